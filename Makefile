@@ -1,0 +1,61 @@
+# Everything a checkout needs: `make demo` and `make test` set up whatever is missing first.
+# Debian's packages are installed where this runs as root; else a line says which are missing.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup setup-test demo test check bench fuzz model format clean
+
+help:
+	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
+	@echo "              (make demo MAIL=path sends your own mail as well)"
+	@echo "make test     all tests, with real sendmail, Postfix and clamd"
+	@echo "make check    ruff, mypy --strict, import directions"
+	@echo "make bench    speed and memory, beside other filters"
+	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
+
+setup: .setup/base $(STAMP)
+
+setup-test: .setup/test $(STAMP)
+
+.setup/base: scripts/setup-system.sh
+	@mkdir -p .setup
+	@scripts/setup-system.sh base
+	@touch $@
+
+.setup/test: scripts/setup-system.sh
+	@mkdir -p .setup
+	@scripts/setup-system.sh test
+	@touch .setup/base $@
+
+# After the system packages: pymilter is compiled against libmilter.
+$(STAMP): pyproject.toml constraints.txt | .setup/base
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Python packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/filterd demo $(if $(MAIL),--mail '$(MAIL)')
+
+test: setup-test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit/test_imports.py
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup-test
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+clean:
+	rm -rf .setup $(VENV) build dist *.egg-info demo

@@ -1,0 +1,91 @@
+"""Putting the parts together: from checked settings to a pipeline that can examine mail.
+
+Front doors (`daemon`, `cli`, later `web`) come here; nothing below knows this module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from filterd.chain import Chain, Examination, Link
+from filterd.config import Settings
+from filterd.message import Message
+from filterd.pipeline import Keep, Pipeline
+from filterd.policy import Decision, Policy
+from filterd.quarantine.store import NewEntry, Store
+from filterd.verdict import Action, Symbol
+
+
+def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
+    """The pipeline that the settings describe, its filters not yet prepared.
+
+    keeping: False for offline scans, which store nothing.
+    """
+    links = []
+    for name in settings.chain.filters:
+        entry = settings.filters[name]
+        # A fresh instance: the settings stay a value, whatever a filter remembers of its work.
+        links.append(Link(dataclasses.replace(entry.own), entry.link))
+    return Pipeline(
+        Chain(links, settings.chain.timeout),
+        Policy(settings.policy),
+        settings.labels,
+        _keeper(settings) if keeping else None,
+    )
+
+
+def _keeper(settings: Settings) -> Keep:
+    store = Store(settings.quarantine)
+
+    def keep(
+        message: Message, examination: Examination, decision: Decision, received: datetime
+    ) -> None:
+        verdict = examination.verdict
+        store.put(
+            NewEntry(
+                id=message.id,
+                data=message.data,
+                envelope=message.envelope,
+                held_for=decision.held_for,
+                reason=decision.reason,
+                action=decision.action.word,
+                score=verdict.score,
+                required=decision.required,
+                symbols=verdict.symbols,
+                virus=verdict.virus or "",
+                removed=verdict.removed,
+                received=received,
+            )
+        )
+
+    return keep
+
+
+def failure_keeper(settings: Settings) -> Callable[[Message, str], None]:
+    """How a message that broke its worker is kept for analysis; the client was told to try again.
+
+    The function stores message and reason durably and raises OSError if it cannot.
+    """
+    store = Store(settings.quarantine)
+
+    def keep(message: Message, reason: str) -> None:
+        store.put(
+            NewEntry(
+                id=message.id,
+                data=message.data,
+                envelope=message.envelope,
+                held_for=(),
+                reason="failed",
+                action=Action.TEMPFAIL.word,
+                score=0.0,
+                required=settings.policy.label,
+                symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
+                virus="",
+                removed=(),
+                received=datetime.now(UTC),
+            )
+        )
+
+    return keep

@@ -1,0 +1,1 @@
+"""The trained classifier: text and features, model, store and journal, corpora, evaluation."""

@@ -1,0 +1,280 @@
+"""Teaching a site's model: idempotent, crash-safe, and able to take everything back.
+
+A learner is the one writer of a model folder (a lock sees to that). It works on a copy of the model
+in memory; at a checkpoint it writes the next version, then commits the journal, then moves the link
+that workers follow. A crash before the commit leaves the old model and the old journal, and a file
+that nobody names; a crash after it leaves only the link behind. Opening a learner puts both right,
+so the journal and the model always tell the same story and no message counts twice.
+
+What a version added to the one before is kept as a *difference*. Weights are sums of exact steps and
+counts are sums, so subtracting a difference takes a whole batch out again, in any order.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+import time
+from collections import Counter
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from filterd.bayes.folder import ModelFolder
+from filterd.bayes.journal import AUTOMATIC, Batch, Journal, JournalError
+from filterd.bayes.leaks import is_leak
+from filterd.bayes.online import COUNT_MAX, OnlineModel
+from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save, write_atomically
+from filterd.bayes.tokens import Hasher
+from filterd.message import Message
+
+CHECKPOINT_MESSAGES = 5000
+CHECKPOINT_SECONDS = 30.0
+"""The most that an interrupted run loses."""
+
+KEY_LENGTH = 16  # octets of a message's key
+
+_ARRAYS = ("weights", "spam_counts", "ham_counts")
+_COUNTERS = ("spam", "ham", "spam_counted", "ham_counted")
+
+
+class Outcome(Enum):
+    """What teaching one message did."""
+
+    LEARNED = "learned"
+    MOVED = "moved"  # it had been learned as the other class
+    KNOWN = "known"  # it had been learned as this class
+    FORGOTTEN = "forgotten"
+    UNKNOWN = "unknown"  # asked to forget what was never learned
+    KEPT = "kept"  # a person said otherwise, and no machine overrules that
+
+
+def message_key(message: Message) -> bytes:
+    """The name of a message's content: the same whatever the mailbox noted on it since, and with
+    either kind of line end."""
+    digest = hashlib.blake2b(digest_size=KEY_LENGTH)
+    for field in message.header_fields:
+        if not is_leak(field.name.lower()):
+            digest.update(field.name.lower().encode("ascii"))
+            digest.update(b":%b\n" % field.raw_value.replace(b"\r\n", b"\n").strip())
+    digest.update(message.data[message.body_start :].replace(b"\r\n", b"\n").rstrip(b"\n"))
+    return digest.digest()
+
+
+class Learner:
+    """A batch of training under way. Use it as a context manager: leaving the block commits,
+    leaving it by an exception keeps what was committed at checkpoints.
+
+    source: who teaches (`cli:root`, `web:ann`, `auto:...`). fresh: begin with an empty model.
+    Raises JournalError, ModelFileError, OSError.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, source: str, about: str = "", *, fresh: bool = False
+    ) -> None:
+        self.folder = folder
+        self.source = source
+        self.outcomes: Counter[Outcome] = Counter()
+        self._about = about
+        self._fresh = fresh
+        self._lock = -1
+
+    def __enter__(self) -> Learner:
+        self.folder.make()
+        self._lock = _locked(self.folder.path / "lock")
+        try:
+            self._journal = Journal(self.folder.path / "journal.sqlite3")
+            self.stored = self._recovered()
+            self._begin()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._checkpoint(last=True)
+            else:
+                self._journal.rollback()
+        finally:
+            self._journal.close()
+            os.close(self._lock)
+
+    def learn(self, message: Message, *, spam: bool) -> Outcome:
+        """Teach one message; a second time it changes nothing, as the other class it moves."""
+        key = message_key(message)
+        known = self._journal.find(key)
+        if known is not None and known.lesson.spam == spam:
+            return self._note(Outcome.KNOWN)
+        if self.source.startswith(AUTOMATIC) and self._journal.person_said(key):
+            return self._note(Outcome.KEPT)
+        features = self._hasher.features(message)
+        if known is not None:
+            self.model.forget(features, known.lesson)
+            self._journal.forgotten(known, self._next)
+        lesson = self.model.learn(features, spam=spam)
+        self._journal.learned(key, lesson, self.source, self._batch, self._next)
+        return self._note(Outcome.MOVED if known else Outcome.LEARNED)
+
+    def forget(self, message: Message) -> Outcome:
+        """Take one message out of the model."""
+        key = message_key(message)
+        known = self._journal.find(key)
+        if known is None:
+            return self._note(Outcome.UNKNOWN)
+        if self.source.startswith(AUTOMATIC) and self._journal.person_said(key):
+            return self._note(Outcome.KEPT)
+        self.model.forget(self._hasher.features(message), known.lesson)
+        self._journal.forgotten(known, self._next)
+        return self._note(Outcome.FORGOTTEN)
+
+    def undo(self, number: int) -> Batch:
+        """Take a whole batch out of the model, wherever it stands in the journal.
+
+        Raises JournalError if the batch is not in force, or if later batches changed its messages.
+        """
+        batch = self._journal.batch(number)
+        if batch.state != "in force":
+            raise JournalError(f"batch {number} is {batch.state} already")
+        later = self._journal.later_batches_on(number)
+        if later:
+            names = ", ".join(map(str, later))
+            raise JournalError(
+                f"later batches changed messages of batch {number}; undo them first: {names}"
+            )
+        for generation in batch.generations:
+            self._subtract(self._difference_path(generation))
+        self._journal.undo_batch(batch, self._next)
+        self._changed = True
+        return batch
+
+    def go_back(self, generation: int) -> None:
+        """Put an earlier version in force; what was learned later is not. Raises JournalError if
+        the version's file is gone, ModelFileError if it is damaged."""
+        if generation not in self.folder.generations() or generation >= self._next:
+            kept = ", ".join(map(str, self.folder.generations()[-10:]))
+            raise JournalError(f"there is no version {generation}; there are: {kept}")
+        load(self.folder.version_path(generation))
+        self._journal.rollback()
+        with self._journal.transaction():
+            self._journal.go_back(generation)
+        self.folder.activate(generation)
+        self.stored = load(self.folder.version_path(generation))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Open a transaction for what comes, on a writable copy of the model."""
+        self.model = OnlineModel.empty() if self._fresh else self.stored.model.copy()
+        self._hasher = Hasher(self.stored.card.salt)
+        self._next = max(self._journal.newest(), *self.folder.generations(), 0) + 1
+        self._changed = self._fresh
+        self._since = 0
+        self._time = time.monotonic()
+        self._journal.begin()
+        self._batch = self._journal.start_batch(self.source, self._about)
+        if self._fresh:
+            self._journal.forget_all(self._next)
+
+    def _note(self, outcome: Outcome) -> Outcome:
+        self.outcomes[outcome] += 1
+        if outcome in (Outcome.LEARNED, Outcome.MOVED, Outcome.FORGOTTEN):
+            self._changed = True
+            self._since += 1
+            late = time.monotonic() - self._time > CHECKPOINT_SECONDS
+            if self._since >= CHECKPOINT_MESSAGES or late:
+                self._checkpoint(last=False)
+        return outcome
+
+    def _checkpoint(self, *, last: bool) -> None:
+        """Write the version, commit the journal, move the link: in this order."""
+        if not self._changed:
+            self._journal.rollback()
+            return
+        generation = self._next
+        card = replace(self.stored.card, generation=generation, origin="site")
+        new = StoredModel(replace(card, created=Card.new().created), self.model)
+        base = OnlineModel.empty() if self._fresh else self.stored.model
+        save(self.folder.version_path(generation), new)
+        write_atomically(self._difference_path(generation), [_difference(base, self.model)])
+        self._journal.add_generation(generation, self._batch)
+        self._journal.commit()
+        self.folder.activate(generation)
+        self.folder.prune()
+        self.stored = load(self.folder.version_path(generation))
+        self._fresh = self._changed = False
+        self._next += 1
+        self._since = 0
+        self._time = time.monotonic()
+        if not last:
+            self._journal.begin()
+
+    def _recovered(self) -> StoredModel:
+        """The model that the journal describes, after putting right what a crash left behind."""
+        current = self._journal.current
+        for generation in self.folder.generations():
+            if generation > self._journal.newest():
+                self.folder.version_path(generation).unlink()
+                self._difference_path(generation).unlink(missing_ok=True)
+        for leftover in self.folder.path.glob(".*.fdm.*"):
+            leftover.unlink(missing_ok=True)
+        if current == 0:
+            self.folder.link.unlink(missing_ok=True)
+            return StoredModel(Card.new(), OnlineModel.empty())
+        if self.folder.current() != current:
+            self.folder.activate(current)
+        return load(self.folder.version_path(current))
+
+    def _difference_path(self, generation: int) -> Path:
+        return self.folder.path / f"difference-{generation:06d}.npz"
+
+    def _subtract(self, path: Path) -> None:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                for name in _ARRAYS:
+                    array: Any = getattr(self.model, name)
+                    at, change = file[f"{name}_at"], file[f"{name}_change"]
+                    if name == "weights":
+                        array[at] -= change
+                    else:
+                        left = array[at].astype(np.int32) - change
+                        array[at] = np.clip(left, 0, int(COUNT_MAX)).astype(np.uint16)
+                for name, change in zip(_COUNTERS, file["counters"].tolist(), strict=True):
+                    setattr(self.model, name, getattr(self.model, name) - change)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelFileError(
+                path, f"cannot be subtracted ({error})", "`filterd model rollback` may help"
+            ) from None
+
+
+def _difference(old: OnlineModel, new: OnlineModel) -> bytes:
+    """What `new` has more than `old`, sparse, as an .npz file."""
+    parts: dict[str, Any] = {}
+    for name in _ARRAYS:
+        before, after = getattr(old, name), getattr(new, name)
+        at = np.flatnonzero(before != after)
+        wide = np.float32 if name == "weights" else np.int32
+        parts[f"{name}_at"] = at.astype(np.uint32)
+        parts[f"{name}_change"] = after[at].astype(wide) - before[at].astype(wide)
+    parts["counters"] = np.array([getattr(new, n) - getattr(old, n) for n in _COUNTERS])
+    buffer = io.BytesIO()
+    np.savez(buffer, **parts)
+    return buffer.getvalue()
+
+
+def _locked(path: Path) -> int:
+    """The lock of a folder's one writer; waits for it. Closing the descriptor gives it back."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor

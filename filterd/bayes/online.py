@@ -1,0 +1,242 @@
+"""The classifier: two learners over the same features, and their fusion.
+
+*Linear* is online logistic regression over grams and words: score Σw/√n, one gradient step a
+message while its error is above `MARGIN`. Dividing by √n lets features of different kinds mix.
+*Counts* is a Bayes learner over words, pairs and skips, as OSBF-Lua has it: a feature's evidence is
+weighted by a confidence factor that is near 0 unless the feature was seen several times and almost
+always in one class, and it learns only from errors and near errors (train on or near error).
+The sum of the linear score and a logarithm of the counts' score is the log-odds of spam:
+the logarithm keeps a few extreme counts from outvoting everything else.
+
+Sources: J. Goodman, W. Yih, "Online Discriminative Spam Filter Training" (CEAS 2006); F. Assis,
+"OSBF-Lua, a Text Classification Module for Lua" (TREC 2006); T. Lynam, G. Cormack, "On-line Spam
+Filter Fusion" (SIGIR 2006). Constants: docs/accuracy.md.
+
+No import here is heavier than numpy: this is what runs in the workers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterd.bayes import windows
+from filterd.bayes.tokens import TABLE, Features, Indices
+
+RATE = 8.0
+MARGIN = 0.02
+STEP = 2.0**-18
+"""Every step is a multiple of this, so that sums of steps are exact in float32 while the weight
+stays below 64: forgetting a message restores the weights bit for bit, in any order."""
+
+COUNT_MARGIN = 60.0  # log-odds on the right side above which a message teaches the counts nothing
+COUNT_MAX = np.uint16(0xFFFF)
+COUNT_SCALE = 4.0
+COUNT_WEIGHT = 0.75
+EVIDENCE_BOUND = 1.0 - 2e-6  # no single feature is more certain: p from 0.000001 to 0.999999
+
+Weights = NDArray[np.float32]
+Counts = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What learning one message did to the model, so that it can be taken back.
+
+    step: what was added to each weight, a multiple of STEP, 0.0 if nothing. counted: whether the
+    counts of its class went up.
+    """
+
+    spam: bool
+    step: float
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The classifier's opinion of one message, in log-odds of spam.
+
+    linear, counts: the two learners' parts, of the whole message or of the stretch that decided.
+    stretch: that stretch's first word and the word after its last; None if the whole decided.
+    """
+
+    linear: float
+    counts: float
+    stretch: tuple[int, int] | None = None
+
+    @property
+    def margin(self) -> float:
+        """What is taken off because only a stretch of the message decided."""
+        return windows.MARGIN if self.stretch else 0.0
+
+    @property
+    def total(self) -> float:
+        return self.linear + self.counts - self.margin
+
+    @property
+    def probability(self) -> float:
+        """That the message is spam, from 0.0 to 1.0."""
+        return logistic(self.total)
+
+
+@dataclass(slots=True)
+class OnlineModel:
+    """Weights and counts. The arrays may be read-only (mapped from a file): then `score` works and
+    `learn` raises ValueError, as numpy does.
+
+    spam, ham: messages learned of each class. spam_counted, ham_counted: those of them that went
+    into the counts.
+    """
+
+    weights: Weights
+    spam_counts: Counts
+    ham_counts: Counts
+    spam: int = 0
+    ham: int = 0
+    spam_counted: int = 0
+    ham_counted: int = 0
+
+    @classmethod
+    def empty(cls) -> OnlineModel:
+        return cls(
+            np.zeros(2 * TABLE, np.float32),
+            np.zeros(2 * TABLE, np.uint16),
+            np.zeros(2 * TABLE, np.uint16),
+        )
+
+    def copy(self) -> OnlineModel:
+        """An independent, writable copy."""
+        return OnlineModel(
+            self.weights.copy(),
+            self.spam_counts.copy(),
+            self.ham_counts.copy(),
+            self.spam,
+            self.ham,
+            self.spam_counted,
+            self.ham_counted,
+        )
+
+    def score(self, features: Features) -> Score:
+        """Return the opinion of a message with these features; 0.0 for one without any."""
+        return self.opinions(features)[1]
+
+    def opinions(self, features: Features) -> tuple[Score, Score]:
+        """The score of the whole message, and the one that counts: the whole's or a stretch's."""
+        size = len(features)
+        if not size:
+            return Score(0.0, 0.0), Score(0.0, 0.0)
+        grams = self.weights.take(features.grams).astype(np.float64)
+        words = self.weights.take(features.words).astype(np.float64)
+        evidence = self.evidence(features)
+        linear = float(grams.sum() + words.sum()) / math.sqrt(size)
+        whole = Score(linear, fused(float(evidence.sum())))
+        if not windows.is_long(features):
+            return whole, whole
+        parts = windows.stretches(features, grams, words, evidence)
+        linears = parts.weight / np.sqrt(np.maximum(parts.size, 1.0))
+        counts = COUNT_WEIGHT * np.copysign(
+            np.log1p(np.abs(parts.evidence) / COUNT_SCALE), parts.evidence
+        )
+        worst = int(np.argmax(linears + counts))
+        stretch = Score(
+            float(linears[worst]),
+            float(counts[worst]),
+            (int(parts.starts[worst]), int(parts.ends[worst])),
+        )
+        return whole, stretch if stretch.total > whole.total else whole
+
+    def evidence(self, features: Features) -> NDArray[np.float64]:
+        """The counts' log-odds of each word and pair, then of each skip."""
+        words = _counted(features)
+        result = np.zeros(len(words))
+        if not (self.spam_counted and self.ham_counted):
+            return result  # the counts have no opinion until they have seen both classes
+        spam_counts, ham_counts = self.spam_counts.take(words), self.ham_counts.take(words)
+        seen = np.flatnonzero(spam_counts | ham_counts)
+        # Counts as if both classes had been learned equally often (as often as the more frequent
+        # one), or the class that was learned more often would always win.
+        most = max(self.spam_counted, self.ham_counted)
+        spam = spam_counts[seen] * (most / self.spam_counted)
+        ham = ham_counts[seen] * (most / self.ham_counted)
+        n = spam + ham
+        d = spam - ham
+        x = (d * d - 0.25 / n) / (n * n)
+        np.maximum(x, 0.0, out=x)
+        x = x * x * x  # to the 12th power, by multiplications
+        x *= x
+        x *= x
+        # 2p - 1, the share of one class over the other's, times the confidence.
+        lean = x * d / (n + 8.0)
+        np.clip(lean, -EVIDENCE_BOUND, EVIDENCE_BOUND, out=lean)
+        result[seen] = 2.0 * np.arctanh(lean)  # ln(p / (1 - p))
+        return result
+
+    def learn(self, features: Features, *, spam: bool) -> Lesson:
+        """Learn one message; return what to hand to `forget` to take it back."""
+        whole, deciding = self.opinions(features)
+        p = logistic(whole.linear)
+        if not spam and deciding.stretch:
+            # The whole may look like ham and a stretch still call it spam: without this no amount
+            # of telling would change that.
+            p = max(p, deciding.probability)
+        error = (1.0 if spam else 0.0) - p
+        step = 0.0
+        if abs(error) > MARGIN and len(features):
+            step = round(RATE * error / math.sqrt(len(features)) / STEP) * STEP
+        evidence = unfused(whole.counts)
+        counted = (evidence if spam else -evidence) < COUNT_MARGIN
+        lesson = Lesson(spam, step, counted)
+        self.apply(features, lesson, 1)
+        return lesson
+
+    def forget(self, features: Features, lesson: Lesson) -> None:
+        """Take back what `learn` did for these features. Right after it the model is bit for bit
+        what it was; later, what other messages learned in between stays."""
+        self.apply(features, lesson, -1)
+
+    def apply(self, features: Features, lesson: Lesson, sign: int) -> None:
+        """Add a lesson (sign 1) or take it back (sign -1)."""
+        if lesson.step:
+            step = np.float32(sign * lesson.step)
+            self.weights[features.grams] += step
+            self.weights[features.words] += step
+        if lesson.counted:
+            words = _counted(features)
+            table = self.spam_counts if lesson.spam else self.ham_counts
+            now = table[words]
+            if sign > 0:
+                table[words] = now + (now < COUNT_MAX)
+            else:
+                table[words] = now - (now > 0)
+        if lesson.spam:
+            self.spam += sign
+            self.spam_counted += sign * lesson.counted
+        else:
+            self.ham += sign
+            self.ham_counted += sign * lesson.counted
+
+
+def unfused(log_odds: float) -> float:
+    """The inverse of `fused`."""
+    return math.copysign(COUNT_SCALE * math.expm1(abs(log_odds) / COUNT_WEIGHT), log_odds)
+
+
+def _counted(features: Features) -> Indices:
+    """Where the counts keep the features that they use."""
+    return np.concatenate((features.words, features.skips)) - TABLE
+
+
+def fused(evidence: float) -> float:
+    """The counts' log-odds as they enter the sum."""
+    return math.copysign(COUNT_WEIGHT * math.log1p(abs(evidence) / COUNT_SCALE), evidence)
+
+
+def logistic(x: float) -> float:
+    """1 / (1 + e^-x) without overflow."""
+    if x >= 0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)

@@ -1,0 +1,101 @@
+"""Training a model from labelled mail, in one pass.
+
+The learners are online: what they learned last weighs most, so the order counts. An index is
+chronological and is kept as it is. Anything else (a folder of spam, a folder of ham) is shuffled,
+always the same way, or the model would end up believing in the class that came last.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.bayes.corpora import CorpusError, Item, find_messages
+from filterd.bayes.online import OnlineModel
+from filterd.bayes.tokens import Hasher
+from filterd.message import Message
+
+SHUFFLE_SEED = 1
+
+Progress = Callable[[int, int], None]
+"""Called with (messages done, messages in all)."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """For callers that show none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where mail is, and its class where the caller knows it (None: as labels or folders say)."""
+
+    path: str
+    spam: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a training run did. octets: of the messages; seconds: of wall time."""
+
+    spam: int
+    ham: int
+    unlabelled: int
+    octets: int
+    seconds: float
+
+
+def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[Item], int]:
+    """The labelled messages of all sources in the order in which to learn them, and how many had
+    no label. Raises CorpusError if a source cannot be read or nothing in it has a label."""
+    items: list[Item] = []
+    unlabelled = 0
+    ordered = True
+    for source in sources:
+        found = list(find_messages(source.path, stack))
+        ordered = ordered and len(sources) == 1 and source.spam is None and is_index(source.path)
+        for item in found:
+            label = item.label if source.spam is None else source.spam
+            if label is None:
+                unlabelled += 1
+            else:
+                items.append(Item(label, item.name, item.read))
+    if not items:
+        names = ", ".join(source.path for source in sources)
+        raise CorpusError(
+            f"{names}: no message has a label; an index file, folders named spam and ham, "
+            "or --spam and --ham would say which is which"
+        )
+    if not ordered:
+        random.Random(SHUFFLE_SEED).shuffle(items)  # noqa: S311  # no secret in an order
+    return items, unlabelled
+
+
+def is_index(path: str) -> bool:
+    """Return True for an index file, or a folder that holds one."""
+    return Path(path).name == "index" or path.endswith(".index") or (Path(path) / "index").is_file()
+
+
+def train(
+    sources: Sequence[Source],
+    model: OnlineModel,
+    hasher: Hasher,
+    progress: Progress = no_progress,
+) -> TrainReport:
+    """Teach the model every labelled message of the sources. Raises CorpusError."""
+    begin = time.monotonic()
+    counts = {True: 0, False: 0}
+    octets = 0
+    with ExitStack() as stack:
+        items, unlabelled = labelled_items(sources, stack)
+        for done, item in enumerate(items, 1):
+            assert item.label is not None
+            data = item.read()
+            model.learn(hasher.features(Message(data)), spam=item.label)
+            counts[item.label] += 1
+            octets += len(data)
+            progress(done, len(items))
+    return TrainReport(counts[True], counts[False], unlabelled, octets, time.monotonic() - begin)

@@ -1,0 +1,205 @@
+"""The ordered filters, their budgets, and what a filter's failure means.
+
+Every filter sees every message, in the order of the settings, so that a verdict always names all
+that was found. Each has a time limit of its own and all share the message's. A filter that raises,
+runs out of time or out of memory costs only its own opinion: its `on_error` says what that means.
+This is the one place in the project with a broad `except`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+from annotated_types import Gt
+
+from filterd.budget import BudgetExceeded, limit
+from filterd.filters import Filter
+from filterd.message import Message
+from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
+
+log = logging.getLogger(__name__)
+
+DETAIL_LIMIT = 500
+"""Characters of an error's text that are kept; it may quote the message."""
+
+OnError = Literal["tempfail", "continue", "quarantine"]
+"""What a filter's failure means: `tempfail` (451, the client comes again), `continue` (the message
+goes on without that filter's opinion) or `quarantine` (it is held)."""
+
+_ON_ERROR_ACTION: Mapping[OnError, Action] = {
+    "tempfail": Action.TEMPFAIL,
+    "continue": Action.ACCEPT,
+    "quarantine": Action.QUARANTINE,
+}
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Settings `[chain]`."""
+
+    filters: Annotated[
+        tuple[str, ...], Doc("the filters, in the order in which they see a message")
+    ] = ("gtube", "parts", "clamav", "bayes")
+    timeout: Annotated[
+        float,
+        Gt(0),
+        Doc("seconds that all filters together may take for one message; the MTA must wait longer"),
+    ] = 60.0
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """Settings that every `[filters.NAME]` table may have, whatever the filter."""
+
+    timeout: Annotated[float, Gt(0), Doc("seconds this filter may take for one message")] = 30.0
+    on_error: Annotated[
+        OnError, Doc("what its failure means: tempfail, continue (without it) or quarantine")
+    ] = "tempfail"
+    on_error_authenticated: Annotated[
+        OnError | None, Doc("the same for clients that logged in; unset: as on_error")
+    ] = None
+    dry_run: Annotated[bool, Doc("true: examine and log, but let its opinion change nothing")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One filter in its place in the chain."""
+
+    filter: Filter
+    settings: LinkSettings = LinkSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One filter without an opinion. kind: `timeout`, `memory`, `error`, `crash` (its process)."""
+
+    filter: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What the chain found.
+
+    verdict: the sum. milliseconds: wall-clock time by filter. failures: filters without an opinion.
+    """
+
+    verdict: Verdict = NO_OPINION
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def ran(self) -> frozenset[str]:
+        """Names of the filters that gave an opinion."""
+        return frozenset(self.milliseconds) - {failure.filter for failure in self.failures}
+
+
+Announce = Callable[[str, float], None]
+"""Told before each filter runs: its name, and the moment (`time.monotonic`) its time is over. Who
+watches the process from outside can then say which filter a worker died in."""
+
+
+def _announce_to_nobody(_name: str, _deadline: float) -> None:
+    pass
+
+
+class Chain:
+    """The ordered filters of one process."""
+
+    def __init__(self, links: Sequence[Link], timeout: float = ChainSettings.timeout) -> None:
+        self._links = tuple(links)
+        self._timeout = timeout
+        self.announce: Announce = _announce_to_nobody
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The filters' names, in order."""
+        return tuple(link.filter.name for link in self._links)
+
+    def prepare(self) -> None:
+        """Let each filter load what it needs, once, before the first message.
+
+        Raises whatever a filter raises: a chain that cannot start must not start.
+        """
+        for link in self._links:
+            prepare = getattr(link.filter, "prepare", None)
+            if prepare is not None:
+                prepare()
+
+    def examine(self, message: Message, failed: Sequence[Failure] = ()) -> Examination:
+        """Run every filter over the message. Raises nothing that a filter or a message causes.
+
+        failed: filters that must not be tried with this message, because they took another process
+        down with it; what their `on_error` says applies.
+        """
+        deadline = time.monotonic() + self._timeout
+        verdict = NO_OPINION
+        failures: list[Failure] = []
+        milliseconds: dict[str, float] = {}
+        given_up = {failure.filter: failure for failure in failed}
+        for link in self._links:
+            name = link.filter.name
+            started = time.monotonic()
+            failure: Failure | None = given_up.get(name)
+            if failure is None:
+                self.announce(name, min(started + link.settings.timeout, deadline))
+                opinion, failure = _ask(link, message, deadline - started)
+                milliseconds[name] = round((time.monotonic() - started) * 1000, 3)
+            if failure is not None:
+                log.warning(
+                    "filter=%s failed kind=%s id=%s detail=%s",
+                    failure.filter,
+                    failure.kind,
+                    message.id,
+                    failure.detail,
+                )
+                failures.append(failure)
+                opinion = _failed(failure, link.settings, message)
+            verdict |= opinion
+        return Examination(verdict, milliseconds, tuple(failures))
+
+
+def _ask(link: Link, message: Message, remaining: float) -> tuple[Verdict, Failure | None]:
+    """One filter's opinion, or why there is none."""
+    name, settings = link.filter.name, link.settings
+    budget = min(settings.timeout, max(remaining, 0.0))
+    try:
+        if budget <= 0:
+            raise BudgetExceeded
+        with limit(budget):
+            opinion = link.filter.examine(message)
+    except BudgetExceeded:
+        return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
+    except MemoryError:
+        return NO_OPINION, Failure(name, "memory", "out of memory")
+    except Exception as error:  # whatever a filter does wrong, its policy answers
+        log.debug("filter=%s id=%s", name, message.id, exc_info=True)
+        return NO_OPINION, Failure(name, "error", f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])
+    return (_observed(opinion) if settings.dry_run else opinion), None
+
+
+def _failed(failure: Failure, settings: LinkSettings, message: Message) -> Verdict:
+    policy: OnError = settings.on_error
+    if message.envelope.authenticated and settings.on_error_authenticated is not None:
+        policy = settings.on_error_authenticated
+    symbol = Symbol(f"{failure.filter.upper()}_FAILED", 0.0, f"{failure.kind}: {failure.detail}")
+    action = Action.ACCEPT if settings.dry_run else _ON_ERROR_ACTION[policy]
+    return Verdict(action=action, symbols=(symbol,))
+
+
+def _observed(opinion: Verdict) -> Verdict:
+    """The opinion with everything that would change something taken out."""
+    return Verdict(
+        symbols=tuple(
+            Symbol(s.name, 0.0, f"{s.detail} (dry run, {s.score:+g} points)".lstrip())
+            for s in opinion.symbols
+        )
+    )

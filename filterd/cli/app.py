@@ -1,0 +1,99 @@
+"""The `filterd` command and its subcommands.
+
+Each subcommand's module is imported when that command is asked for, so that `filterd --help` and
+small commands do not pay for libraries that they do not use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from filterd import __version__
+from filterd.cli.common import Exit, quiet_broken_pipe
+
+# Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
+# for a command with subcommands of its own.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("filterd.cli.run", "run", "run the filter daemon in the foreground"),
+    "check": ("filterd.cli.check", "check", "check the settings; --show prints what is in force"),
+    "init": ("filterd.cli.init", "init", "write a commented settings file to begin with"),
+    "scan": ("filterd.cli.scan", "scan", "give the verdict of stored messages, offline"),
+    "explain": ("filterd.cli.learn", "explain", "show why a message gets its score"),
+    "train": ("filterd.cli.learn", "train", "train a classifier model on spam and ham"),
+    "learn": ("filterd.cli.learn", "learn", "teach the model single messages, or let it forget"),
+    "evaluate": ("filterd.cli.learn", "evaluate", "measure the classifier on labelled mail"),
+    "quarantine": ("filterd.cli.quarantine", "app", "list, show and handle quarantined mail"),
+    "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),
+    "selftest": ("filterd.cli.selftest", "selftest", "send test messages through the daemon"),
+    "demo": ("filterd.cli.demo", "demo", "show the whole path on sample mail"),
+}
+
+_CLICK_USAGE = 2
+"""The status with which typer ends after a usage error; sysexits calls for 64."""
+
+
+def overview() -> str:
+    """The text of `filterd --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, _, text) in COMMANDS.items()]
+    return (
+        "Usage: filterd COMMAND [OPTIONS]\n\n"
+        "A mail filter for sendmail and Postfix: spam classifier, ClamAV, part stripping,\n"
+        "quarantine, and an embedded reference MTA.\n\nCommands:\n"
+        + "\n".join(lines)
+        + "\n\n`filterd COMMAND --help` explains one. `filterd --version` prints the version.\n"
+    )
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    quiet_broken_pipe()
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        sys.stdout.write(overview())
+        sys.exit(Exit.OK if arguments else Exit.USAGE)
+    if arguments[0] == "--version":
+        sys.stdout.write(f"filterd {__version__}\n")
+        sys.exit(Exit.OK)
+    name = arguments[0]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        sys.stderr.write(f"filterd: no command {name!r}; {hint}there are: {', '.join(COMMANDS)}\n")
+        sys.exit(Exit.USAGE)
+    try:
+        _command(name)(args=arguments[1:], prog_name=f"filterd {name}")
+    except SystemExit as end:
+        if end.code == _CLICK_USAGE:
+            sys.exit(Exit.USAGE)
+        raise
+    except KeyboardInterrupt:
+        sys.stderr.write("filterd: interrupted\n")
+        sys.exit(130)
+
+
+def _command(name: str) -> typer.Typer:
+    module_name, attribute, help_text = COMMANDS[name]
+    loaded: Any = getattr(importlib.import_module(module_name), attribute)
+    if isinstance(loaded, typer.Typer):
+        return loaded
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name, help=loaded.__doc__ or help_text)(_with_status(loaded))
+    return single
+
+
+def _with_status(function: Callable[..., int | None]) -> Callable[..., None]:
+    """The function as a command: the int that it returns becomes the exit status."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> None:
+        raise typer.Exit(function(*args, **kwargs) or 0)
+
+    return command

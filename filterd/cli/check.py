@@ -1,0 +1,123 @@
+"""`filterd check`: are the settings right, and what is in force?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from filterd.chain import LinkSettings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
+from filterd.config import SECTIONS, Settings
+from filterd.settings_text import toml_value
+
+# What MTAs wait for a milter's answer unless told otherwise: sendmail's T=E: and Postfix's
+# milter_content_timeout are both five minutes.
+MTA_CONTENT_TIMEOUT = 300.0
+"""Seconds."""
+
+# sendmail's default T=R:, which every PROGRESS restarts.
+MTA_READ_TIMEOUT = 10.0
+"""Seconds."""
+
+
+def check(
+    config: ConfigOption = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="print all settings; those that differ are marked")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Check the settings file; exit 78 with file, line and key if something is wrong."""
+    loaded = settings(config)
+    warnings = budget_warnings(loaded)
+    if as_json:
+        emit(
+            {
+                "file": str(loaded.source) if loaded.source else None,
+                "ok": True,
+                "warnings": warnings,
+                "settings": as_plain(loaded),
+            }
+        )
+        return Exit.OK
+    if show:
+        sys.stdout.write(effective(loaded))
+    for warning in warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    if not show:
+        where = loaded.source or "no file, defaults"
+        sys.stdout.write(f"{where}: ok, chain {' → '.join(loaded.chain.filters) or '(empty)'}\n")
+    return Exit.OK
+
+
+def budget_warnings(loaded: Settings) -> list[str]:
+    """What the time limits mean together, where that is not what one would want."""
+    found = []
+    limit = loaded.chain.timeout
+    total = sum(loaded.filters[name].link.timeout for name in loaded.chain.filters)
+    longest = max((loaded.filters[n].link.timeout for n in loaded.chain.filters), default=0.0)
+    if longest > limit:
+        found.append(
+            f"a filter may take {longest:g} s but [chain] timeout is {limit:g} s: "
+            "the later filters would get no time"
+        )
+    worst = limit + loaded.workers.grace
+    if worst >= MTA_CONTENT_TIMEOUT:
+        found.append(
+            f"a verdict may take {worst:g} s (chain and grace; all filters: {total:g} s), "
+            f"but MTAs wait {MTA_CONTENT_TIMEOUT:g} s unless told otherwise: "
+            "raise T=E: (sendmail) and milter_content_timeout (Postfix)"
+        )
+    if loaded.daemon.progress_interval >= MTA_READ_TIMEOUT:
+        found.append(
+            f"[daemon] progress_interval is {loaded.daemon.progress_interval:g} s, but sendmail "
+            f"waits {MTA_READ_TIMEOUT:g} s for each packet unless T=R: says otherwise"
+        )
+    return found
+
+
+def as_plain(loaded: Settings) -> dict[str, Any]:
+    """All settings as JSON values; infinite points become null (never)."""
+    plain: dict[str, Any] = {name: dataclasses.asdict(getattr(loaded, name)) for name in SECTIONS}
+    plain["filters"] = {
+        name: {**dataclasses.asdict(entry.link), **_own(entry.own)}
+        for name, entry in loaded.filters.items()
+    }
+    # What is no JSON value becomes text.
+    values: dict[str, Any] = json.loads(json.dumps(plain, default=str).replace("Infinity", "null"))
+    return values
+
+
+def _own(instance: Any) -> dict[str, Any]:
+    return {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance) if f.init}
+
+
+def effective(loaded: Settings) -> str:
+    """The settings in force as TOML; a `# default: ...` marks each that differs."""
+    lines = [f"# {loaded.source or 'no settings file: defaults'}"]
+    for name, cls in SECTIONS.items():
+        lines += _section(name, getattr(loaded, name), cls)
+    for name, entry in loaded.filters.items():
+        lines += _section(f"filters.{name}", entry.link, LinkSettings)
+        lines += _section("", entry.own, type(entry.own))
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, value: Any, cls: type[Any]) -> list[str]:
+    lines = ["", f"[{name}]"] if name else []
+    for field in dataclasses.fields(cls):
+        if not field.init:
+            continue
+        current = getattr(value, field.name)
+        if current is None:
+            continue
+        default = field.default
+        if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        mark = "" if current == default else f"  # default: {toml_value(default)}"
+        lines.append(f"{field.name} = {toml_value(current)}{mark}")
+    return lines

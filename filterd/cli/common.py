@@ -1,0 +1,77 @@
+"""What all commands share: options, exit statuses, errors as one line, JSON output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from filterd.config import ConfigError, Settings, load
+
+
+class Exit(IntEnum):
+    """Exit statuses, from sysexits.h."""
+
+    OK = 0
+    USAGE = 64
+    DATA = 65
+    NO_INPUT = 66
+    UNAVAILABLE = 69
+    SOFTWARE = 70
+    CANNOT_CREATE = 73
+    IO_ERROR = 74
+    TEMPFAIL = 75
+    CONFIG = 78
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="settings (default: ./filterd.toml, else /etc/filterd)",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
+
+
+def fail(text: str, status: Exit) -> NoReturn:
+    """Print one line to standard error and end the command with that status."""
+    sys.stderr.write(f"filterd: {text}\n")
+    raise typer.Exit(status)
+
+
+def settings(config: Path | None) -> Settings:
+    """The settings, or the end of the command with one clear line and status 78."""
+    try:
+        return load(config)
+    except ConfigError as error:
+        fail(str(error), Exit.CONFIG)
+
+
+@contextmanager
+def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
+    """Turn these errors into one line and an exit status."""
+    try:
+        yield
+    except errors as error:
+        fail(str(error), status)
+
+
+def emit(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def quiet_broken_pipe() -> None:
+    """Let `filterd ... | head` end without a traceback."""
+    import signal  # noqa: PLC0415  # only front doors change signals
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)

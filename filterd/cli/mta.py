@@ -1,0 +1,249 @@
+"""`filterd mta`: run the embedded MTA, send mail to a server, look after held messages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
+from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
+from filterd.mta.send import Result, send_all
+from filterd.mta.server import ReferenceMta
+from filterd.mta.settings import MtaSettings
+from filterd.mta.spool import Entry, Spool, SpoolError
+
+app = typer.Typer(
+    help="The embedded reference MTA.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+queue_app = typer.Typer(help="Messages in the MTA's queue.", no_args_is_help=True)
+app.add_typer(queue_app, name="queue")
+
+SpoolOption = Annotated[Path | None, typer.Option("--spool", help="folder of the queue")]
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one")] = None,
+    spool: SpoolOption = None,
+    mail: Annotated[Path | None, typer.Option(help="folder of the mailboxes")] = None,
+    hostname: Annotated[str | None, typer.Option(help="the MTA's own name")] = None,
+    flavour: Annotated[
+        Literal["sendmail", "postfix"] | None, typer.Option(help="whose semantics")
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="'NAME, S=…, F=…, T=…'",
+            help="a milter, as sendmail's INPUT_MAIL_FILTER has it; may be repeated",
+        ),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="'NAME: FAULT at STAGE'",
+            help="put a filter that misbehaves in the place of NAME, e.g. 'f1: close at body'",
+        ),
+    ] = None,
+) -> None:
+    """Run the MTA in the foreground until SIGTERM or SIGINT."""
+    wanted = with_options(
+        settings(config).mta,
+        port=port, spool=spool, mail=mail, hostname=hostname, flavour=flavour,
+        filters=tuple(map(_filter, filters)) if filters else None,
+    )  # fmt: skip
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    with _faults(wanted, faults or []) as final:
+        for warning in missing_sockets(final.filters):
+            sys.stderr.write(f"{warning}\n")
+        with reported(Exit.UNAVAILABLE, OSError):
+            asyncio.run(_serve(final))
+
+
+def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
+    """The settings, what was given on the command line in their place."""
+    return dataclasses.replace(base, **{k: v for k, v in given.items() if v is not None})
+
+
+def _filter(text: str) -> InputMailFilter:
+    try:
+        return InputMailFilter.parse(text)
+    except FilterSyntaxError as error:
+        fail(f"--filter {text!r}: {error}", Exit.CONFIG)
+
+
+@contextlib.contextmanager
+def _faults(wanted: MtaSettings, faults: list[str]) -> Iterator[MtaSettings]:
+    """The settings with scripted filters in the place of those that `--fault` names."""
+    with contextlib.ExitStack() as stack:
+        if not faults:
+            yield wanted
+            return
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-fault-")))
+        filters = {one.name: one for one in wanted.filters}
+        for text in faults:
+            try:
+                name, plan = parse_fault(text)
+            except FaultError as error:
+                fail(f"--fault {error}", Exit.USAGE)
+            if name not in filters:
+                known = ", ".join(filters) or "none configured"
+                fail(f"--fault {text!r}: no filter {name!r}; there are: {known}", Exit.USAGE)
+            path = folder / f"{name}.sock"
+            stack.enter_context(ScriptedFilter(path, plan))
+            filters[name] = dataclasses.replace(filters[name], socket=f"unix:{path}")
+        yield dataclasses.replace(wanted, filters=tuple(filters.values()))
+
+
+async def _serve(wanted: MtaSettings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with ReferenceMta(wanted) as mta:
+        sys.stdout.write(f"filterd mta: listening on {wanted.listen} port {mta.port}\n")
+        sys.stdout.flush()
+        await stopping.wait()
+
+
+@app.command()
+def send(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="message, folder, mbox, Maildir, TREC index"),
+    ],
+    to: Annotated[list[str], typer.Option("--to", help="recipient; may be repeated")],
+    sender: Annotated[str, typer.Option("--from", help="reverse-path")] = "",
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="where to")] = "127.0.0.1:2525",
+    connections: Annotated[int, typer.Option(min=1, max=1000, help="connections at a time")] = 1,
+    helo: Annotated[str, typer.Option(help="name to greet with")] = "client.example",
+    as_json: JsonOption = False,
+) -> None:
+    """Send stored mail by SMTP and report each reply.
+
+    Ends with 0 if every message was answered for good (2xx or 5xx), 75 if some were not.
+    """
+    host, colon, port = server.rpartition(":")
+    if not colon or not port.isdecimal():
+        fail(f"--server {server!r}: right would be HOST:PORT", Exit.USAGE)
+    classes: Counter[int] = Counter()
+
+    def report(result: Result) -> None:
+        classes[result.code // 100] += 1
+        _print_result(result, as_json)
+
+    with reported(Exit.NO_INPUT, OSError, ValueError):
+        asyncio.run(
+            send_all(
+                _messages(paths), report,
+                host=host, port=int(port), sender=sender, recipients=to, helo=helo,
+                connections=connections,
+            )
+        )  # fmt: skip
+    if not as_json:
+        words = {2: "accepted", 4: "deferred", 5: "refused", 0: "not sent"}
+        sys.stderr.write(
+            ", ".join(f"{classes[key]} {word}" for key, word in words.items() if classes[key])
+            + "\n"
+        )
+    if not classes:
+        fail("no message found", Exit.NO_INPUT)
+    if classes[4] or classes[0] or classes[3]:
+        raise typer.Exit(Exit.TEMPFAIL)
+
+
+def _messages(paths: list[str]) -> Iterator[tuple[str, bytes]]:
+    # Here, because the corpus readers bring numpy with them, which `mta run` has no use for.
+    from filterd.bayes.corpora import CorpusError, read_messages  # noqa: PLC0415
+
+    try:
+        for path in paths:
+            for _label, name, data in read_messages(path):
+                yield name, data
+    except CorpusError as error:
+        raise ValueError(str(error)) from None
+
+
+def _print_result(result: Result, as_json: bool) -> None:
+    if as_json:
+        emit({**dataclasses.asdict(result), "refused": [list(one) for one in result.refused]})
+        return
+    mended = " (lone CR or LF made CRLF)" if result.normalised else ""
+    sys.stdout.write(f"{result.name}: {result.stage}: {result.reply}{mended}\n")
+    for recipient, reply in result.refused:
+        sys.stdout.write(f"  <{recipient}>: {reply}\n")
+
+
+# The queue
+
+
+def _spool(config: Path | None, spool: Path | None) -> Spool:
+    folder = spool or settings(config).mta.spool
+    if not folder.is_dir():
+        fail(f"{folder}: no such folder; right would be the MTA's spool", Exit.NO_INPUT)
+    return Spool(folder)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "from": entry.sender,
+        "to": [target.address for target in entry.targets],
+        "arrived": entry.arrived,
+        "attempts": entry.attempts,
+        "held": entry.held,
+        "trouble": entry.trouble,
+    }
+
+
+@queue_app.command("list")
+def list_(
+    config: ConfigOption = None, spool: SpoolOption = None, as_json: JsonOption = False
+) -> None:
+    """List messages that wait for delivery, and those that are held (quarantined)."""
+    with reported(Exit.DATA, SpoolError):
+        found = _spool(config, spool)
+        rows = [_row(entry) for entry in (*found.entries(), *found.held())]
+    for row in rows:
+        if as_json:
+            emit(row)
+            continue
+        why = f"held: {row['held']}" if row["held"] is not None else row["trouble"]
+        sys.stdout.write(f"{row['id']}  <{row['from']}>  {', '.join(row['to'])}  {why}\n")
+
+
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="queue ids")]
+
+
+@queue_app.command()
+def release(ids: IdsArgument, config: ConfigOption = None, spool: SpoolOption = None) -> None:
+    """Let held messages go: a running MTA delivers them within seconds."""
+    with reported(Exit.DATA, SpoolError):
+        found = _spool(config, spool)
+        for id in ids:
+            found.release(found.find_held(id))
+            sys.stdout.write(f"{id} released\n")
+
+
+@queue_app.command()
+def delete(ids: IdsArgument, config: ConfigOption = None, spool: SpoolOption = None) -> None:
+    """Delete held messages for good."""
+    with reported(Exit.DATA, SpoolError):
+        found = _spool(config, spool)
+        for id in ids:
+            found.remove(found.find_held(id))
+            sys.stdout.write(f"{id} deleted\n")

@@ -1,0 +1,125 @@
+"""`filterd scan`: the verdict of stored messages, offline, by the same pipeline as the daemon's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.assembly import build_pipeline
+from filterd.bayes.corpora import CorpusError, read_messages
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
+from filterd.ids import new_id
+from filterd.labels import points
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.pipeline import Pipeline, Result
+from filterd.verdict import Action
+
+_LINE_END = re.compile(rb"\r?\n")
+
+
+def scan(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="message, folder, mbox, Maildir, index, or - (stdin)"
+        ),
+    ],
+    config: ConfigOption = None,
+    sender: Annotated[str, typer.Option("--from", help="reverse-path to assume")] = "",
+    recipients: Annotated[
+        list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
+    ] = None,
+    client: Annotated[str, typer.Option(help="address of the SMTP client to assume")] = "",
+    login: Annotated[str, typer.Option(help="SMTP AUTH identity to assume")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """Give the verdict of stored messages. Nothing is delivered, changed or stored."""
+    loaded = settings(config)
+    pipeline = build_pipeline(loaded, keeping=False)
+    with reported(Exit.UNAVAILABLE, OSError, ValueError):
+        pipeline.chain.prepare()
+    envelope = Envelope(
+        sender,
+        tuple(Recipient(address) for address in recipients or ()),
+        Client(address=client),
+        macros={"{auth_authen}": login} if login else {},
+    )
+    rows = results(pipeline, paths, envelope)
+    with reported(Exit.NO_INPUT, CorpusError, OSError):
+        if as_json:
+            for row in rows:
+                emit(row)
+                sys.stdout.flush()
+        else:
+            _print_table(list(rows))
+    return Exit.OK
+
+
+def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterator[dict[str, Any]]:
+    """One plain value a message: what `filterd scan --json` prints."""
+    for path in paths:
+        for _label, name, data in read_messages(path):
+            message = Message(as_on_the_wire(data), envelope, new_id())
+            yield as_row(name, message, pipeline.process(message))
+
+
+def as_on_the_wire(data: bytes) -> bytes:
+    """The message with CRLF line ends, as an SMTP client would send the stored file."""
+    return _LINE_END.sub(b"\r\n", data)
+
+
+def as_row(name: str, message: Message, result: Result) -> dict[str, Any]:
+    """The verdict as a plain value."""
+    verdict, decision = result.examination.verdict, result.decision
+    return {
+        "file": name,
+        "id": message.id,
+        "action": decision.action.word,
+        "labelled": decision.labelled,
+        "score": verdict.score,
+        "required": decision.required,
+        "probability": verdict.probability,
+        "symbols": [
+            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
+        ],
+        "virus": verdict.virus,
+        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
+        "ms": dict(result.examination.milliseconds),
+    }
+
+
+_STYLES = {
+    Action.ACCEPT.word: "green",
+    Action.QUARANTINE.word: "yellow",
+    Action.DISCARD.word: "yellow",
+    Action.TEMPFAIL.word: "magenta",
+    Action.REJECT.word: "red",
+}
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    table.add_column("action")
+    table.add_column("score", justify="right")
+    table.add_column("p", justify="right")
+    table.add_column("why", overflow="fold")
+    for row in rows:
+        action = row["action"] + (
+            " (labelled)" if row["labelled"] and row["action"] == "accept" else ""
+        )
+        p = "" if row["probability"] is None else f"{row['probability']:.3f}"
+        table.add_row(
+            row["file"],
+            f"[{_STYLES[row['action']]}]{action}[/]",
+            points(row["score"]),
+            p,
+            ", ".join(f"{s['name']} {points(s['score'])}" for s in row["symbols"]),
+        )
+    Console().print(table)

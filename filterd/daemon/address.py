@@ -1,0 +1,87 @@
+"""Where the daemon listens: `unix:/path`, `inet:port@host`, `inet6:port@host`, as in libmilter."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+UNIX_PATH_LIMIT = 107
+"""Octets of a unix socket's path on Linux (sockaddr_un, less its NUL)."""
+
+
+class AddressError(ValueError):
+    """An address that is none, or where nobody can listen. The text says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A checked address. path: of a unix socket, else None. text: for libmilter."""
+
+    text: str
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read an address. Raises AddressError."""
+        kind, colon, rest = text.partition(":")
+        if not colon and text.startswith("/"):
+            kind, rest = "unix", text
+        if kind in ("unix", "local") and rest.startswith("/"):
+            if len(os.fsencode(rest)) > UNIX_PATH_LIMIT:
+                raise AddressError(f"{rest}: longer than {UNIX_PATH_LIMIT} octets")
+            return cls(f"unix:{rest}", Path(rest))
+        if kind in ("inet", "inet6"):
+            port, _, host = rest.partition("@")
+            if port.isdigit() and 0 < int(port) < 65536:
+                host = host or ("127.0.0.1" if kind == "inet" else "::1")
+                return cls(f"{kind}:{port}@{host}", None, host, int(port))
+        hint = ""
+        if kind == "inet" and rest.rpartition(":")[2].isdigit():
+            host, _, port = rest.rpartition(":")
+            hint = f"; Postfix writes it that way, here it is inet:{port}@{host}"
+        raise AddressError(
+            f"{text!r} is no socket; right would be unix:/path, inet:port@host or inet6:port@host"
+            + hint
+        )
+
+    def clear(self) -> None:
+        """Remove the socket file of a daemon that is no more.
+
+        Raises AddressError if somebody answers there, if it is no socket, or has no folder.
+        """
+        if self.path is None:
+            return
+        if not self.path.parent.is_dir():
+            raise AddressError(f"{self.path}: there is no folder {self.path.parent}; make it first")
+        if not self.path.exists():
+            return
+        if not self.path.is_socket():
+            raise AddressError(f"{self.path}: is there, and is no socket; remove it first")
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.path))
+            except OSError as error:
+                if error.errno != errno.ECONNREFUSED:
+                    raise AddressError(f"{self.path}: {error.strerror}") from None
+                self.path.unlink()
+                return
+        raise AddressError(f"{self.path}: a daemon answers there already; stop it first")
+
+    def protect(self, mode: int, group: str) -> None:
+        """Give the socket file its group and mode. Raises AddressError."""
+        if self.path is None:
+            return
+        try:
+            if group:
+                os.chown(self.path, -1, grp.getgrnam(group).gr_gid)
+            self.path.chmod(mode)
+        except KeyError:
+            raise AddressError(f"socket_group: there is no group {group!r}") from None
+        except OSError as error:
+            raise AddressError(f"{self.path}: {error.strerror}") from None

@@ -1,0 +1,373 @@
+"""The workers as the daemon sees them: lend one, wait for its answer, replace it when it dies.
+
+Idle workers are a stack, so that a quiet daemon keeps using the one whose caches are warm. The
+queue to them is bounded: who comes when it is full is told at once. A *generation* is one nursery
+with its workers; a reload starts a new one and lets the old one finish what it has.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filterd.daemon import frames
+from filterd.daemon.nursery import PACKET_LIMIT
+from filterd.daemon.watch import WatchPage
+
+log = logging.getLogger(__name__)
+
+START_LIMIT = 120.0
+"""Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
+
+POLL_INTERVAL = 0.25
+"""Seconds between two looks at what a silent worker is doing."""
+
+RESPAWN_DELAY = 1.0
+"""Seconds between the death of a worker that never answered and its replacement: a filter that dies
+at once must not become a fork bomb."""
+
+ENDED_LIMIT = 1.0
+"""Seconds to wait for the nursery to say how a worker ended; it is only for the log."""
+
+
+class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the caller)
+    """All workers are at work and the queue is full."""
+
+
+class WorkerLostError(Exception):
+    """The worker gave no answer. filter: what it was running; kind: `timeout` or `crash`."""
+
+    def __init__(self, filter: str, kind: str, detail: str) -> None:
+        super().__init__(f"{kind} in {filter or 'no filter'}: {detail}")
+        self.filter = filter
+        self.kind = kind
+        self.detail = detail
+
+
+class StartError(Exception):
+    """The nursery cannot prepare the filters. status: what the daemon should exit with."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One worker process and our end of its socket."""
+
+    pid: int
+    peer: socket.socket
+    page: WatchPage
+    generation: Generation
+    answered: int = 0
+    lent: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """A nursery and what is known of its workers."""
+
+    control: socket.socket
+    process: subprocess.Popen[bytes]
+    filters: Sequence[str]
+    alive: dict[int, Worker] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
+    retired: bool = False
+
+    def order(self, **packet: Any) -> None:
+        try:
+            self.control.send(json.dumps(packet).encode())
+        except OSError as error:
+            log.debug("nursery %d: %s", self.process.pid, error)
+
+
+class Pool:
+    """The workers. All methods may be called from any thread."""
+
+    def __init__(
+        self, config: Path | None, count: int, *, queue: int, recycle: int, grace: float
+    ) -> None:
+        self._config = config
+        self._count = count
+        self._queue = queue
+        self._recycle = recycle
+        self._grace = grace
+        self._changed = threading.Condition()
+        self._idle: list[Worker] = []
+        self._waiting = 0
+        self._current: Generation | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Start a nursery and its workers; once they are ready they take over from the former.
+
+        Raises StartError, and then the former generation goes on.
+        """
+        generation = self._hatch()
+        threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
+        for _ in range(self._count):
+            generation.order(fork=1)
+        deadline = time.monotonic() + START_LIMIT
+        with self._changed:
+            while len(generation.alive) < self._count:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    generation.control.close()
+                    raise StartError("the workers did not start in time", 69)
+            former, self._current = self._current, generation
+            self._idle = list(generation.alive.values())
+            self._changed.notify_all()
+        if former is not None:
+            self._retire(former)
+
+    def _hatch(self) -> Generation:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "filterd.daemon.nursery", f"--control={theirs.fileno()}"]
+        if self._config is not None:
+            command.append(f"--config={self._config}")
+        with theirs:
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        ours.settimeout(START_LIMIT)
+        try:
+            packet = ours.recv(PACKET_LIMIT)
+        except OSError:
+            packet = b""
+        ours.settimeout(None)
+        told = json.loads(packet) if packet else {}
+        if "ready" not in told:
+            ours.close()
+            process.kill()
+            process.wait()
+            text = told.get("error", "the filters could not be prepared (no word from the nursery)")
+            raise StartError(text, int(told.get("status", 70)))
+        return Generation(ours, process, told["filters"])
+
+    def _listen(self, generation: Generation) -> None:
+        """Thread: hear what a nursery says, until it closes."""
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(generation.control, PACKET_LIMIT, 2)
+            except OSError:
+                packet, descriptors = b"", []
+            if not packet:
+                break
+            told = json.loads(packet)
+            if "worker" in told:
+                peer, page = descriptors
+                self._born(generation, told["worker"], peer, page)
+            elif "ended" in told:
+                self._died(generation, told)
+        generation.process.wait()
+        with self._changed:
+            unexpected = generation is self._current and not self._closed
+            if unexpected:
+                self._current = None
+            self._idle = [w for w in self._idle if w.generation is not generation]
+        if unexpected:
+            log.error("the nursery ended (status %s); starting anew", generation.process.returncode)
+            self._restart()
+
+    def _restart(self) -> None:
+        while not self._closed:
+            try:
+                self.start()
+            except StartError as error:
+                log.error("workers cannot be started: %s", error)
+                time.sleep(RESPAWN_DELAY * 5)
+            else:
+                return
+
+    def _born(self, generation: Generation, pid: int, peer: int, page: int) -> None:
+        worker = Worker(
+            pid,
+            socket.socket(fileno=peer),
+            WatchPage(page, generation.filters, writable=False),
+            generation,
+        )
+        os.close(page)
+        with self._changed:
+            generation.alive[pid] = worker
+            if generation is self._current:
+                self._idle.append(worker)
+            self._changed.notify()
+
+    def _died(self, generation: Generation, told: dict[str, Any]) -> None:
+        pid = told["ended"]
+        how = f"signal {told['signal']}" if told["signal"] else f"status {told['status']}"
+        with self._changed:
+            worker = generation.alive.pop(pid, None)
+            if worker is not None and worker.lent:
+                generation.ended[pid] = how
+            if worker is not None and worker in self._idle:
+                self._idle.remove(worker)
+            replace = not generation.retired and not self._closed
+            last = generation.retired and not generation.alive
+            self._changed.notify_all()
+        if replace:
+            if worker is not None and worker.answered == 0:
+                threading.Timer(RESPAWN_DELAY, generation.order, kwargs={"fork": 1}).start()
+            else:
+                generation.order(fork=1)
+        if last:
+            generation.control.close()
+
+    def _retire(self, generation: Generation) -> None:
+        """Let a generation go: idle workers now, busy ones when they have answered."""
+        with self._changed:
+            generation.retired = True
+            for worker in generation.alive.values():
+                if not worker.lent:
+                    worker.peer.close()
+            last = not generation.alive
+        if last:
+            generation.control.close()
+
+    def close(self) -> None:
+        """End all workers, also those at work. Who waits for one gets WorkerLostError."""
+        with self._changed:
+            self._closed = True
+            generation = self._current
+        if generation is not None:
+            # The nursery ends its workers, and itself, when we hang up.
+            generation.control.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def load(self) -> tuple[int, int, int]:
+        """Workers alive, idle, and messages that wait for one."""
+        with self._changed:
+            alive = len(self._current.alive) if self._current is not None else 0
+            return alive, len(self._idle), self._waiting
+
+    def examine(
+        self,
+        head: bytes,
+        body: Sequence[frames.Buffer],
+        descriptor: int | None,
+        *,
+        deadline: float,
+        waiting: Callable[[], None],
+        interval: float,
+    ) -> bytes:
+        """Have a request examined; return the head of the answer.
+
+        deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
+        Raises Busy if no worker can be had, WorkerLostError if it gave no answer.
+        """
+        ticker = _Ticker(waiting, interval)
+        worker = self._borrow(deadline, ticker)
+        try:
+            answer = self._converse(worker, (head, body, descriptor), deadline, ticker)
+        except WorkerLostError:
+            worker.peer.close()
+            raise
+        except BaseException:
+            # The caller's connection is gone; what the worker is doing concerns nobody any more.
+            worker.generation.order(kill=worker.pid)
+            worker.peer.close()
+            raise
+        self._give_back(worker)
+        return answer
+
+    def _borrow(self, deadline: float, ticker: _Ticker) -> Worker:
+        with self._changed:
+            if not self._idle and self._waiting >= self._queue:
+                raise Busy
+            self._waiting += 1
+        try:
+            while True:
+                with self._changed:
+                    if not self._idle:
+                        self._changed.wait(min(ticker.remaining, max(deadline - _now(), 0)))
+                    if self._idle:
+                        worker = self._idle.pop()
+                        worker.lent = True
+                        return worker
+                ticker.tick()
+                if _now() >= deadline or self._closed:
+                    raise Busy
+        finally:
+            with self._changed:
+                self._waiting -= 1
+
+    def _converse(
+        self,
+        worker: Worker,
+        request: tuple[bytes, Sequence[frames.Buffer], int | None],
+        deadline: float,
+        ticker: _Ticker,
+    ) -> bytes:
+        try:
+            frames.send(worker.peer, *request)
+        except OSError:
+            raise self._lost(worker, "crash") from None
+        poll = select.poll()
+        poll.register(worker.peer, select.POLLIN)
+        while not poll.poll(1000 * min(POLL_INTERVAL, ticker.remaining)):
+            ticker.tick()
+            _name, over = worker.page.read()
+            if _now() > min(deadline, over + self._grace if over else deadline):
+                worker.generation.order(kill=worker.pid)
+                raise self._lost(worker, "timeout")
+        try:
+            answer, _body, _descriptor = frames.receive(worker.peer, body_limit=0)
+        except frames.FrameError:
+            raise self._lost(worker, "crash") from None
+        return answer
+
+    def _lost(self, worker: Worker, kind: str) -> WorkerLostError:
+        """Why the worker gives no answer, as far as can be known within a moment."""
+        ended = worker.generation.ended
+        with self._changed:
+            self._changed.wait_for(lambda: worker.pid in ended, ENDED_LIMIT)
+            how = ended.pop(worker.pid, "no answer that can be read")
+        name, _over = worker.page.read()
+        if kind == "timeout":
+            how = "no answer in time, killed"
+        return WorkerLostError(name, kind, f"worker {worker.pid}: {how}")
+
+    def _give_back(self, worker: Worker) -> None:
+        worker.answered += 1
+        worn = self._recycle and worker.answered >= self._recycle
+        with self._changed:
+            worker.lent = False
+            if not (worn or worker.generation.retired or self._closed):
+                self._idle.append(worker)
+                self._changed.notify()
+                return
+        # It ends when it reads the end of the stream, and the nursery says so.
+        worker.peer.close()
+
+
+class _Ticker:
+    """Calls a function every `interval` seconds of waiting."""
+
+    def __init__(self, waiting: Callable[[], None], interval: float) -> None:
+        self._waiting = waiting
+        self._interval = interval
+        self._next = _now() + interval
+
+    @property
+    def remaining(self) -> float:
+        return max(self._next - _now(), 0.0)
+
+    def tick(self) -> None:
+        if _now() >= self._next:
+            self._waiting()
+            self._next = _now() + self._interval
+
+
+def _now() -> float:
+    return time.monotonic()

@@ -1,0 +1,271 @@
+"""The daemon process: libmilter in a thread, signals in the main one, reload and orderly end.
+
+libmilter has a thread of its own that takes SIGHUP, SIGTERM and SIGINT for orders to stop. A signal
+sent to the process goes to the main thread as long as that does not block it, so libmilter runs in
+another thread, and the main thread keeps Python's handlers: SIGHUP reloads, SIGTERM ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import Milter
+import milter
+import sdnotify
+import structlog
+
+from filterd import __version__
+from filterd.assembly import failure_keeper
+from filterd.config import ConfigError, Settings, load
+from filterd.daemon.address import Address, AddressError
+from filterd.daemon.logs import configure
+from filterd.daemon.pool import Pool, StartError
+from filterd.daemon.session import ACTIONS, SILENT_STEPS, UNWANTED_STEPS, Service, Session
+
+log = logging.getLogger(__name__)
+
+EX_OK, EX_UNAVAILABLE, EX_CANNOT_CREATE, EX_CONFIG = 0, 69, 73, 78
+
+READ_TIMEOUT = 7210
+"""Seconds that libmilter waits for the MTA's next command; an SMTP client may be slow for hours."""
+
+SESSION_STACK = 512 << 10
+"""Octets of a thread's stack; hundreds of sessions must fit, and callbacks do not nest deeply."""
+
+
+class StartFailure(Exception):  # noqa: N818  (the end of the process, with its status)
+    """The daemon cannot start. status: the exit status."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def run(config: Path | None) -> int:
+    """Run the daemon until SIGTERM; return the exit status. Errors at start are one line."""
+    try:
+        Daemon(config).run()
+    except StartFailure as failure:
+        sys.stderr.write(f"filterd: {failure}\n")
+        return failure.status
+    return EX_OK
+
+
+class Daemon:
+    """The running daemon."""
+
+    def __init__(self, config: Path | None) -> None:
+        self._config = config
+        try:
+            self._settings = load(config)
+            self._address = Address.parse(self._settings.daemon.socket)
+        except ConfigError as error:
+            raise StartFailure(str(error), EX_CONFIG) from None
+        except AddressError as error:
+            raise StartFailure(f"daemon.socket: {error}", EX_CONFIG) from None
+        configure(self._settings.daemon)
+        self._notify = sdnotify.SystemdNotifier()
+        self._orders: list[int] = []
+        self._woken = threading.Event()
+
+    def run(self) -> None:
+        """Start everything, obey signals, end in order. Raises StartFailure."""
+        settings = self._settings
+        try:
+            settings.daemon.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartFailure(
+                f"daemon.spool: {settings.daemon.spool}: {error.strerror}", EX_CANNOT_CREATE
+            ) from None
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._ordered)
+        pool = self._started_pool(settings)
+        self._service = Service(settings, pool, failure_keeper(settings), report)
+        self._open_socket()
+        serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
+        serving.start()
+        log.info(
+            "filterd %s listens on %s, %d workers, chain %s",
+            __version__,
+            self._address.text,
+            settings.workers.processes,
+            ",".join(settings.chain.filters) or "(empty)",
+        )
+        self._notify.notify(f"READY=1\nSTATUS=listening on {self._address.text}")
+        try:
+            self._obey(serving)
+        finally:
+            self._end()
+
+    def _started_pool(self, settings: Settings) -> Pool:
+        workers = settings.workers
+        pool = Pool(
+            self._config,
+            workers.processes,
+            queue=workers.queue,
+            recycle=workers.recycle,
+            grace=workers.grace,
+        )
+        try:
+            pool.start()
+        except StartError as error:
+            raise StartFailure(str(error), error.status) from None
+        return pool
+
+    def _open_socket(self) -> None:
+        """Listen, with the right mode and group from the first moment."""
+        old_mask = os.umask(0o177)
+        try:
+            self._address.clear()
+            sys.excepthook = _log_exception
+            threading.stack_size(SESSION_STACK)
+            _register(self._address, self._negotiated)
+            milter.opensocket(False)
+            daemon = self._settings.daemon
+            self._address.protect(daemon.socket_mode, daemon.socket_group)
+        except AddressError as error:
+            raise StartFailure(f"daemon.socket: {error}", EX_UNAVAILABLE) from None
+        except milter.error:
+            raise StartFailure(
+                f"daemon.socket: cannot listen on {self._address.text}; "
+                "is the address in use, or the folder not writable?",
+                EX_UNAVAILABLE,
+            ) from None
+        finally:
+            os.umask(old_mask)
+
+    def _negotiated(self, context: Any, options: list[int]) -> int:
+        """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""
+        actions, offered = options[0], options[1]
+        steps = offered & (UNWANTED_STEPS | SILENT_STEPS | Milter.P_HDR_LEADSPC)
+        options[:] = [actions & ACTIONS, steps, 0, 0]
+        context.setpriv(Session(self._service, steps))
+        return int(Milter.CONTINUE)
+
+    def _serve(self) -> None:
+        """Thread: libmilter's loop."""
+        try:
+            milter.main()
+        except milter.error as error:
+            log.error("libmilter: %s", error)
+        self._woken.set()
+
+    def _ordered(self, number: int, _frame: FrameType | None) -> None:
+        self._orders.append(number)
+        self._woken.set()
+
+    def _obey(self, serving: threading.Thread) -> None:
+        """Act on signals until one says to end, or libmilter does."""
+        while serving.is_alive():
+            self._woken.wait()
+            self._woken.clear()
+            while self._orders:
+                number = self._orders.pop(0)
+                if number != signal.SIGHUP:
+                    return
+                self._reload()
+
+    def _reload(self) -> None:
+        """New settings and freshly prepared filters, or the old ones and a word about why."""
+        self._notify.notify("RELOADING=1")
+        try:
+            settings = load(self._config)
+            former = self._service.pool
+            if settings.workers != self._settings.workers:
+                pool = self._started_pool(settings)
+            else:
+                former.start()
+                pool = former
+        except (ConfigError, StartError, StartFailure) as error:
+            log.error("not reloaded, the old settings stay: %s", error)
+            self._notify.notify(f"READY=1\nSTATUS=reload failed: {error}")
+            return
+        if settings.daemon.socket != self._settings.daemon.socket:
+            log.warning("daemon.socket has changed; that needs a restart, the old one stays")
+        configure(settings.daemon)
+        self._settings = settings
+        # Sessions read these when a message begins or ends; each is exchanged as a whole.
+        self._service.settings = settings
+        self._service.keep_failed = failure_keeper(settings)
+        self._service.pool = pool
+        if pool is not former:
+            threading.Thread(target=self._let_go, args=(former,), daemon=True).start()
+        log.info("reloaded, chain %s", ",".join(settings.chain.filters))
+        self._notify.notify("READY=1\nSTATUS=reloaded")
+
+    def _let_go(self, former: Pool) -> None:
+        """Close a pool once the messages it may have are answered."""
+        self._service.wait_until_idle(self._settings.chain.timeout)
+        former.close()
+
+    def _end(self) -> None:
+        """Take no more sessions, answer what is in flight, end the workers."""
+        self._notify.notify("STOPPING=1")
+        milter.stop()
+        grace = self._settings.daemon.shutdown_grace
+        if not self._service.wait_until_idle(grace):
+            log.warning("messages still in flight after %g s; their clients will come again", grace)
+        self._service.pool.close()
+        if self._address.path is not None:
+            self._address.path.unlink(missing_ok=True)
+        log.info("ended")
+        logging.shutdown()
+        # libmilter looks only every five seconds whether it is to stop; nothing waits for that.
+        sys.stderr.flush()
+        os._exit(EX_OK)
+
+
+def _register(address: Address, negotiated: Any) -> None:
+    """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
+    milter.set_flags(ACTIONS)
+    milter.set_connect_callback(lambda c, name, _family, peer: c.getpriv().connect(name, peer))
+    milter.set_helo_callback(lambda c, name: c.getpriv().helo(name))
+    milter.set_envfrom_callback(lambda c, *arguments: c.getpriv().envfrom(*arguments))
+    milter.set_envrcpt_callback(lambda c, *arguments: c.getpriv().envrcpt(*arguments))
+    milter.set_header_callback(lambda c, name, value: c.getpriv().header(name, value))
+    milter.set_body_callback(lambda c, chunk: c.getpriv().body(chunk))
+    milter.set_eom_callback(lambda c: c.getpriv().eom(c))
+    milter.set_abort_callback(lambda c: c.getpriv().abort())
+    milter.set_close_callback(_closed)
+    milter.set_exception_policy(Milter.TEMPFAIL)
+    milter.setconn(address.text)
+    milter.settimeout(READ_TIMEOUT)
+    milter.register("filterd", negotiate=negotiated)
+
+
+def _closed(context: Any) -> int:
+    session = context.getpriv()
+    if session is not None:
+        session.abort()
+        context.setpriv(None)
+    return int(Milter.CONTINUE)
+
+
+def _log_exception(
+    type: type[BaseException], value: BaseException, _trace: TracebackType | None
+) -> None:
+    """What pymilter would print: only a peer that is no MTA can cause it (8-bit HELO or names)."""
+    log.warning("a milter command that cannot be read: %s: %s", type.__name__, value)
+
+
+def report(facts: Mapping[str, Any]) -> None:
+    """Write the one log line of a message; what is empty is left out."""
+    line = {key: _flat(value) for key, value in facts.items() if value not in ("", [], {}, None)}
+    structlog.get_logger("filterd").info("message", **line)
+
+
+def _flat(value: Any) -> Any:
+    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}:{item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return value

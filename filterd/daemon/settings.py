@@ -1,0 +1,81 @@
+"""Settings `[daemon]` and `[workers]`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+from annotated_types import Ge, Gt, Le
+
+BODY_IN_MEMORY = 1 << 20
+"""Octets of a body that the daemon holds in memory; more goes to a spool file."""
+
+
+@dataclass(frozen=True)
+class DaemonSettings:
+    """Settings `[daemon]`."""
+
+    socket: Annotated[
+        str,
+        Doc("where the MTA finds the daemon: unix:/path, inet:port@host or inet6:port@host"),
+    ] = "unix:/run/filterd/filterd.sock"
+    socket_mode: Annotated[
+        int, Ge(0), Le(0o777), Doc("permissions of the unix socket (TOML writes octal as 0o660)")
+    ] = 0o660
+    socket_group: Annotated[
+        str, Doc("group of the unix socket, the MTA's: smmsp, mail or postfix; empty: the daemon's")
+    ] = ""
+    spool: Annotated[
+        Path, Doc("folder for bodies over 1 MiB while they are examined; private to the daemon")
+    ] = Path("/var/spool/filterd/tmp")
+    log_to: Annotated[
+        Literal["stderr", "syslog"],
+        Doc("stderr (systemd's journal takes it) or syslog, facility mail"),
+    ] = "stderr"
+    log_format: Annotated[
+        Literal["keyvalue", "json"], Doc("one line a message: key=value pairs or a JSON object")
+    ] = "keyvalue"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Doc("the least important line that is logged")
+    ] = "info"
+    progress_interval: Annotated[
+        float,
+        Gt(0),
+        Doc(
+            "seconds between PROGRESS packets while a message waits for its verdict; "
+            "must be below the MTA's T=R:"
+        ),
+    ] = 3.0
+    max_message_size: Annotated[
+        int, Gt(0), Doc("octets; a larger message is answered with 552 5.3.4")
+    ] = 256 << 20
+    shutdown_grace: Annotated[
+        float, Gt(0), Doc("seconds that messages in flight have to finish after SIGTERM")
+    ] = 30.0
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Settings `[workers]`."""
+
+    count: Annotated[int, Ge(0), Le(1024), Doc("worker processes; 0: one for each core")] = 0
+    queue: Annotated[
+        int, Ge(0), Doc("messages that may wait for a worker; when more come they get 451 at once")
+    ] = 64
+    memory: Annotated[
+        int, Ge(64), Doc("MiB of address space that a worker may use above what it starts with")
+    ] = 1024
+    recycle: Annotated[
+        int, Ge(0), Doc("messages after which a worker is replaced by a fresh one; 0: never")
+    ] = 5000
+    grace: Annotated[
+        float, Gt(0), Doc("seconds over the chain's timeout after which a worker is killed")
+    ] = 2.0
+
+    @property
+    def processes(self) -> int:
+        """The number of worker processes that this means on this machine."""
+        return self.count or os.cpu_count() or 1

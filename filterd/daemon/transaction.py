@@ -1,0 +1,107 @@
+"""One mail transaction as it arrives: envelope, header fields, body, then a message in one piece.
+
+Everything is kept as octets, exactly as the MTA sent it. A body over BODY_IN_MEMORY goes to a spool
+file that has no name, so that nothing is left behind whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from filterd.daemon.frames import Buffer
+from filterd.daemon.settings import BODY_IN_MEMORY
+from filterd.message import Recipient
+
+
+def address(path: bytes) -> str:
+    """A forward-path or reverse-path without its angle brackets."""
+    return path.decode("ascii", "surrogateescape").strip().removeprefix("<").removesuffix(">")
+
+
+class Transaction:
+    """What one MAIL command began. Not shared between threads."""
+
+    __slots__ = (
+        "_chunks", "_file", "_lines", "_size", "_spool", "paths", "recipients", "sender",
+        "sender_parameters",
+    )  # fmt: skip
+
+    def __init__(self, spool: Path, sender: bytes = b"<>", *parameters: bytes) -> None:
+        self.sender = address(sender)
+        self.sender_parameters = tuple(p.decode("ascii", "surrogateescape") for p in parameters)
+        self.recipients: list[Recipient] = []
+        self.paths: dict[str, str] = {}
+        self._spool = spool
+        self._lines: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._file: IO[bytes] | None = None
+
+    def add_recipient(self, path: bytes, *parameters: bytes) -> None:
+        """One RCPT that the MTA accepted so far."""
+        plain = address(path)
+        # The milter that takes a recipient out must spell it as the client did.
+        self.paths[plain] = path.decode("ascii", "surrogateescape")
+        self.recipients.append(
+            Recipient(plain, tuple(p.decode("ascii", "surrogateescape") for p in parameters))
+        )
+
+    def add_field(self, name: str, value: bytes) -> None:
+        """One header field; value: all after the colon, folded with LF as milter has it."""
+        folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in value else value
+        self._lines.append(b"%s:%s\r\n" % (name.encode("ascii", "surrogateescape"), folded))
+
+    def add_body(self, chunk: bytes) -> None:
+        """One chunk of the body. Raises OSError if the spool cannot take it."""
+        self._size += len(chunk)
+        if self._file is None:
+            self._chunks.append(chunk)
+            if self._size <= BODY_IN_MEMORY:
+                return
+            self._file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  (close() closes it)
+            self._file.writelines([*self._lines, b"\r\n", *self._chunks])
+            self._chunks.clear()
+            return
+        self._file.write(chunk)
+
+    @property
+    def header_size(self) -> int:
+        """Octets before the body: the fields and the empty line."""
+        return sum(map(len, self._lines)) + 2
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole message."""
+        return self.header_size + self._size
+
+    def message(self) -> tuple[list[Buffer], int | None]:
+        """The message: octets in pieces, or the descriptor of the spool file that holds it."""
+        if self._file is None:
+            return [*self._lines, b"\r\n", *self._chunks], None
+        self._file.flush()
+        return [], self._file.fileno()
+
+    def data(self) -> bytes:
+        """The whole message in one piece, copied."""
+        pieces, descriptor = self.message()
+        if descriptor is None:
+            return b"".join(pieces)
+        return os.pread(descriptor, self.size, 0)
+
+    def close(self) -> None:
+        """Give the spool file back; the transaction is over."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._chunks.clear()
+
+    def field(self, name: bytes) -> str:
+        """The text of the first field of that name, for the log; `""` if there is none."""
+        start = name.lower() + b":"
+        for line in self._lines:
+            if line[: len(start)].lower() == start:
+                return " ".join(line[len(start) :].decode("ascii", "surrogateescape").split())
+        return ""

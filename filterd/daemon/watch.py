@@ -1,0 +1,51 @@
+"""What a worker is doing, seen from outside: one page of memory shared with the daemon.
+
+Before each filter the worker writes the filter's number and the moment its time is over. If the
+worker then hangs beyond its own alarm, or dies, the daemon knows which filter it was, and how long
+to wait. A single page, written by one side and only read by the other, needs no lock; a torn read
+at worst kills a worker for the filter before.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Sequence
+from struct import Struct
+
+_RECORD = Struct("=id")
+SIZE = mmap.PAGESIZE
+
+
+def new_page() -> int:
+    """A descriptor of fresh shared memory, to be passed to both sides."""
+    descriptor = os.memfd_create("filterd-watch", os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, SIZE)
+    return descriptor
+
+
+class WatchPage:
+    """One worker's page. names: the chain's filters in order; a number outside is nobody."""
+
+    def __init__(self, descriptor: int, names: Sequence[str], *, writable: bool) -> None:
+        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+        self._page = mmap.mmap(descriptor, SIZE, access=access)
+        self._names = list(names)
+
+    def announce(self, name: str, deadline: float) -> None:
+        """Say that the filter starts now; deadline: on the system's monotonic clock, seconds."""
+        _RECORD.pack_into(self._page, 0, self._names.index(name) + 1, deadline)
+
+    def clear(self) -> None:
+        """Say that no filter is running."""
+        _RECORD.pack_into(self._page, 0, 0, 0.0)
+
+    def read(self) -> tuple[str, float]:
+        """The filter that is running and its deadline; `("", 0.0)` if there is none."""
+        number, deadline = _RECORD.unpack_from(self._page, 0)
+        if 1 <= number <= len(self._names):
+            return self._names[number - 1], deadline
+        return "", 0.0
+
+    def close(self) -> None:
+        self._page.close()

@@ -1,0 +1,85 @@
+"""A worker: one process that examines one message at a time, and may die of it.
+
+It is forked by the nursery with the filters already prepared. It reads requests from its socket
+until the daemon closes it, under limits of memory, file size and core dumps, and tells through a
+shared page which filter is running. It dies with the nursery.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import mmap
+import os
+import resource
+import signal
+import socket
+from typing import cast
+
+from filterd.daemon import frames
+from filterd.daemon.exchange import decode_request, encode_answer
+from filterd.daemon.watch import WatchPage
+from filterd.message import Message
+from filterd.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+FILE_SIZE_LIMIT = 1 << 30
+"""Octets of the largest file that a worker may write: a message, never more."""
+
+_PR_SET_PDEATHSIG = 1
+_MIB = 1 << 20
+
+
+def confine(memory: int) -> None:
+    """Put this process under its limits. memory: MiB above what it uses now."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE_LIMIT, FILE_SIZE_LIMIT))
+    limit = _address_space() + memory * _MIB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _address_space() -> int:
+    """Octets of address space that this process has now (proc(5), statm)."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (no path object needed)
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends (prctl(2))."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
+    """Answer requests until the daemon closes the socket."""
+    pipeline.chain.announce = page.announce
+    while True:
+        try:
+            head, body, descriptor = frames.receive(peer)
+        except frames.FrameError:
+            return
+        data: bytes | mmap.mmap = body
+        if descriptor is not None:
+            try:
+                data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+            finally:
+                os.close(descriptor)
+        id, envelope, failed = decode_request(head)
+        message = Message(cast(bytes, data), envelope, id)
+        answer = encode_answer(pipeline.process(message, failed))
+        page.clear()
+        try:
+            frames.send(peer, answer)
+        except OSError:
+            return
+        del message
+        if isinstance(data, mmap.mmap):
+            _close(data)
+
+
+def _close(data: mmap.mmap) -> None:
+    try:
+        data.close()
+    except BufferError:
+        # A filter kept a view of it; the memory goes when the view does.
+        log.debug("a filter kept a view of a large message")

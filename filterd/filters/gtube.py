@@ -1,0 +1,41 @@
+"""GTUBE, the Generic Test for Unsolicited Bulk Email: one line that every spam filter calls spam.
+
+It proves that mail reaches the filters at all. Source: SpamAssassin's `sample-spam.txt`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_doc import Doc
+
+from filterd.message import Message
+from filterd.verdict import NO_OPINION, Symbol, Verdict
+
+# In two pieces, so that no filter takes this file for spam.
+STRING = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+
+@dataclass
+class Gtube:
+    """Finds the test string of spam filters, to prove that mail is being filtered."""
+
+    name: ClassVar[str] = "gtube"
+    score: Annotated[float, Doc("points for a message with the test string")] = 1000.0
+
+    def examine(self, message: Message) -> Verdict:
+        """Look for the string in the text parts, decoded."""
+        if not self._found(message):
+            return NO_OPINION
+        return Verdict(symbols=(Symbol("GTUBE", self.score, "test string of spam filters"),))
+
+    @staticmethod
+    def _found(message: Message) -> bool:
+        if message.data.find(STRING, message.body_start) >= 0:
+            return True
+        return any(
+            STRING in part.content
+            for part in message.leaves()
+            if part.content_type.startswith("text/") and part.is_encoded
+        )

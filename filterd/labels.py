@@ -1,0 +1,184 @@
+"""The header fields that filterd puts on mail, and the ones it takes away.
+
+Fields of ours that arrive from outside are forgeries and are removed; what we add goes on top.
+Names and layout follow SpamAssassin's, which mail readers and delivery rules know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from email.header import Header
+from typing import Annotated
+
+from annotated_doc import Doc
+
+from filterd.message import HeaderField, Message
+from filterd.policy import Decision
+from filterd.verdict import AddField, ChangeField, Edit, Reply, Verdict
+
+OWN_FIELDS = frozenset(
+    {
+        "x-spam",
+        "x-spam-flag",
+        "x-spam-status",
+        "x-spam-score",
+        "x-spam-level",
+        "x-virus-scanned",
+        "x-virus-status",
+        "x-quarantine-id",
+    }
+)
+"""Lower-case names of the fields that only filterd may set."""
+
+LEVEL_LIMIT = 50
+"""Stars that X-Spam-Level has at most; delivery rules match on a fixed number of them."""
+
+LINE_LIMIT = 76
+"""Characters after which a field value is folded; RFC 5322 §2.1.1 asks for at most 78."""
+
+_NOT_A_WORD = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Settings `[labels]`: what delivered mail carries."""
+
+    hostname: Annotated[
+        str,
+        Doc("this host in X-Virus-Scanned, Authentication-Results; empty: as the MTA calls itself"),
+    ] = ""
+    spam_fields: Annotated[
+        bool, Doc("add X-Spam-Status, X-Spam-Score and X-Spam-Level to all mail, not only to spam")
+    ] = True
+    remove_forged: Annotated[
+        bool,
+        Doc("remove such fields when they come from outside; false only behind another filterd"),
+    ] = True
+
+
+def points(value: float) -> str:
+    """Points as header fields, logs and replies show them: `7.9`, `5.0`, `0.25`."""
+    text = f"{value:.2f}"
+    return text[:-1] if text.endswith("0") else text
+
+
+def symbol_names(verdict: Verdict) -> list[str]:
+    """Names of the symbols found, safe for a header field, each once, in order."""
+    return list(dict.fromkeys(_NOT_A_WORD.sub("_", s.name) or "_" for s in verdict.symbols))
+
+
+def header_edits(
+    message: Message,
+    verdict: Verdict,
+    decision: Decision,
+    settings: LabelSettings,
+    *,
+    scanned_by: Sequence[str] = (),
+    stored: bool = False,
+) -> tuple[Edit, ...]:
+    """All changes of header fields for a message that is delivered (or held by the MTA).
+
+    scanned_by: names of the filters that gave an opinion. stored: the original is in the
+    quarantine, so the delivered copy names its id. The first AddField is to stand on top.
+    """
+    host = settings.hostname or message.envelope.macros.get("j", "") or "localhost"
+    edits: list[Edit] = list(_added(message, verdict, decision, settings, host, scanned_by, stored))
+    if settings.remove_forged:
+        edits += _removed(message.header_fields, host)
+    if decision.subject_tag:
+        edits.append(_tagged_subject(message, decision.subject_tag))
+    return tuple(edits)
+
+
+def _added(
+    message: Message,
+    verdict: Verdict,
+    decision: Decision,
+    settings: LabelSettings,
+    host: str,
+    scanned_by: Sequence[str],
+    stored: bool,
+) -> Iterator[AddField]:
+    if stored:
+        yield AddField("X-Quarantine-ID", message.id)
+    if decision.labelled:
+        yield AddField("X-Spam-Flag", "YES")
+    if decision.labelled or settings.spam_fields:
+        yield AddField("X-Spam-Status", status(verdict, decision))
+        yield AddField("X-Spam-Score", points(verdict.score))
+        if verdict.score >= 1:
+            yield AddField("X-Spam-Level", "*" * min(int(verdict.score), LEVEL_LIMIT))
+    if "clamav" in scanned_by:
+        yield AddField("X-Virus-Scanned", f"filterd at {host}")
+        found = f"Infected ({_NOT_A_WORD.sub('_', verdict.virus)})" if verdict.virus else "Clean"
+        yield AddField("X-Virus-Status", found)
+
+
+def status(verdict: Verdict, decision: Decision) -> str:
+    """The value of X-Spam-Status, folded: `Yes, score=7.9 required=5.0 tests=A,B`."""
+    head = (
+        f"{'Yes' if decision.labelled else 'No'}, score={points(verdict.score)} "
+        f"required={points(decision.required)} tests="
+    )
+    lines, line = [], head
+    names = symbol_names(verdict) or ["none"]
+    for index, name in enumerate(names):
+        word = name + ("," if index < len(names) - 1 else "")
+        if len(line) + len(word) > LINE_LIMIT and line != head:
+            lines.append(line)
+            line = "\t"
+        line += word
+    lines.append(line)
+    # libmilter takes a lone LF, and makes the CRLF itself (smfi_addheader).
+    return "\n".join(lines)
+
+
+def _removed(fields: Iterable[HeaderField], host: str) -> list[ChangeField]:
+    """Deletions of forged fields, the last of each name first: sendmail keeps the numbers of the
+    rest after a deletion, Postfix counts anew, and from the end both mean the same."""
+    seen: Counter[str] = Counter()
+    found = []
+    for field in fields:
+        name = field.name.lower()
+        seen[name] += 1
+        if name in OWN_FIELDS or (
+            name == "authentication-results" and _authserv_id(field.text) == host.lower()
+        ):
+            found.append(ChangeField(field.name, seen[name], None))
+    return found[::-1]
+
+
+def _authserv_id(value: str) -> str:
+    """The authserv-id of an Authentication-Results field, lower case (RFC 8601 §2.2)."""
+    words = re.sub(r"\([^)]*\)", " ", value).replace(";", " ").split(maxsplit=1)
+    return words[0].lower() if words else ""
+
+
+def _tagged_subject(message: Message, tag: str) -> Edit:
+    for field in message.fields("Subject"):
+        text = field.text
+        if text.startswith(tag.strip()):
+            return ChangeField(field.name, 1, text)
+        if not text.isascii():
+            # An undeclared 8-bit Subject: the tag goes before it, as an encoded word of its octets.
+            octets = field.raw_value.strip()
+            charset = "utf-8" if _is_utf8(octets) else "iso-8859-1"
+            text = Header(octets.decode(charset), charset).encode()
+        return ChangeField(field.name, 1, f"{tag}{text}")
+    return AddField("Subject", tag.strip())
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def final_reply(reply: Reply, message_id: str) -> Reply:
+    """The reply with `(id=...)` at its end, the name by which an admin finds the message."""
+    return Reply(reply.code, reply.xcode, f"{reply.text} (id={message_id})")

@@ -1,0 +1,101 @@
+"""Transfer encodings, charsets and encoded words, decoded as far as they can be; nothing raises.
+
+Source: RFC 2045 §6, RFC 2047, RFC 2978.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import re
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_WORD = re.compile(rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
+_BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(=\?)")
+_NOT_ASCII_BASED = ("utf-16", "utf-32", "utf-7", "iso-2022", "hz")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} .*$", re.MULTILINE)
+
+
+def decode_transfer(body: bytes, encoding: str) -> bytes:
+    """The content of a body in a Content-Transfer-Encoding; unknown encodings are left as is."""
+    if encoding == "base64":
+        return decode_base64(body)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(body)
+    if encoding in ("x-uuencode", "uuencode", "x-uue"):
+        return decode_uu(body)
+    return body
+
+
+def decode_base64(body: bytes) -> bytes:
+    """Base64, foreign octets skipped, padding not insisted on (RFC 2045 §6.8)."""
+    try:
+        return binascii.a2b_base64(body)
+    except binascii.Error:
+        pass
+    letters = _NOT_BASE64.sub(b"", body.split(b"=", 1)[0] if b"=" in body else body)
+    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def decode_uu(body: bytes) -> bytes:
+    """The first uuencoded file in a body; a line that is none ends it."""
+    begin = _UU_BEGIN.search(body)
+    if begin is None:
+        return body
+    parts = []
+    for line in body[begin.end() :].splitlines():
+        stripped = line.rstrip()
+        if stripped == b"end":
+            break
+        if stripped:
+            try:
+                parts.append(binascii.a2b_uu(stripped))
+            except binascii.Error:
+                # Some encoders write the last line's length wrong; take what it can hold.
+                size = (((stripped[0] - 32) & 63) * 4 + 5) // 3
+                try:
+                    parts.append(binascii.a2b_uu(stripped[:size]))
+                except binascii.Error:
+                    break
+    return b"".join(parts)
+
+
+def decode_charset(content: bytes, charset: str) -> str:
+    """Octets as text. Without a charset that is known: UTF-8 if they are, else Windows-1252."""
+    name = charset.strip().strip("'\"").lower()
+    if content.isascii() and not name.startswith(_NOT_ASCII_BASED):
+        return content.decode("ascii")
+    if name and name not in ("us-ascii", "ascii", "unknown-8bit", "8bit"):
+        try:
+            if codecs.lookup(name)._is_text_encoding:
+                return content.decode(name, "replace")
+        except (LookupError, ValueError, UnicodeError):
+            pass
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def decode_words(raw: bytes) -> str:
+    """A header value with its encoded words decoded, also those that stand where none may."""
+    if b"=?" not in raw:
+        return decode_charset(raw, "")
+    raw = _BETWEEN_WORDS.sub(rb"\1\2", raw)
+    parts, position = [], 0
+    for match in _WORD.finditer(raw):
+        parts.append(decode_charset(raw[position : match.start()], ""))
+        parts.append(_word(match))
+        position = match.end()
+    parts.append(decode_charset(raw[position:], ""))
+    return "".join(parts)
+
+
+def _word(match: re.Match[bytes]) -> str:
+    text = match[3]
+    if match[2] in b"bB":
+        octets = decode_base64(text)
+    else:
+        octets = binascii.a2b_qp(text.replace(b"_", b" "), header=False)
+    return decode_charset(octets, match[1].decode("ascii", "replace"))

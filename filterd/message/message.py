@@ -1,0 +1,77 @@
+"""A message: its bytes, its envelope, and views of both that are computed when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from filterd.message.entity import Anomaly, Entity, parse_tree
+from filterd.message.envelope import Envelope
+from filterd.message.fields import HeaderField, parse_header
+
+
+class Message:
+    """One message on its way through the chain. Immutable; never raises on what it contains.
+
+    data: the whole message as it crosses the wire (header section, empty line, body; CRLF).
+    id: filterd's own name of it: the same in the reply, the log line, `X-Quarantine-ID` and the
+    quarantine.
+    """
+
+    def __init__(self, data: bytes, envelope: Envelope | None = None, id: str = "") -> None:
+        self.data = data
+        self.envelope = envelope if envelope is not None else Envelope()
+        self.id = id
+
+    @property
+    def size(self) -> int:
+        """Octets of the message as it arrived."""
+        return len(self.data)
+
+    @cached_property
+    def _header(self) -> tuple[tuple[HeaderField, ...], int]:
+        fields, end = parse_header(self.data)
+        return tuple(fields), end
+
+    @property
+    def header_fields(self) -> tuple[HeaderField, ...]:
+        """The header fields of the message in order, top first."""
+        return self._header[0]
+
+    @property
+    def body_start(self) -> int:
+        """Offset of the first octet of the body, after the empty line."""
+        return self._header[1]
+
+    def fields(self, name: str) -> Iterator[HeaderField]:
+        """The fields of that name, case-insensitively, top first."""
+        wanted = name.lower()
+        return (field for field in self.header_fields if field.name.lower() == wanted)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The unfolded text of the first field of that name."""
+        for field in self.fields(name):
+            return field.text
+        return default
+
+    @cached_property
+    def _tree(self) -> tuple[Entity, tuple[Anomaly, ...]]:
+        return parse_tree(self.data)
+
+    @property
+    def root(self) -> Entity:
+        """The message as the topmost MIME entity."""
+        return self._tree[0]
+
+    @property
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        """What is odd about the structure: name of a symbol, and what was found."""
+        return self._tree[1]
+
+    def walk(self) -> Iterator[Entity]:
+        """All entities, in the order of the message."""
+        return self.root.walk()
+
+    def leaves(self) -> Iterator[Entity]:
+        """The entities that have a body of their own."""
+        return (entity for entity in self.walk() if entity.is_leaf)

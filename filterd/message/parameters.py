@@ -1,0 +1,116 @@
+"""Values with parameters, as in Content-Type, read the way mail readers read them.
+
+Quoted, unquoted or badly quoted; split in continuations and with charsets (RFC 2231); encoded words
+where none may be (RFC 2047 forbids them in parameters, and half the world writes them). Of a
+parameter that stands there several times every value is kept: readers differ in which they take.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from filterd.message.decoding import decode_charset, decode_words
+
+PARAMETER_LIMIT = 500
+"""Parameters of one field that are looked at; real ones have a handful."""
+
+VALUE_LIMIT = 16 << 10
+"""Octets of one field that are parsed; a long name in continuations needs less than a tenth."""
+
+_COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*\)", re.DOTALL)
+_PARAMETER = re.compile(rb';\s*([^\s=;"]+?)\s*=\s*("(?:[^"\\]|\\.)*(?:"|$)|[^;]*)', re.DOTALL)
+_SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of one field, in order: lower-case name, octets without quotes."""
+
+    pairs: tuple[tuple[str, bytes], ...] = ()
+
+    def raw(self, name: str) -> bytes:
+        """The first value of that name, RFC 2231 continuations joined; `b""` if there is none."""
+        return next((value for value, _charset in self._values(name)), b"")
+
+    def texts(self, name: str) -> Iterator[str]:
+        """Every value of that name, decoded: RFC 2231 first, then plain ones."""
+        for value, charset in self._values(name):
+            if charset is not None:
+                yield decode_charset(value, charset)
+            else:
+                yield decode_words(value)
+
+    def _values(self, name: str) -> Iterator[tuple[bytes, str | None]]:
+        """Octets and declared charset (None for a plain value) of each value of that name."""
+        segments: dict[int, tuple[bytes, bool]] = {}
+        plain: list[bytes] = []
+        for key, value in self.pairs:
+            match = _SEGMENT.fullmatch(key)
+            if match is None or match[1] != name:
+                continue
+            if match[2] is not None:
+                segments.setdefault(int(match[2]), (value, match[3] is not None))
+            elif match[3] is not None:
+                yield _extended(value)
+            else:
+                plain.append(value)
+        if segments:
+            yield _joined([segments[number] for number in sorted(segments)])
+        yield from ((value, None) for value in plain)
+
+
+def _extended(value: bytes) -> tuple[bytes, str]:
+    """`charset'language'percent-encoded` (RFC 2231 §4)."""
+    charset, quote, rest = value.partition(b"'")
+    if quote:
+        _language, quote, text = rest.partition(b"'")
+        if quote:
+            return unquote_to_bytes(text), charset.decode("ascii", "replace")
+    return unquote_to_bytes(value), ""
+
+
+def _joined(segments: list[tuple[bytes, bool]]) -> tuple[bytes, str | None]:
+    """Continuations in one piece (RFC 2231 §4.1); the first names the charset."""
+    first, encoded = segments[0]
+    value, charset = _extended(first) if encoded else (first, None)
+    for segment, is_encoded in segments[1:]:
+        value += unquote_to_bytes(segment) if is_encoded else segment
+    return value, charset
+
+
+def parse_value(raw: bytes) -> tuple[str, Parameters]:
+    """Split a field value: the word before the parameters in lower case, and the parameters."""
+    if not raw:
+        return "", Parameters()
+    raw = raw[:VALUE_LIMIT]
+    if b"(" in raw:
+        raw = _without_comments(raw)
+    head, semicolon, _ = raw.partition(b";")
+    word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
+    if not semicolon:
+        return word, Parameters()
+    pairs: list[tuple[str, bytes]] = []
+    for match in _PARAMETER.finditer(raw):
+        if len(pairs) >= PARAMETER_LIMIT:
+            break
+        pairs.append((match[1].decode("latin-1").lower(), _unquoted(match[2])))
+    return word, Parameters(tuple(pairs))
+
+
+def _without_comments(raw: bytes) -> bytes:
+    """The value less its comments (RFC 5322 §3.2.2), quoted strings untouched."""
+    pieces = re.split(rb'("(?:[^"\\]|\\.)*")', raw)
+    return b"".join(
+        piece if piece.startswith(b'"') else _COMMENT.sub(b" ", piece) for piece in pieces
+    )
+
+
+def _unquoted(value: bytes) -> bytes:
+    value = re.sub(rb"\r?\n[ \t]", b" ", value)
+    if value.startswith(b'"'):
+        inner = value[1:].removesuffix(b'"')
+        return re.sub(rb"\\(.)", rb"\1", inner, flags=re.DOTALL)
+    return value.strip()

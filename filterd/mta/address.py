@@ -1,0 +1,71 @@
+"""Paths of MAIL and RCPT: taken apart without rewriting rules, with sendmail's complaints.
+
+Addresses are `str` in ASCII with surrogate escapes, so that every octet survives a round trip.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ROUTE = re.compile(r"@[^,:<>]+(,@[^,:<>]+)*:")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LOCAL = re.compile(rf"(?:{_QUOTED}|[^\s\"@<>(),;:\\])+")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9_\-\x80-\U0010ffff]+\.)*[A-Za-z0-9_\-\x80-\U0010ffff]+\.?")
+_LITERAL = re.compile(r"\[[^\[\]\s]+\]")
+
+ADDRESS_LIMIT = 256
+"""Characters of a path, RFC 5321 §4.5.3.1.3."""
+
+
+class AddressError(Exception):
+    """An address that cannot be. code: enhanced status code; the text is sendmail's."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def parse_path(text: str) -> str:
+    """Return the address in a path: without brackets and route, `""` for `<>`.
+
+    Takes `<a@b>`, `a@b`, `<@relay:a@b>`. Raises AddressError.
+    """
+    inner = text.strip()
+    if inner.startswith("<"):
+        if not inner.endswith(">"):
+            raise AddressError("5.0.0", "Unbalanced '<'")
+        inner = inner[1:-1].strip()
+    elif inner.endswith(">"):
+        raise AddressError("5.0.0", "Unbalanced '>'")
+    if not inner:
+        return ""
+    if len(inner) > ADDRESS_LIMIT:
+        raise AddressError("5.1.0", "Address too long")
+    inner = inner[match.end() :] if (match := _ROUTE.match(inner)) else inner
+    local, at, domain = _split(inner)
+    if inner.count('"') % 2:
+        raise AddressError("5.0.0", "Unbalanced '\"'")
+    if "@" in local and not local.startswith('"'):
+        raise AddressError("5.1.3", "Invalid route address")
+    if not local or not _LOCAL.fullmatch(local):
+        raise AddressError("5.1.3", "User address required" if not local else "Invalid user name")
+    if at and not domain:
+        raise AddressError("5.1.3", "Hostname required")
+    if domain and not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
+        raise AddressError("5.1.2", "Invalid host name")
+    return inner
+
+
+def _split(address: str) -> tuple[str, str, str]:
+    """Local part, `@` or nothing, domain."""
+    return address.rpartition("@") if "@" in address else (address, "", "")
+
+
+def local_part(address: str) -> str:
+    """What is before the last `@`."""
+    return _split(address)[0]
+
+
+def domain_part(address: str) -> str:
+    """What is after the last `@`, lower case, `""` if there is none."""
+    return _split(address)[2].lower().removesuffix(".")

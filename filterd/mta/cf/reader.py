@@ -1,0 +1,378 @@
+"""Parse a sendmail.cf, every kind of line, with sendmail's complaints.
+
+A mistake does not end the reading: sendmail reports it and reads on, and exits in the end with the
+status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filterd.milter.negotiation import macro_names
+from filterd.mta.cf.lines import logical_lines
+from filterd.mta.cf.macros import expand
+from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
+from filterd.mta.input_filter import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
+
+EX_NOINPUT = 66
+
+SIZE_LIMIT = 8 << 20
+"""Octets of a configuration file; a stock one has 60,000."""
+
+MILTER_MACRO_LIMIT = 50
+"""Macros in one of the milter's lists, MAXFILTERMACROS."""
+
+MAX_FILTERS = 24
+"""Filters in use at a time, MAXFILTERS less the end mark."""
+
+
+class CfError(Exception):
+    """A configuration that sendmail would not run with.
+
+    The text has all complaints, one a line. status: what sendmail exits with.
+    """
+
+    def __init__(self, problems: list[str], status: int) -> None:
+        super().__init__("\n".join(problems))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class MailerLine:
+    """An M line. path, argv: the program; `[IPC]` for SMTP. flags: its letters."""
+
+    name: str
+    path: str
+    argv: str
+    flags: str
+    max_size: int = 0
+    equates: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An R line, kept as it is."""
+
+    line: int
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapLine:
+    """A K line."""
+
+    name: str
+    type: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonPort:
+    """`O DaemonPortOptions`. filters: None for those of InputMailFilters."""
+
+    name: str = "MTA"
+    address: str = ""
+    port: int = 25
+    filters: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class SendmailCf:
+    """Everything that a file says. Names of long macros and classes are without braces."""
+
+    source: str
+    level: int = 0
+    macros: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, set[str]] = field(default_factory=dict)
+    options: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, MapLine] = field(default_factory=dict)
+    mailers: dict[str, MailerLine] = field(default_factory=dict)
+    filters: dict[str, InputMailFilter] = field(default_factory=dict)
+    headers: list[str] = field(default_factory=list)
+    precedences: dict[str, int] = field(default_factory=dict)
+    trusted: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    queue_groups: list[str] = field(default_factory=list)
+    rulesets: dict[str, list[Rule]] = field(default_factory=dict)
+    milter_macros: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    status: int = 0
+
+    def option(self, name: str, default: str = "") -> str:
+        """The last value of an option."""
+        return self.options.get(name, [default])[-1]
+
+    def input_filters(self) -> tuple[str, ...]:
+        """The names in `O InputMailFilters`, in the order in which they are asked."""
+        return _names(self.option("InputMailFilters"))
+
+    def daemons(self) -> tuple[DaemonPort, ...]:
+        """Where to listen."""
+        return tuple(map(_daemon, self.options.get("DaemonPortOptions", [""])))
+
+    def expand(self, text: str, **values: str) -> str:
+        """Text with this file's macros, and others, expanded."""
+        return expand(text, {**self.macros, **values})
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in re.split("[,;]", text) if name.strip())
+
+
+def _daemon(text: str) -> DaemonPort:
+    """`Name=MTA, Addr=127.0.0.1, Port=25, InputMailFilters=f2;f1`: first letters count."""
+    given: dict[str, str] = {}
+    for one in text.split(","):
+        key, equals, value = one.strip().partition("=")
+        if equals:
+            given[key.strip()[:1]] = value.strip()
+    port = given.get("P", "25")
+    numbers = {"smtp": 25, "submission": 587, "smtps": 465}
+    return DaemonPort(
+        given.get("N", "MTA"),
+        given.get("A", ""),
+        int(port) if port.isdecimal() else numbers.get(port, 25),
+        _names(given["I"]) if "I" in given else None,
+    )
+
+
+def read_cf(path: Path) -> SendmailCf:
+    """Read a file. Raises CfError where sendmail would not start with it."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(SIZE_LIMIT + 1).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise CfError([f"{path}: line 0: cannot open: {error.strerror}"], EX_NOINPUT) from None
+    cf = parse_cf(text, str(path))
+    if cf.problems:
+        raise CfError(cf.problems + cf.hints, cf.status)
+    return cf
+
+
+def parse_cf(text: str, source: str = "sendmail.cf") -> SendmailCf:
+    """Parse the text of a file; mistakes are in `problems`."""
+    reader = _Reader(source)
+    for number, line in logical_lines(text):
+        reader.line(number, line)
+    reader.finish()
+    return reader.cf
+
+
+class _Reader:
+    def __init__(self, source: str) -> None:
+        self.cf = SendmailCf(source)
+        self._line = 0
+        self._ruleset: str | None = None
+
+    def line(self, number: int, text: str) -> None:
+        self._line = number
+        handler = {
+            "V": self._version, "D": self._macro, "C": self._class, "F": self._class_file,
+            "K": self._map, "S": self._start_ruleset, "R": self._rule, "M": self._mailer,
+            "O": self._option, "H": self._header, "P": self._precedence, "X": self._filter,
+            "Q": self._queue_group, "T": self._trust, "E": self._environment,
+        }.get(text[:1])  # fmt: skip
+        if handler is None:
+            self._bad(f'unknown configuration line "{text}"')
+        else:
+            handler(text[1:])
+
+    def finish(self) -> None:
+        """What can be judged only when all was read."""
+        for name in self.cf.input_filters():
+            if name not in self.cf.filters:
+                self.cf.problems.append(
+                    f"451 4.0.0 InputFilter {name} not defined: No such file or directory"
+                )
+                self.cf.status = EX_CONFIG
+        if len(self.cf.input_filters()) > MAX_FILTERS:
+            self._bad(f"Too many filters: {len(self.cf.input_filters())}, max {MAX_FILTERS}")
+
+    def _bad(self, text: str, status: int = EX_SOFTWARE) -> None:
+        self.cf.problems.append(f"{self.cf.source}: line {self._line}: {text}")
+        self.cf.status = status
+
+    # One line each
+
+    def _version(self, rest: str) -> None:
+        level = re.match(r"\d+", rest)
+        self.cf.level = int(level[0]) if level else 0
+
+    def _named(self, rest: str) -> tuple[str, str] | None:
+        """A name, one character or in braces, and what follows it."""
+        match = re.match(r"\{(\w+)\}|(\S)", rest)
+        if match is None:
+            self._bad("Name required for macro/class")
+            return None
+        return match[1] or match[2], rest[match.end() :]
+
+    def _macro(self, rest: str) -> None:
+        if (named := self._named(rest)) is not None:
+            # Undoing $-escapes is left to the expansion; tabs and blanks around are not text.
+            self.cf.macros[named[0]] = named[1].strip()
+
+    def _class(self, rest: str) -> None:
+        if (named := self._named(rest)) is not None:
+            words = self.cf.expand(named[1]).split()
+            self.cf.classes.setdefault(named[0], set()).update(words)
+
+    def _class_file(self, rest: str) -> None:
+        named = self._named(rest)
+        if named is None:
+            return
+        text = named[1].strip()
+        optional = text.startswith("-o")
+        name = text.removeprefix("-o").split()[0] if text.removeprefix("-o").split() else ""
+        members = self.cf.classes.setdefault(named[0], set())
+        if name.startswith("|"):
+            self._bad(f"fileclass: programs are not run for class {named[0]}: {name}")
+            return
+        try:
+            lines = Path(name.partition("@")[0]).read_text("utf-8", "replace").splitlines()
+        except OSError as error:
+            if not optional:
+                self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)
+            return
+        for line in lines:
+            members.update(line.partition("#")[0].split())
+
+    def _map(self, rest: str) -> None:
+        name, type, *arguments = [*rest.split(None, 2), "", ""][:3]
+        if type not in MAP_TYPES:
+            self._bad(f"readcf: map {name}: class {type} not available")
+            return
+        self.cf.maps[name] = MapLine(name, type, arguments[0] if arguments else "")
+
+    def _start_ruleset(self, rest: str) -> None:
+        name = rest.strip()
+        if not name:
+            self._bad('invalid ruleset name: ""')
+            self._ruleset = None
+            return
+        self._ruleset = name.partition("=")[0].strip()
+        self.cf.rulesets.setdefault(self._ruleset, [])
+
+    def _rule(self, rest: str) -> None:
+        left, tab, right = rest.partition("\t")
+        if not tab:
+            self._bad(f'invalid rewrite line "R{rest}" (tab expected)')
+            return
+        right = right.lstrip("\t").partition("\t")[0]
+        if self._ruleset is None:
+            self._bad(f'missing valid ruleset for "R{left}\t{right}"')
+            return
+        wildcards = len(re.findall(r"\$(?:[*+\-@]|[=~](?:\{\w+\}|.))", left))
+        for reference in re.findall(r"\$([1-9])", right):
+            if int(reference) > wildcards:
+                self._bad(f"replacement ${reference} out of bounds")
+                return
+        self.cf.rulesets[self._ruleset].append(Rule(self._line, left, right))
+
+    def _mailer(self, rest: str) -> None:
+        name, _, tail = rest.partition(",")
+        equates = _mailer_equates(tail)
+        if "A" not in equates:
+            self._bad(f"M{name}: A= argument required")
+            return
+        if "P" not in equates:
+            self._bad(f"M{name}: P= argument required")
+            return
+        size = equates.get("M", "0")
+        self.cf.mailers[name] = MailerLine(
+            name, equates["P"], equates["A"], equates.get("F", ""),
+            int(size) if size.isdecimal() else 0, equates,
+        )  # fmt: skip
+
+    def _option(self, rest: str) -> None:
+        if not rest.startswith(" "):
+            letter, value = rest[:1], rest[1:].strip()
+            name = BY_LETTER.get(letter)
+            if name is None:
+                self._bad(f"readcf: unknown option name {letter}")
+                return
+        else:
+            given, _, value = rest.strip().partition("=")
+            given, value = given.strip(), value.strip()
+            base, dot, sub = given.partition(".")
+            known = {one.lower(): one for one in OPTIONS}
+            if base.lower() not in known:
+                self._bad(f"readcf: unknown option name {given}")
+                return
+            name = known[base.lower()] + dot + sub
+        self.cf.options.setdefault(name, []).append(self.cf.expand(value) if (
+            name in ("QueueDirectory", "AliasFile", "PidFile", "HelpFile")
+        ) else value)  # fmt: skip
+        if name.startswith("Milter.macros."):
+            self._milter_macros(name.removeprefix("Milter.macros."), value)
+
+    def _milter_macros(self, stage: str, value: str) -> None:
+        names = macro_names(value)
+        if len(names) > MILTER_MACRO_LIMIT:
+            self._bad(
+                f"milter_set_option: too many macros in Milter.macros.{stage} "
+                f"(max {MILTER_MACRO_LIMIT})"
+            )
+            return
+        self.cf.milter_macros[stage] = names
+
+    def _header(self, rest: str) -> None:
+        if not re.match(r"(?:\?[^?]*\?)?\s*(?:\*|[!-9;-~]+)\s*:", rest):
+            self._bad(f'header syntax error, line "{rest}"')
+            return
+        self.cf.headers.append(rest)
+
+    def _precedence(self, rest: str) -> None:
+        name, _, value = rest.partition("=")
+        if value.strip().lstrip("-").isdecimal():
+            self.cf.precedences[name.strip()] = int(value)
+
+    def _filter(self, rest: str) -> None:
+        text = rest.replace("\n", " ")
+        try:
+            one = InputMailFilter.parse(text)
+        except FilterSyntaxError as error:
+            for problem in error.problems:
+                self._bad(problem, error.status)
+            if error.hint:
+                self.cf.hints.append(f"hint: line {self._line}: {error.hint}")
+            return
+        if one.name in self.cf.filters:
+            self._bad(f"X{one.name}: duplicate filter definition")
+            return
+        self.cf.filters[one.name] = one
+
+    def _queue_group(self, rest: str) -> None:
+        if not rest.strip():
+            self._bad("name required for queue")
+            return
+        self.cf.queue_groups.append(rest)
+
+    def _trust(self, rest: str) -> None:
+        self.cf.trusted += rest.split()
+        self.cf.classes.setdefault("t", set()).update(rest.split())
+
+    def _environment(self, rest: str) -> None:
+        name, _, value = rest.partition("=")
+        self.cf.environment[name.strip()] = value
+
+
+def _mailer_equates(text: str) -> dict[str, str]:
+    """`P=…, F=…, A=…`: only the first letter of a key counts, and A= takes the rest of the line."""
+    equates: dict[str, str] = {}
+    rest = text.strip()
+    while rest:
+        key, equals, after = rest.partition("=")
+        if not equals:
+            break
+        letter = key.strip()[:1]
+        if letter == "A":
+            equates[letter] = after.strip()
+            break
+        value, _, rest = after.partition(",")
+        equates[letter] = value.strip()
+        rest = rest.strip()
+    return equates

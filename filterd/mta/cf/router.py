@@ -1,0 +1,162 @@
+"""Addresses as a stock sendmail.cf resolves them: class w is here, the rest elsewhere.
+
+Local names go through the aliases, and with the flag `w` of the local mailer must be in passwd;
+`|program`, `/file` and `\\name` come out of aliases only. Other domains go to the smart host (DS)
+or where their MX records say.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import replace
+from pathlib import Path
+
+from filterd.mta.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.aliases import Aliases, AliasError
+from filterd.mta.cf.reader import MailerLine, SendmailCf
+from filterd.mta.delivery import DeliveryError, Mailer, Route, unique
+from filterd.mta.mailbox import append
+from filterd.mta.program import ProgramMailer, prepared
+from filterd.mta.relay import SmtpMailer
+from filterd.mta.spool import Entry, Target
+
+FILE_MAILER = "*file*"
+
+
+class FileMailer:
+    """Appends to a file that an alias names."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+        del target
+        try:
+            append(self._path, entry.sender, prepared(message, entry.sender, "Pn"))
+        except OSError as error:
+            raise DeliveryError(
+                f"{self._path}: {error.strerror}", temporary=True, code="4.2.0"
+            ) from None
+        return str(self._path)
+
+
+class CfRouter:
+    """See the module. Raises ValueError without a local mailer, as sendmail does not run then."""
+
+    def __init__(self, cf: SendmailCf) -> None:
+        self._cf = cf
+        self._host = cf.macros.get("j", "localhost")
+        if "local" not in cf.mailers:
+            raise ValueError("No local mailer defined")
+        self._local = cf.mailers["local"]
+        self._domains = {name.lower() for name in cf.classes.get("w", ())}
+        self._domains |= {self._host.lower(), "localhost", ""}
+        self.aliases = Aliases(_alias_files(cf.option("AliasFile")))
+        self._uid, self._gid = _default_user(cf.option("DefaultUser"))
+
+    def resolve(self, address: str) -> Route:
+        if address.startswith("|"):
+            return Route("prog", "", address[1:].strip())
+        if address.startswith("/"):
+            return Route(FILE_MAILER, "", address)
+        try:
+            parsed = parse_path(address.removeprefix("\\"))
+        except AddressError as error:
+            raise DeliveryError(str(error), temporary=False, code=error.code) from None
+        if domain_part(parsed) in self._domains:
+            return self._resolve_local(local_part(parsed))
+        return self._resolve_remote(parsed)
+
+    def _resolve_local(self, name: str) -> Route:
+        plain = name.partition("+")[0]
+        known = name in self.aliases or plain in self.aliases
+        if "w" in self._local.flags and not known and not _in_passwd(plain):
+            raise DeliveryError("User unknown", temporary=False, code="5.1.1")
+        return Route("local", "", name)
+
+    def _resolve_remote(self, address: str) -> Route:
+        smart = self._cf.macros.get("S", "")
+        if smart:
+            mailer, colon, host = smart.partition(":")
+            return Route(mailer if colon else "relay", host if colon else smart, address)
+        return Route("esmtp", domain_part(address) + ".", address)
+
+    def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        people: list[Target] = []
+        for target in targets:
+            try:
+                route = self.resolve(target.address)
+                found = self._aliased(route.user) if route.mailer == "local" else None
+            except (DeliveryError, AliasError):
+                found = None
+            if found is None:
+                people.append(target)
+            else:
+                people += [replace(target, address=one) for one in found]
+        return unique(tuple(people))
+
+    def members(self, address: str) -> list[str]:
+        route = self.resolve(address)
+        try:
+            return self._aliased(route.user) or [address]
+        except AliasError as error:
+            raise DeliveryError(str(error), temporary=False, code="5.2.4") from None
+
+    def _aliased(self, name: str) -> list[str] | None:
+        """Whom a local name stands for, None if it is no alias. `joe+x` falls back on `joe`."""
+        for candidate in (name, name.partition("+")[0]):
+            if candidate in self.aliases:
+                return self.aliases.expand(candidate)
+        return None
+
+    def mailer(self, route: Route) -> Mailer:
+        if route.mailer == FILE_MAILER:
+            return FileMailer(Path(route.user))
+        line = self._cf.mailers.get(route.mailer)
+        if line is None:
+            raise DeliveryError(f"no mailer {route.mailer}", temporary=True, code="4.3.5")
+        if line.path in ("[IPC]", "[TCP]"):
+            return SmtpMailer(route.host.rstrip("."), self._host)
+        return self._program(line, route)
+
+    def _program(self, line: MailerLine, route: Route) -> ProgramMailer:
+        user = route.user.partition("+")[0] if route.mailer == "local" else route.user
+        macros = {key: value for key, value in self._cf.macros.items() if key not in "ugfh"}
+        # Only root can become somebody else.
+        privileged = os.geteuid() == 0
+        return ProgramMailer(
+            line.path, line.argv, line.flags, user.removeprefix("\\"), route.host, macros,
+            self._uid if privileged else None, self._gid if privileged else None,
+        )  # fmt: skip
+
+
+def _alias_files(option: str) -> list[Path]:
+    """`/etc/mail/aliases, hash:/other`: the text files; map types before the colon are dropped."""
+    names = (one.strip().split()[-1] for one in option.split(",") if one.strip())
+    return [Path(name.rpartition(":")[2]) for name in names if "/" in name]
+
+
+def _default_user(option: str) -> tuple[int | None, int | None]:
+    """`O DefaultUser`: `mail:mail`, `8:12`, `mailnull`. None for nobody in particular."""
+    user, _, group = option.replace(".", ":").partition(":")
+    if not user:
+        return None, None
+    try:
+        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        if group:
+            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        else:
+            gid = pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return None, None
+    return uid, gid
+
+
+def _in_passwd(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True

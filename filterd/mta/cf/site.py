@@ -1,0 +1,139 @@
+"""From a sendmail.cf to a running MTA: settings, listeners, greeting, extensions."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filterd.mta.cf.reader import CfError, SendmailCf
+from filterd.mta.cf.router import CfRouter
+from filterd.mta.compose import SendmailComposer
+from filterd.mta.handler import Listener
+from filterd.mta.input_filter import EX_CONFIG, parse_time
+from filterd.mta.server import ReferenceMta
+from filterd.mta.settings import MtaSettings
+from filterd.mta.wording import SENDMAIL_VERSION
+
+UNANNOUNCED_LIMIT = 1 << 30
+"""Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""
+
+M4_TIMEOUT = 60.0
+"""Seconds for m4."""
+
+CF_FOLDERS = (
+    Path("/usr/share/sendmail/cf"), Path("/usr/share/sendmail-cf"), Path("/usr/lib/mail/cf"),
+)  # fmt: skip
+"""Where distributions install sendmail's m4 files (packages sendmail-cf, sendmail-base)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CfSite:
+    """What one sendmail.cf asks for."""
+
+    cf: SendmailCf
+    settings: MtaSettings
+    listeners: tuple[Listener, ...]
+
+    def mta(self) -> ReferenceMta:
+        """The MTA, not yet running. Raises CfError for a file without a local mailer."""
+        try:
+            router = CfRouter(self.cf)
+        except ValueError as error:
+            raise CfError([str(error)], EX_CONFIG) from None
+        return ReferenceMta(
+            self.settings,
+            router=router,
+            composer=SendmailComposer(
+                self.settings.hostname, self.cf.macros.get("Z", SENDMAIL_VERSION)
+            ),
+            extensions=_extensions(self.cf),
+            greeting=self.cf.expand(
+                self.cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"),
+                v=SENDMAIL_VERSION, b="$b",
+            ),
+            listeners=self.listeners,
+        )  # fmt: skip
+
+
+def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) -> CfSite:
+    """The site of a file; spool and port stand in for what the file says."""
+    filters = tuple(cf.filters[name] for name in cf.input_filters())
+    listeners = tuple(
+        Listener(
+            one.name,
+            one.address,
+            port if port is not None and index == 0 else one.port,
+            filters if one.filters is None else tuple(cf.filters[n] for n in one.filters),
+        )
+        for index, one in enumerate(cf.daemons())
+    )
+    size = cf.option("MaxMessageSize")
+    first = listeners[0]
+    defaults = MtaSettings()
+    settings = replace(
+        defaults,
+        listen=first.address or "0.0.0.0",  # noqa: S104  # as sendmail does without Addr=
+        port=first.port,
+        hostname=cf.macros.get("j", defaults.hostname),
+        filters=first.filters,
+        spool=spool or Path(cf.option("QueueDirectory", "/var/spool/mqueue")),
+        max_message_size=int(size) if size.isdecimal() and int(size) else UNANNOUNCED_LIMIT,
+        max_recipients=_number(cf, "MaxRecipientsPerMessage", 100000),
+        max_hops=_number(cf, "MaxHopCount", 25),
+        max_connections=_number(cf, "MaxDaemonChildren", defaults.max_connections),
+        idle_timeout=parse_time(cf.option("Timeout.command", "1h")) or 3600.0,
+        expire=parse_time(cf.option("Timeout.queuereturn", "5d")) or defaults.expire,
+        retry=parse_time(cf.option("MinQueueAge", "30m")) or 1800.0,
+        macros={stage: names for stage, names in cf.milter_macros.items() if names},
+    )
+    return CfSite(cf, settings, listeners)
+
+
+def _number(cf: SendmailCf, option: str, default: int) -> int:
+    value = cf.option(option)
+    return int(value) if value.isdecimal() and int(value) else default
+
+
+def _extensions(cf: SendmailCf) -> tuple[str, ...]:
+    """What EHLO announces, in sendmail's order, less what privacy flags forbid."""
+    privacy = {flag.strip().lower() for flag in cf.option("PrivacyOptions").split(",")}
+    size = cf.option("MaxMessageSize")
+    said = [
+        ("ENHANCEDSTATUSCODES", True),
+        ("PIPELINING", True),
+        ("EXPN", not privacy & {"noexpn", "goaway"}),
+        ("VERB", not privacy & {"noverb", "goaway"}),
+        ("8BITMIME", True),
+        (f"SIZE {size}" if size.isdecimal() and int(size) else "SIZE", True),
+        ("DSN", not privacy & {"noreceipts"}),
+        ("HELP", True),
+    ]
+    return tuple(word for word, announced in said if announced)
+
+
+def make_cf(mc: Path, cf_folder: Path | None = None) -> str:
+    """Run m4 over a sendmail.mc and return the text of the sendmail.cf. Raises CfError."""
+    folders = (cf_folder,) if cf_folder else CF_FOLDERS
+    folder = next((one for one in folders if (one / "m4" / "cf.m4").is_file()), None)
+    if folder is None:
+        tried = ", ".join(map(str, folders))
+        raise CfError(
+            [f"{mc}: sendmail's m4 files are not in {tried}; "
+             "Debian has them in the package sendmail-cf, others in sendmail-cf as well"],
+            EX_CONFIG,
+        )  # fmt: skip
+    m4 = shutil.which("m4")
+    if m4 is None:
+        raise CfError([f"{mc}: no m4 to run; it is in the package m4"], EX_CONFIG)
+    try:
+        done = subprocess.run(
+            [m4, f"-D_CF_DIR_={folder}/", str(folder / "m4" / "cf.m4"), str(mc.resolve())],
+            capture_output=True, cwd=folder / "cf", timeout=M4_TIMEOUT, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CfError([f"{mc}: m4: {error}"], EX_CONFIG) from None
+    if done.returncode:
+        raise CfError([f"{mc}: m4: {done.stderr.decode('utf-8', 'replace').strip()}"], EX_CONFIG)
+    return done.stdout.decode("utf-8", "surrogateescape")

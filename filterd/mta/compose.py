@@ -1,0 +1,136 @@
+"""From what the client sent to what is queued: a draft for the filters, then the final message.
+
+The MTA's own fields are sendmail's: Received with the client, the id and, where the client named
+exactly one recipient, that one; Date, Message-Id and From where the message has none.
+Sources: sendmail 8.17 `cf/m4/proto.m4` (confRECEIVED_HEADER, H lines), Postfix 3.7
+`cleanup_message.c`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from email.utils import formatdate
+from time import gmtime, strftime
+
+from filterd.mta.address import domain_part
+from filterd.mta.draft import Draft, Path
+from filterd.mta.header import Header, PostfixHeader, SendmailHeader, split_message
+from filterd.mta.wording import SENDMAIL_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a message came. protocol: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)."""
+
+    queue_id: str
+    helo: str
+    client: str
+    protocol: str
+    only_recipient: str
+    """The one recipient that the client named, `""` if it named several."""
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("ascii", "surrogateescape")
+
+
+def _date(zone: str = "") -> str:
+    return formatdate(localtime=True) + zone
+
+
+class Composer(ABC):
+    """Makes drafts and messages as one MTA does. host: its name."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def draft(
+        self, arrival: Arrival, sender: Path, recipients: list[Path], content: bytes
+    ) -> Draft:
+        """What the filters see. content: the message, LF line ends."""
+        fields, body = split_message(content)
+        header = self._header(arrival, sender, fields)
+        message_id = header.get(b"Message-Id") or b""
+        return Draft(
+            arrival.queue_id, sender, list(recipients), header, body,
+            macros={"{msg_id}": message_id.decode("latin-1")},
+        )  # fmt: skip
+
+    def message(self, draft: Draft) -> bytes:
+        """What goes into the queue: LF line ends, the last line ended."""
+        body = draft.body if not draft.body or draft.body.endswith(b"\n") else draft.body + b"\n"
+        return draft.header.encode() + b"\n" + body
+
+    def hops(self, draft: Draft) -> int:
+        """How many Received fields the message brought."""
+        return draft.header.count(b"Received")
+
+    @abstractmethod
+    def _header(
+        self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
+    ) -> Header: ...
+
+
+class SendmailComposer(Composer):
+    """sendmail 8.17 with a stock sendmail.cf. version: its $Z, the configuration's."""
+
+    def __init__(self, host: str, version: str = "filterd") -> None:
+        super().__init__(host)
+        self._version = version
+
+    def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
+        stamp = _date()
+        to = f"\n\tfor <{arrival.only_recipient}>" if arrival.only_recipient else ""
+        received = (
+            f" from {arrival.helo or arrival.client.partition(' ')[0]} ({arrival.client})\n"
+            f"\tby {self.host} ({SENDMAIL_VERSION}/{self._version}) with {arrival.protocol}"
+            f" id {arrival.queue_id}{to or ';'}{'; ' if to else chr(10) + chr(9)}{stamp}"
+        )
+        minute = strftime("%Y%m%d%H%M", gmtime())
+        return SendmailHeader(
+            fields,
+            {
+                b"Received": _octets(received),
+                b"Date": _octets(f" {stamp}"),
+                b"From": _octets(f" {sender.address or f'MAILER-DAEMON@{self.host}'}"),
+                b"Message-Id": _octets(f" <{minute}.{arrival.queue_id}@{self.host}>"),
+            },
+        )
+
+
+class PostfixComposer(Composer):
+    """Postfix 3.7 for a client whose mail it completes (local_header_rewrite_clients)."""
+
+    def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
+        stamp = _date(f" ({strftime('%Z')})")
+        to = f"\n\tfor <{arrival.only_recipient}>; " if arrival.only_recipient else "; "
+        received = (
+            f" from {arrival.helo or 'unknown'} ({arrival.client})\n"
+            f"\tby {self.host} (Postfix) with {arrival.protocol} id {arrival.queue_id}{to}{stamp}"
+        )
+        moment = strftime("%Y%m%d%H%M%S", gmtime())
+        brought = {name.lower() for name, _ in fields}
+        for name, value in (
+            (b"Message-Id", f" <{moment}.{arrival.queue_id}@{self.host}>"),
+            (b"Date", f" {stamp}"),
+            (b"From", f" {sender.address or f'MAILER-DAEMON@{self.host}'}"),
+        ):
+            if name.lower() not in brought:
+                fields.append((name, _octets(value)))
+        header = PostfixHeader(fields)
+        header.set_own(b"Received", _octets(received))
+        return header
+
+
+def sender_macros(flavour: str, own: str, sender: Path, local: bool) -> dict[str, str]:
+    """`{mail_mailer}`, `{mail_host}`, `{mail_addr}` of a reverse-path. own: the MTA's name."""
+    domain = domain_part(sender.address)
+    if flavour == "postfix":
+        mailer, host = ("virtual", own) if local or not sender.address else ("smtp", domain)
+    elif not domain or local:
+        mailer, host = "local", ""
+    else:
+        # sendmail's own rules put the dot behind a domain that they take for a name in the DNS.
+        mailer, host = "esmtp", domain + "."
+    return {"{mail_mailer}": mailer, "{mail_host}": host, "{mail_addr}": sender.address}

@@ -1,0 +1,386 @@
+"""One client: events of the session are put to the filters, the addresses and the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import time
+from dataclasses import dataclass, field
+
+from filterd.mta import smtp
+from filterd.mta.address import domain_part
+from filterd.mta.answers import CONTINUE, Answer, Filters, Kind, Peer, Values
+from filterd.mta.compose import Arrival, Composer, sender_macros
+from filterd.mta.delivery import DeliveryError, Route, Router
+from filterd.mta.draft import Draft, Path
+from filterd.mta.filters import SendmailFilters
+from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.postfix_filters import PostfixFilters
+from filterd.mta.queue import Queue
+from filterd.mta.queue_id import QueueIds
+from filterd.mta.settings import MtaSettings
+from filterd.mta.spool import Entry, Target
+from filterd.mta.wording import POSTFIX_VERSION, SENDMAIL_VERSION, Reply, Wording
+
+log = logging.getLogger("filterd.mta")
+
+READ_SIZE = 1 << 16
+"""Octets asked of the kernel at a time."""
+
+NAME_TIMEOUT = 5.0
+"""Seconds that the resolver may take to name a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all sessions of one server share."""
+
+    settings: MtaSettings
+    wording: Wording
+    composer: Composer
+    router: Router
+    queue: Queue
+    ids: QueueIds
+    extensions: tuple[str, ...]
+    """What EHLO announces, as the wording of the flavour has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address that is listened on, sendmail's daemon. name: its `{daemon_name}`."""
+
+    name: str
+    address: str
+    port: int
+    filters: tuple[InputMailFilter, ...]
+
+
+@dataclass(slots=True)
+class _Message:
+    """The transaction as the MTA sees it."""
+
+    id: str
+    macros: dict[str, str] = field(default_factory=dict)
+    named: int = 0
+    """Recipients that the client named, refused ones counted."""
+
+    swallowed: bool = False
+    """A filter said DISCARD: all is accepted, no filter is asked, nothing delivered."""
+
+
+class SessionHandler:
+    """Runs one session to its end. Raises ConnectionError where the client goes away."""
+
+    def __init__(
+        self,
+        site: Site,
+        listener: Listener,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._site = site
+        self._listener = listener
+        self._reader = reader
+        self._writer = writer
+        self._asked = False
+        self._message = _Message(site.ids.next())
+        self._session_macros: dict[str, str] = {}
+
+    async def run(self) -> None:
+        settings = self._site.settings
+        self._peer = await _peer(self._writer)
+        client = f"{self._peer.name} [{self._peer.address}]"
+        made = PostfixFilters if settings.flavour == "postfix" else SendmailFilters
+        self._filters: Filters = made(self._listener.filters, settings.macro_list, self._message.id)
+        self._session_macros = self._connection_macros(client)
+        self._session = smtp.SmtpSession(
+            self._site.wording,
+            client,
+            limits=smtp.Limits(settings.max_message_size, settings.max_recipients),
+            extensions=self._extensions,
+            sticky=self._filters.sticky,
+        )
+        try:
+            while not self._session.closing:
+                event = self._session.next_event()
+                if event is not None:
+                    outcome, queue_id = await self._handle(event)
+                    self._session.settle(outcome, queue_id=queue_id)
+                    continue
+                await self._send()
+                if not self._session.closing and not await self._read():
+                    break
+            await self._send()
+        finally:
+            await self._filters.quit()
+
+    async def _send(self) -> None:
+        if self._session.delay:
+            await asyncio.sleep(self._session.delay)
+            self._session.delay = 0.0
+        data = self._session.data_to_send()
+        if data:
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def _read(self) -> bool:
+        """Wait for the client. False: it is gone."""
+        try:
+            async with asyncio.timeout(self._site.settings.idle_timeout):
+                data = await self._reader.read(READ_SIZE)
+        except TimeoutError:
+            self._session.close(Reply.of("421 4.4.1 timeout waiting for input"))
+            return True
+        self._session.receive_data(data)
+        return bool(data)
+
+    def _extensions(self, session: smtp.SmtpSession) -> list[str]:
+        """What EHLO announces."""
+        if session.refused:
+            return ["ENHANCEDSTATUSCODES"]
+        return list(self._site.extensions)
+
+    # Events
+
+    async def _handle(self, event: smtp.Event) -> tuple[Answer | Reply, str]:
+        match event:
+            case smtp.Connected():
+                return await self._connected(), ""
+            case smtp.Helo(name):
+                return await self._helo(name), ""
+            case smtp.Mail(path):
+                return await self._mail(path), ""
+            case smtp.Rcpt(path):
+                return await self._rcpt(path), ""
+            case smtp.Data():
+                return await self._data(), ""
+            case smtp.Content(data):
+                return await self._content(data)
+            case smtp.Unknown(line) if self._asking:
+                return await self._filters.unknown(line), ""
+            case smtp.Reset():
+                await self._filters.abort()
+                self._new_message()
+            case smtp.Verify(argument, expand):
+                return self._verify(argument, expand), ""
+            case smtp.StartTls():
+                return Reply.of("454 4.3.3 TLS not available"), ""
+        return CONTINUE, ""
+
+    @property
+    def _asking(self) -> bool:
+        return self._asked and not self._message.swallowed
+
+    @property
+    def _values(self) -> Values:
+        values = {**self._session_macros, **self._message.macros}
+        if self._site.settings.flavour == "sendmail":
+            values["i"] = self._message.id
+        return values
+
+    def _new_message(self) -> None:
+        self._message = _Message(self._site.ids.next())
+
+    async def _connected(self) -> Answer:
+        answer = await self._filters.open()
+        if answer.goes_on:
+            answer = await self._filters.connect(self._peer, self._values)
+        # sendmail asks filters that refused the client, or failed, nothing more.
+        self._asked = answer.goes_on or not self._filters.sticky
+        return answer
+
+    async def _helo(self, name: str) -> Answer:
+        self._new_message_if_open()
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.helo(_octets(name), self._values)
+        self._asked = answer.goes_on or not self._filters.sticky
+        return answer
+
+    def _new_message_if_open(self) -> None:
+        if self._session.transaction is not None:
+            self._new_message()
+
+    async def _mail(self, path: Path) -> Answer:
+        if self._session.transaction is None and self._message.macros:
+            self._new_message()
+        local = self._is_local(path.address)
+        settings = self._site.settings
+        self._message.macros.update(sender_macros(settings.flavour, settings.hostname, path, local))
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.mail(_arguments(path), self._values)
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        return answer
+
+    def _is_local(self, address: str) -> bool:
+        try:
+            return self._site.router.resolve(address).mailer == "local" and "@" not in (
+                self._site.router.resolve(address).user
+            )
+        except DeliveryError:
+            return False
+
+    async def _rcpt(self, path: Path) -> Answer | Reply:
+        self._message.named += 1
+        refusal: Reply | None = None
+        try:
+            route = self._site.router.resolve(path.address)
+            if route.host and not ipaddress.ip_address(self._peer.address).is_loopback:
+                raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
+        except DeliveryError as error:
+            code = 451 if error.temporary else 550
+            text = f"{code} {error.code} {path.text}... {error}"
+            refusal = Reply.of(text)
+            route = Route("error", error.code, f"{code} {error.code} {error}")
+        host = self._site.settings.hostname
+        if self._site.settings.flavour == "postfix" and refusal is None:
+            full = path.address if "@" in path.address else f"{path.address}@{host}"
+            route = Route("virtual", domain_part(full), full)
+        self._message.macros["{nrcpts}"] = str(self._message.named)
+        values = {
+            **self._values,
+            "{rcpt_mailer}": route.mailer,
+            "{rcpt_host}": route.host,
+            "{rcpt_addr}": route.user,
+        }
+        answer = CONTINUE
+        if self._asking:
+            answer = await self._filters.rcpt(_arguments(path), values, refused=refusal is not None)
+        if refusal is not None:
+            # sendmail would send the filter's refusal as a second reply; one reply is enough.
+            return refusal
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        if answer.goes_on:
+            # Postfix opens the queue file, and so has a name for it, with the first recipient.
+            self._message.macros["i"] = self._message.id
+        return answer
+
+    async def _data(self) -> Answer:
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.data(self._values)
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        return answer
+
+    # The message
+
+    async def _content(self, data: bytes) -> tuple[Answer | Reply, str]:
+        transaction = self._session.transaction
+        assert transaction is not None
+        started, id = time.monotonic(), self._message.id
+        only = transaction.recipients[0].address if self._message.named == 1 else ""
+        arrival = Arrival(id, self._session.helo, self._session.client, self._protocol(), only)
+        draft = self._site.composer.draft(arrival, transaction.sender, transaction.recipients, data)
+        self._message.macros["{msg_size}"] = str(len(data))
+        answer: Answer | Reply = CONTINUE
+        if self._asking:
+            answer = await self._filters.message(draft, self._values)
+        if self._message.swallowed or _is(answer, Kind.DISCARD):
+            outcome, answer = "discarded", CONTINUE
+        elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            answer = await self._accept(draft)
+            outcome = "accepted" if answer is CONTINUE else "refused"
+        else:
+            outcome = "refused"
+        await self._filters.finish()
+        log.info(
+            "%s: from=<%s>, size=%d, nrcpts=%d, relay=%s, proto=%s, seconds=%.3f, %s", id,
+            draft.sender.address, len(data), len(draft.recipients), self._session.client,
+            arrival.protocol, time.monotonic() - started, outcome,
+        )  # fmt: skip
+        self._new_message()
+        return answer, id
+
+    async def _accept(self, draft: Draft) -> Answer | Reply:
+        """Queue the message; the reply is a refusal where the disk is in trouble."""
+        if self._site.composer.hops(draft) > self._site.settings.max_hops:
+            return Reply.of("554 5.4.6 Too many hops")
+        named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
+        targets = self._site.router.expand(named)
+        if not targets:
+            return CONTINUE
+        now = time.time()
+        entry = Entry(
+            draft.queue_id, draft.sender.address, targets,
+            arrived=now, expires=now + self._site.settings.expire, held=draft.quarantine,
+            sender_parameters=draft.sender.parameters,
+        )  # fmt: skip
+        try:
+            await self._site.queue.submit(entry, self._site.composer.message(draft))
+        except OSError as error:
+            log.error("%s: queue: %s", draft.queue_id, error)
+            return Reply.of("452 4.3.1 Insufficient system storage")
+        return CONTINUE
+
+    def _protocol(self) -> str:
+        if not self._session.extended:
+            return "SMTP"
+        return "ESMTP" + "S" * self._session.secure + "A" * bool(self._session.user)
+
+    def _verify(self, argument: str, expand: bool) -> Reply:
+        address = argument.strip("<> ")
+        host = self._site.settings.hostname
+        if self._site.settings.flavour == "postfix":
+            return Reply.of(f"252 2.0.0 {address}")
+        try:
+            self._site.router.resolve(address)
+            found = self._site.router.members(address) if expand else [address]
+        except DeliveryError as error:
+            return Reply.of(f"550 {error.code} {address}... {error}")
+        whole = [one if "@" in one or one[:1] in '/|"' else f"{one}@{host}" for one in found]
+        return Reply(tuple(_octets(f"250 2.1.5 <{one}>") for one in whole))
+
+    def _connection_macros(self, client: str) -> dict[str, str]:
+        """Macros that are known once the client is there."""
+        host = self._writer.get_extra_info("sockname")[0]
+        name = self._peer.name
+        common = {
+            "j": self._site.settings.hostname, "_": client, "{client_addr}": self._peer.address,
+            "{client_name}": name, "{client_port}": str(self._peer.port),
+            "{client_resolve}": "FAIL" if name.startswith("[") else "OK",
+        }  # fmt: skip
+        if self._site.settings.flavour == "postfix":
+            return {**common, "{daemon_name}": self._site.settings.hostname,
+                    "{daemon_addr}": host, "v": POSTFIX_VERSION}  # fmt: skip
+        values = {**common, "{daemon_name}": self._listener.name, "v": SENDMAIL_VERSION}
+        if ipaddress.ip_address(host).is_loopback:
+            # sendmail does not show the loopback interface's address.
+            return {**values, "{if_name}": "localhost"}
+        return {**values, "{if_name}": self._site.settings.hostname, "{if_addr}": host}
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("ascii", "surrogateescape")
+
+
+def _arguments(path: Path) -> tuple[bytes, ...]:
+    return tuple(_octets(one) for one in (path.text, *path.parameters))
+
+
+def _is(answer: Answer | Reply, kind: Kind) -> bool:
+    return isinstance(answer, Answer) and answer.kind is kind
+
+
+async def _peer(writer: asyncio.StreamWriter) -> Peer:
+    """Who the client is. The name is what the resolver says, `[address]` where it says nothing."""
+    address, port = writer.get_extra_info("peername")[:2]
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        # The milter protocol wants such a client as IPv4.
+        parsed = parsed.ipv4_mapped
+    name = f"[{parsed}]"
+    if parsed.is_loopback:
+        name = "localhost"
+    else:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(NAME_TIMEOUT):
+                name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
+    return Peer(name, str(parsed), port, str(parsed.version))

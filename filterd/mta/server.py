@@ -1,0 +1,198 @@
+"""The SMTP server: one task for each client joins the session, the filters and the queue.
+
+`ReferenceMta` is the whole MTA as an asynchronous context manager; `running_mta` runs one in a
+thread of its own, for tests and demonstrations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from filterd.mta.bounce import Bouncer
+from filterd.mta.compose import Composer, PostfixComposer, SendmailComposer
+from filterd.mta.delivery import BuiltInRouter, Router
+from filterd.mta.handler import Listener, SessionHandler, Site
+from filterd.mta.queue import Queue
+from filterd.mta.queue_id import PostfixQueueIds, QueueIds
+from filterd.mta.settings import MtaSettings
+from filterd.mta.spool import Spool
+from filterd.mta.wording import PostfixWording, SendmailWording
+
+log = logging.getLogger("filterd.mta")
+
+THREADS = 8
+"""Threads for the disk."""
+
+BACKLOG = 512
+"""Connections that the kernel keeps for us while all sessions are busy."""
+
+
+class ReferenceMta:
+    """The MTA, running between `async with`. port: the one it listens on.
+
+    router: who gets mail and how; by default every local recipient has a mailbox. composer,
+    extensions, greeting, listeners: what a sendmail.cf says otherwise than the settings.
+    Raises OSError where the address cannot be listened on or the spool not be written.
+    """
+
+    def __init__(
+        self,
+        settings: MtaSettings,
+        *,
+        router: Router | None = None,
+        composer: Composer | None = None,
+        extensions: tuple[str, ...] = (),
+        greeting: str = "",
+        listeners: tuple[Listener, ...] = (),
+    ) -> None:
+        self.settings = settings
+        self.port = settings.port
+        self._router = router or BuiltInRouter(settings)
+        self._composer = composer or _composer(settings)
+        self._extensions = extensions or _extensions(settings)
+        self._greeting = greeting
+        self._listeners = listeners or (
+            Listener("MTA", settings.listen, settings.port, settings.filters),
+        )
+        self._sessions: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> ReferenceMta:
+        settings = self.settings
+        spool = Spool(settings.spool)
+        spool.prepare()
+        host = settings.hostname
+        self._executor = ThreadPoolExecutor(THREADS, "filterd-mta")
+        postfix = settings.flavour == "postfix"
+        ids = PostfixQueueIds() if postfix else QueueIds()
+        self.queue = Queue(
+            spool, self._router, self._executor,
+            retry=settings.retry, bounce=Bouncer(host, ids.next),
+        )  # fmt: skip
+        self._site = Site(
+            settings=settings,
+            wording=PostfixWording(host) if postfix else SendmailWording(host, self._greeting),
+            composer=self._composer,
+            router=self._router,
+            queue=self.queue,
+            ids=ids,
+            extensions=self._extensions,
+        )
+        self._servers = [
+            await asyncio.start_server(
+                partial(self._client, one), one.address or None, one.port, backlog=BACKLOG
+            )
+            for one in self._listeners
+        ]
+        self.port = self._servers[0].sockets[0].getsockname()[1]
+        self._runner = asyncio.create_task(self.queue.run())
+        log.info("listening on %s port %d as %s", settings.listen, self.port, host)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for server in self._servers:
+            server.close()
+        for task in (*self._sessions, self._runner):
+            task.cancel()
+        await asyncio.gather(*self._sessions, self._runner, return_exceptions=True)
+        await self.queue.settled()
+        self._executor.shutdown()
+
+    async def _client(
+        self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._sessions.add(task)
+        try:
+            if len(self._sessions) > self.settings.max_connections:
+                writer.write(b"421 4.3.2 Too many connections, try again later\r\n")
+                return
+            await SessionHandler(self._site, listener, reader, writer).run()
+        except (ConnectionError, asyncio.CancelledError):
+            # The client is gone, or the server is being stopped.
+            pass
+        finally:
+            self._sessions.discard(task)
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+
+def _composer(settings: MtaSettings) -> Composer:
+    made = PostfixComposer if settings.flavour == "postfix" else SendmailComposer
+    return made(settings.hostname)
+
+
+def _extensions(settings: MtaSettings) -> tuple[str, ...]:
+    """What EHLO announces without a sendmail.cf."""
+    size = f"SIZE {settings.max_message_size}"
+    if settings.flavour == "postfix":
+        return ("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+    return ("ENHANCEDSTATUSCODES", "PIPELINING", "EXPN", "VERB", "8BITMIME", size, "DSN", "HELP")
+
+
+class MtaThread:
+    """A running MTA in a thread. port; mail: the folder of mailboxes."""
+
+    def __init__(self, settings: MtaSettings, router: Router | None = None) -> None:
+        self.settings = settings
+        self.port = 0
+        self._router = router
+        self._ready = threading.Event()
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+
+    @property
+    def mail(self) -> Path:
+        return self.settings.mail
+
+    def mailbox(self, name: str) -> list[Path]:
+        """The messages in a Maildir, oldest first."""
+        return sorted((self.mail / name / "new").glob("*"))
+
+    def start(self) -> None:
+        """Returns when the MTA listens. Raises OSError if it cannot."""
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Stop taking clients and finish the deliveries under way."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def settle(self) -> None:
+        """Wait until no delivery is under way."""
+        asyncio.run_coroutine_threadsafe(self._mta.queue.settled(), self._loop).result()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._mta = ReferenceMta(self.settings, router=self._router)
+        try:
+            async with self._mta:
+                self.port = self._mta.port
+                self._ready.set()
+                await self._stopping.wait()
+        except OSError as error:
+            self._error = error
+            self._ready.set()
+
+
+@contextlib.contextmanager
+def running_mta(settings: MtaSettings, router: Router | None = None) -> Iterator[MtaThread]:
+    """An MTA for the length of a `with`: `with running_mta(settings) as mta: ... mta.port`."""
+    mta = MtaThread(settings, router)
+    mta.start()
+    try:
+        yield mta
+    finally:
+        mta.stop()

@@ -1,0 +1,94 @@
+"""Settings `[mta]`: the embedded MTA for people without a sendmail.cf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+from annotated_types import Ge, Gt, Le
+
+from filterd.mta.input_filter import InputMailFilter
+
+Flavour = Literal["sendmail", "postfix"]
+
+SENDMAIL_MACROS: dict[str, tuple[str, ...]] = {
+    "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}"),
+    "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
+    "envfrom": (
+        "i", "{auth_type}", "{auth_authen}", "{auth_ssf}", "{auth_author}", "{mail_mailer}",
+        "{mail_host}", "{mail_addr}",
+    ),
+    "envrcpt": ("{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}"),
+    "eom": ("{msg_id}",),
+}  # fmt: skip
+"""What sendmail's m4 puts into `O Milter.macros.*`. A stage without a list gets no macro packet."""
+
+POSTFIX_MACROS: dict[str, tuple[str, ...]] = {
+    "connect": ("j", "{daemon_name}", "{daemon_addr}", "v", "_"),
+    "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
+    "envfrom": (
+        "i", "{auth_type}", "{auth_authen}", "{auth_author}", "{mail_addr}", "{mail_host}",
+        "{mail_mailer}",
+    ),
+    "envrcpt": ("i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"),
+    "data": ("i",),
+    "unknown": (),
+    "header": ("i",),
+    "eoh": ("i",),
+    "body": ("i",),
+    "eom": ("i",),
+}  # fmt: skip
+"""Postfix 3.7's `milter_*_macros`."""
+
+
+@dataclass(frozen=True)
+class MtaSettings:
+    """Settings `[mta]`."""
+
+    listen: Annotated[str, Doc("address of the SMTP server")] = "127.0.0.1"
+    port: Annotated[int, Ge(0), Le(65535), Doc("its port; 0: any free one")] = 2525
+    hostname: Annotated[str, Doc("the MTA's own name, sendmail's $j")] = "mx.example.test"
+    flavour: Annotated[
+        Flavour, Doc("whose replies, macros and failure semantics: sendmail 8.17 or postfix 3.7")
+    ] = "sendmail"
+    filters: Annotated[tuple[InputMailFilter, ...], Doc("milters, asked in this order")] = ()
+    local_domains: Annotated[
+        tuple[str, ...],
+        Doc("domains delivered here beside the MTA's own name; empty: every domain is"),
+    ] = ()
+    deliver: Annotated[Literal["maildir", "mbox"], Doc("what a recipient's mail is kept in")] = (
+        "maildir"
+    )
+    mail: Annotated[Path, Doc("folder of the mailboxes, one for each recipient")] = Path("mail")
+    spool: Annotated[Path, Doc("folder of the queue; accepted mail is here before the 250")] = Path(
+        "spool"
+    )
+    max_message_size: Annotated[
+        int, Gt(0), Doc("octets; a larger message is answered with 552")
+    ] = 100 << 20
+    max_recipients: Annotated[int, Gt(0), Doc("recipients of one message, then 452")] = 1000
+    max_connections: Annotated[int, Gt(0), Doc("clients at a time, then 421")] = 1000
+    idle_timeout: Annotated[
+        float, Gt(0), Doc("seconds that a client may be silent; RFC 5321 §4.5.3.2.7 wants 300")
+    ] = 300.0
+    max_hops: Annotated[int, Gt(0), Doc("Received fields; one more is a loop and bounces")] = 100
+    retry: Annotated[
+        float, Gt(0), Doc("seconds to the first new attempt; doubled each time, at most an hour")
+    ] = 60.0
+    expire: Annotated[
+        float, Gt(0), Doc("seconds after which undelivered mail goes back to its sender")
+    ] = 432000.0
+    macros: Annotated[
+        dict[str, tuple[str, ...]],
+        Doc(
+            "macro lists by stage (connect, helo, envfrom, envrcpt, data, eoh, eom); a stage that "
+            "is not named keeps the flavour's list"
+        ),
+    ] = field(default_factory=dict)
+
+    def macro_list(self, stage: str) -> tuple[str, ...] | None:
+        """The macros sent before a stage's command, None for none at all."""
+        default = SENDMAIL_MACROS if self.flavour == "sendmail" else POSTFIX_MACROS
+        return self.macros.get(stage, default.get(stage))

@@ -1,0 +1,346 @@
+"""What the server says, word by word: sendmail 8.17's replies and Postfix 3.7's.
+
+An SMTP reply is a value. A filter's own text is taken as its MTA takes it, with one difference that
+is ours: lines that would end the reply early, and so desynchronise the client, are made
+continuation lines.
+Sources: sendmail 8.17 `srvrsmtp.c`, `err.c` (fmtmsg); Postfix 3.7 `smtpd.c`; both observed.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from filterd.mta.answers import Answer, Kind
+
+SENDMAIL_VERSION = "8.17.1.9"
+"""The sendmail whose behaviour the sendmail flavour has, its $v."""
+
+POSTFIX_VERSION = "Postfix 3.7.11"
+
+LINE_LIMIT = 2048
+"""Octets of one reply line: RFC 5321 wants 512, and sendmail passes 900 of a filter's."""
+
+_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply. lines: each with its code, `250 2.1.0 Ok`."""
+
+    lines: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Reply:
+        """A reply of one line, `250 2.1.0 Ok`; octets kept by surrogate escapes survive."""
+        return cls((text.encode("ascii", "surrogateescape"),))
+
+    @property
+    def code(self) -> int:
+        return int(self.lines[-1][:3])
+
+    def encode(self) -> bytes:
+        """The reply on the wire: every line but the last is a continuation line."""
+        last = len(self.lines) - 1
+        return b"".join(
+            line[:3] + (b" " if index == last else b"-") + line[4:LINE_LIMIT] + b"\r\n"
+            for index, line in enumerate(self.lines)
+        )
+
+
+def filter_lines(text: bytes) -> tuple[bytes, ...]:
+    """A filter's text as reply lines; a line without a code of its own gets the first one's."""
+    lines = [line for line in re.split(rb"[\r\n]+", text) if line]
+    code = lines[0][:3]
+    return tuple(
+        line if re.match(rb"[2-5]\d\d(?:[ -]|$)", line) else code + b" " + line for line in lines
+    )
+
+
+class Wording(ABC):
+    """The replies of one MTA. host: its own name.
+
+    patience: how many commands of a kind a client may send before it is slowed down.
+    mends_bare: a lone LF in a message is a line end and a lone CR a blank, not an error.
+    """
+
+    patience: Mapping[str, int] = {}
+    mends_bare = False
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    # While the session lives
+
+    @abstractmethod
+    def greeting(self, date: str) -> Reply: ...
+    @abstractmethod
+    def not_accepting(self) -> Reply:
+        """Instead of the greeting, when the filters refuse the client."""
+
+    @abstractmethod
+    def closing(self) -> Reply:
+        """421, when a filter wants the session closed."""
+
+    @abstractmethod
+    def closing_command(self) -> Reply:
+        """421 at MAIL and RCPT, which sendmail words otherwise."""
+
+    @abstractmethod
+    def closing_connect(self) -> Reply:
+        """421 instead of the greeting."""
+
+    @abstractmethod
+    def bye(self) -> Reply: ...
+    @abstractmethod
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply: ...
+    @abstractmethod
+    def ok(self) -> Reply: ...
+    @abstractmethod
+    def reset(self) -> Reply: ...
+
+    # Accepted commands
+
+    @abstractmethod
+    def sender_ok(self, path: str) -> Reply: ...
+    @abstractmethod
+    def recipient_ok(self, path: str) -> Reply: ...
+    def go_ahead(self) -> Reply:
+        return Reply.of("354 End data with <CR><LF>.<CR><LF>")
+
+    @abstractmethod
+    def accepted(self, queue_id: str) -> Reply: ...
+
+    # Out of order, or not understood
+
+    @abstractmethod
+    def nested_mail(self) -> Reply: ...
+    @abstractmethod
+    def rcpt_without_mail(self) -> Reply: ...
+    @abstractmethod
+    def data_without_mail(self) -> Reply: ...
+    @abstractmethod
+    def data_without_rcpt(self, refused: bool) -> Reply: ...
+    @abstractmethod
+    def unknown(self, line: bytes) -> Reply: ...
+    @abstractmethod
+    def bad_argument(self, verb: str, argument: str) -> Reply: ...
+    @abstractmethod
+    def bad_address(self, path: str, code: str, text: str) -> Reply: ...
+
+    # Filters
+
+    @abstractmethod
+    def tempfail(self) -> Reply: ...
+    @abstractmethod
+    def refused_session(self) -> Reply:
+        """To each command of a session that was refused as a whole."""
+
+    @abstractmethod
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+        """A plain REJECT. path: at MAIL and RCPT the path in question."""
+
+    @abstractmethod
+    def filter_text(self, text: bytes, path: str | None) -> Reply:
+        """A REPLYCODE with its text."""
+
+    def refusal(
+        self, answer: Answer, path: str | None = None, *, after_data: bool = False
+    ) -> Reply:
+        """The reply to a command that the filters did not let through."""
+        match answer.kind:
+            case Kind.REPLY:
+                return self.filter_text(answer.text, path)
+            case Kind.REJECT:
+                return self.rejected(path, after_data=after_data)
+            case Kind.CLOSE:
+                return self.closing_command() if path is not None else self.closing()
+            case Kind.MISCONFIGURED:
+                return Reply.of("451 4.3.5 Server configuration problem - try again later")
+        return self.tempfail()
+
+
+class SendmailWording(Wording):
+    """sendmail 8.17. greeting_text: `O SmtpGreetingMessage`, expanded but for the date."""
+
+    # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`.
+    patience: Mapping[str, int] = {"HELO": 3, "NOOP": 20, "VRFY": 6}
+
+    def __init__(self, host: str, greeting_text: str = "") -> None:
+        super().__init__(host)
+        self._greeting = greeting_text or f"{host} Sendmail {SENDMAIL_VERSION}/filterd; $b"
+
+    def greeting(self, date: str) -> Reply:
+        # sendmail puts ESMTP after the first word of the message.
+        first, _, rest = self._greeting.replace("$b", date).partition(" ")
+        return Reply.of(f"220 {first} ESMTP {rest}")
+
+    def not_accepting(self) -> Reply:
+        return Reply.of(f"554 {self.host} ESMTP not accepting messages")
+
+    def closing(self) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} closing connection")
+
+    def closing_command(self) -> Reply:
+        return Reply.of("421 4.3.0 closing connection")
+
+    def closing_connect(self) -> Reply:
+        return self.closing()
+
+    def bye(self) -> Reply:
+        return Reply.of(f"221 2.0.0 {self.host} closing connection")
+
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply:
+        first = f"250 {self.host} Hello {client}, pleased to meet you"
+        return Reply(tuple(f.encode() for f in (first, *(f"250 {e}" for e in extensions))))
+
+    def ok(self) -> Reply:
+        return Reply.of("250 2.0.0 OK")
+
+    def reset(self) -> Reply:
+        return Reply.of("250 2.0.0 Reset state")
+
+    def sender_ok(self, path: str) -> Reply:
+        return Reply.of(f"250 2.1.0 {path}... Sender ok")
+
+    def recipient_ok(self, path: str) -> Reply:
+        return Reply.of(f"250 2.1.5 {path}... Recipient ok")
+
+    def accepted(self, queue_id: str) -> Reply:
+        return Reply.of(f"250 2.0.0 {queue_id} Message accepted for delivery")
+
+    def nested_mail(self) -> Reply:
+        return Reply.of("503 5.5.0 Sender already specified")
+
+    def rcpt_without_mail(self) -> Reply:
+        return Reply.of("503 5.0.0 Need MAIL before RCPT")
+
+    def data_without_mail(self) -> Reply:
+        return Reply.of("503 5.0.0 Need MAIL command")
+
+    def data_without_rcpt(self, refused: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("503 5.0.0 Need RCPT (recipient)")
+
+    def unknown(self, line: bytes) -> Reply:
+        shown = bytes(octet & 0x7F for octet in line[:200])
+        return Reply((b'500 5.5.1 Command unrecognized: "' + shown + b'"',))
+
+    def bad_argument(self, verb: str, argument: str) -> Reply:
+        return (
+            Reply.of(f'501 5.5.2 Syntax error in parameters scanning "{argument}"')
+            if (verb in ("MAIL", "RCPT"))
+            else Reply.of(f"501 5.0.0 {verb} requires domain address")
+        )
+
+    def bad_address(self, path: str, code: str, text: str) -> Reply:
+        return Reply.of(f"553 {code} {path}... {text}")
+
+    def tempfail(self) -> Reply:
+        return Reply.of("451 4.3.2 Please try again later")
+
+    def refused_session(self) -> Reply:
+        return Reply.of("550 5.0.0 Command rejected")
+
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+        if path is not None:
+            return Reply.of(f"550 5.7.1 {path}... Command rejected")
+        return Reply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
+
+    def filter_text(self, text: bytes, path: str | None) -> Reply:
+        """usrerr(): an enhanced code is put in where there is none; the path follows it in a 5xx.
+
+        Octets above 0x7f lose their high bit.
+        """
+        first, *rest = filter_lines(bytes(octet & 0x7F for octet in text))
+        code, words = first[:3], first[4:]
+        match = _ENHANCED.match(words)
+        enhanced = match[0] if match else code[:1] + b".0.0"
+        words = words[match.end() :].removeprefix(b" ") if match else words
+        if path is not None and code.startswith(b"5"):
+            words = path.encode("ascii", "surrogateescape") + b"... " + words
+        return Reply((code + b" " + enhanced + b" " + words, *rest))
+
+
+class PostfixWording(Wording):
+    """Postfix 3.7."""
+
+    mends_bare = True
+
+    def greeting(self, date: str) -> Reply:  # noqa: ARG002
+        return Reply.of(f"220 {self.host} ESMTP Postfix")
+
+    def not_accepting(self) -> Reply:
+        return Reply.of(f"554 {self.host} ESMTP not accepting connections")
+
+    def closing(self) -> Reply:
+        return Reply.of("421 4.7.0 Server closing connection")
+
+    def closing_command(self) -> Reply:
+        return self.closing()
+
+    def closing_connect(self) -> Reply:
+        return Reply.of(f"421 {self.host} Service unavailable - try again later")
+
+    def bye(self) -> Reply:
+        return Reply.of("221 2.0.0 Bye")
+
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply:  # noqa: ARG002
+        return Reply(
+            tuple(f.encode() for f in (f"250 {self.host}", *(f"250 {e}" for e in extensions)))
+        )
+
+    def ok(self) -> Reply:
+        return Reply.of("250 2.0.0 Ok")
+
+    def reset(self) -> Reply:
+        return self.ok()
+
+    def sender_ok(self, path: str) -> Reply:  # noqa: ARG002
+        return Reply.of("250 2.1.0 Ok")
+
+    def recipient_ok(self, path: str) -> Reply:  # noqa: ARG002
+        return Reply.of("250 2.1.5 Ok")
+
+    def accepted(self, queue_id: str) -> Reply:
+        return Reply.of(f"250 2.0.0 Ok: queued as {queue_id}")
+
+    def nested_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: nested MAIL command")
+
+    def rcpt_without_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: need MAIL command")
+
+    def data_without_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: need RCPT command")
+
+    def data_without_rcpt(self, refused: bool) -> Reply:
+        text = (
+            "554 5.5.1 Error: no valid recipients"
+            if refused
+            else ("503 5.5.1 Error: need RCPT command")
+        )
+        return Reply.of(text)
+
+    def unknown(self, line: bytes) -> Reply:  # noqa: ARG002
+        return Reply.of("500 5.5.2 Error: command not recognized")
+
+    def bad_argument(self, verb: str, argument: str) -> Reply:  # noqa: ARG002
+        syntax = {"MAIL": "MAIL FROM:<address>", "RCPT": "RCPT TO:<address>"}
+        return Reply.of(f"501 5.5.4 Syntax: {syntax.get(verb, f'{verb} hostname')}")
+
+    def bad_address(self, path: str, code: str, text: str) -> Reply:  # noqa: ARG002
+        return Reply.of("501 5.1.3 Bad recipient address syntax")
+
+    def tempfail(self) -> Reply:
+        return Reply.of("451 4.7.1 Service unavailable - try again later")
+
+    def refused_session(self) -> Reply:
+        return Reply.of("550 5.7.1 Command rejected")
+
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("550 5.7.1 Command rejected")
+
+    def filter_text(self, text: bytes, path: str | None) -> Reply:  # noqa: ARG002
+        return Reply(filter_lines(text))

@@ -1,0 +1,98 @@
+"""One message's whole way through analysis: chain, policy, labels, store.
+
+The workers, `filterd scan` and the tests use this one function, so that what is shown offline is
+what happens to mail. The store comes before the answer: if the message cannot be stored, the
+answer is a temporary failure and the MTA keeps it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from filterd.chain import Chain, Examination, Failure
+from filterd.labels import LabelSettings, final_reply, header_edits
+from filterd.message import Message
+from filterd.policy import TROUBLE_REPLY, Decision, Policy
+from filterd.verdict import Action
+
+log = logging.getLogger(__name__)
+
+Keep = Callable[[Message, Examination, Decision, datetime], None]
+"""Stores a message durably; returns only when it is on disk and fsynced.
+Raises OSError (the store's errors are OSErrors) if it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is to be done with one message, and why."""
+
+    decision: Decision
+    examination: Examination
+    stored: bool = False
+
+
+class Pipeline:
+    """Chain, policy, labels and store of one process.
+
+    keep: how a message is stored; None (offline scans) stores nothing.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        policy: Policy,
+        labels: LabelSettings | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        self.chain = chain
+        self.policy = policy
+        self._labels = labels if labels is not None else LabelSettings()
+        self._keep = keep
+
+    def process(self, message: Message, failed: Sequence[Failure] = ()) -> Result:
+        """Examine the message, decide, and store it where the decision asks for that.
+
+        failed: filters that already failed on this message, in a process that is no more.
+        """
+        received = datetime.now(UTC)
+        examination = self.chain.examine(message, failed)
+        decision = self.policy.decide(examination.verdict, message.envelope)
+        stored = False
+        if decision.store and self._keep is not None:
+            try:
+                self._keep(message, examination, decision, received)
+            except OSError as error:
+                log.error("id=%s cannot be stored, answering 451: %s", message.id, error)
+                decision = Decision(
+                    Action.TEMPFAIL,
+                    TROUBLE_REPLY,
+                    reason="failed",
+                    required=decision.required,
+                    outcomes=tuple(replace(o, action=Action.TEMPFAIL) for o in decision.outcomes),
+                )
+            else:
+                stored = True
+        return Result(self._finish(message, examination, decision, stored), examination, stored)
+
+    def _finish(
+        self, message: Message, examination: Examination, decision: Decision, stored: bool
+    ) -> Decision:
+        if decision.reply is not None:
+            decision = replace(decision, reply=final_reply(decision.reply, message.id))
+        if decision.action is Action.ACCEPT or decision.mta_quarantine is not None:
+            decision = replace(
+                decision,
+                edits=header_edits(
+                    message,
+                    examination.verdict,
+                    decision,
+                    self._labels,
+                    scanned_by=sorted(examination.ran),
+                    stored=stored,
+                )
+                + decision.edits,
+            )
+        return decision

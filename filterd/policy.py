@@ -1,0 +1,388 @@
+"""From a verdict to a decision, per recipient. Nothing else decides.
+
+Each recipient's thresholds come from the first matching rule, else from the defaults. The score
+and the verdict's forced action give each recipient an action; then one message gets one answer:
+
+* one recipient's `tempfail` is everybody's: the client comes again with all of them;
+* a `reject` needs all recipients. Where only some reject, those are treated as `quarantine`;
+* recipients whose action is `quarantine` or `discard` are removed from the message and their copy
+  is stored; when nobody is left, the MTA is told to discard the message;
+* the rest is delivered, labelled as soon as one remaining recipient's policy labels it.
+
+Whatever leaves the mail flow is stored before the MTA hears of it: `Decision.store` says so, and
+who acts on a decision without having stored the message first breaks the promise of the project.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+
+from filterd.message import Client, Envelope
+from filterd.verdict import Action, Edit, Reply, Verdict
+
+Threshold = Annotated[float, Doc("points; inf switches the step off")]
+ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
+
+SPAM_REPLY = Reply(550, "5.7.1", "Message refused as spam")
+POLICY_REPLY = Reply(550, "5.7.1", "Message refused by policy")
+VIRUS_REPLY = Reply(554, "5.7.0", "Message refused, it contains a virus")
+TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
+DELAY_REPLY = Reply(451, "4.7.1", "Message not accepted now, please try again later")
+
+
+class PolicyError(ValueError):
+    """Thresholds that contradict each other, or a network that is none.
+
+    keys: paths of the settings that are concerned; to change one of them is enough.
+    """
+
+    def __init__(self, text: str, *keys: tuple[str | int, ...]) -> None:
+        super().__init__(text)
+        self.keys = keys
+
+
+@dataclass(frozen=True)
+class PolicyRule:
+    """Settings `[[policy.rules]]`: other thresholds for some recipients or clients.
+
+    Every condition that is set must hold; of several rules the first that matches counts.
+    """
+
+    name: Annotated[str, Doc("how the log calls the rule")] = "rule"
+    recipients: Annotated[
+        tuple[str, ...],
+        Doc(
+            'addresses ("ann@mx.example"), domains ("mx.example"), '
+            'or domains with all below them (".mx.example")'
+        ),
+    ] = ()
+    authenticated: Annotated[
+        bool | None, Doc("true: only clients that logged in (SMTP AUTH); false: only others")
+    ] = None
+    clients: Annotated[
+        tuple[str, ...], Doc('client networks ("192.0.2.0/24"), or "local" for this host itself')
+    ] = ()
+    label: Annotated[float | None, Doc("points from which a message is labelled")] = None
+    quarantine: Annotated[float | None, Doc("points from which it is quarantined")] = None
+    reject: Annotated[float | None, Doc("points from which it is rejected")] = None
+    subject_tag: Annotated[str | None, Doc("put before the Subject of labelled mail")] = None
+    at_most: Annotated[
+        ActionWord | None,
+        Doc("the strongest action the score may cause; a virus or a failure is not softened"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Settings `[policy]`."""
+
+    label: Annotated[float, Doc("points from which a message is labelled; inf: never")] = 5.0
+    quarantine: Annotated[float, Doc("points from which it is quarantined; inf: never")] = 8.0
+    reject: Annotated[float, Doc("points from which it is rejected; inf: never")] = 15.0
+    subject_tag: Annotated[
+        str, Doc('put before the Subject of labelled mail, e.g. "***SPAM*** "; empty: leave it')
+    ] = ""
+    quarantine_in: Annotated[
+        Literal["store", "mta"],
+        Doc("store: filterd's own quarantine; mta: the MTA's hold queue (SMFIR_QUARANTINE)"),
+    ] = "store"
+    keep_rejected: Annotated[bool, Doc("true: a rejected message is stored as well")] = True
+    keep_discarded: Annotated[bool, Doc("true: a discarded message is stored as well")] = True
+    rules: Annotated[
+        tuple[PolicyRule, ...], Doc("other thresholds for some recipients or clients")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The policy that counts for one recipient. rule: the rule it came from, or `default`."""
+
+    rule: str
+    label: float
+    quarantine: float
+    reject: float
+    subject_tag: str
+    at_most: Action = Action.REJECT
+
+    def action(self, score: float) -> Action:
+        """The action that the score alone causes."""
+        if score >= self.reject:
+            wanted = Action.REJECT
+        elif score >= self.quarantine:
+            wanted = Action.QUARANTINE
+        else:
+            wanted = Action.ACCEPT
+        return min(wanted, self.at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient gets, and the rule that said so."""
+
+    recipient: str
+    action: Action
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one message, ready to be carried out.
+
+    action: the message's own. reply: for TEMPFAIL and REJECT. edits: to the delivered message.
+    drop_recipients: removed from the envelope before delivery. store: the message must be on disk
+    before the MTA hears of the decision. held_for: recipients whose copy the store holds. reason:
+    why it is stored, one of the store's words. mta_quarantine: reason for SMFIR_QUARANTINE, where
+    the MTA holds the message. labelled: the delivered message carries `X-Spam-Flag: YES`.
+    required: the label threshold that was applied, in points. outcomes: per recipient.
+    """
+
+    action: Action
+    reply: Reply | None = None
+    edits: tuple[Edit, ...] = ()
+    drop_recipients: tuple[str, ...] = ()
+    store: bool = False
+    held_for: tuple[str, ...] = ()
+    reason: str = ""
+    mta_quarantine: str | None = None
+    labelled: bool = False
+    required: float = PolicySettings.label
+    subject_tag: str = ""
+    outcomes: tuple[Outcome, ...] = field(default=())
+
+
+class Policy:
+    """The settings `[policy]`, ready to decide. Raises PolicyError for contradictory ones."""
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self.settings = settings
+        self._rules = tuple(
+            _Rule(rule, index, settings) for index, rule in enumerate(settings.rules)
+        )
+        default = settings
+        _check_order(("policy",), default.label, default.quarantine, default.reject)
+        self._default = Thresholds(
+            "default", default.label, default.quarantine, default.reject, default.subject_tag
+        )
+
+    def thresholds(self, recipient: str, envelope: Envelope) -> Thresholds:
+        """The thresholds for one recipient of a message with that envelope."""
+        for rule in self._rules:
+            if rule.matches(recipient, envelope):
+                return rule.thresholds
+        return self._default
+
+    def decide(self, verdict: Verdict, envelope: Envelope) -> Decision:
+        """Turn the chain's verdict into the one answer for this message."""
+        addresses = [recipient.address for recipient in envelope.recipients] or [""]
+        chosen = {address: self.thresholds(address, envelope) for address in addresses}
+        score = verdict.score
+        wanted = {
+            address: max(verdict.action, thresholds.action(score))
+            for address, thresholds in chosen.items()
+        }
+        outcomes = tuple(
+            Outcome(address, wanted[address], chosen[address].rule) for address in wanted
+        )
+        actions = set(wanted.values())
+        if Action.TEMPFAIL in actions:
+            return Decision(
+                Action.TEMPFAIL,
+                _tempfail_reply(verdict),
+                outcomes=_all(outcomes, Action.TEMPFAIL),
+                reason="failed",
+                required=min(t.label for t in chosen.values()),
+            )
+        if actions == {Action.REJECT}:
+            keep = self.settings.keep_rejected
+            return Decision(
+                Action.REJECT,
+                _reject_reply(verdict),
+                outcomes=outcomes,
+                store=keep,
+                reason=_reason(verdict, "rejected"),
+                labelled=True,
+                required=min(t.label for t in chosen.values()),
+            )
+        if Action.REJECT in actions:
+            # The MTA gives one answer for all; who cannot be refused alone is held instead.
+            outcomes = tuple(
+                Outcome(o.recipient, Action.QUARANTINE, o.rule) if o.action is Action.REJECT else o
+                for o in outcomes
+            )
+        return self._deliver(verdict, outcomes, chosen)
+
+    def _deliver(
+        self, verdict: Verdict, outcomes: tuple[Outcome, ...], chosen: dict[str, Thresholds]
+    ) -> Decision:
+        """The answer when at least one recipient is neither refused nor delayed."""
+        stays = [o.recipient for o in outcomes if o.action is Action.ACCEPT]
+        held = [o.recipient for o in outcomes if o.action is Action.QUARANTINE]
+        discarded = [o.recipient for o in outcomes if o.action is Action.DISCARD]
+        kept = held + (discarded if self.settings.keep_discarded else [])
+        reason = _reason(verdict, "spam" if held else "discarded") if kept else ""
+        concerned = [chosen[recipient] for recipient in stays or held or discarded]
+        labelling = min(concerned, key=lambda thresholds: thresholds.label)
+        labelled = verdict.score >= labelling.label
+        tag = labelling.subject_tag if labelled else ""
+        if held and not stays and not discarded and self.settings.quarantine_in == "mta":
+            return Decision(
+                Action.QUARANTINE,
+                mta_quarantine=reason,
+                outcomes=outcomes,
+                reason=reason,
+                labelled=labelled,
+                required=labelling.label,
+                subject_tag=tag,
+                store=bool(verdict.removed),
+                edits=verdict.edits,
+            )
+        if not stays:
+            return Decision(
+                Action.QUARANTINE if held else Action.DISCARD,
+                outcomes=outcomes,
+                store=bool(kept),
+                held_for=tuple(r for r in kept if r),
+                reason=reason,
+                labelled=labelled,
+                required=labelling.label,
+            )
+        return Decision(
+            Action.ACCEPT,
+            edits=verdict.edits,
+            drop_recipients=tuple(held + discarded),
+            store=bool(kept) or bool(verdict.removed),
+            held_for=tuple(kept),
+            reason=reason or ("stripped" if verdict.removed else ""),
+            labelled=labelled,
+            required=labelling.label,
+            subject_tag=tag,
+            outcomes=outcomes,
+        )
+
+
+class _Rule:
+    """One rule with its conditions made ready."""
+
+    def __init__(self, rule: PolicyRule, index: int, default: PolicySettings) -> None:
+        key = ("policy", "rules", index)
+        self._rule = rule
+        self._key = key
+        label = default.label if rule.label is None else rule.label
+        quarantine = default.quarantine if rule.quarantine is None else rule.quarantine
+        reject = default.reject if rule.reject is None else rule.reject
+        _check_order(key, label, quarantine, reject)
+        self.thresholds = Thresholds(
+            rule.name,
+            label,
+            quarantine,
+            reject,
+            default.subject_tag if rule.subject_tag is None else rule.subject_tag,
+            Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
+        )
+        self._recipients = tuple(pattern.lower() for pattern in rule.recipients)
+        _ = self._networks
+
+    @cached_property
+    def _networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        networks = []
+        for text in self._rule.clients:
+            if text == "local":
+                continue
+            try:
+                networks.append(ip_network(text, strict=False))
+            except ValueError as error:
+                raise PolicyError(
+                    f'{text!r} is no network; right would be "192.0.2.0/24" or "local"',
+                    (*self._key, "clients"),
+                ) from error
+        return tuple(networks)
+
+    def matches(self, recipient: str, envelope: Envelope) -> bool:
+        rule = self._rule
+        if rule.authenticated is not None and rule.authenticated != bool(envelope.authenticated):
+            return False
+        if rule.clients and not self._client_matches(envelope.client):
+            return False
+        return not self._recipients or _recipient_matches(recipient, self._recipients)
+
+    def _client_matches(self, client: Client) -> bool:
+        if client.is_local:
+            return "local" in self._rule.clients or self._in_networks(client.address)
+        return self._in_networks(client.address)
+
+    def _in_networks(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+
+def _recipient_matches(recipient: str, patterns: Iterable[str]) -> bool:
+    address = recipient.lower()
+    domain = address.rpartition("@")[2]
+    for pattern in patterns:
+        if "@" in pattern:
+            if address == pattern:
+                return True
+        elif pattern.startswith("."):
+            if domain == pattern[1:] or domain.endswith(pattern):
+                return True
+        elif domain == pattern:
+            return True
+    return False
+
+
+def _check_order(
+    key: tuple[str | int, ...], label: float, quarantine: float, reject: float
+) -> None:
+    values = {"label": label, "quarantine": quarantine, "reject": reject}
+    for name, value in values.items():
+        if math.isnan(value):
+            raise PolicyError(
+                "not a number; right would be points such as 5.0, or inf", (*key, name)
+            )
+    right = "right would be label <= quarantine <= reject"
+    for lower, upper in (("label", "quarantine"), ("quarantine", "reject")):
+        # A label that is switched off stands in nobody's way.
+        never = lower == "label" and math.isinf(label)
+        if values[lower] > values[upper] and not never:
+            raise PolicyError(
+                f"{lower} = {values[lower]:g} is above {upper} = {values[upper]:g}; {right}",
+                (*key, lower),
+                (*key, upper),
+            )
+
+
+def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
+    return tuple(Outcome(o.recipient, action, o.rule) for o in outcomes)
+
+
+def _reason(verdict: Verdict, otherwise: str) -> str:
+    if verdict.virus:
+        return "virus"
+    if verdict.action > Action.ACCEPT:
+        if verdict.removed or any(s.name.startswith("BANNED") for s in verdict.symbols):
+            return "banned"
+        return "failed" if any(s.name.endswith("_FAILED") for s in verdict.symbols) else "policy"
+    return "spam" if otherwise == "rejected" else otherwise
+
+
+def _reject_reply(verdict: Verdict) -> Reply:
+    if verdict.action is Action.REJECT:
+        return verdict.reply or (VIRUS_REPLY if verdict.virus else POLICY_REPLY)
+    return SPAM_REPLY
+
+
+def _tempfail_reply(verdict: Verdict) -> Reply:
+    if verdict.action is Action.TEMPFAIL and verdict.reply is not None:
+        return verdict.reply
+    failed = any(symbol.name.endswith("_FAILED") for symbol in verdict.symbols)
+    return TROUBLE_REPLY if failed else DELAY_REPLY

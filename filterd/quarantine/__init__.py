@@ -1,0 +1,7 @@
+"""The quarantine: what filterd takes out of the mail flow, on disk before the MTA hears of it."""
+
+from filterd.quarantine.entry import Entry, NewEntry
+from filterd.quarantine.settings import QuarantineSettings
+from filterd.quarantine.store import Store, StoreError
+
+__all__ = ["Entry", "NewEntry", "QuarantineSettings", "Store", "StoreError"]

@@ -1,0 +1,161 @@
+"""One kept message: what is known of it, and how that is written beside the message's bytes.
+
+The description is one JSON file beside the message file. Together they are the whole truth; the
+index is made from them and can be made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from filterd.message import Client, Envelope, Recipient
+from filterd.verdict import RemovedPart, Symbol
+
+FORMAT = 1
+"""Version of the description file; a reader refuses what is newer."""
+
+
+class EntryError(ValueError):
+    """A description file that is damaged or of a newer version."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A message to be kept.
+
+    id: filterd's id of the message, also the file's name. data: its exact bytes (anything that
+    gives a buffer). held_for: recipients whose copy this is; empty where they got the message or
+    the client was refused. reason: `spam`, `virus`, `banned`, `policy`, `discarded`, `stripped` or
+    `failed`. action: what the MTA was told, as a word. received: with time zone.
+    """
+
+    id: str
+    data: bytes | memoryview
+    envelope: Envelope
+    held_for: tuple[str, ...]
+    reason: str
+    action: str
+    score: float
+    required: float
+    symbols: tuple[Symbol, ...]
+    virus: str
+    removed: tuple[RemovedPart, ...]
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A kept message without its bytes. size: octets; digest: SHA-256 of the bytes, in hex."""
+
+    id: str
+    received: datetime
+    size: int
+    digest: str
+    sender: str
+    recipients: tuple[str, ...]
+    held_for: tuple[str, ...]
+    client_name: str
+    client_address: str
+    helo: str
+    queue_id: str
+    message_id: str
+    subject: str
+    header_from: str
+    reason: str
+    action: str
+    score: float
+    required: float
+    symbols: tuple[Symbol, ...] = ()
+    virus: str = ""
+    removed: tuple[RemovedPart, ...] = ()
+    macros: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope that the message came with."""
+        return Envelope(
+            self.sender,
+            tuple(map(Recipient, self.recipients)),
+            Client(self.client_name, self.client_address, helo=self.helo),
+            macros=self.macros,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as a plain value."""
+        return {
+            "format": FORMAT,
+            "id": self.id,
+            "received": self.received.isoformat(),
+            "size": self.size,
+            "sha256": self.digest,
+            "sender": self.sender,
+            "recipients": list(self.recipients),
+            "held_for": list(self.held_for),
+            "client": {
+                "name": self.client_name, "address": self.client_address, "helo": self.helo,
+            },
+            "queue_id": self.queue_id,
+            "message_id": self.message_id,
+            "subject": self.subject,
+            "from": self.header_from,
+            "reason": self.reason,
+            "action": self.action,
+            "score": self.score,
+            "required": self.required,
+            "symbols": [
+                {"name": s.name, "score": s.score, "detail": s.detail} for s in self.symbols
+            ],
+            "virus": self.virus,
+            "removed": [
+                {"filename": r.filename, "reason": r.reason, "start": r.start, "end": r.end}
+                for r in self.removed
+            ],
+            "macros": dict(self.macros),
+        }  # fmt: skip
+
+    def encode(self) -> bytes:
+        """The description file's content."""
+        return (json.dumps(self.to_json(), indent=1, ensure_ascii=True) + "\n").encode("ascii")
+
+    @classmethod
+    def decode(cls, content: bytes) -> Entry:
+        """Read a description file. Raises EntryError."""
+        try:
+            value = json.loads(content)
+            if not isinstance(value, dict) or value["format"] > FORMAT:
+                raise EntryError(f"format {value.get('format')!r}, this version reads {FORMAT}")
+            return cls(
+                id=str(value["id"]),
+                received=datetime.fromisoformat(value["received"]),
+                size=int(value["size"]),
+                digest=str(value["sha256"]),
+                sender=value["sender"],
+                recipients=tuple(value["recipients"]),
+                held_for=tuple(value["held_for"]),
+                client_name=value["client"]["name"],
+                client_address=value["client"]["address"],
+                helo=value["client"]["helo"],
+                queue_id=value["queue_id"],
+                message_id=value["message_id"],
+                subject=value["subject"],
+                header_from=value["from"],
+                reason=value["reason"],
+                action=value["action"],
+                score=float(value["score"]),
+                required=float(value["required"]),
+                symbols=tuple(Symbol(s["name"], s["score"], s["detail"]) for s in value["symbols"]),
+                virus=value["virus"],
+                removed=tuple(
+                    RemovedPart(r["filename"], r["reason"], r["start"], r["end"])
+                    for r in value["removed"]
+                ),
+                macros=dict(value["macros"]),
+            )
+        except EntryError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EntryError(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,97 @@
+"""Message files on disk: `YYYY-MM-DD/ID.eml` with the exact bytes, `ID.json` with the description.
+
+A file is written under a temporary name, fsynced, renamed, and its folder fsynced: after a crash
+there is the whole file or none. The description comes second, so that a description is never there
+without its message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
+
+DESCRIPTION_LIMIT = 16 << 20
+"""Octets of a description file that are read: thousands of recipients and symbols fit."""
+
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+
+
+class StoreError(OSError):
+    """The quarantine cannot do what it must; the text names the file and the trouble."""
+
+
+def checked_id(id: str) -> str:
+    """The id, if it can be a file's name. Raises ValueError for one that could lead elsewhere."""
+    if _ID.fullmatch(id) is None:
+        raise ValueError(f"{id!r} is no quarantine id; an id has only letters, digits, - and _")
+    return id
+
+
+class Files:
+    """The message files below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def paths(self, id: str, received: datetime) -> tuple[Path, Path]:
+        """Where message and description of an id that came at that time are."""
+        day = self.folder / f"{received:%Y-%m-%d}"
+        return day / f"{checked_id(id)}.eml", day / f"{id}.json"
+
+    def find(self, id: str) -> Path | None:
+        """The description file of an id, whatever its day; None if there is none."""
+        name = f"{checked_id(id)}.json"
+        return next((p for d in self.days() if (p := d / name).is_file()), None)
+
+    def days(self) -> Iterator[Path]:
+        """The folders of the days, newest first."""
+        if self.folder.is_dir():
+            days = (p for p in self.folder.iterdir() if re.fullmatch(r"\d{4}-\d\d-\d\d", p.name))
+            yield from sorted(days, reverse=True)
+
+    def write(self, path: Path, content: bytes | memoryview) -> None:
+        """Put a file in place durably. Raises StoreError; then nothing of that name is new."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._make_folder(path.parent)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            try:
+                _write_all(handle, memoryview(content))
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            temporary.rename(path)
+            _fsync_folder(path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise StoreError(
+                error.errno or errno.EIO, f"{error.strerror or error}", str(path)
+            ) from error
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
+        _fsync_folder(self.folder)
+
+
+def _write_all(handle: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

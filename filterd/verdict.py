@@ -1,0 +1,151 @@
+"""What a filter thinks of a message, as values.
+
+A filter returns one `Verdict`: symbols with scores, wanted edits, and at most one forced action.
+Verdicts add up with `|` (the chain folds them), and nothing here decides anything: the policy
+turns the sum into a `Decision` (see `filterd.policy`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+SCORE_DECIMALS = 2
+"""Digits after the point that a score keeps. Scores are rounded once, where they are made, so
+that the figures an admin reads add up exactly to the total."""
+
+
+class Action(IntEnum):
+    """What happens to a message; of two opinions about one message the greater wins."""
+
+    ACCEPT = 0
+    QUARANTINE = 1
+    DISCARD = 2
+    TEMPFAIL = 3
+    REJECT = 4
+
+    @property
+    def word(self) -> str:
+        """The action as log lines, JSON and settings spell it: `accept`, `quarantine`, ..."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One finding, in the sense of SpamAssassin and rspamd.
+
+    name: upper-case word, e.g. `BAYES_SPAM`. score: points, rounded to `SCORE_DECIMALS`.
+    detail: why, for the admin; never shown to an SMTP peer.
+
+    Raises ValueError for a score that is not a finite number.
+    """
+
+    name: str
+    score: float = 0.0
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.score):
+            raise ValueError(f"symbol {self.name}: score {self.score} is not a finite number")
+        object.__setattr__(self, "score", round(self.score, SCORE_DECIMALS))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply: code, enhanced status code (RFC 3463) and one line of ASCII text.
+
+    The text never carries an exception or a symbol name: it is read by strangers.
+    """
+
+    code: int
+    xcode: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddField:
+    """Add a header field on top of the message. Name and value are without colon and CRLF."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeField:
+    """Replace (or, with `value=None`, delete) the index-th header field of that name.
+
+    index counts fields of the name from 1, case-insensitively, in the message as it arrived.
+    """
+
+    name: str
+    index: int
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Replace the body bytes `start:end` by `replacement`.
+
+    Offsets are octets from the beginning of `Message.data`; both lie inside the body (at or after
+    `Message.body_start`). Splices of one verdict do not overlap.
+    """
+
+    start: int
+    end: int
+    replacement: bytes
+
+
+Edit = AddField | ChangeField | Splice
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedPart:
+    """A part that the message loses. start, end: octets in `Message.data`, the entity's whole span
+    (its header and body). The original message is stored whole, so the part stays retrievable."""
+
+    filename: str
+    reason: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One filter's opinion of one message. Opinions add up with `|`.
+
+    action: the least that must happen, whatever the score. reply: what the client is told if that
+    action is a refusal (the policy has defaults). virus: signature name. probability: that the
+    message is spam, 0.0 to 1.0, where a filter estimates one.
+    """
+
+    action: Action = Action.ACCEPT
+    symbols: tuple[Symbol, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    removed: tuple[RemovedPart, ...] = ()
+    virus: str | None = None
+    probability: float | None = None
+    reply: Reply | None = None
+
+    def __or__(self, other: Verdict) -> Verdict:
+        stronger = other if other.action > self.action else self
+        weaker = self if stronger is other else other
+        return Verdict(
+            action=stronger.action,
+            symbols=self.symbols + other.symbols,
+            edits=self.edits + other.edits,
+            removed=self.removed + other.removed,
+            virus=self.virus or other.virus,
+            probability=self.probability if other.probability is None else other.probability,
+            reply=stronger.reply
+            if stronger.reply or stronger.action > weaker.action
+            else weaker.reply,
+        )
+
+    @property
+    def score(self) -> float:
+        """The sum of the symbols' scores, in points, with `SCORE_DECIMALS` digits."""
+        return round(sum(symbol.score for symbol in self.symbols), SCORE_DECIMALS)
+
+
+NO_OPINION = Verdict()

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# setup-system.sh base | test - the system packages that a checkout needs (Debian and its children).
+#
+#   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd
+#   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM
+#
+# Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
+# Postfix exclude each other as packages; both are only unpacked, below
+# ${XDG_CACHE_HOME:-~/.cache}/filterd/servers, and the machine's own mail server is left alone.
+# No service is started. Without root one line says what is missing; the exit code stays 0, and
+# whoever needs the missing thing says so again.
+set -euo pipefail
+
+level=${1:-base}
+case $level in
+  base | test) ;;
+  *)
+    echo "usage: ${0##*/} base|test" >&2
+    exit 64
+    ;;
+esac
+
+servers=${XDG_CACHE_HOME:-$HOME/.cache}/filterd/servers
+
+# "package  what to look for": a path, a program in PATH, or a @probe of present()
+base_needs='
+gcc                 gcc
+libc6-dev           /usr/include/stdio.h
+libmilter-dev       /usr/include/libmilter/mfapi.h
+python3-venv        @venv
+python3-dev         @headers
+clamav-daemon       clamd
+'
+test_needs='
+m4                  m4
+clamav-milter       clamav-milter
+opendkim            opendkim
+opendkim-tools      opendkim-genkey
+miltertest          miltertest
+procmail            procmail
+'
+
+# Debian keeps servers in sbin, which is not in everybody's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export DEBIAN_FRONTEND=noninteractive
+# Another apt may be at work on this machine: wait this many seconds for its lock.
+apt=(apt-get -q -y -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root)
+
+present() {
+  case $1 in
+    # ensurepip is what Debian splits out of Python into python3-venv.
+    @venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null ;;
+    @headers) "${PYTHON:-python3}" -c \
+      'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
+    /*) [ -e "$1" ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing_packages() {
+  local package probe
+  while read -r package probe; do
+    [ -z "$package" ] || present "$probe" || echo "$package"
+  done <<<"$1"
+}
+
+updated=
+update_lists() {
+  [ -n "$updated" ] || "${apt[@]}" update >/dev/null
+  updated=yes
+}
+
+# Where the machine has no policy of its own, one that forbids every start is there while we install.
+policy=/usr/sbin/policy-rc.d
+own_policy=
+work=
+clean_up() {
+  [ -z "$own_policy" ] || rm -f "$policy"
+  [ -z "$work" ] || rm -rf "$work"
+}
+trap clean_up EXIT
+
+install_packages() {
+  if [ ! -e "$policy" ]; then
+    own_policy=yes
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
+  update_lists
+  echo "installing: $*"
+  local log
+  log=$(mktemp)
+  if ! "${apt[@]}" install --no-install-recommends "$@" >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    rm -f "$log"
+    echo "setup-system: apt-get install $* failed (its last lines are above)" >&2
+    exit 1
+  fi
+  rm -f "$log"
+}
+
+# unpack NAME PACKAGE... - the packages' files below $servers/NAME, their libraries installed
+unpack() {
+  local name=$1
+  shift
+  update_lists
+  echo "unpacking $* into $servers/$name"
+  work=$(mktemp -d)
+  (cd "$work" && "${apt[@]}" download "$@" >/dev/null)
+  mkdir -p "$work/tree"
+  local deb libraries=()
+  for deb in "$work"/*.deb; do
+    dpkg -x "$deb" "$work/tree"
+    # "libdb5.3, libwrap0 (>= 7.6-4~) | other" becomes "libdb5.3 libwrap0"
+    mapfile -t -O "${#libraries[@]}" libraries < <(
+      dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed -nE 's/^ *(lib[^ |:(]+).*/\1/p'
+    )
+  done
+  local absent=() library
+  for library in "${libraries[@]}"; do
+    dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q ' installed$' ||
+      absent+=("$library")
+  done
+  [ ${#absent[@]} -eq 0 ] || install_packages "${absent[@]}"
+  # With set-id bits the loader would ignore LD_PRELOAD, through which the tests read the log.
+  chmod -R ug-s "$work/tree"
+  mkdir -p "$servers"
+  rm -rf "${servers:?}/$name"
+  mv "$work/tree" "$servers/$name"
+  rm -rf "$work"
+  work=
+}
+
+if ! command -v apt-get >/dev/null; then
+  echo "setup-system: no apt-get here; needed are a C compiler, libmilter's headers, clamd" \
+    "and, for the tests, sendmail, Postfix, clamav-milter, opendkim, m4" >&2
+  exit 0
+fi
+
+needs=$base_needs
+[ "$level" = base ] || needs+=$test_needs
+mapfile -t packages < <(missing_packages "$needs")
+
+if [ ${#packages[@]} -gt 0 ]; then
+  if [ "$(id -u)" -eq 0 ]; then
+    install_packages "${packages[@]}"
+  else
+    echo "setup-system: not root; for everything to work run: sudo apt-get install ${packages[*]}" >&2
+  fi
+fi
+
+if [ "$level" = test ]; then
+  # The last file that is needed of each; the tree is moved into place whole.
+  # Without root this works too where the libraries are there.
+  if [ "$(id -u)" -eq 0 ]; then
+    [ -x "$servers/sendmail/usr/libexec/sendmail/sendmail" ] ||
+      unpack sendmail sendmail-bin sendmail-base sendmail-cf
+    [ -x "$servers/postfix/usr/lib/postfix/sbin/master" ] || unpack postfix postfix
+  elif [ ! -d "$servers/sendmail" ] || [ ! -d "$servers/postfix" ]; then
+    echo "setup-system: not root; sendmail and Postfix for the tests need one run of this as root" >&2
+  fi
+fi

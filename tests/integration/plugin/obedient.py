@@ -1,0 +1,42 @@
+"""A plugin for the tests: a filter that does what the message's `X-Obey` field says.
+
+`score=6` gives points; `discard`, `quarantine`, `tempfail` force an action; `sleep=2` takes that
+long; `raise` raises; `die` ends the worker by a signal; `loop` never comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from filterd.message import Message
+from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
+
+
+@dataclass
+class Obedient:
+    """Does as it is told."""
+
+    name: ClassVar[str] = "obedient"
+
+    def examine(self, message: Message) -> Verdict:
+        """Obey the field X-Obey."""
+        order, _, value = message.get("X-Obey").strip().partition("=")
+        match order:
+            case "score":
+                return Verdict(symbols=(Symbol("OBEDIENT", float(value), "as told"),))
+            case "discard" | "quarantine" | "tempfail":
+                return Verdict(Action[order.upper()], symbols=(Symbol("OBEDIENT", 0.0, order),))
+            case "sleep":
+                time.sleep(float(value))
+            case "raise":
+                raise RuntimeError("told to")
+            case "die":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "loop":
+                while True:
+                    pass
+        return NO_OPINION

@@ -1,0 +1,50 @@
+"""clamd with one signature, EICAR's, so that no virus database has to be fetched."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from tests.helpers.messages import EICAR
+from tests.integration.servers.process import Program, listens, require
+
+SIGNATURE = "Eicar-Test-Signature"
+VIRUS = f"{SIGNATURE}.UNOFFICIAL"
+"""What clamd calls the find: signatures that are not ClamAV's own get that ending."""
+
+
+class Clamd:
+    """clamd on the unix socket `socket`."""
+
+    def __init__(self, folder: Path) -> None:
+        program = require("clamd", "clamav-daemon")
+        self.folder = folder
+        self.socket = folder / "clamd.sock"
+        database = folder / "database"
+        database.mkdir()
+        # NAME:TYPE (0 any file):OFFSET (* anywhere):HEX
+        (database / "test.ndb").write_text(f"{SIGNATURE}:0:*:{EICAR.hex()}\n")
+        user = pwd.getpwuid(os.getuid()).pw_name
+        (folder / "clamd.conf").write_text(
+            f"""\
+DatabaseDirectory {database}
+LocalSocket {self.socket}
+LocalSocketMode 666
+FixStaleSocket yes
+Foreground yes
+LogFile {folder}/log
+User {user}
+TemporaryDirectory {folder}
+MaxThreads 4
+SelfCheck 0
+"""
+        )
+        self.process = Program([program, "-c", folder / "clamd.conf"], folder, patience=2)
+
+    def start(self) -> None:
+        self.process.start(lambda: listens(self.socket))
+
+    def stop(self) -> None:
+        self.process.stop()
+        self.socket.unlink(missing_ok=True)

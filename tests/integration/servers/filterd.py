@@ -1,0 +1,123 @@
+"""filterd itself as an admin starts it: `filterd run --config F`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from filterd.quarantine import Entry, QuarantineSettings, Store
+from tests.integration.servers.process import Program, listens, wait_for
+
+PLUGIN = Path(__file__).parent.parent / "plugin"
+COMMAND = Path(sys.executable).with_name("filterd")
+
+CONFIGURATION = """\
+[daemon]
+socket = "unix:{folder}/filterd.sock"
+socket_mode = 0o666
+spool = "{folder}/spool"
+log_format = "json"
+log_level = "debug"
+progress_interval = 0.5
+shutdown_grace = 10.0
+
+[workers]
+count = 2
+grace = 0.5
+
+[chain]
+filters = ["obedient", "gtube", "parts"{clamav}]
+timeout = 8.0
+
+[quarantine]
+folder = "{folder}/quarantine"
+
+[filters.obedient]
+timeout = 5.0
+{more}
+"""
+
+
+class Filterd:
+    """The daemon on the unix socket `socket`. clamd: where clamd listens, None to do without.
+
+    more: TOML added at the end, other sections.
+    """
+
+    def __init__(self, folder: Path, clamd: Path | None = None, more: str = "") -> None:
+        self.folder = folder
+        self.socket = folder / "filterd.sock"
+        self.configuration = folder / "filterd.toml"
+        self.configure(clamd, more)
+        self.process = Program(
+            [COMMAND, "run", "--config", self.configuration],
+            folder,
+            {"PYTHONPATH": os.pathsep.join([str(PLUGIN), os.environ.get("PYTHONPATH", "")])},
+        )
+
+    def configure(self, clamd: Path | None = None, more: str = "") -> None:
+        """Write the settings file anew; the daemon reads it at start and on SIGHUP."""
+        if clamd is not None:
+            more = f'[filters.clamav]\nserver = "unix:{clamd}"\nconnect_timeout = 3.0\n{more}'
+        self.configuration.write_text(
+            CONFIGURATION.format(
+                folder=self.folder, clamav=', "clamav"' if clamd is not None else "", more=more
+            )
+        )
+
+    def start(self) -> None:
+        self.process.start(lambda: listens(self.socket))
+
+    def stop(self) -> None:
+        """Orderly end; afterwards nothing of it is left running."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """The machine's worst: daemon and workers gone at once, the socket file left behind."""
+        self.process.kill()
+
+    @property
+    def store(self) -> Store:
+        return Store(QuarantineSettings(folder=self.folder / "quarantine"))
+
+    def entry(self, id: str) -> Entry:
+        """What the store knows of a message."""
+        return self.store.get(id)
+
+    def original(self, id: str) -> bytes:
+        """The octets that the store keeps of a message."""
+        return self.store.path(id).read_bytes()
+
+    @property
+    def stored(self) -> set[str]:
+        """Ids of all messages in the store."""
+        return {file.stem for file in (self.folder / "quarantine").glob("*/*.eml")}
+
+    def log_lines(self) -> list[dict[str, object]]:
+        """The lines about messages, one each."""
+        lines = []
+        for line in self.process.output.splitlines():
+            if line.startswith("{"):
+                facts = json.loads(line)
+                if "action" in facts:
+                    lines.append(facts)
+        return lines
+
+    def last(self, queue_id: str = "") -> dict[str, object]:
+        """The newest line about a message (of that queue id); it may come after the reply."""
+
+        def look() -> list[dict[str, object]]:
+            lines = self.log_lines()
+            return [one for one in lines if not queue_id or one.get("queue_id") == queue_id]
+
+        return wait_for("a log line", look)[-1]
+
+
+def id_in(text: str) -> str:
+    """The id at the end of a reply: `(id=…)`."""
+    found = re.search(r"\(id=(\S+)\)$", text)
+    assert found is not None, f"no id in {text!r}"
+    return found[1]

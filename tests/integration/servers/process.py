@@ -1,0 +1,201 @@
+"""Starting and stopping programs, finding them, finding ports.
+
+Every server runs in the foreground, in a process group of its own, so that stopping it takes its
+children along and nothing outlives the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+PORTS = range(20000, 32000)
+"""Below the range from which the kernel takes client ports, else one may take ours in between."""
+
+START_LIMIT = 20.0
+"""Seconds until a server must be ready; the slowest, Postfix, takes two."""
+
+STOP_LIMIT = 10.0
+"""Seconds until a server must be gone; libmilter looks for a reason to stop every five."""
+
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+missing: dict[str, str] = {}
+"""Programs that tests did without, and the package each comes in; the summary names them."""
+
+
+def require(program: str | Path, package: str) -> Path:
+    """The program's path. Where it is missing: in CI a failure, else the test is skipped."""
+    path = shutil.which(str(program), path=f"{os.environ.get('PATH', '')}:{SBIN}")
+    if path is not None:
+        return Path(path)
+    text = f"{program} is missing: run scripts/setup-system.sh test as root ({package})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text)
+    missing[str(program)] = package
+    pytest.skip(text)
+
+
+def unpacked(name: str) -> Path:
+    """Where scripts/setup-system.sh has unpacked sendmail or Postfix."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "filterd" / "servers" / name
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    for port in random.sample(PORTS, 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise RuntimeError(f"no free port in {PORTS}")
+
+
+def answers(port: int) -> bool:
+    """True if something accepts connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def listens(path: Path) -> bool:
+    """True if something accepts connections on that unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def wait_for(what: str, look: Callable[[], T], limit: float = START_LIMIT) -> T:
+    """Look until there is something (true), and return it; AssertionError after `limit` s."""
+    end = time.monotonic() + limit
+    while not (found := look()):
+        assert time.monotonic() < end, f"{what}: not within {limit} s"
+        time.sleep(0.02)
+    return found
+
+
+@contextlib.contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """A temporary folder that every user may enter, servers change their user; deleted at the end.
+
+    Not pytest's own: that is 0700. The name has hyphens around each word, since m4 takes a word
+    that is a macro for a call.
+    """
+    path = Path(mkdtemp(prefix=f"filterd-{name}-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Program:
+    """A server in the foreground. Its output goes to `output` in its folder.
+
+    patience: seconds between SIGTERM and SIGKILL; short for those that have nothing to finish.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        patience: float = STOP_LIMIT,
+    ) -> None:
+        self.arguments = [str(argument) for argument in arguments]
+        self.folder = folder
+        self.environment = {**os.environ, **(environment or {})}
+        self.output_file = folder / "output"
+        self.patience = patience
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: Callable[[], bool]) -> None:
+        """Start it and wait until it is ready; AssertionError with its output if it dies first."""
+        with self.output_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                self.arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=self.environment,
+                start_new_session=True,
+            )
+        process = self._process
+
+        def up() -> bool:
+            status = process.poll()
+            assert status is None, f"{self.arguments} ended with {status}:\n{self.output}"
+            return ready()
+
+        try:
+            wait_for(f"start of {self.arguments}", up)
+        except AssertionError:
+            self.kill()
+            raise
+
+    @property
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.output_file.read_text("utf-8", "replace") if self.output_file.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program itself, not to its children."""
+        assert self._process is not None, "not started"
+        self._process.send_signal(number)
+
+    def wait(self, limit: float = STOP_LIMIT) -> int:
+        """Wait for its end; the exit status."""
+        assert self._process is not None, "not started"
+        return self._process.wait(limit)
+
+    def stop(self) -> int | None:
+        """SIGTERM, then what is left of the group is killed. The exit status, None if not run."""
+        process = self._process
+        if process is None:
+            return None
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(self.patience)
+        self.kill()
+        return process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, at once."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(STOP_LIMIT)

@@ -1,0 +1,204 @@
+"""The store: what was put is there, byte for byte, whatever happens to the index or the process."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import sqlite3
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.message import Client, Envelope, Recipient
+from filterd.quarantine import NewEntry, QuarantineSettings, Store, StoreError
+from filterd.quarantine.entry import Entry, EntryError
+from filterd.quarantine.store import UnknownIdError, describe
+from filterd.verdict import RemovedPart, Symbol
+
+RECEIVED = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
+HOSTILE = b"Subject: caf\xe9 \xff\r\nX:\r\n\r\nbare\rcr \x00 nul\r\n.\r\nno newline at the end"
+
+
+def new(id: str = "id1", data: bytes = HOSTILE) -> NewEntry:
+    return NewEntry(
+        id=id,
+        data=data,
+        envelope=Envelope(
+            "a\udce9@x.test",
+            (Recipient("ann@mx.test"), Recipient("joe@mx.test")),
+            Client("c.x.test", "192.0.2.7", helo="c"),
+            macros={"i": "q1", "{daemon_name}": "MTA"},
+        ),
+        held_for=("joe@mx.test",),
+        reason="spam",
+        action="quarantine",
+        score=9.5,
+        required=5.0,
+        symbols=(Symbol("BAYES_99", 9.5, "why"),),
+        virus="",
+        removed=(RemovedPart("a\u202e.exe", "banned", 10, 20),),
+        received=RECEIVED,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(QuarantineSettings(tmp_path / "q"))
+
+
+def test_a_message_comes_back_byte_for_byte_with_all_that_is_known(store: Store) -> None:
+    assert store.put(new()) == "id1"
+    assert store.path("id1").read_bytes() == HOSTILE
+    entry = store.get("id1")
+    assert entry == describe(new())
+    assert entry.envelope.sender == "a\udce9@x.test"
+    assert (entry.queue_id, entry.subject) == ("q1", "caf\xe9 \xff")
+    assert entry.held_for == ("joe@mx.test",)
+
+
+def test_only_the_daemons_user_can_read(store: Store) -> None:
+    store.put(new())
+    for path in store.path("id1").parent.parent.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_putting_the_same_again_changes_nothing_and_another_is_refused(store: Store) -> None:
+    store.put(new())
+    store.put(new())
+    assert len(store.index.newest(10)) == 1
+    with pytest.raises(StoreError, match="another message"):
+        store.put(new(data=b"other"))
+    assert store.path("id1").read_bytes() == HOSTILE
+
+
+@pytest.mark.parametrize("id", ["", "../x", "a/b", ".hidden", "a" * 65, "a\0"])
+def test_an_id_cannot_lead_elsewhere(store: Store, id: str) -> None:
+    with pytest.raises(ValueError, match="is no quarantine id"):
+        store.put(new(id))
+    with pytest.raises(ValueError, match="is no quarantine id"):
+        store.get(id)
+
+
+def test_what_is_not_there(store: Store) -> None:
+    with pytest.raises(UnknownIdError, match="no message id1"):
+        store.get("id1")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(StoreError):
+        Store(QuarantineSettings(blocked / "q")).put(new())
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        store.put(new())
+    monkeypatch.undo()
+    with pytest.raises(UnknownIdError):
+        store.get("id1")
+
+
+def test_a_broken_index_loses_no_message_and_fsck_mends_it(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "q").mkdir()
+    (tmp_path / "q" / "index.sqlite").write_bytes(b"this is no database" * 100)
+    store.put(new())
+    assert "kept but not in the index" in caplog.text
+    assert store.get("id1").reason == "spam"
+    (tmp_path / "q" / "index.sqlite").unlink()
+    mended = Store(QuarantineSettings(tmp_path / "q"))
+    assert mended.fsck().added == ("id1",)
+    assert [row.id for row in mended.index.newest(10)] == ["id1"]
+    assert mended.fsck().added == ()
+
+
+def test_a_locked_index_loses_no_message(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.quarantine.index.BUSY_LIMIT", 0.05)
+    store.put(new("id0"))
+    other = sqlite3.connect(tmp_path / "q" / "index.sqlite")
+    other.execute("BEGIN EXCLUSIVE")
+    locked = Store(QuarantineSettings(tmp_path / "q"))
+    locked.put(new())
+    assert locked.get("id1").reason == "spam"
+    other.rollback()
+    other.close()
+    assert locked.fsck().added == ("id1",)
+
+
+def test_fsck_names_what_is_damaged(store: Store) -> None:
+    for id in ("cut", "gone", "garbled", "orphan", "good"):
+        store.put(new(id))
+    store.path("cut").write_bytes(HOSTILE[:-1])
+    gone = store.path("gone")
+    gone.unlink()
+    store.path("garbled").with_suffix(".json").write_text("{")
+    store.path("orphan").with_suffix(".json").unlink()
+    report = store.fsck()
+    assert {id for id, _ in report.damaged} == {"cut", "gone", "garbled", "orphan"}
+    assert report.stale == ("orphan",)
+    assert [row.id for row in store.index.newest(10, text="joe@")] != []
+
+
+def test_lists_are_newest_first_and_can_be_narrowed(store: Store) -> None:
+    for number in range(5):
+        entry = new(f"id{number}", b"Subject: number %d\r\n\r\n" % number)
+        store.put(
+            dataclasses.replace(
+                entry,
+                received=RECEIVED.replace(second=number),
+                reason="virus" if number % 2 else "spam",
+            )
+        )
+    assert [row.id for row in store.index.newest(3)] == ["id4", "id3", "id2"]
+    assert [row.id for row in store.index.newest(9, reason="virus")] == ["id3", "id1"]
+    assert [row.id for row in store.index.newest(9, text="NUMBER 2")] == ["id2"]
+    assert store.index.newest(9, text="100%") == []
+    assert store.index.counts() == {"spam": 3, "virus": 2}
+
+
+def _put_many(folder: Path, writer: int) -> None:
+    store = Store(QuarantineSettings(folder))
+    for number in range(20):
+        store.put(new(f"w{writer}n{number}"))
+
+
+def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_put_many, args=(tmp_path / "q", n)) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    store = Store(QuarantineSettings(tmp_path / "q"))
+    assert store.fsck().checked == 60
+    assert len(store.index.newest(100)) == 60
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=300))
+def test_a_description_file_is_read_or_refused(content: bytes) -> None:
+    with pytest.raises(EntryError):
+        Entry.decode(content)
+
+
+@given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=3))
+def test_descriptions_survive_the_way_to_the_disk(sender: str, recipients: list[str]) -> None:
+    entry = dataclasses.replace(describe(new()), sender=sender, recipients=tuple(recipients))
+    assert Entry.decode(entry.encode()) == entry

@@ -1,0 +1,117 @@
+"""The chain: order, budgets, and what a filter's failure means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from filterd.chain import Chain, Link, LinkSettings, OnError
+from filterd.message import Envelope, Message
+from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
+
+MAIL = Message(b"Subject: hi\r\n\r\nhello\r\n", id="t1")
+LOGGED_IN = Message(MAIL.data, Envelope(macros={"{auth_authen}": "joe"}))
+
+
+class Says:
+    """A filter that does what the test tells it."""
+
+    def __init__(self, name: str, does: Callable[[Message], Verdict]) -> None:
+        self.name = name
+        self.examine = does
+
+
+def found(name: str, points: float) -> Callable[[Message], Verdict]:
+    return lambda _message: Verdict(symbols=(Symbol(name, points),))
+
+
+def raises(_message: Message) -> Verdict:
+    raise ValueError("no idea")
+
+
+def loops(_message: Message) -> Verdict:
+    while True:
+        pass
+
+
+def swallows(_message: Message) -> Verdict:
+    try:
+        time.sleep(30)
+    except Exception:
+        return NO_OPINION
+    return NO_OPINION
+
+
+def eats(_message: Message) -> Verdict:
+    raise MemoryError
+
+
+def test_all_filters_see_the_message_in_order_and_points_add_up() -> None:
+    chain = Chain([Link(Says("a", found("A", 1.5))), Link(Says("b", found("B", -0.25)))])
+    examination = chain.examine(MAIL)
+    assert [symbol.name for symbol in examination.verdict.symbols] == ["A", "B"]
+    assert examination.verdict.score == 1.25
+    assert set(examination.milliseconds) == {"a", "b"}
+    assert examination.ran == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("does", "kind"),
+    [(raises, "error"), (loops, "timeout"), (swallows, "timeout"), (eats, "memory")],
+)
+@pytest.mark.parametrize(
+    ("on_error", "action"),
+    [
+        ("tempfail", Action.TEMPFAIL),
+        ("continue", Action.ACCEPT),
+        ("quarantine", Action.QUARANTINE),
+    ],
+)
+def test_a_failing_filter_costs_only_its_own_opinion(
+    does: Callable[[Message], Verdict], kind: str, on_error: OnError, action: Action
+) -> None:
+    bad = Link(Says("bad", does), LinkSettings(timeout=0.05, on_error=on_error))
+    examination = Chain([bad, Link(Says("good", found("GOOD", 2)))]).examine(MAIL)
+    assert examination.verdict.action is action
+    assert [symbol.name for symbol in examination.verdict.symbols] == ["BAD_FAILED", "GOOD"]
+    assert [(failure.filter, failure.kind) for failure in examination.failures] == [("bad", kind)]
+    assert examination.ran == {"good"}
+
+
+def test_a_client_that_logged_in_may_have_a_softer_failure_policy() -> None:
+    settings = LinkSettings(on_error="tempfail", on_error_authenticated="continue")
+    chain = Chain([Link(Says("bad", raises), settings)])
+    assert chain.examine(MAIL).verdict.action is Action.TEMPFAIL
+    assert chain.examine(LOGGED_IN).verdict.action is Action.ACCEPT
+
+
+def test_the_message_has_a_budget_of_its_own() -> None:
+    slow = Link(Says("slow", loops), LinkSettings(timeout=60, on_error="continue"))
+    late = Link(Says("late", found("LATE", 1)), LinkSettings(on_error="tempfail"))
+    started = time.monotonic()
+    examination = Chain([slow, late], timeout=0.1).examine(MAIL)
+    assert time.monotonic() - started < 5
+    assert [failure.filter for failure in examination.failures] == ["slow", "late"]
+    assert examination.verdict.action is Action.TEMPFAIL
+
+
+def test_a_dry_run_is_seen_and_changes_nothing() -> None:
+    def all_of_it(_message: Message) -> Verdict:
+        return Verdict(Action.REJECT, (Symbol("A", 9.5, "why"),), virus="V", probability=0.9)
+
+    chain = Chain([Link(Says("dry", all_of_it), LinkSettings(dry_run=True))])
+    verdict = chain.examine(MAIL).verdict
+    assert verdict == Verdict(symbols=(Symbol("A", 0, "why (dry run, +9.5 points)"),))
+    failing = Chain([Link(Says("dry", raises), LinkSettings(dry_run=True))])
+    assert failing.examine(MAIL).verdict.action is Action.ACCEPT
+
+
+def test_filters_are_prepared_once_and_a_chain_that_cannot_start_does_not() -> None:
+    class Prepared(Says):
+        def prepare(self) -> None:
+            raise OSError("no model")
+
+    with pytest.raises(OSError, match="no model"):
+        Chain([Link(Prepared("p", raises))]).prepare()

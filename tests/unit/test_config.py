@@ -1,0 +1,186 @@
+"""The settings file: right ones are read and frozen, wrong ones named by file, line and key."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from filterd.config import SIZE_LIMIT, ConfigError, load
+from filterd.settings_text import sample, toml_value
+from filterd.toml_lines import Lines
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "filterd.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_values_and_defaults(tmp_path: Path) -> None:
+    settings = load(
+        write(
+            tmp_path,
+            """
+            [daemon]
+            socket = "inet:8899@127.0.0.1"
+            socket_mode = 0o600
+            spool = "spool"
+
+            [chain]
+            filters = ["gtube"]
+            timeout = 20
+
+            [policy]
+            reject = inf
+
+            [[policy.rules]]
+            name = "sales"
+            recipients = ["sales@mx.test"]
+            quarantine = 12.5
+
+            [filters.gtube]
+            on_error = "continue"
+            """,
+        )
+    )
+    assert settings.daemon.socket == "inet:8899@127.0.0.1"
+    assert settings.daemon.socket_mode == 0o600
+    assert settings.daemon.spool == tmp_path / "spool", "counted from the file's folder"
+    assert settings.daemon.log_to == "stderr"
+    assert (settings.chain.filters, settings.chain.timeout) == (("gtube",), 20.0)
+    assert settings.policy.reject == float("inf")
+    assert settings.policy.rules[0].quarantine == 12.5
+    assert settings.filters["gtube"].link.on_error == "continue"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.daemon.socket = "x"  # type: ignore[misc]
+
+
+# What the file says → the line number, the key, and words that must stand in the error.
+MISTAKES = {
+    "unknown section": ("[demon]\nx = 1", 1, "demon", "did you mean 'daemon'"),
+    "unknown key": ("[daemon]\n\nsoket = 'x'", 3, "daemon.soket", "did you mean 'socket'"),
+    "wrong type": ("[daemon]\nsocket_mode = '660'", 2, "daemon.socket_mode", "valid integer"),
+    "no number for a bool": ("[policy]\nkeep_rejected = 1", 2, "policy.keep_rejected", "boolean"),
+    "not one of the words": (
+        "[daemon]\nlog_to = 'file'",
+        2,
+        "daemon.log_to",
+        "'stderr' or 'syslog'",
+    ),
+    "out of range": ("[chain]\ntimeout = 0", 2, "chain.timeout", "greater than 0"),
+    "contradiction": ("[policy]\nlabel = 5\nreject = 2", 3, "policy.reject", "above reject = 2"),
+    "contradiction with a line": ("[policy]\nquarantine = 20", 2, "policy.quarantine", "above"),
+    "a rule's unknown key": (
+        "[[policy.rules]]\nname = 'a'\n[[policy.rules]]\nrejct = 2",
+        4,
+        "policy.rules[2].rejct",
+        "did you mean 'reject'",
+    ),
+    "a rule's wrong network": (
+        "[[policy.rules]]\nclients = ['1.2.3']",
+        2,
+        "policy.rules[1].clients",
+        "is no network",
+    ),
+    "unknown filter": ("[chain]\nfilters = ['gtub']", 2, "chain.filters", "there are:"),
+    "filter twice": ("[chain]\nfilters = ['gtube', 'gtube']", 2, "chain.filters", "twice"),
+    "a filter's unknown key": (
+        "[filters.gtube]\non_eror = 'continue'",
+        2,
+        "filters.gtube.on_eror",
+        "did you mean 'on_error'",
+    ),
+    "a filter's wrong value": (
+        "[filters.gtube]\non_error = 'pass'",
+        2,
+        "filters.gtube.on_error",
+        "'tempfail', 'continue' or 'quarantine'",
+    ),
+    "a section that is none": ("chain = 3", 1, "chain", "right would be a heading [chain]"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "key", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_named(tmp_path: Path, text: str, line: int, key: str, words: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    error = str(caught.value)
+    assert error.startswith(f"{path}:{line}: {key}: "), error
+    assert words in error
+    assert "\n" not in error
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[daemon\n", "not TOML"),
+        (b"x = '\xff'", "octet 5 is not UTF-8"),
+        (b"#" * (SIZE_LIMIT + 1), "this is no settings file"),
+    ],
+)
+def test_files_that_are_no_settings(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "filterd.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=words):
+        load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No such file.*filterd init"):
+        load(tmp_path / "none.toml")
+
+
+def test_without_a_file_the_defaults_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("filterd.paths.SYSTEM_CONFIG", tmp_path / "none.toml")
+    settings = load(None)
+    assert settings.source is None
+    assert settings.policy.label == 5.0
+
+
+def test_the_sample_file_is_right_whether_keys_are_commented_out_or_not(tmp_path: Path) -> None:
+    text = sample({"chain": {"filters": ["gtube"]}})
+    settings = load(write(tmp_path, text))
+    assert settings.chain.filters == ("gtube",)
+    # A filter of the embedded MTA has keys without a default; it stays commented out.
+    text = re.sub(r"#\[\[mta\.filters\]\].*?\n\n\n", "\n\n", text, flags=re.DOTALL)
+    uncommented = "\n".join(
+        line[1:] if line.startswith("#[[") or re.match(r"#\w+ = ", line) else line
+        for line in text.splitlines()
+    )
+    assert load(write(tmp_path, uncommented)).daemon == load(None).daemon
+
+
+def test_every_key_of_the_sample_is_explained() -> None:
+    lines = sample({}).splitlines()
+    for number, line in enumerate(lines):
+        key = line.lstrip("#").split(" =")[0]
+        if " =" in line and not line.startswith("# ") and key.isidentifier():
+            assert lines[number - 1].startswith("#"), f"{line!r} has no explanation above it"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (5.0, "5.0"),
+        (float("inf"), "inf"),
+        ('say "hi"\n\x01', '"say \\"hi\\"\\n\\u0001"'),
+        (("a", "b"), '["a", "b"]'),
+        ({"k": 1}, '{"k" = 1}'),
+    ],
+)
+def test_toml_values(value: object, text: str) -> None:
+    assert toml_value(value) == text
+
+
+def test_lines_are_found_past_strings_that_look_like_keys() -> None:
+    lines = Lines('[a]\nx = """\n[b]\ny = 1\n"""\ny = 2\n[a.c]\nz.w = 1\n')
+    assert lines.find(("a", "y")) == 6
+    assert lines.find(("a", "c", "z", "w")) == 8
+    assert lines.find(("a", "c", "other")) == 7
+    assert lines.find(("nowhere",)) == 1

@@ -1,0 +1,160 @@
+"""The header fields of delivered mail: what is added, what is taken away, exactly as written."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.labels import LabelSettings, final_reply, header_edits, points, status
+from filterd.message import Envelope, Message
+from filterd.policy import Decision
+from filterd.verdict import Action, AddField, ChangeField, Edit, Reply, Symbol, Verdict
+
+HERE = LabelSettings(hostname="mx.test")
+
+
+def message(*header: str) -> Message:
+    return Message("".join(f"{line}\r\n" for line in (*header, "")).encode("latin-1"), id="id7")
+
+
+def scored(**symbols: float) -> Verdict:
+    return Verdict(symbols=tuple(Symbol(name, score) for name, score in symbols.items()))
+
+
+def added(edits: tuple[Edit, ...]) -> list[str]:
+    return [f"{edit.name}: {edit.value}" for edit in edits if isinstance(edit, AddField)]
+
+
+def changed(edits: tuple[Edit, ...]) -> list[tuple[str, int, str | None]]:
+    return [(e.name, e.index, e.value) for e in edits if isinstance(e, ChangeField)]
+
+
+def test_spam_is_labelled() -> None:
+    edits = header_edits(
+        message("Subject: x"),
+        scored(A=5, B=2.9),
+        Decision(Action.ACCEPT, labelled=True),
+        HERE,
+        scanned_by=["bayes", "clamav"],
+    )
+    assert added(edits) == [
+        "X-Spam-Flag: YES",
+        "X-Spam-Status: Yes, score=7.9 required=5.0 tests=A,B",
+        "X-Spam-Score: 7.9",
+        "X-Spam-Level: *******",
+        "X-Virus-Scanned: filterd at mx.test",
+        "X-Virus-Status: Clean",
+    ]
+
+
+def test_ham_gets_a_status_and_no_flag() -> None:
+    edits = header_edits(
+        message("Subject: x"), scored(BAYES_00=-1.9), Decision(Action.ACCEPT), HERE
+    )
+    assert added(edits) == [
+        "X-Spam-Status: No, score=-1.9 required=5.0 tests=BAYES_00",
+        "X-Spam-Score: -1.9",
+    ]
+
+
+def test_fields_for_spam_only() -> None:
+    quiet = LabelSettings("mx.test", spam_fields=False)
+    assert header_edits(message(), scored(A=1), Decision(Action.ACCEPT), quiet) == ()
+
+
+def test_a_stripped_message_names_its_original() -> None:
+    edits = header_edits(message(), scored(), Decision(Action.ACCEPT), HERE, stored=True)
+    assert added(edits)[0] == "X-Quarantine-ID: id7"
+
+
+def test_the_level_has_a_limit() -> None:
+    edits = header_edits(
+        message(), scored(GTUBE=1000), Decision(Action.ACCEPT, labelled=True), HERE
+    )
+    assert f"X-Spam-Level: {'*' * 50}" in added(edits)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(7.9, "7.9"), (5, "5.0"), (0.25, "0.25"), (-1.9, "-1.9"), (1000, "1000.0")]
+)
+def test_points(value: float, text: str) -> None:
+    assert points(value) == text
+
+
+def test_many_symbols_are_folded_and_each_stands_once() -> None:
+    verdict = Verdict(symbols=tuple(Symbol(f"SYMBOL_{n % 20:02}", 0.1) for n in range(40)))
+    value = status(verdict, Decision(Action.ACCEPT))
+    assert all(len(line) <= 78 for line in value.split("\n"))
+    assert all(line.startswith("\t") for line in value.split("\n")[1:])
+    assert value.replace("\n\t", "").count("SYMBOL_07") == 1
+
+
+def test_a_symbol_cannot_inject_a_field() -> None:
+    verdict = Verdict(symbols=(Symbol("A\r\nX-Evil: yes"),))
+    assert status(verdict, Decision(Action.ACCEPT)).endswith("tests=A_X-Evil_yes")
+
+
+def test_forged_fields_are_removed_from_the_last_to_the_first() -> None:
+    """Postfix counts anew after each deletion, sendmail does not: from the end both agree."""
+    mail = message(
+        "X-Spam-Flag: NO",
+        "Subject: x",
+        "x-spam-flag: NO",
+        "X-Virus-Status: Clean",
+        "X-Spam-Level:",
+        "X-Spammy: stays",
+        "X-SPAM-FLAG: NO",
+    )
+    assert changed(header_edits(mail, scored(), Decision(Action.ACCEPT), HERE)) == [
+        ("X-SPAM-FLAG", 3, None),
+        ("X-Spam-Level", 1, None),
+        ("X-Virus-Status", 1, None),
+        ("x-spam-flag", 2, None),
+        ("X-Spam-Flag", 1, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "removed"),
+    [
+        ("mx.test; spf=pass", True),
+        ("MX.TEST 1; spf=pass", True),
+        ("(comment) mx.test; none", True),
+        ("mx.test", True),
+        ("other.test; spf=pass", False),
+        ("", False),
+    ],
+)
+def test_only_results_in_our_own_name_are_forgeries(value: str, removed: bool) -> None:
+    mail = message(f"Authentication-Results: {value}")
+    assert bool(changed(header_edits(mail, scored(), Decision(Action.ACCEPT), HERE))) is removed
+
+
+def test_the_host_is_the_mtas_own_name_where_none_is_set() -> None:
+    mail = Message(b"\r\n", Envelope(macros={"j": "relay.test"}), "id7")
+    edits = header_edits(
+        mail, scored(), Decision(Action.ACCEPT), LabelSettings(), scanned_by=["clamav"]
+    )
+    assert "X-Virus-Scanned: filterd at relay.test" in added(edits)
+
+
+@pytest.mark.parametrize(
+    ("header", "edit"),
+    [
+        ("Subject: win big", ChangeField("Subject", 1, "***SPAM*** win big")),
+        ("SUBJECT: win\r\n big", ChangeField("SUBJECT", 1, "***SPAM*** win big")),
+        ("Subject: ***SPAM*** again", ChangeField("Subject", 1, "***SPAM*** again")),
+        ("To: nobody", AddField("Subject", "***SPAM***")),
+        (
+            "Subject: caf\xe9",
+            ChangeField("Subject", 1, "***SPAM*** =?iso-8859-1?q?caf=E9?="),
+        ),
+    ],
+)
+def test_the_subject_tag(header: str, edit: Edit) -> None:
+    decision = Decision(Action.ACCEPT, labelled=True, subject_tag="***SPAM*** ")
+    assert header_edits(message(header), scored(A=6), decision, HERE)[-1] == edit
+
+
+def test_every_reply_names_the_message() -> None:
+    reply = final_reply(Reply(550, "5.7.1", "Message refused as spam"), "id7")
+    assert reply == Reply(550, "5.7.1", "Message refused as spam (id=id7)")

@@ -1,0 +1,228 @@
+"""Who gets what: thresholds, rules, and the one answer for recipients that differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.message import Client, Envelope, Recipient
+from filterd.policy import (
+    DELAY_REPLY,
+    POLICY_REPLY,
+    SPAM_REPLY,
+    TROUBLE_REPLY,
+    VIRUS_REPLY,
+    Policy,
+    PolicyError,
+    PolicyRule,
+    PolicySettings,
+)
+from filterd.verdict import Action, RemovedPart, Reply, Symbol, Verdict
+
+INF = float("inf")
+
+
+def envelope(*recipients: str, client: str = "192.0.2.7", login: str = "") -> Envelope:
+    return Envelope(
+        "a@x.test",
+        tuple(Recipient(r) for r in recipients),
+        Client("c.x.test", client),
+        macros={"{auth_authen}": login} if login else {},
+    )
+
+
+def scored(points: float) -> Verdict:
+    return Verdict(symbols=(Symbol("TEST", points),))
+
+
+@pytest.mark.parametrize(
+    ("points", "action", "labelled", "stored", "reason"),
+    [
+        (-3.0, Action.ACCEPT, False, False, ""),
+        (4.99, Action.ACCEPT, False, False, ""),
+        (5.0, Action.ACCEPT, True, False, ""),
+        (7.99, Action.ACCEPT, True, False, ""),
+        (8.0, Action.QUARANTINE, True, True, "spam"),
+        (14.99, Action.QUARANTINE, True, True, "spam"),
+        (15.0, Action.REJECT, True, True, "spam"),
+        (1000.0, Action.REJECT, True, True, "spam"),
+    ],
+)
+def test_default_thresholds(
+    points: float, action: Action, labelled: bool, stored: bool, reason: str
+) -> None:
+    decision = Policy(PolicySettings()).decide(scored(points), envelope("ann@mx.test"))
+    assert (decision.action, decision.labelled) == (action, labelled)
+    assert (decision.store, decision.reason) == (stored, reason)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "reply"),
+    [
+        (scored(20), Action.REJECT, SPAM_REPLY),
+        (Verdict(Action.REJECT, virus="Eicar"), Action.REJECT, VIRUS_REPLY),
+        (Verdict(Action.REJECT), Action.REJECT, POLICY_REPLY),
+        (
+            Verdict(Action.REJECT, reply=Reply(552, "5.3.4", "Too big")),
+            Action.REJECT,
+            Reply(552, "5.3.4", "Too big"),
+        ),
+        (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, DELAY_REPLY),
+        (
+            Verdict(Action.TEMPFAIL, (Symbol("CLAMAV_FAILED"),)),
+            Action.TEMPFAIL,
+            TROUBLE_REPLY,
+        ),
+        # Certain spam is refused even while a scanner is down.
+        (Verdict(Action.TEMPFAIL, (Symbol("TEST", 20),)), Action.REJECT, SPAM_REPLY),
+    ],
+)
+def test_what_the_client_is_told(verdict: Verdict, action: Action, reply: Reply) -> None:
+    decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.action, decision.reply) == (action, reply)
+
+
+RULES = (
+    PolicyRule("ann reads all", recipients=("ann@mx.test",), quarantine=INF, reject=INF),
+    PolicyRule("postmaster", recipients=("postmaster@mx.test",), at_most="accept"),
+    PolicyRule("strict", recipients=(".strict.test",), label=2, quarantine=3, reject=4),
+    PolicyRule("only this domain", recipients=("sub.test",), reject=9),
+    PolicyRule("logged in", authenticated=True, at_most="quarantine"),
+    PolicyRule("office", clients=("198.51.100.0/24", "local"), reject=INF),
+)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "client", "login", "rule"),
+    [
+        ("ann@mx.test", "192.0.2.7", "", "ann reads all"),
+        ("ANN@MX.test", "192.0.2.7", "", "ann reads all"),
+        ("postmaster@mx.test", "192.0.2.7", "", "postmaster"),
+        ("x@strict.test", "192.0.2.7", "", "strict"),
+        ("x@deep.strict.test", "192.0.2.7", "", "strict"),
+        ("x@notstrict.test", "192.0.2.7", "", "default"),
+        ("x@sub.test", "192.0.2.7", "", "only this domain"),
+        ("x@below.sub.test", "192.0.2.7", "", "default"),
+        ("x@mx.test", "192.0.2.7", "joe", "logged in"),
+        ("x@mx.test", "198.51.100.9", "", "office"),
+        ("x@mx.test", "127.0.0.1", "", "office"),
+        ("x@mx.test", "", "", "office"),
+        ("x@mx.test", "2001:db8::1", "", "default"),
+        ("x@mx.test", "no address", "", "default"),
+    ],
+)
+def test_the_first_rule_that_matches_counts(
+    recipient: str, client: str, login: str, rule: str
+) -> None:
+    policy = Policy(PolicySettings(rules=RULES))
+    sent = envelope(recipient, client=client, login=login)
+    assert policy.thresholds(recipient, sent).rule == rule
+
+
+def test_a_rule_softens_the_score_but_not_a_virus() -> None:
+    policy = Policy(PolicySettings(rules=RULES))
+    sent = envelope("postmaster@mx.test")
+    assert policy.decide(scored(99), sent).action is Action.ACCEPT
+    assert policy.decide(Verdict(Action.REJECT, virus="V"), sent).action is Action.REJECT
+
+
+# Recipients who differ: e accepts everything, q quarantines from 8, r rejects from 15.
+MIXED = PolicySettings(
+    rules=(
+        PolicyRule("e", recipients=("e@mx.test",), quarantine=INF, reject=INF),
+        PolicyRule("q", recipients=("q@mx.test",), reject=INF),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "points", "action", "dropped", "held"),
+    [
+        ("e q r", 4, Action.ACCEPT, "", ""),
+        ("e q r", 9, Action.ACCEPT, "q r", "q r"),
+        ("q r", 9, Action.QUARANTINE, "", "q r"),
+        ("q r", 20, Action.QUARANTINE, "", "q r"),  # r's reject needs all
+        ("e r", 20, Action.ACCEPT, "r", "r"),
+        ("r", 20, Action.REJECT, "", ""),
+    ],
+)
+def test_recipients_with_different_policies(
+    recipients: str, points: float, action: Action, dropped: str, held: str
+) -> None:
+    def addresses(names: str) -> tuple[str, ...]:
+        return tuple(f"{name}@mx.test" for name in names.split())
+
+    decision = Policy(MIXED).decide(scored(points), envelope(*addresses(recipients)))
+    assert decision.action is action
+    assert decision.drop_recipients == addresses(dropped)
+    assert decision.held_for == addresses(held)
+    assert decision.store == bool(held) or action is Action.REJECT
+
+
+def test_whatever_leaves_the_mail_flow_is_stored() -> None:
+    """For every score and every forced action: nothing is taken away without a stored copy."""
+    policy = Policy(MIXED)
+    sent = envelope("e@mx.test", "q@mx.test", "r@mx.test")
+    for forced in Action:
+        for points in (0, 6, 9, 20):
+            verdict = Verdict(forced, (Symbol("TEST", points),))
+            decision = policy.decide(verdict, sent)
+            gone = decision.action in (Action.QUARANTINE, Action.DISCARD)
+            if gone or decision.drop_recipients:
+                assert decision.store, (forced, points)
+                assert set(decision.drop_recipients) <= set(decision.held_for)
+            if gone:
+                assert set(decision.held_for) == {r.address for r in sent.recipients}
+
+
+def test_a_stripped_original_is_stored_though_all_recipients_get_the_rest() -> None:
+    verdict = Verdict(removed=(RemovedPart("a.exe", "banned", 10, 20),))
+    decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.action, decision.store, decision.reason) == (Action.ACCEPT, True, "stripped")
+    assert decision.held_for == ()
+
+
+def test_one_tempfail_is_everybodys() -> None:
+    decision = Policy(MIXED).decide(
+        Verdict(Action.TEMPFAIL, (Symbol("TEST", 9),)), envelope("e@mx.test", "q@mx.test")
+    )
+    assert decision.action is Action.TEMPFAIL
+    assert {outcome.action for outcome in decision.outcomes} == {Action.TEMPFAIL}
+    assert not decision.drop_recipients
+
+
+def test_the_mta_may_hold_the_message_instead_of_the_store() -> None:
+    policy = Policy(PolicySettings(quarantine_in="mta"))
+    decision = policy.decide(scored(9), envelope("ann@mx.test"))
+    assert (decision.mta_quarantine, decision.store) == ("spam", False)
+
+
+def test_the_label_is_that_of_the_strictest_who_receives() -> None:
+    settings = PolicySettings(rules=(PolicyRule("s", recipients=("s@mx.test",), label=1),))
+    decision = Policy(settings).decide(scored(2), envelope("ann@mx.test", "s@mx.test"))
+    assert (decision.labelled, decision.required) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "text"),
+    [
+        (PolicySettings(label=9), ("policy", "label"), "label = 9 is above quarantine = 8"),
+        (PolicySettings(reject=7), ("policy", "quarantine"), "quarantine = 8 is above reject = 7"),
+        (
+            PolicySettings(rules=(PolicyRule(reject=2),)),
+            ("policy", "rules", 0, "quarantine"),
+            "above reject = 2",
+        ),
+        (
+            PolicySettings(rules=(PolicyRule(clients=("300.1.2.3",)),)),
+            ("policy", "rules", 0, "clients"),
+            "'300.1.2.3' is no network",
+        ),
+        (PolicySettings(label=float("nan")), ("policy", "label"), "not a number"),
+    ],
+)
+def test_contradictions_are_named(
+    settings: PolicySettings, key: tuple[str | int, ...], text: str
+) -> None:
+    with pytest.raises(PolicyError, match=text) as caught:
+        Policy(settings)
+    assert key in caught.value.keys
