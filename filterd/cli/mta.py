@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.mta.cf.reader import CfError, SendmailCf, parse_cf, read_cf
+from filterd.mta.cf.site import make_cf, site
 from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
 from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.send import Result, send_all
@@ -36,6 +38,12 @@ SpoolOption = Annotated[Path | None, typer.Option("--spool", help="folder of the
 @app.command()
 def run(
     config: ConfigOption = None,
+    cf: Annotated[
+        Path | None, typer.Option("--cf", metavar="FILE", help="run with this sendmail.cf")
+    ] = None,
+    mc: Annotated[
+        Path | None, typer.Option("--mc", metavar="FILE", help="the same, from a sendmail.mc by m4")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one")] = None,
     spool: SpoolOption = None,
     mail: Annotated[Path | None, typer.Option(help="folder of the mailboxes")] = None,
@@ -61,17 +69,62 @@ def run(
     ] = None,
 ) -> None:
     """Run the MTA in the foreground until SIGTERM or SIGINT."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    if cf is not None or mc is not None:
+        _refuse_beside_cf(mail=mail, hostname=hostname, flavour=flavour, filter=filters)
+        source = _read(cf, mc)
+        made = site(source, spool=spool, port=port)
+        with _faults(made.settings, faults or []) as final:
+            changed = {one.name: one for one in final.filters}
+            listeners = tuple(
+                dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
+                for one in made.listeners
+            )
+            made = dataclasses.replace(made, settings=final, listeners=listeners)
+            with _cf_errors(), reported(Exit.UNAVAILABLE, OSError):
+                _run(made.mta(), tuple(source.filters.values()))
+        return
     wanted = with_options(
         settings(config).mta,
         port=port, spool=spool, mail=mail, hostname=hostname, flavour=flavour,
         filters=tuple(map(_filter, filters)) if filters else None,
     )  # fmt: skip
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    with _faults(wanted, faults or []) as final:
-        for warning in missing_sockets(final.filters):
-            sys.stderr.write(f"{warning}\n")
-        with reported(Exit.UNAVAILABLE, OSError):
-            asyncio.run(_serve(final))
+    with _faults(wanted, faults or []) as final, reported(Exit.UNAVAILABLE, OSError):
+        _run(ReferenceMta(final), final.filters)
+
+
+def _refuse_beside_cf(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            fail(f"--{name}: the sendmail.cf says this; right would be one of the two", Exit.USAGE)
+
+
+def _read(cf: Path | None, mc: Path | None) -> SendmailCf:
+    """The configuration, or the end with sendmail's complaints and exit status."""
+    with _cf_errors():
+        if mc is None:
+            assert cf is not None
+            return read_cf(cf)
+        found = parse_cf(make_cf(mc), f"{mc} (by m4)")
+        if found.problems:
+            raise CfError(found.problems + found.hints, found.status)
+        return found
+    raise AssertionError("unreachable")
+
+
+@contextlib.contextmanager
+def _cf_errors() -> Iterator[None]:
+    try:
+        yield
+    except CfError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(error.status) from None
+
+
+def _run(mta: ReferenceMta, filters: tuple[InputMailFilter, ...]) -> None:
+    for warning in missing_sockets(filters):
+        sys.stderr.write(f"{warning}\n")
+    asyncio.run(_serve(mta))
 
 
 def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
@@ -109,13 +162,14 @@ def _faults(wanted: MtaSettings, faults: list[str]) -> Iterator[MtaSettings]:
         yield dataclasses.replace(wanted, filters=tuple(filters.values()))
 
 
-async def _serve(wanted: MtaSettings) -> None:
+async def _serve(mta: ReferenceMta) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with ReferenceMta(wanted) as mta:
-        sys.stdout.write(f"filterd mta: listening on {wanted.listen} port {mta.port}\n")
+    async with mta:
+        address = mta.settings.listen
+        sys.stdout.write(f"filterd mta: listening on {address} port {mta.port}\n")
         sys.stdout.flush()
         await stopping.wait()
 

@@ -209,7 +209,8 @@ class Daemon:
     def _end(self) -> None:
         """Take no more sessions, answer what is in flight, end the workers."""
         self._notify.notify("STOPPING=1")
-        milter.stop()
+        # It waits for the listener, which looks up every five seconds; nothing else needs to.
+        threading.Thread(target=milter.stop, daemon=True).start()
         grace = self._settings.daemon.shutdown_grace
         if not self._service.wait_until_idle(grace):
             log.warning("messages still in flight after %g s; their clients will come again", grace)

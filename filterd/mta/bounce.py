@@ -1,7 +1,8 @@
 """Reports to the sender about recipients who cannot be served: DSNs, RFC 3464.
 
-A report has the null reverse-path, and nobody is told about a report that fails, or about a
-recipient with `NOTIFY=NEVER` or without `FAILURE` (RFC 3461 §4.1): no report can breed another.
+A report has the null reverse-path. About one that fails the postmaster is told, once: that report
+breeds no other. Nobody is told about a recipient with `NOTIFY=NEVER` or without `FAILURE`
+(RFC 3461 §4.1).
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ HEADER_LIMIT = 1 << 16
 """Octets of the undelivered message's header section that go back with the report."""
 
 
+POSTMASTER = "postmaster"
+"""Who hears of reports that cannot be delivered; a local name, RFC 5321 §4.5.1."""
+
+
 class Bouncer:
-    """Makes reports. host: the MTA's name. next_id: gives queue ids."""
+    """Makes reports, see the module. host: the MTA's name. next_id: gives queue ids."""
 
     def __init__(self, host: str, next_id: Callable[[], str], expire: float = 432000.0) -> None:
         self._host = host
@@ -30,15 +35,20 @@ class Bouncer:
     ) -> tuple[Entry, bytes] | None:
         """The report and its envelope, or None where nobody is to be told."""
         told = [(target, error) for target, error in failed if _wants_report(target)]
-        if not entry.sender or not told:
+        if entry.last or not told:
             return None
-        id = self._next_id()
-        report = self._report(id, entry, told, message)
-        now = time.time()
-        return Entry(id, "", (Target(entry.sender),), expires=now + self._expire), report
+        id, to = self._next_id(), entry.sender or POSTMASTER
+        report = self._report(id, to, entry, told, message)
+        expires = time.time() + self._expire
+        return Entry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
 
     def _report(
-        self, id: str, entry: Entry, told: list[tuple[Target, DeliveryError]], message: bytes
+        self,
+        id: str,
+        to: str,
+        entry: Entry,
+        told: list[tuple[Target, DeliveryError]],
+        message: bytes,
     ) -> bytes:
         boundary = f"{id}/{self._host}"
         whole = "RET=FULL" in (one.upper() for one in entry.sender_parameters)
@@ -56,7 +66,7 @@ class Bouncer:
             fields += ["", *_recipient_fields(target, error)]
         text = (
             f"From: Mail Delivery Subsystem <MAILER-DAEMON@{self._host}>\n"
-            f"To: <{entry.sender}>\n"
+            f"To: <{to}>\n"
             "Subject: Returned mail: see transcript for details\n"
             f"Date: {formatdate(localtime=True)}\n"
             f"Message-Id: <{id}@{self._host}>\n"
@@ -92,12 +102,10 @@ def _recipient_fields(target: Target, error: DeliveryError) -> list[str]:
     original = next((one.partition("=")[2] for one in target.parameters
                      if one.upper().startswith("ORCPT=")), "")  # fmt: skip
     fields = [f"Original-Recipient: {original.replace(';', '; ', 1)}"] if original else []
-    # 4.x.x means that trying went on until the message expired.
-    code = "5" + error.code[1:] if error.code.startswith("5") else error.code
     return [
         *fields,
         f"Final-Recipient: rfc822; {target.address}",
         "Action: failed",
-        f"Status: {code}",
+        f"Status: {error.code}",
         f"Diagnostic-Code: x-unix; {error}",
     ]

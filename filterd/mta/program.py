@@ -91,7 +91,7 @@ class ProgramMailer:
 
 
 def prepared(message: bytes, sender: str, flags: str) -> bytes:
-    """The message as the flags of a mailer want it: Return-Path (P), From_ line (no n), >From (E)."""
+    """The message as a mailer's flags want it: Return-Path (P), From_ line (no n), >From (E)."""
     envelope = sender.encode("ascii", "surrogateescape")
     data = message
     if "E" in flags:

@@ -56,6 +56,9 @@ class Entry:
     trouble: str = ""
     """Why the last attempt failed, one line."""
 
+    last: bool = False
+    """A report to the postmaster about a report: if it fails, nobody is told."""
+
     def encode(self) -> bytes:
         return json.dumps({"format": FORMAT, **asdict(self)}).encode("ascii")
 

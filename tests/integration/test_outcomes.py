@@ -98,7 +98,8 @@ def test_gtube_is_refused_and_a_copy_kept(mta: Mta, filterd: Filterd) -> None:
     assert messages.GTUBE in filterd.original(id)
     mta.settled()
     assert mta.mailboxes == {}
-    assert id in mta.log
+    if not isinstance(mta, OwnMta):
+        assert id in mta.log
 
 
 def test_a_virus_is_refused_and_a_copy_kept(mta: Mta, filterd: Filterd) -> None:

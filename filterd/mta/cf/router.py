@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from filterd.mta.address import AddressError, domain_part, local_part, parse_path
-from filterd.mta.aliases import Aliases, AliasError
+from filterd.mta.aliases import AliasError, Aliases
 from filterd.mta.cf.reader import MailerLine, SendmailCf
 from filterd.mta.delivery import DeliveryError, Mailer, Route, unique
 from filterd.mta.mailbox import append

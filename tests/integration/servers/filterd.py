@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -76,8 +78,19 @@ class Filterd:
         self.process.stop()
 
     def kill(self) -> None:
-        """The machine's worst: daemon and workers gone at once, the socket file left behind."""
-        self.process.kill()
+        """SIGKILL to the daemon alone: no farewell, the socket file stays, workers are orphans."""
+        self.process.signal(signal.SIGKILL)
+        self.process.wait()
+
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the daemon and all its workers, found by the settings file that they run with."""
+        found = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if str(self.configuration).encode() in file.read_bytes():
+                    found.append(int(file.parent.name))
+        return found
 
     @property
     def store(self) -> Store:

@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -96,15 +97,20 @@ QUEUES = (
 
 
 class Postfix:
-    """Postfix on 127.0.0.1:`port`, local for USERS at HOST. filters: lines of main.cf."""
+    """Postfix on 127.0.0.1:`port`, local for USERS at HOST. filters: lines of main.cf.
 
-    def __init__(self, folder: Path, filters: str) -> None:
+    variants: options of further SMTP servers, such as `-o milter_default_action=reject`; their
+    ports are in `ports`.
+    """
+
+    def __init__(self, folder: Path, filters: str, variants: Sequence[str] = ()) -> None:
         root = unpacked("postfix")
         master = require(root / "usr/lib/postfix/sbin/master", "postfix")
         if os.getuid() != 0:
             pytest.skip("Postfix needs root: its master gives every daemon a user of its own")
         self.folder = folder
         self.port = free_port()
+        self.ports = {variant: free_port() for variant in variants}
         self.host = HOST
         self._root = root
         self._mailboxes = folder / "mailboxes"
@@ -149,7 +155,13 @@ class Postfix:
             + "\n"
         )
         (etc / "mailboxes").write_text("".join(f"{user}@{HOST} {user}/\n" for user in USERS))
-        (etc / "master.cf").write_text(MASTER.format(port=self.port))
+        (etc / "master.cf").write_text(
+            MASTER.format(port=self.port)
+            + "".join(
+                f"127.0.0.1:{port} inet n - n - - smtpd {variant}\n"
+                for variant, port in self.ports.items()
+            )
+        )
 
     def start(self) -> None:
         self.process.start(lambda: answers(self.port))
