@@ -6,16 +6,21 @@ Front doors (`daemon`, `cli`, later `web`) come here; nothing below knows this m
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from filterd.chain import Chain, Examination, Link
 from filterd.config import Settings
+from filterd.marks import Verifier, load_key
 from filterd.message import Message
 from filterd.pipeline import Keep, Pipeline
 from filterd.policy import Decision, Policy
+from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
 from filterd.verdict import Action, Symbol
+
+log = logging.getLogger(__name__)
 
 
 def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
@@ -28,12 +33,23 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
         entry = settings.filters[name]
         # A fresh instance: the settings stay a value, whatever a filter remembers of its work.
         links.append(Link(dataclasses.replace(entry.own), entry.link))
+    chain = Chain(links, settings.chain.timeout)
+    if keeping:
+        _honour_releases(chain, settings.quarantine)
     return Pipeline(
-        Chain(links, settings.chain.timeout),
+        chain,
         Policy(settings.policy),
         settings.labels,
         _keeper(settings) if keeping else None,
     )
+
+
+def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:
+    """Let what a person released pass. Without the key it is judged like any mail, no worse."""
+    try:
+        chain.released = Verifier(load_key(quarantine.folder), quarantine.release_clients)
+    except OSError as error:
+        log.warning("marks of released mail are not honoured: %s", error)
 
 
 def _keeper(settings: Settings) -> Keep:

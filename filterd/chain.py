@@ -19,6 +19,7 @@ from annotated_types import Gt
 
 from filterd.budget import BudgetExceeded, limit
 from filterd.filters import Filter
+from filterd.marks import Mark
 from filterd.message import Message
 from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
 
@@ -78,7 +79,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One filter without an opinion. kind: `timeout`, `memory`, `error`, `crash` (its process)."""
+    """One filter without an opinion.
+
+    kind: `timeout`, `memory`, `error`, `crash` (its process), or `unavailable` (a server or file it
+    needs; an OSError), which says nothing about the message.
+    """
 
     filter: str
     kind: str
@@ -107,6 +112,14 @@ Announce = Callable[[str, float], None]
 watches the process from outside can then say which filter a worker died in."""
 
 
+Released = Callable[[Message], Mark | None]
+"""Finds the mark of a message that a person released from the quarantine."""
+
+
+def _nothing_released(_message: Message) -> Mark | None:
+    return None
+
+
 def _announce_to_nobody(_name: str, _deadline: float) -> None:
     pass
 
@@ -118,6 +131,7 @@ class Chain:
         self._links = tuple(links)
         self._timeout = timeout
         self.announce: Announce = _announce_to_nobody
+        self.released: Released = _nothing_released
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,6 +151,9 @@ class Chain:
     def examine(self, message: Message, failed: Sequence[Failure] = ()) -> Examination:
         """Run every filter over the message. Raises nothing that a filter or a message causes.
 
+        A message that a person released meets only the filters with `examines_released`, virus
+        scanners, and not even those if that person let the virus pass.
+
         failed: filters that must not be tried with this message, because they took another process
         down with it; what their `on_error` says applies.
         """
@@ -145,7 +162,12 @@ class Chain:
         failures: list[Failure] = []
         milliseconds: dict[str, float] = {}
         given_up = {failure.filter: failure for failure in failed}
+        mark = self.released(message)
+        if mark is not None:
+            verdict |= Verdict(symbols=(Symbol("RELEASED", 0.0, f"{mark.id}, by a person"),))
         for link in self._links:
+            if mark is not None and (mark.viruses or not _examines_released(link.filter)):
+                continue
             name = link.filter.name
             started = time.monotonic()
             failure: Failure | None = given_up.get(name)
@@ -167,6 +189,10 @@ class Chain:
         return Examination(verdict, milliseconds, tuple(failures))
 
 
+def _examines_released(filter: Filter) -> bool:
+    return bool(getattr(filter, "examines_released", False))
+
+
 def _ask(link: Link, message: Message, remaining: float) -> tuple[Verdict, Failure | None]:
     """One filter's opinion, or why there is none."""
     name, settings = link.filter.name, link.settings
@@ -180,6 +206,8 @@ def _ask(link: Link, message: Message, remaining: float) -> tuple[Verdict, Failu
         return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
     except MemoryError:
         return NO_OPINION, Failure(name, "memory", "out of memory")
+    except OSError as error:
+        return NO_OPINION, Failure(name, "unavailable", str(error)[:DETAIL_LIMIT])
     except Exception as error:  # whatever a filter does wrong, its policy answers
         log.debug("filter=%s id=%s", name, message.id, exc_info=True)
         return NO_OPINION, Failure(name, "error", f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])

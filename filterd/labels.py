@@ -112,7 +112,7 @@ def _added(
         if verdict.score >= 1:
             yield AddField("X-Spam-Level", "*" * min(int(verdict.score), LEVEL_LIMIT))
     if "clamav" in scanned_by:
-        yield AddField("X-Virus-Scanned", f"filterd at {host}")
+        yield AddField("X-Virus-Scanned", f"{verdict.scanner or 'filterd'} at {host}")
         found = f"Infected ({_NOT_A_WORD.sub('_', verdict.virus)})" if verdict.virus else "Clean"
         yield AddField("X-Virus-Status", found)
 

@@ -115,8 +115,9 @@ class Verdict:
     """One filter's opinion of one message. Opinions add up with `|`.
 
     action: the least that must happen, whatever the score. reply: what the client is told if that
-    action is a refusal (the policy has defaults). virus: signature name. probability: that the
-    message is spam, 0.0 to 1.0, where a filter estimates one.
+    action is a refusal (the policy has defaults). virus: signature name. scanner: what looked for
+    viruses, as `X-Virus-Scanned` names it. probability: that the message is spam, 0.0 to 1.0, where
+    a filter estimates one.
     """
 
     action: Action = Action.ACCEPT
@@ -124,6 +125,7 @@ class Verdict:
     edits: tuple[Edit, ...] = ()
     removed: tuple[RemovedPart, ...] = ()
     virus: str | None = None
+    scanner: str | None = None
     probability: float | None = None
     reply: Reply | None = None
 
@@ -136,6 +138,7 @@ class Verdict:
             edits=self.edits + other.edits,
             removed=self.removed + other.removed,
             virus=self.virus or other.virus,
+            scanner=self.scanner or other.scanner,
             probability=self.probability if other.probability is None else other.probability,
             reply=stronger.reply
             if stronger.reply or stronger.action > weaker.action

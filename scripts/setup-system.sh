@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup-system.sh base | test - the system packages that a checkout needs (Debian and its children).
 #
-#   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd
+#   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd, libarchive
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
@@ -30,6 +30,7 @@ libmilter-dev       /usr/include/libmilter/mfapi.h
 python3-venv        @venv
 python3-dev         @headers
 clamav-daemon       clamd
+libarchive13        @libarchive
 '
 test_needs='
 m4                  m4
@@ -52,6 +53,7 @@ present() {
     @venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null ;;
     @headers) "${PYTHON:-python3}" -c \
       'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
+    @libarchive) /sbin/ldconfig -p | grep -q 'libarchive\.so\.13' ;;
     /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null ;;
   esac

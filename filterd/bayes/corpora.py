@@ -83,7 +83,10 @@ def _find(path: Path, label: Label | None, stack: ExitStack) -> Iterator[Item]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-corpus-")))
         try:
             archives.unpack(path, folder)
-        except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (
+            OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError,
+            RuntimeError,  # what zipfile raises for encrypted members and unknown methods
+        ) as error:  # fmt: skip
             raise CorpusError(f"{path}: cannot be unpacked ({error})") from None
         yield from _folder(folder, label, stack, shown=path)
     else:
@@ -108,10 +111,8 @@ def _folder(
         relative = path.relative_to(folder)
         own = label if label is not None else label_of(f"{(shown or folder).name}/{relative}")
         name = str((shown or folder) / relative)
-        if archives.is_archive(path):
-            yield from _find(path, own, stack)
-        else:
-            yield from _file(path, own, name)
+        # An archive in a folder of mail is a file like others; only one that was named is unpacked.
+        yield from _file(path, own, name)
 
 
 def label_of(name: str) -> Label | None:

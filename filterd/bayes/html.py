@@ -30,6 +30,10 @@ _NO_GLYPH = re.compile(
 )
 
 
+# Blanks that are not ASCII: no-break, en and em quads, thin, ideographic, ...
+_BLANK = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
+
+
 def visible_text(html: bytes) -> bytes:
     """Return the text of an HTML document as a reader sees it, entities resolved."""
     text = _TAG.sub(b" ", _INVISIBLE.sub(b"", html))
@@ -37,8 +41,8 @@ def visible_text(html: bytes) -> bytes:
 
 
 def without_invisible(text: bytes) -> bytes:
-    """Return UTF-8 text without characters that have no glyph of their own."""
-    return text if text.isascii() else _NO_GLYPH.sub(b"", text)
+    """Return UTF-8 text without characters that have no glyph; all blanks become ASCII's."""
+    return text if text.isascii() else _BLANK.sub(b" ", _NO_GLYPH.sub(b"", text))
 
 
 def _resolved(match: re.Match[bytes]) -> bytes:
@@ -47,4 +51,4 @@ def _resolved(match: re.Match[bytes]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _character(entity: bytes) -> bytes:
-    return unescape(entity.decode("ascii")).encode("utf-8", "replace")
+    return without_invisible(unescape(entity.decode("ascii")).encode("utf-8", "replace"))

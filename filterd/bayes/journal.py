@@ -28,9 +28,11 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
     id INTEGER PRIMARY KEY, started TEXT NOT NULL, source TEXT NOT NULL, about TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('in force', 'undone', 'rolled back')));
+    state TEXT NOT NULL CHECK (state IN ('in force', 'undone', 'rolled back', 'an undo')),
+    undone_by INTEGER REFERENCES batch);
 CREATE TABLE IF NOT EXISTS generation (
-    id INTEGER PRIMARY KEY, batch INTEGER NOT NULL REFERENCES batch, written TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, batch INTEGER NOT NULL REFERENCES batch, written TEXT NOT NULL,
+    live INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS lesson (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, spam INTEGER NOT NULL, step REAL NOT NULL,
     counted INTEGER NOT NULL, source TEXT NOT NULL, time TEXT NOT NULL,
@@ -135,7 +137,7 @@ class Journal:
 
     def add_generation(self, generation: int, batch: int) -> None:
         """Enter a version of the model and make it current."""
-        self._db.execute("INSERT INTO generation VALUES (?, ?, ?)", (generation, batch, _now()))
+        self._db.execute("INSERT INTO generation VALUES (?, ?, ?, 1)", (generation, batch, _now()))
         self.current = generation
 
     def find(self, key: bytes) -> Entry | None:
@@ -184,18 +186,14 @@ class Journal:
         """All batches, the newest first."""
         rows = self._db.execute(
             "SELECT b.id, b.started, b.source, b.about, b.state, "
-            "(SELECT group_concat(id) FROM generation WHERE batch = b.id), "
+            "(SELECT group_concat(id) FROM generation WHERE batch = b.id AND live), "
             "(SELECT count(*) FROM lesson WHERE batch = b.id AND died IS NULL AND spam), "
             "(SELECT count(*) FROM lesson WHERE batch = b.id AND died IS NULL AND NOT spam) "
             "FROM batch b ORDER BY b.id DESC"
         )
         return [
-            Batch(
-                *row[:5],
-                tuple(sorted(map(int, (row[5] or "").split(",") if row[5] else ()))),
-                *row[6:],
-            )
-            for row in rows
+            Batch(number, started, source, about, state, _numbers(generations), spam, ham)
+            for number, started, source, about, state, generations, spam, ham in rows
         ]
 
     def batch(self, number: int) -> Batch:
@@ -215,31 +213,52 @@ class Journal:
         )
         return [row[0] for row in rows]
 
-    def undo_batch(self, batch: Batch, generation: int) -> None:
-        """Enter that from that generation on the model is as if the batch had not been."""
+    def undo_batch(self, batch: Batch, generation: int, by: int) -> None:
+        """Enter that from that generation on, written by batch `by`, the model is as if the batch
+        had not been."""
         for old in batch.generations:
             self._db.execute(
                 "INSERT INTO lesson (key, spam, step, counted, source, time, batch, born) "
                 "SELECT key, spam, step, counted, source, time, batch, ? FROM lesson "
-                "WHERE died = ? AND batch != ?",
+                "WHERE died = ? AND born < died AND batch != ?",
                 (generation, old, batch.id),
             )
         self._db.execute(
             "UPDATE lesson SET died = ? WHERE batch = ? AND died IS NULL", (generation, batch.id)
         )
-        self._db.execute("UPDATE batch SET state = 'undone' WHERE id = ?", (batch.id,))
+        self._db.execute(
+            "UPDATE batch SET state = 'undone', undone_by = ? WHERE id = ?", (by, batch.id)
+        )
+        self._db.execute("UPDATE batch SET state = 'an undo' WHERE id = ?", (by,))
+
+    def is_live(self, generation: int) -> bool:
+        """Return True for a generation that was not rolled back."""
+        row = self._db.execute(
+            "SELECT 1 FROM generation WHERE id = ? AND live", (generation,)
+        ).fetchone()
+        return row is not None
 
     def go_back(self, generation: int) -> None:
-        """Make an earlier generation current; what came later was not."""
-        self._db.execute("DELETE FROM lesson WHERE born > ?", (generation,))
-        self._db.execute("UPDATE lesson SET died = NULL WHERE died > ?", (generation,))
+        """Make an earlier generation current; what came later stays here as history only."""
+        self._db.execute("UPDATE lesson SET died = born WHERE born > ?", (generation,))
         self._db.execute(
-            "UPDATE batch SET state = 'rolled back' WHERE state = 'in force' AND id IN "
-            "(SELECT batch FROM generation WHERE id > ?) AND id NOT IN "
-            "(SELECT batch FROM generation WHERE id <= ?)",
-            (generation, generation),
+            "UPDATE lesson SET died = NULL WHERE died > ? AND born <= ?", (generation, generation)
+        )
+        self._db.execute("UPDATE generation SET live = 0 WHERE id > ?", (generation,))
+        self._db.execute(
+            "UPDATE batch SET state = 'rolled back' "
+            "WHERE id NOT IN (SELECT batch FROM generation WHERE live)"
+        )
+        # A batch whose undoing was rolled back is in force again.
+        self._db.execute(
+            "UPDATE batch SET state = 'in force' WHERE state = 'undone' AND undone_by IN "
+            "(SELECT id FROM batch WHERE state = 'rolled back')"
         )
         self.current = generation
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    return tuple(sorted(int(number) for number in text.split(","))) if text else ()
 
 
 def _now() -> str:

@@ -6,8 +6,8 @@ that workers follow. A crash before the commit leaves the old model and the old 
 that nobody names; a crash after it leaves only the link behind. Opening a learner puts both right,
 so the journal and the model always tell the same story and no message counts twice.
 
-What a version added to the one before is kept as a *difference*. Weights are sums of exact steps and
-counts are sums, so subtracting a difference takes a whole batch out again, in any order.
+What a version added to the one before is kept as a *difference*. Weights are sums of exact steps
+and counts are sums, so subtracting a difference takes a whole batch out again, in any order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CHECKPOINT_SECONDS = 30.0
 
 KEY_LENGTH = 16  # octets of a message's key
 
-_ARRAYS = ("weights", "spam_counts", "ham_counts")
+_ARRAYS = ("weights", "counts")
 _COUNTERS = ("spam", "ham", "spam_counted", "ham_counted")
 
 
@@ -63,7 +63,7 @@ def message_key(message: Message) -> bytes:
         if not is_leak(field.name.lower()):
             digest.update(field.name.lower().encode("ascii"))
             digest.update(b":%b\n" % field.raw_value.replace(b"\r\n", b"\n").strip())
-    digest.update(message.data[message.body_start :].replace(b"\r\n", b"\n").rstrip(b"\n"))
+    digest.update(bytes(message.data[message.body_start :]).replace(b"\r\n", b"\n").rstrip(b"\n"))
     return digest.digest()
 
 
@@ -84,6 +84,8 @@ class Learner:
         self._about = about
         self._fresh = fresh
         self._lock = -1
+        self._batch = 0
+        self._next = 0
 
     def __enter__(self) -> Learner:
         self.folder.make()
@@ -147,7 +149,7 @@ class Learner:
         """
         batch = self._journal.batch(number)
         if batch.state != "in force":
-            raise JournalError(f"batch {number} is {batch.state} already")
+            raise JournalError(f"batch {number} is not in force: {batch.state}")
         later = self._journal.later_batches_on(number)
         if later:
             names = ", ".join(map(str, later))
@@ -156,16 +158,27 @@ class Learner:
             )
         for generation in batch.generations:
             self._subtract(self._difference_path(generation))
-        self._journal.undo_batch(batch, self._next)
+        self._journal.undo_batch(batch, self._next, self._batch)
         self._changed = True
         return batch
+
+    def version_before(self) -> int:
+        """The version that was in force before this one. Raises JournalError if none is kept."""
+        current = self._journal.current
+        earlier = [g for g in self.folder.generations() if g < current and self._journal.is_live(g)]
+        if not earlier:
+            raise JournalError("there is no earlier version to go back to")
+        return earlier[-1]
 
     def go_back(self, generation: int) -> None:
         """Put an earlier version in force; what was learned later is not. Raises JournalError if
         the version's file is gone, ModelFileError if it is damaged."""
-        if generation not in self.folder.generations() or generation >= self._next:
-            kept = ", ".join(map(str, self.folder.generations()[-10:]))
-            raise JournalError(f"there is no version {generation}; there are: {kept}")
+        there = [g for g in self.folder.generations() if self._journal.is_live(g)]
+        if generation not in there:
+            raise JournalError(
+                f"there is no version {generation} to go back to; there are: "
+                + ", ".join(map(str, there))
+            )
         load(self.folder.version_path(generation))
         self._journal.rollback()
         with self._journal.transaction():
@@ -205,9 +218,10 @@ class Learner:
         generation = self._next
         card = replace(self.stored.card, generation=generation, origin="site")
         new = StoredModel(replace(card, created=Card.new().created), self.model)
-        base = OnlineModel.empty() if self._fresh else self.stored.model
         save(self.folder.version_path(generation), new)
-        write_atomically(self._difference_path(generation), [_difference(base, self.model)])
+        write_atomically(
+            self._difference_path(generation), [_difference(self.stored.model, self.model)]
+        )
         self._journal.add_generation(generation, self._batch)
         self._journal.commit()
         self.folder.activate(generation)
@@ -243,7 +257,7 @@ class Learner:
         try:
             with np.load(path, allow_pickle=False) as file:
                 for name in _ARRAYS:
-                    array: Any = getattr(self.model, name)
+                    array: Any = getattr(self.model, name).reshape(-1)
                     at, change = file[f"{name}_at"], file[f"{name}_change"]
                     if name == "weights":
                         array[at] -= change
@@ -262,7 +276,7 @@ def _difference(old: OnlineModel, new: OnlineModel) -> bytes:
     """What `new` has more than `old`, sparse, as an .npz file."""
     parts: dict[str, Any] = {}
     for name in _ARRAYS:
-        before, after = getattr(old, name), getattr(new, name)
+        before, after = getattr(old, name).reshape(-1), getattr(new, name).reshape(-1)
         at = np.flatnonzero(before != after)
         wide = np.float32 if name == "weights" else np.int32
         parts[f"{name}_at"] = at.astype(np.uint32)

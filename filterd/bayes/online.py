@@ -2,9 +2,9 @@
 
 *Linear* is online logistic regression over grams and words: score Σw/√n, one gradient step a
 message while its error is above `MARGIN`. Dividing by √n lets features of different kinds mix.
-*Counts* is a Bayes learner over words, pairs and skips, as OSBF-Lua has it: a feature's evidence is
-weighted by a confidence factor that is near 0 unless the feature was seen several times and almost
-always in one class, and it learns only from errors and near errors (train on or near error).
+*Counts* is a Bayes learner over words, pairs and skips in the manner of OSBF-Lua: a feature's
+evidence is weighted by a confidence factor that is near 0 unless the feature was seen several times
+and almost always in one class, and it learns only from errors and near errors.
 The sum of the linear score and a logarithm of the counts' score is the log-odds of spam:
 the logarithm keeps a few extreme counts from outvoting everything else.
 
@@ -36,7 +36,11 @@ COUNT_MARGIN = 60.0  # log-odds on the right side above which a message teaches 
 COUNT_MAX = np.uint16(0xFFFF)
 COUNT_SCALE = 4.0
 COUNT_WEIGHT = 0.75
-EVIDENCE_BOUND = 1.0 - 2e-6  # no single feature is more certain: p from 0.000001 to 0.999999
+EVIDENCE_BOUND = np.float32(
+    1.0 - 2e-6
+)  # no single feature is more certain: p from 0.000001 to 0.999999
+
+HAM, SPAM = 0, 1  # columns of the counts
 
 Weights = NDArray[np.float32]
 Counts = NDArray[np.uint16]
@@ -87,13 +91,14 @@ class OnlineModel:
     """Weights and counts. The arrays may be read-only (mapped from a file): then `score` works and
     `learn` raises ValueError, as numpy does.
 
-    spam, ham: messages learned of each class. spam_counted, ham_counted: those of them that went
-    into the counts.
+    weights: one for each gram, word and pair. counts: how many messages of ham and of spam had each
+    word and pair (the first TABLE rows) and skip (the others), side by side, so that one look-up
+    finds both. spam, ham: messages learned of each class. spam_counted, ham_counted: those of them
+    that went into the counts.
     """
 
     weights: Weights
-    spam_counts: Counts
-    ham_counts: Counts
+    counts: Counts
     spam: int = 0
     ham: int = 0
     spam_counted: int = 0
@@ -103,16 +108,14 @@ class OnlineModel:
     def empty(cls) -> OnlineModel:
         return cls(
             np.zeros(2 * TABLE, np.float32),
-            np.zeros(2 * TABLE, np.uint16),
-            np.zeros(2 * TABLE, np.uint16),
+            np.zeros((2 * TABLE, 2), np.uint16),
         )
 
     def copy(self) -> OnlineModel:
         """An independent, writable copy."""
         return OnlineModel(
             self.weights.copy(),
-            self.spam_counts.copy(),
-            self.ham_counts.copy(),
+            self.counts.copy(),
             self.spam,
             self.ham,
             self.spam_counted,
@@ -150,28 +153,31 @@ class OnlineModel:
 
     def evidence(self, features: Features) -> NDArray[np.float64]:
         """The counts' log-odds of each word and pair, then of each skip."""
-        words = _counted(features)
-        result = np.zeros(len(words))
+        at = _counted(features)
+        result = np.zeros(len(at))
         if not (self.spam_counted and self.ham_counted):
             return result  # the counts have no opinion until they have seen both classes
-        spam_counts, ham_counts = self.spam_counts.take(words), self.ham_counts.take(words)
-        seen = np.flatnonzero(spam_counts | ham_counts)
+        both = self.counts.view(np.uint32).ravel().take(at)
+        seen = np.flatnonzero(both)
+        counts = both[seen].view(np.uint16).reshape(-1, 2)
         # Counts as if both classes had been learned equally often (as often as the more frequent
         # one), or the class that was learned more often would always win.
         most = max(self.spam_counted, self.ham_counted)
-        spam = spam_counts[seen] * (most / self.spam_counted)
-        ham = ham_counts[seen] * (most / self.ham_counted)
+        spam = counts[:, SPAM] * np.float32(most / self.spam_counted)
+        ham = counts[:, HAM] * np.float32(most / self.ham_counted)
         n = spam + ham
-        d = spam - ham
-        x = (d * d - 0.25 / n) / (n * n)
-        np.maximum(x, 0.0, out=x)
-        x = x * x * x  # to the 12th power, by multiplications
+        share = (spam - ham) / n
+        x = share * share
+        x -= np.float32(0.25) / (n * n * n)
+        # Not 0: the 12th power of less than this is nothing, and denormal numbers are slow.
+        np.maximum(x, np.float32(0.01), out=x)
+        x *= x * x  # to the 12th power, by multiplications
         x *= x
         x *= x
         # 2p - 1, the share of one class over the other's, times the confidence.
-        lean = x * d / (n + 8.0)
+        lean = x * share * n / (n + np.float32(8.0))
         np.clip(lean, -EVIDENCE_BOUND, EVIDENCE_BOUND, out=lean)
-        result[seen] = 2.0 * np.arctanh(lean)  # ln(p / (1 - p))
+        result[seen] = np.log((np.float32(1.0) + lean) / (np.float32(1.0) - lean))
         return result
 
     def learn(self, features: Features, *, spam: bool) -> Lesson:
@@ -205,7 +211,7 @@ class OnlineModel:
             self.weights[features.words] += step
         if lesson.counted:
             words = _counted(features)
-            table = self.spam_counts if lesson.spam else self.ham_counts
+            table = self.counts[:, SPAM if lesson.spam else HAM]
             now = table[words]
             if sign > 0:
                 table[words] = now + (now < COUNT_MAX)

@@ -39,8 +39,7 @@ SALT_LENGTH = 16  # octets
 _PREFIX = struct.Struct("<II")
 _ARRAYS: tuple[tuple[str, str, int], ...] = (
     ("weights", "<f4", 2 * TABLE),
-    ("spam_counts", "<u2", 2 * TABLE),
-    ("ham_counts", "<u2", 2 * TABLE),
+    ("counts", "<u2", 4 * TABLE),
 )
 
 Origin = Literal["starter", "site"]
@@ -86,11 +85,12 @@ class StoredModel:
 
 
 def save(path: Path, stored: StoredModel, *, packed: bool = False) -> None:
-    """Write the model, mode 0600, so that a crash leaves the old file or the new one.
+    """Write the model, mode 0600 (packed: 0644, it travels), so that a crash leaves the old file or
+    the new one.
 
     Raises OSError.
     """
-    write_atomically(path, _encode(stored, packed))
+    write_atomically(path, _encode(stored, packed), 0o644 if packed else 0o600)
 
 
 def _encode(stored: StoredModel, packed: bool) -> list[bytes]:
@@ -157,8 +157,7 @@ def load(path: Path) -> StoredModel:
         ),
         OnlineModel(
             arrays["weights"],
-            arrays["spam_counts"],
-            arrays["ham_counts"],
+            arrays["counts"].reshape(-1, 2),
             *(int(description[name]) for name in _COUNTERS),
         ),
     )
@@ -222,14 +221,15 @@ def _array(
     return array.astype(dtype, copy=False)
 
 
-def write_atomically(path: Path, chunks: list[bytes]) -> None:
-    """Write a file, mode 0600, in a way that leaves the old one or the new one, whatever happens.
+def write_atomically(path: Path, chunks: list[bytes], mode: int = 0o600) -> None:
+    """Write a file in a way that leaves the old one or the new one, whatever happens.
 
     Raises OSError.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())

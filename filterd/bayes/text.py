@@ -7,15 +7,16 @@ that served best in experiments over several corpora (see docs/accuracy.md).
 
 from __future__ import annotations
 
-import binascii
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from filterd.bayes.html import visible_text, without_invisible
 from filterd.bayes.leaks import is_leak
-from filterd.bayes.parts import SCAN_LIMIT, Leaf, leaves, recoded
 from filterd.message import Message
+from filterd.message.decoding import decode_charset, decode_transfer, decode_words
 
 HEADER_LIMIT = 8 << 10  # octets of header fields that are read as words
 TEXT_LIMIT = 16 << 10  # octets of visible text, and as many of raw HTML, that are read as words
@@ -23,9 +24,9 @@ GRAM_HEADER_LIMIT = 2048  # octets of header fields that are read as 4-grams
 GRAM_BODY_LIMIT = 2560  # octets of decoded parts that are read as 4-grams
 PART_LIMIT = 300  # octets of a part's header, and of an attachment: its names and its magic
 MARKUP_RATIO = 4  # octets of HTML that are looked through for each octet of text wanted
+SCAN_LIMIT = 256 << 10  # octets of header section, and of bodies, that are decoded at all
+LEAF_LIMIT = 64  # parts that are looked at
 
-_ENCODED_WORD = re.compile(rb"=\?([\w.+*-]{1,60})\?([bBqQ])\?([^?\s]{0,2000})\?=")
-_BETWEEN_ENCODED_WORDS = re.compile(rb"(?<=\?=)\s+(?==\?)")
 _FOLD = re.compile(rb"\n(?=[ \t])")
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*)", re.MULTILINE)
 
@@ -50,12 +51,27 @@ class Text:
 
 def text_of(message: Message) -> Text:
     """Return what the classifier reads of a message; never raises on what it contains."""
-    start = message.body_start
-    header = _Header(message.data[: min(start, SCAN_LIMIT)].replace(b"\r\n", b"\n"))
+    root = message.root
+    header = _Header(_lines(message, 0, root.body_start))
     body = _Body()
-    octets = message.data[start : start + SCAN_LIMIT].replace(b"\r\n", b"\n")
-    for leaf in leaves(header.content_type, header.encoding, octets):
-        body.add(leaf)
+    for entity in islice(message.leaves(), LEAF_LIMIT):
+        stop = min(entity.end, entity.body_start + body.scan_room)
+        if stop <= entity.body_start:
+            continue
+        body.scan_room -= stop - entity.body_start
+        content = decode_transfer(
+            bytes(message.data[entity.body_start : stop]), entity.transfer_encoding
+        )
+        is_text = entity.content_type.startswith("text/")
+        if is_text and not content.isascii():
+            charset = next(iter(entity.parameters.texts("charset")), "")
+            content = decode_charset(content, charset).encode("utf-8", "replace")
+        body.add(
+            b"" if entity is root else _lines(message, entity.start, entity.body_start),
+            content.replace(b"\r\n", b"\n"),
+            is_text=is_text,
+            is_html=entity.content_type == "text/html",
+        )
     return Text(
         (
             *header.sections,
@@ -75,25 +91,27 @@ class _Header:
     def __init__(self, octets: bytes) -> None:
         self.sections: list[Section] = []
         self.lines: list[bytes] = []
-        self.content_type = self.encoding = b""
         encoded = b"=?" in octets
         room = HEADER_LIMIT
         for name, value in _FIELD.findall(_FOLD.sub(b"", octets)):
-            origin = name.decode("ascii").lower()
-            if is_leak(origin):
+            origin = _origin(name)
+            if not origin:
                 continue
-            if origin == "content-type":
-                self.content_type = value
-            elif origin == "content-transfer-encoding":
-                self.encoding = value
             if room <= 0:
-                continue
+                break
             text = value[:room]
             if encoded and b"=?" in text:
-                text = decoded_words(text)
+                text = decode_words(text).encode("utf-8", "replace")
             room -= len(text) + len(name)
             self.sections.append(Section(origin, text))
             self.lines += (name, b":", text, b"\n")
+
+
+@lru_cache(maxsize=4096)
+def _origin(name: bytes) -> str:
+    """A header field's name in lower case, "" for one that is not read."""
+    origin = name.decode("ascii").lower()
+    return "" if is_leak(origin) else origin
 
 
 @dataclass
@@ -106,21 +124,23 @@ class _Body:
     raw: list[bytes] = field(default_factory=list)
     text_room: int = TEXT_LIMIT
     markup_room: int = TEXT_LIMIT
+    scan_room: int = SCAN_LIMIT
 
-    def add(self, leaf: Leaf) -> None:
-        content = leaf.content
-        if leaf.header:
-            self.raw.append(leaf.header)
-            self.sections.append(Section("part", leaf.header[:PART_LIMIT]))
-        if not leaf.is_text:
+    def add(self, header: bytes, content: bytes, *, is_text: bool, is_html: bool) -> None:
+        """Take what is wanted of a leaf. header: its own fields, content: decoded, text in UTF-8,
+        both with LF."""
+        if header:
+            self.raw.append(header)
+            self.sections.append(Section("part", header[:PART_LIMIT]))
+        if not is_text:
             self.raw.append(content[:PART_LIMIT])
             return
         self.raw.append(content[:GRAM_BODY_LIMIT])
-        if leaf.is_html and self.markup_room > 0:
+        if is_html and self.markup_room > 0:
             self.markup.append(content[: self.markup_room])
             self.markup_room -= len(content)
         if self.text_room > 0:
-            if leaf.is_html:
+            if is_html:
                 source = without_invisible(content[: MARKUP_RATIO * self.text_room])
                 content = visible_text(source)
             else:
@@ -129,18 +149,6 @@ class _Body:
             self.text_room -= len(content)
 
 
-def decoded_words(value: bytes) -> bytes:
-    """The field body with its RFC 2047 encoded words decoded to UTF-8; what cannot be stays."""
-    return _ENCODED_WORD.sub(_decoded_word, _BETWEEN_ENCODED_WORDS.sub(b"", value))
-
-
-def _decoded_word(match: re.Match[bytes]) -> bytes:
-    charset, encoding, text = match.groups()
-    if encoding in b"bB":
-        try:
-            content = binascii.a2b_base64(text + b"==")
-        except binascii.Error:
-            return match[0]
-    else:
-        content = binascii.a2b_qp(text, header=True)
-    return recoded(content, charset.partition(b"*")[0].decode("ascii", "replace").lower())
+def _lines(message: Message, start: int, end: int) -> bytes:
+    """Octets of a header section with LF line ends, as many as are looked at."""
+    return bytes(message.data[start : min(end, start + SCAN_LIMIT)]).replace(b"\r\n", b"\n")

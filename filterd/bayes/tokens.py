@@ -5,8 +5,7 @@ each section, marked with where they stand, and the pairs of adjacent words; *sk
 words with one or two others between them. All are hashed to
 `BITS` bits with multipliers drawn from the model's salt, so that nobody who lacks the salt can make
 a word that collides with another one on purpose. Everything runs in numpy over one joined buffer:
-the hash of a word is the difference of two prefix sums of a polynomial hash, so that the work does
-not depend on how many words there are.
+the hash of a word is the difference of two prefix sums of a polynomial hash.
 
 `FEATURE_VERSION` names this exact mapping (with `filterd.bayes.text`); a model file carries it,
 for a model only means something with the features it was made of.
@@ -17,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,17 +149,22 @@ class Hasher:
         octets = np.frombuffer(joined, np.uint8)
         flags = np.frombuffer(joined.translate(_IS_WORD), np.uint8)
         edges = np.flatnonzero(flags[1:] != flags[:-1])
-        starts, ends = edges[::2], edges[1::2]  # the octet before the first, and the last one
+        edges += 1
+        starts, ends = edges[::2], edges[1::2]
+        # The power that a word's place put into its sum is divided out again, so that equal words
+        # have equal hashes anywhere.
         sums = np.cumsum(octets * self._powers[: len(octets)])
-        hashes = (sums[ends] - sums[starts]) * self._inverses[starts]
+        hashes = sums[ends - 1] - sums[starts - 1]
+        hashes *= self._inverses[starts]
         hashes ^= hashes >> np.uint64(29)
         hashes *= self._mix
         hashes ^= hashes >> np.uint64(32)
         # How many words each section has, from where the sections' ends fall among the words.
-        bounds = np.cumsum([len(s.text) + 1 for s in sections])
+        bounds = list(accumulate([len(s.text) + 1 for s in sections]))
         bounds[-1] = len(joined)
         places = np.searchsorted(starts, bounds)
-        counts = np.diff(places, prepend=0)
+        counts = places.copy()
+        counts[1:] -= places[:-1]
         hashes += np.repeat(np.array([self._seed(s.origin) for s in sections], np.uint64), counts)
         many = len(starts)
         # Laid end to end: words, then pairs of words 1, 2 and 3 apart.
@@ -180,8 +185,8 @@ class Hasher:
         return Words(
             indices[: cuts[1]],
             indices[cuts[1] :],
-            starts + 1,
-            ends + 1,
+            starts,
+            ends,
             np.repeat(np.arange(len(sections)), counts),
             joined,
         )

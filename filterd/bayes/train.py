@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.bayes.corpora import CorpusError, Item, find_messages
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.tokens import Hasher
 from filterd.message import Message
 
 SHUFFLE_SEED = 1
@@ -81,11 +79,13 @@ def is_index(path: str) -> bool:
 
 def train(
     sources: Sequence[Source],
-    model: OnlineModel,
-    hasher: Hasher,
+    teach: Callable[[Message, bool], object],
     progress: Progress = no_progress,
 ) -> TrainReport:
-    """Teach the model every labelled message of the sources. Raises CorpusError."""
+    """Hand every labelled message of the sources to `teach`, with True for spam.
+
+    Raises CorpusError.
+    """
     begin = time.monotonic()
     counts = {True: 0, False: 0}
     octets = 0
@@ -94,7 +94,7 @@ def train(
         for done, item in enumerate(items, 1):
             assert item.label is not None
             data = item.read()
-            model.learn(hasher.features(Message(data)), spam=item.label)
+            teach(Message(data), item.label)
             counts[item.label] += 1
             octets += len(data)
             progress(done, len(items))

@@ -57,22 +57,39 @@ def stretches(
     gram_weights, word_weights: by `features.grams`, `.words`. evidence: by `.words`, then `.skips`.
     """
     total, header = features.total_words, features.header_words
-    word_at, skip_at = word_of(features)
-    many = len(features.words)
-    in_header = features.gram_at < features.header_octets
-    weight = _prefix(np.bincount(word_at, word_weights, total))
-    size = _prefix(np.bincount(word_at, None, total))
-    proof = _prefix(
-        np.bincount(word_at, evidence[:many], total) + np.bincount(skip_at, evidence[many:], total)
-    )
     starts = np.arange(header, total - STRIDE, STRIDE)
     ends = np.minimum(starts + WIDTH, total)
+    marks = np.concatenate(([0, header], starts, ends))
+
+    # Features are in the order in which they stand: first all words, then all pairs, so that what
+    # lies before a mark is two runs of each array. The same goes for skips over one word and two.
+    at = features.word_at
+    words = np.searchsorted(at, marks)
+    pairs = np.searchsorted(at, marks + total)
+    near = np.searchsorted(features.skip_at, np.minimum(marks, total - 2))
+    far = np.searchsorted(features.skip_at, marks + total - 2)
+    many = len(at)
+
+    def before(sums: _Floats, first: NDArray[np.intp], second: NDArray[np.intp]) -> _Floats:
+        result: _Floats = sums[first] + sums[second] - sums[second[0]]
+        return result
+
+    weight = before(_prefix(word_weights), words, pairs)
+    proof = _prefix(evidence)
+    evidences = before(proof, words, pairs) + before(proof, near + many, far + many) - proof[many]
+    size = (words + pairs - pairs[0]).astype(np.float64)
+    grams = int(np.searchsorted(features.gram_at, features.header_octets))
+
+    def stretch(sums: _Floats) -> _Floats:
+        result: _Floats = sums[1] + sums[2 + len(starts) :] - sums[2 : 2 + len(starts)]
+        return result
+
     return Stretches(
         starts,
         ends,
-        float(gram_weights[in_header].sum()) + weight[header] + weight[ends] - weight[starts],
-        int(in_header.sum()) + size[header] + size[ends] - size[starts],
-        proof[header] + proof[ends] - proof[starts],
+        float(gram_weights[:grams].sum()) + stretch(weight),
+        grams + stretch(size),
+        stretch(evidences),
     )
 
 
@@ -85,7 +102,7 @@ def word_of(features: Features) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return word_at, skip_at
 
 
-def _prefix(values: NDArray[np.float64] | NDArray[np.intp]) -> _Floats:
+def _prefix(values: _Floats) -> _Floats:
     sums = np.zeros(len(values) + 1)
     np.cumsum(values, out=sums[1:])
     return sums

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from filterd import __version__
-from filterd.cli.common import Exit, quiet_broken_pipe
+from filterd.cli.common import Exit
 
 # Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
 # for a command with subcommands of its own.
@@ -25,10 +25,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("filterd.cli.check", "check", "check the settings; --show prints what is in force"),
     "init": ("filterd.cli.init", "init", "write a commented settings file to begin with"),
     "scan": ("filterd.cli.scan", "scan", "give the verdict of stored messages, offline"),
-    "explain": ("filterd.cli.learn", "explain", "show why a message gets its score"),
+    "explain": ("filterd.cli.explain", "explain", "show why a message gets its score"),
     "train": ("filterd.cli.learn", "train", "train a classifier model on spam and ham"),
-    "learn": ("filterd.cli.learn", "learn", "teach the model single messages, or let it forget"),
-    "evaluate": ("filterd.cli.learn", "evaluate", "measure the classifier on labelled mail"),
+    "learn": ("filterd.cli.learn", "learn_app", "teach the model messages, or let it forget"),
+    "evaluate": ("filterd.cli.evaluate", "evaluate", "measure the classifier on labelled mail"),
+    "model": ("filterd.cli.model", "app", "list, show, undo and roll back what was learned"),
     "quarantine": ("filterd.cli.quarantine", "app", "list, show and handle quarantined mail"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),
     "selftest": ("filterd.cli.selftest", "selftest", "send test messages through the daemon"),
@@ -54,7 +55,6 @@ def overview() -> str:
 
 def main() -> None:
     """Entry point of the console script."""
-    quiet_broken_pipe()
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview())

@@ -61,6 +61,9 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
     """Turn these errors into one line and an exit status."""
     try:
         yield
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); the command line ends quietly then.
+        raise
     except errors as error:
         fail(str(error), status)
 
@@ -68,10 +71,3 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
 def emit(value: Any) -> None:
     """Print one JSON value on a line of its own."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def quiet_broken_pipe() -> None:
-    """Let `filterd ... | head` end without a traceback."""
-    import signal  # noqa: PLC0415  # only front doors change signals
-
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -124,6 +124,7 @@ def _start(lab: Lab, console: Console) -> int:
         },
         "chain": {"filters": names},
         "quarantine": {"folder": root / "quarantine"},
+        "filters.bayes": {"models": root / "models"},
         "mta": {
             "port": port, "hostname": "mx.example", "mail": root / "mail",
             "spool": root / "mta-spool",

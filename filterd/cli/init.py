@@ -28,7 +28,7 @@ def init(
     root = folder.resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("run", "spool", "quarantine"):
+        for name in ("run", "spool", "quarantine", "models"):
             (root / name).mkdir(mode=0o700 if name != "run" else 0o750, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     except FileExistsError:
@@ -47,6 +47,7 @@ def init(
                     },
                     "chain": {"filters": names},
                     "quarantine": {"folder": root / "quarantine"},
+                    "filters.bayes": {"models": root / "models"},
                     **({"filters.clamav": {"server": f"unix:{clamd}"}} if clamd else {}),
                 }
             )

@@ -1,31 +1,35 @@
-"""`filterd train`, `explain`: making a model, and asking it why."""
+"""`filterd train` and `filterd learn`: making a model, and teaching it more."""
 
 from __future__ import annotations
 
+import getpass
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from filterd.bayes.corpora import CorpusError, read_messages
-from filterd.bayes.explain import clues
+from filterd.bayes.classifier import Learned
+from filterd.bayes.corpora import CorpusError, find_messages
 from filterd.bayes.folder import ModelFolder
+from filterd.bayes.journal import JournalError
+from filterd.bayes.learner import Learner, Outcome
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.store import Card, ModelFileError, StoredModel, save
 from filterd.bayes.tokens import Hasher
 from filterd.bayes.train import Source, no_progress
-from filterd.bayes.train import train as train_model
+from filterd.bayes.train import train as train_from
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
 from filterd.config import Settings
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
 
+_TROUBLE = (OSError, ModelFileError, JournalError)
 _PROGRESS_STRIDE = 50  # messages between two updates of the bar
 
 
@@ -68,17 +72,28 @@ def train(
     if not sources:
         sys.stderr.write("filterd train: name an index, a folder, or --spam and --ham paths\n")
         return Exit.USAGE
-    folder = ModelFolder(bayes_filter(settings(config)).models)
-    card = Card.new("starter" if starter else "site", about)
-    model = OnlineModel.empty()
-    with reported(Exit.NO_INPUT, CorpusError, OSError), _progress("training") as progress:
-        report = train_model(sources, model, Hasher(card.salt), progress)
-    with reported(Exit.CANNOT_CREATE, OSError, ModelFileError):
+    with reported(Exit.NO_INPUT, CorpusError), reported(Exit.CANNOT_CREATE, *_TROUBLE):
         if output is not None:
+            card = Card.new("starter" if starter else "site", about)
+            model, hasher = OnlineModel.empty(), Hasher(card.salt)
+            with progress_bar("training") as progress:
+                report = train_from(
+                    sources,
+                    lambda message, spam: model.learn(hasher.features(message), spam=spam),
+                    progress,
+                )
+            save(output, StoredModel(card, model), packed=starter)
             path = output
-            save(path, StoredModel(card, model), packed=starter)
         else:
-            path = folder.add(StoredModel(card, model))
+            folder = ModelFolder(bayes_filter(settings(config)).models)
+            learner = Learner(folder, who(), about or "train", fresh=True)
+            with learner, progress_bar("training") as progress:
+                report = train_from(
+                    sources,
+                    lambda message, spam: learner.learn(message, spam=spam),
+                    progress,
+                )
+            path = folder.version_path(learner.stored.card.generation)
     result = {
         "model": str(path),
         "spam": report.spam,
@@ -99,78 +114,98 @@ def train(
     return Exit.OK
 
 
-def explain(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="as for scan")],
+learn_app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Teach the site's model single messages, or let it forget them.",
+)
+
+_PATHS = typer.Argument(
+    metavar="PATH...", help="message, folder, mbox, Maildir, index, archive, or - (stdin)"
+)
+_SOURCE = typer.Option("--source", help="who teaches; `auto:...` never overrules a person")
+
+
+@learn_app.command("spam")
+def learn_spam(
+    paths: Annotated[list[str], _PATHS],
+    source: Annotated[str, _SOURCE] = "",
     config: ConfigOption = None,
-    shown: Annotated[int, typer.Option("--words", min=1, help="words shown on each side")] = 12,
     as_json: JsonOption = False,
-) -> int:
-    """Show why a message gets its score: the strongest words for spam and for ham."""
-    bayes = bayes_filter(settings(config))
-    with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
-        bayes.prepare()
-    with reported(Exit.NO_INPUT, CorpusError, OSError):
-        for path in paths:
-            for _label, name, data in read_messages(path):
-                value = explanation(bayes, name, data, shown)
-                if as_json:
-                    emit(value)
-                else:
-                    _print_explanation(value)
-    return Exit.OK
-
-
-def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, Any]:
-    """Why a message gets its score, as a plain value. The weights under `spam`, `ham` and
-    `rest` add up to `log_odds`."""
-    opinion = bayes.opinion(Message(data))
-    found = clues(opinion)
-    spam = [clue for clue in found if clue.weight > 0][:shown]
-    ham = [clue for clue in found if clue.weight < 0][:shown]
-    rest = opinion.total - sum(c.weight for c in spam) - sum(c.weight for c in ham)
-    return {
-        "file": name,
-        "probability": opinion.probability,
-        "log_odds": opinion.total,
-        "points": round(bayes.score(opinion), 2),
-        "learned": {"spam": opinion.learned.spam, "ham": opinion.learned.ham},
-        "models": [
-            {
-                "name": voice.name,
-                "share": voice.share,
-                "linear": voice.score.linear,
-                "counts": voice.score.counts,
-            }
-            for voice in opinion.voices
-        ],
-        "spam": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in spam],
-        "ham": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in ham],
-        "rest": rest,
-    }
-
-
-def _print_explanation(value: dict[str, Any]) -> None:
-    console = Console(highlight=False)
-    console.print(
-        f"[bold]{value['file']}[/]: probability {value['probability']:.4f}, "
-        f"{value['points']:+.2f} points, log-odds {value['log_odds']:+.3f}"
+) -> None:
+    """These messages are spam. Learning one twice changes nothing; ham becomes spam."""
+    _teach(
+        paths, lambda learner, message: learner.learn(message, spam=True), source, config, as_json
     )
-    for model in value["models"]:
-        console.print(
-            f"  {model['name']} model, share {model['share']:.2f}: "
-            f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
+
+
+@learn_app.command("ham")
+def learn_ham(
+    paths: Annotated[list[str], _PATHS],
+    source: Annotated[str, _SOURCE] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """These messages are ham. Learning one twice changes nothing; spam becomes ham."""
+    _teach(
+        paths, lambda learner, message: learner.learn(message, spam=False), source, config, as_json
+    )
+
+
+@learn_app.command("forget")
+def learn_forget(
+    paths: Annotated[list[str], _PATHS],
+    source: Annotated[str, _SOURCE] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take these messages out of the model."""
+    _teach(paths, lambda learner, message: learner.forget(message), source, config, as_json)
+
+
+def _teach(
+    paths: list[str],
+    teach: Callable[[Learner, Message], Outcome],
+    source: str,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    folder = ModelFolder(bayes_filter(settings(config)).models)
+    with (
+        reported(Exit.NO_INPUT, CorpusError),
+        reported(Exit.CANNOT_CREATE, *_TROUBLE),
+        ExitStack() as stack,
+        Learner(folder, source or who(), " ".join(paths)[:200]) as learner,
+        progress_bar("learning") as progress,
+    ):
+        items = [item for path in paths for item in find_messages(path, stack)]
+        for done, item in enumerate(items, 1):
+            teach(learner, Message(item.read()))
+            progress(done, len(items))
+    counts = {outcome.value: learner.outcomes[outcome] for outcome in Outcome}
+    if as_json:
+        emit({"model": str(folder.path), "generation": learner.stored.card.generation, **counts})
+        return
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    Console(highlight=False).print(told or "no message there")
+    missing = Learned(learner.stored.model.spam, learner.stored.model.ham).missing
+    if any(missing):
+        Console(highlight=False).print(
+            f"{missing[0]} spam and {missing[1]} ham are missing until the site's own model speaks"
         )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("weight", "where", "word"):
-        table.add_column(column, justify="right" if column == "weight" else "left")
-    for clue in value["spam"] + value["ham"]:
-        table.add_row(f"{clue['weight']:+.3f}", clue["where"], clue["word"])
-    table.add_row(f"{value['rest']:+.3f}", "", "(everything else)")
-    console.print(table)
+
+
+def who() -> str:
+    """The person at the command line, as the journal names them."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return f"cli:{os.getuid()}"
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with rate and remaining time on a terminal, silence elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:

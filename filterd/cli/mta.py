@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import getpass
 import logging
 import signal
 import sys
@@ -19,7 +20,9 @@ import typer
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.mta.cf.reader import CfError, SendmailCf, parse_cf, read_cf
 from filterd.mta.cf.site import make_cf, site
+from filterd.mta.files import sync_folder, write_new
 from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
+from filterd.mta.sasl import hash_password
 from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.send import Result, send_all
 from filterd.mta.server import ReferenceMta
@@ -56,7 +59,8 @@ def run(
         typer.Option(
             "--filter",
             metavar="'NAME, S=…, F=…, T=…'",
-            help="a milter, as sendmail's INPUT_MAIL_FILTER has it; may be repeated",
+            help="a milter, as sendmail's INPUT_MAIL_FILTER has it, or 'NAME: {…}' as Postfix's "
+            "smtpd_milters; may be repeated",
         ),
     ] = None,
     faults: Annotated[
@@ -133,7 +137,11 @@ def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
 
 
 def _filter(text: str) -> InputMailFilter:
+    """`name, S=…` as in sendmail, or `name: { unix:/path, … }` with a member of smtpd_milters."""
+    name, colon, member = text.partition(":")
     try:
+        if colon and member.strip().startswith("{"):
+            return InputMailFilter.parse_postfix(name.strip(), member)
         return InputMailFilter.parse(text)
     except FilterSyntaxError as error:
         fail(f"--filter {text!r}: {error}", Exit.CONFIG)
@@ -240,6 +248,26 @@ def _print_result(result: Result, as_json: bool) -> None:
     sys.stdout.write(f"{result.name}: {result.stage}: {result.reply}{mended}\n")
     for recipient, reply in result.refused:
         sys.stdout.write(f"  <{recipient}>: {reply}\n")
+
+
+@app.command()
+def passwd(
+    file: Annotated[Path, typer.Argument(help="the file that [mta] passwords names")],
+    user: Annotated[str, typer.Argument(help="who may log in")],
+) -> None:
+    """Set a user's password, read from the terminal or standard input."""
+    if not user or set(user) & set(":\n\0"):
+        fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)
+    password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    with reported(Exit.IO_ERROR, OSError):
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        kept = [line for line in lines if line.partition(":")[0] != user]
+        new = file.with_name(file.name + ".new")
+        new.unlink(missing_ok=True)
+        text = "\n".join([*kept, f"{user}:{hash_password(password)}"]) + "\n"
+        write_new(new, text.encode())
+        new.rename(file)
+        sync_folder(file.parent)
 
 
 # The queue

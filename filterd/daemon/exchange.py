@@ -42,7 +42,8 @@ class AnswerError(Exception):
 class Answer:
     """What is to be done with a message, checked.
 
-    stored: the message is in the quarantine, on disk. log: plain values for the log line.
+    stored: the message is in the quarantine, on disk. trouble: what the message did to filters,
+    empty if nothing. log: plain values for the log line.
     """
 
     action: Action
@@ -51,6 +52,7 @@ class Answer:
     drop_recipients: tuple[str, ...] = ()
     mta_quarantine: str | None = None
     stored: bool = False
+    trouble: str = ""
     log: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -114,6 +116,11 @@ def encode_answer(result: Result) -> bytes:
             "drop": list(decision.drop_recipients),
             "mta_quarantine": decision.mta_quarantine,
             "stored": result.stored,
+            "trouble": "; ".join(
+                f"{f.kind} in {f.filter}: {f.detail}"
+                for f in examination.failures
+                if f.kind != "unavailable"
+            ),
             "log": {key: value for key, value in log.items() if value not in (None, "", {}, [])},
         },
         separators=(",", ":"),
@@ -159,14 +166,14 @@ def decode_answer(
         raise AnswerError("stored: not a boolean")
     if held is not None and not (isinstance(held, str) and _REPLY_TEXT.fullmatch(held)):
         raise AnswerError("mta_quarantine: no plain text")
-    log = value.get("log")
-    if not isinstance(log, dict):
-        raise AnswerError("log: no object")
+    log, trouble = value.get("log"), value.get("trouble")
+    if not isinstance(log, dict) or not isinstance(trouble, str):
+        raise AnswerError("log, trouble: not an object and a text")
     takes_away = bool(drop) or action in (Action.QUARANTINE, Action.DISCARD)
     # The promise of the project, checked where it would be broken.
     if takes_away and not (stored or held) and (action is Action.QUARANTINE or not may_discard):
         raise AnswerError("takes mail away without having stored it")
-    return Answer(action, reply, checked, tuple(drop), held, stored, log)
+    return Answer(action, reply, checked, tuple(drop), held, stored, trouble, log)
 
 
 def _action(word: object) -> Action:

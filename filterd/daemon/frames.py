@@ -3,11 +3,13 @@
 No pickle: what a worker sends may have been made by a message that took the worker over, so the
 daemon reads it as it would read a stranger's bytes. Lengths are judged before memory is taken. A
 large message is not copied: its spool file's descriptor travels beside the frame (SCM_RIGHTS).
+A request is answered before the next is made, so a read never meets two frames.
 """
 
 from __future__ import annotations
 
 import array
+import os
 import socket
 from collections.abc import Sequence
 from struct import Struct
@@ -19,6 +21,11 @@ HEAD_LIMIT = 16 << 20
 
 BODY_LIMIT = 64 << 20
 """Octets of a message sent in the frame itself; larger ones go by descriptor."""
+
+READ_SIZE = 64 << 10
+"""Octets of the first read; most frames are smaller and come whole."""
+
+_DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
 
 
 class FrameError(Exception):
@@ -46,36 +53,75 @@ def send(
         peer.sendall(memoryview(b"".join(parts))[sent:])
 
 
-def receive(peer: socket.socket, body_limit: int = BODY_LIMIT) -> tuple[bytes, bytes, int | None]:
-    """Read one frame: head, body, and the descriptor that came with it, if one did.
+class Receiver:
+    """The reading end of one socket."""
 
-    Raises FrameError, also with the text `closed` when the peer closed between frames.
-    """
-    try:
-        start, descriptors, _flags, _address = socket.recv_fds(peer, _LENGTHS.size, 1)
-    except OSError as error:
-        raise FrameError(f"read: {error.strerror or error}") from error
-    if not start:
-        raise FrameError("closed")
-    start += _exactly(peer, _LENGTHS.size - len(start))
-    head_size, body_size = _LENGTHS.unpack(start)
-    if head_size > HEAD_LIMIT or body_size > body_limit:
-        raise FrameError(f"frame of {head_size} + {body_size} octets is over the limit")
-    head = _exactly(peer, head_size)
-    return head, _exactly(peer, body_size), descriptors[0] if descriptors else None
+    def __init__(
+        self, peer: socket.socket, *, body_limit: int = BODY_LIMIT, descriptors: bool = False
+    ) -> None:
+        self._peer = peer
+        self._body_limit = body_limit
+        # Descriptors that are not asked for are closed by the kernel.
+        self._space = _DESCRIPTOR_SPACE if descriptors else 0
+        self._buffer = bytearray(READ_SIZE)
 
+    def receive(self) -> tuple[bytes, bytes, int | None]:
+        """Read one frame: head, body, and the descriptor that came with it, if one did.
 
-def _exactly(peer: socket.socket, size: int) -> bytes:
-    if size == 0:
-        return b""
-    buffer = bytearray(size)
-    view, position = memoryview(buffer), 0
-    while position < size:
+        Raises FrameError, also with the text `closed` when the peer closed between frames, and
+        BlockingIOError if the socket has a time limit and nothing came within it.
+        """
         try:
-            count = peer.recv_into(view[position:])
+            if self._space:
+                count, ancillary, _, _ = self._peer.recvmsg_into([self._buffer], self._space)
+            else:
+                count, ancillary = self._peer.recv_into(self._buffer), []
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise FrameError(f"read: {error.strerror or error}") from error
+        descriptor = _descriptor(ancillary)
+        try:
+            return *self._frame(count), descriptor
+        except FrameError:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise
+
+    def _frame(self, count: int) -> tuple[bytes, bytes]:
         if count == 0:
-            raise FrameError(f"closed after {position} of {size} octets")
-        position += count
-    return bytes(buffer)
+            raise FrameError("closed")
+        data: Buffer = memoryview(self._buffer)[:count]
+        if count < _LENGTHS.size:
+            data = bytes(data) + self._more(_LENGTHS.size - count)
+        head_size, body_size = _LENGTHS.unpack_from(data)
+        if head_size > HEAD_LIMIT or body_size > self._body_limit:
+            raise FrameError(f"frame of {head_size} + {body_size} octets is over the limit")
+        end = _LENGTHS.size + head_size
+        missing = end + body_size - len(data)
+        if missing < 0:
+            raise FrameError(f"{-missing} octets after the frame")
+        if missing:
+            data = memoryview(b"".join((data, self._more(missing))))
+        return bytes(data[_LENGTHS.size : end]), bytes(data[end:])
+
+    def _more(self, size: int) -> bytes:
+        """That many octets, the rest of a frame that did not come whole."""
+        buffer = bytearray(size)
+        view, position = memoryview(buffer), 0
+        while position < size:
+            try:
+                count = self._peer.recv_into(view[position:])
+            except OSError as error:
+                raise FrameError(f"read: {error.strerror or error}") from error
+            if count == 0:
+                raise FrameError(f"closed {size - position} octets before the end")
+            position += count
+        return bytes(buffer)
+
+
+def _descriptor(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            return int(array.array("i", data[: array.array("i").itemsize])[0])
+    return None

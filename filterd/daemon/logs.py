@@ -1,13 +1,19 @@
 """Logging: to stderr (systemd's journal takes it) or syslog, key=value or JSON, one line an event.
 
-Everything that comes from mail is quoted by the renderer, so that no message can forge a line.
+Everything that comes from mail is quoted, so that no message can forge a line or a field of one,
+or speak to a terminal. The line about each message is rendered without a detour through records
+and processors: it is the one that costs.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
+import re
 import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,47 +26,101 @@ SYSLOG_SOCKET = Path("/dev/log")
 TEXT_LIMIT = 500
 """Characters of a value in a log line; a Message-ID may be as long as its sender likes."""
 
+LINES = logging.getLogger("filterd.messages")
+"""Takes lines that are rendered already."""
 
-class _SyslogFormatter(logging.Formatter):
-    """`filterd[PID]: line`, as syslogd expects it; it adds time and host itself."""
+# What stands in a line as it is: printable ASCII but the blank, the quote and the equals sign.
+_PLAIN = re.compile(r"[!#-<>-~]*")
 
-    def __init__(self, inner: logging.Formatter) -> None:
-        super().__init__()
-        self._inner = inner
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f"filterd[{record.process}]: {self._inner.format(record)}"
+Event = MutableMapping[str, Any]
+Render = Callable[[Any, str, Event], str]
 
 
-def _shorten(_logger: Any, _method: str, event: structlog.typing.EventDict) -> Any:
+def keyvalue(_logger: Any, _method: str, event: Event) -> str:
+    """`key=value key="quoted value"`, quoted as JSON quotes, ASCII only."""
+    return " ".join(f"{key}={_quoted(value)}" for key, value in event.items())
+
+
+def _quoted(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def as_json(_logger: Any, _method: str, event: Event) -> str:
+    """A JSON object, ASCII only."""
+    return json.dumps(event, default=str)
+
+
+def _shorten(_logger: Any, _method: str, event: Event) -> Event:
     for key, value in event.items():
-        if isinstance(value, str) and len(value) > TEXT_LIMIT:
+        if isinstance(value, str) and len(value) > TEXT_LIMIT and key != "exception":
             event[key] = value[:TEXT_LIMIT] + "…"
     return event
 
 
-def _printable(_logger: Any, _method: str, event: structlog.typing.EventDict) -> Any:
-    """Text from mail may hold lone surrogates (8-bit octets), which no stream can encode."""
-    for key, value in event.items():
-        if isinstance(value, str) and not value.isascii():
-            event[key] = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return event
+def _stamp(_logger: Any, _method: str, event: Event) -> Event:
+    """Time and level first; syslogd adds a time itself."""
+    return {"time": _now(), **event}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Formatter(logging.Formatter):
+    """Passes rendered lines on and renders all others. head: put before every line."""
+
+    def __init__(self, inner: logging.Formatter, head: str) -> None:
+        super().__init__()
+        self._inner = inner
+        self._head = head
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.msg if record.name == LINES.name else self._inner.format(record)
+        return f"{self._head}{line}"
+
+
+class MessageLog:
+    """Writes the one line a message, in the format of the settings."""
+
+    def __init__(self, settings: DaemonSettings) -> None:
+        self._render: Render = as_json if settings.log_format == "json" else keyvalue
+        self._stamped = settings.log_to != "syslog"
+
+    def report(self, facts: Mapping[str, Any]) -> None:
+        """Write the line; what is empty is left out."""
+        if not LINES.isEnabledFor(logging.INFO):
+            return
+        event: Event = {"time": _now()} if self._stamped else {}
+        event.update(level="info", event="message")
+        for key, value in facts.items():
+            # Values as they are most often, first.
+            if value is None or value in ("", [], {}):
+                continue
+            event[key] = _flat(value) if isinstance(value, dict | list | tuple) else value
+        LINES.info(self._render(None, "info", _shorten(None, "info", event)))
+
+
+def _flat(value: Any) -> str:
+    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}:{item}" for key, item in value.items())
+    return ",".join(map(str, value))
 
 
 def configure(settings: DaemonSettings) -> None:
     """Make all logging of this process go where the settings say."""
-    if settings.log_format == "json":
-        renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=True)
-    else:
-        renderer = structlog.processors.LogfmtRenderer(
-            key_order=["time", "level", "event"], bool_as_flag=False
-        )
+    render: Render = as_json if settings.log_format == "json" else keyvalue
     to_syslog = settings.log_to == "syslog"
-    shared: list[Any] = [structlog.stdlib.add_log_level, _shorten, _printable]
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level, structlog.processors.format_exc_info, _shorten,
+    ]  # fmt: skip
     if not to_syslog:
-        shared.append(structlog.processors.TimeStamper(fmt="iso", key="time", utc=True))
-    formatter: logging.Formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        shared.append(_stamp)
+    inner = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         foreign_pre_chain=shared,
     )
     handler: logging.Handler
@@ -69,16 +129,9 @@ def configure(settings: DaemonSettings) -> None:
         handler = logging.handlers.SysLogHandler(
             address, facility=logging.handlers.SysLogHandler.LOG_MAIL
         )
-        formatter = _SyslogFormatter(formatter)
     else:
         handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Formatter(inner, "filterd: " if to_syslog else ""))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(root.level)),
-        cache_logger_on_first_use=True,
-    )

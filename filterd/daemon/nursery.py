@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import json
 import logging
 import os
@@ -167,6 +168,8 @@ def main() -> int:
         log.debug("prepare", exc_info=True)
         tell(control, {"error": f"a filter cannot start: {error}", "status": EX_UNAVAILABLE})
         return EX_UNAVAILABLE
+    # The store needs this for its first message; loaded here, it is shared like the rest.
+    importlib.import_module("filterd.quarantine.index")
     # What is alive now stays shared with the workers: the collector must not write into its pages.
     gc.collect()
     gc.freeze()

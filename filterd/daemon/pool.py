@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-import select
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filterd.daemon import frames
 from filterd.daemon.nursery import PACKET_LIMIT
@@ -27,11 +28,16 @@ from filterd.daemon.watch import WatchPage
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 START_LIMIT = 120.0
 """Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
 
-POLL_INTERVAL = 0.25
+POLL_INTERVAL = 0.1
 """Seconds between two looks at what a silent worker is doing."""
+
+_RECEIVE_TIME = struct.pack("@ll", 0, int(POLL_INTERVAL * 1_000_000))
+"""The same for the kernel (SO_RCVTIMEO, struct timeval): one system call waits and reads."""
 
 RESPAWN_DELAY = 1.0
 """Seconds between the death of a worker that never answered and its replacement: a filter that dies
@@ -69,6 +75,7 @@ class Worker:
 
     pid: int
     peer: socket.socket
+    receiver: frames.Receiver
     page: WatchPage
     generation: Generation
     answered: int = 0
@@ -106,7 +113,7 @@ class Pool:
         self._grace = grace
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
-        self._waiting = 0
+        self._waiting: deque[_Waiter] = deque()
         self._current: Generation | None = None
         self._closed = False
 
@@ -126,8 +133,9 @@ class Pool:
                     generation.control.close()
                     raise StartError("the workers did not start in time", 69)
             former, self._current = self._current, generation
-            self._idle = list(generation.alive.values())
-            self._changed.notify_all()
+            self._idle = []
+            for worker in generation.alive.values():
+                self._lend_on(worker)
         if former is not None:
             self._retire(former)
 
@@ -191,9 +199,12 @@ class Pool:
                 return
 
     def _born(self, generation: Generation, pid: int, peer: int, page: int) -> None:
+        stream = socket.socket(fileno=peer)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIME)
         worker = Worker(
             pid,
-            socket.socket(fileno=peer),
+            stream,
+            frames.Receiver(stream, body_limit=0),
             WatchPage(page, generation.filters, writable=False),
             generation,
         )
@@ -201,8 +212,8 @@ class Pool:
         with self._changed:
             generation.alive[pid] = worker
             if generation is self._current:
-                self._idle.append(worker)
-            self._changed.notify()
+                self._lend_on(worker)
+            self._changed.notify_all()
 
     def _died(self, generation: Generation, told: dict[str, Any]) -> None:
         pid = told["ended"]
@@ -249,32 +260,34 @@ class Pool:
         """Workers alive, idle, and messages that wait for one."""
         with self._changed:
             alive = len(self._current.alive) if self._current is not None else 0
-            return alive, len(self._idle), self._waiting
+            return alive, len(self._idle), len(self._waiting)
 
     def examine(
         self,
         head: bytes,
         body: Sequence[frames.Buffer],
         descriptor: int | None,
+        decode: Callable[[bytes], T],
         *,
         deadline: float,
         waiting: Callable[[], None],
         interval: float,
-    ) -> bytes:
-        """Have a request examined; return the head of the answer.
+    ) -> T:
+        """Have a request examined; return what `decode` makes of the answer.
 
         deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
-        Raises Busy if no worker can be had, WorkerLostError if it gave no answer.
+        Raises Busy if no worker can be had, WorkerLostError if it gave no answer, and what `decode`
+        raises; a worker whose answer cannot be decoded is not used again.
         """
         ticker = _Ticker(waiting, interval)
         worker = self._borrow(deadline, ticker)
         try:
-            answer = self._converse(worker, (head, body, descriptor), deadline, ticker)
+            answer = decode(self._converse(worker, (head, body, descriptor), deadline, ticker))
         except WorkerLostError:
             worker.peer.close()
             raise
         except BaseException:
-            # The caller's connection is gone; what the worker is doing concerns nobody any more.
+            # A worker that talks nonsense, or whose message's connection is gone.
             worker.generation.order(kill=worker.pid)
             worker.peer.close()
             raise
@@ -283,24 +296,36 @@ class Pool:
 
     def _borrow(self, deadline: float, ticker: _Ticker) -> Worker:
         with self._changed:
-            if not self._idle and self._waiting >= self._queue:
+            if self._idle:
+                worker = self._idle.pop()
+                worker.lent = True
+                return worker
+            if len(self._waiting) >= self._queue:
                 raise Busy
-            self._waiting += 1
+            waiter = _Waiter()
+            self._waiting.append(waiter)
         try:
-            while True:
-                with self._changed:
-                    if not self._idle:
-                        self._changed.wait(min(ticker.remaining, max(deadline - _now(), 0)))
-                    if self._idle:
-                        worker = self._idle.pop()
-                        worker.lent = True
-                        return worker
+            while not waiter.given(min(ticker.remaining, max(deadline - _now(), 0))):
                 ticker.tick()
                 if _now() >= deadline or self._closed:
                     raise Busy
-        finally:
+        except BaseException:
             with self._changed:
-                self._waiting -= 1
+                if waiter.worker is None:
+                    self._waiting.remove(waiter)
+                else:
+                    self._lend_on(waiter.worker)
+            raise
+        assert waiter.worker is not None
+        return waiter.worker
+
+    def _lend_on(self, worker: Worker) -> None:
+        """Give a free worker to who waits longest, or let it idle. Called with the lock held."""
+        worker.lent = bool(self._waiting)
+        if self._waiting:
+            self._waiting.popleft().give(worker)
+        else:
+            self._idle.append(worker)
 
     def _converse(
         self,
@@ -313,19 +338,19 @@ class Pool:
             frames.send(worker.peer, *request)
         except OSError:
             raise self._lost(worker, "crash") from None
-        poll = select.poll()
-        poll.register(worker.peer, select.POLLIN)
-        while not poll.poll(1000 * min(POLL_INTERVAL, ticker.remaining)):
+        while True:
+            try:
+                return worker.receiver.receive()[0]
+            except BlockingIOError:
+                # Nothing came within POLL_INTERVAL.
+                pass
+            except frames.FrameError:
+                raise self._lost(worker, "crash") from None
             ticker.tick()
             _name, over = worker.page.read()
             if _now() > min(deadline, over + self._grace if over else deadline):
                 worker.generation.order(kill=worker.pid)
                 raise self._lost(worker, "timeout")
-        try:
-            answer, _body, _descriptor = frames.receive(worker.peer, body_limit=0)
-        except frames.FrameError:
-            raise self._lost(worker, "crash") from None
-        return answer
 
     def _lost(self, worker: Worker, kind: str) -> WorkerLostError:
         """Why the worker gives no answer, as far as can be known within a moment."""
@@ -342,13 +367,31 @@ class Pool:
         worker.answered += 1
         worn = self._recycle and worker.answered >= self._recycle
         with self._changed:
-            worker.lent = False
             if not (worn or worker.generation.retired or self._closed):
-                self._idle.append(worker)
-                self._changed.notify()
+                self._lend_on(worker)
                 return
+            worker.lent = False
         # It ends when it reads the end of the stream, and the nursery says so.
         worker.peer.close()
+
+
+class _Waiter:
+    """A message that waits for a worker, in order of arrival."""
+
+    __slots__ = ("_lock", "worker")
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def give(self, worker: Worker) -> None:
+        self.worker = worker
+        self._lock.release()
+
+    def given(self, seconds: float) -> bool:
+        """Wait that long at most; True if there is a worker now."""
+        return self._lock.acquire(timeout=seconds)
 
 
 class _Ticker:

@@ -7,12 +7,13 @@ another thread, and the main thread keeps Python's handlers: SIGHUP reloads, SIG
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -20,15 +21,16 @@ from typing import Any
 import Milter
 import milter
 import sdnotify
-import structlog
 
 from filterd import __version__
 from filterd.assembly import failure_keeper
 from filterd.config import ConfigError, Settings, load
 from filterd.daemon.address import Address, AddressError
-from filterd.daemon.logs import configure
+from filterd.daemon.answering import ACTIONS
+from filterd.daemon.failures import FailedMail
+from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool, StartError
-from filterd.daemon.session import ACTIONS, SILENT_STEPS, UNWANTED_STEPS, Service, Session
+from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,13 @@ READ_TIMEOUT = 7210
 
 SESSION_STACK = 512 << 10
 """Octets of a thread's stack; hundreds of sessions must fit, and callbacks do not nest deeply."""
+
+
+SIGNAL_THREAD_LIMIT = 2.0
+"""Seconds to wait at most until libmilter's threads stand; it takes a few milliseconds."""
+
+SETTLE = 0.1
+"""Seconds that the last replies have to reach the MTA before the process ends."""
 
 
 class StartFailure(Exception):  # noqa: N818  (the end of the process, with its status)
@@ -88,10 +97,14 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._ordered)
         pool = self._started_pool(settings)
-        self._service = Service(settings, pool, failure_keeper(settings), report)
+        self._service = Service(
+            settings, pool, FailedMail(failure_keeper(settings)), MessageLog(settings.daemon).report
+        )
         self._open_socket()
         serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
+        threads = len(_thread_states())
         serving.start()
+        _await_signal_thread(threads)
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
@@ -125,7 +138,7 @@ class Daemon:
         old_mask = os.umask(0o177)
         try:
             self._address.clear()
-            sys.excepthook = _log_exception
+            sys.excepthook = self._not_called
             threading.stack_size(SESSION_STACK)
             _register(self._address, self._negotiated)
             milter.opensocket(False)
@@ -149,6 +162,17 @@ class Daemon:
         options[:] = [actions & ACTIONS, steps, 0, 0]
         context.setpriv(Session(self._service, steps))
         return int(Milter.CONTINUE)
+
+    def _not_called(
+        self, type: type[BaseException], value: BaseException, trace: TracebackType | None
+    ) -> None:
+        """What pymilter would print: an exception of a callback, or of calling it. A name of host,
+        client or header field that is not UTF-8 costs the filters no more than that name."""
+        if isinstance(value, UnicodeDecodeError):
+            log.warning("passed over what is not UTF-8: %r", value.object)
+            return
+        log.error("a milter command was lost", exc_info=(type, value, trace))
+        self._service.unreadable += 1
 
     def _serve(self) -> None:
         """Thread: libmilter's loop."""
@@ -194,7 +218,8 @@ class Daemon:
         self._settings = settings
         # Sessions read these when a message begins or ends; each is exchanged as a whole.
         self._service.settings = settings
-        self._service.keep_failed = failure_keeper(settings)
+        self._service.report = MessageLog(settings.daemon).report
+        self._service.failures.store = failure_keeper(settings)
         self._service.pool = pool
         if pool is not former:
             threading.Thread(target=self._let_go, args=(former,), daemon=True).start()
@@ -214,6 +239,8 @@ class Daemon:
         grace = self._settings.daemon.shutdown_grace
         if not self._service.wait_until_idle(grace):
             log.warning("messages still in flight after %g s; their clients will come again", grace)
+        # libmilter sends a reply after our callback has returned it.
+        time.sleep(SETTLE)
         self._service.pool.close()
         if self._address.path is not None:
             self._address.path.unlink(missing_ok=True)
@@ -222,6 +249,33 @@ class Daemon:
         # libmilter looks only every five seconds whether it is to stop; nothing waits for that.
         sys.stderr.flush()
         os._exit(EX_OK)
+
+
+def _thread_states() -> list[str]:
+    """A letter for what each thread but the main one is doing: `R`uns, `S`leeps (proc(5))."""
+    states = []
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) == os.getpid():
+            continue
+        # A thread may end while we look.
+        with contextlib.suppress(OSError):
+            text = (task / "stat").read_text("latin-1")
+            states.append(text.rpartition(")")[2].split()[0])
+    return states
+
+
+def _await_signal_thread(before: int) -> None:
+    """Wait until libmilter's signal thread sleeps; `before` threads were there without libmilter.
+
+    A thread that is about to wait for signals takes one that is on its way to the main thread, so
+    a SIGHUP in the first moment would end the daemon.
+    """
+    end = time.monotonic() + SIGNAL_THREAD_LIMIT
+    while time.monotonic() < end:
+        states = _thread_states()
+        if len(states) >= before + 2 and "R" not in states:
+            return
+        time.sleep(0.002)
 
 
 def _register(address: Address, negotiated: Any) -> None:
@@ -236,7 +290,9 @@ def _register(address: Address, negotiated: Any) -> None:
     milter.set_eom_callback(lambda c: c.getpriv().eom(c))
     milter.set_abort_callback(lambda c: c.getpriv().abort())
     milter.set_close_callback(_closed)
-    milter.set_exception_policy(Milter.TEMPFAIL)
+    # See `_not_called`. Not TEMPFAIL: libmilter never answers a message of which a header field
+    # was answered with that.
+    milter.set_exception_policy(Milter.CONTINUE)
     milter.setconn(address.text)
     milter.settimeout(READ_TIMEOUT)
     milter.register("filterd", negotiate=negotiated)
@@ -248,25 +304,3 @@ def _closed(context: Any) -> int:
         session.abort()
         context.setpriv(None)
     return int(Milter.CONTINUE)
-
-
-def _log_exception(
-    type: type[BaseException], value: BaseException, _trace: TracebackType | None
-) -> None:
-    """What pymilter would print: only a peer that is no MTA can cause it (8-bit HELO or names)."""
-    log.warning("a milter command that cannot be read: %s: %s", type.__name__, value)
-
-
-def report(facts: Mapping[str, Any]) -> None:
-    """Write the one log line of a message; what is empty is left out."""
-    line = {key: _flat(value) for key, value in facts.items() if value not in ("", [], {}, None)}
-    structlog.get_logger("filterd").info("message", **line)
-
-
-def _flat(value: Any) -> Any:
-    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats."""
-    if isinstance(value, dict):
-        return ",".join(f"{key}:{item}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return value

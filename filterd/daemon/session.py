@@ -2,7 +2,8 @@
 
 Callbacks run in libmilter's thread of the connection. All but end-of-message only note what they
 are given, and ask for no reply to be sent where the MTA can do without (SMFIP_NR_*). An exception
-that gets out of a callback would be printed and shown to the SMTP client by pymilter, so none does.
+in one of them is an event that was not noted; the message is then refused at its end
+(`Service.unreadable`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import milter
 
 from filterd.chain import Failure
 from filterd.config import Settings
-from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request, spliced
+from filterd.daemon.answering import answer_with, carry_out, facts
+from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request
+from filterd.daemon.failures import FailedMail
 from filterd.daemon.pool import Busy, Pool, WorkerLostError
 from filterd.daemon.transaction import Transaction
 from filterd.ids import new_id
 from filterd.message import Client, Envelope, Message
-from filterd.verdict import Action, AddField, ChangeField, Reply, Splice
+from filterd.verdict import Action, Reply
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +49,11 @@ SILENT_STEPS = (
 )  # fmt: skip
 """Steps after which the MTA need not wait: nothing is decided before end-of-message."""
 
-ACTIONS = (
-    Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.DELRCPT | Milter.QUARANTINE
-)  # fmt: skip
-"""What a decision may need of the MTA."""
-
-CHUNK = 65_535
-"""Octets of one REPLBODY packet (MILTER_CHUNK_SIZE)."""
-
 RETRY_LIMIT = 4
 """Workers that one message may cost before it gets no more."""
+
+UNKNOWN_CLIENT = Client("unknown", "unknown")
+"""A client of which the MTA could not say who it is; `unknown` is Postfix's word."""
 
 BUSY_REPLY = Reply(451, "4.3.0", "Too busy to check the message, please try again later")
 TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
@@ -68,8 +66,10 @@ class Service:
 
     settings: Settings
     pool: Pool
-    keep_failed: Callable[[Message, str], None]
+    failures: FailedMail
     report: Callable[[Mapping[str, Any]], None]
+    unreadable: int = 0
+    """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -96,18 +96,29 @@ class Session:
     def __init__(self, service: Service, steps: int) -> None:
         self._service = service
         self._steps = steps
-        self._client = Client()
-        self._transaction: Transaction | None = None
+        # Stays like this if CONNECT cannot be read; it must not look like a local client.
+        self._client = UNKNOWN_CLIENT
+        self._blank = b"" if steps & Milter.P_HDR_LEADSPC else b" "
+        self._transaction = Transaction(service.settings.daemon.spool, self._blank)
+        self._header_reply = self._silence(Milter.P_NR_HDR)
         self._refusal: Reply | None = None
+        self._unreadable = service.unreadable
 
     def _silence(self, step: int) -> int:
         """What a callback of a step returns: nothing for the MTA where that was agreed."""
         return int(Milter.NOREPLY if self._steps & step else Milter.CONTINUE)
 
+    def _refuse(self, reply: Reply) -> None:
+        """Answer the message with this, whatever else comes of it."""
+        self._refusal = self._refusal or reply
+
     def connect(self, name: str, address: Any) -> int:
         host, port = "", 0
         if isinstance(address, tuple):
             host, port = address[0], address[1]
+        elif name == UNKNOWN_CLIENT.name:
+            # Postfix: the client was gone before anybody could ask for its address.
+            host = UNKNOWN_CLIENT.address
         self._client = Client(name, host, port)
         return self._silence(Milter.P_NR_CONN)
 
@@ -118,66 +129,77 @@ class Session:
 
     def envfrom(self, *arguments: bytes) -> int:
         self.abort()
-        self._transaction = Transaction(self._service.settings.daemon.spool, *arguments)
+        spool = self._service.settings.daemon.spool
+        self._transaction = Transaction(spool, self._blank, *arguments)
         return self._silence(Milter.P_NR_MAIL)
 
     def envrcpt(self, *arguments: bytes) -> int:
-        self._begun().add_recipient(*arguments)
+        self._transaction.add_recipient(*arguments)
         return self._silence(Milter.P_NR_RCPT)
 
     def header(self, name: str, value: bytes) -> int:
-        if not self._steps & Milter.P_HDR_LEADSPC:
-            value = b" " + value
-        self._begun().add_field(name, value)
-        return self._silence(Milter.P_NR_HDR)
+        # Called some thirty times a message, so all else waits until the header is complete.
+        self._transaction.fields.append((name, value))
+        return self._header_reply
 
     def body(self, chunk: bytes) -> int:
-        transaction = self._begun()
+        transaction = self._transaction
         if self._refusal is None:
-            if transaction.size + len(chunk) > self._service.settings.daemon.max_message_size:
-                self._refusal = SIZE_REPLY
+            limit = self._service.settings.daemon.max_message_size
+            if transaction.size + len(chunk) > limit:
+                self._refuse(SIZE_REPLY)
             else:
                 try:
                     transaction.add_body(chunk)
                 except OSError as error:
                     log.error("spool: %s", error)
-                    self._refusal = TROUBLE_REPLY
+                    self._refuse(TROUBLE_REPLY)
         return self._silence(Milter.P_NR_BODY)
 
-    def _begun(self) -> Transaction:
-        if self._transaction is None:
-            self._transaction = Transaction(self._service.settings.daemon.spool)
-        return self._transaction
-
     def abort(self) -> int:
-        if self._transaction is not None:
-            self._transaction.close()
-        self._transaction = None
+        """The transaction is over, whatever became of it."""
+        self._transaction.close()
+        self._transaction = Transaction(self._service.settings.daemon.spool, self._blank)
         self._refusal = None
+        self._unreadable = self._service.unreadable
         return int(Milter.CONTINUE)
 
     def eom(self, context: Any) -> int:
         """End of message: have it examined, carry out the answer."""
+        try:
+            return self._end_of_message(context)
+        except Exception:
+            log.exception("end of message")
+            return int(Milter.TEMPFAIL)
+
+    def _end_of_message(self, context: Any) -> int:
         started = time.monotonic()
         id = new_id()
-        transaction = self._begun()
+        transaction = self._transaction
+        macros = _macros(context)
+        client = self._client
+        if client.address == UNKNOWN_CLIENT.address and "{client_addr}" in macros:
+            client = Client(client.name, macros["{client_addr}"], client.port, client.helo)
         envelope = Envelope(
             transaction.sender,
             tuple(transaction.recipients),
-            self._client,
+            client,
             transaction.sender_parameters,
-            _macros(context),
+            macros,
         )
+        if self._unreadable != self._service.unreadable:
+            # Which message lost an event cannot be told, so none that was under way is judged.
+            self._refuse(TROUBLE_REPLY)
         note = ""
         self._service.begin()
         try:
             if self._refusal is not None:
                 answer = _refusing(self._refusal, id)
-                note = "over a limit of the daemon"
+                note = "not examined: over a limit, or not received whole"
             else:
                 answer, note = self._examine(context, id, envelope, transaction)
             blank = " " if self._steps & Milter.P_HDR_LEADSPC else ""
-            result = _carry_out(context, answer, transaction, blank)
+            result = carry_out(context, answer, transaction, blank)
         except milter.error as error:
             note = f"the MTA did not take the answer: {error}"
             answer, result = Answer(Action.TEMPFAIL), int(Milter.TEMPFAIL)
@@ -185,10 +207,10 @@ class Session:
             log.exception("id=%s", id)
             note = "internal error"
             answer = _refusing(TROUBLE_REPLY, id)
-            result = _answer_with(context, answer.reply, Milter.TEMPFAIL)
+            result = answer_with(context, answer.reply, Milter.TEMPFAIL)
         finally:
             self._service.end()
-        self._service.report(_facts(id, envelope, transaction, answer, note, started))
+        self._service.report(facts(id, envelope, transaction, answer, note, started))
         self.abort()
         return result
 
@@ -205,22 +227,29 @@ class Session:
         deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
         failed: list[Failure] = []
         pieces, descriptor = transaction.message()
+
+        def message() -> Message:
+            return Message(transaction.data(), envelope, id)
+
+        def decode(head: bytes) -> Answer:
+            return decode_answer(
+                head,
+                envelope,
+                transaction.header_size,
+                transaction.size,
+                may_discard=not settings.policy.keep_discarded,
+            )
+
         for _attempt in range(RETRY_LIMIT):
             try:
-                head = service.pool.examine(
+                answer = service.pool.examine(
                     encode_request(id, envelope, tuple(failed)),
                     pieces,
                     descriptor,
+                    decode,
                     deadline=deadline,
                     waiting=context.progress,
                     interval=settings.daemon.progress_interval,
-                )
-                answer = decode_answer(
-                    head,
-                    envelope,
-                    transaction.header_size,
-                    transaction.size,
-                    may_discard=not settings.policy.keep_discarded,
                 )
             except Busy:
                 return _refusing(BUSY_REPLY, id), "no worker was free"
@@ -235,21 +264,20 @@ class Session:
                 if time.monotonic() >= deadline:
                     break
             else:
-                note = "; ".join(f"{f.kind} in {f.filter}: {f.detail}" for f in failed)
-                if failed and not answer.stored:
-                    self._keep_failed(id, envelope, transaction, note)
-                return answer, note
-        self._keep_failed(id, envelope, transaction, trouble)
-        return _refusing(TROUBLE_REPLY, id), trouble
+                return answer, self._keep_failed(message, answer.trouble, answer.stored)
+        return _refusing(TROUBLE_REPLY, id), self._keep_failed(message, trouble)
 
     def _keep_failed(
-        self, id: str, envelope: Envelope, transaction: Transaction, trouble: str
-    ) -> None:
-        """Keep a message that broke a worker, for people who want to know why."""
+        self, message: Callable[[], Message], trouble: str, stored: bool = False
+    ) -> str:
+        """Have a message kept that did something to filters, if it did; a note for the log."""
+        if not trouble or stored:
+            return trouble
         try:
-            self._service.keep_failed(Message(transaction.data(), envelope, id), trouble)
+            kept = self._service.failures.keep(message(), trouble)
         except OSError as error:
-            log.error("id=%s cannot be kept for analysis: %s", id, error)
+            return f"{trouble}; not kept for analysis: {error}"
+        return f"{trouble}; kept as {kept}"
 
 
 def _macros(context: Any) -> dict[str, str]:
@@ -268,63 +296,3 @@ def _refusing(reply: Reply, id: str) -> Answer:
     text = f"{reply.text} (id={id})"
     action = Action.REJECT if reply.code >= 500 else Action.TEMPFAIL
     return Answer(action, Reply(reply.code, reply.xcode, text))
-
-
-def _carry_out(context: Any, answer: Answer, transaction: Transaction, blank: str) -> int:
-    """Make the edits and return libmilter's word for the action. Raises milter.error.
-
-    blank: what goes between colon and value, where the MTA leaves that to us (SMFIP_HDR_LEADSPC).
-    """
-    if answer.action is Action.REJECT:
-        return _answer_with(context, answer.reply, Milter.REJECT)
-    if answer.action is Action.TEMPFAIL:
-        return _answer_with(context, answer.reply, Milter.TEMPFAIL)
-    if answer.action is not Action.ACCEPT and answer.mta_quarantine is None:
-        return int(Milter.DISCARD)
-    for edit in answer.edits:
-        if isinstance(edit, ChangeField):
-            value = None if edit.value is None else f"{blank}{edit.value}"
-            context.chgheader(edit.name, edit.index, value)
-    added = [edit for edit in answer.edits if isinstance(edit, AddField)]
-    # Each goes to the very top, so the one that is to stand first comes last.
-    for edit in reversed(added):
-        context.addheader(edit.name, f"{blank}{edit.value}", 0)
-    if any(isinstance(edit, Splice) for edit in answer.edits):
-        body = spliced(transaction.data(), answer.edits, transaction.header_size)
-        for start in range(0, max(len(body), 1), CHUNK):
-            context.replacebody(body[start : start + CHUNK])
-    for recipient in answer.drop_recipients:
-        context.delrcpt(transaction.paths[recipient])
-    if answer.mta_quarantine is not None:
-        context.quarantine(answer.mta_quarantine)
-    return int(Milter.CONTINUE)
-
-
-def _answer_with(context: Any, reply: Reply | None, result: int) -> int:
-    if reply is not None:
-        # libmilter hands the text to the MTA's printf, where a percent sign counts double.
-        context.setreply(str(reply.code), reply.xcode, reply.text.replace("%", "%%"))
-    return int(result)
-
-
-def _facts(
-    id: str, envelope: Envelope, transaction: Transaction, answer: Answer, note: str, started: float
-) -> dict[str, Any]:
-    """What the log line says about the message."""
-    return {
-        "id": id,
-        "queue_id": envelope.queue_id,
-        "message_id": transaction.field(b"Message-ID"),
-        "client": f"{envelope.client.name}[{envelope.client.address}]",
-        "auth": envelope.authenticated,
-        "from": envelope.sender,
-        "to": [recipient.address for recipient in envelope.recipients],
-        "size": transaction.size,
-        "action": answer.action.word,
-        "reply": f"{answer.reply.code} {answer.reply.xcode}" if answer.reply else "",
-        "stored": answer.stored,
-        "dropped": list(answer.drop_recipients),
-        **answer.log,
-        "note": note,
-        "total_ms": round((time.monotonic() - started) * 1000, 1),
-    }

@@ -22,20 +22,28 @@ def address(path: bytes) -> str:
 
 
 class Transaction:
-    """What one MAIL command began. Not shared between threads."""
+    """What one MAIL command began. Not shared between threads.
+
+    blank: what the MTA took away between colon and value, if it is one that does (no HDR_LEADSPC).
+    """
 
     __slots__ = (
-        "_chunks", "_file", "_lines", "_size", "_spool", "paths", "recipients", "sender",
-        "sender_parameters",
+        "_blank", "_chunks", "_file", "_header", "_size", "_spool", "fields", "paths",
+        "recipients", "sender", "sender_parameters",
     )  # fmt: skip
 
-    def __init__(self, spool: Path, sender: bytes = b"<>", *parameters: bytes) -> None:
+    def __init__(
+        self, spool: Path, blank: bytes = b"", sender: bytes = b"<>", *parameters: bytes
+    ) -> None:
         self.sender = address(sender)
         self.sender_parameters = tuple(p.decode("ascii", "surrogateescape") for p in parameters)
         self.recipients: list[Recipient] = []
         self.paths: dict[str, str] = {}
+        self.fields: list[tuple[str, bytes]] = []
+        """Header fields: name, and all after the colon, folded with LF as milter has it."""
+        self._blank = blank
         self._spool = spool
-        self._lines: list[bytes] = []
+        self._header = b""
         self._chunks: list[bytes] = []
         self._size = 0
         self._file: IO[bytes] | None = None
@@ -49,10 +57,19 @@ class Transaction:
             Recipient(plain, tuple(p.decode("ascii", "surrogateescape") for p in parameters))
         )
 
-    def add_field(self, name: str, value: bytes) -> None:
-        """One header field; value: all after the colon, folded with LF as milter has it."""
-        folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in value else value
-        self._lines.append(b"%s:%s\r\n" % (name.encode("ascii", "surrogateescape"), folded))
+    @property
+    def header(self) -> bytes:
+        """The header section with its empty line; complete once the first of the body came."""
+        if not self._header:
+            lines = []
+            for name, value in self.fields:
+                text = value
+                if b"\n" in text:
+                    text = text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+                lines.append(b"%s:%s%s\r\n" % (name.encode("utf-8"), self._blank, text))
+            lines.append(b"\r\n")
+            self._header = b"".join(lines)
+        return self._header
 
     def add_body(self, chunk: bytes) -> None:
         """One chunk of the body. Raises OSError if the spool cannot take it."""
@@ -62,7 +79,7 @@ class Transaction:
             if self._size <= BODY_IN_MEMORY:
                 return
             self._file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  (close() closes it)
-            self._file.writelines([*self._lines, b"\r\n", *self._chunks])
+            self._file.writelines([self.header, *self._chunks])
             self._chunks.clear()
             return
         self._file.write(chunk)
@@ -70,7 +87,7 @@ class Transaction:
     @property
     def header_size(self) -> int:
         """Octets before the body: the fields and the empty line."""
-        return sum(map(len, self._lines)) + 2
+        return len(self.header)
 
     @property
     def size(self) -> int:
@@ -80,7 +97,7 @@ class Transaction:
     def message(self) -> tuple[list[Buffer], int | None]:
         """The message: octets in pieces, or the descriptor of the spool file that holds it."""
         if self._file is None:
-            return [*self._lines, b"\r\n", *self._chunks], None
+            return [self.header, *self._chunks], None
         self._file.flush()
         return [], self._file.fileno()
 
@@ -98,10 +115,10 @@ class Transaction:
             self._file = None
         self._chunks.clear()
 
-    def field(self, name: bytes) -> str:
+    def field(self, name: str) -> str:
         """The text of the first field of that name, for the log; `""` if there is none."""
-        start = name.lower() + b":"
-        for line in self._lines:
-            if line[: len(start)].lower() == start:
-                return " ".join(line[len(start) :].decode("ascii", "surrogateescape").split())
+        wanted = name.lower()
+        for found, value in self.fields:
+            if found.lower() == wanted:
+                return " ".join(value.decode("ascii", "surrogateescape").split())
         return ""

@@ -14,7 +14,6 @@ import os
 import resource
 import signal
 import socket
-from typing import cast
 
 from filterd.daemon import frames
 from filterd.daemon.exchange import decode_request, encode_answer
@@ -53,9 +52,10 @@ def die_with_parent() -> None:
 def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
     """Answer requests until the daemon closes the socket."""
     pipeline.chain.announce = page.announce
+    receiver = frames.Receiver(peer, descriptors=True)
     while True:
         try:
-            head, body, descriptor = frames.receive(peer)
+            head, body, descriptor = receiver.receive()
         except frames.FrameError:
             return
         data: bytes | mmap.mmap = body
@@ -65,7 +65,7 @@ def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
             finally:
                 os.close(descriptor)
         id, envelope, failed = decode_request(head)
-        message = Message(cast(bytes, data), envelope, id)
+        message = Message(data, envelope, id)
         answer = encode_answer(pipeline.process(message, failed))
         page.clear()
         try:

@@ -1,32 +1,75 @@
-"""ClamAV: the whole message is streamed to clamd (INSTREAM), which unpacks and scans it.
+"""ClamAV: the whole message is streamed to clamd, which unpacks and scans it.
 
-A name that clamd finds is a virus and rejects the message, unless its pattern says that it is only
-a suspicion (heuristics, unwanted programs): those give points. Trouble with clamd is raised, and
-the chain does what `on_error` says. Several servers are tried in order until one answers.
-Source: clamd(8), the `clamd` package.
+A name that clamd finds is a virus and refuses the message, unless its pattern says that it is only
+a suspicion (heuristics, unwanted programs): those give points. What another reader may make of an
+ambiguous message is scanned as well, and where the message is more than clamd takes, its parts are
+scanned one by one. Several servers are tried in order, again and again for a while, so that a
+restart of clamd is waited for. If none answers, that is raised, and the chain does what `on_error`
+says. Source: clamd(8), clamd.conf(5).
 """
 
 from __future__ import annotations
 
-import io
 import logging
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, ClassVar
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
-import clamd
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
+from filterd.filters.clamd import ClamdError, Server, Signatures, TooLargeError
+from filterd.filters.slots import Slots
 from filterd.message import Message
-from filterd.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
+from filterd.message.fields import Buffer
+from filterd.verdict import Action, Reply, Symbol, Verdict
 
 log = logging.getLogger(__name__)
 
 VIRUS_REPLY = Reply(554, "5.7.0", "Message refused, it contains a virus")
+SIZE_REPLY = Reply(552, "5.3.4", "Message refused, it is too large for the virus scanner")
 
-TCP_PORT = 3310
-"""clamd's registered port."""
+SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
+"""Names that ClamAV itself calls guesses, and unwanted but harmless programs."""
+
+_SYMBOLS = (
+    ("Heuristics.Limits.Exceeded*", "CLAM_LIMIT"),
+    ("Heuristics.Encrypted.*", "CLAM_ENCRYPTED"),
+    ("Heuristics.OLE2.ContainsMacros*", "CLAM_MACRO"),
+    ("Heuristics.Phishing.*", "CLAM_PHISHING"),
+    ("PUA.*", "CLAM_PUA"),
+)
+"""Suspicions with a symbol of their own: a limit of clamd's, a password, macros."""
+
+AVOID_SECONDS = 30.0
+"""How long a clamd that failed is asked last, and is not waited for."""
+
+PAUSE = 0.25
+"""Seconds between two rounds over servers that all failed."""
+
+FILES_LIMIT = 200
+"""Pieces of one message that are scanned one by one; each is a connection."""
+
+VERSION_SECONDS = 600.0
+"""How old the knowledge of clamd's signatures may be; they change a few times a day."""
+
+STALE_DAYS = 7
+"""Age of the signatures that is worth a warning; ClamAV publishes new ones daily."""
+
+_TOO_LARGE_ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "continue": Action.ACCEPT,
+        "quarantine": Action.QUARANTINE,
+        "tempfail": Action.TEMPFAIL,
+        "reject": Action.REJECT,
+    }
+)
 
 
 class ScanError(OSError):
@@ -38,70 +81,217 @@ class ClamAV:
     """Has clamd scan every message; a virus is rejected and a copy kept."""
 
     name: ClassVar[str] = "clamav"
+    examines_released: ClassVar[bool] = True
 
     server: Annotated[
         tuple[str, ...] | str,
         Doc("clamd's address, unix:/path or tcp:host:port; of several the first that answers"),
     ] = "unix:/run/clamav/clamd.ctl"
-    connect_timeout: Annotated[
+    silence: Annotated[
         float, Gt(0), Doc("seconds that one clamd may be silent before the next is asked")
     ] = 20.0
+    patience: Annotated[
+        float,
+        Ge(0),
+        Doc("seconds for which clamd is asked again while none answers, as when it restarts"),
+    ] = 5.0
+    scans_at_once: Annotated[
+        int, Ge(0), Doc("scans that all workers together ask for at a time; 0: one per worker")
+    ] = 0
+    scan: Annotated[
+        Literal["message", "parts", "both"],
+        Doc("what is sent: the message as a whole, its parts decoded one by one, or both"),
+    ] = "message"
+    size_limit: Annotated[
+        int,
+        Gt(0),
+        Doc("octets that clamd is expected to take (StreamMaxLength); compared at start"),
+    ] = 100 << 20
+    too_large: Annotated[
+        Literal["continue", "quarantine", "tempfail", "reject"],
+        Doc("what it means that a part is larger than clamd takes, so that nobody scanned it"),
+    ] = "quarantine"
     suspicions: Annotated[
-        tuple[str, ...], Doc("patterns of names that give points instead of a refusal")
-    ] = ("Heuristics.*", "PUA.*", "*.UNOFFICIAL.Suspect*")
-    suspicion_score: Annotated[float, Ge(0), Doc("points for such a name")] = 3.0
+        dict[str, float],
+        Doc("points for names that are no proof, by pattern; the first that matches counts"),
+    ] = field(default_factory=lambda: dict(SUSPICIONS))
 
     def __post_init__(self) -> None:
         servers = (self.server,) if isinstance(self.server, str) else self.server
         if not servers:
             raise ValueError("server is empty; right would be unix:/path or tcp:host:port")
-        self._servers = tuple(map(_parse, servers))
+        for pattern, points in self.suspicions.items():
+            if not math.isfinite(points):
+                raise ValueError(f"suspicions: {pattern} = {points} is no number of points")
+        self._servers = tuple(map(Server.parse, servers))
+        self._slots = Slots(self.scans_at_once) if self.scans_at_once else None
+        self._avoided: dict[Server, float] = {}
+        self._signatures: Signatures | None = None
+        self._signatures_until = -math.inf
+
+    def prepare(self) -> None:
+        """Compare `size_limit` with what each clamd takes; that is a warning, as a clamd that is
+        away when filterd starts is none of its failures."""
+        for server in self._servers:
+            try:
+                if not server.takes(self.size_limit, self.silence):
+                    log.warning(
+                        "clamav: %s takes less than size_limit = %d octets; raise clamd's "
+                        "StreamMaxLength or lower size_limit",
+                        server,
+                        self.size_limit,
+                    )
+            except ClamdError as error:
+                log.warning("clamav: %s; it will be asked again for each message", error)
 
     def examine(self, message: Message) -> Verdict:
         """Return what clamd says. Raises ScanError if none of the servers can be asked."""
-        status, found = self._ask(message)
-        if status == "OK":
-            return NO_OPINION
-        if status != "FOUND":
-            raise ScanError(f"clamd: {status} {found}")
-        if any(fnmatchcase(found, pattern) for pattern in self.suspicions):
-            return Verdict(symbols=(Symbol("CLAM_SUSPICION", self.suspicion_score, found),))
+        slot: AbstractContextManager[None] = nullcontext()
+        if self._slots is not None:
+            slot = self._slots.one(self.silence)
+        findings = _Findings(self.suspicions)
+        with slot:
+            for what, content in self._pieces(message, findings):
+                try:
+                    findings.add(self._ask(content))
+                except TooLargeError as error:
+                    findings.too_large.append((what, str(error)))
+                if findings.virus:
+                    break
+            scanner = self._scanner()
+        return self._verdict(findings, scanner)
+
+    def _pieces(self, message: Message, findings: _Findings) -> Iterator[tuple[str, Buffer]]:
+        """What is to be scanned, in order, with a word for it; goes by what was found before."""
+        if self.scan != "parts":
+            yield "message", message.data
+        count = 0
+        for what, content in self._parts(message, findings):
+            if content:
+                count += 1
+                if count > FILES_LIMIT:
+                    findings.too_large.append(("parts", f"more than {FILES_LIMIT} parts to scan"))
+                    return
+                yield what, content
+
+    def _parts(self, message: Message, findings: _Findings) -> Iterator[tuple[str, bytes]]:
+        if self.scan != "message" or findings.take_large_message():
+            yield from (("part", leaf.content) for leaf in message.leaves())
+        for reading in message.readings:
+            yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
+
+    def _ask(self, content: Buffer) -> str:
+        """The name that the first clamd that answers gives the content.
+
+        Raises ScanError, or TooLargeError if one that answers does not take so much.
+        """
+        now = time.monotonic()
+        usual = [s for s in self._servers if self._avoided.get(s, now) <= now]
+        # While all are known to be away, one message after the other need not wait for them.
+        deadline = now + self.patience if usual else now
+        order = usual + [server for server in self._servers if server not in usual]
+        while True:
+            troubles = []
+            for server in order:
+                try:
+                    found = server.scan(content, self.silence)
+                except TooLargeError:
+                    raise
+                except ClamdError as error:
+                    log.debug("clamav: %s", error)
+                    troubles.append(str(error))
+                    self._avoided[server] = time.monotonic() + AVOID_SECONDS
+                else:
+                    self._avoided.pop(server, None)
+                    return found
+            if time.monotonic() + PAUSE > deadline:
+                raise ScanError("no clamd answered: " + "; ".join(troubles))
+            time.sleep(PAUSE)
+
+    def _verdict(self, findings: _Findings, scanner: str) -> Verdict:
+        symbols = [
+            Symbol(_symbol(name), points, name) for name, points in findings.suspected.items()
+        ]
+        if findings.virus:
+            return Verdict(
+                Action.REJECT,
+                (Symbol("CLAM_VIRUS", 0.0, findings.virus), *symbols),
+                virus=findings.virus,
+                scanner=scanner,
+                reply=VIRUS_REPLY,
+            )
+        if not findings.too_large:
+            return Verdict(symbols=tuple(symbols), scanner=scanner)
+        details = "; ".join(dict.fromkeys(why for _what, why in findings.too_large))
         return Verdict(
-            Action.REJECT,
-            symbols=(Symbol("CLAM_VIRUS", 0.0, found),),
-            virus=found,
-            reply=VIRUS_REPLY,
+            _TOO_LARGE_ACTIONS[self.too_large],
+            (Symbol("CLAM_TOO_LARGE", 0.0, details), *symbols),
+            scanner=scanner,
+            reply=SIZE_REPLY if self.too_large == "reject" else None,
         )
 
-    def _ask(self, message: Message) -> tuple[str, str]:
-        troubles: list[str] = []
-        for kind, host, port in self._servers:
+    def _scanner(self) -> str:
+        """Engine, signatures and their age, for X-Virus-Scanned."""
+        now = time.monotonic()
+        if now >= self._signatures_until:
+            self._signatures_until = now + VERSION_SECONDS
+            self._signatures = self._asked_signatures()
+        text = str(self._signatures) if self._signatures is not None else "ClamAV"
+        days = _age_in_days(self._signatures)
+        if days is None:
+            return text
+        return f"{text} (signatures {days} day{'s' if days != 1 else ''} old)"
+
+    def _asked_signatures(self) -> Signatures | None:
+        now = time.monotonic()
+        for server in sorted(self._servers, key=lambda s: self._avoided.get(s, now)):
             try:
-                client = self._client(kind, host, port)
-                answer = client.instream(io.BytesIO(message.data))["stream"]
-            except (clamd.ClamdError, OSError, ValueError, KeyError, TypeError) as error:
-                where = f"{host}:{port}" if port else host
-                troubles.append(f"{where}: {error or type(error).__name__}")
-                log.debug("clamd %s: %s", where, error)
+                signatures = server.version(self.silence)
+            except ClamdError as error:
+                log.debug("clamav: %s", error)
                 continue
-            status, found = answer
-            return str(status), str(found or "")
-        raise ScanError("no clamd answered: " + "; ".join(troubles))
-
-    def _client(self, kind: str, host: str, port: int) -> Any:
-        if kind == "unix":
-            return clamd.ClamdUnixSocket(path=host, timeout=self.connect_timeout)
-        return clamd.ClamdNetworkSocket(host=host, port=port, timeout=self.connect_timeout)
+            days = _age_in_days(signatures)
+            if days is not None and days > STALE_DAYS:
+                log.warning("clamav: the signatures of %s are %d days old", server, days)
+            return signatures
+        return None
 
 
-def _parse(text: str) -> tuple[str, str, int]:
-    kind, _, rest = text.partition(":")
-    if kind in ("unix", "local") and rest.startswith("/"):
-        return "unix", rest, 0
-    if kind == "tcp":
-        host, colon, port = rest.rpartition(":")
-        if not colon:
-            host, port = rest, str(TCP_PORT)
-        if host and port.isdigit() and 0 < int(port) < 65536:
-            return "tcp", host.strip("[]"), int(port)
-    raise ValueError(f"server {text!r} is no address; right would be unix:/path or tcp:host:port")
+class _Findings:
+    """What clamd said about the pieces of one message so far."""
+
+    def __init__(self, suspicions: Mapping[str, float]) -> None:
+        self._suspicions = suspicions
+        self.virus = ""
+        self.suspected: dict[str, float] = {}
+        self.too_large: list[tuple[str, str]] = []
+
+    def add(self, name: str) -> None:
+        if not name:
+            return
+        for pattern, points in self._suspicions.items():
+            if fnmatchcase(name, pattern):
+                self.suspected[name] = points
+                return
+        self.virus = name
+
+    def take_large_message(self) -> bool:
+        """True if the message as a whole was too large. It is then scanned part by part, which is
+        as good, so that alone is no finding any more."""
+        whole = [found for found in self.too_large if found[0] == "message"]
+        for found in whole:
+            self.too_large.remove(found)
+        return bool(whole)
+
+
+def _symbol(name: str) -> str:
+    for pattern, symbol in _SYMBOLS:
+        if fnmatchcase(name, pattern):
+            return symbol
+    return "CLAM_SUSPICION"
+
+
+def _age_in_days(signatures: Signatures | None) -> int | None:
+    if signatures is None or signatures.built is None:
+        return None
+    return max((datetime.now(UTC) - signatures.built).days, 0)

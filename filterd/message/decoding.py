@@ -16,6 +16,20 @@ _NOT_ASCII_BASED = ("utf-16", "utf-32", "utf-7", "iso-2022", "hz")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} .*$", re.MULTILINE)
 
 
+KNOWN_ENCODINGS = frozenset(
+    "7bit 8bit binary base64 quoted-printable x-uuencode uuencode x-uue".split()
+)
+
+PIECE_LIMIT = 10_000
+"""Pieces of padded base64 in one body; a mailer that pads each line makes some hundreds."""
+
+SAMPLE_SIZE = 4096
+"""Octets from which an encoding is guessed."""
+
+_LETTERS_AFTER_PADDING = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
+_LOOKS_BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]{16,}")
+
+
 def decode_transfer(body: bytes, encoding: str) -> bytes:
     """The content of a body in a Content-Transfer-Encoding; unknown encodings are left as is."""
     if encoding == "base64":
@@ -36,6 +50,28 @@ def decode_base64(body: bytes) -> bytes:
     letters = _NOT_BASE64.sub(b"", body.split(b"=", 1)[0] if b"=" in body else body)
     letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, ...]:
+    """What other readers make of a body whose transfer encoding is broken or unknown.
+
+    Base64 goes on behind padding for some (RFC 2045 §6.8 leaves it open); an encoding that no
+    standard names is taken as none, or guessed. Empty where readers agree.
+    """
+    found: list[bytes] = []
+    if encoding == "base64":
+        padding = body.find(b"=")
+        if padding >= 0 and _LETTERS_AFTER_PADDING.search(body, padding):
+            pieces = [piece for piece in re.split(rb"=+", body) if piece.strip()]
+            if len(pieces) <= PIECE_LIMIT:
+                found.append(b"".join(map(decode_base64, pieces)))
+            found.append(decode_base64(body.replace(b"=", b"")))
+    elif encoding not in KNOWN_ENCODINGS:
+        if _LOOKS_BASE64.fullmatch(body[:SAMPLE_SIZE].rstrip()):
+            found.append(decode_base64(body))
+        if b"=" in body:
+            found.append(binascii.a2b_qp(body))
+    return tuple(other for other in dict.fromkeys(found) if other != content)
 
 
 def decode_uu(body: bytes) -> bytes:

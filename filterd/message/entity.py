@@ -2,17 +2,19 @@
 
 An entity knows where its header, its body and its end are; everything decoded is computed when it
 is asked for. Parsing never raises and follows what mail readers do where RFC 2045 and RFC 2046 are
-broken. What exceeds a limit is left undivided and recorded as an anomaly, so that it is never
-passed over in silence. Source: RFC 2045, RFC 2046 §5.1.
+broken. Where readers differ, `Quirks` chooses the other way, so that a message can be read both
+ways (see `filterd.message.readings`). What exceeds a limit is left undivided and recorded as an
+anomaly, so that it is never passed over in silence. Source: RFC 2045, RFC 2046 §5.1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
-from filterd.message.decoding import decode_charset, decode_transfer
-from filterd.message.fields import HeaderField, parse_header
+from filterd.message.decoding import decode_charset, decode_transfer, other_contents
+from filterd.message.fields import Buffer, HeaderField, header_end, parse_header
 from filterd.message.parameters import Parameters, parse_value
 
 DEPTH_LIMIT = 64
@@ -22,9 +24,34 @@ PART_LIMIT = 2000
 """Entities of one message; a digest of a busy list has some hundreds."""
 
 ENCODED = frozenset({"base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"})
+"""Transfer encodings that change octets; `7bit`, `8bit` and `binary` do not (RFC 2045 §6.2)."""
+
+STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
+"""The header fields that decide what an entity is."""
 
 Anomaly = tuple[str, str]
 """Name of a symbol, and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """Ways in which readers differ; all off is the way of most.
+
+    last_field: of a repeated structural field the last counts, not the first. last_boundary: the
+    same for a repeated boundary parameter. skip_bad_lines: see `parse_header`. loose_boundary: a
+    line that only begins with the delimiter separates parts. any_boundary: what has a boundary
+    parameter is a multipart, whatever its type; a multipart without one takes the first line that
+    looks like one.
+    """
+
+    last_field: bool = False
+    last_boundary: bool = False
+    skip_bad_lines: bool = False
+    loose_boundary: bool = False
+    any_boundary: bool = False
+
+
+USUAL = Quirks()
 
 
 class Entity:
@@ -32,33 +59,58 @@ class Entity:
 
     start: first octet of its header. body_start: first of its body. end: behind the last of its
     body, the line end before the next boundary not counted. All count from the message's beginning.
-    children: parts of a multipart, or the message inside a message/rfc822.
+    header_is_cut: a line that is no header field ended the header, not an empty line.
+    has_near_boundaries: a line in the body begins with the boundary and goes on with something.
+    children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
+    the octets between its parts (start, end): preamble with the first boundary line, the boundary
+    lines, the last one with the epilogue. Gaps and children tile the body.
     """
 
     content_type: str
     parameters: Parameters
 
-    def __init__(self, data: bytes, start: int, end: int, parent: Entity | None) -> None:
+    def __init__(
+        self, data: Buffer, start: int, end: int, parent: Entity | None, quirks: Quirks = USUAL
+    ) -> None:
         self._data = data
         self.start = start
         self.end = end
         self.parent = parent
+        self.quirks = quirks
         self.children: list[Entity] = []
-        fields, self.body_start = parse_header(data, start, end)
-        self.header_fields: tuple[HeaderField, ...] = tuple(fields)
+        self.has_near_boundaries = False
+        if quirks.skip_bad_lines:
+            self.body_start = parse_header(data, start, end, skip_bad_lines=True)[1]
+            self.header_is_cut = False
+        else:
+            header_stop, self.body_start = header_end(data, start, end)
+            self.header_is_cut = header_stop == self.body_start < end
+        self._content_fields = _content_fields(bytes(data[start : self.body_start]))
         default = "text/plain"
         if parent is not None and parent.content_type == "multipart/digest":
             default = "message/rfc822"
-        raw = self._raw("content-type")
-        self.content_type, self.parameters = parse_value(raw)
+        self.content_type, self.parameters = parse_value(self._raw("content-type"))
         if "/" not in self.content_type:
             self.content_type = default
 
+    @cached_property
+    def header_fields(self) -> tuple[HeaderField, ...]:
+        """The header fields in order, top first."""
+        fields, _ = parse_header(
+            self._data, self.start, self.body_start, skip_bad_lines=self.quirks.skip_bad_lines
+        )
+        return tuple(fields)
+
     def _raw(self, name: str) -> bytes:
-        for field in self.header_fields:
-            if field.name.lower() == name:
-                return field.raw_value
-        return b""
+        values = self._content_fields.get(name)
+        if values is None:
+            return b""
+        return values[-1] if self.quirks.last_field else values[0]
+
+    @property
+    def repeats_fields(self) -> bool:
+        """True if a header field that decides what the entity is stands there more than once."""
+        return any(len(self._content_fields.get(name, ())) > 1 for name in STRUCTURAL)
 
     def walk(self) -> Iterator[Entity]:
         """This entity and all below it, in the order of the message."""
@@ -70,6 +122,16 @@ class Entity:
     def is_leaf(self) -> bool:
         """True if the entity has a body of its own and no parts."""
         return not self.children
+
+    @property
+    def gaps(self) -> tuple[tuple[int, int], ...]:
+        """What lies around the children: (start, end) of each stretch that is not empty or is the
+        preamble or epilogue."""
+        position, found = self.body_start, []
+        for child in self.children:
+            found.append((position, child.start))
+            position = child.end
+        return (*found, (position, self.end))
 
     @cached_property
     def _disposition(self) -> tuple[str, Parameters]:
@@ -92,9 +154,16 @@ class Entity:
 
     @cached_property
     def filenames(self) -> tuple[str, ...]:
-        """All names that a reader might use, decoded: `filename` first, then `name`."""
-        names = [*self._disposition[1].texts("filename"), *self.parameters.texts("name")]
-        return tuple(dict.fromkeys(name for name in names if name))
+        """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
+        names: list[str] = []
+        if self._disposition[1]:
+            names += self._disposition[1].texts("filename")
+        if self.parameters:
+            names += self.parameters.texts("name")
+        location = self._raw("content-location")
+        if location:
+            names.append(location.strip().decode("latin-1"))
+        return tuple(dict.fromkeys(filter(None, names))) if names else ()
 
     @property
     def body(self) -> bytes:
@@ -106,22 +175,70 @@ class Entity:
         """The body decoded from its transfer encoding; of broken encodings as much as there is."""
         return decode_transfer(self.body, self.transfer_encoding)
 
+    def head(self, size: int) -> bytes:
+        """About the first `size` octets of the content, without decoding all of it."""
+        if "content" in self.__dict__:
+            return self.content[:size]
+        # Base64 has 4 octets for 3, quoted-printable up to 3 for 1; line ends come on top.
+        stop = min(self.end, self.body_start + 3 * size)
+        return decode_transfer(bytes(self._data[self.body_start : stop]), self.transfer_encoding)[
+            :size
+        ]
+
+    @cached_property
+    def other_contents(self) -> tuple[bytes, ...]:
+        """What readers that treat a broken encoding otherwise would see; mostly nothing."""
+        return other_contents(self.body, self.transfer_encoding, self.content)
+
     @cached_property
     def text(self) -> str:
         """The content decoded from its charset; octets that it does not know become U+FFFD."""
         charset = next(iter(self.parameters.texts("charset")), "")
         return decode_charset(self.content, charset)
 
+    @property
+    def boundaries(self) -> tuple[bytes, ...]:
+        """The boundary parameters, in order; more than one is a trick."""
+        return tuple(dict.fromkeys(b.rstrip() for b in self.parameters.all_raw("boundary")))
 
-def parse_tree(data: bytes) -> tuple[Entity, tuple[Anomaly, ...]]:
-    """The root entity of a message, and what was odd about the structure."""
+
+def _content_fields(header: bytes) -> dict[str, list[bytes]]:
+    """The values of the fields `Content-*` by lower-case name.
+
+    Only these decide the tree, and looking for them alone is several times as fast as splitting the
+    whole header.
+    """
+    found: dict[str, list[bytes]] = {}
+    lowered = header.lower()
+    position = 0 if lowered.startswith(b"content-") else lowered.find(b"\ncontent-") + 1
+    while position or lowered.startswith(b"content-"):
+        end = position
+        while True:
+            end = lowered.find(b"\n", end) + 1
+            if not end or lowered[end : end + 1] not in (b" ", b"\t"):
+                break
+        end = end or len(header)
+        name, colon, _ = lowered[position:end].partition(b":")
+        if colon:
+            value = header[position + len(name) + 1 : end].rstrip(b"\r\n")
+            found.setdefault(name.rstrip(b" \t").decode("latin-1"), []).append(value)
+        if end >= len(header):
+            break
+        position = lowered.find(b"\ncontent-", end - 1) + 1
+        if not position:
+            break
+    return found
+
+
+def parse_tree(data: Buffer, quirks: Quirks = USUAL) -> tuple[Entity, tuple[Anomaly, ...]]:
+    """The root entity of a message, and which limits its structure exceeds."""
     anomalies: list[Anomaly] = []
-    root = Entity(data, 0, len(data), None)
+    root = Entity(data, 0, len(data), None, quirks)
     pending, count = [(root, 0)], 1
     while pending:
         entity, depth = pending.pop()
         if depth >= DEPTH_LIMIT:
-            if _is_compound(entity):
+            if entity.content_type.startswith(("multipart/", "message/")):
                 anomalies.append(("MIME_TOO_DEEP", f"more than {DEPTH_LIMIT} levels"))
             continue
         for start, end in _spans(data, entity):
@@ -129,27 +246,43 @@ def parse_tree(data: bytes) -> tuple[Entity, tuple[Anomaly, ...]]:
                 anomalies.append(("MIME_TOO_MANY_PARTS", f"more than {PART_LIMIT} parts"))
                 return root, tuple(dict.fromkeys(anomalies))
             count += 1
-            entity.children.append(Entity(data, start, end, entity))
+            entity.children.append(Entity(data, start, end, entity, quirks))
         pending += [(child, depth + 1) for child in reversed(entity.children)]
     return root, tuple(dict.fromkeys(anomalies))
 
 
-def _is_compound(entity: Entity) -> bool:
-    return entity.content_type.startswith(("multipart/", "message/"))
-
-
-def _spans(data: bytes, entity: Entity) -> Iterator[tuple[int, int]]:
+def _spans(data: Buffer, entity: Entity) -> Iterator[tuple[int, int]]:
     """Where the entities directly below this one begin and end."""
-    if entity.content_type.startswith("multipart/"):
-        boundary = entity.parameters.raw("boundary").rstrip()
+    if entity.content_type.startswith("multipart/") or (
+        entity.quirks.any_boundary and entity.parameters.all_raw("boundary")
+    ):
+        boundary = _boundary(data, entity)
         if boundary:
-            yield from _parts(data, entity.body_start, entity.end, b"--" + boundary)
+            yield from _parts(data, entity, b"--" + boundary)
     elif entity.content_type in ("message/rfc822", "message/global") and not entity.is_encoded:
         yield entity.body_start, entity.end
 
 
-def _parts(data: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple[int, int]]:
+def _boundary(data: Buffer, entity: Entity) -> bytes:
+    found = entity.boundaries
+    chosen = found[-1 if entity.quirks.last_boundary else 0] if found else b""
+    if not entity.quirks.any_boundary or data.find(chosen, entity.body_start, entity.end) >= 0:
+        return chosen
+    # The declared one never occurs: take the first line that looks like a delimiter.
+    position = entity.body_start
+    while position < entity.end:
+        line_end = data.find(b"\n", position, entity.end)
+        line_end = entity.end if line_end < 0 else line_end + 1
+        line = bytes(data[position : min(line_end, position + 100)])
+        if line.startswith(b"--") and line.strip() != b"--":
+            return line[2:].rstrip()
+        position = line_end
+    return b""
+
+
+def _parts(data: Buffer, entity: Entity, delimiter: bytes) -> Iterator[tuple[int, int]]:
     """The parts between delimiter lines (RFC 2046 §5.1.1); one without an end goes to the end."""
+    start, end = entity.body_start, entity.end
     part_start = -1
     position = start
     while True:
@@ -159,13 +292,17 @@ def _parts(data: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tupl
                 yield part_start, end
             return
         after = found + len(delimiter)
+        if found > start and data[found - 1] != 0x0A:
+            position = after
+            continue
         line_end = data.find(b"\n", after, end)
         line_end = end if line_end < 0 else line_end + 1
         rest = bytes(data[after:line_end]).strip()
         position = line_end
-        if (found > start and data[found - 1] != 0x0A) or rest not in (b"", b"--"):
-            position = after
-            continue
+        if rest not in (b"", b"--"):
+            entity.has_near_boundaries = True
+            if not entity.quirks.loose_boundary:
+                continue
         if part_start >= 0:
             # The line end before a delimiter belongs to the delimiter.
             part_end = found

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from mmap import mmap
+
+Buffer = bytes | mmap
+"""A message: octets in memory, or a spooled file that is mapped and never copied as a whole."""
 
 # RFC 5322 §2.2: printable US-ASCII except colon; blanks before the colon are obsolete (§4.5) but
-# every mail reader takes them.
-_FIELD_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+# every mail reader takes them. Possessive, so that no input makes them go back.
+_NAME_AND_COLON = rb"[!-9;-~]++[ \t]*+:"
+_VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?"
+_SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb")*+")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")")
+
+_MBOX_LINES = (b"From ", b">From ")
 
 _FOLD = re.compile(rb"\r?\n[ \t]")
 
@@ -34,32 +43,50 @@ class HeaderField:
         return _FOLD.sub(b" ", self.raw_value).strip().decode("latin-1")
 
 
+def header_end(data: Buffer, start: int, end: int) -> tuple[int, int]:
+    """Where the header section that begins at `start` ends, and where the body begins.
+
+    Both are the same if no empty line stands between them: a line that can be no field, which then
+    belongs to the body as sendmail has it, or the end of the data.
+    """
+    match = _SECTION.match(data, _after_mbox_line(data, start, end), end)
+    position = match.end() if match else start
+    if position < end and data[position] in b"\r\n":
+        line_end = _next_line(data, position, end)
+        if bytes(data[position:line_end]) in (b"\r\n", b"\n"):
+            return position, line_end
+    return position, position
+
+
 def parse_header(
-    data: bytes, start: int = 0, limit: int | None = None
+    data: Buffer, start: int = 0, limit: int | None = None, *, skip_bad_lines: bool = False
 ) -> tuple[list[HeaderField], int]:
     """Split the header section that begins at `start`; return its fields and the body's offset.
 
     The section ends with an empty line (not part of the body), at `limit`, or before the first line
-    that can be no header field, which then belongs to the body as sendmail has it.
+    that can be no header field. With `skip_bad_lines` such lines are passed over, as some readers
+    do. An mbox `From ` line on top is passed over in any case.
     """
     fields: list[HeaderField] = []
     size = len(data) if limit is None else limit
     position = start
-    while position < size:
-        line_end = data.find(b"\n", position, size)
-        line_end = size if line_end < 0 else line_end + 1
-        first = data[position]
-        if first in (0x0D, 0x0A) and bytes(data[position:line_end]) in (b"\r\n", b"\n"):
-            return fields, line_end
-        match = _FIELD_NAME.match(data, position, line_end)
-        if match is None:
-            return fields, position
-        end = line_end
-        while end < size and data[end] in b" \t":
-            next_end = data.find(b"\n", end, size)
-            end = size if next_end < 0 else next_end + 1
-        raw = bytes(data[match.end() : end])
-        raw = raw[:-2] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
-        fields.append(HeaderField(match[1].decode("ascii"), raw, position, end))
-        position = end
-    return fields, position
+    while True:
+        end, body_start = header_end(data, position, size)
+        for match in _FIELD.finditer(data, position, end):
+            raw = match[2]
+            raw = raw[:-2] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
+            fields.append(HeaderField(match[1].decode("ascii"), raw, match.start(), match.end()))
+        if not skip_bad_lines or end != body_start or end >= size:
+            return fields, body_start
+        position = _next_line(data, end, size)
+
+
+def _after_mbox_line(data: Buffer, start: int, end: int) -> int:
+    if start == 0 and bytes(data[:6]).startswith(_MBOX_LINES):
+        return _next_line(data, 0, end)
+    return start
+
+
+def _next_line(data: Buffer, position: int, size: int) -> int:
+    end = data.find(b"\n", position, size)
+    return size if end < 0 else end + 1

@@ -7,7 +7,9 @@ from functools import cached_property
 
 from filterd.message.entity import Anomaly, Entity, parse_tree
 from filterd.message.envelope import Envelope
-from filterd.message.fields import HeaderField, parse_header
+from filterd.message.fields import Buffer, HeaderField, parse_header
+from filterd.message.limits import exceeded
+from filterd.message.readings import Reading, other_readings
 
 
 class Message:
@@ -18,7 +20,7 @@ class Message:
     quarantine.
     """
 
-    def __init__(self, data: bytes, envelope: Envelope | None = None, id: str = "") -> None:
+    def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
         self.data = data
         self.envelope = envelope if envelope is not None else Envelope()
         self.id = id
@@ -63,10 +65,33 @@ class Message:
         """The message as the topmost MIME entity."""
         return self._tree[0]
 
-    @property
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """The other trees that sane readers may see in this message, each with the reason; mostly
+        none. Their offsets are their own: only `root` may be edited."""
+        return other_readings(self.data, self.root)
+
+    @cached_property
     def anomalies(self) -> tuple[Anomaly, ...]:
-        """What is odd about the structure: name of a symbol, and what was found."""
-        return self._tree[1]
+        """What is odd about the message, as (name of a symbol, what was found).
+
+        MIME_TOO_DEEP, MIME_TOO_MANY_PARTS, HEADER_LIMIT, LINE_LIMIT: a limit is exceeded.
+        MIME_AMBIGUOUS: `readings` has the other readings. MIME_PARTIAL, MIME_EXTERNAL: the content
+        is not, or not wholly, in this message.
+        """
+        return (
+            *self._tree[1],
+            *exceeded(self.data, self.root),
+            *self._elsewhere(),
+            *(("MIME_AMBIGUOUS", reading.reason) for reading in self.readings if reading.reason),
+        )
+
+    def _elsewhere(self) -> Iterator[Anomaly]:
+        for entity in self.walk():
+            if entity.content_type == "message/partial":
+                yield "MIME_PARTIAL", "one piece of a message that was sent in several"
+            elif entity.content_type == "message/external-body":
+                yield "MIME_EXTERNAL", "the content is to be fetched from elsewhere"
 
     def walk(self) -> Iterator[Entity]:
         """All entities, in the order of the message."""

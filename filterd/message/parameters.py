@@ -20,8 +20,10 @@ PARAMETER_LIMIT = 500
 VALUE_LIMIT = 16 << 10
 """Octets of one field that are parsed; a long name in continuations needs less than a tenth."""
 
-_COMMENT = re.compile(rb"\((?:[^()\\]|\\.)*\)", re.DOTALL)
+_COMMENT_MARK = re.compile(rb'\\.|[()"]', re.DOTALL)
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+?)\s*=\s*("(?:[^"\\]|\\.)*(?:"|$)|[^;]*)', re.DOTALL)
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?")
 
 
@@ -31,9 +33,16 @@ class Parameters:
 
     pairs: tuple[tuple[str, bytes], ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.pairs)
+
     def raw(self, name: str) -> bytes:
         """The first value of that name, RFC 2231 continuations joined; `b""` if there is none."""
         return next((value for value, _charset in self._values(name)), b"")
+
+    def all_raw(self, name: str) -> tuple[bytes, ...]:
+        """Every value of that name, octets; more than one is a contradiction."""
+        return tuple(value for value, _charset in self._values(name)) if self.pairs else ()
 
     def texts(self, name: str) -> Iterator[str]:
         """Every value of that name, decoded: RFC 2231 first, then plain ones."""
@@ -45,6 +54,8 @@ class Parameters:
 
     def _values(self, name: str) -> Iterator[tuple[bytes, str | None]]:
         """Octets and declared charset (None for a plain value) of each value of that name."""
+        if not any(key.startswith(name) for key, _value in self.pairs):
+            return
         segments: dict[int, tuple[bytes, bool]] = {}
         plain: list[bytes] = []
         for key, value in self.pairs:
@@ -60,6 +71,9 @@ class Parameters:
         if segments:
             yield _joined([segments[number] for number in sorted(segments)])
         yield from ((value, None) for value in plain)
+
+
+NO_PARAMETERS = Parameters()
 
 
 def _extended(value: bytes) -> tuple[bytes, str]:
@@ -84,14 +98,16 @@ def _joined(segments: list[tuple[bytes, bool]]) -> tuple[bytes, str | None]:
 def parse_value(raw: bytes) -> tuple[str, Parameters]:
     """Split a field value: the word before the parameters in lower case, and the parameters."""
     if not raw:
-        return "", Parameters()
+        return "", NO_PARAMETERS
     raw = raw[:VALUE_LIMIT]
+    if b";" not in raw and b"(" not in raw:
+        return b"".join(raw.split()).strip(b'"').decode("latin-1").lower(), NO_PARAMETERS
     if b"(" in raw:
         raw = _without_comments(raw)
     head, semicolon, _ = raw.partition(b";")
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
     if not semicolon:
-        return word, Parameters()
+        return word, NO_PARAMETERS
     pairs: list[tuple[str, bytes]] = []
     for match in _PARAMETER.finditer(raw):
         if len(pairs) >= PARAMETER_LIMIT:
@@ -101,16 +117,29 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
 
 
 def _without_comments(raw: bytes) -> bytes:
-    """The value less its comments (RFC 5322 §3.2.2), quoted strings untouched."""
-    pieces = re.split(rb'("(?:[^"\\]|\\.)*")', raw)
-    return b"".join(
-        piece if piece.startswith(b'"') else _COMMENT.sub(b" ", piece) for piece in pieces
-    )
+    """The value less its comments, nested ones too (RFC 5322 §3.2.2); quoted strings stay."""
+    kept, position, depth, quoted = [], 0, 0, False
+    for match in _COMMENT_MARK.finditer(raw):
+        mark = match[0]
+        if mark == b'"' and not depth:
+            quoted = not quoted
+        elif mark == b"(" and not quoted:
+            if not depth:
+                kept.append(raw[position : match.start()])
+            depth += 1
+        elif mark == b")" and depth:
+            depth -= 1
+            position = match.end()
+    if depth:
+        # Never closed: everything behind it is comment to some readers and text to others.
+        return b" ".join([*kept, raw[position:].partition(b"(")[0]])
+    return b" ".join([*kept, raw[position:]])
 
 
 def _unquoted(value: bytes) -> bytes:
-    value = re.sub(rb"\r?\n[ \t]", b" ", value)
+    if b"\n" in value:
+        value = _FOLD.sub(b" ", value)
     if value.startswith(b'"'):
         inner = value[1:].removesuffix(b'"')
-        return re.sub(rb"\\(.)", rb"\1", inner, flags=re.DOTALL)
+        return _ESCAPED.sub(rb"\1", inner) if b"\\" in inner else inner
     return value.strip()

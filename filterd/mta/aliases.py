@@ -22,7 +22,11 @@ _MEMBER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^",])+)\s*(?:,|$)')
 
 
 class AliasError(Exception):
-    """An alias that cannot be expanded. The text names file and what is wrong."""
+    """An alias that cannot be expanded. member: the one that is at fault; the text says why."""
+
+    def __init__(self, member: str, text: str) -> None:
+        super().__init__(text)
+        self.member = member
 
 
 def parse_aliases(text: str) -> dict[str, list[str]]:
@@ -58,6 +62,15 @@ class Aliases:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._table
 
+    def owner(self, name: str) -> str | None:
+        """Who hears of trouble with a list: what `owner-NAME` stands for if that is one address,
+        else that name. None for a name without an owner."""
+        owner = f"owner-{name.partition('+')[0]}".lower()
+        if owner not in self._table:
+            return None
+        found = self._table[owner]
+        return found[0] if len(found) == 1 and found[0][:1] not in "|/:" else owner
+
     def expand(self, name: str) -> list[str]:
         """Everybody that a local name stands for in the end. Raises AliasError."""
         return list(dict.fromkeys(self._expand(name, ())))
@@ -78,7 +91,7 @@ class Aliases:
                 with path.open("rb") as file:
                     text = file.read(INCLUDE_LIMIT).decode("utf-8", "surrogateescape")
             except OSError as error:
-                raise AliasError(f"{one}... Cannot open {path}: {error.strerror}") from None
+                raise AliasError(one, f"Cannot open {path}: {error.strerror}") from None
             for line in text.split("\n"):
                 if not line.startswith("#"):
                     for inner in members(line):

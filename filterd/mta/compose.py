@@ -30,6 +30,11 @@ class Arrival:
     only_recipient: str
     """The one recipient that the client named, `""` if it named several."""
 
+    tls: str = ""
+    """`version=TLSv1.3 cipher=… bits=… verify=…`, empty without TLS."""
+
+    authenticated: bool = False
+
 
 def _octets(text: str) -> bytes:
     return text.encode("ascii", "surrogateescape")
@@ -84,8 +89,11 @@ class SendmailComposer(Composer):
         to = f"\n\tfor <{arrival.only_recipient}>" if arrival.only_recipient else ""
         received = (
             f" from {arrival.helo or arrival.client.partition(' ')[0]} ({arrival.client})\n"
-            f"\tby {self.host} ({SENDMAIL_VERSION}/{self._version}) with {arrival.protocol}"
-            f" id {arrival.queue_id}{to or ';'}{'; ' if to else chr(10) + chr(9)}{stamp}"
+            + ("\t(authenticated bits=0)\n" if arrival.authenticated else "")
+            + f"\tby {self.host} ({SENDMAIL_VERSION}/{self._version}) with {arrival.protocol}"
+            f" id {arrival.queue_id}"
+            + (f"\n\t({arrival.tls})" if arrival.tls else "")
+            + (f"{to}; {stamp}" if to else f";\n\t{stamp}")
         )
         minute = strftime("%Y%m%d%H%M", gmtime())
         return SendmailHeader(

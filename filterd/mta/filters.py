@@ -68,7 +68,8 @@ class AskedFilter:
 
     async def send(self, *packets: Packet) -> None:
         assert self.connection is not None
-        await self.connection.send(list(packets), self.settings.clocks.write)
+        if packets:
+            await self.connection.send(list(packets), self.settings.clocks.write)
 
     async def receive(self) -> Packet:
         assert self.connection is not None
@@ -212,11 +213,11 @@ class SendmailFilters:
             if not one.listens:
                 continue
             try:
-                if stage is not None:
-                    await self._send_macros(one, packet.command, stage, values)
+                macros = self._macros(one, packet.command, stage, values)
                 if refused and not one.agreed.steps & Steps.RCPT_REJ:
+                    await one.send(*macros)
                     continue
-                answer = await self._ask(one, packet)
+                answer = await self._ask(one, packet, macros)
             except FilterFailureError as failure:
                 self._fail(one, str(failure))
                 answer = self._on_failure(one)
@@ -228,16 +229,17 @@ class SendmailFilters:
                 return answer
         return CONTINUE
 
-    async def _send_macros(
-        self, one: AskedFilter, command: bytes, stage: str, values: Values
-    ) -> None:
+    def _macros(
+        self, one: AskedFilter, command: bytes, stage: str | None, values: Values
+    ) -> list[Packet]:
         """milter_send_macros: a stage that has a list gets its packet, even an empty one, and
-        whether or not the command itself is wanted."""
-        names = self._names(one, stage)
-        if names:
-            known = {name: values[name].encode("latin-1", "replace")
-                     for name in names if name in values}  # fmt: skip
-            await one.send(commands.Macros(Command(command), known).encode())
+        whether or not the command itself is wanted. It crosses together with the command."""
+        names = self._names(one, stage) if stage is not None else None
+        if not names:
+            return []
+        known = {name: values[name].encode("latin-1", "replace")
+                 for name in names if name in values}  # fmt: skip
+        return [commands.Macros(Command(command), known).encode()]
 
     def _names(self, one: AskedFilter, stage: str) -> tuple[str, ...] | None:
         """The filter's own list of a stage, else the configured one.
@@ -251,12 +253,13 @@ class SendmailFilters:
             return one.agreed.macros.get(wanted)
         return self._macro_list(stage)
 
-    async def _ask(self, one: AskedFilter, packet: Packet) -> Answer:
+    async def _ask(self, one: AskedFilter, packet: Packet, macros: list[Packet]) -> Answer:
         """milter_send_command: send, read the reply, change state. Raises FilterFailureError."""
         command = Command(packet.command)
         if one.agreed.steps & NOT_SENT[command]:
+            await one.send(*macros)
             return CONTINUE
-        await one.send(packet)
+        await one.send(*macros, packet)
         if one.agreed.steps & NOT_ANSWERED[command]:
             return CONTINUE
         default = _DEFAULT_TEXT.get(command, _COMMAND_TEXT)
@@ -305,15 +308,15 @@ class SendmailFilters:
 
     async def _show(self, one: AskedFilter, draft: Draft, values: Values) -> Answer:
         """One filter's turn. An impossible reply leaves it in the error state."""
+        known = {**values, **draft.macros}
         for packet, stage in self._parts(one, draft):
-            if stage is not None:
-                await self._send_macros(one, packet.command, stage, {**values, **draft.macros})
-            answer = await self._ask(one, packet)
+            answer = await self._ask(one, packet, self._macros(one, packet.command, stage, known))
             if not answer.goes_on:
                 return answer
             if one.state in (State.ERROR, State.DONE):
                 return CONTINUE
-        await self._send_macros(one, Command.BODYEOB.value, "eom", {**values, **draft.macros})
+        end = commands.Bare(Command.BODYEOB).encode()
+        await one.send(*self._macros(one, end.command, "eom", known), end)
         return await self._end_of_message(one, draft)
 
     def _parts(self, one: AskedFilter, draft: Draft) -> Iterable[tuple[Packet, str | None]]:
@@ -332,11 +335,10 @@ class SendmailFilters:
             yield commands.Body(bytes(body[start : start + CHUNK_SIZE])).encode(), None
 
     async def _end_of_message(self, one: AskedFilter, draft: Draft) -> Answer:
-        """Send the end and read replies until the final one.
+        """Read replies until the final one.
 
         The whole clock is looked at before each read only: silence is the read clock's business.
         """
-        await one.send(commands.Bare(Command.BODYEOB).encode())
         started = time.monotonic()
         limit = one.settings.clocks.eom
         body = _NewBody(allowed=bool(one.agreed.actions & Actions.CHGBODY))

@@ -7,10 +7,11 @@ import contextlib
 import ipaddress
 import logging
 import socket
+import ssl
 import time
 from dataclasses import dataclass, field
 
-from filterd.mta import smtp
+from filterd.mta import events, smtp
 from filterd.mta.address import domain_part
 from filterd.mta.answers import CONTINUE, Answer, Filters, Kind, Peer, Values
 from filterd.mta.compose import Arrival, Composer, sender_macros
@@ -21,11 +22,15 @@ from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.postfix_filters import PostfixFilters
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import QueueIds
+from filterd.mta.sasl import MECHANISMS, Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Entry, Target
 from filterd.mta.wording import POSTFIX_VERSION, SENDMAIL_VERSION, Reply, Wording
 
 log = logging.getLogger("filterd.mta")
+
+TLS_TIMEOUT = 60.0
+"""Seconds for a TLS handshake."""
 
 READ_SIZE = 1 << 16
 """Octets asked of the kernel at a time."""
@@ -46,6 +51,9 @@ class Site:
     ids: QueueIds
     extensions: tuple[str, ...]
     """What EHLO announces, as the wording of the flavour has it."""
+
+    tls: ssl.SSLContext | None = None
+    passwords: Passwords | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,8 @@ class SessionHandler:
             limits=smtp.Limits(settings.max_message_size, settings.max_recipients),
             extensions=self._extensions,
             sticky=self._filters.sticky,
+            may_log_in=self._site.passwords is not None,
+            forbidden=settings.forbidden,
         )
         try:
             while not self._session.closing:
@@ -109,6 +119,8 @@ class SessionHandler:
                 if event is not None:
                     outcome, queue_id = await self._handle(event)
                     self._session.settle(outcome, queue_id=queue_id)
+                    if isinstance(event, events.StartTls) and self._session.secure:
+                        await self._start_tls()
                     continue
                 await self._send()
                 if not self._session.closing and not await self._read():
@@ -141,33 +153,86 @@ class SessionHandler:
         """What EHLO announces."""
         if session.refused:
             return ["ENHANCEDSTATUSCODES"]
-        return list(self._site.extensions)
+        said = list(self._site.extensions)
+        if self._site.tls is not None and not session.secure:
+            said.insert(-1, "STARTTLS")
+        if session.may_log_in:
+            said.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
+        return said
+
+    async def _start_tls(self) -> None:
+        """The handshake. A client that fails at it is gone: raises ConnectionError.
+
+        So is one that has sent anything behind STARTTLS: it would be read as if TLS had brought it.
+        Nothing may be awaited between the 220 and the handshake, whose first octets may be there
+        at once.
+        """
+        assert self._site.tls is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self._reader.read(READ_SIZE)
+                raise ConnectionAbortedError("octets sent ahead of TLS")
+        await self._send()
+        try:
+            await self._writer.start_tls(self._site.tls, ssl_handshake_timeout=TLS_TIMEOUT)
+        except (ssl.SSLError, TimeoutError) as error:
+            raise ConnectionAbortedError(f"TLS: {error}") from None
+        cipher = self._writer.get_extra_info("cipher")
+        self._session_macros.update(
+            {
+                "{tls_version}": cipher[1],
+                "{cipher}": cipher[0],
+                "{cipher_bits}": str(cipher[2]),
+                "{verify}": "NO",
+            }
+        )
+
+    async def _log_in(self, claim: events.Credentials) -> Answer | Reply:
+        """Check a password, in a thread: it is meant to take long."""
+        assert self._site.passwords is not None
+        try:
+            right = await asyncio.to_thread(self._site.passwords.check, claim.user, claim.password)
+        except OSError as error:
+            log.error("passwords: %s", error)
+            return Reply.of("454 4.3.0 Temporary authentication failure")
+        if not right:
+            log.warning("AUTH failure: user=%s, relay=%s", claim.user, self._session.client)
+            return Reply.of("535 5.7.0 authentication failed")
+        self._session_macros.update(
+            {"{auth_type}": claim.mechanism, "{auth_authen}": claim.user, "{auth_ssf}": "0"}
+        )
+        return CONTINUE
 
     # Events
 
-    async def _handle(self, event: smtp.Event) -> tuple[Answer | Reply, str]:
+    async def _handle(self, event: events.Event) -> tuple[Answer | Reply, str]:
         match event:
-            case smtp.Connected():
+            case events.Connected():
                 return await self._connected(), ""
-            case smtp.Helo(name):
+            case events.Helo(name):
                 return await self._helo(name), ""
-            case smtp.Mail(path):
+            case events.Mail(path):
                 return await self._mail(path), ""
-            case smtp.Rcpt(path):
+            case events.Rcpt(path):
                 return await self._rcpt(path), ""
-            case smtp.Data():
+            case events.Data():
                 return await self._data(), ""
-            case smtp.Content(data):
+            case events.Content(data):
                 return await self._content(data)
-            case smtp.Unknown(line) if self._asking:
+            case events.Unknown(line) if self._asking:
                 return await self._filters.unknown(line), ""
-            case smtp.Reset():
+            case events.Reset() | events.TooLarge():
                 await self._filters.abort()
                 self._new_message()
-            case smtp.Verify(argument, expand):
+            case events.Verify(argument, expand):
                 return self._verify(argument, expand), ""
-            case smtp.StartTls():
+            case events.StartTls() if self._site.tls is None:
                 return Reply.of("454 4.3.3 TLS not available"), ""
+            case events.RunQueue(node):
+                await self._site.queue.look(all=True)
+                return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
+            case events.Credentials():
+                return await self._log_in(event), ""
         return CONTINUE, ""
 
     @property
@@ -230,7 +295,7 @@ class SessionHandler:
         refusal: Reply | None = None
         try:
             route = self._site.router.resolve(path.address)
-            if route.host and not ipaddress.ip_address(self._peer.address).is_loopback:
+            if route.host and not self._may_relay():
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
         except DeliveryError as error:
             code = 451 if error.temporary else 550
@@ -261,6 +326,10 @@ class SessionHandler:
             self._message.macros["i"] = self._message.id
         return answer
 
+    def _may_relay(self) -> bool:
+        """Clients on this host, and those who have logged in, may send mail anywhere."""
+        return bool(self._session.user) or ipaddress.ip_address(self._peer.address).is_loopback
+
     async def _data(self) -> Answer:
         if not self._asking:
             return CONTINUE
@@ -276,7 +345,17 @@ class SessionHandler:
         assert transaction is not None
         started, id = time.monotonic(), self._message.id
         only = transaction.recipients[0].address if self._message.named == 1 else ""
-        arrival = Arrival(id, self._session.helo, self._session.client, self._protocol(), only)
+        known = self._session_macros
+        tls = ""
+        if self._session.secure:
+            tls = (
+                f"version={known['{tls_version}']} cipher={known['{cipher}']}"
+                f" bits={known['{cipher_bits}']} verify={known['{verify}']}"
+            )
+        arrival = Arrival(
+            id, self._session.helo, self._session.client, self._protocol(), only,
+            tls, bool(self._session.user),
+        )  # fmt: skip
         draft = self._site.composer.draft(arrival, transaction.sender, transaction.recipients, data)
         self._message.macros["{msg_size}"] = str(len(data))
         answer: Answer | Reply = CONTINUE
@@ -330,10 +409,13 @@ class SessionHandler:
         if self._site.settings.flavour == "postfix":
             return Reply.of(f"252 2.0.0 {address}")
         try:
-            self._site.router.resolve(address)
-            found = self._site.router.members(address) if expand else [address]
+            route = self._site.router.resolve(address)
+            # An alias is verified by its own name, in the lower case that it is looked up in.
+            plain = route.user if "@" in route.user else route.user.partition("+")[0].lower()
+            found = self._site.router.members(address) if expand else [plain]
         except DeliveryError as error:
-            return Reply.of(f"550 {error.code} {address}... {error}")
+            named = str(error) if "... " in str(error) else f"{address}... {error}"
+            return Reply.of(f"550 {error.code} {named}")
         whole = [one if "@" in one or one[:1] in '/|"' else f"{one}@{host}" for one in found]
         return Reply(tuple(_octets(f"250 2.1.5 <{one}>") for one in whole))
 

@@ -5,6 +5,7 @@ answer. Source: sendmail 8.17 `deliver.c`, `sysexits.h`; flags from `cf/README`.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -63,7 +64,6 @@ class ProgramMailer:
 
     def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
         """Run the program. Raises DeliveryError."""
-        del target
         values = {
             **self.macros, "u": self.user, "h": self.host, "g": entry.sender, "f": entry.sender,
             "i": entry.id,
@@ -72,8 +72,12 @@ class ProgramMailer:
         if not words:
             raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
         data = prepared(message, entry.sender, self.flags)
-        options = {} if self.uid is None else {"user": self.uid, "group": self.gid}
+        options: dict[str, object] = {}
         environment = {"PATH": SAFE_PATH, "AGENT": "sendmail"}
+        if self.uid is not None:
+            options = {"user": self.uid, "group": self.gid, "extra_groups": []}
+        if target.user:
+            options |= _as_user(target.user, environment)
         try:
             done = subprocess.run(  # type: ignore[call-overload]
                 words, executable=self.path, input=data, capture_output=True, timeout=TIMEOUT,
@@ -88,6 +92,18 @@ class ProgramMailer:
         if done.returncode:
             raise _failure(self.path, done.returncode, done.stdout + done.stderr)
         return os.path.basename(self.path)  # noqa: PTH119  # a name for the log, no path
+
+
+def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
+    """Run as the user whose `.forward` named the program, in his name and home."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        raise DeliveryError(f"no user {name} any more", temporary=False, code="5.1.1") from None
+    environment.update(HOME=user.pw_dir, USER=name, LOGNAME=name)
+    if os.geteuid() != 0:
+        return {}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def prepared(message: bytes, sender: str, flags: str) -> bytes:

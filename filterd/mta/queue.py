@@ -66,22 +66,23 @@ class Queue:
                 log.error("%s", error)
             await asyncio.sleep(LOOK_INTERVAL)
 
-    async def look(self) -> None:
-        """Start every message that is due and not being delivered."""
+    async def look(self, *, all: bool = False) -> None:
+        """Start every message that is due (or all) and not being delivered."""
         loop = asyncio.get_running_loop()
         entries = await loop.run_in_executor(self._executor, lambda: list(self._spool.entries()))
         for entry in entries:
-            if entry.due <= time.time():
-                self._start(entry, None)
+            if all or entry.due <= time.time():
+                self._start(entry, None, anyway=all)
 
     async def settled(self) -> None:
         """Wait until no delivery is under way."""
         await self._idle.wait()
 
-    def _start(self, entry: Entry, message: bytes | None) -> None:
+    def _start(self, entry: Entry, message: bytes | None, *, anyway: bool = False) -> None:
+        """Deliver a message, read again from the disk if None is given. anyway: due or not."""
         if entry.id in self._running:
             return
-        task = asyncio.get_running_loop().create_task(self._attempt(entry, message))
+        task = asyncio.get_running_loop().create_task(self._attempt(entry, message, anyway))
         self._running[entry.id] = task
         self._idle.clear()
         task.add_done_callback(lambda _: self._done(entry.id))
@@ -91,27 +92,29 @@ class Queue:
         if not self._running:
             self._idle.set()
 
-    async def _attempt(self, entry: Entry, message: bytes | None) -> None:
+    async def _attempt(self, entry: Entry, message: bytes | None, anyway: bool) -> None:
         loop = asyncio.get_running_loop()
         async with self._slots:
-            report = await loop.run_in_executor(self._executor, self._deliver, entry, message)
-        if report is not None:
+            reports = await loop.run_in_executor(
+                self._executor, self._deliver, entry, message, anyway
+            )
+        for report in reports:
             self._start(report, None)
 
-    def _deliver(self, entry: Entry, message: bytes | None) -> Entry | None:
-        """One attempt, in a worker thread. Returns the report to the sender, if there is one."""
+    def _deliver(self, entry: Entry, message: bytes | None, anyway: bool) -> list[Entry]:
+        """One attempt, in a worker thread. Returns the reports to the sender."""
         try:
             if message is None:
                 # Read again: what was seen when looking may have been served since.
                 current = self._spool.read(entry.id)
-                if current is None or current.due > time.time():
-                    return None
+                if current is None or (current.due > time.time() and not anyway):
+                    return []
                 entry, message = current, self._spool.message(current)
             left, failed = self._serve(entry, message)
             if entry.expires and time.time() >= entry.expires:
                 failed, left = failed + left, []
-            report = self._bounce(entry, failed, message) if failed else None
-            if report is not None:
+            reports = self._reports(entry, failed, message)
+            for report in reports:
                 # Safe before the recipients it speaks of are forgotten.
                 self._spool.store(*report)
             if left:
@@ -120,8 +123,20 @@ class Queue:
                 self._spool.remove(entry)
         except (OSError, SpoolError) as error:
             log.error("%s: queue: %s; tried again later", entry.id, error)
-            return None
-        return report[0] if report is not None else None
+            return []
+        return [report[0] for report in reports]
+
+    def _reports(
+        self, entry: Entry, failed: list[tuple[Target, DeliveryError]], message: bytes
+    ) -> list[tuple[Entry, bytes]]:
+        """A report for each of those who are to hear of it: the sender, owners of lists."""
+        reports = []
+        for sender in dict.fromkeys(_sender(entry, target) for target, _ in failed):
+            theirs = [one for one in failed if _sender(entry, one[0]) == sender]
+            report = self._bounce(replace(entry, sender=sender), theirs, message)
+            if report is not None:
+                reports.append(report)
+        return reports
 
     def _serve(
         self, entry: Entry, message: bytes
@@ -132,7 +147,8 @@ class Queue:
         for target in entry.targets:
             try:
                 route = self._router.resolve(target.address)
-                place = self._router.mailer(route).deliver(entry, target, message)
+                seen = replace(entry, sender=_sender(entry, target))
+                place = self._router.mailer(route).deliver(seen, target, message)
             except DeliveryError as error:
                 (left if error.temporary else failed).append((target, error))
                 log.info("%s: to=<%s>, dsn=%s, stat=%s: %s", entry.id, target.address, error.code,
@@ -153,3 +169,8 @@ class Queue:
             trouble=str(left[-1][1]),
         )
         self._spool.update(later)
+
+
+def _sender(entry: Entry, target: Target) -> str:
+    """The envelope sender of one recipient's copy; a report keeps its null one in any case."""
+    return entry.sender if target.sender is None or not entry.sender else target.sender

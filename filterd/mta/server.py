@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from filterd.mta.delivery import BuiltInRouter, Router
 from filterd.mta.handler import Listener, SessionHandler, Site
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import PostfixQueueIds, QueueIds
+from filterd.mta.sasl import Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Spool
 from filterd.mta.wording import PostfixWording, SendmailWording
@@ -83,6 +85,8 @@ class ReferenceMta:
             queue=self.queue,
             ids=ids,
             extensions=self._extensions,
+            tls=_tls(settings),
+            passwords=Passwords(settings.passwords) if settings.passwords else None,
         )
         self._servers = [
             await asyncio.start_server(
@@ -125,6 +129,15 @@ class ReferenceMta:
                 await writer.wait_closed()
 
 
+def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
+    """The context of STARTTLS, None without a certificate. Raises OSError for one that is none."""
+    if settings.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context
+
+
 def _composer(settings: MtaSettings) -> Composer:
     made = PostfixComposer if settings.flavour == "postfix" else SendmailComposer
     return made(settings.hostname)
@@ -135,7 +148,10 @@ def _extensions(settings: MtaSettings) -> tuple[str, ...]:
     size = f"SIZE {settings.max_message_size}"
     if settings.flavour == "postfix":
         return ("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
-    return ("ENHANCEDSTATUSCODES", "PIPELINING", "EXPN", "VERB", "8BITMIME", size, "DSN", "HELP")
+    told = {"EXPN": "noexpn", "VERB": "noverb", "ETRN": "noetrn"}
+    words = ("ENHANCEDSTATUSCODES", "PIPELINING", "EXPN", "VERB", "8BITMIME", size, "DSN", "ETRN",
+             "HELP")  # fmt: skip
+    return tuple(word for word in words if told.get(word) not in settings.forbidden)
 
 
 class MtaThread:

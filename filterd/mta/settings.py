@@ -13,6 +13,8 @@ from filterd.mta.input_filter import InputMailFilter
 
 Flavour = Literal["sendmail", "postfix"]
 
+Privacy = Literal["needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]
+
 SENDMAIL_MACROS: dict[str, tuple[str, ...]] = {
     "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}"),
     "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
@@ -73,6 +75,18 @@ class MtaSettings:
     idle_timeout: Annotated[
         float, Gt(0), Doc("seconds that a client may be silent; RFC 5321 §4.5.3.2.7 wants 300")
     ] = 300.0
+    privacy: Annotated[
+        tuple[Privacy, ...],
+        Doc("what clients may not do, sendmail's PrivacyOptions; goaway is all of it"),
+    ] = ("noetrn",)
+    tls_certificate: Annotated[
+        Path | None, Doc("PEM file with the certificate chain; with it STARTTLS is offered")
+    ] = None
+    tls_key: Annotated[Path | None, Doc("its private key, if it is not in the same file")] = None
+    passwords: Annotated[
+        Path | None,
+        Doc("users who may log in (AUTH, under TLS only); `filterd mta passwd` writes its lines"),
+    ] = None
     max_hops: Annotated[int, Gt(0), Doc("Received fields; one more is a loop and bounces")] = 100
     retry: Annotated[
         float, Gt(0), Doc("seconds to the first new attempt; doubled each time, at most an hour")
@@ -87,6 +101,12 @@ class MtaSettings:
             "is not named keeps the flavour's list"
         ),
     ] = field(default_factory=dict)
+
+    @property
+    def forbidden(self) -> frozenset[str]:
+        """The privacy flags in force, `goaway` taken apart."""
+        everything = {"needmailhelo", "novrfy", "noexpn", "noverb", "noetrn"}
+        return frozenset(everything if "goaway" in self.privacy else self.privacy)
 
     def macro_list(self, stage: str) -> tuple[str, ...] | None:
         """The macros sent before a stage's command, None for none at all."""

@@ -9,15 +9,35 @@ Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
+from filterd.mta import sasl
 from filterd.mta.address import AddressError, parse_path
 from filterd.mta.answers import CONTINUE, Answer, Kind
+from filterd.mta.content import BareError, ContentReader
 from filterd.mta.draft import Path
+from filterd.mta.events import (
+    Connected,
+    Content,
+    Credentials,
+    Data,
+    Event,
+    Helo,
+    Mail,
+    Quit,
+    Rcpt,
+    Reset,
+    RunQueue,
+    StartTls,
+    TooLarge,
+    Unknown,
+    Verify,
+)
 from filterd.mta.wording import Reply, Wording
 
 COMMAND_LIMIT = 2048
@@ -26,86 +46,10 @@ COMMAND_LIMIT = 2048
 BAD_COMMAND_LIMIT = 100
 """Commands that are refused before the session is ended."""
 
+NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
+
 LONGEST_DELAY = 240.0
 """Seconds that a client is made to wait at most, MAXTIMEOUT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The client is there; nothing was said yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Helo:
-    name: str
-    extended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Rcpt:
-    """refusal: the path is none; filters that want refused recipients are told all the same."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """DATA, before the 354."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The whole message, LF line ends, dots unstuffed."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """The transaction is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    line: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Verify:
-    """VRFY or EXPN."""
-
-    argument: str
-    expand: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StartTls:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """AUTH: what the client claims to be."""
-
-    mechanism: str
-    user: str
-    password: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    pass
-
-
-Event = (
-    Connected | Helo | Mail | Rcpt | Data | Content | Reset | Unknown | Verify | StartTls
-    | Credentials | Quit
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +71,6 @@ class Transaction:
 
 
 _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
-_BARE = re.compile(rb"\r(?=[^\n])|(?<!\r)\n")
 _PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
 
 
@@ -142,6 +85,8 @@ class SmtpSession:
         limits: Limits | None = None,
         extensions: Callable[[SmtpSession], list[str]] = lambda _: [],
         sticky: bool = True,
+        may_log_in: bool = False,
+        forbidden: frozenset[str] = frozenset(),
     ) -> None:
         self.wording = wording
         self.client = client
@@ -164,14 +109,15 @@ class SmtpSession:
 
         self._extensions = extensions
         self._sticky = sticky
+        self._may_log_in = may_log_in
+        self._forbidden = forbidden
+        self._auth: sasl.Dialogue | None = None
         self._counts: Counter[str] = Counter()
         self._input = bytearray()
         self._output = bytearray()
         self._waiting: Event | None = Connected()
         self._delivered = False
-        self._in_data = False
-        self._scanned = 0
-        self._oversize = False
+        self._content: ContentReader | None = None
         self._bad_commands = 0
 
     # Octets
@@ -194,7 +140,7 @@ class SmtpSession:
             if self._waiting is not None:
                 self._delivered = True
                 return self._waiting
-            if self._in_data:
+            if self._content is not None:
                 if not self._read_content():
                     return None
             elif not self._read_command():
@@ -255,8 +201,9 @@ class SmtpSession:
                 self.send(refusal or self.wording.recipient_ok(path.text))
             case Data():
                 refusal = self._refusal(outcome)
-                self._in_data = refusal is None
-                self._scanned = 0
+                if refusal is None:
+                    limit = self.limits.max_size
+                    self._content = ContentReader(limit, mends_bare=self.wording.mends_bare)
                 self.send(refusal or self.wording.go_ahead())
             case Content():
                 refusal = self._refusal(outcome, after_data=True)
@@ -273,6 +220,9 @@ class SmtpSession:
             case Reset():
                 self.transaction = None
                 self.send(self.wording.reset())
+            case TooLarge():
+                self.transaction = None
+                self.send(self._too_large())
             case Quit():
                 self.close(self.wording.bye())
             case Credentials(user=user):
@@ -282,6 +232,7 @@ class SmtpSession:
                     self.user = user
                     self.send(Reply.of("235 2.0.0 OK Authenticated"))
             case StartTls() if not isinstance(outcome, Reply):
+                self.send(Reply.of("220 2.0.0 Ready to start TLS"))
                 # RFC 3207 §4.2: what was learnt before is forgotten, what was sent ahead dropped.
                 self._input.clear()
                 self.secure, self.helo, self.transaction = True, "", None
@@ -344,6 +295,8 @@ class SmtpSession:
         del self._input[: end + 1]
         if len(line) > COMMAND_LIMIT:
             self._bad(Reply.of("500 5.5.6 Command line too long"))
+        elif self._auth is not None:
+            self._auth_step(self._auth, line)
         else:
             self._command(line)
         return True
@@ -366,7 +319,8 @@ class SmtpSession:
         handler = {
             "HELO": self._helo, "EHLO": self._helo, "MAIL": self._mail, "RCPT": self._rcpt,
             "DATA": self._data, "RSET": self._rset, "NOOP": self._noop, "QUIT": self._quit,
-            "VRFY": self._verify, "EXPN": self._verify, "HELP": self._help, "VERB": self._noop,
+            "VRFY": self._verify, "EXPN": self._verify, "HELP": self._help, "VERB": self._verb,
+            "ETRN": self._etrn,
             "STARTTLS": self._starttls, "AUTH": self._start_auth,
         }.get(verb)  # fmt: skip
         if handler is None:
@@ -392,6 +346,8 @@ class SmtpSession:
     def _mail(self, verb: str, argument: str) -> None:
         if self.transaction is not None:
             self._bad(self.wording.nested_mail())
+        elif not self.helo and "needmailhelo" in self._forbidden:
+            self._bad(Reply.of("503 5.0.0 Polite people say HELO first"))
         elif self.tempfailing:
             self.send(self.wording.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
@@ -424,6 +380,9 @@ class SmtpSession:
         try:
             return Path(parse_path(text), text, parameters)
         except AddressError as error:
+            mended = self.wording.mended_address(text)
+            if mended is not None:
+                return Path(mended, text, parameters)
             self._bad(self.wording.bad_address(text, error.code, str(error)))
             return None
 
@@ -466,7 +425,24 @@ class SmtpSession:
 
     def _verify(self, verb: str, argument: str) -> None:
         self._slow_down("VRFY")
-        self._ask(Verify(argument, verb == "EXPN"))
+        if verb == "VRFY" and "novrfy" in self._forbidden:
+            self.send(Reply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
+        elif verb == "EXPN" and "noexpn" in self._forbidden:
+            self.send(NOT_ALLOWED)
+        else:
+            self._ask(Verify(argument, verb == "EXPN"))
+
+    def _verb(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        allowed = "noverb" not in self._forbidden
+        self.send(Reply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
+
+    def _etrn(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        if "noetrn" in self._forbidden:
+            self.send(NOT_ALLOWED)
+        elif argument:
+            self._ask(RunQueue(argument))
+        else:
+            self._bad(Reply.of("500 5.5.2 Parameter required"))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self.send(Reply.of("214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP"))
@@ -479,48 +455,55 @@ class SmtpSession:
         else:
             self._ask(StartTls())
 
+    @property
+    def may_log_in(self) -> bool:
+        """Whether AUTH is to be had now."""
+        return self._may_log_in and self.secure and not self.user
+
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        self._bad(Reply.of("503 5.3.3 AUTH not available"))
+        name, _, initial = argument.partition(" ")
+        if self.user:
+            self._bad(Reply.of("503 5.5.0 Already Authenticated"))
+        elif not self.may_log_in:
+            self._bad(Reply.of("503 5.3.3 AUTH not available"))
+        elif self.transaction is not None:
+            self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
+        elif name.upper() not in sasl.MECHANISMS:
+            self._bad(Reply.of("504 5.3.3 AUTH mechanism not available"))
+        else:
+            self._auth = sasl.Dialogue(name.upper())
+            self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)
+
+    def _auth_step(self, dialogue: sasl.Dialogue, line: bytes | None) -> None:
+        """One turn of an AUTH exchange. line: what the client sent, None at its beginning."""
+        try:
+            if line == b"*":
+                raise sasl.SaslError("aborted")
+            result = dialogue.step(None if line is None else sasl.decode(line))
+        except sasl.SaslError as error:
+            self._auth = None
+            self._bad(Reply.of(f"501 5.5.2 AUTH {error}"))
+            return
+        if isinstance(result, bytes):
+            self.send(Reply.of(f"334 {base64.b64encode(result).decode()}"))
+        else:
+            self._auth = None
+            self._ask(Credentials(dialogue.mechanism, *result))
 
     # The message
 
     def _read_content(self) -> bool:
-        """Take octets of the message. False: its end has not come yet.
-
-        A bare CR or LF ends the session at once, as Debian's sendmail has it since CVE-2023-51765:
-        servers that take them can be made to see another end of message than their peers.
-        """
-        data = self._input
-        end = 0 if data.startswith(b".\r\n") else data.find(b"\r\n.\r\n", max(self._scanned - 4, 0))
-        stop = len(data) if end < 0 else end + 2
-        bare = None
-        if not self.wording.mends_bare:
-            bare = _BARE.search(data, max(self._scanned - 1, 0), stop)
-        if bare is not None:
-            name = "carriage return (CR)" if bare[0] == b"\r" else "linefeed (LF)"
-            self.close(Reply.of(f"421 4.5.0 Bare {name} not allowed"))
+        """Take octets of the message. False: its end has not come yet."""
+        assert self._content is not None
+        try:
+            data = self._content.read(self._input)
+        except BareError as error:
+            self.close(Reply.of(f"421 4.5.0 {error}"))
             return False
-        if end < 0:
-            self._scanned = len(data)
-            if len(data) > self.limits.max_size:
-                # Read on to the end, keep nothing.
-                self._oversize = True
-                del data[:-5]
-                self._scanned = len(data)
+        if data is None:
             return False
-        content = b"" if data.startswith(b".\r\n") else bytes(data[: end + 2])
-        del data[: end + (3 if not content else 5)]
-        self._in_data, oversize, self._oversize = False, self._oversize, False
-        if oversize or len(content) > self.limits.max_size:
-            self.transaction = None
-            self.send(self._too_large())
-            return True
-        if content.startswith(b"."):
-            content = content[1:]
-        content = content.replace(b"\r\n.", b"\r\n").replace(b"\r\n", b"\n")
-        if self.wording.mends_bare:
-            content = content.replace(b"\r", b" ")
-        self._ask(Content(content))
+        oversize, self._content = self._content.oversize, None
+        self._ask(TooLarge() if oversize else Content(data))
         return True
 
 

@@ -30,10 +30,16 @@ class SpoolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One recipient still to be served. parameters: its DSN parameters, RFC 3461."""
+    """One recipient still to be served. parameters: its DSN parameters, RFC 3461.
+
+    sender: who hears of trouble instead of the envelope's sender (`owner-` of a list), None for the
+    envelope's. user: whose `.forward` named this address, and so whom a program runs as.
+    """
 
     address: str
     parameters: tuple[str, ...] = ()
+    sender: str | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ class Entry:
         if table.pop("format") != FORMAT:
             raise ValueError("not of a format that this version reads")
         targets = tuple(
-            Target(one["address"], tuple(one["parameters"])) for one in table.pop("targets")
+            Target(one["address"], tuple(one["parameters"]), one["sender"], one["user"])
+            for one in table.pop("targets")
         )
         parameters = tuple(table.pop("sender_parameters"))
         return cls(**table, targets=targets, sender_parameters=parameters)

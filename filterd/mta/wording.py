@@ -72,6 +72,10 @@ class Wording(ABC):
     def __init__(self, host: str) -> None:
         self.host = host
 
+    def mended_address(self, path: str) -> str | None:  # noqa: ARG002
+        """The address that the MTA makes of a path that is none, None if it refuses it."""
+        return None
+
     # While the session lives
 
     @abstractmethod
@@ -267,6 +271,12 @@ class PostfixWording(Wording):
     """Postfix 3.7."""
 
     mends_bare = True
+
+    def mended_address(self, path: str) -> str | None:
+        """Postfix quotes a local part that has an `@` in it."""
+        local, at, domain = path.strip("<> ").rpartition("@")
+        plain = local and domain and not re.search(r"[\s<>\"]", local + domain)
+        return f'"{local}"@{domain}' if at and plain else None
 
     def greeting(self, date: str) -> Reply:  # noqa: ARG002
         return Reply.of(f"220 {self.host} ESMTP Postfix")

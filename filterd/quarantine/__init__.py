@@ -2,6 +2,8 @@
 
 from filterd.quarantine.entry import Entry, NewEntry
 from filterd.quarantine.settings import QuarantineSettings
-from filterd.quarantine.store import Store, StoreError
+from filterd.quarantine.store import GoneError, Store, StoreError, UnknownIdError
 
-__all__ = ["Entry", "NewEntry", "QuarantineSettings", "Store", "StoreError"]
+__all__ = [
+    "Entry", "GoneError", "NewEntry", "QuarantineSettings", "Store", "StoreError", "UnknownIdError",
+]  # fmt: skip

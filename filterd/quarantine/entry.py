@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from mmap import mmap
 from typing import Any
 
 from filterd.message import Client, Envelope, Recipient
@@ -34,7 +35,7 @@ class NewEntry:
     """
 
     id: str
-    data: bytes | memoryview
+    data: bytes | memoryview | mmap
     envelope: Envelope
     held_for: tuple[str, ...]
     reason: str

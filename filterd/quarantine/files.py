@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from mmap import mmap
 from pathlib import Path
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -56,7 +57,7 @@ class Files:
             days = (p for p in self.folder.iterdir() if re.fullmatch(r"\d{4}-\d\d-\d\d", p.name))
             yield from sorted(days, reverse=True)
 
-    def write(self, path: Path, content: bytes | memoryview) -> None:
+    def write(self, path: Path, content: bytes | memoryview | mmap) -> None:
         """Put a file in place durably. Raises StoreError; then nothing of that name is new."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -68,7 +69,7 @@ class Files:
             finally:
                 os.close(handle)
             temporary.rename(path)
-            _fsync_folder(path.parent)
+            fsync_folder(path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -81,7 +82,7 @@ class Files:
             return
         self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         folder.mkdir(FOLDER_MODE, exist_ok=True)
-        _fsync_folder(self.folder)
+        fsync_folder(self.folder)
 
 
 def _write_all(handle: int, content: memoryview) -> None:
@@ -89,7 +90,8 @@ def _write_all(handle: int, content: memoryview) -> None:
         content = content[os.write(handle, content) :]
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make new names in a folder durable. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -1,7 +1,9 @@
-"""The index of the quarantine: one row a message, for lists and searches.
+"""The index of the quarantine: rows for lists and searches, and the states that releases claim.
 
-The files are the truth; a row can be made again from them. SQLAlchemy Core over SQLite by default,
-in WAL mode so that readers do not stop the writers, or over PostgreSQL where hosts share it.
+Files and journal are the truth; every row can be made again from them. SQLAlchemy Core over SQLite
+by default, in WAL mode so that readers do not stop the writers, or over PostgreSQL where hosts
+share it. What may happen only once (a release) is decided here, by an update of one row that only
+one of several processes can win.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,35 +22,20 @@ from sqlalchemy.engine import URL, make_url
 
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
+from filterd.quarantine.journal import Delivery, Standing
+from filterd.quarantine.query import Query, cursor, statement
+from filterd.quarantine.schema import bring_up_to_date, deliveries, messages
 
 BUSY_LIMIT = 5.0
 """Seconds that a writer waits for another; the files are safe by then, so this costs no mail."""
 
-_meta = sa.MetaData()
-
-messages = sa.Table(
-    "messages",
-    _meta,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("received", sa.Float, nullable=False, index=True),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("recipients", sa.Text, nullable=False),
-    sa.Column("client_address", sa.Text, nullable=False),
-    sa.Column("queue_id", sa.Text, nullable=False),
-    sa.Column("message_id", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False),
-    sa.Column("action", sa.String(16), nullable=False),
-    sa.Column("score", sa.Float, nullable=False),
-    sa.Column("virus", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-)
+_CHUNK = 500
+"""Ids in one statement; SQLite takes 999 parameters in its oldest form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a list shows of one kept message. received: seconds since 1970. path: of the folder."""
+    """What a list shows of one kept message. received: seconds since 1970. path: of the file."""
 
     id: str
     received: float
@@ -58,25 +45,34 @@ class Row:
     client_address: str
     queue_id: str
     message_id: str
+    header_from: str
     subject: str
     reason: str
     action: str
     score: float
+    symbols: tuple[str, ...]
     virus: str
     path: str
+    state: str
+    pinned: bool
 
     def to_json(self) -> dict[str, Any]:
         """The row as a plain value, the time as ISO 8601 in UTC."""
-        from datetime import UTC  # noqa: PLC0415
-
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain = asdict(self)
         plain["received"] = datetime.fromtimestamp(self.received, UTC).isoformat()
-        plain["recipients"] = list(self.recipients)
         return plain
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, newest first; next: what `Query.after` must be for those behind, empty at the end."""
+
+    rows: tuple[Row, ...]
+    next: str
+
+
 class Index:
-    """The table of kept messages. Opened on first use, in each process anew after a fork."""
+    """The tables of kept messages. Opened on first use, in each process anew after a fork."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url
@@ -84,58 +80,157 @@ class Index:
         self._engine: sa.Engine | None = None
         self._owner = 0
 
-    def add(self, entry: Entry, path: str) -> None:
-        """Add the entry's row; a row of that id already there is replaced. Raises StoreError."""
+    def add(self, entry: Entry, path: str, standing: Standing) -> None:
+        """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
         row = {
             "id": entry.id,
             "received": entry.received.timestamp(),
             "size": entry.size,
-            "sender": _storable(entry.sender),
-            "recipients": json.dumps([_storable(r) for r in entry.recipients]),
+            "sender": storable(entry.sender),
+            "recipients": json.dumps([storable(r) for r in entry.recipients], ensure_ascii=False),
             "client_address": entry.client_address,
             "queue_id": entry.queue_id,
-            "message_id": _storable(entry.message_id),
-            "subject": _storable(entry.subject),
+            "message_id": storable(entry.message_id),
+            "header_from": storable(entry.header_from),
+            "subject": storable(entry.subject),
             "reason": entry.reason,
             "action": entry.action,
             "score": entry.score,
-            "virus": _storable(entry.virus),
+            "symbols": f" {' '.join(s.name for s in entry.symbols)} ",
+            "virus": storable(entry.virus),
             "path": path,
+            "state": standing.state,
+            "pinned": standing.pinned,
         }
         with self._connection() as connection:
-            connection.execute(sa.delete(messages).where(messages.c.id == entry.id))
-            connection.execute(sa.insert(messages), [row])
+            known = sa.select(messages.c.id).where(messages.c.id == entry.id)
+            if connection.scalar(known) is None:
+                connection.execute(sa.insert(messages), [row])
+                if standing.deliveries:
+                    rows = [_delivery_row(entry.id, d) for d in standing.deliveries]
+                    connection.execute(sa.insert(deliveries), rows)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Take rows out. Raises StoreError."""
         with self._connection() as connection:
-            connection.execute(sa.delete(messages).where(messages.c.id.in_(ids)))
+            for start in range(0, len(ids), _CHUNK):
+                some = ids[start : start + _CHUNK]
+                connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
+                connection.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))
 
-    def ids(self) -> set[str]:
-        """The ids of all rows. Raises StoreError."""
+    def states(self) -> dict[str, tuple[str, bool]]:
+        """State and pin of every row, by id. Raises StoreError."""
+        query = sa.select(messages.c.id, messages.c.state, messages.c.pinned)
         with self._connection() as connection:
-            return set(connection.scalars(sa.select(messages.c.id)))
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
-    def newest(
-        self, limit: int, *, reason: str = "", text: str = "", before: float | None = None
-    ) -> list[Row]:
-        """Rows, newest first. text: part of sender, recipients or subject. Raises StoreError."""
-        query = sa.select(messages).order_by(messages.c.received.desc(), messages.c.id.desc())
-        if reason:
-            query = query.where(messages.c.reason == reason)
-        if before is not None:
-            query = query.where(messages.c.received < before)
-        if text:
-            columns = (messages.c.sender, messages.c.recipients, messages.c.subject)
-            query = query.where(sa.or_(*(c.icontains(text, autoescape=True) for c in columns)))
+    def search(self, query: Query) -> Page:
+        """One page of what fits. Raises QueryError, StoreError."""
         with self._connection() as connection:
-            return [_row(found) for found in connection.execute(query.limit(limit)).mappings()]
+            rows = [_row(found) for found in connection.execute(statement(query)).mappings()]
+        shown = tuple(rows[: query.limit])
+        return Page(
+            shown, cursor(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else ""
+        )
 
-    def counts(self) -> dict[str, int]:
-        """How many messages there are, by reason. Raises StoreError."""
-        query = sa.select(messages.c.reason, sa.func.count()).group_by(messages.c.reason)
+    def counts(self) -> list[tuple[str, str, int, int]]:
+        """By reason and state: how many messages, how many octets. Raises StoreError."""
+        c = messages.c
+        query = sa.select(c.reason, c.state, sa.func.count(), sa.func.sum(c.size)).group_by(
+            c.reason, c.state
+        )
         with self._connection() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return [(r[0], r[1], r[2], int(r[3])) for r in connection.execute(query)]
+
+    def oldest(self) -> Iterator[tuple[str, float, int]]:
+        """Id, time and size of what may expire, oldest first: not pinned, not under way, bytes
+        still there. Raises StoreError."""
+        c = messages.c
+        query = sa.select(c.id, c.received, c.size).order_by(c.received, c.id).where(
+            c.state.not_in(("deleted", "expired", "releasing")), sa.not_(c.pinned)
+        )  # fmt: skip
+        with self._connection() as connection:
+            rows = connection.execute(query).all()
+        return ((row[0], row[1], row[2]) for row in rows)
+
+    def totals(self) -> tuple[int, int]:
+        """Messages and octets whose bytes are still there. Raises StoreError."""
+        c = messages.c
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.size), 0)).where(
+            c.state.not_in(("deleted", "expired"))
+        )
+        with self._connection() as connection:
+            row = connection.execute(query).one()
+        return row[0], int(row[1])
+
+    def claim(self, id: str, recipients: Sequence[str], states: Sequence[str], now: float,
+              form: str) -> tuple[str, ...]:  # fmt: skip
+        """Set these copies to `releasing` if they are in one of these states (`""`: there is no
+        copy yet); return those that this call has won. Raises StoreError."""
+        c = deliveries.c
+        won = []
+        for recipient in recipients:
+            mine = (c.id == id, c.recipient == storable(recipient))
+            with self._connection() as connection:
+                done = connection.execute(
+                    sa.update(deliveries)
+                    .where(*mine, c.state.in_(states))
+                    .values(state="releasing", changed=now, attempts=c.attempts + 1, form=form)
+                )
+                if done.rowcount == 0 and "" in states:
+                    if connection.scalar(sa.select(c.id).where(*mine)) is not None:
+                        continue
+                    fresh = Delivery(recipient, "releasing", now, attempts=1, form=form)
+                    try:
+                        connection.execute(sa.insert(deliveries), [_delivery_row(id, fresh)])
+                    except sa.exc.IntegrityError:
+                        connection.rollback()
+                        continue
+                elif done.rowcount == 0:
+                    continue
+                _summarize(connection, id)
+            won.append(recipient)
+        return tuple(won)
+
+    def update(self, id: str, standing: Standing) -> None:
+        """Write where a message stands. Raises StoreError."""
+        with self._connection() as connection:
+            connection.execute(sa.delete(deliveries).where(deliveries.c.id == id))
+            if standing.deliveries:
+                rows = [_delivery_row(id, d) for d in standing.deliveries]
+                connection.execute(sa.insert(deliveries), rows)
+            connection.execute(
+                sa.update(messages)
+                .where(messages.c.id == id)
+                .values(state=standing.state, pinned=standing.pinned)
+            )
+
+    def settle(self, id: str, delivery: Delivery) -> None:
+        """Write how one copy stands now. Raises StoreError."""
+        c = deliveries.c
+        values = _delivery_row(id, delivery)
+        key = (c.id == id, c.recipient == values["recipient"])
+        with self._connection() as connection:
+            connection.execute(sa.delete(deliveries).where(*key))
+            connection.execute(sa.insert(deliveries), [values])
+            _summarize(connection, id)
+
+    def deliveries(self, id: str) -> tuple[Delivery, ...]:
+        """The copies of one message. Raises StoreError."""
+        query = sa.select(deliveries).where(deliveries.c.id == id).order_by(deliveries.c.recipient)
+        with self._connection() as connection:
+            return tuple(_delivery(found) for found in connection.execute(query).mappings())
+
+    def waiting(self, now: float, claimed_before: float) -> list[tuple[str, Delivery]]:
+        """Copies whose release is due again, and those claimed so long ago that whoever did it is
+        no more. Raises StoreError."""
+        c = deliveries.c
+        due = sa.and_(c.state == "failed", c.again_at > 0, c.again_at <= now)
+        lost = sa.and_(c.state == "releasing", c.changed < claimed_before)
+        query = sa.select(deliveries).where(sa.or_(due, lost)).order_by(c.id, c.recipient)
+        with self._connection() as connection:
+            found = connection.execute(query).mappings().all()
+        return [(row["id"], _delivery(row)) for row in found]
 
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
@@ -149,11 +244,11 @@ class Index:
     def _opened(self) -> sa.Engine:
         # A connection must not cross a fork.
         if self._engine is None or self._owner != os.getpid():
-            self._engine = sa.create_engine(self._location(), pool_size=1)
-            self._owner = os.getpid()
-            if self._engine.dialect.name == "sqlite":
-                sa.event.listen(self._engine, "connect", _tune_sqlite)
-            _meta.create_all(self._engine)
+            engine = sa.create_engine(self._location(), pool_size=1, pool_pre_ping=bool(self._url))
+            if engine.dialect.name == "sqlite":
+                sa.event.listen(engine, "connect", _tune_sqlite)
+            bring_up_to_date(engine, self._folder)
+            self._engine, self._owner = engine, os.getpid()
         return self._engine
 
     def _location(self) -> URL:
@@ -166,19 +261,39 @@ class Index:
         return URL.create("sqlite", database=str(path))
 
 
+def _summarize(connection: sa.Connection, id: str) -> None:
+    """Write the one word for the whole message anew."""
+    found = connection.execute(sa.select(deliveries).where(deliveries.c.id == id)).mappings()
+    state = Standing(tuple(map(_delivery, found))).state
+    connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state))
+
+
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_LIMIT * 1000)}")
     cursor.execute("PRAGMA journal_mode = WAL")
-    # The files are fsynced and can bring back any row, so the index need not wait for the disk.
+    # Files and journal are fsynced and bring back any row: the index need not wait for the disk.
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
 
 
 def _row(found: Any) -> Row:
-    return Row(**{**found, "recipients": tuple(json.loads(found["recipients"]))})
+    lists = {
+        "recipients": tuple(json.loads(found["recipients"])),
+        "symbols": tuple(found["symbols"].split()),
+    }
+    return Row(**{**found, **lists})
 
 
-def _storable(text: str) -> str:
-    """The text without NUL and without lone surrogates, which databases refuse."""
+def _delivery(found: Any) -> Delivery:
+    return Delivery(**{name: value for name, value in found.items() if name != "id"})
+
+
+def _delivery_row(id: str, delivery: Delivery) -> dict[str, Any]:
+    row = {"id": id, **asdict(delivery)}
+    return {**row, "recipient": storable(delivery.recipient), "reply": storable(delivery.reply)}
+
+
+def storable(text: str) -> str:
+    """The text as a database can hold it: without NUL and without lone surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

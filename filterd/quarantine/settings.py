@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
 from annotated_doc import Doc
+from annotated_types import Ge, Gt
 
 from filterd import paths
 
@@ -21,3 +23,33 @@ class QuarantineSettings:
     database: Annotated[
         str, Doc("URL of the index; empty: an SQLite file in the folder (index.sqlite)")
     ] = ""
+    keep_days: Annotated[float, Ge(0), Doc("days after which a message expires; 0: never")] = 30.0
+    keep_megabytes: Annotated[
+        int, Ge(0), Doc("MiB of messages that are kept, the oldest go first; 0: no limit")
+    ] = 0
+    keep_messages: Annotated[
+        int, Ge(0), Doc("messages that are kept, the oldest go first; 0: no limit")
+    ] = 0
+    forget_days: Annotated[
+        float, Ge(0), Doc("days after which the description of a deleted message goes; 0: never")
+    ] = 90.0
+    release_host: Annotated[str, Doc("MTA that released mail is handed to, by SMTP")] = "127.0.0.1"
+    release_port: Annotated[int, Gt(0), Doc("its port")] = 25
+    release_timeout: Annotated[
+        float, Gt(0), Doc("seconds that the MTA may take for one reply; RFC 5321 asks for 600")
+    ] = 600.0
+    release_attempts: Annotated[
+        int, Gt(0), Doc("how often a release is tried while the MTA says 4xx or does not answer")
+    ] = 12
+    release_clients: Annotated[
+        tuple[str, ...], Doc("networks from which the mark of a released message is honoured")
+    ] = ("127.0.0.0/8", "::1/128")
+
+    def __post_init__(self) -> None:
+        for text in self.release_clients:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f'release_clients: {text!r} is no network; right would be "192.0.2.0/24"'
+                ) from None

@@ -2,12 +2,17 @@
 
 `put` returns only when message and description are on disk and fsynced. The row of the index comes
 last; if that fails the message is kept all the same, the log says so, and `fsck` adds the row.
+What is done with a kept message later is an event of the journal first, and then a row.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from filterd.message import Message
 from filterd.quarantine.entry import Entry, EntryError, NewEntry
-from filterd.quarantine.files import DESCRIPTION_LIMIT, Files, StoreError
+from filterd.quarantine.files import DESCRIPTION_LIMIT, Files, StoreError, fsync_folder
+from filterd.quarantine.journal import Event, Journal, Standing, What, standing
 from filterd.quarantine.settings import QuarantineSettings
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["NewEntry", "Report", "Store", "StoreError", "UnknownIdError"]
+__all__ = ["GoneError", "NewEntry", "Report", "Store", "StoreError", "UnknownIdError"]
 
 SUBJECT_LIMIT = 1000
 """Characters of Subject and From that the description repeats; the whole is in the message."""
@@ -33,22 +39,32 @@ class UnknownIdError(LookupError):
     """No message of that id is kept."""
 
 
+class GoneError(LookupError):
+    """The message was deleted or has expired; only its description is left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What `fsck` found. added: ids that were missing in the index; stale: rows without files;
-    damaged: files that do not fit their description, with the reason."""
+    restated: rows whose state was not the journal's; damaged: files that do not fit their
+    description, with the reason."""
 
     checked: int
     added: tuple[str, ...]
     stale: tuple[str, ...]
+    restated: tuple[str, ...]
     damaged: tuple[tuple[str, str], ...]
 
 
 class Store:
-    """The messages kept below one folder."""
+    """The messages kept below one folder. clock: seconds since 1970."""
 
-    def __init__(self, settings: QuarantineSettings) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: QuarantineSettings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.journal = Journal(settings.folder)
         self._files = Files(settings.folder)
 
     @cached_property
@@ -56,7 +72,7 @@ class Store:
         """The table of what is kept; its library is loaded when it is first needed."""
         from filterd.quarantine.index import Index  # noqa: PLC0415
 
-        return Index(self._settings.database, self._settings.folder)
+        return Index(self.settings.database, self.settings.folder)
 
     def put(self, new: NewEntry) -> str:
         """Keep a message; return its id once it is on disk.
@@ -71,7 +87,7 @@ class Store:
         self._files.write(message, new.data)
         self._files.write(description, entry.encode())
         try:
-            self.index.add(entry, str(message))
+            self.index.add(entry, str(message), _standing(entry, []))
         except StoreError as error:
             log.warning(
                 "id=%s is kept but not in the index (%s); `filterd quarantine fsck` adds it",
@@ -91,10 +107,89 @@ class Store:
         """The file with the exact bytes of a kept message. Raises as `get` does."""
         return self._description(id).with_suffix(".eml")
 
+    def read(self, id: str) -> bytes:
+        """The exact bytes of a kept message, their hash checked.
+
+        Raises as `get` does, GoneError if they were deleted, StoreError if they have changed.
+        """
+        entry, path = self.get(id), self.path(id)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise GoneError(f"the bytes of {id} are no longer kept") from None
+        except OSError as error:
+            raise StoreError(error.errno or 5, error.strerror or "", str(path)) from error
+        if hashlib.sha256(data).hexdigest() != entry.digest:
+            raise StoreError(0, "its bytes are not those that were stored", str(path))
+        return data
+
+    def part(self, id: str, number: int) -> bytes:
+        """The bytes of a removed part, its header included; numbers count from 1.
+
+        Raises as `read` does, and UnknownIdError if there is no such part.
+        """
+        removed = self.get(id).removed
+        if not 1 <= number <= len(removed):
+            raise UnknownIdError(f"{id} has {len(removed)} removed parts, no number {number}")
+        part = removed[number - 1]
+        return self.read(id)[part.start : part.end]
+
+    def standing(self, id: str) -> Standing:
+        """Where a message stands, by the journal. Raises as `get` does."""
+        return _standing(self.get(id), list(self.journal.events(id)))
+
+    def note(self, what: What, id: str, who: str, note: str = "") -> None:
+        """Write down a deed that changes nothing: viewed, exported, learned. Raises StoreError."""
+        self.journal.append(Event(what, id, who, note=note, time=self.clock()))
+
+    def pin(self, id: str, who: str, note: str = "", *, pinned: bool = True) -> None:
+        """Keep a message from expiring, or no longer. Raises as `get` does."""
+        self.get(id)
+        self.note("pinned" if pinned else "unpinned", id, who, note)
+        self.index.update(id, self.standing(id))
+
+    def delete(self, id: str, who: str, note: str = "", *, expired: bool = False) -> int:
+        """Take a message's bytes away; its description stays until it is forgotten.
+
+        Returns the octets that this frees, 0 if they were gone. Raises as `get` does, and
+        StoreError while a release is under way.
+        """
+        entry, path = self.get(id), self.path(id)
+        if any(delivery.state == "releasing" for delivery in self.index.deliveries(id)):
+            raise StoreError(0, f"{id} is being released")
+        if not path.exists():
+            return 0
+        self.note("expired" if expired else "deleted", id, who, note)
+        try:
+            path.unlink(missing_ok=True)
+            fsync_folder(path.parent)
+        except OSError as error:
+            raise StoreError(error.errno or 5, error.strerror or "", str(path)) from error
+        self.index.update(id, self.standing(id))
+        return entry.size
+
+    def forget(self, before: float) -> int:
+        """Remove the descriptions of messages whose bytes are gone and that came before then; the
+        journal stays. Returns how many. Raises StoreError."""
+        forgotten = []
+        for day in self._files.days():
+            for description in day.glob("*.json"):
+                if description.with_suffix(".eml").exists():
+                    continue
+                entry = self._read(description)
+                if entry.received.timestamp() < before and self.standing(entry.id).gone:
+                    description.unlink(missing_ok=True)
+                    forgotten.append(entry.id)
+            with contextlib.suppress(OSError):
+                day.rmdir()
+        if forgotten:
+            self.index.remove(forgotten)
+        return len(forgotten)
+
     def _description(self, id: str) -> Path:
         found = self._files.find(id)
         if found is None:
-            raise UnknownIdError(f"no message {id} is in the quarantine {self._settings.folder}")
+            raise UnknownIdError(f"no message {id} is in the quarantine {self.settings.folder}")
         return found
 
     def _read(self, path: Path) -> Entry:
@@ -105,32 +200,44 @@ class Store:
             raise StoreError(0, f"cannot be read: {error}", str(path)) from error
 
     def fsck(self, *, repair: bool = True) -> Report:
-        """Compare files and index; with `repair`, make the index agree with the files."""
-        known = self.index.ids()
+        """Compare files, journal and index; with `repair`, make the index agree with the others.
+
+        Raises StoreError.
+        """
+        known = self.index.states()
+        events: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self.journal.events():
+            events[event.id].append(event)
         seen: set[str] = set()
-        added, damaged = [], []
+        added, restated, damaged = [], [], []
         for day in self._files.days():
             for description in sorted(day.glob("*.json")):
-                id = description.stem
+                id, message = description.stem, description.with_suffix(".eml")
                 seen.add(id)
                 try:
                     entry = self._read(description)
-                    if trouble := _disagreement(entry, description.with_suffix(".eml")):
-                        damaged.append((id, trouble))
                 except StoreError as error:
                     damaged.append((id, str(error)))
                     continue
+                stands = _standing(entry, events[id])
+                if not stands.gone and (trouble := _disagreement(entry, message)):
+                    damaged.append((id, trouble))
                 if id not in known:
                     added.append(id)
                     if repair:
-                        self.index.add(entry, str(description.with_suffix(".eml")))
+                        self.index.add(entry, str(message), stands)
+                elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
+                    # A release that is under way stands in the index first.
+                    restated.append(id)
+                    if repair:
+                        self.index.update(id, stands)
             for message in sorted(day.glob("*.eml")):
                 if not message.with_suffix(".json").exists():
                     damaged.append((message.stem, "has no description; the client was told 451"))
-        stale = tuple(sorted(known - seen))
+        stale = tuple(sorted(known.keys() - seen))
         if repair and stale:
             self.index.remove(stale)
-        return Report(len(seen), tuple(added), stale, tuple(damaged))
+        return Report(len(seen), tuple(added), stale, tuple(restated), tuple(damaged))
 
 
 def describe(new: NewEntry) -> Entry:
@@ -161,6 +268,10 @@ def describe(new: NewEntry) -> Entry:
         removed=new.removed,
         macros=dict(envelope.macros),
     )
+
+
+def _standing(entry: Entry, events: list[Event]) -> Standing:
+    return standing(entry.held_for, events, entry.received.timestamp())
 
 
 def _disagreement(entry: Entry, path: Path) -> str:

@@ -1,61 +1,81 @@
-"""A milter client that plays the MTA, packet by packet, over the daemon's unix socket.
+"""The MTA's end of a milter connection, without an MTA: every packet is what the test says.
 
-It speaks the protocol as far as both sides agreed, and lets a test leave that path at any point:
-`send` writes octets as they are, `vanish` closes with unread replies, `reset` as a crash would.
+Follows what was negotiated (no reply is read where the filter said there is none), so that a reply
+too many or too few shows at once, as it would in sendmail and Postfix.
 """
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import struct
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filterd.milter.commands import Bare, Body, Connect, Header, Helo, Macros, Mail, Rcpt
-from filterd.milter.constants import Command, ReplyCode, Steps
+from filterd.milter.commands import (
+    Bare,
+    Body,
+    Connect,
+    Header,
+    Helo,
+    Macros,
+    Mail,
+    MilterCommand,
+    Rcpt,
+)
+from filterd.milter.constants import CHUNK_SIZE, Command, ReplyCode, Steps
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import Packet, PacketReader
+from filterd.milter.replies import FilterReply, Plain, ReplyText, parse
 
 TIMEOUT = 30.0
-"""Seconds that one reply may take."""
-
-CHUNK = 65535
-"""Octets of one body packet."""
-
-UNWANTED = {
-    Command.CONNECT: Steps.NOCONNECT, Command.HELO: Steps.NOHELO, Command.MAIL: Steps.NOMAIL,
-    Command.RCPT: Steps.NORCPT, Command.DATA: Steps.NODATA, Command.HEADER: Steps.NOHDRS,
-    Command.EOH: Steps.NOEOH, Command.BODY: Steps.NOBODY, Command.UNKNOWN: Steps.NOUNKNOWN,
-}  # fmt: skip
-"""The step flag that keeps a command from being sent."""
+"""Seconds that a reply may take; more than any budget that a test gives the daemon."""
 
 SILENT = {
-    Command.CONNECT: Steps.NR_CONN, Command.HELO: Steps.NR_HELO, Command.MAIL: Steps.NR_MAIL,
-    Command.RCPT: Steps.NR_RCPT, Command.DATA: Steps.NR_DATA, Command.HEADER: Steps.NR_HDR,
-    Command.EOH: Steps.NR_EOH, Command.BODY: Steps.NR_BODY, Command.UNKNOWN: Steps.NR_UNKN,
+    Connect: Steps.NR_CONN, Helo: Steps.NR_HELO, Mail: Steps.NR_MAIL, Rcpt: Steps.NR_RCPT,
+    Header: Steps.NR_HDR, Body: Steps.NR_BODY,
 }  # fmt: skip
-"""The step flag that makes a command go without a reply."""
 
-MacroValues = Mapping[Command, Mapping[str, bytes]]
+FIELDS = ((b"From", b" ann@client.example"), (b"Subject", b" hello"))
 
 
 class Gone(Exception):
-    """The filter closed the connection where a reply was due."""
+    """The filter closed the connection."""
+
+
+@dataclass
+class Outcome:
+    """What the filter did with one message. final: its last reply; edits: those before it.
+
+    progress: seconds from end-of-message to each PROGRESS; seconds: to the last reply.
+    """
+
+    final: FilterReply
+    edits: list[FilterReply] = field(default_factory=list)
+    progress: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def word(self) -> str:
+        """`continue`, `discard`, … or the text of the reply code."""
+        if isinstance(self.final, ReplyText):
+            return self.final.data.rstrip(b"\0").decode("ascii")
+        assert isinstance(self.final, Plain), self.final
+        return self.final.code.name.lower()
 
 
 class MilterClient:
-    """One connection to a filter. macros: what is sent before each command."""
+    """A connection to the filter on a unix socket, negotiated."""
 
-    def __init__(self, path: Path, macros: MacroValues | None = None) -> None:
+    def __init__(self, path: Path, *, offer: Negotiation | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(TIMEOUT)
         self._socket.connect(str(path))
-        self._packets = PacketReader()
-        self._macros = macros or {}
-        self.steps = Steps(0)
+        self._reader = PacketReader()
+        self.write((offer or Negotiation.offer()).encode().encode())
+        self.agreed = Negotiation.parse(self.packet())
 
     def __enter__(self) -> Self:
         return self
@@ -68,101 +88,105 @@ class MilterClient:
     ) -> None:
         self.vanish()
 
-    def send(self, octets: bytes) -> None:
-        """Send octets as they are."""
+    def vanish(self) -> None:
+        self._socket.close()
+
+    def write(self, octets: bytes) -> None:
         self._socket.sendall(octets)
 
-    def read(self) -> Packet:
-        """The next packet of the filter. Raises Gone."""
-        while (packet := self._packets.next_packet()) is None:
-            try:
-                data = self._socket.recv(1 << 16)
-            except ConnectionError as error:
-                raise Gone(str(error)) from error
+    def packet(self) -> Packet:
+        """The next packet, whatever it is. Raises Gone."""
+        while (packet := self._reader.next_packet()) is None:
+            data = self._socket.recv(65536)
             if not data:
                 raise Gone
-            self._packets.receive_data(data)
+            self._reader.receive_data(data)
         return packet
 
-    def negotiate(self) -> Negotiation:
-        """Offer what sendmail 8.17 offers; what the filter took."""
-        self.send(Negotiation.offer().encode().encode())
-        answer = Negotiation.parse(self.read())
-        self.steps = Steps(answer.steps)
-        return answer
+    def reply(self) -> FilterReply:
+        return parse(self.packet())
 
-    def say(self, packet: Packet) -> Packet | None:
-        """Send a command with its macros; the reply, None where there is none by agreement."""
-        command = Command(packet.command)
-        values = self._macros.get(command)
-        if values is not None:
-            self.send(Macros(command, values).encode().encode())
-        if UNWANTED.get(command, Steps(0)) & self.steps:
-            return None
-        self.send(packet.encode())
-        if SILENT.get(command, Steps(0)) & self.steps or command in (Command.ABORT, Command.QUIT):
-            return None
-        return self.read()
+    def silent_for(self, seconds: float) -> bool:
+        """True if nothing comes within that time."""
+        self._socket.settimeout(seconds)
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK) == b"unexpected"
+        except TimeoutError:
+            return True
+        finally:
+            self._socket.settimeout(TIMEOUT)
 
-    def greet(self) -> None:
-        """Negotiation, CONNECT and HELO."""
-        self.negotiate()
-        self.say(Connect(b"client.example", b"4", 40000, b"192.0.2.7").encode())
-        self.say(Helo(b"client.example").encode())
+    def say(self, *commands: MilterCommand) -> None:
+        """Send commands; where the filter is to answer, it must say CONTINUE."""
+        for command in commands:
+            self.write(command.encode().encode())
+            silent = SILENT.get(type(command))
+            if silent is not None and not self.agreed.steps & silent:
+                reply = self.reply()
+                assert reply == Plain(ReplyCode.CONTINUE), (command, reply)
+
+    def hello(self, name: bytes = b"client.example", address: bytes = b"192.0.2.7") -> None:
+        """CONNECT and HELO."""
+        self.say(
+            Macros(Command.CONNECT, {"j": b"mx.example.test", "{daemon_name}": b"MTA"}),
+            Connect(name, b"4", 4711, address),
+            Helo(name),
+        )
 
     def envelope(
         self,
+        *recipients: bytes,
         sender: bytes = b"<ann@client.example>",
-        recipients: Sequence[bytes] = (b"<joe@mx.example.test>",),
+        macros: Mapping[str, bytes] | None = None,
     ) -> None:
         """MAIL and RCPT."""
-        self.say(Mail((sender,)).encode())
-        for recipient in recipients:
-            self.say(Rcpt((recipient,)).encode())
+        self.say(Macros(Command.MAIL, {"i": b"Q1", **(macros or {})}), Mail((sender,)))
+        for recipient in recipients or (b"<joe@mx.example.test>",):
+            self.say(Rcpt((recipient,)))
 
-    def header(self, name: bytes, value: bytes) -> None:
-        """One header field; value: all after the colon, folded with a bare LF."""
-        if not self.steps & Steps.HDR_LEADSPC:
-            value = value.removeprefix(b" ")
-        self.say(Header(name, value).encode())
+    def content(
+        self, fields: Iterable[tuple[bytes, bytes]] = FIELDS, body: bytes = b"hello\r\n"
+    ) -> None:
+        """Header fields (value as on the wire, blank included, LF between lines) and body."""
+        for name, value in fields:
+            self.say(Header(name, value))
+        for start in range(0, len(body), CHUNK_SIZE):
+            self.say(Body(body[start : start + CHUNK_SIZE]))
 
-    def content(self, data: bytes) -> None:
-        """A message's header fields and body as the MTA cuts them."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        for field in head.replace(b"\r\n ", b"\n ").replace(b"\r\n\t", b"\n\t").split(b"\r\n"):
-            name, _, value = field.partition(b":")
-            self.header(name, value)
-        self.say(Bare(Command.EOH).encode())
-        for start in range(0, len(body), CHUNK):
-            self.say(Body(body[start : start + CHUNK]).encode())
+    def end(self) -> Outcome:
+        """End of message, and all that the filter says to it."""
+        started = time.monotonic()
+        self.write(Bare(Command.BODYEOB).encode().encode())
+        outcome = Outcome(Plain(ReplyCode.CONTINUE))
+        while True:
+            reply = self.reply()
+            now = time.monotonic() - started
+            if reply == Plain(ReplyCode.PROGRESS):
+                outcome.progress.append(now)
+            elif isinstance(reply, Plain | ReplyText):
+                outcome.final, outcome.seconds = reply, now
+                return outcome
+            else:
+                outcome.edits.append(reply)
 
-    def end(self) -> list[Packet]:
-        """End of message: everything that the filter says, the final reply last."""
-        self.send(Packet(Command.BODYEOB.value).encode())
-        final = {
-            code.value
-            for code in (
-                ReplyCode.ACCEPT, ReplyCode.CONTINUE, ReplyCode.DISCARD, ReplyCode.REJECT,
-                ReplyCode.TEMPFAIL, ReplyCode.REPLYCODE,
-            )
-        }  # fmt: skip
-        seen = [self.read()]
-        while seen[-1].command not in final:
-            seen.append(self.read())
-        return seen
-
-    def deliver(self, data: bytes) -> list[Packet]:
-        """One whole transaction; what the filter says at its end."""
-        self.envelope()
-        self.content(data)
+    def message(
+        self,
+        *recipients: bytes,
+        fields: Iterable[tuple[bytes, bytes]] = FIELDS,
+        body: bytes = b"hello\r\n",
+    ) -> Outcome:
+        """One whole message."""
+        self.envelope(*recipients)
+        self.content(fields, body)
         return self.end()
 
-    def vanish(self) -> None:
-        """Close without a word."""
-        with contextlib.suppress(OSError):
-            self._socket.close()
 
-    def reset(self) -> None:
-        """Close as a process that is killed does, with octets of the filter unread."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.vanish()
+def one_message(
+    path: Path, *extra: tuple[bytes, bytes], body: bytes = b"hello\r\n", to: Sequence[bytes] = ()
+) -> Outcome:
+    """One connection, one message with these fields added."""
+    with MilterClient(path) as client:
+        client.hello()
+        outcome = client.message(*to, fields=[*FIELDS, *extra], body=body)
+        client.write(Bare(Command.QUIT).encode().encode())
+        return outcome

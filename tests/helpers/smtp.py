@@ -77,7 +77,7 @@ class Conversation:
 
     def read(self) -> Reply:
         """The next reply. Raises Closed."""
-        lines = []
+        lines: list[str] = []
         while True:
             try:
                 line = self._file.readline()

@@ -40,13 +40,18 @@ def place() -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture(scope="module")
+def mortal(place: Path) -> Filterd:
+    """The daemon, whether it runs or not."""
+    return Filterd(place)
+
+
 @pytest.fixture
-def filterd(place: Path) -> Iterator[Filterd]:
-    """A running daemon that the test may kill."""
-    daemon = Filterd(place)
-    daemon.start()
-    yield daemon
-    daemon.process.kill()
+def filterd(mortal: Filterd) -> Filterd:
+    """The daemon, running; the test may kill it and need not start it again."""
+    if not mortal.process.running:
+        mortal.start()
+    return mortal
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,18 @@ POSTFIX = {
 
 CASES = [
     *[("sendmail", flags) for flags in SENDMAIL],
-    *[("own", flags) for flags in SENDMAIL],
+    ("own", "T"),
+    ("own", ""),
     *[("postfix", action) for action in POSTFIX],
 ]
+
+FAIL_SOFT = pytest.mark.parametrize(
+    "case",
+    [("sendmail", "T"), ("own", "T"), ("postfix", "tempfail")],
+    ids=lambda case: case[0],
+    indirect=True,
+)
+"""For what does not depend on the failure action: the recommended one of each."""
 
 
 @dataclass(frozen=True)
@@ -213,10 +227,9 @@ def test_daemon_killed_while_it_examines(case: Case, filterd: Filterd) -> None:
     delivered_when_it_comes_again(case, filterd, *numbered())
 
 
+@FAIL_SOFT
 def test_the_session_after_a_failure(case: Case, filterd: Filterd) -> None:
     """The rest of a session goes without the filter, as F= says; the next session has it again."""
-    if case.promise.down is None or not case.promise.down.startswith("451"):
-        pytest.skip("only where the session goes on and is refused")
     with Conversation(case.port) as client:
         client.ehlo()
         assert client.transaction(numbered()[1]).final.code == 250
@@ -227,38 +240,40 @@ def test_the_session_after_a_failure(case: Case, filterd: Filterd) -> None:
 
     assert (first.code, second.code) == (451, 451)
     case.mta.mail()
-    delivered_when_it_comes_again(case, _running(filterd), *numbered())
-
-
-def _running(filterd: Filterd) -> Filterd:
-    """The daemon, stopped so that it can be started by whoever gets it."""
-    filterd.process.kill()
-    return filterd
+    subject, data = numbered()
+    assert answer(case.port, data).code == 250
+    (mail,) = case.mta.mail()
+    assert mail.value("Subject") == subject
+    assert mail.values("X-Spam-Status") != []
 
 
 @pytest.fixture(scope="module", params=["sendmail", "postfix"])
 def impatient(request: pytest.FixtureRequest, place: Path, postfix: Postfix) -> Iterator[Mta]:
-    """An MTA that waits only a second for each answer."""
+    """An MTA that waits a second or two for each answer, then calls the filter failed.
+
+    sendmail counts whole seconds: of `R:1s` nothing is left where the clock ticks meanwhile.
+    """
     socket = f"unix:{place}/filterd.sock"
     with folder("impatient") as path:
         if request.param == "postfix":
             mta: Mta = postfix_with(path, f"{{ {socket}, content_timeout=1s }}")
         else:
-            mta = Sendmail(path, sendmail_server.snippet(socket, "T", "C:5s;S:5s;R:1s;E:20s"))
+            mta = Sendmail(path, sendmail_server.snippet(socket, "T", "C:5s;S:5s;R:2s;E:20s"))
         mta.start()
         yield mta
         mta.stop()
 
 
 def test_progress_keeps_an_impatient_mta_waiting(impatient: Mta, filterd: Filterd) -> None:
-    """Three seconds of examination, a second of patience, a PROGRESS every half."""
-    _, data = numbered(b"X-Obey: sleep=3")
+    """Four seconds of examination, less patience, a PROGRESS every half."""
+    _, data = numbered(b"X-Obey: sleep=4")
 
     assert answer(impatient.port, data).code == 250
 
     impatient.mail()
 
 
+@FAIL_SOFT
 def test_sigterm_lets_the_message_in_flight_finish(case: Case, filterd: Filterd) -> None:
     subject, data = numbered(b"X-Obey: sleep=1")
     with Conversation(case.port) as client:
@@ -276,7 +291,7 @@ def test_sigterm_lets_the_message_in_flight_finish(case: Case, filterd: Filterd)
     assert mail.value("Subject") == subject
     assert mail.value("X-Spam-Status").startswith("No, ")
     assert filterd.process.wait() == 0
-    assert filterd.processes == []
+    wait_for("the workers' end", lambda: not filterd.processes, 5)
 
 
 def test_sighup_reloads_without_dropping_the_session(place: Path) -> None:
@@ -333,6 +348,7 @@ def test_no_worker_free_is_answered_at_once(place: Path) -> None:
         daemon.stop()
 
 
+@FAIL_SOFT
 def test_a_client_that_vanishes_leaves_nothing_behind(case: Case, filterd: Filterd) -> None:
     for until in ("MAIL", "RCPT", "DATA", "body"):
         client = Conversation(case.port)

@@ -7,14 +7,16 @@ are kept open until the end, so that the good ones are served beside them.
 from __future__ import annotations
 
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from filterd.milter.commands import Body, Connect, Header, Macros, Mail
-from filterd.milter.constants import Command, ReplyCode
+from filterd.milter.constants import Command
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import LENGTH, Packet
 from tests.helpers import messages
@@ -35,6 +37,8 @@ of threads used; a leak of one message or session each would be more."""
 OFFER = Negotiation.offer().encode().encode()
 END = Packet(Command.BODYEOB.value).encode()
 
+Stalled: TypeAlias = MilterClient | socket.socket
+
 noise = random.Random(4711)  # the same nonsense in every run
 
 
@@ -48,179 +52,178 @@ def daemon() -> Iterator[Filterd]:
         server.stop()
 
 
-# Each of these leaves the path at one place. True: keep the connection open, it stalls.
+# Each of these leaves the path at one place, and returns its connection if it stalls there.
 
 
-def vanish_at_once(peer: MilterClient) -> bool:
-    return False
+def connected(socket_path: Path) -> socket.socket:
+    """A connection on which nothing has been said."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(str(socket_path))
+    return peer
 
 
-def vanish_after_the_offer(peer: MilterClient) -> bool:
-    peer.send(OFFER)
-    return False
+def greeted(socket_path: Path) -> MilterClient:
+    """A connection after CONNECT and HELO."""
+    peer = MilterClient(socket_path)
+    peer.hello()
+    return peer
 
 
-def vanish_in_the_header(peer: MilterClient) -> bool:
-    peer.greet()
+def in_message(socket_path: Path) -> MilterClient:
+    """A connection after MAIL, RCPT, header fields and body."""
+    peer = greeted(socket_path)
     peer.envelope()
-    peer.header(b"Subject", b" half a message")
-    return False
+    peer.content()
+    return peer
 
 
-def vanish_in_a_packet(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.send(LENGTH.pack(60000) + b"B" + bytes(1000))
-    return False
+def vanish_at_once(path: Path) -> None:
+    connected(path).close()
 
 
-def vanish_before_the_answer(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.envelope()
-    peer.content(messages.message())
-    peer.send(END)
-    return False
+def vanish_after_the_offer(path: Path) -> None:
+    with connected(path) as peer:
+        peer.sendall(OFFER)
 
 
-def crash_before_the_answer(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.envelope()
-    peer.content(messages.gtube())
-    peer.send(END)
-    peer.reset()
-    return False
-
-
-def nonsense(peer: MilterClient) -> bool:
-    peer.send(noise.randbytes(noise.randrange(1, 5000)))
-    return False
-
-
-def nonsense_after_the_offer(peer: MilterClient) -> bool:
-    peer.negotiate()
-    peer.send(noise.randbytes(noise.randrange(1, 5000)))
-    return False
-
-
-def nonsense_in_packets(peer: MilterClient) -> bool:
-    peer.greet()
-    for _ in range(20):
-        command = bytes([noise.choice(b"ABCDEHKLMNOQRTU\0z")])
-        peer.send(Packet(command, noise.randbytes(noise.randrange(0, 200))).encode())
-    return False
-
-
-def empty_packet(peer: MilterClient) -> bool:
-    peer.negotiate()
-    peer.send(LENGTH.pack(0))
-    return True
-
-
-def huge_packet(peer: MilterClient) -> bool:
-    peer.negotiate()
-    peer.send(LENGTH.pack(0xFFFFFFFF) + b"B" + bytes(5000))
-    return False
-
-
-def impossible_offer(peer: MilterClient) -> bool:
-    peer.send(Packet(b"O", b"\0\0\0\x01").encode())
-    return False
-
-
-def commands_out_of_order(peer: MilterClient) -> bool:
-    peer.negotiate()
-    peer.send(Body(b"a body first").encode().encode() + END)
-    peer.send(Mail((b"<late@client.example>",)).encode().encode())
-    return False
-
-
-def message_without_envelope(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.send(Header(b"Subject", b" no MAIL, no RCPT").encode().encode() + END)
-    return False
-
-
-def strings_without_end(peer: MilterClient) -> bool:
-    peer.greet()
-    for command in b"MRLHC":
-        peer.send(Packet(bytes([command]), b"no NUL anywhere").encode())
-    return False
-
-
-def octets_that_are_no_text(peer: MilterClient) -> bool:
-    peer.send(OFFER)
-    peer.send(Macros(Command.CONNECT, {"j": b"\xff\xfe"}).encode().encode())
-    peer.send(Connect(b"\xe4\xf6.example", b"6", 25, b"not an address").encode().encode())
-    peer.send(Packet(b"H", b"\xff\xff\0").encode())
-    peer.send(Packet(b"M", b"<\xfc@x>\0").encode())
-    peer.send(Packet(b"R", b"<\xfc@y>\0").encode())
-    peer.send(Packet(b"L", b"S\xfcbject\0 \xff\0").encode() + END)
-    return False
-
-
-def hundred_aborts(peer: MilterClient) -> bool:
-    peer.greet()
-    for _ in range(100):
+def vanish_in_the_header(path: Path) -> None:
+    with greeted(path) as peer:
         peer.envelope()
-        peer.send(Packet(Command.ABORT.value).encode())
-    return False
+        peer.content([(b"Subject", b" half a message")], b"")
 
 
-def stall_at_once(peer: MilterClient) -> bool:
-    return True
+def vanish_in_a_packet(path: Path) -> None:
+    with greeted(path) as peer:
+        peer.write(LENGTH.pack(60000) + b"B" + bytes(1000))
 
 
-def stall_in_a_packet(peer: MilterClient) -> bool:
-    peer.negotiate()
-    peer.send(LENGTH.pack(100) + b"M<half")
-    return True
+def vanish_before_the_answer(path: Path) -> None:
+    with in_message(path) as peer:
+        peer.write(END)
 
 
-def stall_in_the_body(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.envelope()
-    peer.content(messages.message())
-    return True
+def nonsense(path: Path) -> None:
+    with connected(path) as peer:
+        peer.sendall(noise.randbytes(noise.randrange(1, 5000)))
 
 
-def stall_unread(peer: MilterClient) -> bool:
-    peer.greet()
-    peer.envelope()
-    peer.content(messages.message())
-    peer.send(END)
-    return True
+def nonsense_after_the_offer(path: Path) -> None:
+    with MilterClient(path) as peer:
+        peer.write(noise.randbytes(noise.randrange(1, 5000)))
 
 
-KINDS: tuple[Callable[[MilterClient], bool], ...] = (
+def nonsense_in_packets(path: Path) -> None:
+    with greeted(path) as peer:
+        for _ in range(20):
+            command = bytes([noise.choice(b"ABCDEHKLMNOQRTU\0z")])
+            peer.write(Packet(command, noise.randbytes(noise.randrange(0, 200))).encode())
+
+
+def huge_packet(path: Path) -> None:
+    with MilterClient(path) as peer:
+        peer.write(LENGTH.pack(0xFFFFFFFF) + b"B" + bytes(5000))
+
+
+def impossible_offer(path: Path) -> None:
+    with connected(path) as peer:
+        peer.sendall(Packet(b"O", b"\0\0\0\x01").encode())
+
+
+def commands_out_of_order(path: Path) -> None:
+    with MilterClient(path) as peer:
+        peer.write(Body(b"a body first").encode().encode() + END)
+        peer.write(Mail((b"<late@client.example>",)).encode().encode())
+
+
+def message_without_envelope(path: Path) -> None:
+    with greeted(path) as peer:
+        peer.write(Header(b"Subject", b" no MAIL, no RCPT").encode().encode() + END)
+
+
+def strings_without_end(path: Path) -> None:
+    with greeted(path) as peer:
+        for command in b"MRLHC":
+            peer.write(Packet(bytes([command]), b"no NUL anywhere").encode())
+
+
+def octets_that_are_no_text(path: Path) -> None:
+    with connected(path) as peer:
+        peer.sendall(OFFER)
+        peer.sendall(Macros(Command.CONNECT, {"j": b"\xff\xfe"}).encode().encode())
+        peer.sendall(Connect(b"\xe4\xf6.example", b"6", 25, b"no address").encode().encode())
+        for command, data in (
+            (b"H", b"\xff\xff\0"), (b"M", b"<\xfc@x>\0"), (b"R", b"<\xfc@y>\0"),
+            (b"L", b"S\xfcbject\0 \xff\0"), (b"E", b""),
+        ):  # fmt: skip
+            peer.sendall(Packet(command, data).encode())
+
+
+def hundred_aborts(path: Path) -> None:
+    with greeted(path) as peer:
+        for _ in range(100):
+            peer.envelope()
+            peer.write(Packet(Command.ABORT.value).encode())
+
+
+def stall_at_once(path: Path) -> Stalled:
+    return connected(path)
+
+
+def stall_in_a_packet(path: Path) -> Stalled:
+    peer = MilterClient(path)
+    peer.write(LENGTH.pack(100) + b"M<half")
+    return peer
+
+
+def stall_after_an_empty_packet(path: Path) -> Stalled:
+    peer = MilterClient(path)
+    peer.write(LENGTH.pack(0))
+    return peer
+
+
+def stall_in_the_body(path: Path) -> Stalled:
+    return in_message(path)
+
+
+def stall_with_replies_unread(path: Path) -> Stalled:
+    peer = in_message(path)
+    peer.write(END)
+    return peer
+
+
+KINDS: tuple[Callable[[Path], Stalled | None], ...] = (
     vanish_at_once, vanish_after_the_offer, vanish_in_the_header, vanish_in_a_packet,
-    vanish_before_the_answer, crash_before_the_answer, nonsense, nonsense_after_the_offer,
-    nonsense_in_packets, empty_packet, huge_packet, impossible_offer, commands_out_of_order,
-    message_without_envelope, strings_without_end, octets_that_are_no_text, hundred_aborts,
-    stall_at_once, stall_in_a_packet, stall_in_the_body, stall_unread,
+    vanish_before_the_answer, nonsense, nonsense_after_the_offer, nonsense_in_packets, huge_packet,
+    impossible_offer, commands_out_of_order, message_without_envelope, strings_without_end,
+    octets_that_are_no_text, hundred_aborts, stall_at_once, stall_in_a_packet,
+    stall_after_an_empty_packet, stall_in_the_body, stall_with_replies_unread,
 )  # fmt: skip
 
 
-def misbehave(socket: Path, kind: Callable[[MilterClient], bool]) -> MilterClient | None:
+def misbehave(path: Path, kind: Callable[[Path], Stalled | None]) -> Stalled | None:
     """Let one connection misbehave; the connection, if it stays open."""
-    peer = MilterClient(socket)
     try:
-        stays = kind(peer)
+        return kind(path)
     except (Gone, ConnectionError):
         # The daemon had enough of it first, which is its right.
-        stays = False
-    if not stays:
+        return None
+
+
+def let_go(peer: Stalled | None) -> None:
+    """End a stalled connection."""
+    if isinstance(peer, MilterClient):
         peer.vanish()
-    return peer if stays else None
+    elif peer is not None:
+        peer.close()
 
 
-def seconds_for_an_answer(socket: Path) -> float:
+def seconds_for_an_answer(path: Path) -> float:
     """A well-behaved client with one clean message and one that is refused."""
     started = time.monotonic()
-    with MilterClient(socket) as client:
-        client.greet()
-        assert client.deliver(messages.message())[-1].command == ReplyCode.CONTINUE
-        refused = client.deliver(messages.gtube())[-1]
-        assert refused.command == ReplyCode.REPLYCODE
-        assert refused.data.startswith(b"550 5.7.1")
+    with greeted(path) as client:
+        assert client.message().word == "continue"
+        refused = client.message(body=messages.GTUBE + b"\r\n")
+        assert refused.word.startswith("550 5.7.1 Message refused as spam (id=")
     return time.monotonic() - started
 
 
@@ -237,21 +240,20 @@ def sockets(pid: int) -> int:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_one_bad_connection_harms_nobody_else(
-    daemon: Filterd, kind: Callable[[MilterClient], bool]
+    daemon: Filterd, kind: Callable[[Path], Stalled | None]
 ) -> None:
     peer = misbehave(daemon.socket, kind)
     try:
         assert seconds_for_an_answer(daemon.socket) < ANSWER_LIMIT
     finally:
-        if peer is not None:
-            peer.vanish()
+        let_go(peer)
 
 
 def test_thousand_bad_connections(daemon: Filterd) -> None:
     pid = daemon.process.pid
     seconds_for_an_answer(daemon.socket)
     memory, descriptors = resident(pid), sockets(pid)
-    stalled: list[MilterClient] = []
+    stalled: list[Stalled] = []
     slowest = 0.0
 
     for number in range(CONNECTIONS):
@@ -264,7 +266,7 @@ def test_thousand_bad_connections(daemon: Filterd) -> None:
     assert len(stalled) >= CONNECTIONS // 5
     assert slowest < ANSWER_LIMIT
     for peer in stalled:
-        peer.vanish()
+        let_go(peer)
     wait_for("the daemon to let go of all connections", lambda: sockets(pid) <= descriptors + 2)
     assert seconds_for_an_answer(daemon.socket) < ANSWER_LIMIT
     assert daemon.process.pid == pid

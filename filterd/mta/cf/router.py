@@ -10,13 +10,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from filterd.mta.address import AddressError, domain_part, local_part, parse_path
-from filterd.mta.aliases import AliasError, Aliases
+from filterd.mta.aliases import MAX_DEPTH, AliasError, Aliases
 from filterd.mta.cf.reader import MailerLine, SendmailCf
 from filterd.mta.delivery import DeliveryError, Mailer, Route, unique
+from filterd.mta.forward import forward
 from filterd.mta.mailbox import append
 from filterd.mta.program import ProgramMailer, prepared
 from filterd.mta.relay import SmtpMailer
@@ -61,6 +63,9 @@ class CfRouter:
             return Route("prog", "", address[1:].strip())
         if address.startswith("/"):
             return Route(FILE_MAILER, "", address)
+        if address.startswith(":include:"):
+            # What is left of a list that could not be read; the sender hears of it.
+            raise DeliveryError("Cannot open list", temporary=False, code="5.2.4")
         try:
             parsed = parse_path(address.removeprefix("\\"))
         except AddressError as error:
@@ -84,25 +89,65 @@ class CfRouter:
         return Route("esmtp", domain_part(address) + ".", address)
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        people: list[Target] = []
-        for target in targets:
-            try:
-                route = self.resolve(target.address)
-                found = self._aliased(route.user) if route.mailer == "local" else None
-            except (DeliveryError, AliasError):
-                found = None
-            if found is None:
-                people.append(target)
+        return unique(tuple(one for target in targets for one in self._expanded(target)))
+
+    def _expanded(self, target: Target, depth: int = 0) -> Iterator[Target]:
+        """The target, or whom aliases and `.forward` files put in its place."""
+        address = target.address
+        try:
+            route = self.resolve(address)
+        except DeliveryError:
+            route = None
+        if route is None or route.mailer != "local" or address[:1] == "\\" or depth > MAX_DEPTH:
+            yield target
+            return
+        try:
+            found = self._aliased(route.user)
+        except AliasError as error:
+            found = [error.member]
+        if found is not None:
+            owner = self.aliases.owner(route.user)
+            target = replace(target, sender=owner) if owner else target
+            others = [one for one in found if one.lower() != route.user.lower()]
+            if len(others) < len(found):
+                yield replace(target, address=route.user)
+            for one in others:
+                yield from self._expanded(replace(target, address=one), depth + 1)
+            return
+        yield from self._forwarded(target, route.user, depth)
+
+    def _forwarded(self, target: Target, name: str, depth: int) -> Iterator[Target]:
+        """A user's `.forward`, for mailers that know users (flag w)."""
+        plain, _, detail = name.partition("+")
+        try:
+            user = pwd.getpwnam(plain) if "w" in self._local.flags else None
+        except KeyError:
+            user = None
+        found = None
+        if user is not None:
+            values = {"z": user.pw_dir, "u": plain, "h": f"+{detail}" if detail else "",
+                      "r": self._host}  # fmt: skip
+            template = self._cf.option("ForwardPath", "$z/.forward")
+            paths = [Path(self._cf.expand(one, **values)) for one in template.split(":")]
+            found = forward(user, [path for path in paths if path.is_absolute()])
+        if found is None:
+            yield target
+            return
+        for one in found:
+            named = replace(target, address=one, user=plain)
+            if one.lower().removeprefix("\\") == plain.lower():
+                yield replace(named, address="\\" + plain)
             else:
-                people += [replace(target, address=one) for one in found]
-        return unique(tuple(people))
+                yield from self._expanded(named, depth + 1)
 
     def members(self, address: str) -> list[str]:
         route = self.resolve(address)
         try:
-            return self._aliased(route.user) or [address]
+            found = self._aliased(route.user) or [route.user.partition("+")[0]]
         except AliasError as error:
-            raise DeliveryError(str(error), temporary=False, code="5.2.4") from None
+            text = f"{error.member}... {error}"
+            raise DeliveryError(text, temporary=False, code="5.2.4") from None
+        return [f'"{one}"' if one.startswith("|") else one for one in found]
 
     def _aliased(self, name: str) -> list[str] | None:
         """Whom a local name stands for, None if it is no alias. `joe+x` falls back on `joe`."""

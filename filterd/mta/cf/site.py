@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from filterd.mta.cf.reader import CfError, SendmailCf
 from filterd.mta.cf.router import CfRouter
@@ -13,7 +15,7 @@ from filterd.mta.compose import SendmailComposer
 from filterd.mta.handler import Listener
 from filterd.mta.input_filter import EX_CONFIG, parse_time
 from filterd.mta.server import ReferenceMta
-from filterd.mta.settings import MtaSettings
+from filterd.mta.settings import MtaSettings, Privacy
 from filterd.mta.wording import SENDMAIL_VERSION
 
 UNANNOUNCED_LIMIT = 1 << 30
@@ -86,6 +88,9 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
         idle_timeout=parse_time(cf.option("Timeout.command", "1h")) or 3600.0,
         expire=parse_time(cf.option("Timeout.queuereturn", "5d")) or defaults.expire,
         retry=parse_time(cf.option("MinQueueAge", "30m")) or 1800.0,
+        privacy=site_privacy(cf),
+        tls_certificate=_path(cf, "ServerCertFile"),
+        tls_key=_path(cf, "ServerKeyFile"),
         macros={stage: names for stage, names in cf.milter_macros.items() if names},
     )
     return CfSite(cf, settings, listeners)
@@ -96,18 +101,30 @@ def _number(cf: SendmailCf, option: str, default: int) -> int:
     return int(value) if value.isdecimal() and int(value) else default
 
 
+def _path(cf: SendmailCf, option: str) -> Path | None:
+    value = cf.expand(cf.option(option))
+    return Path(value) if value and Path(value).is_file() else None
+
+
+def site_privacy(cf: SendmailCf) -> tuple[Privacy, ...]:
+    """The flags of `O PrivacyOptions` that this MTA has a use for."""
+    said = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
+    return tuple(flag for flag in get_args(Privacy) if flag in said)
+
+
 def _extensions(cf: SendmailCf) -> tuple[str, ...]:
     """What EHLO announces, in sendmail's order, less what privacy flags forbid."""
-    privacy = {flag.strip().lower() for flag in cf.option("PrivacyOptions").split(",")}
+    privacy = site_privacy(cf)
     size = cf.option("MaxMessageSize")
     said = [
         ("ENHANCEDSTATUSCODES", True),
         ("PIPELINING", True),
-        ("EXPN", not privacy & {"noexpn", "goaway"}),
-        ("VERB", not privacy & {"noverb", "goaway"}),
+        ("EXPN", not {"noexpn", "goaway"} & set(privacy)),
+        ("VERB", not {"noverb", "goaway"} & set(privacy)),
         ("8BITMIME", True),
         (f"SIZE {size}" if size.isdecimal() and int(size) else "SIZE", True),
-        ("DSN", not privacy & {"noreceipts"}),
+        ("DSN", True),
+        ("ETRN", not {"noetrn", "goaway"} & set(privacy)),
         ("HELP", True),
     ]
     return tuple(word for word, announced in said if announced)

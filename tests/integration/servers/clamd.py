@@ -7,7 +7,7 @@ import pwd
 from pathlib import Path
 
 from tests.helpers.messages import EICAR
-from tests.integration.servers.process import Program, listens, require
+from tests.integration.servers.process import Program, free_port, listens, require
 
 SIGNATURE = "Eicar-Test-Signature"
 VIRUS = f"{SIGNATURE}.UNOFFICIAL"
@@ -15,12 +15,13 @@ VIRUS = f"{SIGNATURE}.UNOFFICIAL"
 
 
 class Clamd:
-    """clamd on the unix socket `socket`."""
+    """clamd on the unix socket `socket` and on 127.0.0.1:`port`."""
 
     def __init__(self, folder: Path) -> None:
         program = require("clamd", "clamav-daemon")
         self.folder = folder
         self.socket = folder / "clamd.sock"
+        self.port = free_port()
         database = folder / "database"
         database.mkdir()
         # NAME:TYPE (0 any file):OFFSET (* anywhere):HEX
@@ -31,6 +32,8 @@ class Clamd:
 DatabaseDirectory {database}
 LocalSocket {self.socket}
 LocalSocketMode 666
+TCPSocket {self.port}
+TCPAddr 127.0.0.1
 FixStaleSocket yes
 Foreground yes
 LogFile {folder}/log

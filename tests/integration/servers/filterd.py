@@ -63,7 +63,7 @@ class Filterd:
     def configure(self, clamd: Path | None = None, more: str = "") -> None:
         """Write the settings file anew; the daemon reads it at start and on SIGHUP."""
         if clamd is not None:
-            more = f'[filters.clamav]\nserver = "unix:{clamd}"\nconnect_timeout = 3.0\n{more}'
+            more = f'[filters.clamav]\nserver = "unix:{clamd}"\nsilence = 3.0\n{more}'
         self.configuration.write_text(
             CONFIGURATION.format(
                 folder=self.folder, clamav=', "clamav"' if clamd is not None else "", more=more
@@ -71,7 +71,14 @@ class Filterd:
         )
 
     def start(self) -> None:
-        self.process.start(lambda: listens(self.socket))
+        # The log's word, not the socket's: between its making and its final mode root can connect,
+        # and Postfix cannot.
+        before = self._announced
+        self.process.start(lambda: self._announced > before and listens(self.socket))
+
+    @property
+    def _announced(self) -> int:
+        return self.process.output.count(" listens on unix:")
 
     def stop(self) -> None:
         """Orderly end; afterwards nothing of it is left running."""

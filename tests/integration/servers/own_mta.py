@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class OwnMta:
         queue = self.folder / "spool"
         wait_for(
             "the MTA at rest",
-            lambda: not [f for f in queue.rglob("*") if f.is_file() and "held" not in f.parts],
+            lambda: not [f for f in queue.rglob("*") if f.is_file() and "hold" not in f.parts],
         )
 
     @property
@@ -75,5 +76,18 @@ class OwnMta:
         return {name: count for name, count in counts if count}
 
     def held(self) -> str:
-        """Names of held messages."""
-        return "\n".join(str(f) for f in (self.folder / "spool").rglob("*") if "held" in f.parts)
+        """The queue's list."""
+        return self._queue("list")
+
+    def release(self, queue_id: str) -> None:
+        """Let a held message go."""
+        self._queue("release", queue_id)
+
+    def _queue(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [COMMAND, "mta", "queue", *arguments, "--spool", self.folder / "spool"],
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        return done.stdout.decode()

@@ -34,6 +34,9 @@ STOP_LIMIT = 10.0
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
+_started: list[Program] = []
+"""Programs that were started in a folder that is still there."""
+
 missing: dict[str, str] = {}
 """Programs that tests did without, and the package each comes in; the summary names them."""
 
@@ -99,6 +102,7 @@ def wait_for(what: str, look: Callable[[], T], limit: float = START_LIMIT) -> T:
 def folder(name: str) -> Iterator[Path]:
     """A temporary folder that every user may enter, servers change their user; deleted at the end.
 
+    Programs that run in it are stopped then, so that a test that fails in between leaves none.
     Not pytest's own: that is 0700. The name has hyphens around each word, since m4 takes a word
     that is a macro for a call.
     """
@@ -107,6 +111,9 @@ def folder(name: str) -> Iterator[Path]:
     try:
         yield path
     finally:
+        for program in [one for one in _started if one.folder == path]:
+            program.stop()
+            _started.remove(program)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -143,6 +150,8 @@ class Program:
                 start_new_session=True,
             )
         process = self._process
+        if self not in _started:
+            _started.append(self)
 
         def up() -> bool:
             status = process.poll()

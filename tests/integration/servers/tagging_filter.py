@@ -11,7 +11,7 @@ import sys
 import Milter
 
 
-class TaggingFilter(Milter.Base):
+class TaggingFilter(Milter.Base):  # type: ignore[misc]  # pymilter has no types
     """Adds `X-Tagged: yes`; refuses recipients whose address begins with `refused`."""
 
     def envrcpt(self, recipient: str, *parameters: str) -> int:

@@ -1,0 +1,1 @@
+"""Measurements: `python -m bench` (speed and memory beside other filters), and scripts."""

@@ -1,0 +1,213 @@
+"""`filterd evaluate`: measuring classifiers on labelled mail."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.bayes.corpora import CorpusError
+from filterd.bayes.evaluate import (
+    DEFAULT_LAG,
+    Examined,
+    Ours,
+    Plan,
+    ProtocolName,
+    Run,
+)
+from filterd.bayes.evaluate import (
+    evaluate as evaluate_sources,
+)
+from filterd.bayes.evaluate import (
+    suggest as suggest_thresholds,
+)
+from filterd.bayes.folder import ModelFolder, starter_path
+from filterd.bayes.measures import Measures
+from filterd.bayes.online import OnlineModel
+from filterd.bayes.store import ModelFileError, load
+from filterd.bayes.train import Source
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.learn import bayes_filter, progress_bar
+
+_FRESH = "fresh"
+_SALT = b"filterd evaluate"
+"""Fixed, so that a run can be repeated to the last digit."""
+
+
+def evaluate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="index, or folders named spam and ham")
+    ],
+    protocol: Annotated[str, typer.Option(help="immediate, delayed, batch or fixed")] = "immediate",
+    train_first: Annotated[
+        int | None,
+        typer.Option(min=1, help="learn only the first N messages and measure on the rest"),
+    ] = None,
+    lag: Annotated[
+        int, typer.Option(min=1, help="delayed: messages until a label arrives")
+    ] = DEFAULT_LAG,
+    shuffle: Annotated[
+        int | None, typer.Option(metavar="SEED", help="shuffle the messages with this seed")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="fresh|site|starter|FILE", help="the model to begin with")
+    ] = _FRESH,
+    baseline: Annotated[
+        str, typer.Option(metavar="NAME,...", help="run beside it: nb, complement, logreg")
+    ] = "",
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write `path label score` a message")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="draw the result")] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="print thresholds and what they would cost")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Measure the classifier on labelled mail as the TREC spam track did; nothing is changed."""
+    plan = Plan(_protocol(protocol, model), train_first, lag, shuffle)
+    examined: dict[str, Examined] = {"filterd": _ours(model, config)}
+    for name in filter(None, baseline.split(",")):
+        examined[name] = _baseline(name)
+    sources = [Source(path) for path in paths]
+    runs: dict[str, Run] = {}
+    measured: dict[str, Measures] = {}
+    with reported(Exit.NO_INPUT, CorpusError), reported(Exit.DATA, ValueError):
+        for name, one in examined.items():
+            with progress_bar(name) as progress:
+                runs[name] = evaluate_sources(sources, plan, one, progress)
+            measured[name] = runs[name].measures()
+    with reported(Exit.CANNOT_CREATE, OSError):
+        if scores is not None:
+            _write_scores(scores, runs["filterd"])
+        if plot is not None:
+            _draw(runs, plot, " ".join(paths))
+    rows = [_row(name, runs[name], measured[name]) for name in runs]
+    if suggest:
+        rows[0]["suggest"] = [
+            dict(zip(("action", "probability", "hm", "sm"), each, strict=True))
+            for each in suggest_thresholds(runs["filterd"])
+        ]
+    if as_json:
+        for row in rows:
+            emit(row)
+    else:
+        _print(rows)
+    return Exit.OK
+
+
+def _protocol(name: str, model: str) -> ProtocolName:
+    if name == "fixed" and model == _FRESH:
+        fail("--protocol fixed learns nothing: it needs --model site or a FILE", Exit.USAGE)
+    if name not in get_args(ProtocolName):
+        fail(f"--protocol {name}: there are {', '.join(get_args(ProtocolName))}", Exit.USAGE)
+    return cast(ProtocolName, name)
+
+
+def _ours(model: str, config: Path | None) -> Ours:
+    if model == _FRESH:
+        return Ours(OnlineModel.empty(), _SALT)
+    with reported(Exit.UNAVAILABLE, ModelFileError):
+        if model == "site":
+            stored = ModelFolder(bayes_filter(settings(config)).models).load_current()
+            if stored is None:
+                fail("the site has no model yet: `filterd train` makes one", Exit.UNAVAILABLE)
+        else:
+            path = starter_path() if model == "starter" else Path(model)
+            if path is None:
+                fail("there is no starter model here", Exit.UNAVAILABLE)
+            stored = load(path)
+    return Ours(stored.model.copy(), stored.card.salt)
+
+
+def _baseline(name: str) -> Examined:
+    from filterd.bayes.baselines import NAMES, Baseline  # noqa: PLC0415  # slow to import
+
+    if name not in NAMES:
+        fail(f"--baseline {name}: there are {', '.join(NAMES)}", Exit.USAGE)
+    return Baseline(name)
+
+
+def _draw(runs: dict[str, Run], path: Path, title: str) -> None:
+    from filterd.bayes.plot import plot  # noqa: PLC0415  # needs the optional matplotlib
+
+    try:
+        plot(runs, path, title)
+    except ImportError:
+        fail("--plot needs matplotlib: pip install 'filterd[plot]'", Exit.UNAVAILABLE)
+
+
+def _write_scores(path: Path, run: Run) -> None:
+    with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        for name, label, score in zip(run.names, run.labels, run.scores, strict=True):
+            file.write(f"{name} {'spam' if label else 'ham'} {score:.6f}\n")
+
+
+def _row(name: str, run: Run, measures: Measures) -> dict[str, Any]:
+    return {
+        "classifier": name,
+        "messages": len(run.scores),
+        "learned": run.total_learned,
+        **asdict(measures),
+        "classify_per_second": len(run.scores) / max(run.classify_seconds, 1e-9),
+        "learn_per_second": run.total_learned / max(run.learn_seconds, 1e-9)
+        if run.total_learned
+        else None,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    first = rows[0]
+    console.print(
+        f"{first['messages']} messages measured ({first['spam']} spam, {first['ham']} ham), "
+        f"{first['learned']} learned"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", *(row["classifier"] for row in rows)):
+        table.add_column(column, justify="right" if column else "left")
+    lines: list[tuple[str, list[str]]] = [
+        (
+            "(1-ROCA)%",
+            [
+                f"{r['roca']['value']:.4f} ({r['roca']['low']:.4f}-{r['roca']['high']:.4f})"
+                for r in rows
+            ],
+        ),
+        *(
+            (f"hm% at sm% {limit}", [f"{r['hm_at_sm'][limit]:.2f}" for r in rows])
+            for limit in first["hm_at_sm"]
+        ),
+        ("sm% at hm% 0.1", [f"{r['sm_at_hm']:.2f}" for r in rows]),
+        ("lam%", [f"{r['lam']:.3f}" for r in rows]),
+        ("Brier", [f"{r['brier']:.4f}" for r in rows]),
+        ("ECE", [f"{r['ece']:.4f}" for r in rows]),
+        *(
+            (
+                f"hm/sm% at p>={first['thresholds'][i]['probability']}",
+                [f"{r['thresholds'][i]['hm']:.2f} / {r['thresholds'][i]['sm']:.2f}" for r in rows],
+            )
+            for i in range(len(first["thresholds"]))
+        ),
+        ("classified/s", [f"{r['classify_per_second']:.0f}" for r in rows]),
+        (
+            "learned/s",
+            [f"{r['learn_per_second']:.0f}" if r["learn_per_second"] else "-" for r in rows],
+        ),
+    ]
+    for title, cells in lines:
+        table.add_row(title, *cells)
+    console.print(table)
+    console.print(f"peak memory {first['peak_memory_mib']:.0f} MiB")
+    for entry in first.get("suggest", ()):
+        console.print(
+            f"{entry['action']} from probability {entry['probability']:.4f}: "
+            f"{entry['hm']:.2f}% of ham lost, {entry['sm']:.2f}% of spam passed"
+        )

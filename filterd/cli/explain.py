@@ -1,0 +1,87 @@
+"""`filterd explain`: why a message gets its score."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.bayes.corpora import CorpusError, read_messages
+from filterd.bayes.explain import clues
+from filterd.bayes.store import ModelFileError
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
+from filterd.cli.learn import bayes_filter
+from filterd.filters.bayes import Bayes
+from filterd.message import Message
+
+
+def explain(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="as for scan")],
+    config: ConfigOption = None,
+    shown: Annotated[int, typer.Option("--words", min=1, help="words shown on each side")] = 12,
+    as_json: JsonOption = False,
+) -> int:
+    """Show why a message gets its score: the strongest words for spam and for ham."""
+    bayes = bayes_filter(settings(config))
+    with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
+        bayes.prepare()
+    with reported(Exit.NO_INPUT, CorpusError, OSError):
+        for path in paths:
+            for _label, name, data in read_messages(path):
+                value = explanation(bayes, name, data, shown)
+                if as_json:
+                    emit(value)
+                else:
+                    _print_explanation(value)
+    return Exit.OK
+
+
+def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, Any]:
+    """Why a message gets its score, as a plain value. The weights under `spam`, `ham` and
+    `rest` add up to `log_odds`."""
+    opinion = bayes.opinion(Message(data))
+    found = clues(opinion)
+    spam = [clue for clue in found if clue.weight > 0][:shown]
+    ham = [clue for clue in found if clue.weight < 0][:shown]
+    rest = opinion.total - sum(c.weight for c in spam) - sum(c.weight for c in ham)
+    return {
+        "file": name,
+        "probability": opinion.probability,
+        "log_odds": opinion.total,
+        "points": round(bayes.score(opinion), 2),
+        "learned": {"spam": opinion.learned.spam, "ham": opinion.learned.ham},
+        "models": [
+            {
+                "name": voice.name,
+                "share": voice.share,
+                "linear": voice.score.linear,
+                "counts": voice.score.counts,
+            }
+            for voice in opinion.voices
+        ],
+        "spam": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in spam],
+        "ham": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in ham],
+        "rest": rest,
+    }
+
+
+def _print_explanation(value: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{value['file']}[/]: probability {value['probability']:.4f}, "
+        f"{value['points']:+.2f} points, log-odds {value['log_odds']:+.3f}"
+    )
+    for model in value["models"]:
+        console.print(
+            f"  {model['name']} model, share {model['share']:.2f}: "
+            f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
+        )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("weight", "where", "word"):
+        table.add_column(column, justify="right" if column == "weight" else "left")
+    for clue in value["spam"] + value["ham"]:
+        table.add_row(f"{clue['weight']:+.3f}", clue["where"], clue["word"])
+    table.add_row(f"{value['rest']:+.3f}", "", "(everything else)")
+    console.print(table)

@@ -1,0 +1,135 @@
+"""`filterd model`: what the site's model has learned, from whom, and taking it back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.bayes.classifier import Learned
+from filterd.bayes.folder import ModelFolder, starter_path
+from filterd.bayes.journal import Journal, JournalError
+from filterd.bayes.learner import Learner
+from filterd.bayes.store import ModelFileError, load
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.learn import bayes_filter, who
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="List, show, undo and roll back what the classifier learned.",
+)
+
+
+def _folder(config: Path | None) -> ModelFolder:
+    return ModelFolder(bayes_filter(settings(config)).models)
+
+
+def _journal(folder: ModelFolder) -> Journal:
+    path = folder.path / "journal.sqlite3"
+    if not path.exists():
+        fail(f"{path}: nothing was learned yet; `filterd train` or `learn` begins", Exit.NO_INPUT)
+    return Journal(path)
+
+
+@app.command("list")
+def list_batches(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """All batches of training, the newest first."""
+    with reported(Exit.UNAVAILABLE, JournalError):
+        batches = _journal(_folder(config)).batches()
+    if as_json:
+        for batch in batches:
+            emit(asdict(batch))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("batch", "started", "by", "state", "spam", "ham", "versions", "what"):
+        table.add_column(column, justify="right" if column in ("batch", "spam", "ham") else "left")
+    for batch in batches:
+        versions = ", ".join(map(str, batch.generations))
+        table.add_row(
+            str(batch.id),
+            batch.started,
+            batch.source,
+            batch.state,
+            str(batch.spam),
+            str(batch.ham),
+            versions,
+            batch.about,
+        )
+    Console(highlight=False).print(table)
+
+
+@app.command("show")
+def show(
+    file: Annotated[
+        Path | None, typer.Argument(help="a model file (default: the model in force)")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a model has learned, and what is missing until it speaks alone."""
+    if file is None:
+        folder = _folder(config)
+        with reported(Exit.UNAVAILABLE, ModelFileError):
+            current = folder.current()
+        found = starter_path() if current is None else folder.version_path(current)
+        if found is None:
+            fail("there is no model: `filterd train` makes one from spam and ham", Exit.NO_INPUT)
+        file = found
+    with reported(Exit.DATA, ModelFileError):
+        stored = load(file)
+    card, model = stored.card, stored.model
+    missing = Learned(model.spam, model.ham).missing if card.origin == "site" else (50, 50)
+    value = {
+        "file": str(file),
+        "origin": card.origin,
+        "generation": card.generation,
+        "created": card.created,
+        "about": card.about,
+        "spam": model.spam,
+        "ham": model.ham,
+        "missing": {"spam": missing[0], "ham": missing[1]},
+        "octets": file.stat().st_size,
+    }
+    if as_json:
+        emit(value)
+        return
+    for name, entry in value.items():
+        Console(highlight=False).print(f"{name:<10} {entry}")
+
+
+@app.command("undo")
+def undo(
+    batch: Annotated[int, typer.Argument(help="number, as `filterd model list` shows it")],
+    config: ConfigOption = None,
+) -> None:
+    """Take one batch of training out of the model, whatever was learned since."""
+    folder = _folder(config)
+    trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
+    with trouble, Learner(folder, who(), f"undo of batch {batch}") as learner:
+        undone = learner.undo(batch)
+    Console(highlight=False).print(
+        f"batch {batch} undone: {undone.spam} spam and {undone.ham} ham are out; "
+        f"version {learner.stored.card.generation} is in force"
+    )
+
+
+@app.command("rollback")
+def rollback(
+    version: Annotated[
+        int | None, typer.Argument(help="version to go back to (default: the one before)")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put an earlier version in force; what was learned after it is not."""
+    folder = _folder(config)
+    trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
+    with trouble, Learner(folder, who(), "rollback") as learner:
+        target = version if version is not None else learner.version_before()
+        learner.go_back(target)
+    Console(highlight=False).print(f"version {target} is in force")

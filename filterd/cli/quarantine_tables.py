@@ -1,0 +1,120 @@
+"""How the terminal shows the quarantine: tables of messages, of one message, of its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from filterd.labels import points
+from filterd.quarantine import Entry
+from filterd.quarantine.journal import Event, Standing
+
+if TYPE_CHECKING:
+    from filterd.quarantine.index import Row
+    from filterd.quarantine.release import Outcome
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _shown(text: str) -> str:
+    """Text of strangers as a terminal can bear it: no control characters, no markup."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def message_table(rows: Iterable[Row]) -> Table:
+    """The list."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "received", "state", "reason", "from", "to", "subject"):
+        fixed = name in ("id", "received", "state", "reason")
+        table.add_column(name, overflow="ellipsis", no_wrap=fixed)
+    table.add_column("score", justify="right")
+    for row in rows:
+        table.add_row(
+            row.id,
+            _when(row.received),
+            row.state + (" *" if row.pinned else ""),
+            _shown(row.virus or row.reason),
+            _shown(row.sender or "<>"),
+            _shown(", ".join(row.recipients)),
+            _shown(row.subject),
+            points(row.score),
+        )
+    return table
+
+
+def description(entry: Entry, standing: Standing, path: str) -> Table:
+    """Everything about one message."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    client = f"{entry.client_name} [{entry.client_address}] helo={entry.helo}"
+    for name, value in (
+        ("id", entry.id),
+        ("state", standing.state + (", pinned" if standing.pinned else "")),
+        ("received", f"{entry.received.astimezone():%Y-%m-%d %H:%M:%S %z}"),
+        ("queue-id", entry.queue_id),
+        ("client", client),
+        ("sender", entry.sender or "<>"),
+        ("recipients", ", ".join(entry.recipients)),
+        ("held for", ", ".join(entry.held_for) or "nobody (a copy)"),
+        ("message-id", entry.message_id),
+        ("from", entry.header_from),
+        ("subject", entry.subject),
+        ("size", f"{entry.size} octets"),
+        ("reason", entry.reason),
+        ("answer", entry.action),
+        ("virus", entry.virus),
+        ("score", f"{points(entry.score)} (labelled from {points(entry.required)})"),
+    ):
+        if value:
+            table.add_row(name, _shown(value))
+    for symbol in entry.symbols:
+        table.add_row(
+            "symbol", _shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}")
+        )
+    for number, part in enumerate(entry.removed, 1):
+        table.add_row("removed", _shown(f"{number}. {part.filename}: {part.reason}"))
+    for copy in standing.deliveries:
+        words = [copy.state, _when(copy.changed), copy.reply]
+        if copy.again_at:
+            words.append(f"next try {_when(copy.again_at)}")
+        told = ", ".join(filter(None, words))
+        table.add_row("copy", _shown(f"{copy.recipient}: {told}"))
+    table.add_row("file", _shown(path))
+    return table
+
+
+def event_table(events: Iterable[Event]) -> Table:
+    """What was done, oldest first."""
+    table = Table("time", "what", "id", "who", "recipients", "why or reply", box=None)
+    for event in events:
+        table.add_row(
+            _when(event.time), event.what, event.id, _shown(event.who),
+            _shown(", ".join(event.recipients)),
+            _shown("; ".join(filter(None, (event.note, event.reply)))),
+        )  # fmt: skip
+    return table
+
+
+def stats_table(counts: Iterable[tuple[str, str, int, int]]) -> Table:
+    """Counts by reason and state."""
+    table = Table("reason", "state", box=None, pad_edge=False, header_style="bold")
+    table.add_column("messages", justify="right")
+    table.add_column("octets", justify="right")
+    for reason, state, number, octets in counts:
+        table.add_row(reason, state, str(number), str(octets))
+    return table
+
+
+def outcome_line(id: str, outcome: Outcome) -> str:
+    """What became of one recipient of a release."""
+    if not outcome.done:
+        return f"{id}: {outcome.recipient}: was {outcome.state} already ({outcome.reply})"
+    tail = f"; next try {_when(outcome.again_at)}" if outcome.again_at else ""
+    return f"{id}: {outcome.recipient}: {outcome.state} ({outcome.reply}){tail}"

@@ -1,0 +1,1 @@
+"""What is inside attachments: file types by content, archives, TNEF, documents, judged names."""

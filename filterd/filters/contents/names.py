@@ -1,0 +1,77 @@
+"""File names as desktops understand them, with the tricks that hide what a file is.
+
+A name is judged in every form that some reader may make of it: as it stands, percent-decoded, in
+Unicode's compatibility form, without invisible characters, cut at a colon, a semicolon or a line
+break, the last path component only, trailing dots and blanks dropped (Windows does), and after
+right-to-left marks are taken out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+NAME_LIMIT = 4096
+"""Characters of a name that are judged, from its end: the extension is there. Windows has 260."""
+
+_SEPARATOR = re.compile(r"[/\\]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
+_CUT = re.compile(r"[:;?#\x00\r\n]")
+_CLSID = re.compile(r"\{[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}\W*$")
+_BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+_ESCAPES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
+
+
+def shown(name: str, limit: int = 200) -> str:
+    """The name fit for a notice or a log: no control or direction characters, not too long."""
+    return _INVISIBLE.sub("?", name)[:limit]
+
+
+def extensions(name: str) -> Iterator[str]:
+    """Every extension, lower case, that some reader may see in the name; may repeat."""
+    for form in _forms(name[-NAME_LIMIT:]):
+        stem, dot, extension = form.rpartition(".")
+        if dot and (stem or extension):
+            yield extension.lower()
+
+
+def has_class_id(name: str) -> bool:
+    """True for `report.txt.{00020906-...}`: Windows hides the class id and opens with its class."""
+    return _CLSID.search(name[-NAME_LIMIT:]) is not None
+
+
+def has_direction_marks(name: str) -> bool:
+    """True if characters in it make a screen show the name in another order."""
+    return _BIDI.search(name) is not None
+
+
+def leaves_folder(name: str) -> bool:
+    """True for a path that goes up or is absolute: unpacked carelessly, it overwrites files."""
+    return _ESCAPES.search(name) is not None
+
+
+def _forms(name: str) -> Iterator[str]:
+    variants = [name]
+    if "%" in name:
+        variants.append(_PERCENT.sub(_decoded, name))
+    for variant in variants:
+        folded = unicodedata.normalize("NFKC", variant)
+        for text in dict.fromkeys((variant, folded)):
+            for piece in (text, *_CUT.split(text)):
+                visible = _INVISIBLE.sub("", piece)
+                last = _SEPARATOR.split(visible)[-1]
+                yield _trimmed(last)
+
+
+def _trimmed(name: str) -> str:
+    """Without trailing dots, blanks and quotes; blanks before the extension go too."""
+    base, dot, extension = name.rstrip(". \t\"'\xa0\u3000)").rpartition(".")
+    return base + dot + "".join(extension.split())
+
+
+def _decoded(match: re.Match[str]) -> str:
+    return bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace")

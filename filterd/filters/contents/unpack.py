@@ -1,0 +1,210 @@
+"""Everything inside an attachment: the file itself, members of archives, files in TNEF, nested.
+
+Bounded in depth, members, octets and ratio; what stops it is recorded under one of four names, each
+with a policy of its own: ARCHIVE_ENCRYPTED, ARCHIVE_DAMAGED, ARCHIVE_LIMIT and ARCHIVE_PATH.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filterd.filters.contents import archive
+from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kind_of
+from filterd.filters.contents.names import leaves_folder
+from filterd.filters.contents.tnef import TnefError, attachments
+
+KEEP_LIMIT = 16 << 20
+"""Octets of one member, no archive itself, that are kept to be looked into; larger ones are judged
+by name and head."""
+
+RATIO_FLOOR = 4 << 20
+"""Octets of content before the ratio counts: small files of zeros are no bomb."""
+
+FINDING_LIMIT = 50
+"""Findings of one message that are kept; the first tell the story."""
+
+_UNREADABLE = frozenset({"arj", "installshield"})
+"""Kinds that hold files and that nothing here can open."""
+
+_WORTH_KEEPING = ARCHIVE_KINDS | {"tnef", "ole", "pdf", "rtf", "html", "svg", "hta", ""}
+
+_TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
+
+_ZIP_LOCAL = struct.Struct("<4s5H3I2H")
+_ZIP_END = b"PK\x05\x06"
+_ZIP_TAIL = 22 + 65535  # APPNOTE.TXT 4.3.16: the record and the longest comment
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive."""
+
+    depth: int = 5
+    members: int = 5000
+    total: int = 64 << 20
+    ratio: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file. names: its own; path: the archives around it, outermost first. content: as far as
+    it was kept, whole if `complete`."""
+
+    names: tuple[str, ...]
+    kind: str
+    content: bytes
+    path: tuple[str, ...] = ()
+    complete: bool = True
+
+    @property
+    def shown_path(self) -> str:
+        """The names from the outermost archive to the file itself, joined by `/`."""
+        return "/".join((*self.path, self.names[0] if self.names else "unnamed"))
+
+
+@dataclass
+class Unpacker:
+    """Unpacks the attachments of one message; the limits hold for all of them together."""
+
+    limits: Limits = Limits()
+    passwords: Sequence[str] = ()
+    findings: list[tuple[str, str]] = field(default_factory=list)
+    _members: int = 0
+    _total: int = 0
+
+    def files(self, names: tuple[str, ...], content: bytes) -> Iterator[File]:
+        """The file itself, then all that is in it."""
+        yield from self._files(File(names, kind_of(content[:HEAD_SIZE]), content))
+
+    def _files(self, file: File) -> Iterator[File]:
+        yield file
+        is_zip_behind = file.kind not in ARCHIVE_KINDS and _ZIP_END in file.content[-_ZIP_TAIL:]
+        kind = "zip" if is_zip_behind else file.kind
+        if kind in _UNREADABLE:
+            self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: nothing here reads {kind}")
+        if (kind not in ARCHIVE_KINDS and kind != "tnef") or not file.complete:
+            return
+        if len(file.path) >= self.limits.depth:
+            self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.depth} levels")
+            return
+        members = self._tnef(file) if kind == "tnef" else self._archive(file, kind)
+        for member in members:
+            yield from self._files(member)
+
+    def _archive(self, file: File, kind: str) -> Iterator[File]:
+        path = (*file.path, file.names[0] if file.names else "unnamed")
+        produced = self._total
+        seen: set[str] = set()
+        try:
+            for entry in archive.entries(file.content, kind, self.passwords):
+                name = self._name(entry.name, file, kind)
+                seen.add(entry.name)
+                if not self._count(file):
+                    return
+                if leaves_folder(entry.name):
+                    self._note("ARCHIVE_PATH", f"{file.shown_path}: {entry.name}")
+                if entry.is_file or archive.is_one_file(kind):
+                    allowed = produced + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
+                    member = self._read(entry, name, path, min(allowed, self.limits.total))
+                    if member is None:
+                        return
+                    yield member
+        except archive.EncryptedError:
+            self._note("ARCHIVE_ENCRYPTED", file.shown_path)
+        except archive.DamagedError as error:
+            self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
+        if kind == "gz":
+            yield from (File((n,), "", b"", path, complete=False) for n in _gzip_name(file.content))
+        if kind == "zip":
+            # Readers that go through the file see these, whatever the directory at its end says.
+            for hidden in _local_names(file.content, self.limits.members):
+                if hidden not in seen:
+                    yield File((hidden,), "", b"", path, complete=False)
+
+    def _read(
+        self, entry: archive.Entry, name: str, path: tuple[str, ...], allowed: int
+    ) -> File | None:
+        """The member, or None where a limit ends the work."""
+        blocks: list[bytes] = []
+        kept, keep, complete, kind = 0, True, True, ""
+        where = "/".join((*path, name))
+        if entry.size > allowed - self._total:
+            self._note("ARCHIVE_LIMIT", f"{where}: {entry.size} octets when unpacked")
+            return None
+        try:
+            for block in entry.blocks():
+                self._total += len(block)
+                if self._total > allowed:
+                    self._note("ARCHIVE_LIMIT", f"{where}: more than {allowed} octets unpacked")
+                    return None
+                if keep:
+                    blocks.append(block)
+                    if not kept:
+                        kind = kind_of(block[:HEAD_SIZE])
+                    kept += len(block)
+                    keep = kind in ARCHIVE_KINDS or (kept < KEEP_LIMIT and kind in _WORTH_KEEPING)
+                else:
+                    complete = False
+        except archive.EncryptedError:
+            self._note("ARCHIVE_ENCRYPTED", where)
+            complete = False
+        except archive.DamagedError as error:
+            self._note("ARCHIVE_DAMAGED", f"{where}: {error}")
+            complete = False
+        content = b"".join(blocks)
+        return File((name,), kind_of(content[:HEAD_SIZE]), content, path, complete)
+
+    def _tnef(self, file: File) -> Iterator[File]:
+        path = (*file.path, file.names[0] if file.names else "unnamed")
+        try:
+            for found in attachments(file.content):
+                self._total += len(found.content)
+                if not self._count(file):
+                    return
+                yield File(found.names, kind_of(found.content[:HEAD_SIZE]), found.content, path)
+        except TnefError as error:
+            self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
+
+    def _name(self, name: str, file: File, kind: str) -> str:
+        """A file that was only compressed has the archive's name without its last extension."""
+        if not archive.is_one_file(kind):
+            return name
+        stem, _, extension = (file.names[0] if file.names else "data").rpartition(".")
+        return f"{stem}.tar" if extension.lower() in _TAR_EXTENSIONS else (stem or "data")
+
+    def _count(self, file: File) -> bool:
+        self._members += 1
+        if self._members > self.limits.members:
+            self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.members} files")
+            return False
+        return True
+
+    def _note(self, symbol: str, detail: str) -> None:
+        if len(self.findings) < FINDING_LIMIT:
+            self.findings.append((symbol, detail))
+
+
+def _gzip_name(content: bytes) -> Iterator[str]:
+    """The file name that a gzip header carries (RFC 1952 §2.3); some unpackers restore it."""
+    flags, begin = content[3:4], 10
+    if flags and flags[0] & 0x08 and not flags[0] & 0x04:
+        yield content[begin : content.find(b"\0", begin)][:255].decode("latin-1")
+
+
+def _local_names(content: bytes, limit: int) -> Iterator[str]:
+    """Names in the local file headers of a ZIP file (APPNOTE.TXT 4.3.7)."""
+    position, count = 0, 0
+    while count < limit:
+        position = content.find(b"PK\x03\x04", position)
+        if position < 0 or position + _ZIP_LOCAL.size > len(content):
+            return
+        fields = _ZIP_LOCAL.unpack_from(content, position)
+        begin = position + _ZIP_LOCAL.size
+        raw = content[begin : begin + fields[9]]
+        count += 1
+        position = begin
+        if raw and b"\0" not in raw:
+            utf8 = fields[2] & 0x800
+            yield raw.decode("utf-8" if utf8 else "cp437", "replace")

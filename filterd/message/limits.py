@@ -1,0 +1,66 @@
+"""Limits of header sections and lines: what real mail never reaches, and hostile mail does.
+
+Nothing is cut at a limit; that it was passed is said, for the admin to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filterd.message.entity import Anomaly, Entity
+from filterd.message.fields import Buffer
+from filterd.message.parameters import VALUE_LIMIT
+
+HEADER_FIELDS_LIMIT = 1000
+"""Fields of one entity's header; a message that crossed many lists and gateways has 200."""
+
+HEADER_SIZE_LIMIT = 256 << 10
+"""Octets of one header section. Sendmail refuses more than 32 KiB by default, Postfix cuts one
+field at 100 KiB."""
+
+ENCODED_WORDS_LIMIT = 500
+"""Encoded words of one field (RFC 2047); a subject of 998 octets holds about 40, a list of 200
+recipients with names 400."""
+
+SMALL_HEADER = 3 * HEADER_FIELDS_LIMIT
+"""Octets that no header with too many fields, of three octets at least, fits into."""
+
+LINE_LIMIT = 64 << 10
+"""Octets of one line; RFC 5321 §4.5.3.1.6 allows 1000, careless senders write paragraphs."""
+
+
+def exceeded(data: Buffer, root: Entity) -> Iterator[Anomaly]:
+    """The limits that the message passes, as (symbol name, what was found)."""
+    for entity in root.walk():
+        yield from _header(entity)
+    if _has_long_line(data, root.body_start):
+        yield "LINE_LIMIT", f"a line of more than {LINE_LIMIT} octets"
+
+
+def _header(entity: Entity) -> Iterator[Anomaly]:
+    if entity.body_start - entity.start < SMALL_HEADER:
+        return
+    fields = entity.header_fields
+    if len(fields) > HEADER_FIELDS_LIMIT:
+        yield "HEADER_LIMIT", f"{len(fields)} header fields"
+    if entity.body_start - entity.start > HEADER_SIZE_LIMIT:
+        yield "HEADER_LIMIT", f"a header of {entity.body_start - entity.start} octets"
+    for field in fields:
+        if len(field.raw_value) < ENCODED_WORDS_LIMIT * 2:
+            continue
+        words = field.raw_value.count(b"=?")
+        if words > ENCODED_WORDS_LIMIT:
+            yield "HEADER_LIMIT", f"{words} encoded words in {field.name}"
+        if len(field.raw_value) > VALUE_LIMIT and field.name.lower().startswith("content-"):
+            yield "HEADER_LIMIT", f"{len(field.raw_value)} octets in {field.name}"
+
+
+def _has_long_line(data: Buffer, start: int) -> bool:
+    """Looks for a line end at most once per `LINE_LIMIT` octets, so it costs next to nothing."""
+    position = start
+    while len(data) - position > LINE_LIMIT:
+        line_end = data.rfind(b"\n", position, position + LINE_LIMIT)
+        if line_end < 0:
+            return True
+        position = line_end + 1
+    return False

@@ -1,0 +1,221 @@
+"""Other readings of a message: where two sane readers would see different things.
+
+The usual way of reading is one tree. Cheap checks tell where a message departs from the standards
+in a way that readers treat differently; only then it is read the other way as well, and only if the
+types, encodings or file names come out differently is the message ambiguous. So the checks may be
+generous, and honest mail with harmless faults stays unambiguous.
+
+Source: J. Müller et al. on MIME parser confusion; RFC 2045, RFC 2046; the tricks that the test
+suites of ClamAV and MIME::tools keep.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from filterd.message.decoding import decode_uu
+from filterd.message.entity import ENCODED, Entity, Quirks, parse_tree
+from filterd.message.fields import Buffer, HeaderField
+
+READINGS_LIMIT = 12
+"""Other readings of one message; each costs a parse."""
+
+NESTING_LIMIT = 8
+"""Encoded messages inside encoded messages that are opened."""
+
+COPY_LIMIT = 64 << 20
+"""Octets: larger messages are not copied to be read another way; the check for that says so."""
+
+_CHUNK = 1 << 20
+
+_STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposition)[ \t]*:")
+_UU_FILE = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]+)\r?\n[!-`][ -`]{1,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One other way to read the message. reason: why readers may differ, `""` where they do not and
+    only a wrapping (an encoded message, say) was opened."""
+
+    reason: str
+    root: Entity
+
+
+Signature = tuple[tuple[str, str, tuple[str, ...], int], ...]
+
+
+def other_readings(data: Buffer, root: Entity) -> tuple[Reading, ...]:
+    """All readings but the usual one that differ from it and from each other."""
+    seen = {signature(root)}
+    found: list[Reading] = []
+    for reading in _candidates(data, root):
+        shape = signature(reading.root)
+        if shape not in seen:
+            seen.add(shape)
+            found.append(reading)
+            if len(found) >= READINGS_LIMIT:
+                break
+    return tuple(found)
+
+
+def signature(root: Entity) -> Signature:
+    """What matters of a tree: type, encoding, file names and size of each leaf."""
+    return tuple(
+        (leaf.content_type, leaf.transfer_encoding, leaf.filenames, leaf.end - leaf.body_start)
+        for leaf in root.walk()
+        if leaf.is_leaf
+    )
+
+
+def _shape(root: Entity) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [leaf[:3] for leaf in signature(root)]
+
+
+def _candidates(data: Buffer, root: Entity) -> Iterator[Reading]:
+    entities = list(root.walk())
+    yield from _other_octets(data, root)
+    yield from _other_rules(data, entities)
+    for entity in entities:
+        yield from _wrapped(entity, 0)
+        yield from _hidden(data, entity)
+        if entity.is_leaf:
+            yield from _other_decodings(entity)
+            yield from _uuencoded(entity)
+
+
+def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
+    """Bare CR as a line end, NUL as nothing; only where that changes what parts there are."""
+    if len(data) > COPY_LIMIT:
+        return
+    if _has_bare_cr(data):
+        other = parse_tree(re.sub(rb"\r(?!\n)", b"\n", bytes(data[:])))[0]
+        if _shape(other) != _shape(root):
+            yield Reading("bare CR, a line end to some", other)
+    if data.find(b"\0") >= 0:
+        other = parse_tree(bytes(data[:]).replace(b"\0", b""))[0]
+        if _shape(other) != _shape(root):
+            yield Reading("NUL in a header or boundary", other)
+
+
+def _has_bare_cr(data: Buffer) -> bool:
+    for start in range(0, len(data), _CHUNK):
+        # One octet more: a CR at the chunk's end belongs to the LF behind it.
+        chunk = bytes(data[start : start + _CHUNK + 1])
+        ends_in_cr = len(chunk) > _CHUNK and chunk.endswith(b"\r")
+        if chunk.count(b"\r") - ends_in_cr != chunk.count(b"\r\n"):
+            return True
+    return False
+
+
+def _other_rules(data: Buffer, entities: list[Entity]) -> Iterator[Reading]:
+    if any(entity.repeats_fields for entity in entities):
+        yield _read(data, Quirks(last_field=True), "contradictory header fields")
+    if any(entity.header_is_cut for entity in entities):
+        reading = _read(data, Quirks(skip_bad_lines=True), "a header with a line that is no field")
+        # The body begins elsewhere then, which alone hides nothing.
+        if _shape(reading.root) != _shape(entities[0]):
+            yield reading
+    compound = [entity for entity in entities if entity.parameters.all_raw("boundary")]
+    if any(len(entity.boundaries) > 1 for entity in compound):
+        yield _read(data, Quirks(last_boundary=True), "contradictory boundaries")
+    if any(entity.has_near_boundaries for entity in entities) and _has_loose_line(data, compound):
+        yield _read(data, Quirks(loose_boundary=True), "a line that only begins with a boundary")
+    if any(
+        entity.is_leaf
+        and not entity.is_encoded
+        and (entity.content_type.startswith("multipart/") or entity in compound)
+        and data.find(b"\n--", entity.body_start - 1, entity.end) >= 0
+        for entity in entities
+    ):
+        yield _read(data, Quirks(any_boundary=True), "a multipart whose boundary is not said")
+
+
+def _read(data: Buffer, quirks: Quirks, reason: str) -> Reading:
+    return Reading(reason, parse_tree(data, quirks)[0])
+
+
+def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
+    """A line that begins with one boundary and is not wholly another one's."""
+    known = {boundary for entity in compound for boundary in entity.boundaries if boundary}
+    lines = {b"--" + b for b in known} | {b"--" + b + b"--" for b in known}
+    for entity in compound:
+        for boundary in entity.boundaries:
+            delimiter, position = b"--" + boundary, entity.body_start
+            while (found := data.find(delimiter, position, entity.end)) >= 0:
+                line_end = data.find(b"\n", found, entity.end)
+                position = entity.end if line_end < 0 else line_end + 1
+                at_start = found == entity.body_start or data[found - 1] == 0x0A
+                if at_start and bytes(data[found:position]).rstrip() not in lines:
+                    return True
+    return False
+
+
+def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
+    """A message or multipart that is transfer-encoded as a whole (RFC 2045 §6.4 forbids it)."""
+    if depth >= NESTING_LIMIT or not entity.is_leaf or not entity.is_encoded:
+        return
+    is_message = entity.content_type in ("message/rfc822", "message/global")
+    if is_message:
+        data, reason = entity.content, ""
+    elif entity.content_type.startswith("multipart/"):
+        head = b"".join(f.name.encode() + b":" + f.raw_value + b"\r\n" for f in _types(entity))
+        data, reason = head + b"\r\n" + entity.content, "a multipart that is encoded as a whole"
+    else:
+        return
+    root = parse_tree(data)[0]
+    if is_message or root.children:
+        yield Reading(reason, root)
+        for inner in root.walk():
+            yield from _wrapped(inner, depth + 1)
+
+
+def _types(entity: Entity) -> Iterator[HeaderField]:
+    return (field for field in entity.header_fields if field.name.lower() == "content-type")
+
+
+def _hidden(data: Buffer, entity: Entity) -> Iterator[Reading]:
+    """A part before the first or behind the last boundary, which few readers show."""
+    if not entity.children or not entity.content_type.startswith("multipart/"):
+        return
+    gaps = entity.gaps
+    for name, (start, end) in (("preamble", gaps[0]), ("epilogue", gaps[-1])):
+        octets = bytes(data[start:end])
+        match = _STRUCTURAL_LINE.search(octets)
+        if match:
+            yield Reading(f"a part hidden in the {name}", parse_tree(octets[match.start() :])[0])
+
+
+def _other_decodings(entity: Entity) -> Iterator[Reading]:
+    for content in entity.other_contents:
+        yield Reading(
+            f"broken or unknown transfer encoding {entity.transfer_encoding[:40]!r}",
+            _file(entity.filenames[:1], content),
+        )
+
+
+def _uuencoded(entity: Entity) -> Iterator[Reading]:
+    """Files that stand uuencoded in a text, as was the custom before MIME."""
+    if entity.is_encoded and entity.transfer_encoding not in ("base64", "quoted-printable"):
+        return
+    if not entity.content_type.startswith("text/") or entity.end - entity.body_start > COPY_LIMIT:
+        return
+    text = entity.content if entity.transfer_encoding in ENCODED else entity.body
+    if b"begin " not in text:
+        return
+    for match in _UU_FILE.finditer(text):
+        name = match[1].strip().decode("utf-8", "replace")
+        yield Reading(
+            "a uuencoded file in a text", _file((name,), decode_uu(text[match.start() :]))
+        )
+
+
+def _file(names: tuple[str, ...], content: bytes) -> Entity:
+    """An entity that stands for a file that was found by guessing."""
+    header = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n"
+    for name in names:
+        plain = name.encode("utf-8", "replace").translate(None, b'\r\n"\\')
+        header += b'Content-Disposition: attachment; filename="' + plain + b'"\r\n'
+    data = header + b"\r\n" + content
+    return Entity(data, 0, len(data), None)

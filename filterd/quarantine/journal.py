@@ -1,0 +1,191 @@
+"""What was done with kept mail: by whom, when, why, and with what result. Lines are only added.
+
+The journal is the audit trail and the truth about states: the index is made from descriptions and
+journal. An event is one line of JSON in the file of its month, written in one piece under a lock
+and fsynced before the deed counts as done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
+
+What = Literal[
+    "viewed", "exported", "releasing", "released", "failed", "deleted", "expired",
+    "pinned", "unpinned", "learned", "allowed", "blocked", "unlisted",
+]  # fmt: skip
+
+STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})
+
+LINE_LIMIT = 1 << 20
+"""Octets of one line that are read; a note or a reply is far shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One deed.
+
+    id: the message, `""` for a deed about no single one. recipients: whom it concerns, empty for
+    the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's reason. reply and
+    queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
+    `original` or `attached`, how it was released.
+    """
+
+    what: What
+    id: str
+    who: str
+    recipients: tuple[str, ...] = ()
+    note: str = ""
+    reply: str = ""
+    queue_id: str = ""
+    again_at: float = 0.0
+    form: str = ""
+    time: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as a plain value without what is empty, the time as ISO 8601 in UTC."""
+        plain = {name: value for name, value in asdict(self).items() if value}
+        plain["time"] = datetime.fromtimestamp(self.time, UTC).isoformat()
+        return plain
+
+
+class Journal:
+    """The journal below one quarantine folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "journal"
+
+    def append(self, event: Event) -> None:
+        """Write an event durably. Raises StoreError."""
+        path = self._folder / f"{datetime.fromtimestamp(event.time, UTC):%Y-%m}.jsonl"
+        line = json.dumps(event.to_json(), ensure_ascii=True).encode("ascii") + b"\n"
+        try:
+            is_new = not path.exists()
+            self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                size = os.fstat(handle).st_size
+                # A line that a crash cut short must not spoil the next one.
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line
+                if os.write(handle, line) != len(line):
+                    raise OSError(28, "only a part of the line could be written")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if is_new:
+                fsync_folder(self._folder)
+                fsync_folder(self._folder.parent)
+        except OSError as error:
+            raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
+
+    def events(self, id: str | None = None) -> Iterator[Event]:
+        """All events in order, or those of one message. Lines that are none are passed over.
+
+        Raises StoreError if a file cannot be read.
+        """
+        for path in sorted(self._folder.glob("*.jsonl")) if self._folder.is_dir() else ():
+            try:
+                with path.open("rb") as file:
+                    while line := file.readline(LINE_LIMIT):
+                        if id is not None and id.encode() not in line:
+                            continue
+                        event = _decoded(line)
+                        if event is not None and id in (None, event.id):
+                            yield event
+            except OSError as error:
+                raise StoreError(error.errno or 5, f"{error.strerror}", str(path)) from error
+
+
+_TEXTS = ("what", "id", "who", "note", "reply", "queue_id", "form")
+_NAMES = {field.name for field in fields(Event)}
+
+
+def _decoded(line: bytes) -> Event | None:
+    try:
+        value = json.loads(line)
+        if not isinstance(value, dict) or not {"what", "time"} <= value.keys() <= _NAMES:
+            return None
+        texts: dict[str, Any] = {name: str(value.get(name, "")) for name in _TEXTS}
+        return Event(
+            **texts,
+            recipients=tuple(map(str, value.get("recipients", ()))),
+            again_at=float(value.get("again_at", 0.0)),
+            time=datetime.fromisoformat(value["time"]).timestamp(),
+        )
+    except (ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One recipient's copy: its state, since when, and what the MTA said last.
+
+    state: `held`, `releasing`, `released`, `failed`, `deleted` or `expired`. attempts: releases
+    that were tried. again_at: seconds since 1970 of the next try, 0 for none.
+    """
+
+    recipient: str
+    state: str = "held"
+    changed: float = 0.0
+    reply: str = ""
+    queue_id: str = ""
+    attempts: int = 0
+    again_at: float = 0.0
+    form: str = "original"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one message stands: its recipients' copies, whether it is pinned, whether its bytes
+    were taken away (`deleted`, `expired`) or not (`""`)."""
+
+    deliveries: tuple[Delivery, ...] = ()
+    pinned: bool = False
+    gone: str = ""
+
+    @property
+    def state(self) -> str:
+        """One word for the whole message; what needs a person's eye comes before the rest."""
+        if self.gone:
+            return self.gone
+        states = {delivery.state for delivery in self.deliveries}
+        order = ("releasing", "failed", "held", "released")
+        return next((state for state in order if state in states), "copy")
+
+
+def standing(held_for: Iterable[str], events: Iterable[Event], received: float) -> Standing:
+    """Where a message stands after its events, given in order."""
+    copies = {r: Delivery(r, changed=received) for r in held_for}
+    pinned, gone = False, ""
+    for event in events:
+        if event.what in ("pinned", "unpinned"):
+            pinned = event.what == "pinned"
+        elif event.what in ("deleted", "expired"):
+            gone = event.what
+            copies = {r: _gone(d, event) for r, d in copies.items()}
+        elif event.what in STATE_EVENTS:
+            for recipient in event.recipients:
+                old = copies.get(recipient, Delivery(recipient))
+                copies[recipient] = Delivery(
+                    recipient, event.what, event.time, event.reply, event.queue_id,
+                    old.attempts + (event.what == "releasing"), event.again_at,
+                    event.form or old.form,
+                )  # fmt: skip
+    return Standing(tuple(copies.values()), pinned, gone)
+
+
+def _gone(old: Delivery, event: Event) -> Delivery:
+    # What reached its recipient stays released; only the kept copy is gone.
+    if old.state == "released":
+        return old
+    return Delivery(old.recipient, event.what, event.time, old.reply, old.queue_id, old.attempts)

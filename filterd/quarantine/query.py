@@ -1,0 +1,113 @@
+"""What one can ask the quarantine for: the words of the command line and of the web page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from filterd.quarantine.schema import messages
+
+PAGE_LIMIT = 1000
+"""Rows of one page at most; a person reads some tens, a script asks for the next page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Conditions that must all hold; what is empty or None is none.
+
+    sender, recipient: a part of the address. domain: of the sender or of a recipient. subject,
+    virus: a part. text: a part of sender, recipients, From, Subject, Message-ID, queue-id, client
+    or id. symbol: a whole name. since, until: seconds since 1970. after: the `next` of the page
+    before.
+    """
+
+    sender: str = ""
+    recipient: str = ""
+    domain: str = ""
+    subject: str = ""
+    text: str = ""
+    reason: str = ""
+    state: str = ""
+    symbol: str = ""
+    virus: str = ""
+    since: float | None = None
+    until: float | None = None
+    score_from: float | None = None
+    score_to: float | None = None
+    pinned: bool | None = None
+    limit: int = 50
+    after: str = ""
+
+
+class QueryError(ValueError):
+    """A question that cannot be asked, in words for who asked it."""
+
+
+def statement(query: Query) -> sa.Select[Any]:
+    """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
+    if not 1 <= query.limit <= PAGE_LIMIT:
+        raise QueryError(f"limit is {query.limit}; right would be 1 to {PAGE_LIMIT}")
+    newest_first = (messages.c.received.desc(), messages.c.id.desc())
+    found = sa.select(messages).where(*_conditions(query)).order_by(*newest_first)
+    return found.limit(query.limit + 1)
+
+
+def cursor(received: float, id: str) -> str:
+    """Where a page ends, as `Query.after` takes it."""
+    return f"{received!r},{id}"
+
+
+def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
+    c = messages.c
+    for column, wanted in ((c.reason, query.reason), (c.state, query.state)):
+        if wanted:
+            yield column == wanted
+    for column, part in (
+        (c.sender, query.sender), (c.recipients, query.recipient), (c.subject, query.subject),
+        (c.virus, query.virus),
+    ):  # fmt: skip
+        if part:
+            yield _has(column, part)
+    if query.domain:
+        ending = "@" + query.domain.removeprefix("@")
+        # Recipients are a JSON list: the quotation mark is an address's end.
+        yield sa.or_(
+            sa.func.lower(c.sender).endswith(ending.lower(), autoescape=True),
+            _has(c.recipients, f'{ending}"'),
+        )
+    if query.text:
+        columns = (
+            c.sender, c.recipients, c.header_from, c.subject, c.message_id, c.queue_id,
+            c.client_address, c.id,
+        )  # fmt: skip
+        yield sa.or_(*(_has(column, query.text) for column in columns))
+    if query.symbol:
+        yield c.symbols.contains(f" {query.symbol.upper()} ", autoescape=True)
+    yield from _ranges(query)
+    if query.pinned is not None:
+        yield c.pinned == query.pinned
+    if query.after:
+        moment, _, id = query.after.partition(",")
+        try:
+            yield sa.tuple_(c.received, c.id) < sa.tuple_(sa.literal(float(moment)), id)
+        except ValueError:
+            raise QueryError("after is not the `next` of a page") from None
+
+
+def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
+    c = messages.c
+    if query.since is not None:
+        yield c.received >= query.since
+    if query.until is not None:
+        yield c.received < query.until
+    if query.score_from is not None:
+        yield c.score >= query.score_from
+    if query.score_to is not None:
+        yield c.score <= query.score_to
+
+
+def _has(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
+    return column.icontains(part, autoescape=True)

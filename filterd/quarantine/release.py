@@ -1,0 +1,224 @@
+"""Releasing kept mail: the original bytes, the original sender, the recipients that a person chose.
+
+One copy goes `held → releasing → released | failed`. The index decides who releases (a row that one
+process only can set to `releasing`), the journal says what came of it, and `released` is written
+only with the MTA's 250 in hand. What the MTA puts off is tried again with growing pauses. If nobody
+knows whether the MTA took a message (no answer after the final dot, or the process died), it is
+`failed` and not tried again by itself: a person looks and says `again`. So nothing is lost, since
+the message is still kept, and nothing comes twice by accident.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from filterd import marks
+from filterd.quarantine.entry import Entry
+from filterd.quarantine.files import StoreError
+from filterd.quarantine.index import storable
+from filterd.quarantine.journal import Delivery, Event
+from filterd.quarantine.store import GoneError, Store
+from filterd.quarantine.submission import Result, Server, submit
+
+Form = Literal["original", "attached"]
+
+FIRST_PAUSE = 300.0
+"""Seconds before the second try; each later pause is twice as long."""
+
+LONGEST_PAUSE = 4 * 3600.0
+"""Seconds; an MTA that is back should not wait half a day for its mail."""
+
+CLAIM_LIMIT = 3600.0
+"""Seconds after which a copy that is `releasing` has nobody left who releases it: connecting, a few
+replies and the longest wait for the last one are over by then."""
+
+LOST = "the release was interrupted, nobody knows whether the MTA took the message"
+
+
+class ReleaseError(Exception):
+    """A release that must not be, in words for who asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recipient. state: `released`, `failed`, or how the copy stood already if
+    nothing was done (`releasing`: somebody else is at it)."""
+
+    recipient: str
+    state: str
+    reply: str
+    queue_id: str
+    again_at: float
+    done: bool
+
+
+class Releaser:
+    """Releases from one store to the MTA that its settings name."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        settings = store.settings
+        self._server = Server(
+            settings.release_host, settings.release_port, settings.release_timeout
+        )
+
+    def release(
+        self,
+        id: str,
+        recipients: Sequence[str] = (),
+        *,
+        who: str,
+        note: str = "",
+        form: Form = "original",
+        again: bool = False,
+        virus: bool = False,
+    ) -> tuple[Outcome, ...]:
+        """Release a message; return what became of each recipient.
+
+        recipients: any addresses; empty for those whose copy is held, or all of the envelope where
+        nobody's is. again: also to those who have it, or of whom that is not known. virus: let a
+        virus pass; needs a note. Raises ReleaseError, and as `Store.read` does.
+        """
+        entry = self._store.get(id)
+        if entry.virus and not (virus and note):
+            raise ReleaseError(f"{id} contains {entry.virus}; to release it, say so and why")
+        chosen = tuple(dict.fromkeys(recipients or entry.held_for or entry.recipients))
+        if not chosen:
+            raise ReleaseError(f"{id} has no recipient; name one")
+        data = self._store.read(id)
+        states = ["held", "failed", ""] + (["released"] if again else [])
+        if not again:
+            self._refuse_unknown(id, chosen)
+        won = self._claim(id, chosen, states, who, note, form)
+        results = self._send(entry, data, won, who, note, form, viruses=virus) if won else {}
+        by_name = {delivery.recipient: delivery for delivery in self._store.index.deliveries(id)}
+        return tuple(_outcome(r, by_name[storable(r)], r in results) for r in chosen)
+
+    def retry(self) -> tuple[tuple[str, Outcome], ...]:
+        """Try again what is due, and give up what was interrupted. Raises StoreError."""
+        now = self._store.clock()
+        found: list[tuple[str, Outcome]] = []
+        for id, delivery in self._store.index.waiting(now, now - CLAIM_LIMIT):
+            entry = self._store.get(id)
+            real = self._real_name(entry, delivery.recipient)
+            if delivery.state == "releasing":
+                lost = Result("unknown", LOST)
+                self._conclude(id, real, delivery, lost, "filterd", "", delivery.form)
+            else:
+                try:
+                    data = self._store.read(id)
+                except (GoneError, StoreError) as error:
+                    refused = Result("refused", str(error))
+                    self._conclude(id, real, delivery, refused, "filterd", "", delivery.form)
+                    continue
+                won = self._claim(id, (real,), ["failed"], "filterd", "", delivery.form)
+                if not won:
+                    continue
+                viruses = bool(entry.virus)  # a first release of it was allowed by a person
+                self._send(entry, data, won, "filterd", "", delivery.form, viruses=viruses)
+            stands = {d.recipient: d for d in self._store.index.deliveries(id)}
+            found.append((id, _outcome(real, stands[storable(real)], True)))
+        return tuple(found)
+
+    def _refuse_unknown(self, id: str, chosen: Sequence[str]) -> None:
+        """Stop where a copy may have been delivered already."""
+        names = set(map(storable, chosen))
+        for delivery in self._store.index.deliveries(id):
+            if delivery.recipient in names and _is_unknown(delivery):
+                raise ReleaseError(
+                    f"{id} may have reached {delivery.recipient} already ({delivery.reply}); "
+                    "look in the MTA's log, then say again"
+                )
+
+    def _claim(
+        self, id: str, recipients: Sequence[str], states: Sequence[str], who: str, note: str,
+        form: str,
+    ) -> tuple[str, ...]:  # fmt: skip
+        now = self._store.clock()
+        won = self._store.index.claim(id, recipients, states, now, form)
+        if won:
+            self._store.journal.append(
+                Event("releasing", id, who, won, note=note, form=form, time=now)
+            )
+        return won
+
+    def _send(
+        self, entry: Entry, data: bytes, recipients: Sequence[str], who: str, note: str, form: str,
+        *, viruses: bool,
+    ) -> dict[str, Result]:  # fmt: skip
+        sender = entry.sender
+        if form == "attached":
+            data = attached(entry, data, recipients)
+        key = marks.load_key(self._store.settings.folder)
+        mark = marks.envelope_id(key, entry.id, data, viruses=viruses)
+        results = submit(self._server, sender, recipients, data, mark)
+        claimed = {d.recipient: d for d in self._store.index.deliveries(entry.id)}
+        for recipient, result in results.items():
+            before = claimed[storable(recipient)]
+            self._conclude(entry.id, recipient, before, result, who, note, form)
+        return results
+
+    def _conclude(
+        self, id: str, recipient: str, before: Delivery, result: Result, who: str, note: str,
+        form: str,
+    ) -> None:  # fmt: skip
+        """Write down, and then show, what became of one copy."""
+        now = self._store.clock()
+        again_at = 0.0
+        if result.outcome == "later" and before.attempts < self._store.settings.release_attempts:
+            again_at = now + min(FIRST_PAUSE * 2 ** (before.attempts - 1), LONGEST_PAUSE)
+        state: Literal["released", "failed"] = "released" if result.outcome == "sent" else "failed"
+        reply = f"unknown: {result.reply}" if result.outcome == "unknown" else result.reply
+        self._store.journal.append(
+            Event(state, id, who, (recipient,), note, reply, result.queue_id, again_at, form, now)
+        )
+        self._store.index.settle(
+            id,
+            Delivery(
+                recipient, state, now, reply, result.queue_id, before.attempts, again_at, form
+            ),
+        )
+
+    @staticmethod
+    def _real_name(entry: Entry, stored: str) -> str:
+        """The address as it came, of one as the index can hold it."""
+        names = {storable(r): r for r in (*entry.recipients, *entry.held_for)}
+        return names.get(stored, stored)
+
+
+def attached(entry: Entry, data: bytes, recipients: Sequence[str]) -> bytes:
+    """A new message that carries the original, every octet of it, as an attachment."""
+    boundary = f"=_{secrets.token_hex(16)}"
+    lines = (
+        f"Subject: Quarantined message {entry.id}",
+        f"To: {', '.join(r for r in recipients if r.isascii()) or 'undisclosed-recipients:;'}",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/mixed; boundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=us-ascii",
+        "",
+        "The attached message was held in quarantine and is sent to you on request.",
+        "",
+        f"--{boundary}",
+        "Content-Type: message/rfc822",
+        f'Content-Disposition: attachment; filename="{entry.id}.eml"',
+        *(() if data.isascii() else ("Content-Transfer-Encoding: 8bit",)),
+        "",
+        "",
+    )
+    head = "\r\n".join(lines).encode("ascii", "replace")
+    return head + data + f"\r\n--{boundary}--\r\n".encode("ascii")
+
+
+def _is_unknown(delivery: Delivery) -> bool:
+    return delivery.state == "failed" and delivery.reply.startswith("unknown:")
+
+
+def _outcome(recipient: str, delivery: Delivery, done: bool) -> Outcome:
+    return Outcome(
+        recipient, delivery.state, delivery.reply, delivery.queue_id, delivery.again_at, done
+    )

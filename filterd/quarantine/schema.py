@@ -1,0 +1,123 @@
+"""The index's tables, and a database brought to their newest form.
+
+Alembic's migrations make and change the tables; `HEAD` is the newest one. A worker that finds the
+database at `HEAD` goes on at once and never loads alembic.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+log = logging.getLogger(__name__)
+
+HEAD = "0001"
+"""Revision of the newest migration in `migrations/versions`."""
+
+ADVISORY_LOCK = 0x66696C74
+"""Number of the lock under which PostgreSQL lets one host migrate (`filt`, in ASCII)."""
+
+meta = sa.MetaData()
+
+messages = sa.Table(
+    "messages",
+    meta,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("recipients", sa.Text, nullable=False),
+    sa.Column("client_address", sa.Text, nullable=False),
+    sa.Column("queue_id", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("header_from", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("symbols", sa.Text, nullable=False),
+    sa.Column("virus", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("pinned", sa.Boolean, nullable=False),
+    sa.Index("messages_newest", "received", "id"),
+    sa.Index("messages_by_state", "state", "received", "id"),
+    sa.Index("messages_by_reason", "reason", "received", "id"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    meta,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("recipient", sa.Text, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("changed", sa.Float, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("queue_id", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("again_at", sa.Float, nullable=False),
+    sa.Column("form", sa.String(16), nullable=False),
+    sa.Index("deliveries_by_state", "state", "again_at"),
+)
+
+
+def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
+    """Make or change the tables if the database is not at `HEAD`. folder: where a lock may be.
+
+    Raises SQLAlchemyError, OSError.
+    """
+    if _revision(engine) == HEAD:
+        return
+    with _lock(engine, folder), engine.begin() as connection:
+        revision = _revision(engine)
+        if revision == HEAD:
+            return
+        if revision is None and sa.inspect(connection).has_table("messages"):
+            # A migration that was cut short. What the index holds can be made again.
+            log.warning("the quarantine's index begins anew; `filterd quarantine fsck` fills it")
+            meta.drop_all(connection)
+        _migrate(connection)
+
+
+def _revision(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return None if found is None else str(found)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415  (costs 0.1 s, needed once in a database's life)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+@contextmanager
+def _lock(engine: sa.Engine, folder: Path) -> Iterator[None]:
+    """One process at a time: by the database on PostgreSQL, by a file beside SQLite's."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(ADVISORY_LOCK)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
+        return
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    handle = os.open(folder / ".index.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

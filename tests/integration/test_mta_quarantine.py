@@ -1,0 +1,70 @@
+"""`quarantine_in = "mta"`: the MTA holds what filterd would, and lets it go on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers import messages
+from tests.helpers.smtp import send
+from tests.integration.servers.filterd import Filterd
+from tests.integration.servers.mta import MTAS, Mta
+from tests.integration.servers.own_mta import OwnMta
+from tests.integration.servers.postfix import Postfix
+from tests.integration.servers.process import folder, wait_for
+from tests.integration.servers.sendmail import Sendmail
+
+SPAM = messages.message(messages.CLEAN_BODY, b"X-Obey: score=9")
+
+
+@pytest.fixture(scope="module", params=MTAS)
+def holding(request: pytest.FixtureRequest) -> Iterator[tuple[Mta, Filterd]]:
+    """MTAs that hold what filterd would quarantine."""
+    with folder("daemon") as path, folder(request.param) as mta_path:
+        daemon = Filterd(path, more='[policy]\nquarantine_in = "mta"\nsubject_tag = "[spam] "\n')
+        daemon.start()
+        mta = MTAS[request.param](mta_path, filterd=f"unix:{daemon.socket}")
+        mta.start()
+        yield mta, daemon
+        mta.stop()
+        daemon.stop()
+
+
+def test_the_mta_holds_and_releases(holding: tuple[Mta, Filterd]) -> None:
+    mta, daemon = holding
+
+    reply = send(mta.port, SPAM).final
+
+    assert reply.code == 250
+    assert daemon.stored == set()
+    assert mta.mailboxes == {}
+    match mta:
+        case Sendmail():
+            queue_id = reply.text.split()[1]
+            wait_for("the held job", lambda: queue_id in mta.held())
+            assert "QUARANTINE: spam" in mta.held()
+            mta.run("-qQ", f"-qI{queue_id}", "-v")
+        case Postfix():
+            queue_id = reply.text.split()[-1]
+            wait_for("the held job", lambda: f"{queue_id}!" in mta.held())
+            mta.run("postsuper", "-H", queue_id)
+            mta.run("postqueue", "-i", queue_id)
+        case OwnMta():
+            queue_id = reply.text.split()[1]
+            wait_for("the held job", lambda: queue_id in mta.held())
+            assert "held: spam" in mta.held()
+            mta.release(queue_id)
+    (mail,) = mta.mail()
+    assert mail.value("Subject") == "[spam] Minutes of the meeting"
+    assert mail.value("X-Spam-Flag") == "YES"
+
+
+def test_labelled_mail_has_the_subject_tag(holding: tuple[Mta, Filterd]) -> None:
+    mta, _ = holding
+
+    send(mta.port, messages.message(messages.CLEAN_BODY, b"X-Obey: score=6"))
+
+    (mail,) = mta.mail()
+    assert mail.value("Subject") == "[spam] Minutes of the meeting"
+    assert mail.names.count("Subject") == 1

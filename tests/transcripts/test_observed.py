@@ -1,0 +1,53 @@
+"""Dialogues of real sendmail 8.17 and Postfix 3.7, replayed against ours.
+
+They lie beside the project: FILTERD_SHARED, or the folder `shared` next to it. Runs whose point is
+a clock take seconds and are left to `python -m tests.transcripts`, which plays all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.transcripts.replay import replay
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("FILTERD_SHARED", ROOT.parent / "shared")) / "transcripts"
+
+QUICK = 0.5
+"""Seconds; a run that took longer is about a clock."""
+
+EVERY = 3
+"""One in so many of the quick runs is played here."""
+
+
+def sample() -> list[dict[str, Any]]:
+    index = FOLDER / "index.jsonl"
+    if not index.is_file():
+        return []
+    runs = [json.loads(line) for line in index.open(encoding="utf-8")]
+    quick = [
+        run
+        for run in runs
+        if run["group"] != "deliver"
+        and run["smtp"][-1][0] < QUICK
+        and not any(text == "TimeoutError" for _, _, text in run["smtp"])
+    ]
+    return quick[::EVERY]
+
+
+RUNS = sample()
+
+
+@pytest.mark.skipif(not RUNS, reason=f"no observed dialogues in {FOLDER} (set FILTERD_SHARED)")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run['mta']}-{run['group']}-{run['name']}")
+def test_the_same_is_said(run: dict[str, Any]) -> None:
+    outcome = replay(run, FOLDER)
+    if outcome.explanation is not None:
+        assert outcome.said_otherwise, "no longer different: take it off the list"
+        return
+    assert not outcome.said_otherwise

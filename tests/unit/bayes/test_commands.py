@@ -1,0 +1,122 @@
+"""`filterd train`, `learn`, `model`, `evaluate`, `explain` as an admin meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterd.cli.app import main
+from tests.unit.bayes.mail import mail
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "filterd.toml").write_text('[filters.bayes]\nmodels = "models"\n')
+    lines = []
+    for n in range(120):
+        spam = n % 2 == 0
+        (tmp_path / f"{n}.eml").write_bytes(mail(n, spam=spam))
+        lines.append(f"{'spam' if spam else 'ham'} {n}.eml\n")
+    (tmp_path / "index").write_text("".join(lines))
+    return tmp_path
+
+
+def filterd(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["filterd", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+def test_train_learn_undo_and_roll_back(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: object) -> Any:
+        status, out, err = filterd(
+            monkeypatch, capsys, *arguments, "--config", site / "filterd.toml", "--json"
+        )
+        assert status == 0, err
+        lines = [json.loads(line) for line in out.splitlines()]
+        return lines[0] if len(lines) == 1 else lines
+
+    def quiet(*arguments: object) -> None:
+        status, _out, err = filterd(
+            monkeypatch, capsys, *arguments, "--config", site / "filterd.toml"
+        )
+        assert status == 0, err
+
+    trained = run("train", site)
+    assert (trained["spam"], trained["ham"], trained["unlabelled"]) == (60, 60, 0)
+    (site / "new.eml").write_bytes(mail(999, spam=True))
+    assert run("learn", "spam", site / "new.eml")["learned"] == 1
+    assert run("learn", "spam", site / "new.eml")["known"] == 1
+    assert run("learn", "ham", site / "new.eml")["moved"] == 1
+    assert run("model", "show")["ham"] == 61
+    assert run("learn", "forget", site / "new.eml")["forgotten"] == 1
+    batches = run("model", "list")
+    assert [batch["state"] for batch in batches] == ["in force"] * 4
+    quiet("model", "undo", batches[0]["id"])
+    assert run("model", "show")["ham"] == 61
+    quiet("model", "rollback", 1)
+    assert (run("model", "show")["spam"], run("model", "show")["generation"]) == (60, 1)
+    found = run("explain", site / "new.eml")
+    parts = [c["weight"] for c in found["spam"] + found["ham"]] + [found["rest"]]
+    assert sum(parts) == pytest.approx(found["log_odds"])
+    assert found["probability"] > 0.9
+
+
+def test_evaluate_prints_measures_and_scores(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = filterd(
+        monkeypatch, capsys, "evaluate", site, "--json", "--suggest", "--shuffle", 1,
+        "--scores", site / "scores", "--baseline", "nb",
+    )  # fmt: skip
+    assert status == 0, err
+    ours, nb = map(json.loads, out.splitlines())
+    assert (ours["classifier"], nb["classifier"]) == ("filterd", "nb")
+    assert ours["messages"] == ours["learned"] == 120
+    assert ours["roca"]["value"] < 5.0
+    assert {s["action"] for s in ours["suggest"]} == {"label", "quarantine"}
+    lines = (site / "scores").read_text().splitlines()
+    assert len(lines) == 120
+    name, label, score = lines[0].rsplit(" ", 2)
+    assert Path(name).is_file()
+    assert label in ("spam", "ham")
+    assert float(score) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("train", "/nowhere"), 66, "no such file"),
+        (("train",), 64, "name an index"),
+        (("learn", "spam", "/nowhere"), 66, "no such file"),
+        (("evaluate", "/nowhere"), 66, "no such file"),
+        (("evaluate", "/nowhere", "--protocol", "later"), 64, "immediate"),
+        (("evaluate", "/nowhere", "--protocol", "fixed"), 64, "needs --model"),
+        (("evaluate", "/nowhere", "--baseline", "xyz"), 64, "there are nb"),
+        (("model", "show", "/etc/passwd"), 65, "no filterd model"),
+        (("model", "list"), 66, "nothing was learned"),
+        (("model", "undo", "7"), 69, "no batch 7"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    status: int,
+    text: str,
+) -> None:
+    found, _out, err = filterd(monkeypatch, capsys, *arguments, "--config", site / "filterd.toml")
+    assert found == status
+    assert text in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err

@@ -1,0 +1,226 @@
+"""Teaching: idempotent, reversible, and whole after a crash at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filterd.bayes import learner as learner_module
+from filterd.bayes.folder import ModelFolder
+from filterd.bayes.journal import Journal, JournalError
+from filterd.bayes.learner import Learner, Outcome, message_key
+from filterd.bayes.online import OnlineModel
+from filterd.message import Message
+from tests.unit.bayes.mail import mail, message
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ModelFolder:
+    return ModelFolder(tmp_path / "models")
+
+
+def teach(
+    folder: ModelFolder, numbers: range, *, spam: bool, source: str = "cli:test"
+) -> list[Outcome]:
+    with Learner(folder, source) as learner:
+        return [learner.learn(message(n, spam=spam), spam=spam) for n in numbers]
+
+
+def model_of(folder: ModelFolder) -> OnlineModel:
+    stored = folder.load_current()
+    assert stored is not None
+    return stored.model
+
+
+def contents(folder: ModelFolder) -> dict[bool, int]:
+    journal = Journal(folder.path / "journal.sqlite3")
+    try:
+        return journal.contents()
+    finally:
+        journal.close()
+
+
+def same(a: OnlineModel, b: OnlineModel) -> bool:
+    return (
+        np.array_equal(a.weights, b.weights)
+        and np.array_equal(a.counts, b.counts)
+        and (a.spam, a.ham, a.spam_counted, a.ham_counted)
+        == (b.spam, b.ham, b.spam_counted, b.ham_counted)
+    )
+
+
+def test_learning_a_message_twice_changes_nothing(folder: ModelFolder) -> None:
+    assert teach(folder, range(5), spam=True) == [Outcome.LEARNED] * 5
+    first = folder.current()
+    assert teach(folder, range(5), spam=True) == [Outcome.KNOWN] * 5
+    assert folder.current() == first
+    assert contents(folder) == {True: 5, False: 0}
+
+
+def test_learning_as_the_other_class_moves_it(folder: ModelFolder) -> None:
+    teach(folder, range(5), spam=True)
+    with Learner(folder, "cli:test") as learner:
+        assert learner.learn(message(0, spam=True), spam=False) is Outcome.MOVED
+    assert contents(folder) == {True: 4, False: 1}
+    assert (model_of(folder).spam, model_of(folder).ham) == (4, 1)
+
+
+def test_forgetting_restores_the_model_bit_for_bit(folder: ModelFolder) -> None:
+    teach(folder, range(4), spam=True)
+    teach(folder, range(4), spam=False)
+    before = model_of(folder).copy()
+    teach(folder, range(4, 9), spam=True)
+    assert not same(before, model_of(folder))
+    with Learner(folder, "cli:test") as learner:
+        for n in (6, 4, 8, 5, 7):
+            assert learner.forget(message(n, spam=True)) is Outcome.FORGOTTEN
+        assert learner.forget(message(77, spam=True)) is Outcome.UNKNOWN
+    assert same(before, model_of(folder))
+
+
+def test_a_message_is_the_same_with_other_line_ends_and_mailbox_notes() -> None:
+    data = mail(1, spam=True)
+    key = message_key(Message(data))
+    assert message_key(Message(data.replace(b"\n", b"\r\n"))) == key
+    assert message_key(Message(b"Status: RO\nX-Spam-Flag: YES\n" + data + b"\n")) == key
+    assert message_key(Message(data.replace(b"Subject: ", b"Subject: x"))) != key
+
+
+def test_undo_takes_out_a_batch_from_the_middle(folder: ModelFolder) -> None:
+    teach(folder, range(5), spam=True)  # batch 1
+    teach(folder, range(5), spam=False)  # batch 2
+    before = model_of(folder).copy()
+    teach(folder, range(20, 30), spam=True)  # batch 3
+    teach(folder, range(40, 45), spam=False)  # batch 4
+    added = model_of(folder).weights - before.weights
+    with Learner(folder, "cli:test") as learner:
+        learner.undo(3)
+    assert contents(folder) == {True: 5, False: 10}
+    with Learner(folder, "cli:test") as learner:
+        learner.undo(4)
+    assert np.any(added)
+    assert same(before, model_of(folder))
+
+
+def test_undo_gives_back_the_class_that_a_batch_changed(folder: ModelFolder) -> None:
+    teach(folder, range(3), spam=True)
+    before = model_of(folder).copy()
+    with Learner(folder, "cli:test") as learner:
+        learner.learn(message(0, spam=True), spam=False)
+        learner.forget(message(1, spam=True))
+    with Learner(folder, "cli:test") as learner, pytest.raises(JournalError, match="undo them"):
+        learner.undo(1)
+    with Learner(folder, "cli:test") as learner:
+        learner.undo(2)
+    assert same(before, model_of(folder))
+    assert contents(folder) == {True: 3, False: 0}
+    with Learner(folder, "cli:test") as learner, pytest.raises(JournalError, match="undone"):
+        learner.undo(2)
+
+
+def test_rollback_puts_an_earlier_version_in_force(folder: ModelFolder) -> None:
+    teach(folder, range(5), spam=True)
+    first = model_of(folder).copy()
+    generation = folder.current()
+    assert generation is not None
+    teach(folder, range(5), spam=False)
+    with Learner(folder, "cli:test") as learner:
+        learner.go_back(generation)
+    assert same(first, model_of(folder))
+    assert contents(folder) == {True: 5, False: 0}
+    assert teach(folder, range(5), spam=False) == [Outcome.LEARNED] * 5
+    with Learner(folder, "cli:test") as learner, pytest.raises(JournalError, match="no version 2"):
+        learner.go_back(2)
+
+
+def test_no_machine_overrules_a_person(folder: ModelFolder) -> None:
+    teach(folder, range(1), spam=False, source="web:ann")
+    with Learner(folder, "auto:clamav") as learner:
+        assert learner.learn(message(0, spam=False), spam=True) is Outcome.KEPT
+        assert learner.forget(message(0, spam=False)) is Outcome.KEPT
+    with Learner(folder, "cli:root") as learner:
+        assert learner.forget(message(0, spam=False)) is Outcome.FORGOTTEN
+    with Learner(folder, "auto:clamav") as learner:
+        assert learner.learn(message(0, spam=False), spam=True) is Outcome.KEPT
+
+
+def test_an_exception_keeps_what_was_committed(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learner_module, "CHECKPOINT_MESSAGES", 4)
+    with pytest.raises(KeyboardInterrupt), Learner(folder, "cli:test") as learner:
+        for n in range(10):
+            learner.learn(message(n, spam=True), spam=True)
+        raise KeyboardInterrupt
+    assert contents(folder) == {True: 8, False: 0}
+    assert model_of(folder).spam == 8
+    outcomes = teach(folder, range(10), spam=True)
+    assert outcomes == [Outcome.KNOWN] * 8 + [Outcome.LEARNED] * 2
+
+
+def test_training_afresh_replaces_the_model_and_can_be_undone(folder: ModelFolder) -> None:
+    teach(folder, range(5), spam=True)
+    before = model_of(folder).copy()
+    with Learner(folder, "cli:test", fresh=True) as learner:
+        learner.learn(message(50, spam=False), spam=False)
+    assert contents(folder) == {True: 0, False: 1}
+    assert (model_of(folder).spam, model_of(folder).ham) == (0, 1)
+    with Learner(folder, "cli:test") as learner:
+        learner.undo(2)
+    assert same(before, model_of(folder))
+    assert contents(folder) == {True: 5, False: 0}
+
+
+_VICTIM = """
+import sys
+from pathlib import Path
+from filterd.bayes import learner
+from filterd.bayes.folder import ModelFolder
+from tests.unit.bayes.mail import message
+learner.CHECKPOINT_MESSAGES = 3
+with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:
+    print("learning", flush=True)
+    for number in range(200):
+        one.learn(message(number, spam=number % 2 == 0), spam=number % 2 == 0)
+"""
+
+
+def kill_and_check(folder: ModelFolder, delay: float) -> None:
+    """Let a process learn, kill it after a while, and compare model, journal and truth."""
+    victim = subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, str(folder.path)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+    )
+    assert victim.stdout is not None
+    victim.stdout.readline()
+    time.sleep(delay)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    victim.stdout.close()
+    if folder.current() is not None:
+        model_of(folder)  # whatever a worker would load now is whole
+    with Learner(folder, "cli:check") as learner:
+        model = learner.model
+        assert learner.stored.card.generation == (folder.current() or 0)
+    assert contents(folder) == {True: model.spam, False: model.ham}
+    # The model is exactly the sum of the lessons that the journal knows.
+    with Learner(folder, "cli:check") as learner:
+        for number in range(200):
+            learner.forget(message(number, spam=number % 2 == 0))
+        left = learner.model
+    assert not np.any(left.weights)
+    assert not np.any(left.counts)
+    assert (left.spam, left.ham, left.spam_counted, left.ham_counted) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.011, 0.05, 0.13])
+def test_kill_9_leaves_model_and_journal_in_agreement(folder: ModelFolder, delay: float) -> None:
+    kill_and_check(folder, delay)

@@ -1,0 +1,158 @@
+"""The learners: what they learn, what they forget, and the worst stretch of a message."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.bayes import windows
+from filterd.bayes.online import STEP, OnlineModel, Score, fused, logistic, unfused
+from filterd.bayes.tokens import Hasher
+from filterd.message import Message
+from tests.unit.bayes.mail import mail, message
+
+HASHER = Hasher(b"a test's own salt")
+
+
+def trained(count: int = 60) -> OnlineModel:
+    model = OnlineModel.empty()
+    for n in range(count):
+        for spam in (True, False):
+            model.learn(HASHER.features(message(n, spam=spam)), spam=spam)
+    return model
+
+
+TRAINED = trained()
+
+
+def test_an_empty_model_has_no_opinion() -> None:
+    score = OnlineModel.empty().score(HASHER.features(message(1, spam=True)))
+    assert (score.linear, score.counts, score.probability) == (0.0, 0.0, 0.5)
+
+
+def test_it_tells_new_mail_of_two_classes_apart() -> None:
+    for n in range(1000, 1050):
+        assert TRAINED.score(HASHER.features(message(n, spam=True))).probability > 0.9
+        assert TRAINED.score(HASHER.features(message(n, spam=False))).probability < 0.1
+
+
+def test_learning_moves_the_score_towards_the_class() -> None:
+    model = OnlineModel.empty()
+    features = HASHER.features(message(1, spam=True))
+    before = model.score(features).total
+    model.learn(features, spam=True)
+    middle = model.score(features).total
+    model.learn(features, spam=False)
+    assert before < middle
+    assert model.score(features).total < middle
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=12),
+    st.lists(st.tuples(st.integers(41, 80), st.booleans()), min_size=1, max_size=12),
+    st.randoms(),
+)
+def test_forgetting_in_any_order_restores_the_model(before, lessons, chance) -> None:  # type: ignore[no-untyped-def]
+    model = OnlineModel.empty()
+    for n, spam in before:
+        model.learn(HASHER.features(message(n, spam=spam)), spam=spam)
+    kept = model.copy()
+    taught = []
+    for n, spam in lessons:
+        features = HASHER.features(message(n, spam=not spam))
+        taught.append((features, model.learn(features, spam=spam)))
+    chance.shuffle(taught)
+    for features, lesson in taught:
+        model.forget(features, lesson)
+    assert np.array_equal(model.weights, kept.weights)
+    assert np.array_equal(model.counts, kept.counts)
+    assert (model.spam, model.ham) == (kept.spam, kept.ham)
+    assert (model.spam_counted, model.ham_counted) == (kept.spam_counted, kept.ham_counted)
+
+
+def test_steps_are_exact_in_single_precision() -> None:
+    model = OnlineModel.empty()
+    lesson = model.learn(HASHER.features(message(1, spam=True)), spam=True)
+    assert lesson.step / STEP == round(lesson.step / STEP)
+    assert float(np.float32(lesson.step)) == lesson.step
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=2000))
+def test_scores_are_finite_for_any_octets(data: bytes) -> None:
+    score = TRAINED.score(HASHER.features(Message(data)))
+    assert math.isfinite(score.total)
+    assert 0.0 <= score.probability <= 1.0
+
+
+@pytest.mark.parametrize("x", [-1e9, -40.0, -1.0, 0.0, 0.5, 30.0, 1e9])
+def test_logistic_has_no_overflow(x: float) -> None:
+    assert logistic(x) + logistic(-x) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("x", [-500.0, -1.0, 0.0, 3.0, 60.0])
+def test_fusion_can_be_inverted(x: float) -> None:
+    assert unfused(fused(x)) == pytest.approx(x)
+
+
+def test_counts_do_not_overflow() -> None:
+    model = OnlineModel.empty()
+    model.counts[:] = np.iinfo(np.uint16).max
+    model.spam_counted = model.ham_counted = 1
+    features = HASHER.features(message(1, spam=True))
+    model.learn(features, spam=True)
+    assert model.counts.max() == np.iinfo(np.uint16).max
+    assert math.isfinite(model.score(features).total)
+
+
+def padded(n: int, words: int, *, before: bool) -> bytes:
+    header, _, body = mail(n, spam=True).partition(b"\n\n")
+    good = mail(n, spam=False, words=words).partition(b"\n\n")[2]
+    return header + b"\n\n" + (good + body if before else body + good)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_spam_padded_with_ham_is_judged_by_its_worst_stretch(before: bool) -> None:
+    for n in range(2000, 2020):
+        features = HASHER.features(Message(padded(n, 1500, before=before)))
+        whole, deciding = TRAINED.opinions(features)
+        assert deciding.stretch is not None
+        assert deciding.total > whole.total
+        assert deciding.probability > 0.5
+
+
+def test_a_short_message_has_no_stretches() -> None:
+    features = HASHER.features(message(1, spam=True))
+    assert not windows.is_long(features)
+    assert TRAINED.score(features).stretch is None
+
+
+def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
+    features = HASHER.features(Message(padded(5, 700, before=True)))
+    chance = np.random.default_rng(1)
+    grams = chance.normal(size=len(features.grams))
+    words = chance.normal(size=len(features.words))
+    evidence = chance.normal(size=len(features.words) + len(features.skips))
+    found = windows.stretches(features, grams, words, evidence)
+    word_at, skip_at = windows.word_of(features)
+    for k, (start, end) in enumerate(zip(found.starts, found.ends, strict=True)):
+
+        def inside(at: int, start: int = start, end: int = end) -> bool:
+            return at < features.header_words or start <= at < end
+
+        chosen = [i for i, at in enumerate(word_at) if inside(at)]
+        skips = [len(words) + i for i, at in enumerate(skip_at) if inside(at)]
+        heads = [i for i, at in enumerate(features.gram_at) if at < features.header_octets]
+        assert found.weight[k] == pytest.approx(words[chosen].sum() + grams[heads].sum())
+        assert found.size[k] == len(chosen) + len(heads)
+        assert found.evidence[k] == pytest.approx(evidence[chosen + skips].sum())
+
+
+def test_a_score_adds_up() -> None:
+    assert Score(1.0, 2.0).total == 3.0
+    assert Score(1.0, 2.0, (0, 5)).total == 3.0 - windows.MARGIN

@@ -1,0 +1,38 @@
+"""One daemon for the tests of a module that leave it as it was, and fresh ones for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.integration.servers.process import folder
+from tests.unit.daemon.running import RunningDaemon
+
+NewDaemon = Callable[..., RunningDaemon]
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[RunningDaemon]:
+    with folder("daemon") as path:
+        running = RunningDaemon(path)
+        try:
+            yield running.start()
+        finally:
+            running.process.stop()
+
+
+@pytest.fixture
+def new_daemon() -> Iterator[NewDaemon]:
+    """Start a daemon with settings of the test's own (see `running.DEFAULTS`)."""
+    with folder("daemon") as path:
+        started = []
+
+        def start(**settings: object) -> RunningDaemon:
+            running = RunningDaemon(path, **settings)
+            started.append(running)
+            return running.start()
+
+        yield start
+        for running in started:
+            running.process.kill()

@@ -1,0 +1,122 @@
+"""`filterd run` with the misbehaving filter, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from filterd.quarantine import Entry, QuarantineSettings, Store
+from tests.helpers.milter import Outcome, one_message
+from tests.integration.servers.process import Program, listens, wait_for
+
+PLUGIN = Path(__file__).parent / "plugin"
+ROOT = Path(__file__).resolve().parents[3]
+
+SETTINGS = """\
+[daemon]
+socket = "unix:{folder}/s"
+socket_mode = 0o600
+spool = "{folder}/spool"
+log_level = "info"
+progress_interval = {progress}
+shutdown_grace = {shutdown}
+max_message_size = 4_000_000
+
+[workers]
+count = {count}
+queue = {queue}
+memory = 256
+recycle = {recycle}
+grace = 0.4
+
+[chain]
+filters = ["misbehaving"]
+timeout = {timeout}
+
+[policy]
+keep_rejected = false
+
+[quarantine]
+folder = "{folder}/quarantine"
+
+[filters.misbehaving]
+timeout = {filter_timeout}
+mood = "{mood}"
+"""
+
+DEFAULTS = {
+    "progress": 0.3, "shutdown": 5.0, "count": 2, "queue": 16, "recycle": 0, "timeout": 3.0,
+    "filter_timeout": 0.8, "mood": "bad",
+}  # fmt: skip
+
+
+class RunningDaemon:
+    """The daemon, its settings file, its log."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.config = folder / "filterd.toml"
+        self.socket = folder / "s"
+        self.configure(**settings)
+        paths = [str(PLUGIN), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        self.process = Program(
+            [sys.executable, "-m", "filterd", "run", "--config", self.config],
+            folder,
+            {"PYTHONPATH": os.pathsep.join(paths), "NOTIFY_SOCKET": ""},
+        )
+
+    def configure(self, **settings: object) -> None:
+        self.config.write_text(
+            SETTINGS.format(folder=self.folder, **{**DEFAULTS, **settings}), "utf-8"
+        )
+
+    def start(self) -> RunningDaemon:
+        self.process.start(lambda: listens(self.socket))
+        return self
+
+    def told(self, order: str, body: bytes = b"hello\r\n") -> Outcome:
+        """What comes of a message with that order in X-Do."""
+        return one_message(self.socket, (b"X-Do", b" " + order.encode()), body=body)
+
+    @property
+    def log(self) -> str:
+        return self.process.output
+
+    def lines(self, word: str) -> list[str]:
+        """Log lines that hold the word."""
+        return [line for line in self.log.splitlines() if word in line]
+
+    def wait_for_line(self, word: str) -> str:
+        return wait_for(f"log line with {word!r}", lambda: self.lines(word))[-1]
+
+    def kept(self) -> list[Entry]:
+        """What the quarantine holds."""
+        store = Store(QuarantineSettings(folder=self.folder / "quarantine"))
+        files = sorted((self.folder / "quarantine").glob("*/*.eml"))
+        return [store.get(file.stem) for file in files]
+
+    def children(self) -> set[int]:
+        """Pids of all processes below the daemon: the nursery and its workers."""
+        found, parents = set(), {self.process.pid}
+        while parents:
+            below = set()
+            for entry in Path("/proc").glob("[0-9]*/stat"):
+                try:
+                    text = entry.read_text("latin-1")
+                except OSError:
+                    continue
+                fields = text.rpartition(")")[2].split()
+                if int(fields[1]) in parents and fields[0] != "Z":
+                    below.add(int(entry.parent.name))
+            found |= below
+            parents = below
+        return found
+
+
+def worker_in(outcome: Outcome) -> int:
+    """The pid in the reply to `mood`."""
+    found = re.search(r"worker (\d+)", outcome.word)
+    assert found is not None, outcome.word
+    return int(found[1])

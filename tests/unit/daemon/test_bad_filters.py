@@ -1,0 +1,105 @@
+"""Filters that do the worst: one message loses its verdict, and that is all."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from tests.integration.servers.process import wait_for
+from tests.unit.daemon.conftest import NewDaemon
+from tests.unit.daemon.running import RunningDaemon, worker_in
+
+TROUBLE = re.compile(
+    r"451 4\.3\.0 Message could not be checked, please try again later \(id=[0-9a-z]{16}\)"
+)
+
+# What the filter does · seconds until the answer (filter_timeout 0.8, grace 0.4, and the worker
+# that takes over has nothing to do any more) · what the kept message says · does it cost the worker
+CASES = [
+    ("raise", 1.0, "error in misbehaving: RuntimeError: as told", False),
+    ("loop", 1.6, "timeout in misbehaving: no opinion within 0.8 s", False),
+    ("eat", 3.0, "in misbehaving", False),
+    ("deaf", 2.4, "timeout in misbehaving: worker", True),
+    ("block", 2.4, "timeout in misbehaving: worker", True),
+    ("segfault", 1.5, "signal 11", True),
+    ("kill", 1.5, "signal 9", True),
+    ("garbage=00", 1.5, "crash in misbehaving", True),
+    ("garbage=000000030000000000000000787878", 1.5, "no JSON", True),
+    ("garbage=ffffffffffffffffffffffffffffffff", 1.5, "crash in misbehaving", True),
+]
+
+
+@pytest.mark.parametrize(("order", "seconds", "reason", "costs_worker"), CASES)
+def test_costs_the_message_its_verdict(
+    daemon: RunningDaemon, order: str, seconds: float, reason: str, costs_worker: bool
+) -> None:
+    before = daemon.children()
+    kept = len(daemon.kept())
+    outcome = daemon.told(order, order.encode() + b" for analysis\r\n")
+    assert TROUBLE.fullmatch(outcome.word)
+    assert outcome.seconds < seconds
+    assert outcome.edits == []
+
+    entry = daemon.kept()[-1]
+    assert len(daemon.kept()) == kept + 1
+    assert entry.reason == "failed"
+    assert reason in entry.symbols[0].detail
+    assert f"(id={entry.id})" in outcome.word
+
+    # The next message finds a worker, and in a moment there are as many as before.
+    assert daemon.told("nothing").word == "continue"
+    wait_for("a replacement", lambda: len(daemon.children()) == len(before))
+    assert (daemon.children() != before) is costs_worker
+
+
+def test_same_message_that_comes_again_is_kept_once(daemon: RunningDaemon) -> None:
+    kept = len(daemon.kept())
+    for _ in range(3):
+        assert TROUBLE.fullmatch(daemon.told("raise", b"again and again\r\n").word)
+    assert len(daemon.kept()) == kept + 1
+
+
+def test_progress_is_sent_while_a_message_waits(daemon: RunningDaemon) -> None:
+    outcome = daemon.told("sleep=0.7")
+    assert outcome.word == "continue"
+    assert len(outcome.progress) == 2
+    assert 0.25 < outcome.progress[0] < outcome.progress[1] - 0.25
+
+
+def test_worker_is_replaced_after_its_share(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon(count=1, recycle=3)
+    pids = [worker_in(daemon.told("mood")) for _ in range(7)]
+    assert [len(set(pids[start : start + 3])) for start in (0, 3)] == [1, 1]
+    assert len(set(pids)) == 3
+
+
+def test_workers_go_when_the_daemon_is_killed(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    below = daemon.children()
+    assert len(below) == 3  # nursery, two workers
+    os.kill(daemon.process.pid, 9)
+    daemon.process.wait()
+
+    def all_gone() -> bool:
+        return not any(_alive(pid) for pid in below)
+
+    wait_for("end of nursery and workers", all_gone)
+
+
+def test_nursery_is_started_anew_when_it_dies(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    nursery = min(daemon.children())
+    os.kill(nursery, 9)
+    daemon.wait_for_line("the nursery ended")
+    wait_for("new workers", lambda: len(daemon.children() - {nursery}) == 3)
+    assert wait_for("an answer", lambda: daemon.told("x").word == "continue")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

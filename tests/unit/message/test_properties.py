@@ -1,0 +1,134 @@
+"""What holds for any octets: reading never raises, offsets tile the message, copies do not matter."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.message import Entity, Message
+from tests.unit.message.mail import EOLS, Part, noise, trees
+
+
+def everything(message: Message) -> list[object]:
+    """All that can be asked of a message."""
+    found: list[object] = [message.header_fields, message.body_start, message.anomalies]
+    roots = [message.root, *(reading.root for reading in message.readings)]
+    for entity in (entity for root in roots for entity in root.walk()):
+        found += [
+            (entity.start, entity.body_start, entity.end, entity.gaps, entity.boundaries),
+            (entity.content_type, entity.disposition, entity.transfer_encoding),
+            (entity.filenames, entity.header_fields, entity.is_encoded, entity.repeats_fields),
+        ]
+        if entity.is_leaf:
+            found += [entity.body, entity.content, entity.other_contents, entity.head(10)]
+            found += [entity.text]
+    return found
+
+
+def tiles(entity: Entity, data: bytes) -> bytes:
+    """The entity's octets, put together from its header, its gaps and its children."""
+    if entity.is_leaf:
+        return data[entity.start : entity.body_start] + data[entity.body_start : entity.end]
+    octets = data[entity.start : entity.body_start]
+    gaps = entity.gaps
+    assert len(gaps) == len(entity.children) + 1
+    for (start, end), child in zip(gaps, entity.children, strict=False):
+        assert start <= end == child.start
+        octets += data[start:end] + tiles(child, data)
+    start, end = gaps[-1]
+    assert start <= end == entity.end
+    return octets + data[start:end]
+
+
+@given(st.one_of(noise, st.binary(max_size=200)))
+@settings(max_examples=400, deadline=None)
+def test_reading_never_raises(data: bytes) -> None:
+    everything(Message(data))
+
+
+@given(noise)
+@settings(max_examples=300, deadline=None)
+def test_offsets_tile_the_message(data: bytes) -> None:
+    message = Message(data)
+    assert tiles(message.root, data) == data
+    for entity in message.walk():
+        assert 0 <= entity.start <= entity.body_start <= entity.end <= len(data)
+
+
+@given(noise)
+@settings(max_examples=300, deadline=None)
+def test_header_fields_are_where_they_say(data: bytes) -> None:
+    for entity in Message(data).walk():
+        position = entity.start
+        for field in entity.header_fields:
+            assert position <= field.start < field.end <= entity.body_start
+            octets = data[field.start : field.end]
+            assert octets.startswith(field.name.encode())
+            assert octets.rstrip(b"\r\n").endswith(field.raw_value.rstrip(b"\r\n"))
+            position = field.end
+
+
+@given(noise)
+@settings(max_examples=100, deadline=None)
+def test_a_mapped_file_reads_like_octets_in_memory(data: bytes) -> None:
+    if not data:
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            assert everything(Message(mapped)) == everything(Message(data))
+
+
+@given(EOLS.flatmap(lambda eol: trees(eol)))
+@settings(max_examples=200, deadline=None)
+def test_a_sound_message_has_the_parts_it_was_made_of(part: Part) -> None:
+    message = Message(part.octets)
+    assert tuple((e.content_type, e.body) for e in message.leaves()) == part.leaves
+    assert message.anomalies == ()
+
+
+BUILDERS: dict[str, Callable[[int], bytes]] = {
+    "delimiters": lambda n: b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n" * n,
+    "near delimiters": lambda n: b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--xy\n" * n,
+    "inner delimiters": lambda n: b"Content-Type: multipart/mixed; boundary=x\n\n" + b" --x" * n,
+    "fields": lambda n: b"A: b\n" * n + b"\nx",
+    "types": lambda n: b"Content-Type: a/b\n" * n + b"\nx",
+    "lines that are no fields": lambda n: b"A: b\nnonsense\n" * n + b"\nx",
+    "folds": lambda n: b"Content-Type: text/plain;\n" + b" a=b;\n" * n + b"\nx",
+    "comments": lambda n: b"Content-Type: text/plain " + b"(" * n + b"\n\nx",
+    "quotes": lambda n: b"Content-Type: text/plain; name=" + b'"\\' * n + b"\n\nx",
+    "blanks before a colon": lambda n: b"a" + b" " * n + b"\n\nx",
+    "encoded words": lambda n: b'Content-Type: a/b; name="' + b"=?utf-8?q?a?= " * n + b'"\n\nx',
+    "bare CR": lambda n: b"A: b\r" * n + b"\n\nx",
+    "NUL": lambda n: b"A: b\0\n" * n + b"\n\nx\0",
+    "padding": lambda n: b"Content-Transfer-Encoding: base64\n\n" + b"YQ==\n" * n,
+    "messages": lambda n: b"Content-Type: message/rfc822\n\n" * n,
+    "uuencoded files": lambda n: b"\n" + b"begin 644 a.exe\n#86)C\n" * n,
+    "types in the preamble": lambda n: (
+        b"Content-Type: multipart/mixed; boundary=x\n\n" + b"Content-Type: a/b\n" * n + b"\n--x\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+def test_cost_is_linear(build: Callable[[int], bytes]) -> None:
+    """Eight times the octets cost about eight times as much; a square would be 64 times."""
+
+    def seconds(size: int) -> float:
+        data = build(size)
+        times = []
+        for _ in range(3):
+            started = time.process_time()
+            everything(Message(data))
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # What a small message costs is mostly fixed, so that counts as at least 10 ms.
+    assert seconds(16_000) < 24 * max(seconds(2_000), 0.01)

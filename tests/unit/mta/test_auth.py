@@ -1,0 +1,115 @@
+"""STARTTLS and AUTH: the dialogues, the file, and a real client over TLS."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import smtplib
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from filterd.mta.sasl import Dialogue, Passwords, SaslError, decode, hash_password
+from filterd.mta.server import running_mta
+from filterd.mta.settings import MtaSettings
+
+
+def test_plain_in_one_step_and_login_in_two() -> None:
+    assert Dialogue("PLAIN").step(None) == b""
+    assert Dialogue("PLAIN").step(b"\0ann\0secret") == ("ann", "secret")
+    login = Dialogue("LOGIN")
+    assert login.step(None) == b"Username:"
+    assert login.step(b"ann") == b"Password:"
+    assert login.step(b"secret") == ("ann", "secret")
+
+
+@pytest.mark.parametrize("answer", [b"", b"ann\0secret", b"\0\0x", b"bob\0ann\0x", b"\0\xff\0x"])
+def test_what_is_no_plain_message(answer: bytes) -> None:
+    with pytest.raises(SaslError):
+        Dialogue("PLAIN").step(answer)
+
+
+def test_base64_of_a_line() -> None:
+    assert decode(b"=") == b""
+    with pytest.raises(SaslError):
+        decode(b"!")
+
+
+def test_passwords(tmp_path: Path) -> None:
+    path = tmp_path / "passwords"
+    path.write_text(f"# users\nann:{hash_password('secret')}\nlab:{{PLAIN}}easy\nbad:x$y\n")
+    table = Passwords(path)
+    assert table.check("ann", "secret")
+    assert table.check("lab", "easy")
+    for user, password in (("ann", "Secret"), ("nobody", "x"), ("bad", "x"), ("lab", "")):
+        assert not table.check(user, password)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with (package openssl)")
+    path = tmp_path_factory.mktemp("tls") / "mx.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path,
+         "-out", path.with_suffix(".crt")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+def test_a_client_logs_in_over_tls_and_only_there(tmp_path: Path, certificate: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:{PLAIN}secret\n")
+    settings = MtaSettings(
+        port=0, mail=tmp_path / "mail", spool=tmp_path / "spool",
+        tls_certificate=certificate, passwords=passwords,
+    )  # fmt: skip
+    trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+    with running_mta(settings) as mta:
+        client = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)
+        client.ehlo()
+        assert client.has_extn("starttls")
+        assert not client.has_extn("auth")
+        assert client.docmd("AUTH", "PLAIN")[0] == 503
+        client.starttls(context=trust)
+        client.ehlo()
+        assert not client.has_extn("starttls")
+        assert client.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"]
+        assert client.docmd("AUTH", "CRAM-MD5")[0] == 504
+        assert client.docmd("AUTH", "PLAIN *")[0] == 501
+        wrong = base64.b64encode(b"\0ann\0wrong").decode()
+        assert client.docmd("AUTH", f"PLAIN {wrong}")[0] == 535
+        assert client.login("ann", "secret")[0] == 235
+        assert client.docmd("AUTH", "PLAIN")[0] == 503
+        client.sendmail("ann@x.test", ["joe"], b"Subject: one\r\n\r\nbody\r\n")
+        client.quit()
+        mta.settle()
+        (path,) = mta.mailbox("joe")
+        text = path.read_text()
+    assert "\t(authenticated bits=0)\n" in text
+    assert "with ESMTPSA id " in text
+    assert "\t(version=TLSv1.3 cipher=" in text
+
+
+def test_what_was_sent_ahead_of_tls_is_dropped(tmp_path: Path, certificate: Path) -> None:
+    settings = MtaSettings(
+        port=0, mail=tmp_path / "mail", spool=tmp_path / "spool", tls_certificate=certificate
+    )
+    trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+    with running_mta(settings) as mta:
+        client = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)
+        client.ehlo()
+        client.send(b"STARTTLS\r\nMAIL FROM:<injected@x>\r\n")
+        assert client.getreply()[0] == 220
+        assert client.sock is not None
+        client.sock = trust.wrap_socket(client.sock, server_hostname="localhost")
+        client.file = client.sock.makefile("rb")
+        client.ehlo()
+        assert client.mail("ann@x.test")[0] == 250
+        client.close()

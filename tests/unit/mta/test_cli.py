@@ -1,0 +1,147 @@
+"""`filterd mta` as a program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd.mta.spool import Entry, Spool, Target
+
+CF = """\
+V10
+Djmx.example.test
+Cwlocalhost
+O DaemonPortOptions=Name=MTA, Addr=127.0.0.1, Port=0
+O QueueDirectory={folder}/mqueue
+O InputMailFilters=f1
+Xf1, S=unix:{folder}/f1.sock, F=T, T=R:2s
+Mlocal, P={folder}/deliver, F=lsDFMA5:/|@qSPfhn9, A=deliver -d $u
+Mprog, P=/bin/sh, F=lsDFMoqeu9, A=sh -c $u
+Mesmtp, P=[IPC], F=mDFMuXa, A=TCP $h
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "filterd", "mta", *arguments]
+
+
+def run(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False, input=input
+    )
+
+
+@pytest.fixture
+def cf(tmp_path: Path) -> Path:
+    deliver = tmp_path / "deliver"
+    deliver.write_text(f"#!/bin/sh\ncat > {tmp_path}/got-$2\n")
+    deliver.chmod(0o755)
+    path = tmp_path / "sendmail.cf"
+    path.write_text(CF.format(folder=tmp_path))
+    return path
+
+
+@pytest.fixture
+def port(cf: Path, request: pytest.FixtureRequest) -> Iterator[int]:
+    more = getattr(request, "param", ["--fault", "f1: quarantine at unknown"])
+    server = subprocess.Popen(
+        command("run", "--cf", str(cf), *more), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert line.startswith("filterd mta: listening on 127.0.0.1 port ")
+        yield int(line.split()[-1])
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) == 0
+        assert server.stdout is not None
+        server.stdout.close()
+
+
+def test_a_sendmail_cf_is_run_and_delivers_with_its_own_program(cf: Path, port: int) -> None:
+    message = cf.parent / "message.eml"
+    message.write_bytes(b"Subject: one\n\nbody\n")
+    sent = run("send", str(message), "--to", "joe", "--server", f"127.0.0.1:{port}", "--json")
+    assert sent.returncode == 0, sent.stderr
+    result = json.loads(sent.stdout)
+    assert (result["code"], result["stage"], result["refused"]) == (250, "message", [])
+    delivered = cf.parent / "got-joe"
+    deadline = time.monotonic() + 10
+    while not (delivered.exists() and delivered.read_bytes()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert delivered.read_bytes().endswith(b"Subject: one\n\nbody\n")
+
+
+@pytest.mark.parametrize("port", [["--fault", "f1: close at eom"]], indirect=True)
+def test_a_fault_shows_what_the_flags_do(cf: Path, port: int) -> None:
+    message = cf.parent / "message.eml"
+    message.write_bytes(b"Subject: one\n\nbody\n")
+    sent = run("send", str(message), "--to", "joe", "--server", f"127.0.0.1:{port}")
+    assert sent.returncode == 75
+    assert "451 4.3.2 Please try again later" in sent.stdout
+    assert sent.stderr == "1 deferred\n"
+
+
+def test_a_bad_cf_ends_with_sendmails_words_and_status(cf: Path) -> None:
+    cf.write_text(cf.read_text().replace("F=T, T=R:2s", "F=T,T+S:5m;R:5m"))
+    ended = run("run", "--cf", str(cf))
+    assert ended.returncode == 78
+    lines = ended.stderr.splitlines()
+    assert lines[0] == f"{cf}: line 7: Xf1: `=' expected"
+    assert lines[1].startswith("451 4.0.0 InputFilter f1 not defined")
+    assert lines[2] == "hint: line 7: right would be T=S:5m;R:5m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["--fault", "f9: close at body"], 64, "no filter 'f9'"),
+        (["--fault", "nonsense"], 64, "right would be"),
+        (["--mail", "/tmp"], 64, "one of the two"),
+    ],
+)
+def test_options_that_make_no_sense(cf: Path, arguments: list[str], status: int, text: str) -> None:
+    ended = run("run", "--cf", str(cf), *arguments)
+    assert ended.returncode == status
+    assert text in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_sending_nowhere_is_temporary(tmp_path: Path) -> None:
+    message = tmp_path / "message.eml"
+    message.write_bytes(b"x\n")
+    ended = run("send", str(message), "--to", "joe", "--server", "127.0.0.1:1")
+    assert ended.returncode == 75
+    assert "1 not sent" in ended.stderr
+    assert run("send", str(message), "--to", "joe", "--server", "nowhere").returncode == 64
+
+
+def test_the_queue_is_listed_released_and_deleted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.prepare()
+    for id in ("ONE", "TWO"):
+        spool.store(Entry(id, "a@x", (Target("joe"),), held="why"), b"x\n")
+    at = ("--spool", str(tmp_path))
+    listed = [json.loads(line) for line in run("queue", "list", *at, "--json").stdout.splitlines()]
+    assert [(row["id"], row["held"]) for row in listed] == [("ONE", "why"), ("TWO", "why")]
+    assert run("queue", "release", "ONE", *at).returncode == 0
+    assert run("queue", "delete", "TWO", *at).returncode == 0
+    assert run("queue", "delete", "TWO", *at).returncode == 65
+    assert [entry.id for entry in spool.entries()] == ["ONE"]
+    assert list(spool.held()) == []
+
+
+def test_a_password_is_set_and_set_again(tmp_path: Path) -> None:
+    path = tmp_path / "passwords"
+    for password in ("one", "two"):
+        assert run("passwd", str(path), "ann", input=password + "\n").returncode == 0
+    (line,) = path.read_text().splitlines()
+    assert line.startswith("ann:scrypt$")
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,268 @@
+"""The whole MTA on a loopback port, with scripted filters on unix sockets."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import smtplib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from filterd.milter.constants import Command
+from filterd.milter.legality import NEXT_COMMANDS
+from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Wait
+from filterd.mta.server import MtaThread, running_mta
+from filterd.mta.settings import MtaSettings
+from filterd.mta.spool import Spool
+
+MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
+JOE = "joe@mx.example.test"
+
+
+@pytest.fixture(autouse=True)
+def impatient_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.mta.queue.LOOK_INTERVAL", 0.1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    # A unix socket's path must be short; pytest's own folders may be too deep.
+    return tmp_path
+
+
+@dataclasses.dataclass
+class Site:
+    mta: MtaThread
+    filters: list[ScriptedFilter]
+
+    def send(self, message: bytes = MESSAGE, to: tuple[str, ...] = (JOE,)) -> tuple[int, str]:
+        """The reply to the whole message, or to the first command that was refused."""
+        client = smtplib.SMTP("127.0.0.1", self.mta.port, "client.test", timeout=20)
+        try:
+            client.ehlo()
+            code, text = client.mail("ann@x.test")
+            for one in to:
+                if code < 400:
+                    code, text = client.rcpt(one)
+            if code < 400:
+                code, text = client.data(message)
+            return code, str(text, "ascii")
+        except smtplib.SMTPResponseException as error:
+            said = error.smtp_error
+            return error.smtp_code, said if isinstance(said, str) else said.decode()
+        finally:
+            client.close()
+            time.sleep(0.02)
+            self.mta.settle()
+
+    def mailbox(self, name: str = "joe") -> list[bytes]:
+        return [path.read_bytes() for path in self.mta.mailbox(name)]
+
+
+class Lab:
+    """Starts sites; ends them with the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stack = ExitStack()
+
+    def site(self, *plans: Plan, equates: str = ", F=T, T=R:2s", **more: object) -> Site:
+        filters, configured = [], []
+        steps = more.pop("steps", 0)
+        assert isinstance(steps, int)
+        for index, plan in enumerate(plans):
+            path = self.folder / f"f{index}"
+            one = ScriptedFilter(path, plan, steps=steps)
+            filters.append(self.stack.enter_context(one))
+            configured.append(InputMailFilter.parse(f"f{index}, S=unix:{path}{equates}"))
+        settings = MtaSettings(
+            port=0, mail=self.folder / "mail", spool=self.folder / "spool",
+            filters=tuple(configured),
+        )  # fmt: skip
+        settings = dataclasses.replace(settings, **more)  # type: ignore[arg-type]
+        return Site(self.stack.enter_context(running_mta(settings)), filters)
+
+
+@pytest.fixture
+def lab(folder: Path) -> Iterator[Lab]:
+    made = Lab(folder)
+    with made.stack:
+        yield made
+
+
+def test_a_message_reaches_its_mailbox_with_lf_line_ends(lab: Lab) -> None:
+    site = lab.site({})
+    code, text = site.send()
+    assert code == 250
+    assert text.endswith("Message accepted for delivery")
+    (mail,) = site.mailbox()
+    lines = mail.decode().split("\n")
+    assert lines[0] == "Return-Path: <ann@x.test>"
+    assert lines[1].startswith("Received: from client.test (localhost [127.0.0.1])")
+    assert f"\tfor <{JOE}>; " in mail.decode()
+    assert mail.endswith(b"From: Ann <ann@x.test>\nSubject: one\n\nbody\n.dot\n")
+    assert not list(Spool(lab.folder / "spool").entries())
+
+
+@pytest.mark.parametrize("flavour", ["sendmail", "postfix"])
+def test_the_commands_a_filter_gets_are_in_libmilters_order(lab: Lab, flavour: str) -> None:
+    site = lab.site({}, flavour=flavour)
+    site.send(to=(JOE, "sue@mx.example.test"))
+    packets = site.filters[0].received()
+    commands = [Command(p.command) for p in packets if p.command != b"D"]
+    for one, following in itertools.pairwise(commands):
+        if one is not Command.ABORT:
+            assert following in NEXT_COMMANDS[one], f"{following.name} after {one.name}"
+
+
+def test_steps_that_a_filter_declines_are_not_sent_but_their_macros_are(lab: Lab) -> None:
+    site = lab.site({}, steps=0x7F | 0x300)
+    site.send()
+    assert site.filters[0].commands() == "ODDDDDEQ"
+
+
+def test_steps_that_a_filter_does_not_answer_are_not_waited_for(lab: Lab) -> None:
+    silent: Plan = dict.fromkeys("CHMRTLNB", ())
+    site = lab.site(silent, steps=0xFF080)
+    started = time.monotonic()
+    assert site.send()[0] == 250
+    assert time.monotonic() - started < 1.5
+
+
+def test_edits_are_seen_by_the_next_filter_and_delivered(lab: Lab) -> None:
+    first: Plan = {
+        "E": [
+            Answer(b"m", b"\0\0\0\x01Subject\0changed\0"),
+            Answer(b"h", b"X-One\0yes\0"),
+            Answer(b"b", b"new body\r"),
+            Answer(b"b", b"\nend\r\n"),
+            Answer(b"+", b"<sue@mx.example.test>\0"),
+            Answer(b"e", b"<other@y.test>\0"),
+            Answer(b"c"),
+        ]
+    }
+    site = lab.site(first, {})
+    site.send()
+    seen = [p.data for p in site.filters[1].received() if p.command in (b"L", b"B")]
+    assert seen == [
+        b"From\0Ann <ann@x.test>\0", b"Subject\0changed\0", b"X-One\0yes\0",
+        b"new body\r\nend\r\n",
+    ]  # fmt: skip
+    for name in ("joe", "sue"):
+        (mail,) = site.mailbox(name)
+        assert mail.startswith(b"Return-Path: <other@y.test>\n")
+        assert mail.endswith(b"Subject: changed\nX-One: yes\n\nnew body\nend\n")
+
+
+def test_a_body_from_a_filter_that_may_not_change_it_tempfails_the_message(lab: Lab) -> None:
+    plan: Plan = {
+        "O": [Answer(b"O", bytes.fromhex("00000006 00000001 00000000"))],
+        "E": [Answer(b"b", b"evil\r\n"), Answer(b"c")],
+    }
+    assert lab.site(plan).send()[0] == 451
+
+
+@pytest.mark.parametrize(
+    ("equates", "code", "text"),
+    [
+        (", F=T, T=R:1s", 451, "4.3.2 Please try again later"),
+        (", F=R, T=R:1s", 554, "5.7.1 Command rejected"),
+        (", F=4, T=R:1s", 421, "4.7.0 mx.example.test closing connection"),
+        (", T=R:1s", 250, "Message accepted for delivery"),
+    ],
+)
+def test_what_a_failing_filter_means(lab: Lab, equates: str, code: int, text: str) -> None:
+    site = lab.site({"N": [Close()]}, equates=equates)
+    said = site.send()
+    assert said[0] == code
+    assert said[1].endswith(text)
+    assert len(site.mailbox()) == (code == 250)
+
+
+@pytest.mark.parametrize("fault", [(), (Raw(b"\xff\xff\xff\xffc"),), (Raw(b"\0\0\0\0"),)])
+def test_a_filter_that_says_nothing_usable_runs_into_the_read_clock(
+    lab: Lab, fault: tuple[Raw, ...]
+) -> None:
+    site = lab.site({"M": fault}, equates=", F=R, T=R:1s")
+    started = time.monotonic()
+    assert site.send()[0] == 550
+    assert 0.9 < time.monotonic() - started < 2.5
+
+
+def test_an_impossible_reply_acts_one_command_later(lab: Lab) -> None:
+    site = lab.site({"M": [Answer(b"Z", b"junk\0")]}, equates=", F=R")
+    assert site.send() == (550, f"5.7.1 <{JOE}>... Command rejected")
+
+
+def test_progress_keeps_the_read_clock_from_running_out(lab: Lab) -> None:
+    plan: Plan = {"E": [Wait(0.7), Answer(b"p"), Wait(0.7), Answer(b"p"), Answer(b"c")]}
+    assert lab.site(plan, equates=", F=T, T=R:1s;E:9s").send()[0] == 250
+
+
+def test_the_others_abort_when_one_refuses_the_sender(lab: Lab) -> None:
+    site = lab.site({}, {"M": [Answer(b"r")]})
+    assert site.send() == (550, "5.7.1 <ann@x.test>... Command rejected")
+    assert site.filters[0].commands() == "ODCDHDMAQ"
+
+
+def test_discard_is_accepted_and_goes_nowhere(lab: Lab) -> None:
+    site = lab.site({"R": [Answer(b"d")]})
+    assert site.send()[0] == 250
+    assert site.mailbox() == []
+    assert "T" not in site.filters[0].commands()
+
+
+def test_quarantined_mail_is_held_until_released(lab: Lab) -> None:
+    site = lab.site({"E": [Answer(b"q", b"held by test\0"), Answer(b"c")]})
+    assert site.send()[0] == 250
+    assert site.mailbox() == []
+    spool = Spool(lab.folder / "spool")
+    (entry,) = spool.held()
+    assert entry.held == "held by test"
+    spool.release(entry)
+    deadline = time.monotonic() + 15
+    while not site.mailbox() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(site.mailbox()) == 1
+
+
+def test_accepted_mail_survives_the_end_of_the_mta(lab: Lab) -> None:
+    blocked = lab.folder / "mail"
+    blocked.write_text("a file where the folder should be")
+    site = lab.site({})
+    assert site.send()[0] == 250
+    spool = Spool(lab.folder / "spool")
+    assert [entry.targets[0].address for entry in spool.entries()] == [JOE]
+    lab.stack.close()
+    blocked.unlink()
+    entry = next(iter(spool.entries()))
+    spool.update(dataclasses.replace(entry, due=0.0))
+    again = lab.site()
+    deadline = time.monotonic() + 10
+    while not again.mailbox() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(again.mailbox()) == 1
+
+
+def test_relaying_is_denied_and_bounces_name_the_recipient(lab: Lab) -> None:
+    site = lab.site(local_domains=("here.test",))
+    assert site.send(to=("bob@there.test",)) == (550, "5.7.1 <bob@there.test>... Relaying denied")
+    assert site.send(to=("bob@here.test",))[0] == 250
+    assert len(site.mailbox("bob@here.test")) == 1
+
+
+def test_a_message_over_the_limit_is_aborted_for_the_filters(lab: Lab) -> None:
+    site = lab.site({}, max_message_size=1000)
+    assert site.send(b"Subject: long\r\n\r\n" + b"x" * 2000 + b"\r\n")[0] == 552
+    assert site.filters[0].commands() == "ODCDHDMDRTAQ"
+
+
+def test_too_many_hops_is_a_loop(lab: Lab) -> None:
+    site = lab.site(max_hops=2)
+    looping = b"Received: from a by b\r\n" * 3 + MESSAGE
+    assert site.send(looping) == (554, "5.4.6 Too many hops")

@@ -1,0 +1,290 @@
+"""SMTP sessions as conversations, without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.mta import events, smtp
+from filterd.mta.answers import CONTINUE, Answer, Kind
+from filterd.mta.smtp import Limits, SmtpSession
+from filterd.mta.wording import PostfixWording, Reply, SendmailWording, Wording
+
+Outcome = Answer | Reply
+Says = Callable[[events.Event], Outcome]
+
+
+class Table:
+    """A session whose events are settled by what a test says, `CONTINUE` by default."""
+
+    def __init__(
+        self, says: Says = lambda _: CONTINUE, wording: Wording | None = None, **more: object
+    ) -> None:
+        self.seen: list[events.Event] = []
+        self._says = says
+        self.session = SmtpSession(
+            wording or SendmailWording("mx.example"),
+            "localhost [127.0.0.1]",
+            **more,  # type: ignore[arg-type]
+        )
+
+    def feed(self, data: bytes = b"") -> str:
+        """Give octets, settle what happens, return what the server said."""
+        self.session.receive_data(data)
+        while (event := self.session.next_event()) is not None:
+            self.seen.append(event)
+            self.session.settle(self._says(event), queue_id="ID")
+        return self.session.data_to_send().decode()
+
+    def play(self, script: str) -> None:
+        """`S:` lines are what the server must say, `C:` lines what the client does."""
+        heard = self.feed()
+        for line in (one.strip() for one in script.strip().splitlines()):
+            side, _, text = line.partition(":")
+            text = text.removeprefix(" ")
+            if side == "C":
+                assert heard == "", f"the server said {heard!r} before {text!r}"
+                heard = self.feed(text.encode() + b"\r\n")
+            else:
+                said, _, heard = heard.partition("\r\n")
+                assert said == text
+        assert heard == ""
+
+
+def on(kind: type[events.Event], outcome: Outcome) -> Says:
+    return lambda event: outcome if isinstance(event, kind) else CONTINUE
+
+
+def greeted(says: Says = lambda _: CONTINUE, **more: object) -> Table:
+    table = Table(says, **more)  # type: ignore[arg-type]
+    assert table.feed(b"EHLO c.example\r\n")
+    return table
+
+
+REJECT, TEMPFAIL, CLOSE = Answer(Kind.REJECT), Answer(Kind.TEMPFAIL), Answer(Kind.CLOSE)
+
+
+def test_a_message_from_helo_to_quit() -> None:
+    table = greeted()
+    table.play("""
+        C: MAIL FROM:<ann@x.test> SIZE=30 BODY=8BITMIME
+        S: 250 2.1.0 <ann@x.test>... Sender ok
+        C: RCPT TO:<joe@mx.example> NOTIFY=NEVER
+        S: 250 2.1.5 <joe@mx.example>... Recipient ok
+        C: DATA
+        S: 354 End data with <CR><LF>.<CR><LF>
+        C: Subject: one
+        C:
+        C: ..dot
+        C: .
+        S: 250 2.0.0 ID Message accepted for delivery
+        C: QUIT
+        S: 221 2.0.0 mx.example closing connection
+    """)
+    content = next(e for e in table.seen if isinstance(e, events.Content))
+    assert content.data == b"Subject: one\n\n.dot\n"
+    assert table.session.closing
+
+
+def test_pipelined_commands_are_answered_in_order() -> None:
+    table = greeted()
+    said = table.feed(b"MAIL FROM:<>\r\nRCPT TO:<joe>\r\nDATA\r\n")
+    assert [line[:3] for line in said.splitlines()] == ["250", "250", "354"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("RCPT TO:<a>", "503 5.0.0 Need MAIL before RCPT"),
+        ("DATA", "503 5.0.0 Need MAIL command"),
+        ("FOO bar", '500 5.5.1 Command unrecognized: "FOO bar"'),
+        ("NOOP", "250 2.0.0 OK"),
+        ("RSET", "250 2.0.0 Reset state"),
+        ("EHLO", "501 5.0.0 EHLO requires domain address"),
+        ("MAIL FRM:<a>", '501 5.5.2 Syntax error in parameters scanning "from"'),
+        ("MAIL FROM:<bad@@mx>", "553 5.1.3 <bad@@mx>... Invalid route address"),
+        ("MAIL FROM:<a> FOO=1", "555 5.5.4 FOO parameter unrecognized"),
+        ("MAIL FROM:<a> BODY=9", "501 5.5.4 Unknown BODY type 9"),
+        ("STARTTLS", "454 4.3.3 TLS not available"),
+        ("mail from: a@x.test", "250 2.1.0 a@x.test... Sender ok"),
+        ("AUTH PLAIN", "503 5.3.3 AUTH not available"),
+    ],
+)
+def test_single_commands(command: str, reply: str) -> None:
+    no_tls = on(events.StartTls, Reply.of("454 4.3.3 TLS not available"))
+    assert greeted(no_tls).feed(command.encode() + b"\r\n") == reply + "\r\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "command", "reply"),
+    [
+        ("noexpn", "EXPN list", "502 5.7.0 Sorry, we do not allow this operation"),
+        ("novrfy", "VRFY joe", "252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"),
+        ("noverb", "VERB", "502 5.7.0 Sorry, we do not allow this operation"),
+        ("noetrn", "ETRN x.test", "502 5.7.0 Sorry, we do not allow this operation"),
+        ("needmailhelo", "MAIL FROM:<>", "503 5.0.0 Polite people say HELO first"),
+    ],
+)
+def test_privacy_flags(flag: str, command: str, reply: str) -> None:
+    table = Table(forbidden=frozenset({flag}))
+    table.feed()
+    assert table.feed(command.encode() + b"\r\n") == reply + "\r\n"
+
+
+def test_mail_twice_is_nested() -> None:
+    greeted().play("""
+        C: MAIL FROM:<a@x>
+        S: 250 2.1.0 <a@x>... Sender ok
+        C: MAIL FROM:<b@x>
+        S: 503 5.5.0 Sender already specified
+        C: RSET
+        S: 250 2.0.0 Reset state
+        C: MAIL FROM:<b@x>
+        S: 250 2.1.0 <b@x>... Sender ok
+    """)
+
+
+def test_a_filter_refuses_the_client() -> None:
+    table = Table(on(events.Connected, REJECT))
+    assert table.feed() == "554 mx.example ESMTP not accepting messages\r\n"
+    table.play("""
+        C: EHLO c
+        S: 250 mx.example Hello localhost [127.0.0.1], pleased to meet you
+        C: MAIL FROM:<a@x>
+        S: 550 5.0.0 Command rejected
+        C: NOOP
+        S: 250 2.0.0 OK
+        C: QUIT
+        S: 221 2.0.0 mx.example closing connection
+    """)
+
+
+def test_a_filter_tempfails_the_client() -> None:
+    Table(on(events.Helo, TEMPFAIL)).feed(b"EHLO c\r\n")
+    table = greeted(on(events.Helo, TEMPFAIL))
+    table.play("""
+        C: MAIL FROM:<a@x>
+        S: 451 4.3.2 Please try again later
+        C: RCPT TO:<b@x>
+        S: 503 5.0.0 Need MAIL before RCPT
+    """)
+
+
+@pytest.mark.parametrize(
+    ("event", "script"),
+    [
+        (events.Connected, "S: 421 4.7.0 mx.example closing connection"),
+        (events.Mail, "C: MAIL FROM:<a@x>\nS: 421 4.3.0 closing connection"),
+    ],
+)
+def test_a_filter_closes_the_session(event: type[events.Event], script: str) -> None:
+    table = Table(on(event, CLOSE))
+    if event is not events.Connected:
+        table.feed(b"HELO c\r\n")
+    table.play(script)
+    assert table.session.closing
+
+
+@pytest.mark.parametrize(
+    ("text", "mail", "dot"),
+    [
+        (b"550 5.7.9 no", "550 5.7.9 <a@x>... no", "550 5.7.9 no"),
+        (b"550 plain", "550 5.0.0 <a@x>... plain", "550 5.0.0 plain"),
+        (b"451 4.7.1 later", "451 4.7.1 later", "451 4.7.1 later"),
+        (b"550-5.7.1 one\r\n550 5.7.1 two",
+         "550-5.7.1 <a@x>... one|550 5.7.1 two", "550-5.7.1 one|550 5.7.1 two"),
+        (b"550 caf\xc3\xa9", "550 5.0.0 <a@x>... cafC)", "550 5.0.0 cafC)"),
+        # A line that would end the reply early is made a continuation line.
+        (b"550 5.7.1 one\n550 5.7.1 two", "550-5.7.1 <a@x>... one|550 5.7.1 two",
+         "550-5.7.1 one|550 5.7.1 two"),
+    ],
+)  # fmt: skip
+def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) -> None:
+    answer = Answer(Kind.REPLY, text)
+    said = greeted(on(events.Mail, answer)).feed(b"MAIL FROM:<a@x>\r\n")
+    assert said.strip().split("\r\n") == mail.split("|")
+    table = greeted(on(events.Content, answer))
+    table.feed(b"MAIL FROM:<a@x>\r\nRCPT TO:<b>\r\nDATA\r\n")
+    assert table.feed(b"x\r\n.\r\n").strip().split("\r\n") == dot.split("|")
+
+
+@pytest.mark.parametrize(("data", "name"), [
+    (b"one\rtwo\r\n", "carriage return (CR)"), (b"one\ntwo\r\n", "linefeed (LF)"),
+    (b"\n.\n", "linefeed (LF)"), (b"a\r\r\n", "carriage return (CR)"),
+])  # fmt: skip
+def test_a_bare_cr_or_lf_ends_the_session(data: bytes, name: str) -> None:
+    table = greeted()
+    table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
+    assert table.feed(data + b".\r\n") == f"421 4.5.0 Bare {name} not allowed\r\n"
+    assert table.session.closing
+
+
+def test_the_postfix_flavour_mends_them() -> None:
+    table = greeted(wording=PostfixWording("mx.example"), sticky=False)
+    table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
+    assert table.feed(b"a\rb\nc\r\n.\r\n") == "250 2.0.0 Ok: queued as ID\r\n"
+    assert table.seen[-1] == events.Content(b"a b\nc\n")
+
+
+@given(
+    st.lists(st.binary(max_size=8).filter(lambda b: b"\r" not in b and b"\n" not in b)),
+    st.lists(st.integers(1, 7), min_size=1, max_size=30),
+)
+def test_any_cut_gives_the_same_message(lines: list[bytes], cuts: list[int]) -> None:
+    wire = b"".join((b"." + x if x.startswith(b".") else x) + b"\r\n" for x in lines) + b".\r\n"
+    table = greeted()
+    table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
+    index = 0
+    while wire:
+        size, index = cuts[index % len(cuts)], index + 1
+        table.feed(wire[:size])
+        wire = wire[size:]
+    assert table.seen[-1] == events.Content(b"".join(line + b"\n" for line in lines))
+
+
+def test_a_message_over_the_limit_is_read_to_its_end_and_refused() -> None:
+    table = greeted(limits=Limits(max_size=1000))
+    for _ in range(2):
+        table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
+        for _ in range(50):
+            assert table.feed(b"x" * 70 + b"\r\n") == ""
+        assert table.feed(b".\r\n").startswith("552 5.3.4 ")
+    assert table.feed(b"MAIL FROM:<a> SIZE=1001\r\n").startswith("552 5.3.4 ")
+    assert not any(isinstance(event, events.Content) for event in table.seen)
+
+
+def test_recipients_are_limited() -> None:
+    table = greeted(limits=Limits(max_recipients=1))
+    table.play("""
+        C: MAIL FROM:<a>
+        S: 250 2.1.0 <a>... Sender ok
+        C: RCPT TO:<b>
+        S: 250 2.1.5 <b>... Recipient ok
+        C: RCPT TO:<c>
+        S: 452 4.5.3 Too many recipients
+    """)
+
+
+def test_a_client_that_says_nonsense_is_let_go() -> None:
+    table = greeted()
+    said = table.feed(b"RCPT TO:<x>\r\n" * (smtp.BAD_COMMAND_LIMIT + 1))
+    assert said.splitlines()[-1].startswith("421 4.7.0 Too many bad commands")
+    assert table.session.closing
+
+
+def test_a_client_that_greets_again_and_again_is_slowed_down() -> None:
+    table = greeted()
+    delays = []
+    for _ in range(4):
+        table.feed(b"HELO c\r\n")
+        delays.append(table.session.delay)
+    assert delays == [0.0, 1.0, 2.0, 4.0]
+
+
+def test_a_line_without_an_end_is_not_kept() -> None:
+    table = greeted()
+    assert table.feed(b"x" * (smtp.COMMAND_LIMIT + 1)).startswith("421 ")
+    assert table.session.closing

@@ -1,0 +1,159 @@
+"""The queue on disk, mailboxes, and reports."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterd.mta.bounce import Bouncer
+from filterd.mta.delivery import DeliveryError
+from filterd.mta.mailbox import Maildir, Mbox, folder_name
+from filterd.mta.queue_id import DIGITS, QueueIds
+from filterd.mta.spool import Entry, Spool, SpoolError, Target
+
+ENTRY = Entry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
+MESSAGE = b"Subject: one\n\nbody\n"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    made = Spool(tmp_path / "spool")
+    made.prepare()
+    return made
+
+
+def test_what_is_stored_comes_back(spool: Spool) -> None:
+    spool.store(ENTRY, MESSAGE)
+    assert list(spool.entries()) == [ENTRY]
+    assert spool.message(ENTRY) == MESSAGE
+    spool.remove(ENTRY)
+    assert list(spool.entries()) == []
+
+
+def test_queue_files_are_private(spool: Spool) -> None:
+    spool.store(ENTRY, MESSAGE)
+    for path in (spool.root / "queue").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((spool.root / "queue").stat().st_mode) == 0o700
+
+
+def test_held_mail_is_apart_until_it_is_released(spool: Spool) -> None:
+    held = replace(ENTRY, held="why")
+    spool.store(held, MESSAGE)
+    assert list(spool.entries()) == []
+    assert spool.find_held(ENTRY.id) == held
+    assert spool.release(held) == ENTRY
+    assert list(spool.held()) == []
+    assert list(spool.entries()) == [ENTRY]
+    with pytest.raises(SpoolError, match="no message"):
+        spool.find_held(ENTRY.id)
+
+
+def test_an_update_strikes_off_who_was_served(spool: Spool) -> None:
+    spool.store(ENTRY, MESSAGE)
+    later = replace(ENTRY, targets=ENTRY.targets[1:], attempts=1, due=5.0, trouble="full")
+    spool.update(later)
+    assert spool.read(ENTRY.id) == later
+
+
+def test_after_a_crash_half_written_mail_is_gone_and_whole_mail_is_there(spool: Spool) -> None:
+    spool.store(ENTRY, MESSAGE)
+    (spool.root / "tmp" / "X.msg").write_bytes(b"half")
+    (spool.root / "queue" / "Y.msg").write_bytes(b"its envelope never came")
+    spool.prepare()
+    assert list(spool.entries()) == [ENTRY]
+    assert [path.name for path in spool.root.rglob("*.msg")] == [f"{ENTRY.id}.msg"]
+
+
+def test_a_release_that_was_cut_off_loses_nothing(spool: Spool) -> None:
+    held = replace(ENTRY, held="why")
+    spool.store(held, MESSAGE)
+    name = f"{ENTRY.id}.msg"
+    (spool.root / "hold" / name).rename(spool.root / "queue" / name)
+    spool.prepare()
+    assert spool.message(spool.find_held(ENTRY.id)) == MESSAGE
+
+
+def test_a_damaged_envelope_is_named(spool: Spool) -> None:
+    (spool.root / "queue" / "X.json").write_text("{}")
+    with pytest.raises(SpoolError, match=r"X\.json: not a queue file"):
+        list(spool.entries())
+
+
+def test_maildir(tmp_path: Path) -> None:
+    box = Maildir(tmp_path / "mail", "mx.example")
+    paths = [box.deliver("joe", "a@x", b"one\n"), box.deliver("joe", "a@x", b"two\n")]
+    assert [path.read_bytes() for path in paths] == [b"one\n", b"two\n"]
+    assert list((tmp_path / "mail" / "joe" / "tmp").iterdir()) == []
+    assert stat.S_IMODE(paths[0].stat().st_mode) == 0o600
+
+
+def test_mbox_lines_that_look_like_separators_are_quoted(tmp_path: Path) -> None:
+    box = Mbox(tmp_path)
+    box.deliver("joe", "a@x", b"Subject: x\n\nFrom me\n>From you\n")
+    path = box.deliver("joe", "", b"two")
+    lines = path.read_bytes().split(b"\n")
+    assert lines[0].startswith(b"From a@x ")
+    assert lines[3:6] == [b">From me", b">>From you", b""]
+    assert lines[6].startswith(b"From MAILER-DAEMON ")
+    assert lines[7:] == [b"two", b"", b""]
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [("Ann@X.Test", "ann@x.test"), ("../../etc", "%2e.%2f..%2fetc"), (".", "%2e"), ("", "%"),
+     ("a/b", "a%2fb"), ("a\udcff", "a%ff"), ("x" * 500, "x" * 200)],
+)  # fmt: skip
+def test_mailbox_names_stay_in_their_folder(address: str, name: str) -> None:
+    assert folder_name(address) == name
+
+
+def test_queue_ids_are_sendmails_and_do_not_repeat() -> None:
+    source = QueueIds()
+    ids = [source.next() for _ in range(8000)]
+    assert len(set(ids)) == len(ids)
+    assert all(len(one) == 14 and one[-6:].isdecimal() and set(one) <= set(DIGITS) for one in ids)
+
+
+FAILED = DeliveryError("User unknown", temporary=False, code="5.1.1")
+
+
+def test_a_report_is_a_dsn() -> None:
+    entry = replace(ENTRY, sender_parameters=("RET=HDRS", "ENVID=e1"))
+    target = Target("joe@mx", ("ORCPT=rfc822;joe@old",))
+    made = Bouncer("mx.example", lambda: "NEWID")(entry, [(target, FAILED)], MESSAGE)
+    assert made is not None
+    envelope, data = made
+    assert (envelope.sender, envelope.targets) == ("", (Target("ann@x.test"),))
+    report = message_from_bytes(data)
+    assert report.get_content_type() == "multipart/report"
+    assert report["Auto-Submitted"] == "auto-replied (rejected)"
+    parts: Any = report.get_payload()
+    text, status, original = parts
+    assert "<joe@mx>" in text.get_payload()
+    fields = status.get_payload()[1]
+    assert fields["Final-Recipient"] == "rfc822; joe@mx"
+    assert fields["Original-Recipient"] == "rfc822; joe@old"
+    assert (fields["Action"], fields["Status"]) == ("failed", "5.1.1")
+    assert status.get_payload()[0]["Original-Envelope-Id"] == "e1"
+    assert original.get_content_type() == "text/rfc822-headers"
+    assert "body" not in original.get_payload()
+
+
+def test_nobody_is_told_who_did_not_want_to_be() -> None:
+    bouncer = Bouncer("mx.example", lambda: "NEWID")
+    assert bouncer(ENTRY, [(Target("sue", ("NOTIFY=NEVER",)), FAILED)], MESSAGE) is None
+    assert bouncer(ENTRY, [(Target("sue", ("NOTIFY=SUCCESS",)), FAILED)], MESSAGE) is None
+
+
+def test_reports_cannot_loop() -> None:
+    bouncer = Bouncer("mx.example", lambda: "NEWID")
+    made = bouncer(replace(ENTRY, sender=""), [(Target("ann@x.test"), FAILED)], MESSAGE)
+    assert made is not None
+    assert made[0].targets == (Target("postmaster"),)
+    assert bouncer(made[0], [(Target("postmaster"), FAILED)], MESSAGE) is None

@@ -1,0 +1,90 @@
+"""What is installed with filterd fits together: unit file, folders, snippet, documents."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from filterd import paths
+from filterd.chain import ChainSettings
+from filterd.daemon.settings import DaemonSettings, WorkerSettings
+from filterd.mta.input_filter import InputMailFilter
+
+ROOT = Path(__file__).parents[3]
+UNIT = ROOT / "packaging/filterd.service"
+SNIPPET = ROOT / "sendmail.mc.snippet"
+
+
+def unit_values(key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", UNIT.read_text("utf-8"), re.MULTILINE)
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is missing (package systemd)")
+    # Verification looks for the program; Python stands in for it.
+    unit = tmp_path / "filterd.service"
+    unit.write_text(UNIT.read_text("utf-8").replace("/usr/bin/filterd", sys.executable))
+
+    done = subprocess.run(
+        [program, "verify", "--man=no", unit], check=False, capture_output=True, text=True
+    )
+
+    ours = [line for line in done.stderr.splitlines() if "filterd" in line]
+    assert ours == []
+    assert done.returncode == 0
+
+
+def test_the_unit_starts_what_the_defaults_expect() -> None:
+    assert unit_values("ExecStart") == [f"/usr/bin/filterd run --config {paths.SYSTEM_CONFIG}"]
+    assert unit_values("Type") == ["notify"]
+    assert DaemonSettings().socket == "unix:/run/filterd/filterd.sock"
+    assert unit_values("RuntimeDirectory") == ["filterd"]
+    (stop,) = unit_values("TimeoutStopSec")
+    assert float(stop) > DaemonSettings().shutdown_grace
+
+
+def test_the_folders_of_the_defaults_are_made() -> None:
+    made = re.findall(
+        r"^d (\S+) +0700 filterd filterd",
+        (ROOT / "packaging/filterd.tmpfiles").read_text("utf-8"),
+        re.MULTILINE,
+    )
+
+    assert str(DaemonSettings().spool) in made
+    assert "/var/spool/filterd/quarantine" in made
+    assert unit_values("ReadWritePaths") == ["/var/spool/filterd"]
+
+
+def snippet_filter() -> InputMailFilter:
+    found = re.search(r"^INPUT_MAIL_FILTER\(`(\w+)', `(.*)'\)dnl$", SNIPPET.read_text(), re.M)
+    assert found is not None
+    return InputMailFilter.parse(f"{found[1]}, {found[2]}")
+
+
+def test_the_snippet_fits_the_defaults() -> None:
+    line = snippet_filter()
+
+    assert line.socket == DaemonSettings().socket
+    assert line.on_failure == "T"
+    assert line.clocks.read >= 4 * DaemonSettings().progress_interval
+    assert line.clocks.eom > ChainSettings().timeout + WorkerSettings().grace
+
+
+def test_the_manual_shows_the_snippets_line() -> None:
+    line = next(line for line in SNIPPET.read_text().splitlines() if line.startswith("INPUT_MAIL"))
+
+    assert line in (ROOT / "docs/sendmail.md").read_text("utf-8")
+
+
+def test_comments_of_the_snippet_are_no_macros() -> None:
+    """m4 reads to the end of a `dnl` line, and only those and calls may stand there."""
+    for line in SNIPPET.read_text().splitlines():
+        assert line.startswith(("dnl", "INPUT_MAIL_FILTER(", "define(`conf")), line
+        assert line.startswith("dnl") or line.endswith(")dnl"), line

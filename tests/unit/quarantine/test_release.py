@@ -1,0 +1,371 @@
+"""Releases: the right octets to the right people, once, and the truth about it written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd import marks
+from filterd.message import Client, Envelope, Message
+from filterd.quarantine import GoneError, QuarantineSettings, Store
+from filterd.quarantine.query import Query
+from filterd.quarantine.release import CLAIM_LIMIT, FIRST_PAUSE, Outcome, ReleaseError, Releaser
+from tests.unit.quarantine.mta import Mta, running
+from tests.unit.quarantine.test_store import new
+
+PLAIN = b"Subject: x\r\n\r\ntext\r\n"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def mta() -> Iterator[Mta]:
+    with running() as mta:
+        yield mta
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, mta: Mta, clock: Clock) -> Store:
+    settings = QuarantineSettings(
+        tmp_path / "q", release_port=mta.port, release_timeout=5.0, release_attempts=3
+    )
+    return Store(settings, clock)
+
+
+def release(store: Store, *to: str, id: str = "id1", **options: object) -> tuple[Outcome, ...]:
+    return Releaser(store).release(id, to, who="test:ann", **options)  # type: ignore[arg-type]
+
+
+def state(store: Store, id: str = "id1") -> str:
+    """The state of a message, on which journal and index must agree."""
+    in_index = next(row.state for row in store.index.search(Query()).rows if row.id == id)
+    assert in_index == store.standing(id).state
+    return in_index
+
+
+def test_a_release_hands_over_the_original_with_its_own_sender(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    assert release(store) == (
+        Outcome("joe@mx.test", "released", "250 2.0.0 Ok: queued as Q1", "Q1", 0.0, True),
+    )
+    assert state(store) == "released"
+    (taken,) = mta.taken
+    assert (taken.data, taken.rcpt) == (PLAIN, ["joe@mx.test"])
+    assert taken.mail.startswith("MAIL FROM:<a\xe9@x.test>")
+
+
+@pytest.mark.parametrize(
+    ("data", "comes"),
+    [
+        (b"Subject: \xe9\xff\r\n\r\n\x80\x00\r\n", None),
+        (b"A: b\r\n\r\n" + b"x" * 200_000 + b"\r\n", None),
+        (b"A: b\r\n\r\n.\r\n..\r\n.x\r\n...\r\n", None),
+        (b".A: b\r\n\r\n.\r\n", None),
+        (b"A: b\r\n\r\nbare\rcr\r\nbare\nlf\r\n", None),
+        (b"A: b\r\n\r\nno line end", b"A: b\r\n\r\nno line end\r\n"),
+        (b"", b"\r\n"),
+    ],
+    ids=["8-bit", "long line", "dots", "dot first", "bare CR and LF", "no end", "empty"],
+)
+def test_octets_arrive_as_they_were(
+    store: Store, mta: Mta, data: bytes, comes: bytes | None
+) -> None:
+    store.put(new(data=data))
+    release(store)
+    expected = data if comes is None else comes
+    assert hashlib.sha256(mta.taken[0].data).digest() == hashlib.sha256(expected).digest()
+
+
+def test_a_message_cannot_end_early_for_an_mta_that_takes_a_bare_lf(store: Store, mta: Mta) -> None:
+    store.put(new(data=b"A: b\r\n\r\nx\n.\r\nMAIL FROM:<evil@x.test>\r\n"))
+    release(store)
+    assert b"\n..\r\nMAIL" in mta.taken[0].data
+
+
+def test_to_some_to_others_and_attached(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    release(store, "boss@mx.test", "ann@mx.test", form="attached", note="asked for it")
+    (taken,) = mta.taken
+    assert taken.rcpt == ["boss@mx.test", "ann@mx.test"]
+    part = next(e for e in Message(taken.data).walk() if e.content_type == "message/rfc822")
+    assert taken.data[part.body_start : part.end] == PLAIN
+    assert state(store) == "held"
+    assert {d.recipient: d.state for d in store.standing("id1").deliveries} == {
+        "joe@mx.test": "held", "boss@mx.test": "released", "ann@mx.test": "released",
+    }  # fmt: skip
+
+
+def test_a_copy_goes_to_the_whole_envelope(store: Store, mta: Mta) -> None:
+    store.put(dataclasses.replace(new(data=PLAIN), held_for=()))
+    assert state(store) == "copy"
+    release(store)
+    assert mta.taken[0].rcpt == ["ann@mx.test", "joe@mx.test"]
+
+
+def test_a_second_click_does_nothing_unless_it_is_meant(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    release(store)
+    (second,) = release(store)
+    assert (second.state, second.done, len(mta.taken)) == ("released", False, 1)
+    (third,) = release(store, again=True)
+    assert (third.state, third.done, len(mta.taken)) == ("released", True, 2)
+
+
+def test_two_clicks_at_the_same_moment(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    other = Store(store.settings, store.clock)
+    seen: list[Outcome] = []
+    mta.at_dot = lambda: seen.extend(release(other))
+    release(store)
+    assert [(o.state, o.done) for o in seen] == [("releasing", False)]
+    assert len(mta.taken) == 1
+    assert state(store) == "released"
+
+
+def test_a_message_under_way_is_not_deleted(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    seen: list[str] = []
+
+    def at_dot() -> None:
+        try:
+            Store(store.settings).delete("id1", "test:joe")
+        except OSError as error:
+            seen.append(str(error))
+
+    mta.at_dot = at_dot
+    release(store)
+    assert "is being released" in seen[0]
+    assert store.read("id1") == PLAIN
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"DOT": "452 4.3.1 disk full"},
+        {"MAIL": "451 4.3.0 not now"},
+        {"RCPT:joe@mx.test": "450 4.2.1 later"},
+        {"DATA": "451 4.3.0 no"},
+        {"DATA": ""},
+    ],
+    ids=["452 at the dot", "MAIL", "RCPT", "DATA", "connection lost at DATA"],
+)
+def test_what_the_mta_puts_off_is_tried_again(
+    store: Store, mta: Mta, clock: Clock, answers: dict[str, str]
+) -> None:
+    store.put(new(data=PLAIN))
+    mta.answers = answers
+    (outcome,) = release(store)
+    assert (outcome.state, outcome.again_at) == ("failed", clock.now + FIRST_PAUSE)
+    assert Releaser(store).retry() == ()
+    clock.now += FIRST_PAUSE
+    ((_, outcome),) = Releaser(store).retry()
+    assert (outcome.state, outcome.again_at) == ("failed", clock.now + 2 * FIRST_PAUSE)
+    mta.answers = {}
+    clock.now += 2 * FIRST_PAUSE
+    ((_, outcome),) = Releaser(store).retry()
+    assert (outcome.state, outcome.queue_id) == ("released", "Q1")
+    assert Releaser(store).retry() == ()
+    assert len(mta.taken) == 1
+
+
+def test_tries_come_to_an_end(store: Store, mta: Mta, clock: Clock) -> None:
+    store.put(new(data=PLAIN))
+    mta.answers = {"DOT": "452 4.3.1 disk full"}
+    release(store)
+    for _ in range(2):
+        clock.now += 86400
+        assert len(Releaser(store).retry()) == 1
+    clock.now += 86400
+    assert Releaser(store).retry() == ()
+    assert state(store) == "failed"
+    assert store.read("id1") == PLAIN
+
+
+def test_a_refusal_is_final_and_the_others_get_theirs(store: Store, mta: Mta) -> None:
+    store.put(dataclasses.replace(new(data=PLAIN), held_for=("ann@mx.test", "joe@mx.test")))
+    mta.answers = {"RCPT:ann@mx.test": "550 5.1.1 no such user"}
+    ann, joe = release(store)
+    assert (ann.state, ann.reply, ann.again_at) == ("failed", "550 5.1.1 no such user", 0.0)
+    assert joe.state == "released"
+    assert state(store) == "failed"
+
+
+def test_nobody_knows_whether_it_was_taken(store: Store, mta: Mta, clock: Clock) -> None:
+    store.put(new(data=PLAIN))
+    mta.answers = {"DOT": ""}
+    (outcome,) = release(store)
+    assert (outcome.state, outcome.again_at) == ("failed", 0.0)
+    assert outcome.reply.startswith("unknown: no answer after the final dot")
+    clock.now += 86400
+    assert Releaser(store).retry() == ()
+    mta.answers = {}
+    with pytest.raises(ReleaseError, match=r"may have reached joe@mx\.test already"):
+        release(store)
+    (outcome,) = release(store, again=True)
+    assert outcome.state == "released"
+
+
+def test_an_mta_that_is_silent_after_the_dot(tmp_path: Path, mta: Mta) -> None:
+    import threading
+
+    settings = QuarantineSettings(tmp_path / "q", release_port=mta.port, release_timeout=0.2)
+    store = Store(settings)
+    store.put(new(data=PLAIN))
+    over = threading.Event()
+    mta.at_dot = lambda: over.wait(5) and None  # type: ignore[func-returns-value]
+    (outcome,) = release(store)
+    over.set()
+    assert outcome.reply.startswith("unknown: no answer after the final dot (")
+
+
+def test_no_mta_at_all(tmp_path: Path, clock: Clock) -> None:
+    with running() as gone:
+        port = gone.port
+    store = Store(QuarantineSettings(tmp_path / "q", release_port=port), clock)
+    store.put(new(data=PLAIN))
+    (outcome,) = release(store)
+    assert (outcome.state, outcome.again_at) == ("failed", clock.now + FIRST_PAUSE)
+
+
+def _release_and_die(settings: QuarantineSettings) -> None:
+    Releaser(Store(settings, Clock())).release("id1", who="test:ann")
+
+
+def test_a_process_killed_between_the_dot_and_the_answer(
+    store: Store, mta: Mta, clock: Clock
+) -> None:
+    store.put(new(data=PLAIN))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_release_and_die, args=(store.settings,)
+    )
+    mta.at_dot = lambda: os.kill(process.pid or 0, signal.SIGKILL)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert state(store) == "releasing"
+    assert release(store)[0].done is False
+    assert Releaser(store).retry() == ()
+    clock.now += CLAIM_LIMIT + 1
+    mta.at_dot = lambda: None
+    ((_, outcome),) = Releaser(store).retry()
+    assert (outcome.state, outcome.again_at) == ("failed", 0.0)
+    with pytest.raises(ReleaseError, match="may have reached"):
+        release(store)
+    assert len(mta.taken) <= 1
+
+
+def test_states_survive_the_loss_of_the_index(store: Store, tmp_path: Path, mta: Mta) -> None:
+    for id in ("a", "b", "c", "d"):
+        store.put(new(id, PLAIN))
+    release(store, id="a")
+    store.delete("b", "test:ann", "spam")
+    store.pin("c", "test:ann")
+    for path in (tmp_path / "q").glob("index.sqlite*"):
+        path.unlink()
+    fresh = Store(store.settings, store.clock)
+    assert sorted(fresh.fsck().added) == ["a", "b", "c", "d"]
+    rows = {row.id: (row.state, row.pinned) for row in fresh.index.search(Query()).rows}
+    assert rows == {
+        "a": ("released", False), "b": ("deleted", False), "c": ("held", True),
+        "d": ("held", False),
+    }  # fmt: skip
+    (second,) = release(fresh, id="a")
+    assert not second.done
+    assert len(mta.taken) == 1
+
+
+def test_a_virus_needs_a_word_and_a_reason(store: Store, mta: Mta) -> None:
+    store.put(dataclasses.replace(new(data=PLAIN), virus="Eicar"))
+    for options in ({}, {"virus": True}, {"note": "please"}):
+        with pytest.raises(ReleaseError, match="contains Eicar"):
+            release(store, **options)
+    assert mta.taken == []
+    release(store, virus=True, note="false alarm")
+    assert len(mta.taken) == 1
+
+
+def test_what_is_gone_or_changed_is_not_released(store: Store, mta: Mta) -> None:
+    store.put(new("gone", PLAIN))
+    store.delete("gone", "test:ann")
+    with pytest.raises(GoneError):
+        release(store, id="gone")
+    store.put(new("changed", PLAIN))
+    store.path("changed").write_bytes(PLAIN + b"!")
+    with pytest.raises(OSError, match="not those that were stored"):
+        release(store, id="changed")
+    assert mta.taken == []
+
+
+def test_an_address_cannot_smuggle_commands(store: Store, mta: Mta) -> None:
+    store.put(new(data=PLAIN))
+    bad, good = release(store, "x@y>\r\nRCPT TO:<z@y", "ann@mx.test")
+    assert (bad.state, good.state) == ("failed", "released")
+    assert mta.taken[0].rcpt == ["ann@mx.test"]
+
+
+def _returned(taken_mail: str, data: bytes, address: str = "127.0.0.1") -> Message:
+    parameters = tuple(taken_mail.split()[2:])
+    return Message(
+        data, Envelope("a@x.test", client=Client(address=address), sender_parameters=parameters)
+    )
+
+
+def test_the_mark_is_honoured_only_for_that_message_from_that_host(
+    store: Store, mta: Mta, tmp_path: Path
+) -> None:
+    store.put(new(data=PLAIN))
+    release(store)
+    mail = mta.taken[0].mail
+    verify = marks.Verifier(marks.load_key(tmp_path / "q"), store.settings.release_clients)
+    assert verify(_returned(mail, PLAIN)) == marks.Mark("id1", viruses=False)
+    assert verify(_returned(mail, PLAIN, "")) is not None
+    assert verify(_returned(mail, PLAIN + b"x")) is None
+    assert verify(_returned(mail, PLAIN, "192.0.2.1")) is None
+    assert verify(_returned(mail.replace(":c:", ":v:"), PLAIN)) is None
+    assert verify(_returned("MAIL FROM:<a@x.test>", PLAIN)) is None
+    strange = marks.Verifier(marks.load_key(tmp_path / "other"), ("127.0.0.0/8",))
+    assert strange(_returned(mail, PLAIN)) is None
+
+
+def test_the_audit_trail_tells_it_all(store: Store) -> None:
+    store.put(new(data=PLAIN))
+    store.note("viewed", "id1", "test:joe")
+    release(store, note="it is fine")
+    store.pin("id1", "test:ann")
+    store.delete("id1", "test:ann", "done")
+    told = [(event.what, event.who, event.note) for event in store.journal.events("id1")]
+    assert told == [
+        ("viewed", "test:joe", ""),
+        ("releasing", "test:ann", "it is fine"),
+        ("released", "test:ann", "it is fine"),
+        ("pinned", "test:ann", ""),
+        ("deleted", "test:ann", "done"),
+    ]
+
+
+def test_a_line_cut_by_a_crash_spoils_no_other(store: Store, tmp_path: Path) -> None:
+    store.put(new(data=PLAIN))
+    store.note("viewed", "id1", "a")
+    (path,) = (tmp_path / "q" / "journal").iterdir()
+    with path.open("ab") as file:
+        file.write(b'{"what": "rele')
+    store.note("viewed", "id1", "b")
+    assert [event.who for event in store.journal.events()] == ["a", "b"]
