@@ -14,6 +14,7 @@ help:
 	@echo "              (make demo MAIL=path sends your own mail as well)"
 	@echo "make test     all tests, with real sendmail, Postfix and clamd"
 	@echo "make check    ruff, mypy --strict, import directions"
+	@echo "make fuzz     hostile mail made by libFuzzer, for FUZZ_SECONDS=60"
 	@echo "make bench    speed and memory, beside other filters"
 	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
 
@@ -54,8 +55,19 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# libFuzzer comes with the package atheris, which only this needs.
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz.message -max_total_time=$(FUZZ_SECONDS) $(FUZZ_ARGS)
+
 bench: setup-test
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+model: setup
+	@test -n "$(CORPUS)" || { echo "make model CORPUS=path of a TREC index or folder"; exit 64; }
+	@$(BIN)/filterd train '$(CORPUS)' --starter --output models/starter.fdm \
+		--about '$(or $(ABOUT),trained on $(notdir $(CORPUS)))'
 
 clean:
 	rm -rf .setup $(VENV) build dist *.egg-info demo

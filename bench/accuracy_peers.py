@@ -23,7 +23,7 @@ from pathlib import Path
 
 from filterd.bayes.baselines import NAMES, Baseline
 from filterd.bayes.corpora import Item
-from filterd.bayes.evaluate import Examined, Ours, Plan, Run, run
+from filterd.bayes.evaluate import Examined, Ours, Plan, run
 from filterd.bayes.leaks import is_leak
 from filterd.bayes.measures import Measures
 from filterd.bayes.online import OnlineModel
@@ -59,11 +59,13 @@ class Bogofilter:
     def score(self, seen: object) -> float:
         if not self._started:
             return 0.0
+        assert isinstance(seen, bytes)
         out = subprocess.run([*self._command, "-TT"], input=seen, capture_output=True, check=False)
         p = min(max(float(out.stdout), 1e-16), 1.0 - 1e-16)
         return math.log(p / (1.0 - p))
 
     def learn(self, seen: object, spam: bool) -> None:
+        assert isinstance(seen, bytes)
         subprocess.run([*self._command, "-s" if spam else "-n"], input=seen, check=True)
         self._started = True
 
@@ -129,7 +131,7 @@ def contestants(names: list[str], stack: ExitStack) -> dict[str, Examined]:
     return found
 
 
-def row(name: str, done: Run, found: Measures) -> str:
+def row(name: str, found: Measures) -> str:
     """One line of the table."""
     hm = "/".join(f"{value:.2f}" for value in found.hm_at_sm.values())
     at = found.thresholds[0]
@@ -162,7 +164,7 @@ def main() -> None:
             print("|---|---|---|---|---|---|---|---|")
             for name, examined in contestants(arguments.peers.split(","), stack).items():
                 done = run(items, Plan(), examined, no_progress)
-                print(row(name, done, done.measures()), flush=True)
+                print(row(name, done.measures()), flush=True)
 
 
 if __name__ == "__main__":

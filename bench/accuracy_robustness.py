@@ -129,7 +129,7 @@ def main() -> None:
         if not spam and b"base64" not in data and b"multipart" not in data[:4000]
     ]
 
-    def scores(messages: list[bytes]) -> np.ndarray:  # type: ignore[type-arg]
+    def scores(messages: list[bytes]) -> np.ndarray:
         return np.array(
             [
                 [score.total for score in model.opinions(hasher.features(Message(data)))]

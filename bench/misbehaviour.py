@@ -1,10 +1,10 @@
-"""A thousand bad connections, and memory over thousands of messages: does the daemon go on answering?
+"""A thousand bad connections, then memory over thousands of messages: does the daemon go on?
 
     python -m bench.misbehaviour [--connections 1000] [--messages 6000]
 
-Connections vanish at every stage, send garbage, or stall and stay open, while good messages are sent
-and timed. Then good messages alone, with the memory of every process read after each sixth of them.
-Exit status 1 if a good message got no answer, was slow, or memory grew.
+Connections vanish at every stage, send garbage, or stall and stay open, while good messages are
+sent and timed. Then good messages alone, with the memory of every process read after each sixth of
+them. Exit status 1 if a good message got no answer, was slow, or memory grew.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ No import here is heavier than numpy: this is what runs in the workers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,6 +234,31 @@ def unfused(log_odds: float) -> float:
 def _counted(features: Features) -> Indices:
     """Where the counts keep the features that they use."""
     return np.concatenate((features.words, features.skips)) - TABLE
+
+
+def merged(models: Sequence[OnlineModel]) -> OnlineModel:
+    """One model out of several that were trained apart, under the same salt, from nothing.
+
+    Counts add up: that part is what training on all the mail with the same choices of what to count
+    would have made. Weights are averaged by messages learned, as their sum would be too sure of
+    itself. A lesson cannot be forgotten from the result. Raises ValueError for no models.
+    """
+    if not models:
+        raise ValueError("at least one model is needed to merge")
+    total = max(sum(m.spam + m.ham for m in models), 1)
+    weights = np.zeros(2 * TABLE, np.float64)
+    counts = np.zeros((2 * TABLE, 2), np.uint32)
+    for model in models:
+        weights += model.weights * ((model.spam + model.ham) / total)
+        counts += model.counts
+    return OnlineModel(
+        weights.astype(np.float32),
+        np.minimum(counts, COUNT_MAX).astype(np.uint16),
+        sum(m.spam for m in models),
+        sum(m.ham for m in models),
+        sum(m.spam_counted for m in models),
+        sum(m.ham_counted for m in models),
+    )
 
 
 def fused(evidence: float) -> float:

@@ -70,4 +70,8 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
 
 def emit(value: Any) -> None:
     """Print one JSON value on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False)
+    if not text.isascii():
+        # Octets that were no UTF-8 are lone surrogates, which JSON can only write as escapes.
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    sys.stdout.write(text + "\n")

@@ -72,7 +72,7 @@ def evaluate(
 ) -> int:
     """Measure the classifier on labelled mail as the TREC spam track did; nothing is changed."""
     plan = Plan(_protocol(protocol, model), train_first, lag, shuffle)
-    examined: dict[str, Examined] = {"filterd": _ours(model, config)}
+    examined: dict[str, Examined] = {"filterd": ours(model, config)}
     for name in filter(None, baseline.split(",")):
         examined[name] = _baseline(name)
     sources = [Source(path) for path in paths]
@@ -88,17 +88,17 @@ def evaluate(
             _write_scores(scores, runs["filterd"])
         if plot is not None:
             _draw(runs, plot, " ".join(paths))
-    rows = [_row(name, runs[name], measured[name]) for name in runs]
+    rows = [row(name, runs[name], measured[name]) for name in runs]
     if suggest:
         rows[0]["suggest"] = [
             dict(zip(("action", "probability", "hm", "sm"), each, strict=True))
             for each in suggest_thresholds(runs["filterd"])
         ]
     if as_json:
-        for row in rows:
-            emit(row)
+        for each in rows:
+            emit(each)
     else:
-        _print(rows)
+        print_rows(rows)
     return Exit.OK
 
 
@@ -110,7 +110,8 @@ def _protocol(name: str, model: str) -> ProtocolName:
     return cast(ProtocolName, name)
 
 
-def _ours(model: str, config: Path | None) -> Ours:
+def ours(model: str, config: Path | None) -> Ours:
+    """Our classifier with the model that the option names, or the end of the command."""
     if model == _FRESH:
         return Ours(OnlineModel.empty(), _SALT)
     with reported(Exit.UNAVAILABLE, ModelFileError):
@@ -149,7 +150,8 @@ def _write_scores(path: Path, run: Run) -> None:
             file.write(f"{name} {'spam' if label else 'ham'} {score:.6f}\n")
 
 
-def _row(name: str, run: Run, measures: Measures) -> dict[str, Any]:
+def row(name: str, run: Run, measures: Measures) -> dict[str, Any]:
+    """One run as a plain value."""
     return {
         "classifier": name,
         "messages": len(run.scores),
@@ -163,7 +165,8 @@ def _row(name: str, run: Run, measures: Measures) -> dict[str, Any]:
     }
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """Print runs side by side."""
     console = Console(highlight=False)
     first = rows[0]
     console.print(
@@ -171,7 +174,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
         f"{first['learned']} learned"
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("", *(row["classifier"] for row in rows)):
+    for column in ("", *(each["classifier"] for each in rows)):
         table.add_column(column, justify="right" if column else "left")
     lines: list[tuple[str, list[str]]] = [
         (

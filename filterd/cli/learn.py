@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.learner import Learner, Outcome
 from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import Card, ModelFileError, StoredModel, save
+from filterd.bayes.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.tokens import Hasher
 from filterd.bayes.train import Source, no_progress
 from filterd.bayes.train import train as train_from
@@ -61,6 +62,12 @@ def train(
     starter: Annotated[
         bool, typer.Option("--starter", help="with --output: make a packed starter model")
     ] = False,
+    salt_of: Annotated[
+        Path | None,
+        typer.Option(
+            "--salt-of", metavar="MODEL", help="with --output: take its salt, to merge both later"
+        ),
+    ] = None,
     about: Annotated[str, typer.Option(help="a line about the model, kept in its file")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -74,7 +81,9 @@ def train(
         return Exit.USAGE
     with reported(Exit.NO_INPUT, CorpusError), reported(Exit.CANNOT_CREATE, *_TROUBLE):
         if output is not None:
-            card = Card.new("starter" if starter else "site", about)
+            card = Card(STARTER_SALT, "starter", about=about) if starter else Card.new(about=about)
+            if salt_of is not None:
+                card = replace(card, salt=load(salt_of).card.salt)
             model, hasher = OnlineModel.empty(), Hasher(card.salt)
             with progress_bar("training") as progress:
                 report = train_from(

@@ -11,12 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.bayes.classifier import Learned
+from filterd.bayes.corpora import CorpusError
+from filterd.bayes.evaluate import Plan, evaluate
 from filterd.bayes.folder import ModelFolder, starter_path
 from filterd.bayes.journal import Journal, JournalError
 from filterd.bayes.learner import Learner
-from filterd.bayes.store import ModelFileError, load
+from filterd.bayes.online import merged
+from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.train import Source
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
-from filterd.cli.learn import bayes_filter, who
+from filterd.cli.learn import bayes_filter, progress_bar, who
 
 app = typer.Typer(
     add_completion=False,
@@ -101,6 +105,50 @@ def show(
         return
     for name, entry in value.items():
         Console(highlight=False).print(f"{name:<10} {entry}")
+
+
+@app.command("compare")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="a model file")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="another")],
+    paths: Annotated[list[str], typer.Argument(metavar="INDEX...", help="labelled mail")],
+    as_json: JsonOption = False,
+) -> None:
+    """Measure two models on the same labelled mail, learning nothing."""
+    from filterd.cli.evaluate import ours, print_rows, row  # noqa: PLC0415  # slow to import
+
+    rows = []
+    with reported(Exit.NO_INPUT, CorpusError), reported(Exit.DATA, ValueError):
+        for name, file in (("A", first), ("B", second)):
+            with progress_bar(name) as progress:
+                found = evaluate(
+                    [Source(path) for path in paths], Plan("fixed"), ours(str(file), None), progress
+                )
+            rows.append(row(name, found, found.measures()))
+    if as_json:
+        for each in rows:
+            emit(each)
+    else:
+        print_rows(rows)
+
+
+@app.command("merge")
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="trained with one salt")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="the new model")],
+) -> None:
+    """Make one model out of several that were trained apart (`train --output --salt-of`)."""
+    with reported(Exit.DATA, ModelFileError):
+        stored = [load(file) for file in files]
+    if len({each.card.salt for each in stored}) != 1:
+        fail("the models have different salts; `train --salt-of` makes them alike", Exit.DATA)
+    about = f"merged from {len(files)}"
+    with reported(Exit.CANNOT_CREATE, OSError):
+        save(
+            output,
+            StoredModel(Card(stored[0].card.salt, about=about), merged([s.model for s in stored])),
+        )
+    Console(highlight=False).print(f"{output}: {about}")
 
 
 @app.command("undo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import grp
 import os
@@ -85,3 +86,13 @@ class Address:
             raise AddressError(f"socket_group: there is no group {group!r}") from None
         except OSError as error:
             raise AddressError(f"{self.path}: {error.strerror}") from None
+
+    def nudge(self) -> None:
+        """Connect and hang up at once; a listener that cannot be reached now is left alone."""
+        family = (
+            socket.AF_UNIX if self.path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        )
+        target = str(self.path) if self.path else (self.host, self.port)
+        with socket.socket(family) as peer, contextlib.suppress(OSError):
+            peer.setblocking(False)
+            peer.connect(target)

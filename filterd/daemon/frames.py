@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import time
 from collections.abc import Sequence
 from struct import Struct
 
@@ -24,6 +25,9 @@ BODY_LIMIT = 64 << 20
 
 READ_SIZE = 64 << 10
 """Octets of the first read; most frames are smaller and come whole."""
+
+REST_LIMIT = 5.0
+"""Seconds that a peer with a time limit on its socket may pause inside a frame."""
 
 _DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
 
@@ -109,9 +113,14 @@ class Receiver:
         """That many octets, the rest of a frame that did not come whole."""
         buffer = bytearray(size)
         view, position = memoryview(buffer), 0
+        end = time.monotonic() + REST_LIMIT
         while position < size:
             try:
                 count = self._peer.recv_into(view[position:])
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise FrameError(f"stopped {size - position} octets before the end") from None
+                continue
             except OSError as error:
                 raise FrameError(f"read: {error.strerror or error}") from error
             if count == 0:

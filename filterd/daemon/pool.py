@@ -9,35 +9,27 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filterd.daemon import frames
+from filterd.daemon.generation import (
+    EX_UNAVAILABLE,
+    START_LIMIT,
+    Generation,
+    StartError,
+    Worker,
+)
 from filterd.daemon.nursery import PACKET_LIMIT
-from filterd.daemon.watch import WatchPage
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-START_LIMIT = 120.0
-"""Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
-
-POLL_INTERVAL = 0.1
-"""Seconds between two looks at what a silent worker is doing."""
-
-_RECEIVE_TIME = struct.pack("@ll", 0, int(POLL_INTERVAL * 1_000_000))
-"""The same for the kernel (SO_RCVTIMEO, struct timeval): one system call waits and reads."""
 
 RESPAWN_DELAY = 1.0
 """Seconds between the death of a worker that never answered and its replacement: a filter that dies
@@ -59,45 +51,6 @@ class WorkerLostError(Exception):
         self.filter = filter
         self.kind = kind
         self.detail = detail
-
-
-class StartError(Exception):
-    """The nursery cannot prepare the filters. status: what the daemon should exit with."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """One worker process and our end of its socket."""
-
-    pid: int
-    peer: socket.socket
-    receiver: frames.Receiver
-    page: WatchPage
-    generation: Generation
-    answered: int = 0
-    lent: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Generation:
-    """A nursery and what is known of its workers."""
-
-    control: socket.socket
-    process: subprocess.Popen[bytes]
-    filters: Sequence[str]
-    alive: dict[int, Worker] = field(default_factory=dict)
-    ended: dict[int, str] = field(default_factory=dict)
-    retired: bool = False
-
-    def order(self, **packet: Any) -> None:
-        try:
-            self.control.send(json.dumps(packet).encode())
-        except OSError as error:
-            log.debug("nursery %d: %s", self.process.pid, error)
 
 
 class Pool:
@@ -122,7 +75,7 @@ class Pool:
 
         Raises StartError, and then the former generation goes on.
         """
-        generation = self._hatch()
+        generation = Generation.hatch(self._config)
         threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
         for _ in range(self._count):
             generation.order(fork=1)
@@ -130,38 +83,17 @@ class Pool:
         with self._changed:
             while len(generation.alive) < self._count:
                 if not self._changed.wait(deadline - time.monotonic()):
-                    generation.control.close()
-                    raise StartError("the workers did not start in time", 69)
+                    generation.hang_up()
+                    raise StartError("the workers did not start in time", EX_UNAVAILABLE)
             former, self._current = self._current, generation
+            if former is not None:
+                # From here on, a worker of the former that gets free ends instead of idling.
+                former.retired = True
             self._idle = []
             for worker in generation.alive.values():
                 self._lend_on(worker)
         if former is not None:
             self._retire(former)
-
-    def _hatch(self) -> Generation:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "filterd.daemon.nursery", f"--control={theirs.fileno()}"]
-        if self._config is not None:
-            command.append(f"--config={self._config}")
-        with theirs:
-            process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-            )
-        ours.settimeout(START_LIMIT)
-        try:
-            packet = ours.recv(PACKET_LIMIT)
-        except OSError:
-            packet = b""
-        ours.settimeout(None)
-        told = json.loads(packet) if packet else {}
-        if "ready" not in told:
-            ours.close()
-            process.kill()
-            process.wait()
-            text = told.get("error", "the filters could not be prepared (no word from the nursery)")
-            raise StartError(text, int(told.get("status", 70)))
-        return Generation(ours, process, told["filters"])
 
     def _listen(self, generation: Generation) -> None:
         """Thread: hear what a nursery says, until it closes."""
@@ -179,6 +111,7 @@ class Pool:
             elif "ended" in told:
                 self._died(generation, told)
         generation.process.wait()
+        generation.control.close()
         with self._changed:
             unexpected = generation is self._current and not self._closed
             if unexpected:
@@ -199,18 +132,11 @@ class Pool:
                 return
 
     def _born(self, generation: Generation, pid: int, peer: int, page: int) -> None:
-        stream = socket.socket(fileno=peer)
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIME)
-        worker = Worker(
-            pid,
-            stream,
-            frames.Receiver(stream, body_limit=0),
-            WatchPage(page, generation.filters, writable=False),
-            generation,
-        )
-        os.close(page)
+        worker = Worker.adopt(pid, peer, page, generation)
         with self._changed:
             generation.alive[pid] = worker
+            if generation.retired:
+                worker.peer.close()
             if generation is self._current:
                 self._lend_on(worker)
             self._changed.notify_all()
@@ -233,18 +159,17 @@ class Pool:
             else:
                 generation.order(fork=1)
         if last:
-            generation.control.close()
+            generation.hang_up()
 
     def _retire(self, generation: Generation) -> None:
         """Let a generation go: idle workers now, busy ones when they have answered."""
         with self._changed:
-            generation.retired = True
             for worker in generation.alive.values():
                 if not worker.lent:
                     worker.peer.close()
             last = not generation.alive
         if last:
-            generation.control.close()
+            generation.hang_up()
 
     def close(self) -> None:
         """End all workers, also those at work. Who waits for one gets WorkerLostError."""
@@ -252,8 +177,7 @@ class Pool:
             self._closed = True
             generation = self._current
         if generation is not None:
-            # The nursery ends its workers, and itself, when we hang up.
-            generation.control.shutdown(socket.SHUT_RDWR)
+            generation.hang_up()
 
     @property
     def load(self) -> tuple[int, int, int]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import Milter
@@ -28,9 +30,11 @@ from filterd.config import ConfigError, Settings, load
 from filterd.daemon.address import Address, AddressError
 from filterd.daemon.answering import ACTIONS
 from filterd.daemon.failures import FailedMail
+from filterd.daemon.generation import StartError
 from filterd.daemon.logs import MessageLog, configure
-from filterd.daemon.pool import Pool, StartError
+from filterd.daemon.pool import Pool
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
+from filterd.quarantine.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +47,24 @@ SESSION_STACK = 512 << 10
 """Octets of a thread's stack; hundreds of sessions must fit, and callbacks do not nest deeply."""
 
 
+LIBMILTER_ENDED = b"\0"
+"""Stands in the pipe of signals where libmilter's loop ended by itself; no signal has number 0."""
+
+DESCRIPTORS = 65_536
+"""Open files that the daemon asks for at most; thousands of sessions, each with a spool file."""
+
 SIGNAL_THREAD_LIMIT = 2.0
 """Seconds to wait at most until libmilter's threads stand; it takes a few milliseconds."""
 
 SETTLE = 0.1
 """Seconds that the last replies have to reach the MTA before the process ends."""
+
+
+NUDGE_INTERVAL = 1.0
+"""Seconds between connections to our own socket. libmilter 8.17 with a pool of threads, as Debian
+builds it, may leave a new connection to a thread that has just taken another one. It is then served
+when that thread is free, which a slow message or a peer that stalls can delay for long, or when one
+more connection comes. So one comes."""
 
 
 class StartFailure(Exception):  # noqa: N818  (the end of the process, with its status)
@@ -82,8 +99,12 @@ class Daemon:
             raise StartFailure(f"daemon.socket: {error}", EX_CONFIG) from None
         configure(self._settings.daemon)
         self._notify = sdnotify.SystemdNotifier()
-        self._orders: list[int] = []
-        self._woken = threading.Event()
+        # A handler may interrupt any line of the main thread, also one that holds a lock; so the
+        # interpreter itself writes the signals' numbers into a pipe, and the main thread reads it.
+        self._orders, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        # Steps agreed on, by libmilter's thread of the connection; thread ids are used again.
+        self._agreed: dict[int, int] = {}
 
     def run(self) -> None:
         """Start everything, obey signals, end in order. Raises StartFailure."""
@@ -94,8 +115,10 @@ class Daemon:
             raise StartFailure(
                 f"daemon.spool: {settings.daemon.spool}: {error.strerror}", EX_CANNOT_CREATE
             ) from None
+        _allow_many_sessions()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._ordered)
+            signal.signal(number, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         pool = self._started_pool(settings)
         self._service = Service(
             settings, pool, FailedMail(failure_keeper(settings)), MessageLog(settings.daemon).report
@@ -105,6 +128,8 @@ class Daemon:
         threads = len(_thread_states())
         serving.start()
         _await_signal_thread(threads)
+        upkeep = Upkeep(lambda: self._settings.quarantine)
+        threading.Thread(target=upkeep.run, name="upkeep", daemon=True).start()
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
@@ -114,7 +139,7 @@ class Daemon:
         )
         self._notify.notify(f"READY=1\nSTATUS=listening on {self._address.text}")
         try:
-            self._obey(serving)
+            self._obey()
         finally:
             self._end()
 
@@ -140,7 +165,7 @@ class Daemon:
             self._address.clear()
             sys.excepthook = self._not_called
             threading.stack_size(SESSION_STACK)
-            _register(self._address, self._negotiated)
+            _register(self._address, self._negotiated, self._session)
             milter.opensocket(False)
             daemon = self._settings.daemon
             self._address.protect(daemon.socket_mode, daemon.socket_group)
@@ -160,8 +185,18 @@ class Daemon:
         actions, offered = options[0], options[1]
         steps = offered & (UNWANTED_STEPS | SILENT_STEPS | Milter.P_HDR_LEADSPC)
         options[:] = [actions & ACTIONS, steps, 0, 0]
+        self._agreed[threading.get_ident()] = steps
         context.setpriv(Session(self._service, steps))
         return int(Milter.CONTINUE)
+
+    def _session(self, context: Any) -> Session:
+        """The session of a context. After SMFIC_QUIT_NC libmilter goes on with the next session on
+        the same connection, in the same thread, as agreed at its start, but on a new context."""
+        session: Session | None = context.getpriv()
+        if session is None:
+            session = Session(self._service, self._agreed.get(threading.get_ident(), 0))
+            context.setpriv(session)
+        return session
 
     def _not_called(
         self, type: type[BaseException], value: BaseException, trace: TracebackType | None
@@ -180,19 +215,12 @@ class Daemon:
             milter.main()
         except milter.error as error:
             log.error("libmilter: %s", error)
-        self._woken.set()
+        os.write(self._wake, LIBMILTER_ENDED)
 
-    def _ordered(self, number: int, _frame: FrameType | None) -> None:
-        self._orders.append(number)
-        self._woken.set()
-
-    def _obey(self, serving: threading.Thread) -> None:
+    def _obey(self) -> None:
         """Act on signals until one says to end, or libmilter does."""
-        while serving.is_alive():
-            self._woken.wait()
-            self._woken.clear()
-            while self._orders:
-                number = self._orders.pop(0)
+        while True:
+            for number in os.read(self._orders, 512):
                 if number != signal.SIGHUP:
                     return
                 self._reload()
@@ -251,6 +279,13 @@ class Daemon:
         os._exit(EX_OK)
 
 
+def _allow_many_sessions() -> None:
+    """As many descriptors as the system lets us have: two for each session of the MTA."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _thread_states() -> list[str]:
     """A letter for what each thread but the main one is doing: `R`uns, `S`leeps (proc(5))."""
     states = []
@@ -278,17 +313,17 @@ def _await_signal_thread(before: int) -> None:
         time.sleep(0.002)
 
 
-def _register(address: Address, negotiated: Any) -> None:
+def _register(address: Address, negotiated: Any, session: Callable[[Any], Session]) -> None:
     """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
     milter.set_flags(ACTIONS)
-    milter.set_connect_callback(lambda c, name, _family, peer: c.getpriv().connect(name, peer))
-    milter.set_helo_callback(lambda c, name: c.getpriv().helo(name))
-    milter.set_envfrom_callback(lambda c, *arguments: c.getpriv().envfrom(*arguments))
-    milter.set_envrcpt_callback(lambda c, *arguments: c.getpriv().envrcpt(*arguments))
-    milter.set_header_callback(lambda c, name, value: c.getpriv().header(name, value))
-    milter.set_body_callback(lambda c, chunk: c.getpriv().body(chunk))
-    milter.set_eom_callback(lambda c: c.getpriv().eom(c))
-    milter.set_abort_callback(lambda c: c.getpriv().abort())
+    milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(name, peer))
+    milter.set_helo_callback(lambda c, name: session(c).helo(name))
+    milter.set_envfrom_callback(lambda c, *arguments: session(c).envfrom(*arguments))
+    milter.set_envrcpt_callback(lambda c, *arguments: session(c).envrcpt(*arguments))
+    milter.set_header_callback(lambda c, name, value: session(c).header(name, value))
+    milter.set_body_callback(lambda c, chunk: session(c).body(chunk))
+    milter.set_eom_callback(lambda c: session(c).eom(c))
+    milter.set_abort_callback(lambda c: session(c).abort())
     milter.set_close_callback(_closed)
     # See `_not_called`. Not TEMPFAIL: libmilter never answers a message of which a header field
     # was answered with that.

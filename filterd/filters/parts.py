@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
+from filterd.filters import signatures
 from filterd.filters.contents import documents
 from filterd.filters.contents.kinds import HEAD_SIZE, kind_of
 from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks, shown
@@ -76,6 +77,7 @@ _HELD: dict[str, str] = {
     "MIME_PARTIAL": "fragment",
     "MIME_TOO_DEEP": "limit",
     "MIME_TOO_MANY_PARTS": "limit",
+    "MIME_TOO_MANY_READINGS": "limit",
 }
 """Symbol → the setting that says what it means."""
 
@@ -138,6 +140,9 @@ class Parts:
         Treatment, Doc("the same for messages in several pieces and bodies kept elsewhere")
     ] = "quarantine"
     fragment_score: Annotated[float, Ge(0), Doc("points for that")] = 2.0
+    verify_dkim: Annotated[
+        bool, Doc("verify DKIM before a part is stripped, for Authentication-Results; asks DNS")
+    ] = True
     signed: Annotated[
         Literal["strip", "quarantine"],
         Doc("strip from S/MIME- and PGP-signed mail too, which breaks the signature, or hold it"),
@@ -272,6 +277,9 @@ class Parts:
             assert entity is not None
             edits += replacement(message, entity, self._template, finding.name, finding.reason)
             removed.append(RemovedPart(finding.name, finding.reason, entity.start, entity.end))
+        if removed and self.verify_dkim and action is Action.ACCEPT:
+            noted = signatures.results(message, message.envelope.macros.get("j", "localhost"))
+            edits += [noted] if noted is not None else []
         return Verdict(
             action,
             symbols=tuple(

@@ -266,9 +266,11 @@ def _spans(data: Buffer, entity: Entity) -> Iterator[tuple[int, int]]:
 def _boundary(data: Buffer, entity: Entity) -> bytes:
     found = entity.boundaries
     chosen = found[-1 if entity.quirks.last_boundary else 0] if found else b""
-    if not entity.quirks.any_boundary or data.find(chosen, entity.body_start, entity.end) >= 0:
+    if not entity.quirks.any_boundary:
         return chosen
-    # The declared one never occurs: take the first line that looks like a delimiter.
+    if chosen and data.find(b"--" + chosen, entity.body_start, entity.end) >= 0:
+        return chosen
+    # None is declared, or it never occurs: take the first line that looks like a delimiter.
     position = entity.body_start
     while position < entity.end:
         line_end = data.find(b"\n", position, entity.end)

@@ -6,8 +6,8 @@ Source: RFC 5322 §2.2, §4.5.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from mmap import mmap
+from typing import NamedTuple
 
 Buffer = bytes | mmap
 """A message: octets in memory, or a spooled file that is mapped and never copied as a whole."""
@@ -15,17 +15,16 @@ Buffer = bytes | mmap
 # RFC 5322 §2.2: printable US-ASCII except colon; blanks before the colon are obsolete (§4.5) but
 # every mail reader takes them. Possessive, so that no input makes them go back.
 _NAME_AND_COLON = rb"[!-9;-~]++[ \t]*+:"
-_VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?"
-_SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb")*+")
-_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")")
+_VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
+_SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb"\n?)*+")
+_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
 
 _MBOX_LINES = (b"From ", b">From ")
 
 _FOLD = re.compile(rb"\r?\n[ \t]")
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderField:
+class HeaderField(NamedTuple):
     """One header field, by octet offsets in the message.
 
     name: as it was spelled, ASCII. raw_value: everything after the colon up to, not including, the
@@ -73,9 +72,11 @@ def parse_header(
     while True:
         end, body_start = header_end(data, position, size)
         for match in _FIELD.finditer(data, position, end):
-            raw = match[2]
-            raw = raw[:-2] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
-            fields.append(HeaderField(match[1].decode("ascii"), raw, match.start(), match.end()))
+            name, value = match.groups()
+            field_start, field_end = match.span()
+            if value.endswith(b"\r") and field_end != match.end(2):
+                value = value[:-1]
+            fields.append(HeaderField(name.decode("ascii"), value, field_start, field_end))
         if not skip_bad_lines or end != body_start or end >= size:
             return fields, body_start
         position = _next_line(data, end, size)

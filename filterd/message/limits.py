@@ -32,19 +32,28 @@ LINE_LIMIT = 64 << 10
 def exceeded(data: Buffer, root: Entity) -> Iterator[Anomaly]:
     """The limits that the message passes, as (symbol name, what was found)."""
     for entity in root.walk():
-        yield from _header(entity)
+        yield from _header(data, entity)
     if _has_long_line(data, root.body_start):
         yield "LINE_LIMIT", f"a line of more than {LINE_LIMIT} octets"
 
 
-def _header(entity: Entity) -> Iterator[Anomaly]:
-    if entity.body_start - entity.start < SMALL_HEADER:
+def _header(data: Buffer, entity: Entity) -> Iterator[Anomaly]:
+    size = entity.body_start - entity.start
+    if size < SMALL_HEADER:
+        return
+    octets = bytes(data[entity.start : entity.body_start])
+    if (
+        size <= VALUE_LIMIT
+        and octets.count(b"\n") <= HEADER_FIELDS_LIMIT
+        and octets.count(b"=?") <= ENCODED_WORDS_LIMIT
+    ):
+        # None of its fields can pass a limit then; splitting it would cost more than all the rest.
         return
     fields = entity.header_fields
     if len(fields) > HEADER_FIELDS_LIMIT:
         yield "HEADER_LIMIT", f"{len(fields)} header fields"
-    if entity.body_start - entity.start > HEADER_SIZE_LIMIT:
-        yield "HEADER_LIMIT", f"a header of {entity.body_start - entity.start} octets"
+    if size > HEADER_SIZE_LIMIT:
+        yield "HEADER_LIMIT", f"a header of {size} octets"
     for field in fields:
         if len(field.raw_value) < ENCODED_WORDS_LIMIT * 2:
             continue

@@ -66,27 +66,34 @@ class Message:
         return self._tree[0]
 
     @cached_property
+    def _readings(self) -> tuple[tuple[Reading, ...], bool]:
+        return other_readings(self.data, self.root)
+
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """The other trees that sane readers may see in this message, each with the reason; mostly
         none. Their offsets are their own: only `root` may be edited."""
-        return other_readings(self.data, self.root)
+        return self._readings[0]
 
     @cached_property
     def anomalies(self) -> tuple[Anomaly, ...]:
         """What is odd about the message, as (name of a symbol, what was found).
 
-        MIME_TOO_DEEP, MIME_TOO_MANY_PARTS, HEADER_LIMIT, LINE_LIMIT: a limit is exceeded.
-        MIME_AMBIGUOUS: `readings` has the other readings. MIME_PARTIAL, MIME_EXTERNAL: the content
-        is not, or not wholly, in this message.
+        MIME_TOO_DEEP, MIME_TOO_MANY_PARTS, MIME_TOO_MANY_READINGS, HEADER_LIMIT, LINE_LIMIT: a
+        limit is exceeded. MIME_AMBIGUOUS: `readings` has the other readings. MIME_PARTIAL,
+        MIME_EXTERNAL: the content is not, or not wholly, in this message.
         """
         return (
             *self._tree[1],
             *exceeded(self.data, self.root),
             *self._elsewhere(),
+            *(anomaly for reading in self.readings for anomaly in reading.anomalies),
             *(("MIME_AMBIGUOUS", reading.reason) for reading in self.readings if reading.reason),
         )
 
     def _elsewhere(self) -> Iterator[Anomaly]:
+        if self._readings[1]:
+            yield "MIME_TOO_MANY_READINGS", "readers may see more in it than is looked at"
         for entity in self.walk():
             if entity.content_type == "message/partial":
                 yield "MIME_PARTIAL", "one piece of a message that was sent in several"

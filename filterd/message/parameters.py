@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from filterd.message.decoding import decode_charset, decode_words
@@ -20,7 +21,7 @@ PARAMETER_LIMIT = 500
 VALUE_LIMIT = 16 << 10
 """Octets of one field that are parsed; a long name in continuations needs less than a tenth."""
 
-_COMMENT_MARK = re.compile(rb'\\.|[()"]', re.DOTALL)
+_COMMENT_MARK = re.compile(rb'\\.|\(++|\)++|"', re.DOTALL)
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+?)\s*=\s*("(?:[^"\\]|\\.)*(?:"|$)|[^;]*)', re.DOTALL)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
@@ -102,18 +103,21 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
     raw = raw[:VALUE_LIMIT]
     if b";" not in raw and b"(" not in raw:
         return b"".join(raw.split()).strip(b'"').decode("latin-1").lower(), NO_PARAMETERS
-    if b"(" in raw:
-        raw = _without_comments(raw)
-    head, semicolon, _ = raw.partition(b";")
+    plain = _without_comments(raw) if b"(" in raw else raw
+    head, semicolon, _ = plain.partition(b";")
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
-    if not semicolon:
+    if not semicolon and plain is raw:
         return word, NO_PARAMETERS
-    pairs: list[tuple[str, bytes]] = []
-    for match in _PARAMETER.finditer(raw):
-        if len(pairs) >= PARAMETER_LIMIT:
-            break
-        pairs.append((match[1].decode("latin-1").lower(), _unquoted(match[2])))
+    pairs = _pairs(plain)
+    if plain is not raw:
+        # Most readers know no comments here and take a name that stands in one.
+        pairs += [pair for pair in _pairs(raw) if pair not in pairs]
     return word, Parameters(tuple(pairs))
+
+
+def _pairs(raw: bytes) -> list[tuple[str, bytes]]:
+    found = islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT)
+    return [(match[1].decode("latin-1").lower(), _unquoted(match[2])) for match in found]
 
 
 def _without_comments(raw: bytes) -> bytes:
@@ -123,17 +127,17 @@ def _without_comments(raw: bytes) -> bytes:
         mark = match[0]
         if mark == b'"' and not depth:
             quoted = not quoted
-        elif mark == b"(" and not quoted:
+        elif mark.startswith(b"(") and not quoted:
             if not depth:
                 kept.append(raw[position : match.start()])
-            depth += 1
-        elif mark == b")" and depth:
-            depth -= 1
-            position = match.end()
-    if depth:
-        # Never closed: everything behind it is comment to some readers and text to others.
-        return b" ".join([*kept, raw[position:].partition(b"(")[0]])
-    return b" ".join([*kept, raw[position:]])
+            depth += len(mark)
+        elif mark.startswith(b")") and depth:
+            closed = min(len(mark), depth)
+            depth -= closed
+            position = match.start() + closed
+    if not depth:  # one that is never closed goes to the end
+        kept.append(raw[position:])
+    return b" ".join(kept)
 
 
 def _unquoted(value: bytes) -> bytes:

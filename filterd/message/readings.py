@@ -16,11 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from filterd.message.decoding import decode_uu
-from filterd.message.entity import ENCODED, Entity, Quirks, parse_tree
+from filterd.message.entity import ENCODED, Anomaly, Entity, Quirks, parse_tree
 from filterd.message.fields import Buffer, HeaderField
 
 READINGS_LIMIT = 12
-"""Other readings of one message; each costs a parse."""
+"""Other readings of one message that are kept; each filter looks at all of them."""
+
+CANDIDATES_LIMIT = 200
+"""Readings of one message that are tried; each costs a parse. Honest mail has a few files in
+uuencode, or none."""
 
 NESTING_LIMIT = 8
 """Encoded messages inside encoded messages that are opened."""
@@ -31,33 +35,43 @@ COPY_LIMIT = 64 << 20
 _CHUNK = 1 << 20
 
 _STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposition)[ \t]*:")
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _UU_FILE = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]+)\r?\n[!-`][ -`]{1,62}")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One other way to read the message. reason: why readers may differ, `""` where they do not and
-    only a wrapping (an encoded message, say) was opened."""
+    only a wrapping (an encoded message, say) was opened. octets: what the offsets of `root` count
+    in, None for the message itself. anomalies: limits that this tree exceeds."""
 
     reason: str
     root: Entity
+    octets: bytes | None = None
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 Signature = tuple[tuple[str, str, tuple[str, ...], int], ...]
 
 
-def other_readings(data: Buffer, root: Entity) -> tuple[Reading, ...]:
-    """All readings but the usual one that differ from it and from each other."""
-    seen = {signature(root)}
+def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], bool]:
+    """All readings but the usual one that differ from it and from each other, and True if there
+    are more than the limits allow to look at."""
+    seen: set[tuple[object, ...]] = {(signature(root),)}
     found: list[Reading] = []
-    for reading in _candidates(data, root):
-        shape = signature(reading.root)
-        if shape not in seen:
-            seen.add(shape)
-            found.append(reading)
+    for count, reading in enumerate(_candidates(data, root), start=1):
+        if count > CANDIDATES_LIMIT:
+            return tuple(found), True
+        # Of the message's own octets the structure tells; of decoded ones only they themselves.
+        key: tuple[object, ...] = (signature(reading.root),)
+        if reading.octets is not None:
+            key += (reading.octets,)
+        if key not in seen:
             if len(found) >= READINGS_LIMIT:
-                break
-    return tuple(found)
+                return tuple(found), True
+            seen.add(key)
+            found.append(reading)
+    return tuple(found), False
 
 
 def signature(root: Entity) -> Signature:
@@ -73,12 +87,12 @@ def _shape(root: Entity) -> list[tuple[str, str, tuple[str, ...]]]:
     return [leaf[:3] for leaf in signature(root)]
 
 
-def _candidates(data: Buffer, root: Entity) -> Iterator[Reading]:
+def _candidates(data: Buffer, root: Entity, depth: int = 0) -> Iterator[Reading]:
     entities = list(root.walk())
     yield from _other_octets(data, root)
     yield from _other_rules(data, entities)
     for entity in entities:
-        yield from _wrapped(entity, 0)
+        yield from _wrapped(entity, depth)
         yield from _hidden(data, entity)
         if entity.is_leaf:
             yield from _other_decodings(entity)
@@ -90,13 +104,13 @@ def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
     if len(data) > COPY_LIMIT:
         return
     if _has_bare_cr(data):
-        other = parse_tree(re.sub(rb"\r(?!\n)", b"\n", bytes(data[:])))[0]
-        if _shape(other) != _shape(root):
-            yield Reading("bare CR, a line end to some", other)
+        other = _read_other("bare CR, a line end to some", _BARE_CR.sub(b"\n", bytes(data[:])))
+        if _shape(other.root) != _shape(root):
+            yield other
     if data.find(b"\0") >= 0:
-        other = parse_tree(bytes(data[:]).replace(b"\0", b""))[0]
-        if _shape(other) != _shape(root):
-            yield Reading("NUL in a header or boundary", other)
+        other = _read_other("NUL in a header or boundary", bytes(data[:]).replace(b"\0", b""))
+        if _shape(other.root) != _shape(root):
+            yield other
 
 
 def _has_bare_cr(data: Buffer) -> bool:
@@ -133,7 +147,13 @@ def _other_rules(data: Buffer, entities: list[Entity]) -> Iterator[Reading]:
 
 
 def _read(data: Buffer, quirks: Quirks, reason: str) -> Reading:
-    return Reading(reason, parse_tree(data, quirks)[0])
+    root, anomalies = parse_tree(data, quirks)
+    return Reading(reason, root, None, anomalies)
+
+
+def _read_other(reason: str, octets: bytes) -> Reading:
+    root, anomalies = parse_tree(octets)
+    return Reading(reason, root, octets, anomalies)
 
 
 def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
@@ -154,7 +174,7 @@ def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
 
 def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
     """A message or multipart that is transfer-encoded as a whole (RFC 2045 §6.4 forbids it)."""
-    if depth >= NESTING_LIMIT or not entity.is_leaf or not entity.is_encoded:
+    if not entity.is_leaf or not entity.is_encoded:
         return
     is_message = entity.content_type in ("message/rfc822", "message/global")
     if is_message:
@@ -164,11 +184,18 @@ def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
         data, reason = head + b"\r\n" + entity.content, "a multipart that is encoded as a whole"
     else:
         return
-    root = parse_tree(data)[0]
-    if is_message or root.children:
-        yield Reading(reason, root)
-        for inner in root.walk():
-            yield from _wrapped(inner, depth + 1)
+    if depth >= NESTING_LIMIT:
+        yield Reading(
+            "",
+            Entity(b"", 0, 0, None),
+            b"",
+            (("MIME_TOO_DEEP", f"more than {NESTING_LIMIT} encoded messages in each other"),),
+        )
+        return
+    reading = _read_other(reason, data)
+    if is_message or reading.root.children:
+        yield reading
+        yield from _candidates(data, reading.root, depth + 1)
 
 
 def _types(entity: Entity) -> Iterator[HeaderField]:
@@ -182,16 +209,19 @@ def _hidden(data: Buffer, entity: Entity) -> Iterator[Reading]:
     gaps = entity.gaps
     for name, (start, end) in (("preamble", gaps[0]), ("epilogue", gaps[-1])):
         octets = bytes(data[start:end])
+        if name == "preamble":
+            octets = octets[: octets.rstrip().rfind(b"\n") + 1]  # less the delimiter
         match = _STRUCTURAL_LINE.search(octets)
         if match:
-            yield Reading(f"a part hidden in the {name}", parse_tree(octets[match.start() :])[0])
+            yield _read_other(f"a part hidden in the {name}", octets[match.start() :])
 
 
 def _other_decodings(entity: Entity) -> Iterator[Reading]:
     for content in entity.other_contents:
-        yield Reading(
+        yield _file(
             f"broken or unknown transfer encoding {entity.transfer_encoding[:40]!r}",
-            _file(entity.filenames[:1], content),
+            entity.filenames[:1],
+            content,
         )
 
 
@@ -204,18 +234,18 @@ def _uuencoded(entity: Entity) -> Iterator[Reading]:
     text = entity.content if entity.transfer_encoding in ENCODED else entity.body
     if b"begin " not in text:
         return
-    for match in _UU_FILE.finditer(text):
+    begins = list(_UU_FILE.finditer(text))
+    ends = [match.start() for match in begins[1:]] + [len(text)]
+    for match, end in zip(begins, ends, strict=False):
         name = match[1].strip().decode("utf-8", "replace")
-        yield Reading(
-            "a uuencoded file in a text", _file((name,), decode_uu(text[match.start() :]))
-        )
+        content = decode_uu(text[match.start() : end])
+        yield _file("a uuencoded file in a text", (name,), content)
 
 
-def _file(names: tuple[str, ...], content: bytes) -> Entity:
-    """An entity that stands for a file that was found by guessing."""
+def _file(reason: str, names: tuple[str, ...], content: bytes) -> Reading:
+    """A message that is nothing but a file that was found by guessing."""
     header = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n"
     for name in names:
         plain = name.encode("utf-8", "replace").translate(None, b'\r\n"\\')
         header += b'Content-Disposition: attachment; filename="' + plain + b'"\r\n'
-    data = header + b"\r\n" + content
-    return Entity(data, 0, len(data), None)
+    return _read_other(reason, header + b"\r\n" + content)

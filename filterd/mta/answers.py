@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from filterd.mta.draft import Draft
+from filterd.mta.peer import Peer
 
 
 class Kind(Enum):
@@ -52,16 +53,6 @@ CONTINUE = Answer()
 Values = Mapping[str, str]
 """Macros by name as on the wire: one letter bare (`i`), longer ones in braces. An undefined macro
 is absent; a defined and empty one is `""`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The SMTP client. name: as resolved, or `[192.0.2.1]`. family: `4`, `6` or `U`."""
-
-    name: str
-    address: str
-    port: int
-    family: str = "4"
 
 
 class Filters(Protocol):

@@ -16,7 +16,7 @@ from time import gmtime, strftime
 from filterd.mta.address import domain_part
 from filterd.mta.draft import Draft, Path
 from filterd.mta.header import Header, PostfixHeader, SendmailHeader, split_message
-from filterd.mta.wording import SENDMAIL_VERSION
+from filterd.mta.settings import SENDMAIL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ def _date(zone: str = "") -> str:
 class Composer(ABC):
     """Makes drafts and messages as one MTA does. host: its name."""
 
+    eats_from = False
+
     def __init__(self, host: str) -> None:
         self.host = host
 
@@ -54,7 +56,7 @@ class Composer(ABC):
         self, arrival: Arrival, sender: Path, recipients: list[Path], content: bytes
     ) -> Draft:
         """What the filters see. content: the message, LF line ends."""
-        fields, body = split_message(content)
+        fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
         message_id = header.get(b"Message-Id") or b""
         return Draft(
@@ -80,6 +82,8 @@ class Composer(ABC):
 class SendmailComposer(Composer):
     """sendmail 8.17 with a stock sendmail.cf. version: its $Z, the configuration's."""
 
+    eats_from = True
+
     def __init__(self, host: str, version: str = "filterd") -> None:
         super().__init__(host)
         self._version = version
@@ -96,13 +100,18 @@ class SendmailComposer(Composer):
             + (f"{to}; {stamp}" if to else f";\n\t{stamp}")
         )
         minute = strftime("%Y%m%d%H%M", gmtime())
+        author = _octets(f" {sender.address or f'MAILER-DAEMON@{self.host}'}")
+        message_id = _octets(f" <{minute}.{arrival.queue_id}@{self.host}>")
         return SendmailHeader(
             fields,
             {
                 b"Received": _octets(received),
                 b"Date": _octets(f" {stamp}"),
-                b"From": _octets(f" {sender.address or f'MAILER-DAEMON@{self.host}'}"),
-                b"Message-Id": _octets(f" <{minute}.{arrival.queue_id}@{self.host}>"),
+                b"From": author,
+                b"Message-Id": message_id,
+                b"Resent-Date": _octets(f" {stamp}"),
+                b"Resent-From": author,
+                b"Resent-Message-Id": message_id,
             },
         )
 

@@ -26,10 +26,11 @@ from filterd.milter.negotiation import (
 )
 from filterd.milter.packets import Packet
 from filterd.mta import edits
-from filterd.mta.answers import CONTINUE, Answer, Kind, Peer, Values
+from filterd.mta.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.connection import FilterConnection, FilterFailureError
 from filterd.mta.draft import Draft
 from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.peer import Peer
 
 log = logging.getLogger("filterd.mta")
 

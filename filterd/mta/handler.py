@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
-import socket
 import ssl
 import time
 from dataclasses import dataclass, field
 
 from filterd.mta import events, smtp
 from filterd.mta.address import domain_part
-from filterd.mta.answers import CONTINUE, Answer, Filters, Kind, Peer, Values
+from filterd.mta.answers import CONTINUE, Answer, Filters, Kind, Values
 from filterd.mta.compose import Arrival, Composer, sender_macros
 from filterd.mta.delivery import DeliveryError, Route, Router
 from filterd.mta.draft import Draft, Path
 from filterd.mta.filters import SendmailFilters
 from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.peer import connection_macros, find_peer
 from filterd.mta.postfix_filters import PostfixFilters
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import QueueIds
 from filterd.mta.sasl import MECHANISMS, Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Entry, Target
-from filterd.mta.wording import POSTFIX_VERSION, SENDMAIL_VERSION, Reply, Wording
+from filterd.mta.wording import Reply, Wording
 
 log = logging.getLogger("filterd.mta")
 
@@ -34,9 +33,6 @@ TLS_TIMEOUT = 60.0
 
 READ_SIZE = 1 << 16
 """Octets asked of the kernel at a time."""
-
-NAME_TIMEOUT = 5.0
-"""Seconds that the resolver may take to name a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +95,13 @@ class SessionHandler:
 
     async def run(self) -> None:
         settings = self._site.settings
-        self._peer = await _peer(self._writer)
-        client = f"{self._peer.name} [{self._peer.address}]"
+        self._peer = await find_peer(self._writer)
+        client = self._peer.shown
         made = PostfixFilters if settings.flavour == "postfix" else SendmailFilters
         self._filters: Filters = made(self._listener.filters, settings.macro_list, self._message.id)
-        self._session_macros = self._connection_macros(client)
+        self._session_macros = connection_macros(
+            settings, self._listener.name, self._peer, self._writer.get_extra_info("sockname")[0]
+        )
         self._session = smtp.SmtpSession(
             self._site.wording,
             client,
@@ -227,7 +225,7 @@ class SessionHandler:
             case events.Verify(argument, expand):
                 return self._verify(argument, expand), ""
             case events.StartTls() if self._site.tls is None:
-                return Reply.of("454 4.3.3 TLS not available"), ""
+                return Reply.of("454 4.3.3 TLS not available after start"), ""
             case events.RunQueue(node):
                 await self._site.queue.look(all=True)
                 return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
@@ -328,7 +326,7 @@ class SessionHandler:
 
     def _may_relay(self) -> bool:
         """Clients on this host, and those who have logged in, may send mail anywhere."""
-        return bool(self._session.user) or ipaddress.ip_address(self._peer.address).is_loopback
+        return bool(self._session.user) or self._peer.is_local
 
     async def _data(self) -> Answer:
         if not self._asking:
@@ -417,25 +415,9 @@ class SessionHandler:
             named = str(error) if "... " in str(error) else f"{address}... {error}"
             return Reply.of(f"550 {error.code} {named}")
         whole = [one if "@" in one or one[:1] in '/|"' else f"{one}@{host}" for one in found]
-        return Reply(tuple(_octets(f"250 2.1.5 <{one}>") for one in whole))
-
-    def _connection_macros(self, client: str) -> dict[str, str]:
-        """Macros that are known once the client is there."""
-        host = self._writer.get_extra_info("sockname")[0]
-        name = self._peer.name
-        common = {
-            "j": self._site.settings.hostname, "_": client, "{client_addr}": self._peer.address,
-            "{client_name}": name, "{client_port}": str(self._peer.port),
-            "{client_resolve}": "FAIL" if name.startswith("[") else "OK",
-        }  # fmt: skip
-        if self._site.settings.flavour == "postfix":
-            return {**common, "{daemon_name}": self._site.settings.hostname,
-                    "{daemon_addr}": host, "v": POSTFIX_VERSION}  # fmt: skip
-        values = {**common, "{daemon_name}": self._listener.name, "v": SENDMAIL_VERSION}
-        if ipaddress.ip_address(host).is_loopback:
-            # sendmail does not show the loopback interface's address.
-            return {**values, "{if_name}": "localhost"}
-        return {**values, "{if_name}": self._site.settings.hostname, "{if_addr}": host}
+        # 252: known to be elsewhere, not looked up there.
+        code = 252 if route.host and not expand else 250
+        return Reply(tuple(_octets(f"{code} 2.1.5 <{one}>") for one in whole))
 
 
 def _octets(text: str) -> bytes:
@@ -448,21 +430,3 @@ def _arguments(path: Path) -> tuple[bytes, ...]:
 
 def _is(answer: Answer | Reply, kind: Kind) -> bool:
     return isinstance(answer, Answer) and answer.kind is kind
-
-
-async def _peer(writer: asyncio.StreamWriter) -> Peer:
-    """Who the client is. The name is what the resolver says, `[address]` where it says nothing."""
-    address, port = writer.get_extra_info("peername")[:2]
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        # The milter protocol wants such a client as IPv4.
-        parsed = parsed.ipv4_mapped
-    name = f"[{parsed}]"
-    if parsed.is_loopback:
-        name = "localhost"
-    else:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(NAME_TIMEOUT):
-                name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
-    return Peer(name, str(parsed), port, str(parsed.version))

@@ -27,6 +27,9 @@ SENDMAIL_OWN = (
 _TRACE = frozenset({b"received", b"return-path", b"via", b"mail-from"})
 """Fields that sendmail never takes for "the header of that name" (H_TRACE in `conf.c`)."""
 
+_TAKEN_OUT = frozenset({b"bcc", b"return-path"})
+"""Fields of the message that do not leave sendmail (H_BCC, H_ACHECK in `conf.c`)."""
+
 _FORCED = frozenset({b"received", b"return-path"})
 """Own fields that stay although the message brings one of that name (H_FORCE in `conf.c`)."""
 
@@ -48,14 +51,19 @@ class Field:
         return b"" if self.value is None else self.name + b":" + self.value + b"\n"
 
 
-def split_message(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def split_message(
+    data: bytes, *, eats_from: bool = False
+) -> tuple[list[tuple[bytes, bytes]], bytes]:
     """The header fields (name, value after the colon) and the body of a message with LF line ends.
 
+    eats_from: drop an mbox separator at the beginning, as sendmail does (eatfrom in `collect.c`).
     The header section ends with an empty line, or before a line that is no field. NULs in it are
     dropped, as sendmail drops them.
     """
     fields: list[tuple[bytes, bytes]] = []
     position, size = 0, len(data)
+    if eats_from and data.startswith(b"From "):
+        position = data.find(b"\n") + 1 or size
     while position < size:
         if data[position] == 0x0A:
             return fields, data[position + 1 :]
@@ -165,6 +173,9 @@ class SendmailHeader(Header):
 
     def __init__(self, message: list[tuple[bytes, bytes]], defaults: dict[bytes, bytes]) -> None:
         brought = {name.lower() for name, _ in message}
+        if not any(name.startswith(b"resent-") for name in brought):
+            # RFC 5322 §3.6.6: resent fields come together or not at all.
+            brought |= {name.lower() for name in SENDMAIL_OWN if name.startswith(b"Resent-")}
         own = [
             Field(
                 name,
@@ -194,7 +205,7 @@ class SendmailHeader(Header):
             if field.key != key:
                 continue
             if field.own:
-                own = field
+                own = field if key not in _TRACE else None
                 continue
             index -= 1
             if index == 0:
@@ -204,6 +215,12 @@ class SendmailHeader(Header):
             own.value = value
         elif value is not None:
             self._before_first(name, value)
+
+    def encode(self) -> bytes:
+        """Without the fields that sendmail takes out on delivery, whoever put them in: Bcc, and
+        Return-Path, which a local mailer writes anew."""
+        kept = (one for one in self._fields if one.own or one.key not in _TAKEN_OUT)
+        return b"".join(field.encode() for field in kept)
 
 
 class PostfixHeader(Header):

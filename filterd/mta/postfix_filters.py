@@ -22,11 +22,12 @@ from filterd.milter.legality import NOT_ANSWERED, NOT_SENT
 from filterd.milter.negotiation import Negotiation, NegotiationError, agree_postfix
 from filterd.milter.packets import Packet
 from filterd.mta import edits
-from filterd.mta.answers import CONTINUE, Answer, Kind, Peer, Values
+from filterd.mta.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.connection import FilterConnection, FilterFailureError
 from filterd.mta.draft import Draft
 from filterd.mta.filters import MacroList
 from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.peer import Peer
 
 log = logging.getLogger("filterd.mta")
 

@@ -65,7 +65,8 @@ class ProgramMailer:
     def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
         """Run the program. Raises DeliveryError."""
         values = {
-            **self.macros, "u": self.user, "h": self.host, "g": entry.sender, "f": entry.sender,
+            **self.macros, "u": self.user, "h": self.host, "g": entry.sender or "MAILER-DAEMON",
+            "f": entry.sender or "MAILER-DAEMON",
             "i": entry.id,
         }  # fmt: skip
         words = [expand(word, values) for word in shlex.split(self.argv)]
@@ -108,7 +109,8 @@ def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
 
 def prepared(message: bytes, sender: str, flags: str) -> bytes:
     """The message as a mailer's flags want it: Return-Path (P), From_ line (no n), >From (E)."""
-    envelope = sender.encode("ascii", "surrogateescape")
+    # sendmail's $g of the null reverse-path.
+    envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
     data = message
     if "E" in flags:
         data = re.sub(rb"^From ", b">From ", data, flags=re.MULTILINE)
@@ -116,7 +118,7 @@ def prepared(message: bytes, sender: str, flags: str) -> bytes:
         data = b"Return-Path: <" + envelope + b">\n" + data
     if "n" not in flags:
         stamp = time.asctime(time.gmtime()).encode()
-        data = b"From " + (envelope or b"MAILER-DAEMON") + b" " + stamp + b"\n" + data
+        data = b"From " + envelope + b" " + stamp + b"\n" + data
     return data
 
 

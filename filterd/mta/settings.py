@@ -11,6 +11,11 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.mta.input_filter import InputMailFilter
 
+SENDMAIL_VERSION = "8.17.1.9"
+"""The sendmail whose behaviour the sendmail flavour has, its $v."""
+
+POSTFIX_VERSION = "Postfix 3.7.11"
+
 Flavour = Literal["sendmail", "postfix"]
 
 Privacy = Literal["needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]

@@ -46,6 +46,12 @@ COMMAND_LIMIT = 2048
 BAD_COMMAND_LIMIT = 100
 """Commands that are refused before the session is ended."""
 
+UNKNOWN_LIMIT = 25
+"""Commands that nobody knows before the session is ended, MAXBADCOMMANDS."""
+
+NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
+"""Commands of RFC 821 that sendmail knows and does not have."""
+
 NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
 
 LONGEST_DELAY = 240.0
@@ -68,6 +74,14 @@ class Transaction:
     recipients: list[Path] = field(default_factory=list)
     refused: bool = False
     """A recipient was refused."""
+
+    def add(self, path: Path) -> Path:
+        """Add a recipient, unless it was named before: return the one that counts."""
+        for known in self.recipients:
+            if known.address.lower() == path.address.lower():
+                return known
+        self.recipients.append(path)
+        return path
 
 
 _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
@@ -195,9 +209,10 @@ class SmtpSession:
                 self.send(refusal or self.wording.sender_ok(path.text))
             case Rcpt(path):
                 assert self.transaction is not None
-                if (refusal := self._refusal(outcome, path.text)) is None:
-                    self.transaction.recipients.append(path)
+                refusal = self._refusal(outcome, path.text)
                 self.transaction.refused |= refusal is not None
+                if refusal is None:
+                    path = self.transaction.add(path)
                 self.send(refusal or self.wording.recipient_ok(path.text))
             case Data():
                 refusal = self._refusal(outcome)
@@ -289,12 +304,12 @@ class SmtpSession:
         end = self._input.find(b"\n")
         if end < 0:
             if len(self._input) > COMMAND_LIMIT:
-                self.close(Reply.of("421 4.7.0 line too long"))
+                self.close(self.wording.too_long(self.client))
             return False
         line = bytes(self._input[:end]).removesuffix(b"\r")
         del self._input[: end + 1]
         if len(line) > COMMAND_LIMIT:
-            self._bad(Reply.of("500 5.5.6 Command line too long"))
+            self.close(self.wording.too_long(self.client))
         elif self._auth is not None:
             self._auth_step(self._auth, line)
         else:
@@ -305,7 +320,7 @@ class SmtpSession:
         """Refuse a command that makes no sense; a client that sends many is let go."""
         self._bad_commands += 1
         if self._bad_commands > BAD_COMMAND_LIMIT:
-            self.close(Reply.of("421 4.7.0 Too many bad commands; closing connection"))
+            self.close(self.wording.too_many_bad())
         else:
             self.send(reply)
 
@@ -323,9 +338,14 @@ class SmtpSession:
             "ETRN": self._etrn,
             "STARTTLS": self._starttls, "AUTH": self._start_auth,
         }.get(verb)  # fmt: skip
-        if handler is None:
-            self._bad_commands += 1
-            self._ask(Unknown(line.strip()))
+        if handler is None and verb in NOT_IMPLEMENTED:
+            self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
+        elif handler is None:
+            self._slow_down("unknown")
+            if self._counts["unknown"] > UNKNOWN_LIMIT:
+                self.close(self.wording.too_many_bad())
+            else:
+                self._ask(Unknown(line.strip()))
         else:
             handler(verb, argument.strip())
 
@@ -338,10 +358,12 @@ class SmtpSession:
 
     def _helo(self, verb: str, argument: str) -> None:
         self._slow_down("HELO")
-        if argument:
-            self._ask(Helo(argument, verb == "EHLO"))
-        else:
+        if not argument:
             self._bad(self.wording.bad_argument(verb, ""))
+        elif not self.wording.takes_name(argument):
+            self._bad(Reply.of("501 5.0.0 Invalid domain name"))
+        else:
+            self._ask(Helo(argument, verb == "EHLO"))
 
     def _mail(self, verb: str, argument: str) -> None:
         if self.transaction is not None:
@@ -363,8 +385,8 @@ class SmtpSession:
             self.send(Reply.of("452 4.5.3 Too many recipients"))
         elif (path := self._path(verb, "to", argument)) is not None:
             if not path.address:
-                self._bad(self.wording.bad_address(path.text, "5.1.3", "User address required"))
-            elif (bad := _unknown_parameter(path, _RCPT_PARAMETERS)) is not None:
+                self._bad(self.wording.bad_address(path.text, "5.0.0", "User address required"))
+            elif (bad := _bad_recipient_parameter(path)) is not None:
                 self._bad(bad)
             else:
                 self._ask(Rcpt(path))
@@ -374,7 +396,8 @@ class SmtpSession:
         head, colon, rest = argument.partition(":")
         match = _PATH.fullmatch(rest.strip())
         if head.strip().lower() != word or not colon or match is None:
-            self._bad(self.wording.bad_argument(verb, word))
+            scanned = re.match(r"\w*", argument)
+            self._bad(self.wording.bad_argument(verb, scanned[0] if scanned else ""))
             return None
         text, parameters = match[1], tuple(match[2].split())
         try:
@@ -396,6 +419,8 @@ class SmtpSession:
                 return Reply.of("501 5.5.2 SIZE requires a value")
             if name == "SIZE" and int(value) > self.limits.max_size:
                 return self._too_large()
+            if name == "RET" and value not in ("FULL", "HDRS"):
+                return Reply.of(f'501 5.5.4 Bad argument "{value}" to RET')
             if name == "BODY" and value not in ("7BIT", "8BITMIME"):
                 return Reply.of(f"501 5.5.4 Unknown BODY type {value}")
         return None
@@ -425,7 +450,9 @@ class SmtpSession:
 
     def _verify(self, verb: str, argument: str) -> None:
         self._slow_down("VRFY")
-        if verb == "VRFY" and "novrfy" in self._forbidden:
+        if not argument:
+            self._bad(Reply.of("501 5.5.2 Argument required"))
+        elif verb == "VRFY" and "novrfy" in self._forbidden:
             self.send(Reply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
         elif verb == "EXPN" and "noexpn" in self._forbidden:
             self.send(NOT_ALLOWED)
@@ -445,7 +472,10 @@ class SmtpSession:
             self._bad(Reply.of("500 5.5.2 Parameter required"))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        self.send(Reply.of("214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP"))
+        if argument:
+            self.send(Reply.of(f'504 5.3.0 HELP topic "{argument.lower()}" unknown'))
+        else:
+            self.send(Reply.of("214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP"))
 
     # TLS and AUTH
 
@@ -462,14 +492,14 @@ class SmtpSession:
 
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
         name, _, initial = argument.partition(" ")
-        if self.user:
+        if not name:
+            self._bad(Reply.of("501 5.5.2 AUTH mechanism must be specified"))
+        elif self.user:
             self._bad(Reply.of("503 5.5.0 Already Authenticated"))
-        elif not self.may_log_in:
-            self._bad(Reply.of("503 5.3.3 AUTH not available"))
+        elif not self.may_log_in or name.upper() not in sasl.MECHANISMS:
+            self._bad(Reply.of(f"504 5.3.3 AUTH mechanism {name} not available"))
         elif self.transaction is not None:
             self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
-        elif name.upper() not in sasl.MECHANISMS:
-            self._bad(Reply.of("504 5.3.3 AUTH mechanism not available"))
         else:
             self._auth = sasl.Dialogue(name.upper())
             self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)
@@ -517,3 +547,15 @@ def _unknown_parameter(path: Path, known: frozenset[str]) -> Reply | None:
         if name not in known:
             return Reply.of(f"555 5.5.4 {name} parameter unrecognized")
     return None
+
+
+def _bad_recipient_parameter(path: Path) -> Reply | None:
+    """What is wrong with the parameters of RCPT, if anything. RFC 3461 §4.1: NEVER stands alone."""
+    for parameter in path.parameters:
+        name, _, value = parameter.upper().partition("=")
+        words = value.split(",")
+        for word in words if name == "NOTIFY" else ():
+            alone = word != "NEVER" or len(words) == 1
+            if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
+                return Reply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
+    return _unknown_parameter(path, _RCPT_PARAMETERS)

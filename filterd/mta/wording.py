@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from filterd.mta.answers import Answer, Kind
-
-SENDMAIL_VERSION = "8.17.1.9"
-"""The sendmail whose behaviour the sendmail flavour has, its $v."""
-
-POSTFIX_VERSION = "Postfix 3.7.11"
+from filterd.mta.settings import SENDMAIL_VERSION
 
 LINE_LIMIT = 2048
 """Octets of one reply line: RFC 5321 wants 512, and sendmail passes 900 of a filter's."""
+
+NAME_LIMIT = 256
+"""Characters of a name at HELO, MAXNAME."""
 
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
 
@@ -71,6 +70,18 @@ class Wording(ABC):
 
     def __init__(self, host: str) -> None:
         self.host = host
+
+    def takes_name(self, name: str) -> bool:  # noqa: ARG002
+        """Whether HELO takes such a name."""
+        return True
+
+    def too_long(self, client: str) -> Reply:  # noqa: ARG002
+        """The last word to a client whose command has no end."""
+        return Reply.of("500 5.5.2 Error: line too long")
+
+    def too_many_bad(self) -> Reply:
+        """The last word to a client that says nothing sensible."""
+        return Reply.of(f"421 4.7.0 {self.host} Error: too many errors")
 
     def mended_address(self, path: str) -> str | None:  # noqa: ARG002
         """The address that the MTA makes of a path that is none, None if it refuses it."""
@@ -175,6 +186,15 @@ class SendmailWording(Wording):
     def __init__(self, host: str, greeting_text: str = "") -> None:
         super().__init__(host)
         self._greeting = greeting_text or f"{host} Sendmail {SENDMAIL_VERSION}/filterd; $b"
+
+    def takes_name(self, name: str) -> bool:
+        return len(name) <= NAME_LIMIT and re.fullmatch(r"[A-Za-z0-9\[\]._#:-]+", name) is not None
+
+    def too_long(self, client: str) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} Command too long, possible attack {client}")
+
+    def too_many_bad(self) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} Too many bad commands; closing connection")
 
     def greeting(self, date: str) -> Reply:
         # sendmail puts ESMTP after the first word of the message.

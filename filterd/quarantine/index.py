@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Standing
-from filterd.quarantine.query import Query, cursor, statement
+from filterd.quarantine.query import SEARCHED, Query, cursor, statement
 from filterd.quarantine.schema import bring_up_to_date, deliveries, messages
 
 BUSY_LIMIT = 5.0
@@ -82,7 +82,7 @@ class Index:
 
     def add(self, entry: Entry, path: str, standing: Standing) -> None:
         """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
-        row = {
+        row: dict[str, Any] = {
             "id": entry.id,
             "received": entry.received.timestamp(),
             "size": entry.size,
@@ -102,6 +102,7 @@ class Index:
             "state": standing.state,
             "pinned": standing.pinned,
         }
+        row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
         with self._connection() as connection:
             known = sa.select(messages.c.id).where(messages.c.id == entry.id)
             if connection.scalar(known) is None:
@@ -232,6 +233,11 @@ class Index:
             found = connection.execute(query).mappings().all()
         return [(row["id"], _delivery(row)) for row in found]
 
+    def close(self) -> None:
+        """Close the connection, if this process has one."""
+        if self._engine is not None and self._owner == os.getpid():
+            self._engine.dispose()
+
     @contextmanager
     def _connection(self) -> Iterator[sa.Connection]:
         try:
@@ -282,7 +288,7 @@ def _row(found: Any) -> Row:
         "recipients": tuple(json.loads(found["recipients"])),
         "symbols": tuple(found["symbols"].split()),
     }
-    return Row(**{**found, **lists})
+    return Row(**{**{name: found[name] for name in Row.__slots__}, **lists})
 
 
 def _delivery(found: Any) -> Delivery:

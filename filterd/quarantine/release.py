@@ -10,6 +10,7 @@ the message is still kept, and nothing comes twice by accident.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.index import storable
 from filterd.quarantine.journal import Delivery, Event
-from filterd.quarantine.store import GoneError, Store
+from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit
+
+log = logging.getLogger(__name__)
 
 Form = Literal["original", "attached"]
 
@@ -102,26 +105,37 @@ class Releaser:
         now = self._store.clock()
         found: list[tuple[str, Outcome]] = []
         for id, delivery in self._store.index.waiting(now, now - CLAIM_LIMIT):
-            entry = self._store.get(id)
-            real = self._real_name(entry, delivery.recipient)
-            if delivery.state == "releasing":
-                lost = Result("unknown", LOST)
-                self._conclude(id, real, delivery, lost, "filterd", "", delivery.form)
+            try:
+                outcome = self._retry_one(id, delivery)
+            except (UnknownIdError, StoreError) as error:
+                # One message's trouble must not keep the others waiting.
+                log.warning("id=%s cannot be released again: %s", id, error)
+                continue
+            if outcome is not None:
+                found.append((id, outcome))
+        return tuple(found)
+
+    def _retry_one(self, id: str, delivery: Delivery) -> Outcome | None:
+        """Try one copy again; None if somebody else does."""
+        entry = self._store.get(id)
+        real = self._real_name(entry, delivery.recipient)
+        if delivery.state == "releasing":
+            lost = Result("unknown", LOST)
+            self._conclude(id, real, delivery, lost, "filterd", "", delivery.form)
+        else:
+            try:
+                data = self._store.read(id)
+            except GoneError as error:
+                refused = Result("refused", str(error))
+                self._conclude(id, real, delivery, refused, "filterd", "", delivery.form)
             else:
-                try:
-                    data = self._store.read(id)
-                except (GoneError, StoreError) as error:
-                    refused = Result("refused", str(error))
-                    self._conclude(id, real, delivery, refused, "filterd", "", delivery.form)
-                    continue
                 won = self._claim(id, (real,), ["failed"], "filterd", "", delivery.form)
                 if not won:
-                    continue
+                    return None
                 viruses = bool(entry.virus)  # a first release of it was allowed by a person
                 self._send(entry, data, won, "filterd", "", delivery.form, viruses=viruses)
-            stands = {d.recipient: d for d in self._store.index.deliveries(id)}
-            found.append((id, _outcome(real, stands[storable(real)], True)))
-        return tuple(found)
+        stands = {d.recipient: d for d in self._store.index.deliveries(id)}
+        return _outcome(real, stands[storable(real)], True)
 
     def _refuse_unknown(self, id: str, chosen: Sequence[str]) -> None:
         """Stop where a copy may have been delivered already."""

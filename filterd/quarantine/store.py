@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.message import Message
+from filterd.message.decoding import decode_words
 from filterd.quarantine.entry import Entry, EntryError, NewEntry
 from filterd.quarantine.files import DESCRIPTION_LIMIT, Files, StoreError, fsync_folder
 from filterd.quarantine.journal import Event, Journal, Standing, What, standing
@@ -33,6 +34,12 @@ __all__ = ["GoneError", "NewEntry", "Report", "Store", "StoreError", "UnknownIdE
 
 SUBJECT_LIMIT = 1000
 """Characters of Subject and From that the description repeats; the whole is in the message."""
+
+STORING_LIMIT = 60.0
+"""Seconds after which nobody is still writing the description of a message file."""
+
+RAW_LIMIT = 10 * SUBJECT_LIMIT
+"""Octets that are decoded for it; an encoded word takes up to nine octets for a character."""
 
 
 class UnknownIdError(LookupError):
@@ -73,6 +80,11 @@ class Store:
         from filterd.quarantine.index import Index  # noqa: PLC0415
 
         return Index(self.settings.database, self.settings.folder)
+
+    def close(self) -> None:
+        """Close the index's connection, if one was opened; it opens again when it is needed."""
+        if "index" in self.__dict__:
+            self.index.close()
 
     def put(self, new: NewEntry) -> str:
         """Keep a message; return its id once it is on disk.
@@ -172,12 +184,14 @@ class Store:
         """Remove the descriptions of messages whose bytes are gone and that came before then; the
         journal stays. Returns how many. Raises StoreError."""
         forgotten = []
+        events = self._events_by_id()
         for day in self._files.days():
             for description in day.glob("*.json"):
                 if description.with_suffix(".eml").exists():
                     continue
                 entry = self._read(description)
-                if entry.received.timestamp() < before and self.standing(entry.id).gone:
+                stands = _standing(entry, events[entry.id])
+                if entry.received.timestamp() < before and stands.gone:
                     description.unlink(missing_ok=True)
                     forgotten.append(entry.id)
             with contextlib.suppress(OSError):
@@ -185,6 +199,25 @@ class Store:
         if forgotten:
             self.index.remove(forgotten)
         return len(forgotten)
+
+    def _sweep(self, day: Path) -> None:
+        """Remove what killed writers left half written: files that never got their name."""
+        for path in day.glob(".*"):
+            if self._is_old(path):
+                path.unlink(missing_ok=True)
+
+    def _is_old(self, path: Path) -> bool:
+        """False for what may be in the middle of being stored."""
+        try:
+            return self.clock() - path.stat().st_mtime > STORING_LIMIT
+        except FileNotFoundError:
+            return False
+
+    def _events_by_id(self) -> defaultdict[str, list[Event]]:
+        found: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self.journal.events():
+            found[event.id].append(event)
+        return found
 
     def _description(self, id: str) -> Path:
         found = self._files.find(id)
@@ -205,9 +238,7 @@ class Store:
         Raises StoreError.
         """
         known = self.index.states()
-        events: defaultdict[str, list[Event]] = defaultdict(list)
-        for event in self.journal.events():
-            events[event.id].append(event)
+        events = self._events_by_id()
         seen: set[str] = set()
         added, restated, damaged = [], [], []
         for day in self._files.days():
@@ -227,13 +258,16 @@ class Store:
                     if repair:
                         self.index.add(entry, str(message), stands)
                 elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
-                    # A release that is under way stands in the index first.
+                    # A release that is under way stands in the index first; one that began since
+                    # the journal was read is left alone as well.
                     restated.append(id)
-                    if repair:
-                        self.index.update(id, stands)
+                    if repair and (fresh := self.standing(id)).state != "releasing":
+                        self.index.update(id, fresh)
             for message in sorted(day.glob("*.eml")):
-                if not message.with_suffix(".json").exists():
+                if not message.with_suffix(".json").exists() and self._is_old(message):
                     damaged.append((message.stem, "has no description; the client was told 451"))
+            if repair:
+                self._sweep(day)
         stale = tuple(sorted(known.keys() - seen))
         if repair and stale:
             self.index.remove(stale)
@@ -257,8 +291,8 @@ def describe(new: NewEntry) -> Entry:
         helo=envelope.client.helo,
         queue_id=envelope.queue_id,
         message_id=message.get("Message-ID")[:SUBJECT_LIMIT],
-        subject=message.get("Subject")[:SUBJECT_LIMIT],
-        header_from=message.get("From")[:SUBJECT_LIMIT],
+        subject=_readable(message, "Subject"),
+        header_from=_readable(message, "From"),
         reason=new.reason,
         action=new.action,
         score=new.score,
@@ -268,6 +302,12 @@ def describe(new: NewEntry) -> Entry:
         removed=new.removed,
         macros=dict(envelope.macros),
     )
+
+
+def _readable(message: Message, name: str) -> str:
+    """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
+    raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
+    return decode_words(raw)[:SUBJECT_LIMIT]
 
 
 def _standing(entry: Entry, events: list[Event]) -> Standing:

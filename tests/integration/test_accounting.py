@@ -25,7 +25,7 @@ from tests.integration.servers.process import folder, wait_for
 CLIENTS = 4
 """Connections at a time; more than there are workers."""
 
-ROUNDS = 5
+ROUNDS = 3
 """Messages of every kind that each client sends."""
 
 RELOADS = 3

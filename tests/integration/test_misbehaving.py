@@ -273,3 +273,20 @@ def test_thousand_bad_connections(daemon: Filterd) -> None:
     assert daemon.process.running
     assert resident(pid) - memory < MEMORY_LIMIT
     assert "Traceback" not in daemon.process.output
+
+
+@pytest.mark.parametrize("before", [b"", b"A"], ids=["at once", "after an abort"])
+def test_the_next_session_on_the_same_connection_is_examined(
+    daemon: Filterd, before: bytes
+) -> None:
+    """SMFIC_QUIT_NC ends a session and keeps the connection; libmilter then forgets its context."""
+    with greeted(daemon.socket) as peer:
+        peer.envelope()
+        for command in (*before, Command.QUIT_NC.value[0]):
+            peer.write(Packet(bytes([command])).encode())
+        peer.hello()
+
+        outcome = peer.message(body=messages.GTUBE + b"\r\n")
+
+        assert outcome.word.startswith("550 5.7.1 Message refused as spam (id=")
+        assert peer.message().word == "continue"

@@ -5,6 +5,7 @@ What then happens is the filter's `on_error`; a virus is found as soon as any cl
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -109,7 +110,9 @@ class StubbornScanner:
                 seen = b""
                 while not seen.endswith(b"\0\0\0\0") and (data := peer.recv(65536)):
                     seen += data
-                peer.sendall(self._answer)
+                # Who read the first line of it may have had enough.
+                with contextlib.suppress(BrokenPipeError):
+                    peer.sendall(self._answer)
 
 
 def answer(mta: Mta, data: bytes) -> Reply:

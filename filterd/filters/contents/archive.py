@@ -1,20 +1,32 @@
-"""Archives of all formats, read by libarchive, one member after the other.
+"""Archives of all formats, read by libarchive in a process of its own.
 
-Only formats and filters that libarchive reads itself are switched on: some others it reads by
-starting programs. libarchive is loaded when the first archive comes by.
+libarchive is C, and hostile archives have made it crash: so a child reads the archive and tells
+what it finds through a pipe, and a crash costs that archive its contents and nothing else. Only
+formats and filters that libarchive reads itself are switched on: some others it reads by starting
+programs. libarchive is loaded when the first archive comes by.
+
+Records in the pipe: one octet that says what it is, four with the length, then the octets.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
-from collections.abc import Iterator, Sequence
+import os
+import resource
+import signal
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import c_char_p, c_void_p, cast
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 BLOCK_SIZE = 64 << 10
 """Octets read at a time."""
+
+NAME_LIMIT = 4096
+"""Octets of a member's name that are passed on (PATH_MAX)."""
 
 _FORMATS: dict[str, tuple[str, ...]] = {
     "zip": ("zip",),
@@ -36,6 +48,15 @@ _FILTERS = ("gzip", "bzip2", "xz", "lzma", "lz4", "zstd", "lzip", "compress", "r
 
 _ENCRYPTION_WORDS = ("crypt", "passphrase", "password")
 
+_RECORD = struct.Struct("!cI")
+_MEMBER = struct.Struct("!?q")
+
+_A_MEMBER, _BLOCK, _MEMBER_END, _END = b"M", b"B", b"E", b"Z"
+_MEMBER_ENCRYPTED, _MEMBER_DAMAGED = b"x", b"d"
+_ENCRYPTED, _DAMAGED, _TOO_SLOW = b"X", b"D", b"T"
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
 
 class EncryptedError(Exception):
     """The archive or the member cannot be read without a password."""
@@ -45,47 +66,196 @@ class DamagedError(Exception):
     """The archive breaks off or contradicts itself. The text says how, as libarchive puts it."""
 
 
-@dataclass(frozen=True, slots=True)
+class TooSlowError(Exception):
+    """The archive takes more time to read than it is given."""
+
+
+@dataclass
 class Entry:
     """One member while the reader stands at it. size: octets as the archive says, -1 if unknown."""
 
     name: str
     is_file: bool
     size: int
-    _entry: Any
-    _warnings: list[str]
+    _records: Iterator[tuple[bytes, bytes]]
+    _is_read: bool = False
 
     def blocks(self) -> Iterator[bytes]:
-        """The content, piece by piece. Raises EncryptedError or DamagedError."""
-        import libarchive  # noqa: PLC0415 loaded when needed
+        """The content, piece by piece. Raises EncryptedError, DamagedError or TooSlowError."""
+        for kind, octets in self._records:
+            if kind == _BLOCK:
+                yield octets
+                continue
+            self._is_read = True
+            if kind == _MEMBER_ENCRYPTED:
+                raise EncryptedError(_text(octets))
+            if kind in (_MEMBER_DAMAGED, _DAMAGED):
+                raise DamagedError(_text(octets))
+            if kind == _TOO_SLOW:
+                raise TooSlowError
+            return
 
+    def skip(self) -> None:
+        """Pass over what was not read."""
+        if not self._is_read:
+            with contextlib.suppress(EncryptedError, DamagedError):
+                for _ in self.blocks():
+                    pass
+
+
+def is_one_file(kind: str) -> bool:
+    """True for a kind that is one file, compressed, and has no names of its own."""
+    return kind not in _FORMATS
+
+
+def entries(
+    content: bytes, kind: str, passwords: Sequence[str] = (), seconds: int = 5
+) -> Iterator[Entry]:
+    """The members of an archive.
+
+    seconds: of CPU that reading may take. Raises EncryptedError, DamagedError or TooSlowError,
+    perhaps after some members.
+    """
+    import libarchive  # noqa: F401, PLC0415 loaded once, not in every child
+
+    with _child(lambda write: _tell(content, kind, passwords, write), seconds) as child:
+        records = _read_records(*child)
+        for what, octets in records:
+            if what == _A_MEMBER:
+                is_file, size = _MEMBER.unpack_from(octets)
+                entry = Entry(_text(octets[_MEMBER.size :]), is_file, size, records)
+                yield entry
+                entry.skip()
+            elif what == _ENCRYPTED:
+                raise EncryptedError(_text(octets))
+            elif what == _DAMAGED:
+                raise DamagedError(_text(octets))
+            elif what == _TOO_SLOW:
+                raise TooSlowError
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
+
+
+def _read_records(stream: BinaryIO, pid: int) -> Iterator[tuple[bytes, bytes]]:
+    """What the child tells. A child that ends without saying so has crashed."""
+    while True:
+        head = stream.read(_RECORD.size)
+        if len(head) < _RECORD.size:
+            # Waited for without being reaped: `_child` does that.
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            slow = ended is not None and ended.si_status in (signal.SIGXCPU, signal.SIGALRM)
+            yield (_TOO_SLOW, b"") if slow else (_DAMAGED, b"its reader crashed")
+            return
+        kind, length = _RECORD.unpack(head)
+        octets = stream.read(length)
+        if kind == _END:
+            return
+        yield kind, octets
+
+
+Write = Callable[[bytes, bytes], None]
+
+
+@contextmanager
+def _child(work: Callable[[Write], None], seconds: int) -> Iterator[tuple[BinaryIO, int]]:
+    """Run `work` in a child; give the reading end of what it writes, and its process id."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
         try:
-            yield from self._entry.get_blocks(BLOCK_SIZE)
-            if self._warnings:
-                raise DamagedError(self._warnings.pop())
-        except libarchive.ArchiveError as error:
-            raise _translated(error) from error
+            os.close(reading)
+            _confine(writing, seconds)
+            with os.fdopen(writing, "wb") as stream:
+                work(lambda kind, octets: _write(stream, kind, octets))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as stream:
+            yield stream, pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
-def entries(content: bytes, kind: str, passwords: Sequence[str] = ()) -> Iterator[Entry]:
-    """The members of an archive. Raises EncryptedError or DamagedError, perhaps after some."""
-    import libarchive  # noqa: PLC0415 loaded when needed
+def _confine(keep: int, seconds: int) -> None:
+    """Make this child harmless: no time without end, no open files but one, no life of its own."""
+    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Twice the time by the clock: on a busy host the CPU's share comes slowly.
+    signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # What libc says when it aborts is no line for the daemon's log.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1024)
+
+
+def _write(stream: BinaryIO, kind: bytes, octets: bytes) -> None:
+    stream.write(_RECORD.pack(kind, len(octets)) + octets)
+
+
+def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> None:
+    """Read the archive and write what is in it, in the child."""
+    import libarchive  # noqa: PLC0415
 
     try:
-        with _opened(content, kind, passwords) as reader, _warnings() as warnings:
+        with _warnings() as warnings, _opened(content, kind, passwords) as reader:
             for entry in reader:
                 warnings.clear()
-                yield _entry(entry, warnings)
+                name = entry.pathname or b""
+                raw = name if isinstance(name, bytes) else name.encode("utf-8", "replace")
+                size = -1 if entry.size is None else int(entry.size)
+                write(_A_MEMBER, _MEMBER.pack(bool(entry.isfile), size) + raw[:NAME_LIMIT])
+                try:
+                    for block in entry.get_blocks(BLOCK_SIZE):
+                        write(_BLOCK, block)
+                except libarchive.ArchiveError as error:
+                    encrypted = _is_encryption(str(error))
+                    write(_MEMBER_ENCRYPTED if encrypted else _MEMBER_DAMAGED, _reason(error))
+                else:
+                    warning = warnings[-1] if warnings else ""
+                    write(_MEMBER_DAMAGED if warning else _MEMBER_END, warning.encode())
     except libarchive.ArchiveError as error:
-        raise _translated(error) from error
+        write(_ENCRYPTED if _is_encryption(str(error)) else _DAMAGED, _reason(error))
+    write(_END, b"")
 
 
-def _entry(entry: Any, warnings: list[str]) -> Entry:
-    name = entry.pathname
-    if isinstance(name, bytes):
-        name = name.decode("utf-8", "replace")
-    size = entry.size
-    return Entry(name or "", bool(entry.isfile), -1 if size is None else int(size), entry, warnings)
+def _is_encryption(text: str) -> bool:
+    return any(word in text.lower() for word in _ENCRYPTION_WORDS)
+
+
+def _reason(error: Exception) -> bytes:
+    """libarchive's words without the numbers that its Python binding adds."""
+    return str(error).split(" (errno=", 1)[0].encode("utf-8", "replace")
+
+
+@contextmanager
+def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any]:
+    from libarchive import ffi  # noqa: PLC0415
+    from libarchive.read import ArchiveRead  # noqa: PLC0415
+
+    archive = ffi.read_new()
+    try:
+        for password in passwords:
+            ffi.read_add_passphrase(archive, password.encode("utf-8", "replace"))
+        for name in _FORMATS.get(kind, ("raw",)):
+            ffi.get_read_format_function(name)(archive)
+        if kind == "rpm" or kind not in _FORMATS:
+            for name in _FILTERS:
+                ffi.get_read_filter_function(name)(archive)
+        start = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p)
+        ffi.read_open_memory(archive, start, len(content))
+        yield ArchiveRead(archive)
+    finally:
+        ffi.read_free(archive)
 
 
 class _Collector(logging.Handler):
@@ -104,41 +274,5 @@ def _warnings() -> Iterator[list[str]]:
     logger = logging.getLogger("libarchive")
     logger.propagate = False
     texts: list[str] = []
-    collector = _Collector(texts)
-    logger.addHandler(collector)
-    try:
-        yield texts
-    finally:
-        logger.removeHandler(collector)
-
-
-@contextmanager
-def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any]:
-    from libarchive import ffi  # noqa: PLC0415 loaded when needed
-    from libarchive.read import ArchiveRead  # noqa: PLC0415
-
-    archive = ffi.read_new()
-    try:
-        for password in passwords:
-            ffi.read_add_passphrase(archive, password.encode("utf-8", "replace"))
-        for name in _FORMATS.get(kind, ("raw",)):
-            ffi.get_read_format_function(name)(archive)
-        if kind == "rpm" or kind not in _FORMATS:
-            for name in _FILTERS:
-                ffi.get_read_filter_function(name)(archive)
-        ffi.read_open_memory(archive, cast(c_char_p(content), c_void_p), len(content))
-        yield ArchiveRead(archive)
-    finally:
-        ffi.read_free(archive)
-
-
-def is_one_file(kind: str) -> bool:
-    """True for a kind that is one file, compressed, and has no names of its own."""
-    return kind not in _FORMATS
-
-
-def _translated(error: Exception) -> Exception:
-    text = str(error)
-    if any(word in text.lower() for word in _ENCRYPTION_WORDS):
-        return EncryptedError(text)
-    return DamagedError(text)
+    logger.addHandler(_Collector(texts))
+    yield texts

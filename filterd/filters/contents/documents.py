@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 
@@ -20,7 +21,13 @@ STREAM_LIMIT = 2000
 STREAM_SIZE = 1 << 20
 """Octets of one of them that are looked at."""
 
+RECORD_LIMIT = 100_000
+"""Records of a workbook that are looked at; the sheets are named among the first."""
+
 Finding = tuple[str, str]
+
+_RECORD = struct.Struct("<HH")
+_FILE_PASS, _BOUND_SHEET = 0x002F, 0x0085  # MS-XLS §2.4.117, §2.4.28
 
 _EXTERNAL = re.compile(rb"<Relationship\b[^>]{0,4000}>", re.DOTALL)
 _REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument", b"/externalLink")
@@ -59,6 +66,8 @@ def findings(file: File) -> Iterator[Finding]:
         found = _rtf(file.content)
     elif file.kind in ("html", "svg", "hta"):
         found = _markup(file)
+    elif "xl/macrosheets/" in name:
+        found = iter((("DOC_MACRO", "Excel 4 macros"),))
     elif name.endswith(".rels"):
         found = _relationships(file.content)
     elif name.endswith(".xml"):
@@ -73,6 +82,8 @@ def _ole(file: File) -> Iterator[Finding]:
     try:
         with olefile.OleFileIO(io.BytesIO(file.content)) as ole:
             streams = ["/".join(path).lower() for path in ole.listdir(streams=True, storages=True)]
+            book = next((name for name in ("workbook", "book") if name in streams), "")
+            records = ole.openstream(book).read() if book else b""
     except (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError):
         yield "DOC_DAMAGED", "an Office file that cannot be read"
         return
@@ -80,9 +91,25 @@ def _ole(file: File) -> Iterator[Finding]:
         yield "DOC_ENCRYPTED", "an Office document with a password"
     if any(stream.endswith("ole10native") for stream in streams):
         yield "DOC_EMBEDDED", "a file embedded in an Office document"
+    yield from _workbook(records)
     if any("_vba_project" in stream or stream.endswith("vba/dir") for stream in streams):
         yield "DOC_MACRO", "Visual Basic macros"
         yield from _what_macros_do(file)
+
+
+def _workbook(records: bytes) -> Iterator[Finding]:
+    """Macro sheets of Excel 4, and a password, by the records of a BIFF workbook (MS-XLS §2.4)."""
+    position = 0
+    for _ in range(RECORD_LIMIT):
+        if position + _RECORD.size > len(records):
+            return
+        kind, size = _RECORD.unpack_from(records, position)
+        position += _RECORD.size
+        if kind == _FILE_PASS:
+            yield "DOC_ENCRYPTED", "an Excel workbook with a password"
+        elif kind == _BOUND_SHEET and records[position + 5 : position + 6] == b"\1":
+            yield "DOC_MACRO", "Excel 4 macros"
+        position += size
 
 
 def _what_macros_do(file: File) -> Iterator[Finding]:

@@ -6,7 +6,9 @@ with a policy of its own: ARCHIVE_ENCRYPTED, ARCHIVE_DAMAGED, ARCHIVE_LIMIT and 
 
 from __future__ import annotations
 
+import math
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +23,9 @@ by name and head."""
 
 RATIO_FLOOR = 4 << 20
 """Octets of content before the ratio counts: small files of zeros are no bomb."""
+
+ARCHIVE_LIMIT = 200
+"""Archives of one message that are opened, nested ones too; each costs a process."""
 
 FINDING_LIMIT = 50
 """Findings of one message that are kept; the first tell the story."""
@@ -39,12 +44,14 @@ _ZIP_TAIL = 22 + 65535  # APPNOTE.TXT 4.3.16: the record and the longest comment
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive."""
+    """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive.
+    seconds: that reading all archives may take, so that the filter itself is never out of time."""
 
     depth: int = 5
     members: int = 5000
     total: int = 64 << 20
     ratio: int = 200
+    seconds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Unpacker:
     limits: Limits = Limits()
     passwords: Sequence[str] = ()
     findings: list[tuple[str, str]] = field(default_factory=list)
+    _deadline: float = 0.0
+    _archives: int = 0
     _members: int = 0
     _total: int = 0
 
@@ -89,47 +98,63 @@ class Unpacker:
         if len(file.path) >= self.limits.depth:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.depth} levels")
             return
+        self._archives += 1
+        if self._archives > ARCHIVE_LIMIT:
+            self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {ARCHIVE_LIMIT} archives")
+            return
+        self._deadline = self._deadline or time.monotonic() + self.limits.seconds
         members = self._tnef(file) if kind == "tnef" else self._archive(file, kind)
         for member in members:
             yield from self._files(member)
 
     def _archive(self, file: File, kind: str) -> Iterator[File]:
         path = (*file.path, file.names[0] if file.names else "unnamed")
-        produced = self._total
         seen: set[str] = set()
         try:
-            for entry in archive.entries(file.content, kind, self.passwords):
-                name = self._name(entry.name, file, kind)
-                seen.add(entry.name)
-                if not self._count(file):
-                    return
-                if leaves_folder(entry.name):
-                    self._note("ARCHIVE_PATH", f"{file.shown_path}: {entry.name}")
-                if entry.is_file or archive.is_one_file(kind):
-                    allowed = produced + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
-                    member = self._read(entry, name, path, min(allowed, self.limits.total))
-                    if member is None:
-                        return
-                    yield member
+            yield from self._listed(file, kind, path, seen)
         except archive.EncryptedError:
             self._note("ARCHIVE_ENCRYPTED", file.shown_path)
         except archive.DamagedError as error:
-            self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
-        if kind == "gz":
-            yield from (File((n,), "", b"", path, complete=False) for n in _gzip_name(file.content))
+            # Behind another kind it was a guess: the end of an embedded file looks the same.
+            if file.kind == kind:
+                self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
+        except archive.TooSlowError:
+            note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
+            self._note("ARCHIVE_LIMIT", note)
         if kind == "zip":
             # Readers that go through the file see these, whatever the directory at its end says.
             for hidden in _local_names(file.content, self.limits.members):
                 if hidden not in seen:
                     yield File((hidden,), "", b"", path, complete=False)
 
+    def _listed(
+        self, file: File, kind: str, path: tuple[str, ...], seen: set[str]
+    ) -> Iterator[File]:
+        """The members as the archive lists them; their names are put into `seen`."""
+        seconds = math.ceil(self._deadline - time.monotonic())
+        if seconds <= 0:
+            raise archive.TooSlowError
+        allowed = self._total + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
+        for entry in archive.entries(file.content, kind, self.passwords, seconds):
+            seen.add(entry.name)
+            if not self._count(file):
+                return
+            if leaves_folder(entry.name):
+                self._note("ARCHIVE_PATH", f"{file.shown_path}: {entry.name}")
+            if entry.is_file or archive.is_one_file(kind):
+                names = _member_names(entry.name, file, kind)
+                member = self._read(entry, names, path, min(allowed, self.limits.total))
+                if member is None:
+                    return
+                yield member
+
     def _read(
-        self, entry: archive.Entry, name: str, path: tuple[str, ...], allowed: int
+        self, entry: archive.Entry, names: tuple[str, ...], path: tuple[str, ...], allowed: int
     ) -> File | None:
         """The member, or None where a limit ends the work."""
         blocks: list[bytes] = []
         kept, keep, complete, kind = 0, True, True, ""
-        where = "/".join((*path, name))
+        where = "/".join((*path, names[0]))
         if entry.size > allowed - self._total:
             self._note("ARCHIVE_LIMIT", f"{where}: {entry.size} octets when unpacked")
             return None
@@ -154,7 +179,7 @@ class Unpacker:
             self._note("ARCHIVE_DAMAGED", f"{where}: {error}")
             complete = False
         content = b"".join(blocks)
-        return File((name,), kind_of(content[:HEAD_SIZE]), content, path, complete)
+        return File(names, kind_of(content[:HEAD_SIZE]), content, path, complete)
 
     def _tnef(self, file: File) -> Iterator[File]:
         path = (*file.path, file.names[0] if file.names else "unnamed")
@@ -166,13 +191,6 @@ class Unpacker:
                 yield File(found.names, kind_of(found.content[:HEAD_SIZE]), found.content, path)
         except TnefError as error:
             self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
-
-    def _name(self, name: str, file: File, kind: str) -> str:
-        """A file that was only compressed has the archive's name without its last extension."""
-        if not archive.is_one_file(kind):
-            return name
-        stem, _, extension = (file.names[0] if file.names else "data").rpartition(".")
-        return f"{stem}.tar" if extension.lower() in _TAR_EXTENSIONS else (stem or "data")
 
     def _count(self, file: File) -> bool:
         self._members += 1
@@ -186,11 +204,14 @@ class Unpacker:
             self.findings.append((symbol, detail))
 
 
-def _gzip_name(content: bytes) -> Iterator[str]:
-    """The file name that a gzip header carries (RFC 1952 §2.3); some unpackers restore it."""
-    flags, begin = content[3:4], 10
-    if flags and flags[0] & 0x08 and not flags[0] & 0x04:
-        yield content[begin : content.find(b"\0", begin)][:255].decode("latin-1")
+def _member_names(name: str, file: File, kind: str) -> tuple[str, ...]:
+    """A file that was only compressed has the archive's name without its last extension, and
+    perhaps one that the archive's header remembers: some unpackers take this, some that."""
+    if not archive.is_one_file(kind):
+        return (name,)
+    stem, _, extension = (file.names[0] if file.names else "data").rpartition(".")
+    usual = f"{stem}.tar" if extension.lower() in _TAR_EXTENSIONS else (stem or "data")
+    return (usual, name) if name not in ("data", usual) else (usual,)
 
 
 def _local_names(content: bytes, limit: int) -> Iterator[str]:

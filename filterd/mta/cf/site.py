@@ -15,8 +15,7 @@ from filterd.mta.compose import SendmailComposer
 from filterd.mta.handler import Listener
 from filterd.mta.input_filter import EX_CONFIG, parse_time
 from filterd.mta.server import ReferenceMta
-from filterd.mta.settings import MtaSettings, Privacy
-from filterd.mta.wording import SENDMAIL_VERSION
+from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
 
 UNANNOUNCED_LIMIT = 1 << 30
 """Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""

@@ -92,6 +92,28 @@ def test_evaluate_prints_measures_and_scores(
     assert float(score) == 0.0
 
 
+def test_models_are_compared_and_merged(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ("train", site, "-o", site / "a.fdm"),
+        ("train", site, "-o", site / "b.fdm", "--salt-of", site / "a.fdm"),
+        ("train", site, "-o", site / "c.fdm"),
+        ("model", "merge", site / "a.fdm", site / "b.fdm", "-o", site / "m.fdm"),
+    ):
+        status, _out, err = filterd(monkeypatch, capsys, *arguments)
+        assert status == 0, err
+    status, out, err = filterd(
+        monkeypatch, capsys, "model", "compare", site / "a.fdm", site / "m.fdm", site, "--json"
+    )
+    assert status == 0, err
+    assert [json.loads(line)["classifier"] for line in out.splitlines()] == ["A", "B"]
+    status, _out, err = filterd(
+        monkeypatch, capsys, "model", "merge", site / "a.fdm", site / "c.fdm", "-o", site / "n.fdm"
+    )
+    assert (status, "different salts" in err) == (65, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [

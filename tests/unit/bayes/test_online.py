@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.bayes import windows
-from filterd.bayes.online import STEP, OnlineModel, Score, fused, logistic, unfused
+from filterd.bayes.online import STEP, OnlineModel, Score, fused, logistic, merged, unfused
 from filterd.bayes.tokens import Hasher
 from filterd.message import Message
 from tests.unit.bayes.mail import mail, message
@@ -156,3 +156,24 @@ def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
 def test_a_score_adds_up() -> None:
     assert Score(1.0, 2.0).total == 3.0
     assert Score(1.0, 2.0, (0, 5)).total == 3.0 - windows.MARGIN
+
+
+def test_merging_adds_counts_and_averages_weights() -> None:
+    first, second = OnlineModel.empty(), OnlineModel.empty()
+    joint = OnlineModel.empty()
+    for n in range(30):
+        part = first if n % 2 else second
+        for spam in (True, False):
+            features = HASHER.features(message(n, spam=spam))
+            lesson = part.learn(features, spam=spam)
+            joint.apply(features, lesson, 1)
+    both = merged([first, second])
+    assert np.array_equal(both.counts, joint.counts)
+    assert np.allclose(both.weights, joint.weights / 2)
+    assert (both.spam, both.ham) == (joint.spam, joint.ham) == (30, 30)
+    assert (both.spam_counted, both.ham_counted) == (joint.spam_counted, joint.ham_counted)
+    for n in range(500, 520):
+        assert both.score(HASHER.features(message(n, spam=True))).probability > 0.5
+        assert both.score(HASHER.features(message(n, spam=False))).probability < 0.5
+    with pytest.raises(ValueError, match="at least one"):
+        merged([])

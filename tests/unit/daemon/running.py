@@ -47,8 +47,8 @@ mood = "{mood}"
 """
 
 DEFAULTS = {
-    "progress": 0.3, "shutdown": 5.0, "count": 2, "queue": 16, "recycle": 0, "timeout": 3.0,
-    "filter_timeout": 0.8, "mood": "bad",
+    "progress": 0.3, "shutdown": 5.0, "count": 2, "queue": 16, "recycle": 0, "timeout": 5.0,
+    "filter_timeout": 1.5, "mood": "bad",
 }  # fmt: skip
 
 

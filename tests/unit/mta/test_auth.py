@@ -76,7 +76,7 @@ def test_a_client_logs_in_over_tls_and_only_there(tmp_path: Path, certificate: P
         client.ehlo()
         assert client.has_extn("starttls")
         assert not client.has_extn("auth")
-        assert client.docmd("AUTH", "PLAIN")[0] == 503
+        assert client.docmd("AUTH", "PLAIN")[0] == 504
         client.starttls(context=trust)
         client.ehlo()
         assert not client.has_extn("starttls")

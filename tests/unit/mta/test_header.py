@@ -111,6 +111,29 @@ def test_changing(index: int, value: bytes, as_sendmail: str, as_postfix: str) -
         assert names(header).endswith("a@x " + wanted)
 
 
+def test_our_received_cannot_be_changed_and_bcc_does_not_leave() -> None:
+    header = SendmailHeader([(b"Bcc", b" z@x"), (b"A", b" a")], {b"Received": b" us"})
+    header.change(1, b"Received", b"", verbatim=False)
+    assert names(header) == "(R) a"
+    header.change(1, b"Received", b"mine", verbatim=False)
+    assert names(header) == "mine (R) a"
+    assert list(header.for_filter(verbatim=False))[-1] == (b"A", b"a")
+
+
+def test_resent_fields_come_together() -> None:
+    defaults = {b"Resent-Date": b" now", b"Resent-Message-Id": b" <our@mx>"}
+    plain = SendmailHeader([(b"From", b" a@x")], defaults)
+    assert names(plain) == "a@x"
+    resent = SendmailHeader([(b"Resent-From", b" r@x"), (b"From", b" a@x")], defaults)
+    assert names(resent) == "(D) (M) r@x a@x"
+
+
+def test_sendmail_eats_an_mbox_separator() -> None:
+    data = b"From ann Mon\nA: b\n\nbody\n"
+    assert split_message(data, eats_from=True) == ([(b"A", b" b")], b"body\n")
+    assert split_message(data) == ([], data)
+
+
 def test_deleting_the_first_twice_deletes_one_for_sendmail_and_two_for_postfix() -> None:
     for header, wanted in ((sendmail(), "a@x b1 a2"), (postfix(), "a@x b1")):
         header.change(1, b"X-A", b"", verbatim=False)

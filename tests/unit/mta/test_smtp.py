@@ -104,13 +104,19 @@ def test_pipelined_commands_are_answered_in_order() -> None:
         ("NOOP", "250 2.0.0 OK"),
         ("RSET", "250 2.0.0 Reset state"),
         ("EHLO", "501 5.0.0 EHLO requires domain address"),
-        ("MAIL FRM:<a>", '501 5.5.2 Syntax error in parameters scanning "from"'),
+        ("MAIL FRM:<a>", '501 5.5.2 Syntax error in parameters scanning "FRM"'),
         ("MAIL FROM:<bad@@mx>", "553 5.1.3 <bad@@mx>... Invalid route address"),
         ("MAIL FROM:<a> FOO=1", "555 5.5.4 FOO parameter unrecognized"),
         ("MAIL FROM:<a> BODY=9", "501 5.5.4 Unknown BODY type 9"),
         ("STARTTLS", "454 4.3.3 TLS not available"),
         ("mail from: a@x.test", "250 2.1.0 a@x.test... Sender ok"),
-        ("AUTH PLAIN", "503 5.3.3 AUTH not available"),
+        ("AUTH PLAIN", "504 5.3.3 AUTH mechanism PLAIN not available"),
+        ("AUTH", "501 5.5.2 AUTH mechanism must be specified"),
+        ("TURN", '502 5.5.1 Command not implemented: "TURN"'),
+        ("VRFY", "501 5.5.2 Argument required"),
+        ("HELP QUITX", '504 5.3.0 HELP topic "quitx" unknown'),
+        ("EHLO a b", "501 5.0.0 Invalid domain name"),
+        ("MAIL FROM:<a> RET=X", '501 5.5.4 Bad argument "X" to RET'),
     ],
 )
 def test_single_commands(command: str, reply: str) -> None:
@@ -132,6 +138,21 @@ def test_privacy_flags(flag: str, command: str, reply: str) -> None:
     table = Table(forbidden=frozenset({flag}))
     table.feed()
     assert table.feed(command.encode() + b"\r\n") == reply + "\r\n"
+
+
+def test_recipients_and_their_parameters() -> None:
+    greeted().play("""
+        C: MAIL FROM:<a@x>
+        S: 250 2.1.0 <a@x>... Sender ok
+        C: RCPT TO:<>
+        S: 553 5.0.0 <>... User address required
+        C: RCPT TO:<joe> NOTIFY=NEVER,SUCCESS
+        S: 501 5.5.4 Bad argument "NEVER"  to NOTIFY
+        C: RCPT TO:<joe> NOTIFY=FAILURE,DELAY
+        S: 250 2.1.5 <joe>... Recipient ok
+        C: RCPT TO:<JOE>
+        S: 250 2.1.5 <joe>... Recipient ok
+    """)
 
 
 def test_mail_twice_is_nested() -> None:
@@ -271,8 +292,10 @@ def test_recipients_are_limited() -> None:
 def test_a_client_that_says_nonsense_is_let_go() -> None:
     table = greeted()
     said = table.feed(b"RCPT TO:<x>\r\n" * (smtp.BAD_COMMAND_LIMIT + 1))
-    assert said.splitlines()[-1].startswith("421 4.7.0 Too many bad commands")
+    assert said.splitlines()[-1].startswith("421 4.7.0 mx.example Too many bad commands")
     assert table.session.closing
+    said = greeted().feed(b"WHAT\r\n" * (smtp.UNKNOWN_LIMIT + 1))
+    assert said.splitlines()[-1].startswith("421 4.7.0 mx.example Too many bad commands")
 
 
 def test_a_client_that_greets_again_and_again_is_slowed_down() -> None:

@@ -154,11 +154,29 @@ def test_fsck_names_what_is_damaged(store: Store) -> None:
     gone = store.path("gone")
     gone.unlink()
     store.path("garbled").with_suffix(".json").write_text("{")
-    store.path("orphan").with_suffix(".json").unlink()
+    orphan = store.path("orphan")
+    orphan.with_suffix(".json").unlink()
+    young = store.fsck(repair=False)
+    assert "orphan" not in {id for id, _ in young.damaged}
+    os.utime(orphan, (0, 0))
     report = store.fsck()
     assert {id for id, _ in report.damaged} == {"cut", "gone", "garbled", "orphan"}
     assert report.stale == ("orphan",)
     assert listed(store, limit=10, text="joe@") != []
+
+
+def test_fsck_removes_what_was_left_half_written(store: Store) -> None:
+    store.put(new())
+    day = store.path("id1").parent
+    for name, age in ((".old.eml.77", 0), (".young.eml.78", None)):
+        (day / name).write_bytes(b"half")
+        if age is not None:
+            os.utime(day / name, (age, age))
+    store.fsck(repair=False)
+    assert len(list(day.glob(".*"))) == 2
+    store.fsck()
+    assert [path.name for path in day.glob(".*")] == [".young.eml.78"]
+    assert store.read("id1") == HOSTILE
 
 
 def test_lists_are_newest_first_and_can_be_narrowed(store: Store) -> None:

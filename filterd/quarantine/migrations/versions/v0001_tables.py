@@ -27,7 +27,9 @@ def upgrade() -> None:
         *(sa.Column(name, text, nullable=False) for name in ("symbols", "virus", "path")),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("pinned", sa.Boolean, nullable=False),
+        sa.Column("words", text, nullable=False),
     )  # fmt: skip
+    op.create_index("messages_counted", "messages", ["reason", "state", "size"])
     op.create_index("messages_newest", "messages", ["received", "id"])
     op.create_index("messages_by_state", "messages", ["state", "received", "id"])
     op.create_index("messages_by_reason", "messages", ["reason", "received", "id"])

@@ -17,9 +17,21 @@ if TYPE_CHECKING:
     from filterd.quarantine.index import Row
     from filterd.quarantine.release import Outcome
 
+NARROW = 110
+"""Columns below which a list leaves recipients out; most are one's own."""
+
+FIXED = 62
+"""Columns that id, time, state, reason and score take, with the gaps between them."""
+
 
 def _when(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _short(seconds: float) -> str:
+    """The time as a list has room for: without the year, or without the hour where that matters."""
+    when = datetime.fromtimestamp(seconds).astimezone()
+    return f"{when:%m-%d %H:%M}" if when.year == datetime.now().year else f"{when:%Y-%m-%d}"
 
 
 def _shown(text: str) -> str:
@@ -27,22 +39,26 @@ def _shown(text: str) -> str:
     return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
-def message_table(rows: Iterable[Row]) -> Table:
-    """The list."""
+def message_table(rows: Iterable[Row], width: int) -> Table:
+    """The list, one line a message, for so many columns; a narrow one leaves recipients out."""
+    is_narrow = width < NARROW
+    names = ("from", "subject") if is_narrow else ("from", "to", "subject")
+    room = max((width - FIXED) // len(names) - 2, 6)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "received", "state", "reason", "from", "to", "subject"):
-        fixed = name in ("id", "received", "state", "reason")
-        table.add_column(name, overflow="ellipsis", no_wrap=fixed)
-    table.add_column("score", justify="right")
+    for name in ("id", "received", "state", "reason", *names):
+        limit = room if name in names else None
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=limit)
+    table.add_column("score", justify="right", no_wrap=True)
     for row in rows:
+        people = {
+            "from": row.sender or "<>", "to": ", ".join(row.recipients), "subject": row.subject,
+        }  # fmt: skip
         table.add_row(
             row.id,
-            _when(row.received),
+            _short(row.received),
             row.state + (" *" if row.pinned else ""),
-            _shown(row.virus or row.reason),
-            _shown(row.sender or "<>"),
-            _shown(", ".join(row.recipients)),
-            _shown(row.subject),
+            row.reason,
+            *(_shown(people[name]) for name in names),
             points(row.score),
         )
     return table

@@ -1,0 +1,33 @@
+"""kill -9 while a process learns, again and again; after each the model and its journal must agree.
+
+python -m bench.learn_kill [--times 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+from pathlib import Path
+
+from filterd.bayes.folder import ModelFolder
+from tests.unit.bayes.test_learner import kill_and_check
+
+LONGEST = 0.6  # seconds before the kill; the victim learns for about that long
+
+
+def main() -> None:
+    """Kill, check, count."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--times", type=int, default=100)
+    times = parser.parse_args().times
+    chance = random.Random(1)
+    for done in range(1, times + 1):
+        with tempfile.TemporaryDirectory(prefix="filterd-kill-") as folder:
+            kill_and_check(ModelFolder(Path(folder) / "models"), chance.uniform(0.0, LONGEST))
+        print(f"\r{done} of {times}: model whole, journal agrees", end="", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""How quick the quarantine's lists and searches are: `python -m bench.quarantine [MESSAGES]`.
+
+The index is filled with made-up rows; what is timed is what the command line and the web page ask
+for. Each figure is the slowest of five. A URL in FILTERD_BENCH_DATABASE takes the place of SQLite.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from filterd.quarantine.index import Index
+from filterd.quarantine.query import SEARCHED, Query
+from filterd.quarantine.schema import deliveries, messages
+
+NOW = 1_800_000_000.0
+BATCH = 20_000
+
+
+def rows(start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Made-up messages, ten seconds apart, and their copies."""
+    dice = random.Random(start)
+    made, copies = [], []
+    for number in range(start, start + count):
+        id, recipient = f"m{number:09}", f"user{dice.randrange(2000)}@mx{dice.randrange(20)}.test"
+        reason = dice.choice(("spam",) * 8 + ("virus", "banned"))
+        state = dice.choice(("held",) * 9 + ("released",))
+        made.append({
+            "id": id, "received": NOW + 10 * number, "size": dice.randrange(500, 100_000),
+            "sender": f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
+            "recipients": f'["{recipient}"]', "client_address": "192.0.2.1", "queue_id": id,
+            "message_id": f"<{number}@d.example>", "header_from": "Someone <a@b.example>",
+            "subject": f"offer {dice.randrange(10**6)} for you today only", "reason": reason,
+            "action": "quarantine", "score": dice.uniform(8, 40), "symbols": " BAYES_99 URI_BAD ",
+            "virus": "Win.Test" if reason == "virus" else "", "path": f"/q/2026/{id}.eml",
+            "state": state, "pinned": False,
+        })  # fmt: skip
+        made[-1]["words"] = "\n".join(str(made[-1][name]) for name in SEARCHED).casefold()
+        copies.append({
+            "id": id, "recipient": recipient, "state": state, "changed": NOW, "reply": "",
+            "queue_id": "", "attempts": 0, "again_at": 0.0, "form": "original",
+        })  # fmt: skip
+    return made, copies
+
+
+def slowest(action: Callable[[], object]) -> float:
+    """Milliseconds of the slowest of five."""
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return max(times) * 1000
+
+
+def main() -> None:
+    """Fill, ask, print a table."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        index = Index(os.environ.get("FILTERD_BENCH_DATABASE", ""), Path(folder))
+        index.search(Query())
+        started = time.perf_counter()
+        for start in range(0, count, BATCH):
+            made, copies = rows(start, min(BATCH, count - start))
+            with index._connection() as connection:
+                connection.execute(sa.insert(messages), made)
+                connection.execute(sa.insert(deliveries), copies)
+        print(f"{count} messages, filled in {time.perf_counter() - started:.1f} s")
+        middle = f"m{count // 2:09}"
+        questions = {
+            "first page": Query(),
+            "page from the middle": Query(after=f"{NOW + 5 * count!r},{middle}"),
+            "state held": Query(state="held"),
+            "reason virus": Query(reason="virus"),
+            "recipient, some hits": Query(recipient="user77@"),
+            "domain": Query(domain="d77.example"),
+            "text, no hit": Query(text="no such words"),
+        }
+        for name, query in questions.items():
+            print(f"{name:24} {slowest(lambda q=query: index.search(q)):8.1f} ms")  # type: ignore[misc]
+        print(f"{'copies of one message':24} {slowest(lambda: index.deliveries(middle)):8.1f} ms")
+        print(f"{'counts':24} {slowest(index.counts):8.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

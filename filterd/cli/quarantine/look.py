@@ -1,0 +1,195 @@
+"""Looking at the quarantine: list, show, raw, stats, audit, export, fsck."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
+from filterd.cli.learn import who
+from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
+from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
+
+WIDE = 200
+"""Columns of a list that is not shown on a terminal."""
+
+
+@command("list")
+def list_(
+    config: ConfigOption = None,
+    sender: Annotated[str, typer.Option(help="a part of the envelope sender")] = "",
+    recipient: Annotated[str, typer.Option(help="a part of a recipient")] = "",
+    domain: Annotated[str, typer.Option(help="domain of the sender or of a recipient")] = "",
+    subject: Annotated[str, typer.Option(help="a part of the subject")] = "",
+    text: Annotated[str, typer.Option(help="in sender, recipients, subject, ids, client")] = "",
+    reason: Annotated[
+        str, typer.Option(help="spam, virus, banned, policy, discarded, stripped or failed")
+    ] = "",
+    state: Annotated[
+        str, typer.Option(help="held, releasing, released, failed, copy, deleted or expired")
+    ] = "",
+    symbol: Annotated[str, typer.Option(help="a symbol's whole name")] = "",
+    virus: Annotated[str, typer.Option(help="a part of the virus name")] = "",
+    since: Annotated[str, typer.Option(metavar="DATE", help="2026-11-23 or with T12:00")] = "",
+    until: Annotated[str, typer.Option(metavar="DATE", help="before this moment")] = "",
+    score_from: Annotated[float | None, typer.Option(help="points, at least")] = None,
+    score_to: Annotated[float | None, typer.Option(help="points, at most")] = None,
+    pinned: Annotated[bool | None, typer.Option(help="only pinned ones, or only others")] = None,
+    limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
+    after: Annotated[str, typer.Option(help="the `next` of the page before")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List what is kept, newest first; all conditions must hold."""
+    from filterd.quarantine.query import Query  # noqa: PLC0415
+
+    page = store_of(config).index.search(
+        Query(
+            sender, recipient, domain, subject, text, reason, state, symbol, virus,
+            _moment(since), _moment(until), score_from, score_to, pinned, limit, after,
+        )
+    )  # fmt: skip
+    if as_json:
+        for row in page.rows:
+            emit(row.to_json())
+        if page.next:
+            emit({"next": page.next})
+        return
+    # Not on a terminal (`| grep`), nothing has to be squeezed into a window.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console.print(
+        message_table(page.rows, console.width)
+        if page.rows
+        else "nothing of that is in the quarantine"
+    )
+    if page.next:
+        console.print(f"there is more: --after {page.next}")
+
+
+@command("show")
+def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one message: envelope, verdict, reasons, and what was done with it."""
+    store = store_of(config)
+    entry, standing = store.get(id), store.standing(id)
+    events = [event.to_json() for event in store.journal.events(id)]
+    store.note("viewed", id, who())
+    if as_json:
+        emit(
+            {
+                **entry.to_json(),
+                "path": str(store.path(id)),
+                "state": standing.state,
+                "pinned": standing.pinned,
+                "deliveries": [
+                    {"recipient": d.recipient, "state": d.state, "reply": d.reply,
+                     "queue_id": d.queue_id, "attempts": d.attempts}
+                    for d in standing.deliveries
+                ],
+                "events": events,
+            }
+        )  # fmt: skip
+        return
+    Console(highlight=False).print(description(entry, standing, str(store.path(id))))
+
+
+@command("raw")
+def raw(
+    id: IdArgument,
+    part: Annotated[
+        int, typer.Option(min=0, metavar="N", help="only the N-th removed part, from 1")
+    ] = 0,
+    config: ConfigOption = None,
+) -> None:
+    """Write the message's exact bytes to standard output."""
+    store = store_of(config)
+    data = store.part(id, part) if part else store.read(id)
+    store.note("exported", id, who(), f"part {part}" if part else "")
+    sys.stdout.buffer.write(data)
+
+
+@command("stats")
+def stats(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Count what is kept, by reason and state."""
+    counts = store_of(config).index.counts()
+    if as_json:
+        for reason, state, number, octets in counts:
+            emit({"reason": reason, "state": state, "messages": number, "octets": octets})
+        return
+    Console(highlight=False).print(stats_table(counts) if counts else "the quarantine is empty")
+
+
+@command("audit")
+def audit(
+    id: Annotated[str, typer.Argument(metavar="[ID]", help="only this message")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who did what, when and why, oldest first."""
+    events = list(store_of(config).journal.events(id or None))
+    if as_json:
+        for event in events:
+            emit(event.to_json())
+        return
+    Console(highlight=False).print(event_table(events) if events else "nothing was done yet")
+
+
+@command("export")
+def export(
+    ids: IdArguments,
+    folder: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="where the files go; must exist")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Copy messages and their descriptions into a folder, as ID.eml and ID.json."""
+    store = store_of(config)
+    for id in ids:
+        data, entry = store.read(id), store.get(id)
+        store.note("exported", id, who(), str(folder))
+        try:
+            (folder / f"{id}.eml").write_bytes(data)
+            (folder / f"{id}.json").write_bytes(entry.encode())
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}", Exit.CANNOT_CREATE)
+
+
+@command("fsck")
+def fsck(
+    config: ConfigOption = None,
+    repair: Annotated[bool, typer.Option(help="make the index agree with the files")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare files, journal and index, and mend the index. Status 65 if files are damaged."""
+    report = store_of(config).fsck(repair=repair)
+    if as_json:
+        emit({
+            "checked": report.checked, "added": report.added, "stale": report.stale,
+            "restated": report.restated,
+            "damaged": [{"id": id, "reason": reason} for id, reason in report.damaged],
+        })  # fmt: skip
+    else:
+        done = "" if repair else " (not repaired)"
+        sys.stdout.write(
+            f"{report.checked} messages; missing in the index: {len(report.added)}{done}; "
+            f"in the index without files: {len(report.stale)}{done}; "
+            f"with another state than the journal's: {len(report.restated)}{done}; "
+            f"damaged: {len(report.damaged)}\n"
+        )
+        for id, reason in report.damaged:
+            sys.stdout.write(f"damaged {id}: {reason}\n")
+    if report.damaged:
+        raise typer.Exit(Exit.DATA)
+
+
+def _moment(text: str) -> float | None:
+    """Local time, `2026-11-23` or `2026-11-23T12:00`, as seconds since 1970."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        fail(f"{text!r} is no date; right would be 2026-11-23 or 2026-11-23T12:00", Exit.USAGE)

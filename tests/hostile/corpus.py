@@ -1,0 +1,25 @@
+"""The hostile samples that lie beside the project, unpacked when they are needed.
+
+FILTERD_SHARED, or the folder `shared` next to the project, holds `corpora/NAME.tar.xz`.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPORA = Path(os.environ.get("FILTERD_SHARED", ROOT.parent / "shared")) / "corpora"
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    """The corpus of that name, unpacked in the folder; skips the test where it is not there."""
+    packed = CORPORA / f"{name}.tar.xz"
+    if not packed.is_file():
+        pytest.skip(f"no {packed} (set FILTERD_SHARED)")
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / name

@@ -1,0 +1,123 @@
+"""Each hostile sample is met with what its class calls for, and no sample breaks anything.
+
+The classes are those of the samples' own index; `any` means that nothing may break.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd.filters.clamav import ClamAV
+from filterd.filters.gtube import Gtube
+from filterd.filters.parts import Parts
+from filterd.message import Message
+from filterd.verdict import Verdict
+from tests.hostile.corpus import unpacked
+from tests.integration.servers.clamd import Clamd
+
+SLOWEST = 30.0
+"""Seconds for one sample: the filter's own time limit as it comes."""
+
+OVER_LIMIT = {"ARCHIVE_LIMIT", "HEADER_LIMIT", "LINE_LIMIT", "MIME_TOO_DEEP", "MIME_TOO_MANY_PARTS"}
+
+
+def _has(*wanted: str) -> Callable[[Verdict], bool]:
+    return lambda verdict: bool({symbol.name for symbol in verdict.symbols} & set(wanted))
+
+
+def _is_virus(verdict: Verdict) -> bool:
+    return verdict.virus is not None
+
+
+EXPECTED: dict[str, Callable[[Verdict], bool]] = {
+    "any": lambda _verdict: True,
+    "archive-names": _has("ARCHIVE_PATH"),
+    "banned-name": _has("BANNED_PART"),
+    "banned-type": _has("BANNED_PART"),
+    "bomb": _has("ARCHIVE_LIMIT"),
+    "clean": lambda verdict: verdict.symbols == (),
+    "encrypted-archive": _has("ARCHIVE_ENCRYPTED"),
+    "external": _has("MIME_EXTERNAL"),
+    "limit": _has(*OVER_LIMIT),
+    "partial": _has("MIME_PARTIAL"),
+    "virus": _is_virus,
+    "virus-or-limit": lambda verdict: _is_virus(verdict) or _has(*OVER_LIMIT)(verdict),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked("hostile", tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def clamav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClamAV]:
+    server = Clamd(tmp_path_factory.mktemp("clamd"))
+    server.start()
+    yield ClamAV(server=f"unix:{server.socket}")
+    server.stop()
+
+
+@pytest.mark.integration
+def test_every_line_of_the_index_meets_its_class(hostile: Path, clamav: ClamAV) -> None:
+    missed = []
+    lines = (hostile / "synthetic" / "index").read_text().splitlines()
+    for wanted, name in map(str.split, lines):
+        message = Message((hostile / "synthetic" / name).read_bytes(), id="X1")
+        verdict = Parts().examine(message)
+        if wanted in ("any", "clean", "virus", "virus-or-limit"):
+            verdict |= clamav.examine(message)
+        if not EXPECTED[wanted](verdict):
+            missed.append((wanted, name, [s.name for s in verdict.symbols]))
+    assert lines
+    assert missed == []
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_every_hostile_file_as_an_attachment_is_judged_in_time(hostile: Path) -> None:
+    parts, gtube = Parts(), Gtube()
+    slow, found = [], 0
+    files = sorted(path for path in hostile.rglob("*") if path.is_file())
+    for path in files:
+        message = Message(attached(path), id="X1")
+        started = time.monotonic()
+        verdict = parts.examine(message) | gtube.examine(message)
+        found += verdict.symbols != ()
+        if time.monotonic() - started > SLOWEST:
+            slow.append(path.name)
+    assert files
+    assert found > 300
+    assert slow == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_every_broken_message_is_read(tmp_path: Path) -> None:
+    parts = Parts()
+    files = [path for path in unpacked("mime-torture", tmp_path).rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        message = Message(path.read_bytes(), id="X1")
+        for entity in message.walk():
+            assert entity.start <= entity.body_start <= entity.end <= message.size
+            assert isinstance(entity.text, str)
+        parts.examine(message)
+
+
+def attached(path: Path) -> bytes:
+    """A message with the file as its attachment."""
+    name = path.name.encode()
+    coded = base64.encodebytes(path.read_bytes()).replace(b"\n", b"\r\n")
+    return (
+        b"From: <a@client.example>\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/mixed; boundary=X\r\n\r\n--X\r\n\r\nHello\r\n--X\r\n"
+        b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: attachment; filename="' + name + b'"\r\n\r\n' + coded + b"--X--\r\n"
+    )

@@ -1,0 +1,191 @@
+"""Answers come from a process that a message may have taken over: none is believed unchecked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.chain import Examination, Failure
+from filterd.daemon.exchange import (
+    Answer,
+    AnswerError,
+    decode_answer,
+    decode_request,
+    encode_answer,
+    encode_request,
+    spliced,
+)
+from filterd.message import Client, Envelope, Recipient
+from filterd.pipeline import Result
+from filterd.policy import Decision, Outcome
+from filterd.verdict import Action, AddField, ChangeField, Reply, Splice, Symbol, Verdict
+
+ENVELOPE = Envelope("ann@a", (Recipient("joe@b"), Recipient("sue@b", ("NOTIFY=NEVER",))))
+BODY_START, SIZE = 100, 200
+
+octets = st.binary(max_size=20).map(lambda data: data.decode("ascii", "surrogateescape"))
+
+
+def plain(**changes: Any) -> bytes:
+    """An answer that accepts, with changes."""
+    answer: dict[str, Any] = {
+        "action": "accept", "reply": None, "edits": [], "drop": [], "mta_quarantine": None,
+        "stored": False, "trouble": "", "log": {},
+    }  # fmt: skip
+    return json.dumps({**answer, **changes}).encode()
+
+
+def decoded(head: bytes, **options: bool) -> Answer:
+    return decode_answer(head, ENVELOPE, BODY_START, SIZE, **options)
+
+
+@given(octets, st.lists(octets, max_size=3), octets, st.dictionaries(octets, octets, max_size=3))
+def test_requests_arrive_as_they_were(
+    sender: str, recipients: list[str], helo: str, macros: dict[str, str]
+) -> None:
+    envelope = Envelope(
+        sender,
+        tuple(Recipient(r, ("NOTIFY=NEVER",)) for r in recipients),
+        Client("name", "192.0.2.1", 25, helo),
+        ("SIZE=1",),
+        macros,
+    )
+    failed = (Failure("bayes", "crash", "signal 11"),)
+    assert decode_request(encode_request("id1", envelope, failed)) == ("id1", envelope, failed)
+
+
+def test_answer_of_a_result() -> None:
+    edits = (
+        AddField("X-A", "1\n\t2"),
+        ChangeField("Subject", 1, None),
+        ChangeField("Subject", 2, "é"),
+        Splice(100, 110, b"\0\xff"),
+    )
+    verdict = Verdict(symbols=(Symbol("A", 1.5),), virus="V")
+    decision = Decision(
+        Action.ACCEPT,
+        edits=edits,
+        drop_recipients=("sue@b",),
+        outcomes=(
+            Outcome("joe@b", Action.ACCEPT, "default"),
+            Outcome("sue@b", Action.QUARANTINE, "strict"),
+        ),
+    )
+    failures = (Failure("bayes", "error", "x"), Failure("clamav", "unavailable", "y"))
+    result = Result(decision, Examination(verdict, {"a": 1.0}, failures), stored=True)
+    answer = decoded(encode_answer(result))
+    assert answer.edits == edits
+    assert answer.drop_recipients == ("sue@b",)
+    assert answer.stored
+    assert answer.trouble == "error in bayes: x"
+    assert answer.log["symbols"] == {"A": 1.5}
+    assert answer.log["outcomes"] == {"joe@b": "accept/default", "sue@b": "quarantine/strict"}
+
+
+REFUSED = {
+    "an action that is none": plain(action="explode"),
+    "no action": plain(action=None),
+    "a refusal without a reply": plain(action="reject"),
+    "a reply of the wrong class": plain(action="reject", reply=[451, "4.3.0", "later"]),
+    "an enhanced code of another class": plain(action="reject", reply=[550, "4.3.0", "no"]),
+    "a reply that is none": plain(action="reject", reply=[250, "2.0.0", "fine"]),
+    "a second reply line": plain(action="reject", reply=[550, "5.7.1", "no\r\n250 yes"]),
+    "8-bit in a reply": plain(action="reject", reply=[550, "5.7.1", "né"]),
+    "an empty reply": plain(action="reject", reply=[550, "5.7.1", ""]),
+    "edits that are no list": plain(edits={}),
+    "an edit that is none": plain(edits=[["format", "/"]]),
+    "too many edits": plain(edits=[["add", "A", "1"]] * 10_001),
+    "a field name with a colon": plain(edits=[["add", "A:B", "1"]]),
+    "a field name with a line end": plain(edits=[["add", "A\nB", "1"]]),
+    "an empty field name": plain(edits=[["add", "", "1"]]),
+    "a value that ends the header": plain(edits=[["add", "A", "1\n\nbody"]]),
+    "a value that begins a field": plain(edits=[["add", "A", "1\nB: 2"]]),
+    "a value with CR": plain(edits=[["add", "A", "1\r 2"]]),
+    "a value with NUL": plain(edits=[["add", "A", "1\0"]]),
+    "a value that is no text": plain(edits=[["add", "A", "\udce9"]]),
+    "a value that is too long": plain(edits=[["add", "A", "x" * 60_001]]),
+    "field number 0": plain(edits=[["change", "A", 0, "1"]]),
+    "a splice in the header": plain(edits=[["splice", 99, 110, ""]]),
+    "a splice after the end": plain(edits=[["splice", 100, 201, ""]]),
+    "a splice backwards": plain(edits=[["splice", 150, 140, ""]]),
+    "splices that overlap": plain(edits=[["splice", 100, 120, ""], ["splice", 119, 130, ""]]),
+    "a splice of no octets": plain(edits=[["splice", 100, 101, "€"]]),
+    "a recipient who is none": plain(drop=["eve@b"], stored=True),
+    "recipients that are no list": plain(drop="joe@b", stored=True),
+    "stored: maybe": plain(stored="yes"),
+    "a reason with a line end": plain(mta_quarantine="a\nb"),
+    "a log that is no object": plain(log=[]),
+    "quarantine without a copy": plain(action="quarantine"),
+    "discard without a copy": plain(action="discard"),
+    "a recipient lost without a copy": plain(drop=["joe@b"]),
+    "no object": b"[]",
+    "no JSON": b"{",
+    "no UTF-8": b"\xff\xfe\xfd",
+    "nesting without end": b"[" * 100_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("head", REFUSED.values(), ids=REFUSED.keys())
+def test_is_not_believed(head: bytes) -> None:
+    with pytest.raises(AnswerError):
+        decoded(head)
+
+
+def test_discarding_without_a_copy_needs_the_settings_word() -> None:
+    assert decoded(plain(action="discard"), may_discard=True).action is Action.DISCARD
+    assert decoded(plain(action="quarantine", mta_quarantine="spam")).mta_quarantine == "spam"
+    with pytest.raises(AnswerError):
+        decoded(plain(action="quarantine"), may_discard=True)
+
+
+def test_refusals() -> None:
+    answer = decoded(plain(action="tempfail", reply=[451, "4.7.1", "later 100%"]))
+    assert answer.reply == Reply(451, "4.7.1", "later 100%")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=10,
+)
+KEYS = ["action", "reply", "edits", "drop", "mta_quarantine", "stored", "trouble", "log"]
+
+
+@given(st.sampled_from(KEYS), json_values)
+def test_any_json_is_taken_whole_or_not_at_all(key: str, value: Any) -> None:
+    try:
+        answer = decoded(plain(**{key: value}))
+    except AnswerError:
+        return
+    assert answer.action in Action
+    assert all(isinstance(edit, AddField | ChangeField | Splice) for edit in answer.edits)
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_are_refused_in_order(head: bytes) -> None:
+    with pytest.raises(AnswerError):
+        decoded(head)
+
+
+@given(
+    st.binary(min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.binary(max_size=5)), max_size=4),
+)
+def test_splices_change_their_octets_and_no_other(
+    body: bytes, wanted: list[tuple[int, int, bytes]]
+) -> None:
+    header = b"A: 1\r\n\r\n"
+    expected, splices, position = b"", [], 0
+    for start, size, replacement in sorted(wanted):
+        if position <= start <= start + size <= len(body):
+            begin = len(header) + start
+            splices.append(Splice(begin, begin + size, replacement))
+            expected += body[position:start] + replacement
+            position = start + size
+    expected += body[position:]
+    assert spliced(header + body, tuple(reversed(splices)), len(header)) == expected

@@ -1,0 +1,269 @@
+"""The daemon's small parts: frames, transactions, addresses, lines, the watch page, failed mail."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.daemon import frames, logs
+from filterd.daemon.address import Address, AddressError
+from filterd.daemon.failures import FailedMail
+from filterd.daemon.settings import BODY_IN_MEMORY, DaemonSettings
+from filterd.daemon.transaction import Transaction
+from filterd.daemon.watch import WatchPage, new_page
+from filterd.message import Message
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+# --- frames
+
+
+@given(st.binary(max_size=100), st.lists(st.binary(max_size=50), max_size=5))
+def test_frames_arrive(head: bytes, body: list[bytes]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        frames.send(ours, head, body)
+        assert frames.Receiver(theirs).receive() == (head, b"".join(body), None)
+
+
+@pytest.mark.parametrize("size", [0, 1, frames.READ_SIZE - 20, frames.READ_SIZE, 3_000_000])
+def test_frames_of_any_size(pair: Pair, size: int) -> None:
+    sender = threading.Thread(target=frames.send, args=(pair[0], b"{}", [b"x" * size]))
+    sender.start()
+    assert frames.Receiver(pair[1]).receive() == (b"{}", b"x" * size, None)
+    sender.join()
+
+
+def test_frame_that_comes_octet_by_octet(pair: Pair) -> None:
+    def send() -> None:
+        for octet in b"\0\0\0\2" + b"\0" * 7 + b"\3" + b"{}" + b"abc":
+            pair[0].send(bytes([octet]))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert frames.Receiver(pair[1]).receive() == (b"{}", b"abc", None)
+    sender.join()
+
+
+def test_frame_that_pauses_in_the_middle(pair: Pair) -> None:
+    """The daemon's sockets have a time limit for each read; a slow answer is no broken one."""
+    pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 10_000))
+    receiver = frames.Receiver(pair[1])
+    with pytest.raises(BlockingIOError):
+        receiver.receive()
+    pair[0].sendall(b"\0\0\0\2" + b"\0" * 8 + b"{")
+    threading.Timer(0.1, pair[0].sendall, (b"}",)).start()
+    assert receiver.receive() == (b"{}", b"", None)
+
+
+def test_descriptor_travels_beside_the_frame(pair: Pair) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"spooled")
+        file.flush()
+        frames.send(pair[0], b"{}", (), file.fileno())
+    _head, _body, descriptor = frames.Receiver(pair[1], descriptors=True).receive()
+    assert descriptor is not None
+    assert os.pread(descriptor, 100, 0) == b"spooled"
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("octets", "complaint"),
+    [
+        (b"", "closed"),
+        (b"\0\0\0", "before the end"),
+        (b"\0\0\0\5" + b"\0" * 8 + b"abc", "before the end"),
+        (b"\xff" * 12, "over the limit"),
+        (b"\0\0\0\1" + b"\0" * 7 + b"\1" + b"a", "over the limit"),  # a body where none may be
+        (b"\0\0\0\1" + b"\0" * 8 + b"abc", "after the frame"),
+    ],
+)
+def test_what_is_no_frame(pair: Pair, octets: bytes, complaint: str) -> None:
+    pair[0].sendall(octets)
+    pair[0].close()
+    with pytest.raises(frames.FrameError, match=complaint):
+        frames.Receiver(pair[1], body_limit=0).receive()
+
+
+# --- transactions
+
+
+@given(st.lists(st.binary(max_size=30), max_size=5))
+def test_body_is_the_chunks(chunks: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        transaction = Transaction(Path(folder))
+        transaction.fields.append(("A", b" 1\n 2"))
+        for chunk in chunks:
+            transaction.add_body(chunk)
+        assert transaction.data() == b"A: 1\r\n 2\r\n\r\n" + b"".join(chunks)
+        assert transaction.size == len(transaction.data())
+        transaction.close()
+
+
+def test_large_body_goes_to_a_file_without_a_name(tmp_path: Path) -> None:
+    transaction = Transaction(tmp_path)
+    transaction.fields.append(("A", b" 1"))
+    for _ in range(20):
+        transaction.add_body(b"x" * 65_535)
+    assert transaction.size > BODY_IN_MEMORY
+    pieces, descriptor = transaction.message()
+    assert pieces == []
+    assert descriptor is not None
+    assert os.fstat(descriptor).st_size == transaction.size
+    assert transaction.data() == b"A: 1\r\n\r\n" + b"x" * (20 * 65_535)
+    assert list(tmp_path.iterdir()) == []
+    transaction.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_paths_lose_their_brackets_and_keep_their_spelling(tmp_path: Path) -> None:
+    transaction = Transaction(tmp_path, b"", b"<>", b"SIZE=7")
+    transaction.add_recipient(b" <Joe@B.example>", b"NOTIFY=NEVER")
+    assert transaction.sender == ""
+    assert transaction.sender_parameters == ("SIZE=7",)
+    assert transaction.recipients[0].address == "Joe@B.example"
+    assert transaction.paths == {"Joe@B.example": " <Joe@B.example>"}
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unix:/run/f.sock", "unix:/run/f.sock"),
+        ("local:/run/f.sock", "unix:/run/f.sock"),
+        ("/run/f.sock", "unix:/run/f.sock"),
+        ("inet:8894@127.0.0.1", "inet:8894@127.0.0.1"),
+        ("inet:8894", "inet:8894@127.0.0.1"),
+        ("inet6:8894", "inet6:8894@::1"),
+    ],
+)
+def test_addresses(text: str, expected: str) -> None:
+    assert Address.parse(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "right would be"),
+        ("unix:relative", "right would be"),
+        ("unix:/" + "x" * 107, "longer than 107"),
+        ("inet:host", "right would be"),
+        ("inet:0@host", "right would be"),
+        ("inet:127.0.0.1:8894", "here it is inet:8894@127.0.0.1"),
+        ("tcp:1@host", "right would be"),
+    ],
+)
+def test_addresses_that_are_none(text: str, hint: str) -> None:
+    with pytest.raises(AddressError, match=re.escape(hint)):
+        Address.parse(text)
+
+
+def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    address = Address.parse(f"unix:{path}")
+    address.clear()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(AddressError, match="answers there already"):
+            address.clear()
+        assert path.exists()
+    address.clear()
+    assert not path.exists()
+    path.write_text("precious")
+    with pytest.raises(AddressError, match="no socket"):
+        address.clear()
+    assert path.read_text() == "precious"
+    with pytest.raises(AddressError, match="no folder"):
+        Address.parse(f"unix:{tmp_path}/missing/s").clear()
+
+
+def test_unknown_group(tmp_path: Path) -> None:
+    (tmp_path / "s").touch()
+    with pytest.raises(AddressError, match="no group 'nobody-has-this'"):
+        Address.parse(f"unix:{tmp_path}/s").protect(0o660, "nobody-has-this")
+
+
+# --- log lines
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.text(max_size=20) | st.integers() | st.floats()))
+def test_lines_are_one_line_of_plain_ascii(event: dict[str, Any]) -> None:
+    for render in (logs.keyvalue, logs.as_json):
+        line = render(None, "info", event)
+        assert line.isascii()
+        assert line.isprintable() or not line
+
+
+@given(st.text(max_size=30))
+def test_no_value_forges_a_key(text: str) -> None:
+    line = logs.keyvalue(None, "info", {"from": text, "action": "accept"})
+    value = line.removeprefix("from=").removesuffix(" action=accept")
+    assert (json.loads(value) if value.startswith('"') else value) == text
+
+
+def test_message_line(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure(DaemonSettings())
+    facts = {"id": "x1", "to": ["a@b", "c@d"], "ms": {"bayes": 1.5}, "note": "", "stored": False}
+    logs.MessageLog(DaemonSettings()).report(facts)
+    line = capfd.readouterr().err
+    assert re.fullmatch(
+        r"time=\S+ level=info event=message id=x1 to=a@b,c@d ms=bayes:1.5 stored=false\n", line
+    )
+
+
+# --- the watch page and failed mail
+
+
+def test_watch_page_is_seen_from_outside() -> None:
+    descriptor = new_page()
+    worker = WatchPage(descriptor, ["gtube", "bayes"], writable=True)
+    daemon = WatchPage(descriptor, ["gtube", "bayes"], writable=False)
+    os.close(descriptor)
+    assert daemon.read() == ("", 0.0)
+    worker.announce("bayes", 12.5)
+    assert daemon.read() == ("bayes", 12.5)
+    worker.clear()
+    assert daemon.read() == ("", 0.0)
+    worker.close()
+    daemon.close()
+
+
+def test_failed_mail_is_kept_once_and_again_if_that_failed() -> None:
+    kept, full = [], [True]
+
+    def store(message: Message, reason: str) -> None:
+        if full.pop() if full else False:
+            raise OSError("disk full")
+        kept.append((message.id, reason))
+
+    failed = FailedMail(store)
+    with pytest.raises(OSError, match="disk full"):
+        failed.keep(Message(b"a", id="1"), "crash")
+    assert failed.keep(Message(b"a", id="2"), "crash") == "2"
+    assert failed.keep(Message(b"a", id="3"), "crash") == "2"
+    assert failed.keep(Message(b"b", id="4"), "timeout") == "4"
+    assert kept == [("2", "crash"), ("4", "timeout")]

@@ -1,0 +1,171 @@
+"""Archives: members and their names, nested; limits, passwords and damage, each a symbol."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from filterd.filters.contents import archive
+from filterd.filters.contents.unpack import File, Limits, Unpacker
+
+PROGRAM = b"MZ" + bytes(62) + b"PE\0\0"
+
+
+USUAL = Limits()
+
+
+def zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as writer:
+        for name, content in files.items():
+            writer.writestr(name, content)
+    return packed.getvalue()
+
+
+def tarred(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as writer:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        writer.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def unpacked(name: str, content: bytes, limits: Limits = USUAL) -> tuple[list[str], dict[str, str]]:
+    """The paths of all files, and what was noted: symbol → detail."""
+    unpacker = Unpacker(limits)
+    paths = [file.shown_path for file in unpacker.files((name,), content)]
+    return paths, dict(reversed(unpacker.findings))
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.zip", lambda: zipped(**{"b/run.exe": PROGRAM})),
+        ("a.tar", lambda: tarred("b/run.exe", PROGRAM)),
+        ("a.tgz", lambda: gzip.compress(tarred("b/run.exe", PROGRAM))),
+        ("run.exe.gz", lambda: gzip.compress(PROGRAM)),
+        ("run.exe.bz2", lambda: bz2.compress(PROGRAM)),
+        ("run.exe.xz", lambda: lzma.compress(PROGRAM)),
+        ("a.zip", lambda: zipped(**{"b.zip": zipped(**{"c.zip": zipped(**{"run.exe": PROGRAM})})})),
+        ("a.jpg", lambda: b"\xff\xd8\xff" + b"x" * 500 + zipped(**{"run.exe": PROGRAM})),
+    ],
+)
+def test_the_program_inside_is_found(name: str, pack: Callable[[], bytes]) -> None:
+    unpacker = Unpacker()
+    files = list(unpacker.files((name,), pack()))
+    assert files[-1].names[0].endswith("run.exe")
+    assert files[-1].kind == "exe"
+    assert files[-1].content == PROGRAM
+    assert unpacker.findings == []
+
+
+def test_a_name_that_only_a_local_header_has_is_found_too() -> None:
+    packed = zipped(**{"notes.txt": b"nothing"})
+    deceiving = packed.replace(b"notes.txt", b"start.exe", 1)
+    paths, _ = unpacked("a.zip", deceiving)
+    assert "a.zip/start.exe" in paths
+
+
+def test_the_name_in_a_gzip_header_is_found_too() -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile("run.exe", "wb", fileobj=packed) as writer:
+        writer.write(b"x")
+    _, inner = Unpacker().files(("notes.gz",), packed.getvalue())
+    assert inner.names == ("notes", "run.exe")
+
+
+def test_a_bomb_is_over_the_limit_and_costs_little() -> None:
+    zeros = bytes(30 << 20)
+    for name, packed in (("a.zip", zipped(z=zeros)), ("a.gz", gzip.compress(zeros))):
+        paths, notes = unpacked(name, packed)
+        assert set(notes) == {"ARCHIVE_LIMIT"}
+        assert paths == [name]
+
+
+def test_too_many_members_and_too_many_levels() -> None:
+    many = zipped(**{f"f{n}": b"" for n in range(30)})
+    assert set(unpacked("a.zip", many, Limits(members=20))[1]) == {"ARCHIVE_LIMIT"}
+    nested = PROGRAM
+    for level in range(7):
+        nested = zipped(**{f"{level}.zip": nested})
+    _, notes = unpacked("a.zip", nested)
+    assert "more than 5 levels" in notes["ARCHIVE_LIMIT"]
+
+
+def test_the_limits_hold_for_all_archives_of_a_message_together() -> None:
+    unpacker = Unpacker(Limits(total=1 << 20))
+    noise = os.urandom(700 << 10)
+    list(unpacker.files(("a.zip",), zipped(a=noise)))
+    assert unpacker.findings == []
+    list(unpacker.files(("b.zip",), zipped(b=noise)))
+    assert [symbol for symbol, _ in unpacker.findings] == ["ARCHIVE_LIMIT"]
+
+
+def encrypted_zip() -> bytes:
+    """A stored member with the encryption flag; what is in it does not matter."""
+    name, content = b"secret.txt", bytes(20)
+    fields = (20, 1, 0, 0, 0, 0, len(content), 8)
+    local = struct.pack("<4s5H3I2H", b"PK\3\4", *fields, len(name), 0) + name + content
+    entry = struct.pack(
+        "<4s6H3I5H2I", b"PK\1\2", 20, *fields, len(name), 0, 0, 0, 0, 0, 0
+    ) + name  # fmt: skip
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+    return local + entry + end
+
+
+def test_encrypted_damaged_and_climbing_are_told_apart() -> None:
+    assert set(unpacked("a.zip", encrypted_zip())[1]) == {"ARCHIVE_ENCRYPTED"}
+    whole = gzip.compress(os.urandom(5000))
+    assert set(unpacked("a.gz", whole[:2000])[1]) == {"ARCHIVE_DAMAGED"}
+    assert set(unpacked("a.zip", zipped(**{"../../x": b"x"}))[1]) == {"ARCHIVE_PATH"}
+
+
+def test_a_wrong_checksum_is_damage() -> None:
+    packed = bytearray(zipped(a=os.urandom(100)))
+    packed[45] ^= 0xFF
+    assert set(unpacked("a.zip", bytes(packed))[1]) == {"ARCHIVE_DAMAGED"}
+
+
+def test_what_only_ends_like_a_zip_file_is_not_called_damaged() -> None:
+    assert unpacked("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"PK\5\6" + bytes(60)) == (
+        ["a.doc"],
+        {},
+    )
+
+
+def test_a_reader_that_crashes_costs_only_its_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "_tell", lambda *_: os.abort())
+    with pytest.raises(archive.DamagedError, match="crashed"):
+        list(archive.entries(zipped(a=b"x"), "zip"))
+
+
+def test_a_reader_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spin(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(archive, "_tell", spin)
+    with pytest.raises(archive.TooSlowError):
+        list(archive.entries(zipped(a=b"x"), "zip", seconds=1))
+
+
+def test_no_child_is_left_behind() -> None:
+    for _ in archive.entries(zipped(a=b"x" * 200_000, b=b"y"), "zip"):
+        break
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_kept_file_knows_its_place() -> None:
+    file = File(("c.txt",), "", b"", ("a.zip", "b.zip"))
+    assert file.shown_path == "a.zip/b.zip/c.txt"

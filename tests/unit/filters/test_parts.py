@@ -1,0 +1,262 @@
+"""Attachments that are not accepted: what is found, what is taken out, what stays as it was."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import libarchive
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.filters.contents.documents import _workbook
+from filterd.filters.contents.kinds import kind_of
+from filterd.filters.gtube import Gtube
+from filterd.filters.parts import Parts
+from filterd.message import Message
+from filterd.verdict import Action, ChangeField, Splice, Verdict
+from tests.helpers import messages
+from tests.unit.filters.test_archives import PROGRAM, zipped
+
+PDF_WITH_SCRIPT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/Java#53cript/JS(app.alert)>>>>"
+
+
+def examined(data: bytes, parts: Parts | None = None) -> Verdict:
+    return (parts or Parts()).examine(Message(data, id="X1"))
+
+
+def after(data: bytes, verdict: Verdict) -> bytes:
+    """The message with the verdict's splices made."""
+    for edit in sorted(
+        (e for e in verdict.edits if isinstance(e, Splice)), key=lambda e: e.start, reverse=True
+    ):
+        data = data[: edit.start] + edit.replacement + data[edit.end :]
+    return data
+
+
+def names(verdict: Verdict) -> set[str]:
+    return {symbol.name for symbol in verdict.symbols}
+
+
+def test_clean_mail_is_left_alone() -> None:
+    assert examined(messages.message()) == Verdict()
+    assert examined(messages.multipart([("minutes.txt", b"All agreed.")])) == Verdict()
+
+
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+def test_a_banned_part_gives_way_to_a_notice_and_nothing_else_changes(eol: bytes) -> None:
+    data = messages.multipart([("run.exe", PROGRAM), ("minutes.txt", b"All agreed.")])
+    data = data.replace(b"\r\n", eol)
+    verdict = examined(data)
+    assert names(verdict) == {"BANNED_PART"}
+    assert verdict.action is Action.ACCEPT
+    (removed,) = verdict.removed
+    assert removed.filename == "run.exe"
+
+    left = after(data, verdict)
+    assert left.startswith(data[: removed.start])
+    assert left.endswith(data[removed.end :])
+    assert (b"\r\n" in left) == (eol == b"\r\n")
+    before, now = Message(data), Message(left)
+    assert [p.filenames for p in now.leaves()] == [(), (), ("minutes.txt",)]
+    assert [p.body for p in now.leaves()][::2] == [p.body for p in before.leaves()][::2]
+    notice = list(now.leaves())[1].text
+    assert "run.exe" in notice
+    assert "X1" in notice
+
+
+def test_a_message_that_is_the_banned_part_keeps_its_header_but_for_what_describes_it() -> None:
+    part = messages.attachment("run.exe", PROGRAM)
+    header, _, body = part.partition(b"\r\n\r\n")
+    data = messages.message(body + b"\r\n", *header.split(b"\r\n"))
+    verdict = examined(data)
+    changed = {edit.name: edit.value for edit in verdict.edits if isinstance(edit, ChangeField)}
+    assert changed == {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Content-Disposition": "inline",
+    }
+    assert b"run.exe" in after(data, verdict)[Message(data).body_start :]
+
+
+@pytest.mark.parametrize(
+    ("treatment", "action"),
+    [
+        ("score", Action.ACCEPT),
+        ("quarantine", Action.QUARANTINE),
+        ("reject", Action.REJECT),
+    ],
+)
+def test_other_treatments_leave_the_message_whole(treatment: str, action: Action) -> None:
+    verdict = examined(messages.multipart([("a.exe", b"x")]), Parts(action=treatment))  # type: ignore[arg-type]
+    assert (verdict.action, verdict.edits) == (action, ())
+    assert (verdict.reply is not None) == (action is Action.REJECT)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "symbol"),
+    [
+        ("photo.jpg", PROGRAM, "BANNED_PART"),
+        ("a.zip", zipped(**{"deep/run.exe": b"x"}), "BANNED_PART"),
+        ("a.zip", zipped(**{"photo.jpg": PROGRAM}), "BANNED_PART"),
+        ("a.gz", gzip.compress(bytes(30 << 20)), "ARCHIVE_LIMIT"),
+        ("a.pdf", PDF_WITH_SCRIPT, "DOC_SCRIPT"),
+        ("a.pdf", b"%PDF-1.4\n<</S/Launch/F(cmd.exe)>>", "DOC_LAUNCH"),
+        ("a.svg", b"<svg xmlns='x'><script>alert(1)</script></svg>", "DOC_SCRIPT"),
+        ("a.html", b"<html><body onload=go()>hi</body></html>", "DOC_SCRIPT"),
+        ("a.rtf", b"{\\rtf1{\\object\\objemb{\\*\\objdata 0105}}}", "DOC_EMBEDDED"),
+        ("a.rtf", b"{\\rtf1{\\*\\template http://x.example/a.dotm}}", "DOC_REMOTE"),
+        (
+            "a.docx",
+            zipped(
+                **{
+                    "word/_rels/settings.xml.rels": b'<Relationship Id="1" Type="http://x/attached'
+                    b'Template" Target="http://x.example/a" TargetMode="External"/>'
+                }
+            ),
+            "DOC_REMOTE",
+        ),
+        (
+            "a.docx",
+            zipped(
+                **{"word/document.xml": b'<w:instrText>DDEAUTO "c:\\\\cmd.exe" "/k"</w:instrText>'}
+            ),
+            "DOC_DDE",
+        ),
+    ],
+)
+def test_content_tells_what_the_name_does_not(name: str, content: bytes, symbol: str) -> None:
+    assert symbol in names(examined(messages.multipart([(name, content)])))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pdf", b"%PDF-1.4\n<</Type/Catalog/JSON 1/Launched 2>>"),
+        ("a.html", b"<html><body>Conclusion: one = two</body></html>"),
+        ("a.docx", zipped(**{"word/document.xml": b"<w:t>DDE is an old protocol</w:t>"})),
+        ("a.txt", b"MZ is how programs begin"),
+        ("a.zip", zipped(**{"minutes.txt": b"x"})),
+    ],
+)
+def test_harmless_documents_are_left_alone(name: str, content: bytes) -> None:
+    assert examined(messages.multipart([(name, content)])) == Verdict()
+
+
+def test_signed_mail_is_held_rather_than_broken() -> None:
+    data = messages.multipart([("run.exe", PROGRAM)]).replace(
+        b"multipart/mixed;", b"multipart/signed;"
+    )
+    assert examined(data).action is Action.QUARANTINE
+    assert examined(data).removed == ()
+    assert examined(data, Parts(signed="strip")).removed != ()
+
+
+def test_what_only_other_readers_see_holds_the_message() -> None:
+    body = b"Hello\r\n\r\nbegin 644 run.exe\r\n#86)C\r\n`\r\nend\r\n"
+    verdict = examined(messages.message(body))
+    assert names(verdict) == {"MIME_AMBIGUOUS", "BANNED_PART"}
+    assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
+
+
+def test_a_message_in_pieces_is_held() -> None:
+    data = messages.message(b"x", b'Content-Type: message/partial; id="a"; number=1; total=2')
+    assert names(examined(data)) == {"MIME_PARTIAL"}
+    assert examined(data).action is Action.QUARANTINE
+
+
+def test_a_whole_message_inside_a_message_keeps_who_wrote_it() -> None:
+    inner = b"From: <eve@x.example>\r\nSubject: hi\r\n" + messages.attachment("run.exe", PROGRAM)
+    data = messages.message(inner, b"Content-Type: message/rfc822")
+    left = after(data, examined(data))
+    assert b"From: <eve@x.example>\r\nSubject: hi\r\n" in left
+    assert b"filename=" not in left
+
+
+def test_the_notice_is_a_template_that_is_checked() -> None:
+    data = messages.multipart([("run.exe", b"x")])
+    verdict = examined(data, Parts(notice="gone: $filename ($id)"))
+    assert b"gone: run.exe (X1)" in after(data, verdict)
+    with pytest.raises(ValueError, match="known"):
+        Parts(notice="$name")
+
+
+def test_kinds_need_more_than_two_letters() -> None:
+    assert kind_of(b"MZ greets you") == ""
+    assert kind_of(PROGRAM) == "exe"
+    assert kind_of(b"\xef\xbb\xbf  <!DOCTYPE html><html>") == "html"
+    assert kind_of(bytes(40_000)) == ""
+
+
+def test_passwords_from_the_text_open_an_archive_if_that_is_wanted() -> None:
+    data = messages.multipart(
+        [("a.zip", locked_zip("geheim7", "photo.jpg", PROGRAM))],
+        text=b"Hello,\r\n\r\nthe password is: geheim7.\r\n",
+    )
+    assert names(examined(data)) == {"ARCHIVE_ENCRYPTED"}
+    assert names(examined(data, Parts(try_passwords=True))) == {"BANNED_PART"}
+
+
+def locked_zip(password: str, name: str, content: bytes) -> bytes:
+    packed = bytearray()
+
+    def write(block: bytes) -> int:
+        packed.extend(block)
+        return len(block)
+
+    options = "encryption=traditional"
+    with libarchive.custom_writer(write, "zip", passphrase=password, options=options) as writer:
+        writer.add_file_from_memory(name, len(content), content)
+    return bytes(packed)
+
+
+# None is of a banned kind by its content: that is what the names decide here.
+CONTENTS = st.binary(max_size=60).map(b"data ".__add__)
+NAMES = st.sampled_from(["run.exe", "minutes.txt", "a.js", "photo.png", "table.csv", "x.scr"])
+
+
+@given(st.lists(st.tuples(NAMES, CONTENTS), max_size=6), st.booleans())
+def test_stripping_takes_the_banned_parts_and_nothing_else(
+    files: list[tuple[str, bytes]], unix: bool
+) -> None:
+    data = messages.multipart(files)
+    data = data.replace(b"\r\n", b"\n") if unix else data
+    verdict = examined(data)
+    left = after(data, verdict)
+    banned = {"run.exe", "a.js", "x.scr"}
+    assert [part.filename for part in verdict.removed] == [n for n, _ in files if n in banned]
+
+    # The same tree, with a notice where a banned part was.
+    before, now = list(Message(data).leaves()), list(Message(left).leaves())
+    assert len(before) == len(now)
+    for old, new in zip(before, now, strict=True):
+        if set(old.filenames) & banned:
+            assert (new.content_type, new.filenames) == ("text/plain", ())
+        else:
+            assert data[old.start : old.end] == left[new.start : new.end]
+
+    # What lies outside the removed spans is in the result, octet for octet and in order.
+    position = 0
+    at = 0
+    for part in [*verdict.removed, None]:
+        stretch = data[position : part.start if part else len(data)]
+        at = left.index(stretch, at) + len(stretch)
+        position = part.end if part else position
+    assert at == len(left)
+
+
+def test_gtube_is_found_in_plain_and_coded_text() -> None:
+    assert Gtube().examine(Message(messages.gtube())).score == 1000
+    assert Gtube().examine(Message(messages.message())) == Verdict()
+
+
+def test_excel_4_macros_are_found_in_a_workbook() -> None:
+    sheet = struct.pack("<HHIBB", 0x0085, 8, 0, 0, 1) + b"\x00\x00"
+    plain = struct.pack("<HHIBB", 0x0085, 8, 0, 0, 0) + b"\x00\x00"
+    begin = struct.pack("<HH", 0x0809, 4) + bytes(4)
+    assert list(_workbook(begin + plain)) == []
+    assert list(_workbook(begin + plain + sheet)) == [("DOC_MACRO", "Excel 4 macros")]
+    assert "DOC_MACRO" in names(
+        examined(messages.multipart([("a.xlsx", zipped(**{"xl/macrosheets/s1.xml": b"<x/>"}))]))
+    )

@@ -1,0 +1,79 @@
+"""The list of allowed and blocked senders: whom it fits, how it changes, and when that counts."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from filterd.filters.senders import Entry, ListError, Senders, change, read
+from filterd.message import Envelope, Message, Recipient
+
+
+def message(sender: str, *recipients: str) -> Message:
+    return Message(b"A: b\r\n\r\n", Envelope(sender, tuple(map(Recipient, recipients))))
+
+
+@pytest.mark.parametrize(
+    ("line", "sender", "recipients", "symbol"),
+    [
+        ("allow ann@a.test", "ANN@A.test", ["joe@mx.test"], "SENDER_ALLOWED"),
+        ("block ann@a.test for *", "ann@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("allow ann@a.test", "ann@b.test", ["joe@mx.test"], ""),
+        ("allow a.test", "bob@a.test", ["joe@mx.test"], "SENDER_ALLOWED"),
+        ("allow a.test", "bob@sub.a.test", ["joe@mx.test"], ""),
+        ("allow .a.test", "bob@sub.a.test", ["joe@mx.test"], "SENDER_ALLOWED"),
+        ("allow .a.test", "bob@a.test", ["joe@mx.test"], "SENDER_ALLOWED"),
+        ("allow .a.test", "bob@nota.test", ["joe@mx.test"], ""),
+        ("allow a.test for joe@mx.test", "b@a.test", ["joe@mx.test"], "SENDER_ALLOWED"),
+        ("allow a.test for joe@mx.test", "b@a.test", ["joe@mx.test", "sue@mx.test"], ""),
+        ("allow a.test for mx.test", "b@a.test", ["joe@mx.test", "sue@mx.test"], "SENDER_ALLOWED"),
+        ("# nobody\n\nblock a.test # spam", "b@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("allow x@a.test\nblock a.test", "b@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("allow a.test", "", ["joe@mx.test"], ""),
+    ],
+)
+def test_entries(
+    tmp_path: Path, line: str, sender: str, recipients: list[str], symbol: str
+) -> None:
+    path = tmp_path / "list"
+    path.write_text(line + "\n")
+    verdict = Senders(path).examine(message(sender, *recipients))
+    assert "".join(s.name for s in verdict.symbols) == symbol
+
+
+def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "list"
+    senders, mail = Senders(path), message("ann@a.test", "joe@mx.test")
+    senders.prepare()
+    assert senders.examine(mail).score == 0
+    entry = Entry("allow", "ann@a.test", "joe@mx.test")
+    assert change(path, entry)
+    assert not change(path, entry)
+    assert senders.examine(mail).score == senders.allow_score
+    path.write_text("# by hand\n" + path.read_text())
+    assert change(path, Entry("block", "ann@a.test", "joe@mx.test"))
+    assert senders.examine(mail).score == senders.block_score
+    assert path.read_text() == "# by hand\nblock ann@a.test for joe@mx.test\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert change(path, Entry("block", "ann@a.test", "joe@mx.test"), remove=True)
+    assert read(path) == ()
+    path.unlink()
+    assert senders.examine(mail).score == 0
+
+
+@pytest.mark.parametrize("line", ["permit a.test", "allow", "allow a b c", "allow a to b"])
+def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "list"
+    path.write_text(f"allow a.test\n{line}\n")
+    with pytest.raises(ListError, match="list:2: is no entry"):
+        Senders(path).examine(message("a@b.test"))
+    with pytest.raises(ListError):
+        change(path, Entry("allow", "x.test"))
+
+
+@pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])
+def test_an_address_cannot_write_another_entry(word: str) -> None:
+    with pytest.raises(ListError):
+        Entry("allow", word)

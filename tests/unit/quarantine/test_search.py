@@ -1,0 +1,192 @@
+"""Search and paging, the same on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from filterd.message import Client, Envelope, Recipient
+from filterd.quarantine import QuarantineSettings, Store
+from filterd.quarantine.index import Index
+from filterd.quarantine.journal import Delivery, Standing
+from filterd.quarantine.query import Query, QueryError
+from filterd.quarantine.store import describe
+from filterd.verdict import Symbol
+from tests.unit.quarantine.test_store import RECEIVED, new
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a fresh database of a server of our own, on a unix socket."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if not found:
+        pytest.skip("no PostgreSQL here; apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="filterd-pg-", dir="/tmp"))
+    user: str | None = None
+    if os.geteuid() == 0:
+        # PostgreSQL does not run as root.
+        try:
+            user = pwd.getpwnam("postgres").pw_name
+        except KeyError:
+            pytest.skip("tests run as root and there is no user postgres")
+        shutil.chown(folder, user)
+    data = folder / "data"
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+
+    def run(program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [found[-1].with_name(program), *arguments], check=True, user=user, cwd=folder,
+            capture_output=True, timeout=60,
+        )  # fmt: skip
+
+    try:
+        run("initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "filterd")
+        run("pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
+        try:
+            yield f"postgresql+psycopg://filterd@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "sqlite":
+        return Store(QuarantineSettings(tmp_path / "q"))
+    url = request.getfixturevalue("postgresql")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    return Store(QuarantineSettings(tmp_path / "q", database=url))
+
+
+def found(store: Store, **conditions: Any) -> list[str]:
+    return [row.id for row in store.index.search(Query(**conditions)).rows]
+
+
+def filled(store: Store) -> Store:
+    """Four messages, an hour apart: a, b, c, d."""
+    people = [("ann@a.test", "joe@mx.test", "spam", "Cheap pills", 9.0, ""),
+              ("bob@b.test", "sue@mx.test", "virus", "100% off_now", 0.0, "Eicar-Test"),
+              ("", "max@other.test", "spam", "Gr\u00fc\u00dfe", 20.5, ""),
+              ("eve@sub.a.test", "joe@mx.test", "banned", "report", 3.0, "")]  # fmt: skip
+    for number, (sender, recipient, reason, subject, score, virus) in enumerate(people):
+        envelope = Envelope(sender, (Recipient(recipient),), Client("c", "192.0.2.7"))
+        symbol = Symbol("BAYES_99" if reason == "spam" else "BAYES_00", score)
+        store.put(
+            dataclasses.replace(
+                new("abcd"[number], f"Subject: {subject}\r\n\r\n".encode()), envelope=envelope,
+                held_for=(recipient,), reason=reason, score=score, virus=virus, symbols=(symbol,),
+                received=RECEIVED + timedelta(hours=number),
+            )
+        )  # fmt: skip
+    return store
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "dcba"),
+    ({"sender": "ANN@"}, "a"),
+    ({"recipient": "joe"}, "da"),
+    ({"domain": "a.test"}, "a"),
+    ({"domain": "mx.test"}, "dba"),
+    ({"domain": "x.test"}, ""),
+    ({"subject": "PILLS"}, "a"),
+    ({"subject": "100%"}, "b"),
+    ({"subject": "off_"}, "b"),
+    ({"subject": "%"}, "b"),
+    ({"text": "GR\u00dc"}, "c"),
+    ({"subject": "Gr\u00fc"}, "c"),
+    ({"text": "192.0.2.7"}, "dcba"),
+    ({"reason": "spam"}, "ca"),
+    ({"reason": "spam", "recipient": "joe"}, "a"),
+    ({"state": "held"}, "dcba"),
+    ({"state": "released"}, ""),
+    ({"symbol": "bayes_99"}, "ca"),
+    ({"symbol": "BAYES"}, ""),
+    ({"virus": "eicar"}, "b"),
+    ({"score_from": 3.0, "score_to": 9.0}, "da"),
+    ({"since": (RECEIVED + timedelta(hours=1)).timestamp()}, "dcb"),
+    ({"until": (RECEIVED + timedelta(hours=1)).timestamp()}, "a"),
+    ({"pinned": True}, ""),
+    ({"limit": 2}, "dc"),
+]
+
+
+def test_every_condition(store: Store) -> None:
+    filled(store)
+    for conditions, ids in CASES:
+        assert "".join(found(store, **conditions)) == ids, conditions
+
+
+def test_pages_follow_each_other_although_mail_comes_in(store: Store) -> None:
+    filled(store)
+    first = store.index.search(Query(limit=3))
+    assert "".join(row.id for row in first.rows) == "dcb"
+    store.put(dataclasses.replace(new("late"), received=RECEIVED + timedelta(days=1)))
+    second = store.index.search(Query(limit=3, after=first.next))
+    assert ("".join(row.id for row in second.rows), second.next) == ("a", "")
+
+
+def test_a_question_that_cannot_be_asked(store: Store) -> None:
+    for query, word in ((Query(limit=0), "limit"), (Query(after="x,y"), "after")):
+        with pytest.raises(QueryError, match=word):
+            store.index.search(query)
+
+
+def test_only_one_claim_wins(store: Store) -> None:
+    filled(store)
+    other = Index(store.settings.database, store.settings.folder)
+    states = ("held", "")
+    both = ["joe@mx.test", "new@mx.test"]
+    assert store.index.claim("a", both, states, 1.0, "original") == tuple(both)
+    assert other.claim("a", both, states, 1.0, "original") == ()
+    assert found(store, state="releasing") == ["a"]
+    store.index.settle("a", Delivery("joe@mx.test", "released", 2.0))
+    store.index.settle("a", Delivery("new@mx.test", "released", 2.0))
+    assert found(store, state="released") == ["a"]
+    assert other.claim("a", ["joe@mx.test"], ("held", "failed"), 3.0, "original") == ()
+
+
+def test_fsck_fills_an_empty_index(store: Store) -> None:
+    filled(store)
+    store.pin("b", "test")
+    store.index.remove(["a", "b", "c"])
+    assert store.fsck().added == ("a", "b", "c")
+    assert found(store, pinned=True) == ["b"]
+    again = store.fsck()
+    assert (again.checked, again.added, again.stale, again.restated) == (4, (), (), ())
+
+
+def test_hostile_text_can_be_stored(store: Store) -> None:
+    entry = dataclasses.replace(
+        describe(new("x")), subject="\0 \udc80 \u202e '; --", sender="\udcff@x", virus="\0"
+    )
+    store.index.add(entry, "p", Standing((Delivery("\udce9\0@x"),)))
+    assert found(store) == ["x"]
+    assert [d.state for d in store.index.deliveries("x")] == ["held"]
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(max_size=30))
+def test_no_text_breaks_a_search(tmp_path: Path, text: str) -> None:
+    index = Index("", tmp_path / "one")
+    index.search(Query(text=text, sender=text, domain=text, symbol=text, reason=text))
