@@ -127,7 +127,7 @@ class _Names:
 
     def __init__(self, text: Text, voice: Voice) -> None:
         self._sections = text.words
-        self._words = voice.hasher.words_of(text.words)
+        self._words = voice.features.source
         self._many = len(self._words.starts)
 
     def word(self, at: int) -> tuple[str, str]:

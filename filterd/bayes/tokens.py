@@ -68,7 +68,8 @@ class Features:
 
     gram_at: octet of the gram. word_at: index in words and pairs laid end to end; skip_at: the
     same for skips. header_octets, header_words: how many octets and words the header fields have;
-    what comes later is of the body.
+    what comes later is of the body. source: the words
+    that the features were made of.
     """
 
     grams: Indices
@@ -77,9 +78,14 @@ class Features:
     gram_at: Indices
     word_at: Indices
     skip_at: Indices
-    total_words: int
+    source: Words
     header_octets: int
     header_words: int
+
+    @property
+    def total_words(self) -> int:
+        """How many words there are, equal ones counted each time."""
+        return len(self.source.starts)
 
     def __len__(self) -> int:
         """How many features the linear learner uses: all but skips."""
@@ -123,7 +129,7 @@ class Hasher:
             gram_at,
             word_at,
             skip_at,
-            len(words.starts),
+            words,
             min(len(text.header), GRAM_HEADER_LIMIT),
             int(np.searchsorted(words.section, text.body_section)),
         )

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from filterd.assembly import build_pipeline
+from filterd.budget import own_alarm
 from filterd.config import ConfigError, load
 from filterd.daemon import watch
 from filterd.daemon.logs import configure
@@ -115,6 +116,7 @@ class Nursery:
             shared = watch.WatchPage(page, names, writable=True)
             os.close(page)
             confine(self._memory)
+            own_alarm()
             serve(peer, shared, self._pipeline)
             status = 0
         except BaseException:  # noqa: BLE001  (the child must end here, not in the nursery's loop)

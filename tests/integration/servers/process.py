@@ -141,8 +141,8 @@ class Program:
         """Start it and wait until it is ready; AssertionError with its output if it dies first."""
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
-                # Who kills the tests kills the servers: the kernel tells them (all but Postfix, which
-                # gives that up when it changes its user).
+                # Who kills the tests kills the servers: the kernel tells them. All but Postfix,
+                # which loses that when it changes its user.
                 ["setpriv", "--pdeathsig", "TERM", "--", *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
