@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filterd.bayes.online import Score, logistic
+from filterd.bayes.online import Score, Weighed, logistic
 from filterd.bayes.store import StoredModel
 from filterd.bayes.text import Text, text_of
 from filterd.bayes.tokens import Features, Hasher
@@ -57,6 +57,7 @@ class Voice:
     share: float
     score: Score
     features: Features
+    weighed: Weighed
     stored: StoredModel
     hasher: Hasher
 
@@ -99,7 +100,7 @@ class Classifier:
         voices = []
         for name, share, stored, hasher in self._models:
             features = hasher.features_of(text)
-            voices.append(
-                Voice(name, share, stored.model.score(features), features, stored, hasher)
-            )
+            weighed = stored.model.weigh(features)
+            score = stored.model.opinions(features, weighed)[1]
+            voices.append(Voice(name, share, score, features, weighed, stored, hasher))
         return Opinion(text, tuple(voices), self.learned)

@@ -95,10 +95,9 @@ class _Shares(NamedTuple):
 
 
 def _shares(voice: Voice) -> _Shares:
-    features, model = voice.features, voice.stored.model
-    grams = model.weights.take(features.grams).astype(np.float64)
-    words = model.weights.take(features.words).astype(np.float64)
-    evidence = model.evidence(features)
+    features, weighed = voice.features, voice.weighed
+    # Copies where they are changed below: the voice's own stay what the model said.
+    grams, words, evidence = weighed.grams.copy(), weighed.words.copy(), weighed.evidence.copy()
     many = len(features.words)
     size = len(features)
     if voice.score.stretch:

@@ -87,6 +87,16 @@ class Score:
         return logistic(self.total)
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the model knows of each feature of one message: the weights of its grams and of its
+    words and pairs, and the counts' log-odds of its words and pairs, then of its skips."""
+
+    grams: NDArray[np.float64]
+    words: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+
+
 @dataclass(slots=True)
 class OnlineModel:
     """Weights and counts. The arrays may be read-only (mapped from a file): then `score` works and
@@ -127,14 +137,24 @@ class OnlineModel:
         """Return the opinion of a message with these features; 0.0 for one without any."""
         return self.opinions(features)[1]
 
-    def opinions(self, features: Features) -> tuple[Score, Score]:
-        """The score of the whole message, and the one that counts: the whole's or a stretch's."""
+    def weigh(self, features: Features) -> Weighed:
+        """Look up every feature of a message."""
+        return Weighed(
+            self.weights.take(features.grams).astype(np.float64),
+            self.weights.take(features.words).astype(np.float64),
+            self.evidence(features),
+        )
+
+    def opinions(self, features: Features, weighed: Weighed | None = None) -> tuple[Score, Score]:
+        """The score of the whole message, and the one that counts: the whole's or a stretch's.
+
+        weighed: what `weigh` gave for these features, if it was asked already.
+        """
         size = len(features)
         if not size:
             return Score(0.0, 0.0), Score(0.0, 0.0)
-        grams = self.weights.take(features.grams).astype(np.float64)
-        words = self.weights.take(features.words).astype(np.float64)
-        evidence = self.evidence(features)
+        known = weighed or self.weigh(features)
+        grams, words, evidence = known.grams, known.words, known.evidence
         linear = float(grams.sum() + words.sum()) / math.sqrt(size)
         whole = Score(linear, fused(float(evidence.sum())))
         if not windows.is_long(features):
