@@ -45,7 +45,7 @@ class ChainSettings:
 
     filters: Annotated[
         tuple[str, ...], Doc("the filters, in the order in which they see a message")
-    ] = ("gtube", "parts", "clamav", "bayes")
+    ] = ("senders", "gtube", "parts", "clamav", "bayes")
     timeout: Annotated[
         float,
         Gt(0),

@@ -39,6 +39,9 @@ opendkim            opendkim
 opendkim-tools      opendkim-genkey
 miltertest          miltertest
 procmail            procmail
+openssl             openssl
+postgresql          @postgres
+systemd             systemd-analyze
 '
 
 # Debian keeps servers in sbin, which is not in everybody's PATH.
@@ -53,6 +56,7 @@ present() {
     @venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null ;;
     @headers) "${PYTHON:-python3}" -c \
       'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
+    @postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
     @libarchive) /sbin/ldconfig -p | grep -q 'libarchive\.so\.13' ;;
     /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null ;;

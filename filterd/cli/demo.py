@@ -117,7 +117,7 @@ def _start(lab: Lab, console: Console) -> int:
     root = lab.folder.resolve()
     socket = root / "filterd.sock"
     port = free_port()
-    names = ["gtube", "parts", *(["clamav"] if clamd else []), "bayes"]
+    names = ["senders", "gtube", "parts", *(["clamav"] if clamd else []), "bayes"]
     text = settings_sample({
         "daemon": {
             "socket": f"unix:{socket}", "spool": root / "spool", "log_format": "json",
@@ -125,6 +125,7 @@ def _start(lab: Lab, console: Console) -> int:
         "chain": {"filters": names},
         "quarantine": {"folder": root / "quarantine"},
         "filters.bayes": {"models": root / "models"},
+        "filters.senders": {"file": root / "senders.list"},
         "mta": {
             "port": port, "hostname": "mx.example", "mail": root / "mail",
             "spool": root / "mta-spool",

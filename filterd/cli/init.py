@@ -36,7 +36,7 @@ def init(
     except OSError as error:
         fail(f"{path}: cannot be written ({error.strerror})", Exit.CANNOT_CREATE)
     clamd = next((socket for socket in CLAMD_SOCKETS if socket.exists()), None)
-    names = ["gtube", "parts", *(["clamav"] if clamd else []), "bayes"]
+    names = ["senders", "gtube", "parts", *(["clamav"] if clamd else []), "bayes"]
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(
             sample(
@@ -48,6 +48,7 @@ def init(
                     "chain": {"filters": names},
                     "quarantine": {"folder": root / "quarantine"},
                     "filters.bayes": {"models": root / "models"},
+                    "filters.senders": {"file": root / "senders.list"},
                     **({"filters.clamav": {"server": f"unix:{clamd}"}} if clamd else {}),
                 }
             )

@@ -9,6 +9,7 @@ virus. One message has one score, so an entry for a recipient counts where it co
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from annotated_types import Ge, Le
 from filterd import paths
 from filterd.message import Message
 from filterd.verdict import NO_OPINION, Symbol, Verdict
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["allow", "block"]
 
@@ -166,8 +169,15 @@ class Senders:
         self._refresh()
 
     def examine(self, message: Message) -> Verdict:
-        """Find the first entry that fits. Raises ListError, OSError if the list cannot be read."""
-        self._refresh()
+        """Find the first entry that fits.
+
+        A list that was changed into one that cannot be read leaves the former in force, and the log
+        says so. Raises OSError if the file itself cannot be read.
+        """
+        try:
+            self._refresh()
+        except ListError as error:
+            log.error("the list is not used, the last good one stays: %s", error)
         envelope = message.envelope
         recipients = [recipient.address for recipient in envelope.recipients]
         for entry in self._entries:
@@ -187,4 +197,6 @@ class Senders:
             return
         seen = (status.st_mtime_ns, status.st_ino)
         if seen != self._seen:
-            self._entries, self._seen = read(self.file), seen
+            # Looked at once: a mistake is not told again for every message.
+            self._seen = seen
+            self._entries = read(self.file)

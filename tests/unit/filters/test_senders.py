@@ -68,9 +68,22 @@ def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
     path = tmp_path / "list"
     path.write_text(f"allow a.test\n{line}\n")
     with pytest.raises(ListError, match="list:2: is no entry"):
-        Senders(path).examine(message("a@b.test"))
+        Senders(path).prepare()
     with pytest.raises(ListError):
         change(path, Entry("allow", "x.test"))
+
+
+def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "list"
+    path.write_text("block b.test\n")
+    senders = Senders(path)
+    senders.prepare()
+    path.write_text("block b.test\nblok c.test and more\n")
+    for _ in range(2):
+        assert senders.examine(message("a@b.test")).score == senders.block_score
+    assert caplog.text.count("list:2: is no entry") == 1
 
 
 @pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])
