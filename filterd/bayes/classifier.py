@@ -92,6 +92,7 @@ class Classifier:
         self._models: list[tuple[str, float, StoredModel, Hasher]] = []
         for name, weight, stored in (("site", share, site), ("starter", 1.0 - share, starter)):
             if stored is not None and weight > 0.0:
+                stored.model.settle()
                 self._models.append((name, weight, stored, Hasher(stored.card.salt)))
 
     def judge(self, message: Message) -> Opinion:
