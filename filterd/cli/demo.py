@@ -221,6 +221,9 @@ def _what(fate: Fate) -> str:
         if fate.facts.get("removed"):
             return "stripped"
         return "labelled" if fate.facts.get("labelled") else "delivered"
+    if not fate.facts and fate.result.code:
+        # Before the daemon had the message, or because the daemon hung up on what no filter takes.
+        return f"{'refused' if fate.result.code >= 500 else 'delayed'} by the MTA itself"
     past = {"quarantine": "quarantined", "reject": "rejected", "tempfail": "delayed"}
     return past.get(action, action) or "no answer"
 
