@@ -33,7 +33,7 @@ setup-test: .setup/test $(STAMP)
 	@touch .setup/base $@
 
 # After the system packages: pymilter is compiled against libmilter.
-$(STAMP): pyproject.toml constraints.txt | .setup/base
+$(STAMP): pyproject.toml constraints.txt filterd/bayes/_kernel.c | .setup/base
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing Python packages into $(VENV)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'

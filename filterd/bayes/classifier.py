@@ -57,9 +57,12 @@ class Voice:
     share: float
     score: Score
     features: Features
-    weighed: Weighed
     stored: StoredModel
     hasher: Hasher
+
+    def weigh(self) -> Weighed:
+        """What the model knows of each feature; asked only by who explains."""
+        return self.stored.model.weigh(self.features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,6 @@ class Classifier:
         voices = []
         for name, share, stored, hasher in self._models:
             features = hasher.features_of(text)
-            weighed = stored.model.weigh(features)
-            score = stored.model.opinions(features, weighed)[1]
-            voices.append(Voice(name, share, score, features, weighed, stored, hasher))
+            score = stored.model.score(features)
+            voices.append(Voice(name, share, score, features, stored, hasher))
         return Opinion(text, tuple(voices), self.learned)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterd.bayes.classifier import Opinion, Voice
+from filterd.bayes.online import unfused
 from filterd.bayes.text import GRAM_BODY_LIMIT, GRAM_HEADER_LIMIT, Text
 from filterd.bayes.windows import word_of
 
@@ -71,17 +72,21 @@ def strongest(opinion: Opinion, shown: int = SHOWN_WORDS) -> Iterator[str]:
     A quick view for a verdict's detail: 4-grams and skips are left out.
     """
     voice = max(opinion.voices, key=lambda v: v.share)
-    shares = voice.share * _shares(voice).words
+    shares = _word_shares(voice)
     if not len(shares):
         return
     names = _Names(opinion.text, voice)
-    order = np.argsort(shares)
-    for side, best, sign in (("spam", order[: -shown - 1 : -1], 1.0), ("ham", order[:shown], -1.0)):
-        told = []
-        for i in best.tolist():
-            if sign * shares[i] > 0.0:
-                origin, word = names.word(int(voice.features.word_at[i]))
-                told.append(f"{origin}:{word}({shares[i]:+.2f})")
+    word_at = voice.features.word_at
+    shown = min(shown, len(shares))
+    for side, sign in (("spam", -1.0), ("ham", 1.0)):
+        # Partly sorted: the few that are wanted are in front, in no order.
+        best = (sign * shares).argpartition(shown - 1)[:shown].tolist()
+        found = sorted((sign * float(shares[i]), int(word_at[i])) for i in best)
+        told = [
+            "{}:{}({:+.2f})".format(*names.word(at), voice.share * sign * share)
+            for share, at in found
+            if share < 0.0
+        ]
         if told:
             yield f"{side}: {', '.join(told)}"
 
@@ -95,9 +100,8 @@ class _Shares(NamedTuple):
 
 
 def _shares(voice: Voice) -> _Shares:
-    features, weighed = voice.features, voice.weighed
-    # Copies where they are changed below: the voice's own stay what the model said.
-    grams, words, evidence = weighed.grams.copy(), weighed.words.copy(), weighed.evidence.copy()
+    features, weighed = voice.features, voice.weigh()
+    grams, words, evidence = weighed.grams, weighed.words, weighed.evidence
     many = len(features.words)
     size = len(features)
     if voice.score.stretch:
@@ -119,6 +123,22 @@ def _shares(voice: Voice) -> _Shares:
     if total:
         evidence *= voice.score.counts / total
     return _Shares(words / root + evidence[:many], evidence[many:], grams / root)
+
+
+def _word_shares(voice: Voice) -> Shares:
+    """What each word and pair adds to one voice's log-odds; `_shares` without the rest."""
+    score, features = voice.score, voice.features
+    weights, evidence = voice.stored.model.weigh_words(features)
+    shares: Shares = weights * (1.0 / math.sqrt(max(score.size, 1)))
+    if score.counts:
+        shares += evidence * (score.counts / unfused(score.counts))
+    if score.stretch:
+        start, end = score.stretch
+        total = features.total_words
+        at = features.word_at
+        at = np.where(at < total, at, at - total)
+        shares[(at >= features.header_words) & ((at < start) | (at >= end))] = 0.0
+    return shares
 
 
 class _Names:
@@ -171,5 +191,6 @@ def _gram_words(text: Text) -> list[tuple[str, str]]:
 
 def _shown(word: bytes) -> str:
     text = word.decode("utf-8", "replace")
-    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return text if len(text) <= WORD_WIDTH else f"{text[: WORD_WIDTH - 1]}…"

@@ -25,7 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterd.bayes import windows
-from filterd.bayes.tokens import TABLE, Features, Indices
+from filterd.bayes.tokens import COMPILED, TABLE, Features, Indices
+
+if COMPILED:
+    from filterd.bayes import _kernel
 
 RATE = 8.0
 MARGIN = 0.02
@@ -65,11 +68,13 @@ class Score:
     """The classifier's opinion of one message, in log-odds of spam.
 
     linear, counts: the two learners' parts, of the whole message or of the stretch that decided.
-    stretch: that stretch's first word and the word after its last; None if the whole decided.
+    size: how many features the linear part is of. stretch: that stretch's first word and the word
+    after its last; None if the whole decided.
     """
 
     linear: float
     counts: float
+    size: int = 0
     stretch: tuple[int, int] | None = None
 
     @property
@@ -148,18 +153,27 @@ class OnlineModel:
             self.evidence(features),
         )
 
-    def opinions(self, features: Features, weighed: Weighed | None = None) -> tuple[Score, Score]:
+    def weigh_words(self, features: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights, and the counts' log-odds, of the words and pairs alone."""
+        return (
+            self.weights.take(features.words).astype(np.float64),
+            self._evidence_at(features.words - TABLE),
+        )
+
+    def opinions(self, features: Features, *, compiled: bool = COMPILED) -> tuple[Score, Score]:
         """The score of the whole message, and the one that counts: the whole's or a stretch's.
 
-        weighed: what `weigh` gave for these features, if it was asked already.
+        compiled: with the compiled loop, which needs a model that was settled.
         """
-        size = len(features)
-        if not size:
+        if not len(features):
             return Score(0.0, 0.0), Score(0.0, 0.0)
-        known = weighed or self.weigh(features)
+        if compiled and self._settled is not None:
+            return self._opinions_compiled(features, self._settled)
+        known = self.weigh(features)
         grams, words, evidence = known.grams, known.words, known.evidence
+        size = len(features)
         linear = float(grams.sum() + words.sum()) / math.sqrt(size)
-        whole = Score(linear, fused(float(evidence.sum())))
+        whole = Score(linear, fused(float(evidence.sum())), size)
         if not windows.is_long(features):
             return whole, whole
         parts = windows.stretches(features, grams, words, evidence)
@@ -171,13 +185,44 @@ class OnlineModel:
         stretch = Score(
             float(linears[worst]),
             float(counts[worst]),
+            int(parts.size[worst]),
             (int(parts.starts[worst]), int(parts.ends[worst])),
         )
         return whole, stretch if stretch.total > whole.total else whole
 
+    def _opinions_compiled(
+        self, features: Features, settled: NDArray[np.float32]
+    ) -> tuple[Score, Score]:
+        weight, evidence, worst = _kernel.score(
+            self.weights,
+            settled,
+            features.grams,
+            features.words,
+            features.skips,
+            features.word_at,
+            features.skip_at,
+            features.total_words,
+            features.header_words,
+            windows.header_grams(features),
+            windows.WIDTH if windows.is_long(features) else 0,
+            windows.STRIDE,
+            COUNT_SCALE,
+            COUNT_WEIGHT,
+        )
+        count = len(features)
+        whole = Score(weight / math.sqrt(count), fused(evidence), count)
+        if worst is None:
+            return whole, whole
+        start, end, weight, size, evidence = worst
+        linear = weight / math.sqrt(max(size, 1.0))
+        stretch = Score(linear, fused(evidence), int(size), (start, end))
+        return whole, stretch if stretch.total > whole.total else whole
+
     def evidence(self, features: Features) -> NDArray[np.float64]:
         """The counts' log-odds of each word and pair, then of each skip."""
-        at = _counted(features)
+        return self._evidence_at(_counted(features))
+
+    def _evidence_at(self, at: Indices) -> NDArray[np.float64]:
         if self._settled is not None:
             return self._settled.take(at).astype(np.float64)
         return self._evidence_of(self.counts.view(np.uint32).ravel().take(at)).astype(np.float64)

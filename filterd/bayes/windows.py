@@ -49,6 +49,11 @@ def is_long(features: Features) -> bool:
     return features.total_words - features.header_words > WIDTH + STRIDE
 
 
+def header_grams(features: Features) -> int:
+    """How many of the grams are of the header fields; they come first."""
+    return int(features.gram_at.searchsorted(features.header_octets))
+
+
 def stretches(
     features: Features, gram_weights: _Floats, word_weights: _Floats, evidence: _Floats
 ) -> Stretches:
@@ -78,7 +83,7 @@ def stretches(
     proof = _prefix(evidence)
     evidences = before(proof, words, pairs) + before(proof, near + many, far + many) - proof[many]
     size = (words + pairs - pairs[0]).astype(np.float64)
-    grams = int(np.searchsorted(features.gram_at, features.header_octets))
+    grams = header_grams(features)
 
     def stretch(sums: _Floats) -> _Floats:
         result: _Floats = sums[1] + sums[2 + len(starts) :] - sums[2 : 2 + len(starts)]

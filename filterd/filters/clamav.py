@@ -25,6 +25,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
 from filterd.filters.clamd import ClamdError, Server, Signatures, TooLargeError
+from filterd.filters.clamd_session import Sessions
 from filterd.filters.slots import Slots
 from filterd.message import Message
 from filterd.message.fields import Buffer
@@ -125,6 +126,7 @@ class ClamAV:
                 raise ValueError(f"suspicions: {pattern} = {points} is no number of points")
         self._servers = tuple(map(Server.parse, servers))
         self._slots = Slots(self.scans_at_once) if self.scans_at_once else None
+        self._sessions = Sessions()
         self._avoided: dict[Server, float] = {}
         self._signatures: Signatures | None = None
         self._signatures_until = -math.inf
@@ -194,7 +196,7 @@ class ClamAV:
             troubles = []
             for server in order:
                 try:
-                    found = server.scan(content, self.silence)
+                    found = self._sessions.scan(server, content, self.silence)
                 except TooLargeError:
                     raise
                 except ClamdError as error:

@@ -120,7 +120,7 @@ class Server:
         if match is None:
             said = f"answered {answer[:200]!r}" if answer else "hung up without an answer"
             raise ClamdError(f"{self} {said}")
-        return _EXTENDED.sub("", match["name"] or "")
+        return virus_name(match["name"] or "")
 
     def takes(self, size: int, patience: float) -> bool:
         """True if clamd would take content of that many octets. Raises ClamdError."""
@@ -158,6 +158,11 @@ class Server:
             raise ClamdError(f"{self} was silent for {patience:.1f} s") from error
         except OSError as error:
             raise ClamdError(f"{self}: {error.strerror or error}") from error
+
+
+def virus_name(found: str) -> str:
+    """The name as clamd's signatures have it, of what stands before FOUND."""
+    return _EXTENDED.sub("", found)
 
 
 def _has_answer(peer: socket.socket, seconds: float = 0.0) -> bool:

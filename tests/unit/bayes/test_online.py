@@ -155,7 +155,7 @@ def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
 
 def test_a_score_adds_up() -> None:
     assert Score(1.0, 2.0).total == 3.0
-    assert Score(1.0, 2.0, (0, 5)).total == 3.0 - windows.MARGIN
+    assert Score(1.0, 2.0, 7, (0, 5)).total == 3.0 - windows.MARGIN
 
 
 def test_merging_adds_counts_and_averages_weights() -> None:

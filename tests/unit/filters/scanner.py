@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,18 +31,23 @@ def finds(needle: bytes, name: str) -> Judge:
 
 @dataclass
 class Scanner:
-    """Serves INSTREAM and VERSION as clamd does until `close()`.
+    """Serves INSTREAM, FILDES, IDSESSION and VERSION as clamd does until `close()`.
 
-    path: of its unix socket, None for TCP. limit: StreamMaxLength. seen: contents, in order.
+    path: of its unix socket, None for TCP. limit: StreamMaxLength. descriptors: False for one that
+    may not use the descriptors it gets. seen: contents, in order. sessions: the most that was asked
+    for in one session.
     """
 
     judge: Judge
     path: Path | None = None
     limit: int = 1 << 20
+    descriptors: bool = True
+    sessions: int = 0
     version: bytes = b"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2026\n"
     seen: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._peers: list[socket.socket] = []
         if self.path is None:
             self._listener = socket.create_server(("127.0.0.1", 0))
             self.address = f"tcp:127.0.0.1:{self._listener.getsockname()[1]}"
@@ -59,6 +67,9 @@ class Scanner:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for peer in self._peers:
+            with suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
@@ -68,30 +79,90 @@ class Scanner:
                 peer, _ = self._listener.accept()
             except OSError:
                 return
+            self._peers.append(peer)
             threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer: socket.socket) -> None:
-        with peer, peer.makefile("rb") as stream:
+        with peer:
+            line = _Line(peer)
             try:
-                command = stream.readline()
+                command = line.until(b"\n")
                 if command == b"nVERSION\n":
                     peer.sendall(self.version)
                 elif command == b"nINSTREAM\n":
-                    self._scan(peer, stream)
+                    self._scan(peer, line, b"")
+                elif command == b"nIDSESSION\n":
+                    self._session(peer, line)
             except OSError:
                 pass
 
-    def _scan(self, peer: socket.socket, stream: object) -> None:
-        read = stream.read  # type: ignore[attr-defined]
+    def _session(self, peer: socket.socket, line: _Line) -> None:
+        for number in itertools.count(1):
+            command = line.until(b"\n")
+            if not command:
+                return
+            self.sessions = max(self.sessions, number)
+            prefix = f"{number}: ".encode()
+            if command == b"nFILDES\n":
+                line.read(1)
+                with open(line.descriptors.pop(0), "rb") as file:  # noqa: PTH123  (a descriptor)
+                    if not self.descriptors:
+                        peer.sendall(prefix + b"No file descriptor received. ERROR\n")
+                        return
+                    content = os.pread(file.fileno(), 1 << 20, 0)
+                    more = self._answer(peer, content, prefix, b"fd[11]")
+            elif command == b"nINSTREAM\n":
+                more = self._scan(peer, line, prefix)
+            else:
+                return
+            if not more:
+                return
+
+    def _scan(self, peer: socket.socket, line: _Line, prefix: bytes) -> bool:
         content, quota = b"", self.limit
-        while length := read(4):
+        while length := line.read(4):
             (size,) = struct.unpack("!L", length)
             if size > quota:
-                peer.sendall(b"INSTREAM size limit exceeded. ERROR\n")
-                return
+                peer.sendall(prefix + b"INSTREAM size limit exceeded. ERROR\n")
+                return False
             if size == 0:
-                self.seen.append(content)
-                peer.sendall(self.judge(content))
-                return
+                return self._answer(peer, content, prefix, b"stream")
             quota -= size
-            content += read(size)
+            content += line.read(size)
+        return False
+
+    def _answer(self, peer: socket.socket, content: bytes, prefix: bytes, what: bytes) -> bool:
+        """Say what the judge says; False for hanging up."""
+        self.seen.append(content)
+        answer = self.judge(content)
+        if answer.startswith(b"stream: "):
+            answer = prefix + answer.replace(b"stream", what, 1)
+        peer.sendall(answer)
+        return bool(answer)
+
+
+@dataclass
+class _Line:
+    """What a client sends, with the descriptors that come along."""
+
+    peer: socket.socket
+    descriptors: list[int] = field(default_factory=list)
+    _buffer: bytes = b""
+
+    def until(self, end: bytes) -> bytes:
+        while end not in self._buffer and self._receive():
+            pass
+        place = self._buffer.find(end) + 1
+        return self.read(place)
+
+    def read(self, size: int) -> bytes:
+        while len(self._buffer) < size and self._receive():
+            pass
+        found, self._buffer = self._buffer[:size], self._buffer[size:]
+        return found
+
+    def _receive(self) -> bool:
+        data, descriptors, _flags, _address = socket.recv_fds(self.peer, 1 << 16, 4)
+        self.descriptors += descriptors
+        self._buffer += data
+        return bool(data)

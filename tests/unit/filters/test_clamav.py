@@ -163,7 +163,7 @@ def test_only_the_first_message_waits_for_servers_that_stay_away(
 
 def test_a_message_that_is_too_large_is_scanned_part_by_part(where: Path | None) -> None:
     limit = len(TWO_PARTS) - 1
-    with Scanner(finds(BAD, "Evil"), where, limit=limit) as scanner:
+    with Scanner(finds(BAD, "Evil"), where, limit=limit, descriptors=False) as scanner:
         assert ClamAV(server=scanner.address).examine(Message(TWO_PARTS)).virus == "Evil"
         harmless = Message(TWO_PARTS.replace(base64.encodebytes(BAD), b"aGVsbG8=\r\n"))
         scanner.limit = harmless.size - 1
@@ -185,7 +185,7 @@ def test_a_message_that_is_too_large_is_scanned_part_by_part(where: Path | None)
 def test_what_no_scanner_takes_has_a_symbol_and_a_policy(
     setting: str, action: Action, where: Path | None
 ) -> None:
-    with Scanner(clean, where, limit=1 << 20) as scanner:
+    with Scanner(clean, where, limit=1 << 20, descriptors=False) as scanner:
         filter = ClamAV(server=scanner.address, too_large=setting)  # type: ignore[arg-type]
         verdict = filter.examine(Message(MAIL + b"x" * (3 << 20)))
 
@@ -239,7 +239,7 @@ def test_limits_are_compared_at_the_start(
 ) -> None:
     monkeypatch.setattr("filterd.filters.clamd.PROBE_SECONDS", 0.05)
     caplog.set_level(logging.WARNING)
-    with Scanner(clean, tmp_path / "s", limit=1000) as scanner:
+    with Scanner(clean, tmp_path / "s", limit=1000, descriptors=False) as scanner:
         ClamAV(server=scanner.address, size_limit=1000).prepare()
         assert caplog.text == ""
         ClamAV(server=scanner.address, size_limit=1001).prepare()
@@ -306,7 +306,7 @@ def test_settings_that_make_no_sense_are_said() -> None:
 def test_errors_name_the_server(tmp_path: Path) -> None:
     with pytest.raises(ClamdError, match=r"unix:.*/nobody: No such file"):
         Server(f"{tmp_path}/nobody").scan(b"x", 1)
-    with Scanner(clean, tmp_path / "s", limit=10) as scanner:
+    with Scanner(clean, tmp_path / "s", limit=10, descriptors=False) as scanner:
         with pytest.raises(TooLargeError, match="11 octets are more than"):
             Server.parse(scanner.address).scan(b"x" * 11, 1)
         assert Server.parse(scanner.address).scan(b"x" * 10, 1) == ""

@@ -1,0 +1,142 @@
+"""Sessions with clamd: one connection for many messages, and small messages as a file descriptor.
+
+Scanning a message of a few kilobytes takes clamd less time than a new connection and a temporary
+file for what is streamed: in a session, with a descriptor instead of a stream, both processes
+together need less than half the time. All this is a short cut: whenever a session gives
+anything but a plain answer, the message is streamed over a connection of its own
+(`Server.scan`), and what happens there counts. Source: clamd(8), IDSESSION and FILDES.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import struct
+from array import array
+
+from filterd.filters.clamd import ClamdError, Server, virus_name
+from filterd.message.fields import Buffer
+
+log = logging.getLogger(__name__)
+
+SESSION_LIMIT = 256 << 10
+"""Octets of content that goes through a session. More is streamed, so that clamd's StreamMaxLength
+is asked about it; no clamd is set to less than this."""
+
+ANSWER_LIMIT = 4096
+"""Octets of an answer; names of viruses are a few dozen long."""
+
+_LENGTH = struct.Struct("!L")
+_END = _LENGTH.pack(0)
+_ANSWER = re.compile(rb"(?P<number>\d+): (?:stream|fd\[\d+\]): (?:(?P<name>\S.*) FOUND|OK)\n")
+_NO_DESCRIPTOR = re.compile(rb"\d+: .*\bERROR\n")
+
+
+class _FailedError(Exception):
+    """The session gave no plain answer. answer: what it said."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Sessions:
+    """The open sessions of one process, one for each server that was asked."""
+
+    def __init__(self) -> None:
+        self._open: dict[Server, _Session] = {}
+        self._streamed: set[Server] = set()
+
+    def scan(self, server: Server, content: Buffer, patience: float) -> str:
+        """As `Server.scan`: the name that clamd gives the content, `""` if it finds nothing.
+
+        patience: seconds that it may do nothing. Raises TooLargeError or another ClamdError.
+        """
+        if not 0 < len(content) <= SESSION_LIMIT:
+            return server.scan(content, patience)
+        # Out of the table while it is in use: whatever ends this early leaves no half-read session.
+        session = self._open.pop(server, None)
+        if session is not None and session.process != os.getpid():
+            session = None  # opened before a fork, so it is somebody else's
+        descriptor = server.port is None and server not in self._streamed
+        try:
+            if session is None:
+                session = _Session(server, patience)
+            name = session.scan(content, patience, descriptor=descriptor)
+        except TimeoutError as error:
+            raise ClamdError(f"{server} was silent for {patience:.1f} s") from error
+        except (_FailedError, OSError) as error:
+            answer = error.answer if isinstance(error, _FailedError) else b""
+            if descriptor and _NO_DESCRIPTOR.fullmatch(answer):
+                # AppArmor and its like may keep clamd from files that others opened.
+                log.info("clamav: %s takes no descriptors, mail is streamed to it", server)
+                self._streamed.add(server)
+            return server.scan(content, patience)
+        self._open[server] = session
+        return name
+
+    def close(self) -> None:
+        """End all sessions."""
+        self._open.clear()
+
+
+class _Session:
+    """One connection on which clamd was told IDSESSION; it closes with its last reference."""
+
+    def __init__(self, server: Server, patience: float) -> None:
+        self.process = os.getpid()
+        if server.port is None:
+            self._peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._peer.settimeout(patience)
+            self._peer.connect(server.host)
+        else:
+            self._peer = socket.create_connection((server.host, server.port), patience)
+            self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._greeting = b"nIDSESSION\n"
+        self._asked = 0
+
+    def __del__(self) -> None:
+        # Not left to the socket, which would warn that nobody closed it.
+        peer = getattr(self, "_peer", None)
+        if peer is not None:
+            peer.close()
+
+    def scan(self, content: Buffer, patience: float, *, descriptor: bool) -> str:
+        """Have the content scanned. Raises OSError, TimeoutError among them, or _FailedError."""
+        self._peer.settimeout(patience)
+        self._asked += 1
+        if descriptor:
+            self._pass(content)
+        else:
+            head = b"nINSTREAM\n" + _LENGTH.pack(len(content))
+            self._peer.sendall(b"".join((self._greeting, head, content, _END)))
+        self._greeting = b""
+        answer = self._line()
+        match = _ANSWER.fullmatch(answer)
+        if match is None or int(match["number"]) != self._asked:
+            raise _FailedError(answer)
+        return virus_name((match["name"] or b"").decode("utf-8", "replace"))
+
+    def _pass(self, content: Buffer) -> None:
+        file = os.memfd_create("message")
+        try:
+            if os.write(file, content) != len(content):
+                raise _FailedError
+            self._peer.sendall(self._greeting + b"nFILDES\n")
+            # clamd reads the command first and expects one octet with the descriptor.
+            self._peer.sendmsg(
+                [b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [file]))]
+            )
+        finally:
+            os.close(file)
+
+    def _line(self) -> bytes:
+        said = b""
+        while not said.endswith(b"\n") and len(said) < ANSWER_LIMIT:
+            block = self._peer.recv(ANSWER_LIMIT)
+            if not block:
+                raise _FailedError(said)
+            said += block
+        return said
