@@ -36,6 +36,9 @@ def main() -> None:
     hasher, model = Hasher(b"filterd evaluate"), OnlineModel.empty()
     for spam, data in mail:
         model.learn(hasher.features(Message(data)), spam=spam)
+    # As the workers have it: a model that only judges.
+    judging = model.copy()
+    judging.settle()
     texts = [text_of(Message(data)) for _, data in mail]
     features = [hasher.features_of(text) for text in texts]
     print(f"{len(mail)} messages, mean {sum(len(d) for _, d in mail) / len(mail):.0f} octets")
@@ -50,9 +53,10 @@ def main() -> None:
 
     show("MIME tree and text", lambda: [text_of(Message(d)) for _, d in mail])
     show("features of the text", lambda: [hasher.features_of(t) for t in texts])
-    show("score", lambda: [model.score(f) for f in features])
+    show("score", lambda: [judging.score(f) for f in features])
     show(
-        "classify, from octets", lambda: [model.score(hasher.features(Message(d))) for _, d in mail]
+        "classify, from octets",
+        lambda: [judging.score(hasher.features(Message(d))) for _, d in mail],
     )
     show(
         "learn, from octets",

@@ -286,12 +286,13 @@ typedef struct {
 } Sums;
 
 PyDoc_STRVAR(score_doc,
-"score(weights, settled, grams, words, skips, word_at, skip_at, total, header, header_grams,\n"
+"score(weights, evidence, grams, words, skips, word_at, skip_at, total, header, header_grams,\n"
 "      width, stride, scale, weight) -> tuple\n\n"
 "Add up what a model knows of one message: weight and evidence of the whole, then a tuple (start,\n"
 "end, weight, size, evidence) of the stretch with the highest score, None if width is 0. weights,\n"
-"settled: float32; the rest of the arrays: int64. Raises ValueError for a feature outside the\n"
-"tables.");
+"evidence: float32; the rest of the arrays: int64. evidence is a table as long as the weights or, if\n"
+"of another length, that of each word and then of each skip. Raises ValueError for a feature outside\n"
+"the tables.");
 
 static int
 outside(void)
@@ -305,27 +306,30 @@ static int
 add_up(const Items *items, Py_ssize_t total, Py_ssize_t header_grams, Sums *whole, Sums *in_header,
        Sums *by_word)
 {
-    enum { WEIGHTS, SETTLED, GRAMS, WORDS, SKIPS, WORD_AT, SKIP_AT };
-    const float *weights = items[WEIGHTS].view.buf, *settled = items[SETTLED].view.buf;
-    const uint64_t weight_count = (uint64_t)items[WEIGHTS].count;
-    const uint64_t settled_count = (uint64_t)items[SETTLED].count;
-    const uint64_t table = settled_count / 2;
+    enum { WEIGHTS, EVIDENCE, GRAMS, WORDS, SKIPS, WORD_AT, SKIP_AT };
+    const float *weights = items[WEIGHTS].view.buf, *evidences = items[EVIDENCE].view.buf;
+    const uint64_t size = (uint64_t)items[WEIGHTS].count, table = size / 2;
+    /* Features count from `table` on; so do the rows of what is kept for them. */
+    const int is_table = items[EVIDENCE].count == items[WEIGHTS].count;
+    const Py_ssize_t many = items[WORDS].count;
+    if (!is_table && items[EVIDENCE].count < many + items[SKIPS].count)
+        return outside();
     const int64_t *grams = items[GRAMS].view.buf, *words = items[WORDS].view.buf;
     const int64_t *skips = items[SKIPS].view.buf;
     const int64_t *word_at = items[WORD_AT].view.buf, *skip_at = items[SKIP_AT].view.buf;
     for (Py_ssize_t i = 0; i < items[GRAMS].count; i++) {
-        if ((uint64_t)grams[i] >= weight_count)
+        if ((uint64_t)grams[i] >= size)
             return outside();
         double weight = weights[grams[i]];
         whole->weight += weight;
         if (i < header_grams)
             in_header->weight += weight;
     }
-    for (Py_ssize_t i = 0; i < items[WORDS].count; i++) {
+    for (Py_ssize_t i = 0; i < many; i++) {
         uint64_t feature = (uint64_t)words[i];
-        if (feature >= weight_count || feature < table || feature - table >= settled_count)
+        if (feature >= size || feature < table)
             return outside();
-        double weight = weights[feature], evidence = settled[feature - table];
+        double weight = weights[feature], evidence = evidences[is_table ? feature - table : i];
         whole->weight += weight;
         whole->evidence += evidence;
         if (by_word != NULL) {
@@ -340,9 +344,9 @@ add_up(const Items *items, Py_ssize_t total, Py_ssize_t header_grams, Sums *whol
     const int64_t near = total > 2 ? total - 2 : 0;
     for (Py_ssize_t i = 0; i < items[SKIPS].count; i++) {
         uint64_t feature = (uint64_t)skips[i];
-        if (feature < table || feature - table >= settled_count)
+        if (feature < table || feature - table >= size)
             return outside();
-        double evidence = settled[feature - table];
+        double evidence = evidences[is_table ? feature - table : many + i];
         whole->evidence += evidence;
         if (by_word != NULL) {
             int64_t at = skip_at[i] < near ? skip_at[i] : skip_at[i] - near;

@@ -17,7 +17,7 @@ def number(
     hashes: Buffer, multipliers: Buffer, shift: int, table: int, numbers: Buffer, /
 ) -> None: ...
 def score(
-    weights: Buffer, settled: Buffer, grams: Buffer, words: Buffer, skips: Buffer,
+    weights: Buffer, evidence: Buffer, grams: Buffer, words: Buffer, skips: Buffer,
     word_at: Buffer, skip_at: Buffer,
     total: int, header: int, header_grams: int, width: int, stride: int,
     scale: float, weight: float, /,

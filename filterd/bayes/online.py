@@ -157,18 +157,15 @@ class OnlineModel:
         """Weights, and the counts' log-odds, of the words and pairs alone."""
         return (
             self.weights.take(features.words).astype(np.float64),
-            self._evidence_at(features.words - TABLE),
+            self._evidence_at(features.words - TABLE).astype(np.float64),
         )
 
     def opinions(self, features: Features, *, compiled: bool = COMPILED) -> tuple[Score, Score]:
-        """The score of the whole message, and the one that counts: the whole's or a stretch's.
-
-        compiled: with the compiled loop, which needs a model that was settled.
-        """
+        """The score of the whole message, and the one that counts: the whole's or a stretch's."""
         if not len(features):
             return Score(0.0, 0.0), Score(0.0, 0.0)
-        if compiled and self._settled is not None:
-            return self._opinions_compiled(features, self._settled)
+        if compiled:
+            return self._opinions_compiled(features)
         known = self.weigh(features)
         grams, words, evidence = known.grams, known.words, known.evidence
         size = len(features)
@@ -190,12 +187,11 @@ class OnlineModel:
         )
         return whole, stretch if stretch.total > whole.total else whole
 
-    def _opinions_compiled(
-        self, features: Features, settled: NDArray[np.float32]
-    ) -> tuple[Score, Score]:
+    def _opinions_compiled(self, features: Features) -> tuple[Score, Score]:
+        settled = self._settled
         weight, evidence, worst = _kernel.score(
             self.weights,
-            settled,
+            self._evidence_at(_counted(features)) if settled is None else settled,
             features.grams,
             features.words,
             features.skips,
@@ -220,12 +216,12 @@ class OnlineModel:
 
     def evidence(self, features: Features) -> NDArray[np.float64]:
         """The counts' log-odds of each word and pair, then of each skip."""
-        return self._evidence_at(_counted(features))
+        return self._evidence_at(_counted(features)).astype(np.float64)
 
-    def _evidence_at(self, at: Indices) -> NDArray[np.float64]:
+    def _evidence_at(self, rows: Indices) -> NDArray[np.float32]:
         if self._settled is not None:
-            return self._settled.take(at).astype(np.float64)
-        return self._evidence_of(self.counts.view(np.uint32).ravel().take(at)).astype(np.float64)
+            return self._settled.take(rows)
+        return self._evidence_of(self.counts.view(np.uint32).ravel().take(rows))
 
     def settle(self) -> None:
         """Work out the evidence of everything beforehand (8 MiB, some milliseconds).
