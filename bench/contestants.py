@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +15,17 @@ from tests.integration.servers.process import Program, listens
 
 ROOT = Path(__file__).resolve().parent.parent
 
+WORKERS = (os.cpu_count() or 1) + 1
+"""One more than cores: while one waits for clamd, or for its next message, another works."""
+
 SETTINGS = """\
 [daemon]
 socket = "unix:{folder}/filterd.sock"
 spool = "{folder}/spool"
 log_level = "info"
 
+[workers]
+count = {workers}
 [chain]
 filters = [{filters}]
 
@@ -60,7 +66,9 @@ def filterd(
     names = [*filters, "clamav"] if clamd else filters
     config = folder / "filterd.toml"
     config.write_text(
-        SETTINGS.format(folder=folder, filters=", ".join(f'"{n}"' for n in names), more=more)
+        SETTINGS.format(
+            folder=folder, workers=WORKERS, filters=", ".join(f'"{n}"' for n in names), more=more
+        )
     )
     program = Program([sys.executable, "-m", "filterd", "run", "--config", config], folder)
     socket = folder / "filterd.sock"

@@ -61,7 +61,12 @@ class DaemonSettings:
 class WorkerSettings:
     """Settings `[workers]`."""
 
-    count: Annotated[int, Ge(0), Le(1024), Doc("worker processes; 0: one for each core")] = 0
+    count: Annotated[
+        int,
+        Ge(0),
+        Le(1024),
+        Doc("worker processes; 0: one for each core; some more pay where they wait for clamd"),
+    ] = 0
     queue: Annotated[
         int, Ge(0), Doc("messages that may wait for a worker; when more come they get 451 at once")
     ] = 64
