@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 
@@ -30,10 +28,12 @@ class _Alarm:
 def _raise(_signal: int, _frame: FrameType | None) -> None:
     if _Alarm.running:
         raise BudgetExceeded
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def own_alarm() -> None:
-    """Take SIGALRM for good, so that `limit` need not exchange handlers each time.
+    """Take SIGALRM for good, so that `limit` need not exchange handlers each time, nor stop the
+    clock after each block: one that runs out later is ignored.
 
     For a process that does nothing else with alarms: a worker.
     """
@@ -41,24 +41,33 @@ def own_alarm() -> None:
     _Alarm.owned = True
 
 
-@contextmanager
-def limit(seconds: float) -> Iterator[None]:
+class limit:  # noqa: N801  (read as a verb: `with limit(seconds)`)
     """Raise BudgetExceeded inside the block after that many seconds of wall-clock time.
 
     Works in a process's main thread, where alarms arrive; elsewhere the block runs unlimited.
     Blocks do not nest.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = None if _Alarm.owned else signal.signal(signal.SIGALRM, _raise)
-    _Alarm.running = True
-    # The interval makes a handler that was swallowed fire again.
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 0.25)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_previous", "_seconds", "_works")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = max(seconds, 0.001)
+        self._works = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if not self._works:
+            return
+        if not _Alarm.owned:
+            self._previous = signal.signal(signal.SIGALRM, _raise)
+        _Alarm.running = True
+        # The interval makes a handler that was swallowed fire again.
+        signal.setitimer(signal.ITIMER_REAL, self._seconds, 0.25)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._works:
+            return
         _Alarm.running = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if previous is not None:
-            signal.signal(signal.SIGALRM, previous)
+        if not _Alarm.owned:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if self._previous is not None:
+                signal.signal(signal.SIGALRM, self._previous)

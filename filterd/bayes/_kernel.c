@@ -329,7 +329,7 @@ add_up(const Items *items, Py_ssize_t total, Py_ssize_t header_grams, Sums *whol
         uint64_t feature = (uint64_t)words[i];
         if (feature >= size || feature < table)
             return outside();
-        double weight = weights[feature], evidence = evidences[is_table ? feature - table : i];
+        double weight = weights[feature], evidence = evidences[is_table ? feature - table : (uint64_t)i];
         whole->weight += weight;
         whole->evidence += evidence;
         if (by_word != NULL) {
@@ -346,7 +346,7 @@ add_up(const Items *items, Py_ssize_t total, Py_ssize_t header_grams, Sums *whol
         uint64_t feature = (uint64_t)skips[i];
         if (feature < table || feature - table >= size)
             return outside();
-        double evidence = evidences[is_table ? feature - table : many + i];
+        double evidence = evidences[is_table ? feature - table : (uint64_t)(many + i)];
         whole->evidence += evidence;
         if (by_word != NULL) {
             int64_t at = skip_at[i] < near ? skip_at[i] : skip_at[i] - near;
@@ -459,11 +459,115 @@ done:
     return result;
 }
 
+#define SHOWN_LIMIT 16 /* words and pairs of each side that are asked for at most */
+
+/* One word or pair: what it adds to the score, times the side's sign, and where it stands. */
+typedef struct {
+    double share;
+    int64_t at;
+} Found;
+
+/* Put one into its place among the highest, if it is one of them. */
+static void
+insert(Found *best, Py_ssize_t *count, Py_ssize_t shown, Found one)
+{
+    Py_ssize_t place = *count;
+    if (place == shown) {
+        if (one.share <= best[place - 1].share)
+            return;
+        place--;
+    }
+    else
+        (*count)++;
+    for (; place > 0 && best[place - 1].share < one.share; place--)
+        best[place] = best[place - 1];
+    best[place] = one;
+}
+
+static PyObject *
+found_list(const Found *best, Py_ssize_t count, double sign)
+{
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *one = Py_BuildValue("(dL)", sign * best[i].share, (long long)best[i].at);
+        if (one == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, one);
+    }
+    return list;
+}
+
+PyDoc_STRVAR(strongest_doc,
+"strongest(weights, evidence, words, word_at, total, header, start, end, per_weight, per_evidence,\n"
+"          shown) -> tuple\n\n"
+"The words and pairs that add most to a score: two lists of (share, at), for spam and for ham, the\n"
+"strongest first. A share is per_weight times the weight plus per_evidence times the evidence. Only\n"
+"the first `header` of `total` words count, and those from start to end. weights, evidence: float32,\n"
+"as in `score`; words, word_at: int64. Raises ValueError for a feature outside the tables.");
+
+static PyObject *
+strongest(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    enum { WEIGHTS, EVIDENCE, WORDS, WORD_AT, ARRAYS };
+    enum { TOTAL, HEADER, START, END, NUMBERS };
+    enum { COUNT = ARRAYS + NUMBERS + 3 };
+    static const int sizes[] = {4, 4, 8, 8};
+    Items items[ARRAYS];
+    Py_ssize_t value[NUMBERS], spams = 0, hams = 0;
+    Found spam[SHOWN_LIMIT], ham[SHOWN_LIMIT];
+    PyObject *result = NULL;
+    if (nargs != COUNT) {
+        PyErr_SetString(PyExc_TypeError, "strongest takes 11 arguments");
+        return NULL;
+    }
+    for (int i = 0; i < NUMBERS; i++)
+        value[i] = PyLong_AsSsize_t(args[ARRAYS + i]);
+    const double per_weight = PyFloat_AsDouble(args[COUNT - 3]);
+    const double per_evidence = PyFloat_AsDouble(args[COUNT - 2]);
+    const Py_ssize_t shown = PyLong_AsSsize_t(args[COUNT - 1]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (!take_all(args, items, sizes, ARRAYS))
+        goto done;
+    const Py_ssize_t many = items[WORDS].count;
+    const int is_table = items[EVIDENCE].count == items[WEIGHTS].count;
+    if (shown < 1 || shown > SHOWN_LIMIT || items[WORD_AT].count < many
+        || (!is_table && items[EVIDENCE].count < many)) {
+        PyErr_SetString(PyExc_ValueError, "arrays and numbers that do not fit together");
+        goto done;
+    }
+    const float *weights = items[WEIGHTS].view.buf, *evidences = items[EVIDENCE].view.buf;
+    const uint64_t size = (uint64_t)items[WEIGHTS].count, table = size / 2;
+    const int64_t *words = items[WORDS].view.buf, *word_at = items[WORD_AT].view.buf;
+    for (Py_ssize_t i = 0; i < many; i++) {
+        const uint64_t feature = (uint64_t)words[i];
+        const int64_t place = word_at[i] < value[TOTAL] ? word_at[i] : word_at[i] - value[TOTAL];
+        if (feature >= size || feature < table) {
+            outside();
+            goto done;
+        }
+        if (place >= value[HEADER] && (place < value[START] || place >= value[END]))
+            continue;
+        const double evidence = evidences[is_table ? feature - table : (uint64_t)i];
+        const double share = per_weight * weights[feature] + per_evidence * evidence;
+        if (share > 0.0)
+            insert(spam, &spams, shown, (Found){share, word_at[i]});
+        else if (share < 0.0)
+            insert(ham, &hams, shown, (Found){-share, word_at[i]});
+    }
+    result = Py_BuildValue("(NN)", found_list(spam, spams, 1.0), found_list(ham, hams, -1.0));
+done:
+    release_all(items, ARRAYS);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"cut", (PyCFunction)(void (*)(void))cut, METH_FASTCALL, cut_doc},
     {"distinct", (PyCFunction)(void (*)(void))distinct, METH_FASTCALL, distinct_doc},
     {"grams", (PyCFunction)(void (*)(void))grams, METH_FASTCALL, grams_doc},
     {"number", (PyCFunction)(void (*)(void))number, METH_FASTCALL, number_doc},
+    {"strongest", (PyCFunction)(void (*)(void))strongest, METH_FASTCALL, strongest_doc},
     {"score", (PyCFunction)(void (*)(void))score, METH_FASTCALL, score_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -22,3 +22,8 @@ def score(
     total: int, header: int, header_grams: int, width: int, stride: int,
     scale: float, weight: float, /,
 ) -> tuple[float, float, tuple[int, int, float, float, float] | None]: ...  # fmt: skip
+def strongest(
+    weights: Buffer, evidence: Buffer, words: Buffer, word_at: Buffer,
+    total: int, header: int, start: int, end: int,
+    per_weight: float, per_evidence: float, shown: int, /,
+) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]: ...  # fmt: skip

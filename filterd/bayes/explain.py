@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterd.bayes.classifier import Opinion, Voice
-from filterd.bayes.online import unfused
 from filterd.bayes.text import GRAM_BODY_LIMIT, GRAM_HEADER_LIMIT, Text
 from filterd.bayes.windows import word_of
 
@@ -72,22 +71,11 @@ def strongest(opinion: Opinion, shown: int = SHOWN_WORDS) -> Iterator[str]:
     A quick view for a verdict's detail: 4-grams and skips are left out.
     """
     voice = max(opinion.voices, key=lambda v: v.share)
-    shares = _word_shares(voice)
-    if not len(shares):
-        return
     names = _Names(opinion.text, voice)
-    word_at = voice.features.word_at
-    shown = min(shown, len(shares))
-    for side, sign in (("spam", -1.0), ("ham", 1.0)):
-        # Partly sorted: the few that are wanted are in front, in no order.
-        best = (sign * shares).argpartition(shown - 1)[:shown].tolist()
-        found = sorted((sign * float(shares[i]), int(word_at[i])) for i in best)
-        told = [
-            "{}:{}({:+.2f})".format(*names.word(at), voice.share * sign * share)
-            for share, at in found
-            if share < 0.0
-        ]
-        if told:
+    sides = voice.stored.model.strongest(voice.features, voice.score, shown)
+    for side, found in zip(("spam", "ham"), sides, strict=True):
+        if found:
+            told = ("{}:{}({:+.2f})".format(*names.word(at), voice.share * w) for w, at in found)
             yield f"{side}: {', '.join(told)}"
 
 
@@ -123,22 +111,6 @@ def _shares(voice: Voice) -> _Shares:
     if total:
         evidence *= voice.score.counts / total
     return _Shares(words / root + evidence[:many], evidence[many:], grams / root)
-
-
-def _word_shares(voice: Voice) -> Shares:
-    """What each word and pair adds to one voice's log-odds; `_shares` without the rest."""
-    score, features = voice.score, voice.features
-    weights, evidence = voice.stored.model.weigh_words(features)
-    shares: Shares = weights * (1.0 / math.sqrt(max(score.size, 1)))
-    if score.counts:
-        shares += evidence * (score.counts / unfused(score.counts))
-    if score.stretch:
-        start, end = score.stretch
-        total = features.total_words
-        at = features.word_at
-        at = np.where(at < total, at, at - total)
-        shares[(at >= features.header_words) & ((at < start) | (at >= end))] = 0.0
-    return shares
 
 
 class _Names:

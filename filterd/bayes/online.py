@@ -48,6 +48,7 @@ HAM, SPAM = 0, 1  # columns of the counts
 
 Weights = NDArray[np.float32]
 Counts = NDArray[np.uint16]
+Strongest = list[tuple[float, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +154,31 @@ class OnlineModel:
             self.evidence(features),
         )
 
-    def weigh_words(self, features: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights, and the counts' log-odds, of the words and pairs alone."""
-        return (
-            self.weights.take(features.words).astype(np.float64),
-            self._evidence_at(features.words - TABLE).astype(np.float64),
+    def strongest(
+        self, features: Features, score: Score, shown: int, *, compiled: bool = COMPILED
+    ) -> tuple[Strongest, Strongest]:
+        """The words and pairs that add most to this score of theirs, and those that take most off:
+        (log-odds, where it stands in `Features.word_at`'s sense), the strongest first."""
+        words, word_at, total = features.words, features.word_at, features.total_words
+        start, end = score.stretch or (0, total)
+        per_weight = 1.0 / math.sqrt(max(score.size, 1))
+        per_evidence = score.counts / unfused(score.counts) if score.counts else 0.0
+        evidence = self._evidence_at(words - TABLE) if self._settled is None else self._settled
+        if compiled:
+            return _kernel.strongest(
+                self.weights, evidence, words, word_at, total, features.header_words, start, end,
+                per_weight, per_evidence, shown,
+            )  # fmt: skip
+        if self._settled is not None:
+            evidence = self._settled.take(words - TABLE)
+        shares = per_weight * self.weights.take(words) + per_evidence * evidence
+        place = np.where(word_at < total, word_at, word_at - total)
+        inside = (place < features.header_words) | ((place >= start) & (place < end))
+        order = np.argsort(-np.abs(shares), kind="stable")
+        order = order[inside[order]]
+        return tuple(
+            [(float(shares[i]), int(word_at[i])) for i in order[sign * shares[order] > 0.0][:shown]]
+            for sign in (1.0, -1.0)
         )
 
     def opinions(self, features: Features, *, compiled: bool = COMPILED) -> tuple[Score, Score]:

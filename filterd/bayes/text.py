@@ -59,9 +59,12 @@ def text_of(message: Message) -> Text:
         if stop <= entity.body_start:
             continue
         body.scan_room -= stop - entity.body_start
-        content = decode_transfer(
-            bytes(message.data[entity.body_start : stop]), entity.transfer_encoding
-        )
+        if stop == entity.end and entity.is_encoded:
+            content = entity.content  # decoded once for all filters
+        else:
+            content = decode_transfer(
+                bytes(message.data[entity.body_start : stop]), entity.transfer_encoding
+            )
         is_text = entity.content_type.startswith("text/")
         if is_text and not content.isascii():
             charset = next(iter(entity.parameters.texts("charset")), "")

@@ -8,6 +8,8 @@ file's `[filters.NAME]` table holds is checked against them.
 A filter touches no socket of the MTA and stores nothing. It raises on trouble, and the chain then
 applies that filter's `on_error`. `prepare()`, where a filter has one, is called once before the
 first message: the place to open models and tables, shared by all workers that are forked later.
+`ask(message)`, where a filter has one, is called before any filter examines the message: the place
+to send a server its question without waiting for the answer, which `examine` then reads.
 """
 
 from __future__ import annotations

@@ -146,6 +146,15 @@ class ClamAV:
             except ClamdError as error:
                 log.warning("clamav: %s; it will be asked again for each message", error)
 
+    def ask(self, message: Message) -> None:
+        """Hand the message to the first clamd, if that needs no waiting."""
+        if self.scan == "parts" or self._slots is not None:
+            return
+        now = time.monotonic()
+        server = next((s for s in self._servers if self._avoided.get(s, now) <= now), None)
+        if server is not None:
+            self._sessions.ask(server, message.data)
+
     def examine(self, message: Message) -> Verdict:
         """Return what clamd says. Raises ScanError if none of the servers can be asked."""
         slot: AbstractContextManager[None] = nullcontext()

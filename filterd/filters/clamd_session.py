@@ -28,6 +28,9 @@ is asked about it; no clamd is set to less than this."""
 ANSWER_LIMIT = 4096
 """Octets of an answer; names of viruses are a few dozen long."""
 
+ASKING_PATIENCE = 0.1
+"""Seconds for handing over a descriptor; a socket that takes none belongs to a hung clamd."""
+
 _LENGTH = struct.Struct("!L")
 _END = _LENGTH.pack(0)
 _ANSWER = re.compile(rb"(?P<number>\d+): (?:stream|fd\[\d+\]): (?:(?P<name>\S.*) FOUND|OK)\n")
@@ -48,6 +51,7 @@ class Sessions:
     def __init__(self) -> None:
         self._open: dict[Server, _Session] = {}
         self._streamed: set[Server] = set()
+        self._asked: tuple[Server, Buffer, _Session] | None = None
 
     def scan(self, server: Server, content: Buffer, patience: float) -> str:
         """As `Server.scan`: the name that clamd gives the content, `""` if it finds nothing.
@@ -56,6 +60,9 @@ class Sessions:
         """
         if not 0 < len(content) <= SESSION_LIMIT:
             return server.scan(content, patience)
+        found = self._answered(server, content, patience)
+        if found is not None:
+            return found
         # Out of the table while it is in use: whatever ends this early leaves no half-read session.
         session = self._open.pop(server, None)
         if session is not None and session.process != os.getpid():
@@ -77,9 +84,36 @@ class Sessions:
         self._open[server] = session
         return name
 
+    def ask(self, server: Server, content: Buffer) -> None:
+        """Put the question of the next `scan` already, if that needs no waiting: over a session
+        that is open, with a descriptor. Raises OSError where the session is over."""
+        self._asked = None
+        if not 0 < len(content) <= SESSION_LIMIT or server in self._streamed:
+            return
+        session = self._open.pop(server, None)
+        if session is None or session.process != os.getpid() or server.port is not None:
+            return
+        session.ask(content, ASKING_PATIENCE, descriptor=True)
+        self._asked = (server, content, session)
+
+    def _answered(self, server: Server, content: Buffer, patience: float) -> str | None:
+        """The answer to what was asked ahead, None if that was nothing or went wrong."""
+        asked, self._asked = self._asked, None
+        if asked is None or asked[0] != server or asked[1] is not content:
+            return None
+        try:
+            name = asked[2].answer(patience)
+        except TimeoutError as error:
+            raise ClamdError(f"{server} was silent for {patience:.1f} s") from error
+        except (_FailedError, OSError):
+            return None
+        self._open[server] = asked[2]
+        return name
+
     def close(self) -> None:
         """End all sessions."""
         self._open.clear()
+        self._asked = None
 
 
 class _Session:
@@ -105,6 +139,11 @@ class _Session:
 
     def scan(self, content: Buffer, patience: float, *, descriptor: bool) -> str:
         """Have the content scanned. Raises OSError, TimeoutError among them, or _FailedError."""
+        self.ask(content, patience, descriptor=descriptor)
+        return self.answer(patience)
+
+    def ask(self, content: Buffer, patience: float, *, descriptor: bool) -> None:
+        """Hand the content over. Raises as `scan`."""
         self._peer.settimeout(patience)
         self._asked += 1
         if descriptor:
@@ -113,6 +152,10 @@ class _Session:
             head = b"nINSTREAM\n" + _LENGTH.pack(len(content))
             self._peer.sendall(b"".join((self._greeting, head, content, _END)))
         self._greeting = b""
+
+    def answer(self, patience: float) -> str:
+        """The name that was found in what was asked last. Raises as `scan`."""
+        self._peer.settimeout(patience)
         answer = self._line()
         match = _ANSWER.fullmatch(answer)
         if match is None or int(match["number"]) != self._asked:
@@ -124,10 +167,10 @@ class _Session:
         try:
             if os.write(file, content) != len(content):
                 raise _FailedError
-            self._peer.sendall(self._greeting + b"nFILDES\n")
-            # clamd reads the command first and expects one octet with the descriptor.
+            # The descriptor travels with the command and the octet that clamd expects after it.
             self._peer.sendmsg(
-                [b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [file]))]
+                [self._greeting, b"nFILDES\n\0"],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [file]))],
             )
         finally:
             os.close(file)

@@ -65,6 +65,9 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "gif"),
 )
 
+_PREFIX = re.compile(b"|".join(re.escape(prefix) for prefix, _kind in _PREFIXES))
+_KINDS = dict(_PREFIXES)
+
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+)?(html|svg|script|hta:application|body|head|iframe)\b")
 _LHA = re.compile(rb"..-l[hz][0-9sd]-", re.DOTALL)
 _BOM = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -81,9 +84,9 @@ def kind_of(head: bytes) -> str:
     """The kind of a file from its first `HEAD_SIZE` octets; `""` if it is none that we ask for."""
     if head[:2] in (b"MZ", b"ZM") and b"\0" in head[:64]:
         return "exe"
-    for prefix, kind in _PREFIXES:
-        if head.startswith(prefix):
-            return kind
+    known = _PREFIX.match(head)
+    if known:
+        return _KINDS[known[0]]
     if head[257:262] == b"ustar" or _is_old_tar(head):
         return "tar"
     if _LHA.match(head):
@@ -97,8 +100,10 @@ def kind_of(head: bytes) -> str:
         text = text.removeprefix(bom)
     if b"\0" in text[:64]:
         text = text.replace(b"\0", b"")  # UTF-16, as far as a tag's letters go
+    if text.lstrip()[:1] != b"<":
+        return ""
     match = _MARKUP.search(text)
-    if match and text.lstrip()[:1] == b"<":
+    if match:
         found = match[1].lower()
         if b"hta:application" in text.lower():
             return "hta"

@@ -108,6 +108,17 @@ def test_a_long_message_is_scored_by_its_worst_stretch_alike() -> None:
     assert decided_by_a_stretch > 0
 
 
+@given(texts(), st.integers(1, 5))
+def test_the_strongest_words_are_the_same(text: Text, shown: int) -> None:
+    features = KERNEL.features_of(text)
+    for score in MODEL.opinions(features):
+        kernel = MODEL.strongest(features, score, shown)
+        numpy = MODEL.strongest(features, score, shown, compiled=False)
+        for ours, reference in zip(kernel, numpy, strict=True):
+            assert [at for _, at in ours] == [at for _, at in reference]
+            assert np.allclose([w for w, _ in ours], [w for w, _ in reference])
+
+
 I8, U8, F4 = np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.float32)
 
 
