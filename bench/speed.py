@@ -25,6 +25,7 @@ from bench import contestants, mail
 from bench.contestants import Contestant
 from bench.driver import NoCompilerError, Run, compiled, drive, percentile
 from bench.processes import Usage, tree
+from bench.rspamd import CONFIGURATION, rspamd
 
 WARM_UP = 200
 """Messages before the measured ones: imports, caches, the kernel's buffers."""
@@ -88,6 +89,8 @@ def _by_role(contestant: Contestant) -> dict[str, Usage]:
             found["nursery"] = processes[1]
             workers = sorted(processes[2:], key=lambda one: one.pid)
             found.update({f"worker {i}": one for i, one in enumerate(workers, 1)})
+        elif name == "rspamd":
+            found.update({f"process {i}": one for i, one in enumerate(processes[1:], 1)})
     return found
 
 
@@ -193,6 +196,10 @@ def _measure_all(
             take("filterd-clamd", contestants.filterd, clamd=clamd)
             if "clamav-milter" not in missing:
                 take("clamav-milter", contestants.clamav_milter, clamd)
+    if shutil.which("rspamd", path=_PATH) is None or not CONFIGURATION.exists():
+        missing.append("rspamd")
+    else:
+        take("rspamd", rspamd)
     take("filterd-empty", contestants.filterd, ())
     skipped += [f"left out, not installed: {program}" for program in missing]
     return results, skipped
