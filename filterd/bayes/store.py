@@ -105,11 +105,14 @@ def _encode(stored: StoredModel, packed: bool) -> list[bytes]:
             dtype = "<f2"  # noqa: PLW2901  # what the table says, but half of it
         blob = array.astype(dtype, copy=False).tobytes()
         crc = zlib.crc32(blob)
-        if packed:
+        # Half-precision weights hardly compress, and unpacking them takes as long as all the rest.
+        compressed = packed and dtype != "<f2"
+        if compressed:
             blob = zlib.compress(blob, 9)
         arrays.append(
-            {"name": name, "dtype": dtype, "offset": offset, "length": len(blob), "crc32": crc}
-        )
+            {"name": name, "dtype": dtype, "offset": offset, "length": len(blob), "crc32": crc,
+             "compressed": compressed}
+        )  # fmt: skip
         blobs += [blob, bytes(-len(blob) % PAGE)]
         offset += len(blob) + -len(blob) % PAGE
     description = json.dumps(
@@ -148,7 +151,9 @@ def load(path: Path) -> StoredModel:
     description, start = _description(path, data)
     arrays = {}
     for (name, dtype, size), entry in zip(_ARRAYS, description["arrays"], strict=True):
-        arrays[name] = _array(path, data, start, entry, name, dtype, size, description["encoding"])
+        # Files of before `compressed` say it for all arrays together.
+        compressed = entry.get("compressed", description["encoding"] == "packed")
+        arrays[name] = _array(path, data, start, entry, name, dtype, size, compressed)
     return StoredModel(
         Card(
             bytes.fromhex(description["salt"]),
@@ -201,14 +206,14 @@ def _array(
     name: str,
     dtype: str,
     size: int,
-    encoding: str,
+    compressed: bool,
 ) -> NDArray[Any]:
     offset = start + entry["offset"]
     where = f"array {name}, octets {offset} to {offset + entry['length']}"
     if offset + entry["length"] > len(data):
         raise ModelFileError(path, f"ends at octet {len(data)}, within {where}", _RESTORE)
     blob: bytes | memoryview = memoryview(data)[offset : offset + entry["length"]]
-    if encoding == "packed":
+    if compressed:
         unpacker = zlib.decompressobj()
         try:
             # One octet more than right shows an array that is too long, without unpacking it all.

@@ -49,7 +49,7 @@ def test_packed_is_small_and_nearly_exact(tmp_path: Path, stored: StoredModel) -
     path = tmp_path / "m.fdm"
     save(path, stored, packed=True)
     again = load(path)
-    assert path.stat().st_size < 1 << 20
+    assert path.stat().st_size < 5 << 20  # a starter model is committed, 8 MB at most
     assert np.allclose(again.model.weights, stored.model.weights, rtol=1e-3)
     assert np.array_equal(again.model.counts, stored.model.counts)
 
