@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from filterd.chain import Chain, Link, LinkSettings, OnError
+from filterd.marks import Mark
 from filterd.message import Envelope, Message
 from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
 
@@ -115,3 +116,51 @@ def test_filters_are_prepared_once_and_a_chain_that_cannot_start_does_not() -> N
 
     with pytest.raises(OSError, match="no model"):
         Chain([Link(Prepared("p", raises))]).prepare()
+
+
+class Asks(Says):
+    """A filter that puts its question before the others work."""
+
+    def __init__(self, name: str, log: list[str], asks: Callable[[Message], object]) -> None:
+        super().__init__(name, lambda _message: self._note(log, "examines", NO_OPINION))
+        self.asks = asks
+        self._log = log
+
+    def ask(self, message: Message) -> None:
+        self._note(self._log, "asks", NO_OPINION)
+        self.asks(message)
+
+    def _note(self, log: list[str], what: str, verdict: Verdict) -> Verdict:
+        log.append(f"{self.name} {what}")
+        return verdict
+
+
+def test_questions_are_put_before_any_filter_works() -> None:
+    log: list[str] = []
+
+    def works(_message: Message) -> Verdict:
+        log.append("a works")
+        return NO_OPINION
+
+    chain = Chain([Link(Says("a", works)), Link(Asks("b", log, lambda _message: None))])
+    assert not chain.examine(MAIL).failures
+    assert log == ["b asks", "a works", "b examines"]
+
+
+@pytest.mark.parametrize("asks", [raises, loops, swallows, eats])
+def test_a_question_that_cannot_be_put_is_no_failure_yet(
+    asks: Callable[[Message], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.chain.ASKING_LIMIT", 0.05)
+    log: list[str] = []
+    examination = Chain([Link(Asks("b", log, asks))]).examine(MAIL)
+    assert not examination.failures
+    assert log == ["b asks", "b examines"]
+
+
+def test_nobody_asks_about_what_a_person_released() -> None:
+    log: list[str] = []
+    chain = Chain([Link(Asks("b", log, lambda _message: None))])
+    chain.released = lambda _message: Mark("id", viruses=False)
+    assert chain.examine(MAIL).verdict.symbols[0].name == "RELEASED"
+    assert log == []

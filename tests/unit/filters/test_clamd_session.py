@@ -119,3 +119,56 @@ def test_a_child_does_not_use_its_parents_session(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
         assert scanner.sessions == 2
+
+
+def test_an_answer_that_was_asked_for_ahead_is_used(tmp_path: Path) -> None:
+    with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
+        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions.ask(server, BAD)  # no session is open: it is not waited for one
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
+        sessions.ask(server, BAD)
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
+        assert scanner.seen == [BAD, BAD]
+        assert scanner.sessions == 2
+
+
+def test_an_answer_about_one_message_is_never_given_for_another(tmp_path: Path) -> None:
+    with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
+        sessions, server = Sessions(), Server.parse(scanner.address)
+        assert sessions.scan(server, b"one", PATIENCE) == ""
+        sessions.ask(server, b"two")
+        # The chain went another way, and the next message is this one.
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
+        sessions.ask(server, BAD)
+        sessions.ask(server, b"three")
+        assert sessions.scan(server, b"four", PATIENCE) == ""
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
+
+
+def test_a_scanner_that_ends_the_session_it_was_asked_in_is_asked_again(tmp_path: Path) -> None:
+    answers = iter([b"stream: OK\n", b"", b"stream: Evil FOUND\n"])
+    judge: Judge = lambda _content: next(answers)  # noqa: E731
+    with Scanner(judge, tmp_path / "s") as scanner:
+        sessions, server = Sessions(), Server.parse(scanner.address)
+        assert sessions.scan(server, b"one", PATIENCE) == ""
+        sessions.ask(server, BAD)
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
+
+
+def test_a_scanner_that_is_silent_about_what_it_was_asked_ahead(tmp_path: Path) -> None:
+    wake = threading.Event()
+
+    def judge(content: bytes) -> bytes:
+        if content == b"slow":
+            wake.wait(PATIENCE)
+        return finds(BAD, "Evil")(content)
+
+    with Scanner(judge, tmp_path / "s") as scanner:
+        sessions, server = Sessions(), Server.parse(scanner.address)
+        assert sessions.scan(server, b"one", PATIENCE) == ""
+        slow = b"slow"
+        sessions.ask(server, slow)
+        with pytest.raises(ClamdError, match="silent"):
+            sessions.scan(server, slow, 0.1)
+        wake.set()
+        assert sessions.scan(server, BAD, PATIENCE) == "Evil"
