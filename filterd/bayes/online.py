@@ -176,10 +176,11 @@ class OnlineModel:
         inside = (place < features.header_words) | ((place >= start) & (place < end))
         order = np.argsort(-np.abs(shares), kind="stable")
         order = order[inside[order]]
-        return tuple(
+        spam, ham = (
             [(float(shares[i]), int(word_at[i])) for i in order[sign * shares[order] > 0.0][:shown]]
             for sign in (1.0, -1.0)
         )
+        return spam, ham
 
     def opinions(self, features: Features, *, compiled: bool = COMPILED) -> tuple[Score, Score]:
         """The score of the whole message, and the one that counts: the whole's or a stretch's."""
