@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,8 @@ class Query:
     sender, recipient: a part of the address. domain: of the sender or of a recipient. subject,
     virus: a part. text: a part of sender, recipients, From, Subject, Message-ID, queue-id, client
     or id. symbol: a whole name. since, until: seconds since 1970. after: the `next` of the page
-    before.
+    before. visible: only messages to one of these recipients, whole addresses and `@domain`; what a
+    reviewer may see.
     """
 
     sender: str = ""
@@ -46,6 +48,7 @@ class Query:
     pinned: bool | None = None
     limit: int = 50
     after: str = ""
+    visible: tuple[str, ...] = ()
 
 
 class QueryError(ValueError):
@@ -89,6 +92,8 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
         )
     if query.text:
         yield _is_in_words(query.text)
+    if query.visible:
+        yield sa.or_(*map(_is_recipient, query.visible))
     if query.symbol:
         yield c.symbols.contains(f" {query.symbol.upper()} ", autoescape=True)
     yield from _ranges(query)
@@ -112,6 +117,19 @@ def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
         yield c.score >= query.score_from
     if query.score_to is not None:
         yield c.score <= query.score_to
+
+
+def _is_recipient(limit: str) -> sa.ColumnElement[bool]:
+    """True for messages to that address or to that `@domain`."""
+    if len(limit) < 2:
+        return sa.false()
+    # Recipients are a JSON list, where a quotation mark inside an address has a backslash before
+    # it: one without is an address's end.
+    listed = json.dumps(limit, ensure_ascii=False)
+    return sa.and_(
+        _is_in_words(limit),
+        _has(messages.c.recipients, listed[1:] if limit.startswith("@") else listed),
+    )
 
 
 def _is_in_words(part: str) -> sa.ColumnElement[bool]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from filterd.cli.common import Exit, fail, settings
 from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError
+
+if TYPE_CHECKING:
+    from filterd.desk import Desk
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -28,6 +31,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
+            from filterd.desk import DeskError  # noqa: PLC0415
             from filterd.quarantine.query import QueryError  # noqa: PLC0415
             from filterd.quarantine.release import ReleaseError  # noqa: PLC0415
 
@@ -39,6 +43,8 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 fail(str(error), Exit.USAGE)
             except ReleaseError as error:
                 fail(str(error), Exit.DATA)
+            except DeskError as error:
+                fail(str(error), Exit.CANNOT_CREATE)
             except StoreError as error:
                 fail(str(error), Exit.IO_ERROR)
             except ValueError as error:
@@ -53,3 +59,10 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 def store_of(config: Path | None) -> Store:
     """The store that the settings name."""
     return Store(settings(config).quarantine)
+
+
+def desk_of(config: Path | None) -> Desk:
+    """The desk over the store that the settings name."""
+    from filterd.desk import Desk  # noqa: PLC0415  (it brings the whole chain along)
+
+    return Desk(settings(config))

@@ -1,22 +1,24 @@
-"""What is done with quarantined mail: release, retry, delete, pin, learn, allow, block, expire."""
+"""What is done with quarantined mail: release, delete, pin, learn, allow, block, expire, rescan."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
 from filterd.cli.learn import who
-from filterd.cli.quarantine.common import IdArguments, ReasonOption, command, store_of
+from filterd.cli.quarantine.common import IdArguments, ReasonOption, command, desk_of, store_of
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters import senders
-from filterd.quarantine import Store
-from filterd.quarantine.journal import What
+from filterd.labels import points
+
+if TYPE_CHECKING:
+    from filterd.desk import Done
 
 
 @command("release")
@@ -33,21 +35,25 @@ def release(
     virus: Annotated[
         bool, typer.Option("--virus", help="although it has a virus; needs --reason")
     ] = False,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="teach the site's model that it is ham, once released")
+    ] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Hand messages to the MTA, unchanged, with their own sender. Status 75 if any is not taken."""
-    from filterd.quarantine.release import Releaser  # noqa: PLC0415
-
-    releaser = Releaser(store_of(config))
+    desk = desk_of(config)
     complete = True
     for id in ids:
-        outcomes = releaser.release(
-            id, to or (), who=who(), note=reason, form="attached" if attach else "original",
-            again=again, virus=virus,
-        )  # fmt: skip
-        complete &= _told(((id, outcome) for outcome in outcomes), as_json)
+        (done,) = desk.release(
+            [id], to or (), who=who(), note=reason, attached=attach, again=again, virus=virus
+        )
+        if not done.detail:
+            fail(done.words, Exit.DATA)
+        complete &= _told(id, done.detail["recipients"], as_json)
+        if learn and done.ok:
+            _said(desk.learn([id], spam=False, who=who(), source="quarantine", note=reason))
     if not complete:
         raise typer.Exit(Exit.TEMPFAIL)
 
@@ -55,19 +61,20 @@ def release(
 @command("retry")
 def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Try again the releases that the MTA put off and that are due."""
+    from filterd.desk import released  # noqa: PLC0415
     from filterd.quarantine.release import Releaser  # noqa: PLC0415
 
-    if not _told(Releaser(store_of(config)).retry(), as_json):
+    complete = True
+    for id, outcome in Releaser(store_of(config)).retry():
+        complete &= _told(id, released(id, [outcome]).detail["recipients"], as_json)
+    if not complete:
         raise typer.Exit(Exit.TEMPFAIL)
 
 
 @command("delete")
 def delete(ids: IdArguments, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """Delete messages' bytes; their description and history stay for a while."""
-    store = store_of(config)
-    for id in ids:
-        freed = store.delete(id, who(), reason)
-        sys.stdout.write(f"{id}: {freed} octets deleted\n" if freed else f"{id}: was gone\n")
+    _said(desk_of(config).delete(ids, who=who(), note=reason))
 
 
 @command("pin")
@@ -78,9 +85,7 @@ def pin(
     config: ConfigOption = None,
 ) -> None:
     """Keep messages from expiring."""
-    store = store_of(config)
-    for id in ids:
-        store.pin(id, who(), reason, pinned=not off)
+    desk_of(config).pin(ids, who=who(), note=reason, pinned=not off)
 
 
 @command("learn")
@@ -91,26 +96,31 @@ def learn(
     config: ConfigOption = None,
 ) -> None:
     """Teach the site's model what these messages are."""
-    from filterd.bayes.folder import ModelFolder  # noqa: PLC0415
-    from filterd.bayes.journal import JournalError  # noqa: PLC0415
-    from filterd.bayes.learner import Learner  # noqa: PLC0415
-    from filterd.bayes.store import ModelFileError  # noqa: PLC0415
-    from filterd.cli.learn import bayes_filter  # noqa: PLC0415
-    from filterd.message import Message  # noqa: PLC0415
-
     if kind not in ("spam", "ham"):
         fail(f"{kind!r} is neither spam nor ham", Exit.USAGE)
-    loaded = settings(config)
-    store = Store(loaded.quarantine)
-    messages = [(id, Message(store.read(id))) for id in ids]
-    try:
-        with Learner(ModelFolder(bayes_filter(loaded).models), who(), "quarantine") as learner:
-            outcomes = [(id, learner.learn(m, spam=kind == "spam")) for id, m in messages]
-    except (ModelFileError, JournalError) as error:
-        fail(str(error), Exit.CANNOT_CREATE)
-    for id, outcome in outcomes:
-        store.note("learned", id, who(), f"{kind} {reason}".rstrip())
-        sys.stdout.write(f"{id}: {outcome.value} as {kind}\n")
+    desk = desk_of(config)
+    _said(desk.learn(ids, spam=kind == "spam", who=who(), source="quarantine", note=reason))
+
+
+@command("rescan")
+def rescan(ids: IdArguments, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Examine kept messages again, with the chain as it is today; nothing is changed."""
+    desk = desk_of(config)
+    for id in ids:
+        before, now = desk.store.get(id), desk.rescan(id)
+        if as_json:
+            symbols = [{"name": s.name, "score": s.score} for s in now.verdict.symbols]
+            emit({
+                "id": id, "action": now.decision.action.word, "score": now.verdict.score,
+                "virus": now.verdict.virus, "symbols": symbols,
+                "before": {"action": before.action, "score": before.score},
+            })  # fmt: skip
+        else:
+            found = ", ".join(f"{s.name} {points(s.score)}" for s in now.verdict.symbols)
+            sys.stdout.write(
+                f"{id}: {before.action} {points(before.score)} then, "
+                f"{now.decision.action.word} {points(now.verdict.score)} now: {found}\n"
+            )
 
 
 @command("allow")
@@ -178,41 +188,30 @@ def _list_senders(
     kind: senders.Kind, ids: list[str], everybody: bool, off: bool, reason: str,
     config: Path | None,
 ) -> None:  # fmt: skip
-    loaded = settings(config)
-    store = Store(loaded.quarantine)
-    entry = loaded.filters.get("senders")
-    path = (entry.own if entry is not None else senders.Senders()).file
-    if "senders" not in loaded.chain.filters:
+    desk = desk_of(config)
+    if not desk.lists_have_effect:
         sys.stderr.write(
             'warning: "senders" is not in [chain] filters, so the list has no effect\n'
         )
     for id in ids:
-        found = store.get(id)
-        recipients = [senders.EVERYBODY] if everybody else (found.held_for or found.recipients)
-        for recipient in recipients:
-            if not found.sender:
-                fail(f"{id} has the null sender, which stands for many", Exit.DATA)
-            one = senders.Entry(kind, found.sender, recipient)
-            try:
-                changed = senders.change(path, one, remove=off)
-            except OSError as error:
-                fail(f"{path}: {error.strerror}", Exit.CANNOT_CREATE)
-            word: What = "unlisted" if off else "allowed" if kind == "allow" else "blocked"
-            if changed:
-                store.note(word, id, who(), f"{one} {reason}".rstrip())
-            sys.stdout.write(f"{one}: {word if changed else 'nothing to change'}\n")
+        (done,) = desk.list_senders(
+            kind, [id], everybody=everybody, off=off, who=who(), note=reason
+        )
+        if not done.ok:
+            fail(done.words, Exit.DATA)
+        sys.stdout.write(done.words.replace("; ", "\n") + "\n")
 
 
-def _told(found: Any, as_json: bool) -> bool:
-    """Print what became of releases; True if each was taken."""
-    complete = True
-    for id, outcome in found:
-        complete &= outcome.state == "released"
+def _said(done: list[Done]) -> None:
+    for one in done:
+        sys.stdout.write(f"{one.id}: {one.words}\n")
+
+
+def _told(id: str, recipients: list[dict[str, Any]], as_json: bool) -> bool:
+    """Print what became of a release; True if it was taken for each recipient."""
+    for one in recipients:
         if as_json:
-            emit(
-                {"id": id, "recipient": outcome.recipient, "state": outcome.state,
-                 "reply": outcome.reply, "queue_id": outcome.queue_id, "done": outcome.done}
-            )  # fmt: skip
+            emit({"id": id, **one})
         else:
-            Console(highlight=False).print(escape(outcome_line(id, outcome)), soft_wrap=True)
-    return complete
+            Console(highlight=False).print(escape(outcome_line(id, one)), soft_wrap=True)
+    return all(one["state"] == "released" for one in recipients)

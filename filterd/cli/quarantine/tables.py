@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +15,6 @@ from filterd.quarantine.journal import Event, Standing
 
 if TYPE_CHECKING:
     from filterd.quarantine.index import Row
-    from filterd.quarantine.release import Outcome
 
 NARROW = 110
 """Columns below which a list leaves recipients out; most are one's own."""
@@ -128,9 +127,9 @@ def stats_table(counts: Iterable[tuple[str, str, int, int]]) -> Table:
     return table
 
 
-def outcome_line(id: str, outcome: Outcome) -> str:
-    """What became of one recipient of a release."""
-    if not outcome.done:
-        return f"{id}: {outcome.recipient}: was {outcome.state} already ({outcome.reply})"
-    tail = f"; next try {_when(outcome.again_at)}" if outcome.again_at else ""
-    return f"{id}: {outcome.recipient}: {outcome.state} ({outcome.reply}){tail}"
+def outcome_line(id: str, one: Mapping[str, Any]) -> str:
+    """What became of one recipient of a release, as `Done.detail` tells it."""
+    if not one["done"]:
+        return f"{id}: {one['recipient']}: was {one['state']} already ({one['reply']})"
+    tail = f"; next try {_when(one['again_at'])}" if one["again_at"] else ""
+    return f"{id}: {one['recipient']}: {one['state']} ({one['reply']}){tail}"

@@ -126,6 +126,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"until": (RECEIVED + timedelta(hours=1)).timestamp()}, "a"),
     ({"pinned": True}, ""),
     ({"limit": 2}, "dc"),
+    ({"visible": ("@mx.test",)}, "dba"),
+    ({"visible": ("joe@mx.test", "MAX@other.test")}, "dca"),
+    ({"visible": ("oe@mx.test", "@test", "@x.test", "joe@mx.tes")}, ""),
+    ({"visible": ("@",)}, ""),
+    ({"visible": ("@mx.test",), "reason": "spam"}, "a"),
 ]
 
 

@@ -1,0 +1,189 @@
+"""The reviewer's desk: one way to do things with kept mail, for command line, REST and pages."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd import examiner
+from filterd.bayes.folder import ModelFolder
+from filterd.bayes.journal import Journal
+from filterd.config import load
+from filterd.desk import Desk, DeskError
+from filterd.examiner import ExaminerError
+from filterd.filters import senders
+from filterd.filters.gtube import STRING
+from filterd.message import Client, Envelope, Recipient
+from filterd.quarantine.journal import Event
+from tests.unit.quarantine.mta import Mta, running
+from tests.unit.quarantine.test_store import new
+
+ANN = "web:ann"
+
+
+@pytest.fixture
+def mta() -> Iterator[Mta]:
+    with running() as mta:
+        yield mta
+
+
+@pytest.fixture
+def desk(tmp_path: Path, mta: Mta) -> Desk:
+    return opened(tmp_path, mta.port)
+
+
+def opened(folder: Path, port: int = 1, more: str = "") -> Desk:
+    config = folder / "filterd.toml"
+    config.write_text(
+        '[chain]\nfilters = ["senders", "gtube"]\n'
+        f'[quarantine]\nfolder = "{folder}/q"\nrelease_port = {port}\nrelease_timeout = 5.0\n'
+        f'[filters.bayes]\nmodels = "{folder}/models"\n'
+        f'[filters.senders]\nfile = "{folder}/senders"\n{more}'
+    )
+    return Desk(load(config))
+
+
+def told(desk: Desk, id: str) -> list[str]:
+    def line(event: Event) -> str:
+        return f"{event.who} {event.what} {event.note}".rstrip()
+
+    return [line(event) for event in desk.store.journal.events(id)]
+
+
+def test_a_release_says_what_the_mta_said_of_each_recipient(desk: Desk, mta: Mta) -> None:
+    desk.store.put(new("id1"))
+    mta.answers["DOT"] = "250 2.0.0 Ok: queued as 4F2A"
+    (done,) = desk.release(["id1"], who=ANN, note="asked for it")
+    assert done.ok
+    assert "250 2.0.0 Ok: queued as 4F2A" in done.words
+    assert [one["state"] for one in done.detail["recipients"]] == ["released"] * len(mta.taken)
+    (again,) = desk.release(["id1"], who=ANN)
+    assert again.ok
+    assert "was released already" in again.words
+    assert len(mta.taken) == len(done.detail["recipients"])
+
+
+def test_what_must_not_be_released_is_said(desk: Desk) -> None:
+    desk.store.put(dataclasses.replace(new("id1"), virus="Evil"))
+    (done,) = desk.release(["id1"], who=ANN)
+    assert not done.ok
+    assert "contains Evil" in done.words
+
+
+def test_released_mail_is_learned_and_what_was_refused_is_not(desk: Desk, mta: Mta) -> None:
+    desk.store.put(new("id1"))
+    desk.store.put(dataclasses.replace(new("id2"), data=b"Subject: other\r\n\r\nx\r\n", virus="E"))
+    first, second = desk.release_and_learn(["id1", "id2"], who=ANN, source="web")
+    assert first.ok
+    assert first.detail["outcome"] == "learned"
+    assert not second.ok
+    assert f"{ANN} learned ham" in told(desk, "id1")
+    assert not any("learned" in line for line in told(desk, "id2"))
+
+
+def test_learning_is_in_the_models_journal_with_who(desk: Desk, tmp_path: Path) -> None:
+    desk.store.put(new("id1"))
+    (done,) = desk.learn(["id1"], spam=True, who=ANN, source="web", note="clear")
+    assert done.words == "learned as spam"
+    (done,) = desk.learn(["id1"], spam=True, who=ANN, source="web")
+    assert done.words == "known as spam"
+    (done,) = desk.learn(["id1"], spam=False, who=ANN, source="web")
+    assert done.words == "moved as ham"
+    assert ModelFolder(tmp_path / "models").load_current() is not None
+    journal = Journal(tmp_path / "models" / "journal.sqlite3")
+    assert {batch.source for batch in journal.batches()} == {ANN}
+    journal.close()
+    assert f"{ANN} learned spam clear" in told(desk, "id1")
+
+
+def test_deleted_mail_cannot_be_learned_and_the_rest_is(desk: Desk) -> None:
+    desk.store.put(new("id1"))
+    desk.store.put(new("id2"))
+    (gone,) = desk.delete(["id1"], who=ANN, note="junk")
+    assert gone.detail["octets"] > 0
+    first, second = desk.learn(["id1", "id2"], spam=True, who=ANN, source="web")
+    assert (first.ok, second.ok) == (False, True)
+    assert desk.delete(["id1"], who=ANN)[0].words == "was gone"
+
+
+def test_a_model_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    desk = opened(tmp_path)
+    (tmp_path / "models").write_text("a file, not a folder")
+    desk.store.put(new("id1"))
+    with pytest.raises(DeskError, match="cannot be taught"):
+        desk.learn(["id1"], spam=True, who=ANN, source="web")
+
+
+def test_senders_are_listed_for_the_messages_recipients_or_for_all(desk: Desk) -> None:
+    desk.store.put(new("id1"))
+    entry = desk.store.get("id1")
+    path = desk.senders.file
+    desk.list_senders("allow", ["id1"], who=ANN)
+    assert {e.recipient for e in senders.read(path)} == set(entry.held_for or entry.recipients)
+    desk.list_senders("block", ["id1"], who=ANN, everybody=True)
+    assert senders.Entry("block", entry.sender) in senders.read(path)
+    (done,) = desk.list_senders("block", ["id1"], who=ANN, everybody=True)
+    assert "nothing to change" in done.words
+    desk.list_senders("block", ["id1"], who=ANN, everybody=True, off=True)
+    assert senders.Entry("block", entry.sender) not in senders.read(path)
+    assert desk.lists_have_effect
+
+
+def test_the_null_sender_cannot_be_listed(desk: Desk) -> None:
+    envelope = Envelope("", (Recipient("joe@mx.example"),))
+    desk.store.put(dataclasses.replace(new("id1"), envelope=envelope))
+    (done,) = desk.list_senders("block", ["id1"], who=ANN)
+    assert not done.ok
+    assert "stands for many" in done.words
+
+
+def test_pins(desk: Desk) -> None:
+    desk.store.put(new("id1"))
+    assert desk.pin(["id1"], who=ANN)[0].words == "stays"
+    assert desk.store.standing("id1").pinned
+    desk.pin(["id1"], who=ANN, pinned=False)
+    assert not desk.store.standing("id1").pinned
+
+
+def test_a_scan_is_what_would_happen_now_and_changes_nothing(desk: Desk) -> None:
+    envelope = Envelope("a@b.example", (Recipient("joe@mx.example"),), Client("", "192.0.2.1"))
+    found = desk.scan(b"Subject: test\n\n" + STRING + b"\n", envelope)
+    assert [s.name for s in found.verdict.symbols] == ["GTUBE"]
+    assert found.decision.action.word == "reject"
+    assert found.decision.reply is not None
+    assert found.decision.reply.code == 550
+    assert set(found.milliseconds) == {"senders", "gtube"}
+    assert desk.store.index.counts() == []
+
+
+def test_a_rescan_goes_by_todays_settings(desk: Desk) -> None:
+    desk.store.put(new("id1"))
+    before = desk.rescan("id1").verdict.score
+    desk.list_senders("block", ["id1"], who=ANN, everybody=True)
+    assert desk.rescan("id1").verdict.score > before
+
+
+def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
+    (tmp_path / "senders").write_text("nonsense\n")
+    desk = opened(tmp_path)
+    with pytest.raises(DeskError, match=r"senders:1: is no entry"):
+        desk.scan(b"Subject: x\n\nx")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"nothing",
+        b"{}",
+        b'{"action": "accept"}',
+        b"[" * 100_000,
+        b"x" * (examiner.ANSWER_LIMIT + 1),
+    ],
+)
+def test_a_child_in_the_hands_of_a_message_is_not_believed(output: bytes) -> None:
+    with pytest.raises(ExaminerError):
+        examiner._checked("id", output)
