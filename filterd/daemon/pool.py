@@ -69,6 +69,8 @@ class Pool:
         self._waiting: deque[_Waiter] = deque()
         self._current: Generation | None = None
         self._closed = False
+        self.deaths = 0
+        """Workers that ended by a signal or with a status, and were replaced."""
 
     def start(self) -> None:
         """Start a nursery and its workers; once they are ready they take over from the former.
@@ -151,6 +153,8 @@ class Pool:
             if worker is not None and worker in self._idle:
                 self._idle.remove(worker)
             replace = not generation.retired and not self._closed
+            if replace and (told["signal"] or told["status"]):
+                self.deaths += 1
             last = generation.retired and not generation.alive
             self._changed.notify_all()
         if replace:

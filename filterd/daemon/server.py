@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,15 +27,19 @@ import milter
 import sdnotify
 
 from filterd import __version__
-from filterd.assembly import failure_keeper
+from filterd.assembly import failure_keeper, open_history
 from filterd.config import ConfigError, Settings, load
+from filterd.control import RELOAD_SECONDS, control_path
 from filterd.daemon.address import Address, AddressError
 from filterd.daemon.answering import ACTIONS
+from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.generation import StartError
 from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
+from filterd.daemon.vitals import Vitals
+from filterd.history import History
 from filterd.quarantine.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -105,6 +111,7 @@ class Daemon:
         os.set_blocking(self._wake, False)
         # Steps agreed on, by libmilter's thread of the connection; thread ids are used again.
         self._agreed: dict[int, int] = {}
+        self._awaiting: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Start everything, obey signals, end in order. Raises StartFailure."""
@@ -120,10 +127,17 @@ class Daemon:
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         pool = self._started_pool(settings)
+        self._vitals = Vitals(settings, _history(settings))
         self._service = Service(
-            settings, pool, FailedMail(failure_keeper(settings)), MessageLog(settings.daemon).report
+            settings,
+            pool,
+            FailedMail(failure_keeper(settings)),
+            MessageLog(settings.daemon).report,
+            self._vitals.note,
         )
+        self._vitals.start(self._service)
         self._open_socket()
+        self._open_control()
         serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
         threads = len(_thread_states())
         serving.start()
@@ -180,6 +194,18 @@ class Daemon:
         finally:
             os.umask(old_mask)
 
+    def _open_control(self) -> None:
+        """Be there for `filterd status` and `reload`; mail does not wait for that."""
+        path = control_path(self._settings)
+        self._control = Control(
+            path,
+            {"status": lambda: self._vitals.to_json(self._service), "reload": self._asked_to_reload},
+        )
+        try:
+            self._control.start()
+        except (OSError, AddressError) as error:
+            log.warning("%s: %s; `filterd status` tells less, reload needs SIGHUP", path, error)
+
     def _negotiated(self, context: Any, options: list[int]) -> int:
         """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""
         actions, offered = options[0], options[1]
@@ -223,10 +249,28 @@ class Daemon:
             for number in os.read(self._orders, 512):
                 if number != signal.SIGHUP:
                     return
-                self._reload()
+                # Who asks from here on may have changed the settings since, and is for the next.
+                askers = []
+                with contextlib.suppress(queue.Empty):
+                    while True:
+                        askers.append(self._awaiting.get_nowait())
+                trouble = self._reload()
+                for asker in askers:
+                    asker.set_result(trouble)
 
-    def _reload(self) -> None:
-        """New settings and freshly prepared filters, or the old ones and a word about why."""
+    def _asked_to_reload(self) -> dict[str, Any]:
+        """Thread of who asks: have the main thread reload, and tell what came of it."""
+        asker: Future[str] = Future()
+        self._awaiting.put(asker)
+        os.write(self._wake, bytes([signal.SIGHUP]))
+        trouble = asker.result(RELOAD_SECONDS)
+        if trouble:
+            return {"error": f"not reloaded, the old settings stay: {trouble}"}
+        return {"reloaded": True, "filters": list(self._settings.chain.filters)}
+
+    def _reload(self) -> str:
+        """New settings and freshly prepared filters, or the old ones and a word about why, which is
+        returned; empty if all went well."""
         self._notify.notify("RELOADING=1")
         try:
             settings = load(self._config)
@@ -239,7 +283,7 @@ class Daemon:
         except (ConfigError, StartError, StartFailure) as error:
             log.error("not reloaded, the old settings stay: %s", error)
             self._notify.notify(f"READY=1\nSTATUS=reload failed: {error}")
-            return
+            return str(error)
         if settings.daemon.socket != self._settings.daemon.socket:
             log.warning("daemon.socket has changed; that needs a restart, the old one stays")
         configure(settings.daemon)
@@ -248,11 +292,13 @@ class Daemon:
         self._service.settings = settings
         self._service.report = MessageLog(settings.daemon).report
         self._service.failures.store = failure_keeper(settings)
+        self._vitals.reload(settings, _history(settings))
         self._service.pool = pool
         if pool is not former:
             threading.Thread(target=self._let_go, args=(former,), daemon=True).start()
         log.info("reloaded, chain %s", ",".join(settings.chain.filters))
         self._notify.notify("READY=1\nSTATUS=reloaded")
+        return ""
 
     def _let_go(self, former: Pool) -> None:
         """Close a pool once the messages it may have are answered."""
@@ -262,6 +308,7 @@ class Daemon:
     def _end(self) -> None:
         """Take no more sessions, answer what is in flight, end the workers."""
         self._notify.notify("STOPPING=1")
+        self._control.close()
         # It waits for the listener, which looks up every five seconds; nothing else needs to.
         threading.Thread(target=milter.stop, daemon=True).start()
         grace = self._settings.daemon.shutdown_grace
@@ -270,6 +317,7 @@ class Daemon:
         # libmilter sends a reply after our callback has returned it.
         time.sleep(SETTLE)
         self._service.pool.close()
+        self._vitals.close()
         if self._address.path is not None:
             self._address.path.unlink(missing_ok=True)
         log.info("ended")
@@ -277,6 +325,10 @@ class Daemon:
         # libmilter looks only every five seconds whether it is to stop; nothing waits for that.
         sys.stderr.flush()
         os._exit(EX_OK)
+
+
+def _history(settings: Settings) -> History | None:
+    return open_history(settings) if settings.history.enabled else None
 
 
 def _allow_many_sessions() -> None:

@@ -68,6 +68,8 @@ class Service:
     pool: Pool
     failures: FailedMail
     report: Callable[[Mapping[str, Any]], None]
+    note: Callable[[Mapping[str, Any], bytes], None]
+    """Takes a message for the history: what was logged, and the Subject."""
     unreadable: int = 0
     """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
@@ -83,6 +85,12 @@ class Service:
         with self._changed:
             self._in_flight -= 1
             self._changed.notify_all()
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that are being examined or wait for a worker."""
+        with self._changed:
+            return self._in_flight
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until no message is being examined; False if that takes too long."""
@@ -210,7 +218,9 @@ class Session:
             result = answer_with(context, answer.reply, Milter.TEMPFAIL)
         finally:
             self._service.end()
-        self._service.report(facts(id, envelope, transaction, answer, note, started))
+        told = facts(id, envelope, transaction, answer, note, started)
+        self._service.report(told)
+        self._service.note(told, transaction.octets("Subject"))
         self.abort()
         return result
 

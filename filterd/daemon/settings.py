@@ -84,3 +84,29 @@ class WorkerSettings:
     def processes(self) -> int:
         """The number of worker processes that this means on this machine."""
         return self.count or os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class MetricsSettings:
+    """Settings `[metrics]`."""
+
+    listen: Annotated[
+        str,
+        Doc(
+            "host:port where Prometheus may fetch metrics by HTTP, 127.0.0.1:9108 for example; "
+            "empty: nowhere. There is no password: keep it where only the monitor reaches it"
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        host, _, port = self.listen.rpartition(":")
+        if self.listen and not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(
+                f"listen: {self.listen!r} is no host:port; right would be 127.0.0.1:9108"
+            )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host, without the brackets of IPv6, and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)

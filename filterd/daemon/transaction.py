@@ -115,10 +115,14 @@ class Transaction:
             self._file = None
         self._chunks.clear()
 
-    def field(self, name: str) -> str:
-        """The text of the first field of that name, for the log; `""` if there is none."""
+    def octets(self, name: str) -> bytes:
+        """The value of the first field of that name as it came; empty if there is none."""
         wanted = name.lower()
         for found, value in self.fields:
             if found.lower() == wanted:
-                return " ".join(value.decode("ascii", "surrogateescape").split())
-        return ""
+                return value
+        return b""
+
+    def field(self, name: str) -> str:
+        """The same as text in one line, for the log."""
+        return " ".join(self.octets(name).decode("ascii", "surrogateescape").split())

@@ -1,0 +1,80 @@
+"""`filterd history`: every message of the last days, kept or not, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.quarantine.look import WIDE, moment
+from filterd.cli.quarantine.tables import shown
+from filterd.labels import points
+
+FIXED = 60
+"""Columns that id, time, action and score take, with the gaps between them."""
+
+
+def history(
+    config: ConfigOption = None,
+    sender: Annotated[str, typer.Option(help="a part of the envelope sender")] = "",
+    recipient: Annotated[str, typer.Option(help="a part of a recipient")] = "",
+    domain: Annotated[str, typer.Option(help="domain of the sender or of a recipient")] = "",
+    text: Annotated[str, typer.Option(help="in sender, recipients, subject, ids, client")] = "",
+    action: Annotated[
+        str, typer.Option(help="accept, quarantine, discard, tempfail or reject")
+    ] = "",
+    symbol: Annotated[str, typer.Option(help="a symbol's whole name")] = "",
+    failed: Annotated[str, typer.Option(help="a filter that gave no opinion")] = "",
+    since: Annotated[str, typer.Option(metavar="DATE", help="2026-11-23 or with T12:00")] = "",
+    until: Annotated[str, typer.Option(metavar="DATE", help="before this moment")] = "",
+    limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
+    after: Annotated[str, typer.Option(help="the `next` of the page before")] = "",
+    as_json: JsonOption = False,
+) -> int:
+    """List what came, newest first; all conditions must hold."""
+    from filterd.assembly import open_history  # noqa: PLC0415
+    from filterd.history import HistoryError, HistoryQuery  # noqa: PLC0415
+
+    loaded = settings(config)
+    if not loaded.history.enabled:
+        fail("[history] enabled is false, so nothing is noted", Exit.UNAVAILABLE)
+    records = open_history(loaded)
+    if not records.file.exists():
+        fail(f"{records.file}: no message was noted yet", Exit.NO_INPUT)
+    query = HistoryQuery(
+        text=text, sender=sender, recipient=recipient, domain=domain, action=action, symbol=symbol,
+        failed=failed, since=moment(since), until=moment(until), limit=limit, after=after,
+    )  # fmt: skip
+    with reported(Exit.IO_ERROR, HistoryError), reported(Exit.USAGE, ValueError):
+        page = records.search(query)
+    if as_json:
+        for record in page.rows:
+            emit(record.to_json())
+        if page.next:
+            emit({"next": page.next})
+        return Exit.OK
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    if not page.rows:
+        console.print("nothing of that is in the history")
+        return Exit.OK
+    room = max((console.width - FIXED) // 3 - 2, 6)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, width in (("id", None), ("received", None), ("action", None),
+                        ("from", room), ("to", room), ("subject", room)):  # fmt: skip
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
+    table.add_column("score", justify="right", no_wrap=True)
+    for row in page.rows:
+        when = datetime.fromtimestamp(row.received).astimezone()
+        table.add_row(
+            row.id, f"{when:%m-%d %H:%M:%S}", shown(row.action), shown(row.sender or "<>"),
+            shown(", ".join(row.recipients)), shown(row.subject), points(row.score),
+        )  # fmt: skip
+    console.print(table)
+    if page.next:
+        console.print(f"there is more: --after {page.next}")
+    return Exit.OK

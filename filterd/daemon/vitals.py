@@ -1,0 +1,72 @@
+"""How the running daemon does: its counts, the history's notes, what it tells who asks."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from filterd import __version__
+from filterd.config import Settings
+from filterd.daemon.metrics import Exporter, MetricsError
+from filterd.daemon.session import Service
+from filterd.daemon.statistics import Statistics
+from filterd.history import History
+from filterd.history.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+
+class Vitals:
+    """What is noted and counted beside the mail; trouble in here never costs a message."""
+
+    def __init__(self, settings: Settings, history: History | None) -> None:
+        self.statistics = Statistics(settings.chain.filters)
+        self.recorder = Recorder(history)
+        self._listen = settings.metrics.listen
+
+    def start(self, service: Service) -> None:
+        """Begin to write the history, and to tell metrics if the settings say so."""
+        self.recorder.start()
+        if self._listen:
+            try:
+                Exporter(self._listen, service, self).start()
+            except MetricsError as error:
+                log.error("metrics.listen: %s; no metrics", error)
+
+    def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
+        """Count and note one message. facts: as for the log line. subject: the field's octets."""
+        self.statistics.count(facts)
+        self.recorder.note(facts, subject)
+
+    def reload(self, settings: Settings, history: History | None) -> None:
+        """Go on with other settings; the counts stay."""
+        self.statistics.expect(settings.chain.filters)
+        self.recorder.history = history
+        if settings.metrics.listen != self._listen:
+            log.warning("metrics.listen has changed; that needs a restart, the old one stays")
+
+    def close(self) -> None:
+        """Write the last notes."""
+        self.recorder.close()
+
+    def to_json(self, service: Service) -> dict[str, Any]:
+        """The daemon's part of `filterd status`. started: seconds since 1970."""
+        alive, idle, waiting = service.pool.load
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "started": self.statistics.started,
+            "workers": alive,
+            "idle": idle,
+            "queue": waiting,
+            "in_flight": service.in_flight,
+            "worker_deaths": service.pool.deaths,
+            "history_lost": self.recorder.lost,
+            "messages": self.statistics.messages,
+            "filters": {
+                name: self.statistics.filters[name].to_json()
+                for name in service.settings.chain.filters
+            },
+        }

@@ -1,0 +1,16 @@
+"""Every message's record, kept or not, for some days: what came, what was decided, and why."""
+
+from filterd.history.query import HistoryQuery
+from filterd.history.record import Record
+from filterd.history.settings import HistorySettings
+from filterd.history.store import FilterFailures, History, HistoryError, Page
+
+__all__ = [
+    "FilterFailures",
+    "History",
+    "HistoryError",
+    "HistoryQuery",
+    "HistorySettings",
+    "Page",
+    "Record",
+]

@@ -1,0 +1,85 @@
+"""Writing records beside the mail flow: a queue that never makes anybody wait, and a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from filterd.history.record import Record
+from filterd.history.store import History, HistoryError
+from filterd.message.decoding import decode_words
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 20_000
+"""Messages that may wait for the file; what comes on top is not noted, only counted."""
+
+INTERVAL = 1.0
+"""Seconds between two batches: as old may be what the pages show."""
+
+EXPIRY_INTERVAL = 600.0
+"""Seconds between two looks for records that have to go."""
+
+
+class Recorder:
+    """Takes what the daemon logs about messages and notes it, batch by batch."""
+
+    def __init__(self, history: History | None) -> None:
+        self.history = history
+        self.lost = 0
+        """Messages that are not in the history because the file was too slow or not there."""
+        self._waiting: deque[tuple[Mapping[str, Any], float, bytes]] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._next_expiry = 0.0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
+        """Take one message, at once. facts: as for the log line. subject: the field's octets."""
+        if self.history is None:
+            return
+        if len(self._waiting) >= QUEUE_LIMIT:
+            self.lost += 1
+            return
+        self._waiting.append((facts, time.time(), subject))
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Write what waits, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stop.wait(INTERVAL):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        history, count = self.history, len(self._waiting)
+        taken = [self._waiting.popleft() for _ in range(count)]
+        if history is None:
+            return
+        try:
+            if taken:
+                history.add([_record(*one) for one in taken])
+            if time.monotonic() >= self._next_expiry:
+                self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
+                history.expire()
+        except HistoryError as error:
+            self.lost += count
+            log.error("history: %s; %d messages are not noted", error, self.lost)
+        except Exception:
+            # Nothing about one message may end the notes of all others.
+            self.lost += count
+            log.exception("history")
+
+
+def _record(facts: Mapping[str, Any], received: float, subject: bytes) -> Record:
+    return Record.of_facts(facts, received, decode_words(subject).strip())

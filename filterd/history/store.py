@@ -1,0 +1,217 @@
+"""The records in one SQLite file, newest first, found by the words of `filterd quarantine list`.
+
+A lost record is no lost mail, so nothing here is fsynced before an answer: the daemon writes in
+batches, from a thread of its own. WAL mode lets readers and the writer work at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.history.query import HistoryQuery, conditions_of, storable
+from filterd.history.record import Record
+from filterd.history.settings import HistorySettings
+
+VERSION = 2
+"""Of the tables, in the file's `user_version`; a file of another version begins anew."""
+
+BUSY_SECONDS = 5.0
+"""For which a writer waits for another one."""
+
+PAGE_LIMIT = 1000
+"""Records of one page."""
+
+TOP_LIMIT = 100_000
+"""Messages whose symbols are counted, the newest ones."""
+
+_TABLES = """
+CREATE TABLE records (
+    id TEXT NOT NULL, received REAL NOT NULL, action TEXT NOT NULL, score REAL NOT NULL,
+    recipients TEXT NOT NULL, symbols TEXT NOT NULL, failed TEXT NOT NULL, words TEXT NOT NULL,
+    rest TEXT NOT NULL
+);
+CREATE INDEX records_newest ON records (received, action);
+CREATE INDEX records_by_action ON records (action, received);
+CREATE INDEX records_failed ON records (received) WHERE failed <> '';
+"""
+
+
+class HistoryError(OSError):
+    """The file cannot be read or written; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records, newest first; next: what `after` must be for those behind, empty at the end."""
+
+    rows: tuple[Record, ...]
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterFailures:
+    """Messages without a filter's opinion, and the newest of them: when, which, why."""
+
+    filter: str
+    messages: int
+    last: float
+    id: str
+    detail: str
+
+
+class History:
+    """The records of one site, in one file. Safe for several threads and processes."""
+
+    def __init__(
+        self, file: Path, settings: HistorySettings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.file = file
+        self.settings = settings
+        self._clock = clock
+        self._local = threading.local()
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Note messages. Raises HistoryError."""
+        rows = [_row(record) for record in records]
+        with self._connected() as connection:
+            connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def search(self, query: HistoryQuery) -> Page:
+        """One page of what fits. Raises ValueError for a question that cannot be asked,
+        HistoryError."""
+        if not 1 <= query.limit <= PAGE_LIMIT:
+            raise ValueError(f"limit is {query.limit}; right would be 1 to {PAGE_LIMIT}")
+        conditions, values = ["1"], list[object]()
+        for condition in conditions_of(query):
+            conditions.append(condition.sql)
+            values += condition.values
+        # Only fixed text is put together here; what was asked for goes by placeholders.
+        sql = (
+            "SELECT rowid, id, received, action, score, rest FROM records "  # noqa: S608
+            f"WHERE {' AND '.join(conditions)} ORDER BY received DESC, rowid DESC LIMIT ?"
+        )
+        with self._connected() as connection:
+            found = connection.execute(sql, (*values, query.limit + 1)).fetchall()
+        rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
+        more = len(found) > query.limit
+        return Page(rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else "")
+
+    def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
+        """Messages by time and action: (beginning of the bin, action, messages), in order of time.
+
+        since, until: seconds since 1970; step: seconds of one bin. Raises HistoryError.
+        """
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT CAST((received - ?) / ? AS INTEGER), action, COUNT(*) FROM records "
+                "WHERE received >= ? AND received < ? GROUP BY 1, 2 ORDER BY 1, 2",
+                (since, step, since, until),
+            ).fetchall()
+        return [(since + number * step, action, count) for number, action, count in found]
+
+    def top(self, since: float, limit: int) -> list[tuple[str, int]]:
+        """The symbols that most messages had of those that were not simply accepted.
+
+        Raises HistoryError.
+        """
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT symbols FROM records WHERE received >= ? AND action <> 'accept' "
+                "ORDER BY received DESC LIMIT ?",
+                (since, TOP_LIMIT),
+            )
+            counted = Counter(name for (names,) in found for name in names.split())
+        return counted.most_common(limit)
+
+    def failures(self, since: float) -> list[FilterFailures]:
+        """What filters failed since then (seconds since 1970), the most first.
+
+        Raises HistoryError.
+        """
+        sql = (
+            "SELECT received, rest, action, score, id FROM records "
+            "WHERE failed <> '' AND received >= ? ORDER BY received DESC LIMIT ?"
+        )
+        with self._connected() as connection:
+            found = connection.execute(sql, (since, TOP_LIMIT)).fetchall()
+        newest: dict[str, tuple[float, str, str]] = {}
+        counted: Counter[str] = Counter()
+        for received, rest, action, score, id in found:
+            for name, detail in Record.decode(id, received, action, score, rest).failures.items():
+                newest.setdefault(name, (received, id, detail))
+                counted[name] += 1
+        return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
+
+    def expire(self) -> int:
+        """Let go what is too old or too much; how many records. Raises HistoryError."""
+        oldest = self._clock() - self.settings.keep_days * 86400
+        with self._connected() as connection:
+            gone = connection.execute("DELETE FROM records WHERE received < ?", (oldest,)).rowcount
+            gone += connection.execute(
+                "DELETE FROM records WHERE rowid <= "
+                "(SELECT rowid FROM records ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+                (self.settings.keep_messages,),
+            ).rowcount
+        return gone
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on this thread's connection; SQLite's troubles are HistoryErrors."""
+        path = self.file
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None or self._local.process != os.getpid():
+                connection = self._opened()
+                self._local.connection, self._local.process = connection, os.getpid()
+            with connection:
+                yield connection
+        except sqlite3.Error as error:
+            self._local.connection = None
+            raise HistoryError(f"{path}: {error}") from error
+        except OSError as error:
+            raise HistoryError(f"{path}: {error.strerror or error}") from error
+
+    def _opened(self) -> sqlite3.Connection:
+        path = self.file
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made by us first, for SQLite asks nobody about the mode; its other files follow it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                    connection.execute("DROP TABLE IF EXISTS records")
+                    for statement in filter(str.strip, _TABLES.split(";")):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
+        return connection
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    words = (
+        record.id, record.queue_id, record.message_id, record.client, record.sender,
+        *record.recipients, record.subject,
+    )  # fmt: skip
+    return (
+        storable(record.id),
+        record.received,
+        storable(record.action),
+        record.score,
+        json.dumps([storable(r).casefold() for r in record.recipients], ensure_ascii=False),
+        f" {' '.join(storable(name) for name, _ in record.symbols)} ",
+        f" {' '.join(map(storable, record.failures))} " if record.failures else "",
+        storable("\n".join((record.sender, *words))).casefold(),
+        record.encode(),
+    )

@@ -1,0 +1,211 @@
+"""Every message's record: what is found again, by which words, and what goes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterd.history import (
+    FilterFailures,
+    History,
+    HistoryError,
+    HistoryQuery,
+    HistorySettings,
+    Record,
+)
+from filterd.history.record import LIST_LIMIT, TEXT_LIMIT
+from filterd.history.recorder import Recorder
+
+NOW = 1_800_000_000.0
+DAY = 86400.0
+
+RECORDS = (
+    Record("a", NOW, "q1", "<1@x>", "c[192.0.2.7]", "ann@a.test", ("joe@mx.test",), "Cheap pills",
+           100, "quarantine", "spam", 9.0, 5.0, (("BAYES_99", 9.0),), {"bayes": 1.5}),
+    Record("b", NOW + 1, sender="bob@b.test", recipients=("sue@mx.test",), subject="100% off_now",
+           action="reject", symbols=(("CLAM_VIRUS", 0.0),)),
+    Record("c", NOW + 2, recipients=("max@other.test",), subject="Gr\u00fc\u00dfe", action="accept",
+           symbols=(("BAYES_00", -1.0),)),
+    Record("d", NOW + 3, sender="eve@sub.a.test", recipients=("joe@mx.test", "x\udce9@y.test"),
+           action="accept", failures={"clamav": "unavailable: no answer"}),
+)  # fmt: skip
+
+
+def opened(folder: Path, **settings: Any) -> History:
+    return History(folder / "history.sqlite3", HistorySettings(**settings), lambda: NOW + 60)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    history = opened(tmp_path)
+    history.add(RECORDS)
+    return history
+
+
+def test_a_record_comes_back_as_it_was(history: History) -> None:
+    assert history.search(HistoryQuery()).rows == RECORDS[::-1]
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "dcba"),
+    ({"sender": "ANN@"}, "a"),
+    ({"sender": "mx.test"}, ""),
+    ({"recipient": "JOE"}, "da"),
+    ({"domain": "a.test"}, "a"),
+    ({"domain": "@mx.test"}, "dba"),
+    ({"domain": "x.test"}, ""),
+    ({"text": "pills"}, "a"),
+    ({"text": "100%"}, "b"),
+    ({"text": "GR\u00dc"}, "c"),
+    ({"text": "192.0.2.7"}, "a"),
+    ({"text": "\udce9"}, "d"),
+    ({"action": "accept"}, "dc"),
+    ({"symbol": "bayes_99"}, "a"),
+    ({"symbol": "BAYES"}, ""),
+    ({"failed": "clamav"}, "d"),
+    ({"failed": "clam"}, ""),
+    ({"since": NOW + 2}, "dc"),
+    ({"until": NOW + 1}, "a"),
+    ({"limit": 2}, "dc"),
+    ({"visible": ("@mx.test",)}, "dba"),
+    ({"visible": ("joe@mx.test", "MAX@other.test")}, "dca"),
+    ({"visible": ("oe@mx.test", "@test", "@x.test")}, ""),
+    ({"visible": ("@",)}, ""),
+    ({"action": "accept", "recipient": "joe", "text": "eve"}, "d"),
+]
+
+
+@pytest.mark.parametrize(("conditions", "ids"), CASES)
+def test_every_condition(history: History, conditions: dict[str, Any], ids: str) -> None:
+    found = history.search(HistoryQuery(**conditions)).rows
+    assert "".join(record.id for record in found) == ids
+
+
+def test_pages_follow_each_other_although_mail_comes_in(history: History) -> None:
+    first = history.search(HistoryQuery(limit=3))
+    history.add([Record("e", NOW + 4)])
+    second = history.search(HistoryQuery(limit=3, after=first.next))
+    assert [r.id for r in (*first.rows, *second.rows)] == ["d", "c", "b", "a"]
+    assert second.next == ""
+
+
+@pytest.mark.parametrize(
+    "bad", [{"after": "x"}, {"after": f"1,{1 << 63}"}, {"limit": 0}, {"limit": 1001}]
+)
+def test_what_cannot_be_asked(history: History, bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"after|limit"):
+        history.search(HistoryQuery(**bad))
+
+
+def test_the_flow_and_what_was_found(history: History) -> None:
+    assert history.flow(NOW, NOW + 4, 2.0) == [
+        (NOW, "quarantine", 1), (NOW, "reject", 1), (NOW + 2, "accept", 2)
+    ]  # fmt: skip
+    assert history.top(NOW, 5) == [("CLAM_VIRUS", 1), ("BAYES_99", 1)]
+
+
+def test_failures_by_filter_with_the_newest(history: History) -> None:
+    timeout = {"clamav": "timeout: 30 s", "bayes": "error: x"}
+    history.add([Record("e", NOW + 9, failures=timeout)])
+    assert history.failures(NOW) == [
+        FilterFailures("clamav", 2, NOW + 9, "e", "timeout: 30 s"),
+        FilterFailures("bayes", 1, NOW + 9, "e", "error: x"),
+    ]
+    assert history.failures(NOW + 10) == []
+
+
+def test_old_records_go_and_so_do_too_many(tmp_path: Path) -> None:
+    history = opened(tmp_path, keep_days=1.0, keep_messages=2)
+    history.add([Record("old", NOW - 2 * DAY), *RECORDS])
+    assert history.expire() == 3
+    assert [r.id for r in history.search(HistoryQuery()).rows] == ["d", "c"]
+
+
+def test_the_file_is_private(history: History) -> None:
+    assert {path.stat().st_mode & 0o777 for path in history.file.parent.iterdir()} == {0o600}
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "history.sqlite3").write_bytes(b"not a database, but long enough to be one" * 30)
+    with pytest.raises(HistoryError, match=r"history\.sqlite3: file is not a database"):
+        opened(tmp_path).search(HistoryQuery())
+
+
+def test_tables_of_another_version_begin_anew(history: History, tmp_path: Path) -> None:
+    with sqlite3.connect(history.file) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert opened(tmp_path).search(HistoryQuery()).rows == ()
+
+
+def test_many_threads_write_and_read(history: History) -> None:
+    def work(number: int) -> None:
+        for index in range(20):
+            history.add([Record(f"{number}-{index}", NOW + 10)])
+            history.search(HistoryQuery(limit=5))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(history.search(HistoryQuery(limit=1000)).rows) == len(RECORDS) + 80
+
+
+texts = st.text(st.characters(), max_size=30)
+
+
+@given(st.text(max_size=30), texts, st.lists(texts, max_size=3), texts)
+def test_any_text_can_be_noted_and_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, id: str, sender: str, to: list[str], asked: str
+) -> None:
+    history = opened(tmp_path_factory.mktemp("h"))
+    record = Record(id, NOW, sender=sender, recipients=tuple(to), subject=asked)
+    history.add([record])
+    assert history.search(HistoryQuery()).rows == (record,)
+    history.search(HistoryQuery(asked, asked, asked, asked, asked, asked, visible=(asked,)))
+
+
+FACTS = {
+    "id": "m1", "queue_id": "q", "message_id": "<m>", "client": "c[192.0.2.1]", "from": "a@b.test",
+    "to": ["joe@mx.test"], "size": 5, "action": "accept", "score": 1.5, "required": 5.0,
+    "symbols": {"GTUBE": 1.5}, "ms": {"gtube": 0.1},
+}  # fmt: skip
+
+
+def test_what_the_daemon_logs_is_noted(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite3", HistorySettings())
+    recorder = Recorder(history)
+    recorder.start()
+    recorder.note(FACTS, b" =?utf-8?q?Gr=C3=BC=C3=9Fe?=")
+    recorder.note({"id": "m2"}, b"")
+    recorder.close()
+    second, first = history.search(HistoryQuery()).rows
+    assert (first.id, first.subject, first.symbols) == ("m1", "Gr\u00fc\u00dfe", (("GTUBE", 1.5),))
+    assert (second.id, second.score) == ("m2", 0.0)
+
+
+def test_strangers_texts_are_cut_to_size() -> None:
+    facts = {"id": "x", "to": ["a"] * 5000, "from": "b" * 5000, "symbols": {"S": "no number"}}
+    record = Record.of_facts(facts, NOW, "s" * 5000)
+    assert len(record.recipients) == LIST_LIMIT
+    assert len(record.sender) == len(record.subject) == TEXT_LIMIT
+    assert record.symbols == (("S", 0.0),)
+
+
+def test_a_file_that_cannot_be_written_costs_notes_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "history.sqlite3").mkdir()
+    recorder = Recorder(opened(tmp_path))
+    recorder.start()
+    recorder.note(FACTS, b"x")
+    recorder.close()
+    assert recorder.lost == 1
+    assert "1 messages are not noted" in caplog.text
