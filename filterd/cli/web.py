@@ -1,0 +1,172 @@
+"""`filterd web`: the review pages and the REST interface, and their accounts."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import stat
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.web_token import app as tokens
+from filterd.config import Settings
+
+app = typer.Typer(
+    invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Serve the review pages and the REST interface, until SIGTERM.",
+)  # fmt: skip
+account = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(account, name="account", help="Who may log in.")
+
+app.add_typer(tokens, name="token", help="Who may use the REST interface.")
+
+PASSWORD_OCTETS = 4096
+"""Octets of a file with a password that are read."""
+
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", metavar="FILE",
+        help="read the password from its first line (- for standard input), else one is made",
+    ),
+]  # fmt: skip
+NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+@app.callback()
+def web(
+    context: typer.Context,
+    config: ConfigOption = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--first-password-file", metavar="FILE",
+            help="for the account that the first run makes; else a password is made and printed",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Serve the review pages and the REST interface, until SIGTERM."""
+    if context.invoked_subcommand:
+        return
+    from filterd.web.accounts import AccountError  # noqa: PLC0415
+    from filterd.web.serve import serve  # noqa: PLC0415
+
+    loaded = settings(config)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    with reported(Exit.CONFIG, AccountError):
+        _first_account(loaded, password_file)
+    sys.stdout.write(f"filterd web: {loaded.web.base}\n")
+    sys.stdout.flush()
+    with reported(Exit.UNAVAILABLE, OSError):
+        serve(loaded)
+
+
+@account.command("add")
+def add(
+    name: NameArgument,
+    admin: Annotated[bool, typer.Option("--admin", help="sees and does everything")] = False,
+    domains: Annotated[
+        list[str] | None,
+        typer.Option("--domain", metavar="DOMAIN", help="of recipients; may be repeated"),
+    ] = None,
+    recipients: Annotated[
+        list[str] | None, typer.Option("--recipient", metavar="ADDRESS", help="may be repeated")
+    ] = None,
+    password_file: PasswordFile = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make an account: an admin, or a reviewer for domains and recipients."""
+    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+
+    password, is_made = _password(password_file)
+    with reported(Exit.DATA, AccountError):
+        Accounts(accounts_path(settings(config))).add(
+            name, password, "admin" if admin else "reviewer", domains or (), recipients or ()
+        )
+    _tell(name, password, is_made)
+
+
+@account.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the accounts."""
+    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+
+    with reported(Exit.DATA, AccountError):
+        found = Accounts(accounts_path(settings(config))).all()
+    if as_json:
+        for one in found:
+            plain = one.to_json()
+            del plain["password"]
+            emit(plain)
+        return
+    table = Table("name", "role", "sees mail to", box=None, pad_edge=False, header_style="bold")
+    for one in found:
+        limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
+        table.add_row(one.name, one.role, ", ".join(limits) or "everybody")
+    Console(highlight=False).print(table if found else "there are no accounts yet")
+
+
+@account.command("remove")
+def remove(name: NameArgument, config: ConfigOption = None) -> None:
+    """Take an account away. Its sessions end at once."""
+    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+
+    with reported(Exit.DATA, AccountError):
+        Accounts(accounts_path(settings(config))).remove(name)
+
+
+@account.command("password")
+def password(
+    name: NameArgument, password_file: PasswordFile = None, config: ConfigOption = None
+) -> None:
+    """Give an account another password. Its sessions end at once."""
+    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+
+    chosen, is_made = _password(password_file)
+    with reported(Exit.DATA, AccountError):
+        Accounts(accounts_path(settings(config))).set_password(name, chosen)
+    _tell(name, chosen, is_made)
+
+
+def _first_account(loaded: Settings, password_file: Path | None) -> None:
+    """Make the first account where there is none: nothing has a password that others know."""
+    from filterd.web.accounts import FIRST, Accounts, accounts_path  # noqa: PLC0415
+
+    accounts = Accounts(accounts_path(loaded))
+    if accounts.all():
+        return
+    chosen, is_made = _password(password_file)
+    accounts.add(FIRST, chosen, "admin")
+    _tell(FIRST, chosen, is_made)
+
+
+def _password(file: Path | None) -> tuple[str, bool]:
+    """A password, and whether it was made here."""
+    if file is None:
+        return secrets.token_urlsafe(15), True
+    try:
+        if str(file) == "-":
+            line = sys.stdin.buffer.readline(PASSWORD_OCTETS)
+        else:
+            with file.open("rb") as opened:
+                line = opened.readline(PASSWORD_OCTETS)
+            if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                sys.stderr.write(f"warning: {file}: others may read it\n")
+        return line.rstrip(b"\r\n").decode("utf-8"), False
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: the password cannot be read ({error})", Exit.NO_INPUT)
+
+
+def _tell(name: str, password: str, is_made: bool) -> None:
+    """Print a password that was made here; it is nowhere else."""
+    if is_made:
+        sys.stdout.write(f"account {name}, password {password} (shown only this once)\n")
+        sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""The review pages and the REST interface: what people do with kept mail, in a browser."""

@@ -1,0 +1,17 @@
+"""The REST interface, under /api: what the pages and the command line do, for programs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from filterd.web.api import deeds, looking, site
+from filterd.web.api.problems import documented
+from filterd.web.state import State
+
+
+def router(_state: State) -> APIRouter:
+    """All routes; each finds the state in its request."""
+    found = APIRouter(responses=documented(401, 403, 404, 422, 503))
+    for module in (looking, deeds, site):
+        found.include_router(module.router)
+    return found

@@ -1,0 +1,42 @@
+"""Who is asking: the bearer of a token (RFC 6750)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import Request
+
+from filterd.web.access import Access
+from filterd.web.api.tokens import Tokens, tokens_path
+from filterd.web.state import state_of
+
+_bearer = HTTPBearer(
+    auto_error=False, description="`filterd web token add NAME` makes one and shows it once."
+)
+
+
+def current(
+    request: Request,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Access:
+    """The desk as the bearer of this token has it. Raises HTTPException 401, AccountError."""
+    state = state_of(request)
+    token = Tokens(tokens_path(state.settings)).find(shown.credentials) if shown else None
+    if token is None:
+        raise HTTPException(
+            401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
+        )
+    return Access(state.desk, token.reviewer, "api")
+
+
+def admin(access: Annotated[Access, Depends(current)]) -> Access:
+    """The same, for admins only. Raises HTTPException 403."""
+    if not access.reviewer.is_admin:
+        raise HTTPException(403, "only an admin's token may do that")
+    return access
+
+
+Bearer = Annotated[Access, Depends(current)]
+Admin = Annotated[Access, Depends(admin)]

@@ -1,0 +1,86 @@
+"""Looking at kept mail: search, one message, its bytes, its history."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from fastapi import Query as Parameter
+from starlette.responses import JSONResponse, Response
+
+from filterd.quarantine.query import Query
+from filterd.web.api.identity import Admin, Bearer
+from filterd.web.api.problems import Plain, documented
+from filterd.web.api.values import Messages, plain_entry, plain_row, question
+
+EVENTS_LIMIT = 1000
+"""Events of one page of the audit trail."""
+
+router = APIRouter(tags=["look"])
+
+Id = Annotated[str, Path(min_length=1, max_length=64)]
+_BYTES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "The exact octets"},
+    **documented(410),
+}
+
+
+@router.get("/messages", response_model=Messages)
+def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONResponse:
+    """Kept messages, newest first."""
+    page = access.search(query)
+    rows = [plain_row(row, access.reviewer) for row in page.rows]
+    return Plain({"messages": rows, "next": page.next})
+
+
+@router.get("/messages/{id}", response_model=dict[str, Any])
+def message(access: Bearer, id: Id) -> JSONResponse:
+    """Envelope, verdict with every symbol, how each copy stands, and what was done with it."""
+    plain = plain_entry(access.entry(id), access.reviewer)
+    plain["deliveries"] = [
+        {"recipient": d.recipient, "state": d.state, "reply": d.reply, "queue_id": d.queue_id,
+         "attempts": d.attempts}
+        for d in access.deliveries(id)
+    ]  # fmt: skip
+    plain["events"] = [event.to_json() for event in access.events(id)]
+    access.viewed(id)
+    return Plain(plain)
+
+
+@router.get("/messages/{id}/raw", responses=_BYTES, response_class=Response)
+def raw(access: Bearer, id: Id) -> Response:
+    """The message, octet by octet."""
+    return _octets(access.download(id), f"{id}.eml")
+
+
+@router.get("/messages/{id}/parts/{number}", responses=_BYTES, response_class=Response)
+def part(access: Admin, id: Id, number: Annotated[int, Path(ge=1, le=100_000)]) -> Response:
+    """The N-th part that was removed, from 1, as it stood in the message."""
+    return _octets(access.download(id, number), f"{id}.{number}.part")
+
+
+def _octets(data: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/audit", response_model=dict[str, Any])
+def audit(
+    access: Bearer,
+    skip: Annotated[int, Parameter(ge=0, le=10_000_000)] = 0,
+    limit: Annotated[int, Parameter(ge=1, le=EVENTS_LIMIT)] = 100,
+) -> JSONResponse:
+    """Who did what, oldest first; a reviewer sees its own deeds."""
+    events = islice(access.audit(), skip, skip + limit)
+    return Plain({"events": [event.to_json() for event in events]})
+
+
+@router.get("/stats", response_model=dict[str, Any])
+def stats(access: Admin) -> JSONResponse:
+    """Kept messages and their octets by reason and state."""
+    counts = [
+        {"reason": reason, "state": state, "messages": number, "octets": octets}
+        for reason, state, number, octets in access.counts()
+    ]
+    return Plain({"counts": counts})

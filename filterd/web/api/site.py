@@ -1,0 +1,124 @@
+"""The site: what a message would get, every message's record, how filterd does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi import Query as Parameter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from filterd.examiner import Examined
+from filterd.message import Client, Envelope, Recipient
+from filterd.web.api.identity import Admin, Bearer
+from filterd.web.api.looking import Id
+from filterd.web.api.problems import Plain, documented
+from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, seconds
+from filterd.web.state import state_of
+
+router = APIRouter(tags=["site"])
+
+_Word = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
+
+
+@router.post("/messages/{id}/rescan", response_model=dict[str, Any])
+def rescan(access: Bearer, id: Id) -> JSONResponse:
+    """Examine a kept message with the chain as it is today. Nothing is changed."""
+    return Plain(_plain(access.rescan(id)))
+
+
+@router.post(
+    "/scan",
+    response_model=dict[str, Any],
+    responses=documented(413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def scan(
+    request: Request,
+    access: Bearer,
+    sender: _Word = "",
+    recipient: Annotated[list[str] | None, Parameter(max_length=ADDRESSES_LIMIT)] = None,
+    client: _Word = "",
+) -> JSONResponse:
+    """What a message would get if it came now: the body of the request, as a file has it. Nothing
+    is delivered, changed or stored."""
+    try:
+        data = await request.body()
+    except ClientDisconnect:
+        raise HTTPException(413) from None
+    if not data:
+        raise HTTPException(422, "the body of the request is empty; it should be a message")
+    envelope = Envelope(sender, tuple(map(Recipient, recipient or ())), Client(address=client))
+    return Plain(_plain(await run_in_threadpool(access.scan, data, envelope)))
+
+
+def _plain(examined: Examined) -> dict[str, Any]:
+    verdict, decision = examined.verdict, examined.decision
+    return {
+        "id": examined.id,
+        "action": decision.action.word,
+        "labelled": decision.labelled,
+        "score": verdict.score,
+        "required": decision.required,
+        "probability": verdict.probability,
+        "symbols": [
+            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
+        ],
+        "virus": verdict.virus,
+        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
+        "ms": dict(examined.milliseconds),
+        "failures": [
+            {"filter": f.filter, "kind": f.kind, "detail": f.detail} for f in examined.failures
+        ],
+    }
+
+
+@router.get("/history", response_model=dict[str, Any])
+def history(
+    request: Request,
+    access: Bearer,
+    sender: _Word = "",
+    recipient: _Word = "",
+    domain: _Word = "",
+    text: _Word = "",
+    action: _Word = "",
+    symbol: _Word = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 50,
+    after: _Word = "",
+) -> JSONResponse:
+    """Every message of the last days, kept or not, newest first."""
+    from filterd.history import HistoryQuery  # noqa: PLC0415
+
+    query = HistoryQuery(
+        text=text, sender=sender, recipient=recipient, domain=domain, action=action, symbol=symbol,
+        since=seconds(since), until=seconds(until), limit=limit, after=after,
+        visible=access.reviewer.visible,
+    )  # fmt: skip
+    try:
+        page = state_of(request).history.search(query)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+    rows = []
+    for record in page.rows:
+        plain = record.to_json()
+        plain["recipients"] = list(access.reviewer.within(record.recipients))
+        rows.append(plain)
+    return Plain({"messages": rows, "next": page.next})
+
+
+@router.get("/status", response_model=dict[str, Any])
+def status(request: Request, _access: Admin) -> JSONResponse:
+    """How daemon, filters, clamd, model and store do."""
+    from filterd.status import status as found  # noqa: PLC0415
+
+    return Plain(found(state_of(request).settings).to_json())

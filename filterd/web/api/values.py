@@ -1,0 +1,174 @@
+"""What the REST interface takes and gives, as the OpenAPI document shows it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query as Parameter
+from pydantic import BaseModel, ConfigDict, Field
+
+from filterd.quarantine import Entry
+from filterd.quarantine.index import Row
+from filterd.quarantine.query import PAGE_LIMIT, Query
+from filterd.web.reviewer import Reviewer
+
+IDS_LIMIT = 1000
+"""Messages of one deed."""
+
+TEXT_LIMIT = 500
+"""Characters of a condition, and of a reason."""
+
+ADDRESSES_LIMIT = 100
+"""Recipients that a release is given."""
+
+_Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
+_Id = Annotated[str, Field(min_length=1, max_length=64)]
+_Ids = Annotated[list[_Id], Field(min_length=1, max_length=IDS_LIMIT)]
+_Address = Annotated[
+    str, Field(max_length=320, pattern=r"^[^\s<>@][^\s<>]*@[^\s<>@]+$", examples=["ann@mx.example"])
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Release(_Strict):
+    """Hand messages to the MTA. to: only to these, or to others; empty for those whose copy is
+    held. again: also to those who have it. virus: although it has a virus; needs a note. learn:
+    teach the site's model that it is ham."""
+
+    ids: _Ids
+    to: Annotated[list[_Address], Field(max_length=ADDRESSES_LIMIT)] = []
+    note: _Text = ""
+    attached: bool = False
+    again: bool = False
+    virus: bool = False
+    learn: bool = False
+
+
+class Learn(_Strict):
+    """Teach the site's model what messages are."""
+
+    ids: _Ids
+    kind: Annotated[Literal["spam", "ham"], Field(alias="class")]
+    note: _Text = ""
+
+
+class Delete(_Strict):
+    """Delete messages' bytes."""
+
+    ids: _Ids
+    note: _Text = ""
+
+
+class Pin(_Strict):
+    """Keep messages from expiring, or with pinned false let them again."""
+
+    ids: _Ids
+    note: _Text = ""
+    pinned: bool = True
+
+
+class Senders(_Strict):
+    """Allow or block the senders of messages. everybody: for all recipients. off: no longer."""
+
+    ids: _Ids
+    kind: Literal["allow", "block"]
+    everybody: bool = False
+    off: bool = False
+    note: _Text = ""
+
+
+class Result(BaseModel):
+    """What became of one message. detail: plain values; of a release one for each recipient."""
+
+    id: str
+    ok: bool
+    words: str
+    detail: dict[str, Any]
+
+
+class Results(BaseModel):
+    """What became of each message, in no special order."""
+
+    results: list[Result]
+
+
+class Kept(BaseModel):
+    """A kept message as a list shows it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    received: datetime
+    size: int
+    sender: str
+    recipients: list[str]
+    subject: str
+    reason: str
+    score: float
+    symbols: list[str]
+    virus: str
+    state: str
+    pinned: bool
+
+
+class Messages(BaseModel):
+    """One page. next: what `after` must be for the page behind, empty at the end."""
+
+    messages: list[Kept]
+    next: str
+
+
+def question(
+    sender: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    recipient: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    domain: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    subject: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    text: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    reason: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    state: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    symbol: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    virus: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    score_from: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
+    score_to: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
+    pinned: bool | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 50,
+    after: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+) -> Query:
+    """The conditions, in the words of `filterd quarantine list`; all must hold. Times without an
+    offset are UTC."""
+    return Query(
+        sender, recipient, domain, subject, text, reason, state, symbol, virus,
+        seconds(since), seconds(until), score_from, score_to, pinned, limit, after,
+    )  # fmt: skip
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """Seconds since 1970."""
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def plain_row(row: Row, reviewer: Reviewer) -> dict[str, Any]:
+    """A line of a list, without the file's place and without recipients of others."""
+    plain = row.to_json()
+    del plain["path"]
+    plain["recipients"] = list(reviewer.within(row.recipients))
+    return plain
+
+
+def plain_entry(entry: Entry, reviewer: Reviewer) -> dict[str, Any]:
+    """All that is known of a message, without recipients that are not the reviewer's."""
+    plain = entry.to_json()
+    if not reviewer.is_admin:
+        plain["recipients"] = list(reviewer.within(entry.recipients))
+        plain["held_for"] = list(reviewer.within(entry.held_for))
+        # The MTA's macros name a recipient too.
+        del plain["macros"]
+    return plain

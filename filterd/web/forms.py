@@ -1,0 +1,164 @@
+"""What people type into the pages' fields, as the values that the stores ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.datastructures import FormData
+
+from filterd.quarantine.query import Query
+
+REASONS = ("spam", "virus", "banned", "policy", "discarded", "stripped", "failed")
+STATES = ("held", "releasing", "released", "failed", "copy", "deleted", "expired")
+
+TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
+"""Fields of a search that are text; the words are those of `filterd quarantine list`."""
+
+LIMITS = (25, 50, 100, 250)
+"""Rows of a page that one can choose."""
+
+DEFAULT_LIMIT = 50
+
+TEXT_LIMIT = 500
+"""Characters of one field of a search."""
+
+NOTE_LIMIT = 1000
+"""Characters of a reason; it is one line of the journal."""
+
+ID_LIMIT = 1000
+"""Messages of one deed; a page of the list has at most 250."""
+
+ADDRESS_LIMIT = 100
+"""Addresses of one release."""
+
+
+@dataclass(slots=True)
+class Search:
+    """A search as it was typed, what it means, and what is wrong with it, by field."""
+
+    typed: dict[str, str]
+    query: Query
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is asked for in particular."""
+        return not any(v for k, v in self.typed.items() if k not in ("limit", "after"))
+
+    def link(self, **changes: str) -> str:
+        """The search as the query of an address, with these fields changed."""
+        chosen = {**self.typed, "after": "", **changes}
+        return "?" + urlencode({name: value for name, value in chosen.items() if value})
+
+
+def search_of(given: Mapping[str, str]) -> Search:
+    """The search that an address asks for; what is wrong is left out and told."""
+    names = (
+        *TEXTS, "reason", "state", "since", "until", "score_from", "score_to", "pinned", "limit",
+        "after",
+    )  # fmt: skip
+    typed = {name: given.get(name, "").strip()[:TEXT_LIMIT] for name in names}
+    errors: dict[str, str] = {}
+
+    def moment(name: str) -> float | None:
+        try:
+            return moment_of(typed[name])
+        except ValueError as error:
+            errors[name] = str(error)
+            return None
+
+    def points(name: str) -> float | None:
+        try:
+            return points_of(typed[name])
+        except ValueError as error:
+            errors[name] = str(error)
+            return None
+
+    for name, accepted in (("reason", REASONS), ("state", STATES)):
+        if typed[name] and typed[name] not in accepted:
+            errors[name] = f"accepted: {', '.join(accepted)}"
+            typed[name] = ""
+    limit = typed["limit"] if typed["limit"] in map(str, LIMITS) else str(DEFAULT_LIMIT)
+    typed["limit"] = "" if limit == str(DEFAULT_LIMIT) else limit
+    query = Query(
+        sender=typed["sender"],
+        recipient=typed["recipient"],
+        domain=typed["domain"],
+        subject=typed["subject"],
+        text=typed["text"],
+        symbol=typed["symbol"],
+        virus=typed["virus"],
+        reason=typed["reason"],
+        state=typed["state"],
+        since=moment("since"),
+        until=moment("until"),
+        score_from=points("score_from"),
+        score_to=points("score_to"),
+        pinned={"yes": True, "no": False}.get(typed["pinned"]),
+        limit=int(limit),
+        after=typed["after"],
+    )
+    return Search(typed, query, errors)
+
+
+def moment_of(text: str) -> float | None:
+    """Local time as the browser or a person writes it, as seconds since 1970; None for nothing.
+
+    Raises ValueError in words for who typed it.
+    """
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("no date; right would be 2026-11-23 or 2026-11-23T12:00") from None
+
+
+def points_of(text: str) -> float | None:
+    """A score; None for nothing. Raises ValueError in words for who typed it."""
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError("no number of points; right would be 7.5")
+    return value
+
+
+def text_of(form: FormData, name: str, limit: int = TEXT_LIMIT) -> str:
+    """A field's text, its line ends as blanks; empty if it is not there or is a file."""
+    value = form.get(name, "")
+    return " ".join(value.split())[:limit] if isinstance(value, str) else ""
+
+
+def texts_of(form: FormData, name: str, limit: int) -> list[str]:
+    """The texts of a field that may be there several times, each once."""
+    found = [value.strip() for value in form.getlist(name) if isinstance(value, str)]
+    return list(dict.fromkeys(filter(None, found)))[:limit]
+
+
+def addresses_of(text: str) -> list[str]:
+    """Addresses that somebody typed, separated by commas or blanks.
+
+    Raises ValueError in words for who typed it.
+    """
+    found = list(dict.fromkeys(text.replace(",", " ").split()))
+    if len(found) > ADDRESS_LIMIT:
+        raise ValueError(f"more than {ADDRESS_LIMIT} addresses")
+    for address in found:
+        local, _, domain = address.rpartition("@")
+        if not local or not domain or not address.isprintable() or set(address) & set("<>"):
+            raise ValueError(f"{address[:80]} is no address; right would be ann@mx.example")
+    return found
+
+
+def local_path(text: str, otherwise: str) -> str:
+    """The text if it is a path on this site, else the other one: nobody is sent elsewhere."""
+    is_ours = text.startswith("/") and not text.startswith("//") and "\\" not in text
+    return text if is_ours and text.isprintable() and len(text) < 4000 else otherwise

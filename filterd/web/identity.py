@@ -1,0 +1,101 @@
+"""Who is asking: the cookie of a browser, and the token that proves that a form is ours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.web.reviewer import Reviewer
+from filterd.web.sessions import Session
+from filterd.web.state import State, state_of
+
+PLAIN_COOKIE = "filterd"
+SECURE_COOKIE = "__Host-filterd"
+"""The prefix makes browsers refuse it without Secure, or from another host (RFC 6265bis §4.1.3)."""
+
+LOGIN_SUFFIX = "-login"
+"""Ends the name of the cookie that proves that the login form is ours; there is no session yet."""
+
+FIELD_LIMIT = 1200
+"""Fields of a form; a page of the list has at most 1,000 messages."""
+
+_login_key = secrets.token_bytes(32)
+
+
+class LoginNeededError(Exception):
+    """The request has no session, or one that has ended."""
+
+
+def is_secure(request: Request, state: State) -> bool:
+    """True if cookies must not travel without TLS: all but a plain loopback address."""
+    return request.url.scheme == "https" or not state.settings.web.is_local
+
+
+def cookie_name(request: Request, state: State) -> str:
+    """The name of the session's cookie."""
+    return SECURE_COOKIE if is_secure(request, state) else PLAIN_COOKIE
+
+
+def set_cookie(response: Response, request: Request, state: State, name: str, value: str) -> None:
+    """A cookie that scripts cannot read, that no other site makes a browser send, and that ends
+    with the browser; the server ends the session earlier."""
+    response.set_cookie(
+        name, value, httponly=True, samesite="strict", path="/", secure=is_secure(request, state)
+    )
+
+
+def session_of(request: Request) -> Session:
+    """The session of the request. Raises LoginNeededError."""
+    state = state_of(request)
+    name = cookie_name(request, state)
+    session = state.sessions.get(request.cookies.get(name, ""))
+    if session is None:
+        raise LoginNeededError
+    account = state.accounts.get(session.name)
+    if account is None or account.password != session.password:
+        state.sessions.end(request.cookies[name])
+        raise LoginNeededError
+    return session
+
+
+def current(request: Request) -> Reviewer:
+    """Who is logged in. Raises LoginNeededError."""
+    session = session_of(request)
+    account = state_of(request).accounts.get(session.name)
+    if account is None:
+        raise LoginNeededError
+    return account.reviewer
+
+
+def login_token(nonce: str) -> str:
+    """What the login form carries beside the cookie with this nonce."""
+    return hmac.new(_login_key, nonce.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+async def posted(request: Request) -> FormData:
+    """The form of a POST, its token checked; an empty one for GET.
+
+    Every page's router depends on this, so that no page can forget it. Raises LoginNeededError, and
+    HTTPException 403 for a form that is not ours.
+    """
+    if request.method in ("GET", "HEAD"):
+        return FormData()
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(403, "The form was sent by another site.")
+    session = session_of(request)
+    form = await request.form(max_files=1, max_fields=FIELD_LIMIT)
+    token = form.get("csrf")
+    if not isinstance(token, str) or not session.may_post(token):
+        raise HTTPException(403, "The form is not one of ours, or too old. Load the page again.")
+    return form
+
+
+Asking = Annotated[Reviewer, Depends(current)]
+Posted = Annotated[FormData, Depends(posted)]

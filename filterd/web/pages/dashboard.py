@@ -1,0 +1,71 @@
+"""The dashboard: flow by action and hour, what was found, whether filters and clamd are well, and
+how far the classifier has learned."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from filterd.history import HistoryError
+from filterd.status import status
+from filterd.web.access import Access
+from filterd.web.chart import flow_chart
+from filterd.web.identity import Asking
+from filterd.web.state import state_of
+from filterd.web.views import page
+
+log = logging.getLogger(__name__)
+
+router = APIRouter()
+
+HOUR = 3600.0
+
+RANGES = {"1": HOUR, "7": 6 * HOUR, "30": 24 * HOUR}
+"""Days that the chart may show, and the seconds of one column."""
+
+OLD_SIGNATURES = 3
+"""Days after which clamd's signatures are shown as a trouble; new ones come several times a day."""
+
+TOP = 12
+"""Symbols that are listed."""
+
+
+@router.get("/")
+def show(request: Request, asking: Asking) -> Response:
+    """The dashboard; it tells of everybody's mail, so a reviewer goes to its own list."""
+    if not asking.is_admin:
+        return RedirectResponse("/quarantine", 303)
+    state = state_of(request)
+    days = request.query_params.get("days", "1")
+    if days not in RANGES:
+        days = "1"
+    step = RANGES[days]
+    # Columns begin at full hours, and the one that is not over yet is the last.
+    until = (time.time() // step + 1) * step
+    since = until - int(days) * 24 * HOUR
+    flow: list[tuple[float, str, int]] = []
+    top: list[tuple[str, int]] = []
+    if state.settings.history.enabled:
+        try:
+            flow = state.history.flow(since, until, step)
+            top = state.history.top(since, TOP)
+        except HistoryError as error:
+            # The health below says so, and the rest of the page is still of use.
+            log.error("%s", error)
+    return page(
+        request,
+        "dashboard.html",
+        asking,
+        chart=flow_chart(flow, since, until, step),
+        status=status(state.settings),
+        old_signatures=OLD_SIGNATURES,
+        days=days,
+        ranges=RANGES,
+        top=top,
+        top_most=max((number for _, number in top), default=0),
+        counts=Access(state.desk, asking, "web").counts(),
+    )

@@ -1,0 +1,57 @@
+"""The history of all messages: what came, what was decided, and why."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.history import HistoryQuery, Record
+from filterd.web.chart import ACTIONS
+from filterd.web.forms import search_of
+from filterd.web.identity import Asking
+from filterd.web.state import state_of
+from filterd.web.views import page
+
+router = APIRouter()
+
+
+@router.get("/history")
+def list_(request: Request, asking: Asking) -> Response:
+    """Messages that fit the search, newest first; a reviewer's are those to its recipients."""
+    search = search_of(request.query_params)
+    action = request.query_params.get("action", "")
+    search.typed["action"] = action if action in ACTIONS else ""
+    if action and action not in ACTIONS:
+        search.errors["action"] = f"accepted: {', '.join(ACTIONS)}"
+    asked = search.query
+    query = HistoryQuery(
+        text=asked.text,
+        sender=asked.sender,
+        recipient=asked.recipient,
+        domain=asked.domain,
+        action=search.typed["action"],
+        symbol=asked.symbol,
+        since=asked.since,
+        until=asked.until,
+        limit=asked.limit,
+        after=asked.after,
+        visible=asking.visible,
+    )
+    rows: tuple[Record, ...] = ()
+    next_ = ""
+    try:
+        found = state_of(request).history.search(query)
+        rows, next_ = found.rows, found.next
+    except ValueError as error:
+        search.errors["after"] = str(error)
+    return page(
+        request,
+        "history.html",
+        asking,
+        search=search,
+        rows=rows,
+        next=search.link(after=next_) if next_ else "",
+        actions=ACTIONS,
+        enabled=state_of(request).settings.history.enabled,
+    )

@@ -1,0 +1,208 @@
+"""One kept message: what it is, why it is here, what became of it, and its release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.desk import DeskError, Done
+from filterd.message import Message
+from filterd.message.decoding import decode_words
+from filterd.quarantine import GoneError
+from filterd.web import preview
+from filterd.web.access import Access
+from filterd.web.deeds import DEEDS, How
+from filterd.web.explain import Explanation, explain
+from filterd.web.forms import NOTE_LIMIT, addresses_of, text_of, texts_of
+from filterd.web.identity import Asking, Posted, session_of
+from filterd.web.state import state_of
+from filterd.web.views import back, keeps_only, page
+
+router = APIRouter()
+
+SIZE_LIMIT = 32 << 20
+"""Octets of a message that is taken apart for the page; a larger one can be downloaded."""
+
+OPEN_PARTS = 3
+"""Text parts that stand open on the page; the others are one click away."""
+
+FIELD_LIMIT = 200
+"""Header fields that are shown, and the octets of one."""
+
+FIELD_WIDTH = 4000
+
+RECIPIENT_LIMIT = 500
+"""Recipients that the release form lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text part on the page. text: of a plain one. safe: of an HTML one, whose frame is at
+    `number`."""
+
+    number: int
+    text: str
+    is_cut: bool
+    safe: preview.Safe | None
+
+
+@router.get("/message/{id}")
+def show(request: Request, asking: Asking, id: str) -> Response:
+    """The message; the journal says that it was looked at, once for a session."""
+    state = state_of(request)
+    access = Access(state.desk, asking, "web")
+    entry = access.entry(id)
+    session = session_of(request)
+    if id not in session.viewed:
+        access.viewed(id)
+        session.saw(id)
+    look = access.look(id)
+    message, is_gone = None, False
+    try:
+        if entry.size <= SIZE_LIMIT:
+            message = Message(access.data(id), entry.envelope, id)
+    except GoneError:
+        is_gone = True
+    own, hidden = keeps_only(asking, entry.recipients)
+    return page(
+        request,
+        "message.html",
+        asking,
+        entry=entry,
+        recipients=own,
+        hidden=hidden,
+        held=asking.within(entry.held_for),
+        choices=_choices(own, asking.within(entry.held_for)),
+        state=look.standing.state,
+        pinned=look.standing.pinned,
+        deliveries=look.deliveries,
+        events=look.events,
+        gone=is_gone,
+        too_large=entry.size > SIZE_LIMIT,
+        fields=_fields(message),
+        parts=list(preview.parts(message)) if message else [],
+        shown=_shown(message) if message else [],
+        others=max(0, len(preview.text_parts(message)) - OPEN_PARTS) if message else 0,
+        explanation=_explanation(state, message),
+        deeds=DEEDS,
+        may_decide=asking.may_decide((*entry.recipients, *entry.held_for)),
+        may_download=asking.is_admin or not entry.virus,
+    )
+
+
+@router.get("/message/{id}/part/{number}")
+def part(request: Request, asking: Asking, id: str, number: int) -> Response:
+    """One text part by itself: HTML for the sandboxed frame, anything else as plain text.
+
+    Only after the message itself was looked at, which the journal has.
+    """
+    access = Access(state_of(request).desk, asking, "web")
+    entry = access.entry(id)
+    if id not in session_of(request).viewed or entry.size > SIZE_LIMIT:
+        raise HTTPException(404, "Open the message first.")
+    found = preview.text_parts(Message(access.data(id), entry.envelope, id))
+    if not 0 <= number < len(found):
+        raise HTTPException(404, "The message has no such part.")
+    entity = found[number]
+    if entity.content_type == "text/html":
+        text, kind = preview.document(preview.harmless(entity.text)), "text/html"
+    else:
+        text, kind = preview.plain(entity)[0], "text/plain"
+    return Response(
+        text.encode("utf-8", "replace"),
+        media_type=f"{kind}; charset=utf-8",
+        headers={"Content-Security-Policy": preview.FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"},
+    )
+
+
+@router.get("/message/{id}/raw")
+def raw(request: Request, asking: Asking, id: str) -> Response:
+    """The exact bytes, as a file."""
+    data = Access(state_of(request).desk, asking, "web").download(id)
+    return _download(data, f"{id}.eml")
+
+
+@router.get("/message/{id}/removed/{number}")
+def removed(request: Request, asking: Asking, id: str, number: int) -> Response:
+    """The bytes of a removed part, its header included, as a file."""
+    if number < 1:
+        raise HTTPException(404, "The message has no such part.")
+    data = Access(state_of(request).desk, asking, "web").download(id, number)
+    return _download(data, f"{id}.part{number}")
+
+
+@router.post("/message/{id}/release")
+def release(request: Request, asking: Asking, id: str, form: Posted) -> Response:
+    """Release to those who were chosen."""
+    access = Access(state_of(request).desk, asking, "web")
+    chosen = texts_of(form, "to", RECIPIENT_LIMIT)
+    here = f"/message/{id}"
+    try:
+        chosen += addresses_of(text_of(form, "other", 4000))
+    except ValueError as error:
+        return back(request, here, [Done(id, False, str(error), {})])
+    if not chosen:
+        return back(request, here, [Done(id, False, "choose a recipient, or name one", {})])
+    done = access.release(
+        [id],
+        chosen,
+        note=text_of(form, "note", NOTE_LIMIT),
+        attached=bool(text_of(form, "attached")),
+        again=bool(text_of(form, "again")),
+        virus=bool(text_of(form, "virus")),
+    )
+    return back(request, here, done)
+
+
+@router.post("/message/{id}/do")
+def do(request: Request, asking: Asking, id: str, form: Posted) -> Response:
+    """A deed that needs no second question."""
+    access = Access(state_of(request).desk, asking, "web")
+    deed = DEEDS.get(text_of(form, "deed"))
+    if deed is None or deed.is_grave:
+        raise DeskError("that deed needs a second question")
+    return back(request, f"/message/{id}", deed.act(access, [id], How()))
+
+
+def _choices(own: Sequence[str], held: Sequence[str]) -> list[tuple[str, bool]]:
+    """The recipients of the release form, and whether each is chosen at first."""
+    all_ = list(dict.fromkeys((*held, *own)))[:RECIPIENT_LIMIT]
+    return [(one, one in held or not held) for one in all_]
+
+
+def _fields(message: Message | None) -> list[tuple[str, str]]:
+    if message is None:
+        return []
+    fields = message.header_fields[:FIELD_LIMIT]
+    return [(f.name, decode_words(f.raw_value[:FIELD_WIDTH]).strip()) for f in fields]
+
+
+def _shown(message: Message) -> list[Shown]:
+    found = []
+    for number, entity in enumerate(preview.text_parts(message)[:OPEN_PARTS]):
+        if entity.content_type == "text/html":
+            safe = preview.harmless(entity.text)
+            found.append(Shown(number, "", safe.is_cut, safe))
+        else:
+            found.append(Shown(number, *preview.plain(entity), None))
+    return found
+
+
+def _explanation(state: Any, message: Message | None) -> Explanation | None:
+    return None if message is None else explain(state, message)
+
+
+def _download(data: bytes, name: str) -> Response:
+    return Response(
+        data,
+        media_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )

@@ -1,0 +1,100 @@
+"""The list of kept mail: search, paging, and what is done with several messages at once."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.quarantine import StoreError, UnknownIdError
+from filterd.quarantine.index import Page
+from filterd.quarantine.query import QueryError
+from filterd.web.access import Access
+from filterd.web.deeds import DEEDS, Deed, How
+from filterd.web.forms import (
+    ID_LIMIT,
+    LIMITS,
+    NOTE_LIMIT,
+    REASONS,
+    STATES,
+    local_path,
+    search_of,
+    text_of,
+    texts_of,
+)
+from filterd.web.identity import Asking, Posted
+from filterd.web.state import state_of
+from filterd.web.views import back, page
+
+router = APIRouter()
+
+SHOWN_LIMIT = 100
+"""Messages that the page that asks lists; of more it tells the number."""
+
+
+@router.get("/quarantine")
+def list_(request: Request, asking: Asking) -> Response:
+    """What is kept and fits the search, newest first."""
+    access = Access(state_of(request).desk, asking, "web")
+    search = search_of(request.query_params)
+    try:
+        found = access.search(search.query)
+    except QueryError as error:
+        search.errors["after"] = str(error)
+        found = Page((), "")
+    return page(
+        request,
+        "quarantine.html",
+        asking,
+        search=search,
+        rows=found.rows,
+        next=search.link(after=found.next) if found.next else "",
+        here=f"/quarantine{search.link(after=search.query.after)}",
+        deeds=DEEDS,
+        reasons=REASONS,
+        states=STATES,
+        limits=LIMITS,
+    )
+
+
+@router.post("/quarantine/confirm")
+def confirm(request: Request, asking: Asking, form: Posted) -> Response:
+    """Ask once more, and for a reason. Nothing is done yet."""
+    access = Access(state_of(request).desk, asking, "web")
+    deed = _deed(text_of(form, "deed"))
+    ids = texts_of(form, "id", ID_LIMIT)
+    entries = []
+    for id in ids[:SHOWN_LIMIT]:
+        try:
+            entries.append(access.entry(id))
+        except (UnknownIdError, StoreError):
+            continue
+    return page(
+        request,
+        "confirm.html",
+        asking,
+        deed=deed,
+        name=text_of(form, "deed"),
+        ids=ids,
+        entries=entries,
+        back=local_path(text_of(form, "back", 4000), "/quarantine"),
+    )
+
+
+@router.post("/quarantine/do")
+def do(request: Request, asking: Asking, form: Posted) -> Response:
+    """Do it, and tell on the page from where it came what became of each."""
+    access = Access(state_of(request).desk, asking, "web")
+    deed = _deed(text_of(form, "deed"))
+    ids = texts_of(form, "id", ID_LIMIT)
+    note = text_of(form, "note", NOTE_LIMIT)
+    everybody = deed.has_everybody and bool(text_of(form, "everybody"))
+    done = deed.act(access, ids, How(note, everybody))
+    return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), done)
+
+
+def _deed(name: str) -> Deed:
+    deed = DEEDS.get(name)
+    if deed is None:
+        raise HTTPException(400, "Choose what is to be done with the messages.")
+    return deed

@@ -1,0 +1,83 @@
+"""Upload a message and see its verdict; nothing is delivered or stored."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, HTTPException
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.desk import DeskError
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.web.access import Access
+from filterd.web.explain import explain
+from filterd.web.forms import addresses_of, text_of
+from filterd.web.identity import Asking, Posted
+from filterd.web.reviewer import Reviewer
+from filterd.web.state import state_of
+from filterd.web.views import page
+
+router = APIRouter()
+
+_LINE_END = re.compile(rb"\r?\n")
+
+
+@router.get("/scan")
+def ask(request: Request, asking: Asking) -> Response:
+    """The form."""
+    return _page(request, asking)
+
+
+@router.post("/scan")
+async def scan(request: Request, asking: Asking, form: Posted) -> Response:
+    """The verdict."""
+    file = form.get("message")
+    if not isinstance(file, UploadFile):
+        raise HTTPException(400, "Choose a file with a message.")
+    limit = state_of(request).settings.web.upload_megabytes << 20
+    data = await file.read(limit + 1)
+    if len(data) > limit:
+        raise HTTPException(413, f"The message is larger than {limit >> 20} MiB.")
+    typed = {name: text_of(form, name, 4000) for name in ("sender", "recipients", "client")}
+    return await run_in_threadpool(_scanned, request, asking, file.filename or "", data, typed)
+
+
+def _scanned(
+    request: Request, asking: Reviewer, name: str, data: bytes, typed: dict[str, str]
+) -> Response:
+    state = state_of(request)
+    if not data:
+        return _page(request, asking, typed, error="The file is empty, or none was chosen.")
+    try:
+        recipients = addresses_of(typed["recipients"])
+    except ValueError as error:
+        return _page(request, asking, typed, error=f"Recipients: {error}")
+    # A stored file has LF mostly; an SMTP client would send CRLF.
+    wire = _LINE_END.sub(b"\r\n", data)
+    envelope = Envelope(
+        typed["sender"], tuple(map(Recipient, recipients)), Client(address=typed["client"])
+    )
+    try:
+        examined = Access(state.desk, asking, "web").scan(wire, envelope)
+    except DeskError as error:
+        return _page(request, asking, typed, error=str(error))
+    message = Message(wire, envelope)
+    return _page(
+        request, asking, typed, name=name, size=len(data), examined=examined,
+        explanation=explain(state, message),
+    )  # fmt: skip
+
+
+def _page(
+    request: Request, asking: Reviewer, typed: dict[str, str] | None = None, **context: object
+) -> Response:
+    empty = {"sender": "", "recipients": "", "client": ""}
+    rest = {"error": "", "name": "", "size": 0, "examined": None, "explanation": None, **context}
+    megabytes = state_of(request).settings.web.upload_megabytes
+    return page(
+        request, "scan.html", asking, 422 if rest["error"] else 200,
+        typed=typed or empty, megabytes=megabytes, **rest,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""Who looks at kept mail, and at whose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["admin", "reviewer"]
+
+NOBODY = "@"
+"""A `visible` that fits no address: an empty one would mean all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Somebody who is logged in.
+
+    An admin sees and does everything. A reviewer sees messages to recipients in its domains (those
+    below them are others) or to its recipients, and acts for these recipients only. domains and
+    recipients are in lower case.
+    """
+
+    name: str
+    role: Role
+    domains: frozenset[str] = frozenset()
+    recipients: frozenset[str] = frozenset()
+
+    @property
+    def is_admin(self) -> bool:
+        """True if nothing is hidden from it."""
+        return self.role == "admin"
+
+    def within(self, recipients: Sequence[str]) -> tuple[str, ...]:
+        """Those of the recipients that it may act for, in their order."""
+        return tuple(r for r in recipients if self._reaches(r))
+
+    def may_see(self, recipients: Sequence[str]) -> bool:
+        """True if it may see a message to these recipients: one of its own is enough."""
+        return self.is_admin or any(map(self._reaches, recipients))
+
+    def may_decide(self, recipients: Sequence[str]) -> bool:
+        """True if it may do what concerns every recipient, such as deleting the message."""
+        return self.is_admin or (bool(recipients) and all(map(self._reaches, recipients)))
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """Its limits as `Query.visible` takes them: addresses and `@domain`; empty for all."""
+        if self.is_admin:
+            return ()
+        limits = sorted(f"@{domain}" for domain in self.domains) + sorted(self.recipients)
+        return tuple(limits) or (NOBODY,)
+
+    def _reaches(self, recipient: str) -> bool:
+        address = recipient.lower()
+        _, at, domain = address.rpartition("@")
+        return self.is_admin or address in self.recipients or bool(at and domain in self.domains)

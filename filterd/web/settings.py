@@ -1,0 +1,93 @@
+"""Settings `[web]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from annotated_doc import Doc
+from annotated_types import Ge, Gt, Le
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """Settings `[web]`."""
+
+    listen: Annotated[
+        str, Doc("IP address that `filterd web` listens on; it speaks HTTP without TLS")
+    ] = "127.0.0.1"
+    port: Annotated[int, Gt(0), Le(65535), Doc("its port")] = 8025
+    expose: Annotated[
+        bool,
+        Doc(
+            "listen on an address that is not loopback: passwords then cross the network unless "
+            "only a TLS proxy can reach it"
+        ),
+    ] = False
+    url: Annotated[
+        str, Doc("how people reach the pages, e.g. https://mail.example; empty: at listen and port")
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Doc("networks whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+    ] = ()
+    accounts: Annotated[
+        Path | None,
+        Doc("file with the accounts, mode 0600; unset: accounts.json in the quarantine's folder"),
+    ] = None
+    idle_minutes: Annotated[
+        float, Gt(0), Doc("minutes without a request after which a session ends")
+    ] = 30.0
+    session_hours: Annotated[float, Gt(0), Doc("hours after which a session ends in any case")] = (
+        12.0
+    )
+    login_attempts: Annotated[
+        int, Ge(1), Doc("failed logins that one address may have within login_minutes")
+    ] = 5
+    login_minutes: Annotated[float, Gt(0), Doc("minutes for which a failed login counts")] = 15.0
+    upload_megabytes: Annotated[
+        int, Gt(0), Le(1024), Doc("MiB of a message that is uploaded to be scanned, at most")
+    ] = 50
+
+    def __post_init__(self) -> None:
+        try:
+            address = ip_address(self.listen)
+        except ValueError:
+            raise ValueError(
+                f'listen: {self.listen!r} is no IP address; right would be "127.0.0.1"'
+            ) from None
+        if not address.is_loopback and not self.expose:
+            raise ValueError(
+                f"listen: {self.listen} can be reached from outside, and filterd speaks no TLS; "
+                "right would be 127.0.0.1 behind a TLS proxy, or `expose = true`"
+            )
+        for text in self.trusted_proxies:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f'trusted_proxies: {text!r} is no network; right would be "127.0.0.1/32"'
+                ) from None
+        parts = urlsplit(self.url)
+        if self.url and not (
+            parts.scheme in ("http", "https") and parts.netloc and parts.path in ("", "/")
+        ):
+            raise ValueError(
+                f'url: {self.url!r} is not of the form "https://mail.example" (without a path)'
+            )
+
+    @property
+    def base(self) -> str:
+        """The beginning of every link to the pages, without a slash at its end."""
+        if self.url:
+            return self.url.rstrip("/")
+        host = f"[{self.listen}]" if ":" in self.listen else self.listen
+        return f"http://{host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """True if only this machine can reach the pages, so that plain HTTP is no danger."""
+        return ip_address(self.listen).is_loopback and not self.url.startswith("https:")

@@ -1,0 +1,59 @@
+"""What all requests share: settings, desk, accounts, sessions, history."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from filterd.assembly import open_history
+from filterd.config import Settings
+from filterd.desk import Desk
+from filterd.history import History
+from filterd.web.accounts import Accounts, accounts_path
+from filterd.web.sessions import Sessions
+from filterd.web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from filterd.filters.bayes import Bayes
+
+
+class State:
+    """One process's state; `request.app.state.filterd`."""
+
+    def __init__(self, settings: Settings) -> None:
+        web = settings.web
+        self.settings = settings
+        self.desk = Desk(settings)
+        self.accounts = Accounts(accounts_path(settings))
+        self.sessions = Sessions(web.idle_minutes * 60, web.session_hours * 3600)
+        self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
+        self.explaining = threading.Lock()
+
+    @cached_property
+    def history(self) -> History:
+        """The records of all messages."""
+        return open_history(self.settings)
+
+    @cached_property
+    def bayes(self) -> Bayes | None:
+        """A classifier for explanations, None if the chain has none; use it under `explaining`."""
+        if "bayes" not in self.settings.chain.filters:
+            return None
+        # A fresh instance: it remembers the model that it has open.
+        own: Bayes = dataclasses.replace(self.settings.filters["bayes"].own)
+        return own
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.desk.store.close()
+
+
+def state_of(request: Request) -> State:
+    """The state of the process that serves the request."""
+    state = request.app.state.filterd
+    assert isinstance(state, State)
+    return state

@@ -1,0 +1,81 @@
+// Comfort only: every page works without it. Keys in a list, "all", and a form that is sent once.
+"use strict";
+
+for (const form of document.querySelectorAll("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    // After this event: a disabled button would not be part of what is sent.
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button")) button.disabled = true;
+    });
+  });
+}
+// Back from the next page, the form may be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button")) button.disabled = false;
+  }
+});
+
+const list = document.querySelector("[data-list]");
+if (list) {
+  const rows = [...list.querySelectorAll("[data-row]")];
+  const boxes = rows.map((row) => row.querySelector("input[type=checkbox]"));
+  const all = list.querySelector("[data-all]");
+  const allBox = all.querySelector("input");
+  const chosen = list.querySelector("[data-chosen]");
+  let here = -1;
+
+  all.hidden = false;
+  list.querySelector("[data-keys]").hidden = false;
+
+  const count = () => {
+    const number = boxes.filter((box) => box.checked).length;
+    chosen.textContent = number ? `With the ${number} chosen:` : "With the chosen:";
+    allBox.checked = number === boxes.length;
+    allBox.indeterminate = number > 0 && number < boxes.length;
+  };
+  const chooseAll = (on) => {
+    for (const box of boxes) box.checked = on;
+    count();
+  };
+  const go = (to) => {
+    if (here >= 0) rows[here].classList.remove("here");
+    here = Math.max(0, Math.min(rows.length - 1, to));
+    rows[here].classList.add("here");
+    rows[here].querySelector("a").focus({ preventScroll: true });
+    rows[here].scrollIntoView({ block: "nearest" });
+  };
+
+  allBox.addEventListener("change", () => chooseAll(allBox.checked));
+  list.addEventListener("change", count);
+  list.addEventListener("submit", (event) => {
+    if (!boxes.some((box) => box.checked)) {
+      event.preventDefault();
+      chosen.textContent = "Choose messages first.";
+    }
+  });
+  addEventListener("pageshow", count);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target;
+    if (target.matches("select, textarea, input:not([type=checkbox])")) return;
+    if (event.key === "j") go(here + 1);
+    else if (event.key === "k") go(here < 0 ? 0 : here - 1);
+    else if (event.key === "x" && here >= 0) {
+      boxes[here].checked = !boxes[here].checked;
+      count();
+    } else if (event.key === "a") chooseAll(!boxes.every((box) => box.checked));
+    else if (event.key === "Enter" && here >= 0 && !target.matches("a, button, summary"))
+      rows[here].querySelector("a").click();
+    else if (event.key === "/") document.querySelector("#f-text").focus();
+    else return;
+    event.preventDefault();
+  });
+}

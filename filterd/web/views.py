@@ -1,0 +1,110 @@
+"""Turning values into pages: the templates, and what every page has."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from filterd import __version__
+from filterd.desk import Done
+from filterd.labels import points
+from filterd.web.identity import session_of
+from filterd.web.preview import shown
+from filterd.web.reviewer import Reviewer
+
+NOTICE_LIMIT = 20
+"""Outcomes that wait to be shown; who never looks does not fill the memory."""
+
+_FOLDER = Path(__file__).parent
+
+
+def _finalize(value: object) -> object:
+    """Text of strangers without control characters, wherever a template shows it."""
+    return shown(value) if type(value) is str else value
+
+
+def when(seconds: float) -> str:
+    """Local time, to the minute."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def exactly(seconds: float) -> str:
+    """Local time with seconds and offset."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
+
+
+def size(octets: int) -> str:
+    """Octets as people read them, in units of 1024."""
+    if octets < 1024:
+        return f"{octets} B"
+    value, unit = octets / 1024, "KiB"
+    for larger in ("MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 message`, `2 messages`, with thousands set apart."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+_environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(
+    when=when, exactly=exactly, size=size, points=points, count=count, shown=shown
+)
+
+
+def page(
+    request: Request, template: str, reviewer: Reviewer, status: int = 200, /, **context: Any
+) -> HTMLResponse:
+    """A page for somebody who is logged in, with what was done just now on top of it."""
+    session = session_of(request)
+    notices: Sequence[Done] = session.notices.pop(request.query_params.get("done", ""), ())
+    return plain_page(
+        request, template, status, reviewer=reviewer, csrf=session.csrf, notices=notices, **context
+    )
+
+
+def plain_page(
+    request: Request, template: str, status: int = 200, /, **context: Any
+) -> HTMLResponse:
+    """A page for anybody."""
+    text = _environment.get_template(template).render(
+        path=request.url.path, version=__version__, **{"reviewer": None, "notices": (), **context}
+    )
+    # Subjects may hold lone surrogates, which no charset has.
+    return HTMLResponse(text.encode("utf-8", "replace"), status)
+
+
+def back(request: Request, path: str, done: Sequence[Done]) -> RedirectResponse:
+    """To a page that tells what was done; a reload of it does nothing again."""
+    notices = session_of(request).notices
+    key = secrets.token_hex(4)
+    notices[key] = tuple(done)
+    while len(notices) > NOTICE_LIMIT:
+        del notices[next(iter(notices))]
+    path, _, fragment = path.partition("#")
+    joined = f"{path}{'&' if '?' in path else '?'}done={key}"
+    return RedirectResponse(joined + (f"#{fragment}" if fragment else ""), 303)
+
+
+def keeps_only(reviewer: Reviewer, recipients: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The recipients that may be shown, and how many are hidden."""
+    own = reviewer.within(recipients)
+    return own, len(recipients) - len(own)

@@ -1,0 +1,84 @@
+"""A real browser in front of a real `filterd web`, and a real MTA behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.site import Site
+from tests.browser.stranger import Stranger
+from tests.integration.servers.own_mta import OwnMta
+from tests.integration.servers.process import folder, require
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HERE = Path(__file__).parent
+
+CHROMIUM = "/usr/bin/chromium"
+
+OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+TIME_LIMIT = 15_000
+"""Milliseconds that the browser waits for a page or an element; the machine may be busy."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder starts real servers."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
+    program = require(CHROMIUM, "chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def mta() -> Iterator[OwnMta]:
+    """The reference MTA, which takes what is released."""
+    with folder("browser-mta") as path:
+        server = OwnMta(path, [])
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def served(mta: OwnMta) -> Iterator[Site]:
+    """One `filterd web` for all tests that do not spoil it."""
+    with folder("browser") as path:
+        site = Site(path, mta.port)
+        site.start()
+        yield site
+        site.stop()
+
+
+@pytest.fixture
+def site(served: Site, browser: Browser) -> Iterator[Site]:
+    """The site with an empty quarantine, and no open page."""
+    served.empty()
+    served.browser = browser
+    yield served
+    served.close_pages()
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    """Another web server, which writes down who comes."""
+    with Stranger() as server:
+        yield server

@@ -1,0 +1,201 @@
+"""What an admin and a reviewer do all day, in a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.site import JOE, MAX, PASSWORD, Site, message
+from tests.integration.servers.own_mta import OwnMta
+from tests.integration.servers.process import folder
+
+
+def test_log_in_and_out(site: Site) -> None:
+    visit = site.visit()
+    visit.page.goto(f"{site.url}/quarantine?reason=spam")
+    expect(visit.page).to_have_url(re.compile("/login"))
+    visit.page.get_by_label("Name").fill("admin")
+    visit.page.get_by_label("Password").fill(PASSWORD)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page).to_have_url(f"{site.url}/quarantine?reason=spam")
+    visit.page.get_by_role("button", name="Log out").click()
+    expect(visit.page.get_by_role("button", name="Log in")).to_be_visible()
+    visit.page.goto(f"{site.url}/quarantine")
+    expect(visit.page).to_have_url(re.compile("/login"))
+    assert [words for words in visit.said if "Clear-Site-Data" not in words] == []
+
+
+def test_a_wrong_password(site: Site) -> None:
+    visit = site.visit()
+    site.log_in(visit, password="wrong")
+    expect(visit.page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+    assert visit.page.get_by_label("Name").input_value() == "admin"
+    assert visit.page.get_by_label("Password").input_value() == ""
+
+
+def test_find_a_message(site: Site) -> None:
+    site.put(message("an invoice"))
+    site.put(message("a newsletter"), MAX)
+    visit = site.logged_in()
+    visit.page.goto(f"{site.url}/quarantine")
+    expect(visit.page.locator("[data-row]")).to_have_count(2)
+    visit.page.get_by_label("Search").fill("INVOICE")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator("[data-row]")).to_have_count(1)
+    visit.page.get_by_role("link", name="an invoice").click()
+    expect(visit.page.get_by_role("heading", name="an invoice")).to_be_visible()
+    assert "text of the message" in visit.text
+    assert "BAYES_99" in visit.text
+    visit.page.goto(f"{site.url}/quarantine")
+    visit.page.get_by_text("More conditions").click()
+    visit.page.get_by_label("Domain of either").fill("other.example")
+    visit.page.get_by_role("button", name="Search").click()
+    expect(visit.page.get_by_role("link", name="a newsletter")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="an invoice")).to_have_count(0)
+    assert visit.said == []
+
+
+def test_release_and_see_it_arrive(site: Site, mta: OwnMta) -> None:
+    body = b"Gr\xc3\xbc\xc3\x9fe\r\n.\r\n..dots\r\n" + b"x" * 900 + b"\r\n"
+    id = site.put(message("wanted", body))
+    visit = site.logged_in()
+    visit.page.goto(f"{site.url}/message/{id}")
+    visit.page.locator("#release").get_by_label("Why").fill("asked for it")
+    visit.page.get_by_role("button", name="Release", exact=True).click()
+    expect(visit.page.get_by_role("status")).to_contain_text("1 message: done")
+    (came,) = mta.mail()
+    assert came.body == body.replace(b"\r\n", b"\n")
+    assert site.state(id) == "released"
+    expect(visit.page.locator(".copies")).to_contain_text("250")
+    expect(visit.page.locator(".events")).to_contain_text("asked for it")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_a_double_click_releases_once(site: Site, mta: OwnMta, scripts: bool) -> None:
+    id = site.put(message("once"))
+    visit = site.logged_in(scripts=scripts)
+    visit.page.goto(f"{site.url}/message/{id}")
+    visit.page.get_by_role("button", name="Release", exact=True).dblclick()
+    expect(visit.page.get_by_role("status")).to_be_visible()
+    mta.mail(1)
+    # Without scripts both clicks are sent, and the second answer replaces the first.
+    visit.page.wait_for_load_state("networkidle")
+    visit.page.goto(f"{site.url}/message/{id}")
+    visit.page.get_by_role("button", name="Release", exact=True).click()
+    expect(visit.page.get_by_role("status")).to_contain_text("already")
+    mta.settled()
+    assert mta.mailboxes.get("joe", 0) == 0, "the first was taken out, no second came"
+    assert site.events(id).count("released") == 1
+
+
+@pytest.mark.parametrize("kind", ["spam", "ham"])
+def test_learn(site: Site, kind: str) -> None:
+    id = site.put(message("teach me"))
+    visit = site.logged_in()
+    visit.page.goto(f"{site.url}/message/{id}")
+    visit.page.get_by_role("button", name=f"Learn as {kind}", exact=True).click()
+    expect(visit.page.get_by_role("status")).to_contain_text(f"as {kind}")
+    assert "learned" in site.events(id)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_delete_several_after_a_question(site: Site, scripts: bool) -> None:
+    ids = [site.put(message(f"number {number}")) for number in range(4)]
+    why = f"rubbish {ids[0]}"
+    visit = site.logged_in(scripts=scripts)
+    visit.page.goto(f"{site.url}/quarantine")
+    for number in (0, 2):
+        visit.page.get_by_role("checkbox", name=f"Choose number {number}").check()
+    visit.page.get_by_label("What to do").select_option("delete")
+    visit.page.get_by_role("button", name="Continue").click()
+    expect(visit.page.get_by_role("heading", name="Delete: 2 messages")).to_be_visible()
+    assert [site.state(id) for id in ids] == ["held"] * 4
+    visit.page.get_by_label("Why").fill(why)
+    visit.page.get_by_role("button", name="Delete").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("2 messages: done")
+    assert [site.state(id) for id in ids] == ["deleted", "held", "deleted", "held"]
+    visit.page.goto(f"{site.url}/audit")
+    expect(visit.page.get_by_text(why)).to_have_count(2)
+
+
+def test_all_of_a_page_by_keys(site: Site) -> None:
+    ids = [site.put(message(f"number {number}")) for number in range(3)]
+    visit = site.logged_in()
+    visit.page.goto(f"{site.url}/quarantine")
+    visit.page.keyboard.press("j")
+    visit.page.keyboard.press("j")
+    visit.page.keyboard.press("x")
+    expect(visit.page.locator("[data-chosen]")).to_have_text("With the 1 chosen:")
+    expect(visit.page.get_by_role("checkbox", name="Choose number 1")).to_be_checked()
+    visit.page.keyboard.press("a")
+    expect(visit.page.locator("[data-chosen]")).to_have_text("With the 3 chosen:")
+    visit.page.get_by_label("What to do").select_option("pin")
+    visit.page.get_by_role("button", name="Continue").click()
+    visit.page.get_by_role("button", name="Pin").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("3 messages: done")
+    assert all(site.store.standing(id).pinned for id in ids)
+    visit.page.keyboard.press("j")
+    visit.page.keyboard.press("k")
+    visit.page.keyboard.press("j")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("heading", name="number 1")).to_be_visible()
+    assert visit.said == []
+
+
+def test_a_reviewer_has_its_own_mail_only(site: Site, mta: OwnMta) -> None:
+    own, foreign = site.put(message("for joe")), site.put(message("for max"), MAX)
+    shared = site.put(message("for both"), JOE, MAX)
+    visit = site.logged_in("bob")
+    expect(visit.page).to_have_url(f"{site.url}/quarantine")
+    expect(visit.page.get_by_role("link", name="for joe")).to_be_visible()
+    expect(visit.page.get_by_role("link", name="for max")).to_have_count(0)
+    assert "Dashboard" not in visit.text
+    answer = visit.page.goto(f"{site.url}/message/{foreign}")
+    assert answer is not None
+    assert answer.status == 404
+    visit.page.goto(f"{site.url}/message/{shared}")
+    assert MAX not in visit.page.content()
+    expect(visit.page.get_by_role("button", name=re.compile("Delete"))).to_have_count(0)
+    visit.page.get_by_role("button", name="Release", exact=True).click()
+    expect(visit.page.get_by_role("status")).to_contain_text("1 message: done")
+    mta.mail(1)
+    states = {d.recipient: d.state for d in site.store.standing(shared).deliveries}
+    assert states == {JOE: "released", MAX: "held"}
+    assert site.events(foreign) == []
+    assert site.state(own) == "held"
+
+
+def test_a_session_that_is_not_used_ends(site: Site, mta: OwnMta) -> None:
+    with folder("browser-short") as path:
+        short = Site(path, mta.port, web="idle_minutes = 0.05")
+        short.start()
+        short.browser = site.browser
+        id = short.put(message("too late"))
+        visit = short.logged_in()
+        visit.page.goto(f"{short.url}/message/{id}")
+        visit.page.wait_for_timeout(3500)
+        visit.page.get_by_role("button", name="Release", exact=True).click()
+        expect(visit.page.get_by_text("The session has ended")).to_be_visible()
+        assert short.state(id) == "held"
+        visit.page.goto(f"{short.url}/quarantine")
+        expect(visit.page.get_by_role("button", name="Log in")).to_be_visible()
+        short.close_pages()
+        short.stop()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_and_every_field_has_a_label(site: Site, width: int) -> None:
+    long = "Überweisung" * 20
+    id = site.put(message(long), *[f"{'x' * 40}{n}@{'sub.' * 10}mx.example.test" for n in range(9)])
+    visit = site.logged_in(width=width, height=844)
+    for path in ("/", "/quarantine?since=x", f"/message/{id}", "/history", "/scan", "/audit"):
+        visit.page.goto(site.url + path)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
+        unlabelled = visit.page.evaluate(
+            """[...document.querySelectorAll('input:not([type=hidden]), select')]
+               .filter(e => !e.labels.length && !e.ariaLabel).map(e => e.outerHTML)"""
+        )
+        assert unlabelled == [], path
+    assert visit.said == []

@@ -1,0 +1,244 @@
+"""The REST interface as a program uses it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from filterd.filters import senders
+from filterd.filters.gtube import STRING
+from filterd.history import Record
+from filterd.verdict import RemovedPart
+from tests.unit.quarantine.mta import Mta
+from tests.unit.quarantine.test_store import HOSTILE, new
+from tests.unit.web.api.conftest import Program, tokens_of
+from tests.unit.web.site import PLAIN, Site
+
+NOBODYS = ["/messages", "/messages/x", "/messages/x/raw", "/audit", "/stats", "/history", "/status"]
+
+
+@pytest.mark.parametrize("path", NOBODYS)
+@pytest.mark.parametrize("secret", ["", "wrong", "filterd_" + "a" * 43])
+def test_without_a_token_there_is_nothing(site: Site, path: str, secret: str) -> None:
+    tokens_of(site).add("robot", "admin")
+    answer = Program(site, secret).get(path)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["title"] == "Unauthorized"
+
+
+def test_a_browsers_session_is_no_token(site: Site) -> None:
+    site.log_in()
+    assert site.browser.get("/api/messages").status_code == 401
+    assert site.browser.post("/api/messages/delete", json={"ids": ["x"]}).status_code == 401
+
+
+def test_a_damaged_file_of_tokens_lets_nobody_in(site: Site, admin: Program) -> None:
+    tokens_of(site).path.write_text("{")
+    answer = admin.get("/messages")
+    assert answer.status_code == 503
+    assert "tokens.json" not in answer.text
+
+
+def test_search_in_the_words_of_the_command_line(site: Site, admin: Program) -> None:
+    first = site.put("joe@mx.example", subject=b"cheap pills")
+    second = site.put("sue@other.example", reason="virus", virus="Evil")
+    ids = [m["id"] for m in admin.get("/messages").json()["messages"]]
+    assert ids == [second, first]
+    found = admin.get("/messages", subject="PILLS", score_from=1, since="2020-01-01T00:00:00Z")
+    assert [m["id"] for m in found.json()["messages"]] == [first]
+    page = admin.get("/messages", limit=1).json()
+    rest = admin.get("/messages", limit=1, after=page["next"]).json()
+    assert [m["id"] for m in rest["messages"]] == [first]
+    assert "path" not in rest["messages"][0]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 1001}, "limit"),
+        ({"since": "yesterday"}, "since"),
+        ({"score_from": "nan"}, "score_from"),
+        ({"after": "nonsense"}, "after is not the"),
+        ({"text": "x" * 501}, "text"),
+    ],
+)
+def test_a_question_that_makes_no_sense(
+    admin: Program, conditions: dict[str, object], text: str
+) -> None:
+    answer = admin.get("/messages", **conditions)
+    assert answer.status_code == 422
+    assert text in answer.json()["detail"]
+
+
+def test_one_message_with_all_that_is_known(site: Site, admin: Program) -> None:
+    id = site.put("joe@mx.example")
+    told = admin.get(f"/messages/{id}").json()
+    assert told["held_for"] == ["joe@mx.example"]
+    assert told["symbols"][0]["name"] == "BAYES_99"
+    assert told["deliveries"][0]["state"] == "held"
+    events = admin.get(f"/messages/{id}").json()["events"]
+    assert [(e["what"], e["who"]) for e in events] == [("viewed", "api:robot")]
+
+
+@pytest.mark.parametrize("id", ["nobody", "..", "%2e%2e%2fpasswd", "a" * 64, "\u00e4"])
+def test_a_message_that_is_not_there(admin: Program, id: str) -> None:
+    for path in (f"/messages/{id}", f"/messages/{id}/raw", f"/messages/{id}/parts/1"):
+        assert admin.get(path).status_code in (404, 405)
+
+
+def test_octets_are_exact(site: Site, admin: Program) -> None:
+    id = site.state.desk.store.put(new("id1", HOSTILE))
+    answer = admin.get(f"/messages/{id}/raw")
+    assert answer.content == HOSTILE
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="id1.eml"'
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    # The sender holds an octet of no charset; it travels as an escape.
+    assert "\\udce9" in admin.get(f"/messages/{id}").text
+
+
+def test_a_removed_part(site: Site, admin: Program) -> None:
+    id = site.put(removed=(RemovedPart("a.exe", "banned", 6, 9),))
+    assert admin.get(f"/messages/{id}/parts/1").content == PLAIN[6:9]
+    assert admin.get(f"/messages/{id}/parts/2").status_code == 404
+
+
+def test_what_is_gone_is_told(site: Site, admin: Program) -> None:
+    id = site.put()
+    (result,) = admin.post("/messages/delete", {"ids": [id], "note": "junk"}).json()["results"]
+    assert result["ok"]
+    assert admin.get(f"/messages/{id}/raw").status_code == 410
+    assert admin.get(f"/messages/{id}").json()["events"][0]["note"] == "junk"
+
+
+def test_a_release_arrives_and_is_not_done_twice(releasing_admin: Program, mta: Mta) -> None:
+    id = releasing_admin.site.put("joe@mx.example")
+    wish = {"ids": [id, id], "note": "asked for", "learn": True}
+    results = releasing_admin.post("/messages/release", wish).json()["results"]
+    assert [(r["id"], r["ok"]) for r in results] == [(id, True), (id, True)]
+    assert results[0]["detail"]["recipients"][0]["state"] == "released"
+    assert results[1]["words"] == "learned as ham"
+    assert [taken.data for taken in mta.taken] == [PLAIN] or mta.taken[0].data.endswith(PLAIN)
+    again = releasing_admin.post("/messages/release", {"ids": [id]}).json()["results"]
+    assert "was released already" in again[0]["words"]
+    assert len(mta.taken) == 1
+
+
+def test_one_message_does_not_stop_the_others(site: Site, admin: Program) -> None:
+    id = site.put()
+    results = admin.post("/messages/pin", {"ids": ["nobody", id]}).json()["results"]
+    assert {r["id"]: r["ok"] for r in results} == {"nobody": False, id: True}
+
+
+def test_learn_and_list_senders(site: Site, admin: Program) -> None:
+    id = site.put()
+    (result,) = admin.post("/messages/learn", {"ids": [id], "class": "spam"}).json()["results"]
+    assert result["detail"] == {"class": "spam", "outcome": "learned"}
+    wish = {"ids": [id], "kind": "block", "everybody": True}
+    assert admin.post("/messages/senders", wish).json()["results"][0]["ok"]
+    path = site.state.desk.senders.file
+    assert senders.Entry("block", "ann@a.example") in senders.read(path)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [None, [], {}, {"ids": []}, {"ids": "x"}, {"ids": ["x"], "class": "eggs"}, {"ids": [""]},
+     {"ids": ["x"] * 1001, "class": "spam"}, {"ids": ["x"], "class": "spam", "more": 1}],
+)  # fmt: skip
+def test_a_wish_that_makes_no_sense(admin: Program, wish: object) -> None:
+    answer = admin.post("/messages/learn", wish)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_what_a_reviewers_token_reaches(site: Site, reviewer: Program) -> None:
+    own = site.put("joe@mx.example")
+    shared = site.put("joe@mx.example", "sue@other.example")
+    others = site.put("sue@other.example")
+    found = reviewer.get("/messages").json()["messages"]
+    assert {m["id"] for m in found} == {own, shared}
+    assert all(m["recipients"] == ["joe@mx.example"] for m in found)
+    assert reviewer.get(f"/messages/{shared}").json()["recipients"] == ["joe@mx.example"]
+    assert reviewer.get(f"/messages/{others}").status_code == 404
+    results = reviewer.post("/messages/delete", {"ids": [own, shared, others]}).json()["results"]
+    assert {r["id"]: r["ok"] for r in results} == {own: True, shared: False, others: False}
+    for path in ("/stats", "/status", f"/messages/{own}/parts/1"):
+        assert reviewer.get(path).status_code == 403
+    assert [e["id"] for e in reviewer.get("/audit").json()["events"] if e["what"] == "deleted"] == [
+        own
+    ]
+
+
+def test_a_reviewer_releases_to_its_own_only(site: Site, reviewer: Program) -> None:
+    id = site.put("joe@mx.example")
+    wish = {"ids": [id], "to": ["eve@elsewhere.example"]}
+    (result,) = reviewer.post("/messages/release", wish).json()["results"]
+    assert not result["ok"]
+    assert "your own recipients" in result["words"]
+
+
+def test_scan_and_rescan(site: Site, admin: Program) -> None:
+    mail = b"Subject: test\r\n\r\n" + STRING + b"\r\n"
+    answer = site.browser.post(
+        "/api/scan", content=mail, headers=admin.headers, params={"sender": "a@b.example"}
+    )
+    told = answer.json()
+    assert (told["action"], told["symbols"][0]["name"]) == ("reject", "GTUBE")
+    assert admin.get("/messages").json()["messages"] == []
+    id = site.put(data=mail)
+    assert admin.post(f"/messages/{id}/rescan").json()["action"] == "reject"
+    assert admin.post("/messages/nobody/rescan").status_code == 404
+
+
+def test_an_empty_scan_and_one_that_is_too_large(tmp_path: Path) -> None:
+    site = Site(tmp_path, web="upload_megabytes = 1")
+    program = Program(site, tokens_of(site).add("robot", "admin"))
+    empty = site.browser.post("/api/scan", content=b"", headers=program.headers)
+    assert empty.status_code == 422
+    large = base64.b64encode(bytes(2 << 20))
+    answer = site.browser.post("/api/scan", content=large, headers=program.headers)
+    assert answer.status_code == 413
+    site.state.close()
+
+
+def test_stats_audit_status_and_history(site: Site, admin: Program) -> None:
+    site.put()
+    (count,) = admin.get("/stats").json()["counts"]
+    assert (count["reason"], count["state"], count["messages"]) == ("spam", "held", 1)
+    assert admin.get("/audit", limit=1).json() == {"events": []}
+    assert "quarantine" in admin.get("/status").json()
+    assert admin.get("/history").json() == {"messages": [], "next": ""}
+    assert admin.get("/history", after="0").status_code == 422
+
+
+def test_the_history_of_a_reviewer_is_that_of_its_recipients(site: Site, reviewer: Program) -> None:
+    site.state.history.add(
+        [
+            Record("a", 1.0, recipients=("joe@mx.example", "sue@other.example")),
+            Record("b", 2.0, recipients=("sue@other.example",)),
+        ]
+    )
+    (found,) = reviewer.get("/history").json()["messages"]
+    assert (found["id"], found["recipients"]) == ("a", ["joe@mx.example"])
+
+
+def test_a_history_that_cannot_be_read_is_told_without_where(site: Site, admin: Program) -> None:
+    site.state.history.file.write_bytes(b"no database at all, but long enough" * 40)
+    answer = admin.get("/history")
+    assert answer.status_code == 503
+    assert str(site.folder) not in answer.text
+
+
+def test_the_document_names_every_route(site: Site) -> None:
+    document = site.browser.get("/api/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/api/messages", "/api/messages/{id}", "/api/messages/{id}/raw",
+        "/api/messages/{id}/parts/{number}", "/api/messages/{id}/rescan", "/api/messages/release",
+        "/api/messages/learn", "/api/messages/delete", "/api/messages/pin", "/api/messages/senders",
+        "/api/audit", "/api/stats", "/api/scan", "/api/history", "/api/status",
+    }  # fmt: skip

@@ -1,0 +1,149 @@
+"""A site for one test: settings, some kept mail, accounts, and a browser that talks to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+
+import argon2
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from filterd.config import load
+from filterd.ids import new_id
+from filterd.message import Client, Envelope, Recipient
+from filterd.quarantine import NewEntry
+from filterd.verdict import RemovedPart, Symbol
+from filterd.web.accounts import Accounts
+from filterd.web.app import create_app
+from filterd.web.state import State
+
+QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "correct horse battery"
+
+TOML = """
+[chain]
+filters = ["senders", "gtube"]
+[quarantine]
+folder = "quarantine"
+release_port = {port}
+release_timeout = 5.0
+[filters.senders]
+file = "senders.list"
+[filters.bayes]
+models = "models"
+starter = false
+[web]
+{web}
+"""
+
+PLAIN = b"From: Ann <ann@a.example>\r\nSubject: hello\r\n\r\ntext of the message\r\n"
+
+
+@dataclass
+class Site:
+    """The application, and one browser in front of it. port: of the MTA that takes releases."""
+
+    folder: Path
+    port: int = 1
+    web: str = ""
+    base: str = "http://127.0.0.1"
+    state: State = field(init=False)
+    browser: TestClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        path = self.folder / "filterd.toml"
+        path.write_text(TOML.format(port=self.port, web=self.web))
+        self.app = create_app(load(path))
+        self.state = self.app.state.filterd
+        accounts = Accounts(self.state.accounts.path, QUICK)
+        if not accounts.all():
+            accounts.add("ann", PASSWORD, "admin")
+            accounts.add("bob", PASSWORD, "reviewer", ["mx.example"])
+            accounts.add("cid", PASSWORD, "reviewer", [], ["joe@mx.example"])
+        self.browser = self.another()
+
+    def another(self, address: str = "127.0.0.1") -> TestClient:
+        """One more browser."""
+        return TestClient(
+            self.app,
+            base_url=self.base,
+            follow_redirects=False,
+            raise_server_exceptions=False,
+            client=(address, 50000),
+        )
+
+    def put(
+        self,
+        *recipients: str,
+        data: bytes = PLAIN,
+        reason: str = "spam",
+        virus: str = "",
+        subject: bytes = b"",
+        score: float = 9.0,
+        removed: tuple[RemovedPart, ...] = (),
+    ) -> str:
+        """Keep a message; its id."""
+        to = recipients or ("joe@mx.example",)
+        if subject:
+            data = data.replace(b"Subject: hello", b"Subject: " + subject)
+        return self.state.desk.store.put(
+            NewEntry(
+                id=new_id(),
+                data=data,
+                envelope=Envelope(
+                    "ann@a.example", tuple(map(Recipient, to)), Client("a.example", "192.0.2.1")
+                ),
+                held_for=to,
+                reason=reason,
+                action="quarantine",
+                score=score,
+                required=5.0,
+                symbols=(Symbol("BAYES_99", score, "spam: text:money(+1.0)"),),
+                virus=virus,
+                removed=removed,
+                received=datetime.now(UTC),
+            )
+        )
+
+    def log_in(
+        self, name: str = "ann", password: str = PASSWORD, browser: TestClient | None = None
+    ) -> Response:
+        """Fill in the form and send it."""
+        browser = browser or self.browser
+        form = browser.get("/login")
+        return browser.post(
+            "/login", data={"csrf": token_in(form), "name": name, "password": password}
+        )
+
+    def get(self, path: str) -> Response:
+        """A page, the redirects after a login not followed."""
+        return self.browser.get(path)
+
+    def post(self, path: str, **fields: object) -> Response:
+        """A form, with the token of a page; then the page to which it leads."""
+        token = token_in(self.browser.get("/scan"))
+        answer = self.browser.post(path, data={"csrf": token, **fields})
+        if answer.status_code == 303:
+            return self.browser.get(answer.headers["location"])
+        return answer
+
+    def events(self, id: str | None = None) -> list[str]:
+        """What the journal says was done."""
+        return [event.what for event in self.state.desk.store.journal.events(id)]
+
+
+def token_in(answer: Response) -> str:
+    """The token of the page's forms."""
+    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+    assert found, f"{answer.status_code}: {answer.text[:2000]}"
+    return found[1]
+
+
+def text_of(answer: Response) -> str:
+    """What the page reads, roughly: tags out, blanks as one."""
+    text = re.sub(r"<(script|style|head)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", text)).split())

@@ -1,0 +1,126 @@
+"""Sessions end, and logins that fail are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, Sessions
+from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, Throttle, network
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(clock: Clock) -> Sessions:
+    return Sessions(idle=60, absolute=300, clock=clock)
+
+
+def test_a_token_is_all_it_takes(sessions: Sessions) -> None:
+    token, session = sessions.start("ann", "hash")
+    assert sessions.get(token) is session
+    for wrong in ("", token[:-1], token + "x", "\udc80"):
+        assert sessions.get(wrong) is None
+    sessions.end(token)
+    assert sessions.get(token) is None
+
+
+def test_it_ends_when_it_is_not_used(sessions: Sessions, clock: Clock) -> None:
+    token, _ = sessions.start("ann", "hash")
+    clock.now += 60
+    assert sessions.get(token)
+    clock.now += 61
+    assert sessions.get(token) is None
+    clock.now -= 61
+    assert sessions.get(token) is None, "what has ended does not come back"
+
+
+def test_it_ends_however_much_it_is_used(sessions: Sessions, clock: Clock) -> None:
+    token, _ = sessions.start("ann", "hash")
+    for _minute in range(6):
+        assert sessions.get(token)
+        clock.now += 50
+    assert sessions.get(token)
+    clock.now += 1
+    assert sessions.get(token) is None
+
+
+def test_the_oldest_go_first(sessions: Sessions) -> None:
+    tokens = [sessions.start("ann", "hash")[0] for _ in range(OWN_LIMIT + 1)]
+    assert sessions.get(tokens[0]) is None
+    assert all(sessions.get(token) for token in tokens[1:])
+    for number in range(SESSION_LIMIT):
+        sessions.start(f"user{number}", "hash")
+    assert sessions.get(tokens[-1]) is None
+
+
+def test_the_token_of_a_form_is_the_sessions_own(sessions: Sessions) -> None:
+    _, one = sessions.start("ann", "hash")
+    _, other = sessions.start("ann", "hash")
+    assert one.may_post(one.csrf)
+    for wrong in (other.csrf, "", one.csrf[1:], "ü", "\udc80".encode("utf-8", "replace").decode()):
+        assert not one.may_post(wrong)
+
+
+@pytest.fixture
+def throttle(clock: Clock) -> Throttle:
+    return Throttle(attempts=3, window=600, clock=clock)
+
+
+def test_an_address_that_fails_has_to_wait(throttle: Throttle, clock: Clock) -> None:
+    for _ in range(3):
+        assert throttle.attempt("192.0.2.1", "ann") == 0
+    assert throttle.attempt("192.0.2.1", "ann") == 600
+    assert throttle.attempt("192.0.2.1", "bob") == 600, "another name is no way around"
+    assert throttle.attempt("192.0.2.2", "ann") == 0
+    clock.now += 600
+    assert throttle.attempt("192.0.2.1", "ann") == 0
+
+
+def test_success_does_not_count(throttle: Throttle) -> None:
+    for _ in range(10):
+        assert throttle.attempt("192.0.2.1", "ann") == 0
+        throttle.succeeded("192.0.2.1", "ann")
+
+
+def test_an_account_that_many_attack_stays_open_to_who_was_there_before(
+    throttle: Throttle,
+) -> None:
+    assert throttle.attempt("192.0.2.1", "ann") == 0
+    throttle.succeeded("192.0.2.1", "ann")
+    for number in range(3 * ACCOUNT_FACTOR):
+        assert throttle.attempt(f"198.51.100.{number}", "ann") == 0
+    assert throttle.attempt("203.0.113.1", "ann") > 0
+    assert throttle.attempt("203.0.113.1", "bob") == 0
+    assert throttle.attempt("192.0.2.1", "ann") == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_site_is_an_address_or_a_network(address: str, site: str) -> None:
+    assert network(address) == site
+
+
+def test_what_is_remembered_has_a_limit(throttle: Throttle) -> None:
+    for number in range(KEY_LIMIT):
+        throttle.attempt(str(number), str(number))
+    assert len(throttle._failures) == KEY_LIMIT
