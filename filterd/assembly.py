@@ -10,11 +10,14 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from filterd import paths
+from filterd.bayes.autolearn import Queue
 from filterd.chain import Chain, Examination, Link
 from filterd.config import Settings
+from filterd.history import History
 from filterd.marks import Verifier, load_key
 from filterd.message import Message
-from filterd.pipeline import Keep, Pipeline
+from filterd.pipeline import Keep, Offer, Pipeline
 from filterd.policy import Decision, Policy
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
@@ -41,6 +44,7 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
         Policy(settings.policy),
         settings.labels,
         _keeper(settings) if keeping else None,
+        _offerer(settings) if keeping and settings.autolearn.enabled else None,
     )
 
 
@@ -50,6 +54,26 @@ def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:
         chain.released = Verifier(load_key(quarantine.folder), quarantine.release_clients)
     except OSError as error:
         log.warning("marks of released mail are not honoured: %s", error)
+
+
+def _offerer(settings: Settings) -> Offer:
+    """How mail is offered to autolearn."""
+    entry = settings.filters.get("bayes")
+    queue = Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
+
+    def offer(message: Message, examination: Examination) -> None:
+        symbols = examination.verdict.symbols
+        # Where a filter failed, or a person has decided already, the evidence is not whole.
+        if not examination.failures and not any(s.name == "RELEASED" for s in symbols):
+            queue.offer(message, ((symbol.name, symbol.score) for symbol in symbols))
+
+    return offer
+
+
+def open_history(settings: Settings) -> History:
+    """The site's records of all messages."""
+    file = settings.history.file or settings.quarantine.folder / "history.sqlite3"
+    return History(file, settings.history)
 
 
 def _keeper(settings: Settings) -> Keep:

@@ -19,13 +19,16 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from filterd import filters, paths
+from filterd.bayes.autolearn import AutolearnSettings
 from filterd.chain import ChainSettings, LinkSettings
 from filterd.daemon.settings import DaemonSettings, WorkerSettings
+from filterd.history.settings import HistorySettings
 from filterd.labels import LabelSettings
 from filterd.mta.settings import MtaSettings
 from filterd.policy import Policy, PolicyError, PolicySettings
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.toml_lines import Key, Lines
+from filterd.web.settings import WebSettings
 
 SIZE_LIMIT = 1 << 20
 """Octets of a settings file; a larger one is not a settings file."""
@@ -54,6 +57,9 @@ class Settings:
     policy: PolicySettings = PolicySettings()
     labels: LabelSettings = LabelSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    history: HistorySettings = HistorySettings()
+    autolearn: AutolearnSettings = AutolearnSettings()
+    web: WebSettings = WebSettings()
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
@@ -66,6 +72,9 @@ SECTIONS: Mapping[str, type[Any]] = {
     "policy": PolicySettings,
     "labels": LabelSettings,
     "quarantine": QuarantineSettings,
+    "history": HistorySettings,
+    "autolearn": AutolearnSettings,
+    "web": WebSettings,
     "mta": MtaSettings,
 }
 """Every fixed section of the file and the dataclass that defines it."""

@@ -24,6 +24,9 @@ Keep = Callable[[Message, Examination, Decision, datetime], None]
 """Stores a message durably; returns only when it is on disk and fsynced.
 Raises OSError (the store's errors are OSErrors) if it cannot."""
 
+Offer = Callable[[Message, Examination], object]
+"""Offers a message to autolearn; raises nothing and waits for nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -37,7 +40,8 @@ class Result:
 class Pipeline:
     """Chain, policy, labels and store of one process.
 
-    keep: how a message is stored; None (offline scans) stores nothing.
+    keep: how a message is stored; None (offline scans) stores nothing. offer: how a message is
+    offered to autolearn; None does not.
     """
 
     def __init__(
@@ -46,11 +50,13 @@ class Pipeline:
         policy: Policy,
         labels: LabelSettings | None = None,
         keep: Keep | None = None,
+        offer: Offer | None = None,
     ) -> None:
         self.chain = chain
         self.policy = policy
         self._labels = labels if labels is not None else LabelSettings()
         self._keep = keep
+        self._offer = offer
 
     def process(self, message: Message, failed: Sequence[Failure] = ()) -> Result:
         """Examine the message, decide, and store it where the decision asks for that.
@@ -75,6 +81,9 @@ class Pipeline:
                 )
             else:
                 stored = True
+        if self._offer is not None and decision.action is not Action.TEMPFAIL:
+            # One that is told to come again is offered when it does.
+            self._offer(message, examination)
         return Result(self._finish(message, examination, decision, stored), examination, stored)
 
     def _finish(

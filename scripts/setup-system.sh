@@ -2,7 +2,8 @@
 # setup-system.sh base | test - the system packages that a checkout needs (Debian and its children).
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd, libarchive
-#   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM
+#   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
+#          Dovecot
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -39,6 +40,9 @@ opendkim            opendkim
 opendkim-tools      opendkim-genkey
 miltertest          miltertest
 procmail            procmail
+chromium            chromium
+dovecot-imapd       dovecot
+dovecot-sieve       sievec
 openssl             openssl
 postgresql          @postgres
 systemd             systemd-analyze

@@ -9,6 +9,8 @@ Only evaluation imports this module: no worker loads scikit-learn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,15 +28,28 @@ FEATURES = 1 << 18
 _CLASSES = np.array([False, True])
 
 
+@dataclass(frozen=True)
+class _WordReader:
+    """Makes word counts of messages; travels to other processes."""
+
+    vectorizer: Any
+
+    def __call__(self, data: bytes) -> object:
+        text = b"\n".join(section.text for section in text_of(Message(data)).words)
+        return self.vectorizer.transform([text])
+
+
 class Baseline:
     """One of scikit-learn's classifiers, learning message by message."""
 
     def __init__(self, name: str) -> None:
-        self._vectorizer = HashingVectorizer(
-            n_features=FEATURES,
-            alternate_sign=False,
-            norm="l2" if name == "logreg" else None,
-            decode_error="replace",
+        self._read = _WordReader(
+            HashingVectorizer(
+                n_features=FEATURES,
+                alternate_sign=False,
+                norm="l2" if name == "logreg" else None,
+                decode_error="replace",
+            )
         )
         made: dict[str, Any] = {
             "nb": MultinomialNB(),
@@ -44,9 +59,9 @@ class Baseline:
         self._model: Any = made[name]
         self._fitted = False
 
-    def read(self, data: bytes) -> object:
-        text = b"\n".join(section.text for section in text_of(Message(data)).words)
-        return self._vectorizer.transform([text])
+    @property
+    def read(self) -> Callable[[bytes], object]:
+        return self._read
 
     def score(self, seen: object) -> float:
         if not self._fitted:

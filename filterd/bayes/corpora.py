@@ -18,11 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from filterd.bayes import archives
 
 MESSAGE_LIMIT = 256 << 20
 """Octets of one message; what is larger is cut there."""
+
+_PIECE = 1 << 20  # octets read from standard input at a time
 
 Label = bool
 """True for spam, False for ham."""
@@ -65,13 +68,23 @@ def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
     Raises CorpusError.
     """
     if str(path) == "-":
-        data = sys.stdin.buffer.read(MESSAGE_LIMIT)
-        yield from _of_octets("-", data, None)
+        yield from _of_octets("-", _read_all(sys.stdin.buffer), None)
         return
     root = Path(path)
     if not root.exists():
         raise CorpusError(f"{root}: no such file or folder")
     yield from _find(root, None, stack)
+
+
+def _read_all(file: BinaryIO) -> bytes:
+    """What comes up to MESSAGE_LIMIT, in pieces: reading with a limit takes that much memory at
+    once, which a mail server's hook may not have."""
+    pieces = []
+    room = MESSAGE_LIMIT
+    while room and (piece := file.read(min(room, _PIECE))):
+        pieces.append(piece)
+        room -= len(piece)
+    return b"".join(pieces)
 
 
 def _find(path: Path, label: Label | None, stack: ExitStack) -> Iterator[Item]:
@@ -166,7 +179,7 @@ def _reader(path: Path, where: str = "") -> Callable[[], bytes]:
     def read() -> bytes:
         try:
             with path.open("rb") as file:
-                return without_from_line(file.read(MESSAGE_LIMIT))
+                return without_from_line(_read_all(file))
         except OSError as error:
             raise CorpusError(f"{where}{path}: cannot be read ({error.strerror})") from None
 

@@ -11,29 +11,35 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import numpy as np
 
+from filterd.bayes.classifier import Learned
 from filterd.bayes.corpora import Item
 from filterd.bayes.measures import Labels, Measures, Scores, measure
 from filterd.bayes.online import OnlineModel
-from filterd.bayes.tokens import Features, Hasher
+from filterd.bayes.parallel import ONE_READER, Readers
+from filterd.bayes.reading import FeatureReader
+from filterd.bayes.store import StoredModel
+from filterd.bayes.tokens import Features
 from filterd.bayes.train import Progress, Source, labelled_items, no_progress
-from filterd.message import Message
 
 ProtocolName = Literal["immediate", "delayed", "batch", "fixed"]
 DEFAULT_LAG = 500  # messages
+SCORED = 1024
+"""Messages of one task that scores: the model, 16 MiB, travels with each."""
 
 
 class Examined(Protocol):
     """A classifier under test."""
 
-    def read(self, data: bytes) -> object:
-        """What the classifier needs of a message."""
+    @property
+    def read(self) -> Callable[[bytes], object]:
+        """Makes of a message what the classifier needs. For several readers it can be pickled."""
         ...
 
     def score(self, seen: object) -> float:
@@ -46,22 +52,41 @@ class Examined(Protocol):
 
 
 class Ours:
-    """filterd's classifier, on a model of its own."""
+    """filterd's classifier, on a model of its own.
 
-    def __init__(self, model: OnlineModel, salt: bytes) -> None:
+    starter: speaks along while the model has learned too little, as it does in the filter.
+    """
+
+    def __init__(self, model: OnlineModel, salt: bytes, starter: StoredModel | None = None) -> None:
         self.model = model
-        self._hasher = Hasher(salt)
+        self._starter = starter
+        self._read = FeatureReader(salt, starter.card.salt if starter else None)
 
-    def read(self, data: bytes) -> object:
-        return self._hasher.features(Message(data))
+    @property
+    def read(self) -> Callable[[bytes], object]:
+        return self._read
 
     def score(self, seen: object) -> float:
-        assert isinstance(seen, Features)
-        return self.model.score(seen).total
+        features, theirs = cast(tuple[Features, Features | None], seen)
+        total = self.model.score(features).total
+        if self._starter is None or theirs is None:
+            return total
+        share = Learned(self.model.spam, self.model.ham).share
+        return share * total + (1.0 - share) * self._starter.model.score(theirs).total
 
     def learn(self, seen: object, spam: bool) -> None:
-        assert isinstance(seen, Features)
-        self.model.learn(seen, spam=spam)
+        features, _theirs = cast(tuple[Features, Features | None], seen)
+        self.model.learn(features, spam=spam)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Scores messages by a classifier that learns no more; travels to other processes."""
+
+    examined: Examined
+
+    def __call__(self, data: bytes) -> float:
+        return self.examined.score(self.examined.read(data))
 
 
 @dataclass(slots=True)
@@ -104,19 +129,28 @@ class Plan:
 
 
 def evaluate(
-    sources: Sequence[Source], plan: Plan, examined: Examined, progress: Progress = no_progress
+    sources: Sequence[Source],
+    plan: Plan,
+    examined: Examined,
+    progress: Progress = no_progress,
+    readers: Readers = ONE_READER,
 ) -> Run:
     """Run a classifier over the labelled messages of the sources. Raises CorpusError."""
     with ExitStack() as stack:
         items, _unlabelled = labelled_items(sources, stack)
         plan.order(items)
-        return run(items, plan, examined, progress)
+        return run(items, plan, examined, progress, readers)
 
 
 def run(
-    items: Sequence[Item], plan: Plan, examined: Examined, progress: Progress = no_progress
+    items: Sequence[Item],
+    plan: Plan,
+    examined: Examined,
+    progress: Progress = no_progress,
+    readers: Readers = ONE_READER,
 ) -> Run:
-    """Run a classifier over messages in their order."""
+    """Run a classifier over messages in their order. readers: who reads them; whoever it is, the
+    scores are the same."""
     result = Run()
     first = plan.train_first
     if first is None and plan.protocol == "batch":
@@ -130,29 +164,30 @@ def run(
         result.learn_seconds += clock() - begin
         result.total_learned += 1
 
-    for number, item in enumerate(items):
+    def note(item: Item, score: float, seconds: float) -> None:
         assert item.label is not None
-        data = item.read()
-        begin = clock()
-        seen = examined.read(data)
-        read_seconds = clock() - begin
-        if first is None or number >= first:
+        result.classify_seconds += seconds
+        result.names.append(item.name)
+        result.scores.append(score)
+        result.labels.append(item.label)
+        result.learned.append(result.total_learned)
+
+    learned = len(items) if first is None else first
+    taught = [] if plan.protocol == "fixed" else items[:learned]
+    for number, one in enumerate(readers.read(taught, examined.read), 1):
+        if first is None:
             begin = clock()
-            score = examined.score(seen)
-            result.classify_seconds += clock() - begin + read_seconds
-            result.names.append(item.name)
-            result.scores.append(score)
-            result.labels.append(item.label)
-            result.learned.append(result.total_learned)
-        progress(number + 1, len(items))
-        if plan.protocol == "fixed" or (first is not None and number >= first):
-            continue
-        if plan.protocol == "delayed":
-            waiting.append((seen, item.label))
-            if len(waiting) > plan.lag:
-                learn(*waiting.popleft())
-        else:
-            learn(seen, item.label)
+            score = examined.score(one.seen)
+            note(one.item, score, clock() - begin + one.seconds)
+        progress(number, len(items))
+        waiting.append((one.seen, bool(one.item.label)))
+        if len(waiting) > (plan.lag if plan.protocol == "delayed" else 0):
+            learn(*waiting.popleft())
+    # Where nothing is learned between two scores, others can score as well as read.
+    rest = items if plan.protocol == "fixed" and first is None else items[learned:]
+    for number, scored in enumerate(readers.read(rest, Scorer(examined), SCORED), 1):
+        note(scored.item, scored.seen, scored.seconds)
+        progress(len(items) - len(rest) + number, len(items))
     return result
 
 

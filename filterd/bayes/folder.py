@@ -7,6 +7,7 @@ The starter model is not in here: it comes with the program.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import sys
@@ -104,6 +105,16 @@ class ModelFolder:
     def make(self) -> None:
         """Create the folder if it is missing."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def lock(self) -> int:
+        """The lock of the folder's one writer; waits for it. Closing the descriptor gives it back.
+
+        Raises OSError.
+        """
+        path = self.path / "lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
 
     def prune(self, keep: int = KEPT_VERSIONS) -> None:
         """Delete all but the newest versions, and never the one in force."""

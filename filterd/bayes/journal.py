@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS lesson (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, spam INTEGER NOT NULL, step REAL NOT NULL,
     counted INTEGER NOT NULL, source TEXT NOT NULL, time TEXT NOT NULL,
     batch INTEGER NOT NULL REFERENCES batch, born INTEGER NOT NULL, died INTEGER);
+CREATE TABLE IF NOT EXISTS automatic (
+    day TEXT NOT NULL, sender TEXT NOT NULL, learned INTEGER NOT NULL, PRIMARY KEY (day, sender));
 CREATE INDEX IF NOT EXISTS lesson_key ON lesson (key);
 CREATE INDEX IF NOT EXISTS lesson_batch ON lesson (batch);
 """
@@ -159,6 +161,15 @@ class Journal:
         ).fetchone()
         return row is not None
 
+    def said(self, key: bytes, spam: bool, source: str, batch: int, generation: int) -> None:
+        """Enter a person's word about a message that changes nothing in the model: it stands in no
+        generation, and `person_said` finds it for ever."""
+        self._db.execute(
+            "INSERT INTO lesson (key, spam, step, counted, source, time, batch, born, died) "
+            "VALUES (?, ?, 0.0, 0, ?, ?, ?, ?, ?)",
+            (key, spam, source, _now(), batch, generation, generation),
+        )
+
     def learned(self, key: bytes, lesson: Lesson, source: str, batch: int, generation: int) -> None:
         """Enter that the model contains the message from that generation on."""
         self._db.execute(
@@ -166,6 +177,23 @@ class Journal:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (key, lesson.spam, lesson.step, lesson.counted, source, _now(), batch, generation),
         )
+
+    def count_automatic(self, sender: str) -> None:
+        """Count a message that was learned without a person. sender: a hash of who sent it."""
+        self._db.execute("DELETE FROM automatic WHERE day != ?", (_today(),))
+        self._db.execute(
+            "INSERT INTO automatic VALUES (?, ?, 1) "
+            "ON CONFLICT (day, sender) DO UPDATE SET learned = learned + 1",
+            (_today(), sender),
+        )
+
+    def learned_today(self, sender: str | None = None) -> int:
+        """How many messages were learned today (UTC) without a person, of one sender or of all."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(learned), 0) FROM automatic WHERE day = ? AND ? IN (sender, '')",
+            (_today(), sender or ""),
+        ).fetchone()
+        return int(row[0])
 
     def forgotten(self, entry: Entry, generation: int) -> None:
         """Enter that the model does not contain the message from that generation on."""
@@ -259,6 +287,10 @@ class Journal:
 
 def _numbers(text: str | None) -> tuple[int, ...]:
     return tuple(sorted(int(number) for number in text.split(","))) if text else ()
+
+
+def _today() -> str:
+    return _now()[:10]
 
 
 def _now() -> str:

@@ -12,36 +12,33 @@ and counts are sums, so subtracting a difference takes a whole batch out again, 
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import io
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import numpy as np
-
+from filterd.bayes.difference import difference, subtract
+from filterd.bayes.doubt import is_doubted, learn_doubted, soften
 from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import AUTOMATIC, Batch, Journal, JournalError
-from filterd.bayes.leaks import is_leak
-from filterd.bayes.online import COUNT_MAX, OnlineModel
-from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save, write_atomically
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.journal import AUTOMATIC, Batch, Entry, Journal, JournalError
+from filterd.bayes.online import OnlineModel
+from filterd.bayes.reading import LessonReader, message_key
+from filterd.bayes.store import Card, StoredModel, load, save, write_atomically
+from filterd.bayes.tokens import Features, Hasher
 from filterd.message import Message
 
 CHECKPOINT_MESSAGES = 5000
 CHECKPOINT_SECONDS = 30.0
 """The most that an interrupted run loses."""
 
-KEY_LENGTH = 16  # octets of a message's key
 
-_ARRAYS = ("weights", "counts")
-_COUNTERS = ("spam", "ham", "spam_counted", "ham_counted")
+AUTOMATIC_SHARE = 0.125
+"""Weight of a lesson that no person gave. Five wrong ones at full weight move every message of a
+site by several log-odds (docs/accuracy.md, poisoning)."""
 
 
 class Outcome(Enum):
@@ -55,41 +52,37 @@ class Outcome(Enum):
     KEPT = "kept"  # a person said otherwise, and no machine overrules that
 
 
-def message_key(message: Message) -> bytes:
-    """The name of a message's content: the same whatever the mailbox noted on it since, and with
-    either kind of line end."""
-    digest = hashlib.blake2b(digest_size=KEY_LENGTH)
-    for field in message.header_fields:
-        if not is_leak(field.name.lower()):
-            digest.update(field.name.lower().encode("ascii"))
-            digest.update(b":%b\n" % field.raw_value.replace(b"\r\n", b"\n").strip())
-    digest.update(bytes(message.data[message.body_start :]).replace(b"\r\n", b"\n").rstrip(b"\n"))
-    return digest.digest()
-
-
 class Learner:
     """A batch of training under way. Use it as a context manager: leaving the block commits,
     leaving it by an exception keeps what was committed at checkpoints.
 
     source: who teaches (`cli:root`, `web:ann`, `auto:...`). fresh: begin with an empty model.
-    Raises JournalError, ModelFileError, OSError.
+    doubting: labels that are probably wrong weigh less (`filterd.bayes.doubt`). Raises JournalError, ModelFileError, OSError.
     """
 
     def __init__(
-        self, folder: ModelFolder, source: str, about: str = "", *, fresh: bool = False
+        self,
+        folder: ModelFolder,
+        source: str,
+        about: str = "",
+        *,
+        fresh: bool = False,
+        doubting: bool = False,
     ) -> None:
         self.folder = folder
         self.source = source
         self.outcomes: Counter[Outcome] = Counter()
         self._about = about
         self._fresh = fresh
+        self._doubting = doubting
+        self.doubted = 0
         self._lock = -1
         self._batch = 0
         self._next = 0
 
     def __enter__(self) -> Learner:
         self.folder.make()
-        self._lock = _locked(self.folder.path / "lock")
+        self._lock = self.folder.lock()
         try:
             self._journal = Journal(self.folder.path / "journal.sqlite3")
             self.stored = self._recovered()
@@ -114,19 +107,43 @@ class Learner:
             self._journal.close()
             os.close(self._lock)
 
+    @property
+    def journal(self) -> Journal:
+        """The journal, in the transaction of this batch."""
+        return self._journal
+
     def learn(self, message: Message, *, spam: bool) -> Outcome:
         """Teach one message; a second time it changes nothing, as the other class it moves."""
-        key = message_key(message)
+        return self._learn(message_key(message), lambda: self._hasher.features(message), spam)
+
+    @property
+    def read(self) -> LessonReader:
+        """Reads messages for `learn_read`, in this process or in others."""
+        return LessonReader(self.stored.card.salt)
+
+    def learn_read(self, seen: tuple[bytes, Features], *, spam: bool) -> Outcome:
+        """Teach one message that `read` has read."""
+        key, features = seen
+        return self._learn(key, lambda: features, spam)
+
+    def _learn(self, key: bytes, read: Callable[[], Features], spam: bool) -> Outcome:
         known = self._journal.find(key)
         if known is not None and known.lesson.spam == spam:
+            self._remember_word(key, spam, known)
             return self._note(Outcome.KNOWN)
-        if self.source.startswith(AUTOMATIC) and self._journal.person_said(key):
+        if self._automatic and self._journal.person_said(key):
             return self._note(Outcome.KEPT)
-        features = self._hasher.features(message)
+        features = read()
         if known is not None:
             self.model.forget(features, known.lesson)
             self._journal.forgotten(known, self._next)
-        lesson = self.model.learn(features, spam=spam)
+        if self._doubting and is_doubted(self.model, features, spam=spam):
+            self.doubted += 1
+            lesson = learn_doubted(self.model, features, spam=spam)
+        else:
+            lesson = self.model.learn(features, spam=spam)
+        if self._automatic:
+            lesson = soften(self.model, features, lesson, AUTOMATIC_SHARE)
         self._journal.learned(key, lesson, self.source, self._batch, self._next)
         return self._note(Outcome.MOVED if known else Outcome.LEARNED)
 
@@ -136,11 +153,24 @@ class Learner:
         known = self._journal.find(key)
         if known is None:
             return self._note(Outcome.UNKNOWN)
-        if self.source.startswith(AUTOMATIC) and self._journal.person_said(key):
+        if self._automatic and self._journal.person_said(key):
             return self._note(Outcome.KEPT)
         self.model.forget(self._hasher.features(message), known.lesson)
         self._journal.forgotten(known, self._next)
+        self._remember_word(key, known.lesson.spam, known)
         return self._note(Outcome.FORGOTTEN)
+
+    def _remember_word(self, key: bytes, spam: bool, known: Entry) -> None:
+        """Enter that a person has judged a message that a machine had taught, so that no machine
+        ever does again."""
+        by_machine = known.source.startswith(AUTOMATIC)
+        if by_machine and not self._automatic and not self._journal.person_said(key):
+            self._journal.said(key, spam, self.source, self._batch, self._next)
+            self._changed = True
+
+    @property
+    def _automatic(self) -> bool:
+        return self.source.startswith(AUTOMATIC)
 
     def undo(self, number: int) -> Batch:
         """Take a whole batch out of the model, wherever it stands in the journal.
@@ -157,7 +187,7 @@ class Learner:
                 f"later batches changed messages of batch {number}; undo them first: {names}"
             )
         for generation in batch.generations:
-            self._subtract(self._difference_path(generation))
+            subtract(self._difference_path(generation), self.model)
         self._journal.undo_batch(batch, self._next, self._batch)
         self._changed = True
         return batch
@@ -169,6 +199,10 @@ class Learner:
         if not earlier:
             raise JournalError("there is no earlier version to go back to")
         return earlier[-1]
+
+    def is_live(self, generation: int) -> bool:
+        """Return True for a version that the journal knows the contents of."""
+        return self._journal.is_live(generation)
 
     def go_back(self, generation: int) -> None:
         """Put an earlier version in force; what was learned later is not. Raises JournalError if
@@ -187,12 +221,25 @@ class Learner:
         self.stored = load(self.folder.version_path(generation))
         self._begin()
 
+    def adopt(self, stored: StoredModel) -> None:
+        """Put a model that was made elsewhere in force as the next version, with its salt.
+
+        The journal does not know what it learned: nothing of that can be forgotten, and this batch
+        cannot be undone; going back to an earlier version can.
+        """
+        self.stored = replace(stored, card=replace(self.stored.card, salt=stored.card.salt))
+        self.model = stored.model.copy()
+        self._hasher = Hasher(stored.card.salt)
+        self._journal.forget_all(self._next)
+        self._changed = self._adopted = True
+
     def _begin(self) -> None:
         """Open a transaction for what comes, on a writable copy of the model."""
         self.model = OnlineModel.empty() if self._fresh else self.stored.model.copy()
         self._hasher = Hasher(self.stored.card.salt)
         self._next = max(self._journal.newest(), *self.folder.generations(), 0) + 1
         self._changed = self._fresh
+        self._adopted = False
         self._since = 0
         self._time = time.monotonic()
         self._journal.begin()
@@ -219,15 +266,16 @@ class Learner:
         card = replace(self.stored.card, generation=generation, origin="site")
         new = StoredModel(replace(card, created=Card.new().created), self.model)
         save(self.folder.version_path(generation), new)
-        write_atomically(
-            self._difference_path(generation), [_difference(self.stored.model, self.model)]
-        )
+        if not self._adopted:
+            write_atomically(
+                self._difference_path(generation), [difference(self.stored.model, self.model)]
+            )
         self._journal.add_generation(generation, self._batch)
         self._journal.commit()
         self.folder.activate(generation)
         self.folder.prune()
         self.stored = load(self.folder.version_path(generation))
-        self._fresh = self._changed = False
+        self._fresh = self._changed = self._adopted = False
         self._next += 1
         self._since = 0
         self._time = time.monotonic()
@@ -252,43 +300,3 @@ class Learner:
 
     def _difference_path(self, generation: int) -> Path:
         return self.folder.path / f"difference-{generation:06d}.npz"
-
-    def _subtract(self, path: Path) -> None:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                for name in _ARRAYS:
-                    array: Any = getattr(self.model, name).reshape(-1)
-                    at, change = file[f"{name}_at"], file[f"{name}_change"]
-                    if name == "weights":
-                        array[at] -= change
-                    else:
-                        left = array[at].astype(np.int32) - change
-                        array[at] = np.clip(left, 0, int(COUNT_MAX)).astype(np.uint16)
-                for name, change in zip(_COUNTERS, file["counters"].tolist(), strict=True):
-                    setattr(self.model, name, getattr(self.model, name) - change)
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelFileError(
-                path, f"cannot be subtracted ({error})", "`filterd model rollback` may help"
-            ) from None
-
-
-def _difference(old: OnlineModel, new: OnlineModel) -> bytes:
-    """What `new` has more than `old`, sparse, as an .npz file."""
-    parts: dict[str, Any] = {}
-    for name in _ARRAYS:
-        before, after = getattr(old, name).reshape(-1), getattr(new, name).reshape(-1)
-        at = np.flatnonzero(before != after)
-        wide = np.float32 if name == "weights" else np.int32
-        parts[f"{name}_at"] = at.astype(np.uint32)
-        parts[f"{name}_change"] = after[at].astype(wide) - before[at].astype(wide)
-    parts["counters"] = np.array([getattr(new, n) - getattr(old, n) for n in _COUNTERS])
-    buffer = io.BytesIO()
-    np.savez(buffer, **parts)
-    return buffer.getvalue()
-
-
-def _locked(path: Path) -> int:
-    """The lock of a folder's one writer; waits for it. Closing the descriptor gives it back."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor

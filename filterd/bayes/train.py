@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filterd.bayes.corpora import CorpusError, Item, find_messages
-from filterd.message import Message
+from filterd.bayes.parallel import ONE_READER, Readers
+
+T = TypeVar("T")
 
 SHUFFLE_SEED = 1
 
@@ -79,23 +82,26 @@ def is_index(path: str) -> bool:
 
 def train(
     sources: Sequence[Source],
-    teach: Callable[[Message, bool], object],
+    read: Callable[[bytes], T],
+    teach: Callable[[T, bool], object],
     progress: Progress = no_progress,
+    readers: Readers = ONE_READER,
 ) -> TrainReport:
-    """Hand every labelled message of the sources to `teach`, with True for spam.
+    """Hand what `read` makes of every labelled message of the sources to `teach`, in their order,
+    with True for spam.
 
-    Raises CorpusError.
+    Raises CorpusError, and what `readers` raises.
     """
     begin = time.monotonic()
     counts = {True: 0, False: 0}
     octets = 0
     with ExitStack() as stack:
         items, unlabelled = labelled_items(sources, stack)
-        for done, item in enumerate(items, 1):
-            assert item.label is not None
-            data = item.read()
-            teach(Message(data), item.label)
-            counts[item.label] += 1
-            octets += len(data)
+        for done, one in enumerate(readers.read(items, read), 1):
+            label = one.item.label
+            assert label is not None
+            teach(one.seen, label)
+            counts[label] += 1
+            octets += one.octets
             progress(done, len(items))
     return TrainReport(counts[True], counts[False], unlabelled, octets, time.monotonic() - begin)

@@ -29,9 +29,11 @@ from filterd.bayes.evaluate import (
 from filterd.bayes.folder import ModelFolder, starter_path
 from filterd.bayes.measures import Measures
 from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import ModelFileError, load
+from filterd.bayes.parallel import ClusterError, Readers
+from filterd.bayes.store import ModelFileError, StoredModel, load
 from filterd.bayes.train import Source
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import bayes_filter, progress_bar
 
 _FRESH = "fresh"
@@ -57,6 +59,9 @@ def evaluate(
     model: Annotated[
         str, typer.Option(metavar="fresh|site|starter|FILE", help="the model to begin with")
     ] = _FRESH,
+    starter: Annotated[
+        bool, typer.Option("--starter", help="let the starter speak along, as the filter does")
+    ] = False,
     baseline: Annotated[
         str, typer.Option(metavar="NAME,...", help="run beside it: nb, complement, logreg")
     ] = "",
@@ -67,21 +72,28 @@ def evaluate(
     suggest: Annotated[
         bool, typer.Option("--suggest", help="print thresholds and what they would cost")
     ] = False,
+    jobs: JobsOption = 1,
+    cluster: ClusterOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Measure the classifier on labelled mail as the TREC spam track did; nothing is changed."""
     plan = Plan(_protocol(protocol, model), train_first, lag, shuffle)
-    examined: dict[str, Examined] = {"filterd": ours(model, config)}
+    examined: dict[str, Examined] = {"filterd": ours(model, config, with_starter=starter)}
     for name in filter(None, baseline.split(",")):
         examined[name] = _baseline(name)
     sources = [Source(path) for path in paths]
     runs: dict[str, Run] = {}
     measured: dict[str, Measures] = {}
-    with reported(Exit.NO_INPUT, CorpusError), reported(Exit.DATA, ValueError):
+    readers = Readers(jobs, cluster)
+    with (
+        reported(Exit.NO_INPUT, CorpusError),
+        reported(Exit.DATA, ValueError),
+        reported(Exit.UNAVAILABLE, ClusterError),
+    ):
         for name, one in examined.items():
             with progress_bar(name) as progress:
-                runs[name] = evaluate_sources(sources, plan, one, progress)
+                runs[name] = evaluate_sources(sources, plan, one, progress, readers)
             measured[name] = runs[name].measures()
     with reported(Exit.CANNOT_CREATE, OSError):
         if scores is not None:
@@ -110,21 +122,27 @@ def _protocol(name: str, model: str) -> ProtocolName:
     return cast(ProtocolName, name)
 
 
-def ours(model: str, config: Path | None) -> Ours:
+def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours:
     """Our classifier with the model that the option names, or the end of the command."""
+    starter = _starter() if with_starter else None
     if model == _FRESH:
-        return Ours(OnlineModel.empty(), _SALT)
+        return Ours(OnlineModel.empty(), _SALT, starter)
     with reported(Exit.UNAVAILABLE, ModelFileError):
         if model == "site":
             stored = ModelFolder(bayes_filter(settings(config)).models).load_current()
             if stored is None:
                 fail("the site has no model yet: `filterd train` makes one", Exit.UNAVAILABLE)
         else:
-            path = starter_path() if model == "starter" else Path(model)
-            if path is None:
-                fail("there is no starter model here", Exit.UNAVAILABLE)
-            stored = load(path)
-    return Ours(stored.model.copy(), stored.card.salt)
+            stored = _starter() if model == "starter" else load(Path(model))
+    return Ours(stored.model.copy(), stored.card.salt, starter)
+
+
+def _starter() -> StoredModel:
+    path = starter_path()
+    if path is None:
+        fail("there is no starter model here", Exit.UNAVAILABLE)
+    with reported(Exit.UNAVAILABLE, ModelFileError):
+        return load(path)
 
 
 def _baseline(name: str) -> Examined:

@@ -1,13 +1,12 @@
-"""`filterd train` and `filterd learn`: making a model, and teaching it more."""
+"""`filterd learn`: teaching the site's model messages, and letting it forget them."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,16 +14,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from filterd.bayes.autolearn import Queue
+from filterd.bayes.autolearn_learning import learn_queued
 from filterd.bayes.classifier import Learned
 from filterd.bayes.corpora import CorpusError, find_messages
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.learner import Learner, Outcome
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.tokens import Hasher
-from filterd.bayes.train import Source, no_progress
-from filterd.bayes.train import train as train_from
+from filterd.bayes.store import ModelFileError
+from filterd.bayes.train import no_progress
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
 from filterd.config import Settings
 from filterd.filters.bayes import Bayes
@@ -38,89 +36,6 @@ def bayes_filter(loaded: Settings) -> Bayes:
     """The classifier filter as the settings describe it, with defaults where they do not."""
     entry = loaded.filters.get("bayes")
     return entry.own if entry is not None else Bayes()
-
-
-def train(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PATH]...", help="index file, or folder with an index or folders spam and ham"
-        ),
-    ] = None,
-    spam: Annotated[
-        list[str] | None, typer.Option("--spam", metavar="PATH", help="spam; may be repeated")
-    ] = None,
-    ham: Annotated[
-        list[str] | None, typer.Option("--ham", metavar="PATH", help="ham; may be repeated")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="write one model file; activate nothing"
-        ),
-    ] = None,
-    starter: Annotated[
-        bool, typer.Option("--starter", help="with --output: make a packed starter model")
-    ] = False,
-    salt_of: Annotated[
-        Path | None,
-        typer.Option(
-            "--salt-of", metavar="MODEL", help="with --output: take its salt, to merge both later"
-        ),
-    ] = None,
-    about: Annotated[str, typer.Option(help="a line about the model, kept in its file")] = "",
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> int:
-    """Train a new model from labelled mail and put it in force."""
-    sources = [Source(path) for path in paths or ()]
-    sources += [Source(path, spam=True) for path in spam or ()]
-    sources += [Source(path, spam=False) for path in ham or ()]
-    if not sources:
-        sys.stderr.write("filterd train: name an index, a folder, or --spam and --ham paths\n")
-        return Exit.USAGE
-    with reported(Exit.NO_INPUT, CorpusError), reported(Exit.CANNOT_CREATE, *_TROUBLE):
-        if output is not None:
-            card = Card(STARTER_SALT, "starter", about=about) if starter else Card.new(about=about)
-            if salt_of is not None:
-                card = replace(card, salt=load(salt_of).card.salt)
-            model, hasher = OnlineModel.empty(), Hasher(card.salt)
-            with progress_bar("training") as progress:
-                report = train_from(
-                    sources,
-                    lambda message, spam: model.learn(hasher.features(message), spam=spam),
-                    progress,
-                )
-            save(output, StoredModel(card, model), packed=starter)
-            path = output
-        else:
-            folder = ModelFolder(bayes_filter(settings(config)).models)
-            learner = Learner(folder, who(), about or "train", fresh=True)
-            with learner, progress_bar("training") as progress:
-                report = train_from(
-                    sources,
-                    lambda message, spam: learner.learn(message, spam=spam),
-                    progress,
-                )
-            path = folder.version_path(learner.stored.card.generation)
-    result = {
-        "model": str(path),
-        "spam": report.spam,
-        "ham": report.ham,
-        "unlabelled": report.unlabelled,
-        "seconds": round(report.seconds, 3),
-        "messages_per_second": round((report.spam + report.ham) / max(report.seconds, 1e-9), 1),
-    }
-    if as_json:
-        emit(result)
-    else:
-        Console().print(
-            f"{report.spam} spam and {report.ham} ham learned in {report.seconds:.1f} s "
-            f"({result['messages_per_second']:.0f} messages/s); {report.unlabelled} had no label\n"
-            f"model: {path}",
-            highlight=False,
-        )
-    return Exit.OK
 
 
 learn_app = typer.Typer(
@@ -171,6 +86,23 @@ def learn_forget(
 ) -> None:
     """Take these messages out of the model."""
     _teach(paths, lambda learner, message: learner.forget(message), source, config, as_json)
+
+
+@learn_app.command("auto")
+def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Learn what autolearn has queued; for cron or a timer. Does nothing where it is off."""
+    loaded = settings(config)
+    folder = ModelFolder(bayes_filter(loaded).models)
+    queue = Queue(folder.path, loaded.autolearn)
+    outcomes: Counter[str] = Counter()
+    if loaded.autolearn.enabled:
+        with reported(Exit.CANNOT_CREATE, *_TROUBLE):
+            outcomes = learn_queued(folder, queue)
+    if as_json:
+        emit(dict(outcomes))
+    elif outcomes:
+        told = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+        Console(highlight=False).print(told)
 
 
 def _teach(

@@ -17,6 +17,7 @@ from filterd.bayes.folder import ModelFolder, starter_path
 from filterd.bayes.journal import Journal, JournalError
 from filterd.bayes.learner import Learner
 from filterd.bayes.online import merged
+from filterd.bayes.shadow import cast, lift, shadow_path
 from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.train import Source
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
@@ -109,20 +110,23 @@ def show(
 
 @app.command("compare")
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="A", help="a model file")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="another")],
+    first: Annotated[str, typer.Argument(metavar="A", help="number of a version, or a file")],
+    second: Annotated[str, typer.Argument(metavar="B", help="another")],
     paths: Annotated[list[str], typer.Argument(metavar="INDEX...", help="labelled mail")],
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure two models on the same labelled mail, learning nothing."""
     from filterd.cli.evaluate import ours, print_rows, row  # noqa: PLC0415  # slow to import
 
     rows = []
+    folder = _folder(config)
     with reported(Exit.NO_INPUT, CorpusError), reported(Exit.DATA, ValueError):
-        for name, file in (("A", first), ("B", second)):
+        for name, version in (("A", first), ("B", second)):
+            examined = ours(str(_model_file(folder, version)), config)
             with progress_bar(name) as progress:
                 found = evaluate(
-                    [Source(path) for path in paths], Plan("fixed"), ours(str(file), None), progress
+                    [Source(path) for path in paths], Plan("fixed"), examined, progress
                 )
             rows.append(row(name, found, found.measures()))
     if as_json:
@@ -149,6 +153,63 @@ def merge(
             StoredModel(Card(stored[0].card.salt, about=about), merged([s.model for s in stored])),
         )
     Console(highlight=False).print(f"{output}: {about}")
+
+
+@app.command("activate")
+def activate(
+    version: Annotated[str, typer.Argument(metavar="VERSION|FILE", help="a number, or a file")],
+    config: ConfigOption = None,
+) -> None:
+    """Put a version, or a model file made elsewhere, in force.
+
+    Of an earlier version the journal knows what it learned, and it goes back to it as `rollback`
+    does. What a file learned it does not know: nothing of that can be forgotten or undone.
+    """
+    folder = _folder(config)
+    trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
+    with trouble, Learner(folder, who(), f"activate {version}") as learner:
+        path = _model_file(folder, version)
+        if version.isdecimal() and learner.is_live(int(version)):
+            learner.go_back(int(version))
+            known = ""
+        else:
+            learner.adopt(load(path))
+            known = "; the journal does not know what it learned"
+    now = learner.stored.card.generation
+    Console(highlight=False).print(f"version {now} is in force{known}")
+
+
+@app.command("shadow")
+def shadow(
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION|FILE|off", help="(default: say what is on)")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let a candidate score live mail along; the log shows where it differs."""
+    folder = _folder(config)
+    path = shadow_path(folder)
+    with reported(Exit.UNAVAILABLE, ModelFileError, OSError):
+        if version is None:
+            told = f"candidate: {_described(load(path))}" if path.exists() else "no candidate"
+        elif version == "off":
+            told = "no candidate any more" if lift(folder) else "there was no candidate"
+        else:
+            told = f"candidate: {_described(cast(folder, _model_file(folder, version)))}"
+    Console(highlight=False).print(told)
+
+
+def _model_file(folder: ModelFolder, version: str) -> Path:
+    return folder.version_path(int(version)) if version.isdecimal() else Path(version)
+
+
+def _described(stored: StoredModel) -> str:
+    card, model = stored.card, stored.model
+    about = f", {card.about}" if card.about else ""
+    return (
+        f"version {card.generation} of {card.created}, "
+        f"{model.spam} spam and {model.ham} ham learned{about}"
+    )
 
 
 @app.command("undo")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,7 +14,9 @@ from filterd import paths
 from filterd.bayes.classifier import Classifier, Opinion
 from filterd.bayes.explain import strongest
 from filterd.bayes.folder import ModelFolder, starter_path
+from filterd.bayes.shadow import Shadow
 from filterd.bayes.store import ModelFileError, load
+from filterd.filters.points import DEFAULT_POINTS, PointTable
 from filterd.message import Message
 from filterd.verdict import Symbol, Verdict
 
@@ -44,16 +44,6 @@ SYMBOLS: tuple[tuple[float, str], ...] = (
 )
 """From which probability on a message gets which symbol, in SpamAssassin's vocabulary."""
 
-DEFAULT_POINTS: tuple[tuple[float, float], ...] = (
-    (0.001, -3.0),
-    (0.01, -2.0),
-    (0.1, -1.0),
-    (0.5, 1.0),
-    (0.9, 5.0),
-    (0.99, 8.0),
-    (0.999, 14.9),
-)
-
 
 @dataclass
 class Bayes:
@@ -80,21 +70,20 @@ class Bayes:
     _next_look: float = field(init=False, default=0.0, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._curve = [(log_odds(p), points) for p, points in self.points if 0.0 < p < 1.0]
-        if len(self._curve) != len(self.points) or not self._curve:
-            raise ValueError("points: every probability must lie between 0 and 1")
-        if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(self._curve)):
-            raise ValueError("points: probabilities and points must rise from pair to pair")
+        self._table = PointTable(self.points)
+        self._shadow = Shadow(self.models)
 
     def prepare(self) -> None:
         """Open the models. Raises ModelFileError or ValueError where there is none to use."""
         self._seen = self._generation()
         self._open()
+        self._shadow.look()
         self._next_look = time.monotonic() + RELOAD_INTERVAL
 
     def examine(self, message: Message) -> Verdict:
         """Return the probability of spam and the points that it means."""
         opinion = self.opinion(message)
+        self._shadow.judge(message, opinion)
         symbol = Symbol(symbol_name(opinion.probability), self.score(opinion), detail(opinion))
         return Verdict(symbols=(symbol,), probability=opinion.probability)
 
@@ -110,19 +99,12 @@ class Bayes:
     def score(self, opinion: Opinion) -> float:
         """The points of an opinion, held at the label threshold while the site's model is new."""
         points = self.points_at(opinion.total)
-        most = self._curve[-1][1]
-        limit = STARTER_POINTS + (most - STARTER_POINTS) * opinion.learned.voice
+        limit = STARTER_POINTS + (self._table.most - STARTER_POINTS) * opinion.learned.voice
         return min(points, max(limit, STARTER_POINTS))
 
     def points_at(self, total: float) -> float:
         """The points of a log-odds of spam, by the table."""
-        curve = self._curve
-        if total <= curve[0][0]:
-            return curve[0][1]
-        for (x0, y0), (x1, y1) in pairwise(curve):
-            if total < x1:
-                return y0 + (y1 - y0) * (total - x0) / (x1 - x0)
-        return curve[-1][1]
+        return self._table.at(total)
 
     def _open(self) -> None:
         site = ModelFolder(self.models).load_current()
@@ -142,6 +124,7 @@ class Bayes:
 
     def _reload_if_new(self) -> None:
         self._next_look = time.monotonic() + RELOAD_INTERVAL
+        self._shadow.look()
         generation = self._generation()
         if generation == self._seen:
             return
@@ -152,11 +135,6 @@ class Bayes:
             log.error("the new model is not used, the last good one stays: %s", error)
         else:
             log.info("model reloaded from %s", self.models)
-
-
-def log_odds(p: float) -> float:
-    """ln(p / (1 - p))."""
-    return math.log(p / (1.0 - p))
 
 
 def symbol_name(probability: float) -> str:

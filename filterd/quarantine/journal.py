@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
 
@@ -27,6 +27,9 @@ STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired
 
 LINE_LIMIT = 1 << 20
 """Octets of one line that are read; a note or a reply is far shorter."""
+
+BLOCK = 1 << 16
+"""Octets that are read at a time from the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,36 @@ class Journal:
                             yield event
             except OSError as error:
                 raise StoreError(error.errno or 5, f"{error.strerror}", str(path)) from error
+
+    def newest(self, word: str = "") -> Iterator[Event]:
+        """All events, the last one first; with a word, those whose line has it. Lines that are
+        none are passed over. Raises StoreError if a file cannot be read."""
+        wanted = json.dumps(word, ensure_ascii=True)[1:-1].encode("ascii")
+        files = self._folder.glob("*.jsonl") if self._folder.is_dir() else ()
+        for path in sorted(files, reverse=True):
+            try:
+                with path.open("rb") as file:
+                    for line in _backwards(file):
+                        if wanted in line and (event := _decoded(line)) is not None:
+                            yield event
+            except OSError as error:
+                raise StoreError(error.errno or 5, f"{error.strerror}", str(path)) from error
+
+
+def _backwards(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, the last one first; a line beyond `LINE_LIMIT` comes in pieces."""
+    position, rest = file.seek(0, os.SEEK_END), b""
+    while position > 0:
+        start = max(0, position - BLOCK)
+        file.seek(start)
+        lines = (file.read(position - start) + rest).split(b"\n")
+        position, rest = start, lines[0]
+        yield from filter(None, reversed(lines[1:]))
+        if len(rest) > LINE_LIMIT:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
 
 
 _TEXTS = ("what", "id", "who", "note", "reply", "queue_id", "form")

@@ -16,7 +16,8 @@ import pytest
 from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.samples import EICAR
+from filterd.samples import EICAR, GTUBE
+from tests.integration.servers.spamd import Spamd
 
 pytestmark = pytest.mark.integration
 
@@ -55,9 +56,11 @@ def running(command: list[str], socket: Path) -> Iterator[None]:
 
 
 @contextmanager
-def mta_with(folder: Path, socket: Path) -> Iterator[MtaThread]:
+def mta_with(
+    folder: Path, socket: Path, macros: dict[str, tuple[str, ...]] | None = None
+) -> Iterator[MtaThread]:
     settings = MtaSettings(
-        port=0, mail=folder / "mail", spool=folder / "spool",
+        port=0, mail=folder / "mail", spool=folder / "spool", macros=macros or {},
         filters=(InputMailFilter.parse(f"other, S=unix:{socket}, F=T, T=R:30s;E:60s"),),
     )  # fmt: skip
     with running_mta(settings) as mta:
@@ -144,6 +147,40 @@ def test_clamav_milter_refuses_eicar(tmp_path: Path) -> None:
         assert send(mta, MESSAGE)[0] == 250
         (clean,) = [path.read_text() for path in mta.mailbox("joe")]
     assert "X-Virus-Scanned: clamav-milter" in clean
+
+
+SPAMASS_MACROS = {
+    "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}", "b", "v", "Z"),
+    "envrcpt": ("{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}", "r", "i"),
+}
+"""What the manual of spamass-milter asks of `confMILTER_MACROS_*`."""
+
+
+def test_spamass_milter_marks_and_refuses(tmp_path: Path) -> None:
+    """It runs spamc, which speaks to spamd; the Received field that it makes up is from macros."""
+    milter = need("spamass-milter", "spamass-milter")
+    need("spamc", "spamc")
+    socket = tmp_path / "spamass.sock"
+    with Spamd() as spamd, ExitStack() as stack:
+        command = [milter, "-p", str(socket), "-r", "15", "--", "-d", "127.0.0.1",
+                   "-p", str(spamd.port)]  # fmt: skip
+        stack.enter_context(running(command, socket))
+        mta = stack.enter_context(mta_with(tmp_path, socket, SPAMASS_MACROS))
+        assert send(mta, MESSAGE)[0] == 250
+        assert send(mta, MESSAGE + GTUBE.encode() + b"\r\n") == (
+            550, "5.7.1 Blocked by SpamAssassin",
+        )  # fmt: skip
+        (marked,) = [path.read_text() for path in mta.mailbox("joe")]
+        first, _ = [one.decode() for one in spamd.seen]
+    assert "\nX-Spam-Status: No, score=0.1 required=5.0\n" in marked
+    assert "X-Spam-Flag" not in marked
+    assert "\nSubject: hello\r\n" in first
+    # What the milter tells SpamAssassin of the client: all of it by way of the MTA's macros.
+    received = first[first.index("Received:") :].partition("\nFrom:")[0]
+    assert "from client.test (localhost [127.0.0.1])" in received
+    assert "by mx.example.test (8.17.1.9/filterd) with ESMTP id " in received
+    assert "; Unknown" not in received
+    assert "unknown" not in received.lower()
 
 
 def test_swaks_is_served(tmp_path: Path) -> None:

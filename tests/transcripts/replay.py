@@ -279,7 +279,7 @@ def _compare_reply(
         yield f"after {seconds:.2f} s, not {expected[0][0]:.2f} s: {wanted}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     text = re.sub(r"\d{12}\.\S{14}@", "MSGID@", text)
     text = re.sub(r"6A[A-Z]\S{11}|[0-9A-F]{11}\b", "ID", text)
     text = re.sub(
@@ -293,8 +293,8 @@ def _compare_mail(got: list[bytes], wanted: tuple[str, ...]) -> Iterator[str]:
     if any("multipart/report" in one for one in wanted):
         # Reports are ours in their words; that there is one was counted.
         return
-    mine = sorted(_plain(one.decode("utf-8", "replace")).rstrip("\n") for one in got)
-    theirs = sorted(_plain(one.replace("\r", "\n")).rstrip("\n") for one in wanted)
+    mine = sorted(plain(one.decode("utf-8", "replace")).rstrip("\n") for one in got)
+    theirs = sorted(plain(one.replace("\r", "\n")).rstrip("\n") for one in wanted)
     for one, other in zip([m.replace("\r", "\n") for m in mine], theirs, strict=True):
         if one != other:
             yield f"delivered {one!r}, not {other!r}"
@@ -308,12 +308,12 @@ def _compare_packets(one: ScriptedFilter, wanted: tuple[tuple[str, str], ...]) -
             continue
         if len(packet.data) > 160:
             shown = f"({len(packet.data)} bytes)"
-        got.append(_plain(f"{packet.command.decode()} {shown}"))
+        got.append(plain(f"{packet.command.decode()} {shown}"))
     theirs = []
     for command, data in wanted:
         if command != "O":
             shortened = re.sub(r"^(\(\d+ bytes\)).*", r"\1", data)
-            theirs.append(_plain(f"{command} {shortened}"))
+            theirs.append(plain(f"{command} {shortened}"))
     port = re.compile(r"(C '[^\\]*\\x004).*?(127\.0\.0\.1)", re.S)
     mine = [port.sub(r"\1PORT\2", text) for text in got]
     theirs = [port.sub(r"\1PORT\2", text) for text in theirs]

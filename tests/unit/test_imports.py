@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "labels": {"message", "verdict", "policy"},
     "pipeline": {"message", "verdict", "chain", "policy", "labels"},
     "quarantine": {"message", "verdict", "paths", "marks"},
+    "history": {"message"},
     "mta": {"milter"},
     "config": {
         "filters",
@@ -38,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
         "labels",
         "policy",
         "quarantine",
+        "history",
         "mta",
         "web",
         "bayes",
@@ -45,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
         "paths",
     },
     "assembly": {
+        "history",
         "bayes",
         "config",
         "paths",
@@ -68,6 +71,7 @@ ALLOWED: dict[str, set[str]] = {
         "verdict",
     },
     "desk": {"config", "examiner", "bayes", "filters", "ids", "message", "quarantine"},
+    "status": {"assembly", "bayes", "config", "daemon", "filters", "history", "quarantine"},
     "daemon": {"*"},
     "cli": {"*"},
     "web": {"*"},

@@ -50,7 +50,7 @@ def list_(
     page = store_of(config).index.search(
         Query(
             sender, recipient, domain, subject, text, reason, state, symbol, virus,
-            _moment(since), _moment(until), score_from, score_to, pinned, limit, after,
+            moment(since), moment(until), score_from, score_to, pinned, limit, after,
         )
     )  # fmt: skip
     if as_json:
@@ -185,7 +185,7 @@ def fsck(
         raise typer.Exit(Exit.DATA)
 
 
-def _moment(text: str) -> float | None:
+def moment(text: str) -> float | None:
     """Local time, `2026-11-23` or `2026-11-23T12:00`, as seconds since 1970."""
     if not text:
         return None

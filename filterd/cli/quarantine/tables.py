@@ -33,7 +33,7 @@ def _short(seconds: float) -> str:
     return f"{when:%m-%d %H:%M}" if when.year == datetime.now().year else f"{when:%Y-%m-%d}"
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Text of strangers as a terminal can bear it: no control characters, no markup."""
     return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
@@ -57,7 +57,7 @@ def message_table(rows: Iterable[Row], width: int) -> Table:
             _short(row.received),
             row.state + (" *" if row.pinned else ""),
             row.reason,
-            *(_shown(people[name]) for name in names),
+            *(shown(people[name]) for name in names),
             points(row.score),
         )
     return table
@@ -88,20 +88,20 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
         ("score", f"{points(entry.score)} (labelled from {points(entry.required)})"),
     ):
         if value:
-            table.add_row(name, _shown(value))
+            table.add_row(name, shown(value))
     for symbol in entry.symbols:
         table.add_row(
-            "symbol", _shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}")
+            "symbol", shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}")
         )
     for number, part in enumerate(entry.removed, 1):
-        table.add_row("removed", _shown(f"{number}. {part.filename}: {part.reason}"))
+        table.add_row("removed", shown(f"{number}. {part.filename}: {part.reason}"))
     for copy in standing.deliveries:
         words = [copy.state, _when(copy.changed), copy.reply]
         if copy.again_at:
             words.append(f"next try {_when(copy.again_at)}")
         told = ", ".join(filter(None, words))
-        table.add_row("copy", _shown(f"{copy.recipient}: {told}"))
-    table.add_row("file", _shown(path))
+        table.add_row("copy", shown(f"{copy.recipient}: {told}"))
+    table.add_row("file", shown(path))
     return table
 
 
@@ -110,9 +110,9 @@ def event_table(events: Iterable[Event]) -> Table:
     table = Table("time", "what", "id", "who", "recipients", "why or reply", box=None)
     for event in events:
         table.add_row(
-            _when(event.time), event.what, event.id, _shown(event.who),
-            _shown(", ".join(event.recipients)),
-            _shown("; ".join(filter(None, (event.note, event.reply)))),
+            _when(event.time), event.what, event.id, shown(event.who),
+            shown(", ".join(event.recipients)),
+            shown("; ".join(filter(None, (event.note, event.reply)))),
         )  # fmt: skip
     return table
 

@@ -142,3 +142,36 @@ def test_mistakes_are_one_clear_line(
     assert text in err
     assert len(err.strip().splitlines()) == 1
     assert "Traceback" not in err
+
+
+def test_candidates_score_along_and_are_put_in_force(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: object, status: int = 0) -> str:
+        got, out, err = filterd(monkeypatch, capsys, *arguments, "--config", site / "filterd.toml")
+        assert got == status, err
+        return " ".join((out + err).split())
+
+    def generation() -> int:
+        return int(json.loads(run("model", "show", "--json"))["generation"])
+
+    run("train", site)
+    run("learn", "spam", site / "1.eml")
+    assert run("model", "shadow") == "no candidate"
+    assert "version 1 of" in run("model", "shadow", 1)
+    assert "60 spam and 60 ham learned" in run("model", "shadow")
+    assert run("model", "shadow", "off") == "no candidate any more"
+    assert run("model", "shadow", "off") == "there was no candidate"
+    assert run("model", "activate", 1) == "version 1 is in force"
+    assert generation() == 1
+    # What was rolled back is put in force again as a version of its own.
+    assert "version 3 is in force; the journal does not know" in run("model", "activate", 2)
+    run("train", site, "-o", site / "other.fdm", "--about", "made elsewhere")
+    assert "made elsewhere" in run("model", "shadow", site / "other.fdm")
+    assert "version 4 is in force" in run("model", "activate", site / "other.fdm")
+    assert generation() == 4
+    assert run("model", "rollback") == "version 3 is in force"
+    run("model", "activate", 99, status=69)
+    run("model", "activate", site / "1.eml", status=69)
+    run("model", "shadow", site / "1.eml", status=69)
+    assert generation() == 3

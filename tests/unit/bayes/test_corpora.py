@@ -176,3 +176,23 @@ def test_training_keeps_an_indexs_order_and_mixes_folders(tmp_path: Path) -> Non
         assert [i.name for i in again] == [i.name for i in items]
     with ExitStack() as stack, pytest.raises(CorpusError, match="no message has a label"):
         labelled_items([Source(str(folder / "spam" / "00"))], stack)
+
+
+def test_reading_takes_no_more_memory_than_the_message(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Input(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size or -1)
+            return super().read(size)
+
+    class Stdin:
+        buffer = Input(A * 100_000)
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    assert read("-") == [(None, A * 100_000)]
+    # A limit that is never reached is still allocated: Python asks for all of it at once.
+    assert max(asked) <= 1 << 20
+    assert min(asked) > 0

@@ -19,7 +19,8 @@ from filterd.bayes.online import OnlineModel
 from filterd.bayes.store import Card, ModelFileError, StoredModel, load
 from filterd.bayes.tokens import Hasher
 from filterd.filters import bayes as bayes_module
-from filterd.filters.bayes import DEFAULT_POINTS, STARTER_POINTS, Bayes, log_odds, symbol_name
+from filterd.filters.bayes import STARTER_POINTS, Bayes, symbol_name
+from filterd.filters.points import DEFAULT_POINTS, log_odds
 from filterd.message import Message
 from tests.unit.bayes.mail import mail, message
 

@@ -15,8 +15,11 @@ import pytest
 from filterd.bayes import learner as learner_module
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import Journal, JournalError
-from filterd.bayes.learner import Learner, Outcome, message_key
+from filterd.bayes.learner import Learner, Outcome
 from filterd.bayes.online import OnlineModel
+from filterd.bayes.reading import message_key
+from filterd.bayes.store import Card, ModelFileError, StoredModel
+from filterd.bayes.tokens import Hasher
 from filterd.message import Message
 from tests.unit.bayes.mail import mail, message
 
@@ -90,6 +93,7 @@ def test_a_message_is_the_same_with_other_line_ends_and_mailbox_notes() -> None:
     key = message_key(Message(data))
     assert message_key(Message(data.replace(b"\n", b"\r\n"))) == key
     assert message_key(Message(b"Status: RO\nX-Spam-Flag: YES\n" + data + b"\n")) == key
+    assert message_key(Message(b"Received: by mx.example; now\n" + data)) == key
     assert message_key(Message(data.replace(b"Subject: ", b"Subject: x"))) != key
 
 
@@ -224,3 +228,71 @@ def kill_and_check(folder: ModelFolder, delay: float) -> None:
 @pytest.mark.parametrize("delay", [0.0, 0.011, 0.05, 0.13])
 def test_kill_9_leaves_model_and_journal_in_agreement(folder: ModelFolder, delay: float) -> None:
     kill_and_check(folder, delay)
+
+
+def test_a_person_who_agrees_with_a_machine_is_never_overruled_by_one(folder: ModelFolder) -> None:
+    one = message(1, spam=True)
+
+    def told(source: str, *, spam: bool) -> Outcome:
+        with Learner(folder, source) as learner:
+            return learner.learn(one, spam=spam)
+
+    assert told("autolearn", spam=True) is Outcome.LEARNED
+    assert told("cli:ann", spam=True) is Outcome.KNOWN
+    assert told("autolearn", spam=False) is Outcome.KEPT
+    assert contents(folder) == {True: 1, False: 0}
+
+
+def test_what_a_person_made_forget_no_machine_teaches_again(folder: ModelFolder) -> None:
+    one = message(1, spam=True)
+    with Learner(folder, "autolearn") as learner:
+        learner.learn(one, spam=True)
+    with Learner(folder, "cli:ann") as learner:
+        assert learner.forget(one) is Outcome.FORGOTTEN
+    with Learner(folder, "autolearn") as learner:
+        assert learner.learn(one, spam=True) is Outcome.KEPT
+    assert contents(folder) == {True: 0, False: 0}
+
+
+def test_a_persons_word_survives_undo_and_rollback(folder: ModelFolder) -> None:
+    one = message(1, spam=True)
+    with Learner(folder, "autolearn") as learner:
+        learner.learn(one, spam=True)
+    with Learner(folder, "cli:ann") as learner:
+        learner.learn(one, spam=True)
+    with Learner(folder, "cli:ann") as learner:
+        learner.undo(1)
+    assert contents(folder) == {True: 0, False: 0}
+    with Learner(folder, "autolearn") as learner:
+        assert learner.learn(one, spam=True) is Outcome.KEPT
+
+
+def test_a_model_from_elsewhere_is_adopted_with_its_salt(folder: ModelFolder) -> None:
+    teach(folder, range(5), spam=True)
+    before = model_of(folder).copy()
+    hasher = Hasher(b"another salt")
+    theirs = OnlineModel.empty()
+    for n in range(20):
+        theirs.learn(hasher.features(message(n, spam=n % 2 == 0)), spam=n % 2 == 0)
+    with Learner(folder, "cli:test") as learner:
+        learner.adopt(StoredModel(Card(b"another salt"), theirs))
+    stored = folder.load_current()
+    assert stored is not None
+    assert (stored.card.salt, stored.card.generation) == (b"another salt", 2)
+    assert same(stored.model, theirs)
+    assert contents(folder) == {True: 0, False: 0}
+    # It is taught on with its own salt, and gone back from with the former one.
+    assert teach(folder, range(100, 101), spam=True) == [Outcome.LEARNED]
+    with (
+        pytest.raises(JournalError, match="later batches changed"),
+        Learner(folder, "x") as learner,
+    ):
+        learner.undo(1)
+    with pytest.raises(ModelFileError, match="rollback"), Learner(folder, "x") as learner:
+        learner.undo(2)
+    with Learner(folder, "cli:test") as learner:
+        learner.go_back(1)
+    assert same(model_of(folder), before)
+    assert contents(folder) == {True: 5, False: 0}
+    with Learner(folder, "cli:test") as learner:
+        assert learner.forget(message(3, spam=True)) is Outcome.FORGOTTEN

@@ -1,0 +1,45 @@
+"""Autolearn behind the running daemon: workers queue copies, the command learns them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from filterd.bayes.journal import Journal
+from filterd.samples import GTUBE
+from tests.helpers.milter import one_message
+from tests.integration.servers.filterd import COMMAND, Filterd
+from tests.integration.servers.process import folder
+
+SETTINGS = """
+[autolearn]
+enabled = true
+not_evidence = ["BAYES_*"]
+
+[filters.bayes]
+models = "models"
+"""
+
+
+def test_what_a_worker_queued_is_learned_under_the_caps() -> None:
+    with folder("autolearn") as path:
+        daemon = Filterd(path, more=SETTINGS)
+        daemon.start()
+        for number in range(7):
+            one_message(daemon.socket, body=f"{GTUBE}\r\n{number}\r\n".encode())
+        one_message(daemon.socket, body=b"an honest message\r\n")
+        daemon.process.stop()
+        queued = list((path / "models" / "autolearn").iterdir())
+        # One sender, and no more copies of it than may be learned in a day.
+        assert len(queued) == 5
+        assert {name.stat().st_mode & 0o777 for name in queued} == {0o600}
+        done = subprocess.run(
+            [COMMAND, "learn", "auto", "--config", daemon.configuration, "--json"],
+            capture_output=True, check=True, timeout=60, env=daemon.process.environment,
+        )  # fmt: skip
+        assert json.loads(done.stdout) == {"learned": 5}
+        journal = Journal(path / "models" / "journal.sqlite3")
+        assert journal.contents() == {True: 5, False: 0}
+        assert [batch.source for batch in journal.batches()] == ["autolearn"]
+        journal.close()
+        assert list((path / "models" / "autolearn").iterdir()) == []

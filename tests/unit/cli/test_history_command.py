@@ -1,0 +1,69 @@
+"""`filterd history` as a person or a script uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from filterd.assembly import open_history
+from filterd.cli.app import _command
+from filterd.config import load
+from filterd.history import Record
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "filterd.toml"
+    path.write_text(f'[quarantine]\nfolder = "{tmp_path}/q"\n')
+    return path
+
+
+def history(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(_command("history"), [*arguments, "--config", str(config)])
+
+
+def test_for_people_and_for_scripts(config: Path) -> None:
+    open_history(load(config)).add(
+        [
+            Record("m1", NOW, sender="a@b.test", recipients=("joe@mx.test",), action="accept"),
+            Record("m2", NOW + 1, subject="\x1b[31mPills[/]", action="reject", score=12.5),
+        ]
+    )
+    told = history(config).stdout
+    assert told.index("m2") < told.index("m1")
+    assert "\x1b" not in told
+    assert "[31mPills[/]" in told
+    page = history(config, "--json", "--limit", "1").stdout
+    rows = [json.loads(line) for line in page.splitlines()]
+    assert [row.get("id") for row in rows] == ["m2", None]
+    after = history(config, "--json", "--after", rows[1]["next"]).stdout
+    assert json.loads(after)["recipients"] == ["joe@mx.test"]
+    assert "nothing of that" in history(config, "--sender", "nobody").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--limit", "0"], 64, "limit is 0"),
+        (["--after", "x"], 64, "after is not"),
+        (["--since", "yesterday"], 64, "is no date"),
+    ],
+)
+def test_mistakes_are_one_line(config: Path, arguments: list[str], status: int, says: str) -> None:
+    assert "no message was noted" in history(config, *arguments).stderr
+    open_history(load(config)).add([Record("m1", NOW)])
+    result = history(config, *arguments)
+    assert result.exit_code == status
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_where_nothing_is_noted(config: Path) -> None:
+    config.write_text("[history]\nenabled = false\n")
+    result = history(config)
+    assert (result.exit_code, result.stderr.count("\n")) == (69, 1)
