@@ -21,7 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 from filterd import filters, paths
 from filterd.bayes.autolearn import AutolearnSettings
 from filterd.chain import ChainSettings, LinkSettings
-from filterd.daemon.settings import DaemonSettings, WorkerSettings
+from filterd.daemon.settings import DaemonSettings, MetricsSettings, WorkerSettings
+from filterd.digest.settings import DigestSettings
 from filterd.history.settings import HistorySettings
 from filterd.labels import LabelSettings
 from filterd.mta.settings import MtaSettings
@@ -58,6 +59,8 @@ class Settings:
     labels: LabelSettings = LabelSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     history: HistorySettings = HistorySettings()
+    digest: DigestSettings = DigestSettings()
+    metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
     web: WebSettings = WebSettings()
     mta: MtaSettings = MtaSettings()
@@ -73,6 +76,8 @@ SECTIONS: Mapping[str, type[Any]] = {
     "labels": LabelSettings,
     "quarantine": QuarantineSettings,
     "history": HistorySettings,
+    "digest": DigestSettings,
+    "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,
     "web": WebSettings,
     "mta": MtaSettings,

@@ -11,12 +11,10 @@ import contextlib
 import logging
 import os
 import queue
-import resource
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -35,10 +33,18 @@ from filterd.daemon.answering import ACTIONS
 from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.generation import StartError
+from filterd.daemon.libmilter import (
+    SESSION_STACK,
+    allow_many_sessions,
+    await_signal_thread,
+    register,
+    thread_states,
+)
 from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
 from filterd.daemon.vitals import Vitals
+from filterd.digest.run import Schedule
 from filterd.history import History
 from filterd.quarantine.upkeep import Upkeep
 
@@ -46,21 +52,8 @@ log = logging.getLogger(__name__)
 
 EX_OK, EX_UNAVAILABLE, EX_CANNOT_CREATE, EX_CONFIG = 0, 69, 73, 78
 
-READ_TIMEOUT = 7210
-"""Seconds that libmilter waits for the MTA's next command; an SMTP client may be slow for hours."""
-
-SESSION_STACK = 512 << 10
-"""Octets of a thread's stack; hundreds of sessions must fit, and callbacks do not nest deeply."""
-
-
 LIBMILTER_ENDED = b"\0"
 """Stands in the pipe of signals where libmilter's loop ended by itself; no signal has number 0."""
-
-DESCRIPTORS = 65_536
-"""Open files that the daemon asks for at most; thousands of sessions, each with a spool file."""
-
-SIGNAL_THREAD_LIMIT = 2.0
-"""Seconds to wait at most until libmilter's threads stand; it takes a few milliseconds."""
 
 SETTLE = 0.1
 """Seconds that the last replies have to reach the MTA before the process ends."""
@@ -122,7 +115,7 @@ class Daemon:
             raise StartFailure(
                 f"daemon.spool: {settings.daemon.spool}: {error.strerror}", EX_CANNOT_CREATE
             ) from None
-        _allow_many_sessions()
+        allow_many_sessions()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
@@ -139,11 +132,13 @@ class Daemon:
         self._open_socket()
         self._open_control()
         serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
-        threads = len(_thread_states())
+        threads = len(thread_states())
         serving.start()
-        _await_signal_thread(threads)
+        await_signal_thread(threads)
         upkeep = Upkeep(lambda: self._settings.quarantine)
         threading.Thread(target=upkeep.run, name="upkeep", daemon=True).start()
+        digests = Schedule(lambda: self._settings)
+        threading.Thread(target=digests.run, name="digest", daemon=True).start()
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
@@ -179,7 +174,7 @@ class Daemon:
             self._address.clear()
             sys.excepthook = self._not_called
             threading.stack_size(SESSION_STACK)
-            _register(self._address, self._negotiated, self._session)
+            register(self._address, self._negotiated, self._session)
             milter.opensocket(False)
             daemon = self._settings.daemon
             self._address.protect(daemon.socket_mode, daemon.socket_group)
@@ -199,7 +194,10 @@ class Daemon:
         path = control_path(self._settings)
         self._control = Control(
             path,
-            {"status": lambda: self._vitals.to_json(self._service), "reload": self._asked_to_reload},
+            {
+                "status": lambda: self._vitals.to_json(self._service),
+                "reload": self._asked_to_reload,
+            },
         )
         try:
             self._control.start()
@@ -329,65 +327,3 @@ class Daemon:
 
 def _history(settings: Settings) -> History | None:
     return open_history(settings) if settings.history.enabled else None
-
-
-def _allow_many_sessions() -> None:
-    """As many descriptors as the system lets us have: two for each session of the MTA."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _thread_states() -> list[str]:
-    """A letter for what each thread but the main one is doing: `R`uns, `S`leeps (proc(5))."""
-    states = []
-    for task in Path("/proc/self/task").iterdir():
-        if int(task.name) == os.getpid():
-            continue
-        # A thread may end while we look.
-        with contextlib.suppress(OSError):
-            text = (task / "stat").read_text("latin-1")
-            states.append(text.rpartition(")")[2].split()[0])
-    return states
-
-
-def _await_signal_thread(before: int) -> None:
-    """Wait until libmilter's signal thread sleeps; `before` threads were there without libmilter.
-
-    A thread that is about to wait for signals takes one that is on its way to the main thread, so
-    a SIGHUP in the first moment would end the daemon.
-    """
-    end = time.monotonic() + SIGNAL_THREAD_LIMIT
-    while time.monotonic() < end:
-        states = _thread_states()
-        if len(states) >= before + 2 and "R" not in states:
-            return
-        time.sleep(0.002)
-
-
-def _register(address: Address, negotiated: Any, session: Callable[[Any], Session]) -> None:
-    """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
-    milter.set_flags(ACTIONS)
-    milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(name, peer))
-    milter.set_helo_callback(lambda c, name: session(c).helo(name))
-    milter.set_envfrom_callback(lambda c, *arguments: session(c).envfrom(*arguments))
-    milter.set_envrcpt_callback(lambda c, *arguments: session(c).envrcpt(*arguments))
-    milter.set_header_callback(lambda c, name, value: session(c).header(name, value))
-    milter.set_body_callback(lambda c, chunk: session(c).body(chunk))
-    milter.set_eom_callback(lambda c: session(c).eom(c))
-    milter.set_abort_callback(lambda c: session(c).abort())
-    milter.set_close_callback(_closed)
-    # See `_not_called`. Not TEMPFAIL: libmilter never answers a message of which a header field
-    # was answered with that.
-    milter.set_exception_policy(Milter.CONTINUE)
-    milter.setconn(address.text)
-    milter.settimeout(READ_TIMEOUT)
-    milter.register("filterd", negotiate=negotiated)
-
-
-def _closed(context: Any) -> int:
-    session = context.getpriv()
-    if session is not None:
-        session.abort()
-        context.setpriv(None)
-    return int(Milter.CONTINUE)

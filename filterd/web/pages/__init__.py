@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from filterd.web.identity import posted
-from filterd.web.pages import audit, dashboard, history, login, message, quarantine, scan
+from filterd.web.pages import audit, dashboard, held, history, login, message, quarantine, scan
 
 
 def router() -> APIRouter:
     """All pages. Only those that need no login are outside of the check for posted forms."""
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
+    pages.include_router(held.open_router)
     for module in (login, dashboard, quarantine, message, history, scan, audit):
         pages.include_router(module.router, dependencies=[Depends(posted)])
     return pages

@@ -8,6 +8,7 @@ import math
 import secrets
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +19,7 @@ from filterd.web.identity import (
     cookie_name,
     is_secure,
     login_token,
+    refuse_strangers,
     session_of,
     set_cookie,
 )
@@ -47,15 +49,10 @@ def show(request: Request) -> Response:
 @open_router.post("/login")
 async def log_in(request: Request) -> Response:
     """Check name and password, and begin a session."""
+    refuse_strangers(request)
     form = await request.form(max_files=0, max_fields=10)
     texts = {k: v for k, v in form.items() if isinstance(v, str)}
-    return await _in_thread(request, texts)
-
-
-async def _in_thread(request: Request, texts: dict[str, str]) -> Response:
     # Hashing takes some ten milliseconds, in which others are served.
-    from starlette.concurrency import run_in_threadpool  # noqa: PLC0415
-
     return await run_in_threadpool(_log_in, request, texts)
 
 

@@ -169,6 +169,18 @@ def do(request: Request, asking: Asking, id: str, form: Posted) -> Response:
     return back(request, f"/message/{id}", deed.act(access, [id], How()))
 
 
+@router.post("/message/{id}/rescan")
+def rescan(request: Request, asking: Asking, id: str) -> Response:
+    """What the chain, as it is today, says about it. Nothing is changed."""
+    access = Access(state_of(request).desk, asking, "web")
+    entry = access.entry(id)
+    try:
+        examined = access.rescan(id)
+    except DeskError as error:
+        return back(request, f"/message/{id}", [Done(id, False, str(error), {})])
+    return page(request, "rescan.html", asking, entry=entry, examined=examined)
+
+
 def _choices(own: Sequence[str], held: Sequence[str]) -> list[tuple[str, bool]]:
     """The recipients of the release form, and whether each is chosen at first."""
     all_ = list(dict.fromkeys((*held, *own)))[:RECIPIENT_LIMIT]

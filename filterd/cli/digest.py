@@ -1,0 +1,68 @@
+"""`filterd digest`: mail that tells recipients what is held for them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.config import Settings
+from filterd.digest.compose import DigestError, compose
+from filterd.digest.run import send_all, site_of, waiting
+from filterd.quarantine import Store, StoreError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Mail that tells recipients what is held for them.",
+)  # fmt: skip
+
+HoursOption = Annotated[
+    float | None,
+    typer.Option("--hours", help="tell of the last so many hours; else since the last digest"),
+]
+
+
+@app.command("send")
+def send(
+    hours: HoursOption = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Send the digests now. Status 75 if the MTA put one off."""
+    loaded = _checked(settings(config))
+    now = time.time()
+    with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
+        results = send_all(loaded, now, None if hours is None else now - hours * 3600)
+    for recipient, result in results.items():
+        if as_json:
+            emit({"recipient": recipient, "outcome": result.outcome, "reply": result.reply})
+        else:
+            sys.stdout.write(f"{recipient}: {result.outcome} ({result.reply})\n")
+    if not results and not as_json:
+        sys.stdout.write("nobody has anything new\n")
+    if any(result.outcome == "later" for result in results.values()):
+        raise typer.Exit(Exit.TEMPFAIL)
+
+
+@app.command("show")
+def show(
+    recipient: Annotated[str, typer.Argument(metavar="ADDRESS")],
+    hours: Annotated[float, typer.Option("--hours", help="of the last so many hours")] = 24.0,
+    config: ConfigOption = None,
+) -> None:
+    """Print the digest that somebody would get, without sending it; its links work."""
+    loaded = _checked(settings(config))
+    now = time.time()
+    with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
+        rows = waiting(Store(loaded.quarantine), loaded, now - hours * 3600, now)
+        found = {name.lower(): some for name, some in rows.items()}.get(recipient.lower(), [])
+        if not found:
+            fail(f"nothing is held for {recipient}", Exit.NO_INPUT)
+        sys.stdout.buffer.write(compose(site_of(loaded), recipient, found, now))
+
+
+def _checked(loaded: Settings) -> Settings:
+    if "@" not in loaded.digest.sender:
+        fail("digest.sender is not set; right would be postmaster@mx.example", Exit.CONFIG)
+    return loaded

@@ -1,0 +1,109 @@
+"""Writing one digest: plain text and HTML from templates, for one recipient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+
+import jinja2
+
+from filterd.digest.links import Link, Signer
+from filterd.digest.settings import DigestSettings
+from filterd.labels import points
+from filterd.quarantine.index import Row
+
+LISTED_LIMIT = 200
+"""Messages in one digest; who has more looks at them in another way."""
+
+TEXT_LIMIT = 200
+"""Characters of a stranger's text."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+
+
+class DigestError(Exception):
+    """A digest that cannot be written; the text names file and line of the template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all digests share. base: beginning of the links, `https://mail.example`."""
+
+    settings: DigestSettings
+    base: str
+    signer: Signer
+
+
+def compose(site: Site, recipient: str, rows: Sequence[Row], now: float) -> bytes:
+    """The digest that tells a recipient of these messages, ready to be sent.
+
+    Raises DigestError.
+    """
+    until = now + site.settings.link_days * 86400
+    listed = [
+        {
+            "received": _when(row.received),
+            "score": points(row.score),
+            "sender": _shown(row.header_from or row.sender or "<>"),
+            "subject": _shown(row.subject) or "(no subject)",
+            "link": f"{site.base}/held/{site.signer.token(Link(row.id, recipient, until))}",
+        }
+        for row in rows[:LISTED_LIMIT]
+    ]
+    values = {
+        "recipient": _shown(recipient),
+        "subject": site.settings.subject,
+        "messages": listed,
+        "more": len(rows) - len(listed),
+        "until": _when(until),
+    }
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    message["From"] = site.settings.sender
+    # The envelope carries the real address; what is no plain one would break the field.
+    message["To"] = recipient if _PLAIN.fullmatch(recipient) else "undisclosed-recipients:;"
+    message["Subject"] = site.settings.subject
+    message["Date"] = formatdate(now, localtime=True)
+    message["Message-ID"] = make_msgid(domain=site.settings.sender.rpartition("@")[2])
+    # RFC 3834: nobody's vacation program answers this.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_rendered(site.settings.templates, "digest.txt", values))
+    message.add_alternative(
+        _rendered(site.settings.templates, "digest.html", values), subtype="html"
+    )
+    return message.as_bytes()
+
+
+def _rendered(folder: Path | None, name: str, values: dict[str, object]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder or Path(__file__).parent / "templates"),
+        # The text has no markup in which anything could be escaped.
+        autoescape=name.endswith(".html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateSyntaxError as error:
+        raise DigestError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
+    except jinja2.TemplateNotFound:
+        raise DigestError(f"{folder}/{name}: no such template") from None
+    except jinja2.TemplateError as error:
+        raise DigestError(f"{name}: {error}") from None
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _shown(text: str) -> str:
+    """A stranger's text in one line, without what would speak to a terminal or turn it round."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)[:TEXT_LIMIT]

@@ -1,0 +1,45 @@
+"""Settings `[digest]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from annotated_doc import Doc
+from annotated_types import Gt
+
+
+@dataclass(frozen=True)
+class DigestSettings:
+    """Settings `[digest]`."""
+
+    enabled: Annotated[
+        bool, Doc("let the daemon send each recipient a list of what is held for them")
+    ] = False
+    every_hours: Annotated[
+        float, Gt(0), Doc("hours between two digests; one without anything new is not sent")
+    ] = 24.0
+    sender: Annotated[
+        str, Doc("From of the digest, e.g. postmaster@mx.example; its envelope sender is null")
+    ] = ""
+    subject: Annotated[str, Doc("Subject of the digest")] = "Mail held for you"
+    domains: Annotated[
+        tuple[str, ...], Doc("only recipients in these domains get digests; empty: all")
+    ] = ()
+    reasons: Annotated[
+        tuple[str, ...], Doc("what is listed, by the reason for which it is held; never a virus")
+    ] = ("spam",)
+    link_days: Annotated[float, Gt(0), Doc("days for which a link in a digest works")] = 7.0
+    templates: Annotated[
+        Path | None,
+        Doc("folder with digest.txt and digest.html of your own (Jinja2); unset: filterd's"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.enabled and "@" not in self.sender:
+            raise ValueError(
+                f'sender: {self.sender!r} is no address; right would be "postmaster@mx.example"'
+            )
+        if "virus" in self.reasons:
+            raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')

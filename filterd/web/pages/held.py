@@ -1,0 +1,66 @@
+"""The page behind a digest's link: one message, one recipient, a button that releases. No login."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from filterd.desk import DeskError
+from filterd.digest.links import Link, LinkError, Signer
+from filterd.quarantine import Entry, GoneError, UnknownIdError
+from filterd.web.state import State, state_of
+from filterd.web.views import plain_page
+
+open_router = APIRouter()
+"""Pages for who has a link and is not logged in."""
+
+GONE = "This message is not held any more."
+
+
+@open_router.get("/held/{token}")
+def show(request: Request, token: str) -> Response:
+    """What the message is. Nothing happens yet: mail scanners follow links too."""
+    state = state_of(request)
+    try:
+        link, entry = _found(state, token)
+    except (LinkError, UnknownIdError) as error:
+        return _error(request, error)
+    return plain_page(request, "held.html", entry=entry, link=link, token=token, words="")
+
+
+@open_router.post("/held/{token}")
+def release(request: Request, token: str) -> Response:
+    """Release it to that recipient. A second time changes nothing."""
+    state = state_of(request)
+    try:
+        link, entry = _found(state, token)
+        (done,) = state.desk.release(
+            [link.id], [link.recipient], who=f"digest:{link.recipient}", note="by a digest's link"
+        )
+    except (LinkError, UnknownIdError, DeskError) as error:
+        return _error(request, error)
+    words = "It is on its way to you." if done.ok else "It could not be delivered now."
+    return plain_page(
+        request, "held.html", 200 if done.ok else 503, entry=entry, link=link, token=token,
+        words=words,
+    )  # fmt: skip
+
+
+def _found(state: State, token: str) -> tuple[Link, Entry]:
+    """What the link is for. Raises LinkError, UnknownIdError."""
+    link = Signer(state.settings.quarantine.folder).link(token, time.time())
+    try:
+        entry = state.desk.store.get(link.id)
+    except (GoneError, ValueError):
+        raise UnknownIdError(link.id) from None
+    if entry.virus or link.recipient not in (*entry.held_for, *entry.recipients):
+        raise UnknownIdError(link.id)
+    return link, entry
+
+
+def _error(request: Request, error: Exception) -> Response:
+    words = str(error) if isinstance(error, LinkError) else GONE
+    return plain_page(request, "error.html", 404, head="Nothing to release", words=words)

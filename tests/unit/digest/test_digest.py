@@ -1,0 +1,263 @@
+"""Digests: who is told of what, and how a link releases."""
+
+from __future__ import annotations
+
+import dataclasses
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from filterd.cli.digest import app as command
+from filterd.config import ConfigError, Settings, load
+from filterd.digest.compose import DigestError
+from filterd.digest.run import Schedule, last, send_all
+from filterd.marks import Verifier, load_key
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.quarantine import Store
+from filterd.web.app import create_app
+from tests.unit.quarantine.mta import Mta, running
+from tests.unit.quarantine.test_store import new
+
+NOW = datetime.now(UTC)
+HOUR = 3600.0
+BASE = "https://mail.example"
+
+
+@pytest.fixture
+def mta() -> Iterator[Mta]:
+    with running() as mta:
+        yield mta
+
+
+def site(folder: Path, port: int, more: str = "") -> Settings:
+    config = folder / "filterd.toml"
+    config.write_text(
+        '[chain]\nfilters = ["gtube"]\n'
+        f'[quarantine]\nfolder = "{folder}/q"\nrelease_port = {port}\nrelease_timeout = 5.0\n'
+        f'[web]\nurl = "{BASE}"\n'
+        f'[digest]\nenabled = true\nsender = "postmaster@mx.example"\n{more}'
+    )
+    return load(config)
+
+
+def put(settings: Settings, id: str, *to: str, hours: float = 1.0, **changes: object) -> None:
+    """Keep a message that came some hours ago."""
+    entry = dataclasses.replace(
+        new(id, f"From: Eve <eve@e.example>\r\nSubject: offer {id}\r\n\r\nbuy\r\n".encode()),
+        envelope=Envelope("eve@e.example", tuple(map(Recipient, to)), Client("", "192.0.2.1")),
+        held_for=to,
+        received=NOW - timedelta(hours=hours),
+        **changes,
+    )
+    Store(settings.quarantine).put(entry)
+
+
+def mail(data: bytes) -> EmailMessage:
+    found = email.message_from_bytes(data, policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def text(message: EmailMessage, kind: str = "plain") -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def links(body: str) -> list[str]:
+    return re.findall(rf"{BASE}(/held/[A-Za-z0-9_-]+)", body)
+
+
+def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example", "sue@mx.example")
+    put(settings, "b", "joe@mx.example")
+    put(settings, "old", "joe@mx.example", hours=30)
+    put(settings, "v", "joe@mx.example", reason="virus", virus="Evil")
+    put(settings, "w", "joe@mx.example", virus="Evil")
+    results = send_all(settings, NOW.timestamp())
+    assert {r: result.outcome for r, result in results.items()} == {
+        "joe@mx.example": "sent", "sue@mx.example": "sent",
+    }  # fmt: skip
+    by_recipient = {taken.rcpt[0]: mail(taken.data) for taken in mta.taken}
+    joe = next(m for rcpt, m in by_recipient.items() if "joe@" in rcpt)
+    assert (joe["From"], joe["To"]) == ("postmaster@mx.example", "joe@mx.example")
+    assert joe["Auto-Submitted"] == "auto-generated"
+    assert re.findall(r"Subject: (.*)", text(joe)) == ["offer b", "offer a"]
+    assert len(links(text(joe))) == 2
+    assert "offer a" in text(joe, "html")
+    assert all(taken.mail.startswith("MAIL FROM:<>") for taken in mta.taken)
+
+
+def test_nobody_is_told_twice(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example")
+    assert len(send_all(settings, NOW.timestamp())) == 1
+    assert send_all(settings, NOW.timestamp() + 1) == {}
+
+
+def test_what_the_mta_puts_off_is_told_next_time(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example")
+    mta.answers["DOT"] = "452 4.3.1 no room"
+    assert send_all(settings, NOW.timestamp())["joe@mx.example"].outcome == "later"
+    assert last(settings.quarantine.folder) is None
+    del mta.answers["DOT"]
+    assert send_all(settings, NOW.timestamp())["joe@mx.example"].outcome == "sent"
+
+
+def test_only_the_domains_of_the_settings(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port, 'domains = ["mx.example"]\n')
+    put(settings, "a", "joe@mx.example", "max@other.example", "eve@notmx.example")
+    assert list(send_all(settings, NOW.timestamp())) == ["joe@mx.example"]
+
+
+def test_our_own_filters_let_a_digest_pass(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example")
+    send_all(settings, NOW.timestamp())
+    (taken,) = mta.taken
+    envid = re.search(r"ENVID=\S+", taken.mail)
+    assert envid is not None
+    verify = Verifier(load_key(settings.quarantine.folder), ["127.0.0.0/8"])
+    envelope = Envelope("", (), Client("", "127.0.0.1"), (envid[0],))
+    assert verify(Message(taken.data, envelope)) is not None
+
+
+def test_hostile_texts_stay_texts(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    subject = "<script>alert(1)</script> \u202e{{ 7*7 }}"
+    data = f"From: x@y.example\r\nSubject: {subject}\r\n\r\nx\r\n".encode()
+    put(settings, "a", "joe@mx.example", '"a b"@mx.example', data=data)
+    send_all(settings, NOW.timestamp())
+    for taken in mta.taken:
+        message = mail(taken.data)
+        assert "<script>" not in text(message, "html")
+        assert "\u202e" not in text(message)
+        assert "{{ 7*7 }}" in text(message)
+    assert {mail(t.data)["To"] for t in mta.taken} == {"joe@mx.example", "undisclosed-recipients:;"}
+
+
+def test_the_schedule(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    now = NOW.timestamp() - 25 * HOUR
+    schedule = Schedule(lambda: settings, lambda: now)
+    put(settings, "before", "joe@mx.example", hours=26)
+    schedule.once()  # the first: from now on
+    put(settings, "a", "joe@mx.example", hours=2)
+    now += 23 * HOUR
+    schedule.once()
+    assert mta.taken == []
+    now += 2 * HOUR
+    schedule.once()
+    schedule.once()
+    (taken,) = mta.taken
+    assert re.findall(r"Subject: (.*)", text(mail(taken.data))) == ["offer a"]
+
+
+def test_a_schedule_that_is_off_or_broken_ends_nothing(
+    tmp_path: Path, mta: Mta, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "digest.txt").write_text("line\n{% for %}\n")
+    settings = site(tmp_path, mta.port, f'templates = "{tmp_path}/t"\n')
+    put(settings, "a", "joe@mx.example")
+    with pytest.raises(DigestError, match=r"digest\.txt:2"):
+        send_all(settings, NOW.timestamp())
+    (settings.quarantine.folder / "digest.json").write_text('{"until": 0}')
+    Schedule(lambda: settings, NOW.timestamp).once()
+    assert "digest.txt:2" in caplog.text
+    off = dataclasses.replace(settings, digest=dataclasses.replace(settings.digest, enabled=False))
+    Schedule(lambda: off, NOW.timestamp).once()
+    assert mta.taken == []
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
+     ("every_hours = 0\n", "every_hours")],
+)  # fmt: skip
+def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
+    config = tmp_path / "filterd.toml"
+    sender = "" if "sender" in more else 'sender = "a@b.example"\n'
+    config.write_text(f"[digest]\nenabled = true\n{sender}{more}")
+    with pytest.raises(ConfigError, match=complaint):
+        load(config)
+
+
+@pytest.fixture
+def browser(tmp_path: Path, mta: Mta) -> tuple[TestClient, str]:
+    """Somebody with a digest, and the link of its only message."""
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example", "sue@mx.example")
+    send_all(settings, NOW.timestamp())
+    body = next(text(mail(t.data)) for t in mta.taken if "joe@" in t.rcpt[0])
+    mta.taken.clear()
+    (path,) = links(body)
+    return TestClient(create_app(settings), base_url=BASE, follow_redirects=False), path
+
+
+def test_a_link_shows_and_only_the_button_releases(
+    browser: tuple[TestClient, str], mta: Mta
+) -> None:
+    client, path = browser
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "offer a" in page.text
+    assert client.head(path).status_code in (200, 405)
+    assert mta.taken == []
+    done = client.post(path)
+    assert "on its way" in done.text
+    (taken,) = mta.taken
+    assert taken.rcpt == ["RCPT TO:<joe@mx.example>"] or "joe@mx.example" in taken.rcpt[0]
+    assert taken.data.endswith(b"\r\n\r\nbuy\r\n")
+    assert client.post(path).status_code == 200
+    assert len(mta.taken) == 1
+
+
+def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) -> None:
+    client, path = browser
+    client.post(path)
+    store = client.app.state.filterd.desk.store  # type: ignore[attr-defined]
+    assert [e.who for e in store.journal.events("a") if e.what == "released"] == [
+        "digest:joe@mx.example"
+    ]
+
+
+@pytest.mark.parametrize("change", ["", "x", "A" * 5000])
+def test_other_links_lead_nowhere(browser: tuple[TestClient, str], mta: Mta, change: str) -> None:
+    client, path = browser
+    for method in ("GET", "POST"):
+        answer = client.request(method, f"/held/{change}{path[7:]}" if change else "/held/x")
+        assert answer.status_code == 404
+    assert mta.taken == []
+
+
+def test_what_is_gone_is_told(browser: tuple[TestClient, str], mta: Mta) -> None:
+    client, path = browser
+    state = client.app.state.filterd  # type: ignore[attr-defined]
+    state.desk.delete(["a"], who="cli:root")
+    assert client.post(path).status_code in (404, 503)
+    assert mta.taken == []
+
+
+def test_the_commands(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example")
+    config = ["--config", str(settings.source)]
+    shown = CliRunner().invoke(command, ["show", "joe@mx.example", *config])
+    assert "offer a" in shown.stdout
+    assert mta.taken == []
+    nobody = CliRunner().invoke(command, ["show", "sue@mx.example", *config])
+    assert nobody.exit_code == 66
+    sent = CliRunner().invoke(command, ["send", *config])
+    assert sent.stdout.startswith("joe@mx.example: sent")
+    assert "nobody has anything new" in CliRunner().invoke(command, ["send", *config]).stdout
