@@ -19,6 +19,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from filterd.bayes import doubt
 from filterd.bayes.measures import measure
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.tokens import Hasher
@@ -145,22 +146,30 @@ def main() -> None:
         whole, deciding = 100 * np.mean(found <= limits, axis=0)
         print(f"| {name} | {deciding:.1f} | {whole:.1f} |", flush=True)
 
-    print("\n| labels wrong while training | (1-ROCA)% | lam% | hm/sm% at .5 |\n|---|---|---|---|")
+    print("\n| labels wrong while training | doubting | (1-ROCA)% | lam% | hm/sm% at .5 "
+          "| doubted, right/wrong |\n|---|---|---|---|---|---|")  # fmt: skip
     chance = np.random.default_rng(arguments.seed)
     for noise in (0.0, 0.05, 0.10):
         wrong = chance.random(len(labels)) < noise
-        model = OnlineModel.empty()
-        seen = []
-        for f, label, flip in zip(features, labels, wrong, strict=True):
-            seen.append(model.score(f).total)
-            model.learn(f, spam=bool(label ^ flip))
-        result = measure(np.array(seen), labels)
-        at = result.thresholds[0]
-        print(
-            f"| {noise:.0%} | {result.roca.value:.3f} ({result.roca.low:.3f}-"
-            f"{result.roca.high:.3f}) | {result.lam:.2f} | {at.hm:.2f}/{at.sm:.2f} |",
-            flush=True,
-        )
+        for doubting in (False, True):
+            model = OnlineModel.empty()
+            seen = []
+            doubted = [0, 0]
+            for f, label, flip in zip(features, labels, wrong, strict=True):
+                seen.append(model.score(f).total)
+                told = bool(label ^ flip)
+                if doubting:
+                    doubted[int(flip)] += doubt.learn(model, f, spam=told)[1]
+                else:
+                    model.learn(f, spam=told)
+            result = measure(np.array(seen), labels)
+            at = result.thresholds[0]
+            print(
+                f"| {noise:.0%} | {'yes' if doubting else 'no'} | {result.roca.value:.3f} "
+                f"({result.roca.low:.3f}-{result.roca.high:.3f}) | {result.lam:.2f} "
+                f"| {at.hm:.2f}/{at.sm:.2f} | {doubted[0]}/{doubted[1]} of {int(wrong.sum())} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

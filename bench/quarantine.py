@@ -12,11 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.message import Envelope
+from filterd.quarantine import NewEntry, QuarantineSettings, Store
 from filterd.quarantine.index import Index
 from filterd.quarantine.query import SEARCHED, Query
 from filterd.quarantine.schema import deliveries, messages
@@ -51,6 +54,25 @@ def rows(start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, A
     return made, copies
 
 
+def filled(folder: Path, count: int) -> Store:
+    """A store with one message, in the midst of days and events of `count` others."""
+    store = Store(QuarantineSettings(folder))
+    received = datetime.now(UTC) - timedelta(days=30)
+    store.put(
+        NewEntry("m1", b"Subject: x\r\n\r\nx\r\n", Envelope("a@b.example"), ("joe@mx.test",),
+                 "spam", "quarantine", 9.0, 5.0, (), "", (), received)
+    )  # fmt: skip
+    store.note("viewed", "m1", "bench")
+    for days in range(30):
+        (folder / f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}").mkdir(exist_ok=True)
+    (journal,) = (folder / "journal").iterdir()
+    line = journal.read_bytes()
+    with journal.open("ab") as file:
+        for number in range(count):
+            file.write(line.replace(b'"m1"', b'"m%09d"' % number))
+    return store
+
+
 def slowest(action: Callable[[], object]) -> float:
     """Milliseconds of the slowest of five."""
     times = []
@@ -70,7 +92,7 @@ def main() -> None:
         started = time.perf_counter()
         for start in range(0, count, BATCH):
             made, copies = rows(start, min(BATCH, count - start))
-            with index._connection() as connection:
+            with index.connection() as connection:
                 connection.execute(sa.insert(messages), made)
                 connection.execute(sa.insert(deliveries), copies)
         print(f"{count} messages, filled in {time.perf_counter() - started:.1f} s")
@@ -82,12 +104,18 @@ def main() -> None:
             "reason virus": Query(reason="virus"),
             "recipient, some hits": Query(recipient="user77@"),
             "domain": Query(domain="d77.example"),
+            "sender of held mail": Query(sender="s77@", state="held"),
             "text, no hit": Query(text="no such words"),
+            "a reviewer's mail": Query(visible=("@mx7.test", "ann@mx99.test")),
+            "a reviewer without mail": Query(visible=("@mx99.test",)),
         }
         for name, query in questions.items():
             print(f"{name:24} {slowest(lambda q=query: index.search(q)):8.1f} ms")  # type: ignore[misc]
         print(f"{'copies of one message':24} {slowest(lambda: index.deliveries(middle)):8.1f} ms")
         print(f"{'counts':24} {slowest(index.counts):8.1f} ms")
+        store = filled(Path(folder), count)
+        page = slowest(lambda: (store.read("m1"), store.standing("m1")))
+        print(f"{'one message, its history':24} {page:8.1f} ms")
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Chain:
         down with it; what their `on_error` says applies.
         """
         deadline = time.monotonic() + self._timeout
-        verdict = NO_OPINION
+        verdict, missing = NO_OPINION, NO_OPINION
         failures: list[Failure] = []
         milliseconds: dict[str, float] = {}
         given_up = {failure.filter: failure for failure in failed}
@@ -190,9 +190,13 @@ class Chain:
                     failure.detail,
                 )
                 failures.append(failure)
-                opinion = _failed(failure, link.settings, message)
+                opinion = _failed(failure)
+                missing |= Verdict(_on_error(link.settings, message))
             if opinion is not NO_OPINION:
                 verdict |= opinion
+        if verdict.action is Action.ACCEPT:
+            # What another filter takes out of the mail flow nobody needs to send again.
+            verdict |= missing
         return Examination(verdict, milliseconds, tuple(failures))
 
     def _ask_ahead(self, message: Message, deadline: float) -> None:
@@ -233,13 +237,17 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     return (_observed(opinion) if settings.dry_run else opinion), None
 
 
-def _failed(failure: Failure, settings: LinkSettings, message: Message) -> Verdict:
-    policy: OnError = settings.on_error
+def _failed(failure: Failure) -> Verdict:
+    text = f"{failure.kind}: {failure.detail}"
+    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, text),))
+
+
+def _on_error(settings: LinkSettings, message: Message) -> Action:
+    if settings.dry_run:
+        return Action.ACCEPT
     if message.envelope.authenticated and settings.on_error_authenticated is not None:
-        policy = settings.on_error_authenticated
-    symbol = Symbol(f"{failure.filter.upper()}_FAILED", 0.0, f"{failure.kind}: {failure.detail}")
-    action = Action.ACCEPT if settings.dry_run else _ON_ERROR_ACTION[policy]
-    return Verdict(action=action, symbols=(symbol,))
+        return _ON_ERROR_ACTION[settings.on_error_authenticated]
+    return _ON_ERROR_ACTION[settings.on_error]
 
 
 def _observed(opinion: Verdict) -> Verdict:

@@ -28,6 +28,10 @@ class ControlError(Exception):
     """The daemon was not reached, or its answer was none; the text says why."""
 
 
+class RefusedError(ControlError):
+    """The daemon answered that it did not do it; the text is its own."""
+
+
 def control_path(settings: Settings) -> Path:
     """Where the daemon of these settings can be asked.
 
@@ -68,5 +72,5 @@ def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> d
     if not isinstance(answer, dict):
         raise ControlError(f"{path}: the answer is no JSON object")
     if "error" in answer:
-        raise ControlError(str(answer["error"]))
+        raise RefusedError(str(answer["error"]))
     return answer

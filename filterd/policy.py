@@ -16,15 +16,14 @@ who acts on a decision without having stored the message first breaks the promis
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
 
 from filterd.message import Client, Envelope
+from filterd.message.matching import LOCAL, Network, address_matches, is_in_networks, networks
 from filterd.verdict import Action, Edit, Reply, Verdict
 
 Threshold = Annotated[float, Doc("points; inf switches the step off")]
@@ -183,14 +182,10 @@ class Policy:
         addresses = [recipient.address for recipient in envelope.recipients] or [""]
         chosen = {address: self.thresholds(address, envelope) for address in addresses}
         score = verdict.score
-        wanted = {
-            address: max(verdict.action, thresholds.action(score))
-            for address, thresholds in chosen.items()
-        }
         outcomes = tuple(
-            Outcome(address, wanted[address], chosen[address].rule) for address in wanted
+            _outcome(verdict, address, thresholds, score) for address, thresholds in chosen.items()
         )
-        actions = set(wanted.values())
+        actions = {outcome.action for outcome in outcomes}
         if Action.TEMPFAIL in actions:
             return Decision(
                 Action.TEMPFAIL,
@@ -290,19 +285,11 @@ class _Rule:
         _ = self._networks
 
     @cached_property
-    def _networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        networks = []
-        for text in self._rule.clients:
-            if text == "local":
-                continue
-            try:
-                networks.append(ip_network(text, strict=False))
-            except ValueError as error:
-                raise PolicyError(
-                    f'{text!r} is no network; right would be "192.0.2.0/24" or "local"',
-                    (*self._key, "clients"),
-                ) from error
-        return tuple(networks)
+    def _networks(self) -> tuple[Network, ...]:
+        try:
+            return networks(self._rule.clients)
+        except ValueError as error:
+            raise PolicyError(str(error), (*self._key, "clients")) from error
 
     def matches(self, recipient: str, envelope: Envelope) -> bool:
         rule = self._rule
@@ -310,34 +297,12 @@ class _Rule:
             return False
         if rule.clients and not self._client_matches(envelope.client):
             return False
-        return not self._recipients or _recipient_matches(recipient, self._recipients)
+        return not self._recipients or address_matches(recipient, self._recipients)
 
     def _client_matches(self, client: Client) -> bool:
-        if client.is_local:
-            return "local" in self._rule.clients or self._in_networks(client.address)
-        return self._in_networks(client.address)
-
-    def _in_networks(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._networks)
-
-
-def _recipient_matches(recipient: str, patterns: Iterable[str]) -> bool:
-    address = recipient.lower()
-    domain = address.rpartition("@")[2]
-    for pattern in patterns:
-        if "@" in pattern:
-            if address == pattern:
-                return True
-        elif pattern.startswith("."):
-            if domain == pattern[1:] or domain.endswith(pattern):
-                return True
-        elif domain == pattern:
+        if client.is_local and LOCAL in self._rule.clients:
             return True
-    return False
+        return is_in_networks(client, self._networks)
 
 
 def _check_order(
@@ -361,6 +326,16 @@ def _check_order(
             )
 
 
+def _outcome(verdict: Verdict, address: str, thresholds: Thresholds, score: float) -> Outcome:
+    """What one recipient gets: the strongest of what is forced for all, what is forced for this
+    recipient, and what the points cause."""
+    action, rule = max(verdict.action, thresholds.action(score)), thresholds.rule
+    for apart in verdict.apart:
+        if apart.recipient == address and apart.action > action:
+            action, rule = apart.action, apart.rule
+    return Outcome(address, action, rule)
+
+
 def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
     return tuple(Outcome(o.recipient, action, o.rule) for o in outcomes)
 
@@ -368,7 +343,7 @@ def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
 def _reason(verdict: Verdict, otherwise: str) -> str:
     if verdict.virus:
         return "virus"
-    if verdict.action > Action.ACCEPT:
+    if verdict.action > Action.ACCEPT or verdict.apart:
         if verdict.removed or any(s.name.startswith("BANNED") for s in verdict.symbols):
             return "banned"
         return "failed" if any(s.name.endswith("_FAILED") for s in verdict.symbols) else "policy"
@@ -376,7 +351,7 @@ def _reason(verdict: Verdict, otherwise: str) -> str:
 
 
 def _reject_reply(verdict: Verdict) -> Reply:
-    if verdict.action is Action.REJECT:
+    if verdict.action is Action.REJECT or verdict.apart:
         return verdict.reply or (VIRUS_REPLY if verdict.virus else POLICY_REPLY)
     return SPAM_REPLY
 

@@ -1,13 +1,13 @@
 """How filterd does: daemon, filters, clamd, classifier, quarantine, the flow of the last hour.
 
-Everything is read from outside, from files and sockets, so that it can be told of a daemon that is
-not well. What cannot be found out says why, and the rest is told all the same.
+All is read from files and sockets, so that it can be told of a daemon that is not well. What cannot
+be found out says why, and the rest is told all the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.store import ModelFileError
 from filterd.config import Settings
+from filterd.control import ControlError, ask
 from filterd.daemon.address import Address, AddressError
 from filterd.filters.bayes import Bayes
 from filterd.filters.clamav import ClamAV
@@ -37,27 +38,51 @@ WINDOW = 3600.0
 SAMPLE = 1000
 """Messages, the newest ones, over which filters' times and failures are told."""
 
-FAILED = "_FAILED"
-"""Ends the symbol of a filter without an opinion."""
+LOOK_BACK = 86400.0
+"""Seconds in which a filter's last failure is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """socket: as in the settings. answers: somebody takes connections there. error: why not."""
+    """socket: as in the settings. answers: somebody takes connections there. error: why not.
+
+    The rest is what the daemon says of itself, None and empty if its control socket does not
+    answer. started: seconds since 1970. workers, idle: processes. queue: messages that wait for a
+    worker. in_flight: messages without an answer yet. worker_deaths, messages (by action): since it
+    started. history_lost: messages that are not in the history. silent: why it does not say.
+    """
 
     socket: str
     answers: bool
     error: str = ""
+    version: str = ""
+    pid: int | None = None
+    started: float | None = None
+    workers: int | None = None
+    idle: int | None = None
+    queue: int | None = None
+    in_flight: int | None = None
+    worker_deaths: int | None = None
+    history_lost: int | None = None
+    messages: Mapping[str, int] = field(default_factory=dict)
+    silent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterStatus:
-    """One filter of the chain over the newest messages. milliseconds: mean of one message."""
+    """One filter of the chain, since the daemon started if that says so, else over the newest
+    messages of the history. milliseconds: mean of one message. errors: failures by kind, where the
+    daemon says. last_failure: when (seconds since 1970), of which message, and why, within
+    `LOOK_BACK` or since it started."""
 
     name: str
     messages: int
     failures: int
     milliseconds: float
+    errors: Mapping[str, int] = field(default_factory=dict)
+    last_failure: float | None = None
+    last_failure_id: str = ""
+    last_failure_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,33 +153,63 @@ def status(settings: Settings, clock: Callable[[], float] = time.time) -> Status
     silent."""
     now = clock()
     flow, filters = _flow(settings, now)
+    daemon = daemon_status(settings.daemon.socket)
+    if daemon.answers:
+        daemon, filters = _asked(settings, daemon, filters)
     return Status(
         now,
-        _daemon(settings.daemon.socket),
+        daemon,
         filters,
-        _clamd(settings),
-        _model(settings),
-        _quarantine(settings),
+        clamd_status(settings),
+        model_status(settings),
+        quarantine_status(settings),
         flow,
     )
 
 
-def _daemon(text: str) -> DaemonStatus:
+def daemon_status(text: str) -> DaemonStatus:
+    """Whether somebody takes connections at the address."""
     try:
-        address = Address.parse(text)
+        Address.parse(text).reach(PROBE_SECONDS)
     except AddressError as error:
         return DaemonStatus(text, False, str(error))
-    family = socket.AF_UNIX if address.path else socket.AF_INET
-    if ":" in address.host:
-        family = socket.AF_INET6
-    target = str(address.path) if address.path else (address.host, address.port)
-    with socket.socket(family) as peer:
-        peer.settimeout(PROBE_SECONDS)
-        try:
-            peer.connect(target)
-        except OSError as error:
-            return DaemonStatus(text, False, error.strerror or str(error))
+    except OSError as error:
+        return DaemonStatus(text, False, error.strerror or str(error))
     return DaemonStatus(text, True)
+
+
+def _asked(
+    settings: Settings, daemon: DaemonStatus, filters: tuple[FilterStatus, ...]
+) -> tuple[DaemonStatus, tuple[FilterStatus, ...]]:
+    """The same with what the daemon says of itself."""
+    try:
+        told = ask(settings, "status", PROBE_SECONDS)
+    except ControlError as error:
+        return dataclasses.replace(daemon, silent=str(error)), filters
+    names = [f.name for f in dataclasses.fields(DaemonStatus) if f.name in told]
+    daemon = dataclasses.replace(daemon, **{name: told[name] for name in names})
+    own = told.get("filters", {})
+    found = []
+    for one in filters:
+        # Settings that were not reloaded yet may name a filter that the daemon does not have.
+        counts = own.get(one.name)
+        if counts is None:
+            found.append(one)
+            continue
+        last = counts["last_failure"] or {}
+        if last.get("time", 0.0) >= (one.last_failure or 0.0) and last:
+            one = dataclasses.replace(  # noqa: PLW2901
+                one, last_failure=last["time"], last_failure_id=last["id"],
+                last_failure_detail=last["detail"],
+            )  # fmt: skip
+        errors = counts["errors"]
+        found.append(
+            dataclasses.replace(
+                one, messages=counts["messages"], milliseconds=counts["mean_ms"],
+                failures=sum(errors.values()), errors=errors,
+            )
+        )  # fmt: skip
+    return daemon, tuple(found)
 
 
 def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatus, ...]]:
@@ -168,19 +223,27 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
         for _start, action, number in history.flow(now - WINDOW, now + 1, WINDOW + 1):
             counted[action] += number
         rows = history.search(HistoryQuery(limit=SAMPLE)).rows
+        failed = {one.filter: one for one in history.failures(now - LOOK_BACK)}
     except HistoryError as error:
         return FlowStatus(error=str(error)), nothing
     found = []
     for name in names:
         times = [row.milliseconds[name] for row in rows if name in row.milliseconds]
-        symbol = name.upper() + FAILED
-        failures = sum(any(one == symbol for one, _ in row.symbols) for row in rows)
+        failures = sum(name in row.failures for row in rows)
         mean = round(sum(times) / len(times), 3) if times else 0.0
-        found.append(FilterStatus(name, len(times), failures, mean))
+        one = FilterStatus(name, len(times), failures, mean)
+        if name in failed:
+            last = failed[name]
+            one = dataclasses.replace(
+                one, last_failure=last.last, last_failure_id=last.id,
+                last_failure_detail=last.detail,
+            )  # fmt: skip
+        found.append(one)
     return FlowStatus(WINDOW, dict(counted)), tuple(found)
 
 
-def _clamd(settings: Settings) -> tuple[ClamdStatus, ...]:
+def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
+    """What each clamd of the chain says."""
     entry = settings.filters.get("clamav")
     if "clamav" not in settings.chain.filters:
         return ()
@@ -198,7 +261,8 @@ def _one_clamd(text: str) -> ClamdStatus:
     return ClamdStatus(text, found.engine, found.number, days)
 
 
-def _model(settings: Settings) -> ModelStatus:
+def model_status(settings: Settings) -> ModelStatus:
+    """What the site's own model has learned."""
     entry = settings.filters.get("bayes")
     folder = ModelFolder((entry.own if entry is not None else Bayes()).models)
     try:
@@ -211,8 +275,10 @@ def _model(settings: Settings) -> ModelStatus:
     )
 
 
-def _quarantine(settings: Settings) -> QuarantineStatus:
-    if not settings.quarantine.folder.is_dir():
+def quarantine_status(settings: Settings) -> QuarantineStatus:
+    """What the store holds."""
+    # Looking makes no index, which would be root's where root looks first.
+    if not (settings.quarantine.database or (settings.quarantine.folder / "index.sqlite").exists()):
         return QuarantineStatus()
     store = Store(settings.quarantine)
     with contextlib.closing(store):

@@ -111,13 +111,23 @@ class RemovedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientAction:
+    """The least that must happen to one recipient's copy. recipient: the address as the envelope
+    has it. rule: what the log names as the reason."""
+
+    recipient: str
+    action: Action
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One filter's opinion of one message. Opinions add up with `|`.
 
-    action: the least that must happen, whatever the score. reply: what the client is told if that
-    action is a refusal (the policy has defaults). virus: signature name. scanner: what looked for
-    viruses, as `X-Virus-Scanned` names it. probability: that the message is spam, 0.0 to 1.0, where
-    a filter estimates one.
+    action: the least that must happen, whatever the score. apart: the same for some recipients
+    only. reply: what the client is told if that is a refusal (the policy has defaults). virus:
+    signature name. scanner: what looked for viruses, as `X-Virus-Scanned` names it. probability:
+    that the message is spam, 0.0 to 1.0, where a filter estimates one.
     """
 
     action: Action = Action.ACCEPT
@@ -128,6 +138,7 @@ class Verdict:
     scanner: str | None = None
     probability: float | None = None
     reply: Reply | None = None
+    apart: tuple[RecipientAction, ...] = ()
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -143,6 +154,7 @@ class Verdict:
             reply=stronger.reply
             if stronger.reply or stronger.action > weaker.action
             else weaker.reply,
+            apart=self.apart + other.apart,
         )
 
     @property

@@ -3,7 +3,7 @@
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd, libarchive
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
-#          Dovecot
+#          spamass-milter, Dovecot, and the clients swaks and msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -39,11 +39,17 @@ clamav-milter       clamav-milter
 opendkim            opendkim
 opendkim-tools      opendkim-genkey
 miltertest          miltertest
+libnet-ssleay-perl  @ssleay
 procmail            procmail
 chromium            chromium
 dovecot-imapd       dovecot
 dovecot-sieve       sievec
 openssl             openssl
+spamass-milter      spamass-milter
+spamc               spamc
+msmtp               msmtp
+swaks               swaks
+libsasl2-modules    @sasl-plain
 postgresql          @postgres
 systemd             systemd-analyze
 '
@@ -61,6 +67,9 @@ present() {
     @headers) "${PYTHON:-python3}" -c \
       'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
     @postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
+    @sasl-plain) compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null ;;
+    # swaks can do TLS only with it.
+    @ssleay) perl -MNet::SSLeay -e 1 2>/dev/null ;;
     @libarchive) /sbin/ldconfig -p | grep -q 'libarchive\.so\.13' ;;
     /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null ;;

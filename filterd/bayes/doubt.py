@@ -33,21 +33,33 @@ def is_doubted(model: OnlineModel, features: Features, *, spam: bool) -> bool:
     return (1.0 - p if spam else p) > SURE
 
 
-def learn_doubted(model: OnlineModel, features: Features, *, spam: bool) -> Lesson:
-    """Learn a message whose label is doubted; the lesson is what to hand to `forget`."""
-    return soften(model, features, model.learn(features, spam=spam), DOUBTED_SHARE, counted=False)
-
-
-def soften(
-    model: OnlineModel, features: Features, lesson: Lesson, share: float, *, counted: bool = True
-) -> Lesson:
-    """Take a lesson that was just learned back and give it again with that share of its weight.
-
-    counted: False takes it out of the counts too. Exact: steps stay multiples of STEP.
-    """
+def learn(model: OnlineModel, features: Features, *, spam: bool) -> tuple[Lesson, bool]:
+    """Learn a message, with less weight if its label is doubted. Returns the lesson, which is what
+    to hand to `forget`, and whether it was."""
+    lesson = model.learn(features, spam=spam)
+    # Where there was no step the linear learner is sure of this label itself: most messages.
+    if not lesson.step:
+        return lesson, False
     model.forget(features, lesson)
-    softened = replace(
-        lesson, step=round(lesson.step * share / STEP) * STEP, counted=lesson.counted and counted
-    )
-    model.apply(features, softened, 1)
-    return softened
+    doubted = is_doubted(model, features, spam=spam)
+    if doubted:
+        lesson = softened(lesson, DOUBTED_SHARE, counted=False)
+    model.apply(features, lesson, 1)
+    return lesson, doubted
+
+
+def soften(model: OnlineModel, features: Features, lesson: Lesson, share: float) -> Lesson:
+    """Take a lesson that was just learned back and give it again with that share of its weight."""
+    model.forget(features, lesson)
+    less = softened(lesson, share)
+    model.apply(features, less, 1)
+    return less
+
+
+def softened(lesson: Lesson, share: float, *, counted: bool = True) -> Lesson:
+    """A lesson with that share of its weight; exact, for steps stay multiples of STEP.
+
+    counted: False takes it out of the counts too.
+    """
+    step = round(lesson.step * share / STEP) * STEP
+    return replace(lesson, step=step, counted=lesson.counted and counted)

@@ -21,8 +21,8 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
+from filterd.bayes import doubt
 from filterd.bayes.difference import difference, subtract
-from filterd.bayes.doubt import is_doubted, learn_doubted, soften
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import AUTOMATIC, Batch, Entry, Journal, JournalError
 from filterd.bayes.online import OnlineModel
@@ -57,7 +57,8 @@ class Learner:
     leaving it by an exception keeps what was committed at checkpoints.
 
     source: who teaches (`cli:root`, `web:ann`, `auto:...`). fresh: begin with an empty model.
-    doubting: labels that are probably wrong weigh less (`filterd.bayes.doubt`). Raises JournalError, ModelFileError, OSError.
+    doubting: labels that are probably wrong weigh less, and `doubted` counts them.
+    Raises JournalError, ModelFileError, OSError.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Learner:
         self.folder.make()
         self._lock = self.folder.lock()
         try:
-            self._journal = Journal(self.folder.path / "journal.sqlite3")
+            self.journal = Journal(self.folder.path / "journal.sqlite3")
             self.stored = self._recovered()
             self._begin()
         except BaseException:
@@ -102,15 +103,10 @@ class Learner:
             if kind is None:
                 self._checkpoint(last=True)
             else:
-                self._journal.rollback()
+                self.journal.rollback()
         finally:
-            self._journal.close()
+            self.journal.close()
             os.close(self._lock)
-
-    @property
-    def journal(self) -> Journal:
-        """The journal, in the transaction of this batch."""
-        return self._journal
 
     def learn(self, message: Message, *, spam: bool) -> Outcome:
         """Teach one message; a second time it changes nothing, as the other class it moves."""
@@ -127,36 +123,36 @@ class Learner:
         return self._learn(key, lambda: features, spam)
 
     def _learn(self, key: bytes, read: Callable[[], Features], spam: bool) -> Outcome:
-        known = self._journal.find(key)
+        known = self.journal.find(key)
         if known is not None and known.lesson.spam == spam:
             self._remember_word(key, spam, known)
             return self._note(Outcome.KNOWN)
-        if self._automatic and self._journal.person_said(key):
+        if self._automatic and self.journal.person_said(key):
             return self._note(Outcome.KEPT)
         features = read()
         if known is not None:
             self.model.forget(features, known.lesson)
-            self._journal.forgotten(known, self._next)
-        if self._doubting and is_doubted(self.model, features, spam=spam):
-            self.doubted += 1
-            lesson = learn_doubted(self.model, features, spam=spam)
+            self.journal.forgotten(known, self._next)
+        if self._doubting:
+            lesson, doubted = doubt.learn(self.model, features, spam=spam)
+            self.doubted += doubted
         else:
             lesson = self.model.learn(features, spam=spam)
         if self._automatic:
-            lesson = soften(self.model, features, lesson, AUTOMATIC_SHARE)
-        self._journal.learned(key, lesson, self.source, self._batch, self._next)
+            lesson = doubt.soften(self.model, features, lesson, AUTOMATIC_SHARE)
+        self.journal.learned(key, lesson, self.source, self._batch, self._next)
         return self._note(Outcome.MOVED if known else Outcome.LEARNED)
 
     def forget(self, message: Message) -> Outcome:
         """Take one message out of the model."""
         key = message_key(message)
-        known = self._journal.find(key)
+        known = self.journal.find(key)
         if known is None:
             return self._note(Outcome.UNKNOWN)
-        if self._automatic and self._journal.person_said(key):
+        if self._automatic and self.journal.person_said(key):
             return self._note(Outcome.KEPT)
         self.model.forget(self._hasher.features(message), known.lesson)
-        self._journal.forgotten(known, self._next)
+        self.journal.forgotten(known, self._next)
         self._remember_word(key, known.lesson.spam, known)
         return self._note(Outcome.FORGOTTEN)
 
@@ -164,8 +160,8 @@ class Learner:
         """Enter that a person has judged a message that a machine had taught, so that no machine
         ever does again."""
         by_machine = known.source.startswith(AUTOMATIC)
-        if by_machine and not self._automatic and not self._journal.person_said(key):
-            self._journal.said(key, spam, self.source, self._batch, self._next)
+        if by_machine and not self._automatic and not self.journal.person_said(key):
+            self.journal.said(key, spam, self.source, self._batch, self._next)
             self._changed = True
 
     @property
@@ -177,10 +173,10 @@ class Learner:
 
         Raises JournalError if the batch is not in force, or if later batches changed its messages.
         """
-        batch = self._journal.batch(number)
+        batch = self.journal.batch(number)
         if batch.state != "in force":
             raise JournalError(f"batch {number} is not in force: {batch.state}")
-        later = self._journal.later_batches_on(number)
+        later = self.journal.later_batches_on(number)
         if later:
             names = ", ".join(map(str, later))
             raise JournalError(
@@ -188,35 +184,35 @@ class Learner:
             )
         for generation in batch.generations:
             subtract(self._difference_path(generation), self.model)
-        self._journal.undo_batch(batch, self._next, self._batch)
+        self.journal.undo_batch(batch, self._next, self._batch)
         self._changed = True
         return batch
 
     def version_before(self) -> int:
         """The version that was in force before this one. Raises JournalError if none is kept."""
-        current = self._journal.current
-        earlier = [g for g in self.folder.generations() if g < current and self._journal.is_live(g)]
+        current = self.journal.current
+        earlier = [g for g in self.folder.generations() if g < current and self.journal.is_live(g)]
         if not earlier:
             raise JournalError("there is no earlier version to go back to")
         return earlier[-1]
 
     def is_live(self, generation: int) -> bool:
         """Return True for a version that the journal knows the contents of."""
-        return self._journal.is_live(generation)
+        return self.journal.is_live(generation)
 
     def go_back(self, generation: int) -> None:
         """Put an earlier version in force; what was learned later is not. Raises JournalError if
         the version's file is gone, ModelFileError if it is damaged."""
-        there = [g for g in self.folder.generations() if self._journal.is_live(g)]
+        there = [g for g in self.folder.generations() if self.journal.is_live(g)]
         if generation not in there:
             raise JournalError(
                 f"there is no version {generation} to go back to; there are: "
                 + ", ".join(map(str, there))
             )
         load(self.folder.version_path(generation))
-        self._journal.rollback()
-        with self._journal.transaction():
-            self._journal.go_back(generation)
+        self.journal.rollback()
+        with self.journal.transaction():
+            self.journal.go_back(generation)
         self.folder.activate(generation)
         self.stored = load(self.folder.version_path(generation))
         self._begin()
@@ -230,22 +226,22 @@ class Learner:
         self.stored = replace(stored, card=replace(self.stored.card, salt=stored.card.salt))
         self.model = stored.model.copy()
         self._hasher = Hasher(stored.card.salt)
-        self._journal.forget_all(self._next)
+        self.journal.forget_all(self._next)
         self._changed = self._adopted = True
 
     def _begin(self) -> None:
         """Open a transaction for what comes, on a writable copy of the model."""
         self.model = OnlineModel.empty() if self._fresh else self.stored.model.copy()
         self._hasher = Hasher(self.stored.card.salt)
-        self._next = max(self._journal.newest(), *self.folder.generations(), 0) + 1
+        self._next = max(self.journal.newest(), *self.folder.generations(), 0) + 1
         self._changed = self._fresh
         self._adopted = False
         self._since = 0
         self._time = time.monotonic()
-        self._journal.begin()
-        self._batch = self._journal.start_batch(self.source, self._about)
+        self.journal.begin()
+        self._batch = self.journal.start_batch(self.source, self._about)
         if self._fresh:
-            self._journal.forget_all(self._next)
+            self.journal.forget_all(self._next)
 
     def _note(self, outcome: Outcome) -> Outcome:
         self.outcomes[outcome] += 1
@@ -260,7 +256,7 @@ class Learner:
     def _checkpoint(self, *, last: bool) -> None:
         """Write the version, commit the journal, move the link: in this order."""
         if not self._changed:
-            self._journal.rollback()
+            self.journal.rollback()
             return
         generation = self._next
         card = replace(self.stored.card, generation=generation, origin="site")
@@ -270,8 +266,8 @@ class Learner:
             write_atomically(
                 self._difference_path(generation), [difference(self.stored.model, self.model)]
             )
-        self._journal.add_generation(generation, self._batch)
-        self._journal.commit()
+        self.journal.add_generation(generation, self._batch)
+        self.journal.commit()
         self.folder.activate(generation)
         self.folder.prune()
         self.stored = load(self.folder.version_path(generation))
@@ -280,13 +276,13 @@ class Learner:
         self._since = 0
         self._time = time.monotonic()
         if not last:
-            self._journal.begin()
+            self.journal.begin()
 
     def _recovered(self) -> StoredModel:
         """The model that the journal describes, after putting right what a crash left behind."""
-        current = self._journal.current
+        current = self.journal.current
         for generation in self.folder.generations():
-            if generation > self._journal.newest():
+            if generation > self.journal.newest():
                 self.folder.version_path(generation).unlink()
                 self._difference_path(generation).unlink(missing_ok=True)
         for leftover in self.folder.path.glob(".*.fdm.*"):

@@ -12,6 +12,7 @@ a Dask scheduler can run programs on it: that network is trusted, or it uses TLS
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -102,6 +103,8 @@ class Readers:
             client = stack.enter_context(made(self.cluster, timeout=CONNECT_SECONDS))
         except (OSError, ValueError) as error:
             raise ClusterError(f"--cluster {self.cluster}: {error}") from None
+        # A model is 16 MiB and travels with a thousand messages, more than that: it is meant so.
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         stack.enter_context(joblib.parallel_config(backend="dask"))
         size = max(sum(client.ncores().values()), 1)
         return stack.enter_context(joblib.Parallel(n_jobs=-1)), size

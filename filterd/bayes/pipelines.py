@@ -71,6 +71,7 @@ def save_pipeline(path: Path, pipeline: Any) -> list[str]:
     import skops.io  # noqa: PLC0415  # with scikit-learn, slow to import
     from skops.io.exceptions import UnsupportedTypeException  # noqa: PLC0415
 
+    _with_plain_vocabularies(pipeline)
     buffer = io.BytesIO()
     try:
         skops.io.dump(pipeline, buffer, compression=zipfile.ZIP_DEFLATED)
@@ -78,6 +79,20 @@ def save_pipeline(path: Path, pipeline: Any) -> list[str]:
         raise ValueError(f"the pipeline cannot be stored by skops: {error}") from None
     write_atomically(path, [buffer.getvalue()])
     return list(skops.io.get_untrusted_types(data=buffer.getvalue()))
+
+
+def _with_plain_vocabularies(estimator: Any) -> None:
+    """Make the numbers of vocabularies Python's own.
+
+    scikit-learn leaves numpy's there when it limits the features, and skops keeps each of those in
+    a member of its own: 50,000 take 18 seconds to open.
+    """
+    words = getattr(estimator, "vocabulary_", None)
+    if isinstance(words, dict):
+        estimator.vocabulary_ = {word: int(number) for word, number in words.items()}
+    for name in ("steps", "transformer_list"):
+        for step in getattr(estimator, name, ()):
+            _with_plain_vocabularies(step[1])
 
 
 class TextPipeline:

@@ -20,6 +20,8 @@ from filterd.message import Message
 
 KEY_LENGTH = 16  # octets of a message's key
 
+_NAME_LIMIT = 64  # characters of a field's name that is remembered; longer ones are no real fields
+
 Packed = tuple[Any, ...]
 """Features on their way: octets and numbers."""
 
@@ -37,14 +39,21 @@ def message_key(message: Message) -> bytes:
     The MTA puts its Received field on top of what a filter saw, so a person who moves a message in
     the mailbox could otherwise not correct what autolearn taught of it.
     """
-    digest = hashlib.blake2b(digest_size=KEY_LENGTH)
+    pieces = []
     for field in message.header_fields:
-        name = field.name.lower()
-        if name != "received" and not is_leak(name):
-            digest.update(name.encode("ascii"))
-            digest.update(b":%b\n" % field.raw_value.replace(b"\r\n", b"\n").strip())
-    digest.update(bytes(message.data[message.body_start :]).replace(b"\r\n", b"\n").rstrip(b"\n"))
-    return digest.digest()
+        name = _name_in_key(field.name) if len(field.name) <= _NAME_LIMIT else field.name.lower()
+        if name:
+            pieces.append(b"%b:%b\n" % (name.encode("ascii"), field.raw_value.strip()))
+    pieces.append(bytes(message.data[message.body_start :]))
+    octets = b"".join(pieces).replace(b"\r\n", b"\n").rstrip(b"\n")
+    return hashlib.blake2b(octets, digest_size=KEY_LENGTH).digest()
+
+
+@lru_cache(maxsize=4096)
+def _name_in_key(name: str) -> str:
+    """A header field's name in lower case, "" for one that is not part of the content."""
+    name = name.lower()
+    return "" if name == "received" or is_leak(name) else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,13 +40,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What a training run did. octets: of the messages; seconds: of wall time."""
+    """What a training run did.
+
+    octets: of the messages; seconds: of wall time. doubted: (label, name) of messages whose label
+    the teacher doubted.
+    """
 
     spam: int
     ham: int
     unlabelled: int
     octets: int
     seconds: float
+    doubted: tuple[tuple[bool, str], ...] = ()
 
 
 def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[Item], int]:
@@ -88,20 +93,23 @@ def train(
     readers: Readers = ONE_READER,
 ) -> TrainReport:
     """Hand what `read` makes of every labelled message of the sources to `teach`, in their order,
-    with True for spam.
+    with True for spam; it returns True for a label that it doubts.
 
     Raises CorpusError, and what `readers` raises.
     """
     begin = time.monotonic()
     counts = {True: 0, False: 0}
     octets = 0
+    doubted: list[tuple[bool, str]] = []
     with ExitStack() as stack:
         items, unlabelled = labelled_items(sources, stack)
         for done, one in enumerate(readers.read(items, read), 1):
             label = one.item.label
             assert label is not None
-            teach(one.seen, label)
+            if teach(one.seen, label) is True:
+                doubted.append((label, one.item.name))
             counts[label] += 1
             octets += one.octets
             progress(done, len(items))
-    return TrainReport(counts[True], counts[False], unlabelled, octets, time.monotonic() - begin)
+    seconds = time.monotonic() - begin
+    return TrainReport(counts[True], counts[False], unlabelled, octets, seconds, tuple(doubted))

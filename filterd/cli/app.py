@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "quarantine": ("filterd.cli.quarantine", "app", "list, show and handle quarantined mail"),
     "status": ("filterd.cli.status", "status", "tell how daemon, filters and classifier do"),
     "reload": ("filterd.cli.reload", "reload", "have the daemon read its settings again"),
+    "doctor": ("filterd.cli.doctor", "doctor", "look for what is wrong, and say what to do"),
+    "replay": ("filterd.cli.replay", "replay", "judge stored mail again, under other settings"),
     "history": ("filterd.cli.history", "history", "list what came in the last days, kept or not"),
     "digest": ("filterd.cli.digest", "app", "mail that tells recipients what is held for them"),
     "web": ("filterd.cli.web", "app", "review pages and REST interface; its accounts"),

@@ -10,8 +10,9 @@ import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.config import Settings
-from filterd.digest.compose import DigestError, compose
-from filterd.digest.run import send_all, site_of, waiting
+from filterd.digest.compose import DigestError
+from filterd.digest.ledger import Ledger
+from filterd.digest.run import HOUR, digest_for, send_now, site_of, waiting
 from filterd.quarantine import Store, StoreError
 
 app = typer.Typer(
@@ -31,9 +32,8 @@ def send(
 ) -> None:
     """Send the digests now. Status 75 if the MTA put one off."""
     loaded = _checked(settings(config))
-    now = time.time()
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
-        results = send_all(loaded, now, None if hours is None else now - hours * 3600)
+        results = send_now(loaded, time.time(), hours)
     for recipient, result in results.items():
         if as_json:
             emit({"recipient": recipient, "outcome": result.outcome, "reply": result.reply})
@@ -55,11 +55,12 @@ def show(
     loaded = _checked(settings(config))
     now = time.time()
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
-        rows = waiting(Store(loaded.quarantine), loaded, now - hours * 3600, now)
-        found = {name.lower(): some for name, some in rows.items()}.get(recipient.lower(), [])
-        if not found:
+        ledger = Ledger(Store(loaded.quarantine).index)
+        found = waiting(ledger, loaded, now - hours * HOUR, now)
+        name = next((name for name in found if name.lower() == recipient.lower()), None)
+        if name is None:
             fail(f"nothing is held for {recipient}", Exit.NO_INPUT)
-        sys.stdout.buffer.write(compose(site_of(loaded), recipient, found, now))
+        sys.stdout.buffer.write(digest_for(site_of(loaded), ledger, name, found[name], now))
 
 
 def _checked(loaded: Settings) -> Settings:

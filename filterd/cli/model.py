@@ -176,7 +176,7 @@ def activate(
             learner.adopt(load(path))
             known = "; the journal does not know what it learned"
     now = learner.stored.card.generation
-    Console(highlight=False).print(f"version {now} is in force{known}")
+    Console(highlight=False, soft_wrap=True).print(f"version {now} is in force{known}")
 
 
 @app.command("shadow")
@@ -196,7 +196,7 @@ def shadow(
             told = "no candidate any more" if lift(folder) else "there was no candidate"
         else:
             told = f"candidate: {_described(cast(folder, _model_file(folder, version)))}"
-    Console(highlight=False).print(told)
+    Console(highlight=False, soft_wrap=True).print(told)
 
 
 def _model_file(folder: ModelFolder, version: str) -> Path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.console import Console
 from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
+from filterd.cli.quarantine.tables import shown
 from filterd.status import Status
 from filterd.status import status as found
 
@@ -20,18 +23,48 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     return Exit.OK if told.daemon.answers else Exit.UNAVAILABLE
 
 
+def _of_itself(told: Status) -> str:
+    daemon = told.daemon
+    parts = [
+        f"version {daemon.version}, pid {daemon.pid}, since {_when(daemon.started or 0.0)}",
+        f"{daemon.workers} workers, {daemon.idle} idle",
+        f"{daemon.queue} messages wait, {daemon.in_flight} under way",
+    ]
+    if daemon.worker_deaths:
+        parts.append(f"{daemon.worker_deaths} workers died")
+    if daemon.history_lost:
+        parts.append(f"{daemon.history_lost} messages are not in the history")
+    return "; ".join(parts)
+
+
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def _table(told: Status) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     state = "answers" if told.daemon.answers else f"does not answer: {told.daemon.error}"
     table.add_row("daemon", f"{told.daemon.socket} {state}")
+    if told.daemon.started is not None:
+        table.add_row("", _of_itself(told))
+    elif told.daemon.silent:
+        table.add_row("", f"says nothing of itself: {shown(told.daemon.silent)}")
     flow = ", ".join(f"{number} {action}" for action, number in told.flow.messages.items())
     table.add_row("last hour", told.flow.error or flow or "no messages")
     for one in told.filters:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in one.errors.items())
         failed = f", {one.failures} failed" if one.failures else ""
         seen = f"{one.messages} messages, {one.milliseconds:.2f} ms each{failed}"
-        table.add_row(f"filter {one.name}", seen if one.messages else "nothing seen yet")
+        known = one.messages or one.failures
+        table.add_row(
+            f"filter {one.name}",
+            (seen if known else "nothing seen yet") + (f" ({kinds})" if kinds else ""),
+        )
+        if one.last_failure is not None:
+            last = f"last {_when(one.last_failure)}, {one.last_failure_id}: "
+            table.add_row("", last + shown(one.last_failure_detail))
     for clamd in told.clamd:
         age = "" if clamd.days is None else f", signatures {clamd.days} days old"
         number = "" if clamd.number is None else f"/{clamd.number}"

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from filterd.bayes import doubt
 from filterd.bayes.corpora import CorpusError
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
@@ -19,6 +20,7 @@ from filterd.bayes.parallel import ClusterError, Readers
 from filterd.bayes.reading import FeatureReader
 from filterd.bayes.shards import train_parts
 from filterd.bayes.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.tokens import Features
 from filterd.bayes.train import Source, TrainReport
 from filterd.bayes.train import train as train_from
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
@@ -66,6 +68,13 @@ def train(
             help="with --output: fit the scikit-learn pipeline that the function returns",
         ),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="believe every label, however unlikely")
+    ] = False,
+    doubted: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="write `label path` of labels that are probably wrong"),
+    ] = None,
     jobs: JobsOption = 1,
     cluster: ClusterOption = None,
     shards: Annotated[
@@ -101,26 +110,30 @@ def train(
             card = Card(STARTER_SALT, "starter", about=about) if starter else Card.new(about=about)
             if salt_of is not None:
                 card = replace(card, salt=load(salt_of).card.salt)
-            model, report = _trained(sources, card.salt, shards, readers)
+            doubting = not (trust or starter)
+            model, report = _trained(sources, card.salt, shards, readers, doubting)
             save(output, StoredModel(card, model), packed=starter)
             path = output
         else:
             folder = ModelFolder(bayes_filter(settings(config)).models)
-            learner = Learner(folder, who(), about or "train", fresh=True)
+            learner = Learner(folder, who(), about or "train", fresh=True, doubting=not trust)
+
+            def teach(seen: tuple[bytes, Features], spam: bool) -> bool:
+                before = learner.doubted
+                learner.learn_read(seen, spam=spam)
+                return learner.doubted > before
+
             with learner, progress_bar("training") as progress:
-                report = train_from(
-                    sources,
-                    learner.read,
-                    lambda seen, spam: learner.learn_read(seen, spam=spam),
-                    progress,
-                    readers,
-                )
+                report = train_from(sources, learner.read, teach, progress, readers)
             path = folder.version_path(learner.stored.card.generation)
+        if doubted is not None:
+            _write_doubted(doubted, report)
     result = {
         "model": str(path),
         "spam": report.spam,
         "ham": report.ham,
         "unlabelled": report.unlabelled,
+        "doubted": len(report.doubted),
         "seconds": round(report.seconds, 3),
         "messages_per_second": round((report.spam + report.ham) / max(report.seconds, 1e-9), 1),
     }
@@ -133,22 +146,36 @@ def train(
             f"model: {path}",
             highlight=False,
         )
+        if report.doubted:
+            Console().print(
+                f"{len(report.doubted)} labels are probably wrong and weigh less "
+                "(--doubted FILE lists them, --trust believes them)",
+                highlight=False,
+            )
     return Exit.OK
 
 
 def _trained(
-    sources: list[Source], salt: bytes, shards: int, readers: Readers
+    sources: list[Source], salt: bytes, shards: int, readers: Readers, doubting: bool
 ) -> tuple[OnlineModel, TrainReport]:
     """A new model of all the mail, in order or in parts."""
     with progress_bar("training") as progress:
         if shards > 1:
             return train_parts(sources, salt, shards, readers)
         model = OnlineModel.empty()
-        report = train_from(
-            sources,
-            FeatureReader(salt),
-            lambda seen, spam: model.learn(seen[0], spam=spam),
-            progress,
-            readers,
-        )
+
+        def teach(seen: tuple[Features, Features | None], spam: bool) -> bool:
+            features, _theirs = seen
+            if doubting:
+                return doubt.learn(model, features, spam=spam)[1]
+            model.learn(features, spam=spam)
+            return False
+
+        report = train_from(sources, FeatureReader(salt), teach, progress, readers)
     return model, report
+
+
+def _write_doubted(path: Path, report: TrainReport) -> None:
+    with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        for spam, name in report.doubted:
+            file.write(f"{'spam' if spam else 'ham'} {name}\n")

@@ -89,10 +89,14 @@ class Address:
 
     def nudge(self) -> None:
         """Connect and hang up at once; a listener that cannot be reached now is left alone."""
+        with contextlib.suppress(OSError):
+            self.reach(0.0)
+
+    def reach(self, seconds: float) -> None:
+        """Connect within that time and hang up. Raises OSError."""
         family = (
             socket.AF_UNIX if self.path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
         )
-        target = str(self.path) if self.path else (self.host, self.port)
-        with socket.socket(family) as peer, contextlib.suppress(OSError):
-            peer.setblocking(False)
-            peer.connect(target)
+        with socket.socket(family) as peer:
+            peer.settimeout(seconds)
+            peer.connect(str(self.path) if self.path else (self.host, self.port))

@@ -44,7 +44,6 @@ from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
 from filterd.daemon.vitals import Vitals
-from filterd.digest.run import Schedule
 from filterd.history import History
 from filterd.quarantine.upkeep import Upkeep
 
@@ -137,8 +136,8 @@ class Daemon:
         await_signal_thread(threads)
         upkeep = Upkeep(lambda: self._settings.quarantine)
         threading.Thread(target=upkeep.run, name="upkeep", daemon=True).start()
-        digests = Schedule(lambda: self._settings)
-        threading.Thread(target=digests.run, name="digest", daemon=True).start()
+        threading.Thread(target=self._send_digests, name="digest", daemon=True).start()
+        threading.Thread(target=self._nudge, name="nudge", daemon=True).start()
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
@@ -151,6 +150,12 @@ class Daemon:
             self._obey()
         finally:
             self._end()
+
+    def _nudge(self) -> None:
+        """Thread: see `NUDGE_INTERVAL`."""
+        while True:
+            time.sleep(NUDGE_INTERVAL)
+            self._address.nudge()
 
     def _started_pool(self, settings: Settings) -> Pool:
         workers = settings.workers
@@ -203,6 +208,12 @@ class Daemon:
             self._control.start()
         except (OSError, AddressError) as error:
             log.warning("%s: %s; `filterd status` tells less, reload needs SIGHUP", path, error)
+
+    def _send_digests(self) -> None:
+        """Thread: send digests when they are due."""
+        from filterd.digest.run import Schedule  # noqa: PLC0415  (loads the database)
+
+        Schedule(lambda: self._settings).run()
 
     def _negotiated(self, context: Any, options: list[int]) -> int:
         """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""

@@ -37,8 +37,12 @@ class Vitals:
 
     def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
         """Count and note one message. facts: as for the log line. subject: the field's octets."""
-        self.statistics.count(facts)
-        self.recorder.note(facts, subject)
+        try:
+            self.statistics.count(facts)
+            self.recorder.note(facts, subject)
+        except Exception:
+            # The message has its answer already, and must not get another one for our counting.
+            log.exception("id=%s is not counted", facts.get("id"))
 
     def reload(self, settings: Settings, history: History | None) -> None:
         """Go on with other settings; the counts stay."""

@@ -41,10 +41,10 @@ class Site:
     signer: Signer
 
 
-def compose(site: Site, recipient: str, rows: Sequence[Row], now: float) -> bytes:
+def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: int = 0) -> bytes:
     """The digest that tells a recipient of these messages, ready to be sent.
 
-    Raises DigestError.
+    more: messages that it does not list. Raises DigestError.
     """
     until = now + site.settings.link_days * 86400
     listed = [
@@ -55,13 +55,13 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float) -> byte
             "subject": _shown(row.subject) or "(no subject)",
             "link": f"{site.base}/held/{site.signer.token(Link(row.id, recipient, until))}",
         }
-        for row in rows[:LISTED_LIMIT]
+        for row in rows
     ]
     values = {
         "recipient": _shown(recipient),
         "subject": site.settings.subject,
         "messages": listed,
-        "more": len(rows) - len(listed),
+        "more": more,
         "until": _when(until),
     }
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))

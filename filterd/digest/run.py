@@ -1,120 +1,117 @@
 """Sending digests: who has something new, one mail each, by SMTP to the MTA of the quarantine.
 
-What was told is remembered by the moment up to which it was; that is written once all digests are
-handed over. A crash in between sends some a second time, and never leaves one out.
+Each recipient stands alone: what the MTA puts off for one is tried again for that one. A crash
+between the MTA's 250 and our note of it sends one digest a second time, and never leaves one out.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import logging
-import os
+import math
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 
 from filterd import marks
 from filterd.config import Settings
-from filterd.digest.compose import DigestError, Site, compose
+from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
+from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.links import Signer
+from filterd.digest.settings import DigestSettings
 from filterd.quarantine import Store, StoreError
-from filterd.quarantine.index import Row
-from filterd.quarantine.query import PAGE_LIMIT, Query
 from filterd.quarantine.submission import Result, Server, submit
 
 log = logging.getLogger(__name__)
 
-STATE_NAME = "digest.json"
-
-STATE_LIMIT = 4096
-"""Octets of the file with the moment."""
-
 LOOK_INTERVAL = 60.0
 """Seconds between two looks whether digests are due."""
 
+HOUR = 3600.0
+
 
 def site_of(settings: Settings) -> Site:
-    """What all digests of these settings share. Raises OSError."""
+    """What all digests of these settings share. Raises DigestError, OSError."""
+    if not settings.web.url:
+        raise DigestError(
+            "web.url is not set, so that links would lead to this machine only; right would be "
+            'url = "https://mail.example" in [web]'
+        )
     return Site(settings.digest, settings.web.base, Signer(settings.quarantine.folder))
 
 
-def waiting(store: Store, settings: Settings, since: float, until: float) -> dict[str, list[Row]]:
-    """Recipient → what came for them in that time and is held still, newest first.
+def due_moment(digest: DigestSettings, begun: float, now: float) -> float:
+    """The last moment, at most now, at which digests were due; they tell of mail up to then."""
+    if not digest.at:
+        period = digest.every_hours * HOUR
+        return begun + math.floor((now - begun) / period) * period
+    today = datetime.fromtimestamp(now).date()
+    moments = [
+        _moment(day, text) for day in (today, today - timedelta(days=1)) for text in digest.at
+    ]
+    return max(moment for moment in moments if moment <= now)
 
-    Raises StoreError.
-    """
-    found: dict[str, list[Row]] = defaultdict(list)
+
+def _moment(day: date, text: str) -> float:
+    return datetime.combine(day, clock_time.fromisoformat(text)).astimezone().timestamp()
+
+
+def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> dict[str, list[str]]:
+    """Recipient → ids of what came for them in that time and is held still, newest first, whether
+    they were told or not. Raises StoreError."""
     wanted = settings.digest
-    domains = tuple("@" + domain.lower().removeprefix("@") for domain in wanted.domains)
-    for reason in wanted.reasons:
-        query = Query(reason=reason, state="held", since=since, until=until, limit=PAGE_LIMIT)
-        while True:
-            page = store.index.search(query)
-            for row in page.rows:
-                for delivery in () if row.virus else store.index.deliveries(row.id):
-                    name = delivery.recipient
-                    if delivery.state == "held" and (not domains or name.lower().endswith(domains)):
-                        found[name].append(row)
-            if not page.next:
-                break
-            query = dataclasses.replace(query, after=page.next)
-    return found
+    return ledger.due(since, until, wanted.reasons, wanted.domains, since)
 
 
-def send_all(settings: Settings, now: float, since: float | None = None) -> dict[str, Result]:
-    """Send the digests that are due; what became of each recipient's.
+def digest_for(
+    site: Site, ledger: Ledger, recipient: str, ids: list[str], now: float
+) -> bytes:  # fmt: skip
+    """The digest that tells a recipient of these messages. Raises DigestError, StoreError."""
+    rows = ledger.rows(ids[:LISTED_LIMIT])
+    return compose(site, recipient, rows, now, len(ids) - len(rows))
 
-    since: from when on messages count; None for the last time, or one interval back. Raises
-    DigestError, StoreError, OSError.
+
+def send_now(settings: Settings, now: float, hours: float | None = None) -> dict[str, Result]:
+    """Send digests of what is new, whatever the schedule says; what became of each recipient's.
+
+    hours: of what came in the last so many, told before or not. Raises DigestError, StoreError,
+    OSError.
     """
-    folder = settings.quarantine.folder
-    if since is None:
-        since = last(folder) or now - settings.digest.every_hours * 3600
-    store = Store(settings.quarantine)
-    try:
-        site = site_of(settings)
-        found = waiting(store, settings, since, now)
-    finally:
-        store.close()
-    quarantine = settings.quarantine
+    with closing(Store(settings.quarantine)) as store:
+        ledger = Ledger(store.index)
+        begun = ledger.begun(now - 24 * HOUR)
+        since = None if hours is None else now - hours * HOUR
+        wanted = settings.digest
+        found = ledger.due(begun, now, wanted.reasons, wanted.domains, since)
+        return _send(settings, ledger, found, begun, now, now)
+
+
+def _send(
+    settings: Settings, ledger: Ledger, found: Mapping[str, list[str]], begun: float, until: float,
+    now: float,
+) -> dict[str, Result]:  # fmt: skip
+    """Send each recipient's digest, as far as nobody else is at it."""
+    if not found:
+        return {}
+    site, quarantine = site_of(settings), settings.quarantine
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
-    key = marks.load_key(folder)
+    key = marks.load_key(quarantine.folder)
     results: dict[str, Result] = {}
-    for recipient, rows in found.items():
-        data = compose(site, recipient, rows, now)
+    for recipient, ids in found.items():
+        # What cannot be written must not be claimed.
+        data = digest_for(site, ledger, recipient, ids, now)
+        if not ledger.claim(recipient, begun, until, now):
+            continue
         # Marked like a released message, so that our own filters do not hold it.
         name = "digest-" + hashlib.sha256(data).hexdigest()[:24]
         mark = marks.envelope_id(key, name, data)
-        results |= submit(server, "", [recipient], data, mark)
-    if all(result.outcome != "later" for result in results.values()):
-        _remember(folder, now)
+        results |= submit(server, settings.digest.envelope_sender, [recipient], data, mark)
+        if results[recipient].outcome != "later":
+            ledger.settle(recipient, until)
     return results
-
-
-def last(folder: Path) -> float | None:
-    """Up to when the last digests told; None if there were none yet. Raises OSError."""
-    try:
-        with (folder / STATE_NAME).open("rb") as file:
-            return float(json.loads(file.read(STATE_LIMIT))["until"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
-        log.warning("%s is damaged; the digests begin anew", folder / STATE_NAME)
-        return None
-
-
-def _remember(folder: Path, until: float) -> None:
-    temporary = folder / f".{STATE_NAME}.{os.getpid()}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        json.dump({"until": until}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / STATE_NAME)
 
 
 class Schedule:
@@ -127,6 +124,8 @@ class Schedule:
         self._settings = settings
         self._clock = clock
         self._ended = threading.Event()
+        self._done: tuple[DigestSettings, float] | None = None
+        self._wait_until = 0.0
 
     def run(self) -> None:
         """Work until `end` is called."""
@@ -140,18 +139,31 @@ class Schedule:
     def once(self) -> None:
         """Send what is due now. Raises nothing that disk, database, template or MTA cause."""
         settings, now = self._settings(), self._clock()
-        folder = settings.quarantine.folder
-        if not settings.digest.enabled or not folder.is_dir():
+        if not settings.digest.enabled or not settings.quarantine.folder.is_dir():
             return
         try:
-            before = last(folder)
-            if before is None:
-                # The first one tells of what comes from now on.
-                _remember(folder, now)
-                return
-            if now < before + settings.digest.every_hours * 3600:
-                return
-            for recipient, result in send_all(settings, now).items():
-                log.info("digest to=%s outcome=%s %s", recipient, result.outcome, result.reply)
+            self._send_due(settings, now)
         except (DigestError, StoreError, OSError) as error:
             log.error("digest: %s", error)
+
+    def _send_due(self, settings: Settings, now: float) -> None:
+        digest = settings.digest
+        if now < self._wait_until:
+            return
+        with closing(Store(settings.quarantine)) as store:
+            ledger = Ledger(store.index)
+            begun = ledger.begun(now)
+            until = due_moment(digest, begun, now)
+            if self._done == (digest, until):
+                return
+            found = ledger.due(begun, until, digest.reasons, digest.domains)
+            results = _send(settings, ledger, found, begun, until, now)
+        for recipient, result in results.items():
+            log.info("digest to=%s outcome=%s %s", recipient, result.outcome, result.reply)
+        if all(
+            recipient in results and results[recipient].outcome != "later" for recipient in found
+        ):
+            self._done = (digest, until)
+        else:
+            # Put off, or another host is at it.
+            self._wait_until = now + CLAIM_LIMIT

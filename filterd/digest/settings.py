@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,13 @@ class DigestSettings:
     every_hours: Annotated[
         float, Gt(0), Doc("hours between two digests; one without anything new is not sent")
     ] = 24.0
-    sender: Annotated[
-        str, Doc("From of the digest, e.g. postmaster@mx.example; its envelope sender is null")
+    at: Annotated[
+        tuple[str, ...],
+        Doc('local times of day at which digests are sent, e.g. "07:00"; then not by every_hours'),
+    ] = ()
+    sender: Annotated[str, Doc("From of the digest, e.g. postmaster@mx.example; must be set")] = ""
+    envelope_sender: Annotated[
+        str, Doc("who gets it back if it cannot be delivered; empty: nobody (the null sender)")
     ] = ""
     subject: Annotated[str, Doc("Subject of the digest")] = "Mail held for you"
     domains: Annotated[
@@ -41,5 +47,12 @@ class DigestSettings:
             raise ValueError(
                 f'sender: {self.sender!r} is no address; right would be "postmaster@mx.example"'
             )
+        for text in self.at:
+            try:
+                time.fromisoformat(text)
+            except ValueError:
+                raise ValueError(
+                    f'at: {text!r} is no time of day; right would be "07:00"'
+                ) from None
         if "virus" in self.reasons:
             raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')

@@ -13,40 +13,31 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
-from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
-from filterd.filters.clamd import ClamdError, Server, Signatures, TooLargeError
+from filterd.filters.clamav_findings import SUSPICIONS, Findings, Unscanned
+from filterd.filters.clamd import (
+    ClamdError,
+    GivenUpError,
+    Server,
+    Signatures,
+    SilentError,
+    TooLargeError,
+)
 from filterd.filters.clamd_session import Sessions
 from filterd.filters.slots import Slots
 from filterd.message import Message
 from filterd.message.fields import Buffer
-from filterd.verdict import Action, Reply, Symbol, Verdict
+from filterd.verdict import Verdict
 
 log = logging.getLogger(__name__)
-
-VIRUS_REPLY = Reply(554, "5.7.0", "Message refused, it contains a virus")
-SIZE_REPLY = Reply(552, "5.3.4", "Message refused, it is too large for the virus scanner")
-
-SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
-"""Names that ClamAV itself calls guesses, and unwanted but harmless programs."""
-
-_SYMBOLS = (
-    ("Heuristics.Limits.Exceeded*", "CLAM_LIMIT"),
-    ("Heuristics.Encrypted.*", "CLAM_ENCRYPTED"),
-    ("Heuristics.OLE2.ContainsMacros*", "CLAM_MACRO"),
-    ("Heuristics.Phishing.*", "CLAM_PHISHING"),
-    ("PUA.*", "CLAM_PUA"),
-)
-"""Suspicions with a symbol of their own: a limit of clamd's, a password, macros."""
 
 AVOID_SECONDS = 30.0
 """How long a clamd that failed is asked last, and is not waited for."""
@@ -62,15 +53,6 @@ VERSION_SECONDS = 600.0
 
 STALE_DAYS = 7
 """Age of the signatures that is worth a warning; ClamAV publishes new ones daily."""
-
-_TOO_LARGE_ACTIONS: Mapping[str, Action] = MappingProxyType(
-    {
-        "continue": Action.ACCEPT,
-        "quarantine": Action.QUARANTINE,
-        "tempfail": Action.TEMPFAIL,
-        "reject": Action.REJECT,
-    }
-)
 
 
 class ScanError(OSError):
@@ -109,8 +91,12 @@ class ClamAV:
         Doc("octets that clamd is expected to take (StreamMaxLength); compared at start"),
     ] = 100 << 20
     too_large: Annotated[
-        Literal["continue", "quarantine", "tempfail", "reject"],
+        Unscanned,
         Doc("what it means that a part is larger than clamd takes, so that nobody scanned it"),
+    ] = "quarantine"
+    over_limit: Annotated[
+        Unscanned,
+        Doc("what it means that clamd works and gives up on this message, as on archive bombs"),
     ] = "quarantine"
     suspicions: Annotated[
         dict[str, float],
@@ -160,19 +146,23 @@ class ClamAV:
         slot: AbstractContextManager[None] = nullcontext()
         if self._slots is not None:
             slot = self._slots.one(self.silence)
-        findings = _Findings(self.suspicions)
+        findings = Findings(self.suspicions)
         with slot:
             for what, content in self._pieces(message, findings):
                 try:
                     findings.add(self._ask(content))
                 except TooLargeError as error:
                     findings.too_large.append((what, str(error)))
+                except GivenUpError as error:
+                    findings.given_up.append(str(error))
+                    if isinstance(error.__cause__, SilentError):
+                        break  # the time that this message may take is used up
                 if findings.virus:
                     break
             scanner = self._scanner()
-        return self._verdict(findings, scanner)
+        return findings.verdict(scanner, self.too_large, self.over_limit)
 
-    def _pieces(self, message: Message, findings: _Findings) -> Iterator[tuple[str, Buffer]]:
+    def _pieces(self, message: Message, findings: Findings) -> Iterator[tuple[str, Buffer]]:
         """What is to be scanned, in order, with a word for it; goes by what was found before."""
         if self.scan != "parts":
             yield "message", message.data
@@ -185,8 +175,8 @@ class ClamAV:
                     return
                 yield what, content
 
-    def _parts(self, message: Message, findings: _Findings) -> Iterator[tuple[str, bytes]]:
-        if self.scan != "message" or findings.take_large_message():
+    def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
+        if self.scan != "message" or findings.given_up or findings.take_large_message():
             yield from (("part", leaf.content) for leaf in message.leaves())
         for reading in message.readings:
             yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
@@ -194,7 +184,8 @@ class ClamAV:
     def _ask(self, content: Buffer) -> str:
         """The name that the first clamd that answers gives the content.
 
-        Raises ScanError, or TooLargeError if one that answers does not take so much.
+        Raises ScanError, or TooLargeError if one that answers does not take so much, or
+        GivenUpError if one that works does not get done with it: the others would fare as badly.
         """
         now = time.monotonic()
         usual = [s for s in self._servers if self._avoided.get(s, now) <= now]
@@ -202,16 +193,19 @@ class ClamAV:
         deadline = now + self.patience if usual else now
         order = usual + [server for server in self._servers if server not in usual]
         while True:
-            troubles = []
+            troubles: list[str] = []
             for server in order:
                 try:
                     found = self._sessions.scan(server, content, self.silence)
-                except TooLargeError:
+                except (TooLargeError, GivenUpError):
                     raise
+                except SilentError as error:
+                    if server.is_idle(self.silence):
+                        text = f"{error} over this message, and answers others"
+                        raise GivenUpError(text) from error
+                    self._avoid(server, error, troubles)
                 except ClamdError as error:
-                    log.debug("clamav: %s", error)
-                    troubles.append(str(error))
-                    self._avoided[server] = time.monotonic() + AVOID_SECONDS
+                    self._avoid(server, error, troubles)
                 else:
                     self._avoided.pop(server, None)
                     return found
@@ -219,27 +213,10 @@ class ClamAV:
                 raise ScanError("no clamd answered: " + "; ".join(troubles))
             time.sleep(PAUSE)
 
-    def _verdict(self, findings: _Findings, scanner: str) -> Verdict:
-        symbols = [
-            Symbol(_symbol(name), points, name) for name, points in findings.suspected.items()
-        ]
-        if findings.virus:
-            return Verdict(
-                Action.REJECT,
-                (Symbol("CLAM_VIRUS", 0.0, findings.virus), *symbols),
-                virus=findings.virus,
-                scanner=scanner,
-                reply=VIRUS_REPLY,
-            )
-        if not findings.too_large:
-            return Verdict(symbols=tuple(symbols), scanner=scanner)
-        details = "; ".join(dict.fromkeys(why for _what, why in findings.too_large))
-        return Verdict(
-            _TOO_LARGE_ACTIONS[self.too_large],
-            (Symbol("CLAM_TOO_LARGE", 0.0, details), *symbols),
-            scanner=scanner,
-            reply=SIZE_REPLY if self.too_large == "reject" else None,
-        )
+    def _avoid(self, server: Server, error: ClamdError, troubles: list[str]) -> None:
+        log.debug("clamav: %s", error)
+        troubles.append(str(error))
+        self._avoided[server] = time.monotonic() + AVOID_SECONDS
 
     def _scanner(self) -> str:
         """Engine, signatures and their age, for X-Virus-Scanned."""
@@ -266,40 +243,6 @@ class ClamAV:
                 log.warning("clamav: the signatures of %s are %d days old", server, days)
             return signatures
         return None
-
-
-class _Findings:
-    """What clamd said about the pieces of one message so far."""
-
-    def __init__(self, suspicions: Mapping[str, float]) -> None:
-        self._suspicions = suspicions
-        self.virus = ""
-        self.suspected: dict[str, float] = {}
-        self.too_large: list[tuple[str, str]] = []
-
-    def add(self, name: str) -> None:
-        if not name:
-            return
-        for pattern, points in self._suspicions.items():
-            if fnmatchcase(name, pattern):
-                self.suspected[name] = points
-                return
-        self.virus = name
-
-    def take_large_message(self) -> bool:
-        """True if the message as a whole was too large. It is then scanned part by part, which is
-        as good, so that alone is no finding any more."""
-        whole = [found for found in self.too_large if found[0] == "message"]
-        for found in whole:
-            self.too_large.remove(found)
-        return bool(whole)
-
-
-def _symbol(name: str) -> str:
-    for pattern, symbol in _SYMBOLS:
-        if fnmatchcase(name, pattern):
-            return symbol
-    return "CLAM_SUSPICION"
 
 
 def _age_in_days(signatures: Signatures | None) -> int | None:

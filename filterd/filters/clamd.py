@@ -34,8 +34,17 @@ CHUNK_LIMIT = (1 << 32) - 1
 PROBE_SECONDS = 0.3
 """How long clamd gets to refuse a length; it answers in well under a millisecond."""
 
+IDLE_SECONDS = 1.0
+"""How long a clamd with nothing to do may take for no content at all; it takes a millisecond."""
+
 _LENGTH = struct.Struct("!L")
 _ANSWER = re.compile(r"stream: (?:(?P<name>\S.*) FOUND|OK)")
+# What cl_strerror(3) says of content that it gave up on, in 0.103 to 1.4; all else that ends in
+# ERROR is trouble of clamd's own.
+_GIVEN_UP = re.compile(
+    r"(?i).*(?:limit reached|Exceeded (?:time limit|max )|CL_E(?:MAX|TIMEOUT|FORMAT|PARSE|UNPACK)"
+    r"|Bad format or broken data|Can't (?:parse|unpack some) data).* ERROR"
+)
 # With ExtendedDetectionInfo the name is followed by the content's hash and size.
 _EXTENDED = re.compile(r"\([0-9a-f]{32,64}:\d+\)$")
 _VERSION = re.compile(r"ClamAV (?P<engine>[^/\s]+)(?:/(?P<number>\d+)/(?P<date>[^/]+))?")
@@ -47,6 +56,14 @@ class ClamdError(OSError):
 
 class TooLargeError(ClamdError):
     """clamd refuses content of this size (its `StreamMaxLength`)."""
+
+
+class SilentError(ClamdError):
+    """clamd did nothing for as long as anybody waits."""
+
+
+class GivenUpError(ClamdError):
+    """clamd works, and gave up on this content: it takes too long, or more than its limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,8 @@ class Server:
     def scan(self, content: Buffer, patience: float) -> str:
         """The name that clamd gives the content, `""` if it finds nothing.
 
-        patience: seconds that it may do nothing. Raises TooLargeError or another ClamdError.
+        patience: seconds that it may do nothing. Raises TooLargeError, GivenUpError, SilentError or
+        another ClamdError.
         """
         size = len(content)
         if size > CHUNK_LIMIT:
@@ -116,6 +134,8 @@ class Server:
                 answer = ""
         if "size limit exceeded" in answer or (not answer and not self.takes(size, patience)):
             raise TooLargeError(f"{self}: {size} octets are more than its StreamMaxLength")
+        if _GIVEN_UP.fullmatch(answer):
+            raise GivenUpError(f"{self} answered {answer[:200]!r}")
         match = _ANSWER.fullmatch(answer)
         if match is None:
             said = f"answered {answer[:200]!r}" if answer else "hung up without an answer"
@@ -127,6 +147,14 @@ class Server:
         with self._connected(patience) as peer:
             peer.sendall(b"nINSTREAM\n" + _LENGTH.pack(min(size, CHUNK_LIMIT)))
             return not _has_answer(peer, PROBE_SECONDS) or "size limit" not in _line(peer)
+
+    def is_idle(self, patience: float) -> bool:
+        """True if it answers a question about nothing at once, or within `patience` seconds: it
+        neither hangs nor reloads, and has a thread to spare."""
+        try:
+            return not self.scan(b"", min(patience, IDLE_SECONDS))
+        except ClamdError:
+            return False
 
     def version(self, patience: float) -> Signatures:
         """Which engine and database it scans with. Raises ClamdError."""
@@ -155,7 +183,7 @@ class Server:
         except ClamdError:
             raise
         except TimeoutError as error:
-            raise ClamdError(f"{self} was silent for {patience:.1f} s") from error
+            raise SilentError(f"{self} was silent for {patience:.1f} s") from error
         except OSError as error:
             raise ClamdError(f"{self}: {error.strerror or error}") from error
 

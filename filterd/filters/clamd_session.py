@@ -16,7 +16,7 @@ import socket
 import struct
 from array import array
 
-from filterd.filters.clamd import ClamdError, Server, virus_name
+from filterd.filters.clamd import Server, SilentError, virus_name
 from filterd.message.fields import Buffer
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Sessions:
     def scan(self, server: Server, content: Buffer, patience: float) -> str:
         """As `Server.scan`: the name that clamd gives the content, `""` if it finds nothing.
 
-        patience: seconds that it may do nothing. Raises TooLargeError or another ClamdError.
+        patience: seconds that it may do nothing. Raises as that does.
         """
         if not 0 < len(content) <= SESSION_LIMIT:
             return server.scan(content, patience)
@@ -73,7 +73,7 @@ class Sessions:
                 session = _Session(server, patience)
             name = session.scan(content, patience, descriptor=descriptor)
         except TimeoutError as error:
-            raise ClamdError(f"{server} was silent for {patience:.1f} s") from error
+            raise SilentError(f"{server} was silent for {patience:.1f} s") from error
         except (_FailedError, OSError) as error:
             answer = error.answer if isinstance(error, _FailedError) else b""
             if descriptor and _NO_DESCRIPTOR.fullmatch(answer):
@@ -104,7 +104,7 @@ class Sessions:
         try:
             name = asked[2].answer(patience)
         except TimeoutError as error:
-            raise ClamdError(f"{server} was silent for {patience:.1f} s") from error
+            raise SilentError(f"{server} was silent for {patience:.1f} s") from error
         except (_FailedError, OSError):
             return None
         self._open[server] = asked[2]

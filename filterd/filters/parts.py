@@ -9,7 +9,7 @@ readers see, a limit of the whole message) holds the message instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from string import Template
 from typing import Annotated, ClassVar, Literal
@@ -20,32 +20,25 @@ from annotated_types import Ge, Gt
 from filterd.filters import signatures
 from filterd.filters.contents import documents
 from filterd.filters.contents.kinds import HEAD_SIZE, kind_of
-from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks, shown
+from filterd.filters.contents.names import shown
 from filterd.filters.contents.notice import NOTICE, check_template, replacement
 from filterd.filters.contents.unpack import File, Limits, Unpacker
-from filterd.message import Entity, Message
-from filterd.verdict import NO_OPINION, Action, Edit, RemovedPart, Reply, Symbol, Verdict
-
-BANNED = tuple(
-    """
-    ade adp app appref-ms appx bas bat cab chm cmd cnt com cpl crt csh diagcab dll docm dotm
-    exe fxp gadget grp hlp hpj hta htc inf ins iso isp its jar jnlp js jse ksh lib lnk mad maf
-    mag mam maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2
-    msh2xml mshxml msi msix msp mst ocx ops osd pcd pif plg potm ppam ppsm pptm prf prg
-    printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw reg scf scr
-    sct settingcontent-ms shb shs sldm sys theme url vb vbe vbp vbs vhd vhdx vsmacros vsw vxd
-    wbk webpnp website ws wsc wsf wsh xbap xla xlam xll xlsm xltm xnk
-    """.split()
+from filterd.filters.parts_rules import (
+    BANNED,
+    BANNED_KINDS,
+    GROUPS,
+    PartRule,
+    Profile,
+    Profiles,
+    Treatment,
+    lowered,
 )
-"""Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""
-
-BANNED_KINDS = ("chm", "elf", "exe", "hta", "lnk", "macho", "msi", "vhd")
-"""Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
+from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
+from filterd.message import Entity, Message
+from filterd.message.matching import networks
+from filterd.verdict import NO_OPINION, Edit, RemovedPart, Reply, Symbol, Verdict
 
 REPLY = Reply(550, "5.7.1", "Message refused, an attachment's type is not accepted")
-
-DETAIL_LIMIT = 500
-"""Characters of a symbol's detail: a log line, not the listing of an archive."""
 
 PASSWORD_LIMIT = 40
 """Words of a message's text that are tried as passwords; each costs a derivation of a key."""
@@ -53,46 +46,7 @@ PASSWORD_LIMIT = 40
 TEXT_LIMIT = 20_000
 """Characters of text in which passwords are looked for."""
 
-Treatment = Literal["score", "strip", "quarantine", "reject"]
-
-_HELD: dict[str, str] = {
-    "ARCHIVE_ENCRYPTED": "encrypted",
-    "ARCHIVE_DAMAGED": "damaged",
-    "ARCHIVE_LIMIT": "limit",
-    "ARCHIVE_PATH": "banned",
-    "BANNED_PART": "banned",
-    "DOC_DAMAGED": "damaged",
-    "DOC_EMBEDDED": "suspicious",
-    "DOC_ENCRYPTED": "encrypted",
-    "DOC_SCRIPT": "suspicious",
-    "DOC_MACRO": "suspicious",
-    "DOC_DDE": "active",
-    "DOC_LAUNCH": "active",
-    "DOC_MACRO_AUTO": "active",
-    "DOC_REMOTE": "active",
-    "HEADER_LIMIT": "limit",
-    "LINE_LIMIT": "long_line",
-    "MIME_AMBIGUOUS": "ambiguous",
-    "MIME_EXTERNAL": "fragment",
-    "MIME_PARTIAL": "fragment",
-    "MIME_TOO_DEEP": "limit",
-    "MIME_TOO_MANY_PARTS": "limit",
-    "MIME_TOO_MANY_READINGS": "limit",
-}
-"""Symbol → the setting that says what it means."""
-
 _PASSWORD = re.compile(r"[^\s<>\"'“”„«»]{3,40}")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing found. entity: the part to take out, None if none can be taken out cleanly."""
-
-    symbol: str
-    detail: str
-    entity: Entity | None = None
-    name: str = ""
-    reason: str = ""
 
 
 @dataclass
@@ -126,6 +80,10 @@ class Parts:
     encrypted_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
     damaged: Annotated[Treatment, Doc("the same for archives that cannot be read")] = "score"
     damaged_score: Annotated[float, Ge(0), Doc("points for one")] = 1.0
+    unreadable: Annotated[
+        Treatment, Doc("the same for archives of formats that nothing here reads: arj, ace, ...")
+    ] = "score"
+    unreadable_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
     limit: Annotated[
         Treatment, Doc("the same for what exceeds a limit: archive bombs, endless nesting")
     ] = "quarantine"
@@ -165,35 +123,53 @@ class Parts:
     notice: Annotated[
         str, Doc("text in the part's place; knows $filename, $reason, $id and $host")
     ] = NOTICE
+    own_clients: Annotated[
+        tuple[str, ...],
+        Doc("networks whose mail is outbound, besides this host and clients that logged in"),
+    ] = ()
+    rules: Annotated[
+        tuple[PartRule, ...], Doc("other treatments for some recipients or one direction")
+    ] = ()
 
     def __post_init__(self) -> None:
         check_template(self.notice)
-        self._banned = frozenset(extension.lower().lstrip(".") for extension in self.extensions)
         self._template = Template(self.notice)
         self._limits = Limits(
             self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
         )
+        default = Profile(
+            "default",
+            lowered(self.extensions),
+            frozenset(self.kinds),
+            {group: getattr(self, group) for group in set(GROUPS.values())},
+        )
+        self._profiles = Profiles(default, self.rules, networks(self.own_clients))
 
     def examine(self, message: Message) -> Verdict:
         """Look at the structure and at all parts, in every reading of the message."""
         found = [Finding(symbol, detail) for symbol, detail in message.anomalies]
-        found += self._in_parts(message)
+        recipients = self._profiles.of(message.envelope)
+        found += self._in_parts(message, tuple(recipients))
         if not found:
             return NO_OPINION
-        return self._verdict(message, found)
+        return self._verdict(message, found, outcome(found, recipients, self._may_strip))
 
-    def _in_parts(self, message: Message) -> Iterator[Finding]:
+    def _in_parts(self, message: Message, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
         unpacker = Unpacker(self._limits, self._passwords(message) if self.try_passwords else ())
         for entity in message.leaves():
-            yield from self._in_part(entity, entity, unpacker)
+            yield from self._in_part(entity, entity, unpacker, profiles)
         for reading in message.readings:
             for entity in reading.root.walk():
                 if entity.is_leaf:
                     # Not in the usual reading: its octets cannot be told from the others'.
-                    yield from self._in_part(entity, None, unpacker)
+                    yield from self._in_part(entity, None, unpacker, profiles)
 
     def _in_part(
-        self, entity: Entity, removable: Entity | None, unpacker: Unpacker
+        self,
+        entity: Entity,
+        removable: Entity | None,
+        unpacker: Unpacker,
+        profiles: tuple[Profile, ...],
     ) -> Iterator[Finding]:
         names = entity.filenames
         shown_name = names[0] if names else "without a name"
@@ -204,36 +180,25 @@ class Parts:
             return
         if kind or names:
             file = File(names, kind, head, complete=False)
-            banned = self._reason(file)
+            banned, concerned = _banned(file, profiles)
             if banned:
-                yield Finding("BANNED_PART", shown(shown_name), removable, shown_name, banned)
+                yield Finding(
+                    "BANNED_PART", shown(shown_name), removable, shown_name, banned, concerned
+                )
         if not kind and not _may_hold_files(entity):
             return
         seen = len(unpacker.findings)
         for file in unpacker.files(names, entity.content):
             if file.path:
-                banned = self._reason(file)
+                banned, concerned = _banned(file, profiles)
                 if banned:
                     reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
                     detail = shown(file.shown_path)
-                    yield Finding("BANNED_PART", detail, removable, shown_name, reason)
+                    yield Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
             for symbol, detail in documents.findings(file) if file.complete else ():
                 yield Finding(symbol, detail, removable, shown_name, detail)
         for symbol, detail in unpacker.findings[seen:]:
             yield Finding(symbol, detail, removable, shown_name, detail)
-
-    def _reason(self, file: File) -> str:
-        """Why a file is banned; empty if it is not."""
-        for name in file.names:
-            if has_class_id(name):
-                return "its name ends in a class id"
-            for extension in extensions(name):
-                if extension in self._banned:
-                    turned = ", disguised by direction marks" if has_direction_marks(name) else ""
-                    return f"files of type .{extension} are not accepted{turned}"
-        if file.kind in self.kinds:
-            return f"its content is of type {file.kind}, which is not accepted"
-        return ""
 
     def _passwords(self, message: Message) -> tuple[str, ...]:
         """Words of the text, those after a word like `password` first."""
@@ -251,52 +216,41 @@ class Parts:
         odd = [word for word in trimmed if re.search(r"\d", word)]
         return tuple(dict.fromkeys([*near, *odd, *trimmed]))[:PASSWORD_LIMIT]
 
-    def _verdict(self, message: Message, found: list[Finding]) -> Verdict:
-        details: dict[str, list[str]] = {}
-        action = Action.ACCEPT
-        taken: dict[int, Finding] = {}
-        for finding in found:
-            details.setdefault(finding.symbol, []).append(finding.detail)
-            treatment: str = getattr(self, _setting(finding.symbol, "action"))
-            if treatment == "reject":
-                action = max(action, Action.REJECT)
-            elif treatment == "quarantine":
-                action = max(action, Action.QUARANTINE)
-            elif treatment == "strip":
-                if finding.entity is None or (
-                    self.signed == "quarantine" and _is_signed(finding.entity)
-                ):
-                    action = max(action, Action.QUARANTINE)
-                else:
-                    taken.setdefault(finding.entity.start, finding)
+    def _may_strip(self, entity: Entity) -> bool:
+        return self.signed == "strip" or not _is_signed(entity)
+
+    def _verdict(self, message: Message, found: list[Finding], wanted: Outcome) -> Verdict:
         edits: list[Edit] = []
         removed = []
-        for start in sorted(taken):
-            finding = taken[start]
+        for finding in wanted.taken:
             entity = finding.entity
             assert entity is not None
             edits += replacement(message, entity, self._template, finding.name, finding.reason)
             removed.append(RemovedPart(finding.name, finding.reason, entity.start, entity.end))
-        if removed and self.verify_dkim and action is Action.ACCEPT:
+        if removed and self.verify_dkim:
             noted = signatures.results(message, message.envelope.macros.get("j", "localhost"))
             edits += [noted] if noted is not None else []
         return Verdict(
-            action,
+            wanted.action,
             symbols=tuple(
-                Symbol(name, getattr(self, _setting(name, "score")), _joined(texts))
-                for name, texts in details.items()
+                Symbol(name, self._points(name), text) for name, text in details(found).items()
             ),
             edits=tuple(edits),
             removed=tuple(removed),
-            reply=REPLY if action is Action.REJECT else None,
+            reply=REPLY if wanted.is_refused else None,
+            apart=wanted.apart,
         )
 
+    def _points(self, symbol: str) -> float:
+        group = GROUPS[symbol]
+        points: float = self.score if group == "action" else getattr(self, f"{group}_score")
+        return points
 
-def _setting(symbol: str, what: Literal["action", "score"]) -> str:
-    group = _HELD[symbol]
-    if group == "banned":
-        return what
-    return group if what == "action" else f"{group}_score"
+
+def _banned(file: File, profiles: tuple[Profile, ...]) -> tuple[str, frozenset[Profile]]:
+    """Why a file is banned, empty if it is not, and for whom."""
+    reasons = {profile: reason for profile in profiles if (reason := profile.reason(file))}
+    return next(iter(reasons.values()), ""), frozenset(reasons)
 
 
 def _may_hold_files(entity: Entity) -> bool:
@@ -314,7 +268,3 @@ def _is_signed(entity: Entity) -> bool:
             return True
         above = above.parent
     return False
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return shown("; ".join(dict.fromkeys(texts)), DETAIL_LIMIT)

@@ -11,6 +11,9 @@ from typing import Any
 TEXT_LIMIT = 500
 """Characters of a text that a stranger chose; a Subject may be as long as its sender likes."""
 
+NUMBER_LIMIT = 1e15
+"""Points or milliseconds that are noted as such; more is nonsense of a worker."""
+
 LIST_LIMIT = 1000
 """Recipients, and symbols, that are noted of one message."""
 
@@ -116,4 +119,7 @@ def _cut(value: object) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    # Neither NaN nor infinite, nor an integer that no float can hold.
+    if isinstance(value, int | float) and abs(value) < NUMBER_LIMIT:
+        return float(value)
+    return 0.0

@@ -21,6 +21,9 @@ QUEUE_LIMIT = 20_000
 INTERVAL = 1.0
 """Seconds between two batches: as old may be what the pages show."""
 
+COMPLAINT_INTERVAL = 60.0
+"""Seconds between two log lines about a file that cannot be written."""
+
 EXPIRY_INTERVAL = 600.0
 """Seconds between two looks for records that have to go."""
 
@@ -35,7 +38,7 @@ class Recorder:
         self._waiting: deque[tuple[Mapping[str, Any], float, bytes]] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
-        self._next_expiry = 0.0
+        self._next_expiry = self._next_complaint = 0.0
 
     def start(self) -> None:
         """Begin to write."""
@@ -58,10 +61,11 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._stop.wait(INTERVAL):
-            self._write()
-        self._write()
+            self.write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what waits now, and let old records go when that is due."""
         history, count = self.history, len(self._waiting)
         taken = [self._waiting.popleft() for _ in range(count)]
         if history is None:
@@ -69,12 +73,15 @@ class Recorder:
         try:
             if taken:
                 history.add([_record(*one) for one in taken])
+                count = 0
             if time.monotonic() >= self._next_expiry:
                 self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
                 history.expire()
         except HistoryError as error:
             self.lost += count
-            log.error("history: %s; %d messages are not noted", error, self.lost)
+            if time.monotonic() >= self._next_complaint:
+                self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
+                log.error("history: %s; %d messages are not noted", error, self.lost)
         except Exception:
             # Nothing about one message may end the notes of all others.
             self.lost += count

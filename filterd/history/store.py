@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filterd.history.query import HistoryQuery, conditions_of, storable
 from filterd.history.record import Record
@@ -99,8 +100,7 @@ class History:
             "SELECT rowid, id, received, action, score, rest FROM records "  # noqa: S608
             f"WHERE {' AND '.join(conditions)} ORDER BY received DESC, rowid DESC LIMIT ?"
         )
-        with self._connected() as connection:
-            found = connection.execute(sql, (*values, query.limit + 1)).fetchall()
+        found = self._read(sql, (*values, query.limit + 1))
         rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
         more = len(found) > query.limit
         return Page(rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else "")
@@ -110,12 +110,11 @@ class History:
 
         since, until: seconds since 1970; step: seconds of one bin. Raises HistoryError.
         """
-        with self._connected() as connection:
-            found = connection.execute(
-                "SELECT CAST((received - ?) / ? AS INTEGER), action, COUNT(*) FROM records "
-                "WHERE received >= ? AND received < ? GROUP BY 1, 2 ORDER BY 1, 2",
-                (since, step, since, until),
-            ).fetchall()
+        found = self._read(
+            "SELECT CAST((received - ?) / ? AS INTEGER), action, COUNT(*) FROM records "
+            "WHERE received >= ? AND received < ? GROUP BY 1, 2 ORDER BY 1, 2",
+            (since, step, since, until),
+        )
         return [(since + number * step, action, count) for number, action, count in found]
 
     def top(self, since: float, limit: int) -> list[tuple[str, int]]:
@@ -123,14 +122,12 @@ class History:
 
         Raises HistoryError.
         """
-        with self._connected() as connection:
-            found = connection.execute(
-                "SELECT symbols FROM records WHERE received >= ? AND action <> 'accept' "
-                "ORDER BY received DESC LIMIT ?",
-                (since, TOP_LIMIT),
-            )
-            counted = Counter(name for (names,) in found for name in names.split())
-        return counted.most_common(limit)
+        found = self._read(
+            "SELECT symbols FROM records WHERE received >= ? AND action <> 'accept' "
+            "ORDER BY received DESC LIMIT ?",
+            (since, TOP_LIMIT),
+        )
+        return Counter(name for (names,) in found for name in names.split()).most_common(limit)
 
     def failures(self, since: float) -> list[FilterFailures]:
         """What filters failed since then (seconds since 1970), the most first.
@@ -141,8 +138,7 @@ class History:
             "SELECT received, rest, action, score, id FROM records "
             "WHERE failed <> '' AND received >= ? ORDER BY received DESC LIMIT ?"
         )
-        with self._connected() as connection:
-            found = connection.execute(sql, (since, TOP_LIMIT)).fetchall()
+        found = self._read(sql, (since, TOP_LIMIT))
         newest: dict[str, tuple[float, str, str]] = {}
         counted: Counter[str] = Counter()
         for received, rest, action, score, id in found:
@@ -163,15 +159,24 @@ class History:
             ).rowcount
         return gone
 
+    def _read(self, sql: str, values: Sequence[object]) -> list[Any]:
+        """The rows. Reading makes no file: the daemon could not write one that root made."""
+        if not self.file.exists():
+            return []
+        with self._connected() as connection:
+            return connection.execute(sql, values).fetchall()
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         """A transaction on this thread's connection; SQLite's troubles are HistoryErrors."""
         path = self.file
         try:
             connection = getattr(self._local, "connection", None)
-            if connection is None or self._local.process != os.getpid():
-                connection = self._opened()
-                self._local.connection, self._local.process = connection, os.getpid()
+            if connection is None or self._local.opened != self._identity():
+                if connection is not None and self._local.opened[0] == os.getpid():
+                    connection.close()
+                connection = self._local.connection = self._opened()
+                self._local.opened = self._identity()
             with connection:
                 yield connection
         except sqlite3.Error as error:
@@ -179,6 +184,14 @@ class History:
             raise HistoryError(f"{path}: {error}") from error
         except OSError as error:
             raise HistoryError(f"{path}: {error.strerror or error}") from error
+
+    def _identity(self) -> tuple[int, ...]:
+        """What a connection is good for: this process, and this file while nobody removes it."""
+        try:
+            found = self.file.stat()
+        except FileNotFoundError:
+            return (os.getpid(),)
+        return os.getpid(), found.st_dev, found.st_ino
 
     def _opened(self) -> sqlite3.Connection:
         path = self.file

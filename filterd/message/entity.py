@@ -156,10 +156,14 @@ class Entity:
     def filenames(self) -> tuple[str, ...]:
         """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
         names: list[str] = []
-        if self._disposition[1]:
-            names += self._disposition[1].texts("filename")
-        if self.parameters:
-            names += self.parameters.texts("name")
+        disposed, typed = self._disposition[1], self.parameters
+        if disposed:
+            names += disposed.texts("filename")
+        if typed:
+            names += typed.texts("name")
+            names += typed.texts("filename")
+        if disposed:
+            names += disposed.texts("name")
         location = self._raw("content-location")
         if location:
             names.append(location.strip().decode("latin-1"))

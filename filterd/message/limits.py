@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from filterd.message.entity import Anomaly, Entity
 from filterd.message.fields import Buffer
-from filterd.message.parameters import VALUE_LIMIT
+from filterd.message.parameters import PARAMETER_LIMIT, VALUE_LIMIT
 
 HEADER_FIELDS_LIMIT = 1000
 """Fields of one entity's header; a message that crossed many lists and gateways has 200."""
@@ -46,6 +46,7 @@ def _header(data: Buffer, entity: Entity) -> Iterator[Anomaly]:
         size <= VALUE_LIMIT
         and octets.count(b"\n") <= HEADER_FIELDS_LIMIT
         and octets.count(b"=?") <= ENCODED_WORDS_LIMIT
+        and octets.count(b";") <= PARAMETER_LIMIT
     ):
         # None of its fields can pass a limit then; splitting it would cost more than all the rest.
         return
@@ -60,8 +61,12 @@ def _header(data: Buffer, entity: Entity) -> Iterator[Anomaly]:
         words = field.raw_value.count(b"=?")
         if words > ENCODED_WORDS_LIMIT:
             yield "HEADER_LIMIT", f"{words} encoded words in {field.name}"
-        if len(field.raw_value) > VALUE_LIMIT and field.name.lower().startswith("content-"):
+        if not field.name.lower().startswith("content-"):
+            continue
+        if len(field.raw_value) > VALUE_LIMIT:
             yield "HEADER_LIMIT", f"{len(field.raw_value)} octets in {field.name}"
+        if field.raw_value.count(b";") > PARAMETER_LIMIT:
+            yield "HEADER_LIMIT", f"more than {PARAMETER_LIMIT} parameters in {field.name}"
 
 
 def _has_long_line(data: Buffer, start: int) -> bool:

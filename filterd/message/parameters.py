@@ -15,17 +15,23 @@ from urllib.parse import unquote_to_bytes
 
 from filterd.message.decoding import decode_charset, decode_words
 
-PARAMETER_LIMIT = 500
+PARAMETER_LIMIT = 1000
 """Parameters of one field that are looked at; real ones have a handful."""
 
 VALUE_LIMIT = 16 << 10
 """Octets of one field that are parsed; a long name in continuations needs less than a tenth."""
 
 _COMMENT_MARK = re.compile(rb'\\.|\(++|\)++|"', re.DOTALL)
-_PARAMETER = re.compile(rb';\s*([^\s=;"]+?)\s*=\s*("(?:[^"\\]|\\.)*(?:"|$)|[^;]*)', re.DOTALL)
+_VALUE = rb'("(?:[^"\\]|\\.)*+(?:"|$)|[^;]*+)'
+_PARAMETER = re.compile(rb';\s*+([^\s=;"]++(?:[ \t]++[*0-9]++)?)\s*+=\s*+' + _VALUE, re.DOTALL)
+# A name where no parameter begins: without a semicolon before it, or in a comment.
+_LOOSE_NAME = re.compile(rb"(?i)(?:^|[\s,(])((?:file)?name[*0-9]*+)\s*+=\s*+" + _VALUE, re.DOTALL)
+_BEHIND_STRING = re.compile(rb"[^;]*+")
+# What stands there in the place of a parameter, but is none of the media type.
+_LOOSE_PARAMETER = re.compile(rb"[\s,]+[^\s=,]+\s*=", re.DOTALL)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?")
+_SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,9}))?(\*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +56,27 @@ class Parameters:
         for value, charset in self._values(name):
             if charset is not None:
                 yield decode_charset(value, charset)
-            else:
+            if charset is None or b"=?" in value:
                 yield decode_words(value)
 
     def _values(self, name: str) -> Iterator[tuple[bytes, str | None]]:
         """Octets and declared charset (None for a plain value) of each value of that name."""
         if not any(key.startswith(name) for key, _value in self.pairs):
             return
-        segments: dict[int, tuple[bytes, bool]] = {}
+        segments: dict[int, list[tuple[bytes, bool]]] = {}
         plain: list[bytes] = []
         for key, value in self.pairs:
             match = _SEGMENT.fullmatch(key)
             if match is None or match[1] != name:
                 continue
             if match[2] is not None:
-                segments.setdefault(int(match[2]), (value, match[3] is not None))
+                segments.setdefault(int(match[2]), []).append((value, match[3] is not None))
             elif match[3] is not None:
                 yield _extended(value)
             else:
                 plain.append(value)
         if segments:
-            yield _joined([segments[number] for number in sorted(segments)])
+            yield from _continued(segments)
         yield from ((value, None) for value in plain)
 
 
@@ -87,6 +93,20 @@ def _extended(value: bytes) -> tuple[bytes, str]:
     return unquote_to_bytes(value), ""
 
 
+def _continued(
+    segments: dict[int, list[tuple[bytes, bool]]],
+) -> Iterator[tuple[bytes, str | None]]:
+    """All that readers make of continuations: of a number that stands there twice the first counts
+    or the last, and a missing number ends the value or does not."""
+    numbers = sorted(segments)
+    yield _joined([segments[number][0] for number in numbers])
+    if any(len(values) > 1 for values in segments.values()):
+        yield _joined([segments[number][-1] for number in numbers])
+    whole = next((n for n, number in enumerate(numbers) if n != number), len(numbers))
+    if 0 < whole < len(numbers):
+        yield _joined([segments[number][0] for number in numbers[:whole]])
+
+
 def _joined(segments: list[tuple[bytes, bool]]) -> tuple[bytes, str | None]:
     """Continuations in one piece (RFC 2231 §4.1); the first names the charset."""
     first, encoded = segments[0]
@@ -101,27 +121,57 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
     if not raw:
         return "", NO_PARAMETERS
     raw = raw[:VALUE_LIMIT]
-    if b";" not in raw and b"(" not in raw:
+    if b";" not in raw and b"(" not in raw and b"=" not in raw:
         return b"".join(raw.split()).strip(b'"').decode("latin-1").lower(), NO_PARAMETERS
     plain = _without_comments(raw) if b"(" in raw else raw
-    head, semicolon, _ = plain.partition(b";")
+    head = plain.partition(b";")[0]
+    if b"=" in head:
+        head = _without_parameters(head)
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
-    if not semicolon and plain is raw:
-        return word, NO_PARAMETERS
     pairs = _pairs(plain)
     if plain is not raw:
         # Most readers know no comments here and take a name that stands in one.
-        pairs += [pair for pair in _pairs(raw) if pair not in pairs]
-    return word, Parameters(tuple(pairs))
+        for other in (raw, _without_comments(raw, b"")):
+            pairs += [pair for pair in _pairs(other) if pair not in pairs]
+    pairs += [pair for pair in _loose_pairs(raw) if pair not in pairs]
+    return word, Parameters(tuple(pairs)) if pairs else NO_PARAMETERS
+
+
+def _without_parameters(head: bytes) -> bytes:
+    match = _LOOSE_PARAMETER.search(head)
+    if match:
+        return head[: match.start()]
+    return b"" if b"/" not in head.partition(b"=")[0] else head
 
 
 def _pairs(raw: bytes) -> list[tuple[str, bytes]]:
     found = islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT)
-    return [(match[1].decode("latin-1").lower(), _unquoted(match[2])) for match in found]
+    return [(_key(match[1]), _unquoted(match[2])) for match in found]
 
 
-def _without_comments(raw: bytes) -> bytes:
-    """The value less its comments, nested ones too (RFC 5322 §3.2.2); quoted strings stay."""
+def _loose_pairs(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """File names that stand where a strict reader sees none."""
+    if b"name" not in raw.lower():
+        return
+    for match in islice(_LOOSE_NAME.finditer(raw), PARAMETER_LIMIT):
+        yield _key(match[1]), _unquoted(match[2])
+    for match in islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT):
+        if match[2].startswith(b'"') and b"name" in match[1].lower():
+            behind = _BEHIND_STRING.match(raw, match.end())
+            if behind and behind[0].strip(b" \t\r\n)"):
+                value = match[2] + behind[0].strip()
+                yield _key(match[1]), value.replace(b'" "', b"").replace(b'"', b"")
+
+
+def _key(name: bytes) -> str:
+    return b"".join(name.split()).decode("latin-1").lower()
+
+
+def _without_comments(raw: bytes, instead: bytes = b" ") -> bytes:
+    """The value less its comments, nested ones too (RFC 5322 §3.2.2); quoted strings stay.
+
+    instead: what stands in a comment's place, a blank to RFC 5322.
+    """
     kept, position, depth, quoted = [], 0, 0, False
     for match in _COMMENT_MARK.finditer(raw):
         mark = match[0]
@@ -137,7 +187,7 @@ def _without_comments(raw: bytes) -> bytes:
             position = match.start() + closed
     if not depth:  # one that is never closed goes to the end
         kept.append(raw[position:])
-    return b" ".join(kept)
+    return instead.join(kept)
 
 
 def _unquoted(value: bytes) -> bytes:

@@ -21,9 +21,13 @@ _SENDMAIL_CODE = re.compile(rb"[45][0-9][0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A reply without data: CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, PROGRESS …"""
+    """A reply without data: CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, PROGRESS …
+
+    data: what a filter has sent all the same; sendmail does not look at it.
+    """
 
     code: ReplyCode
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def parse(packet: Packet) -> FilterReply:
     except ValueError:
         return UnknownReply(packet.command)
     if code in PLAIN:
-        return Plain(code)
+        return Plain(code, packet.data)
     if code is ReplyCode.REPLYCODE:
         return ReplyText(packet.data)
     if code is ReplyCode.REPLBODY:

@@ -63,6 +63,8 @@ class Filters(Protocol):
     """
 
     sticky: bool
+    queue_id: str
+    """Of the message that comes next, for the log."""
 
     async def open(self) -> Answer:
         """Connect and negotiate, before the greeting."""
@@ -79,6 +81,9 @@ class Filters(Protocol):
     async def data(self, values: Values) -> Answer: ...
 
     async def unknown(self, line: bytes) -> Answer: ...
+
+    async def other(self) -> Answer:
+        """VRFY or ETRN has come: what filters that are asked nothing say all the same."""
 
     async def message(self, draft: Draft, values: Values) -> Answer:
         """Show the message and apply to it what the filters change."""

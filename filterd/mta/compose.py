@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from time import gmtime, strftime
 
-from filterd.mta.address import domain_part
 from filterd.mta.draft import Draft, Path
 from filterd.mta.header import Header, PostfixHeader, SendmailHeader, split_message
+from filterd.mta.macros import sendmail_date
 from filterd.mta.settings import SENDMAIL_VERSION
 
 
@@ -27,8 +27,8 @@ class Arrival:
     helo: str
     client: str
     protocol: str
-    only_recipient: str
-    """The one recipient that the client named, `""` if it named several."""
+    only_recipient: Path | None
+    """The one recipient that the client named, None if it named several."""
 
     tls: str = ""
     """`version=TLSv1.3 cipher=… bits=… verify=…`, empty without TLS."""
@@ -49,8 +49,9 @@ class Composer(ABC):
 
     eats_from = False
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, version: str = "") -> None:
         self.host = host
+        self.version = version
 
     def draft(
         self, arrival: Arrival, sender: Path, recipients: list[Path], content: bytes
@@ -58,11 +59,9 @@ class Composer(ABC):
         """What the filters see. content: the message, LF line ends."""
         fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
-        message_id = header.get(b"Message-Id") or b""
         return Draft(
-            arrival.queue_id, sender, list(recipients), header, body,
-            macros={"{msg_id}": message_id.decode("latin-1")},
-        )  # fmt: skip
+            arrival.queue_id, sender, list(recipients), header, body, macros=self._macros(header)
+        )
 
     def message(self, draft: Draft) -> bytes:
         """What goes into the queue: LF line ends, the last line ended."""
@@ -73,6 +72,10 @@ class Composer(ABC):
         """How many Received fields the message brought."""
         return draft.header.count(b"Received")
 
+    def _macros(self, header: Header) -> dict[str, str]:  # noqa: ARG002
+        """Macros that come with the message."""
+        return {}
+
     @abstractmethod
     def _header(
         self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
@@ -80,27 +83,38 @@ class Composer(ABC):
 
 
 class SendmailComposer(Composer):
-    """sendmail 8.17 with a stock sendmail.cf. version: its $Z, the configuration's."""
+    """sendmail 8.17 with a stock sendmail.cf.
+
+    version: its $Z, the configuration's. warns: PrivacyOptions has authwarnings.
+    """
 
     eats_from = True
 
-    def __init__(self, host: str, version: str = "filterd") -> None:
-        super().__init__(host)
-        self._version = version
+    def __init__(self, host: str, version: str = "filterd", *, warns: bool = False) -> None:
+        super().__init__(host, version)
+        self._warns = warns
+
+    def _macros(self, header: Header) -> dict[str, str]:
+        known = {"{msg_id}": header.get(b"Message-Id"), "a": header.get(b"Date")}
+        return {name: value.decode("latin-1") for name, value in known.items() if value}
 
     def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
-        stamp = _date()
-        to = f"\n\tfor <{arrival.only_recipient}>" if arrival.only_recipient else ""
+        stamp = sendmail_date()
+        # $u is the address as the client wrote it.
+        to = f"\n\tfor {arrival.only_recipient.text}" if arrival.only_recipient else ""
         received = (
             f" from {arrival.helo or arrival.client.partition(' ')[0]} ({arrival.client})\n"
             + ("\t(authenticated bits=0)\n" if arrival.authenticated else "")
-            + f"\tby {self.host} ({SENDMAIL_VERSION}/{self._version}) with {arrival.protocol}"
+            + f"\tby {self.host} ({SENDMAIL_VERSION}/{self.version}) with {arrival.protocol}"
             f" id {arrival.queue_id}"
             + (f"\n\t({arrival.tls})" if arrival.tls else "")
             + (f"{to}; {stamp}" if to else f";\n\t{stamp}")
         )
         minute = strftime("%Y%m%d%H%M", gmtime())
-        author = _octets(f" {sender.address or f'MAILER-DAEMON@{self.host}'}")
+        author = _octets(f" {sender.address or 'MAILER-DAEMON'}")
+        warning = None
+        if self._warns and not arrival.helo:
+            warning = _octets(f" {self.host}: {arrival.client} didn't use HELO protocol")
         message_id = _octets(f" <{minute}.{arrival.queue_id}@{self.host}>")
         return SendmailHeader(
             fields,
@@ -113,7 +127,12 @@ class SendmailComposer(Composer):
                 b"Resent-From": author,
                 b"Resent-Message-Id": message_id,
             },
+            warning,
         )
+
+
+_DROPPED = frozenset({b"bcc", b"content-length", b"resent-bcc", b"return-path"})
+"""Postfix's message_drop_headers."""
 
 
 class PostfixComposer(Composer):
@@ -121,33 +140,26 @@ class PostfixComposer(Composer):
 
     def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
         stamp = _date(f" ({strftime('%Z')})")
-        to = f"\n\tfor <{arrival.only_recipient}>; " if arrival.only_recipient else "; "
+        # One recipient makes a line of its own, else the date does.
+        only = arrival.only_recipient
+        to = f"\n\tfor <{only.address}>; " if only else ";\n\t"
         received = (
             f" from {arrival.helo or 'unknown'} ({arrival.client})\n"
             f"\tby {self.host} (Postfix) with {arrival.protocol} id {arrival.queue_id}{to}{stamp}"
         )
         moment = strftime("%Y%m%d%H%M%S", gmtime())
         brought = {name.lower() for name, _ in fields}
-        for name, value in (
+        fields = [one for one in fields if one[0].lower() not in _DROPPED]
+        # RFC 5322 §3.6.6: a message that is sent again has these fields once more.
+        resent = b"Resent-" if any(name.startswith(b"resent-") for name in brought) else b""
+        for plain, value in (
             (b"Message-Id", f" <{moment}.{arrival.queue_id}@{self.host}>"),
             (b"Date", f" {stamp}"),
-            (b"From", f" {sender.address or f'MAILER-DAEMON@{self.host}'}"),
+            (b"From", f" {sender.address or 'MAILER-DAEMON'}"),
         ):
+            name = resent + plain
             if name.lower() not in brought:
                 fields.append((name, _octets(value)))
         header = PostfixHeader(fields)
         header.set_own(b"Received", _octets(received))
         return header
-
-
-def sender_macros(flavour: str, own: str, sender: Path, local: bool) -> dict[str, str]:
-    """`{mail_mailer}`, `{mail_host}`, `{mail_addr}` of a reverse-path. own: the MTA's name."""
-    domain = domain_part(sender.address)
-    if flavour == "postfix":
-        mailer, host = ("virtual", own) if local or not sender.address else ("smtp", domain)
-    elif not domain or local:
-        mailer, host = "local", ""
-    else:
-        # sendmail's own rules put the dot behind a domain that they take for a name in the DNS.
-        mailer, host = "esmtp", domain + "."
-    return {"{mail_mailer}": mailer, "{mail_host}": host, "{mail_addr}": sender.address}

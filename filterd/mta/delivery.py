@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from filterd.mta.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.header import take_return_path
 from filterd.mta.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Entry, Target
@@ -44,8 +45,11 @@ class Mailer(Protocol):
 class Router(Protocol):
     """Knows the addresses."""
 
-    def resolve(self, address: str) -> Route:
-        """The triple. Raises DeliveryError for an address that gets no mail here."""
+    def resolve(self, address: str, *, listed: bool = False) -> Route:
+        """The triple. Raises DeliveryError for an address that gets no mail here.
+
+        listed: it comes out of an alias or a `.forward` file, and so may be a program or a file.
+        """
 
     def mailer(self, route: Route) -> Mailer: ...
 
@@ -54,6 +58,15 @@ class Router(Protocol):
 
     def members(self, address: str) -> list[str]:
         """What EXPN shows of an address. Raises DeliveryError."""
+
+
+def identity(router: Router, address: str) -> str:
+    """The same text for addresses that are one recipient: `joe` and `Joe@mx.example.test`."""
+    try:
+        route = router.resolve(address)
+    except DeliveryError:
+        return address.lower()
+    return f"{route.mailer} {route.host} {route.user}".lower()
 
 
 def unique(targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -74,7 +87,8 @@ class MailboxMailer:
     def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
         del target
         sender = entry.sender.encode("ascii", "surrogateescape")
-        whole = b"Return-Path: <" + sender + b">\n" + message
+        given, rest = take_return_path(message)
+        whole = (b"Return-Path: <" + sender + b">\n" if given is None else given) + rest
         try:
             return str(self._boxes.deliver(self._name, entry.sender, whole))
         except OSError as error:
@@ -96,8 +110,10 @@ class BuiltInRouter:
         else:
             self._boxes = Maildir(settings.mail, settings.hostname)
         self._mail: Path = settings.mail
+        self._postfix = settings.flavour == "postfix"
 
-    def resolve(self, address: str) -> Route:
+    def resolve(self, address: str, *, listed: bool = False) -> Route:
+        del listed
         try:
             parse_path(address)
         except AddressError as error:
@@ -110,7 +126,8 @@ class BuiltInRouter:
         raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        return unique(targets)
+        # Postfix delivers twice to whom a filter has named beside the client.
+        return targets if self._postfix else unique(targets)
 
     def members(self, address: str) -> list[str]:
         self.resolve(address)

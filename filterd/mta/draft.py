@@ -5,6 +5,7 @@ The body is kept with LF line ends, as sendmail keeps it; a filter gets and give
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from filterd.mta.header import Header
@@ -35,6 +36,8 @@ class Draft:
     """Why the message is to be held, None if it is not."""
 
     macros: dict[str, str] = field(default_factory=dict)
+    identity: Callable[[str], str] = str.lower
+    """The same text for addresses that are one recipient."""
 
     def wire_body(self) -> bytes:
         """The body with CRLF line ends."""

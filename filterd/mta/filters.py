@@ -29,6 +29,7 @@ from filterd.mta import edits
 from filterd.mta.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.connection import FilterConnection, FilterFailureError
 from filterd.mta.draft import Draft
+from filterd.mta.envelope_edits import SendmailEnvelope
 from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.peer import Peer
 
@@ -92,6 +93,8 @@ _FAILURE_ANSWERS = {
     "": CONTINUE,
 }
 
+_ENVELOPE = SendmailEnvelope()
+
 _COMMAND_TEXT = b"550 5.7.1 Command rejected"
 _MESSAGE_TEXT = b"554 5.7.1 Command rejected"
 _DEFAULT_TEXT = {
@@ -113,12 +116,10 @@ class SendmailFilters:
 
     sticky = True
 
-    def __init__(
-        self, filters: Iterable[InputMailFilter], macro_list: MacroList, queue_id: str = ""
-    ) -> None:
+    def __init__(self, filters: Iterable[InputMailFilter], macro_list: MacroList) -> None:
         self._filters = [AskedFilter(one) for one in filters]
         self._macro_list = macro_list
-        self.queue_id = queue_id
+        self.queue_id = ""
 
     # The session
 
@@ -163,15 +164,14 @@ class SendmailFilters:
     async def helo(self, name: bytes, values: Values) -> Answer:
         """milter_helo: may come at any point and ends a message."""
         await self._abort_open()
+        self._reopen()
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
         await self._close_closable()
         return CONTINUE if answer.kind is Kind.DISCARD else answer
 
     async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer:
         """milter_envfrom: a new message, so filters that were done listen again."""
-        for one in self._filters:
-            if one.state is State.DONE:
-                one.state = State.OPEN
+        self._reopen()
         answer = await self._round(commands.Mail(arguments).encode(), "envfrom", values)
         await self._end_if_decided(answer)
         return answer
@@ -187,6 +187,9 @@ class SendmailFilters:
 
     async def unknown(self, line: bytes) -> Answer:
         return await self._round(commands.Unknown(line).encode(), None, {})
+
+    async def other(self) -> Answer:
+        return CONTINUE
 
     async def abort(self) -> None:
         """milter_abort: only filters that are in the message are told."""
@@ -368,9 +371,7 @@ class SendmailFilters:
             case replies.Plain() | replies.UnknownReply() | replies.ReplyText():
                 raise FilterFailureError(f"bogus response to BODYEOB: {reply!r:.60}")
             case _:
-                done = edits.apply(
-                    reply, draft, verbatim=one.verbatim, same=edits.same_for_sendmail
-                )
+                done = edits.apply(reply, draft, verbatim=one.verbatim, envelope=_ENVELOPE)
         log.info("%s: milter=%s: %s", self.queue_id, one.settings.name, done)
 
     # States
@@ -380,7 +381,14 @@ class SendmailFilters:
         if answer.kind in (Kind.REPLY, Kind.REJECT, Kind.DISCARD, Kind.TEMPFAIL):
             await self._abort_open()
 
+    def _reopen(self) -> None:
+        """Filters that were done with a message listen again."""
+        for one in self._filters:
+            if one.state is State.DONE:
+                one.state = State.OPEN
+
     async def _abort_open(self) -> None:
+        """milter_abort: tell those in the message; they hear nothing before HELO or MAIL."""
         for one in self._filters:
             if one.state is State.IN_MESSAGE:
                 try:
@@ -388,8 +396,7 @@ class SendmailFilters:
                 except FilterFailureError as failure:
                     self._fail(one, str(failure))
                     continue
-            if one.state in (State.IN_MESSAGE, State.DONE):
-                one.state = State.OPEN
+                one.state = State.DONE
 
     async def _close_closable(self) -> None:
         for one in self._filters:

@@ -24,7 +24,7 @@ SENDMAIL_OWN = (
 )  # fmt: skip
 """The H lines of a stock sendmail.cf, in order; insertion positions count them."""
 
-_TRACE = frozenset({b"received", b"return-path", b"via", b"mail-from"})
+_TRACE = frozenset({b"received", b"via", b"mail-from"})
 """Fields that sendmail never takes for "the header of that name" (H_TRACE in `conf.c`)."""
 
 _TAKEN_OUT = frozenset({b"bcc", b"return-path"})
@@ -34,13 +34,25 @@ _FORCED = frozenset({b"received", b"return-path"})
 """Own fields that stay although the message brings one of that name (H_FORCE in `conf.c`)."""
 
 
+_RETURN_PATH = b"Return-Path:"
+_UNCHANGED = b"\0"
+"""A value that no filter can give."""
+
+
 @dataclass(slots=True)
 class Field:
-    """One field. value: None for deleted, or an own field not wanted. own: the MTA's."""
+    """One field. value: None for deleted, or an own field not wanted. own: the MTA's; given: and a
+    filter has put its value there, so that it counts among the message's."""
 
     name: bytes
     value: bytes | None
     own: bool = False
+    given: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether filters see it and count it."""
+        return self.given or not self.own
 
     @property
     def key(self) -> bytes:
@@ -48,7 +60,9 @@ class Field:
 
     def encode(self) -> bytes:
         """The field with LF line ends, `b""` if it has no value."""
-        return b"" if self.value is None else self.name + b":" + self.value + b"\n"
+        if self.value is None:
+            return b""
+        return self.name + b":" + self.value.replace(b"\r\n", b"\n") + b"\n"
 
 
 def split_message(
@@ -84,15 +98,24 @@ def _end_of_field(data: bytes, start: int) -> int:
     return len(data) if end < 0 else end
 
 
+def take_return_path(message: bytes) -> tuple[bytes | None, bytes]:
+    """The Return-Path that a filter gave a queued message, and the message without it.
+
+    None: no filter has changed it, the mailer writes its own. `b""`: one has deleted it.
+    """
+    if not message.startswith(_RETURN_PATH):
+        return None, message
+    end = _end_of_field(message, 0) + 1
+    field = message[:end]
+    return (b"" if field == _RETURN_PATH + b"\n" else field), message[end:]
+
+
 class Header(ABC):
     """The fields of one message and what filters may do to them.
 
     Names and values come from a filter as they are on the wire. verbatim: HDR_LEADSPC is in force,
     values come with their leading blank.
     """
-
-    _fold: bytes
-    """What is put before a line that a filter forgot to indent."""
 
     _shift: int
     """How many fields are always above an inserted one."""
@@ -104,7 +127,7 @@ class Header(ABC):
         """Name and value of each field of the message, as a filter gets them: without exactly one
         leading space unless it wants them verbatim."""
         for field in self._fields:
-            if not field.own and field.value is not None:
+            if field.counts and field.value is not None:
                 yield field.name, field.value if verbatim else field.value.removeprefix(b" ")
 
     def get(self, name: bytes) -> bytes | None:
@@ -147,11 +170,8 @@ class Header(ABC):
             self._change(max(index, 1), name, self._value(value, verbatim) if value else None)
 
     def _value(self, value: bytes, verbatim: bool) -> bytes:
-        """A filter's value as it is stored: its line breaks can start no field of their own."""
-        lines = value.replace(b"\r\n", b"\n").split(b"\n")
-        folded = [line if line[:1] in (b" ", b"\t") else self._fold + line for line in lines[1:]]
-        first = lines[0] if verbatim else b" " + lines[0]
-        return b"\n".join([first, *folded])
+        """A filter's value as it is stored."""
+        return value if verbatim else b" " + value
 
     @abstractmethod
     def _add(self, name: bytes, value: bytes) -> None: ...
@@ -168,10 +188,30 @@ class Header(ABC):
         self._fields.insert(position, Field(name, value))
 
 
-class SendmailHeader(Header):
-    """sendmail's list. defaults: values of own fields that the message may go without, by name."""
+def _folded(value: bytes, blank: bytes) -> bytes:
+    """A value whose line breaks can start no field of their own: `blank` is put behind them."""
+    first, *others = value.split(b"\n")
+    indented = (line if line[:1] in (b" ", b"\t") else blank + line for line in others)
+    return b"\n".join([first, *indented])
 
-    def __init__(self, message: list[tuple[bytes, bytes]], defaults: dict[bytes, bytes]) -> None:
+
+def _written(value: bytes) -> bytes:
+    return _folded(value.replace(b"\r\n", b"\n"), b" ")
+
+
+class SendmailHeader(Header):
+    """sendmail's list. defaults: values of own fields that the message may go without, by name.
+
+    warning: value of X-Authentication-Warning. Values that filters set are folded only when the
+    message is written; the filters behind see them as they were given.
+    """
+
+    def __init__(
+        self,
+        message: list[tuple[bytes, bytes]],
+        defaults: dict[bytes, bytes],
+        warning: bytes | None = None,
+    ) -> None:
         brought = {name.lower() for name, _ in message}
         if not any(name.startswith(b"resent-") for name in brought):
             # RFC 5322 §3.6.6: resent fields come together or not at all.
@@ -184,17 +224,25 @@ class SendmailHeader(Header):
             )
             for name in SENDMAIL_OWN
         ]
+        # Each mailer writes it for itself, unless a filter has changed it.
+        own[0].value = _UNCHANGED
+        if warning is not None:
+            own.append(Field(b"X-Authentication-Warning", warning, own=True))
         super().__init__(own, message)
 
-    _fold = b" "
     # sendmail counts from its Received: Return-Path stays on top whatever comes.
     _shift = 1
 
     def _add(self, name: bytes, value: bytes) -> None:
         key = name.lower()
         for field in self._fields:
-            if field.key == key and key not in _TRACE and field.own and field.value is not None:
-                field.value = value
+            if (
+                field.key == key
+                and not field.counts
+                and key not in _TRACE
+                and field.value is not None
+            ):
+                field.value, field.given = value, True
                 return
         self._before_first(name, value)
 
@@ -204,7 +252,7 @@ class SendmailHeader(Header):
         for field in self._fields:
             if field.key != key:
                 continue
-            if field.own:
+            if not field.counts:
                 own = field if key not in _TRACE else None
                 continue
             index -= 1
@@ -212,15 +260,21 @@ class SendmailHeader(Header):
                 field.value = value
                 return
         if own is not None and own.value is not None:
-            own.value = value
+            own.value, own.given = value, True
         elif value is not None:
             self._before_first(name, value)
 
     def encode(self) -> bytes:
         """Without the fields that sendmail takes out on delivery, whoever put them in: Bcc, and
-        Return-Path, which a local mailer writes anew."""
-        kept = (one for one in self._fields if one.own or one.key not in _TAKEN_OUT)
-        return b"".join(field.encode() for field in kept)
+        Return-Path, which a local mailer writes anew; see `take_return_path`."""
+        written = bytearray()
+        for field in self._fields:
+            if field.own and field.key == b"return-path":
+                if field.value != _UNCHANGED:
+                    written[:0] = _RETURN_PATH + _written(field.value or b"") + b"\n"
+            elif field.value is not None and (field.own or field.key not in _TAKEN_OUT):
+                written += field.name + b":" + _written(field.value) + b"\n"
+        return bytes(written)
 
 
 class PostfixHeader(Header):
@@ -229,8 +283,19 @@ class PostfixHeader(Header):
     def __init__(self, message: list[tuple[bytes, bytes]]) -> None:
         super().__init__([Field(b"Received", None, own=True)], message)
 
-    _fold = b"\t"
     _shift = 0
+
+    def _value(self, value: bytes, verbatim: bool) -> bytes:
+        return _folded(super()._value(value, verbatim), b"\t")
+
+    def add(self, name: bytes, value: bytes, *, verbatim: bool) -> None:
+        super().add(*_split_name(name, value), verbatim=verbatim)
+
+    def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
+        super().insert(index, *_split_name(name, value), verbatim=verbatim)
+
+    def change(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
+        super().change(index, *_split_name(name, value), verbatim=verbatim)
 
     def _add(self, name: bytes, value: bytes) -> None:
         self._fields.append(Field(name, value))
@@ -249,3 +314,9 @@ class PostfixHeader(Header):
                 return
         if value is not None:
             self._fields.append(Field(name, value))
+
+
+def _split_name(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Postfix keeps fields as text, so that a colon in a name ends the name."""
+    before, colon, rest = name.partition(b":")
+    return (before, rest + b": " + value) if colon else (name, value)

@@ -1,4 +1,4 @@
-"""The SMTP client: who it is, and the macros that are known once it is there."""
+"""The SMTP client: who it is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import contextlib
 import ipaddress
 import socket
 from dataclasses import dataclass
-
-from filterd.mta.settings import POSTFIX_VERSION, SENDMAIL_VERSION, MtaSettings
 
 NAME_TIMEOUT = 5.0
 """Seconds that the resolver may take to name a client."""
@@ -49,20 +47,3 @@ async def find_peer(writer: asyncio.StreamWriter) -> Peer:
             async with asyncio.timeout(NAME_TIMEOUT):
                 name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
     return Peer(name, str(parsed), port, str(parsed.version))
-
-
-def connection_macros(settings: MtaSettings, daemon: str, peer: Peer, local: str) -> dict[str, str]:
-    """daemon: the listener's name. local: the address that the client reached."""
-    common = {
-        "j": settings.hostname, "_": peer.shown, "{client_addr}": peer.address,
-        "{client_name}": peer.name, "{client_port}": str(peer.port),
-        "{client_resolve}": "FAIL" if peer.name.startswith("[") else "OK",
-    }  # fmt: skip
-    if settings.flavour == "postfix":
-        return {**common, "{daemon_name}": settings.hostname, "{daemon_addr}": local,
-                "v": POSTFIX_VERSION}  # fmt: skip
-    values = {**common, "{daemon_name}": daemon, "v": SENDMAIL_VERSION}
-    if ipaddress.ip_address(local).is_loopback:
-        # sendmail does not show the loopback interface's address.
-        return {**values, "{if_name}": "localhost"}
-    return {**values, "{if_name}": settings.hostname, "{if_addr}": local}

@@ -25,6 +25,7 @@ from filterd.mta import edits
 from filterd.mta.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.connection import FilterConnection, FilterFailureError
 from filterd.mta.draft import Draft
+from filterd.mta.envelope_edits import PostfixEnvelope
 from filterd.mta.filters import MacroList
 from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.peer import Peer
@@ -44,6 +45,11 @@ DEFAULT_ACTIONS = {
     "shutdown": MISCONFIGURED,
 }
 """`milter_default_action`: the standing reply of a filter that failed."""
+
+_ENVELOPE = PostfixEnvelope()
+
+_SINCE = {Command.UNKNOWN: 3, Command.DATA: 4}
+"""The first version of the protocol that has a command."""
 
 _EARLY = (Command.CONNECT, Command.HELO)
 _SHORT = (Command.CONNECT, Command.HELO, Command.MAIL, Command.RCPT, Command.DATA, Command.UNKNOWN)
@@ -101,12 +107,10 @@ class PostfixFilters:
 
     sticky = False
 
-    def __init__(
-        self, filters: Iterable[InputMailFilter], macro_list: MacroList, queue_id: str = ""
-    ) -> None:
+    def __init__(self, filters: Iterable[InputMailFilter], macro_list: MacroList) -> None:
         self._filters = [AskedFilter(one) for one in filters]
         self._macro_list = macro_list
-        self.queue_id = queue_id
+        self.queue_id = ""
         self._greeted = False
         self._in_mail = False
 
@@ -162,6 +166,10 @@ class PostfixFilters:
         verb = line.split(None, 1)[0] if line.split() else b""
         return await self._round(commands.Unknown(verb).encode(), "unknown", {})
 
+    async def other(self) -> Answer:
+        """milter_other_event: for commands that filters are not asked about."""
+        return next((one.standing for one in self._filters if not one.standing.goes_on), CONTINUE)
+
     async def abort(self) -> None:
         await self._reset_mail()
 
@@ -183,17 +191,14 @@ class PostfixFilters:
     async def _round(
         self, packet: Packet, stage: str, values: Values, *, refused: bool = False
     ) -> Answer:
-        """Ask in order until one says something else than "go on". HOLD goes on."""
-        held = CONTINUE
+        """Ask in order until one says something else than "go on"."""
         for one in self._filters:
             if refused and not one.agreed.steps & Steps.RCPT_REJ:
                 continue
             answer = await self._event(one, packet, stage, values)
-            if answer.kind is Kind.HOLD:
-                held = answer
-            elif not answer.goes_on:
+            if not answer.goes_on:
                 return answer
-        return held
+        return CONTINUE
 
     async def _event(self, one: AskedFilter, packet: Packet, stage: str, values: Values) -> Answer:
         """milter8_event: macros and command out, replies in."""
@@ -204,8 +209,9 @@ class PostfixFilters:
             return one.standing
         one.skipping = None
         wanted = not one.agreed.steps & NOT_SENT[command]
+        spoken = one.agreed.version >= _SINCE.get(command, 0)
         packets = [packet] if wanted else []
-        if wanted or command in _SHORT:
+        if wanted or (command in _SHORT and spoken):
             packets = [*self._macros(one, command, stage, values), *packets]
         try:
             if packets:
@@ -226,7 +232,8 @@ class PostfixFilters:
         """
         names = self._macro_list(stage)
         if stage in _LISTS:
-            names = one.agreed.macros.get(_LISTS[stage], names)
+            # An empty list of its own is none.
+            names = one.agreed.macros.get(_LISTS[stage]) or names
         if names is None:
             return []
         known = {name: values[name].encode("latin-1", "replace")
@@ -238,6 +245,8 @@ class PostfixFilters:
         while True:
             reply = replies.parse(await one.receive(command))
             match reply:
+                case replies.Plain(data=data) if data:
+                    raise FilterFailureError(f"reply with data to {command.name}: {reply!r:.60}")
                 case replies.Plain(ReplyCode.PROGRESS) | replies.Quarantine():
                     continue
                 case replies.Plain(ReplyCode.CONTINUE):
@@ -277,12 +286,18 @@ class PostfixFilters:
             case replies.ReplyText(data):
                 text = replies.postfix_text(data)
                 if text is None:
-                    self._fail(one, "malformed reply text")
-                    if command in _SHORT:
-                        one.standing = MISCONFIGURED
-                    return MISCONFIGURED
+                    return self._misconfigured(one, command)
                 return self._stand(one, Answer(Kind.REPLY, text), early)
         return None
+
+    def _misconfigured(self, one: AskedFilter, command: Command) -> Answer:
+        """A reply text that cannot be. A default action that lets mail through stands."""
+        answer = self._fail(one, "malformed reply text")
+        if answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            return answer
+        if command in _SHORT:
+            one.standing = MISCONFIGURED
+        return MISCONFIGURED
 
     def _stand(self, one: AskedFilter, answer: Answer, for_good: bool) -> Answer:
         if for_good:
@@ -309,20 +324,22 @@ class PostfixFilters:
 
     async def message(self, draft: Draft, values: Values) -> Answer:
         self.queue_id = draft.queue_id
-        held = CONTINUE
         for one in self._filters:
             answer = one.standing
-            if one.state is State.LISTENING:
+            asked = one.state is State.LISTENING
+            if asked:
                 try:
                     answer = await self._show(one, draft, {**values, **draft.macros})
                 except FilterFailureError as failure:
                     answer = self._fail(one, str(failure))
             if answer.kind is Kind.HOLD:
                 draft.quarantine = draft.quarantine or f"milter {one.settings.name} failed"
-                held = answer
-            elif not answer.goes_on:
+            if asked and draft.quarantine is not None and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+                # A message that has just been put on hold is shown to nobody else.
+                return Answer(Kind.HOLD)
+            if answer.kind not in (Kind.CONTINUE, Kind.HOLD):
                 return answer
-        return held
+        return CONTINUE if draft.quarantine is None else Answer(Kind.HOLD)
 
     async def _show(self, one: AskedFilter, draft: Draft, values: Values) -> Answer:
         for packet, stage in self._parts(one, draft):
@@ -351,6 +368,10 @@ class PostfixFilters:
             while True:
                 reply = replies.parse(await one.receive(Command.BODYEOB))
                 match reply:
+                    case replies.Plain(data=data) if data:
+                        raise FilterFailureError(f"reply with data: {reply!r:.60}")
+                    case replies.ChangeHeader(name=b""):
+                        return self._misconfigured(one, Command.BODYEOB)
                     case replies.Plain(ReplyCode.PROGRESS):
                         continue
                     case replies.ReplaceBody(chunk):
@@ -367,11 +388,13 @@ class PostfixFilters:
                     return answer
                 if isinstance(reply, replies.Plain | replies.ReplyText):
                     raise FilterFailureError(f"unexpected reply to BODYEOB: {reply!r:.60}")
-                done = edits.apply(reply, draft, verbatim=one.verbatim, same=edits.same_for_postfix)
+                done = edits.apply(reply, draft, verbatim=one.verbatim, envelope=_ENVELOPE)
                 log.info("%s: milter=%s: %s", self.queue_id, one.settings.name, done)
         finally:
             if chunks:
-                draft.replace_body(chunks)
+                # cleanup(8) writes lines: the last one is ended.
+                whole = b"".join(chunks)
+                draft.replace_body([whole if whole[-1:] in (b"", b"\n") else whole + b"\r\n"])
 
     # Resets
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from filterd.mta.cf.macros import expand
 from filterd.mta.delivery import DeliveryError
+from filterd.mta.header import take_return_path
 from filterd.mta.spool import Entry, Target
 
 TIMEOUT = 600.0
@@ -111,11 +112,11 @@ def prepared(message: bytes, sender: str, flags: str) -> bytes:
     """The message as a mailer's flags want it: Return-Path (P), From_ line (no n), >From (E)."""
     # sendmail's $g of the null reverse-path.
     envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
-    data = message
+    given, data = take_return_path(message)
     if "E" in flags:
         data = re.sub(rb"^From ", b">From ", data, flags=re.MULTILINE)
     if "P" in flags:
-        data = b"Return-Path: <" + envelope + b">\n" + data
+        data = (b"Return-Path: <" + envelope + b">\n" if given is None else given) + data
     if "n" not in flags:
         stamp = time.asctime(time.gmtime()).encode()
         data = b"From " + envelope + b" " + stamp + b"\n" + data

@@ -146,7 +146,7 @@ class Queue:
         failed: list[tuple[Target, DeliveryError]] = []
         for target in entry.targets:
             try:
-                route = self._router.resolve(target.address)
+                route = self._router.resolve(target.address, listed=target.listed)
                 seen = replace(entry, sender=_sender(entry, target))
                 place = self._router.mailer(route).deliver(seen, target, message)
             except DeliveryError as error:

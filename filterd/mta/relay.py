@@ -14,6 +14,7 @@ import dns.exception
 import dns.resolver
 
 from filterd.mta.delivery import DeliveryError
+from filterd.mta.header import take_return_path
 from filterd.mta.send import SendError, SmtpClient
 from filterd.mta.spool import Entry, Target
 
@@ -37,6 +38,7 @@ class SmtpMailer:
 
     def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
         """Send. Raises DeliveryError."""
+        _, message = take_return_path(message)
         trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
         for name, port in self._hosts():
             try:

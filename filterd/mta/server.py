@@ -19,12 +19,13 @@ from pathlib import Path
 from filterd.mta.bounce import Bouncer
 from filterd.mta.compose import Composer, PostfixComposer, SendmailComposer
 from filterd.mta.delivery import BuiltInRouter, Router
-from filterd.mta.handler import Listener, SessionHandler, Site
+from filterd.mta.handler import SessionHandler
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import PostfixQueueIds, QueueIds
 from filterd.mta.sasl import Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Spool
+from filterd.mta.transactions import Listener, Site
 from filterd.mta.wording import PostfixWording, SendmailWording
 
 log = logging.getLogger("filterd.mta")
@@ -114,6 +115,8 @@ class ReferenceMta:
         task = asyncio.current_task()
         assert task is not None
         self._sessions.add(task)
+        host = str(writer.get_extra_info("peername")[0])
+        self._site.clients[host] += 1
         try:
             if len(self._sessions) > self.settings.max_connections:
                 writer.write(b"421 4.3.2 Too many connections, try again later\r\n")
@@ -124,6 +127,9 @@ class ReferenceMta:
             pass
         finally:
             self._sessions.discard(task)
+            self._site.clients[host] -= 1
+            if not self._site.clients[host]:
+                del self._site.clients[host]
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
@@ -139,8 +145,9 @@ def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
 
 
 def _composer(settings: MtaSettings) -> Composer:
-    made = PostfixComposer if settings.flavour == "postfix" else SendmailComposer
-    return made(settings.hostname)
+    if settings.flavour == "postfix":
+        return PostfixComposer(settings.hostname)
+    return SendmailComposer(settings.hostname, warns="authwarnings" in settings.forbidden)
 
 
 def _extensions(settings: MtaSettings) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ POSTFIX_VERSION = "Postfix 3.7.11"
 
 Flavour = Literal["sendmail", "postfix"]
 
-Privacy = Literal["needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]
+Privacy = Literal[
+    "authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"
+]  # fmt: skip
 
 SENDMAIL_MACROS: dict[str, tuple[str, ...]] = {
     "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}"),
@@ -82,7 +84,10 @@ class MtaSettings:
     ] = 300.0
     privacy: Annotated[
         tuple[Privacy, ...],
-        Doc("what clients may not do, sendmail's PrivacyOptions; goaway is all of it"),
+        Doc(
+            "what clients may not do, sendmail's PrivacyOptions; goaway is all of it but noetrn; "
+            "authwarnings puts X-Authentication-Warning into what comes without HELO"
+        ),
     ] = ("noetrn",)
     tls_certificate: Annotated[
         Path | None, Doc("PEM file with the certificate chain; with it STARTTLS is offered")
@@ -109,9 +114,11 @@ class MtaSettings:
 
     @property
     def forbidden(self) -> frozenset[str]:
-        """The privacy flags in force, `goaway` taken apart."""
-        everything = {"needmailhelo", "novrfy", "noexpn", "noverb", "noetrn"}
-        return frozenset(everything if "goaway" in self.privacy else self.privacy)
+        """The privacy flags in force, `goaway` taken apart (PRIV_GOAWAY of sendmail's `conf.h`)."""
+        flags = frozenset(self.privacy)
+        if "goaway" in flags:
+            flags |= {"authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb"}
+        return flags
 
     def macro_list(self, stage: str) -> tuple[str, ...] | None:
         """The macros sent before a stage's command, None for none at all."""

@@ -38,6 +38,7 @@ from filterd.mta.events import (
     Unknown,
     Verify,
 )
+from filterd.mta.parameters import bad_recipient_parameter, bad_sender_parameter, too_large
 from filterd.mta.wording import Reply, Wording
 
 COMMAND_LIMIT = 2048
@@ -51,6 +52,9 @@ UNKNOWN_LIMIT = 25
 
 NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
 """Commands of RFC 821 that sendmail knows and does not have."""
+
+STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
+"""Commands that a client gets a reply of its own to although its session is refused."""
 
 NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
 
@@ -72,16 +76,18 @@ class Transaction:
 
     sender: Path
     recipients: list[Path] = field(default_factory=list)
+    known: dict[str, Path] = field(default_factory=dict)
+    """The recipients by what makes them one."""
+
     refused: bool = False
     """A recipient was refused."""
 
-    def add(self, path: Path) -> Path:
+    def add(self, path: Path, identity: Callable[[str], str]) -> Path:
         """Add a recipient, unless it was named before: return the one that counts."""
-        for known in self.recipients:
-            if known.address.lower() == path.address.lower():
-                return known
-        self.recipients.append(path)
-        return path
+        counts = self.known.setdefault(identity(path.address), path)
+        if counts is path:
+            self.recipients.append(path)
+        return counts
 
 
 _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
@@ -98,6 +104,7 @@ class SmtpSession:
         *,
         limits: Limits | None = None,
         extensions: Callable[[SmtpSession], list[str]] = lambda _: [],
+        identity: Callable[[str], str] = str.lower,
         sticky: bool = True,
         may_log_in: bool = False,
         forbidden: frozenset[str] = frozenset(),
@@ -122,6 +129,7 @@ class SmtpSession:
         """Seconds to wait before the next reply: clients that try things are slowed down."""
 
         self._extensions = extensions
+        self._identity = identity
         self._sticky = sticky
         self._may_log_in = may_log_in
         self._forbidden = forbidden
@@ -212,7 +220,7 @@ class SmtpSession:
                 refusal = self._refusal(outcome, path.text)
                 self.transaction.refused |= refusal is not None
                 if refusal is None:
-                    path = self.transaction.add(path)
+                    path = self.transaction.add(path, self._identity)
                 self.send(refusal or self.wording.recipient_ok(path.text))
             case Data():
                 refusal = self._refusal(outcome)
@@ -237,7 +245,7 @@ class SmtpSession:
                 self.send(self.wording.reset())
             case TooLarge():
                 self.transaction = None
-                self.send(self._too_large())
+                self.send(too_large(self.limits.max_size))
             case Quit():
                 self.close(self.wording.bye())
             case Credentials(user=user):
@@ -328,9 +336,6 @@ class SmtpSession:
         match = _VERB.match(line.strip())
         verb = match[1].decode("ascii").upper() if match else ""
         argument = match[2].decode("ascii", "surrogateescape") if match else ""
-        if self.refusing is not None and verb not in ("HELO", "EHLO", "NOOP", "RSET", "QUIT"):
-            self._bad(self.refusing)
-            return
         handler = {
             "HELO": self._helo, "EHLO": self._helo, "MAIL": self._mail, "RCPT": self._rcpt,
             "DATA": self._data, "RSET": self._rset, "NOOP": self._noop, "QUIT": self._quit,
@@ -338,6 +343,12 @@ class SmtpSession:
             "ETRN": self._etrn,
             "STARTTLS": self._starttls, "AUTH": self._start_auth,
         }.get(verb)  # fmt: skip
+        if verb in self.wording.unknown_verbs:
+            handler, verb = None, ""
+        known = handler is not None or verb in NOT_IMPLEMENTED
+        if self.refusing is not None and known and verb not in STILL_SERVED:
+            self._bad(self.refusing)
+            return
         if handler is None and verb in NOT_IMPLEMENTED:
             self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
         elif handler is None:
@@ -373,7 +384,7 @@ class SmtpSession:
         elif self.tempfailing:
             self.send(self.wording.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
-            if (refusal := self._check_mail(path)) is not None:
+            if (refusal := bad_sender_parameter(path, self.limits.max_size)) is not None:
                 self._bad(refusal)
             else:
                 self._ask(Mail(path))
@@ -386,7 +397,7 @@ class SmtpSession:
         elif (path := self._path(verb, "to", argument)) is not None:
             if not path.address:
                 self._bad(self.wording.bad_address(path.text, "5.0.0", "User address required"))
-            elif (bad := _bad_recipient_parameter(path)) is not None:
+            elif (bad := bad_recipient_parameter(path)) is not None:
                 self._bad(bad)
             else:
                 self._ask(Rcpt(path))
@@ -408,27 +419,6 @@ class SmtpSession:
                 return Path(mended, text, parameters)
             self._bad(self.wording.bad_address(text, error.code, str(error)))
             return None
-
-    def _check_mail(self, path: Path) -> Reply | None:
-        """What is wrong with the parameters of MAIL, if anything."""
-        if (bad := _unknown_parameter(path, _MAIL_PARAMETERS)) is not None:
-            return bad
-        for parameter in path.parameters:
-            name, _, value = parameter.upper().partition("=")
-            if name == "SIZE" and not value.isdecimal():
-                return Reply.of("501 5.5.2 SIZE requires a value")
-            if name == "SIZE" and int(value) > self.limits.max_size:
-                return self._too_large()
-            if name == "RET" and value not in ("FULL", "HDRS"):
-                return Reply.of(f'501 5.5.4 Bad argument "{value}" to RET')
-            if name == "BODY" and value not in ("7BIT", "8BITMIME"):
-                return Reply.of(f"501 5.5.4 Unknown BODY type {value}")
-        return None
-
-    def _too_large(self) -> Reply:
-        return Reply.of(
-            f"552 5.3.4 Message size exceeds fixed maximum message size ({self.limits.max_size})"
-        )
 
     def _data(self, verb: str, argument: str) -> None:  # noqa: ARG002
         if self.transaction is None:
@@ -472,10 +462,7 @@ class SmtpSession:
             self._bad(Reply.of("500 5.5.2 Parameter required"))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        if argument:
-            self.send(Reply.of(f'504 5.3.0 HELP topic "{argument.lower()}" unknown'))
-        else:
-            self.send(Reply.of("214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP"))
+        self.send(self.wording.help(argument.lower()))
 
     # TLS and AUTH
 
@@ -535,27 +522,3 @@ class SmtpSession:
         oversize, self._content = self._content.oversize, None
         self._ask(TooLarge() if oversize else Content(data))
         return True
-
-
-_MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8"})
-_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
-
-
-def _unknown_parameter(path: Path, known: frozenset[str]) -> Reply | None:
-    for parameter in path.parameters:
-        name = parameter.partition("=")[0].upper()
-        if name not in known:
-            return Reply.of(f"555 5.5.4 {name} parameter unrecognized")
-    return None
-
-
-def _bad_recipient_parameter(path: Path) -> Reply | None:
-    """What is wrong with the parameters of RCPT, if anything. RFC 3461 §4.1: NEVER stands alone."""
-    for parameter in path.parameters:
-        name, _, value = parameter.upper().partition("=")
-        words = value.split(",")
-        for word in words if name == "NOTIFY" else ():
-            alone = word != "NEVER" or len(words) == 1
-            if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
-                return Reply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
-    return _unknown_parameter(path, _RCPT_PARAMETERS)

@@ -40,6 +40,8 @@ class Target:
     parameters: tuple[str, ...] = ()
     sender: str | None = None
     user: str = ""
+    listed: bool = False
+    """It comes out of an alias or a `.forward` file, and so may be a program or a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,13 @@ class Entry:
         if table.pop("format") != FORMAT:
             raise ValueError("not of a format that this version reads")
         targets = tuple(
-            Target(one["address"], tuple(one["parameters"]), one["sender"], one["user"])
+            Target(
+                one["address"],
+                tuple(one["parameters"]),
+                one["sender"],
+                one["user"],
+                one.get("listed") is True,
+            )
             for one in table.pop("targets")
         )
         parameters = tuple(table.pop("sender_parameters"))

@@ -22,7 +22,9 @@ LINE_LIMIT = 2048
 NAME_LIMIT = 256
 """Characters of a name at HELO, MAXNAME."""
 
-_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= )")
+_NAMING = (b"450", b"550", b"553")
+"""Codes behind which sendmail puts the address in question, `fmtmsg` in `err.c`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Wording(ABC):
 
     patience: Mapping[str, int] = {}
     mends_bare = False
+    unknown_verbs: frozenset[str] = frozenset()
+    """Commands of ours that this MTA does not have."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -82,6 +86,10 @@ class Wording(ABC):
     def too_many_bad(self) -> Reply:
         """The last word to a client that says nothing sensible."""
         return Reply.of(f"421 4.7.0 {self.host} Error: too many errors")
+
+    def help(self, topic: str) -> Reply:  # noqa: ARG002
+        """The reply to HELP."""
+        return Reply.of("502 5.3.0 HELP not implemented")
 
     def mended_address(self, path: str) -> str | None:  # noqa: ARG002
         """The address that the MTA makes of a path that is none, None if it refuses it."""
@@ -178,14 +186,30 @@ class Wording(ABC):
 
 
 class SendmailWording(Wording):
-    """sendmail 8.17. greeting_text: `O SmtpGreetingMessage`, expanded but for the date."""
+    """sendmail 8.17.
+
+    greeting_text: `O SmtpGreetingMessage`, expanded but for the date. topics: what HELP knows, lines
+    by topic; None without a help file.
+    """
 
     # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`.
     patience: Mapping[str, int] = {"HELO": 3, "NOOP": 20, "VRFY": 6}
 
-    def __init__(self, host: str, greeting_text: str = "") -> None:
+    def __init__(
+        self, host: str, greeting_text: str = "", topics: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         super().__init__(host)
+        self._topics = topics
         self._greeting = greeting_text or f"{host} Sendmail {SENDMAIL_VERSION}/filterd; $b"
+
+    def help(self, topic: str) -> Reply:
+        if self._topics is None:
+            return Reply.of(f"502 5.3.0 Sendmail {SENDMAIL_VERSION} -- HELP not implemented")
+        found = self._topics.get(topic or "smtp")
+        if found is None:
+            return Reply.of(f'504 5.3.0 HELP topic "{topic}" unknown')
+        lines = (*found, "End of HELP info")
+        return Reply(tuple(f"214 2.0.0 {line}".encode("ascii", "replace") for line in lines))
 
     def takes_name(self, name: str) -> bool:
         return len(name) <= NAME_LIMIT and re.fullmatch(r"[A-Za-z0-9\[\]._#:-]+", name) is not None
@@ -273,16 +297,18 @@ class SendmailWording(Wording):
         return Reply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
 
     def filter_text(self, text: bytes, path: str | None) -> Reply:
-        """usrerr(): an enhanced code is put in where there is none; the path follows it in a 5xx.
+        """usrerr(): an enhanced code is put in where there is none, the path behind it for some.
 
-        Octets above 0x7f lose their high bit.
+        Octets above 0x7f lose their high bit; whatever is behind the code's three digits counts
+        for a blank.
         """
-        first, *rest = filter_lines(bytes(octet & 0x7F for octet in text))
+        plain = bytes(octet & 0x7F for octet in text)
+        first, *rest = filter_lines(plain[:3] + b" " + plain[4:])
         code, words = first[:3], first[4:]
         match = _ENHANCED.match(words)
         enhanced = match[0] if match else code[:1] + b".0.0"
         words = words[match.end() :].removeprefix(b" ") if match else words
-        if path is not None and code.startswith(b"5"):
+        if path is not None and code in _NAMING:
             words = path.encode("ascii", "surrogateescape") + b"... " + words
         return Reply((code + b" " + enhanced + b" " + words, *rest))
 
@@ -291,6 +317,7 @@ class PostfixWording(Wording):
     """Postfix 3.7."""
 
     mends_bare = True
+    unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
 
     def mended_address(self, path: str) -> str | None:
         """Postfix quotes a local part that has an `@` in it."""
@@ -345,13 +372,8 @@ class PostfixWording(Wording):
     def data_without_mail(self) -> Reply:
         return Reply.of("503 5.5.1 Error: need RCPT command")
 
-    def data_without_rcpt(self, refused: bool) -> Reply:
-        text = (
-            "554 5.5.1 Error: no valid recipients"
-            if refused
-            else ("503 5.5.1 Error: need RCPT command")
-        )
-        return Reply.of(text)
+    def data_without_rcpt(self, refused: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("554 5.5.1 Error: no valid recipients")
 
     def unknown(self, line: bytes) -> Reply:  # noqa: ARG002
         return Reply.of("500 5.5.2 Error: command not recognized")

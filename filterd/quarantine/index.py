@@ -24,10 +24,8 @@ from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import SEARCHED, Query, cursor, statement
+from filterd.quarantine.rows import delivery_of, delivery_row, storable, tune_sqlite
 from filterd.quarantine.schema import bring_up_to_date, deliveries, messages
-
-BUSY_LIMIT = 5.0
-"""Seconds that a writer waits for another; the files are safe by then, so this costs no mail."""
 
 _CHUNK = 500
 """Ids in one statement; SQLite takes 999 parameters in its oldest form."""
@@ -103,17 +101,17 @@ class Index:
             "pinned": standing.pinned,
         }
         row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
-        with self._connection() as connection:
+        with self.connection() as connection:
             known = sa.select(messages.c.id).where(messages.c.id == entry.id)
             if connection.scalar(known) is None:
                 connection.execute(sa.insert(messages), [row])
                 if standing.deliveries:
-                    rows = [_delivery_row(entry.id, d) for d in standing.deliveries]
+                    rows = [delivery_row(entry.id, d) for d in standing.deliveries]
                     connection.execute(sa.insert(deliveries), rows)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Take rows out. Raises StoreError."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             for start in range(0, len(ids), _CHUNK):
                 some = ids[start : start + _CHUNK]
                 connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
@@ -122,13 +120,13 @@ class Index:
     def states(self) -> dict[str, tuple[str, bool]]:
         """State and pin of every row, by id. Raises StoreError."""
         query = sa.select(messages.c.id, messages.c.state, messages.c.pinned)
-        with self._connection() as connection:
+        with self.connection() as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def search(self, query: Query) -> Page:
         """One page of what fits. Raises QueryError, StoreError."""
-        with self._connection() as connection:
-            rows = [_row(found) for found in connection.execute(statement(query)).mappings()]
+        with self.connection() as connection:
+            rows = [row_of(found) for found in connection.execute(statement(query)).mappings()]
         shown = tuple(rows[: query.limit])
         return Page(
             shown, cursor(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else ""
@@ -140,7 +138,7 @@ class Index:
         query = sa.select(c.reason, c.state, sa.func.count(), sa.func.sum(c.size)).group_by(
             c.reason, c.state
         )
-        with self._connection() as connection:
+        with self.connection() as connection:
             return [(r[0], r[1], r[2], int(r[3])) for r in connection.execute(query)]
 
     def oldest(self) -> Iterator[tuple[str, float, int]]:
@@ -150,7 +148,7 @@ class Index:
         query = sa.select(c.id, c.received, c.size).order_by(c.received, c.id).where(
             c.state.not_in(("deleted", "expired", "releasing")), sa.not_(c.pinned)
         )  # fmt: skip
-        with self._connection() as connection:
+        with self.connection() as connection:
             rows = connection.execute(query).all()
         return ((row[0], row[1], row[2]) for row in rows)
 
@@ -160,7 +158,7 @@ class Index:
         query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.size), 0)).where(
             c.state.not_in(("deleted", "expired"))
         )
-        with self._connection() as connection:
+        with self.connection() as connection:
             row = connection.execute(query).one()
         return row[0], int(row[1])
 
@@ -172,7 +170,7 @@ class Index:
         won = []
         for recipient in recipients:
             mine = (c.id == id, c.recipient == storable(recipient))
-            with self._connection() as connection:
+            with self.connection() as connection:
                 done = connection.execute(
                     sa.update(deliveries)
                     .where(*mine, c.state.in_(states))
@@ -183,7 +181,7 @@ class Index:
                         continue
                     fresh = Delivery(recipient, "releasing", now, attempts=1, form=form)
                     try:
-                        connection.execute(sa.insert(deliveries), [_delivery_row(id, fresh)])
+                        connection.execute(sa.insert(deliveries), [delivery_row(id, fresh)])
                     except sa.exc.IntegrityError:
                         connection.rollback()
                         continue
@@ -195,10 +193,10 @@ class Index:
 
     def update(self, id: str, standing: Standing) -> None:
         """Write where a message stands. Raises StoreError."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             connection.execute(sa.delete(deliveries).where(deliveries.c.id == id))
             if standing.deliveries:
-                rows = [_delivery_row(id, d) for d in standing.deliveries]
+                rows = [delivery_row(id, d) for d in standing.deliveries]
                 connection.execute(sa.insert(deliveries), rows)
             connection.execute(
                 sa.update(messages)
@@ -209,9 +207,9 @@ class Index:
     def settle(self, id: str, delivery: Delivery) -> None:
         """Write how one copy stands now. Raises StoreError."""
         c = deliveries.c
-        values = _delivery_row(id, delivery)
+        values = delivery_row(id, delivery)
         key = (c.id == id, c.recipient == values["recipient"])
-        with self._connection() as connection:
+        with self.connection() as connection:
             connection.execute(sa.delete(deliveries).where(*key))
             connection.execute(sa.insert(deliveries), [values])
             _summarize(connection, id)
@@ -219,8 +217,8 @@ class Index:
     def deliveries(self, id: str) -> tuple[Delivery, ...]:
         """The copies of one message. Raises StoreError."""
         query = sa.select(deliveries).where(deliveries.c.id == id).order_by(deliveries.c.recipient)
-        with self._connection() as connection:
-            return tuple(_delivery(found) for found in connection.execute(query).mappings())
+        with self.connection() as connection:
+            return tuple(delivery_of(found) for found in connection.execute(query).mappings())
 
     def waiting(self, now: float, claimed_before: float) -> list[tuple[str, Delivery]]:
         """Copies whose release is due again, and those claimed so long ago that whoever did it is
@@ -229,9 +227,9 @@ class Index:
         due = sa.and_(c.state == "failed", c.again_at > 0, c.again_at <= now)
         lost = sa.and_(c.state == "releasing", c.changed < claimed_before)
         query = sa.select(deliveries).where(sa.or_(due, lost)).order_by(c.id, c.recipient)
-        with self._connection() as connection:
+        with self.connection() as connection:
             found = connection.execute(query).mappings().all()
-        return [(row["id"], _delivery(row)) for row in found]
+        return [(row["id"], delivery_of(row)) for row in found]
 
     def close(self) -> None:
         """Close the connection, if this process has one."""
@@ -239,7 +237,8 @@ class Index:
             self._engine.dispose()
 
     @contextmanager
-    def _connection(self) -> Iterator[sa.Connection]:
+    def connection(self) -> Iterator[sa.Connection]:
+        """One transaction. Raises StoreError for whatever the database says."""
         try:
             with self._opened().begin() as connection:
                 yield connection
@@ -252,7 +251,7 @@ class Index:
         if self._engine is None or self._owner != os.getpid():
             engine = sa.create_engine(self._location(), pool_size=1, pool_pre_ping=bool(self._url))
             if engine.dialect.name == "sqlite":
-                sa.event.listen(engine, "connect", _tune_sqlite)
+                sa.event.listen(engine, "connect", tune_sqlite)
             bring_up_to_date(engine, self._folder)
             self._engine, self._owner = engine, os.getpid()
         return self._engine
@@ -270,36 +269,14 @@ class Index:
 def _summarize(connection: sa.Connection, id: str) -> None:
     """Write the one word for the whole message anew."""
     found = connection.execute(sa.select(deliveries).where(deliveries.c.id == id)).mappings()
-    state = Standing(tuple(map(_delivery, found))).state
+    state = Standing(tuple(map(delivery_of, found))).state
     connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state))
 
 
-def _tune_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_LIMIT * 1000)}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # Files and journal are fsynced and bring back any row: the index need not wait for the disk.
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
-
-
-def _row(found: Any) -> Row:
+def row_of(found: Any) -> Row:
+    """The value that a row of `messages` stands for."""
     lists = {
         "recipients": tuple(json.loads(found["recipients"])),
         "symbols": tuple(found["symbols"].split()),
     }
     return Row(**{**{name: found[name] for name in Row.__slots__}, **lists})
-
-
-def _delivery(found: Any) -> Delivery:
-    return Delivery(**{name: value for name, value in found.items() if name != "id"})
-
-
-def _delivery_row(id: str, delivery: Delivery) -> dict[str, Any]:
-    row = {"id": id, **asdict(delivery)}
-    return {**row, "recipient": storable(delivery.recipient), "reply": storable(delivery.reply)}
-
-
-def storable(text: str) -> str:
-    """The text as a database can hold it: without NUL and without lone surrogates."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -99,9 +100,7 @@ class Journal:
         for path in sorted(self._folder.glob("*.jsonl")) if self._folder.is_dir() else ():
             try:
                 with path.open("rb") as file:
-                    while line := file.readline(LINE_LIMIT):
-                        if id is not None and id.encode() not in line:
-                            continue
+                    for line in _lines_with(file, id.encode()) if id else _lines(file):
                         event = _decoded(line)
                         if event is not None and id in (None, event.id):
                             yield event
@@ -121,6 +120,25 @@ class Journal:
                             yield event
             except OSError as error:
                 raise StoreError(error.errno or 5, f"{error.strerror}", str(path)) from error
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.readline(LINE_LIMIT), b"")
+
+
+def _lines_with(file: BinaryIO, words: bytes) -> Iterator[bytes]:
+    """The lines of a file that hold these words; the others are not even cut out."""
+    size = os.fstat(file.fileno()).st_size
+    if not size:
+        return
+    with mmap(file.fileno(), size, access=ACCESS_READ) as content:
+        start = 0
+        while (found := content.find(words, start)) >= 0:
+            begin = content.rfind(b"\n", 0, found) + 1
+            end = content.find(b"\n", found)
+            start = end + 1 if end >= 0 else size
+            if start - begin <= LINE_LIMIT:
+                yield content[begin:start]
 
 
 def _backwards(file: BinaryIO) -> Iterator[bytes]:

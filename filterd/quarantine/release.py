@@ -19,8 +19,8 @@ from typing import Literal
 from filterd import marks
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
-from filterd.quarantine.index import storable
 from filterd.quarantine.journal import Delivery, Event
+from filterd.quarantine.rows import storable
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 log = logging.getLogger(__name__)
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of the newest migration in `migrations/versions`."""
 
 ADVISORY_LOCK = 0x66696C74
@@ -49,7 +49,7 @@ messages = sa.Table(
     # All that a free search looks at, casefolded, in one text: one comparison a row, not eight.
     sa.Column("words", sa.Text, nullable=False),
     sa.Index("messages_counted", "reason", "state", "size"),
-    sa.Index("messages_newest", "received", "id"),
+    sa.Index("messages_newest", "received", "id"),  # and "words" on SQLite
     sa.Index("messages_by_state", "state", "received", "id"),
     sa.Index("messages_by_reason", "reason", "received", "id"),
 )
@@ -67,6 +67,15 @@ deliveries = sa.Table(
     sa.Column("again_at", sa.Float, nullable=False),
     sa.Column("form", sa.String(16), nullable=False),
     sa.Index("deliveries_by_state", "state", "again_at"),
+)
+
+# Whom a digest has told of what came up to when, and who is at it since when (seconds since 1970).
+digests = sa.Table(
+    "digests",
+    meta,
+    sa.Column("recipient", sa.Text, primary_key=True),
+    sa.Column("told", sa.Float, nullable=False),
+    sa.Column("claimed", sa.Float, nullable=False),
 )
 
 

@@ -79,6 +79,13 @@ def login_token(nonce: str) -> str:
     return hmac.new(_login_key, nonce.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
+def refuse_strangers(request: Request) -> None:
+    """Refuse a form of which the browser says that another site, or another port of this host, has
+    sent it (Fetch Metadata). Raises HTTPException 403."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(403, "The form was sent by another site.")
+
+
 async def posted(request: Request) -> FormData:
     """The form of a POST, its token checked; an empty one for GET.
 
@@ -87,8 +94,7 @@ async def posted(request: Request) -> FormData:
     """
     if request.method in ("GET", "HEAD"):
         return FormData()
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HTTPException(403, "The form was sent by another site.")
+    refuse_strangers(request)
     session = session_of(request)
     form = await request.form(max_files=1, max_fields=FIELD_LIMIT)
     token = form.get("csrf")

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from filterd.web.api.problems import problem
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; "
@@ -33,7 +36,7 @@ FORM_LIMIT = 1 << 20
 UPLOAD_MARGIN = 1 << 16
 """Octets that a form with a file may have besides the file."""
 
-UPLOADS = ("/scan", "/api/")
+UPLOADS = ("/scan", "/api/scan")
 """Where a whole message may be sent to."""
 
 
@@ -75,7 +78,7 @@ class BodyLimit:
         limit = self._upload + UPLOAD_MARGIN if takes_file else FORM_LIMIT
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if told.isdigit() and int(told) > limit:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         came, refused = 0, False
 
@@ -91,7 +94,7 @@ class BodyLimit:
                 await send(message)
             elif not refused:
                 refused = True
-                await _refuse(send)
+                await _refuse(scope, send)
 
         try:
             await self._app(scope, counted, checked)
@@ -100,15 +103,17 @@ class BodyLimit:
             if came <= limit:
                 raise
             if not refused:
-                await _refuse(send)
+                await _refuse(scope, send)
 
 
-async def _refuse(send: Send) -> None:
-    body = b"What was sent is too large.\n"
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Scope, send: Send) -> None:
+    words = "what was sent is too large"
+    answer: Response = PlainTextResponse(f"{words.capitalize()}.\n", 413)
+    if scope["path"].startswith("/api/"):
+        answer = problem(413, words)
+    answer.headers["Connection"] = "close"
+    await answer(scope, _nothing, send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

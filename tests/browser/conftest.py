@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.site import Site
+from tests.browser.site import LIMIT, Site
 from tests.browser.stranger import Stranger
 from tests.integration.servers.own_mta import OwnMta
 from tests.integration.servers.process import folder, require
@@ -25,9 +25,6 @@ OPTIONS = (
     " --disable-background-networking --disable-component-update --disable-sync"
 ).split()
 
-TIME_LIMIT = 15_000
-"""Milliseconds that the browser waits for a page or an element; the machine may be busy."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder starts real servers."""
@@ -40,8 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     """Debian's chromium."""
     program = require(CHROMIUM, "chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=LIMIT)
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=program, args=OPTIONS)
         yield started

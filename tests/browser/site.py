@@ -43,6 +43,7 @@ login_attempts = 50
 """
 
 LIMIT = 15_000
+"""Milliseconds that the browser waits for a page or an element; the machine may be busy."""
 
 
 @dataclass

@@ -6,13 +6,19 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from filterd.config import load
+from filterd.ids import new_id
+from filterd.quarantine import Store
 from tests.integration.servers.filterd import COMMAND
 from tests.integration.servers.process import Program, answers, folder, free_port
+from tests.unit.quarantine.mta import running
+from tests.unit.quarantine.test_store import new
 
 PASSWORD = "correct horse battery"
 
@@ -20,24 +26,34 @@ PASSWORD = "correct horse battery"
 class Web:
     """One process in a folder of its own. web: lines of `[web]`."""
 
-    def __init__(self, path: Path, web: str = "") -> None:
+    def __init__(self, path: Path, web: str = "", release_port: int = 25) -> None:
         self.path = path
         self.port = free_port()
         self.config = path / "filterd.toml"
         self.config.write_text(
-            f'[chain]\nfilters = []\n[quarantine]\nfolder = "q"\n[web]\nport = {self.port}\n{web}\n'
+            f'[chain]\nfilters = []\n[quarantine]\nfolder = "q"\nrelease_port = {release_port}\n'
+            f"[web]\nport = {self.port}\n{web}\n"
         )
         self.process = Program([COMMAND, "web", "--config", self.config], path)
 
     def start(self) -> None:
         self.process.start(lambda: answers(self.port))
 
+    def client(self, **headers: str) -> httpx.Client:
+        """A browser without cookies."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=30)
+
     def log_in(self, name: str, password: str, **headers: str) -> httpx.Response:
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers) as client:
-            token = re.search(r'name="csrf" value="([^"]+)"', client.get("/login").text)
-            assert token
-            data = {"csrf": token[1], "name": name, "password": password}
+        with self.client(**headers) as client:
+            data = {"csrf": token_in(client.get("/login")), "name": name, "password": password}
             return client.post("/login", data=data)
+
+    def logged_in(self) -> httpx.Client:
+        """A browser of ann, who is an admin."""
+        client = self.client()
+        data = {"csrf": token_in(client.get("/login")), "name": "ann", "password": PASSWORD}
+        assert client.post("/login", data=data).status_code == 303
+        return client
 
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """`filterd web account ...`."""
@@ -48,6 +64,13 @@ class Web:
             capture_output=True,
             check=False,
         )
+
+
+def token_in(answer: httpx.Response) -> str:
+    """The token of the page's forms."""
+    found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+    assert found, answer.text
+    return found[1]
 
 
 @pytest.fixture
@@ -163,3 +186,28 @@ def test_what_an_observer_learns_of_the_server(path: Path) -> None:
         large = httpx.get(f"{url}/login", headers={"X-Large": "x" * 2_000_000})
         large.raise_for_status()
     web.process.stop()
+
+
+def test_a_process_that_is_killed_in_a_release_releases_nothing_twice(path: Path) -> None:
+    """It dies after the final dot, before the 250: nobody knows, and nobody tries by himself."""
+    with running() as mta:
+        web = Web(path, release_port=mta.port)
+        web.command("add", "ann", "--admin", "--password-file", "-", given=PASSWORD + "\n")
+        web.start()
+        settings = load(web.config).quarantine
+        id = Store(settings).put(new(id=new_id()))
+        mta.at_dot = web.process.kill
+        with closing(web.logged_in()) as client, pytest.raises(httpx.HTTPError):
+            data = {"csrf": token_in(client.get("/scan")), "to": "joe@mx.test"}
+            client.post(f"/message/{id}/release", data=data)
+        mta.at_dot = lambda: None
+        web.start()
+        with closing(web.logged_in()) as client:
+            page = client.get(f"/message/{id}")
+            assert "state-releasing" in page.text
+            data = {"csrf": token_in(page), "to": "joe@mx.test"}
+            told = client.post(f"/message/{id}/release", data=data, follow_redirects=True)
+            assert "was releasing already" in told.text
+        assert len(mta.taken) == 1
+        assert Store(settings).fsck().restated == ()
+        web.process.stop()

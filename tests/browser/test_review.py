@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 
+from filterd.digest.links import Link, Signer
 from tests.browser.site import JOE, MAX, PASSWORD, Site, message
 from tests.integration.servers.own_mta import OwnMta
 from tests.integration.servers.process import folder
@@ -90,6 +92,27 @@ def test_a_double_click_releases_once(site: Site, mta: OwnMta, scripts: bool) ->
     assert site.events(id).count("released") == 1
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_a_digests_link_releases_after_a_click(site: Site, mta: OwnMta, scripts: bool) -> None:
+    id = site.put(message("from a digest"))
+    signer = Signer(site.store.settings.folder)
+    visit = site.visit(scripts=scripts, width=390)
+    address = f"{site.url}/held/{signer.token(Link(id, JOE, time.time() + 60))}"
+    visit.page.goto(address)
+    expect(visit.page.get_by_text("from a digest")).to_be_visible()
+    assert site.state(id) == "held", "following the link does nothing"
+    visit.page.get_by_role("button", name="Deliver it to me").dblclick()
+    expect(visit.page.get_by_role("status")).to_have_text("It is on its way to you.")
+    mta.mail(1)
+    visit.page.goto(address[:-1] + ("A" if address[-1] != "A" else "B"))
+    expect(visit.page.get_by_text("not valid")).to_be_visible()
+    visit.page.goto(f"{site.url}/held/{signer.token(Link(id, JOE, time.time() - 60))}")
+    expect(visit.page.get_by_role("heading", name="Nothing to release")).to_be_visible()
+    mta.settled()
+    assert mta.mailboxes.get("joe", 0) == 0
+    assert site.events(id).count("released") == 1
+
+
 @pytest.mark.parametrize("kind", ["spam", "ham"])
 def test_learn(site: Site, kind: str) -> None:
     id = site.put(message("teach me"))
@@ -169,13 +192,13 @@ def test_a_reviewer_has_its_own_mail_only(site: Site, mta: OwnMta) -> None:
 
 def test_a_session_that_is_not_used_ends(site: Site, mta: OwnMta) -> None:
     with folder("browser-short") as path:
-        short = Site(path, mta.port, web="idle_minutes = 0.05")
+        short = Site(path, mta.port, web="idle_minutes = 0.1")
         short.start()
         short.browser = site.browser
         id = short.put(message("too late"))
         visit = short.logged_in()
         visit.page.goto(f"{short.url}/message/{id}")
-        visit.page.wait_for_timeout(3500)
+        visit.page.wait_for_timeout(6500)
         visit.page.get_by_role("button", name="Release", exact=True).click()
         expect(visit.page.get_by_text("The session has ended")).to_be_visible()
         assert short.state(id) == "held"

@@ -181,17 +181,3 @@ def test_spamass_milter_marks_and_refuses(tmp_path: Path) -> None:
     assert "by mx.example.test (8.17.1.9/filterd) with ESMTP id " in received
     assert "; Unknown" not in received
     assert "unknown" not in received.lower()
-
-
-def test_swaks_is_served(tmp_path: Path) -> None:
-    swaks = need("swaks", "swaks")
-    settings = MtaSettings(port=0, mail=tmp_path / "mail", spool=tmp_path / "spool")
-    with running_mta(settings) as mta:
-        done = subprocess.run(
-            [swaks, "--server", f"127.0.0.1:{mta.port}", "--from", "ann@x.test", "--to",
-             "joe@mx.example.test,sue@mx.example.test", "--pipeline", "--helo", "client.test"],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        mta.settle()
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert len(mta.mailbox("joe")) == len(mta.mailbox("sue")) == 1

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 
 from filterd.mta.cf.reader import read_cf
@@ -59,21 +60,21 @@ class Trial:
 
 @dataclass
 class Seen:
-    """What one MTA did. replies: by step of the client, with seconds."""
+    """What one MTA did. replies: what the client said, seconds, the reply."""
 
-    replies: list[tuple[float, list[str]]] = field(default_factory=list)
+    replies: list[tuple[str, float, list[str]]] = field(default_factory=list)
     mail: list[str] = field(default_factory=list)
     packets: list[list[str]] = field(default_factory=list)
     log: str = ""
 
 
-def converse(port: int, client: Sequence[str | bytes]) -> Iterator[tuple[float, list[str]]]:
-    """Say each step, yield the reply to it; ends where the server hangs up."""
+def converse(port: int, client: Sequence[str | bytes]) -> Iterator[tuple[str, float, list[str]]]:
+    """Say each step, yield it with the reply to it; ends where the server hangs up."""
     started = time.monotonic()
     peer = Client(port)
     try:
         reply = peer.reply()
-        yield time.monotonic() - started, reply
+        yield "connect", time.monotonic() - started, reply
         for step in client:
             if reply == ["<closed>"]:
                 return
@@ -84,7 +85,8 @@ def converse(port: int, client: Sequence[str | bytes]) -> Iterator[tuple[float, 
             else:
                 peer.send(step.encode("utf-8", "surrogateescape") + b"\r\n")
             reply = peer.reply()
-            yield time.monotonic() - started, reply
+            said = step if isinstance(step, str) else "message"
+            yield said, time.monotonic() - started, reply
     finally:
         peer.close()
 
@@ -128,7 +130,7 @@ def collect(boxes: Path, *, maildir: bool) -> list[str]:
     found = []
     for path in sorted(boxes.glob("*/new/*" if maildir else "*/*")):
         user = path.relative_to(boxes).parts[0].partition("@")[0]
-        text = plain(path.read_bytes().decode("utf-8", "replace").replace("\r", "\n"))
+        text = plain(path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n"))
         text = re.sub(r"\A(From \S+) .*", r"\1", text)
         if "multipart/report" in text:
             text = "a report"
@@ -232,19 +234,19 @@ def _rest(quiet: object) -> None:
 
 def differences(trial: Trial, theirs: Seen, ours: Seen) -> Iterator[str]:
     """What differs, a line each; nothing where the two agree."""
-    for number, (one, other) in enumerate(zip(theirs.replies, ours.replies, strict=False)):
-        wanted, got = ([normal(line) for line in reply] for _, reply in (one, other))
+    for one, other in zip(theirs.replies, ours.replies, strict=False):
+        wanted, got = ([normal(line) for line in reply] for _, _, reply in (one, other))
         if any("PIPELINING" in line for line in wanted):
             wanted, got = wanted[:1], got[:1]
-        said = "connect" if number == 0 else repr(_said(trial, number))[:60]
+        said = f"reply to {one[0][:60]}"
         if wanted != got:
-            yield f"reply to {said}: {got}, not {wanted}"
-        if abs(one[0] - other[0]) > 0.2 * one[0] + 0.7:
-            yield f"reply to {said} after {other[0]:.2f} s, not {one[0]:.2f} s"
+            yield f"{said}: {got}, not {wanted}"
+        if abs(one[1] - other[1]) > 0.2 * one[1] + 0.7:
+            yield f"{said} after {other[1]:.2f} s, not {one[1]:.2f} s"
     if len(theirs.replies) != len(ours.replies):
         yield f"{len(ours.replies)} replies, not {len(theirs.replies)}"
     if theirs.mail != ours.mail:
-        yield f"mail {ours.mail}, not {theirs.mail}"
+        yield "mail " + _first_difference(theirs.mail, ours.mail)
     for number, (wanted, got) in enumerate(zip(theirs.packets, ours.packets, strict=True), 1):
         if wanted != got:
             at = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b),
@@ -252,8 +254,12 @@ def differences(trial: Trial, theirs: Seen, ours: Seen) -> Iterator[str]:
             yield f"f{number} packet {at}: {got[at : at + 3]}, not {wanted[at : at + 3]}"
 
 
-def _said(trial: Trial, number: int) -> str | bytes:
-    return trial.client[number - 1] if number <= len(trial.client) else "?"
+def _first_difference(wanted: list[str], got: list[str]) -> str:
+    if len(wanted) != len(got):
+        return f"{len(got)} messages, not {len(wanted)}: {[one[:9] for one in got]}"
+    pairs = (pair for pair in zip(wanted, got, strict=True) if pair[0] != pair[1])
+    lines = unified_diff(*(one.split("\n") for one in next(pairs)), "theirs", "ours", n=1)
+    return "\n        ".join(line.rstrip() for line in list(lines)[2:])
 
 
 def compare(trial: Trial) -> list[str]:

@@ -283,7 +283,7 @@ def plain(text: str) -> str:
     text = re.sub(r"\d{12}\.\S{14}@", "MSGID@", text)
     text = re.sub(r"6A[A-Z]\S{11}|[0-9A-F]{11}\b", "ID", text)
     text = re.sub(
-        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d+ Nov 2026 [0-9:]+ \S+( \(\w+\))?", "DATE", text
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d+ Nov 2026 [0-9:]+ [+0-9A-Z-]+( \(\w+\))?", "DATE", text
     )
     text = re.sub(r"(\{client_port\}\\x00)\d+", r"\1PORT", text)
     return text.replace("(8.17.1.9/8.17.1.9)", "(8.17.1.9/filterd)")

@@ -81,6 +81,36 @@ def test_a_failing_filter_costs_only_its_own_opinion(
     assert examination.ran == {"good"}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("forced", "on_error", "action"),
+    [
+        (Action.ACCEPT, "tempfail", Action.TEMPFAIL),
+        (Action.ACCEPT, "quarantine", Action.QUARANTINE),
+        (Action.QUARANTINE, "tempfail", Action.QUARANTINE),
+        (Action.DISCARD, "tempfail", Action.DISCARD),
+        (Action.REJECT, "tempfail", Action.REJECT),
+        (Action.TEMPFAIL, "quarantine", Action.TEMPFAIL),
+    ],
+)
+def test_what_is_taken_out_of_the_mail_flow_need_not_come_again(
+    forced: Action, on_error: OnError, action: Action, order: int
+) -> None:
+    """A scanner that chokes on what `parts` holds must not have the client send it for days."""
+    bad = Link(Says("bad", raises), LinkSettings(on_error=on_error))
+    good = Link(Says("good", lambda _message: Verdict(forced)))
+    examination = Chain([bad, good][::order]).examine(MAIL)
+    assert examination.verdict.action is action
+    assert [symbol.name for symbol in examination.verdict.symbols] == ["BAD_FAILED"]
+    assert [failure.filter for failure in examination.failures] == ["bad"]
+
+
+def test_points_hold_no_message_that_a_filter_could_not_look_at() -> None:
+    """The filter that failed might have taken points away."""
+    chain = Chain([Link(Says("bad", raises)), Link(Says("good", found("SPAM", 99)))])
+    assert chain.examine(MAIL).verdict.action is Action.TEMPFAIL
+
+
 def test_a_client_that_logged_in_may_have_a_softer_failure_policy() -> None:
     settings = LinkSettings(on_error="tempfail", on_error_authenticated="continue")
     chain = Chain([Link(Says("bad", raises), settings)])

@@ -57,7 +57,7 @@ def test_a_site_at_work(tmp_path: Path) -> None:
     open_history(settings).add(
         [
             Record("a", now - 5, action="accept", milliseconds={"gtube": 1.0, "bayes": 2.0}),
-            Record("b", now - 4, action="tempfail", symbols=(("CLAMAV_FAILED", 0.0),),
+            Record("b", now - 4, action="tempfail", failures={"clamav": "timeout: 30 s"},
                    milliseconds={"gtube": 2.0, "clamav": 9.0}),
             Record("old", now - 9000, action="accept"),
         ]
@@ -78,6 +78,8 @@ def test_a_site_at_work(tmp_path: Path) -> None:
     gtube, clamav, _ = told.filters
     assert (gtube.messages, gtube.failures, gtube.milliseconds) == (2, 0, 1.5)
     assert (clamav.messages, clamav.failures) == (1, 1)
+    assert (clamav.last_failure_id, clamav.last_failure_detail) == ("b", "timeout: 30 s")
+    assert "d.control" in told.daemon.silent
     assert (told.clamd[0].engine, told.clamd[0].number) == ("1.4.3", 27450)
     assert told.clamd[0].days is not None
     assert told.clamd[0].days > 365

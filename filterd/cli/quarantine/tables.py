@@ -35,7 +35,12 @@ def _short(seconds: float) -> str:
 
 def shown(text: str) -> str:
     """Text of strangers as a terminal can bear it: no control characters, no markup."""
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """The same where there is no markup."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def message_table(rows: Iterable[Row], width: int) -> Table:
@@ -90,9 +95,7 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
         if value:
             table.add_row(name, shown(value))
     for symbol in entry.symbols:
-        table.add_row(
-            "symbol", shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}")
-        )
+        table.add_row("symbol", shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}"))
     for number, part in enumerate(entry.removed, 1):
         table.add_row("removed", shown(f"{number}. {part.filename}: {part.reason}"))
     for copy in standing.deliveries:

@@ -63,7 +63,7 @@ def _forms(name: str) -> Iterator[str]:
         for text in dict.fromkeys((variant, folded)):
             for piece in (text, *_CUT.split(text)):
                 visible = _INVISIBLE.sub("", piece)
-                last = _SEPARATOR.split(visible)[-1]
+                last = _SEPARATOR.split(visible.rstrip("/\\"))[-1]
                 yield _trimmed(last)
 
 

@@ -58,7 +58,11 @@ class CfRouter:
         self.aliases = Aliases(_alias_files(cf.option("AliasFile")))
         self._uid, self._gid = _default_user(cf.option("DefaultUser"))
 
-    def resolve(self, address: str) -> Route:
+    def resolve(self, address: str, *, listed: bool = False) -> Route:
+        if address[:1] in ("|", "/") and not listed:
+            # From outside this would be somebody's command line.
+            what = "mail to programs" if address.startswith("|") else "mail directly to files"
+            raise DeliveryError(f"Cannot {what}", temporary=False, code="5.7.1")
         if address.startswith("|"):
             return Route("prog", "", address[1:].strip())
         if address.startswith("/"):
@@ -79,7 +83,8 @@ class CfRouter:
         known = name in self.aliases or plain in self.aliases
         if "w" in self._local.flags and not known and not _in_passwd(plain):
             raise DeliveryError("User unknown", temporary=False, code="5.1.1")
-        return Route("local", "", name)
+        # Only a mailer with the flag u keeps upper case in a user's name.
+        return Route("local", "", name if "u" in self._local.flags else name.lower())
 
     def _resolve_remote(self, address: str) -> Route:
         smart = self._cf.macros.get("S", "")
@@ -95,7 +100,7 @@ class CfRouter:
         """The target, or whom aliases and `.forward` files put in its place."""
         address = target.address
         try:
-            route = self.resolve(address)
+            route = self.resolve(address, listed=target.listed)
         except DeliveryError:
             route = None
         if route is None or route.mailer != "local" or address[:1] == "\\" or depth > MAX_DEPTH:
@@ -107,7 +112,7 @@ class CfRouter:
             found = [error.member]
         if found is not None:
             owner = self.aliases.owner(route.user)
-            target = replace(target, sender=owner) if owner else target
+            target = replace(target, sender=owner or target.sender, listed=True)
             others = [one for one in found if one.lower() != route.user.lower()]
             if len(others) < len(found):
                 yield replace(target, address=route.user)
@@ -134,7 +139,7 @@ class CfRouter:
             yield target
             return
         for one in found:
-            named = replace(target, address=one, user=plain)
+            named = replace(target, address=one, user=plain, listed=True)
             if one.lower().removeprefix("\\") == plain.lower():
                 yield replace(named, address="\\" + plain)
             else:

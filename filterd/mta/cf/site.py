@@ -12,10 +12,10 @@ from typing import get_args
 from filterd.mta.cf.reader import CfError, SendmailCf
 from filterd.mta.cf.router import CfRouter
 from filterd.mta.compose import SendmailComposer
-from filterd.mta.handler import Listener
 from filterd.mta.input_filter import EX_CONFIG, parse_time
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
+from filterd.mta.transactions import Listener
 
 UNANNOUNCED_LIMIT = 1 << 30
 """Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""
@@ -47,7 +47,8 @@ class CfSite:
             self.settings,
             router=router,
             composer=SendmailComposer(
-                self.settings.hostname, self.cf.macros.get("Z", SENDMAIL_VERSION)
+                self.settings.hostname, self.cf.macros.get("Z", SENDMAIL_VERSION),
+                warns="authwarnings" in self.settings.forbidden,
             ),
             extensions=_extensions(self.cf),
             greeting=self.cf.expand(
@@ -123,7 +124,7 @@ def _extensions(cf: SendmailCf) -> tuple[str, ...]:
         ("8BITMIME", True),
         (f"SIZE {size}" if size.isdecimal() and int(size) else "SIZE", True),
         ("DSN", True),
-        ("ETRN", not {"noetrn", "goaway"} & set(privacy)),
+        ("ETRN", "noetrn" not in privacy),
         ("HELP", True),
     ]
     return tuple(word for word, announced in said if announced)

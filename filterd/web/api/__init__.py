@@ -11,7 +11,7 @@ from filterd.web.state import State
 
 def router(_state: State) -> APIRouter:
     """All routes; each finds the state in its request."""
-    found = APIRouter(responses=documented(401, 403, 404, 422, 503))
+    found = APIRouter(responses=documented(401, 403, 404, 413, 422, 503))
     for module in (looking, deeds, site):
         found.include_router(module.router)
     return found

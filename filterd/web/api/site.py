@@ -24,7 +24,7 @@ router = APIRouter(tags=["site"])
 _Word = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
 
 
-@router.post("/messages/{id}/rescan", response_model=dict[str, Any])
+@router.post("/messages/{id}/rescan", response_model=dict[str, Any], responses=documented(410))
 def rescan(access: Bearer, id: Id) -> JSONResponse:
     """Examine a kept message with the chain as it is today. Nothing is changed."""
     return Plain(_plain(access.rescan(id)))

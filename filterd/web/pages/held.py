@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from filterd.desk import DeskError
 from filterd.digest.links import Link, LinkError, Signer
-from filterd.quarantine import Entry, GoneError, UnknownIdError
+from filterd.quarantine import Entry, UnknownIdError
 from filterd.web.state import State, state_of
 from filterd.web.views import plain_page
 
@@ -28,7 +28,14 @@ def show(request: Request, token: str) -> Response:
         link, entry = _found(state, token)
     except (LinkError, UnknownIdError) as error:
         return _error(request, error)
-    return plain_page(request, "held.html", entry=entry, link=link, token=token, words="")
+    had = any(
+        copy.recipient == link.recipient and copy.state == "released"
+        for copy in state.desk.store.standing(link.id).deliveries
+    )
+    words = "It was delivered to you already." if had else ""
+    return plain_page(
+        request, "held.html", entry=entry, link=link, token=token, words=words, ok=True
+    )
 
 
 @open_router.post("/held/{token}")
@@ -45,17 +52,16 @@ def release(request: Request, token: str) -> Response:
     words = "It is on its way to you." if done.ok else "It could not be delivered now."
     return plain_page(
         request, "held.html", 200 if done.ok else 503, entry=entry, link=link, token=token,
-        words=words,
+        words=words, ok=done.ok,
     )  # fmt: skip
 
 
 def _found(state: State, token: str) -> tuple[Link, Entry]:
     """What the link is for. Raises LinkError, UnknownIdError."""
     link = Signer(state.settings.quarantine.folder).link(token, time.time())
-    try:
-        entry = state.desk.store.get(link.id)
-    except (GoneError, ValueError):
-        raise UnknownIdError(link.id) from None
+    entry = state.desk.store.get(link.id)
+    if not state.desk.store.path(link.id).exists():
+        raise UnknownIdError(link.id)
     if entry.virus or link.recipient not in (*entry.held_for, *entry.recipients):
         raise UnknownIdError(link.id)
     return link, entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 from pathlib import Path
 
 from tests.helpers.messages import EICAR
@@ -15,9 +16,9 @@ VIRUS = f"{SIGNATURE}.UNOFFICIAL"
 
 
 class Clamd:
-    """clamd on the unix socket `socket` and on 127.0.0.1:`port`."""
+    """clamd on the unix socket `socket` and on 127.0.0.1:`port`. more: lines of its settings."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         program = require("clamd", "clamav-daemon")
         self.folder = folder
         self.socket = folder / "clamd.sock"
@@ -41,12 +42,20 @@ User {user}
 TemporaryDirectory {folder}
 MaxThreads 4
 SelfCheck 0
-"""
+{more}"""
         )
         self.process = Program([program, "-c", folder / "clamd.conf"], folder, patience=2)
 
     def start(self) -> None:
         self.process.start(lambda: listens(self.socket))
+
+    def tell(self, command: str) -> str:
+        """Say one word of its protocol, `RELOAD` for instance; its answer."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(10)
+            peer.connect(str(self.socket))
+            peer.sendall(f"n{command}\n".encode())
+            return peer.recv(4096).decode().strip()
 
     def stop(self) -> None:
         self.process.stop()

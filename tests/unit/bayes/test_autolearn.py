@@ -129,6 +129,23 @@ def test_a_person_is_never_overruled_and_always_overrules(
     assert learn_queued(folder, queue) == {"kept": 1}
 
 
+def test_the_copy_in_the_mailbox_corrects_what_was_learned_of_the_one_on_the_way(
+    folder: ModelFolder, queue: Queue
+) -> None:
+    queue.offer(sent(1, spam=False), EVIDENT[True])
+    learn_queued(folder, queue)
+    delivered = (
+        b"Return-Path: <a@x.example>\r\nDelivered-To: joe@mx.example\r\n"
+        b"Received: from x.example by mx.example (Postfix); Mon, 23 Nov 2026 10:00:01 +0000\r\n"
+        b"X-Spam-Flag: YES\r\n" + mail(1, spam=False).replace(b"\n", b"\r\n")
+    )
+    with Learner(folder, "dovecot:joe") as learner:
+        assert learner.learn(Message(delivered), spam=False) is Outcome.MOVED
+    stored = folder.load_current()
+    assert stored is not None
+    assert (stored.model.spam, stored.model.ham) == (0, 1)
+
+
 def taught(folder: ModelFolder, count: int) -> None:
     """Teach that many messages of each class, by a person."""
     with Learner(folder, "cli:ann") as learner:

@@ -17,8 +17,11 @@ from typer.testing import CliRunner
 
 from filterd.cli.digest import app as command
 from filterd.config import ConfigError, Settings, load
+from filterd.desk import Desk
 from filterd.digest.compose import DigestError
-from filterd.digest.run import Schedule, last, send_all
+from filterd.digest.ledger import CLAIM_LIMIT, Ledger
+from filterd.digest.run import Schedule, due_moment, send_now
+from filterd.digest.settings import DigestSettings
 from filterd.marks import Verifier, load_key
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
@@ -83,7 +86,7 @@ def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
     put(settings, "old", "joe@mx.example", hours=30)
     put(settings, "v", "joe@mx.example", reason="virus", virus="Evil")
     put(settings, "w", "joe@mx.example", virus="Evil")
-    results = send_all(settings, NOW.timestamp())
+    results = send_now(settings, NOW.timestamp())
     assert {r: result.outcome for r, result in results.items()} == {
         "joe@mx.example": "sent", "sue@mx.example": "sent",
     }  # fmt: skip
@@ -100,30 +103,107 @@ def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
 def test_nobody_is_told_twice(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example")
-    assert len(send_all(settings, NOW.timestamp())) == 1
-    assert send_all(settings, NOW.timestamp() + 1) == {}
+    assert len(send_now(settings, NOW.timestamp())) == 1
+    assert send_now(settings, NOW.timestamp() + 1) == {}
 
 
-def test_what_the_mta_puts_off_is_told_next_time(tmp_path: Path, mta: Mta) -> None:
+def test_what_the_mta_puts_off_for_one_is_tried_again_for_that_one(
+    tmp_path: Path, mta: Mta
+) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example", "sue@mx.example")
+    mta.answers["RCPT:joe@mx.example"] = "452 4.2.2 mailbox full"
+    now = NOW.timestamp()
+    outcomes = {r: result.outcome for r, result in send_now(settings, now).items()}
+    assert outcomes == {"joe@mx.example": "later", "sue@mx.example": "sent"}
+    del mta.answers["RCPT:joe@mx.example"]
+    assert send_now(settings, now + CLAIM_LIMIT - 1) == {}
+    assert list(send_now(settings, now + CLAIM_LIMIT + 1)) == ["joe@mx.example"]
+    assert [taken.rcpt for taken in mta.taken] == [["sue@mx.example"], ["joe@mx.example"]]
+
+
+def test_who_cannot_be_told_is_not_tried_for_ever(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example")
-    mta.answers["DOT"] = "452 4.3.1 no room"
-    assert send_all(settings, NOW.timestamp())["joe@mx.example"].outcome == "later"
-    assert last(settings.quarantine.folder) is None
-    del mta.answers["DOT"]
-    assert send_all(settings, NOW.timestamp())["joe@mx.example"].outcome == "sent"
+    mta.answers["RCPT:joe@mx.example"] = "550 5.1.1 no such user"
+    now = NOW.timestamp()
+    assert send_now(settings, now)["joe@mx.example"].outcome == "refused"
+    assert send_now(settings, now + 2 * CLAIM_LIMIT) == {}
+
+
+def test_of_two_hosts_with_one_index_only_one_tells(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example")
+    now = NOW.timestamp()
+    hosts = [Ledger(Store(settings.quarantine).index) for _ in range(2)]
+    begun = hosts[0].begun(now - HOUR)
+    assert hosts[1].begun(now) == begun
+    assert [host.claim("joe@mx.example", begun, now, now) for host in hosts] == [True, False]
+    # The first one dies before it has sent.
+    later = now + CLAIM_LIMIT + 1
+    assert [host.claim("joe@mx.example", begun, now, later) for host in hosts] == [True, False]
+    hosts[0].settle("joe@mx.example", now)
+    assert not hosts[1].claim("joe@mx.example", begun, now, later + CLAIM_LIMIT + 1)
+
+
+def test_a_copy_is_told_although_the_release_of_another_failed(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example", "sue@mx.example")
+    mta.answers["RCPT:sue@mx.example"] = "550 no"
+    Desk(settings).release(["a"], ["sue@mx.example"], who="cli:root")
+    assert list(send_now(settings, NOW.timestamp())) == ["joe@mx.example"]
+
+
+def test_a_long_list_is_cut_and_says_so(
+    tmp_path: Path, mta: Mta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.digest.run.LISTED_LIMIT", 2)
+    settings = site(tmp_path, mta.port)
+    for number in range(5):
+        put(settings, f"n{number}", "joe@mx.example", hours=5 - number / 2)
+    send_now(settings, NOW.timestamp())
+    (taken,) = mta.taken
+    assert re.findall(r"Subject: (.*)", text(mail(taken.data))) == ["offer n4", "offer n3"]
+    assert "3 more" in text(mail(taken.data))
+
+
+def test_links_that_nobody_could_follow_are_not_sent(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    settings = dataclasses.replace(settings, web=dataclasses.replace(settings.web, url=""))
+    put(settings, "a", "joe@mx.example")
+    with pytest.raises(DigestError, match=r"web\.url is not set"):
+        send_now(settings, NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("at", "every", "now", "due"),
+    [
+        ((), 24.0, "2026-11-23T12:00", "2026-11-23T09:30"),
+        ((), 24.0, "2026-11-23T09:00", "2026-11-22T09:30"),
+        ((), 0.5, "2026-11-23T12:10", "2026-11-23T12:00"),
+        (("07:00", "16:30"), 24.0, "2026-11-23T12:00", "2026-11-23T07:00"),
+        (("07:00", "16:30"), 24.0, "2026-11-23T16:30", "2026-11-23T16:30"),
+        (("07:00", "16:30"), 24.0, "2026-11-23T06:59", "2026-11-22T16:30"),
+    ],
+)
+def test_when_digests_are_due(at: tuple[str, ...], every: float, now: str, due: str) -> None:
+    def seconds(text: str) -> float:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+
+    digest = DigestSettings(at=at, every_hours=every)
+    assert due_moment(digest, seconds("2026-11-21T09:30"), seconds(now)) == seconds(due)
 
 
 def test_only_the_domains_of_the_settings(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port, 'domains = ["mx.example"]\n')
     put(settings, "a", "joe@mx.example", "max@other.example", "eve@notmx.example")
-    assert list(send_all(settings, NOW.timestamp())) == ["joe@mx.example"]
+    assert list(send_now(settings, NOW.timestamp())) == ["joe@mx.example"]
 
 
 def test_our_own_filters_let_a_digest_pass(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example")
-    send_all(settings, NOW.timestamp())
+    send_now(settings, NOW.timestamp())
     (taken,) = mta.taken
     envid = re.search(r"ENVID=\S+", taken.mail)
     assert envid is not None
@@ -137,7 +217,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path, mta: Mta) -> None:
     subject = "<script>alert(1)</script> \u202e{{ 7*7 }}"
     data = f"From: x@y.example\r\nSubject: {subject}\r\n\r\nx\r\n".encode()
     put(settings, "a", "joe@mx.example", '"a b"@mx.example', data=data)
-    send_all(settings, NOW.timestamp())
+    send_now(settings, NOW.timestamp())
     for taken in mta.taken:
         message = mail(taken.data)
         assert "<script>" not in text(message, "html")
@@ -157,8 +237,15 @@ def test_the_schedule(tmp_path: Path, mta: Mta) -> None:
     schedule.once()
     assert mta.taken == []
     now += 2 * HOUR
+    mta.answers["DATA"] = "451 not now"
+    schedule.once()
+    del mta.answers["DATA"]
+    schedule.once()
+    assert mta.taken == []
+    now += CLAIM_LIMIT + 1
     schedule.once()
     schedule.once()
+    Schedule(lambda: settings, lambda: now).once()  # the daemon was started again
     (taken,) = mta.taken
     assert re.findall(r"Subject: (.*)", text(mail(taken.data))) == ["offer a"]
 
@@ -171,9 +258,10 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
     settings = site(tmp_path, mta.port, f'templates = "{tmp_path}/t"\n')
     put(settings, "a", "joe@mx.example")
     with pytest.raises(DigestError, match=r"digest\.txt:2"):
-        send_all(settings, NOW.timestamp())
-    (settings.quarantine.folder / "digest.json").write_text('{"until": 0}')
-    Schedule(lambda: settings, NOW.timestamp).once()
+        send_now(settings, NOW.timestamp())
+    assert "digest.txt:2" not in caplog.text
+    later = NOW.timestamp() + 25 * HOUR
+    Schedule(lambda: settings, lambda: later).once()
     assert "digest.txt:2" in caplog.text
     off = dataclasses.replace(settings, digest=dataclasses.replace(settings.digest, enabled=False))
     Schedule(lambda: off, NOW.timestamp).once()
@@ -183,7 +271,7 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
-     ("every_hours = 0\n", "every_hours")],
+     ("every_hours = 0\n", "every_hours"), ('at = ["7 o\'clock"]\n', "no time of day")],
 )  # fmt: skip
 def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
     config = tmp_path / "filterd.toml"
@@ -198,7 +286,7 @@ def browser(tmp_path: Path, mta: Mta) -> tuple[TestClient, str]:
     """Somebody with a digest, and the link of its only message."""
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example", "sue@mx.example")
-    send_all(settings, NOW.timestamp())
+    send_now(settings, NOW.timestamp())
     body = next(text(mail(t.data)) for t in mta.taken if "joe@" in t.rcpt[0])
     mta.taken.clear()
     (path,) = links(body)
@@ -221,6 +309,9 @@ def test_a_link_shows_and_only_the_button_releases(
     assert taken.data.endswith(b"\r\n\r\nbuy\r\n")
     assert client.post(path).status_code == 200
     assert len(mta.taken) == 1
+    page = client.get(path).text
+    assert "delivered to you already" in page
+    assert "<button" not in page
 
 
 def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) -> None:
@@ -245,7 +336,10 @@ def test_what_is_gone_is_told(browser: tuple[TestClient, str], mta: Mta) -> None
     client, path = browser
     state = client.app.state.filterd  # type: ignore[attr-defined]
     state.desk.delete(["a"], who="cli:root")
-    assert client.post(path).status_code in (404, 503)
+    for method in ("GET", "POST"):
+        answer = client.request(method, path)
+        assert answer.status_code == 404
+        assert "not held any more" in answer.text
     assert mta.taken == []
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from filterd.filters import clamav
 from filterd.filters.clamav import ClamAV, ScanError
+from filterd.filters.clamav_findings import Unscanned
 from filterd.filters.clamd import ClamdError, Server, TooLargeError
 from filterd.filters.slots import NoSlotError, Slots
 from filterd.message import Message
@@ -28,6 +29,14 @@ TWO_PARTS = (
     + base64.encodebytes(BAD)
     + b"--x--\r\n"
 )
+
+
+SETTINGS = [
+    ("continue", Action.ACCEPT),
+    ("quarantine", Action.QUARANTINE),
+    ("tempfail", Action.TEMPFAIL),
+    ("reject", Action.REJECT),
+]
 
 
 def names(verdict: Verdict) -> list[str]:
@@ -173,15 +182,7 @@ def test_a_message_that_is_too_large_is_scanned_part_by_part(where: Path | None)
     assert (verdict.action, verdict.symbols) == (Action.ACCEPT, ())
 
 
-@pytest.mark.parametrize(
-    "setting, action",
-    [
-        ("continue", Action.ACCEPT),
-        ("quarantine", Action.QUARANTINE),
-        ("tempfail", Action.TEMPFAIL),
-        ("reject", Action.REJECT),
-    ],
-)
+@pytest.mark.parametrize("setting, action", SETTINGS)
 def test_what_no_scanner_takes_has_a_symbol_and_a_policy(
     setting: str, action: Action, where: Path | None
 ) -> None:
@@ -192,6 +193,64 @@ def test_what_no_scanner_takes_has_a_symbol_and_a_policy(
     assert verdict.action is action
     assert names(verdict) == ["CLAM_TOO_LARGE"]
     assert verdict.virus is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"stream: Exceeded time limit ERROR\n",
+        b"stream: Exceeded max scan size ERROR\n",
+        b"stream: Exceeded max recursion depth ERROR\n",
+        b"stream: Exceeded max scan files ERROR\n",
+        b"stream: CL_ETIMEOUT: Time limit reached ERROR\n",
+        b"stream: Bad format or broken data ERROR\n",
+        b"stream: Can't parse data ERROR\n",
+        b"stream: Can't unpack some data ERROR\n",
+    ],
+)
+@pytest.mark.parametrize("setting, action", SETTINGS)
+def test_a_clamd_that_gives_up_on_a_message_is_not_away(
+    answer: bytes, setting: Unscanned, action: Action, where: Path | None
+) -> None:
+    """Sent again, the message would fare no better: a symbol and a policy, no failure."""
+    with Scanner(lambda _content: answer, where) as scanner:
+        filter = ClamAV(server=scanner.address, over_limit=setting, patience=0)
+        verdict = filter.examine(Message(MAIL))
+        assert filter._avoided == {}
+
+    assert verdict.action is action
+    assert names(verdict) == ["CLAM_LIMIT"]
+    assert (verdict.reply is not None) == (setting == "reject")
+
+
+def test_a_virus_beside_a_bomb_is_found(tmp_path: Path) -> None:
+    def judge(content: bytes) -> bytes:
+        if content == BAD:
+            return b"stream: Evil FOUND\n"
+        return b"stream: Exceeded max scan size ERROR\n" if len(content) > 20 else clean(content)
+
+    with Scanner(judge, tmp_path / "s") as scanner:
+        assert ClamAV(server=scanner.address).examine(Message(TWO_PARTS)).virus == "Evil"
+
+
+@pytest.mark.parametrize("setting, action", SETTINGS)
+def test_a_message_over_which_clamd_falls_silent_while_it_answers_others(
+    setting: Unscanned, action: Action, where: Path | None
+) -> None:
+    def judge(content: bytes) -> bytes:
+        if content:
+            time.sleep(1)
+        return clean(content)
+
+    with Scanner(judge, where) as scanner:
+        filter = ClamAV(server=scanner.address, silence=0.2, over_limit=setting)
+        verdict = filter.examine(Message(TWO_PARTS))
+        assert filter._avoided == {}
+
+    assert verdict.action is action
+    (symbol,) = verdict.symbols
+    assert symbol.name == "CLAM_LIMIT"
+    assert "silent for 0.2 s over this message, and answers others" in symbol.detail
 
 
 def test_parts_can_be_scanned_one_by_one(tmp_path: Path) -> None:

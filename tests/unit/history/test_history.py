@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.history import (
@@ -127,6 +127,21 @@ def test_old_records_go_and_so_do_too_many(tmp_path: Path) -> None:
     assert [r.id for r in history.search(HistoryQuery()).rows] == ["d", "c"]
 
 
+def test_a_file_that_somebody_removes_begins_anew(history: History) -> None:
+    for path in history.file.parent.iterdir():
+        path.unlink()
+    assert history.search(HistoryQuery()).rows == ()
+    history.add([RECORDS[0]])
+    assert opened(history.file.parent).search(HistoryQuery()).rows == (RECORDS[0],)
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    history = opened(tmp_path)
+    assert history.search(HistoryQuery()).rows == ()
+    assert [*history.flow(0, NOW, NOW), *history.top(0, 5), *history.failures(0)] == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_file_is_private(history: History) -> None:
     assert {path.stat().st_mode & 0o777 for path in history.file.parent.iterdir()} == {0o600}
 
@@ -209,3 +224,13 @@ def test_a_file_that_cannot_be_written_costs_notes_and_nothing_else(
     recorder.close()
     assert recorder.lost == 1
     assert "1 messages are not noted" in caplog.text
+
+
+def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "history.sqlite3").mkdir()
+    recorder = Recorder(opened(tmp_path))
+    for _ in range(3):
+        recorder.note(FACTS, b"x")
+        recorder.write()
+    assert recorder.lost == 3
+    assert len(caplog.records) == 1

@@ -177,12 +177,27 @@ def router(tmp_path: Path) -> CfRouter:
         ("joe@here.test", Route("local", "", "joe")),
         ("joe@MX.example.test", Route("local", "", "joe")),
         ("joe@far.test", Route("esmtp", "far.test.", "joe@far.test")),
-        ("|/bin/cat -n", Route("prog", "", "/bin/cat -n")),
-        ("/tmp/file", Route("*file*", "", "/tmp/file")),
     ],
 )
 def test_where_addresses_go(router: CfRouter, address: str, route: Route) -> None:
     assert router.resolve(address) == route
+
+
+@pytest.mark.parametrize(
+    ("address", "route"),
+    [
+        ("|/bin/cat -n", Route("prog", "", "/bin/cat -n")),
+        ("/tmp/file", Route("*file*", "", "/tmp/file")),
+    ],
+)
+def test_programs_and_files_come_out_of_lists_only(
+    router: CfRouter, address: str, route: Route
+) -> None:
+    assert router.resolve(address, listed=True) == route
+    with pytest.raises(DeliveryError, match="Cannot mail"):
+        router.resolve(address)
+    (target,) = router.expand((Target(address),))
+    assert not target.listed
 
 
 @pytest.mark.parametrize(

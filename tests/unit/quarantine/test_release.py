@@ -6,17 +6,22 @@ import dataclasses
 import hashlib
 import multiprocessing
 import os
+import re
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from filterd import marks
 from filterd.message import Client, Envelope, Message
 from filterd.quarantine import GoneError, QuarantineSettings, Store
 from filterd.quarantine.query import Query
 from filterd.quarantine.release import CLAIM_LIMIT, FIRST_PAUSE, Outcome, ReleaseError, Releaser
+from filterd.quarantine.submission import Server, submit
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
 
@@ -92,6 +97,29 @@ def test_octets_arrive_as_they_were(
     release(store)
     expected = data if comes is None else comes
     assert hashlib.sha256(mta.taken[0].data).digest() == hashlib.sha256(expected).digest()
+
+
+LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=30),
+        st.sampled_from([b".", b"..", b".\r", b"\r", b"\n", b"x" * 3000, b"\xff", b"\0", b"MAIL"]),
+    ),
+    max_size=8,
+)
+
+
+@given(LINES, st.sampled_from([b"\r\n", b"\n", b"\r", b""]))
+@settings(max_examples=150, deadline=None)
+def test_any_octets_arrive_as_they_were(lines: list[bytes], end: bytes) -> None:
+    """But for a line end at the end, and a second dot behind a bare LF."""
+    data = end.join(lines)
+    expected = re.sub(rb"(?<!\r)\n\.", b"\n..", data)
+    if not expected.endswith(b"\r\n"):
+        expected += b"\r\n"
+    with running() as mta:
+        results = submit(Server("127.0.0.1", mta.port, 5.0), "a@x.test", ["joe@mx.test"], data)
+    assert results["joe@mx.test"].outcome == "sent"
+    assert [taken.data for taken in mta.taken] == [expected]
 
 
 def test_a_message_cannot_end_early_for_an_mta_that_takes_a_bare_lf(store: Store, mta: Mta) -> None:
@@ -206,6 +234,33 @@ def test_a_refusal_is_final_and_the_others_get_theirs(store: Store, mta: Mta) ->
     assert (ann.state, ann.reply, ann.again_at) == ("failed", "550 5.1.1 no such user", 0.0)
     assert joe.state == "released"
     assert state(store) == "failed"
+
+
+@pytest.mark.parametrize("step", ["MAIL", "DATA", "DOT"])
+def test_a_refusal_at_any_step_is_final(
+    store: Store, mta: Mta, clock: Clock, step: str
+) -> None:  # fmt: skip
+    store.put(new(data=PLAIN))
+    mta.answers = {step: "550 5.7.1 not wanted"}
+    (outcome,) = release(store)
+    assert (outcome.state, outcome.reply, outcome.again_at) == (
+        "failed", "550 5.7.1 not wanted", 0.0,
+    )  # fmt: skip
+    clock.now += 86400
+    assert Releaser(store).retry() == ()
+    assert store.read("id1") == PLAIN
+
+
+def test_an_mta_that_never_greets_is_tried_again(tmp_path: Path, clock: Clock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings = QuarantineSettings(
+            tmp_path / "q", release_port=mute.getsockname()[1], release_timeout=0.2
+        )
+        store = Store(settings, clock)
+        store.put(new(data=PLAIN))
+        (outcome,) = release(store)
+    assert (outcome.state, outcome.again_at) == ("failed", clock.now + FIRST_PAUSE)
+    assert "timed out" in outcome.reply
 
 
 def test_nobody_knows_whether_it_was_taken(store: Store, mta: Mta, clock: Clock) -> None:

@@ -15,17 +15,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine import QuarantineSettings, Store
+from filterd.quarantine import QuarantineSettings, Store, migrations
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
 from filterd.quarantine.store import describe
 from filterd.verdict import Symbol
 from tests.unit.quarantine.test_store import RECEIVED, new
+
+MIGRATIONS = Path(migrations.__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -195,3 +199,33 @@ def test_hostile_text_can_be_stored(store: Store) -> None:
 def test_no_text_breaks_a_search(tmp_path: Path, text: str) -> None:
     index = Index("", tmp_path / "one")
     index.search(Query(text=text, sender=text, domain=text, symbol=text, reason=text))
+
+
+def test_an_index_of_the_first_version_is_brought_up_to_date(store: Store) -> None:
+    """What an earlier version has written is found, and a digest's table is there."""
+    store.put(new("old", data=b"Subject: needle\r\n\r\nx\r\n"))
+    with store.index.connection() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert not sa.inspect(connection).has_table("digests")
+    store.index.close()
+    again = Store(store.settings)
+    assert [row.id for row in again.index.search(Query(text="NEEDLE")).rows] == ["old"]
+    with again.index.connection() as connection:
+        assert sa.inspect(connection).has_table("digests")
+        names = {index["name"] for index in sa.inspect(connection).get_indexes("messages")}
+        if connection.dialect.name == "postgresql":
+            assert "messages_words" in names
+    again.close()
+
+
+def test_without_the_extension_searches_do_without_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = sa.text
+    monkeypatch.setattr(sa, "text", lambda words: text(words.replace("pg_trgm", "no_such")))
+    store.put(new("one", data=b"Subject: needle\r\n\r\nx\r\n"))
+    assert [row.id for row in store.index.search(Query(text="needle")).rows] == ["one"]
+    assert ("without an index of trigrams" in caplog.text) == bool(store.settings.database)

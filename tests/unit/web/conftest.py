@@ -32,3 +32,17 @@ def releasing(tmp_path: Path, mta: Mta) -> Iterator[Site]:
     site = Site(tmp_path, mta.port)
     yield site
     site.state.close()
+
+
+@pytest.fixture
+def ann(site: Site) -> Site:
+    """The site, ann (admin) logged in."""
+    site.log_in("ann")
+    return site
+
+
+@pytest.fixture
+def bob(site: Site) -> Site:
+    """The site, bob (reviewer of @mx.example) logged in."""
+    site.log_in("bob")
+    return site

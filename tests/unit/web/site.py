@@ -40,6 +40,12 @@ starter = false
 {web}
 """
 
+PAGES = ("/", "/quarantine", "/history", "/scan", "/audit", "/message/{id}", "/message/{id}/raw",
+         "/message/{id}/part/0", "/message/{id}/removed/1")  # fmt: skip
+FORMS = ("/logout", "/scan", "/quarantine/confirm", "/quarantine/do", "/message/{id}/release",
+         "/message/{id}/do", "/message/{id}/rescan")  # fmt: skip
+"""Every page that asks for a login, and every form."""
+
 PLAIN = b"From: Ann <ann@a.example>\r\nSubject: hello\r\n\r\ntext of the message\r\n"
 
 

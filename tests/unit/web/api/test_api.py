@@ -203,6 +203,13 @@ def test_an_empty_scan_and_one_that_is_too_large(tmp_path: Path) -> None:
     large = base64.b64encode(bytes(2 << 20))
     answer = site.browser.post("/api/scan", content=large, headers=program.headers)
     assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == 413
+    # Only where a message may come; a deed is some hundred ids and a reason.
+    for path, size in (("/messages/learn", (1 << 20) + 1), ("/scan", 1 << 20)):
+        wish = b'{"ids": ["' + b"x" * size + b'"], "class": "spam"}'
+        answer = site.browser.post(f"/api{path}", content=wish, headers=program.headers)
+        assert answer.status_code == (413 if path == "/messages/learn" else 200)
     site.state.close()
 
 

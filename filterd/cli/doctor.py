@@ -1,0 +1,28 @@
+"""`filterd doctor`: look at everything that filterd needs, and say what to do about the rest."""
+
+from __future__ import annotations
+
+import sys
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
+
+
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Look at settings, permissions, sockets, clamd, model, store, disk and release MTA.
+
+    Nothing is changed. Status 69 if something has to be done.
+    """
+    from filterd.cli.quarantine.tables import printable  # noqa: PLC0415
+    from filterd.doctor import Level, examine  # noqa: PLC0415
+
+    # A mistake in the settings ends the command here, with file, line and key, and status 78.
+    findings = examine(settings(config))
+    if as_json:
+        for one in findings:
+            emit({"level": one.level, "about": one.about, "found": one.found, "do": one.advice})
+    else:
+        for one in findings:
+            advice = f"\n        → {printable(one.advice)}" if one.advice else ""
+            sys.stdout.write(f"{one.level:<5} {one.about}: {printable(one.found)}{advice}\n")
+    failed = any(one.level == Level.FAIL for one in findings)
+    return Exit.UNAVAILABLE if failed else Exit.OK

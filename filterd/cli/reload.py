@@ -1,0 +1,29 @@
+"""`filterd reload`: the daemon reads its settings again and says what came of it."""
+
+from __future__ import annotations
+
+import sys
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
+
+
+def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Have the daemon read its settings again and prepare its filters anew.
+
+    Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay,
+    and the status is 78. Status 69 if the daemon cannot be asked.
+    """
+    from filterd.control import RELOAD_SECONDS, ControlError, RefusedError, ask  # noqa: PLC0415
+
+    loaded = settings(config)
+    try:
+        answer = ask(loaded, "reload", RELOAD_SECONDS)
+    except RefusedError as error:
+        fail(str(error), Exit.CONFIG)
+    except ControlError as error:
+        fail(f"{error}; is the daemon running, and is it yours to ask?", Exit.UNAVAILABLE)
+    if as_json:
+        emit(answer)
+    else:
+        sys.stdout.write(f"reloaded, chain {' → '.join(answer['filters']) or '(empty)'}\n")
+    return Exit.OK

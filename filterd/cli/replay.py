@@ -1,0 +1,205 @@
+"""`filterd replay`: judge stored mail again, and show what other settings would change."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import typer
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.config import Settings
+
+if TYPE_CHECKING:
+    from filterd.message import Envelope
+    from filterd.replay.cases import Case
+    from filterd.replay.judged import Judged, Pair, Summary
+
+WIDTH = 150
+"""Characters of a line where the output is no terminal."""
+
+
+class Side(Protocol):
+    """What judges; see `filterd.replay`."""
+
+    def judge(self, case: Case) -> Judged: ...
+
+    def complete(self, judged: list[Judged]) -> list[Judged]: ...
+
+    def close(self) -> None: ...
+
+
+def replay(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH|ID...", help="message, folder, mbox, Maildir, index, -, or quarantine id"
+        ),
+    ],
+    config: ConfigOption = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="OTHER.toml", help="settings that are to be compared")
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="SOCKET", help="ask the daemon there; `daemon`: the one of the settings"
+        ),
+    ] = "",
+    sender: Annotated[str, typer.Option("--from", help="reverse-path to assume for files")] = "",
+    recipients: Annotated[
+        list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
+    ] = None,
+    client: Annotated[str, typer.Option(help="address of the SMTP client to assume")] = "",
+    show_all: Annotated[bool, typer.Option("--all", help="show also what does not differ")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge stored messages under two settings, and show what differs.
+
+    Before and after are: the settings (or with --against the running daemon) and --compare; without
+    --compare the settings and the daemon; without both what was decided when a kept message came,
+    and the settings of today. Offline nothing is stored; for the daemon it is mail like any other.
+    """
+    loaded = settings(config)
+    other = settings(compare) if compare is not None else None
+    envelope = _assumed(sender, recipients or [], client)
+    found = _pairs(loaded, other, against, paths, envelope)
+    summary = _told(found, show_all=show_all, as_json=as_json)
+    if not summary.messages:
+        fail("no message was found there", Exit.NO_INPUT)
+    return Exit.OK
+
+
+def _assumed(sender: str, recipients: list[str], client: str) -> Envelope:
+    from filterd.message import Client, Envelope, Recipient  # noqa: PLC0415
+    from filterd.replay.cases import NOBODY  # noqa: PLC0415
+
+    return Envelope(
+        sender,
+        tuple(map(Recipient, recipients)) or NOBODY.recipients,
+        Client(f"[{client}]", client) if client else NOBODY.client,
+    )
+
+
+def _pairs(
+    loaded: Settings, other: Settings | None, against: str, paths: list[str], envelope: Envelope
+) -> Iterator[Pair]:
+    """The messages on both sides. What is missing of a daemon's answers comes at the end, so with
+    one all pairs come then."""
+    from filterd.bayes.corpora import CorpusError  # noqa: PLC0415
+    from filterd.quarantine import Store  # noqa: PLC0415
+    from filterd.replay.cases import CaseError, cases  # noqa: PLC0415
+    from filterd.replay.judged import Pair  # noqa: PLC0415
+    from filterd.replay.wire import WireError  # noqa: PLC0415
+
+    errors = (CaseError, CorpusError, OSError)
+    with reported(Exit.UNAVAILABLE, OSError, ValueError, WireError):
+        one, two = _sides(loaded, other, against)
+    names: list[str] = []
+    before: list[Judged] = []
+    after: list[Judged] = []
+    with (
+        closing(one or two), closing(two), closing(Store(loaded.quarantine)) as store,
+        reported(Exit.UNAVAILABLE, WireError), reported(Exit.NO_INPUT, *errors),
+    ):  # fmt: skip
+        for case in cases(paths, envelope, store):
+            if one is None and case.decided is None:
+                fail(
+                    f"{case.name}: that is no kept message, of which is known what was decided; "
+                    "say with --compare or --against what it is to be compared with",
+                    Exit.USAGE,
+                )
+            earlier = one.judge(case) if one is not None else case.decided
+            assert earlier is not None
+            names.append(case.name)
+            before.append(earlier)
+            after.append(two.judge(case))
+            if not against:
+                yield Pair(names.pop(), before.pop(), after.pop())
+        if against:
+            before = one.complete(before) if one is not None else before
+            yield from map(Pair, names, before, two.complete(after))
+
+
+def _sides(loaded: Settings, other: Settings | None, against: str) -> tuple[Side | None, Side]:
+    """Before (None: what was decided then) and after. Raises WireError, OSError, ValueError."""
+    from filterd.replay.offline import Offline  # noqa: PLC0415
+
+    if not against:
+        after = Offline(other or loaded)
+        return (Offline(loaded) if other is not None else None), after
+    daemon = _daemon(loaded, against)
+    if other is None:
+        return Offline(loaded), daemon
+    return daemon, Offline(other)
+
+
+def _daemon(loaded: Settings, against: str) -> Side:
+    from filterd.assembly import open_history  # noqa: PLC0415
+    from filterd.replay.wire import Daemon  # noqa: PLC0415
+
+    # The history of another daemon than that of the settings cannot be known; then nothing in it
+    # has our queue-ids, and looking does no harm.
+    history = open_history(loaded) if loaded.history.enabled else None
+    return Daemon(loaded.daemon.socket if against == "daemon" else against, history)
+
+
+def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
+    """Print the pairs and what they come to."""
+    from filterd.replay.judged import Summary  # noqa: PLC0415
+
+    summary = Summary()
+    shown = []
+    for pair in found:
+        summary.add(pair)
+        if not (show_all or pair.differs):
+            continue
+        if as_json:
+            emit(pair.to_json())
+            sys.stdout.flush()
+        else:
+            shown.append(pair)
+    if as_json:
+        emit({"summary": summary.to_json()})
+    elif summary.messages:
+        _print(shown, summary)
+    return summary
+
+
+def _print(pairs: list[Pair], summary: Summary) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from filterd.cli.quarantine.tables import shown  # noqa: PLC0415
+    from filterd.labels import points  # noqa: PLC0415
+
+    def score(value: float | None) -> str:
+        return "?" if value is None else points(value)
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    if pairs:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("message", overflow="fold")
+        table.add_column("before")
+        table.add_column("after")
+        table.add_column("score", justify="right")
+        table.add_column("after", justify="right")
+        table.add_column("what changed", overflow="fold")
+        for pair in pairs:
+            style = "[bold]" if pair.action_differs else "[dim]"
+            why = [*pair.changes, *filter(None, (pair.before.note, pair.after.note))]
+            table.add_row(
+                shown(pair.message), pair.before.word, f"{style}{pair.after.word}[/]",
+                score(pair.before.score), score(pair.after.score), shown(", ".join(why)),
+            )  # fmt: skip
+        console.print(table)
+    same = summary.messages - summary.actions - summary.scores
+    console.print(
+        f"{summary.messages} messages: {summary.actions} get another answer, "
+        f"{summary.scores} only other points or symbols, {same} are the same"
+    )
+    for (one, other), number in summary.moves.most_common():
+        console.print(f"  {one} → {other}: {number}")

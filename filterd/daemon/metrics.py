@@ -1,0 +1,202 @@
+"""Metrics for Prometheus, made when somebody fetches them; no message waits for that.
+
+Names and units follow Prometheus' conventions: base units, `_total` for what only grows. One
+request is served at a time, and each may take `PATIENCE`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from filterd import __version__
+from filterd.daemon.settings import MetricsSettings
+from filterd.daemon.statistics import BUCKETS, FilterCount
+
+if TYPE_CHECKING:
+    from filterd.daemon.session import Service
+    from filterd.daemon.vitals import Vitals
+    from filterd.status import ClamdStatus, QuarantineStatus
+
+PATIENCE = 5.0
+"""Seconds that a client may be silent."""
+
+LOOK_INTERVAL = 30.0
+"""Seconds for which what clamd and the quarantine said is told again, however often one asks."""
+
+DAY = 86400.0
+
+
+class MetricsError(OSError):
+    """Metrics cannot be offered there; the text says why."""
+
+
+class DaemonCollector(Collector):
+    """Reads the daemon's counts, and asks clamd and the quarantine."""
+
+    def __init__(self, service: Service, vitals: Vitals) -> None:
+        self._service = service
+        self._vitals = vitals
+        self._looked_at = float("-inf")
+        self._clamd: tuple[ClamdStatus, ...] = ()
+        self._quarantine: QuarantineStatus | None = None
+
+    def describe(self) -> list[Metric]:
+        """Nothing, so that registering does not collect."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics as they are now."""
+        yield from self._of_mail()
+        yield from self._of_filters(self._vitals.statistics.filters)
+        yield from self._of_workers()
+        self._look()
+        yield from self._of_clamd()
+        if self._quarantine is not None and not self._quarantine.error:
+            kept = GaugeMetricFamily(
+                "filterd_quarantine_messages", "Messages in the quarantine.", labels=["state"]
+            )
+            for state, messages in self._quarantine.messages.items():
+                kept.add_metric([state], messages)
+            yield kept
+            yield GaugeMetricFamily(
+                "filterd_quarantine_bytes", "Size of these.", self._quarantine.octets
+            )
+
+    def _of_mail(self) -> Iterator[Metric]:
+        statistics = self._vitals.statistics
+        info = GaugeMetricFamily("filterd_info", "Always 1.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield GaugeMetricFamily(
+            "filterd_start_time_seconds", "When the daemon started, since 1970.", statistics.started
+        )
+        messages = CounterMetricFamily(
+            "filterd_messages", "Messages by what was answered.", labels=["action"]
+        )
+        for action, number in statistics.messages.items():
+            messages.add_metric([action], number)
+        yield messages
+        yield CounterMetricFamily(
+            "filterd_history_lost",
+            "Messages that the history could not note.",
+            self._vitals.recorder.lost,
+        )
+
+    @staticmethod
+    def _of_filters(filters: dict[str, FilterCount]) -> Iterator[Metric]:
+        seconds = HistogramMetricFamily(
+            "filterd_filter_seconds", "Time that a filter took for a message.", labels=["filter"]
+        )
+        errors = CounterMetricFamily(
+            "filterd_filter_errors",
+            "Messages without a filter's opinion.",
+            labels=["filter", "kind"],
+        )
+        for name, one in filters.items():
+            below, buckets = 0, []
+            for end, number in zip([*map(str, BUCKETS), "+Inf"], one.classes, strict=True):
+                below += number
+                buckets.append((end, float(below)))
+            seconds.add_metric([name], buckets, one.seconds)
+            for kind, number in one.errors.items():
+                errors.add_metric([name, kind], number)
+        yield seconds
+        yield errors
+
+    def _of_workers(self) -> Iterator[Metric]:
+        pool = self._service.pool
+        alive, idle, waiting = pool.load
+        for name, told, value in (
+            ("filterd_workers", "Worker processes.", alive),
+            ("filterd_workers_idle", "Workers without a message.", idle),
+            ("filterd_queue_messages", "Messages that wait for a worker.", waiting),
+            ("filterd_in_flight_messages", "Messages without an answer.", self._service.in_flight),
+        ):
+            yield GaugeMetricFamily(name, told, value)
+        yield CounterMetricFamily(
+            "filterd_worker_restarts", "Workers that died or were killed.", pool.deaths
+        )
+
+    def _look(self) -> None:
+        from filterd.status import clamd_status, quarantine_status  # noqa: PLC0415  (loads much)
+
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_INTERVAL:
+            settings = self._service.settings
+            self._clamd, self._quarantine = clamd_status(settings), quarantine_status(settings)
+            self._looked_at = now
+
+    def _of_clamd(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("filterd_clamd_up", "1 if it answers.", labels=["server"])
+        age = GaugeMetricFamily(
+            "filterd_clamd_signature_age_seconds",
+            "Age of the daily database it scans with.",
+            labels=["server"],
+        )
+        for one in self._clamd:
+            up.add_metric([one.server], 0 if one.error else 1)
+            if one.days is not None:
+                age.add_metric([one.server], one.days * DAY)
+        yield up
+        yield age
+
+
+class Exporter:
+    """Offers the metrics at an address, `/metrics` or any other path."""
+
+    def __init__(self, listen: str, service: Service, vitals: Vitals) -> None:
+        self._address = MetricsSettings(listen).address
+        self._registry = CollectorRegistry()
+        self._registry.register(DaemonCollector(service, vitals))
+        ProcessCollector(registry=self._registry)
+
+    def start(self) -> None:
+        """Listen and answer from now on. Raises MetricsError."""
+        try:
+            server = _Server(self._address, _Handler)
+        except OSError as error:
+            raise MetricsError(f"{error.strerror or error}") from None
+        server.set_app(make_wsgi_app(self._registry))
+        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+class _Server(WSGIServer):
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        # Without its look at the domain name system, which may take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is none of our troubles."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = PATIENCE
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: a monitor comes every few seconds."""
+
+    def address_string(self) -> str:
+        return str(self.client_address[0])

@@ -1,0 +1,111 @@
+"""Who has been told of what: rows of the quarantine's index, so that hosts that share it tell once.
+
+A recipient is told of what came up to a moment; that is written when the MTA has the digest.
+Whoever sends one claims it first by an update of one row, which one process only can win.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from filterd.quarantine.index import Index, Row, row_of
+from filterd.quarantine.schema import deliveries, digests, messages
+
+CLAIM_LIMIT = 900.0
+"""Seconds after which a digest that was begun or put off is tried again."""
+
+BEGINNING = ""
+"""Stands for everybody who was never told: mail counts from that row's moment on."""
+
+UNSENDABLE = "\\ud"
+"""In the index's form of an address with octets of no charset; nothing can be sent there."""
+
+
+class Ledger:
+    """The table of one index. All times are seconds since 1970. Methods raise StoreError."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def begun(self, now: float) -> float:
+        """When digests began here; that is now, if it was never asked before."""
+        self._enter(BEGINNING, now, 0.0)
+        told = sa.select(digests.c.told).where(digests.c.recipient == BEGINNING)
+        with self._index.connection() as connection:
+            return float(connection.scalar(told) or 0.0)
+
+    def due(
+        self,
+        begun: float,
+        until: float,
+        reasons: Sequence[str],
+        domains: Sequence[str] = (),
+        since: float | None = None,
+    ) -> dict[str, list[str]]:
+        """Recipient → ids of what is held for them and came after they were told last, newest
+        first; messages with a virus are left out. since: instead of that moment, for all."""
+        m, d = messages.c, deliveries.c
+        told = sa.func.coalesce(digests.c.told, begun) if since is None else sa.literal(since)
+        query = (
+            sa.select(d.recipient, d.id)
+            .join(messages, m.id == d.id)
+            .outerjoin(digests, digests.c.recipient == d.recipient)
+            .where(
+                d.state == "held", m.reason.in_(reasons), m.virus == "",
+                m.received > told, m.received <= until,
+            )
+            .order_by(m.received.desc(), m.id.desc())
+        )  # fmt: skip
+        endings = tuple(f"@{domain.lower().removeprefix('@')}" for domain in domains)
+        found: dict[str, list[str]] = defaultdict(list)
+        with self._index.connection() as connection:
+            for recipient, id in connection.execute(query):
+                if UNSENDABLE in recipient or (endings and not recipient.lower().endswith(endings)):
+                    continue
+                found[recipient].append(id)
+        return found
+
+    def rows(self, ids: Sequence[str]) -> list[Row]:
+        """What the index has of these messages, newest first."""
+        query = sa.select(messages).where(messages.c.id.in_(ids)).order_by(
+            messages.c.received.desc(), messages.c.id.desc()
+        )  # fmt: skip
+        with self._index.connection() as connection:
+            return [row_of(found) for found in connection.execute(query).mappings()]
+
+    def claim(self, recipient: str, begun: float, until: float, now: float) -> bool:
+        """Take it upon oneself to tell a recipient; False if that is done, or somebody is at it."""
+        c = digests.c
+        claimed = (
+            sa.update(digests)
+            .where(c.recipient == recipient, c.told < until, c.claimed < now - CLAIM_LIMIT)
+            .values(claimed=now)
+        )
+        with self._index.connection() as connection:
+            if connection.execute(claimed).rowcount:
+                return True
+        return self._enter(recipient, begun, now)
+
+    def settle(self, recipient: str, until: float) -> None:
+        """The recipient was told, or never can be."""
+        values = {"told": until, "claimed": 0.0}
+        settled = sa.update(digests).where(digests.c.recipient == recipient).values(**values)
+        with self._index.connection() as connection:
+            connection.execute(settled)
+
+    def _enter(self, recipient: str, told: float, claimed: float) -> bool:
+        """Add a row; False if there is one."""
+        row = {"recipient": recipient, "told": told, "claimed": claimed}
+        with self._index.connection() as connection:
+            known = sa.select(digests.c.told).where(digests.c.recipient == recipient)
+            if connection.scalar(known) is not None:
+                return False
+            try:
+                connection.execute(sa.insert(digests), [row])
+            except sa.exc.IntegrityError:
+                connection.rollback()
+                return False
+        return True

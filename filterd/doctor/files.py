@@ -1,0 +1,114 @@
+"""What lies on disk: the settings, the folders and whose they are, the room that is left."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import disk_usage
+
+from filterd.config import Settings
+from filterd.doctor.findings import Finding, Level
+
+SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
+"""Free space of a disk, as a share, from which that is said, and from which it is wrong."""
+
+SCARCE_OCTETS, FULL_OCTETS = 2 << 30, 256 << 20
+"""The same in octets; both must hold, for a tenth of a large disk is a lot."""
+
+MODELS = "filters.bayes.models"
+
+
+def settings_file(settings: Settings) -> Iterator[Finding]:
+    if settings.source is None:
+        yield Finding(
+            Level.WARN, "settings", "no file, defaults count", "`filterd init DIR` writes one"
+        )
+    else:
+        mode = settings.source.stat().st_mode
+        is_open = bool(mode & stat.S_IWOTH)
+        yield Finding(
+            Level.FAIL if is_open else Level.OK,
+            "settings",
+            f"{settings.source}" + (" can be written by everybody" if is_open else ""),
+            f"chmod o-w {settings.source}" if is_open else "",
+        )
+    if not settings.chain.filters:
+        yield Finding(
+            Level.WARN, "settings", "chain.filters is empty: mail passes unexamined",
+            "name the filters in [chain]",
+        )  # fmt: skip
+
+
+def _private_folders(settings: Settings) -> dict[str, Path]:
+    found = {
+        "daemon.spool": settings.daemon.spool,
+        "quarantine.folder": settings.quarantine.folder,
+    }
+    bayes = settings.filters.get("bayes")
+    if bayes is not None:
+        found[MODELS] = bayes.own.models
+    return found
+
+
+def folders(settings: Settings) -> Iterator[Finding]:
+    for name, folder in _private_folders(settings).items():
+        if not folder.exists():
+            above = _existing(folder)
+            if os.access(above, os.W_OK | os.X_OK):
+                yield Finding(Level.OK, name, f"{folder} is not there yet; the daemon makes it")
+            else:
+                yield Finding(
+                    Level.FAIL, name, f"{folder} is not there, and this user may not make it",
+                    f"mkdir -p {folder}; chown it to the daemon's user; chmod 700",
+                )  # fmt: skip
+            continue
+        if not folder.is_dir():
+            yield Finding(Level.FAIL, name, f"{folder} is no folder", "move it away")
+            continue
+        mode = folder.stat().st_mode
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            yield Finding(
+                Level.FAIL, name, f"{folder}: this user may not read and write there",
+                "run this as the daemon's user, or chown the folder to it",
+            )  # fmt: skip
+        elif mode & stat.S_IRWXO:
+            # A model holds hashes of words, the other two whole messages.
+            level = Level.WARN if name == MODELS and not mode & stat.S_IWOTH else Level.FAIL
+            yield Finding(
+                level, name, f"{folder} is open to everybody (mode {mode & 0o777:03o})",
+                f"chmod o-rwx {folder}",
+            )  # fmt: skip
+        else:
+            yield Finding(Level.OK, name, f"{folder}")
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    seen = set()
+    for name, folder in _private_folders(settings).items():
+        place = _existing(folder)
+        device = place.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        usage = disk_usage(place)
+        system = os.statvfs(place)
+        share = usage.free / max(usage.total, 1)
+        told = f"{usage.free / (1 << 30):.1f} GiB free of {usage.total / (1 << 30):.0f} at {place}"
+        level, advice = Level.OK, ""
+        if share < FULL_SHARE and usage.free < FULL_OCTETS:
+            level, advice = Level.FAIL, "mail that cannot be stored is answered with 451; make room"
+        elif share < SCARCE_SHARE and usage.free < SCARCE_OCTETS:
+            level = Level.WARN
+            advice = "make room, or lower quarantine.keep_days or keep_megabytes"
+        elif system.f_files and system.f_favail / system.f_files < FULL_SHARE:
+            level, advice = Level.WARN, "the file system has hardly an inode left; remove files"
+        yield Finding(level, f"disk ({name})", told, advice)
+
+
+def _existing(path: Path) -> Path:
+    """The path or the closest folder above it that is there."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path

@@ -1,0 +1,146 @@
+"""What runs: the daemon, clamd, the classifier's model, the store, the MTA for releases."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+from filterd.assembly import open_history
+from filterd.bayes.folder import starter_path
+from filterd.config import Settings
+from filterd.control import ControlError, ask
+from filterd.doctor.findings import Finding, Level
+from filterd.status import (
+    PROBE_SECONDS,
+    clamd_status,
+    daemon_status,
+    model_status,
+    quarantine_status,
+)
+
+OLD_DAYS = 3
+"""Days of clamd's signatures from which that is said: freshclam fetches new ones daily."""
+
+STALE_DAYS = 14
+"""Days from which it is wrong: the virus of last week is not found."""
+
+
+def daemon(settings: Settings) -> Iterator[Finding]:
+    daemon = daemon_status(settings.daemon.socket)
+    if not daemon.answers:
+        yield Finding(
+            Level.FAIL, "daemon", f"{daemon.socket}: {daemon.error}",
+            "start it: systemctl start filterd, or filterd run; its log says why it ended",
+        )  # fmt: skip
+        return
+    try:
+        told = ask(settings, "status", PROBE_SECONDS)
+    except ControlError as error:
+        yield Finding(
+            Level.WARN, "daemon", f"{daemon.socket} answers; of itself it says nothing: {error}",
+            "run this as the daemon's user; a daemon of an older version has to be restarted",
+        )  # fmt: skip
+        return
+    alive, wanted = told["workers"], settings.workers.processes
+    yield Finding(Level.OK, "daemon", f"{daemon.socket} answers, {alive} workers")
+    if alive < wanted:
+        yield Finding(
+            Level.WARN, "workers", f"{alive} of {wanted}",
+            "if that stays so, they die as they start: the daemon's log says of what",
+        )  # fmt: skip
+    if told["history_lost"]:
+        yield Finding(
+            Level.WARN, "history", f"{told['history_lost']} messages could not be noted",
+            f"see that {open_history(settings).file} can be written",
+        )  # fmt: skip
+    missing = sorted(set(settings.chain.filters) - set(told["filters"]))
+    if missing:
+        yield Finding(
+            Level.WARN, "daemon", f"runs without {', '.join(missing)}, which the settings name",
+            "`filterd reload`",
+        )  # fmt: skip
+
+
+def clamd(settings: Settings) -> Iterator[Finding]:
+    for one in clamd_status(settings):
+        if one.error:
+            yield Finding(
+                Level.FAIL, "clamd", one.error,
+                "start clamd, set filters.clamav.server, and put the daemon's user into its group",
+            )  # fmt: skip
+        elif one.days is None:
+            yield Finding(
+                Level.WARN, "clamd", f"{one.server}: {one.engine} without a daily database",
+                "run freshclam",
+            )  # fmt: skip
+        else:
+            told = f"{one.server}: {one.engine}, signatures {one.days} days old"
+            if one.days >= OLD_DAYS:
+                level = Level.FAIL if one.days >= STALE_DAYS else Level.WARN
+                yield Finding(level, "clamd", told, "freshclam does not run; its log says why")
+            else:
+                yield Finding(Level.OK, "clamd", told)
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    if "bayes" not in settings.chain.filters:
+        return
+    model = model_status(settings)
+    if model.error:
+        yield Finding(
+            Level.FAIL, "model", model.error, "`filterd model rollback` puts an older one in force"
+        )
+        return
+    told = f"learned {model.spam} spam and {model.ham} ham"
+    own = settings.filters["bayes"].own
+    if not (own.starter and starter_path()) and not model.generation:
+        yield Finding(
+            Level.FAIL, "model", "none: neither a starter model nor one of the site",
+            "`filterd train --spam … --ham …` makes one",
+        )  # fmt: skip
+    elif model.missing_spam or model.missing_ham:
+        yield Finding(
+            Level.WARN, "model", f"{told}; the starter model helps out, and at most labels",
+            f"learn {model.missing_spam} more spam and {model.missing_ham} more ham",
+        )  # fmt: skip
+    else:
+        yield Finding(Level.OK, "model", told)
+
+
+def store(settings: Settings) -> Iterator[Finding]:
+    kept = quarantine_status(settings)
+    if kept.error:
+        yield Finding(
+            Level.FAIL, "quarantine", kept.error,
+            "the files are what counts: `filterd quarantine fsck` makes the index agree with them",
+        )  # fmt: skip
+        return
+    yield Finding(Level.OK, "quarantine", f"{sum(kept.messages.values())} messages")
+    if kept.messages.get("failed"):
+        yield Finding(
+            Level.WARN, "quarantine", f"{kept.messages['failed']} releases failed",
+            "`filterd quarantine list --state failed`, then `show`, says what the MTA answered",
+        )  # fmt: skip
+
+
+def release(settings: Settings) -> Iterator[Finding]:
+    """Whether the MTA for releases greets; nothing is said to it but QUIT."""
+    host, port = settings.quarantine.release_host, settings.quarantine.release_port
+    try:
+        with socket.create_connection((host, port), PROBE_SECONDS) as peer:
+            greeting = peer.recv(512)
+            peer.sendall(b"QUIT\r\n")
+    except OSError as error:
+        yield Finding(
+            Level.WARN, "release", f"{host}:{port}: {error.strerror or error}",
+            "nothing can be released; start the MTA, or set quarantine.release_host and its port",
+        )  # fmt: skip
+        return
+    said = greeting.decode("ascii", "replace").splitlines()[:1]
+    if greeting.startswith(b"220"):
+        yield Finding(Level.OK, "release", f"{host}:{port}: {''.join(said)}")
+    else:
+        yield Finding(
+            Level.WARN, "release", f"{host}:{port} greets with {''.join(said)!r}",
+            "that is no SMTP server that takes mail now",
+        )  # fmt: skip

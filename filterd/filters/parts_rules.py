@@ -1,0 +1,199 @@
+"""What the parts filter makes of its findings, for each recipient: treatments and banned types.
+
+The settings give everybody's rules; `[[filters.parts.rules]]` give other ones to some recipients or
+to one direction. A message is one body for all its recipients, so that stripping is for all of them
+or for none; holding and refusing are for each recipient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+
+from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks
+from filterd.filters.contents.unpack import File
+from filterd.message import Envelope
+from filterd.message.matching import Network, address_matches, is_in_networks
+
+BANNED = tuple(
+    """
+    ade adp app appref-ms appx bas bat cab chm cmd cnt com cpl crt csh diagcab dll docm dotm
+    exe fxp gadget grp hlp hpj hta htc inf ins iso isp its jar jnlp js jse ksh lib lnk mad maf
+    mag mam maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2
+    msh2xml mshxml msi msix msp mst ocx ops osd pcd pif plg potm ppam ppsm pptm prf prg
+    printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw reg scf scr
+    sct settingcontent-ms shb shs sldm sys theme url vb vbe vbp vbs vhd vhdx vsmacros vsw vxd
+    wbk webpnp website ws wsc wsf wsh xbap xla xlam xll xlsm xltm xnk
+    """.split()
+)
+"""Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""
+
+BANNED_KINDS = ("chm", "elf", "exe", "hta", "lnk", "macho", "msi", "vhd")
+"""Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
+
+Treatment = Literal["score", "strip", "quarantine", "reject"]
+Direction = Literal["inbound", "outbound"]
+
+GROUPS: Mapping[str, str] = {
+    "ARCHIVE_ENCRYPTED": "encrypted",
+    "ARCHIVE_DAMAGED": "damaged",
+    "ARCHIVE_LIMIT": "limit",
+    "ARCHIVE_PATH": "action",
+    "ARCHIVE_UNREADABLE": "unreadable",
+    "BANNED_PART": "action",
+    "DOC_DAMAGED": "damaged",
+    "DOC_EMBEDDED": "suspicious",
+    "DOC_ENCRYPTED": "encrypted",
+    "DOC_SCRIPT": "suspicious",
+    "DOC_MACRO": "suspicious",
+    "DOC_DDE": "active",
+    "DOC_LAUNCH": "active",
+    "DOC_MACRO_AUTO": "active",
+    "DOC_REMOTE": "active",
+    "HEADER_LIMIT": "limit",
+    "LINE_LIMIT": "long_line",
+    "MIME_AMBIGUOUS": "ambiguous",
+    "MIME_EXTERNAL": "fragment",
+    "MIME_PARTIAL": "fragment",
+    "MIME_TOO_DEEP": "limit",
+    "MIME_TOO_MANY_PARTS": "limit",
+    "MIME_TOO_MANY_READINGS": "limit",
+}
+"""Symbol → the setting that says how it is treated."""
+
+
+@dataclass(frozen=True)
+class PartRule:
+    """Settings `[[filters.parts.rules]]`: other treatments for some recipients or one direction.
+
+    Every condition that is set must hold; of several rules the first that matches counts. What a
+    rule does not set is as in `[filters.parts]`.
+    """
+
+    name: Annotated[str, Doc("how the log calls the rule")] = "rule"
+    recipients: Annotated[
+        tuple[str, ...],
+        Doc(
+            'addresses ("ann@mx.example"), domains ("mx.example"), '
+            'or domains with all below them (".mx.example")'
+        ),
+    ] = ()
+    direction: Annotated[
+        Direction | None,
+        Doc("outbound: from clients that logged in, this host, or own_clients; inbound: others"),
+    ] = None
+    extensions: Annotated[
+        tuple[str, ...] | None, Doc("banned file name extensions, in place of the list")
+    ] = None
+    kinds: Annotated[
+        tuple[str, ...] | None, Doc("banned types by content, in place of the list")
+    ] = None
+    action: Annotated[Treatment | None, Doc("what a banned part means")] = None
+    active: Annotated[Treatment | None, Doc("documents that start something")] = None
+    suspicious: Annotated[Treatment | None, Doc("documents with macros, scripts, files")] = None
+    encrypted: Annotated[Treatment | None, Doc("what needs a password")] = None
+    damaged: Annotated[Treatment | None, Doc("what cannot be read")] = None
+    unreadable: Annotated[Treatment | None, Doc("archives of formats that nothing reads")] = None
+    limit: Annotated[Treatment | None, Doc("what exceeds a limit")] = None
+    long_line: Annotated[Treatment | None, Doc("lines of more than 64 KiB")] = None
+    ambiguous: Annotated[Treatment | None, Doc("what readers may understand in two ways")] = None
+    fragment: Annotated[Treatment | None, Doc("what is not wholly in the message")] = None
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """All that counts for one recipient. name: of the rule it came from, or `default`."""
+
+    name: str
+    banned: frozenset[str]
+    kinds: frozenset[str]
+    treatments: Mapping[str, Treatment]
+
+    def treatment(self, symbol: str) -> Treatment:
+        """What a symbol means."""
+        return self.treatments[GROUPS[symbol]]
+
+    def reason(self, file: File) -> str:
+        """Why a file is banned; empty if it is not."""
+        for name in file.names:
+            if has_class_id(name):
+                return "its name ends in a class id"
+            for extension in extensions(name):
+                if extension in self.banned:
+                    turned = ", disguised by direction marks" if has_direction_marks(name) else ""
+                    return f"files of type .{extension} are not accepted{turned}"
+        if file.kind in self.kinds:
+            return f"its content is of type {file.kind}, which is not accepted"
+        return ""
+
+
+class Profiles:
+    """Everybody's rules and those of some."""
+
+    def __init__(
+        self, default: Profile, rules: Sequence[PartRule], own_clients: Sequence[Network]
+    ) -> None:
+        self._default = default
+        self._own_clients = own_clients
+        self._rules = tuple((_condition(rule), _adapted(default, rule)) for rule in rules)
+
+    def of(self, envelope: Envelope) -> dict[Profile, list[str]]:
+        """The recipients by what counts for them; at least one entry, in the envelope's order."""
+        addresses = [recipient.address for recipient in envelope.recipients] or [""]
+        if not self._rules:
+            return {self._default: addresses}
+        direction = self.direction(envelope)
+        found: dict[Profile, list[str]] = {}
+        for address in addresses:
+            chosen = next(
+                (profile for matches, profile in self._rules if matches(address, direction)),
+                self._default,
+            )
+            found.setdefault(chosen, []).append(address)
+        return found
+
+    def direction(self, envelope: Envelope) -> Direction:
+        """Outbound is what our own people and hosts send, to whomever."""
+        own = (
+            envelope.authenticated
+            or envelope.client.is_local
+            or is_in_networks(envelope.client, self._own_clients)
+        )
+        return "outbound" if own else "inbound"
+
+
+def lowered(extensions: Sequence[str]) -> frozenset[str]:
+    """Extensions as they are compared: lower case, no dot before them."""
+    return frozenset(extension.lower().lstrip(".") for extension in extensions)
+
+
+def _condition(rule: PartRule) -> Callable[[str, Direction], bool]:
+    patterns = tuple(pattern.lower() for pattern in rule.recipients)
+
+    def matches(address: str, direction: Direction) -> bool:
+        if rule.direction is not None and rule.direction != direction:
+            return False
+        return not patterns or address_matches(address, patterns)
+
+    return matches
+
+
+def _adapted(default: Profile, rule: PartRule) -> Profile:
+    return Profile(
+        rule.name,
+        default.banned if rule.extensions is None else lowered(rule.extensions),
+        default.kinds if rule.kinds is None else frozenset(rule.kinds),
+        {**default.treatments, **dict(_set_treatments(rule))},
+    )
+
+
+def _set_treatments(rule: PartRule) -> Iterator[tuple[str, Treatment]]:
+    groups = set(GROUPS.values())
+    for field in dataclasses.fields(rule):
+        value = getattr(rule, field.name)
+        if field.name in groups and value is not None:
+            yield field.name, value

@@ -1,0 +1,294 @@
+"""What a client's commands come to: they are put to the filters, the addresses and the queue."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+
+from filterd.mta import events
+from filterd.mta.address import domain_part
+from filterd.mta.answers import CONTINUE, Answer, Filters, Kind
+from filterd.mta.compose import Arrival, Composer
+from filterd.mta.delivery import DeliveryError, Route, Router, identity
+from filterd.mta.draft import Draft, Path
+from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.macros import Macros
+from filterd.mta.peer import Peer
+from filterd.mta.queue import Queue
+from filterd.mta.queue_id import QueueIds
+from filterd.mta.sasl import Passwords
+from filterd.mta.settings import MtaSettings
+from filterd.mta.smtp import SmtpSession
+from filterd.mta.spool import Entry, Target
+from filterd.mta.verify import verify
+from filterd.mta.wording import Reply, Wording
+
+log = logging.getLogger("filterd.mta")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all sessions of one server share. clients: how many sessions each address has."""
+
+    settings: MtaSettings
+    wording: Wording
+    composer: Composer
+    router: Router
+    queue: Queue
+    ids: QueueIds
+    extensions: tuple[str, ...]
+    """What EHLO announces, as the wording of the flavour has it."""
+
+    tls: ssl.SSLContext | None = None
+    passwords: Passwords | None = None
+    clients: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address that is listened on, sendmail's daemon. name: its `{daemon_name}`."""
+
+    name: str
+    address: str
+    port: int
+    filters: tuple[InputMailFilter, ...]
+
+
+@dataclass(slots=True)
+class _Message:
+    """The transaction as the MTA sees it."""
+
+    id: str
+    named: int = 0
+    """Recipients that the client named, refused ones counted."""
+
+    started: bool = False
+    """MAIL has come."""
+
+    swallowed: bool = False
+    """A filter said DISCARD: all is accepted, no filter is asked, nothing delivered."""
+
+
+class Transactions:
+    """The mail of one session."""
+
+    def __init__(
+        self, site: Site, session: SmtpSession, peer: Peer, macros: Macros, filters: Filters
+    ) -> None:
+        self._site = site
+        self._session = session
+        self._peer = peer
+        self._macros = macros
+        self._filters = filters
+        self._postfix = site.settings.flavour == "postfix"
+        self._asked = False
+        self._new_message()
+
+    async def handle(self, event: events.Event) -> tuple[Answer | Reply, str]:
+        """The answer to an event, and the queue id where a message was accepted."""
+        match event:
+            case events.Connected():
+                return await self._connected(), ""
+            case events.Helo(name):
+                return await self._helo(name), ""
+            case events.Mail(path):
+                return await self._mail(path), ""
+            case events.Rcpt(path):
+                return await self._rcpt(path), ""
+            case events.Data():
+                return await self._data(), ""
+            case events.Content(data):
+                return await self._content(data)
+            case events.Unknown(line) if self._asking:
+                return await self._filters.unknown(line), ""
+            case events.Reset() | events.TooLarge():
+                await self._filters.abort()
+                self._new_message()
+            case events.Verify() | events.RunQueue() if not (
+                answer := await self._filters.other()
+            ).goes_on:
+                return self._site.wording.refusal(answer), ""
+            case events.Verify(argument, expand):
+                return verify(self._site, argument, expand=expand), ""
+            case events.RunQueue(node):
+                await self._site.queue.look(all=True)
+                return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
+        return CONTINUE, ""
+
+    @property
+    def _asking(self) -> bool:
+        return self._asked and not self._message.swallowed
+
+    def _new_message(self) -> None:
+        self._message = _Message(self._site.ids.next())
+        self._macros.begin(self._message.id)
+        self._filters.queue_id = self._message.id
+
+    async def _connected(self) -> Answer:
+        answer = await self._filters.open()
+        if answer.goes_on:
+            answer = await self._filters.connect(self._peer, self._macros.now)
+        # sendmail asks filters that refused the client, or failed, nothing more.
+        self._asked = answer.goes_on or not self._filters.sticky
+        return answer
+
+    async def _helo(self, name: str) -> Answer:
+        if self._session.transaction is not None:
+            self._new_message()
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.helo(_octets(name), self._macros.now)
+        self._asked = answer.goes_on or not self._filters.sticky
+        return answer
+
+    async def _mail(self, path: Path) -> Answer:
+        if self._message.started:
+            self._new_message()
+        self._message.started = True
+        local = self._is_local(path.address)
+        helo, protocol = self._session.helo, self._protocol()
+        self._macros.mail(path, local=local, helo=helo, protocol=protocol)
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.mail(_arguments(path), self._macros.now)
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        return answer
+
+    def _is_local(self, address: str) -> bool:
+        try:
+            route = self._site.router.resolve(address)
+        except DeliveryError:
+            return False
+        return route.mailer == "local" and "@" not in route.user
+
+    async def _rcpt(self, path: Path) -> Answer | Reply:
+        transaction = self._session.transaction
+        assert transaction is not None
+        good, bad = len(transaction.recipients), self._message.named - len(transaction.recipients)
+        self._message.named += 1
+        route, refusal = self._route(path)
+        values = self._macros.rcpt(path, route, good=good, bad=max(bad, 0))
+        answer = CONTINUE
+        if self._asking:
+            answer = await self._filters.rcpt(_arguments(path), values, refused=refusal is not None)
+        if refusal is not None:
+            # sendmail would send the filter's refusal as a second reply; one reply is enough.
+            return refusal
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        self._macros.rcpt_done(path, route, taken=answer.goes_on)
+        return answer
+
+    def _route(self, path: Path) -> tuple[Route, Reply | None]:
+        """Where mail for a recipient would go, and the refusal if it goes nowhere."""
+        try:
+            route = self._site.router.resolve(path.address)
+            if route.host and not self._may_relay():
+                raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
+        except DeliveryError as error:
+            code = 451 if error.temporary else 550
+            refusal = Reply.of(f"{code} {error.code} {path.text}... {error}")
+            return Route("error", error.code, f"{code} {error.code} {error}"), refusal
+        if self._postfix:
+            full = path.address.lower()
+            full = full if "@" in full else f"{full}@{self._site.settings.hostname}"
+            route = Route("virtual", domain_part(full), full)
+        return route, None
+
+    def _may_relay(self) -> bool:
+        """Clients on this host, and those who have logged in, may send mail anywhere."""
+        return bool(self._session.user) or self._peer.is_local
+
+    async def _data(self) -> Answer:
+        if not self._asking:
+            return CONTINUE
+        answer = await self._filters.data(self._macros.now)
+        if answer.kind is Kind.DISCARD:
+            self._message.swallowed = True
+        return answer
+
+    # The message
+
+    async def _content(self, data: bytes) -> tuple[Answer | Reply, str]:
+        transaction = self._session.transaction
+        assert transaction is not None
+        started, id = time.monotonic(), self._message.id
+        arrival = self._arrival(transaction.recipients)
+        draft = self._site.composer.draft(arrival, transaction.sender, transaction.recipients, data)
+        draft.identity = partial(identity, self._site.router)
+        self._macros.message(len(data), transaction.sender)
+        answer: Answer | Reply = CONTINUE
+        if self._asking:
+            answer = await self._filters.message(draft, self._macros.content)
+        if self._message.swallowed or _is(answer, Kind.DISCARD):
+            outcome, answer = "discarded", CONTINUE
+        elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            answer = await self._accept(draft)
+            outcome = "accepted" if answer is CONTINUE else "refused"
+        else:
+            outcome = "refused"
+        await self._filters.finish()
+        log.info(
+            "%s: from=<%s>, size=%d, nrcpts=%d, relay=%s, proto=%s, seconds=%.3f, %s", id,
+            draft.sender.address, len(data), len(draft.recipients), self._session.client,
+            arrival.protocol, time.monotonic() - started, outcome,
+        )  # fmt: skip
+        self._new_message()
+        return answer, id
+
+    def _arrival(self, recipients: list[Path]) -> Arrival:
+        known = self._macros.session
+        tls = ""
+        if self._session.secure:
+            tls = (
+                f"version={known['{tls_version}']} cipher={known['{cipher}']}"
+                f" bits={known['{cipher_bits}']} verify={known['{verify}']}"
+            )
+        only = recipients[0] if self._message.named == 1 else None
+        return Arrival(
+            self._message.id, self._session.helo, self._session.client, self._protocol(), only,
+            tls, bool(self._session.user),
+        )  # fmt: skip
+
+    async def _accept(self, draft: Draft) -> Answer | Reply:
+        """Queue the message; the reply is a refusal where the disk is in trouble."""
+        if self._site.composer.hops(draft) > self._site.settings.max_hops:
+            return Reply.of("554 5.4.6 Too many hops")
+        named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
+        targets = self._site.router.expand(named)
+        if not targets:
+            return CONTINUE
+        now = time.time()
+        entry = Entry(
+            draft.queue_id, draft.sender.address, targets,
+            arrived=now, expires=now + self._site.settings.expire, held=draft.quarantine,
+            sender_parameters=draft.sender.parameters,
+        )  # fmt: skip
+        try:
+            await self._site.queue.submit(entry, self._site.composer.message(draft))
+        except OSError as error:
+            log.error("%s: queue: %s", draft.queue_id, error)
+            return Reply.of("452 4.3.1 Insufficient system storage")
+        return CONTINUE
+
+    def _protocol(self) -> str:
+        if not self._session.extended:
+            return "SMTP"
+        return "ESMTP" + "S" * self._session.secure + "A" * bool(self._session.user)
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("ascii", "surrogateescape")
+
+
+def _arguments(path: Path) -> tuple[bytes, ...]:
+    return tuple(_octets(one) for one in (path.text, *path.parameters))
+
+
+def _is(answer: Answer | Reply, kind: Kind) -> bool:
+    return isinstance(answer, Answer) and answer.kind is kind

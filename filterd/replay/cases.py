@@ -1,0 +1,59 @@
+"""The messages to judge: files with an assumed envelope, or kept ones with their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.bayes.corpora import read_messages
+from filterd.message import Client, Envelope, Recipient
+from filterd.quarantine import GoneError, Store, UnknownIdError
+from filterd.replay.judged import Judged
+
+NOBODY = Envelope("", (Recipient("postmaster@localhost"),), Client("localhost", "127.0.0.1"))
+"""For files, unless the caller knows better: a message always has a recipient."""
+
+_LINE_END = re.compile(rb"\r?\n")
+
+
+class CaseError(Exception):
+    """Something that is neither mail on disk nor the id of a kept message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One message. data: with CRLF line ends. decided: what was made of it when it came, None for a
+    file."""
+
+    name: str
+    data: bytes
+    envelope: Envelope
+    decided: Judged | None = None
+
+
+def cases(names: Iterable[str], envelope: Envelope, store: Store) -> Iterator[Case]:
+    """Every message of these paths and quarantine ids, in order.
+
+    A path that is there wins over an id of that name. Raises CaseError, CorpusError, OSError.
+    """
+    for name in names:
+        if name == "-" or Path(name).exists():
+            for _label, shown, data in read_messages(name):
+                yield Case(shown, _LINE_END.sub(b"\r\n", data), envelope)
+        else:
+            yield _kept(name, store)
+
+
+def _kept(id: str, store: Store) -> Case:
+    try:
+        entry, data = store.get(id), store.read(id)
+    except UnknownIdError as error:
+        raise CaseError(f"{id}: no such file or folder; {error}") from None
+    except (GoneError, ValueError) as error:
+        raise CaseError(f"{id}: no such file or folder, and no kept message: {error}") from None
+    symbols = tuple((symbol.name, symbol.score) for symbol in entry.symbols)
+    labelled = entry.action == "accept" and entry.score >= entry.required
+    decided = Judged(entry.action, labelled, entry.score, symbols)
+    return Case(id, data, entry.envelope, decided)

@@ -1,0 +1,19 @@
+"""Whatever is killed, what the MTA was told is taken is kept, once; `python -m
+bench.quarantine_kill` does the same with thousands."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.killing import play, site
+
+DECISIONS, KILLS = 300, 9
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_or_kept_twice() -> None:
+    with site() as made:
+        books = play(made, DECISIONS, KILLS)
+    assert len(books.told) >= DECISIONS
+    assert books.kills == {"worker": 3, "web": 3, "daemon": 3}
+    assert books.released, "the web process was never there"

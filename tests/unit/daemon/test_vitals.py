@@ -1,0 +1,269 @@
+"""What the running daemon tells of itself: control socket, history, metrics, reload."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import time
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner, Result
+
+from filterd.assembly import open_history
+from filterd.cli.app import _command
+from filterd.config import ConfigError, load
+from filterd.control import ControlError, RefusedError, ask, control_path
+from filterd.daemon.metrics import DaemonCollector, Exporter, MetricsError
+from filterd.daemon.statistics import BUCKETS, Statistics
+from filterd.daemon.vitals import Vitals
+from filterd.history import History, HistoryQuery, HistorySettings, Record
+from filterd.history.recorder import Recorder
+from filterd.status import status
+from tests.integration.servers.process import wait_for
+from tests.unit.daemon.conftest import NewDaemon
+from tests.unit.daemon.running import PLUGIN, RunningDaemon
+from tests.unit.filters.scanner import Scanner, clean
+
+
+@pytest.fixture(autouse=True)
+def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+
+
+def command(name: str, daemon: RunningDaemon, *arguments: str) -> Result:
+    return CliRunner().invoke(_command(name), [*arguments, "--config", str(daemon.config)])
+
+
+def rows(daemon: RunningDaemon) -> tuple[Record, ...]:
+    return open_history(load(daemon.config)).search(HistoryQuery()).rows
+
+
+def raw(daemon: RunningDaemon, question: bytes) -> object:
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(10)
+        peer.connect(str(daemon.folder / "s.control"))
+        peer.sendall(question)
+        with peer.makefile("rb") as answer:
+            return json.loads(answer.readline())
+
+
+def test_the_daemon_tells_how_it_does(daemon: RunningDaemon) -> None:
+    settings = load(daemon.config)
+    before = ask(settings, "status")
+    assert daemon.told("x").word == "continue"
+    daemon.told("raise")
+    after = ask(settings, "status")
+    assert after["messages"]["accept"] == before["messages"]["accept"] + 1
+    assert after["messages"]["tempfail"] == before["messages"]["tempfail"] + 1
+    assert (after["workers"], after["queue"], after["in_flight"]) == (2, 0, 0)
+    assert abs(after["started"] - time.time()) < 300
+    one = after["filters"]["misbehaving"]
+    assert one["errors"]["error"] == before["filters"]["misbehaving"]["errors"].get("error", 0) + 1
+    assert one["last_failure"]["detail"].startswith("error: ")
+    told = status(settings)
+    assert (told.daemon.workers, told.daemon.pid) == (2, daemon.process.pid)
+    assert told.filters[0].last_failure_id == one["last_failure"]["id"]
+    result = command("status", daemon)
+    assert (result.exit_code, "2 workers" in " ".join(result.stdout.split())) == (0, True)
+
+
+def test_a_worker_that_died_is_counted(daemon: RunningDaemon) -> None:
+    settings = load(daemon.config)
+    before = ask(settings, "status")["worker_deaths"]
+    daemon.told("kill")
+    wait_for("a death", lambda: ask(settings, "status")["worker_deaths"] > before)
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        (b"nonsense\n", "no JSON line"),
+        (b"[" * 4000 + b"\n", "no JSON line"),
+        (b"x" * 5000, "no JSON line"),
+        (b"[]\n", "status, reload"),
+        (b'{"ask": "stop"}\n', "status, reload"),
+        (b'{"ask": ["status"]}\n', "status, reload"),
+    ],
+)
+def test_what_is_no_question(daemon: RunningDaemon, question: bytes, says: str) -> None:
+    answer = raw(daemon, question)
+    assert isinstance(answer, dict)
+    assert says in answer["error"]
+
+
+def test_who_connects_and_says_nothing_keeps_nobody_out(daemon: RunningDaemon) -> None:
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+    for peer in silent:
+        peer.connect(str(daemon.folder / "s.control"))
+    assert ask(load(daemon.config), "status")["workers"] == 2
+    for peer in silent:
+        peer.close()
+
+
+def test_only_the_daemons_user_may_ask(daemon: RunningDaemon) -> None:
+    assert stat.S_IMODE((daemon.folder / "s.control").stat().st_mode) == 0o600
+
+
+def test_every_message_is_in_the_history(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    daemon.told("x")
+    (first,) = wait_for("a record", lambda: rows(daemon))
+    assert (first.action, first.recipients) == ("accept", ("joe@mx.example.test",))
+    assert first.milliseconds["misbehaving"] >= 0
+    daemon.told("raise")
+    daemon.process.stop()
+    second, _ = rows(daemon)
+    assert second.action == "tempfail"
+    assert second.failures["misbehaving"].startswith("error: ")
+    assert not (daemon.folder / "s.control").exists()
+    assert command("status", daemon).exit_code == 69
+    assert "is the daemon running" in command("reload", daemon).stderr
+
+
+def test_reload_says_what_came_of_it(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon(mood="good")
+    result = command("reload", daemon)
+    assert (result.exit_code, result.stdout) == (0, "reloaded, chain misbehaving\n")
+    # The settings are right, and the filter does not start with them.
+    daemon.configure(mood="refuse")
+    refused = command("reload", daemon)
+    assert refused.exit_code == 78
+    assert refused.stderr.count("\n") == 1
+    assert "the old settings stay" in refused.stderr
+    assert daemon.told("x").word == "continue"
+
+
+def test_metrics_for_prometheus(new_daemon: NewDaemon) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    daemon = new_daemon(mood=f'bad"\n[metrics]\nlisten = "127.0.0.1:{port}')
+    daemon.told("x")
+    daemon.told("raise")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    samples = {
+        (s.name, *sorted(s.labels.values())): s.value
+        for family in text_string_to_metric_families(text)
+        for s in family.samples
+    }
+    assert samples["filterd_messages_total", "accept"] == 1
+    assert samples["filterd_messages_total", "tempfail"] == 1
+    assert samples["filterd_filter_errors_total", "error", "misbehaving"] == 1
+    assert samples["filterd_filter_seconds_count", "misbehaving"] >= 1
+    assert samples["filterd_filter_seconds_bucket", "+Inf", "misbehaving"] >= 1
+    assert samples[("filterd_workers",)] == 2
+    assert samples["filterd_quarantine_messages", "copy"] == 1
+
+
+def test_metrics_on_an_address_that_is_in_use() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(MetricsError, match="in use"):
+            Exporter(f"127.0.0.1:{taken.getsockname()[1]}", None, None).start()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("listen", ["9108", ":9108", "localhost:", "127.0.0.1:0", "h:70000", "h:x"])
+def test_metrics_at_what_is_no_address(tmp_path: Path, listen: str) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(f'[metrics]\nlisten = "{listen}"\n')
+    with pytest.raises(ConfigError, match=r"filterd.toml:1.*right would be 127.0.0.1:9108"):
+        load(config)
+
+
+def test_metrics_of_clamd(tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(
+        f'[quarantine]\nfolder = "{tmp_path}/q"\n[filters.clamav]\n'
+        f'server = ["unix:{tmp_path}/c", "unix:{tmp_path}/none"]\n'
+    )
+    settings = load(config)
+    pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
+    service: Any = SimpleNamespace(settings=settings, pool=pool, in_flight=1)
+    collector = DaemonCollector(service, Vitals(settings, None))
+    version = b"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2020\n"
+    with Scanner(clean, tmp_path / "c", version=version):
+        samples = {
+            (s.name, s.labels.get("server", "")[-4:]): s.value
+            for family in collector.collect()
+            for s in family.samples
+        }
+    assert samples["filterd_clamd_up", f"{tmp_path}/c"[-4:]] == 1
+    assert samples["filterd_clamd_up", "none"] == 0
+    assert samples["filterd_clamd_signature_age_seconds", f"{tmp_path}/c"[-4:]] > 365 * 86400
+    assert samples["filterd_in_flight_messages", ""] == 1
+
+
+def test_where_a_daemon_on_tcp_is_asked(tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(f'[daemon]\nsocket = "inet:10025@127.0.0.1"\nspool = "{tmp_path}/spool"\n')
+    assert control_path(load(config)) == tmp_path / "spool" / "filterd.control"
+    config.write_text('[daemon]\nsocket = "somewhere"\n')
+    with pytest.raises(ControlError, match="is no socket"):
+        control_path(load(config))
+
+
+def test_what_a_worker_says_makes_no_new_names() -> None:
+    counts = Statistics(["bayes"])
+    counts.count({"action": "accept", "ms": {"bayes": 2.0, "made-up": 1.0}})
+    counts.count({"action": "own3d", "ms": {"bayes": float("nan")}, "failures": {"x": "y"}})
+    counts.count({"ms": [], "failures": {"bayes": "own3d: x" * 500}})
+    counts.count({"ms": {"bayes": "1"}, "failures": 7})
+    assert {a: n for a, n in counts.messages.items() if n} == {"accept": 1}
+    assert list(counts.filters) == ["bayes"]
+    one = counts.filters["bayes"]
+    assert (one.messages, one.seconds, one.errors) == (1, 0.002, {"error": 1})
+    assert one.classes[BUCKETS.index(0.005)] == 1
+    assert len(one.detail) == 200
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([10**400, -(10**400)])
+    | st.text(st.characters(categories=["Cs"]), min_size=1),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["bayes", "x"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ms", "failures", "symbols", "score", "required", "reason", "action"]),
+        anything,
+    )
+)
+def test_whatever_a_worker_says_is_counted_and_noted(
+    tmp_path_factory: pytest.TempPathFactory, said: dict[str, object]
+) -> None:
+    facts = {"id": "1", "queue_id": "q", "to": ["a@b.test"], "size": 1, **said}
+    history = History(tmp_path_factory.mktemp("h") / "h.sqlite3", HistorySettings())
+    recorder = Recorder(history)
+    Statistics(["bayes"]).count(facts)
+    recorder.note(facts, b"\xff")
+    recorder.write()
+    assert recorder.lost == 0
+    assert [row.id for row in history.search(HistoryQuery()).rows] == ["1"]
+    json.dumps(history.search(HistoryQuery()).rows[0].to_json(), allow_nan=False)
+
+
+def test_an_answer_that_is_none(tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(f'[daemon]\nsocket = "unix:{tmp_path}/s"\n')
+    settings = load(config)
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(tmp_path / "s.control"))
+        daemon.listen()
+        with pytest.raises(ControlError, match="no answer within"):
+            ask(settings, "status", 0.1)
+    with pytest.raises(ControlError, match="refused") as caught:
+        ask(settings, "status")
+    assert not isinstance(caught.value, RefusedError)

@@ -1,0 +1,141 @@
+"""`filterd doctor`: each trouble is found, named, and comes with what to do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from filterd.cli.app import _command
+from filterd.config import Settings, load
+from filterd.doctor import Finding, Level, examine, files
+from tests.unit.filters.scanner import Scanner, clean
+from tests.unit.quarantine.mta import Mta, running
+
+AGES = [
+    ("Sat Nov 21 09:26:11 2020", Level.FAIL, "days old"),
+    (None, Level.WARN, "without a daily database"),
+]
+
+
+@pytest.fixture
+def mta() -> Iterator[Mta]:
+    with running() as mta:
+        yield mta
+
+
+def site(folder: Path, port: int = 1) -> Settings:
+    config = folder / "filterd.toml"
+    config.write_text(
+        f'[daemon]\nsocket = "unix:{folder}/d.sock"\nspool = "{folder}/spool"\n'
+        '[chain]\nfilters = ["clamav", "bayes"]\n'
+        f'[quarantine]\nfolder = "{folder}/q"\nrelease_port = {port}\n'
+        f'[filters.clamav]\nserver = "unix:{folder}/clamd.sock"\n'
+        f'[filters.bayes]\nmodels = "{folder}/models"\n'
+    )
+    return load(config)
+
+
+def about(settings: Settings, name: str) -> Finding:
+    return next(one for one in examine(settings) if one.about.startswith(name))
+
+
+def test_a_fresh_site_without_servers(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    levels = {one.about: one.level for one in examine(settings)}
+    assert levels["settings"] == levels["quarantine.folder"] == levels["daemon.spool"] == "OK"
+    assert levels["daemon"] == levels["clamd"] == "FAIL"
+    assert levels["release"] == levels["model"] == "WARN"
+    assert not (tmp_path / "q").exists()
+    for one in examine(settings):
+        assert bool(one.advice) == (one.level != Level.OK), one
+
+
+def test_the_release_mta_greets(tmp_path: Path, mta: Mta) -> None:
+    found = about(site(tmp_path, mta.port), "release")
+    assert (found.level, f":{mta.port}" in found.found) == ("OK", True)
+
+
+def test_who_greets_is_no_mta(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = site(tmp_path, other.getsockname()[1])
+        other.listen()
+
+        def hang_up() -> None:
+            other.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        assert about(settings, "release").level == "WARN"
+
+
+@pytest.mark.parametrize(("date", "level", "says"), AGES)
+def test_old_signatures(tmp_path: Path, date: str | None, level: str, says: str) -> None:
+    version = b"ClamAV 1.4.3" + (f"/27450/{date}".encode() if date else b"") + b"\n"
+    with Scanner(clean, tmp_path / "clamd.sock", version=version):
+        found = about(site(tmp_path), "clamd")
+    assert (found.level, says in found.found) == (level, True)
+
+
+def test_folders_that_everybody_can_read(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    for name, level in (("q", "FAIL"), ("models", "WARN")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
+        found = [one for one in examine(settings) if str(tmp_path / name) in one.advice]
+        assert [(one.level, one.advice) for one in found] == [
+            (level, f"chmod o-rwx {tmp_path / name}")
+        ]
+    (tmp_path / "models").chmod(0o777)
+    assert about(settings, "filters.bayes").level == "FAIL"
+
+
+def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("")
+    assert "is no folder" in about(site(tmp_path), "daemon.spool").found
+
+
+def test_settings_that_everybody_can_write(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    assert settings.source is not None
+    settings.source.chmod(0o666)
+    assert about(settings, "settings").advice == f"chmod o-w {settings.source}"
+
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(500 << 30, "OK"), (1 << 30, "WARN"), (100 << 20, "FAIL")]
+)
+def test_a_disk_that_fills_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str
+) -> None:
+    usage = Usage(1 << 40, (1 << 40) - free, free)
+    monkeypatch.setattr(files, "disk_usage", lambda _path: usage)
+    assert about(site(tmp_path), "disk").level == level
+
+
+def test_a_daemon_that_says_nothing_of_itself(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(tmp_path / "d.sock"))
+        daemon.listen()
+        found = about(site(tmp_path), "daemon")
+        levels = [one.level for one in examine(site(tmp_path)) if one.about == "daemon"]
+    assert found.about == "daemon.spool"
+    assert levels == ["WARN"]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    config = str(site(tmp_path).source)
+    result = CliRunner().invoke(_command("doctor"), ["--config", config])
+    assert result.exit_code == 69
+    assert "FAIL  daemon: " in result.stdout
+    rows = CliRunner().invoke(_command("doctor"), ["--config", config, "--json"]).stdout
+    assert {json.loads(row)["level"] for row in rows.splitlines()} == {"OK", "WARN", "FAIL"}
+    assert [path.name for path in tmp_path.iterdir()] == ["filterd.toml"]

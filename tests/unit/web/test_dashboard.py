@@ -1,0 +1,79 @@
+"""The dashboard tells what the status has, whatever that is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from filterd.status import (
+    ClamdStatus,
+    DaemonStatus,
+    FilterStatus,
+    FlowStatus,
+    ModelStatus,
+    QuarantineStatus,
+    Status,
+)
+from filterd.web.pages import dashboard
+from tests.unit.web.site import Site, text_of
+
+NOW = 1_800_000_000.0
+
+WELL = Status(
+    time=NOW,
+    daemon=DaemonStatus(
+        "unix:/x", True, version="1", pid=7, started=NOW, workers=4, idle=3, queue=1, in_flight=2,
+        worker_deaths=0, history_lost=0, messages={"accept": 5},
+    ),
+    filters=(FilterStatus("bayes", 1234, 0, 2.25),),
+    clamd=(ClamdStatus("unix:/y", "ClamAV 1.4", 27000, 0),),
+    model=ModelStatus(3, 500, 700, 0, 0, 0.82),
+    quarantine=QuarantineStatus({"held": 3}, 4096),
+    flow=FlowStatus(messages={"accept": 40, "reject": 2}),
+)  # fmt: skip
+
+
+def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the page reads."""
+    monkeypatch.setattr(dashboard, "status", lambda _settings: status)
+    site.log_in()
+    answer = site.get("/")
+    assert answer.status_code == 200
+    return text_of(answer)
+
+
+def test_all_is_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = told(site, WELL, monkeypatch)
+    for words in ("Daemon answers", "4 workers, 3 idle, 1 message waiting", "Last hour 42 messages",
+                  "signatures of today", "ClamAV 1.4, signatures 27000", "82 % its own",
+                  "500 spam, 700 ham", "bayes 1,234 0 2.2 ms"):  # fmt: skip
+        assert words in text
+    assert "died" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"daemon": DaemonStatus("unix:/x", False, "No such file")}, "unix:/x : No such file"),
+        ({"daemon": DaemonStatus("unix:/x", True, silent="it is older")}, "it is older"),
+        ({"daemon": dataclasses.replace(WELL.daemon, worker_deaths=2)}, "2 workers died"),
+        ({"daemon": dataclasses.replace(WELL.daemon, history_lost=1)}, "1 message not in the hist"),
+        ({"clamd": (ClamdStatus("unix:/y", error="refused"),)}, "unix:/y : refused"),
+        ({"clamd": (ClamdStatus("unix:/y", "ClamAV", 1, 9),)}, "signatures 9 days old"),
+        ({"clamd": (ClamdStatus("unix:/y", "ClamAV"),)}, "clamd answers"),
+        ({"clamd": ()}, "nothing looks for viruses"),
+        ({"model": ModelStatus(1, 12, 50, 38, 0, 0.0)}, "spam: 12, 38 missing ham: 50 until"),
+        ({"model": ModelStatus(error="damaged")}, "not readable damaged"),
+        ({"flow": FlowStatus(error="<switched off>")}, "unknown <switched off>"),
+        ({"filters": ()}, "The chain is empty."),
+        (
+            {"filters": (FilterStatus("x", 1, 1, 0.1, {"timeout": 1}, NOW, "id1", "too slow"),)},
+            ": too slow 1 1 0.1 ms",
+        ),
+    ],
+)
+def test_what_is_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], said: str
+) -> None:
+    assert said in told(site, dataclasses.replace(WELL, **changes), monkeypatch)  # type: ignore[arg-type]

@@ -1,0 +1,124 @@
+"""The history, and the dashboard over it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from httpx import Response
+
+from filterd.history import Record
+from tests.unit.web.site import Site, text_of
+
+
+def record(number: int, recipient: str, action: str = "accept") -> Record:
+    return Record(
+        id=f"id{number}",
+        received=time.time() - number,
+        queue_id=f"Q{number}",
+        client="c[192.0.2.1]",
+        sender="ann@a.example",
+        recipients=(recipient,),
+        subject=f"<b>subject-{number}</b>",
+        size=99,
+        action=action,
+        score=1.5,
+        required=5.0,
+        symbols=(("URI_BAD", 1.5),),
+        milliseconds={"bayes": 3.25},
+    )
+
+
+@pytest.fixture
+def lived(site: Site) -> Site:
+    """A site through which mail went."""
+    site.state.history.add(
+        [
+            record(1, "joe@mx.example"),
+            record(2, "joe@mx.example", "reject"),
+            record(3, "max@other.example", "quarantine"),
+        ]
+    )
+    return site
+
+
+def spoil(file: Path) -> None:
+    """Put something else in a database's place, and in that of its journal."""
+    for part in file.parent.glob(f"{file.name}*"):
+        part.unlink()
+    file.write_bytes(b"no database" * 100)
+
+
+def subjects(answer: Response) -> set[int]:
+    return {number for number in range(100) if f"subject-{number}&lt;" in answer.text}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("", {1, 2, 3}),
+        ("?action=reject", {2}),
+        ("?domain=other.example", {3}),
+        ("?symbol=URI_BAD&recipient=joe", {1, 2}),
+        ("?symbol=URI", set()),
+        ("?text=subject-3", {3}),
+        ("?since=2999-01-01", set()),
+        ("?action=nonsense", {1, 2, 3}),
+        ("?after=nonsense", set()),
+    ],
+)
+def test_the_history(lived: Site, asked: str, found: set[int]) -> None:
+    lived.log_in()
+    answer = lived.get(f"/history{asked}")
+    assert answer.status_code == 200
+    assert subjects(answer) == found
+    assert ("accepted: accept" in text_of(answer)) is ("=nonsense" in asked and "act" in asked)
+
+
+def test_a_reviewers_history_is_that_of_its_recipients(lived: Site) -> None:
+    lived.log_in("bob")
+    assert subjects(lived.get("/history")) == {1, 2}
+    assert "max@" not in lived.get("/history").text
+
+
+def test_the_history_has_pages(site: Site) -> None:
+    site.log_in()
+    site.state.history.add([record(number, "joe@mx.example") for number in range(60)])
+    first = site.get("/history?limit=25")
+    assert subjects(first) == set(range(25))
+    link = first.text.split('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")
+    assert subjects(site.get(link)) == set(range(25, 50))
+
+
+def test_a_history_that_cannot_be_read_is_no_traceback(site: Site) -> None:
+    site.log_in()
+    spoil(site.state.history.file)
+    answer = site.get("/history")
+    assert answer.status_code == 503
+    assert "the log says why" in text_of(answer)
+
+
+@pytest.mark.parametrize("days", ["", "?days=7", "?days=30", "?days=x", "?days=999999999"])
+def test_the_dashboard(lived: Site, days: str) -> None:
+    lived.log_in()
+    lived.put()
+    answer = lived.get(f"/{days}")
+    assert answer.status_code == 200
+    text = text_of(answer)
+    for word in ("accept 1", "reject 1", "quarantine 1", "URI_BAD", "spam held 1"):
+        assert word in text
+    assert answer.text.count('class="bar ') >= 1
+
+
+def test_the_dashboard_tells_what_is_not_well(lived: Site) -> None:
+    lived.log_in()
+    text = text_of(lived.get("/"))
+    for words in ("Daemon does not answer", "clamd not in the chain", "Last hour 3 messages",
+                  "Classifier learning", "50 missing", "gtube"):  # fmt: skip
+        assert words in text
+    spoil(lived.state.history.file)
+    (lived.folder / "models" / "current").mkdir(parents=True)
+    answer = lived.get("/")
+    assert answer.status_code == 200
+    assert "Last hour unknown" in text_of(answer)

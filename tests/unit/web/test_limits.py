@@ -1,0 +1,112 @@
+"""What a reviewer cannot reach, by any page."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.quarantine.journal import Event
+from tests.unit.quarantine.mta import Mta
+from tests.unit.web.site import Site, text_of
+
+
+def test_a_reviewer_sees_its_own_only(bob: Site) -> None:
+    mine, shared = bob.put("joe@mx.example"), bob.put("joe@mx.example", "max@other.example")
+    foreign = bob.put("max@other.example")
+    listed = bob.get("/quarantine").text
+    assert mine in listed
+    assert shared in listed
+    assert foreign not in listed
+    assert "max@other.example" not in listed
+    assert bob.get(f"/message/{mine}").status_code == 200
+    page = bob.get(f"/message/{shared}")
+    assert "joe@mx.example" in page.text
+    assert "max@other.example" not in page.text
+    for path in ("", "/raw", "/part/0", "/removed/1"):
+        assert bob.get(f"/message/{foreign}{path}").status_code == 404
+    assert bob.events(foreign) == []
+    assert "/message/" not in bob.get(f"/quarantine?text={foreign}").text
+
+
+@pytest.mark.parametrize(
+    "deed", ["release", "release-ham", "spam", "ham", "delete", "pin", "unpin", "allow", "block"]
+)
+def test_a_reviewer_does_nothing_to_others(bob: Site, deed: str) -> None:
+    foreign = bob.put("max@other.example", subject=b"a secret subject")
+    asked = bob.post("/quarantine/confirm", deed=deed, id=foreign)
+    assert "secret" not in asked.text
+    answer = bob.post("/quarantine/do", deed=deed, id=foreign)
+    assert "not done" in text_of(answer)
+    assert "secret" not in answer.text
+    assert bob.events(foreign) == []
+    assert not (bob.folder / "senders.list").exists()
+
+
+@pytest.mark.parametrize("deed", ["delete", "release-ham"])
+def test_a_reviewer_does_not_decide_for_others(bob: Site, deed: str) -> None:
+    shared = bob.put("joe@mx.example", "max@other.example")
+    answer = bob.post("/quarantine/do", deed=deed, id=shared)
+    assert "not yours" in text_of(answer)
+    assert bob.events(shared) == []
+
+
+def test_a_reviewer_does_not_see_what_concerns_others(bob: Site) -> None:
+    shared = bob.put("joe@mx.example", "max@other.example")
+    journal = bob.state.desk.store.journal
+    for recipient, note in (
+        ("max@other.example", "note-of-max"),
+        ("joe@mx.example", "note-of-joe"),
+    ):
+        journal.append(Event("failed", shared, "cli:x", (recipient,), note, "550 no", time=1.0))
+    journal.append(
+        Event("allowed", shared, "cli:x", note="allow a for max@other.example", time=2.0)
+    )
+    text = bob.get(f"/message/{shared}").text
+    assert "note-of-joe" in text
+    assert "note-of-max" not in text
+    assert "max@other.example" not in text
+
+
+def test_a_reviewer_releases_its_own_copy_only(releasing: Site, mta: Mta) -> None:
+    releasing.log_in("bob")
+    shared = releasing.put("joe@mx.example", "max@other.example")
+    for other in ("max@other.example", "it@lab.example"):
+        answer = releasing.post(f"/message/{shared}/release", to="joe@mx.example", other=other)
+        assert "your own recipients only" in text_of(answer)
+    assert mta.taken == []
+    releasing.post("/quarantine/do", deed="release", id=shared)
+    (taken,) = mta.taken
+    assert ["joe@mx.example" in line for line in taken.rcpt] == [True]
+
+
+def test_a_reviewer_leaves_viruses_to_admins(releasing: Site, mta: Mta) -> None:
+    releasing.log_in("bob")
+    id = releasing.put(reason="virus", virus="Eicar")
+    releasing.post(f"/message/{id}/release", to="joe@mx.example", virus="yes", note="I want it")
+    releasing.post("/quarantine/do", deed="release", id=id)
+    releasing.post("/quarantine/do", deed="release-ham", id=id)
+    assert mta.taken == []
+    assert releasing.get(f"/message/{id}/raw").status_code == 403
+    assert releasing.events(id) == ["viewed"], "by the page after the first try"
+
+
+def test_a_reviewer_allows_for_its_own_only(bob: Site) -> None:
+    shared = bob.put("joe@mx.example", "max@other.example")
+    answer = bob.post("/quarantine/do", deed="allow", id=shared, everybody="yes")
+    assert "only an admin" in text_of(answer)
+    bob.post("/quarantine/do", deed="allow", id=shared)
+    lines = (bob.folder / "senders.list").read_text().splitlines()
+    assert lines == ["allow ann@a.example for joe@mx.example"]
+
+
+def test_a_reviewer_has_no_dashboard(bob: Site) -> None:
+    assert bob.get("/").headers["location"] == "/quarantine"
+
+
+def test_a_reviewers_audit_page_has_its_own_deeds(bob: Site) -> None:
+    mine, foreign = bob.put("joe@mx.example"), bob.put("max@other.example")
+    bob.state.desk.store.note("viewed", foreign, "web:ann")
+    bob.post("/quarantine/do", deed="pin", id=mine)
+    text = bob.get("/audit").text
+    assert mine in text
+    assert foreign not in text
+    assert foreign not in bob.get(f"/audit?id={foreign}&text=").text.replace(f'"{foreign}"', "")

@@ -1,0 +1,91 @@
+"""One message's page: what it shows, and how harmless that is."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.verdict import RemovedPart
+from tests.unit.web.site import PLAIN, Site, text_of
+
+HTML = (
+    b"From: Ann <ann@a.example>\r\nSubject: hello\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+    b'<p onclick="x()">Hi <a href="http://evil.example/">there</a>'
+    b'<img src="http://evil.example/i.png"><script>alert(1)</script></p>\r\n'
+)
+
+
+def test_a_message_and_that_it_was_viewed(ann: Site) -> None:
+    id = ann.put()
+    text = text_of(ann.get(f"/message/{id}"))
+    for word in ("hello", "text of the message", "BAYES_99", "text:money(+1.0)", "192.0.2.1",
+                 "text/plain", "Release", "joe@mx.example"):  # fmt: skip
+        assert word in text
+    ann.get(f"/message/{id}")
+    assert ann.events(id) == ["viewed"]
+
+
+def test_html_is_shown_in_a_frame_of_its_own(ann: Site) -> None:
+    id = ann.put(data=HTML)
+    answer = ann.get(f"/message/{id}")
+    assert f'src="/message/{id}/part/0" sandbox=""' in answer.text
+    assert "http://evil.example/" in text_of(answer), "where the link leads"
+    assert "would load 1 image" in text_of(answer)
+    frame = ann.get(f"/message/{id}/part/0")
+    assert frame.headers["content-type"] == "text/html; charset=utf-8"
+    policy = frame.headers["content-security-policy"]
+    assert "sandbox" in policy
+    assert "default-src 'none'" in policy
+    assert "img-src" not in policy
+    assert "evil.example" not in frame.text
+    assert "alert" not in frame.text
+    assert "onclick" not in frame.text
+    assert "there" in frame.text
+
+
+def test_a_frame_only_for_who_opened_the_message(ann: Site) -> None:
+    id = ann.put(data=HTML)
+    assert ann.get(f"/message/{id}/part/0").status_code == 404
+    assert ann.events(id) == []
+
+
+@pytest.mark.parametrize("number", ["1", "99999999999999999999", "-1", "x", "0x0"])
+def test_a_part_that_is_none(ann: Site, number: str) -> None:
+    id = ann.put(data=HTML)
+    ann.get(f"/message/{id}")
+    assert ann.get(f"/message/{id}/part/{number}").status_code in (404, 422)
+
+
+def test_the_exact_bytes_as_a_file(ann: Site) -> None:
+    data = b"Subject: hello\r\n\r\n\xff\x00.\r\n.\n no end"
+    id = ann.put(data=data)
+    answer = ann.get(f"/message/{id}/raw")
+    assert answer.content == data
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{id}.eml"'
+    assert ann.events(id) == ["exported"]
+
+
+def test_a_removed_part_as_a_file(ann: Site) -> None:
+    id = ann.put(removed=(RemovedPart('a"\r\n.exe', "a banned name", 0, 4),))
+    assert "a banned name" in text_of(ann.get(f"/message/{id}"))
+    answer = ann.get(f"/message/{id}/removed/1")
+    assert answer.content == PLAIN[:4]
+    assert answer.headers["content-disposition"] == f'attachment; filename="{id}.part1"'
+    assert ann.get(f"/message/{id}/removed/2").status_code == 404
+    assert ann.get(f"/message/{id}/removed/0").status_code == 404
+
+
+def test_what_was_deleted_is_still_described(ann: Site) -> None:
+    id = ann.put()
+    ann.post("/quarantine/do", deed="delete", id=id)
+    text = text_of(ann.get(f"/message/{id}"))
+    assert "no longer kept" in text
+    assert "BAYES_99" in text
+    assert ann.get(f"/message/{id}/raw").status_code == 410
+
+
+@pytest.mark.parametrize("id", ["nothing", "..%2F..%2Fetc", "1m8zzzzzzzzzzzzz", "%00", "a" * 300])
+def test_a_message_that_is_none(ann: Site, id: str) -> None:
+    assert ann.get(f"/message/{id}").status_code == 404
+    assert ann.get(f"/message/{id}/raw").status_code == 404
