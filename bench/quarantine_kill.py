@@ -1,6 +1,6 @@
-"""kill -9 of worker, web process and daemon while messages are quarantined and released.
+"""kill -9 of worker, nursery, web process and daemon while messages are quarantined and released.
 
-python -m bench.quarantine_kill [--decisions 5000] [--kills 90] [--seed 1]
+python -m bench.quarantine_kill [--decisions 5000] [--kills 100] [--seed 1]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def main() -> None:
     """Play, compare, tell."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--decisions", type=int, default=5000)
-    parser.add_argument("--kills", type=int, default=90)
+    parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     started = time.monotonic()

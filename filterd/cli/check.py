@@ -12,16 +12,8 @@ import typer
 from filterd.chain import LinkSettings
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 from filterd.config import SECTIONS, Settings
+from filterd.doctor.budgets import budget_warnings
 from filterd.settings_text import toml_value
-
-# What MTAs wait for a milter's answer unless told otherwise: sendmail's T=E: and Postfix's
-# milter_content_timeout are both five minutes.
-MTA_CONTENT_TIMEOUT = 300.0
-"""Seconds."""
-
-# sendmail's default T=R:, which every PROGRESS restarts.
-MTA_READ_TIMEOUT = 10.0
-"""Seconds."""
 
 
 def check(
@@ -52,32 +44,6 @@ def check(
         where = loaded.source or "no file, defaults"
         sys.stdout.write(f"{where}: ok, chain {' → '.join(loaded.chain.filters) or '(empty)'}\n")
     return Exit.OK
-
-
-def budget_warnings(loaded: Settings) -> list[str]:
-    """What the time limits mean together, where that is not what one would want."""
-    found = []
-    limit = loaded.chain.timeout
-    total = sum(loaded.filters[name].link.timeout for name in loaded.chain.filters)
-    longest = max((loaded.filters[n].link.timeout for n in loaded.chain.filters), default=0.0)
-    if longest > limit:
-        found.append(
-            f"a filter may take {longest:g} s but [chain] timeout is {limit:g} s: "
-            "the later filters would get no time"
-        )
-    worst = limit + loaded.workers.grace
-    if worst >= MTA_CONTENT_TIMEOUT:
-        found.append(
-            f"a verdict may take {worst:g} s (chain and grace; all filters: {total:g} s), "
-            f"but MTAs wait {MTA_CONTENT_TIMEOUT:g} s unless told otherwise: "
-            "raise T=E: (sendmail) and milter_content_timeout (Postfix)"
-        )
-    if loaded.daemon.progress_interval >= MTA_READ_TIMEOUT:
-        found.append(
-            f"[daemon] progress_interval is {loaded.daemon.progress_interval:g} s, but sendmail "
-            f"waits {MTA_READ_TIMEOUT:g} s for each packet unless T=R: says otherwise"
-        )
-    return found
 
 
 def as_plain(loaded: Settings) -> dict[str, Any]:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 
 
-def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Look at settings, permissions, sockets, clamd, model, store, disk and release MTA.
+def doctor(
+    config: ConfigOption = None,
+    sendmail: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="sendmail.cf (default: /etc/mail/sendmail.cf)"),
+    ] = None,
+    postfix: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="main.cf (default: /etc/postfix/main.cf)")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look at settings, permissions, sockets, MTA, clamd, model, store, disk, clock and names.
 
     Nothing is changed. Status 69 if something has to be done.
     """
     from filterd.cli.quarantine.tables import printable  # noqa: PLC0415
-    from filterd.doctor import Level, examine  # noqa: PLC0415
+    from filterd.doctor import Level, Mtas, examine  # noqa: PLC0415
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
-    findings = examine(settings(config))
+    findings = examine(settings(config), Mtas(sendmail, postfix))
     if as_json:
         for one in findings:
             emit({"level": one.level, "about": one.about, "found": one.found, "do": one.advice})

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import getpass
-import logging
-import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
-from filterd.mta.cf.reader import CfError, SendmailCf, parse_cf, read_cf
-from filterd.mta.cf.site import make_cf, site
 from filterd.mta.files import sync_folder, write_new
-from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
-from filterd.mta.sasl import hash_password
-from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
-from filterd.mta.send import Result, send_all
-from filterd.mta.server import ReferenceMta
-from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Entry, Spool, SpoolError
+
+if TYPE_CHECKING:
+    from filterd.mta.send import Result
 
 app = typer.Typer(
     help="The embedded reference MTA.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -35,34 +26,38 @@ app = typer.Typer(
 queue_app = typer.Typer(help="Messages in the MTA's queue.", no_args_is_help=True)
 app.add_typer(queue_app, name="queue")
 
+CfOption = Annotated[
+    Path | None, typer.Option("--cf", metavar="FILE", help="run with this sendmail.cf")
+]
+McOption = Annotated[
+    Path | None, typer.Option("--mc", metavar="FILE", help="the same, from a sendmail.mc by m4")
+]
+FlavourOption = Annotated[
+    Literal["sendmail", "postfix"] | None, typer.Option(help="whose semantics")
+]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="'NAME, S=…, F=…, T=…'",
+        help="a milter, as sendmail's INPUT_MAIL_FILTER has it, or 'NAME: {…}' as Postfix's "
+        "smtpd_milters; may be repeated",
+    ),
+]
 SpoolOption = Annotated[Path | None, typer.Option("--spool", help="folder of the queue")]
 
 
 @app.command()
 def run(
     config: ConfigOption = None,
-    cf: Annotated[
-        Path | None, typer.Option("--cf", metavar="FILE", help="run with this sendmail.cf")
-    ] = None,
-    mc: Annotated[
-        Path | None, typer.Option("--mc", metavar="FILE", help="the same, from a sendmail.mc by m4")
-    ] = None,
+    cf: CfOption = None,
+    mc: McOption = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one")] = None,
     spool: SpoolOption = None,
     mail: Annotated[Path | None, typer.Option(help="folder of the mailboxes")] = None,
     hostname: Annotated[str | None, typer.Option(help="the MTA's own name")] = None,
-    flavour: Annotated[
-        Literal["sendmail", "postfix"] | None, typer.Option(help="whose semantics")
-    ] = None,
-    filters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="'NAME, S=…, F=…, T=…'",
-            help="a milter, as sendmail's INPUT_MAIL_FILTER has it, or 'NAME: {…}' as Postfix's "
-            "smtpd_milters; may be repeated",
-        ),
-    ] = None,
+    flavour: FlavourOption = None,
+    filters: FilterOption = None,
     faults: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,113 +68,40 @@ def run(
     ] = None,
 ) -> None:
     """Run the MTA in the foreground until SIGTERM or SIGINT."""
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    if cf is not None or mc is not None:
-        _refuse_beside_cf(mail=mail, hostname=hostname, flavour=flavour, filter=filters)
-        source = _read(cf, mc)
-        made = site(source, spool=spool, port=port)
-        with _faults(made.settings, faults or []) as final:
-            changed = {one.name: one for one in final.filters}
-            listeners = tuple(
-                dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
-                for one in made.listeners
-            )
-            made = dataclasses.replace(made, settings=final, listeners=listeners)
-            with _cf_errors(), reported(Exit.UNAVAILABLE, OSError):
-                _run(made.mta(), tuple(source.filters.values()))
-        return
-    wanted = with_options(
-        settings(config).mta,
-        port=port, spool=spool, mail=mail, hostname=hostname, flavour=flavour,
-        filters=tuple(map(_filter, filters)) if filters else None,
+    from filterd.cli import mta_run  # noqa: PLC0415  # each command pays for its own imports
+
+    source = mta_run.Source(
+        config=config, cf=cf, mc=mc, port=port, spool=spool, mail=mail, hostname=hostname,
+        flavour=flavour, filters=tuple(filters or ()),
     )  # fmt: skip
-    with _faults(wanted, faults or []) as final, reported(Exit.UNAVAILABLE, OSError):
-        _run(ReferenceMta(final), final.filters)
+    mta_run.run(source, faults or [])
 
 
-def _refuse_beside_cf(**given: object) -> None:
-    for name, value in given.items():
-        if value is not None:
-            fail(f"--{name}: the sendmail.cf says this; right would be one of the two", Exit.USAGE)
+@app.command()
+def test(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(metavar="ADDRESS...", help="whose mail goes where")
+    ] = None,
+    config: ConfigOption = None,
+    cf: CfOption = None,
+    mc: McOption = None,
+    flavour: FlavourOption = None,
+    filters: FilterOption = None,
+    mx: Annotated[
+        bool, typer.Option("--mx", help="ask the DNS where mail for other hosts goes")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say where mail for an address would go, and what is set for each filter, without running.
 
+    Ends with 0 if every address gets mail, 67 if one does not.
+    """
+    from filterd.cli import mta_resolve, mta_run  # noqa: PLC0415
 
-def _read(cf: Path | None, mc: Path | None) -> SendmailCf:
-    """The configuration, or the end with sendmail's complaints and exit status."""
-    with _cf_errors():
-        if mc is None:
-            assert cf is not None
-            return read_cf(cf)
-        found = parse_cf(make_cf(mc), f"{mc} (by m4)")
-        if found.problems:
-            raise CfError(found.problems + found.hints, found.status)
-        return found
-    raise AssertionError("unreachable")
-
-
-@contextlib.contextmanager
-def _cf_errors() -> Iterator[None]:
-    try:
-        yield
-    except CfError as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(error.status) from None
-
-
-def _run(mta: ReferenceMta, filters: tuple[InputMailFilter, ...]) -> None:
-    for warning in missing_sockets(filters):
-        sys.stderr.write(f"{warning}\n")
-    asyncio.run(_serve(mta))
-
-
-def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
-    """The settings, what was given on the command line in their place."""
-    return dataclasses.replace(base, **{k: v for k, v in given.items() if v is not None})
-
-
-def _filter(text: str) -> InputMailFilter:
-    """`name, S=…` as in sendmail, or `name: { unix:/path, … }` with a member of smtpd_milters."""
-    name, colon, member = text.partition(":")
-    try:
-        if colon and member.strip().startswith("{"):
-            return InputMailFilter.parse_postfix(name.strip(), member)
-        return InputMailFilter.parse(text)
-    except FilterSyntaxError as error:
-        fail(f"--filter {text!r}: {error}", Exit.CONFIG)
-
-
-@contextlib.contextmanager
-def _faults(wanted: MtaSettings, faults: list[str]) -> Iterator[MtaSettings]:
-    """The settings with scripted filters in the place of those that `--fault` names."""
-    with contextlib.ExitStack() as stack:
-        if not faults:
-            yield wanted
-            return
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-fault-")))
-        filters = {one.name: one for one in wanted.filters}
-        for text in faults:
-            try:
-                name, plan = parse_fault(text)
-            except FaultError as error:
-                fail(f"--fault {error}", Exit.USAGE)
-            if name not in filters:
-                known = ", ".join(filters) or "none configured"
-                fail(f"--fault {text!r}: no filter {name!r}; there are: {known}", Exit.USAGE)
-            path = folder / f"{name}.sock"
-            stack.enter_context(ScriptedFilter(path, plan))
-            filters[name] = dataclasses.replace(filters[name], socket=f"unix:{path}")
-        yield dataclasses.replace(wanted, filters=tuple(filters.values()))
-
-
-async def _serve(mta: ReferenceMta) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with mta:
-        address = mta.settings.listen
-        sys.stdout.write(f"filterd mta: listening on {address} port {mta.port}\n")
-        sys.stdout.flush()
-        await stopping.wait()
+    source = mta_run.Source(
+        config=config, cf=cf, mc=mc, flavour=flavour, filters=tuple(filters or ())
+    )
+    mta_resolve.test(source, addresses or [], mx=mx, as_json=as_json)
 
 
 @app.command()
@@ -199,6 +121,8 @@ def send(
 
     Ends with 0 if every message was answered for good (2xx or 5xx), 75 if some were not.
     """
+    from filterd.mta.send import send_all  # noqa: PLC0415
+
     host, colon, port = server.rpartition(":")
     if not colon or not port.isdecimal():
         fail(f"--server {server!r}: right would be HOST:PORT", Exit.USAGE)
@@ -256,6 +180,8 @@ def passwd(
     user: Annotated[str, typer.Argument(help="who may log in")],
 ) -> None:
     """Set a user's password, read from the terminal or standard input."""
+    from filterd.mta.sasl import hash_password  # noqa: PLC0415
+
     if not user or set(user) & set(":\n\0"):
         fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

@@ -9,19 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from filterd.config import Settings
-from filterd.doctor import files, servers
+from filterd.daemon.address import AddressError
+from filterd.doctor import files, host, servers
+from filterd.doctor.access import milter_socket
+from filterd.doctor.budgets import budget_warnings
 from filterd.doctor.findings import Finding, Level
+from filterd.doctor.mta import Mtas, mtas
 
-__all__ = ["Finding", "Level", "examine"]
+__all__ = ["Finding", "Level", "Mtas", "examine"]
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """All findings; a check that fails itself is one."""
+def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
+    """All findings, each once; a check that fails itself is one. where: the MTA's files."""
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("settings", files.settings_file),
+        ("settings", _budgets),
         ("folders", files.folders),
+        ("folders", files.owners),
         ("disk", files.disk),
+        ("clock", host.clock),
+        ("names", host.names),
         ("daemon", servers.daemon),
+        ("socket", milter_socket),
+        ("mta", lambda settings: mtas(settings, where or Mtas())),
         ("clamd", servers.clamd),
         ("model", servers.model),
         ("quarantine", servers.store),
@@ -31,8 +41,16 @@ def examine(settings: Settings) -> list[Finding]:
     for about, check in checks:
         try:
             found += check(settings)
+        except AddressError as error:
+            # The daemon does not start with it either; that check of it says the rest.
+            found.append(Finding(Level.FAIL, "daemon.socket", str(error), "set daemon.socket"))
         except OSError as error:
             found.append(
                 Finding(Level.FAIL, about, str(error), "see that this user may read and write it")
             )
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _budgets(settings: Settings) -> Iterator[Finding]:
+    for text in budget_warnings(settings):
+        yield Finding(Level.WARN, "settings", text, "change one of the times that are named")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from shutil import disk_usage
 
@@ -17,10 +18,14 @@ SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
 SCARCE_OCTETS, FULL_OCTETS = 2 << 30, 256 << 20
 """The same in octets; both must hold, for a tenth of a large disk is a lot."""
 
+LOOKS = 2000
+"""Files that are looked at in one folder; whoever made one of them made others too."""
+
 MODELS = "filters.bayes.models"
 
 
 def settings_file(settings: Settings) -> Iterator[Finding]:
+    """The settings file, and a chain that does nothing."""
     if settings.source is None:
         yield Finding(
             Level.WARN, "settings", "no file, defaults count", "`filterd init DIR` writes one"
@@ -53,6 +58,7 @@ def _private_folders(settings: Settings) -> dict[str, Path]:
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
+    """Whether each folder is there, ours and private."""
     for name, folder in _private_folders(settings).items():
         if not folder.exists():
             above = _existing(folder)
@@ -85,6 +91,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
+    """The room that is left, once for each file system."""
     seen = set()
     for name, folder in _private_folders(settings).items():
         place = _existing(folder)
@@ -112,3 +119,37 @@ def _existing(path: Path) -> Path:
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
+
+
+def owners(settings: Settings) -> Iterator[Finding]:
+    """Files that the daemon cannot write because somebody else, root mostly, made them."""
+    for name, folder in _private_folders(settings).items():
+        if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+            continue
+        owner = folder.stat().st_uid
+        strange = [
+            path for path in islice(_newest(folder), LOOKS) if _owner(path) not in (None, owner)
+        ]
+        if strange:
+            yield Finding(
+                Level.FAIL, name,
+                f"{len(strange)} files are not their folder's owner's, {strange[0]} for one",
+                f"chown -R --reference={folder} {folder}; run filterd as that user from now on",
+            )  # fmt: skip
+
+
+def _newest(folder: Path) -> Iterator[Path]:
+    """What lies in the folder, and in the last of its folders: days sort by name."""
+    inside = sorted(folder.iterdir())
+    yield from inside
+    below = [path for path in inside if path.is_dir()]
+    if below and os.access(below[-1], os.R_OK | os.X_OK):
+        yield from sorted(below[-1].iterdir(), reverse=True)
+
+
+def _owner(path: Path) -> int | None:
+    """The owner; None for a file that has gone meanwhile, as those of a spool do."""
+    try:
+        return path.lstat().st_uid
+    except FileNotFoundError:
+        return None

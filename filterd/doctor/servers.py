@@ -10,6 +10,7 @@ from filterd.bayes.folder import starter_path
 from filterd.config import Settings
 from filterd.control import ControlError, ask
 from filterd.doctor.findings import Finding, Level
+from filterd.filters.clamd import ClamdError, Server
 from filterd.status import (
     PROBE_SECONDS,
     clamd_status,
@@ -26,6 +27,7 @@ STALE_DAYS = 14
 
 
 def daemon(settings: Settings) -> Iterator[Finding]:
+    """Whether it answers, has its workers, and runs what the settings say."""
     daemon = daemon_status(settings.daemon.socket)
     if not daemon.answers:
         yield Finding(
@@ -62,13 +64,15 @@ def daemon(settings: Settings) -> Iterator[Finding]:
 
 
 def clamd(settings: Settings) -> Iterator[Finding]:
+    """Whether each answers, takes what it is sent, and is up to date."""
     for one in clamd_status(settings):
         if one.error:
             yield Finding(
                 Level.FAIL, "clamd", one.error,
                 "start clamd, set filters.clamav.server, and put the daemon's user into its group",
             )  # fmt: skip
-        elif one.days is None:
+            continue
+        if one.days is None:
             yield Finding(
                 Level.WARN, "clamd", f"{one.server}: {one.engine} without a daily database",
                 "run freshclam",
@@ -80,9 +84,36 @@ def clamd(settings: Settings) -> Iterator[Finding]:
                 yield Finding(level, "clamd", told, "freshclam does not run; its log says why")
             else:
                 yield Finding(Level.OK, "clamd", told)
+        yield from _sizes(settings, one.server)
+
+
+def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
+    """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
+    limit = settings.filters["clamav"].own.size_limit
+    try:
+        takes = Server.parse(server).takes(limit, PROBE_SECONDS)
+    except ClamdError as error:
+        yield Finding(Level.WARN, "clamd", str(error), "see clamd's log")
+        return
+    if not takes:
+        yield Finding(
+            Level.WARN, "clamd", f"{server} takes less than size_limit, {_mib(limit)}",
+            "raise StreamMaxLength in clamd.conf, or lower filters.clamav.size_limit",
+        )  # fmt: skip
+    largest = settings.daemon.max_message_size
+    if largest > limit:
+        yield Finding(
+            Level.OK, "clamd",
+            f"mail of {_mib(limit)} to {_mib(largest)} goes unscanned: too_large says what then",
+        )  # fmt: skip
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / (1 << 20):.0f} MiB"
 
 
 def model(settings: Settings) -> Iterator[Finding]:
+    """Whether the site's model can be loaded, and how much it has learned."""
     if "bayes" not in settings.chain.filters:
         return
     model = model_status(settings)
@@ -108,6 +139,7 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 
 def store(settings: Settings) -> Iterator[Finding]:
+    """Whether the index can be read, agrees with the files, and what went wrong."""
     kept = quarantine_status(settings)
     if kept.error:
         yield Finding(
@@ -115,7 +147,17 @@ def store(settings: Settings) -> Iterator[Finding]:
             "the files are what counts: `filterd quarantine fsck` makes the index agree with them",
         )  # fmt: skip
         return
-    yield Finding(Level.OK, "quarantine", f"{sum(kept.messages.values())} messages")
+    number = sum(kept.messages.values())
+    folder = settings.quarantine.folder
+    # A database that hosts share knows more messages than lie here.
+    described = sum(1 for _ in folder.glob("????-??-??/*.json"))
+    if described != number and not settings.quarantine.database:
+        yield Finding(
+            Level.WARN, "quarantine", f"{described} messages in {folder}, {number} in the index",
+            "`filterd quarantine fsck` makes them agree, unless mail came in just now",
+        )  # fmt: skip
+    else:
+        yield Finding(Level.OK, "quarantine", f"{number} messages")
     if kept.messages.get("failed"):
         yield Finding(
             Level.WARN, "quarantine", f"{kept.messages['failed']} releases failed",

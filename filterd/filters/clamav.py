@@ -45,6 +45,10 @@ AVOID_SECONDS = 30.0
 PAUSE = 0.25
 """Seconds between two rounds over servers that all failed."""
 
+DEPTH_LIMIT = 8
+"""Entities around a part from which on it is scanned by itself: clamd counts them among its
+`MaxRecursion` levels, 17 as it comes, which it needs for archives, and is silent beyond."""
+
 FILES_LIMIT = 200
 """Pieces of one message that are scanned one by one; each is a connection."""
 
@@ -176,8 +180,14 @@ class ClamAV:
                 yield what, content
 
     def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
-        if self.scan != "message" or findings.given_up or findings.take_large_message():
+        whole = self.scan == "message" and not findings.given_up
+        if not whole or findings.take_large_message():
             yield from (("part", leaf.content) for leaf in message.leaves())
+        else:
+            for leaf in message.leaves():
+                # clamd reads mail in one way, not in that of every reader.
+                if leaf.depth > DEPTH_LIMIT or not leaf.is_plainly_encoded:
+                    yield "part", leaf.content
         for reading in message.readings:
             yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
 

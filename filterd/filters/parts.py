@@ -185,7 +185,7 @@ class Parts:
                 yield Finding(
                     "BANNED_PART", shown(shown_name), removable, shown_name, banned, concerned
                 )
-        if not kind and not _may_hold_files(entity):
+        if kind in ("", "mail") and not _may_hold_files(entity):
             return
         seen = len(unpacker.findings)
         for file in unpacker.files(names, entity.content):
@@ -255,9 +255,9 @@ def _banned(file: File, profiles: tuple[Profile, ...]) -> tuple[str, frozenset[P
 
 def _may_hold_files(entity: Entity) -> bool:
     """True if the part is worth unpacking although its head says nothing."""
-    return bool(entity.filenames) and not entity.content_type.startswith(
-        ("image/", "audio/", "video/")
-    )
+    if not entity.filenames:
+        return not entity.content_type.startswith(("text/", "image/", "audio/", "video/"))
+    return not entity.content_type.startswith(("image/", "audio/", "video/"))
 
 
 def _is_signed(entity: Entity) -> bool:

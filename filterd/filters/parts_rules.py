@@ -32,7 +32,7 @@ BANNED = tuple(
 )
 """Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""
 
-BANNED_KINDS = ("chm", "elf", "exe", "hta", "lnk", "macho", "msi", "vhd")
+BANNED_KINDS = ("chm", "disk", "elf", "exe", "hta", "lnk", "macho", "msi", "vhd")
 """Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
 
 Treatment = Literal["score", "strip", "quarantine", "reject"]

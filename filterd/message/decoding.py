@@ -16,9 +16,9 @@ _NOT_ASCII_BASED = ("utf-16", "utf-32", "utf-7", "iso-2022", "hz")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} .*$", re.MULTILINE)
 
 
-KNOWN_ENCODINGS = frozenset(
-    "7bit 8bit binary base64 quoted-printable x-uuencode uuencode x-uue".split()
-)
+UU_ENCODINGS = frozenset("x-uuencode uuencode x-uue uue".split())
+
+KNOWN_ENCODINGS = frozenset("7bit 8bit binary base64 quoted-printable".split()) | UU_ENCODINGS
 
 PIECE_LIMIT = 10_000
 """Pieces of padded base64 in one body; a mailer that pads each line makes some hundreds."""
@@ -27,6 +27,10 @@ SAMPLE_SIZE = 4096
 """Octets from which an encoding is guessed."""
 
 _LETTERS_AFTER_PADDING = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
+_BASE64_LETTERS = bytes(range(65, 91)) + bytes(range(97, 123)) + b"0123456789+/\r\n"
+_PADDING = (b"", b"=", b"==")
+_SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
+_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LOOKS_BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]{16,}")
 
 
@@ -35,8 +39,9 @@ def decode_transfer(body: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return decode_base64(body)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(body)
-    if encoding in ("x-uuencode", "uuencode", "x-uue"):
+        # Blanks at a line's end are none of it (RFC 2045 §6.7, rule 3): so that is a soft break.
+        return binascii.a2b_qp(_SOFT_BREAK.sub(b"=", body))
+    if encoding in UU_ENCODINGS:
         return decode_uu(body)
     return body
 
@@ -72,6 +77,17 @@ def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, .
         if b"=" in body:
             found.append(binascii.a2b_qp(body))
     return tuple(other for other in dict.fromkeys(found) if other != content)
+
+
+def is_plain(body: bytes, encoding: str) -> bool:
+    """True if the body is what the encoding's standard allows, so that all readers decode the same;
+    for base64 and quoted-printable (RFC 2045 §6.7, §6.8), the others are not asked about."""
+    if encoding == "base64":
+        rest = body.translate(None, _BASE64_LETTERS)
+        return rest in _PADDING and body.rstrip(b"\r\n").endswith(rest)
+    if encoding == "quoted-printable":
+        return _NO_ESCAPE.search(body) is None
+    return True
 
 
 def decode_uu(body: bytes) -> bytes:

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from filterd.message.decoding import decode_charset, decode_transfer, other_contents
+from filterd.message.decoding import (
+    KNOWN_ENCODINGS,
+    UU_ENCODINGS,
+    decode_charset,
+    decode_transfer,
+    is_plain,
+    other_contents,
+)
 from filterd.message.fields import Buffer, HeaderField, header_end, parse_header
 from filterd.message.parameters import Parameters, parse_value
 
@@ -23,7 +30,7 @@ DEPTH_LIMIT = 64
 PART_LIMIT = 2000
 """Entities of one message; a digest of a busy list has some hundreds."""
 
-ENCODED = frozenset({"base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"})
+ENCODED = frozenset({"base64", "quoted-printable"}) | UU_ENCODINGS
 """Transfer encodings that change octets; `7bit`, `8bit` and `binary` do not (RFC 2045 §6.2)."""
 
 STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
@@ -37,15 +44,16 @@ Anomaly = tuple[str, str]
 class Quirks:
     """Ways in which readers differ; all off is the way of most.
 
-    last_field: of a repeated structural field the last counts, not the first. last_boundary: the
-    same for a repeated boundary parameter. skip_bad_lines: see `parse_header`. loose_boundary: a
-    line that only begins with the delimiter separates parts. any_boundary: what has a boundary
-    parameter is a multipart, whatever its type; a multipart without one takes the first line that
-    looks like one.
+    field: which of a repeated structural field counts, from 0, or the last if there are fewer.
+    boundary: the same for a repeated boundary parameter. skip_bad_lines: see `parse_header`, and a
+    structural field without its colon is one. loose_boundary: a line that only begins with the
+    delimiter separates parts. any_boundary: what has a boundary parameter is a multipart, whatever
+    its type; a multipart without one takes the first line that looks like one, and a last delimiter
+    before the first is passed over.
     """
 
-    last_field: bool = False
-    last_boundary: bool = False
+    field: int = 0
+    boundary: int = 0
     skip_bad_lines: bool = False
     loose_boundary: bool = False
     any_boundary: bool = False
@@ -59,6 +67,7 @@ class Entity:
 
     start: first octet of its header. body_start: first of its body. end: behind the last of its
     body, the line end before the next boundary not counted. All count from the message's beginning.
+    depth: entities above it.
     header_is_cut: a line that is no header field ended the header, not an empty line.
     has_near_boundaries: a line in the body begins with the boundary and goes on with something.
     children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
@@ -76,6 +85,7 @@ class Entity:
         self.start = start
         self.end = end
         self.parent = parent
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.quirks = quirks
         self.children: list[Entity] = []
         self.has_near_boundaries = False
@@ -85,7 +95,9 @@ class Entity:
         else:
             header_stop, self.body_start = header_end(data, start, end)
             self.header_is_cut = header_stop == self.body_start < end
-        self._content_fields = _content_fields(bytes(data[start : self.body_start]))
+        self._content_fields = _content_fields(
+            bytes(data[start : self.body_start]), colonless=quirks.skip_bad_lines
+        )
         default = "text/plain"
         if parent is not None and parent.content_type == "multipart/digest":
             default = "message/rfc822"
@@ -105,12 +117,13 @@ class Entity:
         values = self._content_fields.get(name)
         if values is None:
             return b""
-        return values[-1] if self.quirks.last_field else values[0]
+        return values[min(self.quirks.field, len(values) - 1)]
 
     @property
-    def repeats_fields(self) -> bool:
-        """True if a header field that decides what the entity is stands there more than once."""
-        return any(len(self._content_fields.get(name, ())) > 1 for name in STRUCTURAL)
+    def repeats(self) -> int:
+        """How often that header field stands there that decides what the entity is and stands there
+        most often."""
+        return max(len(self._content_fields.get(name, ())) for name in STRUCTURAL)
 
     def walk(self) -> Iterator[Entity]:
         """This entity and all below it, in the order of the message."""
@@ -144,13 +157,28 @@ class Entity:
 
     @cached_property
     def transfer_encoding(self) -> str:
-        """Content-Transfer-Encoding in lower case, `7bit` if there is none."""
-        return parse_value(self._raw("content-transfer-encoding"))[0] or "7bit"
+        """Content-Transfer-Encoding in lower case, `7bit` if there is none, `""` if it is empty."""
+        if "content-transfer-encoding" not in self._content_fields:
+            return "7bit"
+        return parse_value(self._raw("content-transfer-encoding"))[0]
 
     @property
     def is_encoded(self) -> bool:
         """True if the octets of the body are not those of the content."""
         return self.transfer_encoding in ENCODED
+
+    @property
+    def is_uuencoded(self) -> bool:
+        """True if the transfer encoding is uuencode, which is of no standard."""
+        return self.transfer_encoding in UU_ENCODINGS
+
+    @cached_property
+    def is_plainly_encoded(self) -> bool:
+        """True if the body breaks no rule of its transfer encoding: every reader decodes it as
+        `content` has it."""
+        return self.transfer_encoding in KNOWN_ENCODINGS and is_plain(
+            self.body, self.transfer_encoding
+        )
 
     @cached_property
     def filenames(self) -> tuple[str, ...]:
@@ -206,8 +234,10 @@ class Entity:
         return tuple(dict.fromkeys(b.rstrip() for b in self.parameters.all_raw("boundary")))
 
 
-def _content_fields(header: bytes) -> dict[str, list[bytes]]:
+def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]:
     """The values of the fields `Content-*` by lower-case name.
+
+    colonless: a line `Content-Type text/plain` is one as well.
 
     Only these decide the tree, and looking for them alone is several times as fast as splitting the
     whole header.
@@ -223,6 +253,9 @@ def _content_fields(header: bytes) -> dict[str, list[bytes]]:
                 break
         end = end or len(header)
         name, colon, _ = lowered[position:end].partition(b":")
+        if colonless and not (colon and _is_word(name)):
+            name = lowered[position:end].split(maxsplit=1)[0]
+            colon = b" " if name.decode("latin-1") in STRUCTURAL else b""
         if colon:
             value = header[position + len(name) + 1 : end].rstrip(b"\r\n")
             found.setdefault(name.rstrip(b" \t").decode("latin-1"), []).append(value)
@@ -232,6 +265,10 @@ def _content_fields(header: bytes) -> dict[str, list[bytes]]:
         if not position:
             break
     return found
+
+
+def _is_word(name: bytes) -> bool:
+    return len(name.split()) == 1
 
 
 def parse_tree(data: Buffer, quirks: Quirks = USUAL) -> tuple[Entity, tuple[Anomaly, ...]]:
@@ -261,17 +298,17 @@ def _spans(data: Buffer, entity: Entity) -> Iterator[tuple[int, int]]:
         entity.quirks.any_boundary and entity.parameters.all_raw("boundary")
     ):
         boundary = _boundary(data, entity)
-        if boundary:
+        if boundary is not None:
             yield from _parts(data, entity, b"--" + boundary)
     elif entity.content_type in ("message/rfc822", "message/global") and not entity.is_encoded:
         yield entity.body_start, entity.end
 
 
-def _boundary(data: Buffer, entity: Entity) -> bytes:
+def _boundary(data: Buffer, entity: Entity) -> bytes | None:
     found = entity.boundaries
-    chosen = found[-1 if entity.quirks.last_boundary else 0] if found else b""
+    chosen = found[min(entity.quirks.boundary, len(found) - 1)] if found else b""
     if not entity.quirks.any_boundary:
-        return chosen
+        return chosen or None
     if chosen and data.find(b"--" + chosen, entity.body_start, entity.end) >= 0:
         return chosen
     # None is declared, or it never occurs: take the first line that looks like a delimiter.
@@ -280,10 +317,10 @@ def _boundary(data: Buffer, entity: Entity) -> bytes:
         line_end = data.find(b"\n", position, entity.end)
         line_end = entity.end if line_end < 0 else line_end + 1
         line = bytes(data[position : min(line_end, position + 100)])
-        if line.startswith(b"--") and line.strip() != b"--":
+        if line.startswith(b"--") and (line.strip() != b"--" or b"" in found):
             return line[2:].rstrip()
         position = line_end
-    return b""
+    return None
 
 
 def _parts(data: Buffer, entity: Entity, delimiter: bytes) -> Iterator[tuple[int, int]]:
@@ -318,5 +355,7 @@ def _parts(data: Buffer, entity: Entity, delimiter: bytes) -> Iterator[tuple[int
                     part_end -= 1
             yield part_start, part_end
         if rest == b"--":
+            if part_start < 0 and entity.quirks.any_boundary:
+                continue
             return
         part_start = line_end

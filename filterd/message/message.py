@@ -94,7 +94,8 @@ class Message:
     def _elsewhere(self) -> Iterator[Anomaly]:
         if self._readings[1]:
             yield "MIME_TOO_MANY_READINGS", "readers may see more in it than is looked at"
-        for entity in self.walk():
+        roots = (self.root, *(reading.root for reading in self.readings))
+        for entity in (entity for root in roots for entity in root.walk()):
             if entity.content_type == "message/partial":
                 yield "MIME_PARTIAL", "one piece of a message that was sent in several"
             elif entity.content_type == "message/external-body":

@@ -24,8 +24,10 @@ VALUE_LIMIT = 16 << 10
 _COMMENT_MARK = re.compile(rb'\\.|\(++|\)++|"', re.DOTALL)
 _VALUE = rb'("(?:[^"\\]|\\.)*+(?:"|$)|[^;]*+)'
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++(?:[ \t]++[*0-9]++)?)\s*+=\s*+' + _VALUE, re.DOTALL)
-# A name where no parameter begins: without a semicolon before it, or in a comment.
-_LOOSE_NAME = re.compile(rb"(?i)(?:^|[\s,(])((?:file)?name[*0-9]*+)\s*+=\s*+" + _VALUE, re.DOTALL)
+# A name or boundary where no parameter begins: without a semicolon before it, or in a comment.
+_LOOSE = re.compile(
+    rb"(?i)(?:^|[\s,(])((?:(?:file)?name|boundary)[*0-9]*+)\s*+=\s*+" + _VALUE, re.DOTALL
+)
 _BEHIND_STRING = re.compile(rb"[^;]*+")
 # What stands there in the place of a parameter, but is none of the media type.
 _LOOSE_PARAMETER = re.compile(rb"[\s,]+[^\s=,]+\s*=", re.DOTALL)
@@ -150,10 +152,11 @@ def _pairs(raw: bytes) -> list[tuple[str, bytes]]:
 
 
 def _loose_pairs(raw: bytes) -> Iterator[tuple[str, bytes]]:
-    """File names that stand where a strict reader sees none."""
-    if b"name" not in raw.lower():
+    """File names and boundaries that stand where a strict reader sees none."""
+    lowered = raw.lower()
+    if b"name" not in lowered and b"boundary" not in lowered:
         return
-    for match in islice(_LOOSE_NAME.finditer(raw), PARAMETER_LIMIT):
+    for match in islice(_LOOSE.finditer(raw), PARAMETER_LIMIT):
         yield _key(match[1]), _unquoted(match[2])
     for match in islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT):
         if match[2].startswith(b'"') and b"name" in match[1].lower():

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from filterd.message.decoding import decode_uu
-from filterd.message.entity import ENCODED, Anomaly, Entity, Quirks, parse_tree
+from filterd.message.entity import Anomaly, Entity, Quirks, parse_tree
 from filterd.message.fields import Buffer, HeaderField
+from filterd.message.inline_files import inline_files
 
 READINGS_LIMIT = 12
 """Other readings of one message that are kept; each filter looks at all of them."""
@@ -25,6 +25,9 @@ READINGS_LIMIT = 12
 CANDIDATES_LIMIT = 200
 """Readings of one message that are tried; each costs a parse. Honest mail has a few files in
 uuencode, or none."""
+
+REPEATS_LIMIT = 6
+"""Fields of one name, or boundaries of one field, of which each is tried; each costs a parse."""
 
 NESTING_LIMIT = 8
 """Encoded messages inside encoded messages that are opened."""
@@ -36,7 +39,8 @@ _CHUNK = 1 << 20
 
 _STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposition)[ \t]*:")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_UU_FILE = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]+)\r?\n[!-`][ -`]{1,62}")
+_LF_CR = re.compile(rb"(?<!\r)\n\r(?!\n)")
+_EMPTY_LINE = len(b"\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
     are more than the limits allow to look at."""
     seen: set[tuple[object, ...]] = {(signature(root),)}
     found: list[Reading] = []
+    exceeds = any(
+        entity.repeats > REPEATS_LIMIT or len(entity.boundaries) > REPEATS_LIMIT
+        for entity in root.walk()
+    )
     for count, reading in enumerate(_candidates(data, root), start=1):
         if count > CANDIDATES_LIMIT:
             return tuple(found), True
@@ -71,7 +79,7 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
                 return tuple(found), True
             seen.add(key)
             found.append(reading)
-    return tuple(found), False
+    return tuple(found), exceeds
 
 
 def signature(root: Entity) -> Signature:
@@ -96,7 +104,7 @@ def _candidates(data: Buffer, root: Entity, depth: int = 0) -> Iterator[Reading]
         yield from _hidden(data, entity)
         if entity.is_leaf:
             yield from _other_decodings(entity)
-            yield from _uuencoded(entity)
+            yield from _inline(entity)
 
 
 def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
@@ -105,6 +113,13 @@ def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
         return
     if _has_bare_cr(data):
         other = _read_other("bare CR, a line end to some", _BARE_CR.sub(b"\n", bytes(data[:])))
+        if _shape(other.root) != _shape(root):
+            yield other
+        other = _read_other("LF CR, a line end to some", _LF_CR.sub(b"\n", bytes(data[:])))
+        if _shape(other.root) != _shape(root):
+            yield other
+    if root.body_start <= _EMPTY_LINE and bytes(data[:_EMPTY_LINE]).startswith((b"\r\n", b"\n")):
+        other = _read_other("an empty line before the header", bytes(data[:]).lstrip(b"\r\n"))
         if _shape(other.root) != _shape(root):
             yield other
     if data.find(b"\0") >= 0:
@@ -124,23 +139,25 @@ def _has_bare_cr(data: Buffer) -> bool:
 
 
 def _other_rules(data: Buffer, entities: list[Entity]) -> Iterator[Reading]:
-    if any(entity.repeats_fields for entity in entities):
-        yield _read(data, Quirks(last_field=True), "contradictory header fields")
+    repeats = max(entity.repeats for entity in entities)
+    for index in range(1, min(repeats, REPEATS_LIMIT)):
+        yield _read(data, Quirks(field=index), "contradictory header fields")
     if any(entity.header_is_cut for entity in entities):
         reading = _read(data, Quirks(skip_bad_lines=True), "a header with a line that is no field")
         # The body begins elsewhere then, which alone hides nothing.
         if _shape(reading.root) != _shape(entities[0]):
             yield reading
     compound = [entity for entity in entities if entity.parameters.all_raw("boundary")]
-    if any(len(entity.boundaries) > 1 for entity in compound):
-        yield _read(data, Quirks(last_boundary=True), "contradictory boundaries")
+    boundaries = max((len(entity.boundaries) for entity in compound), default=0)
+    for index in range(1, min(boundaries, REPEATS_LIMIT)):
+        yield _read(data, Quirks(boundary=index), "contradictory boundaries")
     if any(entity.has_near_boundaries for entity in entities) and _has_loose_line(data, compound):
         yield _read(data, Quirks(loose_boundary=True), "a line that only begins with a boundary")
     if any(
         entity.is_leaf
         and not entity.is_encoded
         and (entity.content_type.startswith("multipart/") or entity in compound)
-        and data.find(b"\n--", entity.body_start - 1, entity.end) >= 0
+        and data.find(b"\n--", max(entity.body_start - 1, 0), entity.end) >= 0
         for entity in entities
     ):
         yield _read(data, Quirks(any_boundary=True), "a multipart whose boundary is not said")
@@ -225,21 +242,18 @@ def _other_decodings(entity: Entity) -> Iterator[Reading]:
         )
 
 
-def _uuencoded(entity: Entity) -> Iterator[Reading]:
-    """Files that stand uuencoded in a text, as was the custom before MIME."""
-    if entity.is_encoded and entity.transfer_encoding not in ("base64", "quoted-printable"):
+def _inline(entity: Entity) -> Iterator[Reading]:
+    """Files that stand encoded in a text, or in a part that is not encoded itself."""
+    if entity.end - entity.body_start > COPY_LIMIT:
         return
-    if not entity.content_type.startswith("text/") or entity.end - entity.body_start > COPY_LIMIT:
-        return
-    text = entity.content if entity.transfer_encoding in ENCODED else entity.body
-    if b"begin " not in text:
-        return
-    begins = list(_UU_FILE.finditer(text))
-    ends = [match.start() for match in begins[1:]] + [len(text)]
-    for match, end in zip(begins, ends, strict=False):
-        name = match[1].strip().decode("utf-8", "replace")
-        content = decode_uu(text[match.start() : end])
-        yield _file("a uuencoded file in a text", (name,), content)
+    if entity.is_encoded:
+        if not entity.content_type.startswith("text/") or entity.is_uuencoded:
+            return
+        text = entity.content
+    else:
+        text = entity.body
+    for found in inline_files(text):
+        yield _file(f"a file in {found.coding} within a text", (found.name,), found.content)
 
 
 def _file(reason: str, names: tuple[str, ...], content: bytes) -> Reading:

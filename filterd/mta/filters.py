@@ -29,7 +29,7 @@ from filterd.mta import edits
 from filterd.mta.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.connection import FilterConnection, FilterFailureError
 from filterd.mta.draft import Draft
-from filterd.mta.envelope_edits import SendmailEnvelope
+from filterd.mta.envelope_edits import SendmailEnvelope, shown
 from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.peer import Peer
 
@@ -94,6 +94,13 @@ _FAILURE_ANSWERS = {
 }
 
 _ENVELOPE = SendmailEnvelope()
+
+_ACTIONS = {
+    Command.CONNECT: "connect", Command.HELO: "helo", Command.MAIL: "mail", Command.RCPT: "rcpt",
+    Command.DATA: "data", Command.HEADER: "header", Command.EOH: "eoh", Command.BODY: "body",
+    Command.BODYEOB: "eom", Command.UNKNOWN: "unknown",
+}  # fmt: skip
+"""Commands as sendmail's log calls them."""
 
 _COMMAND_TEXT = b"550 5.7.1 Command rejected"
 _MESSAGE_TEXT = b"554 5.7.1 Command rejected"
@@ -226,10 +233,6 @@ class SendmailFilters:
                 self._fail(one, str(failure))
                 answer = self._on_failure(one)
             if not answer.goes_on:
-                log.info(
-                    "%s: milter=%s, action=%s, %s", self.queue_id, one.settings.name,
-                    stage or "unknown", answer.kind.value,
-                )  # fmt: skip
                 return answer
         return CONTINUE
 
@@ -269,10 +272,15 @@ class SendmailFilters:
         default = _DEFAULT_TEXT.get(command, _COMMAND_TEXT)
         match replies.parse(await one.receive()):
             case replies.ReplyText(data):
-                return Answer(Kind.REPLY, replies.sendmail_text(data) or default)
+                answer = Answer(Kind.REPLY, replies.sendmail_text(data) or default)
+                self._note(one, command, answer)
+                return answer
             case replies.Plain(code) if code in _REFUSALS:
+                self._note(one, command, _REFUSALS[code])
                 return _REFUSALS[code]
             case replies.Plain(ReplyCode.ACCEPT):
+                log.info("%s: milter=%s, action=%s, accepted", self.queue_id,
+                         one.settings.name, _ACTIONS[command])  # fmt: skip
                 early = command in (Command.CONNECT, Command.HELO)
                 one.state = State.CLOSABLE if early else State.DONE
             case replies.Plain(ReplyCode.CONTINUE):
@@ -285,6 +293,16 @@ class SendmailFilters:
                 # command on.
                 self._fail(one, f"bogus response to {command.name}: {bogus!r:.60}")
         return CONTINUE
+
+    def _note(self, one: AskedFilter, command: Command, answer: Answer) -> None:
+        """What a filter refused, in the words of sendmail's own log."""
+        said = answer.kind.value
+        if answer.kind is Kind.REPLY:
+            said = "reject=" + shown(answer.text.replace(b"\r\n", b"\\r\\n"))
+        log.info(
+            "%s: milter=%s, action=%s, %s", self.queue_id, one.settings.name, _ACTIONS[command],
+            said,
+        )  # fmt: skip
 
     # The message
 
@@ -354,6 +372,8 @@ class SendmailFilters:
                 if isinstance(reply, replies.ReplaceBody):
                     body.chunks.append(reply.chunk)
                 elif (answer := _final(reply)) is not None:
+                    if not answer.goes_on:
+                        self._note(one, Command.BODYEOB, answer)
                     return Answer(Kind.TEMPFAIL) if answer.goes_on and body.refused else answer
                 else:
                     self._edit(one, draft, reply)

@@ -39,6 +39,10 @@ _UNCHANGED = b"\0"
 """A value that no filter can give."""
 
 
+INDEX_LIMIT = 0x7FFFFFFF
+"""The largest place that a filter can name."""
+
+
 @dataclass(slots=True)
 class Field:
     """One field. value: None for deleted, or an own field not wanted. own: the MTA's; given: and a
@@ -161,6 +165,8 @@ class Header(ABC):
     def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
         """INSHEADER: after `index` fields, the MTA's own counted."""
         if name:
+            # sendmail's index is signed: what is beyond its range is below zero, and so on top.
+            index = 0 if index > INDEX_LIMIT else index
             position = min(index + self._shift, len(self._fields))
             self._fields.insert(position, Field(name, self._value(value, verbatim)))
 
@@ -248,6 +254,8 @@ class SendmailHeader(Header):
 
     def _change(self, index: int, name: bytes, value: bytes | None) -> None:
         key = name.lower()
+        # The index is signed: what is beyond its range is below one, and so the first.
+        index = 1 if index > INDEX_LIMIT else index
         own = None
         for field in self._fields:
             if field.key != key:

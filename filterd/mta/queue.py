@@ -135,7 +135,9 @@ class Queue:
             theirs = [one for one in failed if _sender(entry, one[0]) == sender]
             report = self._bounce(replace(entry, sender=sender), theirs, message)
             if report is not None:
-                reports.append(report)
+                # Senders and the postmaster may be aliases.
+                targets = self._router.expand(report[0].targets)
+                reports.append((replace(report[0], targets=targets), report[1]))
         return reports
 
     def _serve(

@@ -10,9 +10,6 @@ import asyncio
 import random
 from dataclasses import dataclass
 
-import dns.exception
-import dns.resolver
-
 from filterd.mta.delivery import DeliveryError
 from filterd.mta.header import take_return_path
 from filterd.mta.send import SendError, SmtpClient
@@ -84,6 +81,10 @@ def mail_exchangers(domain: str) -> list[str]:
 
     A null MX (RFC 7505) and a domain that does not exist are permanent.
     """
+    # Only mail for elsewhere needs the DNS.
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
     resolver = dns.resolver.Resolver()
     resolver.lifetime = DNS_TIMEOUT
     try:

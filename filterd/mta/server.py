@@ -26,7 +26,7 @@ from filterd.mta.sasl import Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Spool
 from filterd.mta.transactions import Listener, Site
-from filterd.mta.wording import PostfixWording, SendmailWording
+from filterd.mta.wording import PostfixWording, SendmailWording, Wording
 
 log = logging.getLogger("filterd.mta")
 
@@ -41,7 +41,7 @@ class ReferenceMta:
     """The MTA, running between `async with`. port: the one it listens on.
 
     router: who gets mail and how; by default every local recipient has a mailbox. composer,
-    extensions, greeting, listeners: what a sendmail.cf says otherwise than the settings.
+    extensions, wording, listeners: what a sendmail.cf says otherwise than the settings.
     Raises OSError where the address cannot be listened on or the spool not be written.
     """
 
@@ -52,7 +52,7 @@ class ReferenceMta:
         router: Router | None = None,
         composer: Composer | None = None,
         extensions: tuple[str, ...] = (),
-        greeting: str = "",
+        wording: Wording | None = None,
         listeners: tuple[Listener, ...] = (),
     ) -> None:
         self.settings = settings
@@ -60,7 +60,7 @@ class ReferenceMta:
         self._router = router or BuiltInRouter(settings)
         self._composer = composer or _composer(settings)
         self._extensions = extensions or _extensions(settings)
-        self._greeting = greeting
+        self._wording = wording or _wording(settings)
         self._listeners = listeners or (
             Listener("MTA", settings.listen, settings.port, settings.filters),
         )
@@ -80,7 +80,7 @@ class ReferenceMta:
         )  # fmt: skip
         self._site = Site(
             settings=settings,
-            wording=PostfixWording(host) if postfix else SendmailWording(host, self._greeting),
+            wording=self._wording,
             composer=self._composer,
             router=self._router,
             queue=self.queue,
@@ -148,6 +148,11 @@ def _composer(settings: MtaSettings) -> Composer:
     if settings.flavour == "postfix":
         return PostfixComposer(settings.hostname)
     return SendmailComposer(settings.hostname, warns="authwarnings" in settings.forbidden)
+
+
+def _wording(settings: MtaSettings) -> Wording:
+    made = PostfixWording if settings.flavour == "postfix" else SendmailWording
+    return made(settings.hostname)
 
 
 def _extensions(settings: MtaSettings) -> tuple[str, ...]:

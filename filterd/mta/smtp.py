@@ -200,7 +200,7 @@ class SmtpSession:
         match event:
             case Connected():
                 self.close(self.wording.closing_connect())
-            case Mail() | Rcpt():
+            case Mail() | Rcpt() | Unknown():
                 self.close(self.wording.closing_command())
             case _:
                 self.close(self.wording.closing())

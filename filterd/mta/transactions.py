@@ -20,6 +20,7 @@ from filterd.mta.macros import Macros
 from filterd.mta.peer import Peer
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import QueueIds
+from filterd.mta.refusal_log import Client, Place, postfix_line, sendmail_line
 from filterd.mta.sasl import Passwords
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp import SmtpSession
@@ -92,19 +93,21 @@ class Transactions:
         """The answer to an event, and the queue id where a message was accepted."""
         match event:
             case events.Connected():
-                return await self._connected(), ""
+                peer = self._peer
+                where = Place("CONNECT", f"host={peer.name}, addr={peer.address}")
+                return self._noted(where, await self._connected()), ""
             case events.Helo(name):
-                return await self._helo(name), ""
+                return self._noted(Place("EHLO", name), await self._helo(name)), ""
             case events.Mail(path):
-                return await self._mail(path), ""
+                return self._noted(Place("MAIL", path.text), await self._mail(path)), ""
             case events.Rcpt(path):
-                return await self._rcpt(path), ""
+                return self._noted(Place("RCPT", path.text), await self._rcpt(path)), ""
             case events.Data():
-                return await self._data(), ""
+                return self._noted(Place("DATA"), await self._data()), ""
             case events.Content(data):
                 return await self._content(data)
             case events.Unknown(line) if self._asking:
-                return await self._filters.unknown(line), ""
+                return self._noted(Place("UNKNOWN"), await self._filters.unknown(line)), ""
             case events.Reset() | events.TooLarge():
                 await self._filters.abort()
                 self._new_message()
@@ -118,6 +121,23 @@ class Transactions:
                 await self._site.queue.look(all=True)
                 return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
         return CONTINUE, ""
+
+    def _noted(self, place: Place, answer: Answer | Reply) -> Answer | Reply:
+        """Write into the log what the filters refused, and pass it on."""
+        if isinstance(answer, Reply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            return answer
+        reply = self._site.wording.refusal(answer, after_data=place.verb == "END-OF-MESSAGE")
+        if self._postfix:
+            transaction = self._session.transaction
+            client = Client(
+                self._peer.name, self._peer.address, self._session.helo, self._protocol(),
+                transaction.sender.address if transaction else None,
+            )  # fmt: skip
+            line = postfix_line(place, client, answer, reply)
+        else:
+            line = sendmail_line(place, answer, reply)
+        log.info("%s: %s", self._message.id, line)
+        return answer
 
     @property
     def _asking(self) -> bool:
@@ -181,7 +201,8 @@ class Transactions:
             return refusal
         if answer.kind is Kind.DISCARD:
             self._message.swallowed = True
-        self._macros.rcpt_done(path, route, taken=answer.goes_on)
+        taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
+        self._macros.rcpt_done(path, route, taken=taken)
         return answer
 
     def _route(self, path: Path) -> tuple[Route, Reply | None]:
@@ -224,7 +245,10 @@ class Transactions:
         self._macros.message(len(data), transaction.sender)
         answer: Answer | Reply = CONTINUE
         if self._asking:
-            answer = await self._filters.message(draft, self._macros.content)
+            answer = self._noted(
+                Place("END-OF-MESSAGE"),
+                await self._filters.message(draft, self._macros.content),
+            )
         if self._message.swallowed or _is(answer, Kind.DISCARD):
             outcome, answer = "discarded", CONTINUE
         elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):

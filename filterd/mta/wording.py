@@ -109,7 +109,7 @@ class Wording(ABC):
 
     @abstractmethod
     def closing_command(self) -> Reply:
-        """421 at MAIL and RCPT, which sendmail words otherwise."""
+        """421 at MAIL, RCPT and what is no command, which sendmail words otherwise."""
 
     @abstractmethod
     def closing_connect(self) -> Reply:
@@ -185,18 +185,27 @@ class Wording(ABC):
         return self.tempfail()
 
 
+PLAIN_HELP: Mapping[str, Sequence[str]] = {
+    "smtp": ("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP",)
+}
+"""Without a sendmail.cf there is no help file; this is all that HELP knows then."""
+
+
 class SendmailWording(Wording):
     """sendmail 8.17.
 
-    greeting_text: `O SmtpGreetingMessage`, expanded but for the date. topics: what HELP knows, lines
-    by topic; None without a help file.
+    greeting_text: `O SmtpGreetingMessage`, expanded but for the date. topics: what HELP knows,
+    lines by topic; None without a help file.
     """
 
     # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`.
     patience: Mapping[str, int] = {"HELO": 3, "NOOP": 20, "VRFY": 6}
 
     def __init__(
-        self, host: str, greeting_text: str = "", topics: Mapping[str, Sequence[str]] | None = None
+        self,
+        host: str,
+        greeting_text: str = "",
+        topics: Mapping[str, Sequence[str]] | None = PLAIN_HELP,
     ) -> None:
         super().__init__(host)
         self._topics = topics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from filterd.assembly import open_history
 from filterd.cli.app import _command
 from filterd.config import Settings, load
-from filterd.doctor import Finding, Level, examine, files
+from filterd.doctor import Finding, Level, examine, files, host
+from filterd.history import Record
+from filterd.quarantine import Store
 from tests.unit.filters.scanner import Scanner, clean
 from tests.unit.quarantine.mta import Mta, running
+from tests.unit.quarantine.test_store import new
 
 AGES = [
     ("Sat Nov 21 09:26:11 2020", Level.FAIL, "days old"),
@@ -139,3 +144,108 @@ def test_the_command(tmp_path: Path) -> None:
     rows = CliRunner().invoke(_command("doctor"), ["--config", config, "--json"]).stdout
     assert {json.loads(row)["level"] for row in rows.splitlines()} == {"OK", "WARN", "FAIL"}
     assert [path.name for path in tmp_path.iterdir()] == ["filterd.toml"]
+
+
+def test_files_that_somebody_else_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = tmp_path / "q" / "2026-11-23"
+    day.mkdir(parents=True, mode=0o700)
+    (tmp_path / "q").chmod(0o700)
+    (day / "id1.eml").touch()
+    (tmp_path / "q" / "index.sqlite-wal").touch()
+    settings = site(tmp_path)
+    assert not list(files.owners(settings))
+    own = files._owner
+    monkeypatch.setattr(
+        files,
+        "_owner",
+        lambda path: -1 if path.name in ("id1.eml", "index.sqlite-wal") else own(path),
+    )
+    (told,) = files.owners(settings)
+    assert (told.level, told.about) == ("FAIL", "quarantine.folder")
+    assert told.found.startswith("2 files are not their folder's owner's")
+    # What goes away meanwhile is nobody's.
+    monkeypatch.setattr(files, "_owner", lambda _path: None)
+    assert not list(files.owners(settings))
+
+
+def test_clamd_that_takes_less_than_it_is_sent(tmp_path: Path) -> None:
+    with Scanner(clean, tmp_path / "clamd.sock", limit=1 << 20):
+        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+    assert ("WARN", True) in [
+        (one.level, "less than size_limit, 100 MiB" in one.found) for one in told
+    ]
+
+
+def test_mail_that_is_too_large_for_clamd(tmp_path: Path) -> None:
+    with Scanner(clean, tmp_path / "clamd.sock"):
+        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+    assert told[-1].found == "mail of 100 MiB to 256 MiB goes unscanned: too_large says what then"
+
+
+def test_files_that_the_index_does_not_know(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    store = Store(settings.quarantine)
+    store.put(new("id1"))
+    store.close()
+    assert about(settings, "quarantine").level == "OK"
+    (tmp_path / "q").chmod(0o700)
+    found = [one for one in examine(settings) if one.about == "quarantine"]
+    assert [one.found for one in found] == ["1 messages"]
+    (next((tmp_path / "q").glob("*/id1.json"))).with_name("id2.json").write_text("{}")
+    found = [one for one in examine(settings) if one.about == "quarantine"]
+    assert [one.found for one in found] == [f"2 messages in {tmp_path}/q, 1 in the index"]
+
+
+def test_a_clock_that_went_back(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    history = open_history(settings)
+    history.add([Record("id1", time.time() - 5)])
+    assert "ahead" not in about(settings, "clock").found
+    history.add([Record("id2", time.time() + 7200)])
+    told = about(settings, "clock")
+    assert (told.level, "s ahead of it" in told.found) == ("FAIL", True)
+
+
+@pytest.mark.parametrize(("unsynchronized", "level"), [(True, "WARN"), (False, "OK")])
+def test_a_clock_that_nobody_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsynchronized: bool, level: str
+) -> None:
+    monkeypatch.setattr(host, "_is_unsynchronized", lambda: unsynchronized)
+    assert about(site(tmp_path), "clock").level == level
+
+
+def test_a_name_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = site(tmp_path)
+
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    def silent(*_: object) -> None:
+        time.sleep(5)
+
+    monkeypatch.setattr(host, "RESOLVER_SECONDS", 0.1)
+    for resolver, level, says in (
+        (unknown, "WARN", "not known"), (silent, "WARN", "no answer about"),
+        (lambda *_: [], "OK", "is known"),
+    ):  # fmt: skip
+        monkeypatch.setattr(host.socket, "getaddrinfo", resolver)
+        (told,) = host.names(settings)
+        assert (told.level, says in told.found) == (level, True)
+
+
+def test_a_socket_that_is_none(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    assert settings.source is not None
+    text = settings.source.read_text().replace(f"unix:{tmp_path}/d.sock", "inet:127.0.0.1:1")
+    settings.source.write_text(text)
+    found = {one.about: one for one in examine(load(settings.source))}
+    assert "right would be unix:/path" in found["daemon.socket"].found
+    assert found["release"].level == "WARN"
+
+
+def test_times_that_do_not_fit_together(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    assert settings.source is not None
+    settings.source.write_text(settings.source.read_text() + "[workers]\ngrace = 300.0\n")
+    told = [one.found for one in examine(load(settings.source)) if one.about == "settings"]
+    assert any("a verdict may take 360 s" in found for found in told)

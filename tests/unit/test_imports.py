@@ -83,7 +83,17 @@ ALLOWED: dict[str, set[str]] = {
         "quarantine",
     },
     "control": {"config", "daemon"},
-    "doctor": {"assembly", "bayes", "config", "control", "status"},
+    "doctor": {
+        "assembly",
+        "bayes",
+        "config",
+        "control",
+        "daemon",
+        "filters",
+        "history",
+        "mta",
+        "status",
+    },
     "replay": {
         "assembly",
         "bayes",

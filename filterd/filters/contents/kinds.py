@@ -46,6 +46,16 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\xc7\x71", "cpio"),
     (b"\x71\xc7", "cpio"),
     (b"\x60\xea", "arj"),
+    (b"EGGA", "egg"),
+    (b"ALZ\x01", "alz"),
+    (b"SIT!", "stuffit"),
+    (b"StuffIt (c)", "stuffit"),
+    (b"MSWIM\0\0\0", "wim"),
+    (b"UC2\x1a", "uc2"),
+    (
+        b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3",
+        "onenote",
+    ),  # MS-ONESTORE §2.3.1
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),  # MS-CFB §2.2
     (b"{\\rt", "rtf"),  # Word opens it without the f
     (b"\x78\x9f\x3e\x22", "tnef"),  # MS-OXTNEF §2.1.3.1
@@ -68,9 +78,27 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
 _PREFIX = re.compile(b"|".join(re.escape(prefix) for prefix, _kind in _PREFIXES))
 _KINDS = dict(_PREFIXES)
 
+_MARKS: tuple[tuple[int, bytes, str], ...] = (
+    (7, b"**ACE**", "ace"),
+    (20, b"\xdc\xa7\xc4\xfd", "zoo"),
+    (257, b"ustar", "tar"),  # pax(1)
+    (32769, b"CD001", "iso"),  # ECMA-119 §8.1.2
+    (32769, b"BEA01", "udf"),  # ECMA-167 2/9.1.2
+)
+
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+)?(html|svg|script|hta:application|body|head|iframe)\b")
 _LHA = re.compile(rb"..-l[hz][0-9sd]-", re.DOTALL)
 _BOM = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+# A boot sector with the file system's name where FAT, FAT32, exFAT and NTFS have it.
+_FILE_SYSTEM = re.compile(rb".{3}(?:NTFS    |EXFAT   )|.{54}FAT1|.{82}FAT32", re.DOTALL)
+_HEADER = re.compile(
+    rb"(?:>?From [^\n]*+\n)?(?:[!-9;-~]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+){2,}+"
+)
+_MAIL_FIELD = re.compile(
+    rb"(?im)^(?:mime-version|content-type|received|message-id|return-path|content-transfer-encoding"
+    rb"|content-disposition)[ \t]*:"
+)
 
 _TAR_BLOCK = 512
 _TAR_CHECKSUM = re.compile(rb" *[0-7]+[ \0]*")
@@ -87,28 +115,40 @@ def kind_of(head: bytes) -> str:
     known = _PREFIX.match(head)
     if known:
         return _KINDS[known[0]]
-    if head[257:262] == b"ustar" or _is_old_tar(head):
+    for offset, mark, kind in _MARKS:
+        if head.startswith(mark, offset):
+            return kind
+    if _is_old_tar(head):
         return "tar"
     if _LHA.match(head):
         return "lha"
-    if head[32769:32774] == b"CD001":
-        return "iso"
+    if head[510:512] == b"\x55\xaa" and _FILE_SYSTEM.match(head):
+        return "disk"
     if b"%PDF-" in head[:_PDF_WINDOW]:
         return "pdf"
+    return _text_kind(head)
+
+
+def _text_kind(head: bytes) -> str:
     text = head[:_MARKUP_WINDOW].lstrip()
     for bom in _BOM:
         text = text.removeprefix(bom)
     if b"\0" in text[:64]:
         text = text.replace(b"\0", b"")  # UTF-16, as far as a tag's letters go
     if text.lstrip()[:1] != b"<":
-        return ""
+        return "mail" if _is_mail(head) else ""
     match = _MARKUP.search(text)
-    if match:
-        found = match[1].lower()
-        if b"hta:application" in text.lower():
-            return "hta"
-        return "svg" if found == b"svg" else "html"
-    return ""
+    if not match:
+        return ""
+    if b"hta:application" in text.lower():
+        return "hta"
+    return "svg" if match[1].lower() == b"svg" else "html"
+
+
+def _is_mail(head: bytes) -> bool:
+    """Several header fields on top, one of them such as only mail has (RFC 5322 §3.6)."""
+    section = _HEADER.match(head.lstrip(b"\r\n"))
+    return section is not None and _MAIL_FIELD.search(section[0]) is not None
 
 
 def _is_old_tar(head: bytes) -> bool:

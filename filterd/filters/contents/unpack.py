@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from filterd.filters.contents import archive
+from filterd.filters.contents import archive, containers
 from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kind_of
 from filterd.filters.contents.names import leaves_folder
-from filterd.filters.contents.tnef import TnefError, attachments
+from filterd.filters.contents.tnef import Attachment, TnefError, attachments
 
 KEEP_LIMIT = 16 << 20
 """Octets of one member, no archive itself, that are kept to be looked into; larger ones are judged
@@ -30,10 +30,24 @@ ARCHIVE_LIMIT = 200
 FINDING_LIMIT = 50
 """Findings of one message that are kept; the first tell the story."""
 
-_UNREADABLE = frozenset({"arj", "installshield"})
+_UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd wim zoo".split())
 """Kinds that hold files and that nothing here can open."""
 
-_WORTH_KEEPING = ARCHIVE_KINDS | {"tnef", "ole", "pdf", "rtf", "html", "svg", "hta", ""}
+_MAIL_EXTENSIONS = (".eml", ".mht", ".mhtml", ".nws", ".email")
+
+_WORTH_KEEPING = ARCHIVE_KINDS | set("tnef ole pdf rtf html svg hta mail onenote".split()) | {""}
+
+_CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachment]]] = {
+    "tnef": attachments,
+    "mail": containers.of_mail,
+    "onenote": containers.of_onenote,
+    "ole": containers.of_outlook,
+}
+
+_OPENED = ARCHIVE_KINDS | _CONTAINERS.keys()
+
+OLE_ERRORS = (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError)
+"""What olefile raises on broken files."""
 
 _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
 
@@ -92,8 +106,12 @@ class Unpacker:
         is_zip_behind = file.kind not in ARCHIVE_KINDS and _ZIP_END in file.content[-_ZIP_TAIL:]
         kind = "zip" if is_zip_behind else file.kind
         if kind in _UNREADABLE:
-            self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: nothing here reads {kind}")
-        if (kind not in ARCHIVE_KINDS and kind != "tnef") or not file.complete:
+            self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
+        if kind == "" and file.names and file.names[0].lower().endswith(_MAIL_EXTENSIONS):
+            kind = "mail"
+        if kind not in _OPENED or not file.complete:
+            return
+        if kind == "ole" and not containers.is_outlook(file.content):
             return
         if len(file.path) >= self.limits.depth:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.depth} levels")
@@ -103,7 +121,7 @@ class Unpacker:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {ARCHIVE_LIMIT} archives")
             return
         self._deadline = self._deadline or time.monotonic() + self.limits.seconds
-        members = self._tnef(file) if kind == "tnef" else self._archive(file, kind)
+        members = self._contained(file, kind) if kind in _CONTAINERS else self._archive(file, kind)
         for member in members:
             yield from self._files(member)
 
@@ -181,16 +199,21 @@ class Unpacker:
         content = b"".join(blocks)
         return File(names, kind_of(content[:HEAD_SIZE]), content, path, complete)
 
-    def _tnef(self, file: File) -> Iterator[File]:
+    def _contained(self, file: File, kind: str) -> Iterator[File]:
         path = (*file.path, file.names[0] if file.names else "unnamed")
         try:
-            for found in attachments(file.content):
+            for found in _CONTAINERS[kind](file.content):
                 self._total += len(found.content)
                 if not self._count(file):
+                    return
+                if self._total > self.limits.total:
+                    self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than is unpacked")
                     return
                 yield File(found.names, kind_of(found.content[:HEAD_SIZE]), found.content, path)
         except TnefError as error:
             self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
+        except OLE_ERRORS:
+            pass  # what is wrong with an Office file is said by those who read it as a document
 
     def _count(self, file: File) -> bool:
         self._members += 1

@@ -16,9 +16,13 @@ from filterd.mta.input_filter import EX_CONFIG, parse_time
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
 from filterd.mta.transactions import Listener
+from filterd.mta.wording import SendmailWording
 
 UNANNOUNCED_LIMIT = 1 << 30
 """Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""
+
+HELP_LIMIT = 1 << 16
+"""Octets of a help file that are read; sendmail's own has 4000."""
 
 M4_TIMEOUT = 60.0
 """Seconds for m4."""
@@ -37,23 +41,30 @@ class CfSite:
     settings: MtaSettings
     listeners: tuple[Listener, ...]
 
-    def mta(self) -> ReferenceMta:
-        """The MTA, not yet running. Raises CfError for a file without a local mailer."""
+    def router(self) -> CfRouter:
+        """Who gets mail and how. Raises CfError for a file without a local mailer."""
         try:
-            router = CfRouter(self.cf)
+            return CfRouter(self.cf)
         except ValueError as error:
             raise CfError([str(error)], EX_CONFIG) from None
+
+    def mta(self) -> ReferenceMta:
+        """The MTA, not yet running. Raises CfError for a file without a local mailer."""
         return ReferenceMta(
             self.settings,
-            router=router,
+            router=self.router(),
             composer=SendmailComposer(
                 self.settings.hostname, self.cf.macros.get("Z", SENDMAIL_VERSION),
                 warns="authwarnings" in self.settings.forbidden,
             ),
             extensions=_extensions(self.cf),
-            greeting=self.cf.expand(
-                self.cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"),
-                v=SENDMAIL_VERSION, b="$b",
+            wording=SendmailWording(
+                self.settings.hostname,
+                self.cf.expand(
+                    self.cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"),
+                    v=SENDMAIL_VERSION, b="$b",
+                ),
+                _help_topics(self.cf),
             ),
             listeners=self.listeners,
         )  # fmt: skip
@@ -94,6 +105,22 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
         macros={stage: names for stage, names in cf.milter_macros.items() if names},
     )
     return CfSite(cf, settings, listeners)
+
+
+def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:
+    """What `O HelpFile` says by topic (`topic`, a tab, a line), None where it cannot be read."""
+    topics: dict[str, list[str]] = {}
+    try:
+        with Path(cf.expand(cf.option("HelpFile", "/etc/mail/helpfile"))).open("rb") as file:
+            text = file.read(HELP_LIMIT).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return None
+    for line in text.split("\n"):
+        topic, tab, words = line.partition("\t")
+        if topic and not topic.startswith("#"):
+            shown = cf.expand(words.rstrip("\r"), v=SENDMAIL_VERSION) if tab else ""
+            topics.setdefault(topic.lower(), []).append(shown)
+    return topics
 
 
 def _number(cf: SendmailCf, option: str, default: int) -> int:

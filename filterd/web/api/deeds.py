@@ -21,6 +21,12 @@ def _told(done: Sequence[Done]) -> JSONResponse:
     return Plain({"results": results})
 
 
+def _both(first: Done, second: Done) -> Done:
+    """Two deeds to one message as one."""
+    words = f"{first.words}; {second.words}"
+    return Done(first.id, first.ok and second.ok, words, {**first.detail, **second.detail})
+
+
 @router.post("/release", response_model=Results)
 def release(access: Bearer, wish: Release) -> JSONResponse:
     """Release messages: original bytes, original sender, to their recipients or to others."""
@@ -28,9 +34,9 @@ def release(access: Bearer, wish: Release) -> JSONResponse:
     done = access.release(
         ids, wish.to, note=wish.note, attached=wish.attached, again=wish.again, virus=wish.virus
     )
-    if wish.learn:
-        good = [one.id for one in done if one.ok]
-        done += access.learn(good, spam=False, note=wish.note) if good else []
+    if wish.learn and (good := [one.id for one in done if one.ok]):
+        learned = {one.id: one for one in access.learn(good, spam=False, note=wish.note)}
+        done = [_both(one, learned[one.id]) if one.id in learned else one for one in done]
     return _told(done)
 
 

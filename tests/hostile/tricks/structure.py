@@ -58,9 +58,7 @@ BOUNDARIES: dict[str, Shape] = {
     "blank in the lines alone": lambda part: multipart(
         b"boundary=x", body(TEXT, part, boundary=b"x \t")
     ),
-    "blank in front": lambda part: multipart(
-        b'boundary=" x"', body(TEXT, part, boundary=b" x")
-    ),
+    "blank in front": lambda part: multipart(b'boundary=" x"', body(TEXT, part, boundary=b" x")),
     "inner begins with the outer": lambda part: usual(
         TEXT,
         b"Content-Type: multipart/mixed; boundary=xy\r\n\r\n" + body(TEXT, part, boundary=b"xy"),
@@ -79,8 +77,11 @@ BOUNDARIES: dict[str, Shape] = {
     ),
     "inner ends behind the outer": lambda part: multipart(
         b"boundary=x",
-        b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n" + TEXT
-        + b"\r\n--x--\r\n--y\r\n" + part + b"\r\n--y--\r\n",
+        b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n"
+        + TEXT
+        + b"\r\n--x--\r\n--y\r\n"
+        + part
+        + b"\r\n--y--\r\n",
     ),
     "part in the preamble": lambda part: multipart(b"boundary=x", part + b"\r\n" + body(TEXT)),
     "part in the preamble, boundary in it": lambda part: multipart(
@@ -119,9 +120,7 @@ BOUNDARIES: dict[str, Shape] = {
     ),
     "single quotes": lambda part: multipart(b"boundary='x'", body(TEXT, part, boundary=b"'x'")),
     "single quotes taken off": lambda part: multipart(b"boundary='x'", body(TEXT, part)),
-    "equals signs": lambda part: multipart(
-        b"boundary=a=b", body(TEXT, part, boundary=b"a=b")
-    ),
+    "equals signs": lambda part: multipart(b"boundary=a=b", body(TEXT, part, boundary=b"a=b")),
     "twice, first": lambda part: multipart(b"boundary=x; boundary=y", body(TEXT, part)),
     "twice, last": lambda part: multipart(b"boundary=y; boundary=x", body(TEXT, part)),
     "thrice, second": lambda part: multipart(
@@ -168,55 +167,96 @@ BOUNDARIES: dict[str, Shape] = {
 }
 
 HEADERS: dict[str, Shape] = {
-    "multipart without subtype": lambda part: TOP
-    + b"Content-Type: multipart; boundary=x\r\n\r\n" + body(TEXT, part),
-    "multipart with empty subtype": lambda part: TOP
-    + b"Content-Type: multipart/; boundary=x\r\n\r\n" + body(TEXT, part),
-    "unknown multipart": lambda part: TOP
-    + b"Content-Type: multipart/x-trick; boundary=x\r\n\r\n" + body(TEXT, part),
-    "upper case": lambda part: TOP
-    + b"CONTENT-TYPE: MULTIPART/MIXED; BOUNDARY=x\r\n\r\n" + body(TEXT, part),
-    "misspelt": lambda part: TOP
-    + b"Content-Type: mutlipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part),
-    "text with a boundary": lambda part: TOP
-    + b"Content-Type: text/plain; boundary=x\r\n\r\n" + body(TEXT, part),
-    "no type but a boundary": lambda part: TOP + b"Content-Type: boundary=x\r\n\r\n"
-    + body(TEXT, part),
-    "no semicolon": lambda part: TOP + b"Content-Type: multipart/mixed boundary=x\r\n\r\n"
-    + body(TEXT, part),
-    "comma": lambda part: TOP + b"Content-Type: multipart/mixed, boundary=x\r\n\r\n"
-    + body(TEXT, part),
-    "quoted type": lambda part: TOP + b'Content-Type: "multipart/mixed"; boundary=x\r\n\r\n'
-    + body(TEXT, part),
-    "blanks in the type": lambda part: TOP + b"Content-Type: multipart / mixed ; boundary = x"
-    + b"\r\n\r\n" + body(TEXT, part),
-    "comment in the type": lambda part: TOP + b"Content-Type: multi(a)part/mixed; boundary=x"
-    + b"\r\n\r\n" + body(TEXT, part),
-    "blank before the colon": lambda part: TOP + b"Content-Type : multipart/mixed; boundary=x"
-    + b"\r\n\r\n" + body(TEXT, part),
-    "no blank behind the colon": lambda part: TOP + b"Content-Type:multipart/mixed;boundary=x"
-    + b"\r\n\r\n" + body(TEXT, part),
-    "no colon": lambda part: TOP + b"Content-Type multipart/mixed; boundary=x\r\n\r\n"
-    + body(TEXT, part),
-    "NUL in the name": lambda part: TOP + b"Content\0-Type: multipart/mixed; boundary=x\r\n\r\n"
-    + body(TEXT, part),
-    "folded in the name": lambda part: TOP + b"Content-Type:\r\n multipart/mixed;\r\n\tboundary=x"
-    + b"\r\n\r\n" + body(TEXT, part),
-    "folded by a line of blanks": lambda part: TOP + b"Content-Type: multipart/mixed;\r\n \r\n"
-    + b"\tboundary=x\r\n\r\n" + body(TEXT, part),
-    "two types, first": lambda part: TOP + b"Content-Type: multipart/mixed; boundary=x\r\n"
-    + b"Content-Type: text/plain\r\n\r\n" + body(TEXT, part),
-    "two types, last": lambda part: TOP + b"Content-Type: text/plain\r\n"
-    + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part),
-    "three types, middle": lambda part: TOP + b"Content-Type: text/plain\r\n"
-    + b"Content-Type: multipart/mixed; boundary=x\r\nContent-Type: text/html\r\n\r\n"
-    + body(TEXT, part),
-    "behind a line that is no field": lambda part: TOP + b"this is no field\r\n"
-    + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part),
-    "behind an empty line": lambda part: b"\r\n" + TOP
-    + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part),
-    "first line folded": lambda part: b" folded\r\n" + TOP
-    + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part),
+    "multipart without subtype": lambda part: (
+        TOP + b"Content-Type: multipart; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "multipart with empty subtype": lambda part: (
+        TOP + b"Content-Type: multipart/; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "unknown multipart": lambda part: (
+        TOP + b"Content-Type: multipart/x-trick; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "upper case": lambda part: (
+        TOP + b"CONTENT-TYPE: MULTIPART/MIXED; BOUNDARY=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "misspelt": lambda part: (
+        TOP + b"Content-Type: mutlipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "text with a boundary": lambda part: (
+        TOP + b"Content-Type: text/plain; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "no type but a boundary": lambda part: (
+        TOP + b"Content-Type: boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "no semicolon": lambda part: (
+        TOP + b"Content-Type: multipart/mixed boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "comma": lambda part: (
+        TOP + b"Content-Type: multipart/mixed, boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "quoted type": lambda part: (
+        TOP + b'Content-Type: "multipart/mixed"; boundary=x\r\n\r\n' + body(TEXT, part)
+    ),
+    "blanks in the type": lambda part: (
+        TOP + b"Content-Type: multipart / mixed ; boundary = x" + b"\r\n\r\n" + body(TEXT, part)
+    ),
+    "comment in the type": lambda part: (
+        TOP + b"Content-Type: multi(a)part/mixed; boundary=x" + b"\r\n\r\n" + body(TEXT, part)
+    ),
+    "blank before the colon": lambda part: (
+        TOP + b"Content-Type : multipart/mixed; boundary=x" + b"\r\n\r\n" + body(TEXT, part)
+    ),
+    "no blank behind the colon": lambda part: (
+        TOP + b"Content-Type:multipart/mixed;boundary=x" + b"\r\n\r\n" + body(TEXT, part)
+    ),
+    "no colon": lambda part: (
+        TOP + b"Content-Type multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "NUL in the name": lambda part: (
+        TOP + b"Content\0-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "folded in the name": lambda part: (
+        TOP + b"Content-Type:\r\n multipart/mixed;\r\n\tboundary=x" + b"\r\n\r\n" + body(TEXT, part)
+    ),
+    "folded by a line of blanks": lambda part: (
+        TOP
+        + b"Content-Type: multipart/mixed;\r\n \r\n"
+        + b"\tboundary=x\r\n\r\n"
+        + body(TEXT, part)
+    ),
+    "two types, first": lambda part: (
+        TOP
+        + b"Content-Type: multipart/mixed; boundary=x\r\n"
+        + b"Content-Type: text/plain\r\n\r\n"
+        + body(TEXT, part)
+    ),
+    "two types, last": lambda part: (
+        TOP
+        + b"Content-Type: text/plain\r\n"
+        + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+        + body(TEXT, part)
+    ),
+    "three types, middle": lambda part: (
+        TOP
+        + b"Content-Type: text/plain\r\n"
+        + b"Content-Type: multipart/mixed; boundary=x\r\nContent-Type: text/html\r\n\r\n"
+        + body(TEXT, part)
+    ),
+    "behind a line that is no field": lambda part: (
+        TOP
+        + b"this is no field\r\n"
+        + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+        + body(TEXT, part)
+    ),
+    "behind an empty line": lambda part: (
+        b"\r\n" + TOP + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body(TEXT, part)
+    ),
+    "first line folded": lambda part: (
+        b" folded\r\n"
+        + TOP
+        + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+        + body(TEXT, part)
+    ),
     "mbox line": lambda part: b"From a@b Thu Jan  1 00:00:00 1970\r\n" + usual(TEXT, part),
     "no MIME-Version": lambda part: usual(TEXT, part).replace(b"MIME-Version: 1.0\r\n", b""),
     "BOM": lambda part: b"\xef\xbb\xbf" + usual(TEXT, part),
@@ -235,16 +275,15 @@ HEADERS: dict[str, Shape] = {
         TEXT,
         b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
         + base64_of(
-            TOP + b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            TOP
+            + b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
             + base64_of(usual(part))
         ),
     ),
     "message/global": lambda part: usual(
         TEXT, b"Content-Type: message/global\r\n\r\n" + usual(part)
     ),
-    "message/news": lambda part: usual(
-        TEXT, b"Content-Type: message/news\r\n\r\n" + usual(part)
-    ),
+    "message/news": lambda part: usual(TEXT, b"Content-Type: message/news\r\n\r\n" + usual(part)),
     "message as a file": lambda part: usual(TEXT, attachment(b"a.eml", base64_of(usual(part)))),
     "message as a file of another type": lambda part: usual(
         TEXT, b'Content-Type: text/plain; name="a.eml"\r\n\r\n' + usual(part)
@@ -258,19 +297,27 @@ HEADERS: dict[str, Shape] = {
         TEXT, attachment(b"a.txt", base64_of(b"Return-Path: <>\r\n" + usual(part)))
     ),
     "web archive": lambda part: usual(TEXT, attachment(b"a.mht", base64_of(usual(part)))),
-    "multipart in base64": lambda part: TOP + b"Content-Type: multipart/mixed; boundary=x\r\n"
-    + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64_of(body(TEXT, part)) + b"\r\n",
-    "multipart in quoted-printable": lambda part: TOP
-    + b"Content-Type: multipart/mixed; boundary=x\r\n"
-    + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-    + binascii.b2a_qp(body(TEXT, part)).replace(b"--x", b"=2D-x"),
+    "multipart in base64": lambda part: (
+        TOP
+        + b"Content-Type: multipart/mixed; boundary=x\r\n"
+        + b"Content-Transfer-Encoding: base64\r\n\r\n"
+        + base64_of(body(TEXT, part))
+        + b"\r\n"
+    ),
+    "multipart in quoted-printable": lambda part: (
+        TOP
+        + b"Content-Type: multipart/mixed; boundary=x\r\n"
+        + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + binascii.b2a_qp(body(TEXT, part)).replace(b"--x", b"=2D-x")
+    ),
     "60 multiparts": lambda part: deep(part, 60),
 }
 
 LIMITED: dict[str, tuple[Shape, str]] = {
     "partial": (
-        lambda part: TOP + b"Content-Type: message/partial; id=a; number=1; total=2\r\n\r\n"
-        + usual(part),
+        lambda part: (
+            TOP + b"Content-Type: message/partial; id=a; number=1; total=2\r\n\r\n" + usual(part)
+        ),
         "MIME_PARTIAL",
     ),
     "partial within": (
@@ -297,8 +344,12 @@ LIMITED: dict[str, tuple[Shape, str]] = {
         "MIME_EXTERNAL",
     ),
     "partial in a second type": (
-        lambda part: TOP + b"Content-Type: text/plain\r\n"
-        + b"Content-Type: message/partial; id=a; number=1; total=2\r\n\r\n" + usual(part),
+        lambda part: (
+            TOP
+            + b"Content-Type: text/plain\r\n"
+            + b"Content-Type: message/partial; id=a; number=1; total=2\r\n\r\n"
+            + usual(part)
+        ),
         "MIME_PARTIAL",
     ),
     "partial in a message in base64": (
@@ -337,7 +388,9 @@ def deep(part: bytes, levels: int) -> bytes:
     for level in range(levels):
         boundary = b"b%d" % level
         part = (
-            b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n"
+            b"Content-Type: multipart/mixed; boundary="
+            + boundary
+            + b"\r\n\r\n"
             + body(part, boundary=boundary)
         )
     return TOP + part

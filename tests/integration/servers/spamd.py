@@ -1,4 +1,4 @@
-"""A small spamd of our own: the SPAMC protocol with one rule, GTUBE, and a record of what was asked.
+"""A small spamd of our own: SPAMC with one rule, GTUBE, and a record of what was asked.
 
 SpamAssassin itself wants its rules fetched from the network; what is tested here is the milter in
 front of it. Source: SpamAssassin's `spamd/PROTOCOL`.

@@ -48,7 +48,7 @@ DISPOSITIONS: dict[bytes, tuple[str, ...]] = {
     b"attachment (a comment); filename=a.exe": ("a.exe",),
     b'attachment (; filename="a.exe")': ("a.exe",),
     b'attachment (never closed; filename="a.exe"': ("a.exe",),
-    b"attachment; filename=a(b).exe": ("a .exe", "a(b).exe"),
+    b"attachment; filename=a(b).exe": ("a .exe", "a(b).exe", "a.exe"),
     b'attachment; filename="a(b).exe"': ("a(b).exe",),
     # Nothing there.
     b"attachment": (),

@@ -23,7 +23,7 @@ def everything(message: Message) -> list[object]:
         found += [
             (entity.start, entity.body_start, entity.end, entity.gaps, entity.boundaries),
             (entity.content_type, entity.disposition, entity.transfer_encoding),
-            (entity.filenames, entity.header_fields, entity.is_encoded, entity.repeats_fields),
+            (entity.filenames, entity.header_fields, entity.is_encoded, entity.repeats),
         ]
         if entity.is_leaf:
             found += [entity.body, entity.content, entity.other_contents, entity.head(10)]

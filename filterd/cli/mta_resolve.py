@@ -1,0 +1,147 @@
+"""`filterd mta test`: where mail for an address would go, and what the filters are set to.
+
+What `sendmail -bv` and `-bt` are asked for: nothing is sent, nothing is delivered, no filter is
+connected to.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from filterd.cli.common import emit
+from filterd.cli.mta_run import Source, cf_errors, cf_site, own_settings
+from filterd.mta.delivery import BuiltInRouter, DeliveryError, Route, Router
+from filterd.mta.input_filter import InputMailFilter, missing_sockets
+from filterd.mta.settings import MtaSettings
+from filterd.mta.spool import Target
+
+NO_USER = 67
+"""EX_NOUSER of sysexits.h, what `sendmail -bv` ends with."""
+
+MEANING = {
+    "": "as if the filter were not there",
+    "T": "451, try again",
+    "R": "refuse",
+    "4": "421, close",
+}
+"""What `F=` makes of a failure."""
+
+Row = dict[str, Any]
+
+
+def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> None:
+    """Print a line for each filter and each address (with `--json` an object each)."""
+    if source.is_sendmail:
+        made = cf_site(source)
+        with cf_errors():
+            router: Router = made.router()
+        settings = made.settings
+        listeners = [(one.name, one.filters) for one in made.listeners]
+    else:
+        settings = own_settings(source)
+        router = BuiltInRouter(settings)
+        listeners = [("MTA", settings.filters)]
+    for name, filters in listeners:
+        for row in (filter_row(one, settings, name) for one in filters):
+            emit(row) if as_json else sys.stdout.write(filter_text(row))
+    failed = False
+    for address in addresses:
+        row = address_row(router, address, mx=mx)
+        failed |= any("error" in one for one in row["deliveries"])
+        emit(row) if as_json else sys.stdout.write(address_text(row))
+    if failed:
+        raise typer.Exit(NO_USER)
+
+
+def filter_row(one: InputMailFilter, settings: MtaSettings, listener: str) -> Row:
+    """A filter with what is in force, defaults filled in. Clocks are seconds, 0 is no limit."""
+    row: Row = {
+        "filter": one.name, "listener": listener, "socket": one.socket,
+        "missing": bool(missing_sockets((one,))),
+    }  # fmt: skip
+    if settings.flavour == "postfix":
+        return row | {
+            "on_failure": one.default_action, "connect": one.connect_timeout,
+            "command": one.command_timeout, "content": one.content_timeout,
+        }  # fmt: skip
+    return row | {
+        "flags": one.flags, "on_failure": MEANING[one.on_failure], **asdict(one.clocks),
+    }  # fmt: skip
+
+
+def filter_text(row: Row) -> str:
+    clocks = ("connect", "command", "content", "write", "read", "eom")
+    shown = ", ".join(f"{name} {row[name]:g} s" for name in clocks if name in row)
+    flags = f"F={row['flags']}: " if row.get("flags") else ""
+    there = "" if not row["missing"] else " (no such socket now)"
+    return (
+        f"filter {row['filter']} at {row['listener']}: {row['socket']}{there}\n"
+        f"  when it fails: {flags}{row['on_failure']}\n  clocks: {shown}\n"
+    )
+
+
+def address_row(router: Router, address: str, *, mx: bool) -> Row:
+    """An address, what it resolves to at RCPT, and who gets its mail in the end."""
+    row: Row = {"address": address, "deliveries": []}
+    try:
+        row["resolves"] = asdict(router.resolve(address))
+    except DeliveryError as error:
+        row["deliveries"].append({"to": address, **_error(error)})
+        return row
+    for target in router.expand((Target(address),)):
+        one: Row = {"to": target.address}
+        if target.user:
+            one["forwarded_by"] = target.user
+        if target.sender is not None:
+            one["errors_to"] = target.sender
+        try:
+            route = router.resolve(target.address, listed=target.listed)
+            one |= asdict(route)
+            if mx and route.host:
+                one["hosts"] = _hosts(route)
+        except DeliveryError as error:
+            one |= _error(error)
+        row["deliveries"].append(one)
+    return row
+
+
+def _error(error: DeliveryError) -> Row:
+    return {"error": str(error), "code": error.code, "temporary": error.temporary}
+
+
+def _hosts(route: Route) -> list[str]:
+    """Where the DNS sends mail for a host; `[host]` is that host itself. Raises DeliveryError."""
+    from filterd.mta.relay import mail_exchangers  # noqa: PLC0415  # only `--mx` needs the DNS
+
+    name = route.host.partition(":")[0].rstrip(".")
+    return [name.strip("[]")] if name.startswith("[") else mail_exchangers(name)
+
+
+def address_text(row: Row) -> str:
+    lines = []
+    if "resolves" in row:
+        lines.append(f"{row['address']}: {_triple(row['resolves'])}")
+    else:
+        lines.append(f"{row['address']}:")
+    for one in row["deliveries"]:
+        text = f"  to {one['to']}: "
+        if "error" in one:
+            text += f"{'deferred' if one['temporary'] else 'refused'} {one['code']} {one['error']}"
+        else:
+            text += _triple(one)
+        for key, words in (("hosts", "hosts"), ("forwarded_by", ".forward of"),
+                           ("errors_to", "errors to")):  # fmt: skip
+            if key in one:
+                value = one[key]
+                text += f"; {words} {', '.join(value) if isinstance(value, list) else value}"
+        lines.append(text)
+    return "\n".join(lines) + "\n"
+
+
+def _triple(one: Row) -> str:
+    host = f", host {one['host']}" if one["host"] else ""
+    return f"mailer {one['mailer']}{host}, user {one['user']}"

@@ -1,0 +1,171 @@
+"""`filterd mta run`: from options and files to a running MTA."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from filterd.cli.common import Exit, fail, reported, settings
+from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
+from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
+from filterd.mta.server import ReferenceMta
+from filterd.mta.settings import MtaSettings
+
+if TYPE_CHECKING:
+    from filterd.mta.cf.site import CfSite
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the configuration comes from; what is not given is None."""
+
+    config: Path | None = None
+    cf: Path | None = None
+    mc: Path | None = None
+    port: int | None = None
+    spool: Path | None = None
+    mail: Path | None = None
+    hostname: str | None = None
+    flavour: Literal["sendmail", "postfix"] | None = None
+    filters: tuple[str, ...] = ()
+
+    @property
+    def is_sendmail(self) -> bool:
+        """Whether sendmail's own files are to be read."""
+        return self.cf is not None or self.mc is not None
+
+
+def run(source: Source, faults: list[str]) -> None:
+    """Run the MTA until SIGTERM or SIGINT."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    if source.is_sendmail:
+        made = cf_site(source)
+        with _faults(made.settings, faults) as final:
+            changed = {one.name: one for one in final.filters}
+            listeners = tuple(
+                dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
+                for one in made.listeners
+            )
+            made = dataclasses.replace(made, settings=final, listeners=listeners)
+            with cf_errors(), reported(Exit.UNAVAILABLE, OSError):
+                _run(made.mta(), tuple(made.cf.filters.values()))
+        return
+    with _faults(own_settings(source), faults) as final, reported(Exit.UNAVAILABLE, OSError):
+        _run(ReferenceMta(final), final.filters)
+
+
+def own_settings(source: Source) -> MtaSettings:
+    """The section `[mta]`, what was given on the command line in its place."""
+    return with_options(
+        settings(source.config).mta,
+        port=source.port, spool=source.spool, mail=source.mail, hostname=source.hostname,
+        flavour=source.flavour, filters=tuple(map(_filter, source.filters)) or None,
+    )  # fmt: skip
+
+
+def cf_site(source: Source) -> CfSite:
+    """What sendmail's files say, or the end with sendmail's complaints and exit status."""
+    # sendmail's grammar is not for those who run without it.
+    from filterd.mta.cf.reader import CfError, parse_cf, read_cf  # noqa: PLC0415
+    from filterd.mta.cf.site import make_cf, site  # noqa: PLC0415
+
+    _refuse_beside_cf(
+        mail=source.mail, hostname=source.hostname, flavour=source.flavour,
+        filter=source.filters or None,
+    )  # fmt: skip
+    with cf_errors():
+        if source.mc is not None:
+            cf = parse_cf(make_cf(source.mc), f"{source.mc} (by m4)")
+            if cf.problems:
+                raise CfError(cf.problems + cf.hints, cf.status)
+        else:
+            assert source.cf is not None
+            cf = read_cf(source.cf)
+        return site(cf, spool=source.spool, port=source.port)
+    raise AssertionError("unreachable")
+
+
+def _refuse_beside_cf(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            fail(f"--{name}: the sendmail.cf says this; right would be one of the two", Exit.USAGE)
+
+
+@contextlib.contextmanager
+def cf_errors() -> Iterator[None]:
+    """End with sendmail's words and status where its file is at fault."""
+    from filterd.mta.cf.reader import CfError  # noqa: PLC0415
+
+    try:
+        yield
+    except CfError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(error.status) from None
+
+
+def _run(mta: ReferenceMta, filters: tuple[InputMailFilter, ...]) -> None:
+    for warning in missing_sockets(filters):
+        sys.stderr.write(f"{warning}\n")
+    asyncio.run(_serve(mta))
+
+
+def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
+    """The settings, what was given on the command line in their place."""
+    return dataclasses.replace(base, **{k: v for k, v in given.items() if v is not None})
+
+
+def _filter(text: str) -> InputMailFilter:
+    """`name, S=…` as in sendmail, or `name: { unix:/path, … }` with a member of smtpd_milters."""
+    name, colon, member = text.partition(":")
+    try:
+        if colon and member.strip().startswith("{"):
+            return InputMailFilter.parse_postfix(name.strip(), member)
+        return InputMailFilter.parse(text)
+    except FilterSyntaxError as error:
+        fail(f"--filter {text!r}: {error}", Exit.CONFIG)
+
+
+@contextlib.contextmanager
+def _faults(wanted: MtaSettings, faults: list[str]) -> Iterator[MtaSettings]:
+    """The settings with scripted filters in the place of those that `--fault` names."""
+    with contextlib.ExitStack() as stack:
+        if not faults:
+            yield wanted
+            return
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-fault-")))
+        filters = {one.name: one for one in wanted.filters}
+        for text in faults:
+            try:
+                name, plan = parse_fault(text)
+            except FaultError as error:
+                fail(f"--fault {error}", Exit.USAGE)
+            if name not in filters:
+                known = ", ".join(filters) or "none configured"
+                fail(f"--fault {text!r}: no filter {name!r}; there are: {known}", Exit.USAGE)
+            path = folder / f"{name}.sock"
+            stack.enter_context(ScriptedFilter(path, plan))
+            filters[name] = dataclasses.replace(filters[name], socket=f"unix:{path}")
+        yield dataclasses.replace(wanted, filters=tuple(filters.values()))
+
+
+async def _serve(mta: ReferenceMta) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with mta:
+        address = mta.settings.listen
+        sys.stdout.write(f"filterd mta: listening on {address} port {mta.port}\n")
+        sys.stdout.flush()
+        await stopping.wait()

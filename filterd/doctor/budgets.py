@@ -1,0 +1,90 @@
+"""The daemon's socket and times as an MTA has to know them, and times that do not fit together."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from filterd.config import Settings
+from filterd.daemon.address import Address
+
+READS = 4
+"""Times daemon.progress_interval that an MTA should wait for one answer: a PROGRESS may be late
+where the machine is busy."""
+
+# What MTAs wait for a milter's answer unless told otherwise: sendmail's T=E: and Postfix's
+# milter_content_timeout are both five minutes.
+MTA_CONTENT_TIMEOUT = 300.0
+"""Seconds."""
+
+# sendmail's default T=R:, which every PROGRESS restarts.
+MTA_READ_TIMEOUT = 10.0
+"""Seconds."""
+
+
+def worst(settings: Settings) -> float:
+    """Seconds after which a message has its answer, whatever happens."""
+    return settings.chain.timeout + settings.workers.grace
+
+
+def least_read(settings: Settings) -> float:
+    """Seconds that an MTA should wait for the next answer."""
+    return READS * settings.daemon.progress_interval
+
+
+def is_same_host(one: str, other: str) -> bool:
+    """Whether two hosts mean the same, as far as that can be told without asking the resolver."""
+    if one.lower() == other.lower():
+        return True
+    kinds = {_kind(one), _kind(other)}
+    return "any" in kinds or kinds == {"loopback"}
+
+
+def _kind(host: str) -> str:
+    if host.lower() == "localhost":
+        return "loopback"
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "any"
+    return "loopback" if address.is_loopback else host
+
+
+def listens_at(settings: Settings, host: str, port: int) -> bool:
+    """Whether that is the daemon's TCP address."""
+    address = Address.parse(settings.daemon.socket)
+    return address.path is None and address.port == port and is_same_host(address.host, host)
+
+
+def listens_on(settings: Settings, path: Path) -> bool:
+    """Whether that is the daemon's unix socket, symbolic links followed."""
+    own = Address.parse(settings.daemon.socket).path
+    return own is not None and (own == path or own.resolve() == path.resolve())
+
+
+def budget_warnings(loaded: Settings) -> list[str]:
+    """What the time limits mean together, where that is not what one would want."""
+    found = []
+    limit = loaded.chain.timeout
+    total = sum(loaded.filters[name].link.timeout for name in loaded.chain.filters)
+    longest = max((loaded.filters[n].link.timeout for n in loaded.chain.filters), default=0.0)
+    if longest > limit:
+        found.append(
+            f"a filter may take {longest:g} s but [chain] timeout is {limit:g} s: "
+            "the later filters would get no time"
+        )
+    worst = limit + loaded.workers.grace
+    if worst >= MTA_CONTENT_TIMEOUT:
+        found.append(
+            f"a verdict may take {worst:g} s (chain and grace; all filters: {total:g} s), "
+            f"but MTAs wait {MTA_CONTENT_TIMEOUT:g} s unless told otherwise: "
+            "raise T=E: (sendmail)"
+        )
+    if loaded.daemon.progress_interval >= MTA_READ_TIMEOUT:
+        found.append(
+            f"[daemon] progress_interval is {loaded.daemon.progress_interval:g} s, but sendmail "
+            f"waits {MTA_READ_TIMEOUT:g} s for each packet unless T=R: says otherwise"
+        )
+    return found

@@ -1,0 +1,134 @@
+"""Whether sendmail asks the daemon, waits long enough for it, and keeps mail while it is away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterd.config import Settings
+from filterd.daemon.address import Address
+from filterd.doctor.access import hindrance, unsafe_folder
+from filterd.doctor.budgets import least_read, listens_at, listens_on, worst
+from filterd.doctor.findings import Finding, Level
+from filterd.mta.cf.reader import CfError, SendmailCf, read_cf
+from filterd.mta.input_filter import InputMailFilter
+
+ABOUT = "sendmail"
+
+WANTED_MACROS = {
+    "i": "the log and the quarantine go without sendmail's queue-id",
+    "{auth_authen}": "who has logged in counts as a stranger",
+}
+"""Macros that filterd uses, and what comes of it where sendmail does not send them."""
+
+
+def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
+    """All that one sendmail.cf says about the daemon of these settings."""
+    try:
+        cf = read_cf(path)
+    except CfError as error:
+        yield Finding(
+            Level.WARN, ABOUT, f"{error}",
+            "run this as root if it may not be read; else sendmail may not start with it either",
+        )  # fmt: skip
+        return
+    line = (
+        f"INPUT_MAIL_FILTER(`filterd', `S={settings.daemon.socket}, F=T, "
+        f"T=C:30s;S:10s;R:{max(least_read(settings), 60):g}s;E:{_advised(settings):g}s')dnl"
+    )
+    ours = [one for one in cf.filters.values() if _is_ours(settings, one)]
+    if not ours:
+        others = ", ".join(cf.filters) or "no other"
+        yield Finding(
+            Level.WARN, ABOUT, f"{path}: no filter at {settings.daemon.socket} (but {others})",
+            f"put into sendmail.mc above the first MAILER(): {line}",
+        )  # fmt: skip
+        return
+    for one in ours:
+        found = [*_asked(cf, one), *_patience(settings, one), *_fate(one)]
+        yield from found or [
+            Finding(Level.OK, ABOUT, f"{path} asks {one.name} at {settings.daemon.socket}")
+        ]
+    yield from _macros(cf)
+    yield from _socket(settings, cf)
+
+
+def _advised(settings: Settings) -> float:
+    return max(300.0, worst(settings) + 60)
+
+
+def _is_ours(settings: Settings, one: InputMailFilter) -> bool:
+    address = one.address
+    if address.family == "unix":
+        return listens_on(settings, Path(address.host))
+    return listens_at(settings, address.host, address.port)
+
+
+def _asked(cf: SendmailCf, one: InputMailFilter) -> Iterator[Finding]:
+    everywhere = cf.input_filters()
+    for daemon in cf.daemons():
+        asked = everywhere if daemon.filters is None else daemon.filters
+        if one.name not in asked:
+            yield Finding(
+                Level.FAIL if daemon.filters is None else Level.WARN, ABOUT,
+                f"X{one.name} is there, but {daemon.name} (port {daemon.port}) does not ask it",
+                "write INPUT_MAIL_FILTER instead of MAIL_FILTER, or name it in the "
+                "InputMailFilters of that DAEMON_OPTIONS",
+            )  # fmt: skip
+
+
+def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
+    clocks = one.clocks
+    if clocks.eom and clocks.eom <= worst(settings):
+        yield Finding(
+            Level.FAIL, ABOUT,
+            f"X{one.name}: T=E: is {clocks.eom:g} s, a verdict may take {worst(settings):g} s "
+            "([chain] timeout and [workers] grace)",
+            f"set E:{_advised(settings):g}s, or lower [chain] timeout",
+        )  # fmt: skip
+    if clocks.read and clocks.read < least_read(settings):
+        tight = clocks.read <= settings.daemon.progress_interval
+        yield Finding(
+            Level.FAIL if tight else Level.WARN, ABOUT,
+            f"X{one.name}: T=R: is {clocks.read:g} s, the daemon reports progress every "
+            f"{settings.daemon.progress_interval:g} s",
+            f"set R:{least_read(settings):g}s or more",
+        )  # fmt: skip
+
+
+def _fate(one: InputMailFilter) -> Iterator[Finding]:
+    if one.on_failure == "":
+        yield Finding(
+            Level.WARN, ABOUT, f"X{one.name}: no F=: mail passes unexamined while filterd is away",
+            "set F=T, and the client tries again later",
+        )  # fmt: skip
+
+
+def _macros(cf: SendmailCf) -> Iterator[Finding]:
+    sent = {name for names in cf.milter_macros.values() for name in names}
+    for name, loss in WANTED_MACROS.items():
+        if name not in sent:
+            yield Finding(
+                Level.WARN, ABOUT, f"no Milter.macros option names {name}: {loss}",
+                f"add {name} to confMILTER_MACROS_ENVFROM in sendmail.mc",
+            )  # fmt: skip
+
+
+def _socket(settings: Settings, cf: SendmailCf) -> Iterator[Finding]:
+    path = Address.parse(settings.daemon.socket).path
+    if path is None:
+        return
+    trusting = set(re.split(r"[\s,]+", cf.option("DontBlameSendmail").lower()))
+    folder = unsafe_folder(path, trusting)
+    if folder is not None:
+        yield Finding(
+            Level.FAIL, ABOUT, f"{folder} can be written by others: sendmail calls {path} unsafe",
+            f"chmod go-w {folder}, or move daemon.socket to /run/filterd",
+        )  # fmt: skip
+    user = cf.option("RunAsUser").partition(":")[0].partition(".")[0]
+    if why := hindrance(path, user or "root"):
+        yield Finding(
+            Level.FAIL, ABOUT, f"{why}, and RunAsUser makes sendmail connect as {user}",
+            f"set daemon.socket_group to a group of {user}, and let it enter the folder",
+        )  # fmt: skip

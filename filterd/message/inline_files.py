@@ -1,0 +1,101 @@
+"""Files that stand encoded within a text, as was the custom before MIME, and is among some still.
+
+uuencode, `uuencode -m`, yEnc and BinHex, each with the name it has there. Sources: POSIX uuencode,
+the yEnc draft 1.3, RFC 1741 §5 and appendix A. What is broken is decoded as far as it can be.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from filterd.message.decoding import decode_base64, decode_uu
+
+SIZE_LIMIT = 64 << 20
+"""Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
+
+_UU = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]+)\r?\n[!-`][ -`]{1,62}")
+_BASE64 = re.compile(rb"(?m)^begin-base64 [0-7]{3,4} ([^\r\n]+)\r?\n([A-Za-z0-9+/=\r\n]*)")
+_YENC = re.compile(rb"(?m)^=ybegin [^\r\n]*?name=([^\r\n]*)\r?\n(?:=ypart [^\r\n]*\r?\n)?")
+_YENC_END = re.compile(rb"(?m)^=yend ")
+_YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
+_BINHEX = re.compile(rb"converted with BinHex[^\r\n]*[\r\n\s]*:([^:]*)")
+_RUN = re.compile(rb"(.?)\x90(.)", re.DOTALL)
+
+_YENC_SHIFT = bytes((octet - 42) % 256 for octet in range(256))
+_BINHEX_LETTERS = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
+_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_AS_BASE64 = bytes.maketrans(_BINHEX_LETTERS, _BASE64_LETTERS)
+
+
+class InlineFile(NamedTuple):
+    """coding: what it is encoded in."""
+
+    coding: str
+    name: str
+    content: bytes
+
+
+def inline_files(text: bytes) -> Iterator[InlineFile]:
+    """All files that stand in the text, coding by coding."""
+    if b"begin" in text:
+        yield from _uuencoded(text)
+        for match in _BASE64.finditer(text):
+            yield InlineFile("base64", _name(match[1]), decode_base64(match[2]))
+        for match in _YENC.finditer(text):
+            yield InlineFile("yEnc", _name(match[1]), _yenc(text, match.end()))
+    if b"BinHex" in text:
+        for match in _BINHEX.finditer(text):
+            yield _binhex(match[1])
+
+
+def _name(octets: bytes) -> str:
+    return octets.strip().decode("utf-8", "replace")
+
+
+def _uuencoded(text: bytes) -> Iterator[InlineFile]:
+    begins = list(_UU.finditer(text))
+    ends = [match.start() for match in begins[1:]] + [len(text)]
+    for match, end in zip(begins, ends, strict=False):
+        yield InlineFile("uuencode", _name(match[1]), decode_uu(text[match.start() : end]))
+
+
+def _yenc(text: bytes, start: int) -> bytes:
+    end = _YENC_END.search(text, start)
+    lines = text[start : end.start() if end else len(text)]
+    plain = lines.translate(None, b"\r\n")
+    unescaped = _YENC_ESCAPE.sub(lambda match: bytes([(match[1][0] - 64) % 256]), plain)
+    return unescaped.translate(_YENC_SHIFT)
+
+
+def _binhex(letters: bytes) -> InlineFile:
+    packed = letters.translate(_AS_BASE64, b" \t\r\n")
+    packed = packed[: len(packed) - (len(packed) % 4 == 1)]
+    try:
+        octets = binascii.a2b_base64(packed + b"=" * (-len(packed) % 4))
+    except binascii.Error:
+        octets = b""
+    octets = _unfolded(octets)
+    # Length of the name, name, version, type, creator, flags, lengths of both forks, checksum.
+    size = octets[0] if octets else 0
+    forks = size + 20
+    data = int.from_bytes(octets[size + 12 : size + 16], "big")
+    return InlineFile("BinHex", _name(octets[1 : 1 + size]), octets[forks + 2 :][:data])
+
+
+def _unfolded(octets: bytes) -> bytes:
+    """Runs written out: an octet, 0x90, how often; 0x90 and 0 is 0x90 itself."""
+    pieces: list[bytes] = []
+    position = size = 0
+    for match in _RUN.finditer(octets):
+        count = match[2][0]
+        piece = octets[position : match.start()]
+        piece += match[1] + b"\x90" if count == 0 else match[1] * count
+        pieces.append(piece)
+        size += len(piece)
+        position = match.end()
+        if size > SIZE_LIMIT:
+            break
+    return b"".join(pieces) + octets[position:]

@@ -1,0 +1,62 @@
+"""Who is told of what, the same on SQLite and PostgreSQL, and by one of many at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, Ledger
+from filterd.quarantine import Store
+from tests.unit.quarantine.test_search import postgresql, store
+from tests.unit.quarantine.test_store import RECEIVED, new
+
+__all__ = ["postgresql", "store"]
+
+NOW = RECEIVED.timestamp()
+JOE, SUE = "joe@mx.test", "Sue@Mx.Test"
+
+
+def put(store: Store, id: str, hours: float, *to: str, **changes: object) -> None:
+    received = RECEIVED - timedelta(hours=hours)
+    store.put(dataclasses.replace(new(id), received=received, held_for=to, **changes))
+
+
+def test_what_is_due(store: Store) -> None:
+    put(store, "a", 3, JOE, SUE)
+    put(store, "b", 2, JOE)
+    put(store, "later", -1, JOE)
+    put(store, "v", 2, JOE, virus="Evil")
+    put(store, "p", 2, JOE, reason="policy")
+    put(store, "odd", 2, "a\udce9@mx.test", "x@notmx.test")
+    ledger = Ledger(store.index)
+    begun = ledger.begun(NOW - 4 * 3600)
+
+    def due(**changes: object) -> dict[str, list[str]]:
+        wish = {"begun": begun, "until": NOW, "reasons": ("spam",), "domains": ("MX.test",)}
+        return dict(ledger.due(**{**wish, **changes}))  # type: ignore[arg-type]
+
+    assert due() == {JOE: ["b", "a"], SUE: ["a"]}
+    assert due(reasons=("policy",)) == {JOE: ["p"]}
+    assert due(reasons=()) == {}
+    assert due(since=NOW - 2.5 * 3600) == {JOE: ["b"]}
+    assert ledger.claim(JOE, begun, NOW, NOW)
+    assert due()[JOE] == ["b", "a"]
+    ledger.settle(JOE, NOW - 2.5 * 3600)
+    assert due() == {JOE: ["b"], SUE: ["a"]}
+    store.delete("a", "test")
+    assert due() == {JOE: ["b"]}
+    assert [row.id for row in ledger.rows(["a", "b"])] == ["b", "a"]
+    assert ledger.rows([]) == []
+
+
+def test_one_of_many_claims(store: Store) -> None:
+    others = [Ledger(Store(store.settings).index) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for round in range(5):
+            now = NOW + round * (CLAIM_LIMIT + 1)
+            won = list(threads.map(lambda one, now=now: one.claim(JOE, 0.0, NOW, now), others))  # type: ignore[misc]
+            assert won.count(True) == 1
+    begun = {other.begun(NOW + number) for number, other in enumerate(others)}
+    assert len(begun) == 1
+    assert not others[0].claim(BEGINNING, 0.0, NOW - 1e9, NOW)

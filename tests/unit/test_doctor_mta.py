@@ -1,0 +1,305 @@
+"""`filterd doctor` reads sendmail.cf and main.cf: is the daemon asked, long enough, and safely?"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from filterd.config import Settings, load
+from filterd.doctor import Finding, Level, Mtas, examine, mta
+from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
+from filterd.doctor.postfix import postfix
+from filterd.doctor.sendmail import sendmail
+from tests.integration.servers.process import folder as open_folder
+
+TRUST = "O DontBlameSendmail=TrustStickyBit, nonrootsafeaddr\n"
+"""Tests have their folders below /tmp."""
+
+MACROS = "O Milter.macros.envfrom=i, {auth_type}, {auth_authen}\n"
+
+
+def site(folder: Path, more: str = "", socket: str = "") -> Settings:
+    config = folder / "filterd.toml"
+    config.write_text(
+        f'[daemon]\nsocket = "{socket or f"unix:{folder}/s"}"\nspool = "{folder}/spool"\n'
+        f'[quarantine]\nfolder = "{folder}/q"\n[chain]\nfilters = ["gtube"]\n{more}'
+    )
+    return load(config)
+
+
+def found(findings: object) -> list[tuple[str, str]]:
+    assert isinstance(findings, list)
+    return [(one.level.value, one.found) for one in findings]
+
+
+def cf(folder: Path, text: str) -> Path:
+    path = folder / "sendmail.cf"
+    path.write_text(f"V10\nO QueueDirectory={folder}\nMlocal, P=/bin/true, A=true\n{TRUST}{text}")
+    return path
+
+
+def asks(folder: Path, equates: str = "F=T, T=C:30s;S:10s;R:60s;E:5m") -> str:
+    return f"O InputMailFilters=filterd\nXfilterd, S=unix:{folder}/s, {equates}\n{MACROS}"
+
+
+def of_sendmail(folder: Path, text: str, more: str = "", socket: str = "") -> list[Finding]:
+    return list(sendmail(site(folder, more, socket), cf(folder, text)))
+
+
+def test_sendmail_as_the_snippet_sets_it_up(tmp_path: Path) -> None:
+    told = of_sendmail(tmp_path, asks(tmp_path))
+    assert found(told) == [
+        ("OK", f"{tmp_path}/sendmail.cf asks filterd at unix:{tmp_path}/s"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("equates", "more", "level", "says"),
+    [
+        ("T=R:60s;E:5m", "", "WARN", "no F=: mail passes unexamined"),
+        ("F=T, T=R:60s;E:30s", "timeout = 60\n", "FAIL", "T=E: is 30 s"),
+        ("F=T, T=R:60s;E:0", "timeout = 600\n", "OK", "asks filterd"),
+        ("F=T, T=R:3s;E:5m", "", "FAIL", "T=R: is 3 s"),
+        ("F=T, T=R:8s;E:5m", "", "WARN", "T=R: is 8 s"),
+        # sendmail's own ten seconds.
+        ("F=T", "", "WARN", "T=R: is 10 s"),
+    ],
+)
+def test_what_sendmail_is_told_about_the_filter(
+    tmp_path: Path, equates: str, more: str, level: str, says: str
+) -> None:
+    (told,) = of_sendmail(tmp_path, asks(tmp_path, equates), more)
+    assert (told.level, says in told.found) == (level, True), told
+    assert bool(told.advice) == (level != "OK")
+
+
+def test_sendmail_with_another_filter_only(tmp_path: Path) -> None:
+    (told,) = of_sendmail(tmp_path, "O InputMailFilters=a\nXa, S=inet:1@localhost\n")
+    assert (told.level, "(but a)" in told.found) == ("WARN", True)
+    assert f"INPUT_MAIL_FILTER(`filterd', `S=unix:{tmp_path}/s, F=T, " in told.advice
+
+
+def test_a_long_chain_gets_a_long_time_in_the_line_that_is_advised(tmp_path: Path) -> None:
+    (told,) = of_sendmail(tmp_path, "", "timeout = 400\n")
+    assert "E:462s')dnl" in told.advice
+
+
+def test_a_filter_that_is_defined_and_not_asked(tmp_path: Path) -> None:
+    text = asks(tmp_path).partition("\n")[2]
+    assert [
+        (level, "does not ask it" in says) for level, says in found(of_sendmail(tmp_path, text))
+    ] == [("FAIL", True)]
+    text = (
+        asks(tmp_path)
+        + "O DaemonPortOptions=Name=MTA\nO DaemonPortOptions=Name=MSA, Port=587, I=\n"
+    )
+    assert found(of_sendmail(tmp_path, text)) == [
+        ("WARN", "Xfilterd is there, but MSA (port 587) does not ask it")
+    ]
+
+
+def test_tcp_is_compared_by_port_and_host(tmp_path: Path) -> None:
+    text = f"O InputMailFilters=f\nXf, S=inet:8891@HOST, F=T, T=R:60s\n{MACROS}"
+    for own, other, same in (
+        ("127.0.0.1", "localhost", True), ("0.0.0.0", "mx.example", True),
+        ("127.0.0.1", "192.0.2.1", False), ("192.0.2.1", "192.0.2.1", True),
+    ):  # fmt: skip
+        (told,) = of_sendmail(tmp_path, text.replace("HOST", other), socket=f"inet:8891@{own}")
+        assert (told.level is Level.OK) is same, (own, other)
+
+
+def test_macros_that_are_missed(tmp_path: Path) -> None:
+    text = asks(tmp_path).replace(MACROS, "O Milter.macros.envfrom={auth_type}\n")
+    assert [says.partition(":")[0] for _, says in found(of_sendmail(tmp_path, text))[1:]] == [
+        "no Milter.macros option names i", "no Milter.macros option names {auth_authen}",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_others_may_write(tmp_path: Path) -> None:
+    inside = tmp_path / "run"
+    inside.mkdir()
+    inside.chmod(0o775)
+    text = asks(inside)
+    (_, told) = list(sendmail(site(tmp_path, socket=f"unix:{inside}/s"), cf(tmp_path, text)))
+    assert (told.level, told.found) == (
+        "FAIL", f"{inside} can be written by others: sendmail calls {inside}/s unsafe",
+    )  # fmt: skip
+    inside.chmod(0o755)
+    assert unsafe_folder(inside / "s", {"truststickybit"}) is None
+
+
+def test_what_sendmail_may_be_told_to_trust(tmp_path: Path) -> None:
+    inside = tmp_path / "run"
+    inside.mkdir()
+    for mode, trusting, is_safe in (
+        (0o775, set(), False), (0o775, {"groupwritabledirpathsafe"}, True), (0o1777, set(), True),
+        (0o777, {"groupwritabledirpathsafe"}, False), (0o755, set(), True),
+    ):  # fmt: skip
+        inside.chmod(mode)
+        found = unsafe_folder(inside / "s", {*trusting, "truststickybit"})
+        assert found == (None if is_safe else inside), oct(mode)
+    inside.chmod(0o1777)
+    assert unsafe_folder(inside / "s") is not None
+
+
+@pytest.mark.parametrize("text", ["Xbad\n", "O NoSuchOption=1\n"])
+def test_a_sendmail_cf_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    (told,) = of_sendmail(tmp_path, text)
+    assert told.level == Level.WARN
+    assert "line 5" in told.found
+
+
+# Postfix
+
+
+def of_postfix(
+    folder: Path, main: str, master: str = "smtp inet n - n - - smtpd\n", socket: str = ""
+) -> list[Finding]:
+    (folder / "main.cf").write_text(f"queue_directory = {folder}/queue\n{main}")
+    (folder / "master.cf").write_text(master)
+    return list(postfix(site(folder, socket=socket), folder / "main.cf"))
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "smtpd_milters = unix:{0}/s\n",
+        "smtpd_milters =\n# a comment\n  inet:localhost:1,\n  unix:{0}/s\n",
+        "milters = unix:$base/s\nbase = {0}\nsmtpd_milters = ${{milters}}\n",
+        "smtpd_milters = {{ unix:{0}/s, content_timeout=5m, default_action=tempfail }}\n",
+        "smtpd_milters = unix:../s\n",
+    ],
+)
+def test_postfix_that_asks_the_daemon(tmp_path: Path, main: str) -> None:
+    (told,) = of_postfix(tmp_path, main.format(tmp_path))
+    assert (told.level, told.found.startswith("smtp asks unix:")) == ("OK", True), told
+
+
+@pytest.mark.parametrize(
+    ("main", "level", "says"),
+    [
+        ("", "WARN", "smtpd_milters is empty"),
+        ("smtpd_milters = inet:localhost:1\n", "WARN", "smtp does not ask"),
+        ("smtpd_milters = unix:{0}/s\nmilter_default_action = accept\n", "WARN", "unexamined"),
+        ("smtpd_milters = {{unix:{0}/s, default_action=accept}}\n", "WARN", "unexamined"),
+        ("smtpd_milters = unix:{0}/s\nmilter_content_timeout = 2s\n", "FAIL", "is 2 s"),
+        ("smtpd_milters = unix:{0}/s\nmilter_content_timeout = 10\n", "WARN", "is 10 s"),
+        ("smtpd_milters = $smtpd_milters\n", "WARN", "smtp does not ask"),
+    ],
+)
+def test_what_postfix_is_told(tmp_path: Path, main: str, level: str, says: str) -> None:
+    (told,) = of_postfix(tmp_path, main.format(tmp_path))
+    assert (told.level, says in told.found) == (level, True), told
+    assert told.advice
+
+
+def test_a_chroot_hides_the_socket(tmp_path: Path) -> None:
+    chrooted = "smtp inet n - y - - smtpd\n"
+    (told,) = of_postfix(tmp_path, f"smtpd_milters = unix:{tmp_path}/s\n", chrooted)
+    assert told.level == Level.FAIL
+    assert f"looks for {tmp_path}/queue{tmp_path}/s" in told.found
+    # Inside, both ways of writing it are right.
+    for path in ("filterd/s", "/filterd/s"):
+        (told,) = of_postfix(
+            tmp_path, f"smtpd_milters = unix:{path}\n", chrooted, f"unix:{tmp_path}/queue/filterd/s"
+        )
+        assert told.level == Level.OK, path
+    # `-` is a chroot up to Postfix 2.
+    main, master = f"smtpd_milters = unix:{tmp_path}/s\n", "smtp inet n - - - - smtpd\n"
+    assert of_postfix(tmp_path, main, master)[0].level == Level.FAIL
+    assert of_postfix(tmp_path, f"compatibility_level = 3.6\n{main}", master)[0].level == Level.OK
+
+
+def test_services_of_master_cf(tmp_path: Path) -> None:
+    master = (
+        "smtp inet n - n - - smtpd\n"
+        "submission inet n - n - - smtpd\n  -o smtpd_tls_security_level=encrypt\n"
+        "  -o { smtpd_milters = unix:" + str(tmp_path) + "/s }\n"
+        # Behind a content filter, where mail comes a second time.
+        "127.0.0.1:10025 inet n - n - - smtpd\n  -o smtpd_milters=\n"
+        "pickup unix n - n 60 1 pickup\n"
+    )
+    told = found(of_postfix(tmp_path, "", master))
+    assert [(level, says.split()[0]) for level, says in told] == [
+        ("WARN", "smtp"), ("OK", "submission"),
+    ]  # fmt: skip
+
+
+def test_tcp_as_postfix_writes_it(tmp_path: Path) -> None:
+    main = "smtpd_milters = inet:127.0.0.1:8891\n"
+    assert of_postfix(tmp_path, main, socket="inet:8891@127.0.0.1")[0].level == Level.OK
+    (told,) = of_postfix(tmp_path, main, socket="inet:8892@127.0.0.1")
+    assert "smtpd_milters = inet:127.0.0.1:8892" in told.advice
+
+
+def test_the_socket_as_postfix_has_to_write_it(tmp_path: Path) -> None:
+    (told,) = of_postfix(tmp_path, "", socket=f"unix:{tmp_path}/queue/filterd/s")
+    assert "smtpd_milters = unix:filterd/s into" in told.advice
+
+
+def test_no_main_cf(tmp_path: Path) -> None:
+    (told,) = list(postfix(site(tmp_path), tmp_path / "main.cf"))
+    assert (told.level, "No such file" in told.found) == ("WARN", True)
+
+
+# Who may connect
+
+
+@pytest.mark.skipif("os.getuid() != 0 and 'CI' not in os.environ")
+@pytest.mark.parametrize(
+    ("folder_mode", "socket_mode", "owner", "group", "why"),
+    [
+        (0o755, 0o660, "root", "root", "nobody may not write to {0}"),
+        (0o755, 0o660, "nobody", "root", ""),
+        (0o755, 0o660, "root", "nogroup", ""),
+        (0o755, 0o640, "root", "nogroup", "nobody may not write to {0}"),
+        (0o755, 0o666, "root", "root", ""),
+        (0o750, 0o666, "root", "root", "nobody may not enter {1}"),
+    ],
+)
+def test_who_may_connect(
+    folder_mode: int, socket_mode: int, owner: str, group: str, why: str
+) -> None:
+    with open_folder("access") as path:
+        inside = path / "run"
+        inside.mkdir()
+        (inside / "s").touch()
+        os.chown(inside / "s", pwd.getpwnam(owner).pw_uid, 65534 if group == "nogroup" else 0)
+        (inside / "s").chmod(socket_mode)
+        inside.chmod(folder_mode)
+        assert hindrance(inside / "s", "nobody") == why.format(inside / "s", inside)
+        assert hindrance(inside / "s", "root") == ""
+        assert hindrance(inside / "s", "no-such-user") == ""
+
+
+def test_the_socket_itself(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    assert list(milter_socket(settings)) == []
+    (tmp_path / "s").touch()
+    (tmp_path / "s").chmod(0o660)
+    (told,) = milter_socket(settings)
+    assert (told.level, "and group" in told.found) == ("OK", True)
+    (tmp_path / "s").chmod(0o666)
+    assert [one.level for one in milter_socket(settings)] == ["WARN"]
+
+
+# Which files
+
+
+def test_the_files_that_are_named_or_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = site(tmp_path)
+    monkeypatch.setattr(mta, "SENDMAIL_CF", tmp_path / "usual.cf")
+    monkeypatch.setattr(mta, "MAIN_CF", tmp_path / "none.cf")
+
+    def about(where: Mtas) -> list[str]:
+        return [
+            o.about for o in examine(settings, where) if o.about in ("mta", "sendmail", "postfix")
+        ]
+
+    assert about(Mtas()) == ["mta"]
+    (tmp_path / "usual.cf").write_text("")
+    assert about(Mtas()) == ["sendmail"]
+    assert about(Mtas(main_cf=tmp_path / "main.cf")) == ["postfix"]
