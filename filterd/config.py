@@ -241,6 +241,12 @@ class _Reader:
         for name in names:
             if names.count(name) > 1:
                 raise self._error(("chain", "filters"), f"names {name!r} twice", "once is right")
+        if settings.digest.enabled and not settings.web.url:
+            raise self._error(
+                ("digest", "enabled"),
+                "nobody could follow a digest's links, since web.url is not set",
+                'right would be url = "https://mail.example" in [web]',
+            )
 
     def _error(self, key: Key, text: str, right: str) -> ConfigError:
         line = self._lines.find(key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import logging
 import os
 import resource
 import time
@@ -16,6 +18,14 @@ import milter
 from filterd.daemon.address import Address
 from filterd.daemon.answering import ACTIONS
 from filterd.daemon.session import Session
+
+log = logging.getLogger(__name__)
+
+PACKET_LIMIT = (1 << 20) - 1
+"""Octets of a command. libmilter hangs up on one that is larger, and then the MTA puts the mail off
+until its sender gives up. Its own 65535 are fewer than a sendmail with a raised MaxHeadersLength
+shows of a header field (a list of recipients, say); Postfix 3.7 stops at 60 KiB. This is the most
+that libmilter knows."""
 
 READ_TIMEOUT = 7210
 """Seconds that libmilter waits for the MTA's next command; an SMTP client may be slow for hours."""
@@ -35,6 +45,20 @@ def allow_many_sessions() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def take_large_fields() -> None:
+    """Have libmilter take commands of up to PACKET_LIMIT octets, where it can be told.
+
+    pymilter does not offer the call, so it is looked up in what its extension is linked with.
+    """
+    try:
+        set_limit = ctypes.CDLL(milter.__file__).smfi_setmaxdatasize
+    except (OSError, AttributeError):
+        log.warning("this libmilter hangs up on fields of 64 KiB; the MTA puts such mail off")
+        return
+    set_limit.argtypes, set_limit.restype = [ctypes.c_size_t], ctypes.c_size_t
+    set_limit(PACKET_LIMIT)
 
 
 def thread_states() -> list[str]:
@@ -66,6 +90,7 @@ def await_signal_thread(before: int) -> None:
 
 def register(address: Address, negotiated: Any, session: Callable[[Any], Session]) -> None:
     """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
+    take_large_fields()
     milter.set_flags(ACTIONS)
     milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(name, peer))
     milter.set_helo_callback(lambda c, name: session(c).helo(name))

@@ -90,14 +90,14 @@ class MessageLog:
         self._stamped = settings.log_to != "syslog"
 
     def report(self, facts: Mapping[str, Any]) -> None:
-        """Write the line; what is empty is left out."""
+        """Write the line; what is empty is left out, but the null reverse-path."""
         if not LINES.isEnabledFor(logging.INFO):
             return
         event: Event = {"time": _now()} if self._stamped else {}
         event.update(level="info", event="message")
         for key, value in facts.items():
             # Values as they are most often, first.
-            if value is None or value in ("", [], {}):
+            if (value is None or value in ("", [], {})) and key != "from":
                 continue
             event[key] = _flat(value) if isinstance(value, dict | list | tuple) else value
         LINES.info(self._render(None, "info", _shorten(None, "info", event)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import socket
 import threading
 import time
 from collections.abc import Iterator
+from socket import getaddrinfo, gethostname
 
 from filterd.assembly import open_history
 from filterd.config import Settings
@@ -69,12 +69,12 @@ def _is_unsynchronized() -> bool:
 
 def names(settings: Settings) -> Iterator[Finding]:
     """Whether the resolver answers: it is asked for this host's own name."""
-    host = settings.labels.hostname or socket.gethostname()
+    host = settings.labels.hostname or gethostname()
     said: list[str] = []
 
     def look() -> None:
         try:
-            socket.getaddrinfo(host, None)
+            getaddrinfo(host, None)
         except (OSError, UnicodeError) as error:
             said.append(getattr(error, "strerror", None) or str(error))
         else:

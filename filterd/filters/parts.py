@@ -46,6 +46,8 @@ PASSWORD_LIMIT = 40
 TEXT_LIMIT = 20_000
 """Characters of text in which passwords are looked for."""
 
+_TEXT_KINDS = frozenset({"html", "url"})
+
 _PASSWORD = re.compile(r"[^\s<>\"'“”„«»]{3,40}")
 
 
@@ -175,7 +177,7 @@ class Parts:
         shown_name = names[0] if names else "without a name"
         head = entity.head(HEAD_SIZE if names else 4096)
         kind = kind_of(head)
-        if kind == "html" and not names and entity.disposition != "attachment":
+        if kind in _TEXT_KINDS and not names and entity.disposition != "attachment":
             # The message's own text; what scripts in it do is for its reader's program.
             return
         if kind or names:
@@ -189,7 +191,7 @@ class Parts:
             return
         seen = len(unpacker.findings)
         for file in unpacker.files(names, entity.content):
-            if file.path:
+            if file.path or file.kind != kind:
                 banned, concerned = _banned(file, profiles)
                 if banned:
                     reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"

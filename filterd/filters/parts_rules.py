@@ -21,24 +21,27 @@ from filterd.message.matching import Network, address_matches, is_in_networks
 
 BANNED = tuple(
     """
-    ade adp app appref-ms appx bas bat cab chm cmd cnt com cpl crt csh diagcab dll docm dotm
-    exe fxp gadget grp hlp hpj hta htc inf ins iso isp its jar jnlp js jse ksh lib lnk mad maf
+    ade adp app appinstaller application appref-ms appx bas bat cab chm cmd cnt com cpl crt csh
+    diagcab dll docm dotm exe fxp gadget grp hlp hpj hta htc img inf ins iqy iso isp its jar jnlp js
+    jse ksh lib library-ms lnk mad maf
     mag mam maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2
-    msh2xml mshxml msi msix msp mst ocx ops osd pcd pif plg potm ppam ppsm pptm prf prg
-    printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw reg scf scr
-    sct settingcontent-ms shb shs sldm sys theme url vb vbe vbp vbs vhd vhdx vsmacros vsw vxd
-    wbk webpnp website ws wsc wsf wsh xbap xla xlam xll xlsm xltm xnk
+    msh2xml mshxml msi msix msp mst ocx ops oqy osd pcd pif plg potm ppam ppsm pptm prf prg
+    printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw reg rqy scf scr
+    sct search-ms searchconnector-ms settingcontent-ms shb shs sldm sys theme udl url vb
+    vbe vbp vbs vhd vhdx vsmacros vsw vxd wbk webpnp website ws wsc wsf wsh xbap xla
+    xlam xll xlsm xltm xnk
     """.split()
 )
 """Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""
 
-BANNED_KINDS = ("chm", "disk", "elf", "exe", "hta", "lnk", "macho", "msi", "vhd")
+BANNED_KINDS = ("chm", "disk", "elf", "exe", "hta", "lnk", "macho", "msi", "url", "vhd")
 """Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
 
 Treatment = Literal["score", "strip", "quarantine", "reject"]
 Direction = Literal["inbound", "outbound"]
 
 GROUPS: Mapping[str, str] = {
+    "ARCHIVE_AMBIGUOUS": "ambiguous",
     "ARCHIVE_ENCRYPTED": "encrypted",
     "ARCHIVE_DAMAGED": "damaged",
     "ARCHIVE_LIMIT": "limit",

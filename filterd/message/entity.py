@@ -1,17 +1,14 @@
-"""The MIME tree: entities with their octet offsets, found in one pass over the message.
+"""Entities: a message or a part of one, by octet offsets.
 
 An entity knows where its header, its body and its end are; everything decoded is computed when it
-is asked for. Parsing never raises and follows what mail readers do where RFC 2045 and RFC 2046 are
-broken. Where readers differ, `Quirks` chooses the other way, so that a message can be read both
-ways (see `filterd.message.readings`). What exceeds a limit is left undivided and recorded as an
-anomaly, so that it is never passed over in silence. Source: RFC 2045, RFC 2046 §5.1.
+is asked for. Where readers differ, `Quirks` chooses the other way, so that a message can be read
+both ways (see `filterd.message.readings`). Source: RFC 2045, RFC 2046.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from filterd.message.decoding import (
     KNOWN_ENCODINGS,
@@ -22,22 +19,14 @@ from filterd.message.decoding import (
     other_contents,
 )
 from filterd.message.fields import Buffer, HeaderField, header_end, parse_header
+from filterd.message.lazy import lazy
 from filterd.message.parameters import Parameters, parse_value
-
-DEPTH_LIMIT = 64
-"""Nesting of entities; real mail stays below 10, and readers recurse."""
-
-PART_LIMIT = 2000
-"""Entities of one message; a digest of a busy list has some hundreds."""
 
 ENCODED = frozenset({"base64", "quoted-printable"}) | UU_ENCODINGS
 """Transfer encodings that change octets; `7bit`, `8bit` and `binary` do not (RFC 2045 §6.2)."""
 
 STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
 """The header fields that decide what an entity is."""
-
-Anomaly = tuple[str, str]
-"""Name of a symbol, and what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +94,7 @@ class Entity:
         if "/" not in self.content_type:
             self.content_type = default
 
-    @cached_property
+    @lazy
     def header_fields(self) -> tuple[HeaderField, ...]:
         """The header fields in order, top first."""
         fields, _ = parse_header(
@@ -123,7 +112,10 @@ class Entity:
     def repeats(self) -> int:
         """How often that header field stands there that decides what the entity is and stands there
         most often."""
-        return max(len(self._content_fields.get(name, ())) for name in STRUCTURAL)
+        fields = self._content_fields
+        if not fields:
+            return 0
+        return max([len(fields.get(name, ())) for name in STRUCTURAL])
 
     def walk(self) -> Iterator[Entity]:
         """This entity and all below it, in the order of the message."""
@@ -146,7 +138,7 @@ class Entity:
             position = child.end
         return (*found, (position, self.end))
 
-    @cached_property
+    @lazy
     def _disposition(self) -> tuple[str, Parameters]:
         return parse_value(self._raw("content-disposition"))
 
@@ -155,7 +147,7 @@ class Entity:
         """`attachment`, `inline`, ... in lower case, `""` if the entity does not say."""
         return self._disposition[0]
 
-    @cached_property
+    @lazy
     def transfer_encoding(self) -> str:
         """Content-Transfer-Encoding in lower case, `7bit` if there is none, `""` if it is empty."""
         if "content-transfer-encoding" not in self._content_fields:
@@ -172,7 +164,7 @@ class Entity:
         """True if the transfer encoding is uuencode, which is of no standard."""
         return self.transfer_encoding in UU_ENCODINGS
 
-    @cached_property
+    @lazy
     def is_plainly_encoded(self) -> bool:
         """True if the body breaks no rule of its transfer encoding: every reader decodes it as
         `content` has it."""
@@ -180,7 +172,7 @@ class Entity:
             self.body, self.transfer_encoding
         )
 
-    @cached_property
+    @lazy
     def filenames(self) -> tuple[str, ...]:
         """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
         names: list[str] = []
@@ -198,11 +190,16 @@ class Entity:
         return tuple(dict.fromkeys(filter(None, names))) if names else ()
 
     @property
+    def octets(self) -> Buffer:
+        """What the offsets count in."""
+        return self._data
+
+    @property
     def body(self) -> bytes:
         """The body as it stands in the message."""
         return bytes(self._data[self.body_start : self.end])
 
-    @cached_property
+    @lazy
     def content(self) -> bytes:
         """The body decoded from its transfer encoding; of broken encodings as much as there is."""
         return decode_transfer(self.body, self.transfer_encoding)
@@ -217,12 +214,12 @@ class Entity:
             :size
         ]
 
-    @cached_property
+    @lazy
     def other_contents(self) -> tuple[bytes, ...]:
         """What readers that treat a broken encoding otherwise would see; mostly nothing."""
         return other_contents(self.body, self.transfer_encoding, self.content)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The content decoded from its charset; octets that it does not know become U+FFFD."""
         charset = next(iter(self.parameters.texts("charset")), "")
@@ -231,7 +228,9 @@ class Entity:
     @property
     def boundaries(self) -> tuple[bytes, ...]:
         """The boundary parameters, in order; more than one is a trick."""
-        return tuple(dict.fromkeys(b.rstrip() for b in self.parameters.all_raw("boundary")))
+        if not self.parameters.pairs:
+            return ()
+        return tuple(dict.fromkeys([b.rstrip() for b in self.parameters.all_raw("boundary")]))
 
 
 def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]:
@@ -269,93 +268,3 @@ def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]
 
 def _is_word(name: bytes) -> bool:
     return len(name.split()) == 1
-
-
-def parse_tree(data: Buffer, quirks: Quirks = USUAL) -> tuple[Entity, tuple[Anomaly, ...]]:
-    """The root entity of a message, and which limits its structure exceeds."""
-    anomalies: list[Anomaly] = []
-    root = Entity(data, 0, len(data), None, quirks)
-    pending, count = [(root, 0)], 1
-    while pending:
-        entity, depth = pending.pop()
-        if depth >= DEPTH_LIMIT:
-            if entity.content_type.startswith(("multipart/", "message/")):
-                anomalies.append(("MIME_TOO_DEEP", f"more than {DEPTH_LIMIT} levels"))
-            continue
-        for start, end in _spans(data, entity):
-            if count >= PART_LIMIT:
-                anomalies.append(("MIME_TOO_MANY_PARTS", f"more than {PART_LIMIT} parts"))
-                return root, tuple(dict.fromkeys(anomalies))
-            count += 1
-            entity.children.append(Entity(data, start, end, entity, quirks))
-        pending += [(child, depth + 1) for child in reversed(entity.children)]
-    return root, tuple(dict.fromkeys(anomalies))
-
-
-def _spans(data: Buffer, entity: Entity) -> Iterator[tuple[int, int]]:
-    """Where the entities directly below this one begin and end."""
-    if entity.content_type.startswith("multipart/") or (
-        entity.quirks.any_boundary and entity.parameters.all_raw("boundary")
-    ):
-        boundary = _boundary(data, entity)
-        if boundary is not None:
-            yield from _parts(data, entity, b"--" + boundary)
-    elif entity.content_type in ("message/rfc822", "message/global") and not entity.is_encoded:
-        yield entity.body_start, entity.end
-
-
-def _boundary(data: Buffer, entity: Entity) -> bytes | None:
-    found = entity.boundaries
-    chosen = found[min(entity.quirks.boundary, len(found) - 1)] if found else b""
-    if not entity.quirks.any_boundary:
-        return chosen or None
-    if chosen and data.find(b"--" + chosen, entity.body_start, entity.end) >= 0:
-        return chosen
-    # None is declared, or it never occurs: take the first line that looks like a delimiter.
-    position = entity.body_start
-    while position < entity.end:
-        line_end = data.find(b"\n", position, entity.end)
-        line_end = entity.end if line_end < 0 else line_end + 1
-        line = bytes(data[position : min(line_end, position + 100)])
-        if line.startswith(b"--") and (line.strip() != b"--" or b"" in found):
-            return line[2:].rstrip()
-        position = line_end
-    return None
-
-
-def _parts(data: Buffer, entity: Entity, delimiter: bytes) -> Iterator[tuple[int, int]]:
-    """The parts between delimiter lines (RFC 2046 §5.1.1); one without an end goes to the end."""
-    start, end = entity.body_start, entity.end
-    part_start = -1
-    position = start
-    while True:
-        found = data.find(delimiter, position, end)
-        if found < 0:
-            if part_start >= 0:
-                yield part_start, end
-            return
-        after = found + len(delimiter)
-        if found > start and data[found - 1] != 0x0A:
-            position = after
-            continue
-        line_end = data.find(b"\n", after, end)
-        line_end = end if line_end < 0 else line_end + 1
-        rest = bytes(data[after:line_end]).strip()
-        position = line_end
-        if rest not in (b"", b"--"):
-            entity.has_near_boundaries = True
-            if not entity.quirks.loose_boundary:
-                continue
-        if part_start >= 0:
-            # The line end before a delimiter belongs to the delimiter.
-            part_end = found
-            if part_end > part_start:
-                part_end -= 1
-                if part_end > part_start and data[part_end - 1] == 0x0D:
-                    part_end -= 1
-            yield part_start, part_end
-        if rest == b"--":
-            if part_start < 0 and entity.quirks.any_boundary:
-                continue
-            return
-        part_start = line_end

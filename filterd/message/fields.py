@@ -16,7 +16,7 @@ Buffer = bytes | mmap
 # every mail reader takes them. Possessive, so that no input makes them go back.
 _NAME_AND_COLON = rb"[!-9;-~]++[ \t]*+:"
 _VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
-_SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb"\n?)*+")
+_SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb"\n?)*+(\r?\n)?+")
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
 
 _MBOX_LINES = (b"From ", b">From ")
@@ -48,13 +48,12 @@ def header_end(data: Buffer, start: int, end: int) -> tuple[int, int]:
     Both are the same if no empty line stands between them: a line that can be no field, which then
     belongs to the body as sendmail has it, or the end of the data.
     """
-    match = _SECTION.match(data, _after_mbox_line(data, start, end), end)
-    position = match.end() if match else start
-    if position < end and data[position] in b"\r\n":
-        line_end = _next_line(data, position, end)
-        if bytes(data[position:line_end]) in (b"\r\n", b"\n"):
-            return position, line_end
-    return position, position
+    begin = start if start else _after_mbox_line(data, end)
+    match = _SECTION.match(data, begin, end)
+    assert match is not None  # it matches nothing at all, too
+    position = match.end()
+    empty_line = match.start(1)
+    return (position, position) if empty_line < 0 else (empty_line, position)
 
 
 def parse_header(
@@ -82,10 +81,10 @@ def parse_header(
         position = _next_line(data, end, size)
 
 
-def _after_mbox_line(data: Buffer, start: int, end: int) -> int:
-    if start == 0 and bytes(data[:6]).startswith(_MBOX_LINES):
+def _after_mbox_line(data: Buffer, end: int) -> int:
+    if data[:6].startswith(_MBOX_LINES):
         return _next_line(data, 0, end)
-    return start
+    return 0
 
 
 def _next_line(data: Buffer, position: int, size: int) -> int:

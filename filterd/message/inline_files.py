@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from filterd.message.decoding import decode_base64, decode_uu
 
+MARKS = (b"begin", b"BinHex")
+"""One of these stands in every text with such a file."""
+
 SIZE_LIMIT = 64 << 20
 """Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
 
@@ -40,13 +43,13 @@ class InlineFile(NamedTuple):
 
 def inline_files(text: bytes) -> Iterator[InlineFile]:
     """All files that stand in the text, coding by coding."""
-    if b"begin" in text:
+    if MARKS[0] in text:
         yield from _uuencoded(text)
         for match in _BASE64.finditer(text):
             yield InlineFile("base64", _name(match[1]), decode_base64(match[2]))
         for match in _YENC.finditer(text):
             yield InlineFile("yEnc", _name(match[1]), _yenc(text, match.end()))
-    if b"BinHex" in text:
+    if MARKS[1] in text:
         for match in _BINHEX.finditer(text):
             yield _binhex(match[1])
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filterd.message.entity import Anomaly, Entity
+from filterd.message.entity import Entity
 from filterd.message.fields import Buffer
 from filterd.message.parameters import PARAMETER_LIMIT, VALUE_LIMIT
+from filterd.message.tree import Anomaly
 
 HEADER_FIELDS_LIMIT = 1000
 """Fields of one entity's header; a message that crossed many lists and gateways has 200."""

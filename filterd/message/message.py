@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
-from filterd.message.entity import Anomaly, Entity, parse_tree
+from filterd.message.entity import Entity
 from filterd.message.envelope import Envelope
 from filterd.message.fields import Buffer, HeaderField, parse_header
+from filterd.message.lazy import lazy
 from filterd.message.limits import exceeded
 from filterd.message.readings import Reading, other_readings
+from filterd.message.tree import Anomaly, parse_tree
+
+_NO_ENVELOPE = Envelope()
 
 
 class Message:
@@ -22,7 +25,7 @@ class Message:
 
     def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
         self.data = data
-        self.envelope = envelope if envelope is not None else Envelope()
+        self.envelope = envelope if envelope is not None else _NO_ENVELOPE
         self.id = id
 
     @property
@@ -30,7 +33,7 @@ class Message:
         """Octets of the message as it arrived."""
         return len(self.data)
 
-    @cached_property
+    @lazy
     def _header(self) -> tuple[tuple[HeaderField, ...], int]:
         fields, end = parse_header(self.data)
         return tuple(fields), end
@@ -56,7 +59,7 @@ class Message:
             return field.text
         return default
 
-    @cached_property
+    @lazy
     def _tree(self) -> tuple[Entity, tuple[Anomaly, ...]]:
         return parse_tree(self.data)
 
@@ -65,7 +68,7 @@ class Message:
         """The message as the topmost MIME entity."""
         return self._tree[0]
 
-    @cached_property
+    @lazy
     def _readings(self) -> tuple[tuple[Reading, ...], bool]:
         return other_readings(self.data, self.root)
 
@@ -75,7 +78,7 @@ class Message:
         none. Their offsets are their own: only `root` may be edited."""
         return self._readings[0]
 
-    @cached_property
+    @lazy
     def anomalies(self) -> tuple[Anomaly, ...]:
         """What is odd about the message, as (name of a symbol, what was found).
 

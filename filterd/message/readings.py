@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from filterd.message.entity import Anomaly, Entity, Quirks, parse_tree
+from filterd.message.entity import Entity, Quirks
 from filterd.message.fields import Buffer, HeaderField
-from filterd.message.inline_files import inline_files
+from filterd.message.inline_files import MARKS, inline_files
+from filterd.message.tree import Anomaly, parse_tree
 
 READINGS_LIMIT = 12
 """Other readings of one message that are kept; each filter looks at all of them."""
@@ -63,10 +64,10 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
     are more than the limits allow to look at."""
     seen: set[tuple[object, ...]] = {(signature(root),)}
     found: list[Reading] = []
-    exceeds = any(
-        entity.repeats > REPEATS_LIMIT or len(entity.boundaries) > REPEATS_LIMIT
-        for entity in root.walk()
-    )
+    exceeds = False
+    for entity in root.walk():
+        if entity.repeats > REPEATS_LIMIT or len(entity.boundaries) > REPEATS_LIMIT:
+            exceeds = True
     for count, reading in enumerate(_candidates(data, root), start=1):
         if count > CANDIDATES_LIMIT:
             return tuple(found), True
@@ -129,6 +130,8 @@ def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
 
 
 def _has_bare_cr(data: Buffer) -> bool:
+    if data.find(b"\r") < 0:
+        return False
     for start in range(0, len(data), _CHUNK):
         # One octet more: a CR at the chunk's end belongs to the LF behind it.
         chunk = bytes(data[start : start + _CHUNK + 1])
@@ -139,19 +142,26 @@ def _has_bare_cr(data: Buffer) -> bool:
 
 
 def _other_rules(data: Buffer, entities: list[Entity]) -> Iterator[Reading]:
-    repeats = max(entity.repeats for entity in entities)
+    repeats = boundaries = 0
+    is_cut = is_near = False
+    compound: list[Entity] = []
+    for entity in entities:
+        repeats = max(repeats, entity.repeats)
+        is_cut |= entity.header_is_cut
+        is_near |= entity.has_near_boundaries
+        if entity.parameters.pairs and entity.parameters.all_raw("boundary"):
+            compound.append(entity)
+            boundaries = max(boundaries, len(entity.boundaries))
     for index in range(1, min(repeats, REPEATS_LIMIT)):
         yield _read(data, Quirks(field=index), "contradictory header fields")
-    if any(entity.header_is_cut for entity in entities):
+    if is_cut:
         reading = _read(data, Quirks(skip_bad_lines=True), "a header with a line that is no field")
         # The body begins elsewhere then, which alone hides nothing.
         if _shape(reading.root) != _shape(entities[0]):
             yield reading
-    compound = [entity for entity in entities if entity.parameters.all_raw("boundary")]
-    boundaries = max((len(entity.boundaries) for entity in compound), default=0)
     for index in range(1, min(boundaries, REPEATS_LIMIT)):
         yield _read(data, Quirks(boundary=index), "contradictory boundaries")
-    if any(entity.has_near_boundaries for entity in entities) and _has_loose_line(data, compound):
+    if is_near and _has_loose_line(data, compound):
         yield _read(data, Quirks(loose_boundary=True), "a line that only begins with a boundary")
     if any(
         entity.is_leaf
@@ -251,6 +261,9 @@ def _inline(entity: Entity) -> Iterator[Reading]:
             return
         text = entity.content
     else:
+        start, end = entity.body_start, entity.end
+        if not any(entity.octets.find(mark, start, end) >= 0 for mark in MARKS):
+            return
         text = entity.body
     for found in inline_files(text):
         yield _file(f"a file in {found.coding} within a text", (found.name,), found.content)

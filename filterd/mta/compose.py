@@ -14,8 +14,10 @@ from email.utils import formatdate
 from time import gmtime, strftime
 
 from filterd.mta.draft import Draft, Path
-from filterd.mta.header import Header, PostfixHeader, SendmailHeader, split_message
+from filterd.mta.header import Header, split_message
 from filterd.mta.macros import sendmail_date
+from filterd.mta.postfix_header import PostfixHeader
+from filterd.mta.sendmail_header import SendmailHeader
 from filterd.mta.settings import SENDMAIL_VERSION
 
 
@@ -144,7 +146,7 @@ class PostfixComposer(Composer):
         only = arrival.only_recipient
         to = f"\n\tfor <{only.address}>; " if only else ";\n\t"
         received = (
-            f" from {arrival.helo or 'unknown'} ({arrival.client})\n"
+            f" from {arrival.helo or arrival.client.partition(' ')[0]} ({arrival.client})\n"
             f"\tby {self.host} (Postfix) with {arrival.protocol} id {arrival.queue_id}{to}{stamp}"
         )
         moment = strftime("%Y%m%d%H%M%S", gmtime())

@@ -15,7 +15,9 @@ from filterd.mta.macros import Macros, PostfixMacros, SendmailMacros
 from filterd.mta.peer import Peer, find_peer
 from filterd.mta.postfix_filters import PostfixFilters
 from filterd.mta.sasl import MECHANISMS
-from filterd.mta.transactions import Listener, Site, Transactions
+from filterd.mta.session import Limits, Session
+from filterd.mta.site import Listener, Site
+from filterd.mta.transactions import Transactions
 from filterd.mta.wording import Reply
 
 log = logging.getLogger("filterd.mta")
@@ -51,7 +53,7 @@ class SessionHandler:
         self._session = smtp.SmtpSession(
             self._site.wording,
             peer.shown,
-            limits=smtp.Limits(settings.max_message_size, settings.max_recipients),
+            limits=Limits(settings.max_message_size, settings.max_recipients),
             extensions=self._extensions,
             identity=lambda address: identity(router, address),
             sticky=filters.sticky,
@@ -115,14 +117,14 @@ class SessionHandler:
         self._session.receive_data(data)
         return bool(data)
 
-    def _extensions(self, session: smtp.SmtpSession) -> list[str]:
+    def _extensions(self, session: Session) -> list[str]:
         """What EHLO announces."""
         if session.refused:
             return ["ENHANCEDSTATUSCODES"]
         said = list(self._site.extensions)
         if self._site.tls is not None and not session.secure:
             said.insert(-1, "STARTTLS")
-        if session.may_log_in:
+        if self._session.may_log_in:
             said.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
         return said
 

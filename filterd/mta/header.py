@@ -1,11 +1,7 @@
 """The header section while filters change it, counted and ordered as sendmail or Postfix does.
 
-A field's value is everything after the colon, lines joined by a bare LF. sendmail keeps one list:
-first its own fields (the H lines of sendmail.cf, most of them without a value), then those of the
-message; a deleted field stays in the list without a value and still counts. Postfix has its own
-Received and then the fields of the message; a deleted field is gone.
-Sources: sendmail 8.17 `milter.c` (milter_addheader and its neighbours), `headers.c` (addheader,
-insheader); Postfix 3.7 `cleanup_milter.c`.
+A field's value is everything after the colon, lines joined by a bare LF. `sendmail_header` and
+`postfix_header` count and order them.
 """
 
 from __future__ import annotations
@@ -18,26 +14,7 @@ from dataclasses import dataclass
 # RFC 5322 §2.2; blanks before the colon are obsolete and every MTA takes them.
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
-SENDMAIL_OWN = (
-    b"Return-Path", b"Received", b"Resent-Date", b"Date", b"Resent-From", b"From", b"Full-Name",
-    b"Resent-Message-Id", b"Message-Id",
-)  # fmt: skip
-"""The H lines of a stock sendmail.cf, in order; insertion positions count them."""
-
-_TRACE = frozenset({b"received", b"via", b"mail-from"})
-"""Fields that sendmail never takes for "the header of that name" (H_TRACE in `conf.c`)."""
-
-_TAKEN_OUT = frozenset({b"bcc", b"return-path"})
-"""Fields of the message that do not leave sendmail (H_BCC, H_ACHECK in `conf.c`)."""
-
-_FORCED = frozenset({b"received", b"return-path"})
-"""Own fields that stay although the message brings one of that name (H_FORCE in `conf.c`)."""
-
-
-_RETURN_PATH = b"Return-Path:"
-_UNCHANGED = b"\0"
-"""A value that no filter can give."""
-
+RETURN_PATH = b"Return-Path:"
 
 INDEX_LIMIT = 0x7FFFFFFF
 """The largest place that a filter can name."""
@@ -107,11 +84,11 @@ def take_return_path(message: bytes) -> tuple[bytes | None, bytes]:
 
     None: no filter has changed it, the mailer writes its own. `b""`: one has deleted it.
     """
-    if not message.startswith(_RETURN_PATH):
+    if not message.startswith(RETURN_PATH):
         return None, message
     end = _end_of_field(message, 0) + 1
     field = message[:end]
-    return (b"" if field == _RETURN_PATH + b"\n" else field), message[end:]
+    return (b"" if field == RETURN_PATH + b"\n" else field), message[end:]
 
 
 class Header(ABC):
@@ -160,7 +137,7 @@ class Header(ABC):
     def add(self, name: bytes, value: bytes, *, verbatim: bool) -> None:
         """ADDHEADER."""
         if name:
-            self._add(name, self._value(value, verbatim))
+            self._add(*self._stored(name, value, verbatim))
 
     def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
         """INSHEADER: after `index` fields, the MTA's own counted."""
@@ -168,16 +145,17 @@ class Header(ABC):
             # sendmail's index is signed: what is beyond its range is below zero, and so on top.
             index = 0 if index > INDEX_LIMIT else index
             position = min(index + self._shift, len(self._fields))
-            self._fields.insert(position, Field(name, self._value(value, verbatim)))
+            self._fields.insert(position, Field(*self._stored(name, value, verbatim)))
 
     def change(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
         """CHGHEADER: the index-th field of that name, from 1; an empty value deletes."""
         if name:
-            self._change(max(index, 1), name, self._value(value, verbatim) if value else None)
+            name, stored = self._stored(name, value, verbatim)
+            self._change(max(index, 1), name, stored if value else None)
 
-    def _value(self, value: bytes, verbatim: bool) -> bytes:
-        """A filter's value as it is stored."""
-        return value if verbatim else b" " + value
+    def _stored(self, name: bytes, value: bytes, verbatim: bool) -> tuple[bytes, bytes]:
+        """A filter's field as it is stored."""
+        return name, value if verbatim else b" " + value
 
     @abstractmethod
     def _add(self, name: bytes, value: bytes) -> None: ...
@@ -194,137 +172,8 @@ class Header(ABC):
         self._fields.insert(position, Field(name, value))
 
 
-def _folded(value: bytes, blank: bytes) -> bytes:
+def folded(value: bytes, blank: bytes) -> bytes:
     """A value whose line breaks can start no field of their own: `blank` is put behind them."""
     first, *others = value.split(b"\n")
     indented = (line if line[:1] in (b" ", b"\t") else blank + line for line in others)
     return b"\n".join([first, *indented])
-
-
-def _written(value: bytes) -> bytes:
-    return _folded(value.replace(b"\r\n", b"\n"), b" ")
-
-
-class SendmailHeader(Header):
-    """sendmail's list. defaults: values of own fields that the message may go without, by name.
-
-    warning: value of X-Authentication-Warning. Values that filters set are folded only when the
-    message is written; the filters behind see them as they were given.
-    """
-
-    def __init__(
-        self,
-        message: list[tuple[bytes, bytes]],
-        defaults: dict[bytes, bytes],
-        warning: bytes | None = None,
-    ) -> None:
-        brought = {name.lower() for name, _ in message}
-        if not any(name.startswith(b"resent-") for name in brought):
-            # RFC 5322 §3.6.6: resent fields come together or not at all.
-            brought |= {name.lower() for name in SENDMAIL_OWN if name.startswith(b"Resent-")}
-        own = [
-            Field(
-                name,
-                None if name.lower() in brought - _FORCED else defaults.get(name),
-                own=True,
-            )
-            for name in SENDMAIL_OWN
-        ]
-        # Each mailer writes it for itself, unless a filter has changed it.
-        own[0].value = _UNCHANGED
-        if warning is not None:
-            own.append(Field(b"X-Authentication-Warning", warning, own=True))
-        super().__init__(own, message)
-
-    # sendmail counts from its Received: Return-Path stays on top whatever comes.
-    _shift = 1
-
-    def _add(self, name: bytes, value: bytes) -> None:
-        key = name.lower()
-        for field in self._fields:
-            if (
-                field.key == key
-                and not field.counts
-                and key not in _TRACE
-                and field.value is not None
-            ):
-                field.value, field.given = value, True
-                return
-        self._before_first(name, value)
-
-    def _change(self, index: int, name: bytes, value: bytes | None) -> None:
-        key = name.lower()
-        # The index is signed: what is beyond its range is below one, and so the first.
-        index = 1 if index > INDEX_LIMIT else index
-        own = None
-        for field in self._fields:
-            if field.key != key:
-                continue
-            if not field.counts:
-                own = field if key not in _TRACE else None
-                continue
-            index -= 1
-            if index == 0:
-                field.value = value
-                return
-        if own is not None and own.value is not None:
-            own.value, own.given = value, True
-        elif value is not None:
-            self._before_first(name, value)
-
-    def encode(self) -> bytes:
-        """Without the fields that sendmail takes out on delivery, whoever put them in: Bcc, and
-        Return-Path, which a local mailer writes anew; see `take_return_path`."""
-        written = bytearray()
-        for field in self._fields:
-            if field.own and field.key == b"return-path":
-                if field.value != _UNCHANGED:
-                    written[:0] = _RETURN_PATH + _written(field.value or b"") + b"\n"
-            elif field.value is not None and (field.own or field.key not in _TAKEN_OUT):
-                written += field.name + b":" + _written(field.value) + b"\n"
-        return bytes(written)
-
-
-class PostfixHeader(Header):
-    """Postfix's list: its Received, then the message's fields."""
-
-    def __init__(self, message: list[tuple[bytes, bytes]]) -> None:
-        super().__init__([Field(b"Received", None, own=True)], message)
-
-    _shift = 0
-
-    def _value(self, value: bytes, verbatim: bool) -> bytes:
-        return _folded(super()._value(value, verbatim), b"\t")
-
-    def add(self, name: bytes, value: bytes, *, verbatim: bool) -> None:
-        super().add(*_split_name(name, value), verbatim=verbatim)
-
-    def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
-        super().insert(index, *_split_name(name, value), verbatim=verbatim)
-
-    def change(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
-        super().change(index, *_split_name(name, value), verbatim=verbatim)
-
-    def _add(self, name: bytes, value: bytes) -> None:
-        self._fields.append(Field(name, value))
-
-    def _change(self, index: int, name: bytes, value: bytes | None) -> None:
-        key = name.lower()
-        for position, field in enumerate(self._fields):
-            if field.key != key or field.own:
-                continue
-            index -= 1
-            if index == 0:
-                if value is None:
-                    del self._fields[position]
-                else:
-                    field.name, field.value = name, value
-                return
-        if value is not None:
-            self._fields.append(Field(name, value))
-
-
-def _split_name(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Postfix keeps fields as text, so that a colon in a name ends the name."""
-    before, colon, rest = name.partition(b":")
-    return (before, rest + b": " + value) if colon else (name, value)

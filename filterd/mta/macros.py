@@ -61,8 +61,8 @@ class Macros(ABC):
     def rcpt_done(self, recipient: Path, route: Route, *, taken: bool) -> None:  # noqa: B027
         """RCPT has been answered."""
 
-    def message(self, size: int, sender: Path) -> None:  # noqa: B027
-        """The final dot came. size: octets."""
+    def message(self, size: int, sender: Path, only: Path | None) -> None:  # noqa: B027
+        """The final dot came. size: octets. only: the recipient, None where there are several."""
 
 
 class SendmailMacros(Macros):
@@ -88,13 +88,9 @@ class SendmailMacros(Macros):
             del table["{if_addr}"]
         super().__init__(table)
 
-    @property
-    def now(self) -> Table:
-        return {**self.session, "b": sendmail_date(), **self._message}
-
     def begin(self, queue_id: str) -> None:
         super().begin(queue_id)
-        self._message = {"i": queue_id, "{quarantine}": ""}
+        self._message = {"i": queue_id, "b": sendmail_date(), "{quarantine}": ""}
 
     def mail(self, sender: Path, *, local: bool, helo: str, protocol: str) -> None:
         self.session["r"] = protocol
@@ -126,8 +122,12 @@ class SendmailMacros(Macros):
             "{rcpt_addr}": route.user, **({"{dsn_notify}": notify} if notify else {}),
         }  # fmt: skip
 
-    def message(self, size: int, sender: Path) -> None:
+    def message(self, size: int, sender: Path, only: Path | None) -> None:
         self._message |= {"{msg_size}": str(size), "g": sender.address}
+        if only is None:
+            self._message.pop("u", None)
+        else:
+            self._message["u"] = only.text
 
 
 class PostfixMacros(Macros):

@@ -20,13 +20,15 @@ from filterd.mta.bounce import Bouncer
 from filterd.mta.compose import Composer, PostfixComposer, SendmailComposer
 from filterd.mta.delivery import BuiltInRouter, Router
 from filterd.mta.handler import SessionHandler
+from filterd.mta.postfix_wording import PostfixWording
 from filterd.mta.queue import Queue
 from filterd.mta.queue_id import PostfixQueueIds, QueueIds
 from filterd.mta.sasl import Passwords
+from filterd.mta.sendmail_wording import SendmailWording
 from filterd.mta.settings import MtaSettings
+from filterd.mta.site import Listener, Site
 from filterd.mta.spool import Spool
-from filterd.mta.transactions import Listener, Site
-from filterd.mta.wording import PostfixWording, SendmailWording, Wording
+from filterd.mta.wording import Wording
 
 log = logging.getLogger("filterd.mta")
 

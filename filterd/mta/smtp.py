@@ -1,9 +1,8 @@
 """The SMTP session as a state machine. No I/O: octets in, events out, replies back in, octets out.
 
 The caller feeds what the client sent and asks for the next event. Commands that need nobody's
-opinion are answered here; the others become an event that waits until the caller settles it, with
-what the filters say (`Answer`) or with a refusal of its own (`Reply`). While an event waits nothing
-more is read, so that pipelined commands keep their order.
+opinion are answered here; the others become an event that waits until the caller settles it
+(`session`). While an event waits nothing more is read, so that pipelined commands keep their order.
 Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
 """
 
@@ -13,20 +12,15 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from email.utils import formatdate
 
 from filterd.mta import sasl
 from filterd.mta.address import AddressError, parse_path
-from filterd.mta.answers import CONTINUE, Answer, Kind
-from filterd.mta.content import BareError, ContentReader
+from filterd.mta.content import BareError
 from filterd.mta.draft import Path
 from filterd.mta.events import (
-    Connected,
     Content,
     Credentials,
     Data,
-    Event,
     Helo,
     Mail,
     Quit,
@@ -38,7 +32,8 @@ from filterd.mta.events import (
     Unknown,
     Verify,
 )
-from filterd.mta.parameters import bad_recipient_parameter, bad_sender_parameter, too_large
+from filterd.mta.parameters import bad_recipient_parameter, bad_sender_parameter
+from filterd.mta.session import Limits, Session
 from filterd.mta.wording import Reply, Wording
 
 COMMAND_LIMIT = 2048
@@ -61,41 +56,15 @@ NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
 LONGEST_DELAY = 240.0
 """Seconds that a client is made to wait at most, MAXTIMEOUT."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """max_size: octets of a message. max_recipients: of one."""
-
-    max_size: int = 100 << 20
-    max_recipients: int = 1000
-
-
-@dataclass(slots=True)
-class Transaction:
-    """From MAIL to the reply to the final dot."""
-
-    sender: Path
-    recipients: list[Path] = field(default_factory=list)
-    known: dict[str, Path] = field(default_factory=dict)
-    """The recipients by what makes them one."""
-
-    refused: bool = False
-    """A recipient was refused."""
-
-    def add(self, path: Path, identity: Callable[[str], str]) -> Path:
-        """Add a recipient, unless it was named before: return the one that counts."""
-        counts = self.known.setdefault(identity(path.address), path)
-        if counts is path:
-            self.recipients.append(path)
-        return counts
-
-
 _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
 _PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
 
 
-class SmtpSession:
-    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`."""
+class SmtpSession(Session):
+    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`.
+
+    may_log_in: there are passwords. forbidden: sendmail's privacy flags.
+    """
 
     def __init__(
         self,
@@ -103,207 +72,20 @@ class SmtpSession:
         client: str,
         *,
         limits: Limits | None = None,
-        extensions: Callable[[SmtpSession], list[str]] = lambda _: [],
+        extensions: Callable[[Session], list[str]] = lambda _: [],
         identity: Callable[[str], str] = str.lower,
         sticky: bool = True,
         may_log_in: bool = False,
         forbidden: frozenset[str] = frozenset(),
     ) -> None:
-        self.wording = wording
-        self.client = client
-        self.limits = limits or Limits()
-        self.helo = ""
-        self.extended = False
-        self.transaction: Transaction | None = None
-        self.refusing: Reply | None = None
-        """Set once the whole session is refused: the reply to each command."""
-
-        self.tempfailing = False
-        self.secure = False
-        self.user = ""
-        self.closing = False
-        self.refused = False
-        """The client was refused at connect or HELO."""
-
-        self.delay = 0.0
-        """Seconds to wait before the next reply: clients that try things are slowed down."""
-
-        self._extensions = extensions
-        self._identity = identity
-        self._sticky = sticky
+        super().__init__(
+            wording, client, limits=limits, extensions=extensions, identity=identity, sticky=sticky
+        )
         self._may_log_in = may_log_in
         self._forbidden = forbidden
         self._auth: sasl.Dialogue | None = None
         self._counts: Counter[str] = Counter()
-        self._input = bytearray()
-        self._output = bytearray()
-        self._waiting: Event | None = Connected()
-        self._delivered = False
-        self._content: ContentReader | None = None
         self._bad_commands = 0
-
-    # Octets
-
-    def receive_data(self, data: bytes) -> None:
-        self._input += data
-
-    def data_to_send(self) -> bytes:
-        """What the client is to get, once."""
-        data, self._output = bytes(self._output), bytearray()
-        return data
-
-    def next_event(self) -> Event | None:
-        """The next event, or None: send, read more, ask again (unless `closing`).
-
-        An event must be settled before the next one is given.
-        """
-        assert not (self._waiting and self._delivered), "the last event waits to be settled"
-        while not self.closing:
-            if self._waiting is not None:
-                self._delivered = True
-                return self._waiting
-            if self._content is not None:
-                if not self._read_content():
-                    return None
-            elif not self._read_command():
-                return None
-        return None
-
-    def send(self, reply: Reply) -> None:
-        self._output += reply.encode()
-
-    def close(self, reply: Reply | None = None) -> None:
-        """Say a last word and end the session."""
-        if reply is not None:
-            self.send(reply)
-        self.closing = True
-
-    def _ask(self, event: Event) -> None:
-        self._waiting, self._delivered = event, False
-
-    # Settling events
-
-    def settle(self, outcome: Answer | Reply = CONTINUE, *, queue_id: str = "") -> None:
-        """Answer the event that waits. queue_id: of an accepted message."""
-        event, self._waiting = self._waiting, None
-        if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
-            self._close_on(event)
-        elif isinstance(outcome, Answer) and outcome.text.startswith((b"421 ", b"421-")):
-            if isinstance(event, Connected):
-                self._close_on(event)
-                return
-            self.close(self.wording.filter_text(outcome.text, None))
-        else:
-            self._settle(event, outcome, queue_id)
-
-    def _close_on(self, event: Event | None) -> None:
-        match event:
-            case Connected():
-                self.close(self.wording.closing_connect())
-            case Mail() | Rcpt() | Unknown():
-                self.close(self.wording.closing_command())
-            case _:
-                self.close(self.wording.closing())
-
-    def _settle(self, event: Event | None, outcome: Answer | Reply, queue_id: str) -> None:
-        match event:
-            case Connected():
-                self._settle_connected(outcome)
-            case Helo():
-                self._settle_helo(event, outcome)
-            case Mail(path):
-                if (refusal := self._refusal(outcome, path.text)) is None:
-                    self.transaction = Transaction(path)
-                self.send(refusal or self.wording.sender_ok(path.text))
-            case Rcpt(path):
-                assert self.transaction is not None
-                refusal = self._refusal(outcome, path.text)
-                self.transaction.refused |= refusal is not None
-                if refusal is None:
-                    path = self.transaction.add(path, self._identity)
-                self.send(refusal or self.wording.recipient_ok(path.text))
-            case Data():
-                refusal = self._refusal(outcome)
-                if refusal is None:
-                    limit = self.limits.max_size
-                    self._content = ContentReader(limit, mends_bare=self.wording.mends_bare)
-                self.send(refusal or self.wording.go_ahead())
-            case Content():
-                refusal = self._refusal(outcome, after_data=True)
-                self.transaction = None
-                self.send(refusal or self.wording.accepted(queue_id))
-            case Unknown(line):
-                self.send(self._refusal(outcome) or self.wording.unknown(line))
-            case _:
-                self._settle_service(event, outcome)
-
-    def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
-        """Events that filters have no say in; the server's own reply counts."""
-        match event:
-            case Reset():
-                self.transaction = None
-                self.send(self.wording.reset())
-            case TooLarge():
-                self.transaction = None
-                self.send(too_large(self.limits.max_size))
-            case Quit():
-                self.close(self.wording.bye())
-            case Credentials(user=user):
-                if isinstance(outcome, Reply):
-                    self.send(outcome)
-                else:
-                    self.user = user
-                    self.send(Reply.of("235 2.0.0 OK Authenticated"))
-            case StartTls() if not isinstance(outcome, Reply):
-                self.send(Reply.of("220 2.0.0 Ready to start TLS"))
-                # RFC 3207 §4.2: what was learnt before is forgotten, what was sent ahead dropped.
-                self._input.clear()
-                self.secure, self.helo, self.transaction = True, "", None
-            case _:
-                assert isinstance(outcome, Reply)
-                self.send(outcome)
-
-    def _refusal(
-        self, outcome: Answer | Reply, path: str | None = None, *, after_data: bool = False
-    ) -> Reply | None:
-        if isinstance(outcome, Reply):
-            return outcome
-        if outcome.kind in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
-            return None
-        return self.wording.refusal(outcome, path, after_data=after_data)
-
-    def _settle_connected(self, outcome: Answer | Reply) -> None:
-        if isinstance(outcome, Reply):
-            self.close(outcome)
-            return
-        self._remember(outcome)
-        if self.refused:
-            self.send(self.wording.not_accepting())
-        else:
-            self.send(self.wording.greeting(formatdate(localtime=True)))
-
-    def _remember(self, outcome: Answer) -> None:
-        """An answer at connect or HELO counts for the whole session."""
-        temporary = outcome.kind is Kind.TEMPFAIL or outcome.text.startswith(b"4")
-        self.refused |= outcome.kind in (Kind.REJECT, Kind.REPLY) and not temporary
-        if not self._sticky:
-            return
-        if outcome.kind is Kind.REPLY:
-            self.refusing = self.wording.filter_text(outcome.text, None)
-        elif outcome.kind is Kind.REJECT:
-            self.refusing = self.wording.refused_session()
-        elif outcome.kind is Kind.TEMPFAIL:
-            self.tempfailing = True
-
-    def _settle_helo(self, event: Helo, outcome: Answer | Reply) -> None:
-        if isinstance(outcome, Reply):
-            self.send(outcome)
-            return
-        self._remember(outcome)
-        self.helo, self.extended = event.name, event.extended
-        self.transaction = None
-        extensions = self._extensions(self) if event.extended else []
-        self.send(self.wording.hello(self.client, extensions))
 
     # Reading commands
 

@@ -3,60 +3,26 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from filterd.mta import events
 from filterd.mta.address import domain_part
 from filterd.mta.answers import CONTINUE, Answer, Filters, Kind
-from filterd.mta.compose import Arrival, Composer
-from filterd.mta.delivery import DeliveryError, Route, Router, identity
+from filterd.mta.compose import Arrival
+from filterd.mta.delivery import DeliveryError, Route, identity
 from filterd.mta.draft import Draft, Path
-from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.macros import Macros
 from filterd.mta.peer import Peer
-from filterd.mta.queue import Queue
-from filterd.mta.queue_id import QueueIds
 from filterd.mta.refusal_log import Client, Place, postfix_line, sendmail_line
-from filterd.mta.sasl import Passwords
-from filterd.mta.settings import MtaSettings
+from filterd.mta.site import Site
 from filterd.mta.smtp import SmtpSession
 from filterd.mta.spool import Entry, Target
 from filterd.mta.verify import verify
-from filterd.mta.wording import Reply, Wording
+from filterd.mta.wording import Reply
 
 log = logging.getLogger("filterd.mta")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What all sessions of one server share. clients: how many sessions each address has."""
-
-    settings: MtaSettings
-    wording: Wording
-    composer: Composer
-    router: Router
-    queue: Queue
-    ids: QueueIds
-    extensions: tuple[str, ...]
-    """What EHLO announces, as the wording of the flavour has it."""
-
-    tls: ssl.SSLContext | None = None
-    passwords: Passwords | None = None
-    clients: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One address that is listened on, sendmail's daemon. name: its `{daemon_name}`."""
-
-    name: str
-    address: str
-    port: int
-    filters: tuple[InputMailFilter, ...]
 
 
 @dataclass(slots=True)
@@ -242,7 +208,7 @@ class Transactions:
         arrival = self._arrival(transaction.recipients)
         draft = self._site.composer.draft(arrival, transaction.sender, transaction.recipients, data)
         draft.identity = partial(identity, self._site.router)
-        self._macros.message(len(data), transaction.sender)
+        self._macros.message(len(data), transaction.sender, arrival.only_recipient)
         answer: Answer | Reply = CONTINUE
         if self._asking:
             answer = self._noted(

@@ -6,6 +6,7 @@ index is made from them and can be made again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +14,18 @@ from datetime import datetime
 from mmap import mmap
 from typing import Any
 
-from filterd.message import Client, Envelope, Recipient
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.decoding import decode_words
 from filterd.verdict import RemovedPart, Symbol
 
 FORMAT = 1
 """Version of the description file; a reader refuses what is newer."""
+
+SUBJECT_LIMIT = 1000
+"""Characters of Subject and From that the description repeats; the whole is in the message."""
+
+RAW_LIMIT = 10 * SUBJECT_LIMIT
+"""Octets that are decoded for it; an encoded word takes up to nine octets for a character."""
 
 
 class EntryError(ValueError):
@@ -160,3 +168,39 @@ class Entry:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EntryError(f"{type(error).__name__}: {error}") from error
+
+
+def describe(new: NewEntry) -> Entry:
+    """The description of a message that is to be kept."""
+    message = Message(bytes(new.data), new.envelope, new.id)
+    envelope = new.envelope
+    return Entry(
+        id=new.id,
+        received=new.received,
+        size=len(new.data),
+        digest=hashlib.sha256(new.data).hexdigest(),
+        sender=envelope.sender,
+        recipients=tuple(r.address for r in envelope.recipients),
+        held_for=new.held_for,
+        client_name=envelope.client.name,
+        client_address=envelope.client.address,
+        helo=envelope.client.helo,
+        queue_id=envelope.queue_id,
+        message_id=message.get("Message-ID")[:SUBJECT_LIMIT],
+        subject=_readable(message, "Subject"),
+        header_from=_readable(message, "From"),
+        reason=new.reason,
+        action=new.action,
+        score=new.score,
+        required=new.required,
+        symbols=new.symbols,
+        virus=new.virus,
+        removed=new.removed,
+        macros=dict(envelope.macros),
+    )
+
+
+def _readable(message: Message, name: str) -> str:
+    """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
+    raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
+    return decode_words(raw)[:SUBJECT_LIMIT]

@@ -18,9 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.message import Message
-from filterd.message.decoding import decode_words
-from filterd.quarantine.entry import Entry, EntryError, NewEntry
+from filterd.quarantine.entry import Entry, EntryError, NewEntry, describe
 from filterd.quarantine.files import DESCRIPTION_LIMIT, Files, StoreError, fsync_folder
 from filterd.quarantine.journal import Event, Journal, Standing, What, standing
 from filterd.quarantine.settings import QuarantineSettings
@@ -32,14 +30,8 @@ log = logging.getLogger(__name__)
 
 __all__ = ["GoneError", "NewEntry", "Report", "Store", "StoreError", "UnknownIdError"]
 
-SUBJECT_LIMIT = 1000
-"""Characters of Subject and From that the description repeats; the whole is in the message."""
-
 STORING_LIMIT = 60.0
 """Seconds after which nobody is still writing the description of a message file."""
-
-RAW_LIMIT = 10 * SUBJECT_LIMIT
-"""Octets that are decoded for it; an encoded word takes up to nine octets for a character."""
 
 
 class UnknownIdError(LookupError):
@@ -272,42 +264,6 @@ class Store:
         if repair and stale:
             self.index.remove(stale)
         return Report(len(seen), tuple(added), stale, tuple(restated), tuple(damaged))
-
-
-def describe(new: NewEntry) -> Entry:
-    """The description of a message that is to be kept."""
-    message = Message(bytes(new.data), new.envelope, new.id)
-    envelope = new.envelope
-    return Entry(
-        id=new.id,
-        received=new.received,
-        size=len(new.data),
-        digest=hashlib.sha256(new.data).hexdigest(),
-        sender=envelope.sender,
-        recipients=tuple(r.address for r in envelope.recipients),
-        held_for=new.held_for,
-        client_name=envelope.client.name,
-        client_address=envelope.client.address,
-        helo=envelope.client.helo,
-        queue_id=envelope.queue_id,
-        message_id=message.get("Message-ID")[:SUBJECT_LIMIT],
-        subject=_readable(message, "Subject"),
-        header_from=_readable(message, "From"),
-        reason=new.reason,
-        action=new.action,
-        score=new.score,
-        required=new.required,
-        symbols=new.symbols,
-        virus=new.virus,
-        removed=new.removed,
-        macros=dict(envelope.macros),
-    )
-
-
-def _readable(message: Message, name: str) -> str:
-    """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
-    raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
-    return decode_words(raw)[:SUBJECT_LIMIT]
 
 
 def _standing(entry: Entry, events: list[Event]) -> Standing:

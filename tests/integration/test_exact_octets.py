@@ -107,3 +107,20 @@ def _one_blank(head: bytes) -> bytes:
             name, _, value = line.partition(b":")
             lines.append(name + b": " + value.removeprefix(b" "))
     return b"\n".join(lines)
+
+
+def test_a_list_of_recipients_over_64_kib(mta: Mta, filterd: Filterd) -> None:
+    """sendmail takes no header of that size (MaxHeadersLength), Postfix shows 60 KiB of a field."""
+    people = b",\r\n ".join(b"Someone Else <someone.%04d@mx.example>" % n for n in range(2000))
+    data = messages.message(messages.CLEAN_BODY, HOLD, b"X-People: " + people)
+
+    match mta:
+        case Sendmail():
+            assert send(mta.port, data).final.code == 552
+        case Postfix():
+            header, _, body = held(mta, filterd, data).partition(b"\r\n\r\n")
+            assert len(header) > 60_000
+            assert data.startswith(header)
+            assert data.endswith(b"\r\n\r\n" + body)
+        case _:
+            assert held(mta, filterd, data) == data

@@ -228,7 +228,7 @@ def test_a_name_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (unknown, "WARN", "not known"), (silent, "WARN", "no answer about"),
         (lambda *_: [], "OK", "is known"),
     ):  # fmt: skip
-        monkeypatch.setattr(host.socket, "getaddrinfo", resolver)
+        monkeypatch.setattr(host, "getaddrinfo", resolver)
         (told,) = host.names(settings)
         assert (told.level, says in told.found) == (level, True)
 

@@ -49,7 +49,7 @@ _FILTERS = ("gzip", "bzip2", "xz", "lzma", "lz4", "zstd", "lzip", "compress", "r
 _ENCRYPTION_WORDS = ("crypt", "passphrase", "password")
 
 _RECORD = struct.Struct("!cI")
-_MEMBER = struct.Struct("!?q")
+_MEMBER = struct.Struct("!?qI")
 
 _A_MEMBER, _BLOCK, _MEMBER_END, _END = b"M", b"B", b"E", b"Z"
 _MEMBER_ENCRYPTED, _MEMBER_DAMAGED = b"x", b"d"
@@ -72,11 +72,13 @@ class TooSlowError(Exception):
 
 @dataclass
 class Entry:
-    """One member while the reader stands at it. size: octets as the archive says, -1 if unknown."""
+    """One member while the reader stands at it. size: octets as the archive says, -1 if unknown.
+    link: where it points if it is a link."""
 
     name: str
     is_file: bool
     size: int
+    link: str
     _records: Iterator[tuple[bytes, bytes]]
     _is_read: bool = False
 
@@ -122,8 +124,10 @@ def entries(
         records = _read_records(*child)
         for what, octets in records:
             if what == _A_MEMBER:
-                is_file, size = _MEMBER.unpack_from(octets)
-                entry = Entry(_text(octets[_MEMBER.size :]), is_file, size, records)
+                is_file, size, length = _MEMBER.unpack_from(octets)
+                begin = _MEMBER.size + length
+                name, link = octets[_MEMBER.size : begin], octets[begin:]
+                entry = Entry(_text(name), is_file, size, _text(link), records)
                 yield entry
                 entry.skip()
             elif what == _ENCRYPTED:
@@ -210,10 +214,11 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
         with _warnings() as warnings, _opened(content, kind, passwords) as reader:
             for entry in reader:
                 warnings.clear()
-                name = entry.pathname or b""
-                raw = name if isinstance(name, bytes) else name.encode("utf-8", "replace")
+                name = _octets(entry.pathname)
+                link = _octets(entry.linkpath) if entry.issym or entry.islnk else b""
                 size = -1 if entry.size is None else int(entry.size)
-                write(_A_MEMBER, _MEMBER.pack(bool(entry.isfile), size) + raw[:NAME_LIMIT])
+                head = _MEMBER.pack(bool(entry.isfile), size, len(name))
+                write(_A_MEMBER, head + name + link)
                 try:
                     for block in entry.get_blocks(BLOCK_SIZE):
                         write(_BLOCK, block)
@@ -226,6 +231,11 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
     except libarchive.ArchiveError as error:
         write(_ENCRYPTED if _is_encryption(str(error)) else _DAMAGED, _reason(error))
     write(_END, b"")
+
+
+def _octets(path: str | bytes | None) -> bytes:
+    raw = path if isinstance(path, bytes) else (path or "").encode("utf-8", "replace")
+    return raw[:NAME_LIMIT]
 
 
 def _is_encryption(text: str) -> bool:
@@ -248,6 +258,10 @@ def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any
             ffi.read_add_passphrase(archive, password.encode("utf-8", "replace"))
         for name in _FORMATS.get(kind, ("raw",)):
             ffi.get_read_format_function(name)(archive)
+        if kind == "tar":
+            # What follows the end of one tar file, some readers take for another.
+            option = ffi.libarchive.archive_read_set_option
+            option(ctypes.c_void_p(archive), b"tar", b"read_concatenated_archives", b"1")
         if kind == "rpm" or kind not in _FORMATS:
             for name in _FILTERS:
                 ffi.get_read_filter_function(name)(archive)

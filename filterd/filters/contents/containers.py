@@ -20,7 +20,7 @@ FILE_LIMIT = 1000
 _TEXTS = ("", "html", "mail")
 _HEAD_SIZE = 4096
 
-_STORED = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")
+ONENOTE_FILE = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")
 """GUID before each file that a OneNote section keeps (MS-ONESTORE §2.6.13, FileDataStoreObject)."""
 _STORED_HEAD = struct.Struct("<16sQ4x8x")
 
@@ -52,7 +52,7 @@ def of_onenote(content: bytes) -> Iterator[Inner]:
     """The files that are kept in a OneNote section; their names are not kept with them."""
     position = 0
     for number in range(FILE_LIMIT):
-        position = content.find(_STORED, position)
+        position = content.find(ONENOTE_FILE, position)
         if position < 0 or position + _STORED_HEAD.size > len(content):
             return
         _guid, size = _STORED_HEAD.unpack_from(content, position)

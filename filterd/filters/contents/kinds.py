@@ -67,7 +67,6 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\xce\xfa\xed\xfe", "macho"),
     (b"\xcf\xfa\xed\xfe", "macho"),
     (b"#!", "script"),
-    (b"[InternetShortcut]", "url"),
     (b"conectix", "vhd"),
     (b"vhdxfile", "vhd"),
     (b"\x89PNG", "png"),
@@ -99,6 +98,8 @@ _MAIL_FIELD = re.compile(
     rb"(?im)^(?:mime-version|content-type|received|message-id|return-path|content-transfer-encoding"
     rb"|content-disposition)[ \t]*:"
 )
+
+_URL = re.compile(rb"(?im)^\[InternetShortcut\]\s*$")
 
 _TAR_BLOCK = 512
 _TAR_CHECKSUM = re.compile(rb" *[0-7]+[ \0]*")
@@ -136,6 +137,8 @@ def _text_kind(head: bytes) -> str:
     if b"\0" in text[:64]:
         text = text.replace(b"\0", b"")  # UTF-16, as far as a tag's letters go
     if text.lstrip()[:1] != b"<":
+        if _URL.search(text):
+            return "url"
         return "mail" if _is_mail(head) else ""
     match = _MARKUP.search(text)
     if not match:

@@ -54,6 +54,21 @@ def leaves_folder(name: str) -> bool:
     return _ESCAPES.search(name) is not None
 
 
+def link_leaves_folder(name: str, target: str) -> bool:
+    """True for a link of that name that points outside the folder it is unpacked to."""
+    if target.startswith(("/", "\\")) or (_ESCAPES.match(target) and target[1:2] == ":"):
+        return True
+    depth = 0
+    for step in (*_SEPARATOR.split(name)[:-1], *_SEPARATOR.split(target)):
+        if step == "..":
+            depth -= 1
+            if depth < 0:
+                return True
+        elif step not in ("", "."):
+            depth += 1
+    return False
+
+
 def _forms(name: str) -> Iterator[str]:
     variants = [name]
     if "%" in name:

@@ -7,14 +7,13 @@ with a policy of its own: ARCHIVE_ENCRYPTED, ARCHIVE_DAMAGED, ARCHIVE_LIMIT and 
 from __future__ import annotations
 
 import math
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from filterd.filters.contents import archive, containers
+from filterd.filters.contents import archive, containers, zip_directory
 from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kind_of
-from filterd.filters.contents.names import leaves_folder
+from filterd.filters.contents.names import leaves_folder, link_leaves_folder
 from filterd.filters.contents.tnef import Attachment, TnefError, attachments
 
 KEEP_LIMIT = 16 << 20
@@ -51,7 +50,8 @@ OLE_ERRORS = (OSError, ValueError, IndexError, TypeError, KeyError, AttributeErr
 
 _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
 
-_ZIP_LOCAL = struct.Struct("<4s5H3I2H")
+_MARKS_BEHIND = ((b"Rar!\x1a\x07", "rar"), (b"7z\xbc\xaf\x27\x1c", "7z"))
+_VHD_FOOTER = 512
 _ZIP_END = b"PK\x05\x06"
 _ZIP_TAIL = 22 + 65535  # APPNOTE.TXT 4.3.16: the record and the longest comment
 
@@ -102,9 +102,16 @@ class Unpacker:
         yield from self._files(File(names, kind_of(content[:HEAD_SIZE]), content))
 
     def _files(self, file: File) -> Iterator[File]:
+        if not file.kind and file.complete and file.content[-_VHD_FOOTER:].startswith(b"conectix"):
+            file = replace(file, kind="vhd")
         yield file
-        is_zip_behind = file.kind not in ARCHIVE_KINDS and _ZIP_END in file.content[-_ZIP_TAIL:]
-        kind = "zip" if is_zip_behind else file.kind
+        kind = file.kind
+        if kind not in ARCHIVE_KINDS and file.complete:
+            kind, start = _archive_behind(file.content)
+            if kind:
+                # Only what is read begins there.
+                file = replace(file, kind=file.kind, content=file.content[start:])
+            kind = kind or file.kind
         if kind in _UNREADABLE:
             self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
         if kind == "" and file.names and file.names[0].lower().endswith(_MAIL_EXTENSIONS):
@@ -133,17 +140,41 @@ class Unpacker:
         except archive.EncryptedError:
             self._note("ARCHIVE_ENCRYPTED", file.shown_path)
         except archive.DamagedError as error:
+            if "too many filters" in str(error):
+                self._note("ARCHIVE_LIMIT", f"{file.shown_path}: too many levels of compression")
             # Behind another kind it was a guess: the end of an embedded file looks the same.
-            if file.kind == kind:
+            elif file.kind == kind:
                 self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
         except archive.TooSlowError:
             note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
             self._note("ARCHIVE_LIMIT", note)
         if kind == "zip":
-            # Readers that go through the file see these, whatever the directory at its end says.
-            for hidden in _local_names(file.content, self.limits.members):
-                if hidden not in seen:
-                    yield File((hidden,), "", b"", path, complete=False)
+            yield from self._unlisted(file, path, seen)
+
+    def _unlisted(self, file: File, path: tuple[str, ...], seen: set[str]) -> Iterator[File]:
+        """What readers see in a ZIP file that do not go by its directory, or go by it alone."""
+        directory = zip_directory.look(file.content, self.limits.members)
+        for name in directory.names:
+            if name not in seen:
+                seen.add(name)
+                self._look_at_path(file, name)
+                yield File((name,), "", b"", path, complete=False)
+        for hidden in directory.hidden:
+            self._look_at_path(file, hidden.name)
+            kind = kind_of(hidden.head)
+            yield File((hidden.name,), kind, hidden.head, path, complete=False)
+        if directory.contradicts:
+            note = f"{file.shown_path}: its directory and its members contradict each other"
+            self._note("ARCHIVE_AMBIGUOUS", note)
+        if directory.odd_methods:
+            methods = ", ".join(map(str, sorted(directory.odd_methods)))
+            self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: packed by method {methods}")
+
+    def _look_at_path(self, file: File, name: str, link: str = "") -> None:
+        if leaves_folder(name):
+            self._note("ARCHIVE_PATH", f"{file.shown_path}: {name}")
+        elif link and link_leaves_folder(name, link):
+            self._note("ARCHIVE_PATH", f"{file.shown_path}: {name} is a link to {link}")
 
     def _listed(
         self, file: File, kind: str, path: tuple[str, ...], seen: set[str]
@@ -157,8 +188,7 @@ class Unpacker:
             seen.add(entry.name)
             if not self._count(file):
                 return
-            if leaves_folder(entry.name):
-                self._note("ARCHIVE_PATH", f"{file.shown_path}: {entry.name}")
+            self._look_at_path(file, entry.name, entry.link)
             if entry.is_file or archive.is_one_file(kind):
                 names = _member_names(entry.name, file, kind)
                 member = self._read(entry, names, path, min(allowed, self.limits.total))
@@ -227,6 +257,18 @@ class Unpacker:
             self.findings.append((symbol, detail))
 
 
+def _archive_behind(content: bytes) -> tuple[str, int]:
+    """An archive with something before it, as programs that unpack themselves have: its kind and
+    where it begins. A ZIP file's directory counts from the end, so that begins at the top."""
+    if _ZIP_END in content[-_ZIP_TAIL:]:
+        return "zip", 0
+    for mark, kind in _MARKS_BEHIND:
+        start = content.find(mark)
+        if start > 0:
+            return kind, start
+    return "", 0
+
+
 def _member_names(name: str, file: File, kind: str) -> tuple[str, ...]:
     """A file that was only compressed has the archive's name without its last extension, and
     perhaps one that the archive's header remembers: some unpackers take this, some that."""
@@ -235,20 +277,3 @@ def _member_names(name: str, file: File, kind: str) -> tuple[str, ...]:
     stem, _, extension = (file.names[0] if file.names else "data").rpartition(".")
     usual = f"{stem}.tar" if extension.lower() in _TAR_EXTENSIONS else (stem or "data")
     return (usual, name) if name not in ("data", usual) else (usual,)
-
-
-def _local_names(content: bytes, limit: int) -> Iterator[str]:
-    """Names in the local file headers of a ZIP file (APPNOTE.TXT 4.3.7)."""
-    position, count = 0, 0
-    while count < limit:
-        position = content.find(b"PK\x03\x04", position)
-        if position < 0 or position + _ZIP_LOCAL.size > len(content):
-            return
-        fields = _ZIP_LOCAL.unpack_from(content, position)
-        begin = position + _ZIP_LOCAL.size
-        raw = content[begin : begin + fields[9]]
-        count += 1
-        position = begin
-        if raw and b"\0" not in raw:
-            utf8 = fields[2] & 0x800
-            yield raw.decode("utf-8" if utf8 else "cp437", "replace")

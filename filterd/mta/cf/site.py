@@ -13,10 +13,10 @@ from filterd.mta.cf.reader import CfError, SendmailCf
 from filterd.mta.cf.router import CfRouter
 from filterd.mta.compose import SendmailComposer
 from filterd.mta.input_filter import EX_CONFIG, parse_time
+from filterd.mta.sendmail_wording import SendmailWording
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
-from filterd.mta.transactions import Listener
-from filterd.mta.wording import SendmailWording
+from filterd.mta.site import Listener
 
 UNANNOUNCED_LIMIT = 1 << 30
 """Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""

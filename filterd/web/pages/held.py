@@ -17,6 +17,7 @@ from filterd.web.views import plain_page
 open_router = APIRouter()
 """Pages for who has a link and is not logged in."""
 
+NOT_NOW = "It could not be delivered now. It is still kept: try later, or ask your postmaster."
 GONE = "This message is not held any more."
 
 
@@ -49,7 +50,7 @@ def release(request: Request, token: str) -> Response:
         )
     except (LinkError, UnknownIdError, DeskError) as error:
         return _error(request, error)
-    words = "It is on its way to you." if done.ok else "It could not be delivered now."
+    words = "It is on its way to you." if done.ok else NOT_NOW
     return plain_page(
         request, "held.html", 200 if done.ok else 503, entry=entry, link=link, token=token,
         words=words, ok=done.ok,

@@ -193,9 +193,10 @@ def tricks() -> Iterator[Trick]:
                 )
     for label in (b"x-uuencode", b"uuencode", b"x-uue", b"X-UUENCODE", b"uue"):
         octets = uuencoded(OCTETS, b"a.txt")
-        yield Trick(f"{label.decode()}, virus", labelled(label, octets), (VIRUS,))
+        yield Trick(f"encoding {label.decode()}, virus", labelled(label, octets), (VIRUS,))
         octets = uuencoded(PROGRAM, b"a.txt")
-        yield Trick(f"{label.decode()}, program", labelled(label, octets), ("BANNED_PART",))
+        data = labelled(label, octets)
+        yield Trick(f"encoding {label.decode()}, program", data, ("BANNED_PART",))
     texts = {
         "uuencode": uuencoded,
         "uuencode with graves": lambda content, name: uuencoded(content, name, grave=True),

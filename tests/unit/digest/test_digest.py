@@ -270,7 +270,8 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
 
 @pytest.mark.parametrize(
     ("more", "complaint"),
-    [('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
+    [("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
+     ('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
      ("every_hours = 0\n", "every_hours"), ('at = ["7 o\'clock"]\n', "no time of day")],
 )  # fmt: skip
 def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
@@ -312,6 +313,21 @@ def test_a_link_shows_and_only_the_button_releases(
     page = client.get(path).text
     assert "delivered to you already" in page
     assert "<button" not in page
+
+
+def test_what_the_mta_does_not_take_is_told_and_may_be_tried_again(
+    browser: tuple[TestClient, str], mta: Mta
+) -> None:
+    client, path = browser
+    mta.answers = {"DOT": "452 4.3.1 no room"}
+    answer = client.post(path)
+    assert answer.status_code == 503
+    assert "still kept" in answer.text
+    assert "no room" not in answer.text
+    assert "<button" in answer.text
+    mta.answers = {}
+    assert "on its way" in client.post(path).text
+    assert len(mta.taken) == 1
 
 
 def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) -> None:

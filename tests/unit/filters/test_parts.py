@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents.documents import _workbook
 from filterd.filters.contents.kinds import kind_of
+from filterd.filters.contents.office import workbook
 from filterd.filters.gtube import Gtube
 from filterd.filters.parts import Parts
 from filterd.message import Message
@@ -251,12 +251,12 @@ def test_gtube_is_found_in_plain_and_coded_text() -> None:
     assert Gtube().examine(Message(messages.message())) == Verdict()
 
 
-def test_excel_4_macros_are_found_in_a_workbook() -> None:
+def test_excel_4_macros_are_found_in_aworkbook() -> None:
     sheet = struct.pack("<HHIBB", 0x0085, 8, 0, 0, 1) + b"\x00\x00"
     plain = struct.pack("<HHIBB", 0x0085, 8, 0, 0, 0) + b"\x00\x00"
     begin = struct.pack("<HH", 0x0809, 4) + bytes(4)
-    assert list(_workbook(begin + plain)) == []
-    assert list(_workbook(begin + plain + sheet)) == [("DOC_MACRO", "Excel 4 macros")]
+    assert list(workbook(begin + plain)) == []
+    assert list(workbook(begin + plain + sheet)) == [("DOC_MACRO", "Excel 4 macros")]
     assert "DOC_MACRO" in names(
         examined(messages.multipart([("a.xlsx", zipped(**{"xl/macrosheets/s1.xml": b"<x/>"}))]))
     )

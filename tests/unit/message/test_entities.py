@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.message import Message
-from filterd.message.entity import DEPTH_LIMIT, PART_LIMIT
+from filterd.message.tree import DEPTH_LIMIT, PART_LIMIT
 
 TWO = (
     b"From: a@b.example\r\n"

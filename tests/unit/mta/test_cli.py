@@ -145,3 +145,43 @@ def test_a_password_is_set_and_set_again(tmp_path: Path) -> None:
     (line,) = path.read_text().splitlines()
     assert line.startswith("ann:scrypt$")
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
+    aliases = cf.parent / "aliases"
+    aliases.write_text('list: ann, "|/bin/cat x", bob@far.test\nowner-list: sue\n')
+    cf.write_text(cf.read_text() + f"OA{aliases}\nMprog, P=/bin/sh, F=ls, A=sh -c $u\n")
+    done = run("test", "--cf", str(cf), "list", "joe", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {key: rows[0][key] for key in ("filter", "flags", "on_failure", "missing")} == {
+        "filter": "f1", "flags": "T", "on_failure": "451, try again", "missing": True,
+    }  # fmt: skip
+    # T= of the file names one clock; the others are sendmail's defaults.
+    clocks = (rows[0]["connect"], rows[0]["write"], rows[0]["read"], rows[0]["eom"])
+    assert clocks == (300.0, 10.0, 2.0, 300.0)
+    people = [(one["to"], one["mailer"], one["errors_to"]) for one in rows[1]["deliveries"]]
+    assert people == [
+        ("ann", "local", "sue"), ("|/bin/cat x", "prog", "sue"), ("bob@far.test", "esmtp", "sue"),
+    ]  # fmt: skip
+    assert rows[2]["resolves"] == {"mailer": "local", "host": "", "user": "joe"}
+
+
+def test_an_address_that_gets_no_mail_ends_with_sendmails_status(cf: Path) -> None:
+    done = run("test", "--cf", str(cf), "|/bin/sh", "joe")
+    assert done.returncode == 67
+    assert "  to |/bin/sh: refused 5.7.1 Cannot mail to programs\n" in done.stdout
+    assert "joe: mailer local, user joe\n" in done.stdout
+    assert "clocks: connect 300 s, write 10 s, read 2 s, eom 300 s\n" in done.stdout
+
+
+def test_postfixs_filters_are_explained_in_its_own_words(tmp_path: Path) -> None:
+    empty = tmp_path / "filterd.toml"
+    empty.touch()
+    done = run(
+        "test", "--config", str(empty), "--flavour", "postfix",
+        "--filter", "f1: { unix:/none, default_action=accept }", "joe@x.test",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "when it fails: accept\n" in done.stdout
+    assert "clocks: connect 30 s, command 30 s, content 300 s\n" in done.stdout

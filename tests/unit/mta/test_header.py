@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.header import Header, PostfixHeader, SendmailHeader, split_message
+from filterd.mta.header import Header, split_message, take_return_path
+from filterd.mta.postfix_header import PostfixHeader
+from filterd.mta.sendmail_header import SendmailHeader
 
 MESSAGE = [(b"From", b" a@x"), (b"X-A", b" a1"), (b"X-B", b" b1"), (b"X-A", b" a2")]
 
@@ -160,3 +162,46 @@ def test_an_edit_without_a_name_is_no_edit() -> None:
     header.insert(0, b"", b"v", verbatim=False)
     header.change(1, b"", b"v", verbatim=False)
     assert header.encode() == before
+
+
+def test_return_path_is_the_mailers_until_a_filter_has_it() -> None:
+    header = SendmailHeader([(b"Subject", b" s")], {})
+    assert take_return_path(header.encode()) == (None, b"Subject: s\n")
+    header.change(1, b"return-path", b"<x>", verbatim=False)
+    assert take_return_path(header.encode()) == (b"Return-Path: <x>\n", b"Subject: s\n")
+    assert (b"Return-Path", b"<x>") in list(header.for_filter(verbatim=False))
+    header.change(1, b"Return-Path", b"", verbatim=False)
+    assert take_return_path(header.encode()) == (b"", b"Subject: s\n")
+
+
+def test_a_line_break_can_start_no_field_however_it_is_stored() -> None:
+    header = SendmailHeader([(b"Subject", b" s")], {})
+    header.add(b"X-A", b"one\nX-B: two\r\nX-C: three", verbatim=False)
+    assert (b"X-A", b"one\nX-B: two\r\nX-C: three") in list(header.for_filter(verbatim=False))
+    assert header.encode() == b"Subject: s\nX-A: one\n X-B: two\n X-C: three\n"
+
+
+def test_an_own_field_counts_once_a_filter_has_set_it() -> None:
+    header = SendmailHeader([(b"Subject", b" s")], {b"Date": b" now"})
+    assert [name for name, _ in header.for_filter(verbatim=False)] == [b"Subject"]
+    header.add(b"Date", b"then", verbatim=False)
+    header.add(b"Date", b"later", verbatim=False)
+    assert list(header.for_filter(verbatim=False)) == [
+        (b"Date", b"later"), (b"Date", b"then"), (b"Subject", b"s"),
+    ]  # fmt: skip
+    header.change(2, b"Date", b"", verbatim=False)
+    assert header.encode() == b"Date: later\nSubject: s\n"
+
+
+@pytest.mark.parametrize("index", [0xFFFFFFFF, 0x80000000])
+def test_a_place_beyond_the_signed_range_is_the_top(index: int) -> None:
+    header = SendmailHeader([(b"X", b" 1"), (b"X", b" 2")], {b"Received": b" r"})
+    header.insert(index, b"Y", b"v", verbatim=False)
+    header.change(index, b"X", b"v", verbatim=False)
+    assert header.encode() == b"Y: v\nReceived: r\nX: v\nX: 2\n"
+
+
+def test_a_colon_ends_a_name_in_postfix() -> None:
+    header = PostfixHeader([])
+    header.add(b"X:Y", b"v", verbatim=False)
+    assert list(header.for_filter(verbatim=True)) == [(b"X", b"Y: v")]

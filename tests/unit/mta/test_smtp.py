@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from filterd.mta import events, smtp
 from filterd.mta.answers import CONTINUE, Answer, Kind
-from filterd.mta.smtp import Limits, SmtpSession
-from filterd.mta.wording import PostfixWording, Reply, SendmailWording, Wording
+from filterd.mta.postfix_wording import PostfixWording
+from filterd.mta.sendmail_wording import SendmailWording
+from filterd.mta.session import Limits
+from filterd.mta.smtp import SmtpSession
+from filterd.mta.wording import Reply, Wording
 
 Outcome = Answer | Reply
 Says = Callable[[events.Event], Outcome]

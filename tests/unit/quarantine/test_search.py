@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import QuarantineSettings, Store, migrations
+from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
-from filterd.quarantine.store import describe
 from filterd.verdict import Symbol
 from tests.unit.quarantine.test_store import RECEIVED, new
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import NewEntry, QuarantineSettings, Store, StoreError
-from filterd.quarantine.entry import Entry, EntryError
+from filterd.quarantine.entry import Entry, EntryError, describe
 from filterd.quarantine.query import Query
-from filterd.quarantine.store import UnknownIdError, describe
+from filterd.quarantine.store import UnknownIdError
 from filterd.verdict import RemovedPart, Symbol
 
 RECEIVED = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)

@@ -1,0 +1,113 @@
+"""Recipients and senders as filters change them, in both MTAs' ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.mta.draft import Draft, Path
+from filterd.mta.envelope_edits import EnvelopeEdits, PostfixEnvelope, SendmailEnvelope
+from filterd.mta.postfix_header import PostfixHeader
+
+HOST = "@mx.example.test"
+
+
+def draft(*recipients: str) -> Draft:
+    people = [Path(one, f"<{one}>") for one in recipients]
+    made = Draft("ID", Path("ann@x.test", "<ann@x.test>"), people, PostfixHeader([]), b"")
+    # As a router sees it: the own host is nothing, case does not count.
+    made.identity = lambda address: address.lower().removesuffix(HOST)
+    return made
+
+
+def addresses(one: Draft) -> list[str]:
+    return [path.address for path in one.recipients]
+
+
+@pytest.mark.parametrize(
+    ("added", "wanted"),
+    [
+        (b"sue@mx.example.test", ["joe@mx.example.test", "sue@mx.example.test"]),
+        (b"<sue>, max", ["joe@mx.example.test", "sue", "max"]),
+        (b"Sue (from work) <sue>", ["joe@mx.example.test", "sue"]),
+        (b'"a, b" <sue>', ["joe@mx.example.test", "sue"]),
+        (b"<sue", ["joe@mx.example.test", "sue"]),
+        (b"sue>", ["joe@mx.example.test", "sue"]),
+        (b"two words@x.test", ["joe@mx.example.test", "two.words@x.test"]),
+        (b"JOE", ["joe@mx.example.test"]),
+        (b"", ["joe@mx.example.test"]),
+        (b"<>", ["joe@mx.example.test"]),
+    ],
+)
+def test_sendmail_adds_what_it_can_read(added: bytes, wanted: list[str]) -> None:
+    one = draft(f"joe{HOST}")
+    SendmailEnvelope().add(one, added, b"")
+    assert addresses(one) == wanted
+
+
+def test_sendmail_adds_nobody_with_a_bad_argument() -> None:
+    one = draft("joe")
+    assert "bad argument" in SendmailEnvelope().add(one, b"sue", b"NOTIFY=NEVER,SUCCESS")
+    assert "bad argument" in SendmailEnvelope().add(one, b"sue", b"FOO=1")
+    assert addresses(one) == ["joe"]
+    SendmailEnvelope().add(one, b"sue", b"NOTIFY=NEVER ORCPT=rfc822;a@b")
+    assert one.recipients[-1].parameters == ("NOTIFY=NEVER", "ORCPT=rfc822;a@b")
+
+
+@pytest.mark.parametrize(
+    ("added", "wanted"),
+    [
+        (b"joe@mx.example.test", ["joe@mx.example.test"] * 2),
+        (b"Sue <sue>, max", ["joe@mx.example.test", "sue"]),
+        (b"<sue", ["joe@mx.example.test"]),
+        (b"two words@x.test", ["joe@mx.example.test"]),
+        (b"<>", ["joe@mx.example.test"]),
+    ],
+)
+def test_postfix_adds_the_first_even_if_it_is_there(added: bytes, wanted: list[str]) -> None:
+    one = draft(f"joe{HOST}")
+    for _ in range(2):
+        PostfixEnvelope().add(one, added, b"")
+    assert addresses(one) == wanted
+
+
+@pytest.mark.parametrize(
+    ("deleted", "sendmail", "postfix"),
+    [
+        (b"joe@mx.example.test", 0, 0),
+        (b"Joe <joe@mx.example.test>", 0, 0),
+        (b"JOE@mx.example.test", 0, 1),
+        (b"joe@MX.example.test", 0, 1),
+        (b"joe", 0, 1),
+        (b"sue", 1, 1),
+        (b"sue, joe", 0, 1),
+    ],
+)
+def test_who_is_deleted(deleted: bytes, sendmail: int, postfix: int) -> None:
+    ways: list[tuple[EnvelopeEdits, int]] = [
+        (SendmailEnvelope(), sendmail), (PostfixEnvelope(), postfix),
+    ]  # fmt: skip
+    for way, left in ways:
+        one = draft(f"joe{HOST}")
+        way.delete(one, deleted)
+        assert len(one.recipients) == left, way
+
+
+@pytest.mark.parametrize(
+    ("given", "sendmail", "postfix"),
+    [
+        (b"<new@x.test>", "new@x.test", "new@x.test"),
+        (b"New <new@x.test>", "new@x.test", "new@x.test"),
+        (b"<>", "", ""),
+        (b"", "ann@x.test", ""),
+        (b"<new", "new", "ann@x.test"),
+        (b"one, two", "", "one"),
+    ],
+)
+def test_who_the_sender_is(given: bytes, sendmail: str, postfix: str) -> None:
+    ways: list[tuple[EnvelopeEdits, str]] = [
+        (SendmailEnvelope(), sendmail), (PostfixEnvelope(), postfix),
+    ]  # fmt: skip
+    for way, wanted in ways:
+        one = draft("joe")
+        way.change_sender(one, given, b"")
+        assert one.sender.address == wanted, way
