@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class Vitals:
         self.statistics = Statistics(settings.chain.filters)
         self.recorder = Recorder(history)
         self._listen = settings.metrics.listen
+        self._settings_read = time.time()
 
     def start(self, service: Service) -> None:
         """Begin to write the history, and to tell metrics if the settings say so."""
@@ -48,6 +50,7 @@ class Vitals:
         """Go on with other settings; the counts stay."""
         self.statistics.expect(settings.chain.filters)
         self.recorder.history = history
+        self._settings_read = time.time()
         if settings.metrics.listen != self._listen:
             log.warning("metrics.listen has changed; that needs a restart, the old one stays")
 
@@ -56,12 +59,13 @@ class Vitals:
         self.recorder.close()
 
     def to_json(self, service: Service) -> dict[str, Any]:
-        """The daemon's part of `filterd status`. started: seconds since 1970."""
+        """The daemon's part of `filterd status`. started, settings_read: seconds since 1970."""
         alive, idle, waiting = service.pool.load
         return {
             "version": __version__,
             "pid": os.getpid(),
             "started": self.statistics.started,
+            "settings_read": self._settings_read,
             "workers": alive,
             "idle": idle,
             "queue": waiting,

@@ -55,10 +55,16 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             Level.WARN, "history", f"{told['history_lost']} messages could not be noted",
             f"see that {open_history(settings).file} can be written",
         )  # fmt: skip
-    missing = sorted(set(settings.chain.filters) - set(told["filters"]))
-    if missing:
+    chain = list(told["filters"])
+    if chain != list(settings.chain.filters):
         yield Finding(
-            Level.WARN, "daemon", f"runs without {', '.join(missing)}, which the settings name",
+            Level.WARN, "daemon", f"its chain is {', '.join(chain) or 'empty'}, another than the "
+            "settings name",
+            "`filterd reload`",
+        )  # fmt: skip
+    elif settings.source and settings.source.stat().st_mtime > told.get("settings_read", 0.0):
+        yield Finding(
+            Level.WARN, "daemon", f"{settings.source} was written after the daemon read it",
             "`filterd reload`",
         )  # fmt: skip
 

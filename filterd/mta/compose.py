@@ -14,9 +14,8 @@ from email.utils import formatdate
 from time import gmtime, strftime
 
 from filterd.mta.draft import Draft, Path
-from filterd.mta.header import Header, split_message
+from filterd.mta.header import Header, PostfixHeader, split_message
 from filterd.mta.macros import sendmail_date
-from filterd.mta.postfix_header import PostfixHeader
 from filterd.mta.sendmail_header import SendmailHeader
 from filterd.mta.settings import SENDMAIL_VERSION
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from filterd.quarantine.files import StoreError
+
 log = logging.getLogger(__name__)
 
 HEAD = "0002"
@@ -82,10 +84,15 @@ digests = sa.Table(
 def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
     """Make or change the tables if the database is not at `HEAD`. folder: where a lock may be.
 
-    Raises SQLAlchemyError, OSError.
+    Raises SQLAlchemyError, OSError, and StoreError if a newer version of filterd has changed them.
     """
-    if _revision(engine) == HEAD:
+    revision = _revision(engine)
+    if revision == HEAD:
         return
+    if revision is not None and revision > HEAD:
+        raise StoreError(
+            0, f"quarantine index: its form is {revision}, this version of filterd knows {HEAD}"
+        )
     with _lock(engine, folder), engine.begin() as connection:
         revision = _revision(engine)
         if revision == HEAD:

@@ -1,4 +1,4 @@
-"""All hostile samples through the running daemon: an answer to each, no worker lost, memory bounded.
+"""All hostile samples through the daemon: an answer to each, no worker lost, memory bounded.
 
 How much the workers needed at most is printed (`pytest -s`); docs/mime.md states it.
 """

@@ -258,7 +258,8 @@ def _first_difference(wanted: list[str], got: list[str]) -> str:
     if len(wanted) != len(got):
         return f"{len(got)} messages, not {len(wanted)}: {[one[:9] for one in got]}"
     pairs = (pair for pair in zip(wanted, got, strict=True) if pair[0] != pair[1])
-    lines = unified_diff(*(one.split("\n") for one in next(pairs)), "theirs", "ours", n=1)
+    one, other = next(pairs)
+    lines = unified_diff(one.split("\n"), other.split("\n"), "theirs", "ours", n=1)
     return "\n        ".join(line.rstrip() for line in list(lines)[2:])
 
 

@@ -24,6 +24,7 @@ from filterd.control import ControlError, RefusedError, ask, control_path
 from filterd.daemon.metrics import DaemonCollector, Exporter, MetricsError
 from filterd.daemon.statistics import BUCKETS, Statistics
 from filterd.daemon.vitals import Vitals
+from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
 from filterd.status import status
@@ -267,3 +268,23 @@ def test_an_answer_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="refused") as caught:
         ask(settings, "status")
     assert not isinstance(caught.value, RefusedError)
+
+
+def test_doctor_says_that_the_settings_were_changed(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+
+    def about_daemon() -> list[str]:
+        found = servers.daemon(load(daemon.config))
+        return [one.found for one in found if one.level != "OK"]
+
+    wait_for("all workers", lambda: ask(load(daemon.config), "status")["workers"] == 2)
+    assert about_daemon() == []
+    text = daemon.config.read_text().replace('filters = ["misbehaving"]', 'filters = ["gtube"]')
+    daemon.config.write_text(text)
+    assert about_daemon() == ["its chain is misbehaving, another than the settings name"]
+    assert command("reload", daemon).exit_code == 0
+    assert about_daemon() == []
+    daemon.config.write_text(text + "# a word more\n")
+    assert about_daemon() == [f"{daemon.config} was written after the daemon read it"]
+    assert command("reload", daemon).exit_code == 0
+    assert about_daemon() == []

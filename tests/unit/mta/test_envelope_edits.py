@@ -6,7 +6,7 @@ import pytest
 
 from filterd.mta.draft import Draft, Path
 from filterd.mta.envelope_edits import EnvelopeEdits, PostfixEnvelope, SendmailEnvelope
-from filterd.mta.postfix_header import PostfixHeader
+from filterd.mta.header import PostfixHeader
 
 HOST = "@mx.example.test"
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine import QuarantineSettings, Store, migrations
+from filterd.quarantine import QuarantineSettings, Store, StoreError, migrations
 from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
@@ -219,6 +219,20 @@ def test_an_index_of_the_first_version_is_brought_up_to_date(store: Store) -> No
         if connection.dialect.name == "postgresql":
             assert "messages_words" in names
     again.close()
+
+
+def test_an_index_of_a_newer_version_is_left_alone_and_no_message_lost(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.index.search(Query())
+    with store.index.connection() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    older = Store(store.settings)
+    assert older.put(new("kept")) == "kept"
+    assert "its form is 9999" in caplog.text
+    assert older.read("kept")
+    with pytest.raises(StoreError, match="this version of filterd knows"):
+        older.index.search(Query())
 
 
 def test_without_the_extension_searches_do_without_it(
