@@ -47,9 +47,10 @@ class DaemonStatus:
     """socket: as in the settings. answers: somebody takes connections there. error: why not.
 
     The rest is what the daemon says of itself, None and empty if its control socket does not
-    answer. started: seconds since 1970; settings_read: when it read its settings. workers, idle: processes. queue: messages that wait for a
-    worker. in_flight: messages without an answer yet. worker_deaths, messages (by action): since it
-    started. history_lost: messages that are not in the history. silent: why it does not say.
+    answer. started: seconds since 1970; settings_read: when it read its settings. workers, idle:
+    processes. queue: messages that wait for a worker. in_flight: messages without an answer yet.
+    worker_deaths, messages (by action): since it started. history_lost: messages that are not in
+    the history. silent: why it does not say.
     """
 
     socket: str
