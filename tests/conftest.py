@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -40,3 +41,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for program, package in sorted(missing.items()):
             terminalreporter.line(f"{program}: package {package}")
         terminalreporter.line("as root: scripts/setup-system.sh test")
+
+
+@pytest.fixture(autouse=True)
+def logging_of_one_test() -> Iterator[None]:
+    """What a test's program does to the root logger ends with the test: a handler that stays would
+    write to a stream that is closed by then, and say so in the next test's output."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = [
+        handler
+        for handler in root.handlers
+        if handler in before or type(handler).__module__.startswith("_pytest")
+    ]
+    root.setLevel(level)
