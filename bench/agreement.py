@@ -1,26 +1,30 @@
 """How far filterd reads mail as other parsers' test suites expect: `python -m bench.agreement DIR`.
 
 DIR holds `perl-mime-tools` (`NAME.ref` beside `NAME.msg`: type, decoded size and file name of each
-part) and `james-mime4j` (`NAME.xml` beside `NAME.msg`: the tree with the octets of each body). One
-line a suite, then each disagreement with what was expected and what came.
+part), `james-mime4j` (`NAME.xml` beside `NAME.msg`: the tree with the octets of each body, and
+`NAME_decoded_1_2.txt`: the decoded content of a part) and `gmime` (files beside what they are
+encoded as). One line a suite, then each disagreement with what was expected and what came.
 """
 
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 from filterd.message import Entity, Message
+from filterd.message.decoding import decode_transfer
 
 Row = tuple[str, str, str]
 """Where in the message, what the suite expects, what filterd sees."""
 
 _PART = re.compile(r'"(Msg|Part_[\d_]+)" => \{(.*?)\n  \}', re.DOTALL)
 _KEY = re.compile(r'"(\w+)" => (?:"((?:[^"\\]|\\.)*)"|(\d+))')
+_DECODED = re.compile(r"_decoded_1((?:_\d+)*)\.(?:txt|bin)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\uffff]")
 
 
@@ -111,16 +115,62 @@ def james_mime4j(folder: Path) -> Iterator[tuple[str, int, list[Row]]]:
         yield reference.name, len(expected), rows
 
 
+def james_mime4j_contents(folder: Path) -> Iterator[tuple[str, int, list[Row]]]:
+    """The decoded content of each part; line ends at its edges and those of texts do not count."""
+    for path in sorted(folder.rglob("*.msg")):
+        root = Message(path.read_bytes()).root
+        rows, facts = [], 0
+        for reference in sorted(path.parent.glob(f"{glob.escape(path.stem)}_decoded_*")):
+            match = _DECODED.fullmatch(reference.name.removeprefix(path.stem))
+            if match is None:
+                continue
+            facts += 1
+            expected = reference.read_bytes().replace(b"\r\n", b"\n").strip(b"\n")
+            entity = entity_at(root, match[1])
+            found = "no such part"
+            if entity is not None and entity.is_leaf:
+                octets = entity.content.replace(b"\r\n", b"\n").strip(b"\n")
+                text = entity.text.replace("\r\n", "\n").strip("\n")
+                if octets == expected or text.encode("utf-8", "replace") == expected:
+                    continue
+                found = repr(octets[:60])
+            rows.append((f"part{match[1]}", repr(expected[:60]), found))
+        if facts:
+            yield path.name, facts, rows
+
+
+def gmime(folder: Path) -> Iterator[tuple[str, int, list[Row]]]:
+    """Files of GMime's tests beside their encoded forms."""
+    encodings = folder / "encodings"
+    for coded, plain_file, encoding in (
+        ("photo.b64", "photo.jpg", "base64"),
+        ("photo.uu", "photo.jpg", "x-uuencode"),
+        ("wikipedia.qp", "wikipedia.txt", "quoted-printable"),
+    ):
+        expected = (encodings / plain_file).read_bytes()
+        found = decode_transfer((encodings / coded).read_bytes(), encoding)
+        differs = found.replace(b"\r\n", b"\n") != expected.replace(b"\r\n", b"\n")
+        yield coded, 1, [("file", str(len(expected)), str(len(found)))] if differs else []
+
+
+SUITES: dict[str, tuple[str, Callable[[Path], Iterator[tuple[str, int, list[Row]]]]]] = {
+    "MIME-tools": ("perl-mime-tools", perl_mime_tools),
+    "Mime4J, trees": ("james-mime4j", james_mime4j),
+    "Mime4J, contents": ("james-mime4j", james_mime4j_contents),
+    "GMime, encodings": ("gmime", gmime),
+}
+"""Name → folder, and what compares."""
+
+
 def main() -> int:
     """Print the table; the exit status is always 0: a disagreement is no failure by itself."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    suites = {"perl-mime-tools": perl_mime_tools, "james-mime4j": james_mime4j}
     details = []
     print(f"{'suite':20} {'messages':>8} {'agree':>6} {'facts':>6} {'agree':>6}")
-    for name, suite in suites.items():
-        results = list(suite(folder / name))
+    for name, (place, suite) in SUITES.items():
+        results = list(suite(folder / place))
         facts = sum(count for _name, count, _rows in results)
         wrong = sum(len(rows) for _name, _count, rows in results)
         whole = sum(not rows for _name, _count, rows in results)
