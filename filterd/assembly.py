@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from filterd import paths
@@ -103,15 +102,16 @@ def _keeper(settings: Settings) -> Keep:
     return keep
 
 
-def failure_keeper(settings: Settings) -> Callable[[Message, str], None]:
-    """How a message that broke its worker is kept for analysis; the client was told to try again.
+class FailureKeeper:
+    """Keeps a message that broke its worker for analysis; the client was told to try again."""
 
-    The function stores message and reason durably and raises OSError if it cannot.
-    """
-    store = Store(settings.quarantine)
+    def __init__(self, settings: Settings) -> None:
+        self._store = Store(settings.quarantine)
+        self._required = settings.policy.label
 
-    def keep(message: Message, reason: str) -> None:
-        store.put(
+    def __call__(self, message: Message, reason: str) -> None:
+        """Store message and reason durably. Raises OSError if that cannot be done."""
+        self._store.put(
             NewEntry(
                 id=message.id,
                 data=message.data,
@@ -120,7 +120,7 @@ def failure_keeper(settings: Settings) -> Callable[[Message, str], None]:
                 reason="failed",
                 action=Action.TEMPFAIL.word,
                 score=0.0,
-                required=settings.policy.label,
+                required=self._required,
                 symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
                 virus="",
                 removed=(),
@@ -128,4 +128,6 @@ def failure_keeper(settings: Settings) -> Callable[[Message, str], None]:
             )
         )
 
-    return keep
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()

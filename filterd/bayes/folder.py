@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from filterd import paths
-from filterd.bayes.store import ModelFileError, StoredModel, load, save, sync_folder
+from filterd.bayes.store import ModelFileError, StoredModel, load, save
+from filterd.durable import sync_folder
 
 CURRENT = "current"
 KEPT_VERSIONS = 8

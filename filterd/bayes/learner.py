@@ -27,8 +27,9 @@ from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import AUTOMATIC, Batch, Entry, Journal, JournalError
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.reading import LessonReader, message_key
-from filterd.bayes.store import Card, StoredModel, load, save, write_atomically
+from filterd.bayes.store import Card, StoredModel, load, save
 from filterd.bayes.tokens import Features, Hasher
+from filterd.durable import write_atomically
 from filterd.message import Message
 
 CHECKPOINT_MESSAGES = 5000

@@ -17,8 +17,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from filterd.bayes.store import ModelFileError, write_atomically
+from filterd.bayes.store import ModelFileError
 from filterd.bayes.text import text_of
+from filterd.durable import write_atomically
 from filterd.message import Message
 
 FILE_LIMIT = 512 << 20

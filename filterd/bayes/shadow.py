@@ -16,8 +16,9 @@ from pathlib import Path
 from filterd.bayes.classifier import Opinion
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.online import logistic
-from filterd.bayes.store import ModelFileError, StoredModel, load, sync_folder
+from filterd.bayes.store import ModelFileError, StoredModel, load
 from filterd.bayes.tokens import Hasher
+from filterd.durable import sync_folder
 from filterd.message import Message
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,6 @@ import json
 import mmap
 import os
 import struct
-import tempfile
 import zlib
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.tokens import FEATURE_VERSION, TABLE
+from filterd.durable import write_atomically
 
 MAGIC = b"\x89filterd model\r\n"
 """As PNG's: a first octet above 0x7f and both line ends show a transfer in text mode."""
@@ -226,31 +226,3 @@ def _array(
     if len(array) != size:
         raise ModelFileError(path, f"has {len(array)} numbers in {where}, not {size}", _RESTORE)
     return array.astype(dtype, copy=False)
-
-
-def write_atomically(path: Path, chunks: list[bytes], mode: int = 0o600) -> None:
-    """Write a file in a way that leaves the old one or the new one, whatever happens.
-
-    Raises OSError.
-    """
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

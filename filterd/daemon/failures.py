@@ -2,10 +2,11 @@
 
 The client was asked to come again, and does so for days. The same message is kept once.
 
-Storing is done in threads of our own. libmilter calls us in threads of its pool, where pymilter has
-made a Python thread state for each session; CPython remembers the first that a thread had, and one
-that ended in another thread stays remembered. A C library that asks for it (PyGILState_Ensure, as
-sqlite3 does when it closes a connection) then takes the whole process down.
+Storing, and closing the store, is done in a thread of our own. libmilter calls us in threads of its
+pool, where pymilter has made a Python thread state for each session; CPython remembers the first
+that a thread had, and one that ended in another thread stays remembered. A C library that asks for
+it (PyGILState_Ensure, as sqlite3 does when it closes a connection) then takes the whole process
+down.
 """
 
 from __future__ import annotations
@@ -13,26 +14,39 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from filterd.message import Message
 
 REMEMBERED = 1000
 """Messages of which is remembered that they are kept, some 100 octets each."""
 
-THREADS = 4
-"""Messages that are stored at a time; each waits for the disk, and they are rare."""
+
+class Keeper(Protocol):
+    """Puts a message and the reason on disk."""
+
+    def __call__(self, message: Message, reason: str) -> None:
+        """Store it; raises OSError if that cannot be done."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
 
 
 class FailedMail:
-    """store: puts a message and the reason on disk, raises OSError if it cannot."""
+    """What is kept, by a keeper that a reload may exchange."""
 
-    def __init__(self, store: Callable[[Message, str], None]) -> None:
-        self.store = store
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._kept: OrderedDict[bytes, str] = OrderedDict()
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="failures")
+        # One: what one keeper still has to do is done before it is closed.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="failures")
+
+    def exchange(self, keeper: Keeper) -> None:
+        """Use another keeper from the next message on, and close the former one."""
+        former, self._keeper = self._keeper, keeper
+        self._thread.submit(former.close)
 
     def keep(self, message: Message, reason: str) -> str:
         """Keep the message unless it is kept already; return the id under which it is.
@@ -45,7 +59,7 @@ class FailedMail:
             if known is not None:
                 self._kept.move_to_end(digest)
                 return known
-        self._threads.submit(self.store, message, reason).result()
+        self._thread.submit(self._keeper, message, reason).result()
         with self._lock:
             self._kept[digest] = message.id
             if len(self._kept) > REMEMBERED:

@@ -25,7 +25,7 @@ import milter
 import sdnotify
 
 from filterd import __version__
-from filterd.assembly import failure_keeper, open_history
+from filterd.assembly import FailureKeeper, open_history
 from filterd.config import ConfigError, Settings, load
 from filterd.control import RELOAD_SECONDS, control_path
 from filterd.daemon.address import Address, AddressError
@@ -123,7 +123,7 @@ class Daemon:
         self._service = Service(
             settings,
             pool,
-            FailedMail(failure_keeper(settings)),
+            FailedMail(FailureKeeper(settings)),
             MessageLog(settings.daemon).report,
             self._vitals.note,
         )
@@ -300,7 +300,7 @@ class Daemon:
         # Sessions read these when a message begins or ends; each is exchanged as a whole.
         self._service.settings = settings
         self._service.report = MessageLog(settings.daemon).report
-        self._service.failures.store = failure_keeper(settings)
+        self._service.failures.exchange(FailureKeeper(settings))
         self._vitals.reload(settings, _history(settings))
         self._service.pool = pool
         if pool is not former:

@@ -8,9 +8,7 @@ virus. One message has one score, so an entry for a recipient counts where it co
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
@@ -19,6 +17,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Le
 
 from filterd import paths
+from filterd.durable import locked, write_atomically
 from filterd.message import Message
 from filterd.verdict import NO_OPINION, Symbol, Verdict
 
@@ -103,10 +102,7 @@ def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
     An opposite entry for the same two goes when one is put in. Comments stay. Raises ListError,
     OSError.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         entries = read(path)
         if (entry in entries) != remove:
             return False
@@ -116,10 +112,8 @@ def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
         kept = [line for line in lines if _entry_of(line) not in gone]
         if not remove:
             kept.append(str(entry).encode("utf-8", "surrogateescape"))
-        _replace(path, b"".join(line + b"\n" for line in kept))
+        write_atomically(path, [line + b"\n" for line in kept])
         return True
-    finally:
-        os.close(lock)
 
 
 def _entry_of(line: bytes) -> Entry | None:
@@ -128,24 +122,6 @@ def _entry_of(line: bytes) -> Entry | None:
         return None
     kind: Kind = "allow" if words[0] == "allow" else "block"
     return Entry(kind, *words[1:2], *words[3:4])
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @dataclass

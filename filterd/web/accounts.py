@@ -6,14 +6,11 @@ fails to log in learns nothing: an unknown name costs the same time as a wrong p
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +19,7 @@ from typing import Any
 import argon2
 
 from filterd.config import Settings
+from filterd.durable import locked, write_atomically
 from filterd.web.reviewer import Reviewer, Role
 
 FORMAT = 1
@@ -204,10 +202,11 @@ class Accounts:
 
     def _change(self, change: Callable[[dict[str, Account]], None]) -> None:
         try:
-            with _locked(self.path):
+            with locked(self.path):
                 known = dict(self._read())
                 change(known)
-                _replace(self.path, known)
+                value = {"format": FORMAT, "accounts": [a.to_json() for a in known.values()]}
+                write_atomically(self.path, [json.dumps(value, indent=1).encode(), b"\n"])
         except OSError as error:
             raise AccountError(f"{self.path}: {error.strerror}") from None
 
@@ -249,33 +248,3 @@ def _decoded(value: Mapping[str, Any]) -> Account:
         tuple(map(str, value["domains"])),
         tuple(map(str, value["recipients"])),
     )
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _replace(path: Path, accounts: Mapping[str, Account]) -> None:
-    value = {"format": FORMAT, "accounts": [a.to_json() for a in accounts.values()]}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(value, indent=1).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,7 +7,6 @@ nothing about it and needs no salt and no slow hash; whoever reads the file cann
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from filterd.config import Settings
+from filterd.durable import locked, write_atomically
 from filterd.web.accounts import AccountError, accounts_path
 from filterd.web.reviewer import Reviewer, Role
 
@@ -131,29 +131,13 @@ class Tokens:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[Token]]:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(
-                self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600
-            )
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self.path):
                 known = self._read()
                 yield known
-                self._replace(known)
-            finally:
-                os.close(lock)
+                value = {"format": FORMAT, "tokens": [asdict(token) for token in known]}
+                write_atomically(self.path, [json.dumps(value, indent=1).encode(), b"\n"])
         except OSError as error:
             raise AccountError(f"{self.path}: {error.strerror}") from None
-
-    def _replace(self, tokens: list[Token]) -> None:
-        content = json.dumps({"format": FORMAT, "tokens": [asdict(t) for t in tokens]}, indent=1)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(content + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
 
 
 def _digest(secret: str) -> str:

@@ -12,21 +12,53 @@ from filterd.message import Envelope, Message
 MAIL = Message(b"Subject: x\r\n\r\nx\r\n", Envelope("a@b.example"), "id1")
 
 
-def test_what_calls_into_c_libraries_runs_in_a_thread_of_ours() -> None:
-    """In one of libmilter's, closing an SQLite connection has ended the daemon (SIGSEGV)."""
-    threads = []
-    failed = FailedMail(lambda _message, _reason: threads.append(threading.current_thread().name))
+class Keeper:
+    """A keeper that notes what it was asked for, and in which thread. full: it cannot store."""
+
+    def __init__(self, full: bool = False) -> None:
+        self.full = full
+        self.log: list[str] = []
+        self.closed = threading.Event()
+
+    def __call__(self, message: Message, reason: str) -> None:
+        self._note(f"keep {message.id} {reason}")
+        if self.full:
+            raise OSError(28, "No space left on device")
+
+    def close(self) -> None:
+        self._note("close")
+        self.closed.set()
+
+    def _note(self, what: str) -> None:
+        # In one of libmilter's, closing an SQLite connection has ended the daemon (SIGSEGV).
+        assert threading.current_thread().name.startswith("failures")
+        self.log.append(what)
+
+
+def test_a_message_is_kept_once_in_a_thread_of_ours() -> None:
+    keeper = Keeper()
+    failed = FailedMail(keeper)
     assert failed.keep(MAIL, "crash") == "id1"
-    (name,) = threads
-    assert name.startswith("failures")
+    assert failed.keep(MAIL, "crash") == "id1"
+    assert keeper.log == ["keep id1 crash"]
 
 
 def test_trouble_reaches_who_asked() -> None:
-    def full(_message: Message, _reason: str) -> None:
-        raise OSError(28, "No space left on device")
-
-    failed = FailedMail(full)
+    failed = FailedMail(Keeper(full=True))
     with pytest.raises(OSError, match="No space left"):
         failed.keep(MAIL, "crash")
-    failed.store = lambda _message, _reason: None
+    failed.exchange(Keeper())
     assert failed.keep(MAIL, "crash") == "id1"
+
+
+def test_a_reload_closes_the_former_keeper_there_too() -> None:
+    """Not when the collector comes by, in whatever thread that is."""
+    former, new = Keeper(), Keeper()
+    failed = FailedMail(former)
+    failed.keep(MAIL, "crash")
+    failed.exchange(new)
+    assert former.closed.wait(5.0)
+    assert former.log == ["keep id1 crash", "close"]
+    other = Message(b"Subject: y\r\n\r\ny\r\n", Envelope("a@b.example"), "id2")
+    assert failed.keep(other, "crash") == "id2"
+    assert new.log == ["keep id2 crash"]
