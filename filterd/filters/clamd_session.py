@@ -34,7 +34,7 @@ ASKING_PATIENCE = 0.1
 _LENGTH = struct.Struct("!L")
 _END = _LENGTH.pack(0)
 _ANSWER = re.compile(rb"(?P<number>\d+): (?:stream|fd\[\d+\]): (?:(?P<name>\S.*) FOUND|OK)\n")
-_NO_DESCRIPTOR = re.compile(rb"\d+: .*\bERROR\n")
+_NO_DESCRIPTOR = re.compile(rb"(?i)\d+: .*\bdescriptor\b.* ERROR\n")
 
 
 class _FailedError(Exception):
@@ -67,6 +67,7 @@ class Sessions:
         session = self._open.pop(server, None)
         if session is not None and session.process != os.getpid():
             session = None  # opened before a fork, so it is somebody else's
+        is_new = session is None
         descriptor = server.port is None and server not in self._streamed
         try:
             if session is None:
@@ -76,11 +77,13 @@ class Sessions:
             raise SilentError(f"{server} was silent for {patience:.1f} s") from error
         except (_FailedError, OSError) as error:
             answer = error.answer if isinstance(error, _FailedError) else b""
-            if descriptor and _NO_DESCRIPTOR.fullmatch(answer):
-                # AppArmor and its like may keep clamd from files that others opened.
+            name = server.scan(content, patience)
+            # AppArmor and its like may keep clamd from files that others opened: it says so, or
+            # hangs up on the first of them, and takes the same content as a stream.
+            if descriptor and (_NO_DESCRIPTOR.fullmatch(answer) or (is_new and not answer)):
                 log.info("clamav: %s takes no descriptors, mail is streamed to it", server)
                 self._streamed.add(server)
-            return server.scan(content, patience)
+            return name
         self._open[server] = session
         return name
 

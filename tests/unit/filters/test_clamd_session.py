@@ -41,8 +41,11 @@ def test_a_large_message_is_streamed_alone(where: Path | None) -> None:
         assert scanner.seen == [message]
 
 
-def test_a_scanner_that_takes_no_descriptors_gets_a_stream(tmp_path: Path) -> None:
-    with Scanner(finds(BAD, "Evil"), tmp_path / "s", descriptors=False) as scanner:
+@pytest.mark.parametrize("descriptors", [False, None])
+def test_a_scanner_that_takes_no_descriptors_gets_a_stream(
+    tmp_path: Path, descriptors: bool | None
+) -> None:
+    with Scanner(finds(BAD, "Evil"), tmp_path / "s", descriptors=descriptors) as scanner:
         sessions, server = Sessions(), Server.parse(scanner.address)
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
         assert scanner.sessions == 1
@@ -51,6 +54,19 @@ def test_a_scanner_that_takes_no_descriptors_gets_a_stream(tmp_path: Path) -> No
         # The refused one and, in a session of streams, two more.
         assert scanner.sessions == 2
         assert scanner.seen == [BAD, b"one", BAD]
+
+
+def test_trouble_with_one_message_does_not_end_descriptors(tmp_path: Path) -> None:
+    def judge(content: bytes) -> bytes:
+        return b"stream: Can't open file or directory ERROR\n" if content == b"odd" else clean(b"")
+
+    with Scanner(judge, tmp_path / "s") as scanner:
+        sessions, server = Sessions(), Server.parse(scanner.address)
+        with pytest.raises(ClamdError):
+            sessions.scan(server, b"odd", PATIENCE)
+        passed = scanner.passed
+        assert sessions.scan(server, b"one", PATIENCE) == ""
+        assert scanner.passed == passed + 1
 
 
 @pytest.mark.parametrize(
