@@ -33,9 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium."""
+    """Debian's chromium, for this folder's tests only.
+
+    Playwright keeps an asyncio loop running in this thread: none of the other tests could have one.
+    """
     program = require(CHROMIUM, "chromium")
     from playwright.sync_api import expect, sync_playwright
 
