@@ -3,7 +3,8 @@
 A site without training of its own still deserves an answer, but a model trained on other people's
 mail must not decide about it. So the starter speaks alone at first, its share falls smoothly to
 nothing as the site's model learns, and until the site's model has learned enough of both classes
-the answer is held below what quarantines.
+the answer is held below what quarantines. Without a starter its share is silence, log-odds of 0: a
+model that saw one class only would take all mail for it.
 """
 
 from __future__ import annotations
@@ -91,10 +92,10 @@ class Classifier:
         if site is None and starter is None:
             raise ValueError("no model: `filterd train` makes one from spam and ham")
         self.learned = Learned(site.model.spam, site.model.ham) if site else Learned()
-        share = self.learned.share if starter else 1.0
+        share = self.learned.share
         self._models: list[tuple[str, float, StoredModel, Hasher]] = []
         for name, weight, stored in (("site", share, site), ("starter", 1.0 - share, starter)):
-            if stored is not None and weight > 0.0:
+            if stored is not None and (weight > 0.0 or starter is None):
                 stored.model.settle()
                 self._models.append((name, weight, stored, Hasher(stored.card.salt)))
 

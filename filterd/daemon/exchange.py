@@ -28,6 +28,9 @@ NAME_LIMIT = 200
 VALUE_LIMIT = 60_000
 """Characters of a header field value; a milter packet holds 65,535 octets."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_ACTIONS = {action.word: action for action in Action}
+
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _FIELD_VALUE = re.compile(r"(?:[^\0\r\n]|\n[ \t])*")
 _XCODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
@@ -59,7 +62,7 @@ class Answer:
 def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()) -> bytes:
     """The head of a request. failed: filters that an earlier worker died in, not to be tried."""
     client = envelope.client
-    return json.dumps(
+    return _ENCODER.encode(
         {
             "id": id,
             "sender": [envelope.sender, *envelope.sender_parameters],
@@ -67,8 +70,7 @@ def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()
             "client": [client.name, client.address, client.port, client.helo],
             "macros": dict(envelope.macros),
             "failed": [[f.filter, f.kind, f.detail] for f in failed],
-        },
-        separators=(",", ":"),
+        }
     ).encode("ascii")
 
 
@@ -108,7 +110,7 @@ def encode_answer(result: Result) -> bytes:
         "rule": outcomes[0].rule if outcomes and not differ else "",
     }
     reply = decision.reply
-    return json.dumps(
+    return _ENCODER.encode(
         {
             "action": decision.action.word,
             "reply": [reply.code, reply.xcode, reply.text] if reply else None,
@@ -122,8 +124,7 @@ def encode_answer(result: Result) -> bytes:
                 if f.kind != "unavailable"
             ),
             "log": {key: value for key, value in log.items() if value not in (None, "", {}, [])},
-        },
-        separators=(",", ":"),
+        }
     ).encode("ascii")
 
 
@@ -177,10 +178,10 @@ def decode_answer(
 
 
 def _action(word: object) -> Action:
-    for action in Action:
-        if action.word == word:
-            return action
-    raise AnswerError(f"action: {word!r} is none")
+    action = _ACTIONS.get(word) if isinstance(word, str) else None
+    if action is None:
+        raise AnswerError(f"action: {word!r} is none")
+    return action
 
 
 def _reply(value: object, action: Action) -> Reply | None:

@@ -55,9 +55,13 @@ def as_json(_logger: Any, _method: str, event: Event) -> str:
 
 def _shorten(_logger: Any, _method: str, event: Event) -> Event:
     for key, value in event.items():
-        if isinstance(value, str) and len(value) > TEXT_LIMIT and key != "exception":
-            event[key] = value[:TEXT_LIMIT] + "…"
+        if isinstance(value, str) and key != "exception":
+            event[key] = _shortened(value)
     return event
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
 
 
 def _stamp(_logger: Any, _method: str, event: Event) -> Event:
@@ -96,11 +100,15 @@ class MessageLog:
         event: Event = {"time": _now()} if self._stamped else {}
         event.update(level="info", event="message")
         for key, value in facts.items():
-            # Values as they are most often, first.
-            if (value is None or value in ("", [], {})) and key != "from":
-                continue
-            event[key] = _flat(value) if isinstance(value, dict | list | tuple) else value
-        LINES.info(self._render(None, "info", _shorten(None, "info", event)))
+            if isinstance(value, dict | list | tuple):
+                if value:
+                    event[key] = _shortened(_flat(value))
+            elif isinstance(value, str):
+                if value or key == "from":
+                    event[key] = _shortened(value)
+            elif value is not None:
+                event[key] = value
+        LINES.info(self._render(None, "info", event))
 
 
 def _flat(value: Any) -> str:

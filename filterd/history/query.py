@@ -37,7 +37,7 @@ class HistoryQuery:
 
 def storable(text: str) -> str:
     """Text that SQLite takes: octets of no charset become question marks in what is searched."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class Condition(NamedTuple):

@@ -17,6 +17,8 @@ NUMBER_LIMIT = 1e15
 LIST_LIMIT = 1000
 """Recipients, and symbols, that are noted of one message."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -64,13 +66,12 @@ class Record:
     def encode(self) -> str:
         """What the store keeps besides its columns: JSON in ASCII, so that octets of no charset
         (lone surrogates) survive."""
-        return json.dumps(
+        return _ENCODER.encode(
             [
                 self.queue_id, self.message_id, self.client, self.sender, self.recipients,
                 self.subject, self.size, self.reason, self.required, self.symbols,
                 dict(self.milliseconds), dict(self.failures),
-            ],
-            separators=(",", ":"),
+            ]
         )  # fmt: skip
 
     @classmethod

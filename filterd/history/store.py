@@ -45,6 +45,8 @@ CREATE INDEX records_by_action ON records (action, received);
 CREATE INDEX records_failed ON records (received) WHERE failed <> '';
 """
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 class HistoryError(OSError):
     """The file cannot be read or written; the text says why."""
@@ -222,7 +224,7 @@ def _row(record: Record) -> tuple[object, ...]:
         record.received,
         storable(record.action),
         record.score,
-        json.dumps([storable(r).casefold() for r in record.recipients], ensure_ascii=False),
+        _ENCODER.encode([storable(r).casefold() for r in record.recipients]),
         f" {' '.join(storable(name) for name, _ in record.symbols)} ",
         f" {' '.join(map(storable, record.failures))} " if record.failures else "",
         storable("\n".join((record.sender, *words))).casefold(),

@@ -136,6 +136,19 @@ def test_a_message_is_blended_from_both_models() -> None:
     assert opinion.total == pytest.approx(sum(v.share * v.score.total for v in opinion.voices))
 
 
+@pytest.mark.parametrize(("spam", "ham"), [(60, 0), (0, 60), (60, 60)])
+def test_without_a_starter_one_class_alone_says_nothing(
+    folder: ModelFolder, spam: int, ham: int
+) -> None:
+    teach(folder, range(spam), spam=True)
+    teach(folder, range(ham), spam=False)
+    bayes = Bayes(models=folder.path, starter=False)
+    found = [bayes.opinion(message(500, spam=spam)).probability for spam in (True, False)]
+    assert (found == [0.5, 0.5]) is not (spam == ham)
+    if spam == ham:
+        assert found[0] > 0.8 > 0.2 > found[1]
+
+
 def test_without_any_model_it_says_what_to_do() -> None:
     with pytest.raises(ValueError, match="filterd train"):
         Classifier(None, None)
