@@ -115,10 +115,11 @@ def _added(
     if decision.labelled:
         yield AddField("X-Spam-Flag", "YES")
     if decision.labelled or settings.spam_fields:
+        score = verdict.score
         yield AddField("X-Spam-Status", status(verdict, decision))
-        yield AddField("X-Spam-Score", points(verdict.score))
-        if verdict.score >= 1:
-            yield AddField("X-Spam-Level", "*" * min(int(verdict.score), LEVEL_LIMIT))
+        yield AddField("X-Spam-Score", points(score))
+        if score >= 1:
+            yield AddField("X-Spam-Level", "*" * min(int(score), LEVEL_LIMIT))
     if "clamav" in scanned_by:
         yield AddField("X-Virus-Scanned", f"{verdict.scanner or 'filterd'} at {host}")
         found = f"Infected ({_NOT_A_WORD.sub('_', verdict.virus)})" if verdict.virus else "Clean"

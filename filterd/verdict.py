@@ -8,8 +8,10 @@ turns the sum into a `Decision` (see `filterd.policy`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 SCORE_DECIMALS = 2
 """Digits after the point that a score keeps. Scores are rounded once, where they are made, so
@@ -31,24 +33,43 @@ class Action(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
 class Symbol:
-    """One finding, in the sense of SpamAssassin and rspamd.
+    """One finding, in the sense of SpamAssassin and rspamd. A value: it never changes.
 
     name: upper-case word, e.g. `BAYES_SPAM`. score: points, rounded to `SCORE_DECIMALS`.
-    detail: why, for the admin; never shown to an SMTP peer.
+    detail: why, for the admin; never shown to an SMTP peer. A text, or a function that makes it,
+    called at most once and only if somebody wants to know: most mail is delivered and nobody asks.
 
     Raises ValueError for a score that is not a finite number.
     """
 
-    name: str
-    score: float = 0.0
-    detail: str = ""
+    __slots__ = ("_detail", "name", "score")
 
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.score):
-            raise ValueError(f"symbol {self.name}: score {self.score} is not a finite number")
-        object.__setattr__(self, "score", round(self.score, SCORE_DECIMALS))
+    def __init__(self, name: str, score: float = 0.0, detail: str | Callable[[], str] = "") -> None:
+        if not math.isfinite(score):
+            raise ValueError(f"symbol {name}: score {score} is not a finite number")
+        self.name: Final = name
+        self.score: Final = round(score, SCORE_DECIMALS)
+        self._detail = detail
+
+    @property
+    def detail(self) -> str:
+        """Why."""
+        if not isinstance(self._detail, str):
+            self._detail = self._detail()
+        return self._detail
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Symbol):
+            return NotImplemented
+        mine, its = (self.name, self.score, self.detail), (other.name, other.score, other.detail)
+        return mine == its
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.score))
+
+    def __repr__(self) -> str:
+        return f"Symbol({self.name!r}, {self.score!r}, {self.detail!r})"
 
 
 @dataclass(frozen=True, slots=True)

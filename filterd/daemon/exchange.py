@@ -76,7 +76,7 @@ def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()
 
 def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...]]:
     """Id, envelope and failed filters of a request made by `encode_request`."""
-    value = json.loads(head)
+    value = json.loads(head.decode("ascii"))
     name, address, port, helo = value["client"]
     sender, *parameters = value["sender"]
     envelope = Envelope(
@@ -146,7 +146,7 @@ def decode_answer(
     may_discard: the settings allow discarding without a stored copy. Raises AnswerError.
     """
     try:
-        value = json.loads(head)
+        value = json.loads(head.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"no JSON: {error}") from error
     if not isinstance(value, dict):
@@ -156,7 +156,7 @@ def decode_answer(
     edits = value.get("edits")
     if not isinstance(edits, list) or len(edits) > EDIT_LIMIT:
         raise AnswerError("edits: no list, or too long")
-    checked = tuple(_edit(edit, body_start, size) for edit in edits)
+    checked = tuple([_edit(edit, body_start, size) for edit in edits])
     _check_splices(checked)
     known = {recipient.address for recipient in envelope.recipients}
     drop = value.get("drop")
@@ -223,15 +223,16 @@ def _name(name: str) -> str:
 def _value(text: str) -> str:
     if len(text) > VALUE_LIMIT or not _FIELD_VALUE.fullmatch(text):
         raise AnswerError(f"field value {text[:80]!r} would break the header section")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise AnswerError("field value with lone surrogates") from error
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise AnswerError("field value with lone surrogates") from error
     return text
 
 
 def _check_splices(edits: tuple[Edit, ...]) -> None:
-    spans = sorted((e.start, e.end) for e in edits if isinstance(e, Splice))
+    spans = sorted([(e.start, e.end) for e in edits if isinstance(e, Splice)])
     for (_, end), (start, _) in pairwise(spans):
         if start < end:
             raise AnswerError(f"splices overlap at octet {start}")

@@ -12,8 +12,10 @@ import logging
 import logging.handlers
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,15 @@ LINES = logging.getLogger("filterd.messages")
 # What stands in a line as it is: printable ASCII but the blank, the quote and the equals sign.
 _PLAIN = re.compile(r"[!#-<>-~]*")
 
+_NESTED = (dict, list, tuple)
+
 Event = MutableMapping[str, Any]
 Render = Callable[[Any, str, Event], str]
 
 
 def keyvalue(_logger: Any, _method: str, event: Event) -> str:
     """`key=value key="quoted value"`, quoted as JSON quotes, ASCII only."""
-    return " ".join(f"{key}={_quoted(value)}" for key, value in event.items())
+    return " ".join([f"{key}={_quoted(value)}" for key, value in event.items()])
 
 
 def _quoted(value: object) -> str:
@@ -70,7 +74,14 @@ def _stamp(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The time as ISO 8601 in UTC, with milliseconds; the seconds are put together once each."""
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")[:19]
 
 
 class _Formatter(logging.Formatter):
@@ -100,7 +111,7 @@ class MessageLog:
         event: Event = {"time": _now()} if self._stamped else {}
         event.update(level="info", event="message")
         for key, value in facts.items():
-            if isinstance(value, dict | list | tuple):
+            if isinstance(value, _NESTED):
                 if value:
                     event[key] = _shortened(_flat(value))
             elif isinstance(value, str):
@@ -114,7 +125,7 @@ class MessageLog:
 def _flat(value: Any) -> str:
     """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats."""
     if isinstance(value, dict):
-        return ",".join(f"{key}:{item}" for key, item in value.items())
+        return ",".join([f"{key}:{item}" for key, item in value.items()])
     return ",".join(map(str, value))
 
 
@@ -140,6 +151,9 @@ def configure(settings: DaemonSettings) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(inner, "filterd: " if to_syslog else ""))
+    # Nothing of ours tells source lines, threads or processes, so nobody needs to look them up.
+    logging._srcfile = None  # as the logging manual says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

@@ -122,4 +122,4 @@ class Statistics:
 
 def _is_time(value: object) -> bool:
     """Milliseconds that a filter may have taken; neither NaN nor what no float can hold."""
-    return isinstance(value, int | float) and 0 <= value < LONGEST
+    return isinstance(value, (int, float)) and 0 <= value < LONGEST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -28,7 +29,7 @@ STARTER_POINTS = 5.0
 RELOAD_INTERVAL = 1.0  # seconds between looks for a new version of the model
 
 DETAIL_FROM = 0.1
-"""Probability from which the verdict names words. Below it nobody asks why, and it costs time."""
+"""Probability from which the verdict names words. Below it nobody asks why."""
 
 SYMBOLS: tuple[tuple[float, str], ...] = (
     (0.999, "BAYES_999"),
@@ -84,8 +85,10 @@ class Bayes:
         """Return the probability of spam and the points that it means."""
         opinion = self.opinion(message)
         self._shadow.judge(message, opinion)
-        symbol = Symbol(symbol_name(opinion.probability), self.score(opinion), detail(opinion))
-        return Verdict(symbols=(symbol,), probability=opinion.probability)
+        probability = opinion.probability
+        why = partial(detail, opinion)
+        symbol = Symbol(symbol_name(probability), self.score(opinion), why)
+        return Verdict(symbols=(symbol,), probability=probability)
 
     def opinion(self, message: Message) -> Opinion:
         """Return all that the classifier has to say, with the newest version of the model."""

@@ -124,6 +124,7 @@ class _Session:
 
     def __init__(self, server: Server, patience: float) -> None:
         self.process = os.getpid()
+        self._file, self._filled = -1, 0
         if server.port is None:
             self._peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._peer.settimeout(patience)
@@ -139,6 +140,8 @@ class _Session:
         peer = getattr(self, "_peer", None)
         if peer is not None:
             peer.close()
+        if getattr(self, "_file", -1) >= 0:
+            os.close(self._file)
 
     def scan(self, content: Buffer, patience: float, *, descriptor: bool) -> str:
         """Have the content scanned. Raises OSError, TimeoutError among them, or _FailedError."""
@@ -166,17 +169,20 @@ class _Session:
         return virus_name((match["name"] or b"").decode("utf-8", "replace"))
 
     def _pass(self, content: Buffer) -> None:
-        file = os.memfd_create("message")
-        try:
-            if os.write(file, content) != len(content):
-                raise _FailedError
-            # The descriptor travels with the command and the octet that clamd expects after it.
-            self._peer.sendmsg(
-                [self._greeting, b"nFILDES\n\0"],
-                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [file]))],
-            )
-        finally:
-            os.close(file)
+        """One file in memory serves all messages: clamd has answered about the one before."""
+        size = len(content)
+        if self._file < 0:
+            self._file = os.memfd_create("message")
+        if os.pwrite(self._file, content, 0) != size:
+            raise _FailedError
+        if self._filled > size:
+            os.ftruncate(self._file, size)
+        self._filled = size
+        # The descriptor travels with the command and the octet that clamd expects after it.
+        self._peer.sendmsg(
+            [self._greeting, b"nFILDES\n\0"],
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [self._file]))],
+        )
 
     def _line(self) -> bytes:
         said = b""

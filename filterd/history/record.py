@@ -121,6 +121,6 @@ def _cut(value: object) -> str:
 
 def _number(value: object) -> float:
     # Neither NaN nor infinite, nor an integer that no float can hold.
-    if isinstance(value, int | float) and abs(value) < NUMBER_LIMIT:
+    if isinstance(value, (int, float)) and abs(value) < NUMBER_LIMIT:
         return float(value)
     return 0.0

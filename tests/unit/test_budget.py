@@ -1,0 +1,99 @@
+"""Time limits: in a process that owns the alarm, as a worker does, and in one that does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from filterd.budget import BudgetExceeded, limit
+
+OWNED = """
+import signal, time
+from filterd.budget import BudgetExceeded, limit, own_alarm
+own_alarm()
+def seconds(budget, work, swallow=0):
+    started = time.monotonic()
+    try:
+        with limit(budget):
+            while time.monotonic() < started + work:
+                try:
+                    while time.monotonic() < started + work:
+                        pass
+                except BudgetExceeded:
+                    if not swallow:
+                        raise
+                    swallow -= 1
+    except BudgetExceeded:
+        return time.monotonic() - started
+    return None
+{code}
+"""
+
+
+def owned(code: str) -> None:
+    """Run code in a process that owns its alarm; its assertions are ours."""
+    done = subprocess.run([sys.executable, "-c", OWNED.format(code=code)], check=False, timeout=30)
+    assert done.returncode == 0
+
+
+def test_code_that_takes_too_long_is_interrupted() -> None:
+    started = time.monotonic()
+    with pytest.raises(BudgetExceeded), limit(0.05):
+        while True:
+            pass
+    assert 0.05 <= time.monotonic() - started < 5
+
+
+def test_code_in_time_is_not() -> None:
+    with limit(0.05):
+        pass
+    time.sleep(0.1)
+
+
+def test_other_threads_run_unlimited() -> None:
+    done = []
+
+    def work() -> None:
+        with limit(0.01):
+            time.sleep(0.05)
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
+
+
+@pytest.mark.parametrize("budget", [0.05, 0.4])
+def test_block_after_block(budget: float) -> None:
+    owned(
+        "for _ in range(2):\n"
+        f"    taken = seconds({budget}, 10)\n"
+        f"    assert {budget} <= taken < {budget} + 5, taken\n"
+        f"    assert seconds({budget}, 0.0) is None"
+    )
+
+
+def test_a_short_limit_after_a_long_one() -> None:
+    owned("assert seconds(5, 0.3) is None\nassert seconds(0.02, 10) < 5")
+
+
+def test_a_long_limit_after_a_short_one() -> None:
+    owned("assert seconds(0.02, 0.0) is None\nassert seconds(5, 0.5) is None")
+
+
+def test_the_clock_stops_when_nothing_is_watched() -> None:
+    owned(
+        "assert seconds(5, 0.0) is None\n"
+        "time.sleep(0.6)\n"
+        "assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)\n"
+        "assert seconds(0.3, 10) < 5"
+    )
+
+
+def test_who_swallows_the_first_gets_another() -> None:
+    owned("assert 0.05 + 0.25 <= seconds(0.05, 10, swallow=1) < 5")
