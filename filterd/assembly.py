@@ -57,8 +57,7 @@ def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:
 
 def _offerer(settings: Settings) -> Offer:
     """How mail is offered to autolearn."""
-    entry = settings.filters.get("bayes")
-    queue = Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
+    queue = autolearn_queue(settings)
 
     def offer(message: Message, examination: Examination) -> None:
         symbols = examination.verdict.symbols
@@ -67,6 +66,12 @@ def _offerer(settings: Settings) -> Offer:
             queue.offer(message, ((symbol.name, symbol.score) for symbol in symbols))
 
     return offer
+
+
+def autolearn_queue(settings: Settings) -> Queue:
+    """Where copies wait to be learned."""
+    entry = settings.filters.get("bayes")
+    return Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
 
 
 def open_history(settings: Settings) -> History:

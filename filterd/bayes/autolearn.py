@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated
 
 from annotated_doc import Doc
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Lt
 
 from filterd.message import Message
 
@@ -39,9 +39,17 @@ _SENDER_LENGTH = 8  # octets of a sender's hash
 class AutolearnSettings:
     """Settings `[autolearn]`."""
 
-    enabled: Annotated[
-        bool, Doc("queue mail that other filters are sure of, for `filterd learn auto`")
-    ] = False
+    enabled: Annotated[bool, Doc("learn mail that other filters are sure of, without a person")] = (
+        False
+    )
+    interval: Annotated[
+        int,
+        Ge(0),
+        Doc(
+            "seconds between two times that the daemon learns what is queued; 0: never, a timer "
+            "runs `filterd learn auto`"
+        ),
+    ] = 600
     spam_points: Annotated[
         float, Gt(0), Doc("points of the other filters from which a message is learned as spam")
     ] = 15.0

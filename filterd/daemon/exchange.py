@@ -28,6 +28,9 @@ NAME_LIMIT = 200
 VALUE_LIMIT = 60_000
 """Characters of a header field value; a milter packet holds 65,535 octets."""
 
+PROBABILITY_DECIMALS = 6
+"""Digits after the point in the log line; `filterd explain` has them all."""
+
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _ACTIONS = {action.word: action for action in Action}
 
@@ -101,7 +104,9 @@ def encode_answer(result: Result) -> bytes:
         "labelled": decision.labelled,
         "symbols": {s.name: s.score for s in verdict.symbols},
         "ms": dict(examination.milliseconds),
-        "probability": verdict.probability,
+        "probability": None
+        if verdict.probability is None
+        else round(verdict.probability, PROBABILITY_DECIMALS),
         "virus": verdict.virus,
         "reason": decision.reason,
         "removed": [part.filename for part in verdict.removed],

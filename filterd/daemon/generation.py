@@ -30,6 +30,9 @@ EX_UNAVAILABLE, EX_SOFTWARE = 69, 70
 START_LIMIT = 120.0
 """Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
 
+END_LIMIT = 2.0
+"""Seconds that a nursery gets to end; it takes a tenth of one."""
+
 POLL_INTERVAL = 0.1
 """Seconds between two looks at what a silent worker is doing."""
 
@@ -89,6 +92,11 @@ class Generation:
         """Let the nursery end itself and the workers it has."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
+
+    def await_end(self) -> None:
+        """Let it be gone before the daemon is, for who sees it left over would kill it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_LIMIT)
 
     @classmethod
     def hatch(cls, config: Path | None) -> Generation:

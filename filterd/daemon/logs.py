@@ -70,7 +70,7 @@ def _shortened(text: str) -> str:
 
 def _stamp(_logger: Any, _method: str, event: Event) -> Event:
     """Time and level first; syslogd adds a time itself."""
-    return {"time": _now(), **event}
+    return {"time": _now(), "level": event.pop("level", ""), **event}
 
 
 def _now() -> str:

@@ -182,6 +182,7 @@ class Pool:
             generation = self._current
         if generation is not None:
             generation.hang_up()
+            generation.await_end()
 
     @property
     def load(self) -> tuple[int, int, int]:

@@ -33,6 +33,7 @@ from filterd.daemon.answering import ACTIONS
 from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.generation import StartError
+from filterd.daemon.lessons import Lessons
 from filterd.daemon.libmilter import (
     SESSION_STACK,
     allow_many_sessions,
@@ -137,6 +138,8 @@ class Daemon:
         upkeep = Upkeep(lambda: self._settings.quarantine)
         threading.Thread(target=upkeep.run, name="upkeep", daemon=True).start()
         threading.Thread(target=self._send_digests, name="digest", daemon=True).start()
+        lessons = Lessons(lambda: self._settings, self._config)
+        threading.Thread(target=lessons.run, name="lessons", daemon=True).start()
         threading.Thread(target=self._nudge, name="nudge", daemon=True).start()
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",

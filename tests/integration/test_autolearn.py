@@ -9,11 +9,12 @@ from filterd.bayes.journal import Journal
 from filterd.samples import GTUBE
 from tests.helpers.milter import one_message
 from tests.integration.servers.filterd import COMMAND, Filterd
-from tests.integration.servers.process import folder
+from tests.integration.servers.process import folder, wait_for
 
 SETTINGS = """
 [autolearn]
 enabled = true
+interval = {interval}
 not_evidence = ["BAYES_*"]
 
 [filters.bayes]
@@ -23,7 +24,7 @@ models = "models"
 
 def test_what_a_worker_queued_is_learned_under_the_caps() -> None:
     with folder("autolearn") as path:
-        daemon = Filterd(path, more=SETTINGS)
+        daemon = Filterd(path, more=SETTINGS.format(interval=0))
         daemon.start()
         for number in range(7):
             one_message(daemon.socket, body=f"{GTUBE}\r\n{number}\r\n".encode())
@@ -43,3 +44,18 @@ def test_what_a_worker_queued_is_learned_under_the_caps() -> None:
         assert [batch.source for batch in journal.batches()] == ["autolearn"]
         journal.close()
         assert list((path / "models" / "autolearn").iterdir()) == []
+
+
+def test_the_daemon_learns_from_time_to_time() -> None:
+    with folder("autolearn") as path:
+        daemon = Filterd(path, more=SETTINGS.format(interval=1))
+        daemon.start()
+        for number in range(3):
+            one_message(daemon.socket, body=f"{GTUBE}\r\n{number}\r\n".encode())
+        wait_for("the log to tell of it", lambda: "autolearn: 3 learned" in daemon.process.output)
+        assert list((path / "models" / "autolearn").iterdir()) == []
+        assert one_message(daemon.socket, body=b"an honest message\r\n")
+        daemon.process.stop()
+        journal = Journal(path / "models" / "journal.sqlite3")
+        assert journal.contents() == {True: 3, False: 0}
+        journal.close()
