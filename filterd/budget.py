@@ -8,6 +8,7 @@ the worker that overruns the whole message's budget.
 
 from __future__ import annotations
 
+import atexit
 import signal
 import threading
 import time
@@ -49,6 +50,8 @@ def own_alarm() -> None:
     For a process that does nothing else with alarms: a worker.
     """
     signal.signal(signal.SIGALRM, _raise)
+    # An interpreter that ends gives its handlers back, and the next tick would kill the process.
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     _Alarm.owned = True
 
 

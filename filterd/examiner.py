@@ -18,7 +18,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from filterd.assembly import build_pipeline
-from filterd.budget import own_alarm
 from filterd.chain import Failure
 from filterd.config import ConfigError, Settings, load
 from filterd.daemon.exchange import decode_request, encode_request
@@ -138,7 +137,6 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"a filter cannot start: {error}\n")
         return 69
     confine(int(memory))
-    own_alarm()
     id, envelope, _failed = decode_request(head)
     result = pipeline.process(Message(data, envelope, id))
     verdict, decision = result.examination.verdict, result.decision

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from filterd.chain import Chain, Examination, Failure
 from filterd.labels import LabelSettings, final_reply, header_edits
@@ -105,3 +106,25 @@ class Pipeline:
                 + decision.edits,
             )
         return decision
+
+
+def plain(id: str, examination: Examination, decision: Decision) -> dict[str, Any]:
+    """What was found and decided as a plain value, for JSON: one form for all front doors."""
+    verdict = examination.verdict
+    return {
+        "id": id,
+        "action": decision.action.word,
+        "labelled": decision.labelled,
+        "score": verdict.score,
+        "required": decision.required,
+        "probability": verdict.probability,
+        "symbols": [
+            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
+        ],
+        "virus": verdict.virus,
+        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
+        "ms": dict(examination.milliseconds),
+        "failures": [
+            {"filter": f.filter, "kind": f.kind, "detail": f.detail} for f in examination.failures
+        ],
+    }

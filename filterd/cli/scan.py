@@ -17,7 +17,7 @@ from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, s
 from filterd.ids import new_id
 from filterd.labels import points
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.pipeline import Pipeline, Result
+from filterd.pipeline import Pipeline, Result, plain
 from filterd.verdict import Action
 
 _LINE_END = re.compile(rb"\r?\n")
@@ -76,22 +76,7 @@ def as_on_the_wire(data: bytes) -> bytes:
 
 def as_row(name: str, message: Message, result: Result) -> dict[str, Any]:
     """The verdict as a plain value."""
-    verdict, decision = result.examination.verdict, result.decision
-    return {
-        "file": name,
-        "id": message.id,
-        "action": decision.action.word,
-        "labelled": decision.labelled,
-        "score": verdict.score,
-        "required": decision.required,
-        "probability": verdict.probability,
-        "symbols": [
-            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
-        ],
-        "virus": verdict.virus,
-        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
-        "ms": dict(result.examination.milliseconds),
-    }
+    return {"file": name, **plain(message.id, result.examination, result.decision)}
 
 
 _STYLES = {

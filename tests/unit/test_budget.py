@@ -97,3 +97,13 @@ def test_the_clock_stops_when_nothing_is_watched() -> None:
 
 def test_who_swallows_the_first_gets_another() -> None:
     owned("assert 0.05 + 0.25 <= seconds(0.05, 10, swallow=1) < 5")
+
+
+def test_the_clock_is_stopped_before_the_process_takes_its_time_to_end() -> None:
+    owned(
+        "class Slow:\n"
+        "    def __del__(self, sleep=time.sleep):\n"
+        "        sleep(0.6)\n"
+        "slow = Slow()\n"
+        "assert seconds(5, 0.0) is None"
+    )

@@ -11,8 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from filterd.chain import Examination
 from filterd.examiner import Examined
 from filterd.message import Client, Envelope, Recipient
+from filterd.pipeline import plain
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
@@ -61,24 +63,8 @@ async def scan(
 
 
 def _plain(examined: Examined) -> dict[str, Any]:
-    verdict, decision = examined.verdict, examined.decision
-    return {
-        "id": examined.id,
-        "action": decision.action.word,
-        "labelled": decision.labelled,
-        "score": verdict.score,
-        "required": decision.required,
-        "probability": verdict.probability,
-        "symbols": [
-            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
-        ],
-        "virus": verdict.virus,
-        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
-        "ms": dict(examined.milliseconds),
-        "failures": [
-            {"filter": f.filter, "kind": f.kind, "detail": f.detail} for f in examined.failures
-        ],
-    }
+    found = Examination(examined.verdict, examined.milliseconds, examined.failures)
+    return plain(examined.id, found, examined.decision)
 
 
 @router.get("/history", response_model=dict[str, Any])
