@@ -201,6 +201,8 @@ def test_a_process_that_is_killed_in_a_release_releases_nothing_twice(path: Path
             data = {"csrf": token_in(client.get("/scan")), "to": "joe@mx.test"}
             client.post(f"/message/{id}/release", data=data)
         mta.at_dot = lambda: None
+        # The connection may be gone before the listening socket, which would still answer.
+        web.process.wait()
         web.start()
         with closing(web.logged_in()) as client:
             page = client.get(f"/message/{id}")
