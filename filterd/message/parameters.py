@@ -27,9 +27,11 @@ _PLAIN = re.compile(
     rb"((?:;\s*+[A-Za-z0-9-]++="
     rb"(?:\"(?:[^\"\\=(]++|(?<![A-Za-z0-9* \t])=)*+\"|[^\s;\"'()=]++)\s*+)*+);?\s*+"
 )
+_PLAIN_WORD = re.compile(rb"\s*+([A-Za-z0-9.+-]++/?+[A-Za-z0-9.+-]*+)\s*+(?:;|\Z)")
 _PLAIN_PARAMETER = re.compile(rb';\s*+([^=]++)=(?:"([^"]*+)"|([^\s;]++))')
-_COMMENT_MARK = re.compile(rb'\\.|\(++|\)++|"', re.DOTALL)
-_VALUE = rb'("(?:[^"\\]|\\.)*+(?:"|$)|[^;]*+)'
+# Every branch begins with a character of its own, which makes the search several times as fast.
+_COMMENT_MARK = re.compile(rb'\\.|\(\(*+|\)\)*+|"', re.DOTALL)
+_VALUE = rb'("(?:[^"\\]++|\\.)*+(?:"|$)|[^;]*+)'
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++(?:[ \t]++[*0-9]++)?)\s*+=\s*+' + _VALUE, re.DOTALL)
 # A name or boundary where no parameter begins: without a semicolon before it, or in a comment.
 _LOOSE = re.compile(
@@ -125,6 +127,12 @@ def _joined(segments: list[tuple[bytes, bool]]) -> tuple[bytes, str | None]:
     return value, charset
 
 
+def parse_word(raw: bytes) -> str:
+    """The word before the parameters alone, as `parse_value` has it, for a fraction of the time."""
+    match = _PLAIN_WORD.match(raw, 0, VALUE_LIMIT)
+    return match[1].decode("ascii").lower() if match else parse_value(raw)[0]
+
+
 def parse_value(raw: bytes) -> tuple[str, Parameters]:
     """Split a field value: the word before the parameters in lower case, and the parameters."""
     if not raw:
@@ -149,7 +157,7 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
         head = _without_parameters(head)
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
     pairs = _pairs(plain)
-    if plain is not raw:
+    if plain != raw:
         # Most readers know no comments here and take a name that stands in one.
         for other in (raw, _without_comments(raw, b"")):
             pairs += [pair for pair in _pairs(other) if pair not in pairs]
