@@ -21,6 +21,9 @@ from filterd.message import Message
 ROUNDS = 5
 """Times that each message is read; the best counts, as disturbances only add."""
 
+AGAIN = 5
+"""Times that both are measured anew before filterd is called slower: a busy machine interrupts."""
+
 SLOWER_BY_SECONDS = 20e-6
 """A difference that the clock and the machine make: below it neither is slower."""
 
@@ -106,6 +109,8 @@ def _compare(
     own_times, other_times, slower = [], [], []
     for path, data in messages(folder, options.count):
         one, two = best(own, data), best(other, data)
+        for _ in range(AGAIN if one > two + SLOWER_BY_SECONDS else 0):
+            one, two = min(one, best(own, data)), min(two, best(other, data))
         if two == float("inf"):
             continue
         own_times.append(one)

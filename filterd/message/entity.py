@@ -64,6 +64,8 @@ class Entity:
     start: first octet of its header. body_start: first of its body. end: behind the last of its
     body, the line end before the next boundary not counted. All count from the message's beginning.
     depth: entities above it.
+    content_type: in lower case, the default if there is none. transfer_encoding: in lower case,
+    `7bit` if there is none, `""` if it is empty.
     header_is_cut: a line that is no header field ended the header, not an empty line.
     has_near_boundaries: a line in the body begins with the boundary and goes on with something.
     children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
@@ -90,8 +92,12 @@ class Entity:
             self.header_is_cut = header_stop == self.body_start < end
         header = bytes(data[start : self.body_start])
         self._content_fields = _content_fields(header, colonless=quirks.skip_bad_lines)
-        typed = self._raw("content-type") if self._content_fields else b""
-        self.content_type = parse_word(typed) if typed else ""
+        self.transfer_encoding = "7bit"
+        self.content_type = ""
+        if self._content_fields:
+            if "content-transfer-encoding" in self._content_fields:
+                self.transfer_encoding = parse_word(self._raw("content-transfer-encoding"))
+            self.content_type = parse_word(self._raw("content-type"))
         if "/" not in self.content_type:
             is_digest = parent is not None and parent.content_type == "multipart/digest"
             self.content_type = "message/rfc822" if is_digest else "text/plain"
@@ -152,13 +158,6 @@ class Entity:
         """`attachment`, `inline`, ... in lower case, `""` if the entity does not say."""
         return self._disposition[0]
 
-    @lazy
-    def transfer_encoding(self) -> str:
-        """Content-Transfer-Encoding in lower case, `7bit` if there is none, `""` if it is empty."""
-        if "content-transfer-encoding" not in self._content_fields:
-            return "7bit"
-        return parse_word(self._raw("content-transfer-encoding"))
-
     @property
     def is_encoded(self) -> bool:
         """True if the octets of the body are not those of the content."""
@@ -180,18 +179,14 @@ class Entity:
     @lazy
     def filenames(self) -> tuple[str, ...]:
         """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
+        fields = self._content_fields
         names: list[str] = []
-        disposed, typed = self._disposition[1], self.parameters
-        if disposed:
-            names += disposed.texts("filename")
-        if typed:
-            names += typed.texts("name")
-            names += typed.texts("filename")
-        if disposed:
-            names += disposed.texts("name")
-        location = self._raw("content-location")
-        if location:
-            names.append(location.strip().decode("latin-1"))
+        if "content-disposition" in fields:
+            names += self._disposition[1].texts("filename", "name")
+        if "content-type" in fields:
+            names += self.parameters.texts("name", "filename")
+        if "content-location" in fields:
+            names.append(self._raw("content-location").strip().decode("latin-1"))
         return tuple(dict.fromkeys(filter(None, names))) if names else ()
 
     @property
@@ -207,8 +202,7 @@ class Entity:
     @lazy
     def content(self) -> bytes:
         """The body decoded from its transfer encoding; of broken encodings as much as there is."""
-        encoding = self.transfer_encoding
-        return decode_transfer(self.body, encoding) if encoding in ENCODED else self.body
+        return decode_transfer(self.body, self.transfer_encoding) if self.is_encoded else self.body
 
     def head(self, size: int) -> bytes:
         """About the first `size` octets of the content, without decoding all of it."""
@@ -228,8 +222,8 @@ class Entity:
     @lazy
     def text(self) -> str:
         """The content decoded from its charset; octets that it does not know become U+FFFD."""
-        charset = next(iter(self.parameters.texts("charset")), "")
-        return decode_charset(self.content, charset)
+        charsets = self.parameters.texts("charset")
+        return decode_charset(self.content, charsets[0] if charsets else "")
 
     @property
     def boundaries(self) -> tuple[bytes, ...]:
