@@ -7,6 +7,7 @@ both ways (see `filterd.message.readings`). Source: RFC 2045, RFC 2046.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,15 +19,21 @@ from filterd.message.decoding import (
     is_plain,
     other_contents,
 )
-from filterd.message.fields import Buffer, HeaderField, header_end, parse_header
+from filterd.message.fields import FIELD, Buffer, HeaderField, header_end, parse_header
 from filterd.message.lazy import lazy
-from filterd.message.parameters import Parameters, parse_value
+from filterd.message.parameters import Parameters, parse_value, parse_word
 
 ENCODED = frozenset({"base64", "quoted-printable"}) | UU_ENCODINGS
 """Transfer encodings that change octets; `7bit`, `8bit` and `binary` do not (RFC 2045 §6.2)."""
 
 STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
 """The header fields that decide what an entity is."""
+
+
+# Only in a reader that goes on behind a line that is no field.
+_COLONLESS_FIELD = re.compile(
+    rb"(?i)(content-(?:type|transfer-encoding|disposition))(?=\s)([^\n]*+(?:\n[ \t][^\n]*+)*+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +64,14 @@ class Entity:
     start: first octet of its header. body_start: first of its body. end: behind the last of its
     body, the line end before the next boundary not counted. All count from the message's beginning.
     depth: entities above it.
+    content_type: in lower case, the default if there is none. transfer_encoding: in lower case,
+    `7bit` if there is none, `""` if it is empty.
     header_is_cut: a line that is no header field ended the header, not an empty line.
     has_near_boundaries: a line in the body begins with the boundary and goes on with something.
     children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
     the octets between its parts (start, end): preamble with the first boundary line, the boundary
     lines, the last one with the epilogue. Gaps and children tile the body.
     """
-
-    content_type: str
-    parameters: Parameters
 
     def __init__(
         self, data: Buffer, start: int, end: int, parent: Entity | None, quirks: Quirks = USUAL
@@ -84,15 +90,17 @@ class Entity:
         else:
             header_stop, self.body_start = header_end(data, start, end)
             self.header_is_cut = header_stop == self.body_start < end
-        self._content_fields = _content_fields(
-            bytes(data[start : self.body_start]), colonless=quirks.skip_bad_lines
-        )
-        default = "text/plain"
-        if parent is not None and parent.content_type == "multipart/digest":
-            default = "message/rfc822"
-        self.content_type, self.parameters = parse_value(self._raw("content-type"))
+        header = bytes(data[start : self.body_start])
+        self._content_fields = _content_fields(header, colonless=quirks.skip_bad_lines)
+        self.transfer_encoding = "7bit"
+        self.content_type = ""
+        if self._content_fields:
+            if "content-transfer-encoding" in self._content_fields:
+                self.transfer_encoding = parse_word(self._raw("content-transfer-encoding"))
+            self.content_type = parse_word(self._raw("content-type"))
         if "/" not in self.content_type:
-            self.content_type = default
+            is_digest = parent is not None and parent.content_type == "multipart/digest"
+            self.content_type = "message/rfc822" if is_digest else "text/plain"
 
     @lazy
     def header_fields(self) -> tuple[HeaderField, ...]:
@@ -119,9 +127,7 @@ class Entity:
 
     def walk(self) -> Iterator[Entity]:
         """This entity and all below it, in the order of the message."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        return _walk(self) if self.children else iter((self,))
 
     @property
     def is_leaf(self) -> bool:
@@ -139,6 +145,11 @@ class Entity:
         return (*found, (position, self.end))
 
     @lazy
+    def parameters(self) -> Parameters:
+        """The parameters of Content-Type."""
+        return parse_value(self._raw("content-type"))[1]
+
+    @lazy
     def _disposition(self) -> tuple[str, Parameters]:
         return parse_value(self._raw("content-disposition"))
 
@@ -146,13 +157,6 @@ class Entity:
     def disposition(self) -> str:
         """`attachment`, `inline`, ... in lower case, `""` if the entity does not say."""
         return self._disposition[0]
-
-    @lazy
-    def transfer_encoding(self) -> str:
-        """Content-Transfer-Encoding in lower case, `7bit` if there is none, `""` if it is empty."""
-        if "content-transfer-encoding" not in self._content_fields:
-            return "7bit"
-        return parse_value(self._raw("content-transfer-encoding"))[0]
 
     @property
     def is_encoded(self) -> bool:
@@ -175,18 +179,14 @@ class Entity:
     @lazy
     def filenames(self) -> tuple[str, ...]:
         """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
+        fields = self._content_fields
         names: list[str] = []
-        disposed, typed = self._disposition[1], self.parameters
-        if disposed:
-            names += disposed.texts("filename")
-        if typed:
-            names += typed.texts("name")
-            names += typed.texts("filename")
-        if disposed:
-            names += disposed.texts("name")
-        location = self._raw("content-location")
-        if location:
-            names.append(location.strip().decode("latin-1"))
+        if "content-disposition" in fields:
+            names += self._disposition[1].texts("filename", "name")
+        if "content-type" in fields:
+            names += self.parameters.texts("name", "filename")
+        if "content-location" in fields:
+            names.append(self._raw("content-location").strip().decode("latin-1"))
         return tuple(dict.fromkeys(filter(None, names))) if names else ()
 
     @property
@@ -202,7 +202,7 @@ class Entity:
     @lazy
     def content(self) -> bytes:
         """The body decoded from its transfer encoding; of broken encodings as much as there is."""
-        return decode_transfer(self.body, self.transfer_encoding)
+        return decode_transfer(self.body, self.transfer_encoding) if self.is_encoded else self.body
 
     def head(self, size: int) -> bytes:
         """About the first `size` octets of the content, without decoding all of it."""
@@ -222,8 +222,8 @@ class Entity:
     @lazy
     def text(self) -> str:
         """The content decoded from its charset; octets that it does not know become U+FFFD."""
-        charset = next(iter(self.parameters.texts("charset")), "")
-        return decode_charset(self.content, charset)
+        charsets = self.parameters.texts("charset")
+        return decode_charset(self.content, charsets[0] if charsets else "")
 
     @property
     def boundaries(self) -> tuple[bytes, ...]:
@@ -231,6 +231,12 @@ class Entity:
         if not self.parameters.pairs:
             return ()
         return tuple(dict.fromkeys([b.rstrip() for b in self.parameters.all_raw("boundary")]))
+
+
+def _walk(entity: Entity) -> Iterator[Entity]:
+    yield entity
+    for child in entity.children:
+        yield from child.walk()
 
 
 def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]:
@@ -242,29 +248,20 @@ def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]
     whole header.
     """
     found: dict[str, list[bytes]] = {}
-    lowered = header.lower()
-    position = 0 if lowered.startswith(b"content-") else lowered.find(b"\ncontent-") + 1
-    while position or lowered.startswith(b"content-"):
-        end = position
-        while True:
-            end = lowered.find(b"\n", end) + 1
-            if not end or lowered[end : end + 1] not in (b" ", b"\t"):
-                break
-        end = end or len(header)
-        name, colon, _ = lowered[position:end].partition(b":")
-        if colonless and not (colon and _is_word(name)):
-            name = lowered[position:end].split(maxsplit=1)[0]
-            colon = b" " if name.decode("latin-1") in STRUCTURAL else b""
-        if colon:
-            value = header[position + len(name) + 1 : end].rstrip(b"\r\n")
-            found.setdefault(name.rstrip(b" \t").decode("latin-1"), []).append(value)
-        if end >= len(header):
-            break
-        position = lowered.find(b"\ncontent-", end - 1) + 1
-        if not position:
-            break
+    # The line end put before it makes the first line one like the others.
+    lowered = b"\n" + header.lower()
+    position = lowered.find(b"\ncontent-")
+    while position >= 0:
+        match = FIELD.match(header, position)
+        if match is None and colonless:
+            match = _COLONLESS_FIELD.match(header, position)
+        if match is not None:
+            name, value = match.groups()
+            key = name.decode("ascii").lower()
+            if key in found:
+                found[key].append(value.rstrip(b"\r"))
+            else:
+                found[key] = [value.rstrip(b"\r")]
+            position = match.end(2)
+        position = lowered.find(b"\ncontent-", position + 1)
     return found
-
-
-def _is_word(name: bytes) -> bool:
-    return len(name.split()) == 1

@@ -17,7 +17,7 @@ Buffer = bytes | mmap
 _NAME_AND_COLON = rb"[!-9;-~]++[ \t]*+:"
 _VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
 _SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb"\n?)*+(\r?\n)?+")
-_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
+FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
 
 _MBOX_LINES = (b"From ", b">From ")
 
@@ -48,8 +48,9 @@ def header_end(data: Buffer, start: int, end: int) -> tuple[int, int]:
     Both are the same if no empty line stands between them: a line that can be no field, which then
     belongs to the body as sendmail has it, or the end of the data.
     """
-    begin = start if start else _after_mbox_line(data, end)
-    match = _SECTION.match(data, begin, end)
+    if not start and data[:6].startswith(_MBOX_LINES):
+        start = _next_line(data, 0, end)
+    match = _SECTION.match(data, start, end)
     assert match is not None  # it matches nothing at all, too
     position = match.end()
     empty_line = match.start(1)
@@ -70,7 +71,7 @@ def parse_header(
     position = start
     while True:
         end, body_start = header_end(data, position, size)
-        for match in _FIELD.finditer(data, position, end):
+        for match in FIELD.finditer(data, position, end):
             name, value = match.groups()
             field_start, field_end = match.span()
             if value.endswith(b"\r") and field_end != match.end(2):
@@ -79,12 +80,6 @@ def parse_header(
         if not skip_bad_lines or end != body_start or end >= size:
             return fields, body_start
         position = _next_line(data, end, size)
-
-
-def _after_mbox_line(data: Buffer, end: int) -> int:
-    if data[:6].startswith(_MBOX_LINES):
-        return _next_line(data, 0, end)
-    return 0
 
 
 def _next_line(data: Buffer, position: int, size: int) -> int:

@@ -27,5 +27,6 @@ class lazy(Generic[T]):  # noqa: N801  a decorator, as `property` is one
     def __get__(self, instance: object | None, owner: type[Any]) -> Self | T:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        setattr(instance, self._name, value)
         return value

@@ -110,4 +110,4 @@ class Message:
 
     def leaves(self) -> Iterator[Entity]:
         """The entities that have a body of their own."""
-        return (entity for entity in self.walk() if entity.is_leaf)
+        return (entity for entity in self.root.walk() if not entity.children)

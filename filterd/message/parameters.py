@@ -8,8 +8,7 @@ parameter that stands there several times every value is kept: readers differ in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from urllib.parse import unquote_to_bytes
 
@@ -27,9 +26,11 @@ _PLAIN = re.compile(
     rb"((?:;\s*+[A-Za-z0-9-]++="
     rb"(?:\"(?:[^\"\\=(]++|(?<![A-Za-z0-9* \t])=)*+\"|[^\s;\"'()=]++)\s*+)*+);?\s*+"
 )
+_PLAIN_WORD = re.compile(rb"\s*+([A-Za-z0-9.+-]++/?+[A-Za-z0-9.+-]*+)\s*+(?:;|\Z)")
 _PLAIN_PARAMETER = re.compile(rb';\s*+([^=]++)=(?:"([^"]*+)"|([^\s;]++))')
-_COMMENT_MARK = re.compile(rb'\\.|\(++|\)++|"', re.DOTALL)
-_VALUE = rb'("(?:[^"\\]|\\.)*+(?:"|$)|[^;]*+)'
+# Every branch begins with a character of its own, which makes the search several times as fast.
+_COMMENT_MARK = re.compile(rb'\\.|\(\(*+|\)\)*+|"', re.DOTALL)
+_VALUE = rb'("(?:[^"\\]++|\\.)*+(?:"|$)|[^;]*+)'
 _PARAMETER = re.compile(rb';\s*+([^\s=;"]++(?:[ \t]++[*0-9]++)?)\s*+=\s*+' + _VALUE, re.DOTALL)
 # A name or boundary where no parameter begins: without a semicolon before it, or in a comment.
 _LOOSE = re.compile(
@@ -43,11 +44,17 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,9}))?(\*)?")
 
 
-@dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of one field, in order: lower-case name, octets without quotes."""
+    """The parameters of one field, in order: lower-case name, octets without quotes.
 
-    pairs: tuple[tuple[str, bytes], ...] = ()
+    is_plain: no name has a `*`, so that none is a piece of a value or has a charset (RFC 2231).
+    """
+
+    __slots__ = ("is_plain", "pairs")
+
+    def __init__(self, pairs: tuple[tuple[str, bytes], ...], *, is_plain: bool) -> None:
+        self.pairs = pairs
+        self.is_plain = is_plain
 
     def __bool__(self) -> bool:
         return bool(self.pairs)
@@ -56,22 +63,30 @@ class Parameters:
         """The first value of that name, RFC 2231 continuations joined; `b""` if there is none."""
         return next((value for value, _charset in self._values(name)), b"")
 
-    def all_raw(self, name: str) -> tuple[bytes, ...]:
+    def all_raw(self, name: str) -> list[bytes]:
         """Every value of that name, octets; more than one is a contradiction."""
-        return tuple(value for value, _charset in self._values(name)) if self.pairs else ()
+        return [value for value, _charset in self._values(name)]
 
-    def texts(self, name: str) -> Iterator[str]:
-        """Every value of that name, decoded: RFC 2231 first, then plain ones."""
-        for value, charset in self._values(name):
-            if charset is not None:
-                yield decode_charset(value, charset)
-            if charset is None or b"=?" in value:
-                yield decode_words(value)
+    def texts(self, *names: str) -> list[str]:
+        """Every value of these names, decoded: name by name, RFC 2231 first, then plain ones."""
+        found: list[str] = []
+        if not self.pairs:
+            return found
+        for name in names:
+            for value, charset in self._values(name):
+                if charset is not None:
+                    found.append(decode_charset(value, charset))
+                if charset is None or b"=?" in value:
+                    found.append(decode_words(value))
+        return found
 
-    def _values(self, name: str) -> Iterator[tuple[bytes, str | None]]:
+    def _values(self, name: str) -> Iterable[tuple[bytes, str | None]]:
         """Octets and declared charset (None for a plain value) of each value of that name."""
-        if not any(key.startswith(name) for key, _value in self.pairs):
-            return
+        if self.is_plain:
+            return [(value, None) for key, value in self.pairs if key == name]
+        return self._extended_values(name)
+
+    def _extended_values(self, name: str) -> Iterator[tuple[bytes, str | None]]:
         segments: dict[int, list[tuple[bytes, bool]]] = {}
         plain: list[bytes] = []
         for key, value in self.pairs:
@@ -89,7 +104,7 @@ class Parameters:
         yield from ((value, None) for value in plain)
 
 
-NO_PARAMETERS = Parameters()
+NO_PARAMETERS = Parameters((), is_plain=True)
 
 
 def _extended(value: bytes) -> tuple[bytes, str]:
@@ -125,6 +140,12 @@ def _joined(segments: list[tuple[bytes, bool]]) -> tuple[bytes, str | None]:
     return value, charset
 
 
+def parse_word(raw: bytes) -> str:
+    """The word before the parameters alone, as `parse_value` has it, for a fraction of the time."""
+    match = _PLAIN_WORD.match(raw, 0, VALUE_LIMIT)
+    return match[1].decode("ascii").lower() if match else parse_value(raw)[0]
+
+
 def parse_value(raw: bytes) -> tuple[str, Parameters]:
     """Split a field value: the word before the parameters in lower case, and the parameters."""
     if not raw:
@@ -132,16 +153,16 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
     match = _PLAIN.fullmatch(raw, 0, VALUE_LIMIT)
     if match is not None:
         word = match[1].decode("ascii").lower()
-        if not match[2]:
+        rest = match[2]
+        if not rest:
             return word, NO_PARAMETERS
-        return word, Parameters(
-            tuple(
-                [
-                    (name.decode("ascii").lower(), _folded(quoted) or token)
-                    for name, quoted, token in _PLAIN_PARAMETER.findall(match[2])
-                ][:PARAMETER_LIMIT]
-            )
-        )
+        if b"\n" in rest:
+            rest = _FOLD.sub(b" ", rest)
+        pairs = [
+            (name.decode("ascii").lower(), quoted or token)
+            for name, quoted, token in _PLAIN_PARAMETER.findall(rest)
+        ]
+        return word, Parameters(tuple(pairs[:PARAMETER_LIMIT]), is_plain=True)
     raw = raw[:VALUE_LIMIT]
     plain = _without_comments(raw) if b"(" in raw else raw
     head = plain.partition(b";")[0]
@@ -149,16 +170,13 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
         head = _without_parameters(head)
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
     pairs = _pairs(plain)
-    if plain is not raw:
+    if plain != raw:
         # Most readers know no comments here and take a name that stands in one.
         for other in (raw, _without_comments(raw, b"")):
             pairs += [pair for pair in _pairs(other) if pair not in pairs]
     pairs += [pair for pair in _loose_pairs(raw) if pair not in pairs]
-    return word, Parameters(tuple(pairs)) if pairs else NO_PARAMETERS
-
-
-def _folded(value: bytes) -> bytes:
-    return _FOLD.sub(b" ", value) if b"\n" in value else value
+    is_plain = not any("*" in key for key, _value in pairs)
+    return word, Parameters(tuple(pairs), is_plain=is_plain) if pairs else NO_PARAMETERS
 
 
 def _without_parameters(head: bytes) -> bytes:
