@@ -62,7 +62,7 @@ Signature = tuple[tuple[str, str, tuple[str, ...], int], ...]
 def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], bool]:
     """All readings but the usual one that differ from it and from each other, and True if there
     are more than the limits allow to look at."""
-    seen: set[tuple[object, ...]] = {(signature(root),)}
+    seen: set[tuple[object, ...]] = set()
     found: list[Reading] = []
     exceeds = False
     for entity in root.walk():
@@ -71,6 +71,9 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
     for count, reading in enumerate(_candidates(data, root), start=1):
         if count > CANDIDATES_LIMIT:
             return tuple(found), True
+        if not seen:
+            # Most messages have no other reading that it would be compared with.
+            seen.add((signature(root),))
         # Of the message's own octets the structure tells; of decoded ones only they themselves.
         key: tuple[object, ...] = (signature(reading.root),)
         if reading.octets is not None:
