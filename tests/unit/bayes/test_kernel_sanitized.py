@@ -1,4 +1,4 @@
-"""The compiled loops under AddressSanitizer and UBSan: hostile mail reaches them, and they are C."""
+"""The compiled loops under AddressSanitizer and UBSan: they are C, and hostile mail gets there."""
 
 from __future__ import annotations
 
