@@ -23,7 +23,7 @@ spec.loader.exec_module(module)
 from filterd.bayes import tokens
 assert tokens._kernel is module
 import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[2:]]))
+sys.exit(pytest.main(["-q", "-s", "-p", "no:cacheprovider", *sys.argv[2:]]))
 """
 
 TESTS = ("tests/unit/bayes/test_kernel.py", "tests/unit/bayes/test_features.py")
