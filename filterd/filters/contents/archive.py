@@ -20,10 +20,15 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 BLOCK_SIZE = 64 << 10
 """Octets read at a time."""
+
+MEMORY_LIMIT = 384 << 20
+"""Octets that reading one archive may need: 7-Zip's largest dictionary as it comes is 256 MiB.
+Below what a worker may have, so that the verdict is the same in the daemon and outside."""
 
 NAME_LIMIT = 4096
 """Octets of a member's name that are passed on (PATH_MAX)."""
@@ -47,13 +52,14 @@ the choice, libarchive takes a file of zeros for an empty tar and shows nothing.
 _FILTERS = ("gzip", "bzip2", "xz", "lzma", "lz4", "zstd", "lzip", "compress", "rpm")
 
 _ENCRYPTION_WORDS = ("crypt", "passphrase", "password")
+_MEMORY_WORDS = ("alloc", "memory")
 
 _RECORD = struct.Struct("!cI")
 _MEMBER = struct.Struct("!?qI")
 
 _A_MEMBER, _BLOCK, _MEMBER_END, _END = b"M", b"B", b"E", b"Z"
 _MEMBER_ENCRYPTED, _MEMBER_DAMAGED = b"x", b"d"
-_ENCRYPTED, _DAMAGED, _TOO_SLOW = b"X", b"D", b"T"
+_ENCRYPTED, _DAMAGED, _TOO_SLOW, _TOO_LARGE = b"X", b"D", b"T", b"L"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -70,6 +76,10 @@ class TooSlowError(Exception):
     """The archive takes more time to read than it is given."""
 
 
+class TooLargeError(Exception):
+    """The archive takes more memory to read than it is given."""
+
+
 @dataclass
 class Entry:
     """One member while the reader stands at it. size: octets as the archive says, -1 if unknown.
@@ -83,7 +93,8 @@ class Entry:
     _is_read: bool = False
 
     def blocks(self) -> Iterator[bytes]:
-        """The content, piece by piece. Raises EncryptedError, DamagedError or TooSlowError."""
+        """The content, piece by piece. Raises EncryptedError, DamagedError, TooSlowError or
+        TooLargeError."""
         for kind, octets in self._records:
             if kind == _BLOCK:
                 yield octets
@@ -95,6 +106,8 @@ class Entry:
                 raise DamagedError(_text(octets))
             if kind == _TOO_SLOW:
                 raise TooSlowError
+            if kind == _TOO_LARGE:
+                raise TooLargeError
             return
 
     def skip(self) -> None:
@@ -115,8 +128,8 @@ def entries(
 ) -> Iterator[Entry]:
     """The members of an archive.
 
-    seconds: of CPU that reading may take. Raises EncryptedError, DamagedError or TooSlowError,
-    perhaps after some members.
+    seconds: of CPU that reading may take. Raises EncryptedError, DamagedError, TooSlowError or
+    TooLargeError, perhaps after some members.
     """
     import libarchive  # noqa: F401, PLC0415 loaded once, not in every child
 
@@ -136,6 +149,8 @@ def entries(
                 raise DamagedError(_text(octets))
             elif what == _TOO_SLOW:
                 raise TooSlowError
+            elif what == _TOO_LARGE:
+                raise TooLargeError
 
 
 def _text(octets: bytes) -> str:
@@ -188,7 +203,8 @@ def _child(work: Callable[[Write], None], seconds: int) -> Iterator[tuple[Binary
 
 
 def _confine(keep: int, seconds: int) -> None:
-    """Make this child harmless: no time without end, no open files but one, no life of its own."""
+    """Make this child harmless: no time or memory without end, no open files but one, no life of
+    its own."""
     for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXCPU):
         signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -196,10 +212,20 @@ def _confine(keep: int, seconds: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory()
     # What libc says when it aborts is no line for the daemon's log.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.closerange(3, keep)
     os.closerange(keep + 1, 1024)
+
+
+def _limit_memory() -> None:
+    """Take no more than `MEMORY_LIMIT` above what is in use, nor than this process may have."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    wanted = pages * resource.getpagesize() + MEMORY_LIMIT
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY or wanted < soft:
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
 
 
 def _write(stream: BinaryIO, kind: bytes, octets: bytes) -> None:
@@ -223,13 +249,20 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
                     for block in entry.get_blocks(BLOCK_SIZE):
                         write(_BLOCK, block)
                 except libarchive.ArchiveError as error:
-                    encrypted = _is_encryption(str(error))
+                    if _has_word(error, _MEMORY_WORDS):
+                        raise
+                    encrypted = _has_word(error, _ENCRYPTION_WORDS)
                     write(_MEMBER_ENCRYPTED if encrypted else _MEMBER_DAMAGED, _reason(error))
                 else:
                     warning = warnings[-1] if warnings else ""
                     write(_MEMBER_DAMAGED if warning else _MEMBER_END, warning.encode())
+    except MemoryError:
+        write(_TOO_LARGE, b"")
     except libarchive.ArchiveError as error:
-        write(_ENCRYPTED if _is_encryption(str(error)) else _DAMAGED, _reason(error))
+        if _has_word(error, _MEMORY_WORDS):
+            write(_TOO_LARGE, b"")
+        else:
+            write(_ENCRYPTED if _has_word(error, _ENCRYPTION_WORDS) else _DAMAGED, _reason(error))
     write(_END, b"")
 
 
@@ -238,8 +271,9 @@ def _octets(path: str | bytes | None) -> bytes:
     return raw[:NAME_LIMIT]
 
 
-def _is_encryption(text: str) -> bool:
-    return any(word in text.lower() for word in _ENCRYPTION_WORDS)
+def _has_word(error: Exception, words: Sequence[str]) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in words)
 
 
 def _reason(error: Exception) -> bytes:

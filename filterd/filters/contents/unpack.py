@@ -148,6 +148,9 @@ class Unpacker:
         except archive.TooSlowError:
             note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
             self._note("ARCHIVE_LIMIT", note)
+        except archive.TooLargeError:
+            note = f"{file.shown_path}: takes more than {archive.MEMORY_LIMIT >> 20} MiB to read"
+            self._note("ARCHIVE_LIMIT", note)
         if kind == "zip":
             yield from self._unlisted(file, path, seen)
 

@@ -160,6 +160,16 @@ def test_a_reader_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch
         list(archive.entries(zipped(a=b"x"), "zip", seconds=1))
 
 
+@pytest.mark.parametrize("limit", [64 << 20, archive.MEMORY_LIMIT])
+def test_an_archive_that_takes_too_much_memory_is_over_the_limit(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MEMORY_LIMIT", limit)
+    packed = bytearray(lzma.compress(PROGRAM, lzma.FORMAT_ALONE))
+    packed[1:5] = struct.pack("<I", 512 << 20)  # what its dictionary is said to be
+    assert set(unpacked("a.lzma", bytes(packed))[1]) == {"ARCHIVE_LIMIT"}
+
+
 def children() -> set[int]:
     """Processes that this one has started and not yet waited for; other tests have servers."""
     found = set()
