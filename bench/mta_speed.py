@@ -1,6 +1,7 @@
 """The MTA with a null pymilter filter: messages a second, and what slow clients cost.
 
-    python -m bench.mta_speed [--messages 4000] [--connections 8] [--sessions 500]
+    python -m bench.mta_speed [--messages 4000] [--octets 7000] [--accept]
+                              [--connections 8] [--sessions 500]
 
 The clients are processes of their own that say the same octets again and again and look only at the
 first digit of each reply, so that what is measured is the MTA. The slow clients stop in the middle
@@ -31,8 +32,8 @@ from tests.integration.servers.process import free_port, wait_for
 
 FILTER = Path(__file__).with_name("null_filter.py")
 
-TEXT_OCTETS = 2000
-"""Body of each message: a short letter."""
+TEXT_OCTETS = 7000
+"""Body of each message: what a letter has."""
 
 TIMEOUT = 60.0
 """Seconds for one reply."""
@@ -74,10 +75,10 @@ class Client:
         self._socket.close()
 
 
-def letter() -> bytes:
+def letter(size: int = TEXT_OCTETS) -> bytes:
     """One message as it goes over the wire, dots doubled, end of message behind."""
     head = b"From: ann@x.test\nTo: joe@mx.example.test\nSubject: measured\n\n"
-    return stuffed(wire_form(head + Writer().text(TEXT_OCTETS).encode())[0])
+    return stuffed(wire_form(head + Writer().text(size).encode())[0])
 
 
 def submit(port: int, count: int, octets: bytes) -> int:
@@ -91,8 +92,8 @@ def submit(port: int, count: int, octets: bytes) -> int:
 
 
 @contextlib.contextmanager
-def _filter(path: Path) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, str(FILTER), str(path)])
+def _filter(path: Path, *words: str) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, str(FILTER), str(path), *words])
     try:
         wait_for("the filter's socket", path.exists)
         yield
@@ -102,11 +103,11 @@ def _filter(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def mta(folder: Path) -> Iterator[tuple[int, int]]:
-    """`filterd mta run` behind the null filter: its port and process id."""
+def mta(folder: Path, *words: str) -> Iterator[tuple[int, int]]:
+    """`filterd mta run` behind the null filter (words: its arguments): its port and process id."""
     port, null = free_port(), folder / "null.sock"
     (folder / "filterd.toml").write_text("[mta]\nmax_connections = 2000\n")
-    with _filter(null), (folder / "mta.log").open("wb") as log:
+    with _filter(null, *words), (folder / "mta.log").open("wb") as log:
         process = subprocess.Popen(
             [COMMAND, "mta", "run", "--config", folder / "filterd.toml", "--port", str(port),
              "--spool", folder / "spool", "--mail", folder / "mail",
@@ -138,10 +139,11 @@ def _used(pid: int) -> tuple[float, float]:
     return sum(one.seconds for one in found), sum(one.mib for one in found)
 
 
-def speed(folder: Path, messages: int, connections: int) -> Speed:
+def speed(folder: Path, messages: int, connections: int, size: int, *words: str) -> Speed:
     """Messages through the null filter, each synced and with its 250."""
-    octets, each = letter(), messages // connections
-    with mta(folder) as (port, pid), ProcessPoolExecutor(connections, get_context("fork")) as pool:
+    octets, each = letter(size), messages // connections
+    forked = get_context("fork")
+    with mta(folder, *words) as (port, pid), ProcessPoolExecutor(connections, forked) as pool:
         # The first connections make the pool's processes and the MTA's threads.
         list(pool.map(submit, [port] * connections, [1] * connections, [octets] * connections))
         before, started = _used(pid)[0], time.perf_counter()
@@ -197,10 +199,13 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=4000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--sessions", type=int, default=500)
+    parser.add_argument("--octets", type=int, default=TEXT_OCTETS, help="of a message's body")
+    parser.add_argument("--accept", action="store_true", help="the filter accepts at once")
     given = parser.parse_args()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="filterd-mta-") as folder:
-        found = speed(Path(folder), given.messages, given.connections)
+        words = ["accept"] if given.accept else []
+        found = speed(Path(folder), given.messages, given.connections, given.octets, *words)
     print(
         f"{found.messages} messages of {found.octets} octets over {given.connections} connections: "
         f"{found.messages / found.seconds:.0f}/s; the MTA's CPU time "

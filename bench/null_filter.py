@@ -1,9 +1,10 @@
 """The least that a filter in Python can do: pymilter, all callbacks, nothing in them.
 
-    python bench/null_filter.py SOCKET
+    python bench/null_filter.py SOCKET [accept]
 
 What this reaches is what libmilter, pymilter and the interpreter leave; other filters' figures are
-given as a share of it, so that they mean the same on every machine.
+given as a share of it, so that they mean the same on every machine. With `accept` it says ACCEPT at
+once, to the connection, and hears no more of it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ class NullFilter(Milter.Base):  # type: ignore[misc]
         return int(Milter.CONTINUE)
 
 
+class AcceptingFilter(NullFilter):
+    """Says ACCEPT to the connection."""
+
+    def connect(self, *_arguments: Any) -> int:
+        return int(Milter.ACCEPT)
+
+
 if __name__ == "__main__":
-    Milter.factory = NullFilter
+    Milter.factory = AcceptingFilter if sys.argv[2:] == ["accept"] else NullFilter
     Milter.runmilter("null", sys.argv[1], IDLE_LIMIT)

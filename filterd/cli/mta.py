@@ -191,7 +191,7 @@ def passwd(
         new = file.with_name(file.name + ".new")
         new.unlink(missing_ok=True)
         text = "\n".join([*kept, f"{user}:{hash_password(password)}"]) + "\n"
-        write_new(new, text.encode())
+        write_new((new, text.encode()))
         new.rename(file)
         sync_folder(file.parent)
 

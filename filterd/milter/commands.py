@@ -28,7 +28,7 @@ class Macros:
     values: Mapping[str, bytes]
 
     def encode(self) -> Packet:
-        pairs = (part for name, value in self.values.items() for part in (name.encode(), value))
+        pairs = [part for name, value in self.values.items() for part in (name.encode(), value)]
         return Packet(Command.MACRO.value, self.command.value + strings(pairs))
 
 
@@ -130,7 +130,7 @@ WITHOUT_DATA = frozenset(
 
 def strings(values: Iterable[bytes]) -> bytes:
     """NUL-terminated strings, one after the other."""
-    return b"".join(value.replace(b"\0", b"") + b"\0" for value in values)
+    return b"".join([value.replace(b"\0", b"") + b"\0" for value in values])
 
 
 def split_strings(data: bytes) -> tuple[bytes, ...]:

@@ -92,3 +92,8 @@ NOT_ANSWERED: Mapping[Command, Steps] = {
     Command.BODY: Steps.NR_BODY,
 }
 """The step flag with which a filter says that it sends no reply to a command."""
+
+
+def flagged(table: Mapping[Command, Steps], steps: int) -> frozenset[Command]:
+    """The commands of such a table whose flag is set."""
+    return frozenset(command for command, flag in table.items() if steps & flag)

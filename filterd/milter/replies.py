@@ -117,8 +117,14 @@ PLAIN = frozenset(
 )  # fmt: skip
 
 
+_ALONE = {code.value: Plain(code, b"") for code in PLAIN}
+"""What nearly every reply is: an octet alone."""
+
+
 def parse(packet: Packet) -> FilterReply:
     """Read a reply. Never raises: see `Malformed` and `UnknownReply`."""
+    if not packet.data and packet.command in _ALONE:
+        return _ALONE[packet.command]
     try:
         code = ReplyCode(packet.command)
     except ValueError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from filterd.milter import commands
 from filterd.milter.constants import CHUNK_SIZE, Command, Steps
+from filterd.milter.legality import NOT_ANSWERED, NOT_SENT, flagged
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import Packet
 from filterd.mta.answers import Values
@@ -36,8 +37,14 @@ class Asked:
     def __init__(self, settings: InputMailFilter, context: Context) -> None:
         self.settings = settings
         self.connection: FilterConnection | None = None
-        self.agreed = Negotiation()
         self._context = context
+        self.agree(Negotiation())
+
+    def agree(self, agreed: Negotiation) -> None:
+        """This holds from now on."""
+        self.agreed = agreed
+        self.unsent = flagged(NOT_SENT, agreed.steps)
+        self.unanswered = flagged(NOT_ANSWERED, agreed.steps)
 
     @property
     def verbatim(self) -> bool:

@@ -9,15 +9,17 @@ milter_read).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
+import time
+from typing import NoReturn
 
 from filterd.milter.constants import Command
-from filterd.milter.packets import Packet, PacketError, PacketReader
+from filterd.milter.packets import MAX_LENGTH, Packet, PacketError, PacketReader
+from filterd.mta.clock import Clock
 from filterd.mta.input_filter import SocketAddress
 
-READ_SIZE = 1 << 16
-"""Octets asked of the kernel at a time."""
+PENDING_LIMIT = 2 * MAX_LENGTH
+"""Octets kept that nobody has asked for yet; a filter that says more is left waiting."""
 
 BACKLOG_POLL = 0.05
 """Seconds between attempts to connect to a unix socket whose backlog is full."""
@@ -27,18 +29,89 @@ class FilterFailureError(Exception):
     """The filter cannot be spoken to any more. The text says why, for the log."""
 
 
+class _Exchange(asyncio.Protocol):
+    """What comes from the filter, and one task that waits for it or for the kernel."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.packets = PacketReader()
+        self.clock = Clock(self._expired)
+        self.gone: str | None = None
+        """Why nothing more will come."""
+
+        self.broken = False
+        """Nothing can be written any more either."""
+
+        self.dropping = 0
+        """Octets still to come that nobody wants."""
+
+        self._transport: asyncio.Transport | None = None
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        # send() is to wait until the kernel has everything: the write clock is about that.
+        transport.set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        if self.dropping > 0:
+            self.dropping -= len(data)
+        else:
+            self.packets.receive_data(data)
+            if self.packets.pending > PENDING_LIMIT and self._transport is not None:
+                self._transport.pause_reading()
+                self._paused = True
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self.gone = "closed by the filter"
+        self._wake()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        told = isinstance(error, OSError) and error.strerror
+        self.gone = self.gone or str(told or error or "closed by the filter")
+        self.broken = True
+        self._wake()
+
+    def resume_writing(self) -> None:
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # Called by the task
+
+    async def wait(self, timeout: float) -> None:
+        """Until something has happened. Raises TimeoutError after so many seconds, 0: never."""
+        if self._paused and self._transport is not None:
+            self._transport.resume_reading()
+            self._paused = False
+        self._waiter = self._loop.create_future()
+        self.clock.start(timeout)
+        try:
+            await self._waiter
+        finally:
+            self.clock.pause()
+            self._waiter = None
+
+    def _expired(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
+
+
 class FilterConnection:
     """A connected filter. Made with `open`; every method raises FilterFailureError on trouble."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patient: bool
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, exchange: _Exchange, patient: bool) -> None:
         self._patient = patient
-        self._reader = reader
-        self._writer = writer
-        self._packets = PacketReader()
-        # drain() is to wait until the kernel has everything: the write clock is about that.
-        writer.transport.set_write_buffer_limits(high=0)
+        self._transport = transport
+        self._exchange = exchange
 
     @classmethod
     async def open(
@@ -48,79 +121,82 @@ class FilterConnection:
 
         patient: wait for the octet after a length of 0, as sendmail does; Postfix does not.
         """
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout or None):
                 if address.family == "unix":
-                    streams = await asyncio.open_unix_connection(sock=await _unix(address.host))
+                    connected = await _unix(address.host)
+                    transport, exchange = await loop.create_unix_connection(
+                        _Exchange, sock=connected
+                    )
                 else:
                     family = socket.AF_INET if address.family == "inet" else socket.AF_INET6
-                    streams = await asyncio.open_connection(
-                        address.host, address.port, family=family
+                    transport, exchange = await loop.create_connection(
+                        _Exchange, address.host, address.port, family=family
                     )
         except TimeoutError:
             raise FilterFailureError(f"connect: timeout after {timeout:g} s") from None
         except OSError as error:
             raise FilterFailureError(f"connect: {error.strerror or error}") from None
-        return cls(*streams, patient)
+        return cls(transport, exchange, patient)
 
     async def send(self, packets: list[Packet], timeout: float) -> None:
         """Write packets, in `timeout` seconds each time the kernel makes us wait."""
-        self._writer.write(b"".join(packet.encode() for packet in packets))
+        self._transport.write(b"".join(packet.encode() for packet in packets))
+        due = time.monotonic() + timeout
         try:
-            async with asyncio.timeout(timeout or None):
-                await self._writer.drain()
+            while self._transport.get_write_buffer_size() and not self._exchange.broken:
+                # 0 would be no limit.
+                await self._exchange.wait(max(due - time.monotonic(), 0.001) if timeout else 0)
         except TimeoutError:
             raise FilterFailureError(f"write: timeout after {timeout:g} s") from None
-        except OSError as error:
-            raise FilterFailureError(f"write: {error.strerror or error}") from None
+        if self._exchange.broken:
+            raise FilterFailureError(f"write: {self._exchange.gone}")
 
     async def receive(self, timeout: float) -> Packet:
         """Return the next reply packet, within `timeout` seconds (0: no limit)."""
+        due = time.monotonic() + timeout
         try:
-            async with asyncio.timeout(timeout or None):
-                return await self._next_packet()
+            while (packet := self._next_packet()) is None:
+                if self._exchange.gone is not None:
+                    raise FilterFailureError(f"read: {self._exchange.gone}")
+                await self._exchange.wait(max(due - time.monotonic(), 0.001) if timeout else 0)
         except TimeoutError:
             raise FilterFailureError(f"read: timeout after {timeout:g} s") from None
-        except OSError as error:
-            raise FilterFailureError(f"read: {error.strerror or error}") from None
+        except PacketError as error:
+            await self._drop_impossible(error, due if timeout else 0)
+        else:
+            return packet
 
-    async def _next_packet(self) -> Packet:
-        while True:
-            try:
-                packet = self._packets.next_packet()
-            except PacketError as error:
-                await self._drain_impossible(error)
-            if packet is not None:
-                return packet
-            data = await self._reader.read(READ_SIZE)
-            if not data:
-                raise FilterFailureError("read: closed by the filter")
-            self._packets.receive_data(data)
+    def _next_packet(self) -> Packet | None:
+        return self._exchange.packets.next_packet()
 
-    async def _drain_impossible(self, error: PacketError) -> None:
-        """Fail on a length that cannot be, when sendmail would.
+    async def _drop_impossible(self, error: PacketError, due: float) -> NoReturn:
+        """Fail on a length that cannot be, when sendmail would. due: when time is up, 0 for never.
 
         sendmail reads the octet after a length of 0 before it looks, and believes any other length
         until the read clock runs out. So do we, without keeping an octet.
         """
         if error.length == 0 and not self._patient:
             raise FilterFailureError(str(error))
-        missing = max(error.length, 1) + 4 - self._packets.pending
-        while missing > 0:
-            data = await self._reader.read(READ_SIZE)
-            if not data:
-                break
-            missing -= len(data)
+        exchange = self._exchange
+        exchange.dropping = max(error.length, 1) + 4 - exchange.packets.pending
+        try:
+            while exchange.dropping > 0 and exchange.gone is None:
+                await exchange.wait(max(due - time.monotonic(), 0.001) if due else 0)
+        except TimeoutError:
+            raise FilterFailureError(f"read: timeout, {error}") from None
         raise FilterFailureError(str(error))
 
     async def quit(self) -> None:
         """Say goodbye and close; a filter that is gone by now is no failure."""
-        with contextlib.suppress(OSError):
-            self._writer.write(Packet(Command.QUIT.value).encode())
+        if not self._exchange.broken:
+            self._transport.write(Packet(Command.QUIT.value).encode())
         self.close()
 
     def close(self) -> None:
-        self._writer.close()
+        self._exchange.clock.stop()
+        self._transport.close()
 
 
 async def _unix(path: str) -> socket.socket:

@@ -55,7 +55,11 @@ class ContentReader:
         if self._mends_bare:
             return
         # The octet before decides about the first new one.
-        bare = _BARE.search(buffer, max(self._scanned - 1, 0), stop)
+        start = max(self._scanned - 1, 0)
+        pairs = buffer.count(b"\r\n", start, stop)
+        if pairs == buffer.count(b"\r", start, stop) == buffer.count(b"\n", start, stop):
+            return
+        bare = _BARE.search(buffer, start, stop)
         if bare is not None:
             raise BareError(bare[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,16 +14,26 @@ def make_folder(path: Path) -> None:
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write and sync a file that must not exist yet. Its name is made durable by `sync_folder`."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def write_new(*files: tuple[Path, bytes]) -> None:
+    """Write and sync files that must not exist yet. `sync_folder` makes their names durable.
+
+    All are on their way before the first is waited for, so that the disk has to write the journal
+    once for all of them.
+    """
+    with contextlib.ExitStack() as stack:
+        descriptors = []
+        for path, data in files:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            descriptor = os.open(path, flags, PRIVATE_FILE)
+            stack.callback(os.close, descriptor)
+            descriptors.append(descriptor)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if len(files) > 1:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        for descriptor in descriptors:
+            os.fsync(descriptor)
 
 
 def sync_folder(path: Path) -> None:

@@ -9,6 +9,7 @@ import ssl
 
 from filterd.mta import events, smtp
 from filterd.mta.answers import CONTINUE, Answer, Filters
+from filterd.mta.clock import Clock
 from filterd.mta.delivery import identity
 from filterd.mta.filters import SendmailFilters
 from filterd.mta.macros import Macros, PostfixMacros, SendmailMacros
@@ -43,6 +44,8 @@ class SessionHandler:
         self._listener = listener
         self._reader = reader
         self._writer = writer
+        # A read that waits too long fails, and so would all that come after it.
+        self._idle = Clock(lambda: reader.set_exception(TimeoutError("idle")))
 
     async def run(self) -> None:
         settings, router = self._site.settings, self._site.router
@@ -75,6 +78,7 @@ class SessionHandler:
                     await self._start_tls()
             await self._send()
         finally:
+            self._idle.stop()
             await filters.quit()
 
     def _table(self, peer: Peer) -> Macros:
@@ -104,16 +108,19 @@ class SessionHandler:
         data = self._session.data_to_send()
         if data:
             self._writer.write(data)
-            await self._writer.drain()
+            if self._writer.transport.get_write_buffer_size():
+                await self._writer.drain()
 
     async def _read(self) -> bool:
         """Wait for the client. False: it is gone."""
+        self._idle.start(self._site.settings.idle_timeout)
         try:
-            async with asyncio.timeout(self._site.settings.idle_timeout):
-                data = await self._reader.read(READ_SIZE)
+            data = await self._reader.read(READ_SIZE)
         except TimeoutError:
             self._session.close(Reply.of("421 4.4.1 timeout waiting for input"))
             return True
+        finally:
+            self._idle.pause()
         self._session.receive_data(data)
         return bool(data)
 

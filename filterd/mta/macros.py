@@ -13,6 +13,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
+from time import time
 
 from filterd.mta.address import domain_part
 from filterd.mta.delivery import Route
@@ -25,7 +27,12 @@ Table = Mapping[str, str]
 
 def sendmail_date() -> str:
     """arpadate(): RFC 5322, the zone `GMT` where there is no offset."""
-    date = formatdate(localtime=True)
+    return _sendmail_date(int(time()))
+
+
+@lru_cache(maxsize=4)
+def _sendmail_date(second: int) -> str:
+    date = formatdate(second, localtime=True)
     return date.removesuffix("+0000") + "GMT" if date.endswith("+0000") else date
 
 

@@ -54,7 +54,7 @@ class Maildir:
             self._known.add(name)
         unique = f"{time.time():.6f}.P{os.getpid()}Q{next(_counter)}.{self._host}"
         temporary, final = folder / "tmp" / unique, folder / "new" / unique
-        write_new(temporary, message)
+        write_new((temporary, message))
         temporary.rename(final)
         sync_folder(folder / "new")
         return final

@@ -15,7 +15,6 @@ from enum import Enum
 
 from filterd.milter import commands, replies
 from filterd.milter.constants import Command, MacroStage, ReplyCode
-from filterd.milter.legality import NOT_ANSWERED, NOT_SENT
 from filterd.milter.negotiation import Negotiation, NegotiationError, agree_postfix
 from filterd.milter.packets import Packet
 from filterd.mta import edits
@@ -89,7 +88,7 @@ class PostfixFilter(Asked):
             offer = Negotiation.offer()
             await self.connection.send([offer.encode()], settings.command_timeout)
             answer = Negotiation.parse(await self.connection.receive(settings.command_timeout))
-            self.agreed = agree_postfix(offer, answer)
+            self.agree(agree_postfix(offer, answer))
             self.state = State.LISTENING
         except (FilterFailureError, NegotiationError) as error:
             self.fail(str(error))
@@ -129,7 +128,7 @@ class PostfixFilter(Asked):
         if self._skipping is command:
             return self.standing
         self._skipping = None
-        wanted = not self.agreed.steps & NOT_SENT[command]
+        wanted = command not in self.unsent
         spoken = self.agreed.version >= _SINCE.get(command, 0)
         packets = [packet] if wanted else []
         if wanted or (command in _SHORT and spoken):
@@ -137,7 +136,7 @@ class PostfixFilter(Asked):
         try:
             if packets:
                 await self.send(packets, command)
-            if not wanted or self.agreed.steps & NOT_ANSWERED[command]:
+            if not wanted or command in self.unanswered:
                 return self.standing
             return await self._replies(command)
         except FilterFailureError as failure:

@@ -16,7 +16,6 @@ from enum import Enum
 
 from filterd.milter import commands, replies
 from filterd.milter.constants import Actions, Command, MacroStage, ReplyCode, Steps
-from filterd.milter.legality import NOT_ANSWERED, NOT_SENT
 from filterd.milter.negotiation import Negotiation, agree_sendmail
 from filterd.milter.packets import Packet
 from filterd.mta import edits
@@ -93,7 +92,7 @@ class SendmailFilter(Asked):
         self.connection = await FilterConnection.open(self.settings.address, clocks.connect)
         offer = Negotiation.offer()
         await self.send(offer.encode())
-        self.agreed = agree_sendmail(offer, Negotiation.parse(await self.receive()))
+        self.agree(agree_sendmail(offer, Negotiation.parse(await self.receive())))
         self.state = State.OPEN
 
     async def send(self, *packets: Packet) -> None:
@@ -128,11 +127,11 @@ class SendmailFilter(Asked):
         """milter_send_command: send, read the reply, change state. Raises FilterFailureError."""
         command = Command(packet.command)
         macros = self._macros(command.value, stage, values)
-        if self.agreed.steps & NOT_SENT[command]:
+        if command in self.unsent:
             await self.send(*macros)
             return CONTINUE
         await self.send(*macros, packet)
-        if self.agreed.steps & NOT_ANSWERED[command]:
+        if command in self.unanswered:
             return CONTINUE
         default = _DEFAULT_TEXT.get(command, _COMMAND_TEXT)
         match replies.parse(await self.receive()):

@@ -32,7 +32,7 @@ from filterd.mta.wording import Wording
 
 log = logging.getLogger("filterd.mta")
 
-THREADS = 8
+THREADS = 16
 """Threads for the disk."""
 
 BACKLOG = 512

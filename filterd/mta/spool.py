@@ -14,7 +14,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,10 @@ class Entry:
     """A report to the postmaster about a report: if it fails, nobody is told."""
 
     def encode(self) -> bytes:
-        return json.dumps({"format": FORMAT, **asdict(self)}).encode("ascii")
+        # asdict() copies deeply; this is on the way of every message.
+        table = {name: getattr(self, name) for name in _ENTRY}
+        table["targets"] = [{name: getattr(one, name) for name in _TARGET} for one in self.targets]
+        return json.dumps({"format": FORMAT, **table}).encode("ascii")
 
     @classmethod
     def decode(cls, data: bytes) -> Entry:
@@ -88,6 +91,10 @@ class Entry:
         )
         parameters = tuple(table.pop("sender_parameters"))
         return cls(**table, targets=targets, sender_parameters=parameters)
+
+
+_ENTRY = tuple(one.name for one in fields(Entry))
+_TARGET = tuple(one.name for one in fields(Target))
 
 
 class Spool:
@@ -120,8 +127,7 @@ class Spool:
         folder = self._hold if entry.held is not None else self._queue
         data, envelope = self._tmp / f"{entry.id}.msg", self._tmp / f"{entry.id}.json"
         try:
-            write_new(data, message)
-            write_new(envelope, entry.encode())
+            write_new((data, message), (envelope, entry.encode()))
             data.rename(folder / data.name)
             envelope.rename(folder / envelope.name)
             sync_folder(folder)
@@ -136,7 +142,7 @@ class Spool:
         folder = self._hold if entry.held is not None else self._queue
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)
-        write_new(new, entry.encode())
+        write_new((new, entry.encode()))
         new.rename(folder / f"{entry.id}.json")
         sync_folder(folder)
 
@@ -174,7 +180,7 @@ class Spool:
         free = replace(entry, held=None, due=0.0)
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)
-        write_new(new, free.encode())
+        write_new((new, free.encode()))
         (self._hold / f"{entry.id}.msg").rename(self._queue / f"{entry.id}.msg")
         new.rename(self._queue / f"{entry.id}.json")
         sync_folder(self._queue)

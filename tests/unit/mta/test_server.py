@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import smtplib
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -266,3 +267,18 @@ def test_too_many_hops_is_a_loop(lab: Lab) -> None:
     site = lab.site(max_hops=2)
     looping = b"Received: from a by b\r\n" * 3 + MESSAGE
     assert site.send(looping) == (554, "5.4.6 Too many hops")
+
+
+def test_a_client_that_says_nothing_is_let_go(lab: Lab) -> None:
+    site = lab.site({}, idle_timeout=0.5)
+    with socket.create_connection(("127.0.0.1", site.mta.port), 10) as client:
+        replies = client.makefile("rb")
+        assert replies.readline().startswith(b"220 ")
+        for _ in range(3):
+            # Each command starts the clock anew.
+            time.sleep(0.3)
+            client.sendall(b"NOOP\r\n")
+            assert replies.readline().startswith(b"250 ")
+        started = time.monotonic()
+        assert replies.read() == b"421 4.4.1 timeout waiting for input\r\n"
+        assert 0.3 < time.monotonic() - started < 2
