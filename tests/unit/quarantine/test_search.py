@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,8 @@ from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
 from filterd.verdict import Symbol
+from tests.helpers.postgresql import AbsentError
+from tests.helpers.postgresql import postgresql as server
 from tests.unit.quarantine.test_store import RECEIVED, new
 
 MIGRATIONS = Path(migrations.__file__).parent
@@ -34,38 +32,14 @@ MIGRATIONS = Path(migrations.__file__).parent
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """URL of a fresh database of a server of our own, on a unix socket."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    """URL of a fresh database of a server of our own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    if not found:
-        pytest.skip("no PostgreSQL here; apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="filterd-pg-", dir="/tmp"))
-    user: str | None = None
-    if os.geteuid() == 0:
-        # PostgreSQL does not run as root.
+    with ExitStack() as stack:
         try:
-            user = pwd.getpwnam("postgres").pw_name
-        except KeyError:
-            pytest.skip("tests run as root and there is no user postgres")
-        shutil.chown(folder, user)
-    data = folder / "data"
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
-
-    def run(program: str, *arguments: str | Path) -> None:
-        subprocess.run(
-            [found[-1].with_name(program), *arguments], check=True, user=user, cwd=folder,
-            capture_output=True, timeout=60,
-        )  # fmt: skip
-
-    try:
-        run("initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "filterd")
-        run("pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
-        try:
-            yield f"postgresql+psycopg://filterd@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+            url = stack.enter_context(server())
+        except AbsentError as error:
+            pytest.skip(str(error))
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
