@@ -256,10 +256,7 @@ def _other_decodings(entity: Entity) -> Iterator[Reading]:
 
 
 def _inline(entity: Entity) -> Iterator[Reading]:
-    """Files that stand encoded in a text, or in a part that is not encoded itself.
-
-    The custom is older than MIME and still alive in some offices' mail: a wrapping, no trick.
-    """
+    """Files that stand encoded in a text, or in a part that is not encoded itself."""
     if entity.end - entity.body_start > COPY_LIMIT:
         return
     if entity.is_encoded:
@@ -272,7 +269,7 @@ def _inline(entity: Entity) -> Iterator[Reading]:
             return
         text = entity.body
     for found in inline_files(text):
-        yield _file("", (found.name,), found.content)
+        yield _file(f"a file in {found.coding} within a text", (found.name,), found.content)
 
 
 def _file(reason: str, names: tuple[str, ...], content: bytes) -> Reading:

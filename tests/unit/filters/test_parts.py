@@ -156,7 +156,7 @@ def test_signed_mail_is_held_rather_than_broken() -> None:
 def test_what_only_other_readers_see_holds_the_message() -> None:
     body = b"Hello\r\n\r\nbegin 644 run.exe\r\n#86)C\r\n`\r\nend\r\n"
     verdict = examined(messages.message(body))
-    assert names(verdict) == {"BANNED_PART"}
+    assert names(verdict) == {"MIME_AMBIGUOUS", "BANNED_PART"}
     assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
 
 

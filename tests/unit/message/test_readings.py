@@ -82,10 +82,6 @@ TRICKS: dict[str, bytes] = {
 }
 
 
-WRAPPINGS = [data for name, data in TRICKS.items() if "message in" in name or "uuenc" in name]
-"""What is opened and hides nothing from anybody."""
-
-
 @pytest.mark.parametrize("data", TRICKS.values(), ids=TRICKS)
 @pytest.mark.parametrize("eol", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_some_reading_shows_what_is_hidden(data: bytes, eol: bytes) -> None:
@@ -106,7 +102,7 @@ def test_some_reading_shows_what_is_hidden(data: bytes, eol: bytes) -> None:
     if "message in base64" not in str(data):
         reasons = [detail for name, detail in message.anomalies if name == "MIME_AMBIGUOUS"]
         assert all(reasons)
-        assert reasons or data in WRAPPINGS
+        assert reasons or data == TRICKS["a message in base64"]
 
 
 HONEST: dict[str, bytes] = {
@@ -134,12 +130,6 @@ HONEST: dict[str, bytes] = {
 def test_honest_mail_is_not_ambiguous(data: bytes, eol: bytes) -> None:
     message = Message(data.replace(b"\n", eol))
     assert message.readings == ()
-    assert message.anomalies == ()
-
-
-def test_an_old_file_in_uuencode_is_read_and_not_ambiguous() -> None:
-    message = Message(b"Subject: a\n\nhello\n\n" + uuencoded(b"ATT00005.html", b"<p>hello</p>"))
-    assert [reading.root.filenames for reading in message.readings] == [("ATT00005.html",)]
     assert message.anomalies == ()
 
 
