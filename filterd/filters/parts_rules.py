@@ -21,15 +21,15 @@ from filterd.message.matching import Network, address_matches, is_in_networks
 
 BANNED = tuple(
     """
-    ade adp app appinstaller application appref-ms appx bas bat cab chm cmd cnt com cpl crt csh
-    diagcab dll docm dotm exe fxp gadget grp hlp hpj hta htc img inf ins iqy iso isp its jar jnlp js
-    jse ksh lib library-ms lnk mad maf
-    mag mam maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2
-    msh2xml mshxml msi msix msp mst ocx ops oqy osd pcd pif plg potm ppam ppsm pptm prf prg
-    printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw reg rqy scf scr
-    sct search-ms searchconnector-ms settingcontent-ms shb shs sldm sys theme udl url vb
-    vbe vbp vbs vhd vhdx vsmacros vsw vxd wbk webpnp website ws wsc wsf wsh xbap xla
-    xlam xll xlsm xltm xnk
+    accde accdr ade adp apk app appcontent-ms appinstaller application appref-ms appx bas bat bgi
+    cab chm cmd cnt com command cpl crt csh desktop diagcab dll dmg docm dotm exe fxp gadget grp hlp
+    hpj hta htc img inf ins iqy iso isp its jar jnlp js jse ksh lib library-ms lnk mad maf mag mam
+    maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml
+    msi msix msp mst msu ocx ops oqy osd pcd pif plg potm ppam ppkg ppsm pptm prf prg printerexport
+    ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw qcow2 rdp reg rqy scf scpt scr
+    sct search-ms searchconnector-ms settingcontent-ms shb shs sldm slk sys theme udl url vb vbe vbp
+    vbs vhd vhdx vmdk vsmacros vsw vxd wbk webpnp website wll ws wsb wsc wsf wsh xbap xla xlam xll
+    xlsm xltm xnk
     """.split()
 )
 """Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from filterd.message import cms
 from filterd.message.entity import Entity, Quirks
 from filterd.message.fields import Buffer, HeaderField
 from filterd.message.inline_files import MARKS, inline_files
@@ -41,6 +42,10 @@ _CHUNK = 1 << 20
 _STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposition)[ \t]*:")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _LF_CR = re.compile(rb"(?<!\r)\n\r(?!\n)")
+_OPAQUE_TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_CODED = (".uu", ".uue", ".b64", ".yenc", ".ync", ".hqx", ".txt")
+"""Names of files that hold others in the codings from before MIME."""
+
 _EMPTY_LINE = len(b"\r\n")
 
 
@@ -203,15 +208,23 @@ def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
 
 
 def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
-    """A message or multipart that is transfer-encoded as a whole (RFC 2045 §6.4 forbids it)."""
-    if not entity.is_leaf or not entity.is_encoded:
+    """A message or multipart that is transfer-encoded as a whole (RFC 2045 §6.4 forbids it), or
+    signed so that the signature holds it (RFC 8551 §3.5.2)."""
+    if not entity.is_leaf:
         return
-    is_message = entity.content_type in ("message/rfc822", "message/global")
-    if is_message:
+    is_message = True
+    if _is_opaque(entity):
+        data, reason = cms.content(entity.content) or b"", ""
+        if not data:
+            return
+    elif not entity.is_encoded:
+        return
+    elif entity.content_type in ("message/rfc822", "message/global"):
         data, reason = entity.content, ""
     elif entity.content_type.startswith("multipart/"):
         head = b"".join(f.name.encode() + b":" + f.raw_value + b"\r\n" for f in _types(entity))
         data, reason = head + b"\r\n" + entity.content, "a multipart that is encoded as a whole"
+        is_message = False
     else:
         return
     if depth >= NESTING_LIMIT:
@@ -226,6 +239,14 @@ def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
     if is_message or reading.root.children:
         yield reading
         yield from _candidates(data, reading.root, depth + 1)
+
+
+def _is_opaque(entity: Entity) -> bool:
+    return entity.content_type in _OPAQUE_TYPES or _has_extension(entity, (".p7m", ".p7z"))
+
+
+def _has_extension(entity: Entity, extensions: tuple[str, ...]) -> bool:
+    return any(name.lower().endswith(extensions) for name in entity.filenames)
 
 
 def _types(entity: Entity) -> Iterator[HeaderField]:
@@ -260,7 +281,8 @@ def _inline(entity: Entity) -> Iterator[Reading]:
     if entity.end - entity.body_start > COPY_LIMIT:
         return
     if entity.is_encoded:
-        if not entity.content_type.startswith("text/") or entity.is_uuencoded:
+        is_text = entity.content_type.startswith("text/") or _has_extension(entity, _CODED)
+        if not is_text or entity.is_uuencoded:
             return
         text = entity.content
     else:

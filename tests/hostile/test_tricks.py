@@ -9,7 +9,16 @@ import pytest
 from filterd.filters.clamav import ClamAV
 from filterd.filters.parts import Parts
 from filterd.message import Message
-from tests.hostile.tricks import VIRUS, Trick, archives, documents, encodings, names, structure
+from tests.hostile.tricks import (
+    VIRUS,
+    Trick,
+    archives,
+    documents,
+    encodings,
+    names,
+    structure,
+    wrappings,
+)
 from tests.integration.servers.clamd import Clamd
 
 CLASSES: dict[str, Callable[[], Iterator[Trick]]] = {
@@ -18,6 +27,7 @@ CLASSES: dict[str, Callable[[], Iterator[Trick]]] = {
     "encodings": encodings.tricks,
     "archives": archives.tricks,
     "documents": documents.tricks,
+    "wrappings": wrappings.tricks,
 }
 
 ENOUGH = 600

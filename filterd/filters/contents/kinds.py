@@ -67,6 +67,11 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\xce\xfa\xed\xfe", "macho"),
     (b"\xcf\xfa\xed\xfe", "macho"),
     (b"#!", "script"),
+    (b"\0\5\x16\0", "apple"),  # RFC 1740 appendix A: AppleSingle, AppleDouble
+    (b"\0\5\x16\7", "apple"),
+    (b"KDMV", "disk"),  # VMware
+    (b"QFI\xfb", "disk"),  # QEMU
+    (b"hsqs", "disk"),  # SquashFS
     (b"conectix", "vhd"),
     (b"vhdxfile", "vhd"),
     (b"\x89PNG", "png"),
@@ -123,7 +128,7 @@ def kind_of(head: bytes) -> str:
         return "tar"
     if _LHA.match(head):
         return "lha"
-    if head[510:512] == b"\x55\xaa" and _FILE_SYSTEM.match(head):
+    if head[510:512] == b"\x55\xaa" and (_FILE_SYSTEM.match(head) or _has_partitions(head)):
         return "disk"
     if b"%PDF-" in head[:_PDF_WINDOW]:
         return "pdf"
@@ -152,6 +157,14 @@ def _is_mail(head: bytes) -> bool:
     """Several header fields on top, one of them such as only mail has (RFC 5322 §3.6)."""
     section = _HEADER.match(head.lstrip(b"\r\n"))
     return section is not None and _MAIL_FIELD.search(section[0]) is not None
+
+
+def _has_partitions(head: bytes) -> bool:
+    """The table of a disk's first sector: four entries of status, type, first block and count."""
+    entries = [head[at : at + 16] for at in range(446, 510, 16)]
+    return all(entry[0] in (0, 0x80) for entry in entries) and any(
+        entry[4] and any(entry[8:12]) and any(entry[12:16]) for entry in entries
+    )
 
 
 def _is_old_tar(head: bytes) -> bool:

@@ -8,6 +8,7 @@ ECMA-376 part 2 §9.3.
 
 from __future__ import annotations
 
+import html
 import io
 import logging
 import re
@@ -29,7 +30,9 @@ _POWERPOINT_ENCRYPTED = 0xF3D1C4DF  # MS-PPT §2.3.2, headerToken at octet 12
 
 _EXTERNAL = re.compile(rb"<Relationship\b[^>]{0,4000}>", re.DOTALL)
 _REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument", b"/externalLink")
-_REMOTE = re.compile(rb"://|\\\\|&#x?[0-9a-fA-F]+;|mhtml:|\bfile:", re.IGNORECASE)
+_REMOTE = re.compile(rb"://|\\\\|mhtml:|\bfile:", re.IGNORECASE)
+# A drive of the reader's own: Word and Excel write where a template or another sheet once lay.
+_OWN_DRIVE = re.compile(rb"[\"']file:///[a-z]:[^\"']*[\"']", re.IGNORECASE)
 _DDE = re.compile(rb"(?i)\bDDE(?:AUTO)?\b\s*(?:&quot;|\"|c:|[a-z]+\.exe|<)")
 _FIELD_TEXT = re.compile(rb"<w:instrText[^>]*>([^<]*)</w:instrText>|w:instr=\"([^\"]*)\"")
 _XML_MACROS = re.compile(
@@ -161,8 +164,9 @@ def _narrow(content: bytes) -> bytes:
 def _relationships(content: bytes) -> Iterator[Finding]:
     for match in _EXTERNAL.finditer(content):
         element = match[0]
-        target = element.partition(b"Target=")[2]
-        if b"External" in element and _REMOTE.search(target):
+        target = html.unescape(element.partition(b"Target=")[2].decode("latin-1"))
+        elsewhere = _OWN_DRIVE.sub(b"", target.encode("utf-8", "replace"))
+        if b"External" in element and _REMOTE.search(elsewhere):
             for kind in _REMOTE_TYPES:
                 if kind in element:
                     yield "DOC_REMOTE", f"loads from elsewhere ({kind[1:].decode()})"

@@ -9,13 +9,19 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
+from itertools import islice
+
+from filterd.filters.contents.kinds import kind_of
 
 STREAM_LIMIT = 2000
 """Compressed streams of one PDF that are opened."""
 
 STREAM_SIZE = 1 << 20
 """Octets of one of them that are looked at."""
+
+FILE_SIZE = 16 << 20
+"""Octets of one embedded file that are looked at."""
 
 DICTIONARY_SIZE = 4096
 """Octets before a stream in which its dictionary is looked for."""
@@ -24,13 +30,12 @@ Finding = tuple[str, str]
 """Name of a symbol, and what was found."""
 
 _NAME_ESCAPE = re.compile(rb"#([0-9a-fA-F]{2})")
-_STREAM = re.compile(rb"stream\r?\n")
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _NAMES: tuple[tuple[bytes, str], ...] = (
     (b"/JavaScript", "DOC_SCRIPT"),
     (b"/JS", "DOC_SCRIPT"),
     (b"/XFA", "DOC_SCRIPT"),
     (b"/Launch", "DOC_LAUNCH"),
-    (b"/EmbeddedFile", "DOC_EMBEDDED"),
     (b"/GoToE", "DOC_EMBEDDED"),
     (b"/RichMedia", "DOC_EMBEDDED"),
 )
@@ -42,19 +47,67 @@ _REMOTE = re.compile(
     rb"|/(?:GoToR|F|UF)\s*(?:<<.{0,200}?/F\s*)?\(\\\\",
     re.DOTALL,
 )
+_EMBEDDED = re.compile(rb"/EmbeddedFile(?![A-Za-z0-9#_-])|/EF\s*<<([^>]{0,200})")
+_REFERENCE = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+R\b")
+_OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
 _FILTER = re.compile(rb"/(ASCIIHexDecode|AHx|ASCII85Decode|A85|FlateDecode|Fl)\b")
 
 
 def findings(content: bytes) -> Iterator[Finding]:
     """What the document would do when opened."""
-    plain = _resolved(content)
-    for piece in (plain, *map(_resolved, _object_streams(content))):
+    pieces = _pieces(content)
+    if _has_files(content, pieces):
+        yield "DOC_EMBEDDED", "PDF with EmbeddedFile"
+    for piece in pieces:
         for name in dict.fromkeys(_NAME.findall(piece)):
             yield _SYMBOLS[name], f"PDF with {name[1:].decode()}"
         if _REMOTE.search(piece):
             yield "DOC_REMOTE", "PDF that asks others when it is opened"
-    if b"/Encrypt" in plain:
+    if b"/Encrypt" in pieces[0]:
         yield "DOC_ENCRYPTED", "an encrypted PDF"
+
+
+def embedded_files(content: bytes) -> Iterator[bytes]:
+    """The files that are embedded (§7.11.4), as far as they can be unpacked."""
+    return (octets for _number, octets in _embedded(content, _wanted(_pieces(content))))
+
+
+def _has_files(content: bytes, pieces: Sequence[bytes]) -> bool:
+    """True if there are embedded files, and not only the data of an invoice, which is XML for
+    programs (EN 16931: ZUGFeRD, Factur-X)."""
+    if not any(_EMBEDDED.search(piece) for piece in pieces):
+        return False
+    wanted = _wanted(pieces)
+    found = dict(_embedded(content, wanted))
+    return not found or wanted - found.keys() != set() or not all(map(_is_data, found.values()))
+
+
+def _is_data(octets: bytes) -> bool:
+    is_xml = octets[:8].lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<?xml")
+    return is_xml and kind_of(octets) == "" and b"<?xml-stylesheet" not in octets
+
+
+def _wanted(pieces: Sequence[bytes]) -> set[int]:
+    """Numbers of the objects that are said to be files."""
+    return {
+        int(number)
+        for piece in pieces
+        for references in _EMBEDDED.findall(piece)
+        for number in _REFERENCE.findall(references)
+    }
+
+
+def _embedded(content: bytes, wanted: Set[int]) -> Iterator[tuple[int, bytes]]:
+    for number, dictionary, start in _streams(content):
+        if number in wanted or b"/EmbeddedFile" in dictionary:
+            stop = content.find(b"endstream", start, start + FILE_SIZE)
+            packed = content[start : stop if stop >= 0 else start + FILE_SIZE]
+            yield number, _unpacked(packed, _filters(dictionary), FILE_SIZE)
+
+
+def _pieces(content: bytes) -> list[bytes]:
+    """The document and what its object streams hold, names resolved."""
+    return [_resolved(content), *map(_resolved, _object_streams(content))]
 
 
 def _resolved(content: bytes) -> bytes:
@@ -68,22 +121,31 @@ def _object_streams(content: bytes) -> Iterator[bytes]:
     """Object streams, unpacked: dictionaries may stand in them since PDF 1.5 (§7.5.7)."""
     if b"/ObjStm" not in content and b"#" not in content:
         return
-    for count, match in enumerate(_STREAM.finditer(content)):
-        if count >= STREAM_LIMIT:
-            return
-        before = content[max(0, match.start() - DICTIONARY_SIZE) : match.start()]
-        dictionary = _resolved(before[before.rfind(b" obj") + 1 :])
+    for _number, dictionary, start in _streams(content):
         if b"/ObjStm" in dictionary:
-            packed = content[match.end() : match.end() + STREAM_SIZE]
-            yield _unpacked(packed, [name.decode() for name in _FILTER.findall(dictionary)])
+            packed = content[start : start + STREAM_SIZE]
+            yield _unpacked(packed, _filters(dictionary), STREAM_SIZE)
 
 
-def _unpacked(octets: bytes, filters: list[str]) -> bytes:
+def _streams(content: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Number of the object (0 if it is not near), dictionary, and where the octets begin."""
+    for match in islice(_STREAM.finditer(content), STREAM_LIMIT):
+        before = content[max(0, match.start() - DICTIONARY_SIZE) : match.start()]
+        at = before.rfind(b" obj") + 1
+        head = _OBJECT.search(before, max(0, at - 20), at + 3)
+        yield int(head[1]) if head else 0, _resolved(before[at:]), match.end()
+
+
+def _filters(dictionary: bytes) -> list[str]:
+    return [name.decode() for name in _FILTER.findall(dictionary)]
+
+
+def _unpacked(octets: bytes, filters: list[str], limit: int) -> bytes:
     """The stream less its filters, in their order (§7.4); what is broken, as far as it goes."""
     for name in filters[:4]:
         try:
             if name in ("FlateDecode", "Fl"):
-                octets = zlib.decompressobj().decompress(octets, STREAM_SIZE)
+                octets = zlib.decompressobj().decompress(octets, limit)
             elif name in ("ASCIIHexDecode", "AHx"):
                 digits = b"".join(octets.partition(b">")[0].split())
                 octets = binascii.unhexlify(digits + b"0" * (len(digits) % 2))

@@ -7,6 +7,7 @@ with a policy of its own: ARCHIVE_ENCRYPTED, ARCHIVE_DAMAGED, ARCHIVE_LIMIT and 
 from __future__ import annotations
 
 import math
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,24 +35,34 @@ _UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd 
 
 _MAIL_EXTENSIONS = (".eml", ".mht", ".mhtml", ".nws", ".email")
 
-_WORTH_KEEPING = ARCHIVE_KINDS | set("tnef ole pdf rtf html svg hta mail onenote".split()) | {""}
+_WORTH_KEEPING = (
+    ARCHIVE_KINDS | set("tnef ole pdf rtf html svg hta mail onenote apple".split()) | {""}
+)
 
 _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachment]]] = {
     "tnef": attachments,
     "mail": containers.of_mail,
     "onenote": containers.of_onenote,
-    "ole": containers.of_outlook,
+    "ole": containers.of_ole,
+    "apple": containers.of_apple,
+    "pdf": containers.of_pdf,
+    "html": containers.of_markup,
+    "svg": containers.of_markup,
+    "text": containers.of_text,
 }
 
 _OPENED = ARCHIVE_KINDS | _CONTAINERS.keys()
 
-OLE_ERRORS = (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError)
-"""What olefile raises on broken files."""
+OLE_ERRORS = (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError, struct.error)
+"""What olefile raises on broken files, and we on their streams."""
 
 _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
 
 _MARKS_BEHIND = ((b"Rar!\x1a\x07", "rar"), (b"7z\xbc\xaf\x27\x1c", "7z"))
-_VHD_FOOTER = 512
+_FOOTER_SIZE = 512
+_DISK_FOOTERS = {b"cone": "vhd", b"koly": "disk"}
+"""Disk images that are known by their last 512 octets: Virtual PC's, and Apple's (UDIF)."""
+
 _ZIP_END = b"PK\x05\x06"
 _ZIP_TAIL = 22 + 65535  # APPNOTE.TXT 4.3.16: the record and the longest comment
 
@@ -102,8 +113,9 @@ class Unpacker:
         yield from self._files(File(names, kind_of(content[:HEAD_SIZE]), content))
 
     def _files(self, file: File) -> Iterator[File]:
-        if not file.kind and file.complete and file.content[-_VHD_FOOTER:].startswith(b"conectix"):
-            file = replace(file, kind="vhd")
+        if not file.kind and file.complete:
+            kind = _DISK_FOOTERS.get(file.content[-_FOOTER_SIZE:][:4], "")
+            file = replace(file, kind=kind) if kind else file
         yield file
         kind = file.kind
         if kind not in ARCHIVE_KINDS and file.complete:
@@ -116,9 +128,13 @@ class Unpacker:
             self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
         if kind == "" and file.names and file.names[0].lower().endswith(_MAIL_EXTENSIONS):
             kind = "mail"
+        if kind == "" and file.complete and containers.holds_files(file.content):
+            kind = "text"
         if kind not in _OPENED or not file.complete:
             return
-        if kind == "ole" and not containers.is_outlook(file.content):
+        if kind == "ole" and not containers.is_container(file.content):
+            return
+        if kind in ("html", "svg") and not containers.has_data_links(file.content):
             return
         if len(file.path) >= self.limits.depth:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.depth} levels")

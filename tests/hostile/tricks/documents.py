@@ -349,6 +349,43 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         pdf(b"<<>>", pdf_stream(b"/Type/EmbeddedFile", PROGRAM)),
         ("DOC_EMBEDDED", "BANNED_PART"),
     ),
+    "PDF with a file whose stream has no type": (
+        "a.pdf",
+        pdf(b"<</Type/Filespec/F(a.xml)/EF<</F 2 0 R>>>>", pdf_stream(b"", b"MsgBox 1")),
+        ("DOC_EMBEDDED",),
+    ),
+    "PDF with a page among its data": (
+        "a.pdf",
+        pdf(
+            b"<</EF<</F 2 0 R/UF 3 0 R>>>>",
+            pdf_stream(b"/Type/EmbeddedFile", b"<?xml version='1.0'?><a/>"),
+            pdf_stream(b"/Type/EmbeddedFile", b"<html><script>x</script></html>"),
+        ),
+        ("DOC_EMBEDDED",),
+    ),
+    "PDF with a file that is not there": (
+        "a.pdf",
+        pdf(
+            b"<</EF<</F 9 0 R>>>>",
+            pdf_stream(b"/Type/EmbeddedFile", b"<?xml version='1.0'?><a/>"),
+        ),
+        ("DOC_EMBEDDED",),
+    ),
+    "PDF with a program without a type": (
+        "a.pdf",
+        pdf(b"<</EF<</F 2 0 R>>>>", pdf_stream(b"", PROGRAM)),
+        ("BANNED_PART",),
+    ),
+    "template on a share": (
+        "a.docx",
+        office(word__x_rels=RELATIONSHIP % (b"attachedTemplate", b"file:///\\\\x\\a.dotm")),
+        ("DOC_REMOTE",),
+    ),
+    "template on a host called like a drive": (
+        "a.docx",
+        office(word__x_rels=RELATIONSHIP % (b"attachedTemplate", b"file://c/a.dotm")),
+        ("DOC_REMOTE",),
+    ),
     "PDF with XFA": ("a.pdf", pdf(b"<</AcroForm<</XFA[(a)1 0 R]>>>>"), ("DOC_SCRIPT",)),
     "PDF with rich media": ("a.pdf", pdf(b"<</Subtype/RichMedia>>"), ("DOC_EMBEDDED",)),
     "PDF behind text": ("a.dat", b"x" * 900 + pdf(ACTION), ("DOC_SCRIPT",)),
