@@ -198,8 +198,10 @@ class SendmailFilter(Asked):
             if self.state in (State.ERROR, State.DONE):
                 return CONTINUE
         end = commands.Bare(Command.BODYEOB).encode()
+        # From here: a filter may begin to count before we hear that it has been sent.
+        started = time.monotonic()
         await self.send(*self._macros(end.command, "eom", known), end)
-        return await self._end_of_message(draft)
+        return await self._end_of_message(draft, started)
 
     def _parts(self, draft: Draft) -> Iterable[tuple[Packet, str | None]]:
         """Header, end of header, body; the body only while the filter did not say SKIP."""
@@ -215,12 +217,11 @@ class SendmailFilter(Asked):
                 return
             yield chunk, None
 
-    async def _end_of_message(self, draft: Draft) -> Answer:
+    async def _end_of_message(self, draft: Draft, started: float) -> Answer:
         """Read replies until the final one.
 
         The whole clock is looked at before each read only: silence is the read clock's business.
         """
-        started = time.monotonic()
         limit = self.settings.clocks.eom
         body = _NewBody(allowed=bool(self.agreed.actions & Actions.CHGBODY))
         try:

@@ -53,6 +53,10 @@ ARGUMENTS = (
 )  # fmt: skip
 MX = b"@mx.example.test\0"
 
+PROGRESS = [("sleep", 1.0), ("r", b"p", b"")] * 4
+LATE = ("sleep", 3.5)
+LIMITED = ", T=C:2s;S:2s;R:8s;E:3s"
+
 SENDMAIL = [
     Trial("codes at MAIL", (HELLO, *[SENDER] * len(CODES)), (texts("M", *CODES),)),
     Trial("codes at RCPT", (HELLO, SENDER, *[JOE] * len(CODES)), (texts("R", *CODES),)),
@@ -87,6 +91,15 @@ SENDMAIL = [
     Trial("three filters, one dead", MAIL, ("None", "None", plan(R=[("r", b"t", b"")])),
           (", F=T", "", ", F=R"), dead=(1,)),
     Trial("version 2", (HELLO, SENDER, JOE, "FOO", "DATA", PLAIN), answers=((2, 0x1F, 0, b""),)),
+    *(Trial(f"E: over while it works, {flag or 'no flag'}", (*MAIL, SENDER),
+            (plan(E=[("r", b"h", b"X-N\0v\0"), *PROGRESS, ("r", b"r", b"")]),), (flag + LIMITED,))
+      for flag in (", F=T", ", F=R", ", F=4", "")),
+    Trial("E: over, then the final reply", (*MAIL, SENDER), (plan(E=[LATE, ("r", b"c", b"")]),),
+          (f", F=T{LIMITED}",)),
+    Trial("E: over, then an edit", (*MAIL, SENDER),
+          (plan(E=[LATE, ("r", b"h", b"X-N\0v\0"), ("r", b"c", b"")]),), (f", F=T{LIMITED}",)),
+    Trial("E: over in silence", (*MAIL, SENDER), (plan(E=[("none",)]),),
+          (", F=T, T=C:2s;S:2s;R:4s;E:2s",)),
 ]  # fmt: skip
 
 POSTFIX = [

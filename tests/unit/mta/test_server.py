@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import itertools
 import smtplib
@@ -15,8 +16,10 @@ import pytest
 
 from filterd.milter.constants import Command
 from filterd.milter.legality import NEXT_COMMANDS
+from filterd.milter.packets import Packet
 from filterd.mta.input_filter import InputMailFilter
 from filterd.mta.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Wait
+from filterd.mta.sendmail_filter import SendmailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Spool
@@ -203,6 +206,21 @@ def test_an_impossible_reply_acts_one_command_later(lab: Lab) -> None:
 def test_progress_keeps_the_read_clock_from_running_out(lab: Lab) -> None:
     plan: Plan = {"E": [Wait(0.7), Answer(b"p"), Wait(0.7), Answer(b"p"), Answer(b"c")]}
     assert lab.site(plan, equates=", F=T, T=R:1s;E:9s").send()[0] == 250
+
+
+def test_the_clock_of_end_of_message_starts_before_the_filter_hears_of_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = SendmailFilter.send
+
+    async def busy(self: SendmailFilter, *packets: Packet) -> None:
+        await send(self, *packets)
+        if packets and packets[-1].command == Command.BODYEOB.value:
+            await asyncio.sleep(0.5)
+
+    monkeypatch.setattr(SendmailFilter, "send", busy)
+    works: Plan = {"E": [Wait(1.1), Answer(b"p"), Answer(b"c")]}
+    assert lab.site(works, equates=", F=T, T=R:9s;E:1s").send()[0] == 451
 
 
 def test_the_others_abort_when_one_refuses_the_sender(lab: Lab) -> None:
