@@ -280,9 +280,10 @@ def _inline(entity: Entity) -> Iterator[Reading]:
     """Files that stand encoded in a text, or in a part that is not encoded itself."""
     if entity.end - entity.body_start > COPY_LIMIT:
         return
+    # A file that is named as what it is hides nothing.
+    is_said = _has_extension(entity, _CODED)
     if entity.is_encoded:
-        is_text = entity.content_type.startswith("text/") or _has_extension(entity, _CODED)
-        if not is_text or entity.is_uuencoded:
+        if not (is_said or entity.content_type.startswith("text/")) or entity.is_uuencoded:
             return
         text = entity.content
     else:
@@ -291,7 +292,8 @@ def _inline(entity: Entity) -> Iterator[Reading]:
             return
         text = entity.body
     for found in inline_files(text):
-        yield _file(f"a file in {found.coding} within a text", (found.name,), found.content)
+        reason = "" if is_said else f"a file in {found.coding} within a text"
+        yield _file(reason, (found.name,), found.content)
 
 
 def _file(reason: str, names: tuple[str, ...], content: bytes) -> Reading:
