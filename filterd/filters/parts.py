@@ -9,7 +9,7 @@ readers see, a limit of the whole message) holds the message instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Template
 from typing import Annotated, ClassVar, Literal
@@ -47,6 +47,18 @@ TEXT_LIMIT = 20_000
 """Characters of text in which passwords are looked for."""
 
 _TEXT_KINDS = frozenset({"html", "url"})
+
+_NAMED_BY_TYPE: Mapping[str, tuple[str, ...]] = {
+    "application/x-msdownload": ("unnamed.exe",),
+    "application/x-msdos-program": ("unnamed.exe",),
+    "application/x-dosexec": ("unnamed.exe",),
+    "application/vnd.microsoft.portable-executable": ("unnamed.exe",),
+    "application/hta": ("unnamed.hta",),
+    "application/x-ms-shortcut": ("unnamed.lnk",),
+    "application/x-msi": ("unnamed.msi",),
+    "application/java-archive": ("unnamed.jar",),
+}
+"""What readers on Windows call a part without a name: the extension goes by the type."""
 
 _PASSWORD = re.compile(r"[^\s<>\"'“”„«»]{3,40}")
 
@@ -173,7 +185,7 @@ class Parts:
         unpacker: Unpacker,
         profiles: tuple[Profile, ...],
     ) -> Iterator[Finding]:
-        names = entity.filenames
+        names = entity.filenames or _NAMED_BY_TYPE.get(entity.content_type, ())
         shown_name = names[0] if names else "without a name"
         head = entity.head(HEAD_SIZE if names else 4096)
         kind = kind_of(head)

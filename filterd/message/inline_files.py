@@ -19,8 +19,10 @@ MARKS = (b"begin", b"BinHex")
 SIZE_LIMIT = 64 << 20
 """Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
 
-_UU = re.compile(rb"(?m)^begin [0-7]{3,4} ([^\r\n]+)\r?\n[!-`][ -`]{1,62}")
-_BASE64 = re.compile(rb"(?m)^begin-base64 [0-7]{3,4} ([^\r\n]+)\r?\n([A-Za-z0-9+/=\r\n]*)")
+_UU = re.compile(rb"(?m)^begin[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n[!-`][ -`]{1,62}")
+_BASE64 = re.compile(
+    rb"(?m)^begin-base64[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n([A-Za-z0-9+/=\r\n]*)"
+)
 _YENC = re.compile(rb"(?m)^=ybegin [^\r\n]*?name=([^\r\n]*)\r?\n(?:=ypart [^\r\n]*\r?\n)?")
 _YENC_END = re.compile(rb"(?m)^=yend ")
 _YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)

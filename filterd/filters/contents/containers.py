@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from filterd.filters.contents import pdf
 from filterd.filters.contents.kinds import kind_of
-from filterd.message import Message
+from filterd.message import Message, cms
 from filterd.message.decoding import decode_base64
 from filterd.message.inline_files import MARKS, inline_files
 
@@ -77,6 +77,13 @@ def _parts(octets: bytes) -> Iterator[Inner]:
 def holds_files(content: bytes) -> bool:
     """True if a text may have files in it (`of_text`)."""
     return any(mark in content for mark in MARKS)
+
+
+def of_cms(content: bytes) -> Iterator[Inner]:
+    """The message in an S/MIME file that is signed or compressed; nothing of an encrypted one."""
+    message = cms.content(content)
+    if message:
+        yield Inner(("smime.eml",), message)
 
 
 def of_text(content: bytes) -> Iterator[Inner]:

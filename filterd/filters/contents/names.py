@@ -17,10 +17,10 @@ NAME_LIMIT = 4096
 
 _SEPARATOR = re.compile(r"[/\\]")
 _INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-_CUT = re.compile(r"[:;?#\x00\r\n]")
+_CUT = re.compile(r"[:;?#\x00\r\n\x85\u2028\u2029]")
 _CLSID = re.compile(r"\{[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}\W*$")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _ESCAPES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")

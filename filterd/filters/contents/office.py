@@ -129,6 +129,8 @@ def member(file: File) -> Iterator[Finding]:
     is_odf = bool(file.path) and file.path[-1].lower().endswith(_ODF_EXTENSIONS)
     if is_odf and name.startswith(("basic/", "scripts/")):
         yield "DOC_MACRO", "OpenDocument macros"
+    if name == "meta-inf/manifest.xml" and b"encryption-data" in file.content:
+        yield "DOC_ENCRYPTED", "an OpenDocument file with a password"
     if file.content.startswith(b"ActiveMime"):
         yield "DOC_MACRO", "macros in ActiveMime"
     if name.endswith(".rels"):

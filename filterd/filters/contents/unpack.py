@@ -33,7 +33,11 @@ FINDING_LIMIT = 50
 _UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd wim zoo".split())
 """Kinds that hold files and that nothing here can open."""
 
-_MAIL_EXTENSIONS = (".eml", ".mht", ".mhtml", ".nws", ".email")
+_BY_NAME = (
+    ((".eml", ".mht", ".mhtml", ".nws", ".email"), "mail"),
+    ((".p7m", ".p7z"), "cms"),
+)
+"""Files whose octets alone do not tell."""
 
 _WORTH_KEEPING = (
     ARCHIVE_KINDS | set("tnef ole pdf rtf html svg hta mail onenote apple".split()) | {""}
@@ -49,6 +53,7 @@ _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachme
     "html": containers.of_markup,
     "svg": containers.of_markup,
     "text": containers.of_text,
+    "cms": containers.of_cms,
 }
 
 _OPENED = ARCHIVE_KINDS | _CONTAINERS.keys()
@@ -126,8 +131,9 @@ class Unpacker:
             kind = kind or file.kind
         if kind in _UNREADABLE:
             self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
-        if kind == "" and file.names and file.names[0].lower().endswith(_MAIL_EXTENSIONS):
-            kind = "mail"
+        if kind == "" and file.names:
+            name = file.names[0].lower()
+            kind = next((kind for ends, kind in _BY_NAME if name.endswith(ends)), "")
         if kind == "" and file.complete and containers.holds_files(file.content):
             kind = "text"
         if kind not in _OPENED or not file.complete:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from tests.hostile.tricks import VIRUS, Trick
-from tests.hostile.tricks.archives import mailed
+from tests.hostile.tricks.archives import mailed, written
 from tests.hostile.tricks.encodings import PROGRAM
 from tests.hostile.tricks.structure import OCTETS
 
@@ -255,6 +255,11 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "encrypted docx": (
         "a.docx",
         compound(("EncryptionInfo", b"x"), ("EncryptedPackage", b"y")),
+        ("DOC_ENCRYPTED",),
+    ),
+    "encrypted OpenDocument": (
+        "a.odt",
+        written("zip", "META-INF/manifest.xml", b"<manifest:encryption-data/>"),
         ("DOC_ENCRYPTED",),
     ),
     "encrypted xls": ("a.xls", compound(("Workbook", BIFF_PASSWORD)), ("DOC_ENCRYPTED",)),

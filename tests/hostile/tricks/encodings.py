@@ -210,6 +210,9 @@ def tricks() -> Iterator[Trick]:
         "uuencode with four digits": lambda content, name: uuencoded(content, name).replace(
             b"begin 644", b"begin 0644"
         ),
+        "uuencode with blanks": lambda content, name: uuencoded(content, name).replace(
+            b"begin 644 ", b"begin\t644  "
+        ),
         "uuencode, a quoted name": lambda content, name: uuencoded(content, b'"' + name + b'"'),
         "begin-base64": begin_base64,
         "yEnc": yenc,

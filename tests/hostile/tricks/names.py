@@ -99,6 +99,8 @@ DISPOSITIONS: dict[str, bytes] = {
     "query": b'attachment; filename="evil.exe?a.txt"',
     "direction mark": 'attachment; filename="evil\u202egpj.exe"'.encode(),
     "direction mark, encoded": b'attachment; filename="=?utf-8?q?evil=E2=80=AEgpj.exe?="',
+    "line separator": 'attachment; filename="evil.exe\u2028a.txt"'.encode(),
+    "line separator within": 'attachment; filename="evil.e\u2028xe"'.encode(),
     "zero-width": 'attachment; filename="evil.e\u200bxe"'.encode(),
     "soft hyphen": 'attachment; filename="evil.e\u00adxe"'.encode(),
     "fullwidth": 'attachment; filename="evil．ｅｘｅ"'.encode(),
@@ -120,6 +122,8 @@ FIELDS: dict[str, bytes] = {
     b'Content-Disposition: attachment; filename="evil.exe"\r\n',
     "blank before the colon": b'Content-Disposition : attachment; filename="evil.exe"\r\n',
     "location": b"Content-Location: evil.exe\r\n",
+    "by type alone": b"Content-Type: application/x-msdownload\r\n",
+    "by type alone, HTA": b"Content-Type: application/hta\r\n",
     "behind a broken line": b'no field here\r\nContent-Disposition: attachment; filename="evil.exe"'
     b"\r\n",
     "folded field name": b'Content-Disposition:\r\n attachment;\r\n filename="evil.exe"\r\n',

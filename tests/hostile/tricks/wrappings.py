@@ -111,6 +111,8 @@ def files() -> Iterator[tuple[str, str, bytes]]:
     message = usual(TEXT, attachment(b"evil.exe", base64_of(PROGRAM)))
     yield "the second message of an mbox", "a.mbox", mbox(TOP + TEXT, message)
     yield "the second message of an mbox called txt", "a.txt", mbox(TOP + TEXT, message)
+    yield "S/MIME in a zip", "a.zip", zipped("smime.p7m", signed(message))
+    yield "S/MIME in a message", "a.eml", opaque(signed(message))
     link = b'<a href="data:application/octet-stream;base64,%s">a</a>'
     yield "link that holds it", "a.html", HTML % (link % base64.b64encode(PROGRAM))
     escaped = base64.b64encode(PROGRAM).replace(b"A", b"%41")
