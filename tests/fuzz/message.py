@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["filterd.message", "filterd.filters"]):
 from filterd.daemon.exchange import spliced
 from filterd.samples import samples
 from filterd.verdict import Splice
-from tests.hostile.tricks import encodings, names, structure
+from tests.hostile.tricks import encodings, names, structure, wrappings
 from tests.unit.message.mail import FRAGMENTS
 from tests.unit.message.test_properties import everything, tiles
 from tests.unit.message.test_readings import HONEST, TRICKS
@@ -55,7 +55,7 @@ def main() -> None:
         seeds = Path(folder) / "seeds"
         seeds.mkdir()
         mail = [*TRICKS.values(), *HONEST.values(), *(sample.data for sample in samples())]
-        for make in (names.tricks, structure.tricks, encodings.tricks):
+        for make in (names.tricks, structure.tricks, encodings.tricks, wrappings.tricks):
             mail += [trick.data for trick in make() if len(trick.data) <= INPUT_LIMIT]
         for number, data in enumerate(mail):
             (seeds / str(number)).write_bytes(data)

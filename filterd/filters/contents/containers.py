@@ -21,8 +21,11 @@ from filterd.message import Message, cms
 from filterd.message.decoding import decode_base64
 from filterd.message.inline_files import MARKS, inline_files
 
-FILE_LIMIT = 1000
-"""Files of one container that are looked at."""
+FILE_LIMIT = 10_000
+"""Files of one container that are looked at: more than are counted before a limit is passed."""
+
+MESSAGE_LIMIT = 5000
+"""Messages of one mbox; what follows is another one inside of it, until that is too deep."""
 
 _TEXTS = ("", "html", "mail")
 _HEAD_SIZE = 4096
@@ -54,21 +57,22 @@ class Inner(NamedTuple):
 
 def of_mail(content: bytes) -> Iterator[Inner]:
     """The parts of messages that are kept as a file, one or a whole mbox, in every reading."""
-    return islice((inner for octets in _messages(content) for inner in _parts(octets)), FILE_LIMIT)
-
-
-def _messages(content: bytes) -> Iterator[bytes]:
     position = 0
-    for match in _MBOX_LINE.finditer(content) if content.startswith(b"From ") else ():
-        yield content[position : match.start()]
+    lines = _MBOX_LINE.finditer(content) if content.startswith(b"From ") else iter(())
+    for match in islice(lines, MESSAGE_LIMIT):
+        yield from _parts(content[position : match.start()])
         position = match.start()
-    yield content[position:]
+    if next(lines, None) is None:
+        yield from _parts(content[position:])
+    else:
+        yield Inner(("rest.eml",), content[position:])
 
 
 def _parts(octets: bytes) -> Iterator[Inner]:
     message = Message(octets)
     roots = (message.root, *(reading.root for reading in message.readings))
-    for entity in (entity for root in roots for entity in root.walk() if entity.is_leaf):
+    leaves = (entity for root in roots for entity in root.walk() if entity.is_leaf)
+    for entity in islice(leaves, FILE_LIMIT):
         # A message's own text is for its reader's program, as in the message around it.
         if entity.filenames or kind_of(entity.head(_HEAD_SIZE)) not in _TEXTS:
             yield Inner(entity.filenames, entity.content)

@@ -77,9 +77,13 @@ def _has_files(content: bytes, pieces: Sequence[bytes]) -> bool:
     programs (EN 16931: ZUGFeRD, Factur-X)."""
     if not any(_EMBEDDED.search(piece) for piece in pieces):
         return False
-    wanted = _wanted(pieces)
-    found = dict(_embedded(content, wanted))
-    return not found or wanted - found.keys() != set() or not all(map(_is_data, found.values()))
+    wanted, found, size = _wanted(pieces), set(), 0
+    for number, octets in _embedded(content, wanted):
+        size += len(octets)
+        if size > FILE_SIZE or not _is_data(octets):
+            return True
+        found.add(number)
+    return not found or not wanted <= found
 
 
 def _is_data(octets: bytes) -> bool:

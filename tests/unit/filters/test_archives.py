@@ -170,6 +170,16 @@ def test_an_archive_that_takes_too_much_memory_is_over_the_limit(
     assert set(unpacked("a.lzma", bytes(packed))[1]) == {"ARCHIVE_LIMIT"}
 
 
+def test_an_mbox_is_read_to_its_end_or_over_the_limit() -> None:
+    line = (
+        b"From a@client.example Thu Jan  1 00:00:00 1970\nSubject: a\nMessage-ID: <a>\n\nhello\n\n"
+    )
+    last = line.replace(b"\n\n", b"\nContent-Disposition: attachment; filename=run.exe\n\n", 1)
+    paths, notes = unpacked("a.mbox", line * 6000 + last)
+    assert (paths[-1].rpartition("/")[2], notes) == ("run.exe", {})
+    assert set(unpacked("a.mbox", line * 30_000 + last)[1]) == {"ARCHIVE_LIMIT"}
+
+
 def children() -> set[int]:
     """Processes that this one has started and not yet waited for; other tests have servers."""
     found = set()

@@ -18,7 +18,8 @@ from filterd.filters.parts import Parts
 from filterd.message import Message
 from filterd.message.inline_files import inline_files
 from tests.helpers import messages
-from tests.hostile.tricks import archives, documents, encodings
+from tests.hostile import harmless
+from tests.hostile.tricks import archives, documents, encodings, wrappings
 
 SAMPLES: dict[str, bytes] = {
     "zip": archives.zipped() + archives.by_hand(b"evil.exe", b"note.txt"),
@@ -28,6 +29,12 @@ SAMPLES: dict[str, bytes] = {
     "onenote": documents.FILES["OneNote with a program"][1],
     "mail": messages.multipart([("a.exe", b"x")]),
     "text": encodings.yenc(b"hello", b"a.exe") + encodings.binhex(b"hello", b"a.exe"),
+    "package": documents.compound(("\1Ole10Native", wrappings.packaged(b"a.exe", b"hello"))),
+    "invoice": harmless.FILES["PDF invoice with its data"][1],
+    "apple": wrappings.apple_single(b"a.exe", b"hello"),
+    "mbox": wrappings.mbox(messages.message(), messages.message()),
+    "S/MIME": wrappings.signed_in_pieces(messages.message()),
+    "link": b"<html><a href='data:a/b;base64,%41" + b"A" * 20 + b"'>",
     "rtf": b"{\\rtf1{\\*\\template http://x}{\\object{\\*\\objdata 01}}}",
     "xml": b'<?xml version="1.0"?><w:instrText>DDE</w:instrText><w:binData>',
 }
@@ -73,7 +80,12 @@ def test_nobody_raises(name: str, data: st.DataObject) -> None:
     list(containers.of_mail(octets))
     list(inline_files(octets))
     assert len(zip_directory.look(octets, 10).hidden) <= 10
-    looked_into_by_olefile(containers.of_outlook, octets)
+    list(containers.of_text(octets))
+    list(containers.of_markup(octets))
+    list(containers.of_cms(octets))
+    list(containers.of_pdf(octets))
+    looked_into_by_olefile(containers.of_apple, octets)
+    looked_into_by_olefile(containers.of_ole, octets)
 
 
 @given(broken("ole"))
