@@ -17,9 +17,6 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
 RETURN_PATH = b"Return-Path:"
 
-INDEX_LIMIT = 0x7FFFFFFF
-"""The largest place that a filter can name."""
-
 
 @dataclass(slots=True)
 class Field:
@@ -143,8 +140,6 @@ class Header(ABC):
     def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
         """INSHEADER: after `index` fields, the MTA's own counted."""
         if name:
-            # sendmail's index is signed: what is beyond its range is below zero, and so on top.
-            index = 0 if index > INDEX_LIMIT else index
             position = min(index + self._shift, len(self._fields))
             self._fields.insert(position, Field(*self._stored(name, value, verbatim)))
 

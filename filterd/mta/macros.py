@@ -100,9 +100,6 @@ class SendmailMacros(Macros):
         self._message = {"i": queue_id, "b": sendmail_date(), "{quarantine}": ""}
 
     def mail(self, sender: Path, *, local: bool, helo: str, protocol: str) -> None:
-        self.session["r"] = protocol
-        if helo:
-            self.session["s"] = helo
         domain = domain_part(sender.address)
         mailer, host = "local", ""
         if domain and not local:
@@ -112,9 +109,13 @@ class SendmailMacros(Macros):
         if local:
             address = address.rpartition("@")[0].lower() if "@" in address else address.lower()
         self._message |= {
-            "f": sender.address, "h": host, "{mail_mailer}": mailer, "{mail_host}": host,
+            "r": protocol, "f": sender.address, "{mail_mailer}": mailer, "{mail_host}": host,
             "{mail_addr}": address, "{nrcpts}": "0", "{nbadrcpts}": "0", "{ntries}": "0",
         }  # fmt: skip
+        # Who has not said HELO has the name that we know.
+        self._message["s"] = helo or self.session["{client_name}"]
+        if host:
+            self._message["h"] = host
         for name, macro in (("SIZE", "{msg_size}"), ("RET", "{dsn_ret}"), ("ENVID", "{dsn_envid}")):
             value = _parameter(sender, name)
             if value:

@@ -75,6 +75,10 @@ class PostfixFilter(Asked):
         super().__init__(settings, context)
         self.state = State.CLOSED
         self.standing = CONTINUE
+        self.holds = False
+        """It wanted a message held before its content came: all of the session are, and it is asked
+        about content only."""
+
         self._skipping: Command | None = None
         """Commands of this kind are skipped until another kind comes (SKIP)."""
 
@@ -125,6 +129,8 @@ class PostfixFilter(Asked):
         if self.state is not State.LISTENING:
             return self.standing
         command = Command(packet.command)
+        if self.holds and command in _SHORT:
+            return Answer(Kind.HOLD)
         if self._skipping is command:
             return self.standing
         self._skipping = None
@@ -157,16 +163,21 @@ class PostfixFilter(Asked):
         return [known_macros(command, names, values)]
 
     async def _replies(self, command: Command) -> Answer:
-        """Read until something final comes."""
+        """Read until something final comes. A quarantine counts with what follows it."""
+        held = False
         while True:
-            reply = replies.parse(await self.receive(command))
+            reply = _taken(replies.parse(await self.receive(command)))
             match reply:
                 case replies.Plain(data=data) if data:
                     raise FilterFailureError(f"reply with data to {command.name}: {reply!r:.60}")
-                case replies.Plain(ReplyCode.PROGRESS) | replies.Quarantine():
+                case replies.Plain(ReplyCode.PROGRESS):
+                    continue
+                case replies.Quarantine():
+                    held = True
                     continue
                 case replies.Plain(ReplyCode.CONTINUE):
-                    return self.standing
+                    self.holds |= held and command in _SHORT
+                    return Answer(Kind.HOLD) if held else self.standing
                 case replies.Plain(ReplyCode.SKIP):
                     self._skipping = command
                     return self.standing
@@ -258,7 +269,7 @@ class PostfixFilter(Asked):
         body_over = False
         try:
             while True:
-                reply = replies.parse(await self.receive(Command.BODYEOB))
+                reply = _taken(replies.parse(await self.receive(Command.BODYEOB)))
                 match reply:
                     case replies.Plain(data=data) if data:
                         raise FilterFailureError(f"reply with data: {reply!r:.60}")
@@ -289,3 +300,11 @@ class PostfixFilter(Asked):
                 # cleanup(8) writes lines: the last one is ended.
                 whole = b"".join(chunks)
                 draft.replace_body([whole if whole[-1:] in (b"", b"\n") else whole + b"\r\n"])
+
+
+def _taken(reply: replies.FilterReply) -> replies.FilterReply:
+    """A reply as Postfix reads it: the reason of a quarantine needs no NUL."""
+    match reply:
+        case replies.Malformed(ReplyCode.QUARANTINE, data):
+            return replies.Quarantine(data.partition(b"\0")[0])
+    return reply

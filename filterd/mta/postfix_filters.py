@@ -56,7 +56,9 @@ class PostfixFilters:
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
         if self._greeted:
             await self._abort()
-        self._greeted = True
+        # A client that is hung up on has not been greeted.
+        closing = answer.kind is Kind.CLOSE or answer.text.startswith(b"421")
+        self._greeted = self._greeted or not closing
         await self._reset_mail()
         return answer
 
@@ -130,6 +132,8 @@ class PostfixFilters:
                 return Answer(Kind.HOLD)
             if answer.kind not in (Kind.CONTINUE, Kind.HOLD):
                 return answer
+        if any(one.holds for one in self._filters):
+            draft.quarantine = draft.quarantine or "a milter wants the message held"
         return CONTINUE if draft.quarantine is None else Answer(Kind.HOLD)
 
     # Resets

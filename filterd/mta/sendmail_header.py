@@ -7,7 +7,7 @@ Source: `milter.c` (milter_addheader and its neighbours), `headers.c` (addheader
 
 from __future__ import annotations
 
-from filterd.mta.header import INDEX_LIMIT, RETURN_PATH, Field, Header, folded
+from filterd.mta.header import RETURN_PATH, Field, Header, folded
 
 SENDMAIL_OWN = (
     b"Return-Path", b"Received", b"Resent-Date", b"Date", b"Resent-From", b"From", b"Full-Name",
@@ -15,11 +15,20 @@ SENDMAIL_OWN = (
 )  # fmt: skip
 """The H lines of a stock sendmail.cf, in order; insertion positions count them."""
 
+INDEX_LIMIT = 0x7FFFFFFF
+"""The largest place that a filter can name."""
+
 _TRACE = frozenset({b"received", b"via", b"mail-from"})
 """Fields that sendmail never takes for "the header of that name" (H_TRACE in `conf.c`)."""
 
-_TAKEN_OUT = frozenset({b"bcc", b"return-path"})
-"""Fields of the message that do not leave sendmail (H_BCC, H_ACHECK in `conf.c`)."""
+_TAKEN_OUT = frozenset({b"return-path"})
+"""Fields of the message that do not leave sendmail (H_ACHECK in `conf.c`)."""
+
+_BLIND = frozenset({b"bcc", b"resent-bcc"})
+"""Fields that leave sendmail without their value, or not at all (H_BCC in `conf.c`)."""
+
+_RECIPIENTS = frozenset({b"to", b"cc", b"apparently-to"})
+"""A message that brings one of these has no need of Bcc (EF_DELETE_BCC in `collect.c`)."""
 
 _FORCED = frozenset({b"received", b"return-path"})
 """Own fields that stay although the message brings one of that name (H_FORCE in `conf.c`)."""
@@ -47,9 +56,12 @@ class SendmailHeader(Header):
         warning: bytes | None = None,
     ) -> None:
         brought = {name.lower() for name, _ in message}
+        blind = set(_BLIND)
         if not any(name.startswith(b"resent-") for name in brought):
+            blind.remove(b"resent-bcc")
             # RFC 5322 §3.6.6: resent fields come together or not at all.
             brought |= {name.lower() for name in SENDMAIL_OWN if name.startswith(b"Resent-")}
+        self._emptied = blind if brought.isdisjoint(_RECIPIENTS) else set()
         own = [
             Field(
                 name,
@@ -66,6 +78,10 @@ class SendmailHeader(Header):
 
     # sendmail counts from its Received: Return-Path stays on top whatever comes.
     _shift = 1
+
+    def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
+        # The index is signed: what is beyond its range is below zero, and so on top.
+        super().insert(0 if index > INDEX_LIMIT else index, name, value, verbatim=verbatim)
 
     def _add(self, name: bytes, value: bytes) -> None:
         key = name.lower()
@@ -101,13 +117,15 @@ class SendmailHeader(Header):
             self._before_first(name, value)
 
     def encode(self) -> bytes:
-        """Without the fields that sendmail takes out on delivery, whoever put them in: Bcc, and
+        """Without what sendmail takes out on delivery, whoever put it in: who is in Bcc, and
         Return-Path, which a local mailer writes anew; see `take_return_path`."""
         written = bytearray()
         for field in self._fields:
             if field.own and field.key == b"return-path":
                 if field.value != _UNCHANGED:
                     written[:0] = RETURN_PATH + _written(field.value or b"") + b"\n"
+            elif field.value is not None and field.key in _BLIND:
+                written += field.name + b":\n" if field.key in self._emptied else b""
             elif field.value is not None and (field.own or field.key not in _TAKEN_OUT):
                 written += field.name + b":" + _written(field.value) + b"\n"
         return bytes(written)

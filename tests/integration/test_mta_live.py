@@ -53,6 +53,7 @@ ARGUMENTS = (
 )  # fmt: skip
 MX = b"@mx.example.test\0"
 
+BLIND = b"From: a@x.test\r\nBcc: c@d.test\r\nSubject: s\r\n\r\nbody\r\n"
 PROGRESS = [("sleep", 1.0), ("r", b"p", b"")] * 4
 LATE = ("sleep", 3.5)
 LIMITED = ", T=C:2s;S:2s;R:8s;E:3s"
@@ -91,6 +92,13 @@ SENDMAIL = [
     Trial("three filters, one dead", MAIL, ("None", "None", plan(R=[("r", b"t", b"")])),
           (", F=T", "", ", F=R"), dead=(1,)),
     Trial("version 2", (HELLO, SENDER, JOE, "FOO", "DATA", PLAIN), answers=((2, 0x1F, 0, b""),)),
+    Trial("all macros without HELO",
+          (SENDER, JOE, "DATA", PLAIN, HELLO, "MAIL FROM:<joe>", JOE, "EHLO y", "MAIL FROM:<>"),
+          answers=((6, 0x1FF, 0, LISTS),)),
+    Trial("Bcc", (HELLO, SENDER, JOE, "DATA", BLIND), (at_end((b"h", b"To\0x@y.test\0"),
+          (b"i", placed(10, b"Resent-Bcc", b"e@f.test"))), "None")),
+    Trial("Bcc beside To", (HELLO, SENDER, JOE, "DATA", b"To: x@y.test\r\n" + BLIND),
+          (at_end((b"m", placed(1, b"To", b""))), "None")),
     *(Trial(f"E: over while it works, {flag or 'no flag'}", (*MAIL, SENDER),
             (plan(E=[("r", b"h", b"X-N\0v\0"), *PROGRESS, ("r", b"r", b"")]),), (flag + LIMITED,))
       for flag in (", F=T", ", F=R", ", F=4", "")),
@@ -116,6 +124,11 @@ POSTFIX = [
     Trial("fields that are dropped", (HELLO, "MAIL FROM:<>", JOE, "DATA",
           b"Return-Path: <x>\r\nBcc: y\r\nResent-Bcc: z\r\nSubject: s\r\n\r\nb\r\n")),
     Trial("body without an end", MAIL, (at_end((b"b", b"new")), "None"), ("", "")),
+    Trial("place beyond all", MAIL, (at_end((b"i", placed(0xFFFFFFFF, b"X-I", b"v"))),)),
+    *(Trial(f"held at {stage}", (*MAIL, SENDER, JOE, "DATA", PLAIN),
+            ("None", repr({f"{stage}": [("r", b"q", b"why"), ("r", b"c", b"")]}), "None"))
+      for stage in "CMRTBE"),
+    Trial("hung up on at HELO", (HELLO, SENDER), ("None", texts("H", b"421 4.7.0 go"), "None")),
     Trial("dead filter and VRFY", (HELLO, "VRFY joe", SENDER), (plan(H=[("close",)]),)),
 ]  # fmt: skip
 

@@ -113,11 +113,14 @@ def test_changing(index: int, value: bytes, as_sendmail: str, as_postfix: str) -
 
 
 def test_our_received_cannot_be_changed_and_bcc_does_not_leave() -> None:
-    header = SendmailHeader([(b"Bcc", b" z@x"), (b"A", b" a")], {b"Received": b" us"})
+    message = [(b"Bcc", b" z@x"), (b"To", b" y@x"), (b"A", b" a")]
+    header = SendmailHeader(message, {b"Received": b" us"})
     header.change(1, b"Received", b"", verbatim=False)
-    assert names(header) == "(R) a"
+    assert names(header) == "(R) y@x a"
+    # Without anybody to name, an empty field stays: a message should have one.
+    assert SendmailHeader([(b"Bcc", b" z@x")], {}).encode() == b"Bcc:\n"
     header.change(1, b"Received", b"mine", verbatim=False)
-    assert names(header) == "mine (R) a"
+    assert names(header) == "mine (R) y@x a"
     assert list(header.for_filter(verbatim=False))[-1] == (b"A", b"a")
 
 

@@ -48,12 +48,18 @@ def test_sendmail_knows_the_client_from_the_beginning_and_the_rest_when_it_comes
     assert "u" not in macros.content
 
 
+def test_a_client_without_helo_has_the_name_that_is_known() -> None:
+    macros = sendmail()
+    macros.mail(ANN, local=False, helo="", protocol="SMTP")
+    assert macros.now["s"] == macros.now["{client_name}"]
+
+
 def test_a_new_envelope_forgets_the_last_one_but_not_the_session() -> None:
     macros = sendmail()
     macros.mail(ANN, local=False, helo="client.test", protocol="ESMTP")
     macros.begin("ID2")
-    assert (macros.now["i"], macros.now["r"]) == ("ID2", "ESMTP")
-    assert not {"f", "{mail_addr}", "{msg_size}"} & set(macros.now)
+    assert (macros.now["i"], macros.now["j"]) == ("ID2", "mx.example.test")
+    assert not {"f", "r", "s", "h", "{mail_addr}", "{msg_size}"} & set(macros.now)
 
 
 def test_a_local_sender_has_no_host() -> None:
@@ -61,7 +67,7 @@ def test_a_local_sender_has_no_host() -> None:
     macros.mail(Path("Joe@mx.example.test"), local=True, helo="", protocol="SMTP")
     assert macros.now["{mail_mailer}"] == "local"
     assert (macros.now["{mail_host}"], macros.now["{mail_addr}"]) == ("", "joe")
-    assert "s" not in macros.now
+    assert "h" not in macros.now
 
 
 def test_the_loopback_interface_has_no_address() -> None:
