@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from filterd.quarantine.index import Index, Row, row_of
+from filterd.quarantine.query import Unindexed
 from filterd.quarantine.schema import deliveries, digests, messages
 
 CLAIM_LIMIT = 900.0
@@ -19,6 +20,13 @@ CLAIM_LIMIT = 900.0
 
 BEGINNING = ""
 """Stands for everybody who was never told: mail counts from that row's moment on."""
+
+EVERYBODY = "*"
+"""Its row has the moment up to which nobody is due: older mail need not be looked at."""
+
+LATE = 86400.0
+"""Seconds that a message may need from its last octet into the index, by `fsck` after a trouble of
+the database, say, and still be told of."""
 
 UNSENDABLE = "\\ud"
 """In the index's form of an address with octets of no charset; nothing can be sent there."""
@@ -48,14 +56,16 @@ class Ledger:
         """Recipient → ids of what is held for them and came after they were told last, newest
         first; messages with a virus are left out. since: instead of that moment, for all."""
         m, d = messages.c, deliveries.c
+        oldest = max(begun, self._all_told()) if since is None else since
         told = sa.func.coalesce(digests.c.told, begun) if since is None else sa.literal(since)
+        # By time first. SQLite, which has no statistics, would begin with all that is held.
         query = (
             sa.select(d.recipient, d.id)
             .join(messages, m.id == d.id)
             .outerjoin(digests, digests.c.recipient == d.recipient)
             .where(
-                d.state == "held", m.reason.in_(reasons), m.virus == "",
-                m.received > told, m.received <= until,
+                Unindexed(d.state) == "held", Unindexed(m.reason).in_(reasons), m.virus == "",
+                m.received > oldest, m.received <= until, m.received > told,
             )
             .order_by(m.received.desc(), m.id.desc())
         )  # fmt: skip
@@ -95,6 +105,21 @@ class Ledger:
         settled = sa.update(digests).where(digests.c.recipient == recipient).values(**values)
         with self._index.connection() as connection:
             connection.execute(settled)
+
+    def complete(self, until: float) -> None:
+        """Everybody was told of what came up to then: nobody is due for anything much older."""
+        told = until - LATE
+        c = digests.c
+        newer = sa.update(digests).where(c.recipient == EVERYBODY, c.told < told).values(told=told)
+        with self._index.connection() as connection:
+            if connection.execute(newer).rowcount:
+                return
+        self._enter(EVERYBODY, told, 0.0)
+
+    def _all_told(self) -> float:
+        told = sa.select(digests.c.told).where(digests.c.recipient == EVERYBODY)
+        with self._index.connection() as connection:
+            return float(connection.scalar(told) or 0.0)
 
     def _enter(self, recipient: str, told: float, claimed: float) -> bool:
         """Add a row; False if there is one."""

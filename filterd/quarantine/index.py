@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Standing
-from filterd.quarantine.query import SEARCHED, Query, cursor, statement
+from filterd.quarantine.query import SEARCHED, Query, cursor, matches, statement
 from filterd.quarantine.rows import delivery_of, delivery_row, storable, tune_sqlite
 from filterd.quarantine.schema import bring_up_to_date, deliveries, messages
 
@@ -252,6 +252,7 @@ class Index:
             engine = sa.create_engine(self._location(), pool_size=1, pool_pre_ping=bool(self._url))
             if engine.dialect.name == "sqlite":
                 sa.event.listen(engine, "connect", tune_sqlite)
+                sa.event.listen(engine, "connect", _teach_matching)
             bring_up_to_date(engine, self._folder)
             self._engine, self._owner = engine, os.getpid()
         return self._engine
@@ -264,6 +265,10 @@ class Index:
         # SQLite gives its journal files the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         return URL.create("sqlite", database=str(path))
+
+
+def _teach_matching(connection: Any, _record: object) -> None:
+    connection.create_function("matches", 2, matches, deterministic=True)
 
 
 def _summarize(connection: sa.Connection, id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,7 @@ class Query:
     visible: tuple[str, ...] = ()
 
 
-class _Unindexed(FunctionElement[str]):
+class Unindexed(FunctionElement[str]):
     """A column whose index SQLite is not to use: it has no statistics, and would rather visit every
     held message than read the index that has the words beside the order."""
 
@@ -61,13 +62,13 @@ class _Unindexed(FunctionElement[str]):
     type = sa.String()
 
 
-@compiles(_Unindexed)
-def _as_it_is(element: _Unindexed, compiler: Any, **options: Any) -> str:
+@compiles(Unindexed)
+def _as_it_is(element: Unindexed, compiler: Any, **options: Any) -> str:
     return str(compiler.process(element.clauses, **options))
 
 
-@compiles(_Unindexed, "sqlite")
-def _with_a_plus(element: _Unindexed, compiler: Any, **options: Any) -> str:
+@compiles(Unindexed, "sqlite")
+def _with_a_plus(element: Unindexed, compiler: Any, **options: Any) -> str:
     # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary +"
     return f"+{compiler.process(element.clauses, **options)}"
 
@@ -98,7 +99,9 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     )  # fmt: skip
     for column, wanted in ((c.reason, query.reason), (c.state, query.state)):
         if wanted:
-            yield (_Unindexed(column) if reads_words else column) == wanted
+            yield (Unindexed(column) if reads_words else column) == wanted
+    if query.visible:
+        yield sa.or_(*map(_is_recipient, query.visible))
     for column, part in (
         (c.sender, query.sender), (c.recipients, query.recipient), (c.subject, query.subject),
         (c.virus, query.virus),
@@ -113,12 +116,11 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
         # Recipients are a JSON list: the quotation mark is an address's end.
         yield sa.or_(
             sa.func.lower(c.sender).endswith(ending.lower(), autoescape=True),
-            _has(c.recipients, f'{ending}"'),
+            _shown_has(ending, query.visible, ends=True)
+            if query.visible
+            else _has(c.recipients, f'{ending}"'),
         )
-    if query.text:
-        yield _is_in_words(query.text)
-    if query.visible:
-        yield sa.or_(*map(_is_recipient, query.visible))
+    yield from _text(query)
     if query.symbol:
         yield c.symbols.contains(f" {query.symbol.upper()} ", autoescape=True)
     yield from _ranges(query)
@@ -130,6 +132,26 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
             yield sa.tuple_(c.received, c.id) < sa.tuple_(sa.literal(float(moment)), id)
         except ValueError:
             raise QueryError("after is not the `next` of a page") from None
+
+
+def _text(query: Query) -> Iterator[sa.ColumnElement[bool]]:
+    """What a part of a recipient's address, or any text, asks of the words."""
+    if query.text:
+        yield _is_in_words(query.text)
+    if not query.visible:
+        return
+    if query.recipient:
+        yield _shown_has(query.recipient, query.visible)
+    if query.text:
+        yield sa.or_(
+            _has(messages.c.sender, query.text),
+            sa.and_(
+                # With one the lines would not be where they are looked for.
+                sa.not_(messages.c.sender.contains("\n")),
+                _Matches(messages.c.words, _BEHIND_RECIPIENTS + re.escape(query.text.casefold())),
+            ),
+            _shown_has(query.text, query.visible),
+        )
 
 
 def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
@@ -155,6 +177,60 @@ def _is_recipient(limit: str) -> sa.ColumnElement[bool]:
         _is_in_words(limit),
         _has(messages.c.recipients, listed[1:] if limit.startswith("@") else listed),
     )
+
+
+class _Matches(FunctionElement[bool]):
+    """True for a text in which a regular expression is found, capitals or not."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+
+    def __init__(self, text: sa.ColumnElement[str], pattern: str) -> None:
+        super().__init__(text, sa.literal(pattern))
+
+
+@compiles(_Matches, "sqlite")
+def _by_function(element: _Matches, compiler: Any, **options: Any) -> str:
+    return f"matches({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Matches, "postgresql")
+def _by_operator(element: _Matches, compiler: Any, **options: Any) -> str:
+    text, pattern = (compiler.process(one, **options) for one in element.clauses)
+    return f"({text} ~* {pattern})"
+
+
+_BEHIND_RECIPIENTS = r"^[^\n]*\n[^\n]*\n.*"
+"""The words up to somewhere behind their second line."""
+assert SEARCHED[:2] == ("sender", "recipients")
+
+_LETTER = r'(?:[^"\\]|\\.)*'
+"""So much of one text in a JSON list."""
+
+
+def _shown_has(
+    part: str, visible: tuple[str, ...], *, ends: bool = False
+) -> sa.ColumnElement[bool]:
+    """True for messages to a recipient within the limits whose address has that part, or ends so.
+    By whom a reviewer does not see it must not find, else it could guess them letter by letter."""
+    wanted = _LETTER + _quoted(part) + ('"' if ends else "")
+    limits = "|".join(
+        (_LETTER if one.startswith("@") else "") + _quoted(one) for one in visible if len(one) > 1
+    )
+    # The first quotation mark may be the end of another address: nothing with limits follows it
+    # before the next one.
+    pattern = f'"(?={wanted})(?:{limits})"' if limits else "(?!)"
+    return _Matches(messages.c.recipients, pattern)
+
+
+def _quoted(text: str) -> str:
+    """As it stands in a JSON list, for a regular expression."""
+    return re.escape(json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def matches(text: str, pattern: str) -> bool:
+    """The same for SQLite, which has no regular expressions of its own."""
+    return re.search(pattern, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _is_in_words(part: str) -> sa.ColumnElement[bool]:

@@ -50,6 +50,22 @@ def test_what_is_due(store: Store) -> None:
     assert ledger.rows([]) == []
 
 
+def test_nobody_is_due_for_what_is_old_once_everybody_was_told(store: Store) -> None:
+    put(store, "old", 60, JOE)
+    put(store, "late", 20, SUE)
+    ledger = Ledger(store.index)
+    begun = ledger.begun(NOW - 90 * 3600)
+    assert set(ledger.due(begun, NOW, ("spam",))) == {JOE, SUE}
+    ledger.complete(NOW)
+    assert ledger.due(begun, NOW, ("spam",)) == {SUE: ["late"]}, "it may have come into the index"
+    ledger.complete(NOW - 3600)
+    assert ledger.due(begun, NOW, ("spam",)) == {SUE: ["late"]}, "an older moment changes nothing"
+    assert set(ledger.due(begun, NOW, ("spam",), since=begun)) == {JOE, SUE}
+    ledger.complete(NOW + 6 * 3600)
+    assert ledger.due(begun, NOW, ("spam",)) == {}
+    assert ledger.begun(NOW) == begun
+
+
 def test_one_of_many_claims(store: Store) -> None:
     others = [Ledger(Store(store.settings).index) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:

@@ -234,3 +234,22 @@ def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCapt
         recorder.write()
     assert recorder.lost == 3
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("wish", "shown"),
+    [({"text": "bob@other"}, False), ({"text": "OTHER.test"}, False), ({"text": "joe@mx"}, True),
+     ({"recipient": "bob"}, False), ({"recipient": '", "'}, False), ({"recipient": "JOE"}, True),
+     ({"domain": "other.test"}, False), ({"domain": "mx.test"}, True),
+     ({"domain": "sender.test"}, True), ({"text": "other@sender"}, True),
+     ({"text": "pills"}, True), ({"text": "bob@other.test\njoe"}, False)],
+)  # fmt: skip
+def test_hidden_recipients_cannot_be_guessed(
+    tmp_path: Path, wish: dict[str, Any], shown: bool
+) -> None:
+    to = ("Bob@Other.test", "Joe@mx.test", "bob@other.test")
+    history = opened(tmp_path)
+    history.add([Record("a", NOW, sender="other@sender.test", recipients=to, subject="Pills")])
+    assert history.search(HistoryQuery(**wish)).rows
+    for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
+        assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown

@@ -217,3 +217,33 @@ def test_without_the_extension_searches_do_without_it(
     store.put(new("one", data=b"Subject: needle\r\n\r\nx\r\n"))
     assert [row.id for row in store.index.search(Query(text="needle")).rows] == ["one"]
     assert ("without an index of trigrams" in caplog.text) == bool(store.settings.database)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"text": "bob@other"}, {"text": "OTHER.test"}, {"text": 'bob@other.test", "j'},
+     {"recipient": "bob"}, {"recipient": '", "'}, {"domain": "other.test"}],
+)  # fmt: skip
+def test_hidden_recipients_cannot_be_guessed(store: Store, wish: dict[str, Any]) -> None:
+    to = ("bob@other.test", "joe@mx.test", "Al@Mx.Test")
+    envelope = Envelope("Other@sender.test", tuple(map(Recipient, to)), Client("c", "192.0.2.7"))
+    store.put(dataclasses.replace(new("a"), envelope=envelope, held_for=to))
+    if '"' not in str(wish):
+        assert found(store, **wish) == ["a"]
+    for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
+        assert found(store, **wish, visible=visible) == [], visible
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"text": "joe@mx"}, {"text": "JOE@"}, {"text": "other@sender"}, {"text": "192.0.2"},
+     {"recipient": "JOE"}, {"recipient": "e@mx.t"}, {"domain": "MX.test"},
+     {"domain": "sender.test"}, {"text": "gr\u00fcss"}],
+)  # fmt: skip
+def test_a_reviewer_finds_by_its_own_recipients(store: Store, wish: dict[str, Any]) -> None:
+    to = ("bob@other.test", "Joe@Mx.test", '"o\\"d"@mx.test', "x\udce9@mx.test")
+    envelope = Envelope("Other@sender.test", tuple(map(Recipient, to)), Client("c", "192.0.2.7"))
+    entry = new("a", "Subject: GR\u00dcSSE\r\n\r\n".encode())
+    store.put(dataclasses.replace(entry, envelope=envelope, held_for=to))
+
+    assert found(store, **wish, visible=("@mx.test",)) == ["a"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from filterd.history import Record
 from filterd.quarantine.journal import Event
+from filterd.web.api.tokens import Tokens, tokens_path
 from tests.unit.quarantine.mta import Mta
 from tests.unit.web.site import Site, text_of
 
@@ -110,3 +112,31 @@ def test_a_reviewers_audit_page_has_its_own_deeds(bob: Site) -> None:
     assert mine in text
     assert foreign not in text
     assert foreign not in bob.get(f"/audit?id={foreign}&text=").text.replace(f'"{foreign}"', "")
+
+
+@pytest.mark.parametrize("name", ["text", "recipient", "domain"])
+def test_a_reviewer_cannot_guess_hidden_recipients(bob: Site, name: str) -> None:
+    shared = bob.put("joe@mx.example", "max@other.example")
+    bob.state.history.add(
+        [
+            Record(
+                "h1", 1.0, recipients=("joe@mx.example", "max@other.example"), subject="to-be-found"
+            )
+        ]
+    )
+    secret = Tokens(tokens_path(bob.state.settings)).add("robot", "reviewer", ["mx.example"])
+
+    def hits(wish: str) -> list[bool]:
+        headers = {"Authorization": f"Bearer {secret}"}
+        rest = [
+            bob.browser.get(f"/api/{where}?{name}={wish}", headers=headers).json()["messages"]
+            for where in ("messages", "history")
+        ]
+        return [
+            f"/message/{shared}" in bob.get(f"/quarantine?{name}={wish}").text,
+            "to-be-found" in bob.get(f"/history?{name}={wish}").text,
+            *map(bool, rest),
+        ]
+
+    assert hits("other.example") == [False] * 4
+    assert hits("mx.example") == [True] * 4
