@@ -55,9 +55,22 @@ def rows(start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, A
     return made, copies
 
 
-def filled(folder: Path, count: int) -> Store:
+def fill(index: Index, count: int) -> None:
+    """Put so many made-up messages into the index."""
+    for start in range(0, count, BATCH):
+        made, copies = rows(start, min(BATCH, count - start))
+        with index.connection() as connection:
+            connection.execute(sa.insert(messages), made)
+            connection.execute(sa.insert(deliveries), copies)
+    with index.connection() as connection:
+        if connection.dialect.name == "postgresql":
+            # As its autovacuum does in time.
+            connection.execute(sa.text("ANALYZE"))
+
+
+def filled(settings: QuarantineSettings, count: int) -> Store:
     """A store with one message, in the midst of days and events of `count` others."""
-    store = Store(QuarantineSettings(folder))
+    store, folder = Store(settings), settings.folder
     received = datetime.now(UTC) - timedelta(days=30)
     store.put(
         NewEntry("m1", b"Subject: x\r\n\r\nx\r\n", Envelope("a@b.example"), ("joe@mx.test",),
@@ -91,15 +104,7 @@ def main() -> None:
         index = Index(os.environ.get("FILTERD_BENCH_DATABASE", ""), Path(folder))
         index.search(Query())
         started = time.perf_counter()
-        for start in range(0, count, BATCH):
-            made, copies = rows(start, min(BATCH, count - start))
-            with index.connection() as connection:
-                connection.execute(sa.insert(messages), made)
-                connection.execute(sa.insert(deliveries), copies)
-        if os.environ.get("FILTERD_BENCH_DATABASE"):
-            with index.connection() as connection:
-                # As PostgreSQL's autovacuum does in time.
-                connection.execute(sa.text("ANALYZE"))
+        fill(index, count)
         print(f"{count} messages, filled in {time.perf_counter() - started:.1f} s")
         middle = f"m{count // 2:09}"
         questions = {
@@ -121,7 +126,7 @@ def main() -> None:
         ledger, day = Ledger(index), NOW + 10 * count - 86400
         due = slowest(lambda: ledger.due(day, NOW + 10 * count, ("spam",)))
         print(f"{'digests of a day':24} {due:8.1f} ms")
-        store = filled(Path(folder), count)
+        store = filled(QuarantineSettings(Path(folder)), count)
         page = slowest(lambda: (store.read("m1"), store.standing("m1")))
         print(f"{'one message, its history':24} {page:8.1f} ms")
 

@@ -1,13 +1,16 @@
 """kill -9 of worker, nursery, web process and daemon while messages are quarantined and released.
 
 python -m bench.quarantine_kill [--decisions 5000] [--kills 100] [--seed 1]
+[--database sqlite|postgresql]
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from contextlib import ExitStack
 
+from tests.helpers.postgresql import postgresql
 from tests.integration.killing import play, site
 
 
@@ -17,9 +20,14 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     arguments = parser.parse_args()
     started = time.monotonic()
-    with site() as made:
+    with ExitStack() as stack:
+        database = ""
+        if arguments.database == "postgresql":
+            database = stack.enter_context(postgresql(fsync=True))
+        made = stack.enter_context(site(database))
         books = play(made, arguments.decisions, arguments.kills, arguments.seed)
         taken = len(made.mta.taken)
     kills = ", ".join(f"{number} of {victim}" for victim, number in books.kills.items())

@@ -41,6 +41,10 @@ def serve(settings: Settings) -> int:
         family=socket.AF_INET6 if ":" in web.listen else socket.AF_INET,
         backlog=128,
     )
+    # Connections inherit it. An answer's header and body are two writes: with Nagle's algorithm the
+    # second waits for the client's delayed ACK, 40 ms (asyncio sees to that for other sockets only:
+    # those of which Python knows that they are TCP's).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = create_app(settings)
     app.state.filterd.accounts.warm()
     config = uvicorn.Config(

@@ -54,6 +54,7 @@ filters = ["gtube"]
 score = 9.0
 [quarantine]
 folder = "{folder}/quarantine"
+database = "{database}"
 release_port = {mta}
 release_timeout = 10.0
 [web]
@@ -82,12 +83,14 @@ class Books:
 class Site:
     """Daemon, web process and an MTA that takes releases, in one folder."""
 
-    def __init__(self, path: Path, mta: Mta) -> None:
+    def __init__(self, path: Path, mta: Mta, database: str = "") -> None:
         self.mta = mta
         self.socket = path / "filterd.sock"
         self.web_port = free_port()
         self.config = path / "filterd.toml"
-        self.config.write_text(SETTINGS.format(folder=path, mta=mta.port, web=self.web_port))
+        self.config.write_text(
+            SETTINGS.format(folder=path, mta=mta.port, web=self.web_port, database=database)
+        )
         self.settings = load(self.config)
         self.secret = Tokens(tokens_path(self.settings)).add("robot", "admin")
         password = path / "password"
@@ -142,10 +145,10 @@ def _children(parent: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def site() -> Iterator[Site]:
-    """Everything, started."""
+def site(database: str = "") -> Iterator[Site]:
+    """Everything, started. database: URL of the index; empty for SQLite."""
     with running() as mta, folder("killed") as path:
-        made = Site(path, mta)
+        made = Site(path, mta, database)
         made.start_daemon()
         made.start_web()
         yield made

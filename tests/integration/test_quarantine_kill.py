@@ -6,13 +6,18 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.killing import play, site
+from tests.unit.quarantine.test_search import postgresql
+
+__all__ = ["postgresql"]
 
 DECISIONS, KILLS = 300, 8
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_lost_or_kept_twice() -> None:
-    with site() as made:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_nothing_is_lost_or_kept_twice(request: pytest.FixtureRequest, kind: str) -> None:
+    database = "" if kind == "sqlite" else request.getfixturevalue("postgresql")
+    with site(database) as made:
         books = play(made, DECISIONS, KILLS)
     assert len(books.told) >= DECISIONS
     assert books.kills == dict.fromkeys(("worker", "web", "daemon", "nursery"), 2)

@@ -56,16 +56,17 @@ def show(request: Request, asking: Asking) -> Response:
         except HistoryError as error:
             # The health below says so, and the rest of the page is still of use.
             log.error("%s", error)
+    counts = Access(state.desk, asking, "web").counts()
     return page(
         request,
         "dashboard.html",
         asking,
         chart=flow_chart(flow, since, until, step),
-        status=status(state.settings),
+        status=status(state.settings, counts=counts),
         old_signatures=OLD_SIGNATURES,
         days=days,
         ranges=RANGES,
         top=top,
         top_most=max((number for _, number in top), default=0),
-        counts=Access(state.desk, asking, "web").counts(),
+        counts=counts,
     )

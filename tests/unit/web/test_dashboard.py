@@ -36,7 +36,7 @@ WELL = Status(
 
 def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the page reads."""
-    monkeypatch.setattr(dashboard, "status", lambda _settings: status)
+    monkeypatch.setattr(dashboard, "status", lambda _settings, counts: status)
     site.log_in()
     answer = site.get("/")
     assert answer.status_code == 200
