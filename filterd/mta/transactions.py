@@ -73,7 +73,9 @@ class Transactions:
             case events.Content(data):
                 return await self._content(data)
             case events.Unknown(line) if self._asking:
-                return self._noted(Place("UNKNOWN"), await self._filters.unknown(line)), ""
+                answer = await self._filters.unknown(line)
+                self._message.swallowed |= self._message.started and answer.kind is Kind.DISCARD
+                return self._noted(Place("UNKNOWN"), answer), ""
             case events.Reset() | events.TooLarge():
                 await self._filters.abort()
                 self._new_message()

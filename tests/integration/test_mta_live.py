@@ -67,6 +67,8 @@ SENDMAIL = [
     Trial("after the message", LATER),
     Trial("after a refusal", LATER, (plan(E=[("r", b"r", b"")]), "None")),
     Trial("after DISCARD at RCPT", LATER, ("None", plan(R=[("r", b"d", b"")]))),
+    Trial("DISCARD at an unknown command", ("FOO", *MAIL[:3], "FOO", *MAIL[3:], SENDER, JOE),
+          ("None", plan(U2=[("r", b"d", b"")]))),
     Trial("unknown command, dead filter", (HELLO, SENDER, "FOO"), (plan(U=[("close",)]),),
           (", F=4",)),
     Trial("all macros", ARGUMENTS, answers=((6, 0x1FF, 0, LISTS),)),
