@@ -150,8 +150,9 @@ class FilterConnection:
                 await self._exchange.wait(max(due - time.monotonic(), 0.001) if timeout else 0)
         except TimeoutError:
             raise FilterFailureError(f"write: timeout after {timeout:g} s") from None
-        if self._exchange.broken:
-            raise FilterFailureError(f"write: {self._exchange.gone}")
+        # Of a pipe that breaks in this very call the loop tells its protocol later.
+        if self._exchange.broken or self._transport.is_closing():
+            raise FilterFailureError(f"write: {self._exchange.gone or 'broken pipe'}")
 
     async def receive(self, timeout: float) -> Packet:
         """Return the next reply packet, within `timeout` seconds (0: no limit)."""

@@ -149,3 +149,17 @@ def test_an_impossible_length_waits_for_its_octets_and_keeps_none(
     spoken(tmp_path, odd, talk)
     (tmp_path / "f").unlink(missing_ok=True)
     spoken(tmp_path, odd, impatient)
+
+
+def test_the_first_write_to_a_filter_that_is_gone_fails(tmp_path: Path) -> None:
+    """Not the next one: the command after which nothing is answered would count as told."""
+
+    async def leaving(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def talk(filter: FilterConnection) -> None:
+        await asyncio.sleep(0.1)
+        with pytest.raises(FilterFailureError, match="write: "):
+            await filter.send([Packet(b"M", b"<a@b.test>\0")], 5.0)
+
+    spoken(tmp_path, leaving, talk)
