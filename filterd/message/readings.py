@@ -43,8 +43,8 @@ _STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposi
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _LF_CR = re.compile(rb"(?<!\r)\n\r(?!\n)")
 _OPAQUE_TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
-_CODED = (".uu", ".uue", ".b64", ".yenc", ".ync", ".hqx", ".txt")
-"""Names of files that hold others in the codings from before MIME."""
+_CODED = (".uu", ".uue", ".b64", ".yenc", ".ync", ".hqx")
+"""Names of files that hold others in the codings from before MIME, and say so."""
 
 _EMPTY_LINE = len(b"\r\n")
 
@@ -283,7 +283,8 @@ def _inline(entity: Entity) -> Iterator[Reading]:
     # A file that is named as what it is hides nothing.
     is_said = _has_extension(entity, _CODED)
     if entity.is_encoded:
-        if not (is_said or entity.content_type.startswith("text/")) or entity.is_uuencoded:
+        is_text = entity.content_type.startswith("text/") or _has_extension(entity, (".txt",))
+        if not (is_said or is_text) or entity.is_uuencoded:
             return
         text = entity.content
     else:

@@ -168,3 +168,12 @@ def test_more_nesting_than_is_opened_is_said() -> None:
 
 def symbols(data: bytes) -> list[str]:
     return [name for name, _detail in Message(data).anomalies]
+
+
+@pytest.mark.parametrize(("name", "ambiguous"), [("notes.txt", True), ("minutes.uue", False)])
+def test_a_file_in_uuencode_is_a_riddle_unless_its_name_says_so(name: str, ambiguous: bool) -> None:
+    """A `.txt` is a text to its reader, and what is in it a file to others."""
+    head = f'Content-Type: application/octet-stream; name="{name}"\r\n\r\n'.encode()
+    message = Message(head + uuencoded(b"a.exe", b"MZ"))
+    assert [reading.root.filenames for reading in message.readings] == [("a.exe",)]
+    assert [name for name, _ in message.anomalies] == ["MIME_AMBIGUOUS"] * ambiguous
