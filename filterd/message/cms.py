@@ -7,6 +7,7 @@ RFC 3274 §1.1; X.690 §8 for the lengths, which may be indefinite.
 from __future__ import annotations
 
 import zlib
+from typing import NamedTuple
 
 SIZE_LIMIT = 64 << 20
 """Octets that a compressed message may unfold to."""
@@ -22,7 +23,14 @@ _DEPTH_LIMIT = 16
 _LONG_FORM, _INDEFINITE = 0x80, -1
 
 
-def content(data: bytes) -> bytes | None:
+class Content(NamedTuple):
+    """octets: the message. is_whole: it ends there, and not at `SIZE_LIMIT`."""
+
+    octets: bytes
+    is_whole: bool = True
+
+
+def content(data: bytes) -> Content | None:
     """The message in it, or None: encrypted, a signature alone, broken, or something else."""
     try:
         at = _enter(data, 0, _SEQUENCE)
@@ -36,7 +44,10 @@ def content(data: bytes) -> bytes | None:
         at = _enter(data, at, _SEQUENCE)
         at = _enter(data, _behind(data, at), _CONTEXT_0)
         found = _octets(data, at)
-        return found if is_signed else zlib.decompressobj().decompress(found, SIZE_LIMIT)
+        if is_signed:
+            return Content(found)
+        unfolding = zlib.decompressobj()
+        return Content(unfolding.decompress(found, SIZE_LIMIT), not unfolding.unconsumed_tail)
     except (IndexError, ValueError, zlib.error):
         return None
 

@@ -214,8 +214,13 @@ def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
         return
     is_message = True
     if _is_opaque(entity):
-        data, reason = cms.content(entity.content) or b"", ""
-        if not data:
+        unfolded = cms.content(entity.content)
+        if unfolded is None or not unfolded.octets:
+            return
+        data, reason = unfolded.octets, ""
+        if not unfolded.is_whole:
+            text = f"an S/MIME message unfolds to more than {cms.SIZE_LIMIT >> 20} MiB"
+            yield Reading("", Entity(b"", 0, 0, None), b"", (("MIME_TOO_MANY_READINGS", text),))
             return
     elif not entity.is_encoded:
         return

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from filterd.filters.contents import pdf
+from filterd.filters.contents.archive import TooLargeError
 from filterd.filters.contents.kinds import kind_of
 from filterd.message import Message, cms
 from filterd.message.decoding import decode_base64
@@ -86,8 +87,10 @@ def holds_files(content: bytes) -> bool:
 def of_cms(content: bytes) -> Iterator[Inner]:
     """The message in an S/MIME file that is signed or compressed; nothing of an encrypted one."""
     message = cms.content(content)
-    if message:
-        yield Inner(("smime.eml",), message)
+    if message and not message.is_whole:
+        raise TooLargeError
+    if message and message.octets:
+        yield Inner(("smime.eml",), message.octets)
 
 
 def of_text(content: bytes) -> Iterator[Inner]:

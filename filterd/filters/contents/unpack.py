@@ -267,6 +267,8 @@ class Unpacker:
                 yield File(found.names, kind_of(found.content[:HEAD_SIZE]), found.content, path)
         except TnefError as error:
             self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
+        except archive.TooLargeError:
+            self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than is unpacked")
         except OLE_ERRORS:
             pass  # what is wrong with an Office file is said by those who read it as a document
 

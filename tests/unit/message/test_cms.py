@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.filters.contents.unpack import Unpacker
 from filterd.message import Message, cms
 from tests.hostile.tricks.wrappings import (
     COMPRESSED,
@@ -23,7 +24,7 @@ TEXT = b"Content-Type: text/plain\r\n\r\n" + b"The minutes are below. " * 20
 
 @pytest.mark.parametrize("make", [signed, signed_in_pieces, compressed])
 def test_the_message_is_read(make: object) -> None:
-    assert cms.content(make(TEXT)) == TEXT  # type: ignore[operator]
+    assert cms.content(make(TEXT)) == (TEXT, True)  # type: ignore[operator]
 
 
 def test_honest_signed_mail_has_a_reading_and_nothing_odd() -> None:
@@ -45,7 +46,17 @@ def test_honest_signed_mail_has_a_reading_and_nothing_odd() -> None:
     ],
 )
 def test_what_is_no_message_is_none(data: bytes) -> None:
-    assert not cms.content(data)
+    found = cms.content(data)
+    assert found is None or not found.octets
+
+
+def test_more_than_is_unfolded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind the limit would come through unseen."""
+    monkeypatch.setattr(cms, "SIZE_LIMIT", 100)
+    assert "MIME_TOO_MANY_READINGS" in dict(Message(opaque(compressed(TEXT))).anomalies)
+    unpacker = Unpacker()
+    assert len(list(unpacker.files(("a.p7m",), compressed(TEXT)))) == 1
+    assert [symbol for symbol, _ in unpacker.findings] == ["ARCHIVE_LIMIT"]
 
 
 @given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 60))
