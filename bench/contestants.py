@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.child import python_command
 from tests.integration.servers.clamav_milter import ClamavMilter
 from tests.integration.servers.clamd import Clamd
 from tests.integration.servers.process import Program, listens
@@ -48,7 +49,7 @@ class Contestant:
 def null(folder: Path) -> Iterator[Contestant]:
     """The empty pymilter filter."""
     socket = folder / "null.sock"
-    program = Program([sys.executable, ROOT / "bench" / "null_filter.py", socket], folder)
+    program = Program([sys.executable, "-P", ROOT / "bench" / "null_filter.py", socket], folder)
     program.patience = 0.1
     program.start(lambda: listens(socket))
     try:
@@ -70,7 +71,7 @@ def filterd(
             folder=folder, workers=WORKERS, filters=", ".join(f'"{n}"' for n in names), more=more
         )
     )
-    program = Program([sys.executable, "-m", "filterd", "run", "--config", config], folder)
+    program = Program([*python_command("filterd", "run", "--config"), config], folder)
     socket = folder / "filterd.sock"
     program.start(lambda: listens(socket))
     try:

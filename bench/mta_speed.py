@@ -93,7 +93,7 @@ def submit(port: int, count: int, octets: bytes) -> int:
 
 @contextlib.contextmanager
 def _filter(path: Path, *words: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, str(FILTER), str(path), *words])
+    process = subprocess.Popen([sys.executable, "-P", str(FILTER), str(path), *words])
     try:
         wait_for("the filter's socket", path.exists)
         yield

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from filterd.assembly import build_pipeline
 from filterd.chain import Failure
+from filterd.child import python_command
 from filterd.config import ConfigError, Settings, load
 from filterd.daemon.exchange import decode_request, encode_request
 from filterd.daemon.worker import confine, die_with_parent
@@ -75,7 +76,7 @@ def examine(settings: Settings, message: Message) -> Examined:
     """
     source = "" if settings.source is None else str(settings.source)
     head = encode_request(message.id, message.envelope)
-    command = [sys.executable, "-m", "filterd.examiner", source, str(settings.workers.memory)]
+    command = python_command("filterd.examiner", source, str(settings.workers.memory))
     try:
         done = subprocess.run(
             command,

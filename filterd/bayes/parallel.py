@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from filterd.bayes.corpora import Item
+from filterd.child import keep_children_safe
 
 BUNDLE = 32
 """Messages of one task: much more work than sending them, and some megabytes at the most."""
@@ -91,6 +92,8 @@ class Readers:
         import joblib  # noqa: PLC0415
 
         if self.cluster is None:
+            # joblib starts its readers by `python -m`.
+            keep_children_safe()
             return stack.enter_context(joblib.Parallel(n_jobs=self.jobs)), self.jobs
         try:
             from distributed import Client  # noqa: PLC0415  # the optional extra

@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from filterd import __version__
+from filterd.child import keep_children_safe
 from filterd.cli.common import Exit
 
 # Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
@@ -62,6 +63,7 @@ def overview() -> str:
 
 def main() -> None:
     """Entry point of the console script."""
+    keep_children_safe()
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview())

@@ -8,11 +8,12 @@ import random
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+
+from filterd.child import python_command
 
 START_LIMIT = 60.0
 """Seconds that a program may take until it answers; a cold import of numpy on a slow disk fits."""
@@ -73,7 +74,7 @@ class Lab:
 
     def filterd(self, name: str, *arguments: str, ready: Callable[[], bool]) -> int:
         """Start a `filterd` command of this installation."""
-        return self.start(name, [sys.executable, "-m", "filterd", *arguments], ready)
+        return self.start(name, python_command("filterd", *arguments), ready)
 
     def clamd(self) -> Path | None:
         """Start clamd, if it is installed, and return its socket; None if it is not."""

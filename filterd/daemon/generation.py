@@ -13,12 +13,12 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filterd.child import python_command
 from filterd.daemon import frames
 from filterd.daemon.nursery import PACKET_LIMIT
 from filterd.daemon.watch import WatchPage
@@ -102,7 +102,7 @@ class Generation:
     def hatch(cls, config: Path | None) -> Generation:
         """Start a nursery and wait until its filters are prepared. Raises StartError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "filterd.daemon.nursery", f"--control={theirs.fileno()}"]
+        command = python_command("filterd.daemon.nursery", f"--control={theirs.fileno()}")
         if config is not None:
             command.append(f"--config={config}")
         with theirs:

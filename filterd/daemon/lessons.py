@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from filterd.assembly import autolearn_queue
+from filterd.child import python_command
 from filterd.config import Settings
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class Lessons:
         self._last = self._clock()
         if not self._waiting(settings):
             return
-        command = ["nice", "-n", str(NICENESS), sys.executable, "-m", "filterd", "learn", "auto"]
+        learn = python_command("filterd", "learn", "auto")
+        command = ["nice", "-n", str(NICENESS), *learn]
         if self._config is not None:
             command += ["--config", str(self._config)]
         try:

@@ -29,7 +29,7 @@ def mta(
     """The MTA with three filters in line: a trivial one, opendkim, clamav-milter."""
     with folder("tagging") as path, folder(request.param) as mta_path:
         socket = path / "tagging.sock"
-        tagging = Program([sys.executable, TAGGING, socket], path, patience=0.2)
+        tagging = Program([sys.executable, "-P", TAGGING, socket], path, patience=0.2)
         tagging.start(lambda: listens(socket))
         socket.chmod(0o666)
         server = MTAS[request.param](

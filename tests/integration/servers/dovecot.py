@@ -101,7 +101,7 @@ class Dovecot:
         command = sieve / "filterd"
         command.write_text(
             f"#!/bin/sh\ncd {ROOT}\n"
-            f'exec {sys.executable} -m filterd "$@" --config {self.settings}\n'
+            f'exec {sys.executable} -P -m filterd "$@" --config {self.settings}\n'
         )
         command.chmod(0o755)
         text = (RECIPE / script).read_text()
