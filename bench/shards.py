@@ -35,7 +35,7 @@ def main() -> None:
         print("|---|---|---|---|---|---|")
         for parts in (1, 2, 4, 8, 16):
             begin = time.monotonic()
-            model = train_shards(items[:half], SALT, parts, readers)
+            model = train_shards(items[:half], SALT, parts, readers)[0]
             seconds = time.monotonic() - begin
             found = run(items[half:], Plan("fixed"), Ours(model, SALT)).measures()
             at = found.thresholds[0]

@@ -1,4 +1,5 @@
-"""Unpacking archives of mail (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip, .gz, .xz) into a folder.
+"""Unpacking archives of mail (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip, .gz, .xz, .bz2, .zst) into a
+folder, and single files that a mail server compressed.
 
 Only regular files are taken, under names that stay inside the folder, up to a total size: an
 archive is as foreign as the mail in it.
@@ -11,15 +12,33 @@ import gzip
 import lzma
 import tarfile
 import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
+
+import libarchive
 
 UNPACKED_LIMIT = 16 << 30
 """Octets that an archive may unpack to; the largest public mail corpora have a third of it."""
 
 _CHUNK = 1 << 20
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
-_SUFFIXES = (*_TAR_SUFFIXES, ".zip", ".gz", ".xz", ".bz2")
+_SUFFIXES = (*_TAR_SUFFIXES, ".zip", ".gz", ".xz", ".bz2", ".zst")
+
+MAGIC_LENGTH = 6  # bytes; as long as the longest of these
+_MAGICS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+"""How compressed files begin: RFC 1952, 2.3.1; bzip2's manual; the .xz file format, 2.1.1.1;
+RFC 8878, 3.1.1. Dovecot's zlib plugin compresses messages with these, under unchanged names."""
+
+
+class CompressedError(OSError):
+    """A compressed file that is damaged, cut short, or larger than its limit when unpacked."""
 
 
 def is_archive(path: Path) -> bool:
@@ -46,21 +65,60 @@ def unpack(path: Path, folder: Path) -> None:
                     with archive.open(info) as source:
                         _copy(source, _target(folder, info.filename), budget)
     else:
-        try:
-            with _opened(path) as source:
-                _copy(source, _target(folder, path.stem), budget)
-        except lzma.LZMAError as error:
-            raise OSError(str(error)) from error
+        with path.open("rb") as file:
+            target = _target(folder, path.stem)
+            with target.open("wb") as unpacked:
+                for chunk in decompressed(file, compression(file) or "", UNPACKED_LIMIT):
+                    unpacked.write(chunk)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    match path.suffix.lower():
-        case ".gz":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        case ".xz":
-            return lzma.open(path, "rb")
-        case _:
-            return bz2.open(path, "rb")
+def compression(file: IO[bytes]) -> str | None:
+    """How a file at its beginning is compressed: gzip, bzip2, xz or zstd; None if it is not."""
+    head = file.read(MAGIC_LENGTH)
+    file.seek(0)
+    return next((name for magic, name in _MAGICS.items() if head.startswith(magic)), None)
+
+
+def decompressed(file: IO[bytes], kind: str, limit: int) -> Iterator[bytes]:
+    """Yield what a compressed file holds, in pieces.
+
+    kind: as `compression` says. limit: bytes. Raises CompressedError for a damaged file, one that
+    holds more than the limit, and one that is not compressed in a known way.
+    """
+    room = limit
+    try:
+        for piece in _pieces(file, kind):
+            room -= len(piece)
+            if room < 0:
+                raise CompressedError(f"unpacks to more than {limit} bytes")
+            yield piece
+    except CompressedError:
+        raise
+    except libarchive.exception.ArchiveError as error:
+        raise CompressedError(f"{kind} data is damaged ({error.msg})") from None
+    except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        raise CompressedError(f"{kind} data is damaged ({error})") from None
+
+
+def _pieces(file: IO[bytes], kind: str) -> Iterator[bytes]:
+    if kind == "zstd":
+        # Python reads zstd from 3.14 on only.
+        with libarchive.stream_reader(file, "raw", "zstd") as archive:
+            for entry in archive:
+                yield from entry.get_blocks(_CHUNK)
+        return
+    if kind not in _OPENERS:
+        raise CompressedError("expected gzip, bzip2, xz or zstd data")
+    with _OPENERS[kind](file) as opened:
+        while piece := opened.read(_CHUNK):
+            yield piece
+
+
+_OPENERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+    "gzip": lambda file: cast(IO[bytes], gzip.open(file)),  # noqa: SIM115  # closed by its user
+    "bzip2": bz2.open,
+    "xz": lzma.open,
+}
 
 
 def _target(folder: Path, name: str) -> Path:

@@ -1,14 +1,21 @@
 """Reading mail wherever it is kept: one message, a folder, mbox, Maildir, an index, an archive.
 
 An *index* has one `<label> <path>` line a message, oldest first, paths counted from the index's own
-folder (the format of the TREC spam track); labels are spam and ham, anything else is no label.
-A folder that holds a file named `index` is read through it. In other folders a message's label
-comes from the names of the folders above it: `spam`, `spam_2`, `.Junk`, `easy_ham`, ...
+folder (the format of the TREC spam track); labels are spam and ham, anything else is no label. It
+is known by its name (`index`, `NAME.index`) or by its first line. A folder that holds a file named
+`index` is read through it. In other folders a message's label comes from the names of the folders
+above it: `spam`, `spam_2`, `.Junk`, `easy_ham`, ...
+
+Messages that a mail server compressed (Dovecot's zlib plugin) are decompressed. A mailbox may be in
+use meanwhile: a Maildir message whose flags change is found under its new name.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import stat
 import sys
 import tarfile
 import tempfile
@@ -18,65 +25,149 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from filterd.bayes import archives
+from filterd.bayes import archives, mbox
 
 MESSAGE_LIMIT = 256 << 20
-"""Octets of one message; what is larger is cut there."""
+"""Bytes of one message; what is larger is cut there."""
 
-_PIECE = 1 << 20  # octets read from standard input at a time
+SPOOL_LIMIT = archives.UNPACKED_LIMIT
+"""Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
+file."""
+
+_PIECE = 1 << 20  # bytes read at a time from what is not a regular file
+_INDEX_LINE_LIMIT = 4096  # bytes of an index's first line; longer than any path
 
 Label = bool
 """True for spam, False for ham."""
 
+LABELS = {"spam": True, "ham": False}
+
 _SPAM_WORDS = re.compile(r"(?:^|[^a-z])(?:spam|junk)(?:[^a-z]|$)", re.IGNORECASE)
 _HAM_WORDS = re.compile(r"(?:^|[^a-z])(?:ham|nonspam|notspam)(?:[^a-z]|$)", re.IGNORECASE)
-_FROM_LINE = re.compile(rb"From [^\n]*\d{2}:\d{2}[^\n]*\n|From \S+ +[^\n]*\n")
-_MBOX_START = re.compile(rb"^From [^\n]*\d{1,2}:\d{2}(?::\d{2})?[^\n]*\n", re.MULTILINE)
 
 
 class CorpusError(Exception):
-    """Mail that cannot be read. The text names the path, and what would be right."""
+    """Mail that cannot be read. The text names the path, and what was expected."""
+
+
+class SkippedError(CorpusError):
+    """One message that is left out while others are read. reason: why, for counting."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message that has been found and not yet read. name: for people, unique in its source."""
+    """One message that has been found and not yet read. name: for people, unique in its source.
+
+    read: returns its bytes. Raises SkippedError for one that is gone, CorpusError.
+    """
 
     label: Label | None
     name: str
     read: Callable[[], bytes]
 
 
-def read_messages(path: str | Path) -> Iterator[tuple[str | None, str, bytes]]:
-    """Yield (label, name, octets) of every message at a path; `-` is standard input.
+def read_messages(
+    path: str | Path, skipped: Callable[[SkippedError], object] | None = None
+) -> Iterator[tuple[str | None, str, bytes]]:
+    """Yield (label, name, bytes) of every message at a path; `-` is standard input.
 
     label: "spam", "ham" or None. A `From ` line of an mbox is not part of the message and is left
-    out. Raises CorpusError.
+    out. skipped: is told of each message that had to be left out; without it that is an error.
+    Raises CorpusError.
     """
     words = {True: "spam", False: "ham", None: None}
     with ExitStack() as stack:
         for item in find_messages(path, stack):
-            yield words[item.label], item.name, item.read()
+            try:
+                data = item.read()
+            except SkippedError as error:
+                if skipped is None:
+                    raise
+                skipped(error)
+                continue
+            yield words[item.label], item.name, data
 
 
 def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
     """Yield the messages at a path without reading those that are files of their own.
 
-    stack: archives are unpacked into a temporary folder that lives until it is closed.
-    Raises CorpusError.
+    stack: archives, and mboxes that are not plain files, are unpacked into temporary files that
+    live until it is closed. Raises CorpusError.
     """
     if str(path) == "-":
-        yield from _of_octets("-", _read_all(sys.stdin.buffer), None)
+        yield from _stream("-", sys.stdin.buffer, None, stack)
         return
     root = Path(path)
-    if not root.exists():
-        raise CorpusError(f"{root}: no such file or folder")
-    yield from _find(root, None, stack)
+    try:
+        mode = root.stat().st_mode
+    except FileNotFoundError:
+        raise CorpusError(f"{root}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{root}: cannot be read ({_why(error)})") from None
+    if stat.S_ISDIR(mode):
+        yield from _folder(root, None, stack)
+    elif not stat.S_ISREG(mode):
+        # A pipe of the shell, `<(...)`, say: it can be read once.
+        with _opened(root) as file:
+            yield from _stream(str(root), file, None, stack)
+    elif is_index(root):
+        yield from _index(root)
+    elif archives.is_archive(root):
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-corpus-")))
+        try:
+            archives.unpack(root, folder)
+        except (
+            OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError,
+            RuntimeError,  # what zipfile raises for encrypted members and unknown methods
+        ) as error:  # fmt: skip
+            raise CorpusError(f"{root}: cannot be unpacked ({error})") from None
+        yield from _folder(folder, None, stack, shown=root)
+    else:
+        yield from _file(root, None, str(root), stack)
 
 
-def _read_all(file: BinaryIO) -> bytes:
+def is_index(path: Path) -> bool:
+    """Return True for an index file, or a folder that holds one.
+
+    A file of another name is an index if its first line has a label and the path of a file.
+    """
+    if path.is_dir():
+        return (path / "index").is_file()
+    if path.name == "index" or path.name.endswith(".index"):
+        return True
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_INDEX_LINE_LIMIT)
+    except OSError:
+        return False
+    label, _, name = line.decode("utf-8", "surrogateescape").strip().partition(" ")
+    if label.lower() not in LABELS or not name or "\0" in name:
+        return False
+    try:
+        return (path.parent / name.strip()).is_file()
+    except OSError:  # a name that is too long, say
+        return False
+
+
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _opened(path: Path, name: str = "") -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CorpusError(f"{name or path}: cannot be read ({error.strerror})") from None
+
+
+def _read_all(file: IO[bytes]) -> bytes:
     """What comes up to MESSAGE_LIMIT, in pieces: reading with a limit takes that much memory at
     once, which a mail server's hook may not have."""
     pieces = []
@@ -87,25 +178,6 @@ def _read_all(file: BinaryIO) -> bytes:
     return b"".join(pieces)
 
 
-def _find(path: Path, label: Label | None, stack: ExitStack) -> Iterator[Item]:
-    if path.is_dir():
-        yield from _folder(path, label, stack)
-    elif path.name == "index" or path.name.endswith(".index"):
-        yield from _index(path)
-    elif archives.is_archive(path):
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-corpus-")))
-        try:
-            archives.unpack(path, folder)
-        except (
-            OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError,
-            RuntimeError,  # what zipfile raises for encrypted members and unknown methods
-        ) as error:  # fmt: skip
-            raise CorpusError(f"{path}: cannot be unpacked ({error})") from None
-        yield from _folder(folder, label, stack, shown=path)
-    else:
-        yield from _file(path, label, str(path))
-
-
 def _folder(
     folder: Path, label: Label | None, stack: ExitStack, shown: Path | None = None
 ) -> Iterator[Item]:
@@ -114,18 +186,46 @@ def _folder(
         yield from _index(index, shown)
         return
     # An archive's one top folder stands for the archive.
-    inside = sorted(folder.iterdir())
-    if shown is not None and len(inside) == 1 and inside[0].is_dir():
-        yield from _folder(inside[0], label, stack, shown)
-        return
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or _is_housekeeping(path.relative_to(folder)):
-            continue
+    if shown is not None:
+        inside = list(folder.iterdir())
+        if len(inside) == 1 and inside[0].is_dir():
+            yield from _folder(inside[0], label, stack, shown)
+            return
+    for path in sorted(_files(folder)):
         relative = path.relative_to(folder)
+        if _is_housekeeping(relative):
+            continue
         own = label if label is not None else label_of(f"{(shown or folder).name}/{relative}")
         name = str((shown or folder) / relative)
         # An archive in a folder of mail is a file like others; only one that was named is unpacked.
-        yield from _file(path, own, name)
+        try:
+            yield from _file(path, own, name, stack)
+        except SkippedError as skipped:
+            yield _skipped(own, skipped)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All regular files below a folder, which may change meanwhile. Raises CorpusError for a folder
+    that may not be read."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for top, _folders, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            path = Path(top, name)
+            if path.is_file():
+                yield path
+
+
+def _skipped(label: Label | None, error: SkippedError) -> Item:
+    """A message that cannot be had, so that whoever reads can count it."""
+
+    def read() -> bytes:
+        raise error
+
+    return Item(label, error.name, read)
 
 
 def label_of(name: str) -> Label | None:
@@ -139,10 +239,10 @@ def label_of(name: str) -> Label | None:
 
 
 def _is_housekeeping(relative: Path) -> bool:
-    """Dovecot's and Courier's own files, Maildir's unfinished deliveries, hidden files."""
+    """Dovecot's, Courier's and Cyrus' own files, Maildir's unfinished deliveries, hidden files."""
     name = relative.name
     return (
-        name.startswith((".", "dovecot", "courierimap", "maildir"))
+        name.startswith((".", "dovecot", "courierimap", "maildir", "cyrus."))
         or name in ("cmds", "SOURCE.txt", "subscriptions")
         or "tmp" in relative.parts[:-1]
     )
@@ -150,98 +250,172 @@ def _is_housekeeping(relative: Path) -> bool:
 
 def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
     folder = index.parent
-    labels = {"spam": True, "ham": False}
-    with index.open(encoding="utf-8", errors="surrogateescape") as lines:
+    with index.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             fields = line.strip().split(None, 1)
             if not fields:
                 continue
             if len(fields) != 2:
-                raise CorpusError(f"{index}:{number}: {line.strip()!r} is no `<label> <path>` line")
-            label, relative = labels.get(fields[0].lower()), fields[1]
+                raise CorpusError(
+                    f"{index}:{number}: expected `<label> <path>`, found {line.strip()!r}"
+                )
+            label, relative = LABELS.get(fields[0].lower()), fields[1]
             path = folder / relative
             name = f"{shown}/{relative}" if shown else str(path)
-            yield Item(label, name, _reader(path, f"{index}:{number}: "))
+            yield Item(label, name, _reader(path, f"{index}:{number}: {path}", listed=True))
 
 
-def _file(path: Path, label: Label | None, name: str) -> Iterator[Item]:
-    """One file: a message, or an mbox, which is read whole."""
-    with path.open("rb") as file:
-        head = file.read(5)
-    if head == b"From " and len(spans := mbox_spans(path.read_bytes())) > 1:
-        for number, (start, end) in enumerate(spans, 1):
-            yield Item(label, f"{name}#{number}", _span_reader(path, start, end))
+def _file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[Item]:
+    """One file: a message, or an mbox, which may have many. Raises SkippedError, CorpusError."""
+    with _present(path, name) as file:
+        kind = archives.compression(file)
+        if kind is None and not mbox.is_mbox(file.read(5)):
+            yield Item(label, name, _reader(path, name))
+            return
+        file.seek(0)
+        if kind is None:
+            for part, start, end in _parts(file, name):
+                yield Item(label, part, _span_reader(path, name, start, end))
+            return
+        if mbox.is_mbox(_first(file, kind)):
+            unpacked = _temporary(stack)
+            _unpack(file, kind, name, unpacked)
+            yield from _file(unpacked, label, name, stack)
+            return
+    yield Item(label, name, _reader(path, name))
+
+
+def _parts(file: BinaryIO, name: str) -> list[tuple[str, int, int]]:
+    """The messages of an mbox: name, start and end of each. The name of a single one is the
+    file's."""
+    found = list(mbox.spans(file))
+    if len(found) == 1:
+        return [(name, *found[0])]
+    return [(f"{name}#{number}", *span) for number, span in enumerate(found, 1)]
+
+
+def _first(file: BinaryIO, kind: str) -> bytes:
+    """The first bytes of what a compressed file holds, none if it is damaged there."""
+    try:
+        return next(archives.decompressed(file, kind, MESSAGE_LIMIT), b"")
+    except archives.CompressedError:
+        return b""
+    finally:
+        file.seek(0)
+
+
+def _temporary(stack: ExitStack) -> Path:
+    """The name of a temporary file that is deleted when the stack is closed."""
+    folder = tempfile.TemporaryDirectory(prefix="filterd-corpus-")
+    return Path(stack.enter_context(folder)) / "mbox"
+
+
+def _unpack(file: BinaryIO, kind: str, name: str, target: Path) -> None:
+    try:
+        with target.open("wb") as unpacked:
+            for piece in archives.decompressed(file, kind, SPOOL_LIMIT):
+                unpacked.write(piece)
+    except archives.CompressedError as error:
+        raise SkippedError(name, str(error)) from None
+
+
+def _stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -> Iterator[Item]:
+    """What comes from a pipe: one message, or an mbox, compressed or not."""
+    first = file.read(_PIECE)
+    if not mbox.is_mbox(first) and archives.compression(io.BytesIO(first)) is None:
+        data = first + _read_all(file) if len(first) == _PIECE else first
+        yield Item(label, name, lambda: data)
         return
-    yield Item(label, name, _reader(path))
+    spooled = _temporary(stack)
+    room = SPOOL_LIMIT
+    with spooled.open("wb") as target:
+        piece = first
+        while piece:
+            target.write(piece)
+            room -= len(piece)
+            piece = file.read(min(_PIECE, room))
+    yield from _file(spooled, label, name, stack)
 
 
-def _reader(path: Path, where: str = "") -> Callable[[], bytes]:
+def _reader(path: Path, name: str, *, listed: bool = False) -> Callable[[], bytes]:
+    """Reads a message in a file of its own, decompressed if need be. listed: an index names it, so
+    that it is an error if it is not there."""
+
     def read() -> bytes:
-        try:
-            with path.open("rb") as file:
-                return without_from_line(_read_all(file))
-        except OSError as error:
-            raise CorpusError(f"{where}{path}: cannot be read ({error.strerror})") from None
+        with _present(path, name, listed=listed) as file:
+            if kind := archives.compression(file):
+                try:
+                    data = b"".join(archives.decompressed(file, kind, MESSAGE_LIMIT))
+                except archives.CompressedError as error:
+                    raise SkippedError(name, str(error)) from None
+            else:
+                data = _read_all(file)
+        return _single(data)
 
     return read
 
 
-def _span_reader(path: Path, start: int, end: int) -> Callable[[], bytes]:
+def _single(data: bytes) -> bytes:
+    """A message in a file of its own. With a `From ` line it is an mbox of one message."""
+    return mbox.unquoted(mbox.without_from_line(data)) if mbox.is_mbox(data) else data
+
+
+def _span_reader(path: Path, name: str, start: int, end: int) -> Callable[[], bytes]:
     def read() -> bytes:
-        try:
-            with path.open("rb") as file:
-                file.seek(start)
-                return unquoted(file.read(min(end - start, MESSAGE_LIMIT)))
-        except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+        with _present(path, name) as file:
+            file.seek(start)
+            return mbox.unquoted(file.read(min(end - start, MESSAGE_LIMIT)))
 
     return read
 
 
-def _of_octets(name: str, data: bytes, label: Label | None) -> Iterator[Item]:
-    spans = mbox_spans(data) if data.startswith(b"From ") else []
-    if len(spans) > 1:
-        for number, (start, end) in enumerate(spans, 1):
-            yield Item(label, f"{name}#{number}", lambda s=start, e=end: unquoted(data[s:e]))  # type: ignore[misc]
-        return
-    yield Item(label, name, lambda: without_from_line(data))
+_GONE = "gone before it was read"
 
 
-def mbox_spans(data: bytes) -> list[tuple[int, int]]:
-    """Where the messages of an mbox begin and end, without their `From ` lines.
+def _present(path: Path, name: str, *, listed: bool = False) -> BinaryIO:
+    """Open a file, under its new name if it is a Maildir message whose flags changed.
 
-    A `From ` line counts at the beginning and after an empty line, if it carries a time of day.
+    Maildir keeps flags in the name, behind `:2,` (https://cr.yp.to/proto/maildir.html), and a
+    message moves from `new` to `cur` when it is first seen.
+    Raises SkippedError for a file that is gone, CorpusError for one that cannot be read.
     """
-    starts = [
-        match
-        for match in _MBOX_START.finditer(data)
-        if match.start() == 0
-        or data[match.start() - 2 : match.start()] == b"\n\n"
-        or data[match.start() - 4 : match.start()] == b"\r\n\r\n"
-    ]
-    if not starts or starts[0].start():
-        return []
-    ends = [match.start() for match in starts[1:]] + [len(data)]
-    spans = []
-    for match, end in zip(starts, ends, strict=True):
-        # The empty line before the next `From ` line is the mbox's, not the message's.
-        if end < len(data) and data[end - 2 : end] == b"\r\n":
-            end -= 2  # noqa: PLW2901
-        elif end < len(data):
-            end -= 1  # noqa: PLW2901
-        spans.append((match.end(), end))
-    return spans
+    for _attempt in range(_RENAMES):
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            renamed = _renamed(path)
+            if renamed is None and listed:
+                raise CorpusError(f"{name}: no such file") from None
+            if renamed is None:
+                raise SkippedError(name, _GONE) from None
+            path = renamed
+        except OSError as error:
+            raise CorpusError(f"{name}: cannot be read ({error.strerror})") from None
+    raise SkippedError(name, _GONE)
 
 
-_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_RENAMES = 5
+"""Times that a message is looked for again; its flags would have to change each time."""
 
 
-def unquoted(data: bytes) -> bytes:
-    """A message of an mbox with its `>From ` lines as they were sent (mboxrd)."""
-    return _QUOTED_FROM.sub(rb"\1", data) if b"\n>" in data else data
+def _renamed(path: Path) -> Path | None:
+    """A Maildir message under the name that it has now, None if it is not there any more."""
+    if path.parent.name not in ("cur", "new"):
+        return None
+    unique = _UNIQUE.match(path.name)
+    assert unique is not None  # it matches everything
+    for folder in (path.parent, path.parent.parent / "cur"):
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == unique[0] or entry.name.startswith(
+                        (unique[0] + ":", unique[0] + ";", unique[0] + "!")
+                    ):
+                        return Path(entry.path)
+        except OSError:
+            continue
+    return None
 
 
-def without_from_line(data: bytes) -> bytes:
-    """The message without an mbox's `From ` line before its first header field."""
-    match = _FROM_LINE.match(data)
-    return data[match.end() :] if match else data
+_UNIQUE = re.compile(r"[^:;!]*")
+"""The part of a Maildir name that stays. Where file names may have no colon, `;` or `!` is used."""

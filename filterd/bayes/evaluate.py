@@ -24,6 +24,7 @@ from filterd.bayes.measures import Labels, Measures, Scores, measure
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.parallel import ONE_READER, Readers
 from filterd.bayes.reading import FeatureReader
+from filterd.bayes.selection import Skips
 from filterd.bayes.store import StoredModel
 from filterd.bayes.tokens import Features
 from filterd.bayes.train import Progress, Source, labelled_items, no_progress
@@ -93,7 +94,7 @@ class Scorer:
 class Run:
     """The scores of one run, in order, and the seconds of CPU time that it took.
 
-    learned: messages learned before each score, for the learning curve.
+    learned: messages learned before each score, for the learning curve. skips: what was left out.
     """
 
     names: list[str] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Run:
     classify_seconds: float = 0.0
     learn_seconds: float = 0.0
     total_learned: int = 0
+    skips: Skips = field(default_factory=Skips)
 
     @property
     def arrays(self) -> tuple[Scores, Labels]:
@@ -174,7 +176,7 @@ def run(
 
     learned = len(items) if first is None else first
     taught = [] if plan.protocol == "fixed" else items[:learned]
-    for number, one in enumerate(readers.read(taught, examined.read), 1):
+    for number, one in enumerate(readers.read(taught, examined.read, skips=result.skips), 1):
         if first is None:
             begin = clock()
             score = examined.score(one.seen)
@@ -185,7 +187,7 @@ def run(
             learn(*waiting.popleft())
     # Where nothing is learned between two scores, others can score as well as read.
     rest = items if plan.protocol == "fixed" and first is None else items[learned:]
-    for number, scored in enumerate(readers.read(rest, Scorer(examined), SCORED), 1):
+    for number, scored in enumerate(readers.read(rest, Scorer(examined), SCORED, result.skips), 1):
         note(scored.item, scored.seen, scored.seconds)
         progress(len(items) - len(rest) + number, len(items))
     return result

@@ -19,7 +19,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from filterd.bayes.corpora import Item
+from filterd.bayes.corpora import Item, SkippedError
+from filterd.bayes.selection import Skips
 from filterd.child import keep_children_safe
 
 BUNDLE = 32
@@ -58,23 +59,27 @@ class Readers:
     cluster: str | None = None
 
     def read(
-        self, items: Sequence[Item], read: Callable[[bytes], T], bundle: int = BUNDLE
+        self,
+        items: Sequence[Item],
+        read: Callable[[bytes], T],
+        bundle: int = BUNDLE,
+        skips: Skips | None = None,
     ) -> Iterator[Read[T]]:
         """Yield every message in order, with what `read` made of it.
 
-        bundle: messages of one task.
+        bundle: messages of one task. skips: counts what cannot be had and is left out; without it
+        that is an error.
 
         read: can be pickled unless it is read here; it may have `pack` and `unpack`, for the way
         back (see `filterd.bayes.reading`). Raises CorpusError, ClusterError.
         """
         if self.jobs == 1 and self.cluster is None:
-            for item in items:
-                data = item.read()
+            for item, data in _data(items, skips):
                 yield Read(item, *_timed(read, data), len(data))
             return
         with ExitStack() as stack:
             parallel, size = self._parallel(stack)
-            yield from _read_elsewhere(parallel, items, read, bundle, size * AHEAD)
+            yield from _read_elsewhere(parallel, items, read, bundle, size * AHEAD, skips)
 
     def map(self, function: Callable[[Any], T], arguments: Sequence[Any]) -> list[T]:
         """What a function makes of each argument, in order. Raises as `read` does."""
@@ -116,15 +121,35 @@ class Readers:
 ONE_READER = Readers()
 
 
+def _data(items: Sequence[Item], skips: Skips | None) -> Iterator[tuple[Item, bytes]]:
+    """Read messages, and count those that cannot be had."""
+    for item in items:
+        try:
+            data = item.read()
+        except SkippedError as error:
+            if skips is None:
+                raise
+            skips.add(error)
+            continue
+        yield item, data
+
+
 def _read_elsewhere(
-    parallel: Any, items: Sequence[Item], read: Callable[[bytes], T], bundle: int, bundles: int
+    parallel: Any,
+    items: Sequence[Item],
+    read: Callable[[bytes], T],
+    bundle: int,
+    bundles: int,
+    skips: Skips | None,
 ) -> Iterator[Read[T]]:
     """Yield messages that others read, and let them read the next ones meanwhile."""
     ahead = bundle * bundles
     unpack: Callable[[Any], T] | None = getattr(read, "unpack", None)
 
     def start(first: int) -> Future[list[tuple[Item, Any, float, int]]]:
-        return thread.submit(_read_some, parallel, items[first : first + ahead], read, bundle)
+        return thread.submit(
+            _read_some, parallel, items[first : first + ahead], read, bundle, skips
+        )
 
     with ThreadPoolExecutor(1) as thread:
         coming = start(0)
@@ -137,18 +162,20 @@ def _read_elsewhere(
 
 
 def _read_some(
-    parallel: Any, items: Sequence[Item], read: Callable[[bytes], T], bundle: int
+    parallel: Any,
+    items: Sequence[Item],
+    read: Callable[[bytes], T],
+    bundle: int,
+    skips: Skips | None,
 ) -> list[tuple[Item, Any, float, int]]:
     import joblib  # noqa: PLC0415
 
-    messages = [item.read() for item in items]
+    there = list(_data(items, skips))
+    messages = [data for _item, data in there]
     bundles = [messages[i : i + bundle] for i in range(0, len(messages), bundle)]
     found = parallel(joblib.delayed(_read_bundle)(read, each) for each in bundles)
     results = (result for each in found for result in each)
-    return [
-        (item, *result, len(data))
-        for item, data, result in zip(items, messages, results, strict=True)
-    ]
+    return [(item, *result, len(data)) for (item, data), result in zip(there, results, strict=True)]
 
 
 def _read_bundle(read: Callable[[bytes], T], messages: list[bytes]) -> list[tuple[Any, float]]:

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from filterd.bayes.corpora import Item
+from filterd.bayes.corpora import Item, SkippedError
 from filterd.bayes.online import OnlineModel, merged
 from filterd.bayes.parallel import Readers
 from filterd.bayes.reading import hasher_of
+from filterd.bayes.selection import Skips
 from filterd.bayes.train import Source, TrainReport, labelled_items
 from filterd.message import Message
 
@@ -26,11 +27,16 @@ from filterd.message import Message
 class _Trainer:
     salt: bytes
 
-    def __call__(self, items: Sequence[Item]) -> OnlineModel:
-        model, hasher = OnlineModel.empty(), hasher_of(self.salt)
+    def __call__(self, items: Sequence[Item]) -> tuple[OnlineModel, Skips]:
+        model, hasher, skips = OnlineModel.empty(), hasher_of(self.salt), Skips()
         for item in items:
-            model.learn(hasher.features(Message(item.read())), spam=bool(item.label))
-        return model
+            try:
+                data = item.read()
+            except SkippedError as error:
+                skips.add(error)
+                continue
+            model.learn(hasher.features(Message(data)), spam=bool(item.label))
+        return model, skips
 
 
 def train_parts(
@@ -40,16 +46,24 @@ def train_parts(
     begin = time.monotonic()
     with ExitStack() as stack:
         items, unlabelled = labelled_items(sources, stack)
-        model = train_shards(items, salt, shards, readers)
-    return model, TrainReport(model.spam, model.ham, unlabelled, 0, time.monotonic() - begin)
+        model, skips = train_shards(items, salt, shards, readers)
+    seconds = time.monotonic() - begin
+    return model, TrainReport(model.spam, model.ham, unlabelled, 0, seconds, skips=skips)
 
 
-def train_shards(items: Sequence[Item], salt: bytes, shards: int, readers: Readers) -> OnlineModel:
-    """Train a model of labelled messages in that many parts, which `readers` train at once.
+def train_shards(
+    items: Sequence[Item], salt: bytes, shards: int, readers: Readers
+) -> tuple[OnlineModel, Skips]:
+    """Train a model of labelled messages in that many parts, which `readers` train at once; return
+    it and what was left out.
 
     On a cluster its workers read the mail themselves, so paths mean the same there. Raises
     CorpusError, ValueError for more parts than messages, and what `readers` raises.
     """
     if not 1 <= shards <= len(items):
         raise ValueError(f"{shards} parts of {len(items)} messages; 1 to {len(items)} would do")
-    return merged(readers.map(_Trainer(salt), [items[n::shards] for n in range(shards)]))
+    trained = readers.map(_Trainer(salt), [items[n::shards] for n in range(shards)])
+    skips = Skips()
+    for _model, some in trained:
+        skips.merge(some)
+    return merged([model for model, _some in trained]), skips

@@ -11,12 +11,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from filterd.bayes import corpora
 from filterd.bayes.corpora import CorpusError, Item, find_messages
 from filterd.bayes.parallel import ONE_READER, Readers
+from filterd.bayes.selection import Skips, only_mail
 
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ class TrainReport:
     """What a training run did.
 
     octets: of the messages; seconds: of wall time. doubted: (label, name) of messages whose label
-    the teacher doubted.
+    the teacher doubted. skips: what was left out because it is not mail, or was gone.
     """
 
     spam: int
@@ -52,11 +54,14 @@ class TrainReport:
     octets: int
     seconds: float
     doubted: tuple[tuple[bool, str], ...] = ()
+    skips: Skips = field(default_factory=Skips)
 
 
 def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[Item], int]:
     """The labelled messages of all sources in the order in which to learn them, and how many had
-    no label. Raises CorpusError if a source cannot be read or nothing in it has a label."""
+    no label. Reading one that is not mail raises SkippedError.
+
+    Raises CorpusError if a source cannot be read or nothing in it has a label."""
     items: list[Item] = []
     unlabelled = 0
     ordered = True
@@ -68,7 +73,7 @@ def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[It
             if label is None:
                 unlabelled += 1
             else:
-                items.append(Item(label, item.name, item.read))
+                items.append(only_mail(Item(label, item.name, item.read)))
     if not items:
         names = ", ".join(source.path for source in sources)
         raise CorpusError(
@@ -82,7 +87,7 @@ def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[It
 
 def is_index(path: str) -> bool:
     """Return True for an index file, or a folder that holds one."""
-    return Path(path).name == "index" or path.endswith(".index") or (Path(path) / "index").is_file()
+    return path != "-" and corpora.is_index(Path(path))
 
 
 def train(
@@ -101,9 +106,10 @@ def train(
     counts = {True: 0, False: 0}
     octets = 0
     doubted: list[tuple[bool, str]] = []
+    skips = Skips()
     with ExitStack() as stack:
         items, unlabelled = labelled_items(sources, stack)
-        for done, one in enumerate(readers.read(items, read), 1):
+        for done, one in enumerate(readers.read(items, read, skips=skips), 1):
             label = one.item.label
             assert label is not None
             if teach(one.seen, label) is True:
@@ -112,4 +118,6 @@ def train(
             octets += one.octets
             progress(done, len(items))
     seconds = time.monotonic() - begin
-    return TrainReport(counts[True], counts[False], unlabelled, octets, seconds, tuple(doubted))
+    return TrainReport(
+        counts[True], counts[False], unlabelled, octets, seconds, tuple(doubted), skips
+    )

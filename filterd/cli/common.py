@@ -68,6 +68,11 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
         fail(str(error), status)
 
 
+def left_out(why: Exception) -> None:
+    """Say on standard error that one message was left out. why: names it."""
+    sys.stderr.write(f"filterd: {why}; left out\n")
+
+
 def emit(value: Any) -> None:
     """Print one JSON value on a line of its own."""
     text = json.dumps(value, ensure_ascii=False)

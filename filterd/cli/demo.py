@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from filterd.bayes.corpora import CorpusError, read_messages
-from filterd.cli.common import Exit, fail
+from filterd.cli.common import Exit, fail, left_out
 from filterd.cli.lab import Lab, LabError, answers, free_port
 from filterd.config import load
 from filterd.labels import points
@@ -157,7 +157,7 @@ async def _send(port: int, messages: Iterable[tuple[str, bytes]], connections: i
 def _send_own(port: int, mail: str) -> list[Result]:
     """Send people's own mail with a progress bar on a terminal."""
     try:
-        total = sum(1 for _ in read_messages(mail))
+        total = sum(1 for _ in read_messages(mail, lambda _why: None))
         with Progress(
             "sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
             disable=not sys.stderr.isatty(), console=Console(stderr=True),
@@ -165,7 +165,7 @@ def _send_own(port: int, mail: str) -> list[Result]:
             task = progress.add_task("", total=total)
 
             def messages() -> Iterator[tuple[str, bytes]]:
-                for _label, name, data in read_messages(mail):
+                for _label, name, data in read_messages(mail, left_out):
                     progress.advance(task)
                     yield name, data
 

@@ -174,6 +174,7 @@ def row(name: str, run: Run, measures: Measures) -> dict[str, Any]:
         "classifier": name,
         "messages": len(run.scores),
         "learned": run.total_learned,
+        "left_out": dict(run.skips.reasons),
         **asdict(measures),
         "classify_per_second": len(run.scores) / max(run.classify_seconds, 1e-9),
         "learn_per_second": run.total_learned / max(run.learn_seconds, 1e-9)
@@ -191,6 +192,8 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
         f"{first['messages']} messages measured ({first['spam']} spam, {first['ham']} ham), "
         f"{first['learned']} learned"
     )
+    for reason, count in first["left_out"].items():
+        console.print(f"{count} left out: {reason}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", *(each["classifier"] for each in rows)):
         table.add_column(column, justify="right" if column else "left")

@@ -11,7 +11,7 @@ from rich.table import Table
 from filterd.bayes.corpora import CorpusError, read_messages
 from filterd.bayes.explain import clues
 from filterd.bayes.store import ModelFileError
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
 from filterd.cli.learn import bayes_filter
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
@@ -29,7 +29,7 @@ def explain(
         bayes.prepare()
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         for path in paths:
-            for _label, name, data in read_messages(path):
+            for _label, name, data in read_messages(path, left_out):
                 value = explanation(bayes, name, data, shown)
                 if as_json:
                     emit(value)

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from filterd.bayes.corpora import CorpusError, find_messages
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.learner import Learner, Outcome
+from filterd.bayes.selection import Skips, messages_of
 from filterd.bayes.store import ModelFileError
 from filterd.bayes.train import no_progress
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
@@ -49,43 +51,48 @@ _PATHS = typer.Argument(
     metavar="PATH...", help="message, folder, mbox, Maildir, index, archive, or - (stdin)"
 )
 _SOURCE = typer.Option("--source", help="who teaches; `auto:...` never overrules a person")
+_UNWRAP = typer.Option(
+    "--unwrap", help="learn the messages attached to these, as people forward them, not the wrapper"
+)
 
 
 @learn_app.command("spam")
 def learn_spam(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """These messages are spam. Learning one twice changes nothing; ham becomes spam."""
-    _teach(
-        paths, lambda learner, message: learner.learn(message, spam=True), source, config, as_json
-    )
+    lesson = _Lesson(lambda learner, message: learner.learn(message, spam=True), source, unwrap)
+    _teach(paths, lesson, config, as_json)
 
 
 @learn_app.command("ham")
 def learn_ham(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """These messages are ham. Learning one twice changes nothing; spam becomes ham."""
-    _teach(
-        paths, lambda learner, message: learner.learn(message, spam=False), source, config, as_json
-    )
+    lesson = _Lesson(lambda learner, message: learner.learn(message, spam=False), source, unwrap)
+    _teach(paths, lesson, config, as_json)
 
 
 @learn_app.command("forget")
 def learn_forget(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take these messages out of the model."""
-    _teach(paths, lambda learner, message: learner.forget(message), source, config, as_json)
+    lesson = _Lesson(lambda learner, message: learner.forget(message), source, unwrap)
+    _teach(paths, lesson, config, as_json)
 
 
 @learn_app.command("auto")
@@ -105,36 +112,50 @@ def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None
         Console(highlight=False).print(told)
 
 
-def _teach(
-    paths: list[str],
-    teach: Callable[[Learner, Message], Outcome],
-    source: str,
-    config: Path | None,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What to do with each message, in whose name, and whether with those attached to it."""
+
+    teach: Callable[[Learner, Message], Outcome]
+    source: str
+    unwrap: bool
+
+
+def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool) -> None:
     folder = ModelFolder(bayes_filter(settings(config)).models)
+    skips = Skips()
     with (
         reported(Exit.NO_INPUT, CorpusError),
         reported(Exit.CANNOT_CREATE, *_TROUBLE),
         ExitStack() as stack,
-        Learner(folder, source or who(), " ".join(paths)[:200]) as learner,
+        Learner(folder, lesson.source or who(), " ".join(paths)[:200]) as learner,
         progress_bar("learning") as progress,
     ):
         items = [item for path in paths for item in find_messages(path, stack)]
         for done, item in enumerate(items, 1):
-            teach(learner, Message(item.read()))
+            for data in messages_of(item, unwrap=lesson.unwrap, skips=skips):
+                lesson.teach(learner, Message(data))
             progress(done, len(items))
     counts = {outcome.value: learner.outcomes[outcome] for outcome in Outcome}
     if as_json:
-        emit({"model": str(folder.path), "generation": learner.stored.card.generation, **counts})
+        generation = learner.stored.card.generation
+        left_out = dict(skips.reasons)
+        emit({"model": str(folder.path), "generation": generation, **counts, "left_out": left_out})
         return
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     Console(highlight=False).print(told or "no message there")
+    show_skips(skips)
     missing = Learned(learner.stored.model.spam, learner.stored.model.ham).missing
     if any(missing):
         Console(highlight=False).print(
             f"{missing[0]} spam and {missing[1]} ham are missing until the site's own model speaks"
         )
+
+
+def show_skips(skips: Skips) -> None:
+    """Say what was left out, a line for each reason."""
+    for line in skips.lines():
+        Console(highlight=False, soft_wrap=True).print(line, markup=False)
 
 
 def who() -> str:

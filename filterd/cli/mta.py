@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    left_out,
+    reported,
+    settings,
+)
 from filterd.mta.files import sync_folder, write_new
 from filterd.mta.spool import Entry, Spool, SpoolError
 
@@ -158,7 +167,7 @@ def _messages(paths: list[str]) -> Iterator[tuple[str, bytes]]:
 
     try:
         for path in paths:
-            for _label, name, data in read_messages(path):
+            for _label, name, data in read_messages(path, left_out):
                 yield name, data
     except CorpusError as error:
         raise ValueError(str(error)) from None

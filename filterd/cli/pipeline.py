@@ -44,6 +44,7 @@ def train_pipeline(
         "spam": report.spam,
         "ham": report.ham,
         "unlabelled": report.unlabelled,
+        "left_out": dict(report.skips.reasons),
         "untrusted": untrusted,
     }
 
@@ -58,6 +59,8 @@ def show_pipeline(result: dict[str, Any], as_json: bool) -> None:
         f"{result['spam']} spam and {result['ham']} ham learned; "
         f"{result['unlabelled']} had no label\nmodel: {result['model']}"
     )
+    for reason, count in result["left_out"].items():
+        console.print(f"{count} left out: {reason}")
     if result["untrusted"]:
         names = ", ".join(f'"{name}"' for name in result["untrusted"])
         console.print(f"[filters.sklearn] needs: trusted = [{names}]", markup=False)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    left_out,
+    reported,
+    settings,
+)
 from filterd.config import Settings
 
 if TYPE_CHECKING:
@@ -105,7 +114,7 @@ def _pairs(
         closing(one or two), closing(two), closing(Store(loaded.quarantine)) as store,
         reported(Exit.UNAVAILABLE, WireError), reported(Exit.NO_INPUT, *errors),
     ):  # fmt: skip
-        for case in cases(paths, envelope, store):
+        for case in cases(paths, envelope, store, left_out):
             if one is None and case.decided is None:
                 fail(
                     f"{case.name}: that is no kept message, of which is known what was decided; "

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from filterd.assembly import build_pipeline
 from filterd.bayes.corpora import CorpusError, read_messages
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
 from filterd.ids import new_id
 from filterd.labels import points
 from filterd.message import Client, Envelope, Message, Recipient
@@ -64,7 +64,7 @@ def scan(
 def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterator[dict[str, Any]]:
     """One plain value a message: what `filterd scan --json` prints."""
     for path in paths:
-        for _label, name, data in read_messages(path):
+        for _label, name, data in read_messages(path, left_out):
             message = Message(as_on_the_wire(data), envelope, new_id())
             yield as_row(name, message, pipeline.process(message))
 

@@ -25,7 +25,7 @@ from filterd.bayes.train import Source, TrainReport
 from filterd.bayes.train import train as train_from
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.jobs import ClusterOption, JobsOption
-from filterd.cli.learn import bayes_filter, progress_bar, who
+from filterd.cli.learn import bayes_filter, progress_bar, show_skips, who
 from filterd.cli.pipeline import show_pipeline, train_pipeline
 
 _TROUBLE = (OSError, ModelFileError, JournalError)
@@ -134,6 +134,7 @@ def train(
         "ham": report.ham,
         "unlabelled": report.unlabelled,
         "doubted": len(report.doubted),
+        "left_out": dict(report.skips.reasons),
         "seconds": round(report.seconds, 3),
         "messages_per_second": round((report.spam + report.ham) / max(report.seconds, 1e-9), 1),
     }
@@ -146,6 +147,7 @@ def train(
             f"model: {path}",
             highlight=False,
         )
+        show_skips(report.skips)
         if report.doubted:
             Console().print(
                 f"{len(report.doubted)} labels are probably wrong and weigh less "

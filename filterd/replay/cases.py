@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.bayes.corpora import read_messages
+from filterd.bayes.corpora import SkippedError, read_messages
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import GoneError, Store, UnknownIdError
 from filterd.replay.judged import Judged
@@ -33,14 +33,20 @@ class Case:
     decided: Judged | None = None
 
 
-def cases(names: Iterable[str], envelope: Envelope, store: Store) -> Iterator[Case]:
+def cases(
+    names: Iterable[str],
+    envelope: Envelope,
+    store: Store,
+    skipped: Callable[[SkippedError], object] | None = None,
+) -> Iterator[Case]:
     """Every message of these paths and quarantine ids, in order.
 
-    A path that is there wins over an id of that name. Raises CaseError, CorpusError, OSError.
+    A path that is there wins over an id of that name. skipped: is told of what vanished meanwhile.
+    Raises CaseError, CorpusError, OSError.
     """
     for name in names:
         if name == "-" or Path(name).exists():
-            for _label, shown, data in read_messages(name):
+            for _label, shown, data in read_messages(name, skipped):
                 yield Case(shown, _LINE_END.sub(b"\r\n", data), envelope)
         else:
             yield _kept(name, store)
