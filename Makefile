@@ -2,12 +2,25 @@
 # Debian's packages are installed where this runs as root; else a line says which are missing.
 
 SHELL := /bin/bash
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
 
-.PHONY: help setup setup-test demo test check bench fuzz model format clean
+# What may be said on the command line. Assigned here, so that nothing comes from the environment: a
+# login's $MAIL is its mailbox.
+PYTHON := python3
+MAIL :=
+PYTEST_ARGS :=
+BENCH_ARGS :=
+FUZZ_SECONDS := 60
+FUZZ_ARGS :=
+CORPUS :=
+ABOUT :=
+
+# Both scripts look first and do nothing where all is there, so they have no stamp that could be wrong.
+export PYTHON
+.NOTPARALLEL:
+
+.PHONY: help setup setup-dev setup-test demo test check bench fuzz model format clean
 
 help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
@@ -18,56 +31,50 @@ help:
 	@echo "make bench    speed and memory, beside other filters"
 	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
 
-setup: .setup/base $(STAMP)
+# A path in quotes for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 
-setup-test: .setup/test $(STAMP)
-
-.setup/base: scripts/setup-system.sh
-	@mkdir -p .setup
+setup:
 	@scripts/setup-system.sh base
-	@touch $@
+	@scripts/setup-python.sh product
 
-.setup/test: scripts/setup-system.sh
-	@mkdir -p .setup
+setup-dev:
+	@scripts/setup-system.sh base
+	@scripts/setup-python.sh test
+
+setup-test:
 	@scripts/setup-system.sh test
-	@touch .setup/base $@
-
-# After the system packages: pymilter is compiled against libmilter.
-$(STAMP): pyproject.toml constraints.txt filterd/bayes/_kernel.c | .setup/base
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing Python packages into $(VENV)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@scripts/setup-python.sh test
 
 demo: setup
-	@$(BIN)/filterd demo $(if $(MAIL),--mail '$(MAIL)')
+	@$(BIN)/filterd demo $(if $(MAIL),--mail $(call quoted,$(MAIL)))
 
 test: setup-test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: setup
+check: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/unit/test_imports.py
 
-format: setup
+format: setup-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 # libFuzzer comes with the package atheris, which only this needs.
-FUZZ_SECONDS ?= 60
-fuzz: setup
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+fuzz: setup-dev
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--no-build-isolation --use-pep517 -r requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz.message -max_total_time=$(FUZZ_SECONDS) $(FUZZ_ARGS)
 
 bench: setup-test
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 model: setup
-	@test -n "$(CORPUS)" || { echo "make model CORPUS=path of a TREC index or folder"; exit 64; }
-	@$(BIN)/filterd train '$(CORPUS)' --starter --output models/starter.fdm \
-		--about '$(or $(ABOUT),trained on $(notdir $(CORPUS)))'
+	@test -n $(call quoted,$(CORPUS)) || { echo "make model CORPUS=path of a TREC index or folder"; exit 64; }
+	@$(BIN)/filterd train $(call quoted,$(CORPUS)) --starter --output models/starter.fdm \
+		--about $(call quoted,$(or $(ABOUT),trained on $(notdir $(CORPUS))))
 
 clean:
-	rm -rf .setup $(VENV) build dist *.egg-info demo
+	rm -rf $(VENV) build dist *.egg-info demo

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # setup-system.sh base | test - the system packages that a checkout needs (Debian and its children).
 #
-#   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, clamd, libarchive
+#   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
 #          spamass-milter, Dovecot, and the clients swaks and msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
 # ${XDG_CACHE_HOME:-~/.cache}/filterd/servers, and the machine's own mail server is left alone.
-# No service is started. Without root one line says what is missing; the exit code stays 0, and
-# whoever needs the missing thing says so again.
+# No service is started. Without root it says which packages to install, and ends with 1 if nothing works
+# without them; where only clamd or a server of the tests is missing, it goes on without.
 set -euo pipefail
 
 level=${1:-base}
@@ -24,16 +24,20 @@ esac
 servers=${XDG_CACHE_HOME:-$HOME/.cache}/filterd/servers
 
 # "package  what to look for": a path, a program in PATH, or a @probe of present()
-base_needs='
+required='
 gcc                 gcc
 libc6-dev           /usr/include/stdio.h
 libmilter-dev       /usr/include/libmilter/mfapi.h
 python3-venv        @venv
 python3-dev         @headers
-clamav-daemon       clamd
 libarchive13        @libarchive
 '
-test_needs='
+# Without it the demo has no virus scan.
+base_optional='
+clamav-daemon       clamd
+'
+# Tests of what is missing are skipped, and are failures in CI.
+test_optional='
 m4                  m4
 clamav-milter       clamav-milter
 opendkim            opendkim
@@ -150,28 +154,30 @@ unpack() {
   work=
 }
 
-if ! command -v apt-get >/dev/null; then
-  echo "setup-system: no apt-get here; needed are a C compiler, libmilter's headers, clamd" \
-    "and, for the tests, sendmail, Postfix, clamav-milter, opendkim, m4" >&2
-  exit 0
+optional=$base_optional
+[ "$level" = base ] || optional+=$test_optional
+mapfile -t packages < <(missing_packages "$required$optional")
+
+if [ ${#packages[@]} -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  install_packages "${packages[@]}"
+  echo "  to undo: apt-get purge --auto-remove ${packages[*]}"
+  mapfile -t packages < <(missing_packages "$required$optional")
 fi
-
-needs=$base_needs
-[ "$level" = base ] || needs+=$test_needs
-mapfile -t packages < <(missing_packages "$needs")
-
 if [ ${#packages[@]} -gt 0 ]; then
-  if [ "$(id -u)" -eq 0 ]; then
-    install_packages "${packages[@]}"
-  else
-    echo "setup-system: not root; for everything to work run: sudo apt-get install ${packages[*]}" >&2
+  mapfile -t needed < <(missing_packages "$required")
+  echo "setup-system: missing packages, by their names in Debian: ${packages[*]}" >&2
+  command -v apt-get >/dev/null && echo "  run: sudo apt-get install --no-install-recommends ${packages[*]}" >&2
+  if [ ${#needed[@]} -gt 0 ]; then
+    echo "  nothing works without ${needed[*]}" >&2
+    exit 1
   fi
+  echo "  going on: the demo does without a virus scan, tests of what is missing are skipped" >&2
 fi
 
 if [ "$level" = test ]; then
   # The last file that is needed of each; the tree is moved into place whole.
   # Without root this works too where the libraries are there.
-  if [ "$(id -u)" -eq 0 ]; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     [ -x "$servers/sendmail/usr/libexec/sendmail/sendmail" ] ||
       unpack sendmail sendmail-bin sendmail-base sendmail-cf
     [ -x "$servers/postfix/usr/lib/postfix/sbin/master" ] || unpack postfix postfix

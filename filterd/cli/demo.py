@@ -101,12 +101,19 @@ def demo(
 
 def _prepare(folder: Path) -> None:
     """An empty folder of our own. Never empties one that the demo did not make."""
-    if folder.exists():
-        if not (folder / MARKER).exists() and any(folder.iterdir()):
-            fail(f"{folder} is there and not the demo's own; name another --folder", Exit.USAGE)
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / MARKER).touch()
+    try:
+        if folder.exists():
+            if not (folder / MARKER).exists() and any(folder.iterdir()):
+                fail(f"{folder} is there and not the demo's own; name another --folder", Exit.USAGE)
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / MARKER).touch()
+    except OSError as error:
+        fail(
+            f"{error.filename or folder}: {error.strerror}. If another user (root by sudo?) left "
+            f"{folder}, remove it as that user, or name another --folder",
+            Exit.CANNOT_CREATE,
+        )
 
 
 def _start(lab: Lab, console: Console) -> int:
