@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,6 +26,19 @@ def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> 
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def create_file(path: Path, mode: int = 0o600) -> None:
+    """Make an empty file if there is none, without opening it. Raises OSError.
+
+    For files that must not be opened and closed by hand, as those of SQLite. Made by root, it is
+    the folder's owner's, who has to write to it later.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mknod(path, stat.S_IFREG | mode)
+        if os.geteuid() == 0:
+            folder = path.parent.stat()
+            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from filterd.bayes.online import Lesson
+from filterd.durable import create_file
 
 AUTOMATIC = "auto"
 """Sources that begin with this word are no person; a person's label is never changed by them."""
@@ -77,12 +78,13 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         try:
+            # SQLite would make it readable for all, and its rollback journal with it.
+            create_file(path)
             # A page cache of 64 MiB keeps the index of a few hundred thousand messages.
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30.0)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -65536")
             self._db.executescript(_SCHEMA)
-            path.chmod(0o600)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 f"{path}: cannot be used as the training journal ({error})"

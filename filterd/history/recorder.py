@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from filterd.history.record import Record
-from filterd.history.store import History, HistoryError
+from filterd.history.recovery import recover
+from filterd.history.store import BrokenHistoryError, History, HistoryError
 from filterd.message.decoding import decode_words
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,14 @@ class Recorder:
         self._waiting.append((facts, time.time(), subject))
 
     def close(self, seconds: float = 5.0) -> None:
-        """Write what waits, and end."""
+        """Write what waits, and end; what cannot be written then is lost."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
+        if self._waiting and self.history is not None:
+            self.lost += len(self._waiting)
+            self._waiting.clear()
+            log.error("history: %d messages are not noted", self.lost)
 
     def _run(self) -> None:
         while not self._stop.wait(INTERVAL):
@@ -65,27 +70,48 @@ class Recorder:
         self.write()
 
     def write(self) -> None:
-        """Write what waits now, and let old records go when that is due."""
-        history, count = self.history, len(self._waiting)
-        taken = [self._waiting.popleft() for _ in range(count)]
+        """Write what waits now, and let old records go when that is due.
+
+        What cannot be written waits for the next time; a file that cannot be used is put aside.
+        """
+        history = self.history
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if history is None:
             return
         try:
-            if taken:
-                history.add([_record(*one) for one in taken])
-                count = 0
+            self._add(history, taken)
+            taken = []
             if time.monotonic() >= self._next_expiry:
                 self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
                 history.expire()
         except HistoryError as error:
-            self.lost += count
+            self._waiting.extendleft(reversed(taken))
             if time.monotonic() >= self._next_complaint:
                 self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
-                log.error("history: %s; %d messages are not noted", error, self.lost)
+                log.error(
+                    "history: %s; %d messages wait to be noted, %d are lost",
+                    error, len(self._waiting), self.lost,
+                )  # fmt: skip
         except Exception:
             # Nothing about one message may end the notes of all others.
-            self.lost += count
+            self.lost += len(taken)
             log.exception("history")
+
+    def _add(self, history: History, taken: list[tuple[Mapping[str, Any], float, bytes]]) -> None:
+        if not taken:
+            return
+        records = [_record(*one) for one in taken]
+        try:
+            vanished = history.add(records)
+        except BrokenHistoryError:
+            known = history.known
+            if (done := recover(history)) is not None:
+                self.lost += max(known - done.saved, 0) if done.lost is None else done.lost
+                log.error("history: %s", done)
+            vanished = history.add(records)
+        if vanished:
+            self.lost += vanished
+            log.error("history: somebody removed %d records from %s", vanished, history.file)
 
 
 def _record(facts: Mapping[str, Any], received: float, subject: bytes) -> Record:

@@ -1,18 +1,17 @@
 """The records in one SQLite file, newest first, found by the words of `filterd quarantine list`.
 
 A lost record is no lost mail, so nothing here is fsynced before an answer: the daemon writes in
-batches, from a thread of its own. WAL mode lets readers and the writer work at the same time.
+batches, from a thread of its own. WAL mode lets readers and the writer work at the same time. What
+becomes of a file that cannot be used is in `filterd.history.recovery`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,10 @@ from typing import Any
 from filterd.history.query import HistoryQuery, conditions_of, storable, within, without_hidden
 from filterd.history.record import Record
 from filterd.history.settings import HistorySettings
+from filterd.sqlite import connections_to, is_broken
 
 VERSION = 2
-"""Of the tables, in the file's `user_version`; a file of another version begins anew."""
+"""Of the tables, in the file's `user_version`."""
 
 BUSY_SECONDS = 5.0
 """For which a writer waits for another one."""
@@ -36,6 +36,8 @@ TOP_LIMIT = 100_000
 
 SYMBOLS_LIMIT = 20_000
 """Messages whose symbols are counted, the newest ones; it takes about 1.5 ms a thousand."""
+
+COLUMNS = "id, received, action, score, recipients, symbols, failed, words, rest"
 
 _TABLES = """
 CREATE TABLE records (
@@ -76,6 +78,18 @@ class HistoryError(OSError):
     """The file cannot be read or written; the text says why."""
 
 
+class BrokenHistoryError(HistoryError):
+    """What is in the file cannot be used: it is damaged, or of another version of filterd."""
+
+
+class OtherVersionError(sqlite3.DatabaseError):
+    """Tables of another version of filterd."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"its tables are of version {version}, this filterd's are of {VERSION}")
+        self.sqlite_errorcode = sqlite3.SQLITE_SCHEMA
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Records, newest first; next: what `after` must be for those behind, empty at the end."""
@@ -104,13 +118,22 @@ class History:
         self.file = file
         self.settings = settings
         self._clock = clock
-        self._local = threading.local()
+        self._connections = connections_to(file, prepare)
+        self.known = 0
+        """Records that were here after the last `add` or `expire`."""
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Note messages. Raises HistoryError."""
-        rows = [_row(record) for record in records]
+    def add(self, records: Sequence[Record]) -> int:
+        """Note messages. Raises BrokenHistoryError, HistoryError.
+
+        Returns how many records that were here after the last `add` or `expire` of this object are
+        gone: somebody else removed the file, or its write-ahead log.
+        """
         with self._connected() as connection:
-            connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            vanished = max(self.known - span(connection), 0)
+            insert(connection, ((None, record) for record in records))
+            known = span(connection)
+        self.known = known
+        return vanished
 
     def search(self, query: HistoryQuery) -> Page:
         """One page of what fits. Raises ValueError for a question that cannot be asked,
@@ -184,61 +207,85 @@ class History:
                 "(SELECT rowid FROM records ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
                 (self.settings.keep_messages,),
             ).rowcount
+            known = span(connection)
+        self.known = min(self.known, known)
         return gone
+
+    def close(self) -> None:
+        """Close this process's connections that nobody uses; others are opened when needed."""
+        self._connections.close()
+
+    def trouble(self) -> str:
+        """Why the file cannot be used, empty if it can or is not there yet. Raises HistoryError for
+        what is not the file's fault: a lock, a permission."""
+        try:
+            found = self._read("PRAGMA integrity_check(1)", ())
+        except BrokenHistoryError as error:
+            return str(error)
+        text = str(found[0][0]) if found else "ok"
+        return "" if text == "ok" else text
 
     def _read(self, sql: str, values: Sequence[object] | dict[str, object]) -> list[Any]:
         """The rows. Reading makes no file: the daemon could not write one that root made."""
-        if not self.file.exists():
+        if not self.file.exists() and not self.file.is_symlink():
             return []
         with self._connected() as connection:
             return connection.execute(sql, values).fetchall()
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on this thread's connection; SQLite's troubles are HistoryErrors."""
+        """A transaction; SQLite's troubles are HistoryErrors."""
         path = self.file
         try:
-            connection = getattr(self._local, "connection", None)
-            if connection is None or self._local.opened != self._identity():
-                if connection is not None and self._local.opened[0] == os.getpid():
-                    connection.close()
-                connection = self._local.connection = self._opened()
-                self._local.opened = self._identity()
-            with connection:
+            if fault := self._connections.file.fault():
+                raise BrokenHistoryError(fault)
+            with self._connections.lent(BUSY_SECONDS) as connection, connection:
                 yield connection
         except sqlite3.Error as error:
-            self._local.connection = None
-            raise HistoryError(f"{path}: {error}") from error
+            kind = BrokenHistoryError if is_broken(error) else HistoryError
+            raise kind(f"{path}: {error}") from error
+        except HistoryError:
+            raise
         except OSError as error:
             raise HistoryError(f"{path}: {error.strerror or error}") from error
 
-    def _identity(self) -> tuple[int, ...]:
-        """What a connection is good for: this process, and this file while nobody removes it."""
-        try:
-            found = self.file.stat()
-        except FileNotFoundError:
-            return (os.getpid(),)
-        return os.getpid(), found.st_dev, found.st_ino
 
-    def _opened(self) -> sqlite3.Connection:
-        path = self.file
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made by us first, for SQLite asks nobody about the mode; its other files follow it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
-        for function in (within, without_hidden):
-            connection.create_function(function.__name__, -1, function, deterministic=True)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                    connection.execute("DROP TABLE IF EXISTS records")
-                    for statement in filter(str.strip, _TABLES.split(";")):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {VERSION}")
-        return connection
+def prepare(connection: sqlite3.Connection) -> None:
+    """What each new connection is told; makes the tables of an empty file.
+
+    Raises sqlite3.Error, and OtherVersionError for tables of another version.
+    """
+    for function in (within, without_hidden):
+        connection.create_function(function.__name__, -1, function, deterministic=True)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == VERSION:
+                return
+            if connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]:
+                raise OtherVersionError(version)
+            for statement in filter(str.strip, _TABLES.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(f"SELECT {COLUMNS} FROM records LIMIT 0")  # noqa: S608  (fixed text)
+
+
+def insert(connection: sqlite3.Connection, records: Iterable[tuple[int | None, Record]]) -> None:
+    """Add records under these numbers, None: the next one. Raises sqlite3.Error."""
+    sql = f"INSERT INTO records (rowid, {COLUMNS}) VALUES ({', '.join('?' * 10)})"  # noqa: S608
+    connection.executemany(sql, ((number, *_row(record)) for number, record in records))
+
+
+def span(connection: sqlite3.Connection) -> int:
+    """How many records there are, by the numbers of the first and the last one: counting them would
+    read them all."""
+    first, last = connection.execute(
+        "SELECT (SELECT MIN(rowid) FROM records), (SELECT MAX(rowid) FROM records)"
+    ).fetchone()
+    return 0 if first is None else int(last) - int(first) + 1
 
 
 def _row(record: Record) -> tuple[object, ...]:

@@ -9,23 +9,22 @@ one of several processes can win.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
 
+from filterd.quarantine.database import database
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Standing
-from filterd.quarantine.query import SEARCHED, Query, cursor, matches, statement
-from filterd.quarantine.rows import delivery_of, delivery_row, storable, tune_sqlite
-from filterd.quarantine.schema import bring_up_to_date, deliveries, messages
+from filterd.quarantine.query import SEARCHED, Query, cursor, statement
+from filterd.quarantine.rows import delivery_of, delivery_row, storable
+from filterd.quarantine.schema import deliveries, digests, messages
 
 _CHUNK = 500
 """Ids in one statement; SQLite takes 999 parameters in its oldest form."""
@@ -70,13 +69,10 @@ class Page:
 
 
 class Index:
-    """The tables of kept messages. Opened on first use, in each process anew after a fork."""
+    """The tables of kept messages. Opened on first use; all of one process share what is open."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self._url = url
-        self._folder = folder
-        self._engine: sa.Engine | None = None
-        self._owner = 0
+        self._database = database(url, folder)
 
     def add(self, entry: Entry, path: str, standing: Standing) -> None:
         """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
@@ -105,9 +101,14 @@ class Index:
             known = sa.select(messages.c.id).where(messages.c.id == entry.id)
             if connection.scalar(known) is None:
                 connection.execute(sa.insert(messages), [row])
-                if standing.deliveries:
-                    rows = [delivery_row(entry.id, d) for d in standing.deliveries]
-                    connection.execute(sa.insert(deliveries), rows)
+                # A copy that somebody claimed while its message had no row stays as it is.
+                mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
+                there = set(connection.scalars(mine))
+                rows = [delivery_row(entry.id, d) for d in standing.deliveries]
+                if fresh := [row for row in rows if row["recipient"] not in there]:
+                    connection.execute(sa.insert(deliveries), fresh)
+                if there:
+                    _summarize(connection, entry.id)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Take rows out. Raises StoreError."""
@@ -232,43 +233,32 @@ class Index:
         return [(row["id"], delivery_of(row)) for row in found]
 
     def close(self) -> None:
-        """Close the connection, if this process has one."""
-        if self._engine is not None and self._owner == os.getpid():
-            self._engine.dispose()
+        """Close the connections unless others in this process use them; they open again."""
+        self._database.leave(self)
+
+    def check(self) -> None:
+        """Raises BrokenIndexError if files and journal have to make the index again, StoreError if
+        it cannot be had."""
+        self._database.check(self)
+
+    def begin_anew(self, now: float) -> str:
+        """Put aside what cannot be used and make empty tables; the name under which it is kept. Who
+        was told what by digests is taken over if it can be read. Raises StoreError."""
+        told: list[dict[str, Any]] = []
+        with suppress(StoreError), self._database.raw(self) as connection:
+            told = [dict(row) for row in connection.execute(sa.select(digests)).mappings()]
+        aside = self._database.put_aside(self, now)
+        with suppress(StoreError), self.connection() as connection:
+            if told:
+                connection.execute(sa.insert(digests), told)
+        return aside
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
-        """One transaction. Raises StoreError for whatever the database says."""
-        try:
-            with self._opened().begin() as connection:
-                yield connection
-        except sa.exc.SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(0, f"quarantine index: {cause}") from error
-
-    def _opened(self) -> sa.Engine:
-        # A connection must not cross a fork.
-        if self._engine is None or self._owner != os.getpid():
-            engine = sa.create_engine(self._location(), pool_size=1, pool_pre_ping=bool(self._url))
-            if engine.dialect.name == "sqlite":
-                sa.event.listen(engine, "connect", tune_sqlite)
-                sa.event.listen(engine, "connect", _teach_matching)
-            bring_up_to_date(engine, self._folder)
-            self._engine, self._owner = engine, os.getpid()
-        return self._engine
-
-    def _location(self) -> URL:
-        if self._url:
-            return make_url(self._url)
-        self._folder.mkdir(0o700, parents=True, exist_ok=True)
-        path = self._folder / "index.sqlite"
-        # SQLite gives its journal files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return URL.create("sqlite", database=str(path))
-
-
-def _teach_matching(connection: Any, _record: object) -> None:
-    connection.create_function("matches", 2, matches, deterministic=True)
+        """One transaction. Raises StoreError for whatever the database says, BrokenIndexError if it
+        cannot be used any more."""
+        with self._database.transaction(self) as connection:
+            yield connection
 
 
 def _summarize(connection: sa.Connection, id: str) -> None:

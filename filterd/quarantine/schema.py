@@ -11,16 +11,18 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from filterd.quarantine.files import StoreError
-
 log = logging.getLogger(__name__)
 
-HEAD = "0002"
-"""Revision of the newest migration in `migrations/versions`."""
+FORMS = ("0001", "0002")
+"""Revisions of the migrations in `migrations/versions`, in order."""
+
+HEAD = FORMS[-1]
+"""Revision of the newest one."""
 
 ADVISORY_LOCK = 0x66696C74
 """Number of the lock under which PostgreSQL lets one host migrate (`filt`, in ASCII)."""
@@ -81,22 +83,24 @@ digests = sa.Table(
 )
 
 
+class WrongTablesError(Exception):
+    """Tables that are not the index's, or are damaged."""
+
+
 def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
     """Make or change the tables if the database is not at `HEAD`. folder: where a lock may be.
 
-    Raises SQLAlchemyError, OSError, and StoreError if a newer version of filterd has changed them.
+    Raises SQLAlchemyError, OSError, and WrongTablesError for a form that this version of filterd
+    does not know.
     """
-    revision = _revision(engine)
-    if revision == HEAD:
+    if _revision(engine) == HEAD:
         return
-    if revision is not None and revision > HEAD:
-        raise StoreError(
-            0, f"quarantine index: its form is {revision}, this version of filterd knows {HEAD}"
-        )
     with _lock(engine, folder), engine.begin() as connection:
         revision = _revision(engine)
         if revision == HEAD:
             return
+        if revision is not None and revision not in FORMS:
+            raise _unknown(revision)
         if revision is None and sa.inspect(connection).has_table("messages"):
             # A migration that was cut short. What the index holds can be made again.
             log.warning("the quarantine's index begins anew; `filterd quarantine fsck` fills it")
@@ -104,12 +108,53 @@ def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
         _migrate(connection)
 
 
+def check(connection: sa.Connection) -> None:
+    """Look whether the tables are those of `HEAD`. Raises WrongTablesError, SQLAlchemyError."""
+    if (revision := _revision_of(connection)) != HEAD:
+        raise _unknown(revision)
+    inspector = sa.inspect(connection)
+    for table in meta.sorted_tables:
+        wanted, found = set(table.columns.keys()), set[str]()
+        if inspector.has_table(table.name):
+            found = {column["name"] for column in inspector.get_columns(table.name)}
+        if found != wanted:
+            wrong = ", ".join(sorted(found ^ wanted))
+            raise WrongTablesError(f"its table {table.name} has other columns ({wrong})")
+
+
+def put_tables_aside(engine: sa.Engine, now: float) -> str:
+    """Move the tables of a PostgreSQL database, with their indexes, into a schema of their own, and
+    make new ones; the schema's name. Raises SQLAlchemyError."""
+    name = f"filterd_broken_{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}".lower()
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        connection.execute(sa.schema.CreateSchema(name))
+        inspector = sa.inspect(connection)
+        for table in (*meta.tables, "alembic_version"):
+            if inspector.has_table(table):
+                connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
+            elif table in inspector.get_view_names():
+                connection.execute(sa.text(f"ALTER VIEW {table} SET SCHEMA {name}"))
+        _migrate(connection)
+    return name
+
+
+def _unknown(revision: str | None) -> WrongTablesError:
+    return WrongTablesError(
+        f"its form is {revision}, this version of filterd knows {HEAD} and older ones"
+    )
+
+
 def _revision(engine: sa.Engine) -> str | None:
     with engine.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return None if found is None else str(found)
+        return _revision_of(connection)
+
+
+def _revision_of(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
 
 
 def _migrate(connection: sa.Connection) -> None:

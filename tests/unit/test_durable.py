@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.durable import locked, write_atomically
+from filterd.durable import create_file, locked, write_atomically
 
 
 def test_the_new_file_is_there_and_private(tmp_path: Path) -> None:
@@ -63,3 +63,23 @@ def test_only_one_changes_it_at_a_time(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert path.read_text() == "100"
+
+
+def test_a_file_is_made_once_and_private_and_nobody_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "open", None)
+    path = tmp_path / "database"
+    create_file(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("content")
+    create_file(path)
+    assert path.read_text() == "content"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 23456)
+    create_file(tmp_path / "database")
+    found = (tmp_path / "database").stat()
+    assert (found.st_uid, found.st_gid) == (12345, 23456)

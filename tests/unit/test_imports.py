@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "child": set(),
     "paths": set(),
     "durable": set(),
+    "sqlite": {"durable"},
     "toml_lines": set(),
     "ids": set(),
     "marks": {"message"},
@@ -31,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "policy": {"message", "verdict"},
     "labels": {"message", "verdict", "policy"},
     "pipeline": {"message", "verdict", "chain", "policy", "labels"},
-    "quarantine": {"message", "verdict", "paths", "marks"},
-    "history": {"message"},
+    "quarantine": {"durable", "message", "verdict", "paths", "marks", "sqlite"},
+    "history": {"durable", "message", "sqlite"},
     "mta": {"milter"},
     "config": {
         "filters",

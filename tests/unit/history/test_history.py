@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -152,13 +151,6 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         opened(tmp_path).search(HistoryQuery())
 
 
-def test_tables_of_another_version_begin_anew(history: History, tmp_path: Path) -> None:
-    with sqlite3.connect(history.file) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    assert opened(tmp_path).search(HistoryQuery()).rows == ()
-
-
 def test_many_threads_write_and_read(history: History) -> None:
     def work(number: int) -> None:
         for index in range(20):
@@ -212,28 +204,6 @@ def test_strangers_texts_are_cut_to_size() -> None:
     assert len(record.recipients) == LIST_LIMIT
     assert len(record.sender) == len(record.subject) == TEXT_LIMIT
     assert record.symbols == (("S", 0.0),)
-
-
-def test_a_file_that_cannot_be_written_costs_notes_and_nothing_else(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "history.sqlite3").mkdir()
-    recorder = Recorder(opened(tmp_path))
-    recorder.start()
-    recorder.note(FACTS, b"x")
-    recorder.close()
-    assert recorder.lost == 1
-    assert "1 messages are not noted" in caplog.text
-
-
-def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "history.sqlite3").mkdir()
-    recorder = Recorder(opened(tmp_path))
-    for _ in range(3):
-        recorder.note(FACTS, b"x")
-        recorder.write()
-    assert recorder.lost == 3
-    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(

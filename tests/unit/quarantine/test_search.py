@@ -201,6 +201,7 @@ def test_an_index_of_a_newer_version_is_left_alone_and_no_message_lost(
     store.index.search(Query())
     with store.index.connection() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
     older = Store(store.settings)
     assert older.put(new("kept")) == "kept"
     assert "its form is 9999" in caplog.text
