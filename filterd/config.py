@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from filterd import filters, paths
 from filterd.bayes.autolearn import AutolearnSettings
+from filterd.bounded import open_regular, toml_table
 from filterd.chain import ChainSettings, LinkSettings
 from filterd.daemon.settings import DaemonSettings, MetricsSettings, WorkerSettings
 from filterd.digest.settings import DigestSettings
@@ -101,7 +102,7 @@ def load(given: Path | None = None) -> Settings:
     if path is None:
         return _Reader("defaults", "", Path()).settings({}, None)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise ConfigError(
@@ -112,7 +113,7 @@ def load(given: Path | None = None) -> Settings:
         raise ConfigError(f"{path}: larger than {SIZE_LIMIT} octets, this is no settings file")
     try:
         text = raw.decode("utf-8")
-        table = tomllib.loads(text)
+        table = toml_table(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: octet {error.start} is not UTF-8, which TOML demands") from None
     except tomllib.TOMLDecodeError as error:

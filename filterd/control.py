@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from filterd.bounded import json_value
 from filterd.config import Settings
 from filterd.daemon.address import Address, AddressError
 
@@ -66,7 +67,7 @@ def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> d
         except OSError as error:
             raise ControlError(f"{path}: {error.strerror or error}") from None
     try:
-        answer = json.loads(said)
+        answer = json_value(bytes(said))
     except ValueError:
         raise ControlError(f"{path}: the answer is no JSON") from None
     if not isinstance(answer, dict):

@@ -19,6 +19,7 @@ from typing import Any
 
 from filterd.bayes.store import ModelFileError
 from filterd.bayes.text import text_of
+from filterd.bounded import open_regular
 from filterd.durable import write_atomically
 from filterd.message import Message
 
@@ -127,7 +128,7 @@ def _loaded(path: Path, trusted: Collection[str]) -> Any:
     import skops.io  # noqa: PLC0415  # with scikit-learn, slow to import
 
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(FILE_LIMIT + 1)
     except OSError as error:
         raise ModelFileError(path, f"cannot be read ({error.strerror})", _TRAIN) from None

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.tokens import FEATURE_VERSION, TABLE
+from filterd.bounded import json_value, open_regular
 from filterd.durable import write_atomically
 
 MAGIC = b"\x89filterd model\r\n"
@@ -139,7 +140,7 @@ def load(path: Path) -> StoredModel:
     Raises ModelFileError for a file that is missing, foreign, damaged, or of another version.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise ModelFileError(
@@ -187,7 +188,12 @@ def _description(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
     raw = data[head : head + length]
     if zlib.crc32(raw) != crc:
         raise ModelFileError(path, f"is damaged (checksum of octets {head} on)", _RESTORE)
-    description = json.loads(raw)
+    try:
+        description = json_value(raw)
+    except ValueError as error:
+        raise ModelFileError(
+            path, f"has a description that is not JSON ({error})", _RESTORE
+        ) from None
     for key, ours in (("format", FORMAT_VERSION), ("features", FEATURE_VERSION)):
         if description[key] != ours:
             raise ModelFileError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from filterd.bounded import json_value
 from filterd.daemon.address import Address
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,8 @@ class Control:
 
     def _answer(self, line: bytes) -> Mapping[str, Any]:
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
+            value = json_value(line)
+        except ValueError:
             return {"error": "the question is no JSON line"}
         asked = value.get("ask") if isinstance(value, dict) else None
         answer = self._answers.get(asked) if isinstance(asked, str) else None

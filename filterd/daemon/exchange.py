@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from filterd.bounded import json_value
 from filterd.chain import Failure
 from filterd.message import Client, Envelope, Recipient
 from filterd.pipeline import Result
@@ -151,8 +152,8 @@ def decode_answer(
     may_discard: the settings allow discarding without a stored copy. Raises AnswerError.
     """
     try:
-        value = json.loads(head.decode("ascii"))
-    except (ValueError, RecursionError) as error:
+        value = json_value(head.decode("ascii"))
+    except ValueError as error:
         raise AnswerError(f"no JSON: {error}") from error
     if not isinstance(value, dict):
         raise AnswerError("no JSON object")

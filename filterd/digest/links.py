@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.bounded import json_value
 from filterd.marks import load_key
 
 LINK_LIMIT = 2000
@@ -59,7 +60,7 @@ class Signer:
         if not hmac.compare_digest(signature, self._signature(body)):
             raise wrong
         # Only we can have written it.
-        id, recipient, until = json.loads(body)
+        id, recipient, until = json_value(body)
         if now >= until:
             raise LinkError("This link has expired. A newer digest has newer links.")
         return Link(id, recipient, until)

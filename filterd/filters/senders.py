@@ -17,6 +17,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Le
 
 from filterd import paths
+from filterd.bounded import open_regular
 from filterd.durable import locked, write_atomically
 from filterd.message import Message
 from filterd.verdict import NO_OPINION, Symbol, Verdict
@@ -75,7 +76,7 @@ def read(path: Path) -> tuple[Entry, ...]:
     Raises ListError for a line that is no entry, OSError.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(SIZE_LIMIT).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from filterd.bounded import json_value
+
 MOST = (1 << 63) - 1
 """The largest number that SQLite takes."""
 
@@ -115,16 +117,16 @@ def within(recipients: str, limits: str) -> str:
     >>> within('["ann@a.test", "bob@b.test", "eve@c.test"]', '["@a.test", "eve@c.test"]')
     '["ann@a.test", "eve@c.test"]'
     """
-    reached = frozenset(json.loads(limits))
-    shown = [one for one in json.loads(recipients) if _reaches(reached, one)]
+    reached = frozenset(json_value(limits))
+    shown = [one for one in json_value(recipients) if _reaches(reached, one)]
     return json.dumps(shown, ensure_ascii=False)
 
 
 def without_hidden(words: str, recipients: str, limits: str) -> str:
     """The words of a record without the lines of recipients who are not `within` the limits."""
-    reached = frozenset(json.loads(limits))
+    reached = frozenset(json_value(limits))
     sender, end, rest = words.partition("\n")
-    for one in json.loads(recipients):
+    for one in json_value(recipients):
         if not _reaches(reached, one):
             rest = rest.replace(f"\n{one}\n", "\n")
     return sender + end + rest

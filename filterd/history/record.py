@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from filterd.bounded import json_value
+
 TEXT_LIMIT = 500
 """Characters of a text that a stranger chose; a Subject may be as long as its sender likes."""
 
@@ -78,7 +80,7 @@ class Record:
     def decode(cls, id: str, received: float, action: str, score: float, text: str) -> Record:
         """The record of a row. Raises ValueError."""
         (queue_id, message_id, client, sender, recipients, subject, size, reason, required,
-         symbols, milliseconds, failures) = json.loads(text)  # fmt: skip
+         symbols, milliseconds, failures) = json_value(text)  # fmt: skip
         return cls(
             id, received, queue_id, message_id, client, sender, tuple(recipients), subject, size,
             action, reason, score, required, tuple((name, points) for name, points in symbols),

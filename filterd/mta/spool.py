@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from filterd.bounded import json_value
 from filterd.mta.files import make_folder, sync_folder, write_new
 
 FORMAT = 1
@@ -76,7 +77,7 @@ class Entry:
     @classmethod
     def decode(cls, data: bytes) -> Entry:
         """Raises ValueError, KeyError or TypeError for what is no entry."""
-        table: dict[str, Any] = json.loads(data)
+        table: dict[str, Any] = json_value(data)
         if table.pop("format") != FORMAT:
             raise ValueError("not of a format that this version reads")
         targets = tuple(

@@ -14,6 +14,7 @@ from datetime import datetime
 from mmap import mmap
 from typing import Any
 
+from filterd.bounded import json_value
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.decoding import decode_words
 from filterd.verdict import RemovedPart, Symbol
@@ -134,7 +135,7 @@ class Entry:
     def decode(cls, content: bytes) -> Entry:
         """Read a description file. Raises EntryError."""
         try:
-            value = json.loads(content)
+            value = json_value(content)
             if not isinstance(value, dict) or value["format"] > FORMAT:
                 raise EntryError(f"format {value.get('format')!r}, this version reads {FORMAT}")
             return cls(

@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.bounded import json_value
 from filterd.quarantine.database import database
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
@@ -271,7 +272,7 @@ def _summarize(connection: sa.Connection, id: str) -> None:
 def row_of(found: Any) -> Row:
     """The value that a row of `messages` stands for."""
     lists = {
-        "recipients": tuple(json.loads(found["recipients"])),
+        "recipients": tuple(json_value(found["recipients"])),
         "symbols": tuple(found["symbols"].split()),
     }
     return Row(**{**{name: found[name] for name in Row.__slots__}, **lists})

@@ -17,6 +17,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from filterd.bounded import json_value
 from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
 
 What = Literal[
@@ -163,7 +164,7 @@ _NAMES = {field.name for field in fields(Event)}
 
 def _decoded(line: bytes) -> Event | None:
     try:
-        value = json.loads(line)
+        value = json_value(line)
         if not isinstance(value, dict) or not {"what", "time"} <= value.keys() <= _NAMES:
             return None
         texts: dict[str, Any] = {name: str(value.get(name, "")) for name in _TEXTS}

@@ -18,6 +18,7 @@ from typing import Any
 
 import argon2
 
+from filterd.bounded import json_value, read_regular
 from filterd.config import Settings
 from filterd.durable import locked, write_atomically
 from filterd.web.reviewer import Reviewer, Role
@@ -227,8 +228,7 @@ def _address(text: str) -> str:
 
 def _load(path: Path) -> dict[str, Account]:
     try:
-        with path.open("rb") as file:
-            value = json.loads(file.read(SIZE_LIMIT))
+        value = json_value(read_regular(path, SIZE_LIMIT))
         if value["format"] > FORMAT:
             raise AccountError(f"{path}: format {value['format']}, this version reads {FORMAT}")
         return {one["name"]: _decoded(one) for one in value["accounts"]}

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filterd.bounded import json_value, open_regular
 from filterd.config import Settings
 from filterd.durable import locked, write_atomically
 from filterd.web.accounts import AccountError, accounts_path
@@ -110,12 +111,12 @@ class Tokens:
 
     def _read(self) -> list[Token]:
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise AccountError(
                         f"{self.path}: others may read or write it; right would be: chmod 600"
                     )
-                value = json.loads(file.read(SIZE_LIMIT))
+                value = json_value(file.read(SIZE_LIMIT))
             if value["format"] > FORMAT:
                 raise AccountError(
                     f"{self.path}: format {value['format']}, this version reads {FORMAT}"

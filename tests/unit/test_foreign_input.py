@@ -1,0 +1,100 @@
+"""What others wrote meets its readers: FIFOs in place of files, JSON and TOML that nest for ever.
+
+Each reader says in its own words what is wrong, at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterd.bayes.pipelines import TextPipeline
+from filterd.bayes.store import _PREFIX, MAGIC, ModelFileError
+from filterd.bayes.store import load as load_model
+from filterd.config import ConfigError, load
+from filterd.daemon.exchange import AnswerError, decode_answer
+from filterd.examiner import ExaminerError, _checked
+from filterd.filters.senders import read as read_senders
+from filterd.history.record import Record
+from filterd.message import Envelope
+from filterd.mta.spool import Entry as SpoolEntry
+from filterd.quarantine.entry import Entry, EntryError
+from filterd.quarantine.journal import _decoded
+from filterd.web.accounts import AccountError, Accounts
+from filterd.web.api.tokens import Tokens
+
+DEEP = b"[" * 100_000
+DEEP_OBJECT = b'{"a":' * 50_000
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (load, ConfigError),
+        (load_model, ModelFileError),
+        (TextPipeline, ModelFileError),
+        (read_senders, OSError),
+        (lambda path: Accounts(path).all(), AccountError),
+        (lambda path: Tokens(path).all(), AccountError),
+    ],
+)
+def test_a_fifo_is_refused(
+    tmp_path: Path, read: Callable[[Path], Any], error: type[Exception]
+) -> None:
+    path = tmp_path / "file"
+    os.mkfifo(path, 0o600)
+    with pytest.raises(error, match="not a regular file"):
+        read(path)
+
+
+@pytest.mark.parametrize("toml", ["x = " + "[" * 100_000, "x = " + "[" * 100 + "]" * 100])
+def test_deep_settings(tmp_path: Path, toml: str) -> None:
+    file = tmp_path / "filterd.toml"
+    file.write_text(toml)
+    with pytest.raises(ConfigError, match=r"filterd.toml: not TOML: more than 64 arrays"):
+        load(file)
+
+
+def _model(path: Path, description: bytes) -> Path:
+    """A model file with a right checksum (see `filterd.bayes.store`)."""
+    head = MAGIC + _PREFIX.pack(len(description), zlib.crc32(description))
+    path.write_bytes(head + description)
+    return path
+
+
+@pytest.mark.parametrize("data", [DEEP, DEEP_OBJECT])
+def test_deep_json(tmp_path: Path, data: bytes) -> None:
+    text = data.decode()
+    with pytest.raises(AnswerError, match="JSON"):
+        decode_answer(data, Envelope(), 0, 10)
+    with pytest.raises(ExaminerError, match="not of its form"):
+        _checked("id", data)
+    with pytest.raises(EntryError):
+        Entry.decode(data)
+    with pytest.raises(ValueError, match="deep"):
+        SpoolEntry.decode(data)
+    with pytest.raises(ValueError, match="deep"):
+        Record.decode("id", 0.0, "accept", 0.0, text)
+    assert _decoded(data) is None
+    with pytest.raises(ModelFileError, match="not JSON"):
+        load_model(_model(tmp_path / "model.fdm", data))
+    file = tmp_path / "accounts.json"
+    file.write_bytes(data)
+    file.chmod(0o600)
+    with pytest.raises(AccountError, match="damaged"):
+        Accounts(file).all()
+    with pytest.raises(AccountError, match="damaged"):
+        Tokens(file).all()
+
+
+def test_deep_json_in_one_member_of_a_worker_s_answer() -> None:
+    answer: dict[str, Any] = {"action": "accept", "reply": None, "edits": [], "drop": []}
+    text = json.dumps(answer)[:-1] + ', "log": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    with pytest.raises(AnswerError, match="deep"):
+        decode_answer(text.encode(), Envelope(), 0, 10)
