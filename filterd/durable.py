@@ -10,22 +10,30 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from filterd import privileges
+
 
 def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
     """Write a file in a way that leaves the old one or the new one, whatever happens; it and its
-    name are on disk when this returns. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    name are on disk when this returns. Written by root, it belongs to the owner of the store.
+
+    Raises OSError.
+    """
+    with privileges.writing_in(path.parent) as user:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, mode)
+                if user is not None:
+                    os.fchown(descriptor, user.uid, user.gid)
+                file.writelines(chunks)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 def create_file(path: Path, mode: int = 0o600) -> None:
@@ -54,8 +62,15 @@ def sync_folder(folder: Path) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Let nobody else who asks for this change the file meanwhile; its folder is made (0700) where
     there is none. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    folder = path.parent
+    with privileges.writing_in(folder) as user:
+        is_new = not folder.exists()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        if user is not None:
+            os.fchown(lock, user.uid, user.gid)
+            if is_new:
+                os.chown(folder, user.uid, user.gid)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

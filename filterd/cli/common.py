@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from filterd import paths, privileges
 from filterd.config import ConfigError, Settings, load
 
 
@@ -48,12 +49,34 @@ def fail(text: str, status: Exit) -> NoReturn:
     raise typer.Exit(status)
 
 
-def settings(config: Path | None) -> Settings:
-    """The settings, or the end of the command with one clear line and status 78."""
+def store_first(loaded: Settings) -> Iterable[Path]:
+    """The folders by whose owner a command acts that root runs, for commands about kept mail."""
+    return loaded.quarantine.folder, _models(loaded), loaded.daemon.spool
+
+
+def models_first(loaded: Settings) -> Iterable[Path]:
+    """The same for commands about the classifier's models."""
+    return _models(loaded), loaded.quarantine.folder, loaded.daemon.spool
+
+
+def _models(loaded: Settings) -> Path:
+    entry = loaded.filters.get("bayes")
+    return entry.own.models if entry is not None else paths.MODELS
+
+
+def settings(
+    config: Path | None, folders: Callable[[Settings], Iterable[Path]] = store_first
+) -> Settings:
+    """The settings, or the end of the command with one clear line and status 78.
+
+    Where root runs the command, it acts as the owner of the first of these folders from here on.
+    """
     try:
-        return load(config)
+        loaded = load(config)
     except ConfigError as error:
         fail(str(error), Exit.CONFIG)
+    privileges.act_as_owner(folders(loaded))
+    return loaded
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from filterd import privileges
 from filterd.bayes.corpora import CorpusError
 from filterd.bayes.evaluate import (
     DEFAULT_LAG,
@@ -32,7 +33,16 @@ from filterd.bayes.online import OnlineModel
 from filterd.bayes.parallel import ClusterError, Readers
 from filterd.bayes.store import ModelFileError, StoredModel, load
 from filterd.bayes.train import Source
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    models_first,
+    reported,
+    settings,
+)
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import bayes_filter, progress_bar
 
@@ -95,7 +105,7 @@ def evaluate(
             with progress_bar(name) as progress:
                 runs[name] = evaluate_sources(sources, plan, one, progress, readers)
             measured[name] = runs[name].measures()
-    with reported(Exit.CANNOT_CREATE, OSError):
+    with reported(Exit.CANNOT_CREATE, OSError), privileges.as_caller():
         if scores is not None:
             _write_scores(scores, runs["filterd"])
         if plot is not None:
@@ -129,7 +139,7 @@ def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours
         return Ours(OnlineModel.empty(), _SALT, starter)
     with reported(Exit.UNAVAILABLE, ModelFileError):
         if model == "site":
-            stored = ModelFolder(bayes_filter(settings(config)).models).load_current()
+            stored = ModelFolder(bayes_filter(settings(config, models_first)).models).load_current()
             if stored is None:
                 fail("the site has no model yet: `filterd train` makes one", Exit.UNAVAILABLE)
         else:

@@ -11,7 +11,16 @@ from rich.table import Table
 from filterd.bayes.corpora import CorpusError, read_messages
 from filterd.bayes.explain import clues
 from filterd.bayes.store import ModelFileError
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    left_out,
+    models_first,
+    reported,
+    settings,
+)
 from filterd.cli.learn import bayes_filter
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
@@ -24,7 +33,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> int:
     """Show why a message gets its score: the strongest words for spam and for ham."""
-    bayes = bayes_filter(settings(config))
+    bayes = bayes_filter(settings(config, models_first))
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
     with reported(Exit.NO_INPUT, CorpusError, OSError):

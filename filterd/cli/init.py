@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from filterd import privileges
 from filterd.cli.common import Exit, fail
 from filterd.config import Settings, load
 from filterd.settings_text import sample
@@ -26,6 +27,7 @@ def init(
     """Write DIR/filterd.toml, commented, with everything filterd writes below DIR."""
     path = folder / "filterd.toml"
     root = folder.resolve()
+    privileges.act_as_owner([root])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("run", "spool", "quarantine", "models"):

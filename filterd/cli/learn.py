@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from filterd import privileges
 from filterd.bayes.autolearn import Queue
 from filterd.bayes.autolearn_learning import learn_queued
 from filterd.bayes.classifier import Learned
@@ -25,7 +26,15 @@ from filterd.bayes.learner import Learner, Outcome
 from filterd.bayes.selection import Skips, messages_of
 from filterd.bayes.store import ModelFileError
 from filterd.bayes.train import no_progress
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    models_first,
+    reported,
+    settings,
+)
 from filterd.config import Settings
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
@@ -98,7 +107,7 @@ def learn_forget(
 @learn_app.command("auto")
 def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Learn what autolearn has queued; for cron or a timer. Does nothing where it is off."""
-    loaded = settings(config)
+    loaded = settings(config, models_first)
     folder = ModelFolder(bayes_filter(loaded).models)
     queue = Queue(folder.path, loaded.autolearn)
     outcomes: Counter[str] = Counter()
@@ -122,7 +131,7 @@ class _Lesson:
 
 
 def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool) -> None:
-    folder = ModelFolder(bayes_filter(settings(config)).models)
+    folder = ModelFolder(bayes_filter(settings(config, models_first)).models)
     skips = Skips()
     with (
         reported(Exit.NO_INPUT, CorpusError),
@@ -160,10 +169,13 @@ def show_skips(skips: Skips) -> None:
 
 def who() -> str:
     """The person at the command line, as the journal names them."""
+    for name in ("LOGNAME", "USER"):
+        if os.environ.get(name):
+            return f"cli:{os.environ[name]}"
     try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):
-        return f"cli:{os.getuid()}"
+        return f"cli:{pwd.getpwuid(privileges.caller()).pw_name}"
+    except KeyError:
+        return f"cli:{privileges.caller()}"
 
 
 @contextmanager

@@ -20,7 +20,16 @@ from filterd.bayes.online import merged
 from filterd.bayes.shadow import cast, lift, shadow_path
 from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.train import Source
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    models_first,
+    reported,
+    settings,
+)
 from filterd.cli.learn import bayes_filter, progress_bar, who
 
 app = typer.Typer(
@@ -32,7 +41,7 @@ app = typer.Typer(
 
 
 def _folder(config: Path | None) -> ModelFolder:
-    return ModelFolder(bayes_filter(settings(config)).models)
+    return ModelFolder(bayes_filter(settings(config, models_first)).models)
 
 
 def _journal(folder: ModelFolder) -> Journal:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from filterd import privileges
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -194,6 +195,7 @@ def passwd(
     if not user or set(user) & set(":\n\0"):
         fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    privileges.act_as_owner([file, file.parent])
     with reported(Exit.IO_ERROR, OSError):
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
         kept = [line for line in lines if line.partition(":")[0] != user]
@@ -209,7 +211,8 @@ def passwd(
 
 
 def _spool(config: Path | None, spool: Path | None) -> Spool:
-    folder = spool or settings(config).mta.spool
+    folder = spool or settings(config, lambda loaded: [loaded.mta.spool]).mta.spool
+    privileges.act_as_owner([folder])
     if not folder.is_dir():
         fail(f"{folder}: no such folder; right would be the MTA's spool", Exit.NO_INPUT)
     return Spool(folder)

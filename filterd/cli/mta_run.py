@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from filterd import privileges
 from filterd.cli.common import Exit, fail, reported, settings
 from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
 from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
@@ -61,14 +62,16 @@ def run(source: Source, faults: list[str]) -> None:
             with cf_errors(), reported(Exit.UNAVAILABLE, OSError):
                 _run(made.mta(), tuple(made.cf.filters.values()))
         return
-    with _faults(own_settings(source), faults) as final, reported(Exit.UNAVAILABLE, OSError):
+    wanted = own_settings(source)
+    privileges.give_up_root()
+    with _faults(wanted, faults) as final, reported(Exit.UNAVAILABLE, OSError):
         _run(ReferenceMta(final), final.filters)
 
 
 def own_settings(source: Source) -> MtaSettings:
     """The section `[mta]`, what was given on the command line in its place."""
     return with_options(
-        settings(source.config).mta,
+        settings(source.config, lambda loaded: [source.spool or loaded.mta.spool]).mta,
         port=source.port, spool=source.spool, mail=source.mail, hostname=source.hostname,
         flavour=source.flavour, filters=tuple(map(_filter, source.filters)) or None,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from filterd import privileges
 from filterd.bayes import doubt
 from filterd.bayes.corpora import CorpusError
 from filterd.bayes.folder import ModelFolder
@@ -23,7 +24,16 @@ from filterd.bayes.store import STARTER_SALT, Card, ModelFileError, StoredModel,
 from filterd.bayes.tokens import Features
 from filterd.bayes.train import Source, TrainReport
 from filterd.bayes.train import train as train_from
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    models_first,
+    reported,
+    settings,
+)
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import bayes_filter, progress_bar, show_skips, who
 from filterd.cli.pipeline import show_pipeline, train_pipeline
@@ -115,7 +125,7 @@ def train(
             save(output, StoredModel(card, model), packed=starter)
             path = output
         else:
-            folder = ModelFolder(bayes_filter(settings(config)).models)
+            folder = ModelFolder(bayes_filter(settings(config, models_first)).models)
             learner = Learner(folder, who(), about or "train", fresh=True, doubting=not trust)
 
             def teach(seen: tuple[bytes, Features], spam: bool) -> bool:
@@ -178,6 +188,9 @@ def _trained(
 
 
 def _write_doubted(path: Path, report: TrainReport) -> None:
-    with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+    with (
+        privileges.as_caller(),
+        path.open("w", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         for spam, name in report.doubted:
             file.write(f"{'spam' if spam else 'ham'} {name}\n")

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from filterd import privileges
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.web_token import app as tokens
 from filterd.config import Settings
@@ -63,6 +64,7 @@ def web(
     )
     with reported(Exit.CONFIG, AccountError):
         _first_account(loaded, password_file)
+    privileges.give_up_root(loaded.source)
     sys.stdout.write(f"filterd web: {loaded.web.base}\n")
     sys.stdout.flush()
     with reported(Exit.UNAVAILABLE, OSError):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from filterd import privileges
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
 from filterd.cli.learn import who
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
@@ -151,8 +152,9 @@ def export(
         data, entry = store.read(id), store.get(id)
         store.note("exported", id, who(), str(folder))
         try:
-            (folder / f"{id}.eml").write_bytes(data)
-            (folder / f"{id}.json").write_bytes(entry.encode())
+            with privileges.as_caller():
+                (folder / f"{id}.eml").write_bytes(data)
+                (folder / f"{id}.json").write_bytes(entry.encode())
         except OSError as error:
             fail(f"{error.filename}: {error.strerror}", Exit.CANNOT_CREATE)
 

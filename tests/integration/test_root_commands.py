@@ -1,0 +1,440 @@
+"""Commands as root on a store of another user: nothing in it becomes root's, and mail goes on.
+
+Every command of the command line is run, those of tomorrow as well: one that this file does not
+know fails the first test.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from filterd import privileges
+from filterd.cli import app
+from tests.helpers.messages import GTUBE, message
+from tests.helpers.milter import MilterClient
+from tests.integration.servers.process import Program, answers, folder, free_port, listens, wait_for
+
+if os.geteuid() != 0:
+    pytest.skip("only root can act as another user: run the tests as root", allow_module_level=True)
+
+NOBODY = pwd.getpwnam("nobody")
+
+SETTINGS = """\
+[daemon]
+socket = "unix:{store}/run/s"
+spool = "{store}/spool"
+[workers]
+count = 1
+[chain]
+filters = ["senders", "gtube", "bayes"]
+[quarantine]
+folder = "{store}/quarantine"
+release_port = {closed}
+release_timeout = 5
+[digest]
+sender = "postmaster@mx.example"
+[web]
+port = {web}
+url = "http://127.0.0.1"
+[filters.bayes]
+models = "{store}/models"
+[filters.gtube]
+score = 9
+[filters.senders]
+file = "{store}/senders.list"
+[mta]
+port = {mta}
+spool = "{store}/mta"
+mail = "{store}/mail"
+"""
+
+SERVERS = [("run",), ("web",), ("mta", "run")]
+"""They stay until they are told to end, and have tests of their own below."""
+
+ID = "ID"
+"""Stands for the id of a held message."""
+
+ARGUMENTS: dict[tuple[str, ...], list[str]] = {
+    ("check",): [],
+    ("init",): ["{store}/fresh"],
+    ("scan",): ["{private}/spam.eml"],
+    ("explain",): ["{private}/spam.eml"],
+    ("train",): ["--spam={private}/spam.eml", "--ham={private}/ham.eml",
+                 "--doubted={private}/doubted"],
+    ("learn", "spam"): ["{private}/spam.eml"],
+    ("learn", "ham"): ["{private}/ham.eml"],
+    ("learn", "forget"): ["{private}/ham.eml"],
+    ("learn", "auto"): [],
+    ("evaluate",): ["{private}/corpus", "--model=site", "--scores={private}/scores"],
+    ("model", "list"): [],
+    ("model", "show"): [],
+    ("model", "compare"): ["1", "1", "{private}/corpus"],
+    ("model", "merge"): ["{store}/models/site-000001.fdm", "-o", "{private}/merged.fdm"],
+    ("model", "activate"): ["1"],
+    ("model", "shadow"): ["1"],
+    ("model", "undo"): ["1"],
+    ("model", "rollback"): ["1"],
+    ("digest", "show"): ["joe@mx.example.test"],
+    ("digest", "send"): [],
+    ("replay",): [ID],
+    ("quarantine", "list"): [],
+    ("quarantine", "show"): [ID],
+    ("quarantine", "raw"): [ID],
+    ("quarantine", "stats"): [],
+    ("quarantine", "audit"): [],
+    ("quarantine", "export"): [ID, "--to={private}"],
+    ("quarantine", "fsck"): [],
+    ("quarantine", "release"): [ID],
+    ("quarantine", "retry"): [],
+    ("quarantine", "pin"): [ID],
+    ("quarantine", "learn"): ["spam", ID],
+    ("quarantine", "rescan"): [ID],
+    ("quarantine", "allow"): [ID],
+    ("quarantine", "block"): [ID, "--for-all"],
+    ("quarantine", "expire"): [],
+    ("quarantine", "delete"): [ID],
+    ("status",): [],
+    ("reload",): [],
+    ("doctor",): [],
+    ("history",): [],
+    ("web", "account", "add"): ["ann", "--admin"],
+    ("web", "account", "list"): [],
+    ("web", "account", "password"): ["ann"],
+    ("web", "account", "remove"): ["ann"],
+    ("web", "token", "add"): ["script", "--admin"],
+    ("web", "token", "list"): [],
+    ("web", "token", "remove"): ["script"],
+    ("mta", "test"): ["joe@mx.example.test"],
+    ("mta", "send"): ["--to=joe@mx.example.test", "--server=127.0.0.1:{closed}",
+                      "{private}/ham.eml"],
+    ("mta", "passwd"): ["{store}/passwords", "ann"],
+    ("mta", "queue", "list"): [],
+    ("mta", "queue", "release"): ["nosuch"],
+    ("mta", "queue", "delete"): ["nosuch"],
+    ("selftest",): [],
+    ("demo",): ["--help"],
+}  # fmt: skip
+"""What to say to each command; `--config` is added where it is taken. The demo takes no settings
+and makes a folder of its own."""
+
+ELSEWHERE = {("demo",), ("model", "merge"), ("mta", "send")}
+"""Commands of which nothing belongs to the store."""
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that does something, by its words, as a click.Command."""
+
+    def below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+        inner = getattr(command, "commands", {})
+        if not inner or command.invoke_without_command:
+            yield words, command
+        for name, one in inner.items():
+            yield from below((*words, name), one)
+
+    for name in app.COMMANDS:
+        yield from below((name,), typer.main.get_command(app._command(name)))
+
+
+@dataclass
+class Site:
+    """A store of somebody else, settings and mail that only root may read."""
+
+    folder: Path
+    values: dict[str, str]
+    user: pwd.struct_passwd = NOBODY
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "private" / "filterd.toml"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def strange(self) -> dict[str, str]:
+        """What in the store is not its user's, and whose it is."""
+        found = {}
+        for path in [self.store, *self.store.rglob("*")]:
+            told = path.lstat()
+            if (told.st_uid, told.st_gid) != (self.user.pw_uid, self.user.pw_gid):
+                found[str(path.relative_to(self.folder))] = f"{told.st_uid}:{told.st_gid}"
+        return found
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """A command as root, in a process that is forked: status, and all that it prints."""
+        output = self.folder / "output"
+        pid = os.fork()
+        if pid == 0:
+            status = 70
+            try:
+                with output.open("wb") as file, open(os.devnull, "rb") as nothing:  # noqa: PTH123
+                    os.dup2(nothing.fileno(), 0)
+                    for descriptor in (1, 2):
+                        os.dup2(file.fileno(), descriptor)
+                sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+                sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+                sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+                sys.argv = ["filterd", *arguments]
+                try:
+                    app.main()
+                except SystemExit as end:
+                    status = end.code if isinstance(end.code, int) else 0
+                except BaseException:
+                    traceback.print_exc()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return status, output.read_text("utf-8", "replace")
+
+    def daemon(self) -> Program:
+        """`filterd run` as root."""
+        environment = {"NOTIFY_SOCKET": ""}
+        command = [sys.executable, "-m", "filterd", "run", "--config", self.config]
+        program = Program(command, self.folder, environment)
+        program.start(lambda: listens(self.store / "run" / "s"))
+        return program
+
+    def hold(self) -> str:
+        """Have the daemon hold a message; return its id."""
+        with MilterClient(self.store / "run" / "s") as client:
+            client.hello()
+            outcome = client.message(body=GTUBE + b"\r\n")
+        assert outcome.word != "tempfail", outcome
+        return wait_for("a held message", lambda: sorted(self.store.glob("quarantine/*/*.eml")))[
+            -1
+        ].stem
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A store of `nobody`, and settings that only root may read."""
+    with folder("root") as path:
+        for name, mode in (("store", 0o755), ("private", 0o700)):
+            (path / name).mkdir()
+            (path / name).chmod(mode)
+        (path / "store/run").mkdir()
+        for place in (path / "store", path / "store/run"):
+            os.chown(place, NOBODY.pw_uid, NOBODY.pw_gid)
+        values = {
+            "store": str(path / "store"), "private": str(path / "private"),
+            **{name: str(free_port()) for name in ("closed", "web", "mta")},
+        }  # fmt: skip
+        site = Site(path, values)
+        site.config.write_text(SETTINGS.format(**values))
+        private = path / "private"
+        (private / "spam.eml").write_bytes(message(b"buy " + GTUBE + b"\r\n"))
+        (private / "ham.eml").write_bytes(message())
+        for kind in ("spam", "ham"):
+            (private / "corpus" / kind).mkdir(parents=True)
+            shutil.copy(private / f"{kind}.eml", private / "corpus" / kind)
+        for place in (site.config, *private.glob("*.eml")):
+            place.chmod(0o600)
+        yield site
+
+
+def test_every_command_is_known_here() -> None:
+    assert {words for words, _ in commands()} == {*ARGUMENTS, *SERVERS}
+
+
+@pytest.mark.timeout(400)
+def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
+    taken = dict(commands())
+    daemon = site.daemon()
+    (site.store / "mta").mkdir()
+    os.chown(site.store / "mta", NOBODY.pw_uid, NOBODY.pw_gid)
+    id = site.hold()
+    report = {}
+    for words, arguments in ARGUMENTS.items():
+        said = [id if one == ID else one.format(**site.values) for one in arguments]
+        options = {name for one in taken[words].params for name in one.opts}
+        if "--config" in options and words not in ELSEWHERE:
+            said.append(f"--config={site.config}")
+        status, output = site.run(*words, *said)
+        assert "Traceback" not in output, (words, output)
+        assert "Permission denied" not in output, (words, output)
+        assert site.strange() == {}, (words, output)
+        report[" ".join(words)] = status
+    trouble = {name: status for name, status in report.items() if status}
+    # clamd, the MTA for releases, an id that nobody knows, a demo that was not run.
+    assert set(trouble) <= {
+        "doctor", "quarantine release", "quarantine retry", "mta queue release",
+        "mta queue delete", "mta send", "digest send", "model undo",
+    }, trouble  # fmt: skip
+    daemon.stop()
+    assert site.strange() == {}
+    # What the commands wrote for the person who runs them is that person's.
+    for name in ("doubted", "scores", "merged.fdm", f"{id}.eml"):
+        assert (site.folder / "private" / name).stat().st_uid == 0
+
+
+def test_the_daemon_of_that_user_goes_on_after_commands_of_root(site: Site) -> None:
+    """Also where the commands were the first to touch the store."""
+    status, output = site.run("quarantine", "list", f"--config={site.config}")
+    assert status == 0, output
+    as_user(site)
+    id = site.hold()
+    for words in (("allow", id), ("show", id)):
+        status, output = site.run("quarantine", *words, f"--config={site.config}")
+        assert status == 0, output
+    site.hold()
+    assert site.strange() == {}
+
+
+def test_a_list_in_a_folder_of_root_can_be_read_by_the_daemon(site: Site) -> None:
+    lists = site.folder / "etc"
+    lists.mkdir()
+    config = site.config.read_text().replace(f"{site.store}/senders.list", f"{lists}/senders.list")
+    site.config.write_text(config)
+    site.daemon()
+    id = site.hold()
+    status, output = site.run("quarantine", "block", id, f"--config={site.config}")
+    assert status == 0, output
+    made = {path.name: path.stat().st_uid for path in lists.iterdir()}
+    assert made == {"senders.list": NOBODY.pw_uid, ".senders.list.lock": NOBODY.pw_uid}
+    assert lists.stat().st_uid == 0
+    site.hold()
+
+
+def as_user(site: Site) -> Program:
+    """The daemon by setpriv(1) as that user, with no more than the right to read this checkout,
+    which may lie where only root reads, and with settings of its own."""
+    read = "+dac_read_search"
+    config = site.folder / "filterd.toml"
+    shutil.copyfile(site.config, config)
+    command = [
+        "setpriv", f"--reuid={site.user.pw_uid}", f"--regid={site.user.pw_gid}", "--clear-groups",
+        f"--inh-caps={read}", f"--ambient-caps={read}",
+        sys.executable, "-m", "filterd", "run", "--config", config,
+    ]  # fmt: skip
+    program = Program(command, site.folder, {"NOTIFY_SOCKET": ""})
+    program.start(lambda: listens(site.store / "run" / "s"))
+    return program
+
+
+@pytest.mark.parametrize("words", SERVERS, ids=" ".join)
+def test_a_server_gives_root_up(site: Site, words: tuple[str, ...]) -> None:
+    ready: dict[tuple[str, ...], Callable[[], bool]] = {
+        ("run",): lambda: listens(site.store / "run" / "s"),
+        ("web",): lambda: answers(int(site.values["web"])),
+        ("mta", "run"): lambda: answers(int(site.values["mta"])),
+    }
+    command = [sys.executable, "-m", "filterd", *words, f"--config={site.config}"]
+    program = Program(command, site.folder, {"NOTIFY_SOCKET": ""})
+    program.start(ready[words])
+    told = Path(f"/proc/{program.pid}/status").read_text()
+    uid, gid = site.user.pw_uid, site.user.pw_gid
+    assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}\n" in told
+    assert f"Gid:\t{gid}\t{gid}\t{gid}\t{gid}\n" in told
+    # No capability but to listen on ports below 1024, and to read where this checkout and these
+    # settings can be read by root only.
+    (permitted,) = re.findall(r"CapPrm:\t(\w+)", told)
+    assert int(permitted, 16) & ~(1 << 1 | 1 << 2 | 1 << 10) == 0, told
+    program.stop()
+    assert site.strange() == {}
+
+
+def test_what_root_made_before_is_given_back(site: Site) -> None:
+    quarantine = site.store / "quarantine"
+    quarantine.mkdir()
+    for name in ("index.sqlite", ".senders.list.lock"):
+        (quarantine / name).touch()
+    (quarantine / "2026-11-01").mkdir()
+    (quarantine / "2026-11-01" / "a.json").touch()
+    outside = site.folder / "private" / "secret"
+    outside.touch()
+    (quarantine / "second").hardlink_to(outside)
+    (quarantine / "link").symlink_to(outside)
+    os.chown(quarantine, NOBODY.pw_uid, NOBODY.pw_gid)
+    status, output = site.run("quarantine", "list", f"--config={site.config}")
+    assert status == 0, output
+    # A second name of a file elsewhere may be somebody's trick, and stays what it is.
+    assert site.strange() == {"store/quarantine/second": "0:0"}
+    assert outside.stat().st_uid == 0
+
+
+def test_the_audit_names_the_person(site: Site) -> None:
+    site.daemon()
+    id = site.hold()
+    site.run("quarantine", "pin", id, f"--config={site.config}")
+    _, output = site.run("quarantine", "audit", "--json", f"--config={site.config}")
+    assert f'"who": "cli:{getpass.getuser()}"' in output
+
+
+# The mechanism itself
+
+
+@pytest.mark.parametrize(
+    ("there", "owner"),
+    [
+        ({"a": NOBODY.pw_uid, "b": 0}, "nobody"),
+        ({"a": 0, "b": NOBODY.pw_uid}, None),
+        ({"b": NOBODY.pw_uid}, "nobody"),
+        ({}, None),
+        ({"a": 64321}, "uid 64321"),
+    ],
+)
+def test_the_first_folder_that_is_there_decides(
+    there: dict[str, int], owner: str | None, tmp_path: Path
+) -> None:
+    for name, uid in there.items():
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, uid, uid)
+    found = privileges.owner([tmp_path / "a", tmp_path / "b" / "below"])
+    assert (found and found.name) == owner
+
+
+def test_the_person_writes_what_they_named(tmp_path: Path) -> None:
+    """In a child: a process has one identity."""
+    with folder("caller") as path:
+        (path / "store").mkdir()
+        os.chown(path / "store", NOBODY.pw_uid, NOBODY.pw_gid)
+        (path / "root").mkdir(mode=0o700)
+        secret = path / "root" / "secret"
+        secret.write_text("mail")
+        script = f"""
+from pathlib import Path
+from filterd import privileges
+privileges.act_as_owner([Path({str(path / "store")!r})])
+here = Path({str(path)!r})
+assert (here / "root/secret").read_text() == "mail"
+(here / "store/made").touch()
+try:
+    (here / "root/refused").touch()
+except PermissionError:
+    print("refused")
+with privileges.as_caller():
+    (here / "root/made").touch()
+(here / "store/later").touch()
+print((here / "root/secret").read_text())
+privileges.give_up_root()
+with privileges.as_caller():
+    try:
+        (here / "root/again").touch()
+    except PermissionError:
+        print("gone for good")
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split("\n")[:3] == ["refused", "mail", "gone for good"]
+        owners = {p.name: p.stat().st_uid for p in path.rglob("*") if p.is_file()}
+        nobody = NOBODY.pw_uid
+        assert owners == {"secret": 0, "made": owners["made"], "later": nobody}
+        assert (path / "root/made").stat().st_uid == 0
+        assert (path / "store/made").stat().st_uid == nobody
