@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from annotated_doc import Doc
 from annotated_types import Gt
 
-from filterd.budget import BudgetExceeded, limit
+from filterd.budget import BudgetExceeded, within
 from filterd.filters import Filter
 from filterd.marks import Mark
 from filterd.message import Message
@@ -206,8 +206,8 @@ class Chain:
             started = time.monotonic()
             self.announce(link.filter.name, min(started + link.settings.timeout, deadline))
             try:
-                with limit(min(link.settings.timeout, ASKING_LIMIT)):
-                    link.filter.ask(message)  # type: ignore[attr-defined]  # has it, see __init__
+                ask = link.filter.ask  # type: ignore[attr-defined]  # has it, see __init__
+                within(min(link.settings.timeout, ASKING_LIMIT), ask, message)
             except (BudgetExceeded, Exception) as error:  # noqa: BLE001
                 log.debug("filter=%s id=%s asks later: %s", link.filter.name, message.id, error)
 
@@ -223,8 +223,7 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     try:
         if budget <= 0:
             raise BudgetExceeded
-        with limit(budget):
-            opinion = link.filter.examine(message)
+        opinion = within(budget, link.filter.examine, message)
     except BudgetExceeded:
         return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
     except MemoryError:

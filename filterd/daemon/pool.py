@@ -294,7 +294,7 @@ class Pool:
 
     def _give_back(self, worker: Worker) -> None:
         worker.answered += 1
-        worn = self._recycle and worker.answered >= self._recycle
+        worn = worker.page.spent or (self._recycle and worker.answered >= self._recycle)
         with self._changed:
             if not (worn or worker.generation.retired or self._closed):
                 self._lend_on(worker)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from struct import Struct
 
 _RECORD = Struct("=id")
+_SPENT_AT = 64
+"""Offset of the octet that says whether the worker is to be replaced."""
 SIZE = mmap.PAGESIZE
 
 
@@ -46,6 +48,15 @@ class WatchPage:
         if 1 <= number <= len(self._names):
             return self._names[number - 1], deadline
         return "", 0.0
+
+    def spend(self) -> None:
+        """Say that this worker should examine no other message."""
+        self._page[_SPENT_AT] = 1
+
+    @property
+    def spent(self) -> bool:
+        """True if it said so."""
+        return self._page[_SPENT_AT] != 0
 
     def close(self) -> None:
         self._page.close()

@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 
+from filterd.budget import interrupted
 from filterd.daemon import frames
 from filterd.daemon.exchange import decode_request, encode_answer
 from filterd.daemon.watch import WatchPage
@@ -76,6 +77,9 @@ def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
         message = Message(data, envelope, id)
         answer = encode_answer(pipeline.process(message, failed))
         page.clear()
+        if interrupted():
+            # What the filter was busy with may be left in any state, a lock that is held for one.
+            page.spend()
         try:
             frames.send(peer, answer)
         except OSError:
