@@ -6,16 +6,23 @@ Weights are sums of exact steps and counts are sums, so differences can be subtr
 from __future__ import annotations
 
 import io
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filterd.bayes.online import COUNT_MAX, OnlineModel
 from filterd.bayes.store import ModelFileError
 
 _ARRAYS = ("weights", "counts")
 _COUNTERS = ("spam", "ham", "spam_counted", "ham_counted")
+
+FILE_LIMIT = 128 << 20
+"""Bytes that a difference unpacks to; one that changes every number of a model has 64 MiB."""
 
 
 def difference(old: OnlineModel, new: OnlineModel) -> bytes:
@@ -34,20 +41,58 @@ def difference(old: OnlineModel, new: OnlineModel) -> bytes:
 
 
 def subtract(path: Path, model: OnlineModel) -> None:
-    """Take the difference in a file out of a model. Raises ModelFileError."""
+    """Take the difference in a file out of a model. Raises ModelFileError, and leaves the model as
+    it was, if the file is damaged or does not fit the model."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in _ARRAYS:
-                array: Any = getattr(model, name).reshape(-1)
-                at, change = file[f"{name}_at"], file[f"{name}_change"]
-                if name == "weights":
-                    array[at] -= change
-                else:
-                    left = array[at].astype(np.int32) - change
-                    array[at] = np.clip(left, 0, int(COUNT_MAX)).astype(np.uint16)
-            for name, change in zip(_COUNTERS, file["counters"].tolist(), strict=True):
-                setattr(model, name, getattr(model, name) - change)
-    except (OSError, ValueError, KeyError) as error:
+        changes, counters = _read(path, model)
+    except (
+        OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, struct.error, zlib.error,
+        zipfile.BadZipFile, NotImplementedError,  # zipfile's, for methods that it does not know
+    ) as error:  # fmt: skip
         raise ModelFileError(
             path, f"cannot be subtracted ({error})", "`filterd model rollback` may help"
         ) from None
+    for name, (at, change) in changes.items():
+        array: Any = getattr(model, name).reshape(-1)
+        if name == "weights":
+            array[at] -= change
+        else:
+            left = array[at].astype(np.int32) - change
+            array[at] = np.clip(left, 0, int(COUNT_MAX)).astype(np.uint16)
+    for name, left in counters.items():
+        setattr(model, name, left)
+
+
+_CHANGES = {"weights": np.dtype("<f4"), "counts": np.dtype("<i4")}
+Changes = dict[str, tuple[NDArray[np.uint32], NDArray[Any]]]
+
+
+def _read(path: Path, model: OnlineModel) -> tuple[Changes, dict[str, int]]:
+    """What a file changes, and what the counters are without it. Raises ValueError and others."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > FILE_LIMIT:
+        raise ValueError(f"it unpacks to more than {FILE_LIMIT} bytes")
+    changes: Changes = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name, dtype in _CHANGES.items():
+            at, change = file[f"{name}_at"], file[f"{name}_change"]
+            numbers = getattr(model, name).size
+            if at.dtype != np.uint32 or at.ndim != 1 or at.shape != change.shape:
+                raise ValueError(f"{name}_at: expected one place for each change")
+            if at.size and int(at.max()) >= numbers:
+                raise ValueError(f"{name}_at: expected places below {numbers}")
+            if change.dtype != dtype or not np.isfinite(change).all():
+                raise ValueError(f"{name}_change: expected numbers of type {dtype}")
+            changes[name] = at, change
+        taken = file["counters"]
+    if taken.shape != (len(_COUNTERS),) or taken.dtype.kind != "i":
+        raise ValueError(f"counters: expected {len(_COUNTERS)} whole numbers")
+    counters = {
+        name: getattr(model, name) - int(change)
+        for name, change in zip(_COUNTERS, taken, strict=True)
+    }
+    for name, left in counters.items():
+        if left < 0:
+            raise ValueError(f"counters: {name} would become {left}")
+    return changes, counters

@@ -24,16 +24,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from filterd.bayes import model_description
+from filterd.bayes.model_description import (
+    PAGE,
+    ArrayDescription,
+    Description,
+    DescriptionError,
+)
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.tokens import FEATURE_VERSION, TABLE
-from filterd.bounded import json_value, open_regular
+from filterd.bounded import open_regular
 from filterd.durable import write_atomically
 
 MAGIC = b"\x89filterd model\r\n"
 """As PNG's: a first octet above 0x7f and both line ends show a transfer in text mode."""
 
 FORMAT_VERSION = 1
-PAGE = 4096
 DESCRIPTION_LIMIT = 1 << 20  # octets; a real one has about 1,000
 SALT_LENGTH = 16  # octets
 STARTER_SALT = b"filterd's starter"[:SALT_LENGTH]
@@ -49,7 +55,8 @@ Origin = Literal["starter", "site"]
 
 
 class ModelFileError(ValueError):
-    """A model file that cannot be used. path: which; what: its trouble; right: what would help."""
+    """A model file that cannot be used. path: which; what: its trouble; right: what was
+    expected, or what would help."""
 
     def __init__(self, path: Path, what: str, right: str) -> None:
         super().__init__(f"{path}: {what}; {right}")
@@ -137,11 +144,58 @@ _COUNTERS = ("spam", "ham", "spam_counted", "ham_counted")
 def load(path: Path) -> StoredModel:
     """Open a model file; check all of it before anything is believed.
 
-    Raises ModelFileError for a file that is missing, foreign, damaged, or of another version.
+    Raises ModelFileError for a file that is missing, foreign, damaged, of another version, or whose
+    numbers make no sense.
     """
+    data = _mapped(path)  # never closed: the arrays live in it
+    description, start = _description(path, data)
+    if len(description.arrays) != len(_ARRAYS):
+        raise ModelFileError(
+            path, f"has {len(description.arrays)} arrays", f"expected {len(_ARRAYS)}"
+        )
+    arrays = {}
+    for expected, entry in zip(_ARRAYS, description.arrays, strict=True):
+        # Files of before `compressed` say it for all arrays together.
+        compressed = entry.compressed
+        if compressed is None:
+            compressed = description.encoding == "packed"
+        arrays[expected[0]] = _array(path, data, start, entry, expected, compressed)
+    weights = arrays["weights"]
+    # What is not a number compares with nothing, so it is found as well.
+    if not (weights.min() >= -WEIGHT_LIMIT and weights.max() <= WEIGHT_LIMIT):
+        raise ModelFileError(
+            path,
+            f"has weights that are not numbers from -{WEIGHT_LIMIT:.0f} to {WEIGHT_LIMIT:.0f}",
+            _RESTORE,
+        )
+    return StoredModel(
+        Card(
+            bytes.fromhex(description.salt),
+            description.origin,
+            description.generation,
+            description.created,
+            # It goes to terminals, and may come from anywhere.
+            "".join(c if c.isprintable() else "\ufffd" for c in description.about),
+        ),
+        OnlineModel(
+            weights,
+            arrays["counts"].reshape(-1, 2),
+            *(getattr(description, name) for name in _COUNTERS),
+        ),
+    )
+
+
+WEIGHT_LIMIT = 65536.0
+"""No weight is larger: one lesson moves a weight by 8 at most, and weights beyond 64 are rare."""
+
+_RESTORE = "an earlier version of the model, or training it anew, would help"
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """The file's bytes. Raises ModelFileError."""
     try:
         with open_regular(path) as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise ModelFileError(
             path, "no such file", "`filterd train` makes a model from spam and ham"
@@ -149,86 +203,77 @@ def load(path: Path) -> StoredModel:
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         reason = getattr(error, "strerror", None) or "is empty"
         raise ModelFileError(path, f"cannot be read ({reason})", _RESTORE) from None
-    description, start = _description(path, data)
-    arrays = {}
-    for (name, dtype, size), entry in zip(_ARRAYS, description["arrays"], strict=True):
-        # Files of before `compressed` say it for all arrays together.
-        compressed = entry.get("compressed", description["encoding"] == "packed")
-        arrays[name] = _array(path, data, start, entry, name, dtype, size, compressed)
-    return StoredModel(
-        Card(
-            bytes.fromhex(description["salt"]),
-            description["origin"],
-            description["generation"],
-            description["created"],
-            description["about"],
-        ),
-        OnlineModel(
-            arrays["weights"],
-            arrays["counts"].reshape(-1, 2),
-            *(int(description[name]) for name in _COUNTERS),
-        ),
-    )
 
 
-_RESTORE = "an earlier version of the model, or training it anew, would help"
-
-
-def _description(path: Path, data: mmap.mmap) -> tuple[dict[str, Any], int]:
+def _description(path: Path, data: mmap.mmap) -> tuple[Description, int]:
     head = len(MAGIC) + _PREFIX.size
     if data[: len(MAGIC)] != MAGIC:
         raise ModelFileError(
-            path, "is no filterd model (its first octets are others)", "a .fdm file would be right"
+            path, "is not a filterd model (it begins otherwise)", "expected a .fdm file"
         )
     if len(data) < head:
-        raise ModelFileError(path, f"ends at octet {len(data)}, within its head", _RESTORE)
+        raise ModelFileError(path, f"ends at byte {len(data)}, within its head", _RESTORE)
     length, crc = _PREFIX.unpack_from(data, len(MAGIC))
     if length > DESCRIPTION_LIMIT or head + length > len(data):
-        raise ModelFileError(path, f"ends at octet {len(data)}, within its description", _RESTORE)
+        raise ModelFileError(path, f"ends at byte {len(data)}, within its description", _RESTORE)
     raw = data[head : head + length]
     if zlib.crc32(raw) != crc:
-        raise ModelFileError(path, f"is damaged (checksum of octets {head} on)", _RESTORE)
+        raise ModelFileError(path, f"is damaged (checksum of bytes {head} on)", _RESTORE)
     try:
-        description = json_value(raw)
-    except ValueError as error:
-        raise ModelFileError(
-            path, f"has a description that is not JSON ({error})", _RESTORE
-        ) from None
-    for key, ours in (("format", FORMAT_VERSION), ("features", FEATURE_VERSION)):
-        if description[key] != ours:
-            raise ModelFileError(
-                path,
-                f"has {key} version {description[key]}, this filterd reads {ours}",
-                "training it anew would be right",
-            )
+        found = model_description.read(raw)
+        for key, ours in (("format", FORMAT_VERSION), ("features", FEATURE_VERSION)):
+            value = found.get(key)
+            if type(value) is not int or value != ours:
+                raise ModelFileError(
+                    path,
+                    f"has {key} version {_shown(value)}, this filterd reads {ours}",
+                    "train it anew with this version",
+                )
+        description = model_description.checked(found)
+    except DescriptionError as error:
+        raise ModelFileError(path, f"has a bad description ({error})", _RESTORE) from None
     return description, head + length + -(head + length) % PAGE
+
+
+def _shown(value: object) -> str:
+    """A value of somebody else's file, short."""
+    return value if isinstance(value, str) and len(value) <= 20 else repr(value)[:20]
 
 
 def _array(
     path: Path,
     data: mmap.mmap,
     start: int,
-    entry: dict[str, Any],
-    name: str,
-    dtype: str,
-    size: int,
+    entry: ArrayDescription,
+    expected: tuple[str, str, int],
     compressed: bool,
 ) -> NDArray[Any]:
-    offset = start + entry["offset"]
-    where = f"array {name}, octets {offset} to {offset + entry['length']}"
-    if offset + entry["length"] > len(data):
-        raise ModelFileError(path, f"ends at octet {len(data)}, within {where}", _RESTORE)
-    blob: bytes | memoryview = memoryview(data)[offset : offset + entry["length"]]
+    name, dtype, size = expected
+    if entry.name != name or entry.dtype not in _ENCODED[dtype]:
+        raise ModelFileError(
+            path,
+            f"has an array {entry.name[:20]!r} of {entry.dtype}",
+            f"expected {name} of {' or '.join(_ENCODED[dtype])}",
+        )
+    offset = start + entry.offset
+    where = f"array {name}, bytes {offset} to {offset + entry.length}"
+    if offset + entry.length > len(data):
+        raise ModelFileError(path, f"ends at byte {len(data)}, within {where}", _RESTORE)
+    blob: bytes = data[offset : offset + entry.length] if compressed else b""
+    view: bytes | memoryview = memoryview(data)[offset : offset + entry.length]
+    right = size * np.dtype(entry.dtype).itemsize
     if compressed:
-        unpacker = zlib.decompressobj()
         try:
-            # One octet more than right shows an array that is too long, without unpacking it all.
-            blob = unpacker.decompress(blob, size * 4 + 1)
+            # One byte more than right shows an array that is too long, without unpacking it all.
+            view = zlib.decompressobj().decompress(blob, right + 1)
         except zlib.error:
             raise ModelFileError(path, f"is damaged ({where})", _RESTORE) from None
-    if zlib.crc32(blob) != entry["crc32"]:
+    if len(view) != right:
+        raise ModelFileError(path, f"has another length than {right} bytes in {where}", _RESTORE)
+    if zlib.crc32(view) != entry.crc32:
         raise ModelFileError(path, f"is damaged (checksum of {where})", _RESTORE)
-    array = np.frombuffer(blob, entry["dtype"])
-    if len(array) != size:
-        raise ModelFileError(path, f"has {len(array)} numbers in {where}, not {size}", _RESTORE)
-    return array.astype(dtype, copy=False)
+    return np.frombuffer(view, entry.dtype).astype(dtype, copy=False)
+
+
+_ENCODED = {"<f4": ("<f4", "<f2"), "<u2": ("<u2",)}
+"""How an array of each kind may be written: weights also with half precision."""

@@ -82,7 +82,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ValueError, match="deep"):
         Record.decode("id", 0.0, "accept", 0.0, text)
     assert _decoded(data) is None
-    with pytest.raises(ModelFileError, match="not JSON"):
+    with pytest.raises(ModelFileError, match="expected a JSON object"):
         load_model(_model(tmp_path / "model.fdm", data))
     file = tmp_path / "accounts.json"
     file.write_bytes(data)

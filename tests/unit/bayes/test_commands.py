@@ -124,7 +124,7 @@ def test_models_are_compared_and_merged(
         (("evaluate", "/nowhere", "--protocol", "later"), 64, "immediate"),
         (("evaluate", "/nowhere", "--protocol", "fixed"), 64, "needs --model"),
         (("evaluate", "/nowhere", "--baseline", "xyz"), 64, "there are nb"),
-        (("model", "show", "/etc/passwd"), 65, "no filterd model"),
+        (("model", "show", "/etc/passwd"), 65, "not a filterd model"),
         (("model", "list"), 66, "nothing was learned"),
         (("model", "undo", "7"), 69, "no batch 7"),
     ],

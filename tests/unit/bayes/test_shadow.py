@@ -120,7 +120,7 @@ def test_a_damaged_candidate_is_refused_and_one_that_rots_is_logged_once(
 ) -> None:
     bad = tmp_path / "bad.fdm"
     bad.write_bytes(b"no model")
-    with pytest.raises(ModelFileError, match="is no filterd model"):
+    with pytest.raises(ModelFileError, match="is not a filterd model"):
         cast(folder, bad)
     assert not shadow_path(folder).exists()
     alone = bayes.examine(SPAM)

@@ -86,7 +86,7 @@ def test_foreign_missing_and_newer_files_are_named(
     tmp_path: Path, stored: StoredModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "f").write_bytes(b"\x80\x04 a pickle, perhaps")
-    with pytest.raises(ModelFileError, match="no filterd model"):
+    with pytest.raises(ModelFileError, match="not a filterd model"):
         load(tmp_path / "f")
     with pytest.raises(ModelFileError, match="no such file"):
         load(tmp_path / "none")
