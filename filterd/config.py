@@ -192,7 +192,7 @@ class _Reader:
         except (TypeError, ValueError) as error:
             # What a class says of its own settings, or a key that must be there and is not.
             text = str(error).removeprefix(f"{cls.__name__}.__init__() ")
-            raise self._error(key, text, "") from None
+            raise self._error((*key, *getattr(error, "key", ())), text, "") from None
         return self._anchored(section)
 
     def _value(self, key: Key, value: object, hint: Any) -> Any:

@@ -145,8 +145,12 @@ class Desk:
         """Allow or block the senders of these messages, from the next message on.
 
         everybody: for all recipients; else for `recipients`, or the message's own where that is
-        empty. off: take the entries out again. Raises DeskError if the list cannot be written.
+        empty. off: take the entries out again. What would have no effect is not done. Raises
+        DeskError if the list cannot be written.
         """
+        why = "" if off else _without_effect(self, kind)
+        if why:
+            raise DeskError(f"nothing was listed, for it would have no effect: {why}")
         return [self._list_sender(kind, id, everybody, off, who, note, recipients) for id in ids]
 
     def _list_sender(
@@ -156,13 +160,21 @@ class Desk:
         found = self.store.get(id)
         if not found.sender:
             return Done(id, False, f"{id} has the null sender, which stands for many")
-        wanted = [senders.EVERYBODY] if everybody else recipients or concerned(found)
+        host = found.macros.get("j", "")
+        wanted = (
+            [senders.EVERYBODY]
+            if everybody
+            else [senders.word_for(recipient, host) for recipient in recipients or concerned(found)]
+        )
         word: What = "unlisted" if off else "allowed" if kind == "allow" else "blocked"
-        told, entries = [], []
+        told: list[str] = []
+        entries: list[dict[str, Any]] = []
         for recipient in wanted:
             try:
-                one = senders.Entry(kind, found.sender, recipient)
+                one = senders.Entry(kind, senders.word_for(found.sender, host), recipient)
                 changed = senders.change(self.senders.file, one, remove=off)
+            except senders.NoEffectError as error:
+                return Done(id, False, f"not listed: {error}", {"entries": entries})
             except senders.ListError as error:
                 raise DeskError(str(error)) from error
             except OSError as error:
@@ -227,10 +239,15 @@ class Desk:
         entry = self.settings.filters.get("senders")
         return entry.own if entry is not None else senders.Senders()
 
-    @property
-    def lists_have_effect(self) -> bool:
-        """False if no filter of the chain reads the list of senders."""
-        return "senders" in self.settings.chain.filters
+
+def _without_effect(desk: Desk, kind: senders.Kind) -> str:
+    """Why no entry of that kind would change anything; empty if one does."""
+    if "senders" not in desk.settings.chain.filters:
+        return '"senders" is not in [chain] filters'
+    if desk.settings.filters["senders"].link.dry_run:
+        return "[filters.senders] has dry_run = true"
+    score = desk.senders.allow_score if kind == "allow" else desk.senders.block_score
+    return "" if score else f"[filters.senders] has {kind}_score = 0"
 
 
 def concerned(entry: Entry) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from filterd.message import Message
+from filterd.message.matching import is_in_networks, networks
 
 KEY_NAME = "release.key"
 KEY_SIZE = 32
@@ -75,7 +75,7 @@ class Verifier:
 
     def __init__(self, key: bytes, clients: Sequence[str]) -> None:
         self._key = key
-        self._networks = tuple(ip_network(text, strict=False) for text in clients)
+        self._networks = networks(clients)
 
     def __call__(self, message: Message) -> Mark | None:
         """The message's mark; None if there is none, or it is not good. Raises nothing."""
@@ -92,8 +92,4 @@ class Verifier:
     def _is_honoured(self, address: str) -> bool:
         if not address:
             return True
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._networks)
+        return is_in_networks(address, self._networks)

@@ -22,8 +22,9 @@ from typing import Annotated, Literal
 
 from annotated_doc import Doc
 
-from filterd.message import Client, Envelope
-from filterd.message.matching import LOCAL, Network, address_matches, is_in_networks, networks
+from filterd.message import Client, Envelope, Recipient
+from filterd.message.address import PatternError, patterns
+from filterd.message.matching import LOCAL, Network, is_in_networks, networks, recipient_keys
 from filterd.verdict import Action, Edit, Reply, Verdict
 
 Threshold = Annotated[float, Doc("points; inf switches the step off")]
@@ -58,7 +59,7 @@ class PolicyRule:
     recipients: Annotated[
         tuple[str, ...],
         Doc(
-            'addresses ("ann@mx.example"), domains ("mx.example"), '
+            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
             'or domains with all below them (".mx.example")'
         ),
     ] = ()
@@ -164,23 +165,27 @@ class Policy:
         self._rules = tuple(
             _Rule(rule, index, settings) for index, rule in enumerate(settings.rules)
         )
+        self._by_recipient = any(rule.recipients for rule in settings.rules)
         default = settings
         _check_order(("policy",), default.label, default.quarantine, default.reject)
         self._default = Thresholds(
             "default", default.label, default.quarantine, default.reject, default.subject_tag
         )
 
-    def thresholds(self, recipient: str, envelope: Envelope) -> Thresholds:
+    def thresholds(self, recipient: Recipient, envelope: Envelope) -> Thresholds:
         """The thresholds for one recipient of a message with that envelope."""
+        keys = recipient_keys(recipient, envelope) if self._by_recipient else frozenset()
         for rule in self._rules:
-            if rule.matches(recipient, envelope):
+            if rule.matches(keys, envelope):
                 return rule.thresholds
         return self._default
 
     def decide(self, verdict: Verdict, envelope: Envelope) -> Decision:
         """Turn the chain's verdict into the one answer for this message."""
-        addresses = [recipient.address for recipient in envelope.recipients] or [""]
-        chosen = {address: self.thresholds(address, envelope) for address in addresses}
+        chosen = {
+            recipient.address: self.thresholds(recipient, envelope)
+            for recipient in envelope.recipients or (Recipient(""),)
+        }
         score = verdict.score
         outcomes = tuple(
             _outcome(verdict, address, thresholds, score) for address, thresholds in chosen.items()
@@ -281,8 +286,14 @@ class _Rule:
             default.subject_tag if rule.subject_tag is None else rule.subject_tag,
             Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
         )
-        self._recipients = tuple(pattern.lower() for pattern in rule.recipients)
+        self._recipients = self._patterns()
         _ = self._networks
+
+    def _patterns(self) -> frozenset[str]:
+        try:
+            return patterns(self._rule.recipients, *self._key, "recipients")
+        except PatternError as error:
+            raise PolicyError(str(error), error.key) from error
 
     @cached_property
     def _networks(self) -> tuple[Network, ...]:
@@ -291,18 +302,19 @@ class _Rule:
         except ValueError as error:
             raise PolicyError(str(error), (*self._key, "clients")) from error
 
-    def matches(self, recipient: str, envelope: Envelope) -> bool:
+    def matches(self, recipient: frozenset[str], envelope: Envelope) -> bool:
+        """recipient: keys of all patterns that cover it."""
         rule = self._rule
         if rule.authenticated is not None and rule.authenticated != bool(envelope.authenticated):
             return False
         if rule.clients and not self._client_matches(envelope.client):
             return False
-        return not self._recipients or address_matches(recipient, self._recipients)
+        return not self._recipients or not self._recipients.isdisjoint(recipient)
 
     def _client_matches(self, client: Client) -> bool:
         if client.is_local and LOCAL in self._rule.clients:
             return True
-        return is_in_networks(client, self._networks)
+        return is_in_networks(client.address, self._networks)
 
 
 def _check_order(

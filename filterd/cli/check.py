@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from filterd.chain import LinkSettings
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
 from filterd.config import SECTIONS, Settings
 from filterd.doctor.budgets import budget_warnings
+from filterd.filters import senders
 from filterd.settings_text import toml_value
 
 
@@ -25,6 +26,7 @@ def check(
 ) -> int:
     """Check the settings file; exit 78 with file, line and key if something is wrong."""
     loaded = settings(config)
+    _check_senders(loaded)
     warnings = budget_warnings(loaded)
     if as_json:
         emit(
@@ -44,6 +46,18 @@ def check(
         where = loaded.source or "no file, defaults"
         sys.stdout.write(f"{where}: ok, chain {' → '.join(loaded.chain.filters) or '(empty)'}\n")
     return Exit.OK
+
+
+def _check_senders(loaded: Settings) -> None:
+    """End with an error if the list of senders has a line that no mail could ever fit."""
+    if "senders" not in loaded.chain.filters:
+        return
+    try:
+        senders.read(loaded.filters["senders"].own.file, strict=True)
+    except senders.ListError as error:
+        fail(str(error), Exit.CONFIG)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", Exit.CONFIG)
 
 
 def as_plain(loaded: Settings) -> dict[str, Any]:

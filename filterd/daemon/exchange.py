@@ -70,7 +70,7 @@ def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()
         {
             "id": id,
             "sender": [envelope.sender, *envelope.sender_parameters],
-            "recipients": [[r.address, *r.parameters] for r in envelope.recipients],
+            "recipients": [[r.address, r.resolved, *r.parameters] for r in envelope.recipients],
             "client": [client.name, client.address, client.port, client.helo],
             "macros": dict(envelope.macros),
             "failed": [[f.filter, f.kind, f.detail] for f in failed],
@@ -85,7 +85,7 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...]]:
     sender, *parameters = value["sender"]
     envelope = Envelope(
         sender,
-        tuple(Recipient(r[0], tuple(r[1:])) for r in value["recipients"]),
+        tuple(Recipient(r[0], tuple(r[2:]), r[1]) for r in value["recipients"]),
         Client(name, address, port, helo),
         tuple(parameters),
         value["macros"],

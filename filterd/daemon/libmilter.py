@@ -96,7 +96,7 @@ def register(address: Address, negotiated: Any, session: Callable[[Any], Session
     milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(name, peer))
     milter.set_helo_callback(lambda c, name: session(c).helo(name))
     milter.set_envfrom_callback(lambda c, *arguments: session(c).envfrom(*arguments))
-    milter.set_envrcpt_callback(lambda c, *arguments: session(c).envrcpt(*arguments))
+    milter.set_envrcpt_callback(lambda c, *arguments: session(c).envrcpt(c, *arguments))
     milter.set_header_callback(lambda c, name, value: session(c).header(name, value))
     milter.set_body_callback(lambda c, chunk: session(c).body(chunk))
     milter.set_eom_callback(lambda c: session(c).eom(c))

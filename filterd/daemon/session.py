@@ -141,8 +141,9 @@ class Session:
         self._transaction = Transaction(spool, self._blank, *arguments)
         return self._silence(Milter.P_NR_MAIL)
 
-    def envrcpt(self, *arguments: bytes) -> int:
-        self._transaction.add_recipient(*arguments)
+    def envrcpt(self, context: Any, *arguments: bytes) -> int:
+        resolved = _macro(context, "{rcpt_addr}") or ""
+        self._transaction.add_recipient(*arguments, resolved=resolved)
         return self._silence(Milter.P_NR_RCPT)
 
     def header(self, name: str, value: bytes) -> int:
@@ -293,13 +294,19 @@ class Session:
 def _macros(context: Any) -> dict[str, str]:
     found = {}
     for name in MACROS:
-        try:
-            value = context.getsymval(name)
-        except UnicodeDecodeError as error:
-            value = error.object.decode("utf-8", "surrogateescape")
+        value = _macro(context, name)
         if value is not None:
             found[name] = value
     return found
+
+
+def _macro(context: Any, name: str) -> str | None:
+    """The MTA's value of a macro, None where it sends none."""
+    try:
+        value: str | None = context.getsymval(name)
+    except UnicodeDecodeError as error:
+        value = error.object.decode("utf-8", "surrogateescape")
+    return value
 
 
 def _refusing(reply: Reply, id: str) -> Answer:

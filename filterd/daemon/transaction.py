@@ -18,7 +18,12 @@ from filterd.message import Recipient
 
 def address(path: bytes) -> str:
     """A forward-path or reverse-path without its angle brackets."""
-    return path.decode("ascii", "surrogateescape").strip().removeprefix("<").removesuffix(">")
+    return text(path).strip().removeprefix("<").removesuffix(">")
+
+
+def text(octets: bytes) -> str:
+    """What a client sent in a command, as text (RFC 6531); what is no UTF-8 survives."""
+    return octets.decode("utf-8", "surrogateescape")
 
 
 class Transaction:
@@ -36,7 +41,7 @@ class Transaction:
         self, spool: Path, blank: bytes = b"", sender: bytes = b"<>", *parameters: bytes
     ) -> None:
         self.sender = address(sender)
-        self.sender_parameters = tuple(p.decode("ascii", "surrogateescape") for p in parameters)
+        self.sender_parameters = tuple(map(text, parameters))
         self.recipients: list[Recipient] = []
         self.paths: dict[str, str] = {}
         self.fields: list[tuple[str, bytes]] = []
@@ -48,14 +53,12 @@ class Transaction:
         self._size = 0
         self._file: IO[bytes] | None = None
 
-    def add_recipient(self, path: bytes, *parameters: bytes) -> None:
-        """One RCPT that the MTA accepted so far."""
+    def add_recipient(self, path: bytes, *parameters: bytes, resolved: str = "") -> None:
+        """One RCPT that the MTA accepted so far. resolved: its macro `{rcpt_addr}`."""
         plain = address(path)
         # The milter that takes a recipient out must spell it as the client did.
-        self.paths[plain] = path.decode("ascii", "surrogateescape")
-        self.recipients.append(
-            Recipient(plain, tuple(p.decode("ascii", "surrogateescape") for p in parameters))
-        )
+        self.paths[plain] = text(path)
+        self.recipients.append(Recipient(plain, tuple(map(text, parameters)), resolved))
 
     @property
     def header(self) -> bytes:

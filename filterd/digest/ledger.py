@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from filterd.message.address import Mailbox, checked_domains
 from filterd.quarantine.index import Index, Row, row_of
 from filterd.quarantine.query import Unindexed
 from filterd.quarantine.schema import deliveries, digests, messages
@@ -69,11 +70,13 @@ class Ledger:
             )
             .order_by(m.received.desc(), m.id.desc())
         )  # fmt: skip
-        endings = tuple(f"@{domain.lower().removeprefix('@')}" for domain in domains)
+        wanted = checked_domains(domains)
         found: dict[str, list[str]] = defaultdict(list)
         with self._index.connection() as connection:
             for recipient, id in connection.execute(query):
-                if UNSENDABLE in recipient or (endings and not recipient.lower().endswith(endings)):
+                if UNSENDABLE in recipient:
+                    continue
+                if wanted and Mailbox.parse(recipient).domain not in wanted:
                     continue
                 found[recipient].append(id)
         return found

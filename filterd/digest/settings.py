@@ -10,6 +10,8 @@ from typing import Annotated
 from annotated_doc import Doc
 from annotated_types import Gt
 
+from filterd.message.address import checked_domains
+
 
 @dataclass(frozen=True)
 class DigestSettings:
@@ -54,5 +56,6 @@ class DigestSettings:
                 raise ValueError(
                     f'at: {text!r} is no time of day; right would be "07:00"'
                 ) from None
+        checked_domains(self.domains, "domains")
         if "virus" in self.reasons:
             raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')

@@ -16,8 +16,9 @@ from annotated_doc import Doc
 
 from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks
 from filterd.filters.contents.unpack import File
-from filterd.message import Envelope
-from filterd.message.matching import Network, address_matches, is_in_networks
+from filterd.message import Envelope, Recipient
+from filterd.message.address import patterns
+from filterd.message.matching import Network, is_in_networks, recipient_keys
 
 BANNED = tuple(
     """
@@ -81,7 +82,7 @@ class PartRule:
     recipients: Annotated[
         tuple[str, ...],
         Doc(
-            'addresses ("ann@mx.example"), domains ("mx.example"), '
+            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
             'or domains with all below them (".mx.example")'
         ),
     ] = ()
@@ -142,21 +143,24 @@ class Profiles:
     ) -> None:
         self._default = default
         self._own_clients = own_clients
-        self._rules = tuple((_condition(rule), _adapted(default, rule)) for rule in rules)
+        self._rules = tuple(
+            (_condition(rule, index), _adapted(default, rule)) for index, rule in enumerate(rules)
+        )
 
     def of(self, envelope: Envelope) -> dict[Profile, list[str]]:
         """The recipients by what counts for them; at least one entry, in the envelope's order."""
-        addresses = [recipient.address for recipient in envelope.recipients] or [""]
+        recipients = envelope.recipients or (Recipient(""),)
         if not self._rules:
-            return {self._default: addresses}
+            return {self._default: [recipient.address for recipient in recipients]}
         direction = self.direction(envelope)
         found: dict[Profile, list[str]] = {}
-        for address in addresses:
+        for recipient in recipients:
+            keys = recipient_keys(recipient, envelope)
             chosen = next(
-                (profile for matches, profile in self._rules if matches(address, direction)),
+                (profile for matches, profile in self._rules if matches(keys, direction)),
                 self._default,
             )
-            found.setdefault(chosen, []).append(address)
+            found.setdefault(chosen, []).append(recipient.address)
         return found
 
     def direction(self, envelope: Envelope) -> Direction:
@@ -164,7 +168,7 @@ class Profiles:
         own = (
             envelope.authenticated
             or envelope.client.is_local
-            or is_in_networks(envelope.client, self._own_clients)
+            or is_in_networks(envelope.client.address, self._own_clients)
         )
         return "outbound" if own else "inbound"
 
@@ -174,13 +178,13 @@ def lowered(extensions: Sequence[str]) -> frozenset[str]:
     return frozenset(extension.lower().lstrip(".") for extension in extensions)
 
 
-def _condition(rule: PartRule) -> Callable[[str, Direction], bool]:
-    patterns = tuple(pattern.lower() for pattern in rule.recipients)
+def _condition(rule: PartRule, index: int) -> Callable[[frozenset[str], Direction], bool]:
+    wanted = patterns(rule.recipients, "rules", index, "recipients")
 
-    def matches(address: str, direction: Direction) -> bool:
+    def matches(recipient: frozenset[str], direction: Direction) -> bool:
         if rule.direction is not None and rule.direction != direction:
             return False
-        return not patterns or address_matches(address, patterns)
+        return not wanted or not wanted.isdisjoint(recipient)
 
     return matches
 

@@ -3,15 +3,19 @@
 The list is a text file that people can read and edit: `allow ann@a.example for joe@mx.example`, one
 entry a line, `#` for comments. An allowed sender gets negative points and a blocked one positive
 ones, so that other findings still count: an envelope sender is easily forged, and a virus stays a
-virus. One message has one score, so an entry for a recipient counts where it covers all of them.
+virus. For each recipient the first entry that fits counts. One message has one score, so it is
+given where all its recipients are of one opinion.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Le
@@ -19,7 +23,9 @@ from annotated_types import Ge, Le
 from filterd import paths
 from filterd.bounded import open_regular
 from filterd.durable import locked, write_atomically
-from filterd.message import Message
+from filterd.message import Envelope, Message, Recipient
+from filterd.message.address import EXPECTED, Mailbox, PatternError, pattern_keys
+from filterd.message.matching import recipient_keys
 from filterd.verdict import NO_OPINION, Symbol, Verdict
 
 log = logging.getLogger(__name__)
@@ -33,13 +39,25 @@ SIZE_LIMIT = 16 << 20
 
 
 class ListError(ValueError):
-    """An entry that cannot be read; the text names file, line and what would be right."""
+    """An entry that cannot be read; the text names file, line and what was expected."""
+
+
+class NoEffectError(ListError):
+    """An entry that no mail could ever fit."""
+
+
+_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^\s"#])++')
+"""A word of a line; a local part in quotation marks may have blanks in it."""
+
+_BLANK_OR_WORD = re.compile(rf"\s++|({_WORD.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line. sender, recipient: an address, a domain, a domain with all below it (`.a.example`),
-    or `*`. Compared without regard to case."""
+    """One line. sender, recipient: patterns as `filterd.message.address` has them, or `*`.
+
+    Raises NoEffectError for a pattern that could never match.
+    """
 
     kind: Kind
     sender: str
@@ -47,82 +65,193 @@ class Entry:
 
     def __post_init__(self) -> None:
         for word in (self.sender, self.recipient):
-            if not word or set(word) & set(" \t\r\n#"):
-                raise ListError(f"{word!r} is no address and no domain")
+            if word == EVERYBODY:
+                continue
+            if not _WORD.fullmatch(word):
+                raise NoEffectError(f"{word!r} is not an address and not a domain; {EXPECTED}")
+            try:
+                pattern_keys(word)
+            except PatternError as error:
+                raise NoEffectError(str(error)) from None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.sender} for {self.recipient}"
 
-    def fits(self, sender: str, recipients: list[str]) -> bool:
-        """True if the entry speaks of that sender and of all these recipients."""
-        return _fits(self.sender, sender) and all(_fits(self.recipient, r) for r in recipients)
+    def fits(self, sender: str, recipient: str) -> bool:
+        """True if the entry speaks of that sender and of that recipient."""
+        return _covers(self.sender, sender) and _covers(self.recipient, recipient)
+
+    def is_same(self, other: Entry) -> bool:
+        """True if both say the same of the same mailboxes, however they are spelled."""
+        return self.kind == other.kind and self.speaks_of_same(other)
+
+    def speaks_of_same(self, other: Entry) -> bool:
+        """True if both are about the same mailboxes."""
+        return _keys(self.sender) == _keys(other.sender) and (
+            _keys(self.recipient) == _keys(other.recipient)
+        )
 
 
-def _fits(pattern: str, address: str) -> bool:
-    pattern, address = pattern.lower(), address.lower()
-    domain = address.rpartition("@")[2]
-    if pattern == EVERYBODY:
-        return True
-    if "@" in pattern:
-        return pattern == address
-    return domain == pattern.removeprefix(".") or (
-        pattern.startswith(".") and domain.endswith(pattern)
-    )
+def word_for(address: str, host: str) -> str:
+    """How the list spells a mailbox. host: of an address without a domain, as the MTA calls
+    itself."""
+    mailbox = Mailbox.parse(address)
+    word = str(mailbox if mailbox.domain else Mailbox(mailbox.local, host or "localhost"))
+    if "#" in word and not word.startswith('"'):
+        # It begins a comment outside of quotation marks.
+        local, _, domain = word.rpartition("@")
+        word = f'"{local}"@{domain}'
+    return word
 
 
-def read(path: Path) -> tuple[Entry, ...]:
+def _keys(word: str) -> tuple[str, ...]:
+    return (EVERYBODY,) if word == EVERYBODY else pattern_keys(word)
+
+
+def _covers(pattern: str, address: str) -> bool:
+    covered = {EVERYBODY, *Mailbox.parse(address).covered_by()}
+    return not covered.isdisjoint(_keys(pattern))
+
+
+def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:
     """The entries of a list, in order; none if there is no such file.
 
-    Raises ListError for a line that is no entry, OSError.
+    Entries without effect are left out, and the log says so: former versions took them. strict:
+    they raise NoEffectError instead. Raises ListError for a line that is no entry, OSError.
     """
     try:
         with open_regular(path) as file:
-            text = file.read(SIZE_LIMIT).decode("utf-8", "surrogateescape")
+            lines = file.read(SIZE_LIMIT).splitlines()
     except FileNotFoundError:
         return ()
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].split()
-        if not words:
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = _entry_of(line)
+        except NoEffectError as error:
+            if strict:
+                raise NoEffectError(f"{path}:{number}: {error}") from None
+            log.warning("%s:%d: an entry without effect: %s", path, number, error)
             continue
-        match words:
-            case ["allow" | "block" as kind, sender]:
-                found.append(Entry(kind, sender))
-            case ["allow" | "block" as kind, sender, "for", recipient]:
-                found.append(Entry(kind, sender, recipient))
-            case _:
-                raise ListError(
-                    f"{path}:{number}: is no entry; right would be `allow SENDER for RECIPIENT`"
-                )
+        except ListError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
+        if entry is not None:
+            found.append(entry)
     return tuple(found)
 
 
 def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
     """Put an entry into the list or take it out; False if nothing had to be changed.
 
-    An opposite entry for the same two goes when one is put in. Comments stay. Raises ListError,
+    Entries about the same mailboxes go when one is put in. It stands before the first line that
+    also speaks of that sender, since of several the first counts; comments stay. Raises ListError,
     OSError.
     """
     with locked(path):
         entries = read(path)
-        if (entry in entries) != remove:
+        if remove and not any(one.is_same(entry) for one in entries):
             return False
-        kinds: tuple[Kind, ...] = (entry.kind,) if remove else get_args(Kind)
-        gone = {Entry(kind, entry.sender, entry.recipient) for kind in kinds}
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        kept = [line for line in lines if _entry_of(line) not in gone]
+        if not remove and _decides(entries, entry):
+            return False
+        kept: list[bytes] = []
+        place: int | None = None
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            try:
+                one = _entry_of(line)
+            except NoEffectError:
+                one = None
+            if one is not None and (one.is_same(entry) if remove else one.speaks_of_same(entry)):
+                continue
+            if place is None and one is not None and _may_overrule(one, entry):
+                place = len(kept)
+            kept.append(line)
         if not remove:
-            kept.append(str(entry).encode("utf-8", "surrogateescape"))
+            written = str(entry).encode("utf-8", "surrogateescape")
+            kept.insert(len(kept) if place is None else place, written)
         write_atomically(path, [line + b"\n" for line in kept])
         return True
 
 
+def _decides(entries: Iterable[Entry], entry: Entry) -> bool:
+    """True if the entry is there already, and no other one before it speaks against it."""
+    for one in entries:
+        if one.is_same(entry):
+            return True
+        if _may_overrule(one, entry):
+            return False
+    return False
+
+
+def _may_overrule(one: Entry, entry: Entry) -> bool:
+    """True if an entry that stands first would decide for mail that the other one is about."""
+    if one.kind == entry.kind:
+        return False
+    return _overlap(one.sender, entry.sender) and _overlap(one.recipient, entry.recipient)
+
+
+def _overlap(one: str, other: str) -> bool:
+    if EVERYBODY in (one, other):
+        return True
+    return _includes(one, other) or _includes(other, one)
+
+
+def _includes(wide: str, narrow: str) -> bool:
+    """True if a pattern covers what another one stands for; `x` stands for any local part."""
+    key = _keys(narrow)[0]
+    example = key if not key.startswith((".", "@")) else "x@" + key[1:]
+    return not set(_keys(wide)).isdisjoint(Mailbox.parse(example).covered_by())
+
+
 def _entry_of(line: bytes) -> Entry | None:
-    words = line.decode("utf-8", "surrogateescape").partition("#")[0].split()
-    if not words:
-        return None
-    kind: Kind = "allow" if words[0] == "allow" else "block"
-    return Entry(kind, *words[1:2], *words[3:4])
+    """The entry of a line, None for an empty one or a comment. Raises ListError."""
+    text = line.decode("utf-8", "surrogateescape")
+    words = []
+    position = 0
+    while found := _BLANK_OR_WORD.match(text, position):
+        position = found.end()
+        if found[1]:
+            words.append(found[1])
+    match words if text[position : position + 1] in ("", "#") else ["?"]:
+        case []:
+            return None
+        case ["allow" | "block" as kind, sender]:
+            return Entry(kind, sender)
+        case ["allow" | "block" as kind, sender, "for", recipient]:
+            return Entry(kind, sender, recipient)
+    raise ListError("is no entry; expected `allow SENDER for RECIPIENT`")
+
+
+class _Lookup:
+    """Entries by what they speak of: each message costs a few looks, however long the list is."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self._by_sender: dict[str, list[int]] = defaultdict(list)
+        for number, entry in enumerate(entries):
+            for key in _keys(entry.sender):
+                self._by_sender[key].append(number)
+
+    def find(self, envelope: Envelope) -> Entry | None:
+        """What counts for the message: for each recipient the first entry that fits, if all of
+        these are of one kind. The entry is that of the first recipient."""
+        covering: dict[str, int] = {}
+        for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
+            for number in self._by_sender.get(key, ()):
+                for recipient in _keys(self._entries[number].recipient):
+                    covering[recipient] = min(number, covering.get(recipient, number))
+        if not covering:
+            return None
+        first: Entry | None = None
+        for one in envelope.recipients or (Recipient(""),):
+            keys = {EVERYBODY, *recipient_keys(one, envelope)}
+            numbers = [covering[key] for key in keys if key in covering]
+            if not numbers:
+                return None
+            entry = self._entries[min(numbers)]
+            first = first or entry
+            if entry.kind != first.kind:
+                return None
+        return first
 
 
 @dataclass
@@ -138,7 +267,7 @@ class Senders:
     block_score: Annotated[float, Ge(0), Doc("points for a blocked sender")] = 20.0
 
     def __post_init__(self) -> None:
-        self._entries: tuple[Entry, ...] = ()
+        self._lookup = _Lookup(())
         self._seen: tuple[int, int] | None = None
 
     def prepare(self) -> None:
@@ -146,7 +275,7 @@ class Senders:
         self._refresh()
 
     def examine(self, message: Message) -> Verdict:
-        """Find the first entry that fits.
+        """Find what counts for this sender and all recipients.
 
         A list that was changed into one that cannot be read leaves the former in force, and the log
         says so. Raises OSError if the file itself cannot be read.
@@ -155,25 +284,23 @@ class Senders:
             self._refresh()
         except ListError as error:
             log.error("the list is not used, the last good one stays: %s", error)
-        envelope = message.envelope
-        recipients = [recipient.address for recipient in envelope.recipients]
-        for entry in self._entries:
-            if entry.fits(envelope.sender, recipients):
-                allowed = entry.kind == "allow"
-                name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
-                score = self.allow_score if allowed else self.block_score
-                return Verdict(symbols=(Symbol(name, score, str(entry)),))
-        return NO_OPINION
+        entry = self._lookup.find(message.envelope)
+        if entry is None:
+            return NO_OPINION
+        allowed = entry.kind == "allow"
+        name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
+        score = self.allow_score if allowed else self.block_score
+        return Verdict(symbols=(Symbol(name, score, str(entry)),))
 
     def _refresh(self) -> None:
         """Read the list anew if it has changed since."""
         try:
             status = self.file.stat()
         except FileNotFoundError:
-            self._entries, self._seen = (), None
+            self._lookup, self._seen = _Lookup(()), None
             return
         seen = (status.st_mtime_ns, status.st_ino)
         if seen != self._seen:
             # Looked at once: a mistake is not told again for every message.
             self._seen = seen
-            self._entries = read(self.file)
+            self._lookup = _Lookup(read(self.file))

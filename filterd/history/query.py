@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from filterd.bounded import json_value
+from filterd.message.address import (
+    DELIMITER,
+    canonical_domain,
+    reaches,
+    readable_domain,
+    readable_part,
+)
 
 MOST = (1 << 63) - 1
 """The largest number that SQLite takes."""
@@ -63,23 +70,38 @@ def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
         # The first half is what the index is of.
         ("failed <> '' AND instr(failed, ?) > 0", query.failed, f" {storable(query.failed)} "),
         # The words say no to most, and cost less than what is asked of the others.
-        ("instr(words, ?) > 0", query.text, _folded(query.text)),
-        ("instr(words, ?) > 0", query.sender, _folded(query.sender)),
-        (f"instr({_SENDER}, ?) > 0", query.sender, _folded(query.sender)),
-        ("instr(recipients, ?) > 0", query.recipient, _folded(query.recipient)),
+        ("instr(words, ?) > 0", query.sender, _part(query.sender)),
+        (f"instr({_SENDER}, ?) > 0", query.sender, _part(query.sender)),
+        ("instr(recipients, ?) > 0", query.recipient, _part(query.recipient)),
     ):
         if asked:
             yield Condition(sql, (value,))
-    ending = "@" + _folded(query.domain).removeprefix("@")
+    if query.text:
+        yield Condition(
+            "(instr(words, ?) > 0 OR instr(words, ?) > 0)",
+            (_folded(query.text), _part(query.text)),
+        )
+    ending = "@" + _folded(
+        readable_domain(canonical_domain(storable(query.domain).removeprefix("@")))
+    )
     if query.domain:
         yield Condition("instr(words, ?) > 0", (f"{ending}\n",))
     if query.visible:
         # Recipients are a JSON list, where a quotation mark inside an address has a backslash
         # before it: one without is an address's end.
         wanted = [json.dumps(_folded(v), ensure_ascii=False) for v in query.visible if len(v) > 1]
+        mailboxes = [one.rpartition("@")[0] + DELIMITER for one in wanted if one[1] != "@"]
+        either = ["instr(recipients, ?) > 0"] * len(wanted) or ["0"]
+        if mailboxes:
+            detailed = " OR ".join(["instr(recipients, ?) > 0"] * len(mailboxes))
+            either.append(f"(({detailed}) AND within(recipients, ?) <> '[]')")
         yield Condition(
-            f"({' OR '.join(['instr(recipients, ?) > 0'] * len(wanted) or ['0'])})",
-            tuple(one[1:] if one.startswith('"@') else one for one in wanted),
+            f"({' OR '.join(either)})",
+            (
+                *(one[1:] if one.startswith('"@') else one for one in wanted),
+                *mailboxes,
+                *((_limits(query),) if mailboxes else ()),
+            ),
         )
     yield from _among_shown(query, ending)
     if query.after:
@@ -99,11 +121,14 @@ def _among_shown(query: HistoryQuery, ending: str) -> Iterator[Condition]:
     words, recipients, limits = "words", "recipients", tuple[str, ...]()
     if query.visible:
         words, recipients = "without_hidden(words, recipients, ?)", "within(recipients, ?)"
-        limits = (json.dumps([_folded(one) for one in query.visible]),)
+        limits = (_limits(query),)
         if query.text:
-            yield Condition(f"instr({words}, ?) > 0", (*limits, _folded(query.text)))
+            yield Condition(
+                f"(instr({words}, ?) > 0 OR instr({words}, ?) > 0)",
+                (*limits, _folded(query.text), *limits, _part(query.text)),
+            )
         if query.recipient:
-            yield Condition(f"instr({recipients}, ?) > 0", (*limits, _folded(query.recipient)))
+            yield Condition(f"instr({recipients}, ?) > 0", (*limits, _part(query.recipient)))
     if query.domain:
         yield Condition(
             f"(instr({_SENDER}, ?) > 0 OR instr({recipients}, ?) > 0)",
@@ -117,24 +142,39 @@ def within(recipients: str, limits: str) -> str:
     >>> within('["ann@a.test", "bob@b.test", "eve@c.test"]', '["@a.test", "eve@c.test"]')
     '["ann@a.test", "eve@c.test"]'
     """
-    reached = frozenset(json_value(limits))
-    shown = [one for one in json_value(recipients) if _reaches(reached, one)]
+    reached = _Limits(limits)
+    shown = [one for one in json_value(recipients) if reached(one)]
     return json.dumps(shown, ensure_ascii=False)
 
 
 def without_hidden(words: str, recipients: str, limits: str) -> str:
     """The words of a record without the lines of recipients who are not `within` the limits."""
-    reached = frozenset(json_value(limits))
+    reached = _Limits(limits)
     sender, end, rest = words.partition("\n")
     for one in json_value(recipients):
-        if not _reaches(reached, one):
+        if not reached(one):
             rest = rest.replace(f"\n{one}\n", "\n")
     return sender + end + rest
 
 
-def _reaches(limits: frozenset[str], recipient: str) -> bool:
-    _, at, domain = recipient.rpartition("@")
-    return recipient in limits or bool(at and domain and at + domain in limits)
+class _Limits:
+    """What a JSON list of addresses and `@domain`s lets a reviewer see."""
+
+    def __init__(self, limits: str) -> None:
+        known = json_value(limits)
+        self._recipients = frozenset(one for one in known if not one.startswith("@"))
+        self._domains = frozenset(one[1:] for one in known if one.startswith("@"))
+
+    def __call__(self, recipient: str) -> bool:
+        return reaches(self._recipients, self._domains, recipient)
+
+
+def _limits(query: HistoryQuery) -> str:
+    return json.dumps([_folded(one) for one in query.visible])
+
+
+def _part(text: str) -> str:
+    return _folded(readable_part(text))
 
 
 def _folded(text: str) -> str:

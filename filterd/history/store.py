@@ -20,6 +20,7 @@ from typing import Any
 from filterd.history.query import HistoryQuery, conditions_of, storable, within, without_hidden
 from filterd.history.record import Record
 from filterd.history.settings import HistorySettings
+from filterd.message.address import readable
 from filterd.sqlite import connections_to, is_broken
 
 VERSION = 2
@@ -289,18 +290,20 @@ def span(connection: sqlite3.Connection) -> int:
 
 
 def _row(record: Record) -> tuple[object, ...]:
+    # One spelling of each mailbox, for searches and for what a reviewer may see.
+    sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
     words = (
-        record.id, record.queue_id, record.message_id, record.client, record.sender,
-        *record.recipients, record.subject,
+        record.id, record.queue_id, record.message_id, record.client, sender, *recipients,
+        record.subject,
     )  # fmt: skip
     return (
         storable(record.id),
         record.received,
         storable(record.action),
         record.score,
-        _ENCODER.encode([storable(r).casefold() for r in record.recipients]),
+        _ENCODER.encode([storable(r).casefold() for r in recipients]),
         f" {' '.join(storable(name) for name, _ in record.symbols)} ",
         f" {' '.join(map(storable, record.failures))} " if record.failures else "",
-        storable("\n".join((record.sender, *words))).casefold(),
+        storable("\n".join((sender, *words))).casefold(),
         record.encode(),
     )

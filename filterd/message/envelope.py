@@ -1,14 +1,25 @@
 """The SMTP envelope of one mail transaction, as the milter callbacks delivered it.
 
-Addresses are `str` decoded as ASCII with `surrogateescape`, so that every octet a client sent
-survives a round trip; they are without angle brackets, the null reverse-path is `""`.
+Addresses are `str` decoded as UTF-8 with `surrogateescape`, so that every octet a client sent
+survives a round trip, and an SMTPUTF8 address is text; they are without angle brackets, the null
+reverse-path is `""`. How they compare: `filterd.message.address`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+
+def ip(text: str) -> IPv4Address | IPv6Address | None:
+    """An IP address as text, `::ffff:192.0.2.1` as the IPv4 address that it is; None for what is
+    none."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +39,21 @@ class Client:
         """True for mail submitted on this host: no address at all, or a loopback one."""
         if not self.address:
             return True
-        try:
-            return ip_address(self.address).is_loopback
-        except ValueError:
-            return False
+        found = ip(self.address)
+        return found is not None and found.is_loopback
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One forward-path with its ESMTP parameters (`NOTIFY=NEVER`, RFC 3461)."""
+    """One forward-path with its ESMTP parameters (`NOTIFY=NEVER`, RFC 3461).
+
+    address: as the client spelled it. resolved: as the MTA understood it (macro `{rcpt_addr}`),
+    `""` where it does not say; sendmail names a local user without a domain.
+    """
 
     address: str
     parameters: tuple[str, ...] = ()
-
-    @property
-    def domain(self) -> str:
-        """The part after the last `@`, lower case, `""` if there is none."""
-        return self.address.rpartition("@")[2].lower() if "@" in self.address else ""
+    resolved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Who a rule is for: addresses and domains of recipients, networks of clients."""
+"""Who a rule is for: mailboxes of recipients, networks of clients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from filterd.message.envelope import Client
+from filterd.message.address import Mailbox, canonical_domain
+from filterd.message.envelope import Envelope, Recipient, ip
 
 LOCAL = "local"
 """Among networks: this host itself."""
@@ -13,21 +14,29 @@ LOCAL = "local"
 Network = IPv4Network | IPv6Network
 
 
-def address_matches(address: str, patterns: Iterable[str]) -> bool:
-    """True if one of the patterns, in lower case, is the address, its domain, or with a dot before
-    it a domain that it lies in or below."""
-    address = address.lower()
-    domain = address.rpartition("@")[2]
-    for pattern in patterns:
-        if "@" in pattern:
-            if address == pattern:
-                return True
-        elif pattern.startswith("."):
-            if domain == pattern[1:] or domain.endswith(pattern):
-                return True
-        elif domain == pattern:
-            return True
-    return False
+def recipient_keys(recipient: Recipient, envelope: Envelope) -> frozenset[str]:
+    """Keys of all patterns (`filterd.message.address`) that cover a recipient: as the client
+    spelled it, and as the MTA resolved it."""
+    return frozenset(
+        key for mailbox in _mailboxes(recipient, envelope) for key in mailbox.covered_by()
+    )
+
+
+def _mailboxes(recipient: Recipient, envelope: Envelope) -> Iterator[Mailbox]:
+    spelled = Mailbox.parse(recipient.address)
+    yield spelled
+    host = canonical_domain(envelope.macros.get("j", ""))
+    if not spelled.domain and spelled.local and host:
+        # RFC 5321 §4.1.1.3: a bare <postmaster> is this host's.
+        yield Mailbox(spelled.local, host)
+    if not recipient.resolved:
+        return
+    resolved = Mailbox.parse(recipient.resolved)
+    if resolved.domain:
+        yield resolved
+    elif resolved.local:
+        # sendmail's `{rcpt_addr}` of a local recipient is the name of the user alone.
+        yield Mailbox(resolved.local, spelled.domain or host)
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -40,17 +49,14 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
             found.append(ip_network(text, strict=False))
         except ValueError as error:
             raise ValueError(
-                f'{text!r} is no network; right would be "192.0.2.0/24" or "{LOCAL}"'
+                f'{text!r} is not a network; expected "192.0.2.0/24", "2001:db8::/32" or "{LOCAL}"'
             ) from error
     return tuple(found)
 
 
-def is_in_networks(client: Client, known: Sequence[Network]) -> bool:
-    """True if the client's address lies in one of the networks."""
+def is_in_networks(address: str, known: Sequence[Network]) -> bool:
+    """True if the address lies in one of the networks."""
     if not known:
         return False
-    try:
-        parsed = ip_address(client.address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in known)
+    parsed = ip(address)
+    return parsed is not None and any(parsed in network for network in known)

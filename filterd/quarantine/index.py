@@ -19,6 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filterd.bounded import json_value
+from filterd.message.address import readable
 from filterd.quarantine.database import database
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
@@ -81,8 +82,12 @@ class Index:
             "id": entry.id,
             "received": entry.received.timestamp(),
             "size": entry.size,
-            "sender": storable(entry.sender),
-            "recipients": json.dumps([storable(r) for r in entry.recipients], ensure_ascii=False),
+            # One spelling of each mailbox, for searches and for what a reviewer may see; releases
+            # take the client's from the description.
+            "sender": storable(readable(entry.sender)),
+            "recipients": json.dumps(
+                [storable(readable(r)) for r in entry.recipients], ensure_ascii=False
+            ),
             "client_address": entry.client_address,
             "queue_id": entry.queue_id,
             "message_id": storable(entry.message_id),

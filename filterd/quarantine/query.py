@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from filterd.message.address import DELIMITER, canonical_domain, readable_domain, readable_part
 from filterd.quarantine.schema import messages
 
 PAGE_LIMIT = 1000
@@ -103,15 +104,15 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     if query.visible:
         yield sa.or_(*map(_is_recipient, query.visible))
     for column, part in (
-        (c.sender, query.sender), (c.recipients, query.recipient), (c.subject, query.subject),
-        (c.virus, query.virus),
+        (c.sender, readable_part(query.sender)), (c.recipients, readable_part(query.recipient)),
+        (c.subject, query.subject), (c.virus, query.virus),
     ):  # fmt: skip
         if part:
             # The first says no to most rows, and costs less than the second.
             yield _is_in_words(part)
             yield _has(column, part)
     if query.domain:
-        ending = "@" + query.domain.removeprefix("@")
+        ending = "@" + readable_domain(canonical_domain(query.domain.removeprefix("@")))
         yield _is_in_words(ending)
         # Recipients are a JSON list: the quotation mark is an address's end.
         yield sa.or_(
@@ -136,22 +137,28 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
 
 def _text(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     """What a part of a recipient's address, or any text, asks of the words."""
-    if query.text:
-        yield _is_in_words(query.text)
+    # Addresses have one spelling in the index; a Subject or From is as its writer spelled it.
+    texts = tuple(dict.fromkeys((query.text, readable_part(query.text)))) if query.text else ()
+    if texts:
+        yield sa.or_(*map(_is_in_words, texts))
     if not query.visible:
         return
     if query.recipient:
-        yield _shown_has(query.recipient, query.visible)
-    if query.text:
-        yield sa.or_(
-            _has(messages.c.sender, query.text),
-            sa.and_(
-                # With one the lines would not be where they are looked for.
-                sa.not_(messages.c.sender.contains("\n")),
-                _Matches(messages.c.words, _BEHIND_RECIPIENTS + re.escape(query.text.casefold())),
-            ),
-            _shown_has(query.text, query.visible),
-        )
+        yield _shown_has(readable_part(query.recipient), query.visible)
+    if texts:
+        yield sa.or_(*(_shown_text(text, query.visible) for text in texts))
+
+
+def _shown_text(text: str, visible: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        _has(messages.c.sender, text),
+        sa.and_(
+            # With one the lines would not be where they are looked for.
+            sa.not_(messages.c.sender.contains("\n")),
+            _Matches(messages.c.words, _BEHIND_RECIPIENTS + re.escape(text.casefold())),
+        ),
+        _shown_has(text, visible),
+    )
 
 
 def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
@@ -167,15 +174,23 @@ def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _is_recipient(limit: str) -> sa.ColumnElement[bool]:
-    """True for messages to that address or to that `@domain`."""
+    """True for messages to that address, with any detail, or to that `@domain`."""
     if len(limit) < 2:
         return sa.false()
     # Recipients are a JSON list, where a quotation mark inside an address has a backslash before
     # it: one without is an address's end.
     listed = json.dumps(limit, ensure_ascii=False)
-    return sa.and_(
-        _is_in_words(limit),
-        _has(messages.c.recipients, listed[1:] if limit.startswith("@") else listed),
+    if limit.startswith("@"):
+        return sa.and_(_is_in_words(limit), _has(messages.c.recipients, listed[1:]))
+    local, at, domain = limit.rpartition("@")
+    detailed = sa.and_(
+        _is_in_words(local + DELIMITER),
+        _is_in_words(at + domain),
+        _Matches(messages.c.recipients, f'"{_limit(limit)}"'),
+    )
+    return sa.or_(
+        sa.and_(_is_in_words(limit), _has(messages.c.recipients, listed)),
+        sa.false() if DELIMITER in local else detailed,
     )
 
 
@@ -214,13 +229,20 @@ def _shown_has(
     """True for messages to a recipient within the limits whose address has that part, or ends so.
     By whom a reviewer does not see it must not find, else it could guess them letter by letter."""
     wanted = _LETTER + _quoted(part) + ('"' if ends else "")
-    limits = "|".join(
-        (_LETTER if one.startswith("@") else "") + _quoted(one) for one in visible if len(one) > 1
-    )
+    limits = "|".join(_limit(one) for one in visible if len(one) > 1)
     # The first quotation mark may be the end of another address: nothing with limits follows it
     # before the next one.
     pattern = f'"(?={wanted})(?:{limits})"' if limits else "(?!)"
     return _Matches(messages.c.recipients, pattern)
+
+
+def _limit(limit: str) -> str:
+    """Every address that an address, with any detail, or an `@domain` lets a reviewer see."""
+    local, _, domain = limit.rpartition("@")
+    if not local:
+        return _LETTER + _quoted(limit)
+    detail = "" if DELIMITER in local else r"(?:\+(?:[^\"\\@]|\\.)*)?"
+    return f"{_quoted(local)}{detail}{_quoted('@' + domain)}"
 
 
 def _quoted(text: str) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from filterd import marks
+from filterd.message.address import readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Event
@@ -88,7 +89,9 @@ class Releaser:
         entry = self._store.get(id)
         if entry.virus and not (virus and note):
             raise ReleaseError(f"{id} contains {entry.virus}; to release it, say so and why")
-        chosen = tuple(dict.fromkeys(recipients or entry.held_for or entry.recipients))
+        chosen = _as_it_came(entry, recipients) or tuple(
+            dict.fromkeys(entry.held_for or entry.recipients)
+        )
         if not chosen:
             raise ReleaseError(f"{id} has no recipient; name one")
         data = self._store.read(id)
@@ -201,6 +204,13 @@ class Releaser:
         """The address as it came, of one as the index can hold it."""
         names = {storable(r): r for r in (*entry.recipients, *entry.held_for)}
         return names.get(stored, stored)
+
+
+def _as_it_came(entry: Entry, recipients: Sequence[str]) -> tuple[str, ...]:
+    """Each mailbox once, as the client spelled it where it was a recipient: whoever has a copy must
+    not get another one because somebody spells the address in another way."""
+    known = {readable(r): r for r in (*entry.recipients, *entry.held_for)}
+    return tuple(dict.fromkeys(known.get(readable(r), r) for r in recipients))
 
 
 def attached(entry: Entry, data: bytes, recipients: Sequence[str]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
 from filterd import paths
+from filterd.message.matching import networks
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,7 @@ class QuarantineSettings:
     ] = ("127.0.0.0/8", "::1/128")
 
     def __post_init__(self) -> None:
-        for text in self.release_clients:
-            try:
-                ip_network(text, strict=False)
-            except ValueError:
-                raise ValueError(
-                    f'release_clients: {text!r} is no network; right would be "192.0.2.0/24"'
-                ) from None
+        try:
+            networks(self.release_clients)
+        except ValueError as error:
+            raise ValueError(f"release_clients: {error}") from None

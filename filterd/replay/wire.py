@@ -192,7 +192,7 @@ def _peer(client: Client) -> Peer:
 
 
 def _octets(text: str) -> bytes:
-    return text.encode("ascii", "surrogateescape")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _arguments(path: Path) -> tuple[bytes, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from filterd.message.address import canonical_domain, reaches, readable, readable_domain
+
 Role = Literal["admin", "reviewer"]
 
 NOBODY = "@"
@@ -17,14 +19,20 @@ class Reviewer:
     """Somebody who is logged in.
 
     An admin sees and does everything. A reviewer sees messages to recipients in its domains (those
-    below them are others) or to its recipients, and acts for these recipients only. domains and
-    recipients are in lower case.
+    below them are others) or to its recipients, with any +detail, and acts for these recipients
+    only. domains and recipients: in any spelling; kept as `filterd.message.address` reads them.
     """
 
     name: str
     role: Role
     domains: frozenset[str] = frozenset()
     recipients: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        # Frozen, and still each limit is to have one spelling, whoever makes the value.
+        for name, spell in (("domains", _domain), ("recipients", readable)):
+            spelled = frozenset(map(spell, getattr(self, name)))
+            object.__setattr__(self, name, spelled)
 
     @property
     def is_admin(self) -> bool:
@@ -52,6 +60,8 @@ class Reviewer:
         return tuple(limits) or (NOBODY,)
 
     def _reaches(self, recipient: str) -> bool:
-        address = recipient.lower()
-        _, at, domain = address.rpartition("@")
-        return self.is_admin or address in self.recipients or bool(at and domain in self.domains)
+        return self.is_admin or reaches(self.recipients, self.domains, recipient)
+
+
+def _domain(text: str) -> str:
+    return readable_domain(canonical_domain(text.removeprefix("@")))

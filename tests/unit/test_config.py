@@ -83,7 +83,32 @@ MISTAKES = {
         "[[policy.rules]]\nclients = ['1.2.3']",
         2,
         "policy.rules[1].clients",
-        "is no network",
+        "is not a network",
+    ),
+    "a rule's wildcard": (
+        "[[policy.rules]]\nrecipients = ['ann@mx.test', '*.mx.test']",
+        2,
+        "policy.rules[1].recipients[2]",
+        'written ".mx.test"',
+    ),
+    "a rule's address with a name": (
+        "[[policy.rules]]\nrecipients = ['Joe <joe@mx.test>']",
+        2,
+        "policy.rules[1].recipients[1]",
+        'expected "joe@mx.test"',
+    ),
+    "two addresses in one": (
+        "[[filters.parts.rules]]\nname = 'a'\n[[filters.parts.rules]]\n"
+        "recipients = ['joe@mx.test, ann@mx.test']",
+        4,
+        "filters.parts.rules[2].recipients[1]",
+        "several addresses",
+    ),
+    "a digest's wrong domain": (
+        "[digest]\ndomains = ['mx.test', 'joe@mx.test']",
+        2,
+        "digest.domains[2]",
+        'expected "mx.test"',
     ),
     "unknown filter": ("[chain]\nfilters = ['gtub']", 2, "chain.filters", "there are:"),
     "filter twice": ("[chain]\nfilters = ['gtube', 'gtube']", 2, "chain.filters", "twice"),

@@ -16,7 +16,7 @@ from filterd.desk import Desk, DeskError
 from filterd.examiner import ExaminerError
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
-from filterd.message import Client, Envelope, Recipient
+from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine.journal import Event
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -129,7 +129,49 @@ def test_senders_are_listed_for_the_messages_recipients_or_for_all(desk: Desk) -
     assert "nothing to change" in done.words
     desk.list_senders("block", ["id1"], who=ANN, everybody=True, off=True)
     assert senders.Entry("block", entry.sender) not in senders.read(path)
-    assert desk.lists_have_effect
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipients"),
+    [
+        ("jürgen@müller.example", ("joe@mx.example",)),
+        ("jürgen@müller.example".encode().decode("ascii", "surrogateescape"), ("joe@mx.example",)),
+        ("ann@a.example", ("jürgen@mx.example", '"team"@mx.example', "joe+x@mx.example")),
+        ("ann@a.example", ("postmaster",)),
+        ('"ann lee"@a.example', ('"joe smith"@mx.example',)),
+        ('"a#b"@a.example', ("joe@mx.example",)),
+        ("@relay.example:ann@a.example", ("@relay.example:joe@mx.example",)),
+        ("ann@[192.0.2.1]", ("joe@[IPv6:2001:db8::1]",)),
+    ],
+)
+def test_who_is_allowed_gets_points_and_off_takes_them_back(
+    desk: Desk, sender: str, recipients: tuple[str, ...]
+) -> None:
+    envelope = Envelope(sender, tuple(map(Recipient, recipients)))
+    desk.store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=recipients))
+
+    def score() -> float:
+        examined = senders.Senders(desk.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
+        return examined.score
+
+    desk.senders.file.write_text(f"# by hand\nblock {senders.EVERYBODY}\n")
+    blocked = score()
+    (done,) = desk.list_senders("allow", ["id1"], who=ANN)
+    assert done.ok
+    assert "allowed" in done.words
+    assert score() < 0 < blocked
+    (done,) = desk.list_senders("allow", ["id1"], who=ANN, off=True)
+    assert "unlisted" in done.words
+    assert score() == blocked
+
+
+@pytest.mark.parametrize("sender", ["ann\udce9@a.example", "a\x01b@a.example", "ann@192.0.2.1"])
+def test_a_sender_that_no_entry_could_name_is_not_called_allowed(desk: Desk, sender: str) -> None:
+    envelope = Envelope(sender, (Recipient("joe@mx.example"),))
+    desk.store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=()))
+    (done,) = desk.list_senders("allow", ["id1"], who=ANN)
+    listed = senders.Senders(desk.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
+    assert done.ok == (listed.score < 0)
 
 
 def test_the_null_sender_cannot_be_listed(desk: Desk) -> None:

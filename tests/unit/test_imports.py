@@ -113,7 +113,7 @@ ALLOWED: dict[str, set[str]] = {
         "mta",
         "quarantine",
     },
-    "digest": {"bounded", "config", "labels", "marks", "quarantine"},
+    "digest": {"bounded", "config", "labels", "marks", "message", "quarantine"},
     "daemon": {"*"},
     "cli": {"*"},
     "web": {"*"},

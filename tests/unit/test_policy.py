@@ -92,6 +92,35 @@ RULES = (
 
 
 @pytest.mark.parametrize(
+    ("pattern", "address", "resolved"),
+    [
+        ("team@mx.test", '"team"@mx.test', ""),
+        ("team@mx.test", "@relay.test:team@mx.test", ""),
+        ("team@mx.test", "team+x@mx.test", ""),
+        ("team@mx.test", "TEAM@MX.TEST.", ""),
+        ("postmaster@mx.test", "postmaster", ""),
+        ("postmaster@mx.test", "PostMaster", "postmaster"),
+        ("host.test", "postmaster", ""),
+        ("mx.test", "postmaster", "postmaster@mx.test"),
+        # What only the MTA knows: the percent hack, comments, an address of another domain.
+        ("team@mx.test", "team%mx.test@mx.test", "team@mx.test"),
+        ("team@mx.test", "team%mx.test@mx.test", "team"),
+        ("team@mx.test", "team (of ours)@mx.test", "team"),
+        ("j\u00fcrgen@mx.test", "j\udcc3\udcbcrgen@mx.test", ""),
+        ("m\u00fcller.test", "joe@xn--mller-kva.test", ""),
+        ("xn--mller-kva.test", "joe@m\u00fcller.test", ""),
+    ],
+)
+def test_a_rule_is_for_the_mailbox_however_it_is_spelled(
+    pattern: str, address: str, resolved: str
+) -> None:
+    policy = Policy(PolicySettings(rules=(PolicyRule("ours", recipients=(pattern,)),)))
+    recipient = Recipient(address, (), resolved)
+    sent = Envelope("a@x.test", (recipient,), macros={"j": "host.test"})
+    assert policy.thresholds(recipient, sent).rule == "ours"
+
+
+@pytest.mark.parametrize(
     ("recipient", "client", "login", "rule"),
     [
         ("ann@mx.test", "192.0.2.7", "", "ann reads all"),
@@ -115,7 +144,7 @@ def test_the_first_rule_that_matches_counts(
 ) -> None:
     policy = Policy(PolicySettings(rules=RULES))
     sent = envelope(recipient, client=client, login=login)
-    assert policy.thresholds(recipient, sent).rule == rule
+    assert policy.thresholds(sent.recipients[0], sent).rule == rule
 
 
 def test_a_rule_softens_the_score_but_not_a_virus() -> None:
@@ -215,7 +244,7 @@ def test_the_label_is_that_of_the_strictest_who_receives() -> None:
         (
             PolicySettings(rules=(PolicyRule(clients=("300.1.2.3",)),)),
             ("policy", "rules", 0, "clients"),
-            "'300.1.2.3' is no network",
+            "'300.1.2.3' is not a network",
         ),
         (PolicySettings(label=float("nan")), ("policy", "label"), "not a number"),
     ],

@@ -189,10 +189,6 @@ def _list_senders(
     config: Path | None,
 ) -> None:  # fmt: skip
     desk = desk_of(config)
-    if not desk.lists_have_effect:
-        sys.stderr.write(
-            'warning: "senders" is not in [chain] filters, so the list has no effect\n'
-        )
     for id in ids:
         (done,) = desk.list_senders(
             kind, [id], everybody=everybody, off=off, who=who(), note=reason

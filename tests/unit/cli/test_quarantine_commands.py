@@ -138,20 +138,34 @@ def test_learn_teaches_the_model(desk: Desk) -> None:
     assert [e["note"] for e in lines(desk("audit", "--json"))] == ["spam", "spam", "ham"]
 
 
+@pytest.mark.parametrize(
+    "without_effect",
+    [
+        '[chain]\nfilters = ["gtube"]\n',
+        "[filters.senders]\nallow_score = 0.0\n",
+        "[filters.senders]\ndry_run = true\n",
+    ],
+)
+def test_nothing_is_allowed_where_that_has_no_effect(desk: Desk, without_effect: str) -> None:
+    desk.store.put(dataclasses.replace(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
+    desk.config.write_text(desk.config.read_text() + without_effect)
+    result = desk("allow", "id1")
+    assert result.exit_code == 73
+    assert "allowed" not in result.stdout
+    assert "nothing was listed" in result.stderr
+
+
 def test_allow_and_block(desk: Desk) -> None:
     desk.store.put(dataclasses.replace(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
     desk.config.write_text(
         desk.config.read_text() + f'[filters.senders]\nfile = "{desk.config.parent}/list"\n'
     )
-    assert "has no effect" not in desk("allow", "id1", "--off").stderr
-    desk.config.write_text(desk.config.read_text() + '[chain]\nfilters = ["gtube"]\n')
     result = desk("allow", "id1", "--reason", "known")
     assert result.exit_code == 0, result.output
     assert "allow ann@a.test for joe@mx.test: allowed" in result.stdout
-    assert "has no effect" in result.stderr
     assert desk("block", "id1", "--for-all").exit_code == 0
     assert (desk.config.parent / "list").read_text() == (
-        "allow ann@a.test for joe@mx.test\nblock ann@a.test for *\n"
+        "block ann@a.test for *\nallow ann@a.test for joe@mx.test\n"
     )
     assert desk("allow", "id1", "--off").exit_code == 0
     assert (desk.config.parent / "list").read_text() == "block ann@a.test for *\n"

@@ -100,8 +100,8 @@ def test_envelope_and_macros_arrive(daemon: RunningDaemon) -> None:
     for expected in (
         r"sender='\udce9nn@client.example'",
         "sender_parameters=('SIZE=10', 'BODY=8BITMIME')",
-        "Recipient(address='joe@mx.example.test', parameters=('NOTIFY=NEVER',))",
-        "Recipient(address='Sue@mx.example.test', parameters=())",
+        "Recipient(address='joe@mx.example.test', parameters=('NOTIFY=NEVER',), resolved=",
+        "Recipient(address='Sue@mx.example.test', parameters=(), resolved='sue')",
         "Client(name='client.example', address='192.0.2.7', port=4711, helo='hélo')",
         "'i': '4Fxyz'", "'j': 'mx.example.test'", "'{daemon_name}': 'MTA'",
         r"'{auth_authen}': '\udce9va'", "'{mail_addr}': 'ann@client.example'",

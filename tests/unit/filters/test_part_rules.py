@@ -210,5 +210,5 @@ def test_what_is_wrong_in_a_rule_is_said_with_its_line(
 def test_own_clients_are_networks(tmp_path: Path) -> None:
     path = tmp_path / "filterd.toml"
     path.write_text('[filters.parts]\nown_clients = ["our net"]\n')
-    with pytest.raises(ConfigError, match=r"'our net' is no network; right would be"):
+    with pytest.raises(ConfigError, match=r"'our net' is not a network; expected"):
         load(path)

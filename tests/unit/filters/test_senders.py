@@ -28,6 +28,32 @@ def message(sender: str, *recipients: str) -> Message:
         ("allow .a.test", "bob@nota.test", ["joe@mx.test"], ""),
         ("allow a.test for joe@mx.test", "b@a.test", ["joe@mx.test"], "SENDER_ALLOWED"),
         ("allow a.test for joe@mx.test", "b@a.test", ["joe@mx.test", "sue@mx.test"], ""),
+        (
+            "allow a.test for joe@mx.test\nallow b@a.test for sue@mx.test",
+            "b@a.test",
+            ["joe@mx.test", "sue@mx.test"],
+            "SENDER_ALLOWED",
+        ),
+        (
+            "allow a.test for joe@mx.test\nblock b@a.test for sue@mx.test",
+            "b@a.test",
+            ["joe@mx.test", "sue@mx.test"],
+            "",
+        ),
+        ("block ann@a.test", '"ann"@a.test', ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("block ann@a.test", "ann+news@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("block ann+x@a.test", "ann@a.test", ["joe@mx.test"], ""),
+        ("block @a.test", "ann@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("block m\u00fcller.test", "ann@xn--mller-kva.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        ("block xn--mller-kva.test", "ann@m\u00fcller.test", ["joe@mx.test"], "SENDER_BLOCKED"),
+        (
+            "block j\u00fc@a.test",
+            "j\udcc3\udcbc@a.test",
+            ["\u00e9@mx.test"],
+            "SENDER_BLOCKED",
+        ),
+        ("allow a.test for postmaster@mx.test", "b@a.test", ["Postmaster"], "SENDER_ALLOWED"),
+        ('block "ann lee"@a.test for *', '"ann lee"@a.test', ["joe@mx.test"], "SENDER_BLOCKED"),
         ("allow a.test for mx.test", "b@a.test", ["joe@mx.test", "sue@mx.test"], "SENDER_ALLOWED"),
         ("# nobody\n\nblock a.test # spam", "b@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
         ("allow x@a.test\nblock a.test", "b@a.test", ["joe@mx.test"], "SENDER_BLOCKED"),
@@ -84,6 +110,43 @@ def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
     for _ in range(2):
         assert senders.examine(message("a@b.test")).score == senders.block_score
     assert caplog.text.count("list:2: is no entry") == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["block *.a.test", "block 192.0.2.1", "allow a.test for x@y@z", "block a,b"]
+)
+def test_an_entry_that_could_never_fit_is_told_and_left_out(
+    tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "list"
+    path.write_text(f"{line}\nblock b.test\n")
+    with pytest.raises(ListError, match="list:1: "):
+        read(path, strict=True)
+    assert read(path) == (Entry("block", "b.test"),)
+    assert "list:1: an entry without effect" in caplog.text
+    assert change(path, Entry("block", "c.test"))
+    assert path.read_text() == f"{line}\nblock b.test\nblock c.test for *\n"
+
+
+def test_a_new_entry_counts_before_older_ones_that_say_the_opposite(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("# ours\nblock x.test\n# theirs\nblock .a.test\nallow b.test\n")
+    assert change(path, Entry("allow", "ann@a.test", "joe@mx.test"))
+    assert path.read_text() == (
+        "# ours\nblock x.test\n# theirs\nallow ann@a.test for joe@mx.test\nblock .a.test\n"
+        "allow b.test\n"
+    )
+    mail = message("ann@a.test", "joe@mx.test")
+    assert Senders(path).examine(mail).score < 0
+    assert change(path, Entry("allow", '"Ann"@A.test', "JOE@mx.test"), remove=True)
+    assert Senders(path).examine(mail).score > 0
+
+
+def test_a_long_list_costs_a_few_looks(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("".join(f"allow a.test for u{n}@mx.test\n" for n in range(2000)))
+    mail = message("b@a.test", *(f"u{n}@mx.test" for n in range(2000)))
+    assert Senders(path).examine(mail).score < 0
 
 
 @pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])

@@ -47,6 +47,37 @@ def history(tmp_path: Path) -> History:
     return history
 
 
+@pytest.mark.parametrize(
+    ("wish", "ids"),
+    [
+        ({"sender": "jürgen@müller.test"}, "cba"),
+        ({"sender": "JÜRGEN@xn--mller-kva.test"}, "cba"),
+        ({"text": "xn--mller-kva"}, "cba"),
+        ({"domain": "müller.test"}, "cba"),
+        ({"domain": "xn--mller-kva.test"}, "cba"),
+        ({"recipient": '"team"@mx.test'}, "ca"),
+        ({"visible": ("team@mx.test",)}, "cba"),
+        ({"visible": ("team+x@mx.test",)}, "b"),
+        ({"visible": ("eam@mx.test", "te@mx.test", "@x.test")}, ""),
+        ({"visible": ("team@mx.test",), "recipient": "m+x@"}, "b"),
+        ({"visible": ("team@mx.test",), "text": "team"}, "cba"),
+    ],
+)
+def test_a_mailbox_is_found_however_it_is_spelled(
+    tmp_path: Path, wish: dict[str, Any], ids: str
+) -> None:
+    octets = "jürgen@müller.test".encode().decode("ascii", "surrogateescape")
+    history = opened(tmp_path)
+    history.add(
+        [
+            Record("a", NOW, sender="jürgen@müller.test", recipients=('"team"@mx.test',)),
+            Record("b", NOW, sender=octets, recipients=("team+x@mx.test",)),
+            Record("c", NOW, sender="Jürgen@XN--MLLER-KVA.test", recipients=("TEAM@mx.test.",)),
+        ]
+    )
+    assert "".join(one.id for one in history.search(HistoryQuery(**wish)).rows) == ids
+
+
 def test_a_record_comes_back_as_it_was(history: History) -> None:
     assert history.search(HistoryQuery()).rows == RECORDS[::-1]
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd import marks
-from filterd.message import Client, Envelope, Message
+from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import GoneError, QuarantineSettings, Store
 from filterd.quarantine.query import Query
 from filterd.quarantine.release import CLAIM_LIMIT, FIRST_PAUSE, Outcome, ReleaseError, Releaser
@@ -75,6 +75,20 @@ def test_a_release_hands_over_the_original_with_its_own_sender(store: Store, mta
     (taken,) = mta.taken
     assert (taken.data, taken.rcpt) == (PLAIN, ["joe@mx.test"])
     assert taken.mail.startswith("MAIL FROM:<a\xe9@x.test>")
+
+
+@pytest.mark.parametrize("spelled", ["team@mx.test", "TEAM@MX.test.", "<@relay.test:team@mx.test>"])
+def test_another_spelling_of_a_recipient_is_no_second_copy(
+    store: Store, mta: Mta, spelled: str
+) -> None:
+    recipient = '"team"@mx.test'
+    envelope = Envelope("a@b.test", (Recipient(recipient),))
+    store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=(recipient,)))
+    (first,) = release(store, spelled)
+    (second,) = release(store, spelled, "team@mx.test")
+    assert (first.recipient, first.state, first.done) == (recipient, "released", True)
+    assert (second.state, second.done) == ("released", False)
+    assert len(mta.taken) == 1
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,46 @@ def test_hidden_recipients_cannot_be_guessed(store: Store, wish: dict[str, Any])
         assert found(store, **wish, visible=visible) == [], visible
 
 
+SPELLED = {
+    "a": ("jürgen@müller.test", '"team"@mx.test'),
+    "b": ("jürgen@müller.test".encode().decode("ascii", "surrogateescape"), "team+x@mx.test"),
+    "c": ("Jürgen@XN--MLLER-KVA.test", "@relay.test:TEAM@mx.test."),
+}
+"""Three spellings of one sender, and of one recipient."""
+
+
+@pytest.mark.parametrize(
+    ("wish", "ids"),
+    [
+        ({"sender": "jürgen@müller.test"}, "cba"),
+        ({"sender": "JÜRGEN@xn--mller-kva.test"}, "cba"),
+        ({"text": "xn--mller-kva"}, "cba"),
+        ({"text": "müller.test"}, "cba"),
+        ({"domain": "müller.test"}, "cba"),
+        ({"domain": "xn--mller-kva.test"}, "cba"),
+        ({"recipient": "team@mx.test"}, "ca"),
+        ({"recipient": '"team"@mx.test'}, "ca"),
+        ({"recipient": "<@x.test:team@mx.test>"}, "ca"),
+        ({"visible": ("team@mx.test",)}, "cba"),
+        ({"visible": ("team+x@mx.test",)}, "b"),
+        ({"visible": ("eam@mx.test", "te@mx.test")}, ""),
+        ({"visible": ("team@mx.test",), "recipient": "m+x@"}, "b"),
+        ({"visible": ("team@mx.test",), "text": "team"}, "cba"),
+    ],
+)
+def test_a_mailbox_is_found_however_it_is_spelled(
+    store: Store, wish: dict[str, Any], ids: str
+) -> None:
+    for number, (id, (sender, recipient)) in enumerate(SPELLED.items()):
+        received = RECEIVED + timedelta(hours=number)
+        envelope = Envelope(sender, (Recipient(recipient),), Client("c", "192.0.2.7"))
+        entry = new(id, b"Subject: x\r\n\r\n")
+        store.put(
+            dataclasses.replace(entry, envelope=envelope, held_for=(recipient,), received=received)
+        )
+    assert "".join(found(store, **wish)) == ids
+
+
 @pytest.mark.parametrize(
     "wish",
     [{"text": "joe@mx"}, {"text": "JOE@"}, {"text": "other@sender"}, {"text": "192.0.2"},

@@ -112,7 +112,7 @@ def test_an_allowed_sender_is_in_the_list(ann: Site) -> None:
     ann.post("/quarantine/do", deed="allow", id=ann.put())
     ann.post("/quarantine/do", deed="block", id=ann.put(), everybody="yes")
     lines = (ann.folder / "senders.list").read_text().splitlines()
-    assert lines == ["allow ann@a.example for joe@mx.example", "block ann@a.example for *"]
+    assert lines == ["block ann@a.example for *", "allow ann@a.example for joe@mx.example"]
 
 
 @pytest.mark.parametrize("deed", ["", "nonsense", "DELETE"])

@@ -10,6 +10,9 @@ ADMIN = Reviewer("ann", "admin")
 MX = Reviewer("bob", "reviewer", frozenset({"mx.example"}))
 JOE = Reviewer("cid", "reviewer", recipients=frozenset({"joe@mx.example"}))
 NONE = Reviewer("dan", "reviewer")
+EAI = Reviewer(
+    "eva", "reviewer", frozenset({"XN--MLLER-KVA.example"}), frozenset({"J\u00fcrgen@mx.example"})
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +30,11 @@ NONE = Reviewer("dan", "reviewer")
         (MX, [], False, False, ()),
         (JOE, ["joe@mx.example"], True, True, ("joe@mx.example",)),
         (JOE, ["sue@mx.example"], False, False, ()),
+        (JOE, ['"joe"@MX.example.'], True, True, ('"joe"@MX.example.',)),
+        (JOE, ["joe+lists@mx.example"], True, True, ("joe+lists@mx.example",)),
+        (JOE, ["joe"], False, False, ()),
+        (EAI, ["jürgen@mx.example"], True, True, ("jürgen@mx.example",)),
+        (EAI, ["x@xn--mller-kva.example"], True, True, ("x@xn--mller-kva.example",)),
         (JOE, ['"x joe@mx.example"@y.example'], False, False, ()),
         (NONE, ["joe@mx.example"], False, False, ()),
     ],

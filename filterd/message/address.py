@@ -1,0 +1,314 @@
+"""Mailboxes in their canonical form, and the patterns that stand for them.
+
+All of filterd compares addresses here: rules, the senders list, reviewers, digests, searches and
+releases. One mailbox has many spellings: `"team"@mx.example`, `<@relay.example:team@mx.example>`,
+`TEAM@MX.example.`, `jürgen@müller.example` as text, as octets or with an A-label. They are one
+here. A pattern without `+` also covers the mailbox with any `+detail`, a pattern with one only
+that.
+
+Sources: RFC 5321 §2.3.11, §4.1.2, §4.1.3, appendix C; RFC 6531 §3.3; RFC 5890; UTS 46; subaddresses
+RFC 5233.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+import idna
+
+DOMAIN_LIMIT = 255
+"""Characters of a domain that are converted; RFC 5321 §4.5.3.1.2 has no longer ones."""
+
+LABEL_LIMIT = 63
+"""Octets of a label, RFC 1035 §2.3.4."""
+
+CACHED_DOMAINS = 4096
+"""Domains whose canonical form is remembered; some hundred octets each."""
+
+DELIMITER = "+"
+"""Between a mailbox and its detail, as in sendmail and, by `recipient_delimiter`, in Postfix."""
+
+EXPECTED = 'expected "ann@mx.example", "mx.example", or ".mx.example" for it and all below it'
+
+_HOP = r"@(?:\[[^\[\]]*+\]|[^,:\[\]\"<>]++)"
+_ROUTE = re.compile(rf"{_HOP}(?:,\s*+{_HOP})*+:")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\(.)', re.DOTALL)
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_DOT_STRING = re.compile(r"[^\s\"(),:;<>@\[\\\]]++")
+_QUOTED_STRING = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*+"')
+_XN = re.compile(r"\bxn--[a-z0-9-]{1,59}+", re.IGNORECASE)
+_BRACKETED = re.compile(r"<([^<>]*+)>")
+
+
+class PatternError(ValueError):
+    """A pattern that no address could match; the text says what was expected.
+
+    key: where it stands among the settings of a section, if that is known.
+    """
+
+    key: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One mailbox. local: unquoted, lower case, `""` for the null reverse-path. domain: in A-labels
+    and lower case, an address literal in brackets, `""` for a bare `<postmaster>`."""
+
+    local: str
+    domain: str
+
+    @classmethod
+    def parse(cls, text: str) -> Mailbox:
+        """The mailbox of an address in any spelling; never raises."""
+        address = _path(as_text(text))
+        at = address.rfind("@")
+        if at < 0 or '"' in address[at:]:
+            return cls(_local(address), "")
+        return cls(_local(address[:at]), canonical_domain(address[at + 1 :]))
+
+    @property
+    def base(self) -> str:
+        """The local part without its detail."""
+        end = self.local.find(DELIMITER, 1)
+        return self.local if end < 0 else self.local[:end]
+
+    def covered_by(self) -> Iterator[str]:
+        """Every key of a pattern that covers this mailbox, the closest first."""
+        if not self.domain:
+            # Of which domain is not said: of any that is named with this local part.
+            yield f"{self.local}@"
+            if self.base != self.local:
+                yield f"{self.base}@"
+            return
+        yield f"{self.local}@{self.domain}"
+        if self.base != self.local:
+            yield f"{self.base}@{self.domain}"
+        yield f"@{self.domain}"
+        if self.domain.startswith("["):
+            return
+        below = self.domain[-DOMAIN_LIMIT:]
+        while below:
+            yield f".{below}"
+            below = below.partition(".")[2]
+
+    def __str__(self) -> str:
+        """The mailbox as people read it: a local part quoted only where it must be, U-labels."""
+        local = self.local
+        if local and not _DOT_STRING.fullmatch(local):
+            local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+        return f"{local}@{readable_domain(self.domain)}" if self.domain else local
+
+
+def as_text(address: str) -> str:
+    """The address as text, where it is ASCII with surrogate escapes for octets of UTF-8."""
+    if address.isascii():
+        return address
+    try:
+        return address.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return address
+
+
+def readable(address: str) -> str:
+    """The one spelling of a mailbox in which lists and searches show it."""
+    return str(Mailbox.parse(address))
+
+
+def same(one: str, other: str) -> bool:
+    """True if both are spellings of one mailbox, detail included."""
+    return one == other or Mailbox.parse(one) == Mailbox.parse(other)
+
+
+def readable_part(text: str) -> str:
+    """A part of an address that somebody looks for, as `readable` spells such."""
+    wanted = as_text(text)
+    if "@" in wanted and wanted.strip("<> ") and set(wanted) & set('"<>\\:'):
+        return readable(wanted)
+    wanted = _XN.sub(lambda found: _u_label(found[0].lower()), wanted)
+    return unicodedata.normalize("NFC", wanted).lower()
+
+
+def reaches(recipients: Container[str], domains: Container[str], address: str) -> bool:
+    """True for an address of one of these mailboxes, with any detail, or domains; both as
+    `readable` and `readable_domain` spell them."""
+    mailbox = Mailbox.parse(address)
+    if not mailbox.domain:
+        return False
+    without = Mailbox(mailbox.base, mailbox.domain)
+    return (
+        readable_domain(mailbox.domain) in domains
+        or str(mailbox) in recipients
+        or str(without) in recipients
+    )
+
+
+def _path(text: str) -> str:
+    """The address in a path: no brackets, no source route (RFC 5321 §4.1.2, `A-d-l`)."""
+    address = text.strip()
+    if address.startswith("<") and address.endswith(">"):
+        address = address[1:-1].strip()
+    route = _ROUTE.match(address)
+    return address[route.end() :].strip() if route else address
+
+
+def _local(text: str) -> str:
+    """A local part without quotes; compared without regard to case, as every MTA in use does."""
+    if '"' in text or "\\" in text:
+        text = _QUOTED.sub(lambda m: m[2] if m[1] is None else _PAIR.sub(r"\1", m[1]), text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.lower()
+
+
+@lru_cache(CACHED_DOMAINS)
+def canonical_domain(text: str) -> str:
+    """A domain in lower case and A-labels, without a dot at its end; an address literal in the form
+    of its address. What is neither stays as it is, in lower case; never raises."""
+    domain = text.strip()
+    if domain.startswith("["):
+        return _literal(domain)
+    if not domain.isascii() and len(domain) <= DOMAIN_LIMIT:
+        try:
+            domain = idna.uts46_remap(domain, std3_rules=False)
+        except (idna.IDNAError, UnicodeError):
+            domain = unicodedata.normalize("NFKC", domain).lower()
+        domain = ".".join(map(_a_label, domain.split(".")))
+    return domain.lower().removesuffix(".")
+
+
+def readable_domain(domain: str) -> str:
+    """A canonical domain in U-labels, as far as it has such."""
+    if "xn--" not in domain or len(domain) > DOMAIN_LIMIT:
+        return domain
+    return ".".join(map(_u_label, domain.split(".")))
+
+
+def _a_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        # Not of IDNA 2008 (a symbol, say), and registered all the same.
+        try:
+            return "xn--" + label.encode("punycode").decode("ascii")
+        except UnicodeError:
+            return label
+
+
+def _u_label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        found = label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+    # Only what comes back the same: a label must not pass for another one.
+    return found if found.isprintable() and canonical_domain(found) == label else label
+
+
+def _literal(domain: str) -> str:
+    """`[192.0.2.1]`, `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3)."""
+    inner = domain.removesuffix(".").lower().removeprefix("[").removesuffix("]")
+    try:
+        address = ip_address(inner.removeprefix("ipv6:"))
+    except ValueError:
+        return domain.lower()
+    return f"[{address}]" if address.version == 4 else f"[ipv6:{address}]"
+
+
+def pattern_keys(pattern: str) -> tuple[str, ...]:
+    """The keys that a pattern stands for, as `Mailbox.covered_by` has them.
+
+    `user@domain`: that mailbox. `domain`, `@domain`, `*@domain`: all mailboxes of the domain.
+    `.domain`: of the domain and of all below it. Raises PatternError for anything else.
+    """
+    text = as_text(pattern)
+    if not text.strip():
+        raise PatternError(f"{pattern!r} is empty; {EXPECTED}")
+    shape = _QUOTED_STRING.sub("", text)
+    if "," in shape or ";" in shape:
+        raise PatternError(f"{pattern!r} has several addresses; write each as an entry of its own")
+    inside = _BRACKETED.search(shape)
+    if inside:
+        raise PatternError(f'{pattern!r} is not an address alone; expected "{inside[1].strip()}"')
+    if any(c.isspace() or not c.isprintable() for c in shape if not "\udc80" <= c <= "\udcff"):
+        raise PatternError(f"{pattern!r} has blanks or control characters; {EXPECTED}")
+    if shape.startswith("*."):
+        raise PatternError(
+            f'{pattern!r}: a domain with all below it is written ".{shape[2:]}", expected that'
+        )
+    text = text.removeprefix("*") if text.startswith("*@") else text
+    if "*" in _QUOTED_STRING.sub("", text):
+        raise PatternError(f"{pattern!r}: there are no wildcards; {EXPECTED}")
+    at = text.rfind("@")
+    if at > 0 and '"' not in text[at:]:
+        local, domain = text[:at], _checked_domain(pattern, text[at + 1 :])
+        if not (_DOT_STRING.fullmatch(local) or _QUOTED_STRING.fullmatch(local)):
+            raise PatternError(f"{pattern!r} is not an address; {EXPECTED}")
+        mailbox = Mailbox(_local(local), domain)
+        return f"{mailbox.local}@{domain}", f"{mailbox.local}@"
+    if text.startswith("."):
+        return ("." + _checked_domain(pattern, text[1:]),)
+    return ("@" + _checked_domain(pattern, text.removeprefix("@")),)
+
+
+def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
+    """The keys of all these patterns. where: the setting that has them.
+
+    Raises PatternError for the first that is none, with its `key`.
+    """
+    found: set[str] = set()
+    for index, text in enumerate(texts):
+        try:
+            found.update(pattern_keys(text))
+        except PatternError as error:
+            error.key = (*where, index)
+            raise
+    return frozenset(found)
+
+
+def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
+    """Domains, `mx.example` or `@mx.example`, in their canonical form. Raises PatternError."""
+    found = set()
+    for index, text in enumerate(texts):
+        try:
+            key = pattern_keys(text)[0]
+            if not key.startswith("@"):
+                domain = key.rpartition("@")[2].lstrip(".")
+                raise PatternError(f'{text!r} is not a domain alone; expected "{domain}"')
+        except PatternError as error:
+            error.key = (*where, index)
+            raise
+        found.add(key[1:])
+    return frozenset(found)
+
+
+def _checked_domain(pattern: str, text: str) -> str:
+    domain = canonical_domain(text)
+    if domain.startswith("[") and domain.endswith("]"):
+        try:
+            ip_address(domain[1:-1].removeprefix("ipv6:"))
+        except ValueError:
+            raise PatternError(
+                f'{pattern!r} is not an address literal; expected "[192.0.2.1]" or '
+                '"[IPv6:2001:db8::1]"'
+            ) from None
+        return domain
+    labels = domain.split(".")
+    if (
+        len(domain) > DOMAIN_LIMIT
+        or not all(re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]*+)", label) for label in labels)
+        or any(len(label) > LABEL_LIMIT for label in labels)
+    ):
+        raise PatternError(f"{pattern!r} is not an address and not a domain; {EXPECTED}")
+    if labels[-1].isdigit():
+        raise PatternError(
+            f'{pattern!r} is an IP address; as a domain of mail it is written "[{domain}]"'
+        )
+    return domain
