@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.table import Table
 from filterd.assembly import build_pipeline
 from filterd.bayes.corpora import CorpusError, read_messages
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
+from filterd.config import Settings
 from filterd.ids import new_id
 from filterd.labels import points
 from filterd.message import Client, Envelope, Message, Recipient
@@ -39,8 +41,13 @@ def scan(
     login: Annotated[str, typer.Option(help="SMTP AUTH identity to assume")] = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Give the verdict of stored messages. Nothing is delivered, changed or stored."""
-    loaded = settings(config)
+    """Give the verdict of stored messages. Nothing is delivered, changed or stored.
+
+    A scanner that cannot be reached is not asked; standard error says so once.
+    """
+    loaded, not_asked = without_unreachable(settings(config))
+    for name, why in not_asked.items():
+        sys.stderr.write(f"filterd: {name} was not asked: {why}\n")
     pipeline = build_pipeline(loaded, keeping=False)
     with reported(Exit.UNAVAILABLE, OSError, ValueError):
         pipeline.chain.prepare()
@@ -54,11 +61,24 @@ def scan(
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         if as_json:
             for row in rows:
-                emit(row)
+                emit(row | {"not_asked": not_asked})
                 sys.stdout.flush()
         else:
             _print_table(list(rows))
     return Exit.OK
+
+
+def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
+    """The settings without the filters that depend on a server which is away now, and why each is
+    left out. In the mail flow such a message would wait; who looks at a file wants to know what
+    the other filters say of it."""
+    away = {}
+    for name in loaded.chain.filters:
+        probe = getattr(loaded.filters[name].own, "unreachable", None)
+        if probe is not None and (why := probe()):
+            away[name] = why
+    kept = tuple(name for name in loaded.chain.filters if name not in away)
+    return replace(loaded, chain=replace(loaded.chain, filters=kept)), away
 
 
 def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterator[dict[str, Any]]:

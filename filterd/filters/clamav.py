@@ -52,6 +52,9 @@ DEPTH_LIMIT = 8
 FILES_LIMIT = 200
 """Pieces of one message that are scanned one by one; each is a connection."""
 
+CONNECT_SECONDS = 2.0
+"""Seconds for one clamd to accept a connection when somebody only wants to know whether it does."""
+
 VERSION_SECONDS = 600.0
 """How old the knowledge of clamd's signatures may be; they change a few times a day."""
 
@@ -135,6 +138,19 @@ class ClamAV:
                     )
             except ClamdError as error:
                 log.warning("clamav: %s; it will be asked again for each message", error)
+
+    def unreachable(self) -> str:
+        """Why no clamd can be connected to now, `""` if one can: for those who look at stored mail
+        and need not wait for a scanner."""
+        troubles = []
+        for server in self._servers:
+            try:
+                server.connects(min(self.silence, CONNECT_SECONDS))
+            except ClamdError as error:
+                troubles.append(str(error))
+            else:
+                return ""
+        return "; ".join(troubles)
 
     def ask(self, message: Message) -> None:
         """Hand the message to the first clamd, if that needs no waiting."""

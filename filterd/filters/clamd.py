@@ -148,6 +148,11 @@ class Server:
             peer.sendall(b"nINSTREAM\n" + _LENGTH.pack(min(size, CHUNK_LIMIT)))
             return not _has_answer(peer, PROBE_SECONDS) or "size limit" not in _line(peer)
 
+    def connects(self, patience: float) -> None:
+        """Connect, and hang up. Raises ClamdError if that is not possible."""
+        with self._connected(patience):
+            pass
+
     def is_idle(self, patience: float) -> bool:
         """True if it answers a question about nothing at once, or within `patience` seconds: it
         neither hangs nor reloads, and has a thread to spare."""
