@@ -41,6 +41,7 @@ LINE_LIMIT = 76
 
 _MAY_BE_OURS = (b"\nx-spam", b"\nx-virus-s", b"\nx-quarantine-id", b"\nauthentication-results")
 
+_TOKEN = re.compile(r"\\.?|[()]|[^\s();\\]++")
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -162,8 +163,16 @@ def _removed(fields: Iterable[HeaderField], host: str) -> list[ChangeField]:
 
 def _authserv_id(value: str) -> str:
     """The authserv-id of an Authentication-Results field, lower case (RFC 8601 §2.2)."""
-    words = re.sub(r"\([^)]*\)", " ", value).replace(";", " ").split(maxsplit=1)
-    return words[0].lower() if words else ""
+    depth = 0
+    for match in _TOKEN.finditer(value):
+        token = match[0]
+        if token == "(":
+            depth += 1
+        elif token == ")":
+            depth = max(0, depth - 1)
+        elif not depth:
+            return token.strip('"').lower()
+    return ""
 
 
 def _tagged_subject(message: Message, tag: str) -> Edit:

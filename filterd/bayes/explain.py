@@ -29,7 +29,7 @@ BETWEEN_WORDS = "(signs)"
 STRETCH = ("", "(taken off: only a stretch of the message decided)")
 
 _WORD = re.compile(rb"[A-Za-z0-9$'!%_\x80-\xff-]+")
-_FIELD_LINE = re.compile(rb"([!-9;-~]+):[^\n]*\n?")
+_FIELD_LINE = re.compile(rb"(?<![!-9;-~])([!-9;-~]++):[^\n]*+\n?")
 
 Shares = NDArray[np.float64]
 

@@ -43,7 +43,7 @@ _OTHER_DATE = re.compile(
 )
 """A sender, then an RFC 5322 date without the day of the week, or ISO 8601's."""
 
-_TIME_OF_DAY = re.compile(rb"From [^\n]*\d:\d\d")
+_TIME_OF_DAY = re.compile(rb"^From [^\n]*\d:\d\d")
 _ADDRESS_ONLY = re.compile(rb"From [^ \t\n@]++@[^ \t\n]++[ \t]*\r?\n?$")
 _FIELD = re.compile(rb">?(?:From |[!-9;-~]++[ \t]*:)")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)

@@ -34,7 +34,8 @@ DEFAULTS = {
 }  # fmt: skip
 
 _NAME = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
-_MEMBER = re.compile(r"\{[^}]*\}|[^\s,{}]+")
+_MEMBER = re.compile(r"\{[^}]*+(?:\}|\Z)|[^\s,{}]++")
+_OPTION = re.compile(r"-o\s++(?:\{\s*+)?(\w++)\s*+=\s*+(\{[^}]*+(?:\}|\Z)|[^\s}]*+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,6 @@ def _services(master: Path, values: Mapping[str, str]) -> list[Service]:
             continue
         chrooted = words[4] == "y" or (words[4] == "-" and by_default)
         text = line.split(None, 7)[7]
-        options = dict(re.findall(r"-o\s+(?:\{\s*)?(\w+)\s*=\s*((?:\{[^}]*\})|[^\s}]*)", text))
+        options = dict(_OPTION.findall(text))
         found.append(Service(words[0], chrooted, options))
     return found

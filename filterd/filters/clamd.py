@@ -42,8 +42,9 @@ _ANSWER = re.compile(r"stream: (?:(?P<name>\S.*) FOUND|OK)")
 # What cl_strerror(3) says of content that it gave up on, in 0.103 to 1.4; all else that ends in
 # ERROR is trouble of clamd's own.
 _GIVEN_UP = re.compile(
-    r"(?i).*(?:limit reached|Exceeded (?:time limit|max )|CL_E(?:MAX|TIMEOUT|FORMAT|PARSE|UNPACK)"
-    r"|Bad format or broken data|Can't (?:parse|unpack some) data).* ERROR"
+    r"(?i)(?>.*?(?:limit reached|Exceeded (?:time limit|max )"
+    r"|CL_E(?:MAX|TIMEOUT|FORMAT|PARSE|UNPACK)"
+    r"|Bad format or broken data|Can't (?:parse|unpack some) data)).* ERROR"
 )
 # With ExtendedDetectionInfo the name is followed by the content's hash and size.
 _EXTENDED = re.compile(r"\([0-9a-f]{32,64}:\d+\)$")

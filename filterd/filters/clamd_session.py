@@ -34,7 +34,7 @@ ASKING_PATIENCE = 0.1
 _LENGTH = struct.Struct("!L")
 _END = _LENGTH.pack(0)
 _ANSWER = re.compile(rb"(?P<number>\d+): (?:stream|fd\[\d+\]): (?:(?P<name>\S.*) FOUND|OK)\n")
-_NO_DESCRIPTOR = re.compile(rb"(?i)\d+: .*\bdescriptor\b.* ERROR\n")
+_NO_DESCRIPTOR = re.compile(rb"(?i)\d+: (?>.*?\bdescriptor\b).* ERROR\n")
 
 
 class _FailedError(Exception):

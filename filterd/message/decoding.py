@@ -26,7 +26,7 @@ PIECE_LIMIT = 10_000
 SAMPLE_SIZE = 4096
 """Octets from which an encoding is guessed."""
 
-_LETTERS_AFTER_PADDING = re.compile(rb"=[=\s]*[A-Za-z0-9+/]")
+_LETTERS_AFTER_PADDING = re.compile(rb"=\s*+[A-Za-z0-9+/]")
 _BASE64_LETTERS = bytes(range(65, 91)) + bytes(range(97, 123)) + b"0123456789+/\r\n"
 _PADDING = (b"", b"=", b"==")
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
@@ -67,9 +67,9 @@ def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, .
     if encoding == "base64":
         padding = body.find(b"=")
         if padding >= 0 and _LETTERS_AFTER_PADDING.search(body, padding):
-            pieces = [piece for piece in re.split(rb"=+", body) if piece.strip()]
+            pieces = re.split(rb"=+", body, maxsplit=PIECE_LIMIT)
             if len(pieces) <= PIECE_LIMIT:
-                found.append(b"".join(map(decode_base64, pieces)))
+                found.append(b"".join(decode_base64(piece) for piece in pieces if piece.strip()))
             found.append(decode_base64(body.replace(b"=", b"")))
     elif encoding not in KNOWN_ENCODINGS:
         if _LOOKS_BASE64.fullmatch(body[:SAMPLE_SIZE].rstrip()):

@@ -17,7 +17,7 @@ Buffer = bytes | mmap
 _NAME_AND_COLON = rb"[!-9;-~]++[ \t]*+:"
 _VALUE = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+"
 _SECTION = re.compile(rb"(?:" + _NAME_AND_COLON + _VALUE + rb"\n?)*+(\r?\n)?+")
-FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
+FIELD = re.compile(rb"(?<![!-9;-~])([!-9;-~]++)[ \t]*+:(" + _VALUE + rb")\n?")
 
 _MBOX_LINES = (b"From ", b">From ")
 

@@ -23,10 +23,11 @@ _UU = re.compile(rb"(?m)^begin[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n[!-`][ -`]
 _BASE64 = re.compile(
     rb"(?m)^begin-base64[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n([A-Za-z0-9+/=\r\n]*)"
 )
-_YENC = re.compile(rb"(?m)^=ybegin [^\r\n]*?name=([^\r\n]*)\r?\n(?:=ypart [^\r\n]*\r?\n)?")
+_YENC = re.compile(rb"(?m)^=ybegin (?>[^\r\n]*?name=)([^\r\n]*+)\r?\n(?:=ypart [^\r\n]*+\r?\n)?")
 _YENC_END = re.compile(rb"(?m)^=yend ")
 _YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
-_BINHEX = re.compile(rb"converted with BinHex[^\r\n]*[\r\n\s]*:([^:]*)")
+# Takes what it has begun with, whatever follows: so no octet is looked at twice.
+_BINHEX = re.compile(rb"converted with BinHex([^\r\n]*+)\s*+(?::([^:]*+))?+")
 _RUN = re.compile(rb"(.?)\x90(.)", re.DOTALL)
 
 _YENC_SHIFT = bytes((octet - 42) % 256 for octet in range(256))
@@ -53,7 +54,13 @@ def inline_files(text: bytes) -> Iterator[InlineFile]:
             yield InlineFile("yEnc", _name(match[1]), _yenc(text, match.end()))
     if MARKS[1] in text:
         for match in _BINHEX.finditer(text):
-            yield _binhex(match[1])
+            if match[2] is not None:
+                yield _binhex(match[2])
+            elif b":" in match[1]:
+                # The letters begin in the line itself and go on behind it.
+                begin = match.start(1) + match[1].rindex(b":") + 1
+                end = text.find(b":", match.end(1))
+                yield _binhex(text[begin : end if end >= 0 else len(text)])
 
 
 def _name(octets: bytes) -> str:

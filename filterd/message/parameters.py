@@ -27,7 +27,7 @@ _PLAIN = re.compile(
     rb"(?:\"(?:[^\"\\=(]++|(?<![A-Za-z0-9* \t])=)*+\"|[^\s;\"'()=]++)\s*+)*+);?\s*+"
 )
 _PLAIN_WORD = re.compile(rb"\s*+([A-Za-z0-9.+-]++/?+[A-Za-z0-9.+-]*+)\s*+(?:;|\Z)")
-_PLAIN_PARAMETER = re.compile(rb';\s*+([^=]++)=(?:"([^"]*+)"|([^\s;]++))')
+_PLAIN_PARAMETER = re.compile(rb';\s*+([A-Za-z0-9-]++)=(?:"([^"]*+)"|([^\s;]++))')
 # Every branch begins with a character of its own, which makes the search several times as fast.
 _COMMENT_MARK = re.compile(rb'\\.|\(\(*+|\)\)*+|"', re.DOTALL)
 _VALUE = rb'("(?:[^"\\]++|\\.)*+(?:"|$)|[^;]*+)'
@@ -38,7 +38,7 @@ _LOOSE = re.compile(
 )
 _BEHIND_STRING = re.compile(rb"[^;]*+")
 # What stands there in the place of a parameter, but is none of the media type.
-_LOOSE_PARAMETER = re.compile(rb"[\s,]+[^\s=,]+\s*=", re.DOTALL)
+_LOOSE_PARAMETER = re.compile(rb"[\s,][^\s=,]++\s*+=", re.DOTALL)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,9}))?(\*)?")
@@ -182,7 +182,7 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
 def _without_parameters(head: bytes) -> bytes:
     match = _LOOSE_PARAMETER.search(head)
     if match:
-        return head[: match.start()]
+        return head[: match.start()].rstrip(b", \t\r\n\v\f")
     return b"" if b"/" not in head.partition(b"=")[0] else head
 
 

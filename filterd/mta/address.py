@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 _ROUTE = re.compile(r"@[^,:<>]+(,@[^,:<>]+)*:")
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_LOCAL = re.compile(rf"(?:{_QUOTED}|[^\s\"@<>(),;:\\])+")
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_LOCAL = re.compile(rf"(?:{_QUOTED}|[^\s\"@<>(),;:\\])++")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9_\-\x80-\U0010ffff]+\.)*[A-Za-z0-9_\-\x80-\U0010ffff]+\.?")
 _LITERAL = re.compile(r"\[[^\[\]\s]+\]")
 

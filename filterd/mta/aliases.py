@@ -18,7 +18,8 @@ MAX_DEPTH = 10
 INCLUDE_LIMIT = 1 << 20
 """Octets of an :include: file."""
 
-_MEMBER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^",])+)\s*(?:,|$)')
+# A quote that is never closed goes to the end.
+_MEMBER = re.compile(r'((?:"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^",])++)(?:,|\Z)')
 
 
 class AliasError(Exception):

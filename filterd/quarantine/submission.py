@@ -16,7 +16,7 @@ from typing import Literal
 
 _DOT = re.compile(rb"(^|\n)\.")
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z._-]+)", re.IGNORECASE)
-_ACCEPTED = re.compile(r"([0-9A-Za-z._-]+) Message accepted", re.IGNORECASE)
+_ACCEPTED = re.compile(r"(?<![0-9A-Za-z._-])([0-9A-Za-z._-]++) Message accepted", re.IGNORECASE)
 
 NO_ADDRESS = "no address that SMTP can carry"
 CONNECT_LIMIT = 30.0

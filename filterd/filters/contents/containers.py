@@ -36,7 +36,9 @@ ONENOTE_FILE = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")
 _STORED_HEAD = struct.Struct("<16sQ4x8x")
 
 _MBOX_LINE = re.compile(rb"(?<=\n)From [^\n]*\n(?=[!-9;-~]+[ \t]*:)")
-_DATA_LINK = re.compile(rb"(?i)data:[^\s,\"'<>]{0,200};\s*base64,([A-Za-z0-9+/=%\s]{16,})")
+_DATA_LINK = re.compile(
+    rb"(?i)data:(?:(?!data:)[^\s,\"'<>]){0,200};\s*+base64,([A-Za-z0-9+/=%\s]{16,}+)"
+)
 
 _APPLE_HEAD = 24
 _APPLE_ENTRY = struct.Struct(">III")

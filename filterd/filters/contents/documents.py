@@ -33,7 +33,9 @@ _SCRIPT = re.compile(
     rb"(?i)<(?:[a-z]+:)?script\b|[\s/\"']on[a-z]{3,20}\s*=|data:text/html|\bsrcdoc\s*="
 )
 _SCHEME = re.compile(rb"(?i)(?:java|vb)script:")
-_REFRESH = re.compile(rb"(?i)<meta\b[^>]{0,200}?\brefresh\b[^>]{0,200}?url\s*=")
+_META = re.compile(rb"(?i)<meta\b(?:(?!<meta\b)[^>])*+")
+_REFRESH = re.compile(rb"(?i)\brefresh\b")
+_OTHER_PAGE = re.compile(rb"(?i)\burl\s*+=")
 _SPACE = bytes(range(33))
 
 
@@ -79,5 +81,5 @@ def _markup(file: File) -> Iterator[Finding]:
     word = file.kind.upper() or "XML"
     if _SCRIPT.search(content) or _SCHEME.search(content.translate(None, _SPACE)):
         yield "DOC_SCRIPT", f"{word} with script"
-    if _REFRESH.search(content):
+    if any(_REFRESH.search(tag) and _OTHER_PAGE.search(tag) for tag in _META.findall(content)):
         yield "DOC_REMOTE", f"{word} that goes elsewhere by itself"

@@ -28,24 +28,31 @@ _FILE_PASS, _BOUND_SHEET = 0x002F, 0x0085  # MS-XLS §2.4.117, §2.4.28
 _WORD_ENCRYPTED = 0x0100  # MS-DOC §2.5.2, FibBase, fEncrypted in the word at octet 10
 _POWERPOINT_ENCRYPTED = 0xF3D1C4DF  # MS-PPT §2.3.2, headerToken at octet 12
 
-_EXTERNAL = re.compile(rb"<Relationship\b[^>]{0,4000}>", re.DOTALL)
+_EXTERNAL = re.compile(
+    rb"<(?:[A-Za-z_][\w.-]{0,60}+:)?Relationship\b(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>"
+)
 _REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument", b"/externalLink")
 _REMOTE = re.compile(rb"://|\\\\|mhtml:|\bfile:", re.IGNORECASE)
 # A drive of the reader's own: Word and Excel write where a template or another sheet once lay.
 _OWN_DRIVE = re.compile(rb"[\"']file:///[a-z]:[^\"']*[\"']", re.IGNORECASE)
 _DDE = re.compile(rb"(?i)\bDDE(?:AUTO)?\b\s*(?:&quot;|\"|c:|[a-z]+\.exe|<)")
-_FIELD_TEXT = re.compile(rb"<w:instrText[^>]*>([^<]*)</w:instrText>|w:instr=\"([^\"]*)\"")
+_FIELD_TEXT = re.compile(rb"<w:instrText\b[^<>]*+>([^<]*+)|w:instr=\"([^\"]*+)")
 _XML_MACROS = re.compile(
     rb"(?i)macrosPresent\s*=\s*[\"']yes|<w:binData\b|pkg:name\s*=\s*[\"'][^\"']*vbaProject"
 )
-_CSV_DDE = re.compile(rb"(?m)(?:^|[,;\t\"])\s*[=+@-][^,;\t\n|]{0,100}\|")
+# A cell that begins as a formula does, to the end of its line.
+_FORMULA = re.compile(rb"(?m)(?:^|[\r,;\t|])[ \"]*+[=+@-]([^\r\n]*+)")
+# Server, topic, item, as in `=cmd|'/c calc'!A1`; a topic without quotes is a word.
+_DDE_LINK = re.compile(
+    rb"(?:(?<![\w.])(?>[\w.]*?[A-Za-z])[\w.]*+|') ?\| ?(?:'[^'|]*+'|[^\s'|!,;]++)![\w'\"$]"
+)
 _SYLK_MACRO = re.compile(rb"(?im)^NN;NAuto_|;E[^;\r\n]*\b(?:EXEC|CALL|REGISTER|RUN|FORMULA)\(")
 
 _RTF_OBJECT = re.compile(rb"\\obj(?:data|update|emb|link|autlink)\b|\\objda[\s\\]")
 _RTF_TEMPLATE = re.compile(
     rb"\\\*\s*\\template\s+(?:https?:|\\\\|file:|\\u-?\d|\\')", re.IGNORECASE
 )
-_RTF_DDE = re.compile(rb"(?i)\\fldinst\b[^}]{0,200}?\bDDE(?:AUTO)?\b")
+_RTF_DDE = re.compile(rb"(?i)\\fldinst\b(?:(?!\\fldinst)[^}]){0,200}?\bDDE(?:AUTO)?\b")
 
 _ODF_EXTENSIONS = tuple("odt ods odp odg odf ott ots otp otg fodt fods fodp".split())
 
@@ -142,8 +149,10 @@ def member(file: File) -> Iterator[Finding]:
 def table(file: File) -> Iterator[Finding]:
     """Tables as text that Excel calculates: CSV, and SYLK, which has macros too."""
     name = file.names[0].lower() if file.names else ""
-    if name.endswith((".csv", ".tsv")) and _CSV_DDE.search(file.content):
-        yield "DOC_DDE", "starts a program by DDE"
+    if name.endswith((".csv", ".tsv")):
+        formulas = _FORMULA.finditer(_narrow(file.content))
+        if any(_DDE_LINK.search(formula[1]) for formula in formulas):
+            yield "DOC_DDE", "starts a program by DDE"
     if file.content.startswith(b"ID;") and _SYLK_MACRO.search(file.content):
         yield "DOC_MACRO", "Excel 4 macros"
 
@@ -159,8 +168,10 @@ def rtf(content: bytes) -> Iterator[Finding]:
 
 
 def _narrow(content: bytes) -> bytes:
-    """UTF-16 as if it were ASCII: markup is."""
-    return content.replace(b"\0", b"") if content[:2] in (b"\xff\xfe", b"\xfe\xff") else content
+    """UTF-16 as if it were ASCII, which markup and formulas are; without the mark before it."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content[2:].replace(b"\0", b"")
+    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def _relationships(content: bytes) -> Iterator[Finding]:

@@ -43,8 +43,8 @@ _NAME = re.compile(rb"(" + b"|".join(name for name, _symbol in _NAMES) + rb")(?!
 _SYMBOLS = dict(_NAMES)
 # What is fetched when the document is opened, or from a share (which tells it who the reader is).
 _REMOTE = re.compile(
-    rb"/(?:OpenAction|AA)\s*<<.{0,200}?/S\s*/(?:URI|SubmitForm|GoToR)\b"
-    rb"|/(?:GoToR|F|UF)\s*(?:<<.{0,200}?/F\s*)?\(\\\\",
+    rb"/(?:OpenAction|AA)\s*+<<(?:(?!/OpenAction|/AA).){0,200}?/S\s*+/(?:URI|SubmitForm|GoToR)\b"
+    rb"|/(?:GoToR|UF?|F)\s*+\(\\\\",
     re.DOTALL,
 )
 _EMBEDDED = re.compile(rb"/EmbeddedFile(?![A-Za-z0-9#_-])|/EF\s*<<([^>]{0,200})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_MARK = re.compile(r"\$(\$|\?\{\w+\}|\?.|\||\.|&?\{[^}]*\}|&?.)", re.DOTALL)
+_MARK = re.compile(r"\$(\$|\?\{\w+\}|\?.|\||\.|&?\{[^}$]*+\}|&?.)", re.DOTALL)
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
