@@ -8,6 +8,7 @@ stack dies of it. TOML is parsed by Python code, which has a limit that holds.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
@@ -49,6 +50,36 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit} octets", str(path))
     return content
+
+
+_WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16",
+}  # fmt: skip
+"""Byte order marks; that of UTF-32 comes first, since it begins with one of UTF-16."""
+
+
+def plain_text(data: bytes, errors: str = "strict") -> str:
+    """The text of a file that people write: UTF-8, a byte order mark at its beginning left out.
+
+    errors: as `bytes.decode` takes it. Raises ValueError for UTF-16 and UTF-32, for NUL, and, where
+    `errors` is strict, for what is not UTF-8; it says at which octet, or how to convert the file.
+    """
+    wide = next((name for mark, name in _WIDE_MARKS.items() if data.startswith(mark)), "")
+    zero = data.find(0)
+    if not wide and zero in (0, 1) and len(data) % 2 == 0:
+        wide = "UTF-16"
+    if wide:
+        raise ValueError(
+            f"is {wide}, expected UTF-8: save it as UTF-8, or use iconv -f {wide} -t UTF-8"
+        )
+    if zero >= 0:
+        raise ValueError(f"octet {zero} is NUL, expected text in UTF-8")
+    mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    try:
+        return data[mark:].decode("utf-8", errors)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"octet {mark + error.start} is not UTF-8") from None
 
 
 def json_value(data: bytes | str) -> Any:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from filterd import filters, paths
 from filterd.bayes.autolearn import AutolearnSettings
-from filterd.bounded import open_regular, toml_table
+from filterd.bounded import open_regular, plain_text, toml_table
 from filterd.chain import ChainSettings, LinkSettings
 from filterd.daemon.settings import DaemonSettings, MetricsSettings, WorkerSettings
 from filterd.digest.settings import DigestSettings
@@ -112,10 +112,11 @@ def load(given: Path | None = None) -> Settings:
     if len(raw) > SIZE_LIMIT:
         raise ConfigError(f"{path}: larger than {SIZE_LIMIT} octets, this is no settings file")
     try:
-        text = raw.decode("utf-8")
+        text = plain_text(raw)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
         table = toml_table(text)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: octet {error.start} is not UTF-8, which TOML demands") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     return _Reader(str(path), text, path.resolve().parent).settings(table, path)
@@ -201,9 +202,10 @@ class _Reader:
             return TypeAdapter(hint).validate_json(json.dumps(value, default=str), strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise self._error(
-                (*key, *first["loc"]), first["msg"], f"it is {first['input']!r}"
-            ) from None
+            # What a check of ours says is whole; pydantic's own leaves out what was given.
+            text = first["msg"].removeprefix("Value error, ")
+            given = "" if first["type"] == "value_error" else f"it is {first['input']!r}"
+            raise self._error((*key, *first["loc"]), text, given) from None
 
     def _reject_unknown_nested(self, key: Key, table: Mapping[str, Any], cls: type[Any]) -> None:
         """Unknown keys inside arrays of tables, which the checker would pass over in silence."""

@@ -19,6 +19,7 @@ from annotated_doc import Doc
 from filterd import filters
 from filterd.chain import LinkSettings
 from filterd.config import SECTIONS
+from filterd.daemon.settings import Octal
 
 WIDTH = 98
 """Characters of a comment line."""
@@ -66,6 +67,14 @@ def toml_value(value: Any) -> str:
     raise TypeError(f"{value!r} cannot be written as TOML")
 
 
+def field_value(hint: Any, value: Any) -> str:
+    """The value of a field as TOML writes it and people read it: file modes in octal."""
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    if isinstance(value, int) and any(isinstance(note, Octal) for note in notes):
+        return f"0o{value:o}"
+    return toml_value(value)
+
+
 def sample(chosen: Chosen) -> str:
     """The text of a settings file: all keys with explanation and default, the chosen ones set."""
     blocks = [
@@ -103,9 +112,10 @@ def _block(name: str, classes: list[type[Any]], chosen: Mapping[str, Any]) -> st
             if default is dataclasses.MISSING:
                 default = field.default_factory()  # type: ignore[operator]
             if field.name in chosen:
-                lines.append(f"{field.name} = {toml_value(chosen[field.name])}")
+                value = field_value(hints[field.name], chosen[field.name])
+                lines.append(f"{field.name} = {value}")
             else:
-                unset = "" if default is None else f" {toml_value(default)}"
+                unset = "" if default is None else f" {field_value(hints[field.name], default)}"
                 lines.append(f"#{field.name} ={unset}")
     return "\n".join(lines + arrays)
 

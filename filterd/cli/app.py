@@ -17,6 +17,7 @@ import typer
 
 from filterd import __version__
 from filterd.child import keep_children_safe
+from filterd.cli import streams
 from filterd.cli.common import Exit
 
 # Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
@@ -64,7 +65,15 @@ def overview() -> str:
 def main() -> None:
     """Entry point of the console script."""
     keep_children_safe()
-    arguments = sys.argv[1:]
+    streams.prepare()
+    try:
+        _main(sys.argv[1:])
+    finally:
+        # Here, where what goes wrong can still be told, and not when the interpreter ends.
+        sys.stdout.flush()
+
+
+def _main(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview())
         sys.exit(Exit.OK if arguments else Exit.USAGE)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from filterd.chain import LinkSettings
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.config import SECTIONS, Settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.config import SECTIONS, ConfigError, Settings
 from filterd.doctor.budgets import budget_warnings
 from filterd.filters import senders
-from filterd.settings_text import toml_value
+from filterd.folders import check_folders
+from filterd.settings_text import field_value
 
 
 def check(
@@ -26,6 +27,8 @@ def check(
 ) -> int:
     """Check the settings file; exit 78 with file, line and key if something is wrong."""
     loaded = settings(config)
+    with reported(Exit.CONFIG, ConfigError):
+        check_folders(loaded)
     _check_senders(loaded)
     warnings = budget_warnings(loaded)
     if as_json:
@@ -89,6 +92,7 @@ def effective(loaded: Settings) -> str:
 
 def _section(name: str, value: Any, cls: type[Any]) -> list[str]:
     lines = ["", f"[{name}]"] if name else []
+    hints = get_type_hints(cls, include_extras=True)
     for field in dataclasses.fields(cls):
         if not field.init:
             continue
@@ -98,6 +102,7 @@ def _section(name: str, value: Any, cls: type[Any]) -> list[str]:
         default = field.default
         if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        mark = "" if current == default else f"  # default: {toml_value(default)}"
-        lines.append(f"{field.name} = {toml_value(current)}{mark}")
+        hint = hints[field.name]
+        mark = "" if current == default else f"  # default: {field_value(hint, default)}"
+        lines.append(f"{field.name} = {field_value(hint, current)}{mark}")
     return lines

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from filterd import paths, privileges
+from filterd.cli import streams
 from filterd.config import ConfigError, Settings, load
 
 
@@ -84,9 +85,6 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
     """Turn these errors into one line and an exit status."""
     try:
         yield
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); the command line ends quietly then.
-        raise
     except errors as error:
         fail(str(error), status)
 
@@ -98,7 +96,8 @@ def left_out(why: Exception) -> None:
 
 def emit(value: Any) -> None:
     """Print one JSON value on a line of its own."""
-    text = json.dumps(value, ensure_ascii=False)
+    # JSON is UTF-8 (RFC 8259 §8.1); where the locale has another encoding, it is ASCII.
+    text = json.dumps(value, ensure_ascii=not streams.is_unicode())
     if not text.isascii():
         # Octets that were no UTF-8 are lone surrogates, which JSON can only write as escapes.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,7 +16,8 @@ from rich.table import Table
 from filterd import privileges
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.web_token import app as tokens
-from filterd.config import Settings
+from filterd.config import ConfigError, Settings
+from filterd.folders import check_folders
 
 app = typer.Typer(
     invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
@@ -65,6 +66,8 @@ def web(
     with reported(Exit.CONFIG, AccountError):
         _first_account(loaded, password_file)
     privileges.give_up_root(loaded.source)
+    with reported(Exit.CONFIG, ConfigError):
+        check_folders(loaded)
     sys.stdout.write(f"filterd web: {loaded.web.base}\n")
     sys.stdout.flush()
     with reported(Exit.UNAVAILABLE, OSError):

@@ -45,6 +45,7 @@ from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
 from filterd.daemon.vitals import Vitals
+from filterd.folders import check_folders
 from filterd.history import History
 from filterd.quarantine.upkeep import Upkeep
 
@@ -91,6 +92,7 @@ class Daemon:
         self._config = config
         try:
             self._settings = load(config)
+            check_folders(self._settings)
             self._address = Address.parse(self._settings.daemon.socket)
         except ConfigError as error:
             raise StartFailure(str(error), EX_CONFIG) from None
@@ -286,6 +288,7 @@ class Daemon:
         self._notify.notify("RELOADING=1")
         try:
             settings = load(self._config)
+            check_folders(settings)
             former = self._service.pool
             if settings.workers != self._settings.workers:
                 pool = self._started_pool(settings)

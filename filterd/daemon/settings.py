@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
+from pydantic import BeforeValidator
 
 BODY_IN_MEMORY = 1 << 20
 """Octets of a body that the daemon holds in memory; more goes to a spool file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Octal:
+    """Marks a setting that people read and write in octal."""
+
+
+def permissions(value: object) -> int:
+    """The permissions that a setting means. TOML has octal as 0o660; a text may have no prefix.
+
+    Raises ValueError for what is none; most often a number that was meant to be octal.
+    """
+    if isinstance(value, str):
+        if re.fullmatch(r"(0o?)?[0-7]{3}", value):
+            return int(value.removeprefix("0o"), 8)
+        raise ValueError(f'{value!r} is not a file mode, expected 0o660 or "0660"')
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f'{value!r} is not a file mode, expected 0o660 or "0660"')
+    if value > 0o777:
+        digits = str(value)
+        meant = f"0o{digits}" if re.fullmatch("[0-7]{3}", digits) else "0o660"
+        raise ValueError(f"{value} is decimal, a file mode is octal: expected {meant}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -23,7 +48,10 @@ class DaemonSettings:
         Doc("where the MTA finds the daemon: unix:/path, inet:port@host or inet6:port@host"),
     ] = "unix:/run/filterd/filterd.sock"
     socket_mode: Annotated[
-        int, Ge(0), Le(0o777), Doc("permissions of the unix socket (TOML writes octal as 0o660)")
+        int,
+        BeforeValidator(permissions),
+        Octal(),
+        Doc('permissions of the unix socket, in octal: 0o660, or "0660"'),
     ] = 0o660
     socket_group: Annotated[
         str, Doc("group of the unix socket, the MTA's: smmsp, mail or postfix; empty: the daemon's")

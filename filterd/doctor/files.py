@@ -11,6 +11,7 @@ from shutil import disk_usage
 
 from filterd.config import Settings
 from filterd.doctor.findings import Finding, Level
+from filterd.folders import MODELS, private_folders, troubles
 
 SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
 """Free space of a disk, as a share, from which that is said, and from which it is wrong."""
@@ -20,8 +21,6 @@ SCARCE_OCTETS, FULL_OCTETS = 2 << 30, 256 << 20
 
 LOOKS = 2000
 """Files that are looked at in one folder; whoever made one of them made others too."""
-
-MODELS = "filters.bayes.models"
 
 
 def settings_file(settings: Settings) -> Iterator[Finding]:
@@ -46,20 +45,13 @@ def settings_file(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _private_folders(settings: Settings) -> dict[str, Path]:
-    found = {
-        "daemon.spool": settings.daemon.spool,
-        "quarantine.folder": settings.quarantine.folder,
-    }
-    bayes = settings.filters.get("bayes")
-    if bayes is not None:
-        found[MODELS] = bayes.own.models
-    return found
-
-
 def folders(settings: Settings) -> Iterator[Finding]:
     """Whether each folder is there, ours and private."""
-    for name, folder in _private_folders(settings).items():
+    for name, folder in private_folders(settings).items():
+        if refused := list(troubles(folder)):
+            for one in refused:
+                yield Finding(Level.FAIL, name, f"{one.found}; the daemon refuses it", one.advice)
+            continue
         if not folder.exists():
             above = _existing(folder)
             if os.access(above, os.W_OK | os.X_OK):
@@ -93,7 +85,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
 def disk(settings: Settings) -> Iterator[Finding]:
     """The room that is left, once for each file system."""
     seen = set()
-    for name, folder in _private_folders(settings).items():
+    for name, folder in private_folders(settings).items():
         place = _existing(folder)
         device = place.stat().st_dev
         if device in seen:
@@ -123,7 +115,7 @@ def _existing(path: Path) -> Path:
 
 def owners(settings: Settings) -> Iterator[Finding]:
     """Files that the daemon cannot write because somebody else, root mostly, made them."""
-    for name, folder in _private_folders(settings).items():
+    for name, folder in private_folders(settings).items():
         if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
             continue
         owner = folder.stat().st_uid

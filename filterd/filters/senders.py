@@ -21,7 +21,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Le
 
 from filterd import paths
-from filterd.bounded import open_regular
+from filterd.bounded import plain_text, read_regular
 from filterd.durable import locked, write_atomically
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import EXPECTED, Mailbox, PatternError, pattern_keys
@@ -119,13 +119,8 @@ def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:
     Entries without effect are left out, and the log says so: former versions took them. strict:
     they raise NoEffectError instead. Raises ListError for a line that is no entry, OSError.
     """
-    try:
-        with open_regular(path) as file:
-            lines = file.read(SIZE_LIMIT).splitlines()
-    except FileNotFoundError:
-        return ()
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path), 1):
         try:
             entry = _entry_of(line)
         except NoEffectError as error:
@@ -138,6 +133,21 @@ def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:
         if entry is not None:
             found.append(entry)
     return tuple(found)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a list, by any line end; none if there is no such file. Raises ListError,
+    OSError."""
+    try:
+        data = read_regular(path, SIZE_LIMIT)
+    except FileNotFoundError:
+        return []
+    try:
+        text = plain_text(data, "surrogateescape")
+    except ValueError as error:
+        raise ListError(f"{path}: {error}") from None
+    lines = re.split("\r\n|\r|\n", text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
@@ -153,9 +163,9 @@ def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
             return False
         if not remove and _decides(entries, entry):
             return False
-        kept: list[bytes] = []
+        kept: list[str] = []
         place: int | None = None
-        for line in path.read_bytes().splitlines() if path.exists() else []:
+        for line in _lines(path):
             try:
                 one = _entry_of(line)
             except NoEffectError:
@@ -166,9 +176,9 @@ def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
                 place = len(kept)
             kept.append(line)
         if not remove:
-            written = str(entry).encode("utf-8", "surrogateescape")
-            kept.insert(len(kept) if place is None else place, written)
-        write_atomically(path, [line + b"\n" for line in kept])
+            kept.insert(len(kept) if place is None else place, str(entry))
+        text = "".join(f"{line}\n" for line in kept)
+        write_atomically(path, [text.encode("utf-8", "surrogateescape")])
         return True
 
 
@@ -202,9 +212,8 @@ def _includes(wide: str, narrow: str) -> bool:
     return not set(_keys(wide)).isdisjoint(Mailbox.parse(example).covered_by())
 
 
-def _entry_of(line: bytes) -> Entry | None:
+def _entry_of(text: str) -> Entry | None:
     """The entry of a line, None for an empty one or a comment. Raises ListError."""
-    text = line.decode("utf-8", "surrogateescape")
     words = []
     position = 0
     while found := _BLANK_OR_WORD.match(text, position):

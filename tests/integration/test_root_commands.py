@@ -13,17 +13,14 @@ import re
 import shutil
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from filterd import privileges
-from filterd.cli import app
+from tests.helpers.commands import commands, forked
 from tests.helpers.messages import GTUBE, message
 from tests.helpers.milter import MilterClient
 from tests.integration.servers.process import Program, answers, folder, free_port, listens, wait_for
@@ -135,20 +132,6 @@ ELSEWHERE = {("demo",), ("model", "merge"), ("mta", "send")}
 """Commands of which nothing belongs to the store."""
 
 
-def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command that does something, by its words, as a click.Command."""
-
-    def below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-        inner = getattr(command, "commands", {})
-        if not inner or command.invoke_without_command:
-            yield words, command
-        for name, one in inner.items():
-            yield from below((*words, name), one)
-
-    for name in app.COMMANDS:
-        yield from below((name,), typer.main.get_command(app._command(name)))
-
-
 @dataclass
 class Site:
     """A store of somebody else, settings and mail that only root may read."""
@@ -175,32 +158,8 @@ class Site:
         return found
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """A command as root, in a process that is forked: status, and all that it prints."""
-        output = self.folder / "output"
-        pid = os.fork()
-        if pid == 0:
-            status = 70
-            try:
-                with output.open("wb") as file, open(os.devnull, "rb") as nothing:  # noqa: PTH123
-                    os.dup2(nothing.fileno(), 0)
-                    for descriptor in (1, 2):
-                        os.dup2(file.fileno(), descriptor)
-                sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-                sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-                sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-                sys.argv = ["filterd", *arguments]
-                try:
-                    app.main()
-                except SystemExit as end:
-                    status = end.code if isinstance(end.code, int) else 0
-                except BaseException:
-                    traceback.print_exc()
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(status)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        return status, output.read_text("utf-8", "replace")
+        """A command as root: status, and all that it prints."""
+        return forked(self.folder / "output", *arguments)
 
     def daemon(self) -> Program:
         """`filterd run` as root."""

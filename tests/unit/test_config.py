@@ -62,7 +62,11 @@ def test_values_and_defaults(tmp_path: Path) -> None:
 MISTAKES = {
     "unknown section": ("[demon]\nx = 1", 1, "demon", "did you mean 'daemon'"),
     "unknown key": ("[daemon]\n\nsoket = 'x'", 3, "daemon.soket", "did you mean 'socket'"),
-    "wrong type": ("[daemon]\nsocket_mode = '660'", 2, "daemon.socket_mode", "valid integer"),
+    "wrong type": ("[workers]\ncount = '2'", 2, "workers.count", "valid integer"),
+    "decimal mode": ("[daemon]\nsocket_mode = 660", 2, "daemon.socket_mode", "expected 0o660"),
+    "no mode": ("[daemon]\nsocket_mode = '0680'", 2, "daemon.socket_mode", 'or "0660"'),
+    "a mode of a program": ("[daemon]\nsocket_mode = 0o4755", 2, "daemon.socket_mode", "0o660"),
+    "true is no mode": ("[daemon]\nsocket_mode = true", 2, "daemon.socket_mode", "not a file mode"),
     "no number for a bool": ("[policy]\nkeep_rejected = 1", 2, "policy.keep_rejected", "boolean"),
     "not one of the words": (
         "[daemon]\nlog_to = 'file'",
@@ -144,6 +148,12 @@ def test_mistakes_are_named(tmp_path: Path, text: str, line: int, key: str, word
     [
         (b"[daemon\n", "not TOML"),
         (b"x = '\xff'", "octet 5 is not UTF-8"),
+        (b"\xef\xbb\xbfx = '\xff'", "octet 8 is not UTF-8"),
+        ("[daemon]\n".encode("utf-16"), "is UTF-16, expected UTF-8"),
+        (b"\xfe\xff" + "[daemon]\n".encode("utf-16-be"), "is UTF-16, expected UTF-8"),
+        ("[daemon]\n".encode("utf-16-le"), "is UTF-16, expected UTF-8"),
+        ("[daemon]\n".encode("utf-32"), "is UTF-32, expected UTF-8"),
+        (b"[daemon]\nlog_to = 'sys\0log'\n", "octet 22 is NUL"),
         (b"#" * (SIZE_LIMIT + 1), "this is no settings file"),
     ],
 )
@@ -209,3 +219,21 @@ def test_lines_are_found_past_strings_that_look_like_keys() -> None:
     assert lines.find(("a", "c", "z", "w")) == 8
     assert lines.find(("a", "c", "other")) == 7
     assert lines.find(("nowhere",)) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "mode"),
+    [("0o660", 0o660), ("432", 0o660), ('"0660"', 0o660), ('"660"', 0o660), ('"0o600"', 0o600)],
+)
+def test_a_file_mode_is_octal(tmp_path: Path, written: str, mode: int) -> None:
+    path = write(tmp_path, f"[daemon]\nsocket_mode = {written}\n")
+    assert load(path).daemon.socket_mode == mode
+
+
+def test_a_byte_order_mark_and_dos_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "filterd.toml"
+    path.write_bytes(b"\xef\xbb\xbf[chain]\r\ntimeout = 7\r\n")
+    assert load(path).chain.timeout == 7
+    path.write_bytes(b"\xef\xbb\xbf[chain]\r\ntimeout = 0\r\n")
+    with pytest.raises(ConfigError, match=r":2: chain\.timeout"):
+        load(path)

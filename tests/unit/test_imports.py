@@ -27,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "ids": set(),
     "marks": {"message"},
     "samples": set(),
-    "settings_text": {"config", "filters", "chain"},
+    "settings_text": {"config", "filters", "chain", "daemon"},
+    "folders": {"config"},
     "filters": {"bounded", "durable", "message", "verdict", "bayes", "paths"},
     "bayes": {"bounded", "child", "durable", "message", "paths"},
     "chain": {"message", "verdict", "filters", "budget", "marks"},
@@ -91,6 +92,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "control": {"bounded", "config", "daemon"},
     "doctor": {
+        "folders",
         "assembly",
         "bayes",
         "config",

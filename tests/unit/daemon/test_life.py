@@ -253,3 +253,24 @@ def test_the_daemon_stays_light() -> None:
         env=os.environ,
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
+
+
+def test_it_refuses_a_store_that_others_may_write(tmp_path: Path) -> None:
+    daemon = RunningDaemon(tmp_path)
+    store = tmp_path / "quarantine"
+    store.mkdir()
+    store.chmod(0o777)
+    done = subprocess.run(
+        daemon.process.arguments, capture_output=True, text=True, check=False, timeout=60,
+        env=daemon.process.environment,
+    )  # fmt: skip
+    assert done.returncode == 78
+    words = f"quarantine.folder: {store} can be written by everybody; chmod o-w {store}"
+    assert done.stderr == f"filterd: {words}\n"
+    store.chmod(0o700)
+    daemon.start()
+    store.chmod(0o777)
+    daemon.process.signal(signal.SIGHUP)
+    daemon.wait_for_line("not reloaded, the old settings stay: quarantine.folder")
+    assert daemon.told("pass").word == "continue"
+    daemon.process.stop()

@@ -153,3 +153,38 @@ def test_a_long_list_costs_a_few_looks(tmp_path: Path) -> None:
 def test_an_address_cannot_write_another_entry(word: str) -> None:
     with pytest.raises(ListError):
         Entry("allow", word)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfallow a.test\nblock b.test\n",
+        b"allow a.test\r\nblock b.test\r\n",
+        b"\xef\xbb\xbfallow a.test\r\nblock b.test",
+        b"allow a.test\rblock b.test\r",
+    ],
+)
+def test_lists_as_other_systems_write_them(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(content)
+    assert read(path) == (Entry("allow", "a.test"), Entry("block", "b.test"))
+    assert change(path, Entry("allow", "a.test"), remove=True)
+    assert path.read_bytes() == b"block b.test\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("allow a.test\n".encode("utf-16"), "is UTF-16, expected UTF-8"),
+        (b"allow a.te\0st\n", "octet 10 is NUL"),
+        (b"# \xc2\x85 not a line end\nalow a.test\n", ":2: "),
+    ],
+)
+def test_lists_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(content)
+    with pytest.raises(ListError, match=words):
+        read(path)
+    with pytest.raises(ListError, match=words):
+        change(path, Entry("allow", "b.test"))
+    assert path.read_bytes() == content
