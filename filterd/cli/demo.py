@@ -110,8 +110,8 @@ def _prepare(folder: Path) -> None:
         (folder / MARKER).touch()
     except OSError as error:
         fail(
-            f"{error.filename or folder}: {error.strerror}. If another user (root by sudo?) left "
-            f"{folder}, remove it as that user, or name another --folder",
+            f"cannot make {folder} anew: {error.strerror}. If another user (root by sudo?) left "
+            "it, remove it as that user, or name another --folder",
             Exit.CANNOT_CREATE,
         )
 

@@ -20,28 +20,18 @@ ROOT = RECIPE.parents[1]
 
 USER, PASSWORD = "joe", "secret"
 
-CONFIG = """\
+COMMON = """\
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
 protocols = imap
 listen = 127.0.0.1
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = plain
 default_internal_user = dovecot
 default_login_user = dovenull
 default_internal_group = dovecot
 first_valid_uid = 1
-mail_location = maildir:~/Maildir
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/home/%u
-}}
 service imap-login {{
   chroot =
   inet_listener imap {{
@@ -59,6 +49,57 @@ service stats {{
 !include {folder}/95-filterd.conf
 """
 
+SYNTAX_2_3 = """\
+disable_plaintext_auth = no
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/home/%u
+}}
+"""
+
+SYNTAX_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+auth_allow_cleartext = yes
+mail_driver = maildir
+mail_path = ~/Maildir
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {user}
+    gid = {group}
+    home = {folder}/home/%{{user}}
+  }}
+}}
+"""
+
+SIEVEC_2_3 = """\
+plugin {
+  sieve_plugins = sieve_imapsieve sieve_extprograms
+  sieve_global_extensions = +vnd.dovecot.pipe +vnd.dovecot.environment
+}
+"""
+
+SIEVEC_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+sieve_plugins = sieve_imapsieve sieve_extprograms
+sieve_global_extensions = vnd.dovecot.pipe vnd.dovecot.environment
+"""
+
+
+def is_2_4(program: Path) -> bool:
+    """True for Dovecot 2.4 and later, whose settings are written otherwise than those of 2.3."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return tuple(map(int, said.stdout.split(".")[:2])) >= (2, 4)
+
 
 class Dovecot:
     """An IMAP server on `port`, whose hook teaches the models in `models`.
@@ -72,6 +113,7 @@ class Dovecot:
         if os.geteuid() != 0:
             pytest.skip("dovecot changes its user and must be started by root")
         self.folder = folder
+        self._is_2_4 = is_2_4(program)
         self.port = free_port()
         self.models = folder / "models"
         self.queue = folder / "queue"
@@ -82,7 +124,7 @@ class Dovecot:
         os.chown(folder / "home", mail.pw_uid, mail.pw_gid)
         self._install(script, compiler, mail.pw_name)
         (folder / "dovecot.conf").write_text(
-            CONFIG.format(
+            ((SYNTAX_2_4 if self._is_2_4 else SYNTAX_2_3) + COMMON).format(
                 folder=folder,
                 port=self.port,
                 password=PASSWORD,
@@ -108,17 +150,15 @@ class Dovecot:
         text = text.replace("\n", f"\nPATH={sieve}:$PATH\nFILTERD_LEARN_QUEUE={self.queue}\n", 1)
         (sieve / "filterd-learn").write_text(text)
         (sieve / "filterd-learn").chmod(0o755)
-        config = (RECIPE / "95-filterd.conf").read_text().replace("/etc/dovecot/sieve", str(sieve))
+        recipe = RECIPE / ("95-filterd-2.4.conf" if self._is_2_4 else "95-filterd.conf")
+        config = recipe.read_text().replace("/etc/dovecot/sieve", str(sieve))
         config = config.replace("user = vmail", f"user = {user}")
         # Only who runs the tests is sure to be allowed to run this Python.
         config = config.replace("user = filterd", f"user = {pwd.getpwuid(os.geteuid()).pw_name}")
         (self.folder / "95-filterd.conf").write_text(config)
         for name in ("filterd-learn-spam.sieve", "filterd-learn-ham.sieve"):
             shutil.copy(RECIPE / name, sieve)
-        (self.folder / "sievec.conf").write_text(
-            "plugin {\n  sieve_plugins = sieve_imapsieve sieve_extprograms\n"
-            "  sieve_global_extensions = +vnd.dovecot.pipe +vnd.dovecot.environment\n}\n"
-        )
+        (self.folder / "sievec.conf").write_text(SIEVEC_2_4 if self._is_2_4 else SIEVEC_2_3)
         for name in ("filterd-learn-spam.sieve", "filterd-learn-ham.sieve"):
             subprocess.run(
                 [compiler, "-c", self.folder / "sievec.conf", sieve / name], check=True, timeout=30

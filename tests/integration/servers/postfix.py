@@ -183,6 +183,11 @@ class Postfix:
         return done.stdout.decode("utf-8", "replace")
 
     @property
+    def version(self) -> str:
+        """Its release, as 3.7.11."""
+        return self.run("postconf", "-h", "mail_version").splitlines()[-1]
+
+    @property
     def log(self) -> str:
         """Its mail log."""
         file = self.folder / "log"

@@ -175,6 +175,13 @@ class Sendmail:
         return done.stdout.decode("utf-8", "replace")
 
     @property
+    def version(self) -> str:
+        """Its release, as 8.17.1.9."""
+        said = re.search(r"^Version (\S+)", self.run("-d0.1", "-bv", "postmaster"), re.M)
+        assert said is not None
+        return said[1]
+
+    @property
     def log(self) -> str:
         """What it told syslog."""
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""

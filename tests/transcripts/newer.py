@@ -1,0 +1,52 @@
+"""What newer releases of the originals do otherwise than those that ours copies.
+
+Ours does as sendmail 8.17 and Postfix 3.7 (Debian 12). Where it is played beside a newer one, the
+differences listed here are wanted, and each must be there; any other is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+
+NEWER: dict[str, dict[tuple[int, ...], dict[str, tuple[str, ...]]]] = {
+    "postfix": {
+        # 3.8 and 3.9 were not looked at.
+        (3, 10): {
+            # HELP is a command of its own and goes to no filter; an unknown command goes to the
+            # filters with its arguments.
+            "no recipients, no such commands": (
+                r"reply to HELP: \['500 5\.5\.2 Error: command not recognized'\], "
+                r"not \['214 2\.0\.0 Commands: AUTH .* XFORWARD'\]",
+                r"f1 packet 7: \[\"U 'HELP.*, not \[\"U 'EXPN joe.*",
+            ),
+            # A filter that fails at EHLO is answered for at once, no longer at the next command.
+            "dead filter and VRFY": (
+                r"reply to EHLO client\.test: \['250-.*, "
+                r"not \['421 4\.7\.1 Service unavailable - try again later'\]",
+                r"reply to VRFY joe: \['451 .*, not \['<closed>'\]",
+                r"4 replies, not 3",
+            ),
+        },
+    },
+}
+"""Patterns of the differences (tests.transcripts.live), by MTA, first release seen, and trial."""
+
+
+def number(version: str) -> tuple[int, ...]:
+    """3.10.13 as numbers."""
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def unexplained(mta: str, version: str, trial: str, found: list[str]) -> list[str]:
+    """Differences that are not wanted with that release, and wanted ones that are not there."""
+    wanted = [
+        pattern
+        for since, trials in NEWER.get(mta, {}).items()
+        if number(version) >= since
+        for pattern in trials.get(trial, ())
+    ]
+    return [one for one in found if not any(re.fullmatch(p, one, re.S) for p in wanted)] + [
+        f"no longer different: {p}"
+        for p in wanted
+        if not any(re.fullmatch(p, f, re.S) for f in found)
+    ]
