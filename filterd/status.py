@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -286,7 +287,9 @@ def model_status(settings: Settings) -> ModelStatus:
 def quarantine_status(settings: Settings) -> QuarantineStatus:
     """What the store holds."""
     # Looking makes no index, which would be root's where root looks first.
-    if not (settings.quarantine.database or (settings.quarantine.folder / "index.sqlite").exists()):
+    if not settings.quarantine.database and not os.path.lexists(
+        settings.quarantine.folder / "index.sqlite"
+    ):
         return QuarantineStatus()
     store = Store(settings.quarantine)
     with contextlib.closing(store):

@@ -92,7 +92,7 @@ class DaemonCollector(Collector):
         yield messages
         yield CounterMetricFamily(
             "filterd_history_lost",
-            "Messages that the history could not note.",
+            "Records that the history could not note, or has lost.",
             self._vitals.recorder.lost,
         )
 

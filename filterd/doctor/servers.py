@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from filterd.config import Settings
 from filterd.control import ControlError, ask
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.clamd import ClamdError, Server
+from filterd.history import HistoryError
+from filterd.quarantine import Store, StoreError
 from filterd.status import (
     PROBE_SECONDS,
     clamd_status,
@@ -52,8 +55,8 @@ def daemon(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
     if told["history_lost"]:
         yield Finding(
-            Level.WARN, "history", f"{told['history_lost']} messages could not be noted",
-            f"see that {open_history(settings).file} can be written",
+            Level.WARN, "history", f"{told['history_lost']} records were lost since it started",
+            f"the daemon's log says why; see that {open_history(settings).file} can be written",
         )  # fmt: skip
     chain = list(told["filters"])
     if chain != list(settings.chain.filters):
@@ -146,11 +149,19 @@ def model(settings: Settings) -> Iterator[Finding]:
 
 def store(settings: Settings) -> Iterator[Finding]:
     """Whether the index can be read, agrees with the files, and what went wrong."""
+    yield from _history(settings)
+    broken = ""
     kept = quarantine_status(settings)
-    if kept.error:
+    if settings.quarantine.database or kept.messages or kept.error:
+        with contextlib.closing(Store(settings.quarantine)) as opened:
+            try:
+                opened.index.check()
+            except StoreError as error:
+                broken = str(error)
+    if broken or kept.error:
         yield Finding(
-            Level.FAIL, "quarantine", kept.error,
-            "the files are what counts: `filterd quarantine fsck` makes the index agree with them",
+            Level.FAIL, "quarantine", broken or kept.error,
+            "no mail is lost: the files are what counts",
         )  # fmt: skip
         return
     number = sum(kept.messages.values())
@@ -168,6 +179,22 @@ def store(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.WARN, "quarantine", f"{kept.messages['failed']} releases failed",
             "`filterd quarantine list --state failed`, then `show`, says what the MTA answered",
+        )  # fmt: skip
+
+
+def _history(settings: Settings) -> Iterator[Finding]:
+    if not settings.history.enabled:
+        return
+    try:
+        fault = open_history(settings).trouble()
+    except HistoryError as error:
+        yield Finding(Level.FAIL, "history", str(error), "see that the daemon's user can write it")
+        return
+    if fault:
+        yield Finding(
+            Level.FAIL, "history", fault,
+            "the daemon puts it aside with the next message, `filterd quarantine fsck` at once; "
+            "what can be read of it is taken over",
         )  # fmt: skip
 
 

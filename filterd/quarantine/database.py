@@ -23,12 +23,16 @@ from sqlalchemy.engine import URL, make_url
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.query import matches
 from filterd.quarantine.rows import tune_sqlite
-from filterd.quarantine.schema import WrongTablesError, bring_up_to_date, check, put_tables_aside
+from filterd.quarantine.schema import (
+    UnknownFormError,
+    WrongTablesError,
+    bring_up_to_date,
+    check,
+    put_tables_aside,
+)
 from filterd.sqlite import Identity, SqliteFile, is_broken
 
 log = logging.getLogger(__name__)
-
-ADVICE = "`filterd quarantine fsck` puts it aside and makes it again from the files"
 
 _ABOUT_CONTENT = ("42", "XX", "22", "0A")
 """Classes of PostgreSQL's SQLSTATE that speak of tables and what is in them: an unknown table or
@@ -39,7 +43,16 @@ _NOT_ALLOWED = "42501"
 
 
 class BrokenIndexError(StoreError):
-    """What is in the database cannot be used; files and journal make it again."""
+    """What is in the database cannot be used; files and journal make it again. is_newer: a newer
+    version of filterd made it, perhaps on another host."""
+
+    def __init__(self, cause: str, *, is_newer: bool = False) -> None:
+        self.cause, self.is_newer = cause, is_newer
+        option = " --rebuild" if is_newer else ""
+        super().__init__(
+            0, f"quarantine index: {cause}; `filterd quarantine fsck{option}` puts it aside and "
+            "makes it again from the files"
+        )  # fmt: skip
 
 
 class Database:
@@ -110,11 +123,12 @@ class Database:
         try:
             yield
         except WrongTablesError as error:
-            raise BrokenIndexError(0, f"quarantine index: {error}; {ADVICE}") from error
+            is_newer = self._file is None and isinstance(error, UnknownFormError)
+            raise BrokenIndexError(str(error), is_newer=is_newer) from error
         except sa.exc.SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).splitlines()[0]
             if _is_about_content(error):
-                raise BrokenIndexError(0, f"quarantine index: {cause}; {ADVICE}") from error
+                raise BrokenIndexError(cause) from error
             raise StoreError(0, f"quarantine index: {cause}") from error
         except StoreError:
             raise

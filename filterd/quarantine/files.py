@@ -16,16 +16,25 @@ from datetime import datetime
 from mmap import mmap
 from pathlib import Path
 
+from filterd.quarantine.entry import Entry, EntryError
+
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 DESCRIPTION_LIMIT = 16 << 20
 """Octets of a description file that are read: thousands of recipients and symbols fit."""
+
+STORING_LIMIT = 60.0
+"""Seconds after which nobody is still writing the description of a message file."""
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
 class StoreError(OSError):
     """The quarantine cannot do what it must; the text names the file and the trouble."""
+
+    def __str__(self) -> str:
+        text = self.strerror or super().__str__()
+        return f"{self.filename}: {text}" if self.filename else text
 
 
 def checked_id(id: str) -> str:
@@ -50,6 +59,15 @@ class Files:
         """The description file of an id, whatever its day; None if there is none."""
         name = f"{checked_id(id)}.json"
         return next((p for d in self.days() if (p := d / name).is_file()), None)
+
+    @staticmethod
+    def describe(path: Path) -> Entry:
+        """The content of a description file. Raises StoreError."""
+        try:
+            with path.open("rb") as file:
+                return Entry.decode(file.read(DESCRIPTION_LIMIT))
+        except (OSError, EntryError) as error:
+            raise StoreError(0, f"cannot be read: {error}", str(path)) from error
 
     def days(self) -> Iterator[Path]:
         """The folders of the days, newest first."""

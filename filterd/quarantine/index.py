@@ -106,7 +106,12 @@ class Index:
         with self.connection() as connection:
             known = sa.select(messages.c.id).where(messages.c.id == entry.id)
             if connection.scalar(known) is None:
-                connection.execute(sa.insert(messages), [row])
+                try:
+                    connection.execute(sa.insert(messages), [row])
+                except sa.exc.IntegrityError:
+                    # Somebody else has just added it.
+                    connection.rollback()
+                    return
                 # A copy that somebody claimed while its message had no row stays as it is.
                 mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
                 there = set(connection.scalars(mine))

@@ -10,14 +10,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from filterd.bounded import json_value
+from filterd.durable import create_file
 from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
 
 What = Literal[
@@ -26,6 +27,9 @@ What = Literal[
 ]  # fmt: skip
 
 STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})
+
+UNKNOWN = "unknown:"
+"""How the reply of a release begins of which nobody knows whether the MTA took it."""
 
 LINE_LIMIT = 1 << 20
 """Octets of one line that are read; a note or a reply is far shorter."""
@@ -92,6 +96,37 @@ class Journal:
                 fsync_folder(self._folder.parent)
         except OSError as error:
             raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
+
+    def claim(self, event: Event, held_for: Iterable[str], states: Container[str], *,
+              again: bool = False) -> tuple[str, ...]:  # fmt: skip
+        """Write the event for those of its recipients whose copy is in one of these states by the
+        journal (`""`: it knows none); return them.
+
+        This is what keeps a copy from being released twice where the index has lost it. again: also
+        where nobody knows whether the MTA took it. Raises StoreError.
+        """
+        path = self._folder / ".claim.lock"
+        try:
+            self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            create_file(path)
+            lock = os.open(path, os.O_RDWR)
+        except OSError as error:
+            raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            copies = {
+                d.recipient: d for d in standing(held_for, self.events(event.id), 0).deliveries
+            }
+            free = tuple(
+                recipient for recipient in event.recipients
+                if (copy := copies.get(recipient, Delivery(recipient, ""))).state in states
+                and (again or not copy.is_unknown)
+            )  # fmt: skip
+            if free:
+                self.append(replace(event, recipients=free))
+            return free
+        finally:
+            os.close(lock)
 
     def events(self, id: str | None = None) -> Iterator[Event]:
         """All events in order, or those of one message. Lines that are none are passed over.
@@ -194,6 +229,11 @@ class Delivery:
     attempts: int = 0
     again_at: float = 0.0
     form: str = "original"
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if nobody knows whether the MTA took it."""
+        return self.state == "failed" and self.reply.startswith(UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

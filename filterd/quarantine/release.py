@@ -1,11 +1,12 @@
 """Releasing kept mail: the original bytes, the original sender, the recipients that a person chose.
 
 One copy goes `held → releasing → released | failed`. The index decides who releases (a row that one
-process only can set to `releasing`), the journal says what came of it, and `released` is written
-only with the MTA's 250 in hand. What the MTA puts off is tried again with growing pauses. If nobody
-knows whether the MTA took a message (no answer after the final dot, or the process died), it is
-`failed` and not tried again by itself: a person looks and says `again`. So nothing is lost, since
-the message is still kept, and nothing comes twice by accident.
+process only can set to `releasing`), and the journal must agree: it knows what was released also
+where the index was lost. `released` is written only with the MTA's 250 in hand. What the MTA puts
+off is tried again with growing pauses. If nobody knows whether the MTA took a message (no answer
+after the final dot, or the process died), it is `failed` and not tried again by itself: a person
+looks and says `again`. So nothing is lost, since the message is still kept, and nothing comes twice
+by accident.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from filterd import marks
 from filterd.message.address import readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
-from filterd.quarantine.journal import Delivery, Event
+from filterd.quarantine.journal import UNKNOWN, Delivery, Event
 from filterd.quarantine.rows import storable
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit
@@ -98,7 +99,7 @@ class Releaser:
         states = ["held", "failed", ""] + (["released"] if again else [])
         if not again:
             self._refuse_unknown(id, chosen)
-        won = self._claim(id, chosen, states, who, note, form)
+        won = self._claim(entry, chosen, states, who, note, form, again=again)
         results = self._send(entry, data, won, who, note, form, viruses=virus) if won else {}
         by_name = {delivery.recipient: delivery for delivery in self._store.index.deliveries(id)}
         return tuple(_outcome(r, by_name[storable(r)], r in results) for r in chosen)
@@ -123,6 +124,12 @@ class Releaser:
         entry = self._store.get(id)
         real = self._real_name(entry, delivery.recipient)
         if delivery.state == "releasing":
+            noted = {storable(d.recipient): d for d in self._store.standing(id).deliveries}
+            copy = noted.get(delivery.recipient)
+            if copy is not None and copy.state != "releasing" and copy.changed >= delivery.changed:
+                # It ended before the index heard of it.
+                self._store.index.settle(id, copy)
+                return _outcome(real, copy, True)
             lost = Result("unknown", LOST)
             self._conclude(id, real, delivery, lost, "filterd", "", delivery.form)
         else:
@@ -132,7 +139,7 @@ class Releaser:
                 refused = Result("refused", str(error))
                 self._conclude(id, real, delivery, refused, "filterd", "", delivery.form)
             else:
-                won = self._claim(id, (real,), ["failed"], "filterd", "", delivery.form)
+                won = self._claim(entry, (real,), ["failed"], "filterd", "", delivery.form)
                 if not won:
                     return None
                 viruses = bool(entry.virus)  # a first release of it was allowed by a person
@@ -144,23 +151,27 @@ class Releaser:
         """Stop where a copy may have been delivered already."""
         names = set(map(storable, chosen))
         for delivery in self._store.index.deliveries(id):
-            if delivery.recipient in names and _is_unknown(delivery):
+            if delivery.recipient in names and delivery.is_unknown:
                 raise ReleaseError(
                     f"{id} may have reached {delivery.recipient} already ({delivery.reply}); "
                     "look in the MTA's log, then say again"
                 )
 
     def _claim(
-        self, id: str, recipients: Sequence[str], states: Sequence[str], who: str, note: str,
-        form: str,
+        self, entry: Entry, recipients: Sequence[str], states: Sequence[str], who: str, note: str,
+        form: str, *, again: bool = False,
     ) -> tuple[str, ...]:  # fmt: skip
+        """The recipients whose copies this process releases, by index and journal."""
         now = self._store.clock()
-        won = self._store.index.claim(id, recipients, states, now, form)
-        if won:
-            self._store.journal.append(
-                Event("releasing", id, who, won, note=note, form=form, time=now)
-            )
-        return won
+        won = self._store.index.claim(entry.id, recipients, states, now, form)
+        if not won:
+            return ()
+        event = Event("releasing", entry.id, who, won, note=note, form=form, time=now)
+        free = self._store.journal.claim(event, entry.held_for, states, again=again)
+        if free != won:
+            log.warning("id=%s: the index was not what the journal says; it is put right", entry.id)
+            self._store.index.update(entry.id, self._store.standing(entry.id))
+        return free
 
     def _send(
         self, entry: Entry, data: bytes, recipients: Sequence[str], who: str, note: str, form: str,
@@ -188,7 +199,7 @@ class Releaser:
         if result.outcome == "later" and before.attempts < self._store.settings.release_attempts:
             again_at = now + min(FIRST_PAUSE * 2 ** (before.attempts - 1), LONGEST_PAUSE)
         state: Literal["released", "failed"] = "released" if result.outcome == "sent" else "failed"
-        reply = f"unknown: {result.reply}" if result.outcome == "unknown" else result.reply
+        reply = f"{UNKNOWN} {result.reply}" if result.outcome == "unknown" else result.reply
         self._store.journal.append(
             Event(state, id, who, (recipient,), note, reply, result.queue_id, again_at, form, now)
         )
@@ -236,10 +247,6 @@ def attached(entry: Entry, data: bytes, recipients: Sequence[str]) -> bytes:
     )
     head = "\r\n".join(lines).encode("ascii", "replace")
     return head + data + f"\r\n--{boundary}--\r\n".encode("ascii")
-
-
-def _is_unknown(delivery: Delivery) -> bool:
-    return delivery.state == "failed" and delivery.reply.startswith("unknown:")
 
 
 def _outcome(recipient: str, delivery: Delivery, done: bool) -> Outcome:

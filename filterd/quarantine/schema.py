@@ -87,6 +87,13 @@ class WrongTablesError(Exception):
     """Tables that are not the index's, or are damaged."""
 
 
+class UnknownFormError(WrongTablesError):
+    """Tables of a form that this version of filterd does not know."""
+
+    def __init__(self, revision: str | None) -> None:
+        super().__init__(f"its form is {revision}, this version of filterd knows {HEAD} and older")
+
+
 def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
     """Make or change the tables if the database is not at `HEAD`. folder: where a lock may be.
 
@@ -100,7 +107,7 @@ def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
         if revision == HEAD:
             return
         if revision is not None and revision not in FORMS:
-            raise _unknown(revision)
+            raise UnknownFormError(revision)
         if revision is None and sa.inspect(connection).has_table("messages"):
             # A migration that was cut short. What the index holds can be made again.
             log.warning("the quarantine's index begins anew; `filterd quarantine fsck` fills it")
@@ -111,7 +118,7 @@ def bring_up_to_date(engine: sa.Engine, folder: Path) -> None:
 def check(connection: sa.Connection) -> None:
     """Look whether the tables are those of `HEAD`. Raises WrongTablesError, SQLAlchemyError."""
     if (revision := _revision_of(connection)) != HEAD:
-        raise _unknown(revision)
+        raise UnknownFormError(revision)
     inspector = sa.inspect(connection)
     for table in meta.sorted_tables:
         wanted, found = set(table.columns.keys()), set[str]()
@@ -137,12 +144,6 @@ def put_tables_aside(engine: sa.Engine, now: float) -> str:
                 connection.execute(sa.text(f"ALTER VIEW {table} SET SCHEMA {name}"))
         _migrate(connection)
     return name
-
-
-def _unknown(revision: str | None) -> WrongTablesError:
-    return WrongTablesError(
-        f"its form is {revision}, this version of filterd knows {HEAD} and older ones"
-    )
 
 
 def _revision(engine: sa.Engine) -> str | None:

@@ -13,13 +13,13 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.quarantine.entry import Entry, EntryError, NewEntry, describe
-from filterd.quarantine.files import DESCRIPTION_LIMIT, Files, StoreError, fsync_folder
+from filterd.quarantine.entry import Entry, NewEntry, describe
+from filterd.quarantine.files import Files, StoreError, fsync_folder
+from filterd.quarantine.fsck import Report, fsck
 from filterd.quarantine.journal import Event, Journal, Standing, What, standing
 from filterd.quarantine.settings import QuarantineSettings
 
@@ -30,9 +30,6 @@ log = logging.getLogger(__name__)
 
 __all__ = ["GoneError", "NewEntry", "Report", "Store", "StoreError", "UnknownIdError"]
 
-STORING_LIMIT = 60.0
-"""Seconds after which nobody is still writing the description of a message file."""
-
 
 class UnknownIdError(LookupError):
     """No message of that id is kept."""
@@ -40,19 +37,6 @@ class UnknownIdError(LookupError):
 
 class GoneError(LookupError):
     """The message was deleted or has expired; only its description is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `fsck` found. added: ids that were missing in the index; stale: rows without files;
-    restated: rows whose state was not the journal's; damaged: files that do not fit their
-    description, with the reason."""
-
-    checked: int
-    added: tuple[str, ...]
-    stale: tuple[str, ...]
-    restated: tuple[str, ...]
-    damaged: tuple[tuple[str, str], ...]
 
 
 class Store:
@@ -64,7 +48,7 @@ class Store:
         self.settings = settings
         self.clock = clock
         self.journal = Journal(settings.folder)
-        self._files = Files(settings.folder)
+        self.files = Files(settings.folder)
 
     @cached_property
     def index(self) -> Index:
@@ -85,11 +69,11 @@ class Store:
         cannot be written, or if other bytes are already kept under that id.
         """
         entry = describe(new)
-        message, description = self._files.paths(new.id, new.received)
+        message, description = self.files.paths(new.id, new.received)
         if description.exists() and self.get(new.id).digest != entry.digest:
             raise StoreError(0, "another message is kept under this id", str(message))
-        self._files.write(message, new.data)
-        self._files.write(description, entry.encode())
+        self.files.write(message, new.data)
+        self.files.write(description, entry.encode())
         try:
             self.index.add(entry, str(message), _standing(entry, []))
         except StoreError as error:
@@ -105,7 +89,7 @@ class Store:
 
         Raises UnknownIdError, ValueError for what is no id, and StoreError for damaged files.
         """
-        return self._read(self._description(id))
+        return self.files.describe(self._description(id))
 
     def path(self, id: str) -> Path:
         """The file with the exact bytes of a kept message. Raises as `get` does."""
@@ -177,11 +161,11 @@ class Store:
         journal stays. Returns how many. Raises StoreError."""
         forgotten = []
         events = self._events_by_id()
-        for day in self._files.days():
+        for day in self.files.days():
             for description in day.glob("*.json"):
                 if description.with_suffix(".eml").exists():
                     continue
-                entry = self._read(description)
+                entry = self.files.describe(description)
                 stands = _standing(entry, events[entry.id])
                 if entry.received.timestamp() < before and stands.gone:
                     description.unlink(missing_ok=True)
@@ -192,19 +176,6 @@ class Store:
             self.index.remove(forgotten)
         return len(forgotten)
 
-    def _sweep(self, day: Path) -> None:
-        """Remove what killed writers left half written: files that never got their name."""
-        for path in day.glob(".*"):
-            if self._is_old(path):
-                path.unlink(missing_ok=True)
-
-    def _is_old(self, path: Path) -> bool:
-        """False for what may be in the middle of being stored."""
-        try:
-            return self.clock() - path.stat().st_mtime > STORING_LIMIT
-        except FileNotFoundError:
-            return False
-
     def _events_by_id(self) -> defaultdict[str, list[Event]]:
         found: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self.journal.events():
@@ -212,69 +183,15 @@ class Store:
         return found
 
     def _description(self, id: str) -> Path:
-        found = self._files.find(id)
+        found = self.files.find(id)
         if found is None:
             raise UnknownIdError(f"no message {id} is in the quarantine {self.settings.folder}")
         return found
 
-    def _read(self, path: Path) -> Entry:
-        try:
-            with path.open("rb") as file:
-                return Entry.decode(file.read(DESCRIPTION_LIMIT))
-        except (OSError, EntryError) as error:
-            raise StoreError(0, f"cannot be read: {error}", str(path)) from error
-
-    def fsck(self, *, repair: bool = True) -> Report:
-        """Compare files, journal and index; with `repair`, make the index agree with the others.
-
-        Raises StoreError.
-        """
-        known = self.index.states()
-        events = self._events_by_id()
-        seen: set[str] = set()
-        added, restated, damaged = [], [], []
-        for day in self._files.days():
-            for description in sorted(day.glob("*.json")):
-                id, message = description.stem, description.with_suffix(".eml")
-                seen.add(id)
-                try:
-                    entry = self._read(description)
-                except StoreError as error:
-                    damaged.append((id, str(error)))
-                    continue
-                stands = _standing(entry, events[id])
-                if not stands.gone and (trouble := _disagreement(entry, message)):
-                    damaged.append((id, trouble))
-                if id not in known:
-                    added.append(id)
-                    if repair:
-                        self.index.add(entry, str(message), stands)
-                elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
-                    # A release that is under way stands in the index first; one that began since
-                    # the journal was read is left alone as well.
-                    restated.append(id)
-                    if repair and (fresh := self.standing(id)).state != "releasing":
-                        self.index.update(id, fresh)
-            for message in sorted(day.glob("*.eml")):
-                if not message.with_suffix(".json").exists() and self._is_old(message):
-                    damaged.append((message.stem, "has no description; the client was told 451"))
-            if repair:
-                self._sweep(day)
-        stale = tuple(sorted(known.keys() - seen))
-        if repair and stale:
-            self.index.remove(stale)
-        return Report(len(seen), tuple(added), stale, tuple(restated), tuple(damaged))
+    def fsck(self, *, repair: bool = True, rebuild: bool = False) -> Report:
+        """Compare files, journal and index. See `filterd.quarantine.fsck`. Raises StoreError."""
+        return fsck(self, repair=repair, rebuild=rebuild)
 
 
 def _standing(entry: Entry, events: list[Event]) -> Standing:
     return standing(entry.held_for, events, entry.received.timestamp())
-
-
-def _disagreement(entry: Entry, path: Path) -> str:
-    """What is wrong with a message file, empty if it is as described."""
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return f"{path}: {error.strerror}"
-    return "" if digest == entry.digest else f"{path}: its bytes are not those that were stored"

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from filterd.quarantine.files import StoreError
+from filterd.quarantine.fsck import add_missing
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.quarantine.store import Store, UnknownIdError
 
@@ -51,6 +52,7 @@ class Upkeep:
             self._release(store)
             if store.clock() - self._expired_at >= EXPIRY_INTERVAL:
                 self._expired_at = store.clock()
+                self._add_missing(store)
                 self._expire(store)
         except (StoreError, UnknownIdError) as error:
             log.error("quarantine: %s", error)
@@ -69,6 +71,11 @@ class Upkeep:
                 outcome.state,
                 outcome.reply,
             )
+
+    @staticmethod
+    def _add_missing(store: Store) -> None:
+        if added := add_missing(store):
+            log.warning("quarantine: %d messages were missing in the index and are added", added)
 
     @staticmethod
     def _expire(store: Store) -> None:

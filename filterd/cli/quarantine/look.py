@@ -11,10 +11,13 @@ import typer
 from rich.console import Console
 
 from filterd import privileges
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
+from filterd.assembly import open_history
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
 from filterd.cli.learn import who
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
+from filterd.history import History, HistoryError
+from filterd.history.recovery import Recovery, recover
 
 WIDE = 200
 """Columns of a list that is not shown on a terminal."""
@@ -163,18 +166,34 @@ def export(
 def fsck(
     config: ConfigOption = None,
     repair: Annotated[bool, typer.Option(help="make the index agree with the files")] = True,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="put the index aside and make it anew in any case")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare files, journal and index, and mend the index. Status 65 if files are damaged."""
-    report = store_of(config).fsck(repair=repair)
+    """Compare files, journal and index, and mend the index; an index or a history that cannot be
+    used is put aside and made again. Status 65 if files are damaged."""
+    store = store_of(config)
+    report = store.fsck(repair=repair, rebuild=rebuild)
+    fault, recovery = _history(open_history(settings(config)), repair=repair)
     if as_json:
         emit({
             "checked": report.checked, "added": report.added, "stale": report.stale,
             "restated": report.restated,
             "damaged": [{"id": id, "reason": reason} for id, reason in report.damaged],
+            "index": {"fault": report.fault, "aside": report.aside},
+            "history": {
+                "fault": fault,
+                "aside": recovery.aside.name if recovery else "",
+                "saved": recovery.saved if recovery else None,
+                "lost": recovery.lost if recovery else None,
+            },
         })  # fmt: skip
     else:
         done = "" if repair else " (not repaired)"
+        if report.fault:
+            kept = f"; it is kept as {report.aside}, a new one was made" if report.aside else done
+            sys.stdout.write(f"the index could not be used: {report.fault}{kept}\n")
         sys.stdout.write(
             f"{report.checked} messages; missing in the index: {len(report.added)}{done}; "
             f"in the index without files: {len(report.stale)}{done}; "
@@ -183,8 +202,19 @@ def fsck(
         )
         for id, reason in report.damaged:
             sys.stdout.write(f"damaged {id}: {reason}\n")
+        if fault:
+            sys.stdout.write(f"the history could not be used: {recovery or fault + done}\n")
     if report.damaged:
         raise typer.Exit(Exit.DATA)
+
+
+def _history(history: History, *, repair: bool) -> tuple[str, Recovery | None]:
+    """Why the history cannot be used, and what was done about it."""
+    try:
+        fault = history.trouble()
+        return fault, recover(history) if fault and repair else None
+    except HistoryError as error:
+        fail(str(error), Exit.IO_ERROR)
 
 
 def moment(text: str) -> float | None:

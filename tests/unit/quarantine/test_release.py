@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from filterd import marks
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import GoneError, QuarantineSettings, Store
+from filterd.quarantine.journal import standing
 from filterd.quarantine.query import Query
 from filterd.quarantine.release import CLAIM_LIMIT, FIRST_PAUSE, Outcome, ReleaseError, Releaser
 from filterd.quarantine.submission import Server, submit
@@ -358,6 +359,68 @@ def test_states_survive_the_loss_of_the_index(store: Store, tmp_path: Path, mta:
     }  # fmt: skip
     (second,) = release(fresh, id="a")
     assert not second.done
+    assert len(mta.taken) == 1
+
+
+def lose_the_index(store: Store, folder: Path) -> Store:
+    store.close()
+    for path in (folder / "q").glob("index.sqlite*"):
+        path.unlink()
+    return Store(store.settings, store.clock)
+
+
+@pytest.mark.parametrize("add_rows", [False, True])
+def test_nothing_is_released_twice_although_the_index_is_lost(
+    store: Store, tmp_path: Path, mta: Mta, add_rows: bool
+) -> None:
+    store.put(new(data=PLAIN))
+    release(store)
+    fresh = lose_the_index(store, tmp_path)
+    if add_rows:  # as they were before anything was released
+        fresh.index.add(fresh.get("id1"), "", standing(("joe@mx.test",), (), 0.0))
+    for _ in range(2):
+        (outcome,) = release(fresh)
+        assert (outcome.state, outcome.done) == ("released", False)
+    assert len(mta.taken) == 1
+    (outcome,) = release(fresh, again=True)
+    assert outcome.done
+    assert len(mta.taken) == 2
+
+
+def test_what_nobody_knows_stays_so_although_the_index_is_lost(
+    store: Store, tmp_path: Path, mta: Mta
+) -> None:
+    store.put(new(data=PLAIN))
+    mta.answers = {"DOT": ""}
+    (outcome,) = release(store)
+    assert outcome.reply.startswith("unknown:")
+    fresh = lose_the_index(store, tmp_path)
+    mta.answers = {}
+    (outcome,) = release(fresh)
+    assert (outcome.state, outcome.done) == ("failed", False)
+    with pytest.raises(ReleaseError, match="may have reached"):
+        release(fresh)
+    before = len(mta.taken)
+    (outcome,) = release(fresh, again=True)
+    assert (outcome.state, len(mta.taken)) == ("released", before + 1)
+
+
+def test_a_release_that_the_index_did_not_hear_of(
+    store: Store, mta: Mta, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def died(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    store.put(new(data=PLAIN))
+    monkeypatch.setattr(store.index, "settle", died)
+    with pytest.raises(KeyboardInterrupt):
+        release(store)
+    monkeypatch.undo()
+    assert store.index.states()["id1"] == ("releasing", False)
+    clock.now += CLAIM_LIMIT + 1
+    ((_, outcome),) = Releaser(store).retry()
+    assert outcome.state == "released"
+    assert store.standing("id1").state == "released"
     assert len(mta.taken) == 1
 
 

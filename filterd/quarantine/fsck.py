@@ -1,0 +1,155 @@
+"""Comparing files, journal and index, and making the index agree with the others.
+
+An index that cannot be used at all (damaged, cut short, another program's tables) is put aside
+under a name with the date, and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filterd.quarantine.entry import Entry
+from filterd.quarantine.files import STORING_LIMIT, StoreError
+from filterd.quarantine.journal import Event, standing
+
+if TYPE_CHECKING:
+    from filterd.quarantine.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found. added: ids that were missing in the index; stale: rows without files;
+    restated: rows whose state was not the journal's; damaged: files that do not fit their
+    description, with the reason. fault: why the index could not be used at all; aside: the name
+    under which it is kept."""
+
+    checked: int
+    added: tuple[str, ...]
+    stale: tuple[str, ...]
+    restated: tuple[str, ...]
+    damaged: tuple[tuple[str, str], ...]
+    fault: str = ""
+    aside: str = ""
+
+
+def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
+    """Compare, and with `repair` mend the index. rebuild: make it anew whatever it is like.
+
+    Raises StoreError.
+    """
+    fault, aside = _look_at_index(store, repair=repair, rebuild=rebuild)
+    known = {} if fault and not aside else store.index.states()
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in store.journal.events():
+        events[event.id].append(event)
+    seen: set[str] = set()
+    added, restated, damaged = [], [], []
+    for day in store.files.days():
+        for description in sorted(day.glob("*.json")):
+            id, message = description.stem, description.with_suffix(".eml")
+            seen.add(id)
+            try:
+                entry = store.files.describe(description)
+            except StoreError as error:
+                damaged.append((id, str(error)))
+                continue
+            stands = standing(entry.held_for, events[id], entry.received.timestamp())
+            if not stands.gone and (trouble := _disagreement(entry, message)):
+                damaged.append((id, trouble))
+            if id not in known:
+                added.append(id)
+                if repair:
+                    store.index.add(entry, str(message), stands)
+            elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
+                # A release that is under way stands in the index first; one that began since
+                # the journal was read is left alone as well.
+                restated.append(id)
+                if repair and (fresh := store.standing(id)).state != "releasing":
+                    store.index.update(id, fresh)
+        damaged += _undescribed(store, day)
+        if repair:
+            _sweep(store, day)
+    stale = tuple(sorted(known.keys() - seen))
+    if repair and stale:
+        store.index.remove(stale)
+    return Report(
+        len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside
+    )  # fmt: skip
+
+
+def add_missing(store: Store) -> int:
+    """Add the rows of messages that the index has not heard of for `STORING_LIMIT`, without reading
+    what it knows; how many. Raises StoreError."""
+    known: set[str] | None = None
+    missing = []
+    for day in store.files.days():
+        for description in day.glob("*.json"):
+            if known is None:
+                known = set(store.index.states())
+            if description.stem not in known and _is_old(store, description):
+                missing.append(description)
+    for description in missing:
+        try:
+            entry = store.files.describe(description)
+        except StoreError as error:
+            log.warning("quarantine: %s", error)
+            continue
+        message = description.with_suffix(".eml")
+        store.index.add(entry, str(message), store.standing(entry.id))
+    return len(missing)
+
+
+def _look_at_index(store: Store, *, repair: bool, rebuild: bool) -> tuple[str, str]:
+    """Why the index cannot be used, and where it is now; empty texts for a good one."""
+    from filterd.quarantine.database import BrokenIndexError  # noqa: PLC0415  (loads the database)
+
+    fault = "it was to be made anew" if rebuild else ""
+    try:
+        store.index.check()
+    except BrokenIndexError as error:
+        fault = error.cause
+        if error.is_newer and not rebuild:
+            # Others may share it whose version of filterd is newer.
+            raise
+    return fault, store.index.begin_anew(store.clock()) if fault and repair else ""
+
+
+def _disagreement(entry: Entry, path: Path) -> str:
+    """What is wrong with a message file, empty if it is as described."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return "" if digest == entry.digest else f"{path}: its bytes are not those that were stored"
+
+
+def _undescribed(store: Store, day: Path) -> list[tuple[str, str]]:
+    """Messages whose writers died before the description."""
+    return [
+        (message.stem, "has no description; the client was told 451")
+        for message in sorted(day.glob("*.eml"))
+        if not message.with_suffix(".json").exists() and _is_old(store, message)
+    ]
+
+
+def _sweep(store: Store, day: Path) -> None:
+    """Remove what killed writers left half written: files that never got their name."""
+    for path in day.glob(".*"):
+        if _is_old(store, path):
+            path.unlink(missing_ok=True)
+
+
+def _is_old(store: Store, path: Path) -> bool:
+    """False for what may be in the middle of being stored."""
+    try:
+        return store.clock() - path.stat().st_mtime > STORING_LIMIT
+    except FileNotFoundError:
+        return False
