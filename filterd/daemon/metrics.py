@@ -1,15 +1,18 @@
 """Metrics for Prometheus, made when somebody fetches them; no message waits for that.
 
-Names and units follow Prometheus' conventions: base units, `_total` for what only grows. One
-request is served at a time, and each may take `PATIENCE`.
+Names and units follow Prometheus' conventions: base units, `_total` for what only grows. A request
+may take `PATIENCE` from its connection to its answer; where more than `CLIENTS` are connected, the
+oldest goes, so that slow clients keep no monitor out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -32,7 +35,13 @@ if TYPE_CHECKING:
     from filterd.status import ClamdStatus, QuarantineStatus
 
 PATIENCE = 5.0
-"""Seconds that a client may be silent."""
+"""Seconds from a connection to the end of the answer, however busy the client looks."""
+
+CLIENTS = 8
+"""Connections at a time, a thread each."""
+
+LOOK_AROUND = 0.2
+"""Seconds between two looks for connections that are there too long."""
 
 LOOK_INTERVAL = 30.0
 """Seconds for which what clamd and the quarantine said is told again, however often one asks."""
@@ -170,15 +179,61 @@ class Exporter:
             server = _Server(self._address, _Handler)
         except OSError as error:
             raise MetricsError(f"{error.strerror or error}") from None
-        server.set_app(make_wsgi_app(self._registry))
-        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+        server.set_app(_one_at_a_time(make_wsgi_app(self._registry)))
+        serving = threading.Thread(
+            target=server.serve_forever, args=(LOOK_AROUND,), name="metrics", daemon=True
+        )
+        serving.start()
 
 
-class _Server(WSGIServer):
+def _one_at_a_time(app: Any) -> Any:
+    """The application, its metrics collected in one thread at a time; sending them is not in it."""
+    turn = threading.Lock()
+
+    def collect(environ: Any, start_response: Any) -> Any:
+        with turn:
+            return app(environ, start_response)
+
+    return collect
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
     def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
+        # Connections that may go on, and when they came, the oldest first.
+        self._open: dict[socket.socket, float] = {}
+        self._mutex = threading.Lock()
         super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread for a new connection."""
+        with self._mutex:
+            self._open[request] = time.monotonic()
+            if len(self._open) > CLIENTS:
+                self._hang_up(next(iter(self._open)))
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection; in its thread."""
+        with self._mutex:
+            self._open.pop(request, None)
+            super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End what takes too long; called between connections, and every `LOOK_AROUND`."""
+        due = time.monotonic() - PATIENCE
+        with self._mutex:
+            for request in [one for one, since in self._open.items() if since <= due]:
+                self._hang_up(request)
+
+    def _hang_up(self, request: socket.socket) -> None:
+        """Let the thread that reads or writes there see the end of the connection."""
+        del self._open[request]
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
     def server_bind(self) -> None:
         # Without its look at the domain name system, which may take seconds.

@@ -21,6 +21,7 @@ import argon2
 from filterd.bounded import json_value, read_regular
 from filterd.config import Settings
 from filterd.durable import locked, write_atomically
+from filterd.message.address import PatternError, pattern_keys, readable, readable_domain
 from filterd.web.reviewer import Reviewer, Role
 
 FORMAT = 1
@@ -125,13 +126,7 @@ class Accounts:
             raise AccountError(
                 f"{name!r} is no account name; right would be up to 64 letters, digits and . _ - @"
             )
-        account = Account(
-            name,
-            role,
-            self._hash(password),
-            tuple(_domain(d) for d in domains),
-            tuple(_address(r) for r in recipients),
-        )
+        account = Account(name, role, self._hash(password), *limits_of(domains, recipients))
         if role == "reviewer" and not (account.domains or account.recipients):
             raise AccountError("a reviewer needs a domain or a recipient, else it sees nothing")
         if role == "admin" and (account.domains or account.recipients):
@@ -212,18 +207,36 @@ class Accounts:
             raise AccountError(f"{self.path}: {error.strerror}") from None
 
 
+def limits_of(
+    domains: Iterable[str], recipients: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a reviewer, or a token, is limited to, checked and in one spelling.
+
+    Raises AccountError for what no recipient could ever match.
+    """
+    return tuple(map(_domain, domains)), tuple(map(_address, recipients))
+
+
 def _domain(text: str) -> str:
-    domain = text.lower().removeprefix("@")
-    if not domain or "@" in domain or set(domain) & set(" \t\r\n,"):
-        raise AccountError(f"{text!r} is no domain; right would be mx.example")
-    return domain
+    key = _key(text, "a domain", "mx.example")
+    if not key.startswith("@"):
+        raise AccountError(f"{text!r} is not a domain alone, expected mx.example")
+    return readable_domain(key[1:])
 
 
 def _address(text: str) -> str:
-    local, _, domain = text.rpartition("@")
-    if not local or not domain or set(text) & set(" \t\r\n,"):
-        raise AccountError(f"{text!r} is no address; right would be ann@mx.example")
-    return text.lower()
+    key = _key(text, "an address", "ann@mx.example")
+    if key.startswith(("@", ".")):
+        raise AccountError(f"{text!r} is not an address, expected ann@mx.example")
+    return readable(text)
+
+
+def _key(text: str, kind: str, example: str) -> str:
+    try:
+        return pattern_keys(text)[0]
+    except PatternError as error:
+        words = str(error).partition(";")[0].partition(", expected")[0]
+        raise AccountError(f"{words}: it is not {kind}, expected {example}") from None
 
 
 def _load(path: Path) -> dict[str, Account]:

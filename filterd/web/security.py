@@ -63,7 +63,8 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Answers 413 to a body that is too large, whether or not it says so. upload: octets."""
+    """Answers 413 to a body that is too large, whether or not it says so, and 400 to one whose
+    length is told in two ways. upload: octets."""
 
     def __init__(self, app: ASGIApp, upload: int) -> None:
         self._app = app
@@ -73,6 +74,11 @@ class BodyLimit:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        names = [name for name, _ in scope["headers"]]
+        if b"transfer-encoding" in names and b"content-length" in names:
+            # RFC 9112 §6.3: it may be an attempt to smuggle a request past a proxy.
+            await _refuse(scope, send, 400, TWO_LENGTHS)
             return
         takes_file = scope["path"].startswith(UPLOADS)
         limit = self._upload + UPLOAD_MARGIN if takes_file else FORM_LIMIT
@@ -106,11 +112,14 @@ class BodyLimit:
                 await _refuse(scope, send)
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
-    words = "what was sent is too large"
-    answer: Response = PlainTextResponse(f"{words.capitalize()}.\n", 413)
+TOO_LARGE = "what was sent is too large"
+TWO_LENGTHS = "Content-Length and Transfer-Encoding exclude each other"
+
+
+async def _refuse(scope: Scope, send: Send, status: int = 413, words: str = TOO_LARGE) -> None:
+    answer: Response = PlainTextResponse(f"{words[0].upper()}{words[1:]}.\n", status)
     if scope["path"].startswith("/api/"):
-        answer = problem(413, words)
+        answer = problem(status, words)
     answer.headers["Connection"] = "close"
     await answer(scope, _nothing, send)
 

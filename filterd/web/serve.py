@@ -15,11 +15,13 @@ import uvicorn
 
 from filterd.config import Settings
 from filterd.web.app import create_app
+from filterd.web.guard import Guard, Limits
 
 log = logging.getLogger(__name__)
 
 REQUEST_LIMIT = 200
-"""Connections at a time; more get 503. Some tens of people never need as many."""
+"""Connections at a time; more get 503. Some tens of people never need as many, and the guard closes
+those without a request before."""
 
 KEEP_ALIVE = 15
 """Seconds that an idle connection stays."""
@@ -49,7 +51,7 @@ def serve(settings: Settings) -> int:
     app.state.filterd.accounts.warm()
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Guard(Limits(), web.trusted_proxies).protocol(),
         ws="none",
         log_config=None,
         access_log=False,

@@ -21,7 +21,7 @@ from typing import Any
 from filterd.bounded import json_value, open_regular
 from filterd.config import Settings
 from filterd.durable import locked, write_atomically
-from filterd.web.accounts import AccountError, accounts_path
+from filterd.web.accounts import AccountError, accounts_path, limits_of
 from filterd.web.reviewer import Reviewer, Role
 
 FORMAT = 1
@@ -87,8 +87,7 @@ class Tokens:
             raise AccountError(
                 f"{name!r} is no name of a token; right would be up to 64 letters, digits, . _ - @"
             )
-        limits = tuple(d.lower().removeprefix("@") for d in domains)
-        addresses = tuple(r.lower() for r in recipients)
+        limits, addresses = limits_of(domains, recipients)
         if (role == "admin") == bool(limits or addresses):
             raise AccountError(
                 "a reviewer's token needs a domain or a recipient, an admin's has no limits"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import stat
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -28,7 +30,7 @@ from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
 from filterd.status import status
-from tests.integration.servers.process import wait_for
+from tests.integration.servers.process import free_port, wait_for
 from tests.unit.daemon.conftest import NewDaemon
 from tests.unit.daemon.running import PLUGIN, RunningDaemon
 from tests.unit.filters.scanner import Scanner, clean
@@ -163,6 +165,47 @@ def test_metrics_for_prometheus(new_daemon: NewDaemon) -> None:
     assert samples["filterd_filter_seconds_bucket", "+Inf", "misbehaving"] >= 1
     assert samples[("filterd_workers",)] == 2
     assert samples["filterd_quarantine_messages", "copy"] == 1
+
+
+def told_by(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        return bytes(answer.read())
+
+
+def test_slow_clients_keep_no_monitor_out(
+    new_daemon: NewDaemon,
+) -> None:
+    port = free_port()
+    daemon = new_daemon(mood=f'bad"\n[metrics]\nlisten = "127.0.0.1:{port}')
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for _ in range(40):
+            peer = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+            peer.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+            slow.append(peer)
+        assert b"filterd_info" in told_by(port)
+        # Those that had to make room see the end at once.
+        for peer in slow[:30]:
+            peer.settimeout(20)
+            with contextlib.suppress(ConnectionResetError):
+                assert peer.recv(1) == b""
+        # The last one trickles: its time counts from the connection, not from its last octet.
+        stop = threading.Event()
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError):
+                while not stop.wait(0.1):
+                    slow[-1].sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        slow[-1].settimeout(60)
+        with contextlib.suppress(ConnectionResetError):
+            assert slow[-1].recv(1) == b""
+        stop.set()
+        thread.join()
+        assert b"filterd_info" in told_by(port)
+    assert daemon.process.running
 
 
 def test_metrics_on_an_address_that_is_in_use() -> None:

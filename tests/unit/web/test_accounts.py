@@ -10,6 +10,7 @@ import argon2
 import pytest
 
 from filterd.web.accounts import AccountError, Accounts
+from filterd.web.api.tokens import Tokens
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -72,7 +73,7 @@ def test_a_reviewer_has_its_limits_in_lower_case(accounts: Accounts) -> None:
         ("bob", "short", "admin", [], "5 characters"),
         ("bob", "x" * 2000, "admin", [], "2000 characters"),
         ("bob", PASSWORD, "reviewer", [], "sees nothing"),
-        ("bob", PASSWORD, "reviewer", ["a@b"], "is no domain"),
+        ("bob", PASSWORD, "reviewer", ["a@b"], "is not a domain alone"),
         ("bob", PASSWORD, "admin", ["mx.example"], "sees everything"),
     ],
 )
@@ -124,3 +125,40 @@ def test_a_file_that_others_may_read_is_refused(accounts: Accounts) -> None:
     accounts.path.chmod(0o644)
     with pytest.raises(AccountError, match="chmod 600"):
         Accounts(accounts.path, QUICK).verify("ann", PASSWORD)
+
+
+WRONG_LIMITS = [
+    (["a,b"], []), ([""], []), (["@"], []), (["a.example b.example"], []), (["*"], []),
+    (["ann@mx.example"], []), ([".mx.example"], []), (["mx.example\n"], []), (["192.0.2.1"], []),
+    (["mx..example"], []), ([], ["mx.example"]), ([], ["a@mx.example,b@mx.example"]),
+    ([], ["Ann <ann@mx.example>"]), ([], ["@mx.example"]), ([], ["ann@"]), ([], [""]),
+    ([], ["*@mx.example"]), (["mx.example", "a;b"], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("domains", "recipients"), WRONG_LIMITS)
+def test_limits_that_fit_nobody_are_refused_alike(
+    accounts: Accounts, tmp_path: Path, domains: list[str], recipients: list[str]
+) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    said = []
+    for add in (
+        lambda: accounts.add("bob", PASSWORD, "reviewer", domains, recipients),
+        lambda: tokens.add("bob", "reviewer", domains, recipients),
+    ):
+        with pytest.raises(AccountError, match=r"expected (mx|ann@mx)") as caught:
+            add()
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert accounts.all() == ()
+    assert tokens.all() == ()
+
+
+def test_limits_have_one_spelling(accounts: Accounts, tmp_path: Path) -> None:
+    limits = ["@MX.Example", "xn--mller-kva.example"], ['"Ann"@MX.example', "joe+x@b.example"]
+    bob = accounts.add("bob", PASSWORD, "reviewer", *limits)
+    assert bob.domains == ("mx.example", "müller.example")
+    assert bob.recipients == ("ann@mx.example", "joe+x@b.example")
+    tokens = Tokens(tmp_path / "tokens.json")
+    tokens.add("bob", "reviewer", *limits)
+    assert (tokens.all()[0].domains, tokens.all()[0].recipients) == (bob.domains, bob.recipients)
