@@ -108,22 +108,24 @@ def _keeper(settings: Settings) -> Keep:
 
 
 class FailureKeeper:
-    """Keeps a message that broke its worker for analysis; the client was told to try again."""
+    """Keeps a message that broke its worker: for analysis, where the client was told to try again,
+    or held."""
 
     def __init__(self, settings: Settings) -> None:
         self._store = Store(settings.quarantine)
         self._required = settings.policy.label
 
-    def __call__(self, message: Message, reason: str) -> None:
-        """Store message and reason durably. Raises OSError if that cannot be done."""
+    def __call__(self, message: Message, reason: str, *, held: bool) -> None:
+        """Store message and reason durably; held: in place of delivery. Raises OSError if that
+        cannot be done."""
         self._store.put(
             NewEntry(
                 id=message.id,
                 data=message.data,
                 envelope=message.envelope,
-                held_for=(),
+                held_for=tuple(r.address for r in message.envelope.recipients) if held else (),
                 reason="failed",
-                action=Action.TEMPFAIL.word,
+                action=(Action.QUARANTINE if held else Action.TEMPFAIL).word,
                 score=0.0,
                 required=self._required,
                 symbols=(Symbol("WORKER_FAILED", 0.0, reason),),

@@ -25,6 +25,9 @@ from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
 
 log = logging.getLogger(__name__)
 
+NO_TIME_LEFT = "no time was left"
+"""How the detail of a timeout begins that other filters caused, which ran before."""
+
 DETAIL_LIMIT = 500
 """Characters of an error's text that are kept; it may quote the message."""
 
@@ -85,12 +88,14 @@ class Failure:
     """One filter without an opinion.
 
     kind: `timeout`, `memory`, `error`, `crash` (its process), or `unavailable` (a server or file it
-    needs; an OSError), which says nothing about the message.
+    needs; an OSError), which says nothing about the message. again: the same content did this
+    before, and the filter was not tried.
     """
 
     filter: str
     kind: str
     detail: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,9 @@ class Examination:
 
 
 Announce = Callable[[str, float], None]
-"""Told before each filter runs: its name, and the moment (`time.monotonic`) its time is over. Who
-watches the process from outside can then say which filter a worker died in."""
+"""Told before each filter runs: its name, and the moment (`time.monotonic`) its time is over; after
+the last one with an empty name. Who watches the process from outside can then say which filter a
+worker died in."""
 
 
 Released = Callable[[Message], Mark | None]
@@ -159,7 +165,7 @@ class Chain:
         scanners, and not even those if that person let the virus pass.
 
         failed: filters that must not be tried with this message, because they took another process
-        down with it; what their `on_error` says applies.
+        down with it, or did worse with the same content before; what their `on_error` says applies.
         """
         deadline = time.monotonic() + self._timeout
         verdict, missing = NO_OPINION, NO_OPINION
@@ -191,9 +197,15 @@ class Chain:
                 )
                 failures.append(failure)
                 opinion = _failed(failure)
-                missing |= Verdict(_on_error(link.settings, message))
+                action = _on_error(link.settings, message, again=failure.again)
+                if not failure.again:
+                    missing |= Verdict(action)
+                elif mark is None:
+                    verdict |= Verdict(action)
             if opinion is not NO_OPINION:
                 verdict |= opinion
+        # What goes wrong from here on is no filter's fault.
+        self.announce("", deadline)
         if verdict.action is Action.ACCEPT:
             # What another filter takes out of the mail flow nobody needs to send again.
             verdict |= missing
@@ -220,9 +232,9 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     """One filter's opinion, or why there is none."""
     name, settings = link.filter.name, link.settings
     budget = min(settings.timeout, max(remaining, 0.0))
+    if budget <= 0:
+        return NO_OPINION, Failure(name, "timeout", f"{NO_TIME_LEFT} by the filters before it")
     try:
-        if budget <= 0:
-            raise BudgetExceeded
         opinion = within(budget, link.filter.examine, message)
     except BudgetExceeded:
         return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
@@ -241,12 +253,15 @@ def _failed(failure: Failure) -> Verdict:
     return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, text),))
 
 
-def _on_error(settings: LinkSettings, message: Message) -> Action:
+def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Action:
+    """What the filter's failure means. again: with this content it would fail each time, so that
+    who is told to come again would come for nothing; the message is held instead."""
     if settings.dry_run:
         return Action.ACCEPT
+    wanted = settings.on_error
     if message.envelope.authenticated and settings.on_error_authenticated is not None:
-        return _ON_ERROR_ACTION[settings.on_error_authenticated]
-    return _ON_ERROR_ACTION[settings.on_error]
+        wanted = settings.on_error_authenticated
+    return _ON_ERROR_ACTION["quarantine" if again and wanted == "tempfail" else wanted]
 
 
 def _observed(opinion: Verdict) -> Verdict:

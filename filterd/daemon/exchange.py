@@ -73,7 +73,7 @@ def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()
             "recipients": [[r.address, r.resolved, *r.parameters] for r in envelope.recipients],
             "client": [client.name, client.address, client.port, client.helo],
             "macros": dict(envelope.macros),
-            "failed": [[f.filter, f.kind, f.detail] for f in failed],
+            "failed": [[f.filter, f.kind, f.detail, f.again] for f in failed],
         }
     ).encode("ascii")
 

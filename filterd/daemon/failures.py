@@ -26,8 +26,9 @@ REMEMBERED = 1000
 class Keeper(Protocol):
     """Puts a message and the reason on disk."""
 
-    def __call__(self, message: Message, reason: str) -> None:
-        """Store it; raises OSError if that cannot be done."""
+    def __call__(self, message: Message, reason: str, *, held: bool) -> None:
+        """Store it; raises OSError if that cannot be done. held: for its recipients, who do not
+        get it; else for analysis only."""
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -59,9 +60,13 @@ class FailedMail:
             if known is not None:
                 self._kept.move_to_end(digest)
                 return known
-        self._thread.submit(self._keeper, message, reason).result()
+        self._thread.submit(self._keeper, message, reason, held=False).result()
         with self._lock:
             self._kept[digest] = message.id
             if len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
         return message.id
+
+    def hold(self, message: Message, reason: str) -> None:
+        """Store the message for its recipients. Raises OSError if it cannot be stored."""
+        self._thread.submit(self._keeper, message, reason, held=True).result()

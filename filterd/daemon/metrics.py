@@ -30,7 +30,7 @@ from filterd.daemon.settings import MetricsSettings
 from filterd.daemon.statistics import BUCKETS, FilterCount
 
 if TYPE_CHECKING:
-    from filterd.daemon.session import Service
+    from filterd.daemon.service import Service
     from filterd.daemon.vitals import Vitals
     from filterd.status import ClamdStatus, QuarantineStatus
 

@@ -44,13 +44,16 @@ class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the 
 
 
 class WorkerLostError(Exception):
-    """The worker gave no answer. filter: what it was running; kind: `timeout` or `crash`."""
+    """The worker gave no answer. filter: what it was running, empty for nothing; kind: `timeout` or
+    `crash`. blamed: the message did it, as far as can be told: its worker was not ended with all
+    the others, and had its time."""
 
-    def __init__(self, filter: str, kind: str, detail: str) -> None:
+    def __init__(self, filter: str, kind: str, detail: str, *, blamed: bool = True) -> None:
         super().__init__(f"{kind} in {filter or 'no filter'}: {detail}")
         self.filter = filter
         self.kind = kind
         self.detail = detail
+        self.blamed = blamed
 
 
 class Pool:
@@ -279,9 +282,9 @@ class Pool:
             _name, over = worker.page.read()
             if _now() > min(deadline, over + self._grace if over else deadline):
                 worker.generation.order(kill=worker.pid)
-                raise self._lost(worker, "timeout")
+                raise self._lost(worker, "timeout", blamed=bool(over) and _now() > over)
 
-    def _lost(self, worker: Worker, kind: str) -> WorkerLostError:
+    def _lost(self, worker: Worker, kind: str, *, blamed: bool = True) -> WorkerLostError:
         """Why the worker gives no answer, as far as can be known within a moment."""
         ended = worker.generation.ended
         with self._changed:
@@ -290,7 +293,9 @@ class Pool:
         name, _over = worker.page.read()
         if kind == "timeout":
             how = "no answer in time, killed"
-        return WorkerLostError(name, kind, f"worker {worker.pid}: {how}")
+        if worker.generation.process.poll() is not None:
+            how, blamed = "its nursery ended", False
+        return WorkerLostError(name, kind, f"worker {worker.pid}: {how}", blamed=blamed)
 
     def _give_back(self, worker: Worker) -> None:
         worker.answered += 1

@@ -43,7 +43,8 @@ from filterd.daemon.libmilter import (
 )
 from filterd.daemon.logs import MessageLog, configure
 from filterd.daemon.pool import Pool
-from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Service, Session
+from filterd.daemon.service import Service
+from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Session
 from filterd.daemon.vitals import Vitals
 from filterd.folders import check_folders
 from filterd.history import History
@@ -307,6 +308,7 @@ class Daemon:
         self._service.settings = settings
         self._service.report = MessageLog(settings.daemon).report
         self._service.failures.exchange(FailureKeeper(settings))
+        self._service.remembered.clear()
         self._vitals.reload(settings, _history(settings))
         self._service.pool = pool
         if pool is not former:

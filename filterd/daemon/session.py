@@ -9,24 +9,19 @@ in one of them is an event that was not noted; the message is then refused at it
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import Milter
 import milter
 
-from filterd.chain import Failure
-from filterd.config import Settings
 from filterd.daemon.answering import answer_with, carry_out, facts
-from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request
-from filterd.daemon.failures import FailedMail
-from filterd.daemon.pool import Busy, Pool, WorkerLostError
-from filterd.daemon.transaction import Transaction
+from filterd.daemon.examining import ENVELOPE_REPLY, TROUBLE_REPLY, examine, refusing
+from filterd.daemon.exchange import Answer
+from filterd.daemon.service import Service
+from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
 from filterd.ids import new_id
-from filterd.message import Client, Envelope, Message
+from filterd.message import Client, Envelope
 from filterd.verdict import Action, Reply
 
 log = logging.getLogger(__name__)
@@ -49,53 +44,11 @@ SILENT_STEPS = (
 )  # fmt: skip
 """Steps after which the MTA need not wait: nothing is decided before end-of-message."""
 
-RETRY_LIMIT = 4
-"""Workers that one message may cost before it gets no more."""
-
 UNKNOWN_CLIENT = Client("unknown", "unknown")
 """A client of which the MTA could not say who it is; `unknown` is Postfix's word."""
 
-BUSY_REPLY = Reply(451, "4.3.0", "Too busy to check the message, please try again later")
-TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
 SIZE_REPLY = Reply(552, "5.3.4", "Message is too large")
-
-
-@dataclass
-class Service:
-    """What all sessions share. settings and pool are exchanged as a whole by a reload."""
-
-    settings: Settings
-    pool: Pool
-    failures: FailedMail
-    report: Callable[[Mapping[str, Any]], None]
-    note: Callable[[Mapping[str, Any], bytes], None]
-    """Takes a message for the history: what was logged, and the Subject."""
-    unreadable: int = 0
-    """Events so far that were lost on their way into a session, for lack of memory for example."""
-    _in_flight: int = 0
-    _changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def begin(self) -> None:
-        """One more message is being examined."""
-        with self._changed:
-            self._in_flight += 1
-
-    def end(self) -> None:
-        """A message got its answer."""
-        with self._changed:
-            self._in_flight -= 1
-            self._changed.notify_all()
-
-    @property
-    def in_flight(self) -> int:
-        """Messages that are being examined or wait for a worker."""
-        with self._changed:
-            return self._in_flight
-
-    def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no message is being examined; False if that takes too long."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._in_flight == 0, seconds)
+HEADER_REPLY = Reply(552, "5.3.4", "Message header is too large")
 
 
 class Session:
@@ -142,13 +95,21 @@ class Session:
         return self._silence(Milter.P_NR_MAIL)
 
     def envrcpt(self, context: Any, *arguments: bytes) -> int:
-        resolved = _macro(context, "{rcpt_addr}") or ""
-        self._transaction.add_recipient(*arguments, resolved=resolved)
+        if self._refusal is None:
+            resolved = _macro(context, "{rcpt_addr}") or ""
+            try:
+                self._transaction.add_recipient(*arguments, resolved=resolved)
+            except EnvelopeLimitError:
+                self._refuse(ENVELOPE_REPLY)
         return self._silence(Milter.P_NR_RCPT)
 
     def header(self, name: str, value: bytes) -> int:
         # Called some thirty times a message, so all else waits until the header is complete.
-        self._transaction.fields.append((name, value))
+        if self._refusal is None:
+            try:
+                self._transaction.add_field(name, value)
+            except HeaderLimitError:
+                self._refuse(HEADER_REPLY)
         return self._header_reply
 
     def body(self, chunk: bytes) -> int:
@@ -203,10 +164,10 @@ class Session:
         self._service.begin()
         try:
             if self._refusal is not None:
-                answer = _refusing(self._refusal, id)
-                note = "not examined: over a limit, or not received whole"
+                answer = refusing(self._refusal, id)
+                note = f"not examined: over a limit, or not received whole ({self._refusal.text})"
             else:
-                answer, note = self._examine(context, id, envelope, transaction)
+                answer, note = examine(self._service, context, id, envelope, transaction)
             blank = " " if self._steps & Milter.P_HDR_LEADSPC else ""
             result = carry_out(context, answer, transaction, blank)
         except milter.error as error:
@@ -215,7 +176,7 @@ class Session:
         except Exception:
             log.exception("id=%s", id)
             note = "internal error"
-            answer = _refusing(TROUBLE_REPLY, id)
+            answer = refusing(TROUBLE_REPLY, id)
             result = answer_with(context, answer.reply, Milter.TEMPFAIL)
         finally:
             self._service.end()
@@ -224,71 +185,6 @@ class Session:
         self._service.note(told, transaction.octets("Subject"))
         self.abort()
         return result
-
-    def _examine(
-        self, context: Any, id: str, envelope: Envelope, transaction: Transaction
-    ) -> tuple[Answer, str]:
-        """The answer for the message, and a note for the log if the way there was not smooth.
-
-        A filter that takes a worker down is left out when the next worker tries: what its
-        `on_error` says is then applied there, and all other filters have their say.
-        """
-        service = self._service
-        settings = service.settings
-        deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
-        failed: list[Failure] = []
-        pieces, descriptor = transaction.message()
-
-        def message() -> Message:
-            return Message(transaction.data(), envelope, id)
-
-        def decode(head: bytes) -> Answer:
-            return decode_answer(
-                head,
-                envelope,
-                transaction.header_size,
-                transaction.size,
-                may_discard=not settings.policy.keep_discarded,
-            )
-
-        for _attempt in range(RETRY_LIMIT):
-            try:
-                answer = service.pool.examine(
-                    encode_request(id, envelope, tuple(failed)),
-                    pieces,
-                    descriptor,
-                    decode,
-                    deadline=deadline,
-                    waiting=context.progress,
-                    interval=settings.daemon.progress_interval,
-                )
-            except Busy:
-                return _refusing(BUSY_REPLY, id), "no worker was free"
-            except AnswerError as error:
-                trouble = f"the worker's answer cannot be used: {error}"
-                break
-            except WorkerLostError as lost:
-                trouble = str(lost)
-                log.error("id=%s %s", id, trouble)
-                if lost.filter:
-                    failed.append(Failure(lost.filter, lost.kind, lost.detail))
-                if time.monotonic() >= deadline:
-                    break
-            else:
-                return answer, self._keep_failed(message, answer.trouble, answer.stored)
-        return _refusing(TROUBLE_REPLY, id), self._keep_failed(message, trouble)
-
-    def _keep_failed(
-        self, message: Callable[[], Message], trouble: str, stored: bool = False
-    ) -> str:
-        """Have a message kept that did something to filters, if it did; a note for the log."""
-        if not trouble or stored:
-            return trouble
-        try:
-            kept = self._service.failures.keep(message(), trouble)
-        except OSError as error:
-            return f"{trouble}; not kept for analysis: {error}"
-        return f"{trouble}; kept as {kept}"
 
 
 def _macros(context: Any) -> dict[str, str]:
@@ -307,9 +203,3 @@ def _macro(context: Any, name: str) -> str | None:
     except UnicodeDecodeError as error:
         value = error.object.decode("utf-8", "surrogateescape")
     return value
-
-
-def _refusing(reply: Reply, id: str) -> Answer:
-    text = f"{reply.text} (id={id})"
-    action = Action.REJECT if reply.code >= 500 else Action.TEMPFAIL
-    return Answer(action, Reply(reply.code, reply.xcode, text))

@@ -15,6 +15,23 @@ from pydantic import BeforeValidator
 BODY_IN_MEMORY = 1 << 20
 """Octets of a body that the daemon holds in memory; more goes to a spool file."""
 
+HEADER_SIZE_LIMIT = 4 << 20
+"""Octets of a message's header section; a larger one is answered with 552. It is held in memory.
+Sendmail takes 32 KiB unless told otherwise (MaxHeadersLength), and one field may have
+1 MiB here."""
+
+HEADER_FIELDS_LIMIT = 8000
+"""Header fields of a message; with more it gets 552. One that crossed many lists has 200, and from
+1000 on the filter `parts` has the symbol HEADER_LIMIT. So a field is never one too many to edit."""
+
+RECIPIENTS_LIMIT = 100_000
+"""Recipients of a message, which are held in memory; with more it gets 552. Postfix takes 1000
+unless told otherwise (smtpd_recipient_limit)."""
+
+ENVELOPE_SIZE_LIMIT = 8 << 20
+"""Octets of all addresses and parameters of a message's envelope; with more it gets 552. That is 80
+for each of a hundred thousand recipients."""
+
 
 @dataclass(frozen=True, slots=True)
 class Octal:

@@ -12,8 +12,26 @@ from pathlib import Path
 from typing import IO
 
 from filterd.daemon.frames import Buffer
-from filterd.daemon.settings import BODY_IN_MEMORY
+from filterd.daemon.settings import (
+    BODY_IN_MEMORY,
+    ENVELOPE_SIZE_LIMIT,
+    HEADER_FIELDS_LIMIT,
+    HEADER_SIZE_LIMIT,
+    RECIPIENTS_LIMIT,
+)
 from filterd.message import Recipient
+
+
+class LimitError(Exception):
+    """The envelope or the header section passes a limit; what was kept of it is given back."""
+
+
+class HeaderLimitError(LimitError):
+    """The header section is larger than HEADER_SIZE_LIMIT or has more than HEADER_FIELDS_LIMIT."""
+
+
+class EnvelopeLimitError(LimitError):
+    """There are more than RECIPIENTS_LIMIT recipients, or more than ENVELOPE_SIZE_LIMIT octets."""
 
 
 def address(path: bytes) -> str:
@@ -33,8 +51,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "_blank", "_chunks", "_file", "_header", "_size", "_spool", "fields", "paths",
-        "recipients", "sender", "sender_parameters",
+        "_blank", "_chunks", "_envelope_size", "_fields_size", "_file", "_header", "_size",
+        "_spool", "fields", "paths", "recipients", "sender", "sender_parameters",
     )  # fmt: skip
 
     def __init__(
@@ -49,16 +67,34 @@ class Transaction:
         self._blank = blank
         self._spool = spool
         self._header = b""
+        self._fields_size = 0
+        self._envelope_size = 0
         self._chunks: list[bytes] = []
         self._size = 0
         self._file: IO[bytes] | None = None
 
     def add_recipient(self, path: bytes, *parameters: bytes, resolved: str = "") -> None:
-        """One RCPT that the MTA accepted so far. resolved: its macro `{rcpt_addr}`."""
+        """One RCPT that the MTA accepted so far. resolved: its macro `{rcpt_addr}`.
+
+        Raises EnvelopeLimitError.
+        """
+        self._envelope_size += len(path) + sum(map(len, parameters)) + len(resolved)
+        if self._envelope_size > ENVELOPE_SIZE_LIMIT or len(self.recipients) >= RECIPIENTS_LIMIT:
+            self.recipients.clear()
+            self.paths.clear()
+            raise EnvelopeLimitError
         plain = address(path)
         # The milter that takes a recipient out must spell it as the client did.
         self.paths[plain] = text(path)
         self.recipients.append(Recipient(plain, tuple(map(text, parameters)), resolved))
+
+    def add_field(self, name: str, value: bytes) -> None:
+        """One header field; value: all after the colon. Raises HeaderLimitError."""
+        self._fields_size += len(name) + len(value)
+        if self._fields_size > HEADER_SIZE_LIMIT or len(self.fields) >= HEADER_FIELDS_LIMIT:
+            self.fields.clear()
+            raise HeaderLimitError
+        self.fields.append((name, value))
 
     @property
     def header(self) -> bytes:
@@ -91,6 +127,11 @@ class Transaction:
     def header_size(self) -> int:
         """Octets before the body: the fields and the empty line."""
         return len(self.header)
+
+    @property
+    def body_size(self) -> int:
+        """Octets of the body."""
+        return self._size
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from filterd import __version__
 from filterd.config import Settings
 from filterd.daemon.metrics import Exporter, MetricsError
-from filterd.daemon.session import Service
+from filterd.daemon.service import Service
 from filterd.daemon.statistics import Statistics
 from filterd.history import History
 from filterd.history.recorder import Recorder

@@ -35,19 +35,19 @@ class WatchPage:
         self._names = list(names)
 
     def announce(self, name: str, deadline: float) -> None:
-        """Say that the filter starts now; deadline: on the system's monotonic clock, seconds."""
-        _RECORD.pack_into(self._page, 0, self._names.index(name) + 1, deadline)
+        """Say that the filter starts now, with an empty name that all are done; deadline: on the
+        system's monotonic clock, seconds."""
+        number = self._names.index(name) + 1 if name else 0
+        _RECORD.pack_into(self._page, 0, number, deadline)
 
     def clear(self) -> None:
         """Say that no filter is running."""
         _RECORD.pack_into(self._page, 0, 0, 0.0)
 
     def read(self) -> tuple[str, float]:
-        """The filter that is running and its deadline; `("", 0.0)` if there is none."""
+        """The filter that is running, empty for none, and the deadline, 0.0 for none."""
         number, deadline = _RECORD.unpack_from(self._page, 0)
-        if 1 <= number <= len(self._names):
-            return self._names[number - 1], deadline
-        return "", 0.0
+        return self._names[number - 1] if 1 <= number <= len(self._names) else "", deadline
 
     def spend(self) -> None:
         """Say that this worker should examine no other message."""

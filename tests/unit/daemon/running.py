@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from filterd.quarantine import Entry, QuarantineSettings, Store
 from tests.helpers.milter import Outcome, one_message
@@ -22,7 +25,7 @@ spool = "{folder}/spool"
 log_level = "info"
 progress_interval = {progress}
 shutdown_grace = {shutdown}
-max_message_size = 4_000_000
+max_message_size = {limit}
 
 [workers]
 count = {count}
@@ -48,7 +51,7 @@ mood = "{mood}"
 
 DEFAULTS = {
     "progress": 0.3, "shutdown": 5.0, "count": 2, "queue": 16, "recycle": 0, "timeout": 5.0,
-    "filter_timeout": 1.5, "mood": "bad",
+    "filter_timeout": 1.5, "limit": 4_000_000, "mood": "bad",
 }  # fmt: skip
 
 
@@ -90,6 +93,15 @@ class RunningDaemon:
 
     def wait_for_line(self, word: str) -> str:
         return wait_for(f"log line with {word!r}", lambda: self.lines(word))[-1]
+
+    def asked(self, question: str) -> dict[str, Any]:
+        """The daemon's answer on its control socket."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(10)
+            peer.connect(str(self.socket.with_suffix(".control")))
+            peer.sendall(json.dumps({"ask": question}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(peer.makefile("rb").readline())
+        return answer
 
     def kept(self) -> list[Entry]:
         """What the quarantine holds."""

@@ -20,8 +20,8 @@ class Keeper:
         self.log: list[str] = []
         self.closed = threading.Event()
 
-    def __call__(self, message: Message, reason: str) -> None:
-        self._note(f"keep {message.id} {reason}")
+    def __call__(self, message: Message, reason: str, *, held: bool) -> None:
+        self._note(f"{'hold' if held else 'keep'} {message.id} {reason}")
         if self.full:
             raise OSError(28, "No space left on device")
 
@@ -62,3 +62,15 @@ def test_a_reload_closes_the_former_keeper_there_too() -> None:
     other = Message(b"Subject: y\r\n\r\ny\r\n", Envelope("a@b.example"), "id2")
     assert failed.keep(other, "crash") == "id2"
     assert new.log == ["keep id2 crash"]
+
+
+def test_what_is_held_is_held_each_time() -> None:
+    keeper = Keeper()
+    failed = FailedMail(keeper)
+    failed.keep(MAIL, "crash")
+    failed.hold(MAIL, "again")
+    failed.hold(MAIL, "again")
+    assert keeper.log == ["keep id1 crash", "hold id1 again", "hold id1 again"]
+    keeper.full = True
+    with pytest.raises(OSError, match="No space left"):
+        failed.hold(MAIL, "again")

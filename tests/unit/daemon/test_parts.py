@@ -255,7 +255,7 @@ def test_watch_page_is_seen_from_outside() -> None:
 def test_failed_mail_is_kept_once_and_again_if_that_failed() -> None:
     kept, full = [], [True]
 
-    def store(message: Message, reason: str) -> None:
+    def store(message: Message, reason: str, *, held: bool) -> None:
         if full.pop() if full else False:
             raise OSError("disk full")
         kept.append((message.id, reason))

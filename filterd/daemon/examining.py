@@ -1,0 +1,174 @@
+"""One message's way through the workers, and what is done when one of them gives no answer.
+
+A filter that takes a worker down is left out when the next worker tries: what its `on_error` says
+is then applied there, and all other filters have their say. What the content did is remembered, so
+that it does not cost the same when it comes again (see `remembered`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from filterd.chain import Failure
+from filterd.daemon import frames
+from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request
+from filterd.daemon.pool import Busy, WorkerLostError
+from filterd.daemon.remembered import Known, again, of_content
+from filterd.daemon.service import Service
+from filterd.daemon.transaction import Transaction
+from filterd.message import Envelope, Message
+from filterd.verdict import Action, Reply
+
+log = logging.getLogger(__name__)
+
+RETRY_LIMIT = 4
+"""Workers that one message may cost before it gets no more."""
+
+UNEXPLAINED_LIMIT = 2
+"""Workers that it may cost where no filter can be named: another try changes nothing but chance."""
+
+BUSY_REPLY = Reply(451, "4.3.0", "Too busy to check the message, please try again later")
+TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
+ENVELOPE_REPLY = Reply(552, "5.5.3", "Too many recipients")
+
+
+def refusing(reply: Reply, id: str) -> Answer:
+    """The answer that gives a reply, with the message's id in its text."""
+    text = f"{reply.text} (id={id})"
+    action = Action.REJECT if reply.code >= 500 else Action.TEMPFAIL
+    return Answer(action, Reply(reply.code, reply.xcode, text))
+
+
+def examine(
+    service: Service, context: Any, id: str, envelope: Envelope, transaction: Transaction
+) -> tuple[Answer, str]:
+    """The answer for the message, and a note for the log if the way there was not smooth.
+
+    context: pymilter's, told to the MTA to wait. Raises milter.error if the MTA is gone.
+    """
+    known = service.remembered.find(transaction)
+    # What this host sends itself may be a message that a person released; a worker can tell.
+    if (
+        known is not None
+        and not all(failure.filter for failure in known.failures)
+        and not envelope.client.is_local
+    ):
+        return _held(service, id, envelope, transaction, known)
+    return _Examination(service, id, envelope, transaction, known).run(context)
+
+
+class _Examination:
+    """One message under examination."""
+
+    def __init__(
+        self,
+        service: Service,
+        id: str,
+        envelope: Envelope,
+        transaction: Transaction,
+        known: Known | None,
+    ) -> None:
+        self._service = service
+        self._id = id
+        self._envelope = envelope
+        self._transaction = transaction
+        self._failed = [*again(known, time.time())] if known is not None else []
+        self._note = f"the same content failed as {known.id}" if known is not None else ""
+
+    def run(self, context: Any) -> tuple[Answer, str]:
+        """Ask one worker after the other, until one answers or there is no sense in it."""
+        settings = self._service.settings
+        deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
+        pieces, descriptor = self._transaction.message()
+        trouble, unexplained = "", 0
+        for _attempt in range(RETRY_LIMIT):
+            head = encode_request(self._id, self._envelope, tuple(self._failed))
+            if len(head) > frames.HEAD_LIMIT:
+                return refusing(ENVELOPE_REPLY, self._id), "not examined: a very large envelope"
+            try:
+                answer = self._service.pool.examine(
+                    head,
+                    pieces,
+                    descriptor,
+                    self._decode,
+                    deadline=deadline,
+                    waiting=context.progress,
+                    interval=settings.daemon.progress_interval,
+                )
+            except Busy:
+                return refusing(BUSY_REPLY, self._id), "no worker was free"
+            except AnswerError as error:
+                trouble = f"the worker's answer cannot be used: {error}"
+                lost = WorkerLostError("", "crash", trouble)
+            except WorkerLostError as error:
+                lost, trouble = error, str(error)
+            else:
+                return self._answered(answer)
+            log.error("id=%s %s", self._id, trouble)
+            if lost.blamed and lost.filter and self._is_new(lost.filter):
+                self._failed.append(Failure(lost.filter, lost.kind, lost.detail))
+            else:
+                unexplained += 1
+            if time.monotonic() >= deadline or unexplained >= UNEXPLAINED_LIMIT:
+                if lost.blamed and unexplained:
+                    self._failed.append(Failure("", lost.kind, lost.detail))
+                break
+        self._remember()
+        return refusing(TROUBLE_REPLY, self._id), self._kept(trouble)
+
+    def _decode(self, head: bytes) -> Answer:
+        return decode_answer(
+            head,
+            self._envelope,
+            self._transaction.header_size,
+            self._transaction.size,
+            may_discard=not self._service.settings.policy.keep_discarded,
+        )
+
+    def _is_new(self, filter: str) -> bool:
+        return all(failure.filter != filter for failure in self._failed)
+
+    def _answered(self, answer: Answer) -> tuple[Answer, str]:
+        told = answer.log.get("failures")
+        if isinstance(told, dict) and told:
+            filters = self._service.settings.chain.filters
+            self._failed += [f for f in of_content(told, filters) if self._is_new(f.filter)]
+        self._remember()
+        return answer, self._kept(answer.trouble, stored=answer.stored)
+
+    def _remember(self) -> None:
+        """Have what the content did anew remembered."""
+        new = [failure for failure in self._failed if not failure.again]
+        if new:
+            self._service.remembered.note(self._transaction, self._id, new)
+
+    def _kept(self, trouble: str, *, stored: bool = False) -> str:
+        """Have a message kept that did something to filters, if it did; a note for the log."""
+        note = "; ".join(filter(None, [self._note, trouble]))
+        if not trouble or stored:
+            return note
+        message = Message(self._transaction.data(), self._envelope, self._id)
+        try:
+            kept = self._service.failures.keep(message, trouble)
+        except OSError as error:
+            return f"{note}; not kept for analysis: {error}"
+        return f"{note}; kept as {kept}"
+
+
+def _held(
+    service: Service, id: str, envelope: Envelope, transaction: Transaction, known: Known
+) -> tuple[Answer, str]:
+    """Hold a message that no worker can examine: it took some down, no filter can be left out."""
+    did = next(failure for failure in known.failures if not failure.filter)
+    reason = f"not examined: the same content ended its workers as {known.id} ({did.detail})"
+    facts = {"reason": "failed", "symbols": {"WORKER_FAILED": 0.0}}
+    if service.settings.policy.quarantine_in == "mta":
+        return Answer(Action.QUARANTINE, mta_quarantine="failed", log=facts), reason
+    try:
+        service.failures.hold(Message(transaction.data(), envelope, id), reason)
+    except OSError as error:
+        log.error("id=%s cannot be stored, answering 451: %s", id, error)
+        return refusing(TROUBLE_REPLY, id), f"{reason}; cannot be stored: {error}"
+    return Answer(Action.QUARANTINE, stored=True, log=facts), reason

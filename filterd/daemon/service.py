@@ -1,0 +1,53 @@
+"""What all sessions of the MTA share: settings, workers, what failed, messages in flight."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from filterd.config import Settings
+from filterd.daemon.failures import FailedMail
+from filterd.daemon.pool import Pool
+from filterd.daemon.remembered import Remembered
+
+
+@dataclass
+class Service:
+    """What all sessions share. settings and pool are exchanged as a whole by a reload."""
+
+    settings: Settings
+    pool: Pool
+    failures: FailedMail
+    report: Callable[[Mapping[str, Any]], None]
+    note: Callable[[Mapping[str, Any], bytes], None]
+    """Takes a message for the history: what was logged, and the Subject."""
+    remembered: Remembered = field(default_factory=Remembered)
+    """Contents that are not examined again by the filters that they harmed."""
+    unreadable: int = 0
+    """Events so far that were lost on their way into a session, for lack of memory for example."""
+    _in_flight: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def begin(self) -> None:
+        """One more message is being examined."""
+        with self._changed:
+            self._in_flight += 1
+
+    def end(self) -> None:
+        """A message got its answer."""
+        with self._changed:
+            self._in_flight -= 1
+            self._changed.notify_all()
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that are being examined or wait for a worker."""
+        with self._changed:
+            return self._in_flight
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no message is being examined; False if that takes too long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._in_flight == 0, seconds)

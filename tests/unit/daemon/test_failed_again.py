@@ -1,0 +1,203 @@
+"""Content that cost a filter its time, its memory or its worker is held when it comes again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from filterd.chain import NO_TIME_LEFT, Failure
+from filterd.daemon.remembered import SHORT_BODY, Remembered, again, content_digest, of_content
+from filterd.daemon.transaction import Transaction
+from tests.helpers.milter import Outcome, one_message
+from tests.unit.daemon.conftest import NewDaemon
+from tests.unit.daemon.running import RunningDaemon
+
+# What the filter does · the kind of failure
+COSTLY = [
+    ("loop", "timeout"), ("deaf", "timeout"), ("block", "timeout"), ("segfault", "crash"),
+    ("kill", "crash"), ("eat", "memory"),
+]  # fmt: skip
+
+
+def body_of(word: str, size: int = 500) -> bytes:
+    """A body that no other test has."""
+    return word.encode() + b" " + b"x" * size + b"\r\n"
+
+
+def copy(daemon: RunningDaemon, number: int, order: str, body: bytes) -> Outcome:
+    """One of many copies of a content, each with fields of its own."""
+    return one_message(
+        daemon.socket,
+        (b"X-Do", b" " + order.encode()),
+        (b"Message-ID", b" <%d@client.example>" % number),
+        (b"Received", b" from a by b with ESMTP id %d" % number),
+        (b"X-Number", b" %d" % number),
+        body=body,
+        to=[b"<joe%d@mx.example.test>" % number],
+    )
+
+
+@pytest.mark.parametrize(("order", "kind"), COSTLY)
+@pytest.mark.parametrize("size", [500, 2_000_000])
+def test_held_at_once(daemon: RunningDaemon, order: str, kind: str, size: int) -> None:
+    body = body_of(f"{order} {size}", size)
+    first = copy(daemon, 1, order, body)
+    assert first.word.startswith("451 4.3.0"), first.word
+    daemon.wait_for_line("to=joe1@")
+    before = daemon.children()
+
+    for number in (2, 3):
+        later = copy(daemon, number, order, body)
+        assert later.word == "discard"
+        assert later.seconds < 1.0
+        entry = daemon.kept()[-1]
+        assert (entry.reason, entry.held_for) == ("failed", (f"joe{number}@mx.example.test",))
+        (symbol,) = entry.symbols
+        assert symbol.name == "MISBEHAVING_FAILED"
+        assert symbol.detail.startswith(kind)
+        assert "the same content came 0 min ago as" in symbol.detail
+        line = daemon.wait_for_line(f"to=joe{number}@")
+        assert "action=quarantine" in line
+        assert "the same content failed as" in line
+    # Not one worker more: those of the first message may still have been replaced meanwhile.
+    assert len(before & daemon.children()) >= len(before) - 1
+
+
+def test_no_worker_of_many_tries_again(
+    new_daemon: NewDaemon,
+) -> None:
+    daemon = new_daemon(count=4)
+    assert copy(daemon, 1, "segfault", body_of("four")).word.startswith("451")
+    assert [copy(daemon, n, "segfault", body_of("four")).word for n in range(6)] == ["discard"] * 6
+    assert daemon.asked("status")["worker_deaths"] == 1
+
+
+def test_other_content_is_examined(daemon: RunningDaemon) -> None:
+    assert copy(daemon, 1, "segfault", body_of("one")).word.startswith("451")
+    assert copy(daemon, 2, "nothing", body_of("two")).word == "continue"
+    # A short body many have in common: what else the header section says counts.
+    assert copy(daemon, 3, "segfault", b"thanks\r\n").word.startswith("451")
+    assert copy(daemon, 3, "segfault", b"thanks\r\n").word == "discard"
+    assert copy(daemon, 3, "nothing", b"thanks\r\n").word == "continue"
+
+
+def test_what_costs_nothing_is_tried_again(daemon: RunningDaemon) -> None:
+    for number in (1, 2):
+        assert copy(daemon, number, "raise", body_of("raise")).word.startswith("451")
+
+
+def test_who_is_to_go_on_without_the_filter_does_so_at_once(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon(mood='bad"\non_error = "continue"\n# "')
+    slow = copy(daemon, 1, "loop", body_of("open"))
+    quick = copy(daemon, 2, "loop", body_of("open"))
+    assert (slow.word, quick.word) == ("continue", "continue")
+    assert quick.seconds < 1.0 < slow.seconds
+
+
+def test_a_reload_forgets(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon()
+    assert copy(daemon, 1, "segfault", body_of("reload")).word.startswith("451")
+    daemon.process.signal(signal.SIGHUP)
+    daemon.wait_for_line("reloaded")
+    assert copy(daemon, 2, "segfault", body_of("reload")).word.startswith("451")
+
+
+def test_no_filter_to_leave_out(daemon: RunningDaemon) -> None:
+    """An answer that is none, each time: the daemon holds the message itself."""
+    order, body = "garbage=000000030000000000000000787878", body_of("garbage")
+    assert copy(daemon, 1, order, body).word.startswith("451 4.3.0")
+    assert len(daemon.lines("the worker's answer cannot be used")) <= 4
+    before = daemon.children()
+    later = copy(daemon, 2, order, body)
+    assert later.word == "discard"
+    entry = daemon.kept()[-1]
+    assert (entry.reason, entry.held_for) == ("failed", ("joe2@mx.example.test",))
+    assert "the same content ended its workers as" in entry.symbols[0].detail
+    assert "action=quarantine" in daemon.wait_for_line("to=joe2@")
+    assert daemon.children() == before
+
+
+# ---- the memory itself
+
+
+def transaction(tmp_path: Path, body: bytes, *fields: tuple[str, bytes]) -> Transaction:
+    one = Transaction(tmp_path)
+    for name, value in fields:
+        one.add_field(name, value)
+    for start in range(0, len(body), 65535):
+        one.add_body(body[start : start + 65535])
+    return one
+
+
+FAILED = [Failure("parts", "timeout", "no opinion within 30.0 s")]
+
+
+def test_fields_that_copies_differ_in_do_not_count(tmp_path: Path) -> None:
+    plain = [("Content-Type", b" text/plain"), ("X-A", b" 1")]
+    for size, same in ((SHORT_BODY, True), (SHORT_BODY - 1, False), (1 << 21, True)):
+        body = b"y" * size
+        digest = content_digest(transaction(tmp_path, body, *plain))
+        volatile = [("Received", b" x"), ("Message-ID", b" <1@x>"), ("SUBJECT", b" z"), *plain]
+        assert content_digest(transaction(tmp_path, body, *volatile)) == digest
+        assert content_digest(transaction(tmp_path, b"z" + body[1:], *plain)) != digest
+        other = transaction(tmp_path, body, *plain, ("X-B", b" 2"))
+        assert (content_digest(other) == digest) is same
+
+
+def test_entries_expire_and_are_few(tmp_path: Path) -> None:
+    now = [1000.0]
+    memory = Remembered(size=3, expires=60.0, clock=lambda: now[0])
+    mail = [transaction(tmp_path, b"%d" % n * 200) for n in range(5)]
+    for number, one in enumerate(mail[:4]):
+        memory.note(one, f"id{number}", FAILED)
+        now[0] += 10
+    assert len(memory) == 3
+    assert memory.find(mail[0]) is None
+    assert memory.find(mail[4]) is None
+    known = memory.find(mail[3])
+    assert known is not None
+    assert (known.id, known.failures) == ("id3", tuple(FAILED))
+    now[0] += 45
+    assert memory.find(mail[1]) is None
+    assert memory.find(mail[3]) is not None
+    assert [one["id"] for one in memory.to_json()] == ["id3"]
+    # A clock that is set back keeps nothing for ever.
+    now[0] -= 10_000
+    assert memory.find(mail[3]) is None
+    assert len(memory) == 0
+    assert not memory._sizes
+
+
+def test_failures_of_one_content_add_up(tmp_path: Path) -> None:
+    memory = Remembered()
+    one = transaction(tmp_path, b"z" * 200)
+    memory.note(one, "first", FAILED)
+    memory.note(one, "second", [Failure("clamav", "crash", "signal 11")])
+    known = memory.find(one)
+    assert known is not None
+    assert known.id == "first"
+    assert {f.filter for f in known.failures} == {"parts", "clamav"}
+    found = again(known, time.time())
+    assert all(f.again and "as first" in f.detail for f in found)
+    memory.clear()
+    assert memory.find(one) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("timeout: no opinion within 30.0 s", True),
+        ("memory: out of memory", True),
+        ("crash: worker 7", True),
+        (f"timeout: {NO_TIME_LEFT} by the filters before it", False),
+        ("error: ValueError: x", False),
+        ("unavailable: clamd is away", False),
+        ("nonsense", False),
+    ],
+)
+def test_what_is_worth_remembering(text: str, counts: bool) -> None:
+    assert bool(list(of_content({"parts": text}, ["parts"]))) is counts
+    assert not list(of_content({"stranger": text}, ["parts"]))
