@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from filterd.config import Settings
 from filterd.daemon.address import AddressError
-from filterd.doctor import files, host, servers
+from filterd.doctor import files, host, servers, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.budgets import budget_warnings
 from filterd.doctor.findings import Finding, Level
@@ -36,6 +36,7 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("model", servers.model),
         ("quarantine", servers.store),
         ("release", servers.release),
+        ("web", web.proxies),
     )
     found: list[Finding] = []
     for about, check in checks:

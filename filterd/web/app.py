@@ -24,6 +24,7 @@ from filterd.quarantine.query import QueryError
 from filterd.web import api, pages
 from filterd.web.accounts import AccountError
 from filterd.web.api.problems import problem
+from filterd.web.forwarded import ForwardedNotice
 from filterd.web.identity import LoginNeededError, current
 from filterd.web.security import HEADERS, BodyLimit, SecurityHeaders
 from filterd.web.state import State
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_handlers(app)
     app.add_middleware(BodyLimit, upload=settings.web.upload_megabytes << 20)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(ForwardedNotice, settings=settings)
     return app
 
 

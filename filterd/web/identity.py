@@ -23,6 +23,12 @@ SECURE_COOKIE = "__Host-filterd"
 LOGIN_SUFFIX = "-login"
 """Ends the name of the cookie that proves that the login form is ours; there is no session yet."""
 
+DEVICE_SUFFIX = "-device"
+"""Ends the name of the cookie by which a browser that was logged in before is known again."""
+
+DEVICE_SECONDS = 90 * 86400
+"""For which a browser keeps that."""
+
 FIELD_LIMIT = 1200
 """Fields of a form; a page of the list has at most 1,000 messages."""
 
@@ -43,12 +49,16 @@ def cookie_name(request: Request, state: State) -> str:
     return SECURE_COOKIE if is_secure(request, state) else PLAIN_COOKIE
 
 
-def set_cookie(response: Response, request: Request, state: State, name: str, value: str) -> None:
+def set_cookie(
+    response: Response, request: Request, state: State, name: str, value: str,
+    seconds: int | None = None,
+) -> None:  # fmt: skip
     """A cookie that scripts cannot read, that no other site makes a browser send, and that ends
-    with the browser; the server ends the session earlier."""
+    with the browser (the server ends the session earlier) or after so many seconds."""
     response.set_cookie(
-        name, value, httponly=True, samesite="strict", path="/", secure=is_secure(request, state)
-    )
+        name, value, max_age=seconds, httponly=True, samesite="strict", path="/",
+        secure=is_secure(request, state),
+    )  # fmt: skip
 
 
 def session_of(request: Request) -> Session:

@@ -45,7 +45,7 @@ class WebSettings:
         12.0
     )
     login_attempts: Annotated[
-        int, Ge(1), Doc("failed logins that one address may have within login_minutes")
+        int, Ge(1), Doc("failed logins with one account from one address within login_minutes")
     ] = 5
     login_minutes: Annotated[float, Gt(0), Doc("minutes for which a failed login counts")] = 15.0
     upload_megabytes: Annotated[

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import secrets
 import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,14 +13,18 @@ from filterd.assembly import open_history
 from filterd.config import Settings
 from filterd.desk import Desk
 from filterd.history import History
+from filterd.marks import load_key
 from filterd.web.accounts import Accounts, accounts_path
 from filterd.web.sessions import Sessions
-from filterd.web.throttle import Throttle
+from filterd.web.throttle import Devices, Throttle
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from filterd.filters.bayes import Bayes
+
+
+log = logging.getLogger(__name__)
 
 
 class State:
@@ -32,6 +38,16 @@ class State:
         self.sessions = Sessions(web.idle_minutes * 60, web.session_hours * 3600)
         self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
+
+    @cached_property
+    def devices(self) -> Devices:
+        """The browsers that were logged in before, also by another process."""
+        try:
+            key = load_key(self.settings.quarantine.folder)
+        except OSError as error:
+            log.warning("browsers are not known again after a restart: %s", error)
+            key = secrets.token_bytes(32)
+        return Devices(key)
 
     @cached_property
     def history(self) -> History:

@@ -93,6 +93,7 @@ ALLOWED: dict[str, set[str]] = {
     "control": {"bounded", "config", "daemon"},
     "doctor": {
         "folders",
+        "web",
         "history",
         "quarantine",
         "assembly",

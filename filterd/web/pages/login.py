@@ -14,6 +14,8 @@ from starlette.responses import RedirectResponse, Response
 
 from filterd.web.forms import local_path
 from filterd.web.identity import (
+    DEVICE_SECONDS,
+    DEVICE_SUFFIX,
     LOGIN_SUFFIX,
     LoginNeededError,
     cookie_name,
@@ -69,7 +71,9 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
             words = "Logging in needs HTTPS here; this page came without."
         return _form(request, 403, words, name, next_path)
     address = request.client.host if request.client else ""
-    wait = state.throttle.attempt(address, name)
+    device_cookie = cookie_name(request, state) + DEVICE_SUFFIX
+    device = state.devices.known(name, request.cookies.get(device_cookie, ""))
+    wait = state.throttle.attempt(address, name, device)
     if wait > 0:
         log.warning("login for %r from %s refused, too many failed", name, address)
         words = f"Too many failed logins. Try again in {math.ceil(wait / 60)} minutes."
@@ -80,13 +84,15 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
     if account is None:
         log.warning("login for %r from %s failed", name, address)
         return _form(request, 403, WRONG, name, next_path)
-    state.throttle.succeeded(address, name)
+    state.throttle.succeeded(address, name, device)
     log.info("%r has logged in from %s", name, address)
     # Whoever had this browser before has no part in the new session.
     state.sessions.end(request.cookies.get(cookie_name(request, state), ""))
     token, _ = state.sessions.start(account.name, account.password)
     answer = RedirectResponse(local_path(next_path, "/"), 303)
     set_cookie(answer, request, state, cookie_name(request, state), token)
+    shown = request.cookies[device_cookie] if device else state.devices.new(name)
+    set_cookie(answer, request, state, device_cookie, shown, DEVICE_SECONDS)
     answer.delete_cookie(cookie, path="/", secure=is_secure(request, state), httponly=True)
     return answer
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from filterd.doctor.web import proxies
 from filterd.web import pages
 from filterd.web.accounts import Accounts
 from filterd.web.sessions import Sessions
@@ -153,6 +154,49 @@ def test_too_many_failures_have_to_wait(site: Site) -> None:
     assert "Try again in 15 minutes" in text_of(answer)
     elsewhere = site.another("192.0.2.9")
     assert site.log_in(browser=elsewhere).status_code == 303
+    neighbour = site.another()
+    assert site.log_in("bob", browser=neighbour).status_code == 303, "nobody else is locked out"
+
+
+def test_a_browser_that_was_logged_in_before_is_not_locked_out_by_others(site: Site) -> None:
+    assert site.log_in().status_code == 303
+    cookie = next(c for c in site.browser.cookies.jar if c.name == "filterd-device")
+    assert cookie.expires
+    assert {"HttpOnly", "SameSite"} & set(cookie._rest)  # type: ignore[attr-defined]
+    stranger = site.another()
+    for _ in range(5):
+        site.log_in(password="wrong", browser=stranger)
+    assert site.log_in(browser=stranger).status_code == 429
+    site.post("/logout")
+    assert site.log_in().status_code == 303
+    # The cookie proves nothing else: without a password nobody gets in.
+    site.post("/logout")
+    assert site.log_in(password="wrong").status_code == 403
+
+
+def test_a_proxy_that_is_not_trusted_is_told_of(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        site.browser.get("/login", headers={"X-Forwarded-For": "198.51.100.7"})
+    said = [line for line in caplog.messages if "X-Forwarded-For" in line]
+    assert len(said) == 1
+    assert "127.0.0.1, which is not in web.trusted_proxies" in said[0]
+    (told,) = [one for one in proxies(site.state.settings) if "X-Forwarded-For" in one.found]
+    assert told.level == "WARN"
+    assert 'web.trusted_proxies = ["127.0.0.1/32"]' in told.advice
+
+
+def test_a_proxy_that_is_trusted_is_no_trouble(tmp_path: Path) -> None:
+    site = Site(tmp_path, web='trusted_proxies = ["127.0.0.0/8"]\nurl = "https://mail.example"')
+    site.browser.get("/login", headers={"X-Forwarded-For": "198.51.100.7"})
+    assert list(proxies(site.state.settings)) == []
+
+
+def test_a_url_with_tls_and_no_proxy_is_told_of(tmp_path: Path) -> None:
+    site = Site(tmp_path, web='url = "https://mail.example"')
+    (told,) = proxies(site.state.settings)
+    assert (told.level, "web.trusted_proxies is empty" in told.found) == ("WARN", True)
 
 
 @pytest.mark.parametrize(

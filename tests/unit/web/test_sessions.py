@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, Sessions
-from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, Throttle, network
+from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, SITE_FACTOR, Devices, Throttle, network
 
 
 class Clock:
@@ -82,10 +86,49 @@ def test_an_address_that_fails_has_to_wait(throttle: Throttle, clock: Clock) -> 
     for _ in range(3):
         assert throttle.attempt("192.0.2.1", "ann") == 0
     assert throttle.attempt("192.0.2.1", "ann") == 600
-    assert throttle.attempt("192.0.2.1", "bob") == 600, "another name is no way around"
+    assert throttle.attempt("192.0.2.1", "bob") == 0, "others behind that address are let in"
     assert throttle.attempt("192.0.2.2", "ann") == 0
     clock.now += 600
     assert throttle.attempt("192.0.2.1", "ann") == 0
+
+
+def test_an_address_that_tries_many_accounts_has_to_wait(throttle: Throttle) -> None:
+    throttle.attempt("192.0.2.1", "ann")
+    throttle.succeeded("192.0.2.1", "ann")
+    for number in range(3 * SITE_FACTOR):
+        assert throttle.attempt("192.0.2.1", f"guess{number}") == 0
+    assert throttle.attempt("192.0.2.1", "bob") > 0
+    assert throttle.attempt("192.0.2.2", "bob") == 0
+    assert throttle.attempt("192.0.2.1", "ann") == 0, "who was there before is not shut out"
+
+
+def test_a_browser_that_was_there_before_has_a_count_of_its_own(throttle: Throttle) -> None:
+    devices = Devices(b"key")
+    mine = devices.known("ann", devices.new("ann"))
+    for _ in range(3):
+        throttle.attempt("192.0.2.1", "ann")
+    for number in range(3 * ACCOUNT_FACTOR):
+        throttle.attempt(f"198.51.100.{number}", "ann")
+    assert throttle.attempt("192.0.2.1", "ann") > 0
+    for _ in range(3):
+        assert throttle.attempt("192.0.2.1", "ann", mine) == 0
+    assert throttle.attempt("192.0.2.1", "ann", mine) > 0
+    other = devices.known("ann", devices.new("ann"))
+    assert throttle.attempt("203.0.113.9", "ann", other) == 0
+    throttle.succeeded("203.0.113.9", "ann", other)
+
+
+def test_nobody_makes_a_browsers_cookie() -> None:
+    devices = Devices(b"key")
+    cookie = devices.new("ann")
+    assert devices.known("ann", cookie)
+    assert Devices(b"key").known("ann", cookie), "also after a restart"
+    for account, value in (
+        ("bob", cookie), ("ann", ""), ("ann", "."), ("ann", cookie[:-1] + "x"),
+        ("ann", "x" + cookie), ("ann", "\udc80." + "0" * 64), ("ann", cookie.partition(".")[0]),
+    ):  # fmt: skip
+        assert not devices.known(account, value), value
+    assert not Devices(b"other").known("ann", cookie)
 
 
 def test_success_does_not_count(throttle: Throttle) -> None:
@@ -121,6 +164,24 @@ def test_a_site_is_an_address_or_a_network(address: str, site: str) -> None:
 
 
 def test_what_is_remembered_has_a_limit(throttle: Throttle) -> None:
-    for number in range(KEY_LIMIT):
+    for number in range(KEY_LIMIT + 10):
         throttle.attempt(str(number), str(number))
-    assert len(throttle._failures) == KEY_LIMIT
+        throttle.attempt(str(number), str(number), str(number))
+        throttle.succeeded(str(number), str(number))
+    assert all(len(counts) == KEY_LIMIT for counts in throttle._failures.values())
+    assert len(throttle._known) == KEY_LIMIT
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.booleans())))
+def test_no_account_is_tried_more_often_than_the_limits_say(
+    tries: list[tuple[str, str, bool]],
+) -> None:
+    throttle = Throttle(attempts=2, window=600, clock=lambda: 0.0)
+    made: Counter[tuple[str, str]] = Counter()
+    for address, account, right in tries:
+        if throttle.attempt(address, account) == 0:
+            made[address, account] += 1
+            if right:
+                made[address, account] -= 1
+                throttle.succeeded(address, account)
+    assert all(number <= 2 for number in made.values())

@@ -1,0 +1,99 @@
+"""A proxy that nobody told filterd of: its requests carry X-Forwarded-For and are not believed.
+
+Everybody behind it then counts as one address, and whoever fails to log in may lock out others. The
+log says so once, and a small file beside the accounts tells `filterd doctor`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from filterd.bounded import json_value, read_regular
+from filterd.config import Settings
+from filterd.durable import write_atomically
+from filterd.web.accounts import accounts_path
+
+log = logging.getLogger(__name__)
+
+SIZE_LIMIT = 4096
+"""Octets of the file."""
+
+DAYS = 7.0
+"""Days after which a request is no trouble any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request that was forwarded by somebody who is not trusted. time: seconds since 1970."""
+
+    address: str
+    time: float
+
+
+def seen_path(settings: Settings) -> Path:
+    """The file that tells doctor."""
+    return accounts_path(settings).with_name("forwarded.json")
+
+
+def seen(settings: Settings, now: float) -> Seen | None:
+    """What was seen lately of a proxy that is not trusted yet; None if there is nothing."""
+    try:
+        value = json_value(read_regular(seen_path(settings), SIZE_LIMIT))
+        found = Seen(str(value["address"]), float(value["time"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if now - found.time > DAYS * 86400 or is_trusted(settings, found.address):
+        return None
+    return found
+
+
+def is_trusted(settings: Settings, address: str) -> bool:
+    """Whether what that address says of its clients is believed."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    networks = (ip_network(text, strict=False) for text in settings.web.trusted_proxies)
+    return any(parsed in one for one in networks)
+
+
+class ForwardedNotice:
+    """Notes the first request of this process that an untrusted proxy forwards."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._told = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if not self._told and scope["type"] == "http":
+            self._look(scope)
+        await self._app(scope, receive, send)
+
+    def _look(self, scope: Scope) -> None:
+        client = scope.get("client")
+        names = {name for name, _ in scope["headers"]}
+        if client is None or b"x-forwarded-for" not in names:
+            return
+        address, port = client
+        # Where uvicorn believed the proxy, this is the client's address already, with port 0.
+        if port == 0 or is_trusted(self._settings, address):
+            return
+        self._told = True
+        log.warning(
+            "requests with X-Forwarded-For come from %s, which is not in web.trusted_proxies: "
+            "if that is your proxy, all people behind it count as one address", address,
+        )  # fmt: skip
+        note = json.dumps({"address": address, "time": time.time()}).encode("ascii")
+        try:
+            write_atomically(seen_path(self._settings), [note, b"\n"])
+        except OSError as error:
+            log.warning("%s: %s", seen_path(self._settings), error.strerror)
