@@ -9,8 +9,8 @@ readers see, a limit of the whole message) holds the message instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from string import Template
 from typing import Annotated, ClassVar, Literal
 
@@ -19,18 +19,20 @@ from annotated_types import Ge, Gt
 
 from filterd.filters import signatures
 from filterd.filters.contents import documents
-from filterd.filters.contents.kinds import HEAD_SIZE, kind_of
+from filterd.filters.contents.kinds import HEAD_SIZE
 from filterd.filters.contents.names import shown
 from filterd.filters.contents.notice import NOTICE, check_template, replacement
 from filterd.filters.contents.unpack import File, Limits, Unpacker
 from filterd.filters.parts_rules import (
     BANNED,
     BANNED_KINDS,
+    BANNED_MEDIA_TYPES,
     GROUPS,
     PartRule,
     Profile,
     Profiles,
     Treatment,
+    declared,
     lowered,
 )
 from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
@@ -48,18 +50,6 @@ TEXT_LIMIT = 20_000
 
 _TEXT_KINDS = frozenset({"html", "url"})
 
-_NAMED_BY_TYPE: Mapping[str, tuple[str, ...]] = {
-    "application/x-msdownload": ("unnamed.exe",),
-    "application/x-msdos-program": ("unnamed.exe",),
-    "application/x-dosexec": ("unnamed.exe",),
-    "application/vnd.microsoft.portable-executable": ("unnamed.exe",),
-    "application/hta": ("unnamed.hta",),
-    "application/x-ms-shortcut": ("unnamed.lnk",),
-    "application/x-msi": ("unnamed.msi",),
-    "application/java-archive": ("unnamed.jar",),
-}
-"""What readers on Windows call a part without a name: the extension goes by the type."""
-
 _PASSWORD = re.compile(r"[^\s<>\"'“”„«»]{3,40}")
 
 
@@ -75,6 +65,10 @@ class Parts:
     kinds: Annotated[tuple[str, ...], Doc("banned types by content, whatever the name says")] = (
         BANNED_KINDS
     )
+    media_types: Annotated[
+        tuple[str, ...],
+        Doc("banned declared types; of this list those count whose extension is banned"),
+    ] = BANNED_MEDIA_TYPES
     action: Annotated[
         Treatment,
         Doc("what a banned part means: strip it, give points only, or hold or refuse the message"),
@@ -155,9 +149,10 @@ class Parts:
             "default",
             lowered(self.extensions),
             frozenset(self.kinds),
+            declared(self.media_types, lowered(self.extensions)),
             {group: getattr(self, group) for group in set(GROUPS.values())},
         )
-        self._profiles = Profiles(default, self.rules, networks(self.own_clients))
+        self._profiles = Profiles(default, self.rules, networks(self.own_clients), self.media_types)
 
     def examine(self, message: Message) -> Verdict:
         """Look at the structure and at all parts, in every reading of the message."""
@@ -185,30 +180,27 @@ class Parts:
         unpacker: Unpacker,
         profiles: tuple[Profile, ...],
     ) -> Iterator[Finding]:
-        names = entity.filenames or _NAMED_BY_TYPE.get(entity.content_type, ())
+        names, media_type = entity.filenames, entity.content_type
         shown_name = names[0] if names else "without a name"
         head = entity.head(HEAD_SIZE if names else 4096)
-        kind = kind_of(head)
-        if kind in _TEXT_KINDS and not names and entity.disposition != "attachment":
-            # The message's own text; what scripts in it do is for its reader's program.
-            return
-        if kind or names:
-            file = File(names, kind, head, complete=False)
-            banned, concerned = _banned(file, profiles)
-            if banned:
-                yield Finding(
-                    "BANNED_PART", shown(shown_name), removable, shown_name, banned, concerned
-                )
-        if kind in ("", "mail") and not _may_hold_files(entity):
+        begun = File.begun(names, head, media_type=media_type)
+        kind = begun.kind
+        # The message's own text; what scripts in it do is for its reader's program.
+        is_own_text = not names and entity.disposition != "attachment" and kind in _TEXT_KINDS
+        if is_own_text:
+            begun = replace(begun, kind="", others=())
+        first = _banned(begun, profiles)
+        if first[0]:
+            yield Finding("BANNED_PART", shown(shown_name), removable, shown_name, *first)
+        if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
             return
         seen = len(unpacker.findings)
-        for file in unpacker.files(names, entity.content):
-            if file.path or file.kind != kind:
-                banned, concerned = _banned(file, profiles)
-                if banned:
-                    reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
-                    detail = shown(file.shown_path)
-                    yield Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
+        for file in unpacker.files(names, entity.content, media_type):
+            banned, concerned = _banned(file, profiles)
+            if banned and (file.path or (banned, concerned) != first):
+                reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
+                detail = shown(file.shown_path)
+                yield Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
             for symbol, detail in documents.findings(file) if file.complete else ():
                 yield Finding(symbol, detail, removable, shown_name, detail)
         for symbol, detail in unpacker.findings[seen:]:
@@ -269,9 +261,8 @@ def _banned(file: File, profiles: tuple[Profile, ...]) -> tuple[str, frozenset[P
 
 def _may_hold_files(entity: Entity) -> bool:
     """True if the part is worth unpacking although its head says nothing."""
-    if not entity.filenames:
-        return not entity.content_type.startswith(("text/", "image/", "audio/", "video/"))
-    return not entity.content_type.startswith(("image/", "audio/", "video/"))
+    is_shown = entity.content_type.startswith(("text/", "image/", "audio/", "video/"))
+    return bool(entity.filenames) or not is_shown
 
 
 def _is_signed(entity: Entity) -> bool:

@@ -8,6 +8,7 @@ or for none; holding and refusing are for each recipient.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -20,23 +21,103 @@ from filterd.message import Envelope, Recipient
 from filterd.message.address import patterns
 from filterd.message.matching import Network, is_in_networks, recipient_keys
 
-BANNED = tuple(
-    """
-    accde accdr ade adp apk app appcontent-ms appinstaller application appref-ms appx bas bat bgi
-    cab chm cmd cnt com command cpl crt csh desktop diagcab dll dmg docm dotm exe fxp gadget grp hlp
-    hpj hta htc img inf ins iqy iso isp its jar jnlp js jse ksh lib library-ms lnk mad maf mag mam
-    maq mar mas mat mau mav maw mcf mda mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml
-    msi msix msp mst msu ocx ops oqy osd pcd pif plg potm ppam ppkg ppsm pptm prf prg printerexport
-    ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pyc pyo pyw pyz pyzw qcow2 rdp reg rqy scf scpt scr
-    sct search-ms searchconnector-ms settingcontent-ms shb shs sldm slk sys theme udl url vb vbe vbp
-    vbs vhd vhdx vmdk vsmacros vsw vxd wbk webpnp website wll ws wsb wsc wsf wsh xbap xla xlam xll
-    xlsm xltm xnk
-    """.split()
-)
+_OUTLOOK = """
+    ade adp apk app appcontent-ms application appref-ms appx asp aspx asx bas bat bgi cab cdxml cer
+    chm cmd cnt com cpl crt csh der diagcab exe fxp gadget grp hlp hpj hta htc img inf ins iso isp
+    its jar jnlp js jse ksh library-ms lnk mad maf mag mam maq mar mas mat mau mav maw mcf mda mdb
+    mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml msi msp mst msu ops osd pcd pif pl plg
+    prf prg printerexport ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 pssc pst py pyc pyo pyw pyz
+    pyzw reg scf scr sct search-ms searchconnector-ms settingcontent-ms shb shs theme tmp udl url vb
+    vbe vbp vbs vhd vhdx vsmacros vsw webpnp website ws wsb wsc wsf wsh xbap xll xnk
+"""
+"""What Outlook and Outlook on the web do not let their users open."""
+
+_GMAIL = """
+    ade adp apk appx appxbundle bat cab chm cmd com cpl diagcab diagcfg diagpkg dll dmg ex ex_ exe
+    hta img ins iso isp jar jnlp js jse lib lnk mde mjs msc msi msix msixbundle msp mst nsh pif ps1
+    scr sct shb sys vb vbe vbs vhd vxd wsc wsf wsh xll
+"""
+"""What Gmail neither sends nor receives."""
+
+_OFFICE_MACROS = """
+    accda accde accdr accdu docm dotm mam ppam potm ppsm pptm sldm vsdm vssm vstm xlam xlsm xltm
+    iqy oqy rqy slk wbk wiz wll xla
+"""
+"""Office files that are for macros, and those that fetch or calculate when they are opened."""
+
+_DESKTOPS = """
+    appinstaller desktop desktopthemepackfile ocx ppkg psm1 qcow2 rdp themepack vmdk xip
+    afploc command fileloc ftploc inetloc mobileconfig mpkg pkg prefpane scpt scptd terminal webloc
+    workflow
+"""
+"""What else starts programs, installs them, links to them or holds them, on Windows, macOS and the
+desktops of Linux."""
+
+BANNED = tuple(sorted({*f"{_OUTLOOK} {_GMAIL} {_OFFICE_MACROS} {_DESKTOPS}".split()}))
 """Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""
+
+_MEDIA_TYPES: Mapping[str, str] = {
+    "application/bat": "bat",
+    "application/hta": "hta",
+    "application/java-archive": "jar",
+    "application/javascript": "js",
+    "application/msaccess": "mdb",
+    "application/prg": "prg",
+    "application/vnd.android.package-archive": "apk",
+    "application/vnd.microsoft.portable-executable": "exe",
+    "application/vnd.ms-htmlhelp": "chm",
+    "application/vnd.ms-excel.addin.macroenabled.12": "xlam",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "xlsm",
+    "application/vnd.ms-excel.template.macroenabled.12": "xltm",
+    "application/vnd.ms-powerpoint.addin.macroenabled.12": "ppam",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": "pptm",
+    "application/vnd.ms-powerpoint.slideshow.macroenabled.12": "ppsm",
+    "application/vnd.ms-powerpoint.template.macroenabled.12": "potm",
+    "application/vnd.ms-word.document.macroenabled.12": "docm",
+    "application/vnd.ms-word.template.macroenabled.12": "dotm",
+    "application/x-apple-aspen-config": "mobileconfig",
+    "application/x-bat": "bat",
+    "application/x-csh": "csh",
+    "application/x-desktop": "desktop",
+    "application/x-dosexec": "exe",
+    "application/x-exe": "exe",
+    "application/x-internet-signup": "ins",
+    "application/x-iso9660-image": "iso",
+    "application/x-java-archive": "jar",
+    "application/x-java-jnlp-file": "jnlp",
+    "application/x-javascript": "js",
+    "application/x-ms-application": "application",
+    "application/x-ms-dos-executable": "exe",
+    "application/x-ms-installer": "msi",
+    "application/x-ms-shortcut": "lnk",
+    "application/x-msdos-program": "exe",
+    "application/x-msdownload": "exe",
+    "application/x-msi": "msi",
+    "application/x-mswinurl": "url",
+    "application/x-perl": "pl",
+    "application/x-powershell": "ps1",
+    "application/x-python-code": "pyc",
+    "application/x-vbscript": "vbs",
+    "application/x-winexe": "exe",
+    "text/javascript": "js",
+    "text/jscript": "js",
+    "text/scriptlet": "sct",
+    "text/vbs": "vbs",
+    "text/vbscript": "vbs",
+    "text/x-javascript": "js",
+    "text/x-perl": "pl",
+    "text/x-python": "py",
+}
+"""Media type → extension that its files have: the types that Outlook on the web bans, and those
+that IANA or the desktops' own databases list for the extension."""
+
+BANNED_MEDIA_TYPES = tuple(_MEDIA_TYPES)
+"""Declared media types of programs, scripts, macros and disk images."""
 
 BANNED_KINDS = ("chm", "disk", "elf", "exe", "hta", "lnk", "macho", "msi", "url", "vhd")
 """Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
+
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 Treatment = Literal["score", "strip", "quarantine", "reject"]
 Direction = Literal["inbound", "outbound"]
@@ -96,6 +177,9 @@ class PartRule:
     kinds: Annotated[
         tuple[str, ...] | None, Doc("banned types by content, in place of the list")
     ] = None
+    media_types: Annotated[
+        tuple[str, ...] | None, Doc("banned declared media types, in place of the list")
+    ] = None
     action: Annotated[Treatment | None, Doc("what a banned part means")] = None
     active: Annotated[Treatment | None, Doc("documents that start something")] = None
     suspicious: Annotated[Treatment | None, Doc("documents with macros, scripts, files")] = None
@@ -110,11 +194,13 @@ class PartRule:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """All that counts for one recipient. name: of the rule it came from, or `default`."""
+    """All that counts for one recipient. name: of the rule it came from, or `default`. banned:
+    extensions."""
 
     name: str
     banned: frozenset[str]
     kinds: frozenset[str]
+    media_types: frozenset[str]
     treatments: Mapping[str, Treatment]
 
     def treatment(self, symbol: str) -> Treatment:
@@ -130,8 +216,11 @@ class Profile:
                 if extension in self.banned:
                     turned = ", disguised by direction marks" if has_direction_marks(name) else ""
                     return f"files of type .{extension} are not accepted{turned}"
-        if file.kind in self.kinds:
-            return f"its content is of type {file.kind}, which is not accepted"
+        for kind in file.kinds:
+            if kind in self.kinds:
+                return f"its content is of type {kind}, which is not accepted"
+        if file.media_type in self.media_types:
+            return f"it is declared as {file.media_type}, which is not accepted"
         return ""
 
 
@@ -139,12 +228,18 @@ class Profiles:
     """Everybody's rules and those of some."""
 
     def __init__(
-        self, default: Profile, rules: Sequence[PartRule], own_clients: Sequence[Network]
+        self,
+        default: Profile,
+        rules: Sequence[PartRule],
+        own_clients: Sequence[Network],
+        media_types: Sequence[str] = BANNED_MEDIA_TYPES,
     ) -> None:
+        """media_types: as set for all, for the rules that set none."""
         self._default = default
         self._own_clients = own_clients
         self._rules = tuple(
-            (_condition(rule, index), _adapted(default, rule)) for index, rule in enumerate(rules)
+            (_condition(rule, index), _adapted(default, rule, media_types))
+            for index, rule in enumerate(rules)
         )
 
     def of(self, envelope: Envelope) -> dict[Profile, list[str]]:
@@ -189,11 +284,30 @@ def _condition(rule: PartRule, index: int) -> Callable[[frozenset[str], Directio
     return matches
 
 
-def _adapted(default: Profile, rule: PartRule) -> Profile:
+def declared(media_types: Sequence[str], banned: frozenset[str]) -> frozenset[str]:
+    """Media types as they are compared; of the list as it comes, those whose extension is banned.
+
+    Raises ValueError for what is not a media type.
+    """
+    if tuple(media_types) == BANNED_MEDIA_TYPES:
+        return frozenset(kind for kind, extension in _MEDIA_TYPES.items() if extension in banned)
+    for media_type in media_types:
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            raise ValueError(
+                f"media_types: {media_type!r} is not a media type "
+                "(expected type/subtype, such as application/x-msdownload)"
+            )
+    return frozenset(media_type.lower() for media_type in media_types)
+
+
+def _adapted(default: Profile, rule: PartRule, media_types: Sequence[str]) -> Profile:
+    banned = default.banned if rule.extensions is None else lowered(rule.extensions)
+    listed = media_types if rule.media_types is None else rule.media_types
     return Profile(
         rule.name,
-        default.banned if rule.extensions is None else lowered(rule.extensions),
+        banned,
         default.kinds if rule.kinds is None else frozenset(rule.kinds),
+        declared(listed, banned),
         {**default.treatments, **dict(_set_treatments(rule))},
     )
 

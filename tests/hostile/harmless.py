@@ -39,7 +39,7 @@ def related(kind: bytes, target: bytes) -> dict[str, bytes]:
 def tarred_gz() -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name in ("project/README", "project/run.py", "project/build.sh"):
+        for name in ("project/README", "project/run.c", "project/build.sh"):
             member = tarfile.TarInfo(name)
             member.size = 5
             archive.addfile(member, io.BytesIO(b"hello"))
@@ -123,7 +123,7 @@ FILES: dict[str, tuple[str, bytes]] = {
     "SVG": ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'),
     "XML": ("a.xml", b'<?xml version="1.0"?><invoice><description>on=1</description></invoice>'),
     "patch": ("0001-fix.patch", b"--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-begin\n+BinHex\n"),
-    "Python": ("run.py", b"#!/usr/bin/env python3\nprint(1)\n"),
+    "script": ("build.sh", b"#!/bin/sh\nmake all\n"),
     "key": ("0xABCD.asc", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBF\n=abcd\n"),
     "vCard": ("ann.vcf", b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ann\r\nEND:VCARD\r\n"),
     "calendar": ("invite.ics", CALENDAR),

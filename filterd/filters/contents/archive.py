@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import lzma
 import os
 import resource
 import signal
@@ -22,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filterd.filters.contents import streams
 
 BLOCK_SIZE = 64 << 10
 """Octets read at a time."""
@@ -236,6 +239,11 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
     """Read the archive and write what is in it, in the child."""
     import libarchive  # noqa: PLC0415
 
+    if kind == "xz":
+        _tell_xz(content, write)
+        return
+    if kind == "zst":
+        content = content[: streams.end_of_zstd(content)]
     try:
         with _warnings() as warnings, _opened(content, kind, passwords) as reader:
             for entry in reader:
@@ -263,6 +271,20 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
             write(_TOO_LARGE, b"")
         else:
             write(_ENCRYPTED if _has_word(error, _ENCRYPTION_WORDS) else _DAMAGED, _reason(error))
+    write(_END, b"")
+
+
+def _tell_xz(content: bytes, write: Write) -> None:
+    write(_A_MEMBER, _MEMBER.pack(True, -1, len(b"data")) + b"data")
+    try:
+        for block in streams.of_xz(content, BLOCK_SIZE, MEMORY_LIMIT):
+            write(_BLOCK, block)
+        write(_MEMBER_END, b"")
+    except MemoryError:
+        write(_TOO_LARGE, b"")
+    except lzma.LZMAError as error:
+        is_memory = _has_word(error, _MEMORY_WORDS)
+        write(_TOO_LARGE if is_memory else _MEMBER_DAMAGED, str(error).encode())
     write(_END, b"")
 
 

@@ -1,26 +1,29 @@
-"""Files inside of files that are no archives: mail kept as a file, Outlook items, OneNote sections,
-objects in Office files, links that hold their target, the Macintosh's two forks in one file.
+"""Files inside of files that are no archives: mail and web pages kept as a file, Outlook items,
+OneNote sections, objects in Office files, the Macintosh's two forks in one file.
 
-Sources: RFC 5322; RFC 4155; MS-OXMSG §2.2; MS-ONESTORE §2.6.13; MS-OLEDS §2.3.6; RFC 2397;
+Sources: RFC 5322; RFC 4155; RFC 2557; MS-OXMSG §2.2; MS-ONESTORE §2.6.13; MS-OLEDS §2.3.6;
 RFC 1740 appendix A.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING, NamedTuple
 
-from filterd.filters.contents import pdf
+from filterd.filters.contents import markup, pdf
 from filterd.filters.contents.archive import TooLargeError
-from filterd.filters.contents.kinds import kind_of
-from filterd.message import Message, cms
-from filterd.message.decoding import decode_base64
-from filterd.message.inline_files import MARKS, inline_files
+from filterd.filters.contents.kinds import HEAD_SIZE, kind_of, kinds_of
+from filterd.filters.contents.marks import ONENOTE_FILE
+from filterd.message import Entity, Message, cms
+from filterd.message.inline_files import inline_files
+
+if TYPE_CHECKING:
+    import olefile
 
 FILE_LIMIT = 10_000
 """Files of one container that are looked at: more than are counted before a limit is passed."""
@@ -31,14 +34,9 @@ MESSAGE_LIMIT = 5000
 _TEXTS = ("", "html", "mail")
 _HEAD_SIZE = 4096
 
-ONENOTE_FILE = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")
-"""GUID before each file that a OneNote section keeps (MS-ONESTORE §2.6.13, FileDataStoreObject)."""
 _STORED_HEAD = struct.Struct("<16sQ4x8x")
 
 _MBOX_LINE = re.compile(rb"(?<=\n)From [^\n]*\n(?=[!-9;-~]+[ \t]*:)")
-_DATA_LINK = re.compile(
-    rb"(?i)data:(?:(?!data:)[^\s,\"'<>]){0,200};\s*+base64,([A-Za-z0-9+/=%\s]{16,}+)"
-)
 
 _APPLE_HEAD = 24
 _APPLE_ENTRY = struct.Struct(">III")
@@ -46,44 +44,58 @@ _DATA_FORK, _REAL_NAME = 1, 3
 
 _NAME_STREAMS = ("__substg1.0_3707001f", "__substg1.0_3704001f", "__substg1.0_3001001f")
 """Long file name, short one, display name (MS-OXPROPS: PidTagAttachLongFilename and its like)."""
-_PACKAGE = "\1Ole10Native"
+_PACKAGE = "\1ole10native"
 _ATTACHMENT = "__attach_version1.0"
 _CONTENT_STREAM = "__substg1.0_37010102"
+_TYPE_STREAM = "__substg1.0_370e001f"
+_FILE_STREAMS = frozenset("7z cab chm class elf exe lnk macho ole onenote pdf rar tnef zip".split())
+"""Kinds that a stream of a compound file has if it is a file as a whole: `Package` and `CONTENTS`
+of embedded objects, programs that an installer starts."""
 
 
 class Inner(NamedTuple):
-    """One file. names: as far as the container says."""
+    """One file. names: as far as the container says. media_type: as declared, in lower case."""
 
     names: tuple[str, ...]
     content: bytes
+    media_type: str = ""
 
 
 def of_mail(content: bytes) -> Iterator[Inner]:
     """The parts of messages that are kept as a file, one or a whole mbox, in every reading."""
+    return _of_mail(content, _is_no_text)
+
+
+def of_web_archive(content: bytes) -> Iterator[Inner]:
+    """All parts of a page that is kept with its images as one file (RFC 2557), the page too."""
+    return _of_mail(content, lambda _entity: True)
+
+
+def _is_no_text(entity: Entity) -> bool:
+    """False for a message's own text, which is for its reader's program, as in the message around
+    it."""
+    return bool(entity.filenames) or kind_of(entity.head(_HEAD_SIZE)) not in _TEXTS
+
+
+def _of_mail(content: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner]:
     position = 0
     lines = _MBOX_LINE.finditer(content) if content.startswith(b"From ") else iter(())
     for match in islice(lines, MESSAGE_LIMIT):
-        yield from _parts(content[position : match.start()])
+        yield from _parts(content[position : match.start()], is_wanted)
         position = match.start()
     if next(lines, None) is None:
-        yield from _parts(content[position:])
+        yield from _parts(content[position:], is_wanted)
     else:
         yield Inner(("rest.eml",), content[position:])
 
 
-def _parts(octets: bytes) -> Iterator[Inner]:
+def _parts(octets: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner]:
     message = Message(octets)
     roots = (message.root, *(reading.root for reading in message.readings))
     leaves = (entity for root in roots for entity in root.walk() if entity.is_leaf)
     for entity in islice(leaves, FILE_LIMIT):
-        # A message's own text is for its reader's program, as in the message around it.
-        if entity.filenames or kind_of(entity.head(_HEAD_SIZE)) not in _TEXTS:
-            yield Inner(entity.filenames, entity.content)
-
-
-def holds_files(content: bytes) -> bool:
-    """True if a text may have files in it (`of_text`)."""
-    return any(mark in content for mark in MARKS)
+        if is_wanted(entity) or entity.disposition == "attachment":
+            yield Inner(entity.filenames, entity.content, entity.content_type)
 
 
 def of_cms(content: bytes) -> Iterator[Inner]:
@@ -102,10 +114,8 @@ def of_text(content: bytes) -> Iterator[Inner]:
 
 
 def of_markup(content: bytes) -> Iterator[Inner]:
-    """What links hold themselves, in base64."""
-    for match in islice(_DATA_LINK.finditer(content), FILE_LIMIT):
-        coded = unquote_to_bytes(match[1]) if b"%" in match[1] else match[1]
-        yield Inner((), decode_base64(coded))
+    """What links hold themselves."""
+    return (Inner(*link) for link in markup.links(content))
 
 
 def of_pdf(content: bytes) -> Iterator[Inner]:
@@ -141,38 +151,41 @@ def of_onenote(content: bytes) -> Iterator[Inner]:
 
 
 def of_ole(content: bytes) -> Iterator[Inner]:
-    """What a compound file holds: an Outlook item's attachments, and packaged objects."""
-    if is_outlook(content):
-        yield from of_outlook(content)
-    elif _PACKAGE.encode("utf-16-le") in content:
-        yield from _packages(content)
-
-
-def _packages(content: bytes) -> Iterator[Inner]:
+    """What a compound file holds: an Outlook item's attachments, packaged objects, and streams that
+    are files as they stand. Raises what olefile raises."""
     import olefile  # noqa: PLC0415 loaded when needed
 
     with olefile.OleFileIO(io.BytesIO(content)) as ole:
-        for path in islice((path for path in ole.listdir() if _PACKAGE in path), FILE_LIMIT):
-            # Size of all; two octets; label, path and, behind eight octets, a path once more, each
-            # with NUL at its end; size and octets of the file (MS-OLEDS §2.3.6).
-            octets = ole.openstream(path).read()
-            label = octets.find(b"\0", 6)
-            behind = octets.find(b"\0", label + 1) + 1
-            (length,) = struct.unpack_from("<I", octets, behind + 4)
-            at = behind + 8 + length
-            (size,) = struct.unpack_from("<I", octets, at)
-            name = octets[6:label].decode("cp1252", "replace")
-            yield Inner((name,), octets[at + 4 : at + 4 + size])
+        paths = ole.listdir()
+        if is_outlook(content):
+            yield from _of_outlook(ole, paths)
+        for path in paths[:FILE_LIMIT]:
+            if _is_content("/".join(path).lower()):
+                continue
+            with contextlib.suppress(OSError):  # one stream that is broken hides no other
+                stream = ole.openstream(path)
+                head = stream.read(HEAD_SIZE)
+                if path[-1].lower() == _PACKAGE:
+                    yield from _packaged(head + stream.read())
+                elif not _FILE_STREAMS.isdisjoint(kinds_of(head)):
+                    yield Inner((path[-1],), head + stream.read())
 
 
-def is_container(content: bytes) -> bool:
-    """True if a compound file may hold files (`of_ole`)."""
-    return is_outlook(content) or _PACKAGE.encode("utf-16-le") in content
-
-
-def has_data_links(content: bytes) -> bool:
-    """True if a page may have links that hold their target (`of_markup`)."""
-    return _DATA_LINK.search(content) is not None
+def _packaged(octets: bytes) -> Iterator[Inner]:
+    # Size of all; two octets; label, path and, behind eight octets, a path once more, each with NUL
+    # at its end; size and octets of the file (MS-OLEDS §2.3.6).
+    label = octets.find(b"\0", 6)
+    behind = octets.find(b"\0", label + 1) + 1
+    try:
+        (length,) = struct.unpack_from("<I", octets, behind + 4)
+        at = behind + 8 + length
+        (size,) = struct.unpack_from("<I", octets, at)
+    except struct.error:
+        # No packager's: the size and what the object's own program wrote (§2.3.6, NativeData).
+        yield Inner((), octets[4:])
+        return
+    name = octets[6:label].decode("cp1252", "replace")
+    yield Inner((name,), octets[at + 4 : at + 4 + size])
 
 
 def is_outlook(content: bytes) -> bool:
@@ -180,20 +193,20 @@ def is_outlook(content: bytes) -> bool:
     return _ATTACHMENT.encode("utf-16-le") in content
 
 
-def of_outlook(content: bytes) -> Iterator[Inner]:
-    """The attachments of an Outlook item. Raises what olefile raises: see there."""
-    import olefile  # noqa: PLC0415 loaded when needed
+def _of_outlook(ole: olefile.OleFileIO, paths: list[list[str]]) -> Iterator[Inner]:
+    streams = {"/".join(path).lower(): path for path in paths}
+    stores = sorted({name.rpartition("/")[0] for name in streams if _is_content(name)})
+    for store in stores[:FILE_LIMIT]:
+        named = (streams.get(f"{store}/{stream}") for stream in _NAME_STREAMS)
+        names = [_text(ole, path) for path in named if path]
+        declared = streams.get(f"{store}/{_TYPE_STREAM}")
+        octets = ole.openstream(streams[f"{store}/{_CONTENT_STREAM}"]).read()
+        media_type = _text(ole, declared).strip().lower() if declared else ""
+        yield Inner(tuple(dict.fromkeys(names)), octets, media_type)
 
-    with olefile.OleFileIO(io.BytesIO(content)) as ole:
-        streams = {"/".join(path).lower(): path for path in ole.listdir()}
-        stores = sorted({name.rpartition("/")[0] for name in streams if _is_content(name)})
-        for store in stores[:FILE_LIMIT]:
-            named = (streams.get(f"{store}/{stream}") for stream in _NAME_STREAMS)
-            names = (
-                ole.openstream(path).read().decode("utf-16-le", "replace") for path in named if path
-            )
-            octets = ole.openstream(streams[f"{store}/{_CONTENT_STREAM}"]).read()
-            yield Inner(tuple(dict.fromkeys(name.rstrip("\0") for name in names)), octets)
+
+def _text(ole: olefile.OleFileIO, path: list[str]) -> str:
+    return str(ole.openstream(path).read().decode("utf-16-le", "replace").rstrip("\0"))
 
 
 def _is_content(stream: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 
-from filterd.filters.contents import office, pdf
-from filterd.filters.contents.containers import ONENOTE_FILE
+from filterd.filters.contents import markup, office, pdf
+from filterd.filters.contents.marks import ONENOTE_FILE
 from filterd.filters.contents.unpack import File
 
 MARKUP_LIMIT = 4 << 20
@@ -16,7 +15,7 @@ MARKUP_LIMIT = 4 << 20
 Finding = tuple[str, str]
 """Name of a symbol, and what was found."""
 
-_MARKUP_KINDS = ("html", "svg", "hta")
+_MARKUP_KINDS = frozenset({"html", "svg", "hta"})
 _MARKUP_EXTENSIONS = (
     ".html",
     ".htm",
@@ -51,21 +50,21 @@ def findings(file: File) -> Iterator[Finding]:
 
 def _findings(file: File) -> Iterator[Finding]:
     name = file.names[0].lower() if file.names else ""
+    kinds = file.kinds
     yield from office.member(file)
-    if file.kind == "ole":
+    if "ole" in kinds:
         yield from office.ole(file)
-    elif file.kind == "pdf":
+    if "pdf" in kinds:
         yield from pdf.findings(file.content)
-    elif file.kind == "rtf":
+    if "rtf" in kinds:
         yield from office.rtf(file.content)
-    elif file.kind in _MARKUP_KINDS or (file.kind == "" and name.endswith(_MARKUP_EXTENSIONS)):
-        # An Office file's own markup may well contain what is script elsewhere.
-        if file.kind or not _is_office_member(name):
-            yield from _markup(file)
-    elif file.kind == "":
-        yield from office.table(file)
-    elif file.kind == "onenote" and ONENOTE_FILE in file.content:
+    if "onenote" in kinds and ONENOTE_FILE in file.content:
         yield "DOC_EMBEDDED", "a file embedded in a OneNote section"
+    # An Office file's own markup may well contain what is script elsewhere.
+    is_page = not _MARKUP_KINDS.isdisjoint(kinds)
+    if is_page or (name.endswith(_MARKUP_EXTENSIONS) and not _is_office_member(name)):
+        yield from _markup(file)
+    yield from office.table(file)
 
 
 def _is_office_member(name: str) -> bool:
@@ -73,12 +72,8 @@ def _is_office_member(name: str) -> bool:
 
 
 def _markup(file: File) -> Iterator[Finding]:
-    content = file.content[:MARKUP_LIMIT].replace(b"\0", b"")
-    if b"+ADw-" in content:
-        content = content.decode("utf-7", "replace").encode("utf-8", "replace")
-    if b"&" in content:
-        content = html.unescape(content.decode("latin-1")).encode("utf-8", "replace")
-    word = file.kind.upper() or "XML"
+    content = markup.plain(file.content[:MARKUP_LIMIT])
+    word = next((kind.upper() for kind in file.kinds if kind in _MARKUP_KINDS), "XML")
     if _SCRIPT.search(content) or _SCHEME.search(content.translate(None, _SPACE)):
         yield "DOC_SCRIPT", f"{word} with script"
     if any(_REFRESH.search(tag) and _OTHER_PAGE.search(tag) for tag in _META.findall(content)):

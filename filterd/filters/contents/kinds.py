@@ -110,47 +110,81 @@ _TAR_BLOCK = 512
 _TAR_CHECKSUM = re.compile(rb" *[0-7]+[ \0]*")
 
 # A PDF reader takes the header anywhere in the first kilobyte (ISO 32000-1, annex H.3.4.1).
-_PDF_WINDOW = 1024
-_MARKUP_WINDOW = 4096
+PDF_WINDOW = 1024
+
+MARKUP_WINDOW = 4096
+"""Octets from the top in which the first tag of a page is looked for."""
 
 
 def kind_of(head: bytes) -> str:
-    """The kind of a file from its first `HEAD_SIZE` octets; `""` if it is none that we ask for."""
+    """The likeliest kind of a file from its first `HEAD_SIZE` octets; `""` if it is none that we
+    ask for."""
+    kinds = kinds_of(head)
+    return kinds[0] if kinds else ""
+
+
+def kinds_of(head: bytes) -> tuple[str, ...]:
+    """All kinds that its first `HEAD_SIZE` octets make a file, the likeliest first.
+
+    The marks of two kinds may stand side by side: a tar file begins with a name that the sender
+    chose, an ISO image with 32 KiB that may hold anything.
+    """
+    found: list[str] = []
     if head[:2] in (b"MZ", b"ZM") and b"\0" in head[:64]:
-        return "exe"
+        found.append("exe")
     known = _PREFIX.match(head)
     if known:
-        return _KINDS[known[0]]
+        found.append(_KINDS[known[0]])
     for offset, mark, kind in _MARKS:
         if head.startswith(mark, offset):
-            return kind
-    if _is_old_tar(head):
-        return "tar"
+            found.append(kind)
+    if "tar" not in found and _is_old_tar(head):
+        found.append("tar")
     if _LHA.match(head):
-        return "lha"
+        found.append("lha")
     if head[510:512] == b"\x55\xaa" and (_FILE_SYSTEM.match(head) or _has_partitions(head)):
-        return "disk"
-    if b"%PDF-" in head[:_PDF_WINDOW]:
-        return "pdf"
-    return _text_kind(head)
+        found.append("disk")
+    if b"%PDF-" in head[:PDF_WINDOW] and not _is_first_member(head):
+        found.append("pdf")
+    kind = _text_kind(head)
+    if kind and kind not in found:
+        found.append(kind)
+    return tuple(found)
+
+
+def markup_kind(text: bytes) -> str:
+    """What the first tag that tells makes of a text: html, svg, hta, or `""` without one."""
+    match = _MARKUP.search(text, 0, MARKUP_WINDOW)
+    if not match:
+        return ""
+    if b"hta:application" in text[:MARKUP_WINDOW].lower():
+        return "hta"
+    return "svg" if match[1].lower() == b"svg" else "html"
 
 
 def _text_kind(head: bytes) -> str:
-    text = head[:_MARKUP_WINDOW].lstrip()
+    text = head[:MARKUP_WINDOW].lstrip()
     for bom in _BOM:
         text = text.removeprefix(bom)
     if b"\0" in text[:64]:
         text = text.replace(b"\0", b"")  # UTF-16, as far as a tag's letters go
-    if text.lstrip()[:1] != b"<":
-        if _URL.search(text):
-            return "url"
-        return "mail" if _is_mail(head) else ""
-    match = _MARKUP.search(text)
-    if not match:
-        return ""
-    if b"hta:application" in text.lower():
-        return "hta"
-    return "svg" if match[1].lower() == b"svg" else "html"
+    text = text.lstrip()
+    if text[:1] == b"<":
+        return markup_kind(text)
+    if text[:4] == b"{\\rt":
+        return "rtf"
+    if _URL.search(text):
+        return "url"
+    return "mail" if _is_mail(head) else ""
+
+
+def _is_first_member(head: bytes) -> bool:
+    """True if what has a PDF's mark is the first file of an archive that stores it as it is."""
+    mark = head.find(b"%PDF-")
+    if head.startswith(b"PK\x03\x04"):
+        name, extra = int.from_bytes(head[26:28], "little"), int.from_bytes(head[28:30], "little")
+        return mark == 30 + name + extra
+    return mark == _TAR_BLOCK and (head.startswith(b"ustar", 257) or _is_old_tar(head))
 
 
 def _is_mail(head: bytes) -> bool:

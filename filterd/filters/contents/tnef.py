@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SIGNATURE = 0x223E9F78
+_SIGNATURE_OCTETS = SIGNATURE.to_bytes(4, "little")
 ATTACHMENT_LIMIT = 1000
 """Attachments of one file that are listed."""
 
@@ -20,6 +21,7 @@ _RENDER_DATA, _TITLE, _DATA, _PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0
 
 
 _LONG_FILENAME, _FILENAME, _DATA_OBJECT, _DISPLAY_NAME = 0x3707, 0x3704, 0x3701, 0x3001
+_MEDIA_TYPE = 0x370E
 _OBJECT, _STRING8, _UNICODE, _BINARY = 0x000D, 0x001E, 0x001F, 0x0102
 _FIXED_SIZE = {
     0x0002: 4, 0x0003: 4, 0x0004: 4, 0x000A: 4, 0x000B: 4,
@@ -32,10 +34,28 @@ _MULTIPLE = 0x1000
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file. names: all that it has, long ones first; content: its octets."""
+    """One file. names: all that it has, long ones first; content: its octets; media_type: as
+    declared, in lower case."""
 
     names: tuple[str, ...]
     content: bytes
+    media_type: str = ""
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What the attributes of one attachment say. contents: there may be two, the octets of the
+    attachment (of a forwarded message only a text for readers that know no better) and an object
+    (that message, in a TNEF stream of its own)."""
+
+    names: list[str] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    media_type: str = ""
+
+    def attachments(self) -> Iterator[Attachment]:
+        names = tuple(dict.fromkeys(filter(None, self.names)))
+        for content in dict.fromkeys(self.contents) or [b""]:
+            yield Attachment(names, content, self.media_type)
 
 
 class TnefError(ValueError):
@@ -44,27 +64,24 @@ class TnefError(ValueError):
 
 def attachments(data: bytes) -> Iterator[Attachment]:
     """The files in a TNEF stream. Raises TnefError where it is no longer one."""
-    names: list[str] = []
-    content: bytes | None = None
-    started, count = False, 0
+    found, count = _Collected(), 0
+    started = False
     for identifier, value in _attachment_attributes(data):
         if identifier == _RENDER_DATA and started:
-            yield _attachment(names, content)
+            yield from found.attachments()
             count += 1
             if count >= ATTACHMENT_LIMIT:
                 raise TnefError(f"more than {ATTACHMENT_LIMIT} attachments")
-            names, content = [], None
+            found = _Collected()
         started = True
         if identifier == _TITLE:
-            names.append(_text(value))
+            found.names.append(_text(value))
         elif identifier == _DATA:
-            content = value
+            found.contents.append(value)
         elif identifier == _PROPERTIES:
-            found, embedded = _from_properties(value)
-            names[:0] = found
-            content = content or embedded
+            _add_properties(found, value)
     if started:
-        yield _attachment(names, content)
+        yield from found.attachments()
 
 
 def _attachment_attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -86,21 +103,16 @@ def _attachment_attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield identifier, data[begin:end]
 
 
-def _from_properties(value: bytes) -> tuple[list[str], bytes]:
-    """The names in an attachment's properties, and an embedded object's octets."""
-    names: list[str] = []
-    embedded = b""
-    for tag, found in _properties(value):
-        if isinstance(found, str):
-            if tag in (_LONG_FILENAME, _FILENAME, _DISPLAY_NAME):
-                names.insert(0, found)
-        elif tag == _DATA_OBJECT:
-            embedded = embedded or found
-    return names, embedded
-
-
-def _attachment(names: list[str], content: bytes | None) -> Attachment:
-    return Attachment(tuple(dict.fromkeys(filter(None, names))), content or b"")
+def _add_properties(found: _Collected, value: bytes) -> None:
+    """The names in an attachment's properties, and embedded objects."""
+    for tag, content in _properties(value):
+        if isinstance(content, bytes):
+            if tag == _DATA_OBJECT:
+                found.contents.append(content)
+        elif tag in (_LONG_FILENAME, _FILENAME, _DISPLAY_NAME):
+            found.names.insert(0, content)
+        elif tag == _MEDIA_TYPE:
+            found.media_type = content.strip().lower()
 
 
 def _text(value: bytes) -> str:
@@ -151,5 +163,7 @@ def _value(kind: int, value: bytes) -> str | bytes:
         return value.decode("utf-16-le", "replace").split("\0", 1)[0]
     if kind == _STRING8:
         return _text(value)
+    if kind != _OBJECT or value.startswith(_SIGNATURE_OCTETS):
+        return value
     # An object has its interface's identifier first.
-    return value[16:] if kind == _OBJECT else value
+    return value[16:]

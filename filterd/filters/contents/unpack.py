@@ -6,14 +6,15 @@ with a policy of its own: ARCHIVE_ENCRYPTED, ARCHIVE_DAMAGED, ARCHIVE_LIMIT and 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from filterd.filters.contents import archive, containers, zip_directory
-from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kind_of
+from filterd.filters.contents import archive, containers, marks, markup, rar, zip_directory
+from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.contents.names import leaves_folder, link_leaves_folder
 from filterd.filters.contents.tnef import Attachment, TnefError, attachments
 
@@ -24,8 +25,11 @@ by name and head."""
 RATIO_FLOOR = 4 << 20
 """Octets of content before the ratio counts: small files of zeros are no bomb."""
 
-ARCHIVE_LIMIT = 200
-"""Archives of one message that are opened, nested ones too; each costs a process."""
+ARCHIVE_LIMIT = 1000
+"""Archives of one message that are opened, nested ones too; each costs a process, some 2 ms."""
+
+BEHIND_LIMIT = 256 << 20
+"""Octets of the files of one message that begin within others, and are looked at for that."""
 
 FINDING_LIMIT = 50
 """Findings of one message that are kept; the first tell the story."""
@@ -33,43 +37,39 @@ FINDING_LIMIT = 50
 _UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd wim zoo".split())
 """Kinds that hold files and that nothing here can open."""
 
-_BY_NAME = (
-    ((".eml", ".mht", ".mhtml", ".nws", ".email"), "mail"),
-    ((".p7m", ".p7z"), "cms"),
-)
-"""Files whose octets alone do not tell."""
-
-_WORTH_KEEPING = (
-    ARCHIVE_KINDS | set("tnef ole pdf rtf html svg hta mail onenote apple".split()) | {""}
-)
-
 _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachment]]] = {
     "tnef": attachments,
     "mail": containers.of_mail,
+    "mht": containers.of_web_archive,
     "onenote": containers.of_onenote,
     "ole": containers.of_ole,
     "apple": containers.of_apple,
     "pdf": containers.of_pdf,
     "html": containers.of_markup,
     "svg": containers.of_markup,
+    "hta": containers.of_markup,
     "text": containers.of_text,
     "cms": containers.of_cms,
 }
 
 _OPENED = ARCHIVE_KINDS | _CONTAINERS.keys()
 
-OLE_ERRORS = (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError, struct.error)
+_KNOWN_BY_MARKS = frozenset({"zip", "rar", "7z", "cab", "ole", "tnef"})
+"""Kinds that `marks.embedded` finds."""
+
+OLE_ERRORS = (
+    OSError,
+    ValueError,
+    IndexError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+)
 """What olefile raises on broken files, and we on their streams."""
 
 _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
-
-_MARKS_BEHIND = ((b"Rar!\x1a\x07", "rar"), (b"7z\xbc\xaf\x27\x1c", "7z"))
-_FOOTER_SIZE = 512
-_DISK_FOOTERS = {b"cone": "vhd", b"koly": "disk"}
-"""Disk images that are known by their last 512 octets: Virtual PC's, and Apple's (UDIF)."""
-
-_ZIP_END = b"PK\x05\x06"
-_ZIP_TAIL = 22 + 65535  # APPNOTE.TXT 4.3.16: the record and the longest comment
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,45 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file. names: its own; path: the archives around it, outermost first. content: as far as
-    it was kept, whole if `complete`."""
+    """One file. names: its own; path: the archives around it, outermost first. kind: the likeliest,
+    `""` if it is none that we ask for; others: what it is to other readers as well. content: as far
+    as it was kept, whole if `complete`. media_type: as declared, in lower case. is_behind: it
+    begins behind the top of the file that has these names.
+    """
 
     names: tuple[str, ...]
     kind: str
     content: bytes
     path: tuple[str, ...] = ()
     complete: bool = True
+    others: tuple[str, ...] = ()
+    media_type: str = ""
+    is_behind: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        names: tuple[str, ...],
+        content: bytes,
+        path: tuple[str, ...] = (),
+        media_type: str = "",
+    ) -> File:
+        """A whole file, with all its kinds."""
+        kind, *others = marks.kinds(content, names, media_type) or ("",)
+        return cls(names, kind, content, path, others=tuple(others), media_type=media_type)
+
+    @classmethod
+    def begun(
+        cls, names: tuple[str, ...], head: bytes, path: tuple[str, ...] = (), media_type: str = ""
+    ) -> File:
+        """A file of which there are only the first octets."""
+        kind, *others = kinds_of(head[:HEAD_SIZE]) or ("",)
+        return cls(names, kind, head, path, False, tuple(others), media_type)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All kinds, the likeliest first."""
+        return (self.kind, *self.others) if self.kind else ()
 
     @property
     def shown_path(self) -> str:
@@ -112,51 +143,72 @@ class Unpacker:
     _archives: int = 0
     _members: int = 0
     _total: int = 0
+    _behind_octets: int = 0
+    _seen: set[bytes] = field(default_factory=set)
 
-    def files(self, names: tuple[str, ...], content: bytes) -> Iterator[File]:
-        """The file itself, then all that is in it."""
-        yield from self._files(File(names, kind_of(content[:HEAD_SIZE]), content))
+    def files(self, names: tuple[str, ...], content: bytes, media_type: str = "") -> Iterator[File]:
+        """The file itself, then all that is in it to any reader."""
+        self._seen.clear()
+        yield from self._files(File.of(names, content, (), media_type))
 
     def _files(self, file: File) -> Iterator[File]:
-        if not file.kind and file.complete:
-            kind = _DISK_FOOTERS.get(file.content[-_FOOTER_SIZE:][:4], "")
-            file = replace(file, kind=kind) if kind else file
         yield file
-        kind = file.kind
-        if kind not in ARCHIVE_KINDS and file.complete:
-            kind, start = _archive_behind(file.content)
-            if kind:
-                # Only what is read begins there.
-                file = replace(file, kind=file.kind, content=file.content[start:])
-            kind = kind or file.kind
-        if kind in _UNREADABLE:
-            self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
-        if kind == "" and file.names:
-            name = file.names[0].lower()
-            kind = next((kind for ends, kind in _BY_NAME if name.endswith(ends)), "")
-        if kind == "" and file.complete and containers.holds_files(file.content):
-            kind = "text"
-        if kind not in _OPENED or not file.complete:
+        for kind in file.kinds:
+            if kind in _UNREADABLE:
+                self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: nothing here reads {kind}")
+        if not file.complete:
             return
-        if kind == "ole" and not containers.is_container(file.content):
-            return
-        if kind in ("html", "svg") and not containers.has_data_links(file.content):
-            return
+        opened = [kind for kind in file.kinds if kind in _OPENED and _is_worth_opening(file, kind)]
+        if opened and self._may_open(file):
+            for kind in opened:
+                is_archive = kind not in _CONTAINERS
+                members = self._archive(file, kind) if is_archive else self._contained(file, kind)
+                for member in members:
+                    if self._is_new(member):
+                        yield from self._files(member)
+        if not file.is_behind:
+            yield from self._behind(file)
+
+    def _behind(self, file: File) -> Iterator[File]:
+        """What unpackers find further in, as in programs that unpack themselves, whatever it is
+        that stands on top."""
+        for start, end in marks.embedded(file.content):
+            self._behind_octets += end - start
+            if self._behind_octets > BEHIND_LIMIT:
+                self._note("ARCHIVE_LIMIT", f"{file.shown_path}: too much that begins further in")
+                return
+            content = file.content[start:end]
+            kind, *others = kinds_of(content[:HEAD_SIZE]) or ("zip",)
+            found = replace(file, kind=kind, others=tuple(others), content=content, is_behind=True)
+            if self._is_new(found):
+                yield from self._files(found)
+
+    def _is_new(self, file: File) -> bool:
+        """False for what was found before: a file that an archive stores as it is, by its mark."""
+        if file.kind not in _KNOWN_BY_MARKS or not file.complete:
+            return True
+        digest = hashlib.blake2b(file.content).digest()
+        if file.is_behind and digest in self._seen:
+            return False
+        self._seen.add(digest)
+        return True
+
+    def _may_open(self, file: File) -> bool:
         if len(file.path) >= self.limits.depth:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {self.limits.depth} levels")
-            return
+            return False
         self._archives += 1
         if self._archives > ARCHIVE_LIMIT:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {ARCHIVE_LIMIT} archives")
-            return
+            return False
         self._deadline = self._deadline or time.monotonic() + self.limits.seconds
-        members = self._contained(file, kind) if kind in _CONTAINERS else self._archive(file, kind)
-        for member in members:
-            yield from self._files(member)
+        return True
 
     def _archive(self, file: File, kind: str) -> Iterator[File]:
         path = (*file.path, file.names[0] if file.names else "unnamed")
         seen: set[str] = set()
+        # What is so by a mark alone was a guess: the end of an embedded file looks the same.
+        is_sure = file.kind == kind and not file.is_behind
         try:
             yield from self._listed(file, kind, path, seen)
         except archive.EncryptedError:
@@ -164,8 +216,7 @@ class Unpacker:
         except archive.DamagedError as error:
             if "too many filters" in str(error):
                 self._note("ARCHIVE_LIMIT", f"{file.shown_path}: too many levels of compression")
-            # Behind another kind it was a guess: the end of an embedded file looks the same.
-            elif file.kind == kind:
+            elif is_sure:
                 self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
         except archive.TooSlowError:
             note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
@@ -173,10 +224,15 @@ class Unpacker:
         except archive.TooLargeError:
             note = f"{file.shown_path}: takes more than {archive.MEMORY_LIMIT >> 20} MiB to read"
             self._note("ARCHIVE_LIMIT", note)
+        if archive.is_one_file(kind) and not seen:
+            # Not even its first octets can be had, but what it is called.
+            yield File(_member_names("data", file, kind), "", b"", path, complete=False)
         if kind == "zip":
-            yield from self._unlisted(file, path, seen)
+            yield from self._unlisted(file, path, seen, is_sure=is_sure)
 
-    def _unlisted(self, file: File, path: tuple[str, ...], seen: set[str]) -> Iterator[File]:
+    def _unlisted(
+        self, file: File, path: tuple[str, ...], seen: set[str], *, is_sure: bool
+    ) -> Iterator[File]:
         """What readers see in a ZIP file that do not go by its directory, or go by it alone."""
         directory = zip_directory.look(file.content, self.limits.members)
         for name in directory.names:
@@ -185,13 +241,21 @@ class Unpacker:
                 self._look_at_path(file, name)
                 yield File((name,), "", b"", path, complete=False)
         for hidden in directory.hidden:
+            if not self._count(file):
+                return
             self._look_at_path(file, hidden.name)
-            kind = kind_of(hidden.head)
-            yield File((hidden.name,), kind, hidden.head, path, complete=False)
-        if directory.contradicts:
+            content = hidden.content(file.content, KEEP_LIMIT)
+            self._total += len(content)
+            if self._total > self.limits.total:
+                self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than is unpacked")
+                return
+            if hidden.is_encrypted:
+                self._note("ARCHIVE_ENCRYPTED", "/".join((*path, hidden.name)))
+            yield File.of((hidden.name,), content, path)
+        if is_sure and directory.contradicts:
             note = f"{file.shown_path}: its directory and its members contradict each other"
             self._note("ARCHIVE_AMBIGUOUS", note)
-        if directory.odd_methods:
+        if is_sure and directory.odd_methods:
             methods = ", ".join(map(str, sorted(directory.odd_methods)))
             self._note("ARCHIVE_UNREADABLE", f"{file.shown_path}: packed by method {methods}")
 
@@ -209,6 +273,10 @@ class Unpacker:
         if seconds <= 0:
             raise archive.TooSlowError
         allowed = self._total + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
+        headers = rar.look(file.content) if kind == "rar" else rar.Headers()
+        if headers.headers_encrypted:
+            raise archive.EncryptedError
+        encrypted = frozenset(headers.encrypted)
         for entry in archive.entries(file.content, kind, self.passwords, seconds):
             seen.add(entry.name)
             if not self._count(file):
@@ -216,6 +284,10 @@ class Unpacker:
             self._look_at_path(file, entry.name, entry.link)
             if entry.is_file or archive.is_one_file(kind):
                 names = _member_names(entry.name, file, kind)
+                if entry.name in encrypted:
+                    self._note("ARCHIVE_ENCRYPTED", "/".join((*path, names[0])))
+                    yield File(names, "", b"", path, complete=False)
+                    continue
                 member = self._read(entry, names, path, min(allowed, self.limits.total))
                 if member is None:
                     return
@@ -226,7 +298,7 @@ class Unpacker:
     ) -> File | None:
         """The member, or None where a limit ends the work."""
         blocks: list[bytes] = []
-        kept, keep, complete, kind = 0, True, True, ""
+        kept, keep, complete, is_archive = 0, True, True, False
         where = "/".join((*path, names[0]))
         if entry.size > allowed - self._total:
             self._note("ARCHIVE_LIMIT", f"{where}: {entry.size} octets when unpacked")
@@ -240,9 +312,9 @@ class Unpacker:
                 if keep:
                     blocks.append(block)
                     if not kept:
-                        kind = kind_of(block[:HEAD_SIZE])
+                        is_archive = not ARCHIVE_KINDS.isdisjoint(kinds_of(block[:HEAD_SIZE]))
                     kept += len(block)
-                    keep = kind in ARCHIVE_KINDS or (kept < KEEP_LIMIT and kind in _WORTH_KEEPING)
+                    keep = is_archive or kept < KEEP_LIMIT
                 else:
                     complete = False
         except archive.EncryptedError:
@@ -252,7 +324,7 @@ class Unpacker:
             self._note("ARCHIVE_DAMAGED", f"{where}: {error}")
             complete = False
         content = b"".join(blocks)
-        return File(names, kind_of(content[:HEAD_SIZE]), content, path, complete)
+        return File.of(names, content, path) if complete else File.begun(names, content, path)
 
     def _contained(self, file: File, kind: str) -> Iterator[File]:
         path = (*file.path, file.names[0] if file.names else "unnamed")
@@ -264,7 +336,7 @@ class Unpacker:
                 if self._total > self.limits.total:
                     self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than is unpacked")
                     return
-                yield File(found.names, kind_of(found.content[:HEAD_SIZE]), found.content, path)
+                yield File.of(found.names, found.content, path, found.media_type)
         except TnefError as error:
             self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
         except archive.TooLargeError:
@@ -284,16 +356,10 @@ class Unpacker:
             self.findings.append((symbol, detail))
 
 
-def _archive_behind(content: bytes) -> tuple[str, int]:
-    """An archive with something before it, as programs that unpack themselves have: its kind and
-    where it begins. A ZIP file's directory counts from the end, so that begins at the top."""
-    if _ZIP_END in content[-_ZIP_TAIL:]:
-        return "zip", 0
-    for mark, kind in _MARKS_BEHIND:
-        start = content.find(mark)
-        if start > 0:
-            return kind, start
-    return "", 0
+def _is_worth_opening(file: File, kind: str) -> bool:
+    if kind in ("html", "svg", "hta"):
+        return markup.may_have_links(file.content)
+    return True
 
 
 def _member_names(name: str, file: File, kind: str) -> tuple[str, ...]:

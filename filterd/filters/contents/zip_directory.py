@@ -17,12 +17,10 @@ MEMBER_LIMIT = 20_000
 """Members that a directory may list to be compared with the file; more are over the limit of
 members that are looked at anyway."""
 
-HEAD_SIZE = 36 << 10
-"""Octets of a hidden member that are unpacked: enough to tell its kind."""
-
 USUAL_METHODS = frozenset({0, 1, 6, 8, 9, 12})
 """Ways to pack that virus scanners read as well (APPNOTE.TXT 4.4.5)."""
 
+_BLOCK_SIZE = 64 << 10
 _ENCRYPTED = 0x1
 _UTF8 = 0x800
 _STORED, _DEFLATED = 0, 8
@@ -36,11 +34,38 @@ _ERRORS = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, LookupE
 
 @dataclass
 class Hidden:
-    """A member that the directory does not list. head: its first octets, as far as they can be
-    read."""
+    """A member that the directory does not list. start, size: where it is packed; method:
+    how."""
 
     name: str
-    head: bytes
+    start: int
+    size: int
+    method: int
+    is_encrypted: bool
+
+    def content(self, archive: bytes, limit: int) -> bytes:
+        """Its first `limit` octets, as far as they can be read."""
+        if self.is_encrypted:
+            return b""
+        if self.method == _STORED:
+            return archive[self.start : self.start + min(self.size, limit)]
+        if self.method != _DEFLATED:
+            return b""
+        unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+        blocks: list[bytes] = []
+        position, left = self.start, limit
+        try:
+            # Block by block: how much of the archive belongs to the member only deflate knows.
+            while left > 0 and position < len(archive) and not unpacking.eof:
+                block = archive[position : position + _BLOCK_SIZE]
+                while block and left > 0:
+                    blocks.append(unpacking.decompress(block, left))
+                    left -= len(blocks[-1])
+                    block = unpacking.unconsumed_tail
+                position += _BLOCK_SIZE
+        except zlib.error:
+            pass  # so far it was good
+        return b"".join(blocks)
 
 
 @dataclass
@@ -130,18 +155,4 @@ def _unlisted(content: bytes, spans: list[tuple[int, int]], limit: int) -> Itera
         position = max(start + size, position + 4) if size < len(content) else position + 4
         if name:
             count += 1
-            yield Hidden(name, _head(content, start, flags, method, size))
-
-
-def _head(content: bytes, start: int, flags: int, method: int, size: int) -> bytes:
-    if flags & _ENCRYPTED:
-        return b""
-    if method == _STORED:
-        return content[start : start + min(size, HEAD_SIZE)]
-    if method == _DEFLATED:
-        try:
-            packed = content[start : start + HEAD_SIZE]
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, HEAD_SIZE)
-        except zlib.error:
-            return b""
-    return b""
+            yield Hidden(name, start, size, method, bool(flags & _ENCRYPTED))
