@@ -25,7 +25,7 @@ from annotated_doc import Doc
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import PatternError, patterns
 from filterd.message.matching import LOCAL, Network, is_in_networks, networks, recipient_keys
-from filterd.verdict import Action, Edit, Reply, Verdict
+from filterd.verdict import Action, Edit, RecipientAction, Reply, Verdict
 
 Threshold = Annotated[float, Doc("points; inf switches the step off")]
 ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
@@ -186,9 +186,10 @@ class Policy:
             recipient.address: self.thresholds(recipient, envelope)
             for recipient in envelope.recipients or (Recipient(""),)
         }
-        score = verdict.score
+        score, apart = verdict.score, _apart(verdict)
         outcomes = tuple(
-            _outcome(verdict, address, thresholds, score) for address, thresholds in chosen.items()
+            _outcome(verdict, address, thresholds, score, apart.get(address))
+            for address, thresholds in chosen.items()
         )
         actions = {outcome.action for outcome in outcomes}
         if Action.TEMPFAIL in actions:
@@ -338,13 +339,28 @@ def _check_order(
             )
 
 
-def _outcome(verdict: Verdict, address: str, thresholds: Thresholds, score: float) -> Outcome:
-    """What one recipient gets: the strongest of what is forced for all, what is forced for this
-    recipient, and what the points cause."""
-    action, rule = max(verdict.action, thresholds.action(score)), thresholds.rule
+def _apart(verdict: Verdict) -> dict[str, RecipientAction]:
+    """The strongest that is forced for a recipient alone, by address; of equal ones the first."""
+    found: dict[str, RecipientAction] = {}
     for apart in verdict.apart:
-        if apart.recipient == address and apart.action > action:
-            action, rule = apart.action, apart.rule
+        known = found.get(apart.recipient)
+        if known is None or apart.action > known.action:
+            found[apart.recipient] = apart
+    return found
+
+
+def _outcome(
+    verdict: Verdict,
+    address: str,
+    thresholds: Thresholds,
+    score: float,
+    apart: RecipientAction | None,
+) -> Outcome:
+    """What one recipient gets: the strongest of what is forced for all, what is forced for this
+    recipient (apart), and what the points cause."""
+    action, rule = max(verdict.action, thresholds.action(score)), thresholds.rule
+    if apart is not None and apart.action > action:
+        action, rule = apart.action, apart.rule
     return Outcome(address, action, rule)
 
 

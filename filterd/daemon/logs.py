@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ SYSLOG_SOCKET = Path("/dev/log")
 
 TEXT_LIMIT = 500
 """Characters of a value in a log line; a Message-ID may be as long as its sender likes."""
+
+LIST_LIMIT = 50
+"""Items of a list in a log line; a message may have a hundred thousand recipients. How many more
+there are is said behind them."""
 
 LINES = logging.getLogger("filterd.messages")
 """Takes lines that are rendered already."""
@@ -113,7 +118,7 @@ class MessageLog:
         for key, value in facts.items():
             if isinstance(value, _NESTED):
                 if value:
-                    event[key] = _shortened(_flat(value))
+                    event[key] = _flat(value)
             elif isinstance(value, str):
                 if value or key == "from":
                     event[key] = _shortened(value)
@@ -123,10 +128,19 @@ class MessageLog:
 
 
 def _flat(value: Any) -> str:
-    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats."""
-    if isinstance(value, dict):
-        return ",".join([f"{key}:{item}" for key, item in value.items()])
-    return ",".join(map(str, value))
+    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats; of many the
+    first ones, and `+N` for how many more there are."""
+    first = list(islice(value.items() if isinstance(value, dict) else value, LIST_LIMIT))
+    texts = (
+        [f"{one[0]}:{one[1]}" for one in first] if isinstance(value, dict) else [*map(str, first)]
+    )
+    shown, size = 0, 0
+    while shown < len(texts) and (not shown or size + len(texts[shown]) < TEXT_LIMIT):
+        size += len(texts[shown]) + 1
+        shown += 1
+    texts[0] = _shortened(texts[0])
+    more = len(value) - shown
+    return ",".join([*texts[:shown], f"+{more}"] if more else texts[:shown])
 
 
 def configure(settings: DaemonSettings) -> None:

@@ -101,8 +101,11 @@ class Releaser:
             self._refuse_unknown(id, chosen)
         won = self._claim(entry, chosen, states, who, note, form, again=again)
         results = self._send(entry, data, won, who, note, form, viruses=virus) if won else {}
-        by_name = {delivery.recipient: delivery for delivery in self._store.index.deliveries(id)}
-        return tuple(_outcome(r, by_name[storable(r)], r in results) for r in chosen)
+        by_name = self._copies(id)
+        return tuple(
+            _outcome(r, by_name.get(storable(r), Delivery(r, "releasing")), r in results)
+            for r in chosen
+        )
 
     def retry(self) -> tuple[tuple[str, Outcome], ...]:
         """Try again what is due, and give up what was interrupted. Raises StoreError."""
@@ -144,8 +147,7 @@ class Releaser:
                     return None
                 viruses = bool(entry.virus)  # a first release of it was allowed by a person
                 self._send(entry, data, won, "filterd", "", delivery.form, viruses=viruses)
-        stands = {d.recipient: d for d in self._store.index.deliveries(id)}
-        return _outcome(real, stands[storable(real)], True)
+        return _outcome(real, self._copies(id).get(storable(real), delivery), True)
 
     def _refuse_unknown(self, id: str, chosen: Sequence[str]) -> None:
         """Stop where a copy may have been delivered already."""
@@ -182,11 +184,11 @@ class Releaser:
             data = attached(entry, data, recipients)
         key = marks.load_key(self._store.settings.folder)
         mark = marks.envelope_id(key, entry.id, data, viruses=viruses)
+        # From the journal: the index may have been put aside since the claim.
+        noted = {d.recipient: d for d in self._store.standing(entry.id).deliveries}
         results = submit(self._server, sender, recipients, data, mark)
-        claimed = {d.recipient: d for d in self._store.index.deliveries(entry.id)}
         for recipient, result in results.items():
-            before = claimed[storable(recipient)]
-            self._conclude(entry.id, recipient, before, result, who, note, form)
+            self._conclude(entry.id, recipient, noted[recipient], result, who, note, form)
         return results
 
     def _conclude(
@@ -203,12 +205,23 @@ class Releaser:
         self._store.journal.append(
             Event(state, id, who, (recipient,), note, reply, result.queue_id, again_at, form, now)
         )
-        self._store.index.settle(
-            id,
-            Delivery(
-                recipient, state, now, reply, result.queue_id, before.attempts, again_at, form
-            ),
+        copy = Delivery(
+            recipient, state, now, reply, result.queue_id, before.attempts, again_at, form
         )
+        try:
+            self._store.index.settle(id, copy)
+        except StoreError as error:
+            # The journal knows; `retry` tells the index later.
+            log.warning("id=%s is %s, and the index does not show it: %s", id, state, error)
+
+    def _copies(self, id: str) -> dict[str, Delivery]:
+        """How the copies of a message stand, by recipients as the index has them."""
+        noted = {storable(d.recipient): d for d in self._store.standing(id).deliveries}
+        try:
+            return noted | {d.recipient: d for d in self._store.index.deliveries(id)}
+        except StoreError as error:
+            log.warning("id=%s: %s", id, error)
+            return noted
 
     @staticmethod
     def _real_name(entry: Entry, stored: str) -> str:

@@ -18,7 +18,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,13 +83,13 @@ class Books:
 class Site:
     """Daemon, web process and an MTA that takes releases, in one folder."""
 
-    def __init__(self, path: Path, mta: Mta, database: str = "") -> None:
+    def __init__(self, path: Path, mta: Mta, database: str = "", more: str = "") -> None:
         self.mta = mta
         self.socket = path / "filterd.sock"
         self.web_port = free_port()
         self.config = path / "filterd.toml"
         self.config.write_text(
-            SETTINGS.format(folder=path, mta=mta.port, web=self.web_port, database=database)
+            SETTINGS.format(folder=path, mta=mta.port, web=self.web_port, database=database) + more
         )
         self.settings = load(self.config)
         self.secret = Tokens(tokens_path(self.settings)).add("robot", "admin")
@@ -186,7 +186,7 @@ def play(site: Site, decisions: int, kills: int, seed: int = 1) -> Books:
     # In the midst of what they do: only a kill, no orderly end.
     for program in (site.web, site.daemon):
         program.kill()
-    _compare(site, books)
+    compare(site, books)
     return books
 
 
@@ -213,15 +213,18 @@ def _send(site: Site, books: Books, lock: threading.Lock, decisions: int) -> Non
                             outcome.word[:3] if outcome.word[0] == "4" else outcome.word
                         ] += 1
                         if outcome.word == "discard":
-                            whole = (
-                                b"".join(n + b":" + v + b"\r\n" for n, v in fields) + b"\r\n" + body
-                            )
-                            books.told[token] = hashlib.sha256(whole).hexdigest()
+                            books.told[token] = message_of(fields, body)
                             books.lost.discard(token)
                 client.write(Bare(Command.QUIT).encode().encode())
         except (OSError, Gone):
             books.answers["connection lost"] += 1
             time.sleep(0.02)
+
+
+def message_of(fields: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
+    """The SHA-256 of a message's octets."""
+    whole = b"".join(name + b":" + value + b"\r\n" for name, value in fields) + b"\r\n" + body
+    return hashlib.sha256(whole).hexdigest()
 
 
 def _click(site: Site, books: Books, ended: threading.Event) -> None:
@@ -249,7 +252,8 @@ def _click(site: Site, books: Books, ended: threading.Event) -> None:
             ended.wait(0.05)
 
 
-def _compare(site: Site, books: Books) -> None:
+def compare(site: Site, books: Books) -> None:
+    """Compare what everybody says. Raises AssertionError for whatever does not agree."""
     store = site.store
     report = store.fsck()
     books.added_by_fsck, books.restated_by_fsck = len(report.added), len(report.restated)

@@ -22,6 +22,7 @@ from filterd.doctor.findings import Level
 from filterd.doctor.servers import store as doctor_store
 from filterd.quarantine import QuarantineSettings, Store, StoreError
 from filterd.quarantine.database import BrokenIndexError
+from filterd.quarantine.journal import Event
 from filterd.quarantine.release import Releaser
 from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.locks import locks_on
@@ -163,6 +164,28 @@ def test_a_broken_index_is_kept_and_made_again(
     assert [f for f in doctor_store(settings) if f.level is Level.FAIL] == []
     (outcome,) = Releaser(store).release("id1", who="test")
     assert (outcome.state, outcome.done, len(mta.taken)) == ("released", False, 1)
+
+
+def test_what_is_done_while_fsck_reads_is_neither_damage_nor_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just after fsck has read the journal, one message is deleted, another one released."""
+    whole = store.journal.events
+
+    def events(id: str | None = None) -> Iterator[Event]:
+        yield from whole(id)
+        if id is None:
+            monkeypatch.undo()
+            other = Store(store.settings)
+            other.delete("id8", "test")
+            Releaser(other).release("id9", who="test")
+
+    monkeypatch.setattr(store.journal, "events", events)
+    report = store.fsck(rebuild=True)
+    assert report.damaged == ()
+    assert agrees(store)
+    assert store.index.states()["id8"] == ("deleted", False)
+    assert store.index.states()["id9"] == ("released", False)
 
 
 def test_an_empty_file_is_filled(store: Store, tmp_path: Path) -> None:

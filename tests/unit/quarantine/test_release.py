@@ -405,6 +405,41 @@ def test_what_nobody_knows_stays_so_although_the_index_is_lost(
     assert (outcome.state, len(mta.taken)) == ("released", before + 1)
 
 
+def test_the_index_is_made_anew_while_the_mta_takes_the_message(
+    store: Store, mta: Mta, clock: Clock
+) -> None:
+    store.put(new(data=PLAIN))
+    other = Store(store.settings, clock)
+    mta.at_dot = lambda: other.index.begin_anew(clock()) and None
+    for done in (True, False):
+        (outcome,) = release(store)
+        assert (outcome.state, outcome.done) == ("released", done)
+    assert store.fsck().added == ("id1",)
+    assert state(store) == "released"
+    assert len(mta.taken) == 1
+
+
+def test_the_index_breaks_while_the_mta_takes_the_message(
+    store: Store, tmp_path: Path, mta: Mta, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(new(data=PLAIN))
+
+    def broken() -> None:
+        for path in (tmp_path / "q").glob("index.sqlite*"):
+            path.unlink()
+        (tmp_path / "q" / "index.sqlite").write_bytes(b"this is no database" * 100)
+
+    mta.at_dot = broken
+    (outcome,) = release(store)
+    assert (outcome.state, outcome.done) == ("released", True)
+    assert "the index does not show it" in caplog.text
+    mta.at_dot = lambda: None
+    assert store.fsck().aside
+    assert state(store) == "released"
+    (outcome,) = release(store)
+    assert (outcome.done, len(mta.taken)) == (False, 1)
+
+
 def test_a_release_that_the_index_did_not_hear_of(
     store: Store, mta: Mta, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
