@@ -44,6 +44,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
 
     Raises StoreError.
     """
+    began = store.clock()
     fault, aside = _look_at_index(store, repair=repair, rebuild=rebuild)
     known = {} if fault and not aside else store.index.states()
     events: defaultdict[str, list[Event]] = defaultdict(list)
@@ -61,8 +62,10 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
                 damaged.append((id, str(error)))
                 continue
             stands = standing(entry.held_for, events[id], entry.received.timestamp())
+            # What was deleted since the journal was read is not damaged.
             if not stands.gone and (trouble := _disagreement(entry, message)):
-                damaged.append((id, trouble))
+                if not store.standing(id).gone:
+                    damaged.append((id, trouble))
             if id not in known:
                 added.append(id)
                 if repair:
@@ -79,6 +82,8 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
     stale = tuple(sorted(known.keys() - seen))
     if repair and stale:
         store.index.remove(stale)
+    if repair:
+        _catch_up(store, set(added), began)
     return Report(
         len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside
     )  # fmt: skip
@@ -87,6 +92,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
 def add_missing(store: Store) -> int:
     """Add the rows of messages that the index has not heard of for `STORING_LIMIT`, without reading
     what it knows; how many. Raises StoreError."""
+    began = store.clock()
     known: set[str] | None = None
     missing = []
     for day in store.files.days():
@@ -103,7 +109,20 @@ def add_missing(store: Store) -> int:
             continue
         message = description.with_suffix(".eml")
         store.index.add(entry, str(message), store.standing(entry.id))
+    _catch_up(store, {description.stem for description in missing}, began)
     return len(missing)
+
+
+def _catch_up(store: Store, added: set[str], since: float) -> None:
+    """Give new rows the states of deeds that were done while they were made."""
+    touched = set[str]()
+    for event in store.journal.newest() if added else ():
+        if event.time < since - STORING_LIMIT:
+            break
+        touched.add(event.id)
+    for id in touched & added:
+        if (stands := store.standing(id)).state != "releasing":
+            store.index.update(id, stands)
 
 
 def _look_at_index(store: Store, *, repair: bool, rebuild: bool) -> tuple[str, str]:

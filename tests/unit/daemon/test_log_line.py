@@ -39,6 +39,29 @@ def test_key_and_value(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
+@pytest.mark.parametrize("format", ["keyvalue", "json"])
+@pytest.mark.parametrize(
+    ("to", "shown"),
+    [
+        (["a@x"], "a@x"),
+        ([f"{n}@x" for n in range(50)], ",".join(f"{n}@x" for n in range(50))),
+        ([f"{n}@x" for n in range(32_000)], ",".join(f"{n}@x" for n in range(50)) + ",+31950"),
+        (["a" * 240 + "@x"] * 9, ",".join(["a" * 240 + "@x"] * 2) + ",+7"),
+        (["a" * 9000, "b"], "a" * 500 + "\u2026,+1"),
+    ],
+)
+def test_a_long_list_is_cut_with_a_count(
+    caplog: pytest.LogCaptureFixture, format: str, to: list[str], shown: str
+) -> None:
+    line = written(caplog, format, {**FACTS, "to": to, "symbols": {}})
+    if format == "json":
+        assert json.loads(line)["to"] == shown
+    else:
+        match = re.search(r' to=(?:("[^"]*")|(\S+)) size=', line)
+        assert match is not None
+        assert (json.loads(match[1]) if match[1] else match[2]) == shown
+
+
 def test_json(caplog: pytest.LogCaptureFixture) -> None:
     line = json.loads(written(caplog, "json", FACTS))
     assert (line["from"], line["symbols"], line["stored"]) == ("", "A:1.0,B:0.5", False)
