@@ -13,6 +13,7 @@ from filterd.chain import LinkSettings
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.config import SECTIONS, ConfigError, Settings
 from filterd.doctor.budgets import budget_warnings
+from filterd.doctor.gates import open_gates
 from filterd.filters import senders
 from filterd.folders import check_folders
 from filterd.settings_text import field_value
@@ -30,7 +31,7 @@ def check(
     with reported(Exit.CONFIG, ConfigError):
         check_folders(loaded)
     _check_senders(loaded)
-    warnings = budget_warnings(loaded)
+    warnings = [*budget_warnings(loaded), *open_gates(loaded)]
     if as_json:
         emit(
             {

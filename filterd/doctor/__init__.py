@@ -14,6 +14,7 @@ from filterd.doctor import files, host, servers, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.budgets import budget_warnings
 from filterd.doctor.findings import Finding, Level
+from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas
 
 __all__ = ["Finding", "Level", "Mtas", "examine"]
@@ -55,3 +56,5 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
 def _budgets(settings: Settings) -> Iterator[Finding]:
     for text in budget_warnings(settings):
         yield Finding(Level.WARN, "settings", text, "change one of the times that are named")
+    for text in open_gates(settings):
+        yield Finding(Level.WARN, "settings", text, "change the setting unless that is wanted")

@@ -10,6 +10,8 @@ applies that filter's `on_error`. `prepare()`, where a filter has one, is called
 first message: the place to open models and tables, shared by all workers that are forked later.
 `ask(message)`, where a filter has one, is called before any filter examines the message: the place
 to send a server its question without waiting for the answer, which `examine` then reads.
+`must_examine = True`, where a filter's class has it, says that mail which it could not examine must
+not be delivered: `filterd check` warns where the settings let it.
 """
 
 from __future__ import annotations

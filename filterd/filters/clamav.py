@@ -72,6 +72,7 @@ class ClamAV:
 
     name: ClassVar[str] = "clamav"
     examines_released: ClassVar[bool] = True
+    must_examine: ClassVar[bool] = True
 
     server: Annotated[
         tuple[str, ...] | str,

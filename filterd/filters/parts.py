@@ -58,6 +58,7 @@ class Parts:
     """Finds dangerous attachments, also inside archives, and takes them out."""
 
     name: ClassVar[str] = "parts"
+    must_examine: ClassVar[bool] = True
 
     extensions: Annotated[
         tuple[str, ...], Doc("banned file name extensions, without dot, in lower case")

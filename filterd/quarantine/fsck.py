@@ -63,9 +63,9 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
                 continue
             stands = standing(entry.held_for, events[id], entry.received.timestamp())
             # What was deleted since the journal was read is not damaged.
-            if not stands.gone and (trouble := _disagreement(entry, message)):
-                if not store.standing(id).gone:
-                    damaged.append((id, trouble))
+            trouble = "" if stands.gone else _disagreement(entry, message)
+            if trouble and not store.standing(id).gone:
+                damaged.append((id, trouble))
             if id not in known:
                 added.append(id)
                 if repair:

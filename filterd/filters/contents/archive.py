@@ -1,7 +1,7 @@
 """Archives of all formats, read by libarchive in a process of its own.
 
 libarchive is C, and hostile archives have made it crash: so a child reads the archive and tells
-what it finds through a pipe, and a crash costs that archive its contents and nothing else. Only
+what it finds through a pipe, and a crash costs no more than that archive. Only
 formats and filters that libarchive reads itself are switched on: some others it reads by starting
 programs. libarchive is loaded when the first archive comes by.
 
@@ -62,7 +62,7 @@ _MEMBER = struct.Struct("!?qI")
 
 _A_MEMBER, _BLOCK, _MEMBER_END, _END = b"M", b"B", b"E", b"Z"
 _MEMBER_ENCRYPTED, _MEMBER_DAMAGED = b"x", b"d"
-_ENCRYPTED, _DAMAGED, _TOO_SLOW, _TOO_LARGE = b"X", b"D", b"T", b"L"
+_ENCRYPTED, _DAMAGED, _TOO_SLOW, _TOO_LARGE, _CRASHED = b"X", b"D", b"T", b"L", b"C"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -77,6 +77,10 @@ class DamagedError(Exception):
 
 class TooSlowError(Exception):
     """The archive takes more time to read than it is given."""
+
+
+class CrashedError(Exception):
+    """The process that read the archive ended before it was done: nobody knows what is inside."""
 
 
 class TooLargeError(Exception):
@@ -96,8 +100,8 @@ class Entry:
     _is_read: bool = False
 
     def blocks(self) -> Iterator[bytes]:
-        """The content, piece by piece. Raises EncryptedError, DamagedError, TooSlowError or
-        TooLargeError."""
+        """The content, piece by piece. Raises EncryptedError, DamagedError, TooSlowError,
+        TooLargeError or CrashedError."""
         for kind, octets in self._records:
             if kind == _BLOCK:
                 yield octets
@@ -111,6 +115,8 @@ class Entry:
                 raise TooSlowError
             if kind == _TOO_LARGE:
                 raise TooLargeError
+            if kind == _CRASHED:
+                raise CrashedError
             return
 
     def skip(self) -> None:
@@ -131,8 +137,8 @@ def entries(
 ) -> Iterator[Entry]:
     """The members of an archive.
 
-    seconds: of CPU that reading may take. Raises EncryptedError, DamagedError, TooSlowError or
-    TooLargeError, perhaps after some members.
+    seconds: of CPU that reading may take. Raises EncryptedError, DamagedError, TooSlowError,
+    TooLargeError or CrashedError, perhaps after some members.
     """
     import libarchive  # noqa: F401, PLC0415 loaded once, not in every child
 
@@ -154,6 +160,8 @@ def entries(
                 raise TooSlowError
             elif what == _TOO_LARGE:
                 raise TooLargeError
+            elif what == _CRASHED:
+                raise CrashedError
 
 
 def _text(octets: bytes) -> str:
@@ -168,7 +176,7 @@ def _read_records(stream: BinaryIO, pid: int) -> Iterator[tuple[bytes, bytes]]:
             # Waited for without being reaped: `_child` does that.
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
             slow = ended is not None and ended.si_status in (signal.SIGXCPU, signal.SIGALRM)
-            yield (_TOO_SLOW, b"") if slow else (_DAMAGED, b"its reader crashed")
+            yield (_TOO_SLOW if slow else _CRASHED), b""
             return
         kind, length = _RECORD.unpack(head)
         octets = stream.read(length)

@@ -221,6 +221,8 @@ class Unpacker:
         except archive.TooSlowError:
             note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
             self._note("ARCHIVE_LIMIT", note)
+        except archive.CrashedError:
+            self._note("ARCHIVE_LIMIT", f"{file.shown_path}: its reader crashed")
         except archive.TooLargeError:
             note = f"{file.shown_path}: takes more than {archive.MEMORY_LIMIT >> 20} MiB to read"
             self._note("ARCHIVE_LIMIT", note)

@@ -1,0 +1,39 @@
+"""Settings that deliver what a filter against dangerous files could not examine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filterd.config import Settings
+
+
+def open_gates(settings: Settings) -> Iterator[str]:
+    """What lets mail pass that such a filter did not examine, one text for each setting.
+
+    Whoever can make the filter fail, by a file that takes it too long for example, gets the file
+    delivered. That may be wanted, and should be known.
+    """
+    for name in settings.chain.filters:
+        entry = settings.filters[name]
+        if not getattr(entry.own, "must_examine", False):
+            continue
+        link = entry.link
+        if link.dry_run:
+            yield (
+                f"filters.{name}.dry_run: what {name} finds, and that it found out nothing, "
+                "changes nothing: all mail passes"
+            )
+            continue
+        for key in ("on_error", "on_error_authenticated"):
+            if getattr(link, key) == "continue":
+                whose = " of clients that logged in" if key != "on_error" else ""
+                yield (
+                    f'filters.{name}.{key} = "continue": mail{whose} that {name} could not examine '
+                    'is delivered, also what made it fail; "tempfail" or "quarantine" keeps it'
+                )
+        for key in ("over_limit", "too_large"):
+            if getattr(entry.own, key, "") == "continue":
+                yield (
+                    f'filters.{name}.{key} = "continue": mail that {name} gave up on is delivered '
+                    'unscanned; "quarantine" keeps it'
+                )
