@@ -137,6 +137,9 @@ def parse(packet: Packet) -> FilterReply:
         return ReplaceBody(packet.data)
     if code in (ReplyCode.OPTNEG, ReplyCode.SETSYMLIST):
         return UnknownReply(packet.command)
+    if code is ReplyCode.QUARANTINE:
+        # Neither MTA wants a reason, or the NUL at its end: the message is held in any case.
+        return Quarantine(packet.data.partition(b"\0")[0])
     if not packet.data.endswith(b"\0"):
         return Malformed(code, packet.data)
     return _strings(code, packet.data) or Malformed(code, packet.data)
@@ -165,8 +168,6 @@ def _strings(code: ReplyCode, data: bytes) -> FilterReply | None:
             return DeleteRecipient(first)
         case ReplyCode.CHGFROM:
             return ChangeSender(first, second or b"")
-        case ReplyCode.QUARANTINE:
-            return Quarantine(first)
     return None
 
 

@@ -6,10 +6,12 @@ Addresses are `str` in ASCII with surrogate escapes, so that every octet survive
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _ROUTE = re.compile(r"@[^,:<>]+(,@[^,:<>]+)*:")
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _LOCAL = re.compile(rf"(?:{_QUOTED}|[^\s\"@<>(),;:\\])++")
+_PAIRED = re.compile(r"\\(.)")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9_\-\x80-\U0010ffff]+\.)*[A-Za-z0-9_\-\x80-\U0010ffff]+\.?")
 _LITERAL = re.compile(r"\[[^\[\]\s]+\]")
 
@@ -54,6 +56,31 @@ def parse_path(text: str) -> str:
     if domain and not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
         raise AddressError("5.1.2", "Invalid host name")
     return inner
+
+
+def unrouted(address: str, is_own: Callable[[str], bool]) -> str:
+    """The address that a route in the local part leads to: `u%other@us`, `other!u`, `"u@other"@us`
+    are `u@other`, as sendmail's stock rules and Postfix (swap_bangpath, allow_percent_hack) read
+    them. Without a route the address itself.
+
+    is_own: whether a domain is this MTA's; `""` is.
+    """
+    for _ in range(ADDRESS_LIMIT):
+        local, at, _domain = _split(address)
+        if at and not is_own(domain_part(address)):
+            return address
+        plain = _PAIRED.sub(r"\1", local[1:-1]) if local.startswith('"') else local
+        if "@" in plain:
+            address = plain
+        elif "!" in plain:
+            host, _, user = plain.partition("!")
+            address = f"{user}@{host}"
+        elif "%" in plain:
+            user, _, host = plain.rpartition("%")
+            address = f"{user}@{host}"
+        else:
+            return address
+    return address
 
 
 def _split(address: str) -> tuple[str, str, str]:

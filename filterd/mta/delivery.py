@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from filterd.mta.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.address import AddressError, domain_part, local_part, parse_path, unrouted
 from filterd.mta.header import take_return_path
 from filterd.mta.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.settings import MtaSettings
@@ -116,14 +116,23 @@ class BuiltInRouter:
         del listed
         try:
             parse_path(address)
+            plain = unrouted(address, lambda domain: self._all or self._is_own(domain))
+            parse_path(plain)
         except AddressError as error:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
-        domain = domain_part(address)
+        domain = domain_part(plain)
+        if plain != address and not self._is_own(domain):
+            # A route through this host to another one, which even a host for all domains is not.
+            raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
+        address = plain
         if not domain or domain in self._own:
             return Route("local", "", local_part(address))
         if self._all or domain in self._domains:
             return Route("local", "", address)
         raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
+
+    def _is_own(self, domain: str) -> bool:
+        return not domain or domain in self._domains
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         # Postfix delivers twice to whom a filter has named beside the client.

@@ -166,7 +166,7 @@ class PostfixFilter(Asked):
         """Read until something final comes. A quarantine counts with what follows it."""
         held = False
         while True:
-            reply = _taken(replies.parse(await self.receive(command)))
+            reply = replies.parse(await self.receive(command))
             match reply:
                 case replies.Plain(data=data) if data:
                     raise FilterFailureError(f"reply with data to {command.name}: {reply!r:.60}")
@@ -269,7 +269,7 @@ class PostfixFilter(Asked):
         body_over = False
         try:
             while True:
-                reply = _taken(replies.parse(await self.receive(Command.BODYEOB)))
+                reply = replies.parse(await self.receive(Command.BODYEOB))
                 match reply:
                     case replies.Plain(data=data) if data:
                         raise FilterFailureError(f"reply with data: {reply!r:.60}")
@@ -300,11 +300,3 @@ class PostfixFilter(Asked):
                 # cleanup(8) writes lines: the last one is ended.
                 whole = b"".join(chunks)
                 draft.replace_body([whole if whole[-1:] in (b"", b"\n") else whole + b"\r\n"])
-
-
-def _taken(reply: replies.FilterReply) -> replies.FilterReply:
-    """A reply as Postfix reads it: the reason of a quarantine needs no NUL."""
-    match reply:
-        case replies.Malformed(ReplyCode.QUARANTINE, data):
-            return replies.Quarantine(data.partition(b"\0")[0])
-    return reply

@@ -12,6 +12,8 @@ class PostfixWording(Wording):
     """Postfix 3.7."""
 
     mends_bare = True
+    # smtpd_soft_error_limit, smtpd_hard_error_limit
+    soft_errors, hard_errors = 10, 20
     unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
 
     def mended_address(self, path: str) -> str | None:

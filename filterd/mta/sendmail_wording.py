@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from filterd.mta.sasl import MECHANISMS
 from filterd.mta.settings import SENDMAIL_VERSION
 from filterd.mta.wording import Reply, Wording, filter_lines
 
@@ -29,8 +30,13 @@ class SendmailWording(Wording):
     lines by topic; None without a help file.
     """
 
-    # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`.
-    patience: Mapping[str, int] = {"HELO": 3, "NOOP": 20, "VRFY": 6}
+    # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`; AUTH: the number of
+    # mechanisms and one more; refused recipients: BadRcptThrottle as `sendmail.mc` advises it.
+    patience: Mapping[str, int] = {
+        "HELO": 3, "NOOP": 20, "VRFY": 6, "AUTH": len(MECHANISMS) + 1, "refused RCPT": 20,
+    }  # fmt: skip
+    stops: Mapping[str, int] = {"AUTH": 2 * (len(MECHANISMS) + 1)}
+    flat = frozenset({"refused RCPT"})
 
     def __init__(
         self,

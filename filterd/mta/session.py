@@ -179,10 +179,7 @@ class Session(ABC):
             case Rcpt(path):
                 assert self.transaction is not None
                 refusal = self._refusal(outcome, path.text)
-                self.transaction.refused |= refusal is not None
-                if refusal is None:
-                    path = self.transaction.add(path, self._identity)
-                self.send(refusal or self.wording.recipient_ok(path.text))
+                self._settle_recipient(path, refusal, self.transaction)
             case Data():
                 refusal = self._refusal(outcome)
                 if refusal is None:
@@ -193,10 +190,22 @@ class Session(ABC):
                 refusal = self._refusal(outcome, after_data=True)
                 self.transaction = None
                 self.send(refusal or self.wording.accepted(queue_id))
+                if refusal is None:
+                    self.accepted_message()
             case Unknown(line):
                 self.send(self._refusal(outcome) or self.wording.unknown(line))
             case _:
                 self._settle_service(event, outcome)
+
+    def _settle_recipient(
+        self, path: Path, refusal: Reply | None, transaction: Transaction
+    ) -> None:
+        if refusal is None:
+            path = transaction.add(path, self._identity)
+        else:
+            transaction.refused = True
+            self.refused_recipient()
+        self.send(refusal or self.wording.recipient_ok(path.text))
 
     def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
         """Events that filters have no say in; the server's own reply counts."""
@@ -268,6 +277,16 @@ class Session(ABC):
         self.transaction = None
         extensions = self._extensions(self) if event.extended else []
         self.send(self.wording.hello(self.client, extensions))
+
+    # Counting
+
+    @abstractmethod
+    def accepted_message(self) -> None:
+        """A message was taken."""
+
+    @abstractmethod
+    def refused_recipient(self) -> None:
+        """A recipient was refused."""
 
     # Reading
 

@@ -53,6 +53,9 @@ STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
 
 NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
 
+ERROR_DELAY = 1.0
+"""Seconds that Postfix waits before each refusal behind the soft limit, smtpd_error_sleep_time."""
+
 LONGEST_DELAY = 240.0
 """Seconds that a client is made to wait at most, MAXTIMEOUT."""
 
@@ -86,6 +89,7 @@ class SmtpSession(Session):
         self._auth: sasl.Dialogue | None = None
         self._counts: Counter[str] = Counter()
         self._bad_commands = 0
+        self._errors = 0
 
     # Reading commands
 
@@ -96,6 +100,9 @@ class SmtpSession(Session):
             if len(self._input) > COMMAND_LIMIT:
                 self.close(self.wording.too_long(self.client))
             return False
+        if self.wording.hard_errors and self._errors >= self.wording.hard_errors:
+            self.close(self.wording.too_many_bad())
+            return True
         line = bytes(self._input[:end]).removesuffix(b"\r")
         del self._input[: end + 1]
         if len(line) > COMMAND_LIMIT:
@@ -135,7 +142,7 @@ class SmtpSession(Session):
             self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
         elif handler is None:
             self._slow_down("unknown")
-            if self._counts["unknown"] > UNKNOWN_LIMIT:
+            if not self.wording.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
                 self.close(self.wording.too_many_bad())
             else:
                 self._ask(Unknown(line.strip()))
@@ -147,7 +154,29 @@ class SmtpSession(Session):
         self._counts[verb] += 1
         excess = self._counts[verb] - self.wording.patience.get(verb, self._counts[verb] + 1)
         if excess >= 0:
-            self.delay = min(2.0**excess, LONGEST_DELAY)
+            flat = verb in self.wording.flat
+            self.delay = 1.0 if flat else min(2.0**excess, LONGEST_DELAY)
+
+    def _gives_up(self, verb: str) -> bool:
+        """Count a command of a kind; True if it was one too many."""
+        self._slow_down(verb)
+        return self._counts[verb] >= self.wording.stops.get(verb, self._counts[verb] + 1)
+
+    def send(self, reply: Reply) -> None:
+        """Postfix counts every refusal, and slows down and at last ends who earns many."""
+        super().send(reply)
+        if self.wording.hard_errors and reply.code >= 400:
+            self._errors += 1
+            if self._errors > self.wording.soft_errors:
+                self.delay = max(self.delay, ERROR_DELAY)
+
+    def accepted_message(self) -> None:
+        """A message was taken: what was refused before is forgiven."""
+        self._errors = 0
+
+    def refused_recipient(self) -> None:
+        """A recipient was refused."""
+        self._slow_down("refused RCPT")
 
     def _helo(self, verb: str, argument: str) -> None:
         self._slow_down("HELO")
@@ -269,6 +298,8 @@ class SmtpSession(Session):
             self._bad(Reply.of(f"504 5.3.3 AUTH mechanism {name} not available"))
         elif self.transaction is not None:
             self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
+        elif self._gives_up("AUTH"):
+            self.close(self.wording.too_many_bad())
         else:
             self._auth = sasl.Dialogue(name.upper())
             self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)

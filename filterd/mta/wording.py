@@ -64,6 +64,16 @@ class Wording(ABC):
     unknown_verbs: frozenset[str] = frozenset()
     """Commands of ours that this MTA does not have."""
 
+    flat: frozenset[str] = frozenset()
+    """Kinds of which each further one waits a second, and not twice as long as the one before."""
+
+    stops: Mapping[str, int] = {}
+    """Commands of a kind after which the session is ended."""
+
+    soft_errors = hard_errors = 0
+    """Refusals of any kind after which each further one is slowed down, and after which the session
+    is ended; 0: they are not counted."""
+
     def __init__(self, host: str) -> None:
         self.host = host
 

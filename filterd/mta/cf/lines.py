@@ -1,4 +1,7 @@
-"""The logical lines of a sendmail.cf: comments gone, continuation lines joined."""
+"""The logical lines of a sendmail.cf: comments gone, continuation lines joined.
+
+Source: sendmail 8.17 `util.c` (fgetfolded), `readcf.c`; observed.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,23 @@ from collections.abc import Iterator
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Number (of its last physical line, as sendmail counts) and text of each logical line.
 
-    A line that begins with a blank or a tab belongs to the one before, joined by a newline.
+    A line that begins with a blank or a tab belongs to the one before, joined by a newline, even if
+    there is nothing else in it or the one before is a comment or empty. Only then is looked whether
+    the whole is a comment or empty.
     """
     number, current = 0, ""
-    for index, line in enumerate(text.split("\n"), 1):
-        if line[:1] in (" ", "\t") and current:
+    for index, physical in enumerate(text.split("\n"), 1):
+        line = physical.removesuffix("\r")
+        if line[:1] in (" ", "\t") and number:
             current += "\n" + line
-            number = index
-            continue
-        if current:
-            yield number, current
-        number, current = index, "" if line.startswith("#") else line.rstrip("\r")
-    if current:
+        else:
+            if _says_something(current):
+                yield number, current
+            current = line
+        number = index
+    if _says_something(current):
         yield number, current
+
+
+def _says_something(line: str) -> bool:
+    return bool(line) and not line.startswith("#")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from filterd.mta.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.address import AddressError, domain_part, local_part, parse_path, unrouted
 from filterd.mta.aliases import MAX_DEPTH, AliasError, Aliases
 from filterd.mta.cf.reader import MailerLine, SendmailCf
 from filterd.mta.delivery import DeliveryError, Mailer, Route, unique
@@ -72,6 +72,7 @@ class CfRouter:
             raise DeliveryError("Cannot open list", temporary=False, code="5.2.4")
         try:
             parsed = parse_path(address.removeprefix("\\"))
+            parsed = parse_path(unrouted(parsed, self._domains.__contains__))
         except AddressError as error:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
         if domain_part(parsed) in self._domains:

@@ -61,6 +61,30 @@ def test_continuation_lines_belong_to_the_line_above() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        # What sendmail 8.17 -bt takes and what it calls an unknown configuration line.
+        ("V10\n# c\n \n# d\nDxa\n", ["V10", "Dxa"]),
+        ("V10\n# c\n\tDxb\nDxa", ["V10", "Dxa"]),
+        ("V10\n#\n\t\n\t\n\nDxa", ["V10", "Dxa"]),
+        ("V10\n#c\\\nDxa\n", ["V10", "Dxa"]),
+        ("V10\r\n# c\r\n \r\nDxa\r\n\r\n", ["V10", "Dxa"]),
+        ("\n# c\nV10\n", ["V10"]),
+        ("V10\n \nDxa\n", ["V10\n ", "Dxa"]),
+        ("V10\nDxa\n #x\n\t\n", ["V10", "Dxa\n #x\n\t"]),
+        ("V10\n\n \nDxa\n", ["V10", "\n ", "Dxa"]),
+        ("V10\n\r\n \r\nDxa\n", ["V10", "\n ", "Dxa"]),
+        ("V10\n\n\tfoo\nDxa\n", ["V10", "\n\tfoo", "Dxa"]),
+        (" \nV10\n", [" ", "V10"]),
+        ("\t#x\nV10\n", ["\t#x", "V10"]),
+    ],
+)
+def test_blank_lines_and_comments_are_continued_too(text: str, lines: list[str]) -> None:
+    assert [line for _number, line in logical_lines(text)] == lines
+    assert bool(parse_cf(text).problems) == any(line[0] in " \t\n" for line in lines)
+
+
+@pytest.mark.parametrize(
     ("text", "expanded"),
     [
         ("$j and ${long}", "mx and value"), ("$$x", "$x"), ("$&j", "mx"), ("$z", ""),

@@ -275,6 +275,44 @@ def test_relaying_is_denied_and_bounces_name_the_recipient(lab: Lab) -> None:
     assert len(site.mailbox("bob@here.test")) == 1
 
 
+ROUTED = (
+    "u%other.test@here.test", "other.test!u@here.test", '"u@other.test"@here.test',
+    "other.test!u", "a!b!u@here.test", "u%x.test%other.test@here.test", '"other.test!u"@here.test',
+    '"u%other.test"@here.test', "u%other.test", "here.test!other.test!u@here.test",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("flavour", ["sendmail", "postfix"])
+@pytest.mark.parametrize("domains", [("here.test",), ()])
+@pytest.mark.parametrize("address", ROUTED)
+def test_no_route_through_this_host_is_a_mailbox(
+    lab: Lab, flavour: str, domains: tuple[str, ...], address: str
+) -> None:
+    site = lab.site(local_domains=domains, flavour=flavour)
+    code, text = site.send(to=(address,))
+    assert code == 550
+    assert "Relaying denied" in text
+    assert list((lab.folder / "mail").glob("*")) == []
+
+
+@pytest.mark.parametrize(
+    "address", ["joe%here.test@here.test", "here.test!joe@here.test", '"joe@here.test"@here.test']
+)
+def test_a_route_to_this_host_is_the_mailbox_it_names(lab: Lab, address: str) -> None:
+    site = lab.site(local_domains=("here.test",))
+    assert site.send(to=(address,))[0] == 250
+    assert len(site.mailbox("joe@here.test")) == 1
+
+
+@pytest.mark.parametrize("flavour", ["sendmail", "postfix"])
+@pytest.mark.parametrize("reason", [b"", b"\0", b"held", b"held\0"])
+def test_quarantine_needs_no_reason(lab: Lab, flavour: str, reason: bytes) -> None:
+    site = lab.site({"E": (Answer(b"q", reason), Answer(b"c"))}, flavour=flavour)
+    assert site.send()[0] == 250
+    assert site.mailbox() == []
+    assert len(list((lab.folder / "spool" / "hold").iterdir())) == 2
+
+
 def test_a_message_over_the_limit_is_aborted_for_the_filters(lab: Lab) -> None:
     site = lab.site({}, max_message_size=1000)
     assert site.send(b"Subject: long\r\n\r\n" + b"x" * 2000 + b"\r\n")[0] == 552

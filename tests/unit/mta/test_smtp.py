@@ -314,3 +314,79 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     table = greeted()
     assert table.feed(b"x" * (smtp.COMMAND_LIMIT + 1)).startswith("421 ")
     assert table.session.closing
+
+
+def logging_in(wording: Wording) -> Table:
+    """A session under TLS in which every password is wrong."""
+    wrong = Reply.of("535 5.7.0 authentication failed")
+    table = greeted(on(events.Credentials, wrong), wording=wording, may_log_in=True)
+    table.session.secure = True
+    return table
+
+
+def waits(table: Table, command: bytes, limit: int) -> list[float]:
+    """Seconds that the replies to a repeated command wait, up to the end of the session."""
+    found = []
+    while not table.session.closing and len(found) < limit:
+        table.feed(command)
+        found.append(table.session.delay)
+        table.session.delay = 0.0
+    return found
+
+
+LOGIN = b"AUTH PLAIN AGFubgB4\r\n"
+
+
+def test_who_guesses_passwords_is_slowed_down_and_let_go_as_by_sendmail() -> None:
+    table = logging_in(SendmailWording("mx.example"))
+    # Two mechanisms: the third try waits, the sixth ends the session.
+    assert waits(table, LOGIN, 100) == [0.0, 0.0, 1.0, 2.0, 4.0, 8.0]
+    assert table.session.closing
+
+
+def test_aborted_logins_count_too() -> None:
+    table = logging_in(SendmailWording("mx.example"))
+    said = "".join(table.feed(b"AUTH LOGIN\r\n*\r\n") for _ in range(10))
+    assert said.count("334 ") == 5
+    assert said.endswith("421 4.7.0 mx.example Too many bad commands; closing connection\r\n")
+
+
+@pytest.mark.parametrize(
+    "command", [LOGIN, b"RCPT TO:<nobody@mx.example>\r\n", b"AUTH LOGIN\r\n*\r\n", b"FOO\r\n"]
+)
+def test_postfix_counts_every_refusal(command: bytes) -> None:
+    def says(event: events.Event) -> Outcome:
+        match event:
+            case events.Credentials():
+                return Reply.of("535 5.7.8 Error: authentication failed")
+            case events.Rcpt():
+                return Reply.of("550 5.1.1 <nobody@mx.example>: Recipient address rejected")
+        return CONTINUE
+
+    table = greeted(says, wording=PostfixWording("mx.example"), may_log_in=True)
+    table.session.secure = True
+    if command.startswith(b"RCPT"):
+        table.feed(b"MAIL FROM:<a@x.test>\r\n")
+    found = waits(table, command, 100)
+    assert len(found) == 21
+    assert found[:10] == [0.0] * 10
+    assert set(found[10:20]) == {1.0}
+    assert table.session.closing
+
+
+def test_a_message_that_was_taken_makes_postfix_forget_refusals() -> None:
+    table = greeted(wording=PostfixWording("mx.example"))
+    for _ in range(5):
+        for _ in range(15):
+            assert table.feed(b"FOO\r\n").startswith("500 ")
+        assert table.feed(
+            b"MAIL FROM:<a@x.test>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n.\r\n"
+        ).endswith("250 2.0.0 Ok: queued as ID\r\n")
+
+
+def test_sendmail_waits_a_second_before_each_of_many_refused_recipients() -> None:
+    unknown = Reply.of("550 5.1.1 User unknown")
+    table = greeted(on(events.Rcpt, unknown))
+    table.feed(b"MAIL FROM:<a@x.test>\r\n")
+    found = waits(table, b"RCPT TO:<nobody@mx.example>\r\n", 300)
+    assert found == [0.0] * 19 + [1.0] * 281
