@@ -80,9 +80,8 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
         if repair:
             _sweep(store, day)
     stale = tuple(sorted(known.keys() - seen))
-    if repair and stale:
-        store.index.remove(stale)
     if repair:
+        store.index.remove(stale)
         _catch_up(store, set(added), began)
     return Report(
         len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside
