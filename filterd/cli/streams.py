@@ -56,6 +56,11 @@ def _stream(former: TextIO | None, descriptor: int, *, fatal: bool) -> TextIO:
     # A descriptor that was closed when the program started may be another file by now.
     if former is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+    try:
+        if former.fileno() != descriptor:
+            return former
+    except (OSError, ValueError):
+        return former  # somebody else's, such as what `contextlib.redirect_stdout` puts there
     former.flush()
     raw = _Raw(descriptor, fatal=fatal)
     return io.TextIOWrapper(

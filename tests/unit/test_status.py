@@ -98,7 +98,7 @@ def test_what_cannot_be_read_does_not_hide_the_rest(tmp_path: Path) -> None:
     models.link.symlink_to(models.version_path(1).name)
     told = status(settings)
     assert "not a database" in told.flow.error
-    assert "is no filterd model" in told.model.error
+    assert "is not a filterd model" in told.model.error
     assert told.quarantine.error == ""
 
 
