@@ -259,7 +259,9 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
                 name = _octets(entry.pathname)
                 link = _octets(entry.linkpath) if entry.issym or entry.islnk else b""
                 size = -1 if entry.size is None else int(entry.size)
-                head = _MEMBER.pack(bool(entry.isfile), size, len(name))
+                # Some archives leave the type open, and hard links may have content of their own.
+                is_file = not (entry.isdir or entry.issym)
+                head = _MEMBER.pack(is_file, size, len(name))
                 write(_A_MEMBER, head + name + link)
                 try:
                     for block in entry.get_blocks(BLOCK_SIZE):

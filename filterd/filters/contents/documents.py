@@ -36,6 +36,12 @@ _META = re.compile(rb"(?i)<meta\b(?:(?!<meta\b)[^>])*+")
 _REFRESH = re.compile(rb"(?i)\brefresh\b")
 _OTHER_PAGE = re.compile(rb"(?i)\burl\s*+=")
 _SPACE = bytes(range(33))
+# What draws no text within a picture, but is a page of its own in it.
+_PAGE_ELEMENT = re.compile(
+    rb"(?i)<(?:[a-z0-9]+:)?(?:html|body|head|base|meta|form|input|button|select|textarea|iframe"
+    rb"|frame|frameset|object|embed|applet|portal)\b"
+)
+_FOREIGN = b"foreignobject"
 
 
 def findings(file: File) -> Iterator[Finding]:
@@ -76,5 +82,23 @@ def _markup(file: File) -> Iterator[Finding]:
     word = next((kind.upper() for kind in file.kinds if kind in _MARKUP_KINDS), "XML")
     if _SCRIPT.search(content) or _SCHEME.search(content.translate(None, _SPACE)):
         yield "DOC_SCRIPT", f"{word} with script"
+    if _holds_page(content):
+        yield "DOC_SCRIPT", f"{word} with a page in it (foreignObject)"
     if any(_REFRESH.search(tag) and _OTHER_PAGE.search(tag) for tag in _META.findall(content)):
         yield "DOC_REMOTE", f"{word} that goes elsewhere by itself"
+
+
+def _holds_page(content: bytes) -> bool:
+    """True for a picture with a page in it (SVG 2 §12.4). Drawing programs write their texts that
+    way, too; those are no page."""
+    lowered = content.lower()
+    start = lowered.find(_FOREIGN)
+    while start >= 0:
+        end = lowered.find(_FOREIGN, start + len(_FOREIGN))
+        stop = end if end >= 0 else len(content)
+        if _PAGE_ELEMENT.search(content, start, stop):
+            return True
+        # Behind the end tag the picture goes on.
+        is_end_tag = lowered[max(end - 40, start) : end].rpartition(b"<")[2].startswith(b"/")
+        start = lowered.find(_FOREIGN, end + len(_FOREIGN)) if end >= 0 and is_end_tag else end
+    return False

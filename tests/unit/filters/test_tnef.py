@@ -9,6 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.filters.contents.tnef import SIGNATURE, TnefError, attachments
+from filterd.filters.contents.unpack import Unpacker
+from filterd.filters.parts import Parts
+from filterd.message import Message
+from tests.helpers import messages
+from tests.hostile.tricks import documents
+from tests.hostile.tricks.wrappings import packaged
+from tests.unit.filters.test_archives import zipped
 
 RENDER_DATA, TITLE, DATA, PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
 
@@ -66,6 +73,77 @@ def test_what_breaks_off_is_said_after_what_was_whole() -> None:
 def test_trailing_octets_are_ignored() -> None:
     stream = tnef(attribute(RENDER_DATA, bytes(14)), attribute(DATA, b"x")) + b"\r\n\r\n" * 10
     assert [a.content for a in attachments(stream)] == [b"x"]
+
+
+PLACEHOLDER = b"This attachment is a message that this mail system cannot show."
+INTERFACE = bytes.fromhex("0703020000000000c000000000000046")
+
+
+def properties(*values: tuple[int, int, bytes]) -> bytes:
+    """An attachment's properties: type, identifier, octets of each."""
+    packed = struct.pack("<I", len(values))
+    for kind, tag, value in values:
+        packed += struct.pack("<HH", kind, tag)
+        packed += struct.pack("<II", 1, len(value)) + value + bytes(-len(value) % 4)
+    return attribute(PROPERTIES, packed)
+
+
+def forwarded(message: bytes, *, has_data: bool = True, interface: bytes = INTERFACE) -> bytes:
+    """A message that was forwarded as attachment, as Outlook writes it."""
+    return tnef(
+        attribute(RENDER_DATA, bytes(14)),
+        attribute(TITLE, b"Minutes\0"),
+        *([attribute(DATA, PLACEHOLDER)] if has_data else []),
+        properties((0x000D, 0x3701, interface + message)),
+    )
+
+
+INNER = tnef(
+    attribute(RENDER_DATA, bytes(14)),
+    attribute(TITLE, b"run.exe\0"),
+    attribute(DATA, b"hello"),
+)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        forwarded(INNER),
+        forwarded(INNER, has_data=False),
+        forwarded(INNER, interface=b""),
+        forwarded(forwarded(INNER)),
+        tnef(attribute(RENDER_DATA, bytes(14)), properties((0x0102, 0x3701, INNER))),
+        forwarded(messages.multipart([("run.exe", b"hello")])),
+        forwarded(documents.compound(("\1Ole10Native", packaged(b"run.exe", b"hello")))),
+        forwarded(zipped(**{"run.exe": b"hello"})),
+    ],
+)
+def test_what_is_in_a_forwarded_message_is_found(stream: bytes) -> None:
+    unpacker = Unpacker()
+    paths = [file.shown_path for file in unpacker.files(("winmail.dat",), stream)]
+    assert any(path.endswith("/run.exe") for path in paths)
+    assert unpacker.findings == []
+    data = messages.multipart([("winmail.dat", stream)])
+    verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+    assert [part.filename for part in verdict.removed] == ["winmail.dat"]
+
+
+def test_both_contents_of_an_attachment_are_given_with_its_declared_type() -> None:
+    declared = properties((0x001F, 0x370E, "Application/HTA".encode("utf-16-le")))
+    stream = tnef(
+        attribute(RENDER_DATA, bytes(14)),
+        attribute(DATA, b"one"),
+        properties((0x000D, 0x3701, INTERFACE + b"two")),
+        declared,
+    )
+    found = list(attachments(stream))
+    assert [(a.content, a.media_type) for a in found] == [
+        (b"one", "application/hta"),
+        (b"two", "application/hta"),
+    ]
+    data = messages.multipart([("winmail.dat", stream)])
+    verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+    assert [part.filename for part in verdict.removed] == ["winmail.dat"]
 
 
 @given(st.binary(max_size=400))
