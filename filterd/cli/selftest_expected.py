@@ -1,0 +1,117 @@
+"""What the settings promise for a test message, and whether that is what came.
+
+The same chain and policy as the daemon's look at the message here, with one difference: the virus
+scanner is one that finds the antivirus test file. So a clamd without signatures shows, and
+thresholds, rules, actions, `dry_run` and filters that are not in the chain are all as they are set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from filterd.assembly import build_pipeline
+from filterd.config import FilterSettings, Settings
+from filterd.filters.clamav import ClamAV
+from filterd.ids import new_id
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.fields import Buffer
+from filterd.mta.send import Result
+from filterd.pipeline import Pipeline
+from filterd.samples import EICAR, RECIPIENT, SENDER, sample
+from filterd.verdict import Action, AddField
+
+LINE_OCTETS = 20
+"""Octets of a line of a removed part from which on it can be told from the rest of the message."""
+
+
+@dataclass
+class _FindsTestFile(ClamAV):
+    """A scanner with the settings of the site's, that finds the antivirus test file itself."""
+
+    def prepare(self) -> None:
+        """Ask nobody."""
+
+    def ask(self, message: Message) -> None:
+        """Ask nobody."""
+
+    def _ask(self, content: Buffer) -> str:
+        found = any(EICAR.encode() in leaf.content for leaf in Message(content).leaves())
+        return "Eicar-Test-Signature" if found else ""
+
+    def _scanner(self) -> str:
+        return "clamd"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """action: of the message. code: of the refusal, 250 for none. flagged: the delivered copy says
+    `X-Spam-Flag: YES`. removed: lines that the delivered copy has lost with its parts."""
+
+    action: Action
+    code: int = 250
+    flagged: bool = False
+    removed: tuple[bytes, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        if self.action in (Action.REJECT, Action.TEMPFAIL):
+            return f"refused with {self.code}"
+        if self.action is not Action.ACCEPT:
+            return "250, not delivered"
+        gone = "without its attachment, " if self.removed else ""
+        return f"250, delivered {gone}{'with' if self.flagged else 'without'} a spam flag"
+
+    def holds(self, result: Result, delivered: bytes | None) -> bool:
+        """Whether that came. delivered: the copy in the mailbox, lines with LF; None for none."""
+        if result.code != self.code:
+            return False
+        if delivered is None:
+            return self.action is not Action.ACCEPT
+        header = b"\n" + delivered.partition(b"\n\n")[0].lower()
+        return (
+            self.action is Action.ACCEPT
+            and (b"\nx-spam-flag: yes" in header) is self.flagged
+            and not any(line in delivered for line in self.removed)
+        )
+
+
+class Promises:
+    """What the settings promise. left_out: filters that cannot be asked here, each with why."""
+
+    def __init__(self, loaded: Settings) -> None:
+        self.left_out: dict[str, str] = {}
+        filters = {**loaded.filters}
+        if (entry := filters.get("clamav")) is not None:
+            finder = _FindsTestFile(
+                **{f.name: getattr(entry.own, f.name) for f in dataclasses.fields(entry.own)}
+            )
+            filters["clamav"] = FilterSettings(entry.link, finder)
+        for name in loaded.chain.filters:
+            try:
+                getattr(dataclasses.replace(filters[name].own), "prepare", lambda: None)()
+            except (OSError, ValueError) as error:
+                self.left_out[name] = str(error)
+        names = tuple(name for name in loaded.chain.filters if name not in self.left_out)
+        chain = dataclasses.replace(loaded.chain, filters=names)
+        changed = dataclasses.replace(loaded, filters=filters, chain=chain)
+        self._pipeline: Pipeline = build_pipeline(changed, keeping=False)
+        self._pipeline.chain.prepare()
+
+    def of(self, name: str, host: str) -> Expected:
+        """What is promised for a sample. host: the MTA's name, its macro `j`."""
+        data = sample(name).data
+        client = Client("localhost", "127.0.0.1")
+        envelope = Envelope(SENDER, (Recipient(RECIPIENT),), client, macros={"j": host})
+        result = self._pipeline.process(Message(data, envelope, new_id()))
+        decision, verdict = result.decision, result.examination.verdict
+        flag = AddField("X-Spam-Flag", "YES")
+        parts = [data[part.start : part.end].partition(b"\r\n\r\n")[2] for part in verdict.removed]
+        lines = [line for part in parts for line in part.split()]
+        return Expected(
+            decision.action,
+            decision.reply.code if decision.reply is not None else 250,
+            flag in decision.edits,
+            tuple(line for line in lines if len(line) >= LINE_OCTETS),
+        )
