@@ -155,12 +155,25 @@ class MilterClient:
 
     def end(self) -> Outcome:
         """End of message, and all that the filter says to it."""
-        started = time.monotonic()
+        self.ask()
+        return self.answer()
+
+    def ask(self) -> None:
+        """End of message; the answer is for `answer`."""
+        self._asked = time.monotonic()
         self.write(Bare(Command.BODYEOB).encode().encode())
+
+    def wait_for_progress(self) -> None:
+        """Read the next PROGRESS: the message has its place and no answer yet."""
+        reply = self.reply()
+        assert reply == Plain(ReplyCode.PROGRESS), reply
+
+    def answer(self) -> Outcome:
+        """All that the filter says to the end of the message."""
         outcome = Outcome(Plain(ReplyCode.CONTINUE))
         while True:
             reply = self.reply()
-            now = time.monotonic() - started
+            now = time.monotonic() - self._asked
             if reply == Plain(ReplyCode.PROGRESS):
                 outcome.progress.append(now)
             elif isinstance(reply, Plain | ReplyText):

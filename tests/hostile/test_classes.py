@@ -87,10 +87,10 @@ def test_every_hostile_file_as_an_attachment_is_judged_in_time(hostile: Path) ->
     files = sorted(path for path in hostile.rglob("*") if path.is_file())
     for path in files:
         message = Message(attached(path), id="X1")
-        started = time.monotonic()
+        started = time.process_time()
         verdict = parts.examine(message) | gtube.examine(message)
         found += verdict.symbols != ()
-        if time.monotonic() - started > SLOWEST:
+        if time.process_time() - started > SLOWEST:
             slow.append(path.name)
     assert files
     assert found > 300

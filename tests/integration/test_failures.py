@@ -6,7 +6,6 @@ Each message carries its own subject, so that "delivered once" can be counted.
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -15,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.gate import Gate
 from tests.helpers.smtp import Conversation, Reply, send, stuffed
 from tests.integration.servers import sendmail as sendmail_server
 from tests.integration.servers.filterd import Filterd
 from tests.integration.servers.mta import Mta, postfix_with, sendmail_with
 from tests.integration.servers.own_mta import OwnMta
 from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder, wait_for
+from tests.integration.servers.process import folder, listens, wait_for
 from tests.integration.servers.sendmail import Sendmail
 
 numbers = count(1)
@@ -43,7 +43,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def mortal(place: Path) -> Filterd:
     """The daemon, whether it runs or not."""
-    return Filterd(place)
+    return Filterd(place, patient=True)
 
 
 @pytest.fixture
@@ -210,20 +210,21 @@ def test_daemon_killed_between_data_and_dot(case: Case, filterd: Filterd) -> Non
     delivered_when_it_comes_again(case, filterd, subject, data)
 
 
-def test_daemon_killed_while_it_examines(case: Case, filterd: Filterd) -> None:
-    subject, data = numbered(b"X-Obey: sleep=3")
+def test_daemon_killed_while_it_examines(case: Case, filterd: Filterd, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    subject, data = numbered(f"X-Obey: {gate.order}".encode())
     with Conversation(case.port) as client:
         client.ehlo()
         client.say("MAIL FROM:<ann@client.example>")
         client.say("RCPT TO:<joe@mx.example.test>")
         client.say("DATA")
         client.send(stuffed(data))
-        time.sleep(0.3)
+        gate.wait_until_inside()
         filterd.kill()
         reply = client.read()
 
     kept_promise(case, reply, case.promise.broken_off, subject)
-    wait_for("the orphaned workers' end", lambda: not filterd.processes, 5)
+    wait_for("the orphaned workers' end", lambda: not filterd.processes)
     delivered_when_it_comes_again(case, filterd, *numbered())
 
 
@@ -249,24 +250,24 @@ def test_the_session_after_a_failure(case: Case, filterd: Filterd) -> None:
 
 @pytest.fixture(scope="module", params=["sendmail", "postfix"])
 def impatient(request: pytest.FixtureRequest, place: Path, postfix: Postfix) -> Iterator[Mta]:
-    """An MTA that waits a second or two for each answer, then calls the filter failed.
+    """An MTA that waits a few seconds for each answer, then calls the filter failed.
 
     sendmail counts whole seconds: of `R:1s` nothing is left where the clock ticks meanwhile.
     """
     socket = f"unix:{place}/filterd.sock"
     with folder("impatient") as path:
         if request.param == "postfix":
-            mta: Mta = postfix_with(path, f"{{ {socket}, content_timeout=1s }}")
+            mta: Mta = postfix_with(path, f"{{ {socket}, content_timeout=3s }}")
         else:
-            mta = Sendmail(path, sendmail_server.snippet(socket, "T", "C:5s;S:5s;R:2s;E:20s"))
+            mta = Sendmail(path, sendmail_server.snippet(socket, "T", "C:5s;S:5s;R:4s;E:60s"))
         mta.start()
         yield mta
         mta.stop()
 
 
 def test_progress_keeps_an_impatient_mta_waiting(impatient: Mta, filterd: Filterd) -> None:
-    """Four seconds of examination, less patience, a PROGRESS every half."""
-    _, data = numbered(b"X-Obey: sleep=4")
+    """Six seconds of examination, less patience, a PROGRESS every half."""
+    _, data = numbered(b"X-Obey: sleep=6")
 
     assert answer(impatient.port, data).code == 250
 
@@ -274,16 +275,21 @@ def test_progress_keeps_an_impatient_mta_waiting(impatient: Mta, filterd: Filter
 
 
 @FAIL_SOFT
-def test_sigterm_lets_the_message_in_flight_finish(case: Case, filterd: Filterd) -> None:
-    subject, data = numbered(b"X-Obey: sleep=1")
+def test_sigterm_lets_the_message_in_flight_finish(
+    case: Case, filterd: Filterd, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path)
+    subject, data = numbered(f"X-Obey: {gate.order}".encode())
     with Conversation(case.port) as client:
         client.ehlo()
         client.say("MAIL FROM:<ann@client.example>")
         client.say("RCPT TO:<joe@mx.example.test>")
         client.say("DATA")
         client.send(stuffed(data))
-        time.sleep(0.3)
+        gate.wait_until_inside()
         filterd.process.signal(signal.SIGTERM)
+        wait_for("no new sessions", lambda: not listens(filterd.socket))
+        gate.open()
         reply = client.read()
 
     assert reply.code == 250
@@ -291,7 +297,7 @@ def test_sigterm_lets_the_message_in_flight_finish(case: Case, filterd: Filterd)
     assert mail.value("Subject") == subject
     assert mail.value("X-Spam-Status").startswith("No, ")
     assert filterd.process.wait() == 0
-    wait_for("the workers' end", lambda: not filterd.processes, 5)
+    wait_for("the workers' end", lambda: not filterd.processes)
 
 
 def test_sighup_reloads_without_dropping_the_session(place: Path) -> None:
@@ -321,9 +327,10 @@ def test_sighup_reloads_without_dropping_the_session(place: Path) -> None:
         daemon.stop()
 
 
-def test_no_worker_free_is_answered_at_once(place: Path) -> None:
+def test_no_worker_free_is_answered_at_once(place: Path, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
     with folder("busy") as path, folder("sendmail") as mta_path:
-        daemon = Filterd(path)
+        daemon = Filterd(path, patient=True)
         text = daemon.configuration.read_text().replace("count = 2", "count = 1\nqueue = 0")
         daemon.configuration.write_text(text)
         daemon.start()
@@ -334,15 +341,14 @@ def test_no_worker_free_is_answered_at_once(place: Path) -> None:
             slow.say("MAIL FROM:<ann@client.example>")
             slow.say("RCPT TO:<joe@mx.example.test>")
             slow.say("DATA")
-            slow.send(stuffed(numbered(b"X-Obey: sleep=2")[1]))
-            time.sleep(0.5)
-            started = time.monotonic()
+            slow.send(stuffed(numbered(f"X-Obey: {gate.order}".encode())[1]))
+            gate.wait_until_inside()
+            # Answered while the other message is still being examined.
             reply = send(mta.port, numbered()[1]).final
-            waited = time.monotonic() - started
+            assert str(reply).startswith("451 4.3.0 Too busy to check the message")
+            gate.open()
             assert slow.read().code == 250
 
-        assert str(reply).startswith("451 4.3.0 Too busy to check the message")
-        assert waited < 1
         mta.mail()
         mta.stop()
         daemon.stop()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import signal
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from tests.helpers.smtp import Reply, send
 from tests.integration.servers.clamd import VIRUS, Clamd
 from tests.integration.servers.filterd import Filterd, id_in
 from tests.integration.servers.mta import Mta, sendmail_with
-from tests.integration.servers.process import folder
+from tests.integration.servers.process import folder, wait_for
 
 TEMPORARY = "451 4.3.0 Message could not be checked"
 
@@ -59,6 +58,10 @@ class Traffic:
         while not self._over.is_set():
             replies.append(send(self._port, make()).final)
 
+    def has_sent(self, count: int) -> bool:
+        """True once so many of each kind were answered."""
+        return min(len(self.clean), len(self.viruses)) >= count
+
     def __enter__(self) -> Traffic:
         for thread in self._threads:
             thread.start()
@@ -85,15 +88,16 @@ def first_words(replies: list[Reply]) -> set[str]:
 )
 def test_a_reload_of_the_signatures_costs_no_message(settings: str) -> None:
     with scanned(settings) as (mta, daemon, clamd):
-        with Traffic(mta) as traffic:
-            for _ in range(6):
-                assert clamd.tell("RELOAD") == "RELOADING"
-                time.sleep(0.4)
-        reloads = (clamd.folder / "log").read_text().count("Database correctly reloaded")
+        log = clamd.folder / "log"
 
-        assert reloads >= 3
-        assert len(traffic.clean) > 5
-        assert len(traffic.viruses) > 5
+        def reloads() -> int:
+            return log.read_text().count("Database correctly reloaded")
+
+        with Traffic(mta) as traffic:
+            while reloads() < 3 or not traffic.has_sent(6):
+                before = reloads()
+                assert clamd.tell("RELOAD") == "RELOADING"
+                wait_for("the reload", lambda before=before: reloads() > before)
         assert first_words(traffic.clean) == {"250 2.0.0"}
         assert first_words(traffic.viruses) == {"554 5.7.0"}
         assert not [line for line in daemon.log_lines() if "CLAMAV_FAILED" in str(line)]
@@ -103,10 +107,11 @@ def test_a_scanner_killed_and_restarted_under_load_lets_no_virus_pass() -> None:
     """Within `patience` a restart is waited for; whoever is not scanned comes again."""
     with scanned() as (mta, daemon, clamd):
         with Traffic(mta) as traffic:
-            for _ in range(3):
-                time.sleep(0.5)
+            for number in (1, 2, 3):
+                wait_for("some messages", lambda number=number: traffic.has_sent(2 * number))
                 clamd.process.kill()
                 clamd.start()
+            wait_for("some more", lambda: traffic.has_sent(8))
         assert first_words(traffic.clean) <= {"250 2.0.0", "451 4.3.0"}
         assert "250 2.0.0" in first_words(traffic.clean)
         assert first_words(traffic.viruses) <= {"554 5.7.0", "451 4.3.0"}
@@ -124,12 +129,10 @@ def test_a_hung_scanner_delays_mail_and_is_used_again_when_it_wakes() -> None:
         daemon.stop()
         daemon.start()
         clamd.process.signal(signal.SIGSTOP)
-        started = time.monotonic()
         try:
             replies = [send(mta.port, make()).final for make in (messages.message, messages.eicar)]
         finally:
             clamd.process.signal(signal.SIGCONT)
-        assert time.monotonic() - started < 12
         assert all(str(reply).startswith(TEMPORARY) for reply in replies), replies
         # It hung for all, so it says nothing about the message.
         assert not daemon.stored

@@ -119,11 +119,10 @@ def test_a_client_that_logged_in_may_have_a_softer_failure_policy() -> None:
 
 
 def test_the_message_has_a_budget_of_its_own() -> None:
-    slow = Link(Says("slow", loops), LinkSettings(timeout=60, on_error="continue"))
+    # Were it the filter's own budget that ends it, this would hang.
+    slow = Link(Says("slow", loops), LinkSettings(timeout=3600, on_error="continue"))
     late = Link(Says("late", found("LATE", 1)), LinkSettings(on_error="tempfail"))
-    started = time.monotonic()
     examination = Chain([slow, late], timeout=0.1).examine(MAIL)
-    assert time.monotonic() - started < 5
     assert [failure.filter for failure in examination.failures] == ["slow", "late"]
     assert examination.verdict.action is Action.TEMPFAIL
 

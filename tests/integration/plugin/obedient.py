@@ -1,7 +1,8 @@
 """A plugin for the tests: a filter that does what the message's `X-Obey` field says.
 
 `score=6` gives points; `discard`, `quarantine`, `tempfail` force an action; `sleep=2` takes that
-long; `raise` raises; `die` ends the worker by a signal; `loop` never comes back.
+long, `wait=DIR` until that folder has a file `open`; `raise` raises; `die` ends the worker by a
+signal; `loop` never comes back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from filterd.message import Message
@@ -32,6 +34,11 @@ class Obedient:
                 return Verdict(Action[order.upper()], symbols=(Symbol("OBEDIENT", 0.0, order),))
             case "sleep":
                 time.sleep(float(value))
+            case "wait":
+                folder = Path(value)
+                (folder / f"{time.monotonic_ns()}.inside").touch()
+                while not (folder / "open").exists():
+                    time.sleep(0.01)
             case "raise":
                 raise RuntimeError("told to")
             case "die":

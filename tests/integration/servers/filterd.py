@@ -32,25 +32,32 @@ grace = 0.5
 
 [chain]
 filters = ["obedient", "gtube", "parts"{clamav}]
-timeout = 8.0
+timeout = {chain}
 
 [quarantine]
 folder = "{folder}/quarantine"
 
 [filters.obedient]
-timeout = 5.0
+timeout = {obedient}
 {more}
 """
+
+LIMITS = {"chain": 8.0, "obedient": 5.0}
+"""Seconds of the whole chain and of the filter that obeys."""
 
 
 class Filterd:
     """The daemon on the unix socket `socket`. clamd: where clamd listens, None to do without.
 
-    more: TOML added at the end, other sections.
+    more: TOML added at the end, other sections. patient: for messages that wait in the filter as
+    long as a test takes.
     """
 
-    def __init__(self, folder: Path, clamd: Path | None = None, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, clamd: Path | None = None, more: str = "", *, patient: bool = False
+    ) -> None:
         self.folder = folder
+        self._limits = {"chain": 110.0, "obedient": 100.0} if patient else LIMITS
         self.socket = folder / "filterd.sock"
         self.configuration = folder / "filterd.toml"
         self.configure(clamd, more)
@@ -66,7 +73,10 @@ class Filterd:
             more = f'[filters.clamav]\nserver = "unix:{clamd}"\nsilence = 3.0\n{more}'
         self.configuration.write_text(
             CONFIGURATION.format(
-                folder=self.folder, clamav=', "clamav"' if clamd is not None else "", more=more
+                folder=self.folder,
+                clamav=', "clamav"' if clamd is not None else "",
+                more=more,
+                **self._limits,
             )
         )
 

@@ -26,10 +26,11 @@ T = TypeVar("T")
 PORTS = range(20000, 32000)
 """Below the range from which the kernel takes client ports, else one may take ours in between."""
 
-START_LIMIT = 20.0
-"""Seconds until a server must be ready; the slowest, Postfix, takes two."""
+START_LIMIT = 60.0
+"""Seconds until a server must be ready, or another event is given up. The slowest, Postfix, takes
+two; where other programs keep all cores busy, ten times that was seen."""
 
-STOP_LIMIT = 10.0
+STOP_LIMIT = 30.0
 """Seconds until a server must be gone; libmilter looks for a reason to stop every five."""
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from filterd.mta.spool import Entry, Spool, Target
+from tests.integration.servers.process import wait_for
 
 CF = """\
 V10
@@ -73,9 +73,7 @@ def test_a_sendmail_cf_is_run_and_delivers_with_its_own_program(cf: Path, port: 
     result = json.loads(sent.stdout)
     assert (result["code"], result["stage"], result["refused"]) == (250, "message", [])
     delivered = cf.parent / "got-joe"
-    deadline = time.monotonic() + 10
-    while not (delivered.exists() and delivered.read_bytes()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for("the delivery", lambda: delivered.exists() and delivered.read_bytes())
     assert delivered.read_bytes().endswith(b"Subject: one\n\nbody\n")
 
 

@@ -43,32 +43,29 @@ async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 def test_each_wait_has_a_clock_of_its_own(tmp_path: Path) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(4):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(1.0)
             writer.write(CONTINUE)
         await reader.read()
 
     async def talk(filter: FilterConnection) -> None:
         started = time.monotonic()
         for _ in range(4):
-            assert await filter.receive(0.5) == Packet(b"c")
-        assert time.monotonic() - started > 0.7
+            assert await filter.receive(3.0) == Packet(b"c")
+        assert time.monotonic() - started > 3.0  # longer than any clock
         with pytest.raises(FilterFailureError, match=r"read: timeout after 0\.3 s"):
             await filter.receive(0.3)
-        assert time.monotonic() - started < 1.8
 
     spoken(tmp_path, slow, talk)
 
 
 def test_a_shorter_clock_does_not_wait_for_a_longer_one(tmp_path: Path) -> None:
     async def talk(filter: FilterConnection) -> None:
-        waiting = asyncio.create_task(filter.receive(30))
+        waiting = asyncio.create_task(filter.receive(3600))
         await asyncio.sleep(0.05)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        started = time.monotonic()
         with pytest.raises(FilterFailureError, match="read: timeout"):
             await filter.receive(0.2)
-        assert time.monotonic() - started < 1
 
     spoken(tmp_path, silent, talk)
 
@@ -76,7 +73,7 @@ def test_a_shorter_clock_does_not_wait_for_a_longer_one(tmp_path: Path) -> None:
 def test_a_filter_that_does_not_read_runs_into_the_write_clock(tmp_path: Path) -> None:
     async def deaf(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(3)
+        await asyncio.sleep(30)
 
     async def talk(filter: FilterConnection) -> None:
         with pytest.raises(FilterFailureError, match=r"write: timeout after 0\.3 s"):
@@ -130,9 +127,11 @@ def test_what_nobody_asked_for_is_kept_up_to_a_limit(tmp_path: Path) -> None:
 def test_an_impossible_length_waits_for_its_octets_and_keeps_none(
     tmp_path: Path, length: int
 ) -> None:
+    pause = 0.2
+
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(length.to_bytes(4, "big"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(pause)
         writer.write(b"x" * max(length, 1))
         await reader.read()
 
@@ -148,6 +147,7 @@ def test_an_impossible_length_waits_for_its_octets_and_keeps_none(
 
     spoken(tmp_path, odd, talk)
     (tmp_path / "f").unlink(missing_ok=True)
+    pause = 30
     spoken(tmp_path, odd, impatient)
 
 

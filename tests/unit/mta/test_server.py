@@ -23,6 +23,7 @@ from filterd.mta.sendmail_filter import SendmailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
 from filterd.mta.spool import Spool
+from tests.integration.servers.process import wait_for
 
 MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
 JOE = "joe@mx.example.test"
@@ -132,10 +133,8 @@ def test_steps_that_a_filter_declines_are_not_sent_but_their_macros_are(lab: Lab
 
 def test_steps_that_a_filter_does_not_answer_are_not_waited_for(lab: Lab) -> None:
     silent: Plan = dict.fromkeys("CHMRTLNB", ())
-    site = lab.site(silent, steps=0xFF080)
-    started = time.monotonic()
-    assert site.send()[0] == 250
-    assert time.monotonic() - started < 1.5
+    # Whoever waited for an answer would call the filter failed, and F=T makes that a 451.
+    assert lab.site(silent, steps=0xFF080).send()[0] == 250
 
 
 def test_edits_are_seen_by_the_next_filter_and_delivered(lab: Lab) -> None:
@@ -195,7 +194,7 @@ def test_a_filter_that_says_nothing_usable_runs_into_the_read_clock(
     site = lab.site({"M": fault}, equates=", F=R, T=R:1s")
     started = time.monotonic()
     assert site.send()[0] == 550
-    assert 0.9 < time.monotonic() - started < 2.5
+    assert time.monotonic() - started > 0.9
 
 
 def test_an_impossible_reply_acts_one_command_later(lab: Lab) -> None:
@@ -204,8 +203,8 @@ def test_an_impossible_reply_acts_one_command_later(lab: Lab) -> None:
 
 
 def test_progress_keeps_the_read_clock_from_running_out(lab: Lab) -> None:
-    plan: Plan = {"E": [Wait(0.7), Answer(b"p"), Wait(0.7), Answer(b"p"), Answer(b"c")]}
-    assert lab.site(plan, equates=", F=T, T=R:1s;E:9s").send()[0] == 250
+    plan: Plan = {"E": [Wait(2.5), Answer(b"p"), Wait(2.5), Answer(b"p"), Answer(b"c")]}
+    assert lab.site(plan, equates=", F=T, T=R:4s;E:60s").send()[0] == 250
 
 
 def test_the_clock_of_end_of_message_starts_before_the_filter_hears_of_it(
@@ -244,9 +243,7 @@ def test_quarantined_mail_is_held_until_released(lab: Lab) -> None:
     (entry,) = spool.held()
     assert entry.held == "held by test"
     spool.release(entry)
-    deadline = time.monotonic() + 15
-    while not site.mailbox() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for("the delivery", site.mailbox)
     assert len(site.mailbox()) == 1
 
 
@@ -262,9 +259,7 @@ def test_accepted_mail_survives_the_end_of_the_mta(lab: Lab) -> None:
     entry = next(iter(spool.entries()))
     spool.update(dataclasses.replace(entry, due=0.0))
     again = lab.site()
-    deadline = time.monotonic() + 10
-    while not again.mailbox() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for("the delivery", again.mailbox)
     assert len(again.mailbox()) == 1
 
 
@@ -326,15 +321,15 @@ def test_too_many_hops_is_a_loop(lab: Lab) -> None:
 
 
 def test_a_client_that_says_nothing_is_let_go(lab: Lab) -> None:
-    site = lab.site({}, idle_timeout=0.5)
+    site = lab.site({}, idle_timeout=4.0)
     with socket.create_connection(("127.0.0.1", site.mta.port), 10) as client:
         replies = client.makefile("rb")
         assert replies.readline().startswith(b"220 ")
         for _ in range(3):
             # Each command starts the clock anew.
-            time.sleep(0.3)
+            time.sleep(1.5)
             client.sendall(b"NOOP\r\n")
             assert replies.readline().startswith(b"250 ")
         started = time.monotonic()
         assert replies.read() == b"421 4.4.1 timeout waiting for input\r\n"
-        assert 0.3 < time.monotonic() - started < 2
+        assert time.monotonic() - started > 3.5

@@ -1,6 +1,6 @@
 """A filter, registered like any plugin, that misbehaves as the field `X-Do` of the message says.
 
-sleep=S          takes S seconds                 raise        raises
+wait=DIR         until DIR has a file `open`     raise        raises
 loop             never ends, in Python           eat          takes memory until there is none
 deaf             never ends, swallows the alarm  segfault     ends the process by SIGSEGV
 block            ends deaf to signals            kill         ends the process by SIGKILL
@@ -18,6 +18,7 @@ import socket
 import stat
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
@@ -51,8 +52,11 @@ class Misbehaving:
     def examine(self, message: Message) -> Verdict:
         order, _, value = message.get("X-Do").strip().partition("=")
         match order:
-            case "sleep":
-                time.sleep(float(value))
+            case "wait":
+                folder = Path(value)
+                (folder / f"{time.monotonic_ns()}.inside").touch()
+                while not (folder / "open").exists():
+                    time.sleep(0.01)
             case "raise":
                 raise RuntimeError("as told")
             case "loop":
