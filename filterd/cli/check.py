@@ -10,10 +10,20 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from filterd.chain import LinkSettings
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    PostfixOption,
+    SendmailOption,
+    emit,
+    fail,
+    reported,
+    settings,
+)
 from filterd.config import SECTIONS, ConfigError, Settings
-from filterd.doctor.budgets import budget_warnings
 from filterd.doctor.gates import open_gates
+from filterd.doctor.mta import Mtas, time_warnings
 from filterd.filters import senders
 from filterd.folders import check_folders
 from filterd.settings_text import field_value
@@ -24,6 +34,8 @@ def check(
     show: Annotated[
         bool, typer.Option("--show", help="print all settings; those that differ are marked")
     ] = False,
+    sendmail: SendmailOption = None,
+    postfix: PostfixOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Check the settings file; exit 78 with file, line and key if something is wrong."""
@@ -31,7 +43,8 @@ def check(
     with reported(Exit.CONFIG, ConfigError):
         check_folders(loaded)
     _check_senders(loaded)
-    warnings = [*budget_warnings(loaded), *open_gates(loaded)]
+    times = time_warnings(loaded, Mtas(sendmail, postfix))
+    warnings = [*times, *open_gates(loaded)]
     if as_json:
         emit(
             {

@@ -41,6 +41,20 @@ ConfigOption = Annotated[
         help="settings (default: ./filterd.toml, else /etc/filterd)",
     ),
 ]
+SendmailOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sendmail", metavar="FILE",
+        help="sendmail.cf (default: daemon.sendmail_cf, else /etc/mail/sendmail.cf)",
+    ),
+]  # fmt: skip
+PostfixOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--postfix", metavar="FILE",
+        help="main.cf (default: daemon.main_cf, else /etc/postfix/main.cf)",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    PostfixOption,
+    SendmailOption,
+    emit,
+    settings,
+)
 
 
 def doctor(
     config: ConfigOption = None,
-    sendmail: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="sendmail.cf (default: /etc/mail/sendmail.cf)"),
-    ] = None,
-    postfix: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="main.cf (default: /etc/postfix/main.cf)")
-    ] = None,
+    sendmail: SendmailOption = None,
+    postfix: PostfixOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Look at settings, permissions, sockets, MTA, clamd, model, store, disk, clock and names.

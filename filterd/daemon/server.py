@@ -152,6 +152,7 @@ class Daemon:
             ",".join(settings.chain.filters) or "(empty)",
         )
         self._notify.notify(f"READY=1\nSTATUS=listening on {self._address.text}")
+        self._compare_times()
         try:
             self._obey()
         finally:
@@ -314,8 +315,20 @@ class Daemon:
         if pool is not former:
             threading.Thread(target=self._let_go, args=(former,), daemon=True).start()
         log.info("reloaded, chain %s", ",".join(settings.chain.filters))
+        self._compare_times()
         self._notify.notify("READY=1\nSTATUS=reloaded")
         return ""
+
+    def _compare_times(self) -> None:
+        """Warn, meanwhile, where the MTA waits too short for these settings."""
+
+        def compare() -> None:
+            from filterd.doctor.mta import Mtas, time_warnings  # noqa: PLC0415  (no mail needs it)
+
+            for text in time_warnings(self._settings, Mtas()):
+                log.warning("%s", text)
+
+        threading.Thread(target=compare, name="times", daemon=True).start()
 
     def _let_go(self, former: Pool) -> None:
         """Close a pool once the messages it may have are answered."""

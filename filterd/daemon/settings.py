@@ -73,6 +73,16 @@ class DaemonSettings:
     socket_group: Annotated[
         str, Doc("group of the unix socket, the MTA's: smmsp, mail or postfix; empty: the daemon's")
     ] = ""
+    sendmail_cf: Annotated[
+        Path | None,
+        Doc(
+            "configuration of the MTA, whose times `run`, `check` and `doctor` compare with "
+            "filterd's; unset: /etc/mail/sendmail.cf, where it is there"
+        ),
+    ] = None
+    main_cf: Annotated[
+        Path | None, Doc("the same of Postfix; unset: /etc/postfix/main.cf, where it is there")
+    ] = None
     spool: Annotated[
         Path, Doc("folder for bodies over 1 MiB while they are examined; private to the daemon")
     ] = Path("/var/spool/filterd/tmp")

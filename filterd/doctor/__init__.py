@@ -12,10 +12,9 @@ from filterd.config import Settings
 from filterd.daemon.address import AddressError
 from filterd.doctor import files, host, servers, web
 from filterd.doctor.access import milter_socket
-from filterd.doctor.budgets import budget_warnings
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
-from filterd.doctor.mta import Mtas, mtas
+from filterd.doctor.mta import Mtas, mtas, own_warnings
 
 __all__ = ["Finding", "Level", "Mtas", "examine"]
 
@@ -24,7 +23,7 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
     """All findings, each once; a check that fails itself is one. where: the MTA's files."""
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("settings", files.settings_file),
-        ("settings", _budgets),
+        ("settings", lambda settings: _settings(settings, where or Mtas())),
         ("folders", files.folders),
         ("folders", files.owners),
         ("disk", files.disk),
@@ -53,8 +52,9 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _budgets(settings: Settings) -> Iterator[Finding]:
-    for text in budget_warnings(settings):
+def _settings(settings: Settings, where: Mtas) -> Iterator[Finding]:
+    """filterd's own times, those of an MTA are told with what else is said of it; open gates."""
+    for text in own_warnings(settings, where):
         yield Finding(Level.WARN, "settings", text, "change one of the times that are named")
     for text in open_gates(settings):
         yield Finding(Level.WARN, "settings", text, "change the setting unless that is wanted")

@@ -21,6 +21,10 @@ MTA_CONTENT_TIMEOUT = 300.0
 MTA_READ_TIMEOUT = 10.0
 """Seconds."""
 
+LEAST_STEP = 5.0
+"""Seconds that an MTA should wait for what is done at once, connecting and each command before the
+end of the message: a busy machine may take one or two."""
+
 
 def worst(settings: Settings) -> float:
     """Seconds after which a message has its answer, whatever happens."""
@@ -64,21 +68,26 @@ def listens_on(settings: Settings, path: Path) -> bool:
     return own is not None and (own == path or own.resolve() == path.resolve())
 
 
-def budget_warnings(loaded: Settings) -> list[str]:
-    """What the time limits mean together, where that is not what one would want."""
-    found = []
+def chain_warnings(loaded: Settings) -> list[str]:
+    """Limits of time within filterd that do not fit together."""
     limit = loaded.chain.timeout
-    total = sum(loaded.filters[name].link.timeout for name in loaded.chain.filters)
     longest = max((loaded.filters[n].link.timeout for n in loaded.chain.filters), default=0.0)
     if longest > limit:
-        found.append(
+        return [
             f"a filter may take {longest:g} s but [chain] timeout is {limit:g} s: "
             "the later filters would get no time"
-        )
-    worst = limit + loaded.workers.grace
-    if worst >= MTA_CONTENT_TIMEOUT:
+        ]
+    return []
+
+
+def default_warnings(loaded: Settings) -> list[str]:
+    """What does not fit an MTA that waits as long as MTAs do by default; for where it is not known
+    how long it waits."""
+    found = []
+    total = sum(loaded.filters[name].link.timeout for name in loaded.chain.filters)
+    if worst(loaded) >= MTA_CONTENT_TIMEOUT:
         found.append(
-            f"a verdict may take {worst:g} s (chain and grace; all filters: {total:g} s), "
+            f"a verdict may take {worst(loaded):g} s (chain and grace; all filters: {total:g} s), "
             f"but MTAs wait {MTA_CONTENT_TIMEOUT:g} s unless told otherwise: "
             "raise T=E: (sendmail)"
         )

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.config import Settings
+from filterd.doctor.budgets import chain_warnings, default_warnings
 from filterd.doctor.findings import Finding, Level
+from filterd.doctor.postfix import patience as of_postfix
 from filterd.doctor.postfix import postfix
+from filterd.doctor.sendmail import patience as of_sendmail
 from filterd.doctor.sendmail import sendmail
+from filterd.mta.cf.reader import CfError
 
 SENDMAIL_CF = Path("/etc/mail/sendmail.cf")
 MAIN_CF = Path("/etc/postfix/main.cf")
@@ -23,8 +27,54 @@ class Mtas:
     main_cf: Path | None = None
 
 
+def places(settings: Settings, where: Mtas) -> Mtas:
+    """Where to look: what the command was told, else the settings, else nothing."""
+    return Mtas(
+        where.sendmail_cf or settings.daemon.sendmail_cf, where.main_cf or settings.daemon.main_cf
+    )
+
+
+def time_warnings(settings: Settings, where: Mtas) -> list[str]:
+    """Times that do not fit together: filterd's own, and those of the MTAs that ask the daemon."""
+    return own_warnings(settings, where) + _of_mtas(settings, where)[1]
+
+
+def own_warnings(settings: Settings, where: Mtas) -> list[str]:
+    """Those of filterd alone. Where no configuration is found that asks the daemon, an MTA's
+    defaults stand for it."""
+    is_asked, _ = _of_mtas(settings, where)
+    return chain_warnings(settings) + ([] if is_asked else default_warnings(settings))
+
+
+def _of_mtas(settings: Settings, where: Mtas) -> tuple[bool, list[str]]:
+    """Whether a configuration asks the daemon, and what is too short in those that do. A named file
+    that cannot be read is a warning as well."""
+    where = places(settings, where)
+    is_asked, told = False, []
+    for look, path, usual in (
+        (of_sendmail, where.sendmail_cf, SENDMAIL_CF), (of_postfix, where.main_cf, MAIN_CF),
+    ):  # fmt: skip
+        if path is None and (where != Mtas() or not usual.exists()):
+            continue
+        try:
+            found = look(settings, path or usual)
+        except (CfError, OSError) as error:
+            if path is not None:
+                told.append(f"{path}: cannot be read: {_in_words(error)}")
+            continue
+        if found is not None:
+            is_asked = True
+            told += [f"{path or usual}: {one.found}; {one.advice}" for one in found]
+    return is_asked, told
+
+
+def _in_words(error: CfError | OSError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
 def mtas(settings: Settings, where: Mtas) -> Iterator[Finding]:
     """What those that are named, else those that are there, say about the daemon."""
+    where = places(settings, where)
     kinds: list[tuple[Callable[[Settings, Path], Iterator[Finding]], Path | None, Path]] = [
         (sendmail, where.sendmail_cf, SENDMAIL_CF), (postfix, where.main_cf, MAIN_CF),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 from filterd.config import Settings
 from filterd.daemon.address import Address
 from filterd.doctor.access import hindrance
-from filterd.doctor.budgets import least_read, listens_at, listens_on
+from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on
 from filterd.doctor.findings import Finding, Level
 from filterd.mta.input_filter import parse_time
 
@@ -30,6 +30,7 @@ EXPANSIONS = 20
 DEFAULTS = {
     "queue_directory": "/var/spool/postfix", "mail_owner": "postfix", "smtpd_milters": "",
     "non_smtpd_milters": "", "milter_default_action": "tempfail", "milter_content_timeout": "300s",
+    "milter_connect_timeout": "30s", "milter_command_timeout": "30s",
     "compatibility_level": "0",
 }  # fmt: skip
 
@@ -92,6 +93,19 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
         first = False
 
 
+def patience(settings: Settings, main: Path) -> list[Finding] | None:
+    """Where this main.cf and its master.cf wait too short for the daemon; None if they do not ask
+    it. Raises OSError."""
+    values = {**DEFAULTS, **_main(_lines(main))}
+    told: list[Finding] | None = None
+    for service in _services(main.with_name("master.cf"), values):
+        own = {**values, **service.options}
+        for member in _members(_expanded("smtpd_milters", own)):
+            if _is_ours(settings, member, service, own):
+                told = [*(told or ()), *_patience(settings, member, service, own)]
+    return told
+
+
 def _checked(
     settings: Settings, member: Member, service: Service, values: Mapping[str, str]
 ) -> Iterator[Finding]:
@@ -127,6 +141,15 @@ def _patience(
             f"every {settings.daemon.progress_interval:g} s",
             f"set milter_content_timeout = {max(least_read(settings), 300):g}s",
         )  # fmt: skip
+    for step in ("connect", "command"):
+        name = f"milter_{step}_timeout"
+        text = member.arguments.get(f"{step}_timeout") or _expanded(name, values)
+        if parse_time(text) < LEAST_STEP:
+            yield Finding(
+                Level.WARN, ABOUT,
+                f"{service.name}: {name} is {parse_time(text):g} s, which a busy machine may take",
+                f"set {name} = 30s",
+            )  # fmt: skip
 
 
 def _reach(settings: Settings, owner: str) -> Iterator[Finding]:

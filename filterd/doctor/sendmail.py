@@ -9,7 +9,7 @@ from pathlib import Path
 from filterd.config import Settings
 from filterd.daemon.address import Address
 from filterd.doctor.access import hindrance, unsafe_folder
-from filterd.doctor.budgets import least_read, listens_at, listens_on, worst
+from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on, worst
 from filterd.doctor.findings import Finding, Level
 from filterd.mta.cf.reader import CfError, SendmailCf, read_cf
 from filterd.mta.input_filter import InputMailFilter
@@ -54,6 +54,15 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
     yield from _socket(settings, cf)
 
 
+def patience(settings: Settings, path: Path) -> list[Finding] | None:
+    """Where this sendmail.cf waits too short for the daemon; None if it does not ask it.
+
+    Raises CfError for a file that cannot be read.
+    """
+    ours = [one for one in read_cf(path).filters.values() if _is_ours(settings, one)]
+    return [found for one in ours for found in _patience(settings, one)] if ours else None
+
+
 def _advised(settings: Settings) -> float:
     return max(300.0, worst(settings) + 60)
 
@@ -95,6 +104,16 @@ def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
             f"{settings.daemon.progress_interval:g} s",
             f"set R:{least_read(settings):g}s or more",
         )  # fmt: skip
+    for letter, what, seconds in (
+        ("C", "connecting", clocks.connect), ("S", "sending a command", clocks.write),
+    ):  # fmt: skip
+        if 0 < seconds < LEAST_STEP:
+            yield Finding(
+                Level.WARN, ABOUT,
+                f"X{one.name}: T={letter}: is {seconds:g} s for {what}, which a busy machine may "
+                "take",
+                f"set {letter}:{LEAST_STEP:g}s or more",
+            )  # fmt: skip
 
 
 def _fate(one: InputMailFilter) -> Iterator[Finding]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from filterd.config import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.web.forwarded import seen
 
 
 def proxies(settings: Settings) -> Iterator[Finding]:
     """A proxy that `web.trusted_proxies` does not name: by its requests, or by the settings."""
+    from filterd.web.forwarded import seen  # noqa: PLC0415  (the daemon does without starlette)
+
     found = seen(settings, time.time())
     if found is not None:
         mask = 128 if ":" in found.address else 32

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from filterd.cli.app import _command
 from filterd.config import Settings, load
 from filterd.doctor import Finding, Level, Mtas, examine, mta
 from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
+from filterd.doctor.mta import time_warnings
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
 from tests.integration.servers.process import folder as open_folder
@@ -303,3 +307,88 @@ def test_the_files_that_are_named_or_usual(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "usual.cf").write_text("")
     assert about(Mtas()) == ["sendmail"]
     assert about(Mtas(main_cf=tmp_path / "main.cf")) == ["postfix"]
+
+
+# What check, run and doctor say of times
+
+
+SHORT = [
+    ("sendmail", "F=T, T=C:30s;S:10s;R:60s;E:30s", "T=E: is 30 s"),
+    ("sendmail", "F=T, T=C:30s;S:10s;R:8s;E:5m", "T=R: is 8 s"),
+    ("sendmail", "F=T, T=C:2s;S:10s;R:60s;E:5m", "T=C: is 2 s"),
+    ("sendmail", "F=T, T=C:30s;S:1s;R:60s;E:5m", "T=S: is 1 s"),
+    ("postfix", "milter_content_timeout = 10s", "milter_content_timeout is 10 s"),
+    ("postfix", "milter_connect_timeout = 1s", "milter_connect_timeout is 1 s"),
+    ("postfix", "milter_command_timeout = 2s", "milter_command_timeout is 2 s"),
+]
+RIGHT = [
+    ("sendmail", "F=T, T=C:30s;S:10s;R:60s;E:30m"),
+    ("sendmail", "F=T, T=C:0;S:0;R:60s;E:0"),
+    ("postfix", "milter_content_timeout = 300s"),
+]
+
+
+def written(folder: Path, kind: str, text: str) -> Path:
+    if kind == "sendmail":
+        return cf(folder, asks(folder, text))
+    main = folder / "main.cf"
+    main.write_text(f"queue_directory = {folder}/queue\nsmtpd_milters = unix:{folder}/s\n{text}\n")
+    (folder / "master.cf").write_text("smtp inet n - n - - smtpd\n")
+    return main
+
+
+def checked(config: Path, *arguments: str) -> list[str]:
+    done = CliRunner().invoke(_command("check"), [f"--config={config}", "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    warnings: list[str] = json.loads(done.output)["warnings"]
+    return warnings
+
+
+@pytest.mark.parametrize(("kind", "text", "says"), SHORT)
+def test_check_and_doctor_agree_on_the_mtas_times(
+    tmp_path: Path, kind: str, text: str, says: str
+) -> None:
+    file, settings = written(tmp_path, kind, text), site(tmp_path)
+    assert settings.source is not None
+    (told,) = checked(settings.source, f"--{kind}={file}")
+    assert says in told
+    assert told.startswith(f"{file}: ")
+    where = Mtas(file) if kind == "sendmail" else Mtas(None, file)
+    assert [one for one in examine(settings, where) if says in one.found]
+    # The settings may name it as well, then `run` knows it too.
+    key = "sendmail_cf" if kind == "sendmail" else "main_cf"
+    text = settings.source.read_text().replace("[daemon]", f'[daemon]\n{key} = "{file.name}"')
+    settings.source.write_text(text)
+    assert checked(settings.source) == [told]
+    assert time_warnings(load(settings.source), Mtas()) == [told]
+
+
+@pytest.mark.parametrize(("kind", "text"), RIGHT)
+def test_times_that_are_long_enough(tmp_path: Path, kind: str, text: str) -> None:
+    file, settings = written(tmp_path, kind, text), site(tmp_path, "timeout = 400\n")
+    assert settings.source is not None
+    # Without the file, an MTA's defaults would be too short for this chain.
+    assert any("MTAs wait 300 s" in one for one in time_warnings(settings, Mtas(Path("/no/x"))))
+    assert checked(settings.source, f"--{kind}={file}") == []
+
+
+def test_a_file_that_check_is_told_of_and_cannot_read(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    assert settings.source is not None
+    told = checked(settings.source, f"--postfix={tmp_path}/none")
+    assert told == [f"{tmp_path}/none: cannot be read: No such file or directory"]
+
+
+def test_an_mta_that_asks_another_daemon_says_nothing_of_this(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, "postfix", "smtpd_milters = inet:localhost:1\nmilter_content_timeout = 1s"
+    )
+    assert time_warnings(site(tmp_path), Mtas(None, file)) == []
+
+
+def test_the_usual_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, "postfix", "milter_content_timeout = 10s")
+    monkeypatch.setattr(mta, "MAIN_CF", file)
+    monkeypatch.setattr(mta, "SENDMAIL_CF", tmp_path / "none")
+    (told,) = time_warnings(site(tmp_path), Mtas())
+    assert "milter_content_timeout is 10 s" in told

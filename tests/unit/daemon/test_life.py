@@ -275,3 +275,21 @@ def test_it_refuses_a_store_that_others_may_write(tmp_path: Path) -> None:
     daemon.wait_for_line("not reloaded, the old settings stay: quarantine.folder")
     assert daemon.told("pass").word == "continue"
     daemon.process.stop()
+
+
+def test_its_log_says_where_the_mta_waits_too_short(tmp_path: Path) -> None:
+    daemon = RunningDaemon(tmp_path)
+    main = tmp_path / "main.cf"
+    main.write_text(f"smtpd_milters = unix:{daemon.socket}\nmilter_content_timeout = 1s\n")
+    (tmp_path / "master.cf").write_text("smtp inet n - n - - smtpd\n")
+    text = daemon.config.read_text().replace("[daemon]", f'[daemon]\nmain_cf = "{main}"')
+    daemon.config.write_text(text)
+    daemon.start()
+    try:
+        assert str(main) in daemon.wait_for_line("milter_content_timeout is 1 s")
+        # After a reload it is looked at again.
+        main.write_text(main.read_text().replace("_timeout = 1s", "_timeout = 0s"))
+        daemon.process.signal(signal.SIGHUP)
+        daemon.wait_for_line("milter_content_timeout is 0 s")
+    finally:
+        daemon.process.stop()
