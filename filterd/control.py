@@ -49,7 +49,7 @@ def control_path(settings: Settings) -> Path:
 
 
 def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> dict[str, Any]:
-    """The daemon's answer to `status` or `reload`. Raises ControlError."""
+    """The daemon's answer to `status`, `reload` or `failed`. Raises ControlError."""
     path = control_path(settings)
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(seconds)

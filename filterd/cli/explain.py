@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,10 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.cli.learn import bayes_filter
+from filterd.cli.scan import as_on_the_wire
+from filterd.config import Settings
+from filterd.control import ControlError, ask
+from filterd.daemon.remembered import message_digest
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
 
@@ -32,19 +37,33 @@ def explain(
     shown: Annotated[int, typer.Option("--words", min=1, help="words shown on each side")] = 12,
     as_json: JsonOption = False,
 ) -> int:
-    """Show why a message gets its score: the strongest words for spam and for ham."""
-    bayes = bayes_filter(settings(config, models_first))
+    """Show why a message gets its score: the strongest words for spam and for ham, and whether the
+    running daemon remembers its content as one that failed."""
+    loaded = settings(config, models_first)
+    bayes = bayes_filter(loaded)
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
+    failed = _failed(loaded)
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         for path in paths:
             for _label, name, data in read_messages(path, left_out):
                 value = explanation(bayes, name, data, shown)
+                value["failed"] = failed.get(message_digest(Message(as_on_the_wire(data))).hex())
                 if as_json:
                     emit(value)
                 else:
                     _print_explanation(value)
     return Exit.OK
+
+
+def _failed(loaded: Settings) -> dict[str, dict[str, Any]]:
+    """The contents that the running daemon remembers as failed, by digest; none where it is not
+    running, or not for us to ask."""
+    try:
+        told = ask(loaded, "failed").get("failed")
+    except ControlError:
+        return {}
+    return {one["digest"]: one for one in told} if isinstance(told, list) else {}
 
 
 def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, Any]:
@@ -86,6 +105,14 @@ def _print_explanation(value: dict[str, Any]) -> None:
         console.print(
             f"  {model['name']} model, share {model['share']:.2f}: "
             f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
+        )
+    if (failed := value["failed"]) is not None:
+        did = ", ".join(f"{kind} in {name or 'no filter'}" for name, kind in failed["failures"])
+        since, until = (datetime.fromtimestamp(failed[key]) for key in ("since", "until"))
+        console.print(
+            f"  This content failed ({did}) as {failed['id']} at {since:%F %T}. The running daemon "
+            f"does not try it again with the same filters until {until:%F %T} or a reload; where "
+            "their failure means tempfail it holds the message."
         )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("weight", "where", "word"):

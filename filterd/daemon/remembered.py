@@ -16,12 +16,13 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from filterd.chain import NO_TIME_LEFT, Failure
 from filterd.daemon.transaction import Transaction
+from filterd.message import Message
 
 REMEMBERED = 2000
 """Contents that are remembered, some 500 octets each; the oldest goes for a new one."""
@@ -174,21 +175,39 @@ DETAIL_LIMIT = 200
 
 def content_digest(transaction: Transaction) -> bytes:
     """The SHA-256 by which a message's content is remembered."""
-    digest = hashlib.sha256()
-    if transaction.body_size < SHORT_BODY:
-        for name, value in transaction.fields:
-            octets = name.encode("utf-8", "surrogateescape").lower()
-            if octets not in _CHANGING:
-                digest.update(octets + b":" + b" ".join(value.split()) + b"\n")
-        digest.update(b"\n")
-    start = transaction.header_size
+    fields = [
+        (name.encode("utf-8", "surrogateescape"), value) for name, value in transaction.fields
+    ]
     pieces, descriptor = transaction.message()
     if descriptor is None:
-        for piece in pieces[1:]:
-            digest.update(piece)
-        return digest.digest()
-    position = start
-    while block := os.pread(descriptor, BLOCK, position):
-        digest.update(block)
-        position += len(block)
+        return _digest(transaction.body_size, fields, pieces[1:])
+    return _digest(transaction.body_size, fields, _blocks(descriptor, transaction.header_size))
+
+
+def message_digest(message: Message) -> bytes:
+    """The same of a message that is here as a whole."""
+    body = memoryview(message.data)[message.body_start :]
+    fields = [
+        (f.name.encode("utf-8", "surrogateescape"), f.raw_value) for f in message.header_fields
+    ]
+    return _digest(len(body), fields, [body])
+
+
+def _digest(
+    size: int, fields: Iterable[tuple[bytes, bytes]], body: Iterable[bytes | bytearray | memoryview]
+) -> bytes:
+    digest = hashlib.sha256()
+    if size < SHORT_BODY:
+        for name, value in fields:
+            if (lowered := name.lower()) not in _CHANGING:
+                digest.update(lowered + b":" + b" ".join(value.split()) + b"\n")
+        digest.update(b"\n")
+    for piece in body:
+        digest.update(piece)
     return digest.digest()
+
+
+def _blocks(descriptor: int, position: int) -> Iterator[bytes]:
+    while block := os.pread(descriptor, BLOCK, position):
+        yield block
+        position += len(block)

@@ -209,6 +209,7 @@ class Daemon:
             {
                 "status": lambda: self._vitals.to_json(self._service),
                 "reload": self._asked_to_reload,
+                "failed": lambda: {"failed": self._service.remembered.to_json()},
             },
         )
         try:

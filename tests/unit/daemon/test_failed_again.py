@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from filterd.chain import NO_TIME_LEFT, Failure
-from filterd.daemon.remembered import SHORT_BODY, Remembered, again, content_digest, of_content
+from filterd.cli.app import _command
+from filterd.daemon.remembered import (
+    SHORT_BODY,
+    Remembered,
+    again,
+    content_digest,
+    message_digest,
+    of_content,
+)
 from filterd.daemon.transaction import Transaction
+from filterd.message import Message
 from tests.helpers.milter import Outcome, one_message
 from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import RunningDaemon
+from tests.unit.daemon.running import PLUGIN, RunningDaemon
 
 # What the filter does · the kind of failure
 COSTLY = [
@@ -201,3 +212,31 @@ def test_failures_of_one_content_add_up(tmp_path: Path) -> None:
 def test_what_is_worth_remembering(text: str, counts: bool) -> None:
     assert bool(list(of_content({"parts": text}, ["parts"]))) is counts
     assert not list(of_content({"stranger": text}, ["parts"]))
+
+
+@pytest.mark.parametrize("size", [0, 1, SHORT_BODY - 1, SHORT_BODY, 2_000_000])
+def test_a_message_in_a_file_has_the_same_digest(tmp_path: Path, size: int) -> None:
+    fields = [
+        ("Subject", b" x"),
+        ("Content-Type", b" text/plain;\n\tcharset=utf-8"),
+        ("X-A", b" 1"),
+    ]
+    one = transaction(tmp_path, b"z" * size, *fields)
+    assert message_digest(Message(one.data())) == content_digest(one)
+
+
+def test_explain_says_what_the_daemon_remembers(
+    daemon: RunningDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    body = body_of("explain me")
+    assert copy(daemon, 1, "segfault", body).word.startswith("451")
+    file = tmp_path / "mail.eml"
+    for text, remembered in ((body, True), (body + b"more\r\n", False)):
+        file.write_bytes(b"Subject: another\n\n" + text.replace(b"\r\n", b"\n"))
+        arguments = [str(file), "--config", str(daemon.config)]
+        plain = CliRunner().invoke(_command("explain"), arguments)
+        assert plain.exit_code == 0, plain.output
+        assert ("This content failed (crash in misbehaving)" in plain.stdout) is remembered
+        told = json.loads(CliRunner().invoke(_command("explain"), [*arguments, "--json"]).stdout)
+        assert (told["failed"] is not None) is remembered
