@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.header import Header
 from typing import Annotated
 
 from annotated_doc import Doc
+from annotated_types import Ge
 
-from filterd.message import HeaderField, Message
+from filterd.message import Envelope, HeaderField, Message
+from filterd.message.matching import client_matches, networks
+from filterd.message.subject import tag_alone, tagged
 from filterd.policy import Decision
 from filterd.verdict import AddField, ChangeField, Edit, Reply, Verdict
 
@@ -32,6 +34,11 @@ OWN_FIELDS = frozenset(
     }
 )
 """Lower-case names of the fields that only filterd may set."""
+
+_CLIENTS_FIELDS = frozenset(
+    {"received", "from", "to", "cc", "subject", "date", "message-id", "return-path", "sender"}
+)
+"""Lower-case names of fields that an earlier filter has no reason to insert on top."""
 
 LEVEL_LIMIT = 50
 """Stars that X-Spam-Level has at most; delivery rules match on a fixed number of them."""
@@ -60,6 +67,36 @@ class LabelSettings:
         bool,
         Doc("remove such fields when they come from outside; false only behind another filterd"),
     ] = True
+    trusted_results: Annotated[
+        int,
+        Ge(0),
+        Doc(
+            "Authentication-Results in this host's name that filters before filterd (OpenDKIM, "
+            "OpenDMARC) put on top of a message: so many from the top stay, others are forged"
+        ),
+    ] = 0
+    label_outbound: Annotated[
+        bool, Doc("true: outbound mail, too, carries these fields and the Subject tag")
+    ] = False
+    outbound_clients: Annotated[
+        tuple[str, ...],
+        Doc(
+            'networks whose mail is outbound, besides clients that logged in; "local" for this '
+            "host itself"
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            networks(self.outbound_clients)
+        except ValueError as error:
+            raise ValueError(f"outbound_clients: {error}") from None
+
+    def is_outbound(self, envelope: Envelope) -> bool:
+        """True for what our own people and hosts send."""
+        return bool(envelope.authenticated) or client_matches(
+            envelope.client, self.outbound_clients, networks(self.outbound_clients)
+        )
 
 
 def points(value: float) -> str:
@@ -88,11 +125,15 @@ def header_edits(
     quarantine, so the delivered copy names its id. The first AddField is to stand on top.
     """
     host = settings.hostname or message.envelope.macros.get("j", "") or "localhost"
-    edits: list[Edit] = list(_added(message, verdict, decision, settings, host, scanned_by, stored))
+    edits: list[Edit] = []
+    shows = settings.label_outbound or not settings.is_outbound(message.envelope)
+    if shows:
+        edits += _added(message, verdict, decision, settings, host, scanned_by, stored)
     if settings.remove_forged and _may_have_ours(message):
-        edits += _removed(message.header_fields, host)
-    if decision.subject_tag:
-        edits.append(_tagged_subject(message, decision.subject_tag))
+        kept = _results_of_this_host(message, settings.trusted_results, host)
+        edits += _removed(message.header_fields, host, kept)
+    if decision.subject_tag and shows:
+        edits += _tagged_subject(message, decision.subject_tag)
     return tuple(edits)
 
 
@@ -146,16 +187,43 @@ def status(verdict: Verdict, decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def _removed(fields: Iterable[HeaderField], host: str) -> list[ChangeField]:
+def _results_of_this_host(message: Message, trusted: int, host: str) -> frozenset[int]:
+    """Where those Authentication-Results begin that filters before this one have added.
+
+    No field says who wrote it. What an earlier filter inserts stands above everything that the
+    client sent, so only the fields above the first that a client must send, or an MTA on the way
+    writes, can be its work: as many of them as the settings say. Where the MTA shows its own
+    Received field, which has the queue-id that the client did not know when it sent the message,
+    all above that is the work of this host.
+    """
+    queue_id = message.envelope.queue_id
+    found: list[int] = []
+    for field in message.header_fields:
+        name = field.name.lower()
+        if name in _CLIENTS_FIELDS:
+            if name == "received" and queue_id and queue_id in re.split(r"[\s;]+", field.text):
+                return frozenset(found)
+            break
+        if name == "authentication-results" and _authserv_id(field.text) == host.lower():
+            found.append(field.start)
+    return frozenset(found[:trusted])
+
+
+def _removed(fields: Iterable[HeaderField], host: str, kept: Collection[int]) -> list[ChangeField]:
     """Deletions of forged fields, the last of each name first: sendmail keeps the numbers of the
-    rest after a deletion, Postfix counts anew, and from the end both mean the same."""
+    rest after a deletion, Postfix counts anew, and from the end both mean the same.
+
+    kept: where the fields begin that are of this host.
+    """
     seen: Counter[str] = Counter()
     found = []
     for field in fields:
         name = field.name.lower()
         seen[name] += 1
         if name in OWN_FIELDS or (
-            name == "authentication-results" and _authserv_id(field.text) == host.lower()
+            name == "authentication-results"
+            and field.start not in kept
+            and _authserv_id(field.text) == host.lower()
         ):
             found.append(ChangeField(field.name, seen[name], None))
     return found[::-1]
@@ -175,26 +243,11 @@ def _authserv_id(value: str) -> str:
     return ""
 
 
-def _tagged_subject(message: Message, tag: str) -> Edit:
+def _tagged_subject(message: Message, tag: str) -> list[Edit]:
     for field in message.fields("Subject"):
-        text = field.text
-        if text.startswith(tag.strip()):
-            return ChangeField(field.name, 1, text)
-        if not text.isascii():
-            # An undeclared 8-bit Subject: the tag goes before it, as an encoded word of its octets.
-            octets = field.raw_value.strip()
-            charset = "utf-8" if _is_utf8(octets) else "iso-8859-1"
-            text = Header(octets.decode(charset), charset).encode()
-        return ChangeField(field.name, 1, f"{tag}{text}")
-    return AddField("Subject", tag.strip())
-
-
-def _is_utf8(octets: bytes) -> bool:
-    try:
-        octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+        value = tagged(field.raw_value, tag)
+        return [] if value is None else [ChangeField(field.name, 1, value)]
+    return [AddField("Subject", tag_alone(tag))]
 
 
 def final_reply(reply: Reply, message_id: str) -> Reply:

@@ -24,7 +24,7 @@ from annotated_doc import Doc
 
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import PatternError, patterns
-from filterd.message.matching import LOCAL, Network, is_in_networks, networks, recipient_keys
+from filterd.message.matching import Network, client_matches, networks, recipient_keys
 from filterd.verdict import Action, Edit, RecipientAction, Reply, Verdict
 
 Threshold = Annotated[float, Doc("points; inf switches the step off")]
@@ -313,9 +313,7 @@ class _Rule:
         return not self._recipients or not self._recipients.isdisjoint(recipient)
 
     def _client_matches(self, client: Client) -> bool:
-        if client.is_local and LOCAL in self._rule.clients:
-            return True
-        return is_in_networks(client.address, self._networks)
+        return client_matches(client, self._rule.clients, self._networks)
 
 
 def _check_order(

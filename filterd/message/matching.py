@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from filterd.message.address import Mailbox, canonical_domain
-from filterd.message.envelope import Envelope, Recipient, ip
+from filterd.message.envelope import Client, Envelope, Recipient, ip
 
 LOCAL = "local"
 """Among networks: this host itself."""
@@ -52,6 +52,11 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
                 f'{text!r} is not a network; expected "192.0.2.0/24", "2001:db8::/32" or "{LOCAL}"'
             ) from error
     return tuple(found)
+
+
+def client_matches(client: Client, texts: Collection[str], known: Sequence[Network]) -> bool:
+    """True for a client in one of the networks, or on this host where `texts` has `LOCAL`."""
+    return (LOCAL in texts and client.is_local) or is_in_networks(client.address, known)
 
 
 def is_in_networks(address: str, known: Sequence[Network]) -> bool:

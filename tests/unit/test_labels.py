@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from filterd.labels import LabelSettings, final_reply, header_edits, points, status
-from filterd.message import Envelope, Message
+from filterd.message import Client, Envelope, Message
 from filterd.policy import Decision
 from filterd.verdict import Action, AddField, ChangeField, Edit, Reply, Symbol, Verdict
 
@@ -141,8 +143,7 @@ def test_the_host_is_the_mtas_own_name_where_none_is_set() -> None:
     ("header", "edit"),
     [
         ("Subject: win big", ChangeField("Subject", 1, "***SPAM*** win big")),
-        ("SUBJECT: win\r\n big", ChangeField("SUBJECT", 1, "***SPAM*** win big")),
-        ("Subject: ***SPAM*** again", ChangeField("Subject", 1, "***SPAM*** again")),
+        ("SUBJECT: win\r\n big", ChangeField("SUBJECT", 1, "***SPAM*** win\n big")),
         ("To: nobody", AddField("Subject", "***SPAM***")),
         (
             "Subject: caf\xe9",
@@ -153,6 +154,73 @@ def test_the_host_is_the_mtas_own_name_where_none_is_set() -> None:
 def test_the_subject_tag(header: str, edit: Edit) -> None:
     decision = Decision(Action.ACCEPT, labelled=True, subject_tag="***SPAM*** ")
     assert header_edits(message(header), scored(A=6), decision, HERE)[-1] == edit
+
+
+def test_a_tag_that_is_there_already_changes_nothing() -> None:
+    decision = Decision(Action.ACCEPT, labelled=True, subject_tag="***SPAM*** ")
+    edits = header_edits(message("Subject: ***SPAM*** again"), scored(A=6), decision, HERE)
+    assert changed(edits) == []
+
+
+OURS = "Authentication-Results: mx.test; dkim=pass"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "header", "removed"),
+    [
+        # Without such a filter every field in our name is the client's.
+        (0, [OURS, "From: a"], [1]),
+        (1, [OURS, "From: a"], []),
+        (1, [OURS, OURS, "From: a"], [2]),
+        (1, ["X-Filter: y", OURS, "DKIM-Filter: x", OURS, "Received: z", OURS], [3, 2]),
+        (2, ["X-Filter: y", OURS, "DKIM-Filter: x", OURS, "Received: z", OURS], [3]),
+        # Nothing was added on top: what the client sent below its own fields is no better for it.
+        (1, ["Received: from x by y id 4711", OURS, "From: a"], [1]),
+        (1, ["From: a", OURS], [1]),
+        (2, ["Subject: a", OURS, "From: a", OURS], [2, 1]),
+        # The MTA's own Received field stands below what this host's filters have inserted.
+        (0, [OURS, "Received: from x by mx.test with ESMTP id 4Fxyz; Mon", OURS], [2]),
+        (0, [OURS, OURS, "Received: from x by mx.test\r\n\tid 4Fxyz\r\n\tfor <j>; Mon"], []),
+        (0, [OURS, "Received: from x by mx.test id 4Fxyzz; Mon"], [1]),
+    ],
+)
+def test_results_of_this_hosts_own_filters_stay(
+    trusted: int, header: list[str], removed: list[int]
+) -> None:
+    raw = "".join(f"{line}\r\n" for line in (*header, "")).encode()
+    mail = Message(raw, Envelope(macros={"i": "4Fxyz"}), "id7")
+    settings = LabelSettings("mx.test", trusted_results=trusted)
+    edits = header_edits(mail, scored(), Decision(Action.ACCEPT), settings)
+    assert [index for _name, index, _value in changed(edits)] == removed
+
+
+@pytest.mark.parametrize(
+    ("client", "login", "settings", "labelled"),
+    [
+        ("192.0.2.7", "", {}, True),
+        ("127.0.0.1", "", {}, True),
+        ("192.0.2.7", "ann", {}, False),
+        ("192.0.2.7", "ann", {"label_outbound": True}, True),
+        ("192.0.2.7", "", {"outbound_clients": ("192.0.2.0/24",)}, False),
+        ("::ffff:192.0.2.7", "", {"outbound_clients": ("192.0.2.0/24",)}, False),
+        ("127.0.0.1", "", {"outbound_clients": ("local",)}, False),
+        ("", "", {"outbound_clients": ("local",)}, False),
+        ("198.51.100.1", "", {"outbound_clients": ("local", "192.0.2.0/24")}, True),
+    ],
+)
+def test_outbound_mail_does_not_tell_the_world_its_score(
+    client: str, login: str, settings: dict[str, Any], labelled: bool
+) -> None:
+    envelope = Envelope(client=Client("c", client), macros={"{auth_authen}": login})
+    mail = Message(b"Subject: x\r\nX-Spam-Flag: NO\r\n\r\n", envelope, "id7")
+    decision = Decision(Action.ACCEPT, labelled=True, subject_tag="[spam] ")
+    edits = header_edits(
+        mail, scored(A=6), decision, LabelSettings("mx.test", **settings),
+        scanned_by=["clamav"], stored=True,
+    )  # fmt: skip
+    assert bool(added(edits)) is labelled
+    assert (("Subject", 1, "[spam] x") in changed(edits)) is labelled
+    assert ("X-Spam-Flag", 1, None) in changed(edits), "what it claims itself goes in any case"
 
 
 def test_every_reply_names_the_message() -> None:
