@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt
 
 from filterd.filters import signatures
 from filterd.filters.contents import documents
-from filterd.filters.contents.kinds import HEAD_SIZE
+from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.contents.names import shown
 from filterd.filters.contents.notice import NOTICE, check_template, replacement
 from filterd.filters.contents.unpack import File, Limits, Unpacker
@@ -36,7 +36,7 @@ from filterd.filters.parts_rules import (
     lowered,
 )
 from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
-from filterd.message import Entity, Message
+from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
 from filterd.verdict import NO_OPINION, Edit, RemovedPart, Reply, Symbol, Verdict
 
@@ -103,6 +103,11 @@ class Parts:
         Treatment, Doc("the same for mail that readers may understand in different ways")
     ] = "score"
     ambiguous_score: Annotated[float, Ge(0), Doc("points for that")] = 1.0
+    hidden: Annotated[
+        Treatment,
+        Doc("the same for banned parts in odd messages that only some readers may find"),
+    ] = "quarantine"
+    hidden_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
     fragment: Annotated[
         Treatment, Doc("the same for messages in several pieces and bodies kept elsewhere")
     ] = "quarantine"
@@ -172,7 +177,9 @@ class Parts:
             for entity in reading.root.walk():
                 if entity.is_leaf:
                     # Not in the usual reading: its octets cannot be told from the others'.
-                    yield from self._in_part(entity, None, unpacker, profiles)
+                    for finding in self._in_part(entity, None, unpacker, profiles):
+                        yield _hidden(finding, reading)
+            yield from _cut_off(reading)
 
     def _in_part(
         self,
@@ -258,6 +265,23 @@ def _banned(file: File, profiles: tuple[Profile, ...]) -> tuple[str, frozenset[P
     """Why a file is banned, empty if it is not, and for whom."""
     reasons = {profile: reason for profile in profiles if (reason := profile.reason(file))}
     return next(iter(reasons.values()), ""), frozenset(reasons)
+
+
+def _hidden(finding: Finding, reading: Reading) -> Finding:
+    """What was found in a reading; what is banned in a file that no tree has is said as such."""
+    if reading.hidden_at is None or finding.symbol != "BANNED_PART":
+        return finding
+    detail = f"{shown(finding.name)} near octet {reading.hidden_at}: {finding.reason}"
+    return replace(finding, symbol="MIME_HIDDEN_PART", detail=detail)
+
+
+def _cut_off(reading: Reading) -> Iterator[Finding]:
+    """An archive whose end is a guess: readers may find in it what is not found here."""
+    if reading.is_end_guessed:
+        for kind in kinds_of(reading.root.head(HEAD_SIZE)):
+            if kind in ARCHIVE_KINDS:
+                detail = f"an archive ({kind}) near octet {reading.hidden_at} that may go on"
+                yield Finding("MIME_HIDDEN_PART", detail)
 
 
 def _may_hold_files(entity: Entity) -> bool:

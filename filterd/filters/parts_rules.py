@@ -143,6 +143,7 @@ GROUPS: Mapping[str, str] = {
     "LINE_LIMIT": "long_line",
     "MIME_AMBIGUOUS": "ambiguous",
     "MIME_EXTERNAL": "fragment",
+    "MIME_HIDDEN_PART": "hidden",
     "MIME_PARTIAL": "fragment",
     "MIME_TOO_DEEP": "limit",
     "MIME_TOO_MANY_PARTS": "limit",
@@ -189,6 +190,9 @@ class PartRule:
     limit: Annotated[Treatment | None, Doc("what exceeds a limit")] = None
     long_line: Annotated[Treatment | None, Doc("lines of more than 64 KiB")] = None
     ambiguous: Annotated[Treatment | None, Doc("what readers may understand in two ways")] = None
+    hidden: Annotated[
+        Treatment | None, Doc("banned parts in odd messages that only some readers may find")
+    ] = None
     fragment: Annotated[Treatment | None, Doc("what is not wholly in the message")] = None
 
 

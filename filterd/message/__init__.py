@@ -7,6 +7,6 @@ from filterd.message.entity import Entity
 from filterd.message.envelope import Client, Envelope, Recipient
 from filterd.message.fields import HeaderField
 from filterd.message.message import Message
-from filterd.message.readings import Reading
+from filterd.message.reading import Reading
 
 __all__ = ["Client", "Entity", "Envelope", "HeaderField", "Message", "Reading", "Recipient"]

@@ -21,10 +21,20 @@ from filterd.message.decoding import (
 )
 from filterd.message.fields import FIELD, Buffer, HeaderField, header_end, parse_header
 from filterd.message.lazy import lazy
-from filterd.message.parameters import Parameters, parse_value, parse_word
+from filterd.message.parameters import Parameters, is_media_type, parse_value, parse_word
 
 ENCODED = frozenset({"base64", "quoted-printable"}) | UU_ENCODINGS
 """Transfer encodings that change octets; `7bit`, `8bit` and `binary` do not (RFC 2045 §6.2)."""
+
+BOUNDARY_LIMIT = 70
+"""Octets of a boundary (RFC 2046 §5.1.1); some readers cut longer ones."""
+
+MESSAGE_TYPES = frozenset(
+    f"message/{subtype}"
+    for subtype in "rfc822 global delivery-status disposition-notification feedback-report"
+    " global-delivery-status global-headers partial external-body".split()
+)
+"""Those whose readers agree whether a message is in it."""
 
 STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
 """The header fields that decide what an entity is."""
@@ -68,6 +78,7 @@ class Entity:
     `7bit` if there is none, `""` if it is empty.
     header_is_cut: a line that is no header field ended the header, not an empty line.
     has_near_boundaries: a line in the body begins with the boundary and goes on with something.
+    lacks_subtype: a type is said that is no media type, and the default counts.
     children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
     the octets between its parts (start, end): preamble with the first boundary line, the boundary
     lines, the last one with the epilogue. Gaps and children tile the body.
@@ -84,6 +95,7 @@ class Entity:
         self.quirks = quirks
         self.children: list[Entity] = []
         self.has_near_boundaries = False
+        self.lacks_subtype = False
         if quirks.skip_bad_lines:
             self.body_start = parse_header(data, start, end, skip_bad_lines=True)[1]
             self.header_is_cut = False
@@ -99,6 +111,7 @@ class Entity:
                 self.transfer_encoding = parse_word(self._raw("content-transfer-encoding"))
             self.content_type = parse_word(self._raw("content-type"))
         if "/" not in self.content_type:
+            self.lacks_subtype = bool(self.content_type)
             is_digest = parent is not None and parent.content_type == "multipart/digest"
             self.content_type = "message/rfc822" if is_digest else "text/plain"
 
@@ -124,6 +137,37 @@ class Entity:
         if not fields:
             return 0
         return max([len(fields.get(name, ())) for name in STRUCTURAL])
+
+    @property
+    def is_strict(self) -> bool:
+        """True if header and boundaries are such that the standards leave readers no choice what
+        parts there are. An odd file name does not count: all forms of it are known."""
+        fields = self._content_fields
+        encoding = self.transfer_encoding
+        if self.header_is_cut or self.has_near_boundaries or encoding not in KNOWN_ENCODINGS:
+            return False
+        for values in fields.values():
+            if len(values) > 1:
+                return False
+        if encoding != "7bit" and len(self._raw("content-transfer-encoding").strip()) != len(
+            encoding
+        ):
+            return False
+        if "content-type" not in fields:
+            return True
+        if not self.parameters.is_unmistakable and not is_media_type(self._raw("content-type")):
+            return False
+        boundaries = self.boundaries
+        if self.content_type.startswith("multipart/"):
+            return (
+                len(boundaries) == 1
+                and len(boundaries[0]) <= BOUNDARY_LIMIT
+                and bool(self.children)
+                and encoding not in ENCODED
+            )
+        if boundaries or self.lacks_subtype:
+            return False
+        return not self.content_type.startswith("message/") or self.content_type in MESSAGE_TYPES
 
     def walk(self) -> Iterator[Entity]:
         """This entity and all below it, in the order of the message."""

@@ -9,7 +9,8 @@ from filterd.message.envelope import Envelope
 from filterd.message.fields import Buffer, HeaderField, parse_header
 from filterd.message.lazy import lazy
 from filterd.message.limits import exceeded
-from filterd.message.readings import Reading, other_readings
+from filterd.message.reading import Reading
+from filterd.message.readings import other_readings
 from filterd.message.tree import Anomaly, parse_tree
 
 _NO_ENVELOPE = Envelope()

@@ -27,6 +27,9 @@ _PLAIN = re.compile(
     rb"(?:\"(?:[^\"\\=(]++|(?<![A-Za-z0-9* \t])=)*+\"|[^\s;\"'()=]++)\s*+)*+);?\s*+"
 )
 _PLAIN_WORD = re.compile(rb"\s*+([A-Za-z0-9.+-]++/?+[A-Za-z0-9.+-]*+)\s*+(?:;|\Z)")
+_MEDIA_TYPE = re.compile(
+    rb"[ \t]*+(?:\r?\n[ \t]++)?+[A-Za-z0-9.+-]++/[A-Za-z0-9.+-]++[ \t]*+(?:;|\s*+\Z)"
+)
 _PLAIN_PARAMETER = re.compile(rb';\s*+([A-Za-z0-9-]++)=(?:"([^"]*+)"|([^\s;]++))')
 # Every branch begins with a character of its own, which makes the search several times as fast.
 _COMMENT_MARK = re.compile(rb'\\.|\(\(*+|\)\)*+|"', re.DOTALL)
@@ -48,13 +51,21 @@ class Parameters:
     """The parameters of one field, in order: lower-case name, octets without quotes.
 
     is_plain: no name has a `*`, so that none is a piece of a value or has a charset (RFC 2231).
+    is_unmistakable: written so that no two readers understand it differently.
     """
 
-    __slots__ = ("is_plain", "pairs")
+    __slots__ = ("is_plain", "is_unmistakable", "pairs")
 
-    def __init__(self, pairs: tuple[tuple[str, bytes], ...], *, is_plain: bool) -> None:
+    def __init__(
+        self,
+        pairs: tuple[tuple[str, bytes], ...],
+        *,
+        is_plain: bool,
+        is_unmistakable: bool = False,
+    ) -> None:
         self.pairs = pairs
         self.is_plain = is_plain
+        self.is_unmistakable = is_unmistakable
 
     def __bool__(self) -> bool:
         return bool(self.pairs)
@@ -105,6 +116,7 @@ class Parameters:
 
 
 NO_PARAMETERS = Parameters((), is_plain=True)
+_NONE_AT_ALL = Parameters((), is_plain=True, is_unmistakable=True)
 
 
 def _extended(value: bytes) -> tuple[bytes, str]:
@@ -146,6 +158,12 @@ def parse_word(raw: bytes) -> str:
     return match[1].decode("ascii").lower() if match else parse_value(raw)[0]
 
 
+def is_media_type(raw: bytes) -> bool:
+    """True if a media type stands there as all readers understand it, and no boundary that some
+    may see otherwise."""
+    return _MEDIA_TYPE.match(raw, 0, VALUE_LIMIT) is not None and b"boundary" not in raw.lower()
+
+
 def parse_value(raw: bytes) -> tuple[str, Parameters]:
     """Split a field value: the word before the parameters in lower case, and the parameters."""
     if not raw:
@@ -155,14 +173,14 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
         word = match[1].decode("ascii").lower()
         rest = match[2]
         if not rest:
-            return word, NO_PARAMETERS
+            return word, _NONE_AT_ALL
         if b"\n" in rest:
             rest = _FOLD.sub(b" ", rest)
         pairs = [
             (name.decode("ascii").lower(), quoted or token)
             for name, quoted, token in _PLAIN_PARAMETER.findall(rest)
         ]
-        return word, Parameters(tuple(pairs[:PARAMETER_LIMIT]), is_plain=True)
+        return word, Parameters(tuple(pairs[:PARAMETER_LIMIT]), is_plain=True, is_unmistakable=True)
     raw = raw[:VALUE_LIMIT]
     plain = _without_comments(raw) if b"(" in raw else raw
     head = plain.partition(b";")[0]

@@ -5,6 +5,10 @@ in a way that readers treat differently; only then it is read the other way as w
 types, encodings or file names come out differently is the message ambiguous. So the checks may be
 generous, and honest mail with harmless faults stays unambiguous.
 
+Two departures together may show a part that neither shows alone, and there are too many pairs to
+read each. A message that departs from the standards at all is therefore looked through for files
+without any reader's rules (`filterd.message.hidden`), and each that no tree has is a reading, too.
+
 Source: J. Müller et al. on MIME parser confusion; RFC 2045, RFC 2046; the tricks that the test
 suites of ClamAV and MIME::tools keep.
 """
@@ -12,14 +16,15 @@ suites of ClamAV and MIME::tools keep.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 
-from filterd.message import cms
+from filterd.message import coded
 from filterd.message.entity import Entity, Quirks
-from filterd.message.fields import Buffer, HeaderField
-from filterd.message.inline_files import MARKS, inline_files
-from filterd.message.tree import Anomaly, parse_tree
+from filterd.message.fields import Buffer
+from filterd.message.hidden import Search, may_hold_files
+from filterd.message.reading import Reading, by_rules, of_file, of_octets
 
 READINGS_LIMIT = 12
 """Other readings of one message that are kept; each filter looks at all of them."""
@@ -31,8 +36,15 @@ uuencode, or none."""
 REPEATS_LIMIT = 6
 """Fields of one name, or boundaries of one field, of which each is tried; each costs a parse."""
 
-NESTING_LIMIT = 8
-"""Encoded messages inside encoded messages that are opened."""
+HIDDEN_LIMIT = 200
+"""Files of one message that no tree has and that are kept; each filter looks at all of them."""
+
+HIDDEN_FACTOR = 3
+"""Times the message's size that these files may have together; the octets without NUL and those
+without bare CR may each have a file anew."""
+
+HIDDEN_LEAST = 1 << 20
+"""Octets that they may have together however small the message is."""
 
 COPY_LIMIT = 64 << 20
 """Octets: larger messages are not copied to be read another way; the check for that says so."""
@@ -42,24 +54,9 @@ _CHUNK = 1 << 20
 _STRUCTURAL_LINE = re.compile(rb"(?im)^content-(?:type|transfer-encoding|disposition)[ \t]*:")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _LF_CR = re.compile(rb"(?<!\r)\n\r(?!\n)")
-_OPAQUE_TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
-_CODED = (".uu", ".uue", ".b64", ".yenc", ".ync", ".hqx")
-"""Names of files that hold others in the codings from before MIME, and say so."""
+_TOP_LINE_ENDS = (b"\r\n", b"\n")
 
 _EMPTY_LINE = len(b"\r\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One other way to read the message. reason: why readers may differ, `""` where they do not and
-    only a wrapping (an encoded message, say) was opened. octets: what the offsets of `root` count
-    in, None for the message itself. anomalies: limits that this tree exceeds."""
-
-    reason: str
-    root: Entity
-    octets: bytes | None = None
-    anomalies: tuple[Anomaly, ...] = ()
-
 
 Signature = tuple[tuple[str, str, tuple[str, ...], int], ...]
 
@@ -67,13 +64,10 @@ Signature = tuple[tuple[str, str, tuple[str, ...], int], ...]
 def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], bool]:
     """All readings but the usual one that differ from it and from each other, and True if there
     are more than the limits allow to look at."""
+    search = _Candidates()
     seen: set[tuple[object, ...]] = set()
     found: list[Reading] = []
-    exceeds = False
-    for entity in root.walk():
-        if entity.repeats > REPEATS_LIMIT or len(entity.boundaries) > REPEATS_LIMIT:
-            exceeds = True
-    for count, reading in enumerate(_candidates(data, root), start=1):
+    for count, reading in enumerate(search.of(data, root), start=1):
         if count > CANDIDATES_LIMIT:
             return tuple(found), True
         if not seen:
@@ -88,7 +82,10 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
                 return tuple(found), True
             seen.add(key)
             found.append(reading)
-    return tuple(found), exceeds
+    if not search.is_irregular and not any(reading.reason for reading in found):
+        return tuple(found), False
+    hidden, is_cut = _hidden_files(data, root, found)
+    return (*found, *hidden), search.exceeds or is_cut
 
 
 def signature(root: Entity) -> Signature:
@@ -104,37 +101,97 @@ def _shape(root: Entity) -> list[tuple[str, str, tuple[str, ...]]]:
     return [leaf[:3] for leaf in signature(root)]
 
 
-def _candidates(data: Buffer, root: Entity, depth: int = 0) -> Iterator[Reading]:
-    entities = list(root.walk())
-    yield from _other_octets(data, root)
-    yield from _other_rules(data, entities)
-    for entity in entities:
-        yield from _wrapped(entity, depth)
-        yield from _hidden(data, entity)
-        if entity.is_leaf:
-            yield from _other_decodings(entity)
-            yield from _inline(entity)
+class _Candidates:
+    """Readings of a message that may differ from the usual one. is_irregular: something in it
+    leaves readers a choice, whether or not that changes a part. exceeds: more is repeated than is
+    tried."""
+
+    def __init__(self) -> None:
+        self.is_irregular = False
+        self.exceeds = False
+
+    def of(self, data: Buffer, root: Entity, depth: int = 0) -> Iterator[Reading]:
+        """depth: encoded messages around this one."""
+        entities = list(root.walk())
+        for rewrite in _rewritings(data, root):
+            self.is_irregular = True
+            other = rewrite()
+            # Only where it changes what parts there are.
+            if other is not None and _shape(other.root) != _shape(root):
+                yield other
+        if not all(entity.is_strict for entity in entities):
+            self.is_irregular = True
+            yield from self._other_rules(data, entities)
+        for entity in entities:
+            if entity.children:
+                if entity.content_type.startswith("multipart/"):
+                    yield from self._outside(data, entity)
+                continue
+            inner = coded.wrapped(entity, depth)
+            if inner is not None:
+                yield inner
+                if inner.octets:
+                    yield from self.of(inner.octets, inner.root, depth + 1)
+            if entity.transfer_encoding != "7bit":
+                yield from coded.other_decodings(entity)
+            yield from coded.inline(entity)
+
+    def _other_rules(self, data: Buffer, entities: Sequence[Entity]) -> Iterator[Reading]:
+        repeats = max(entity.repeats for entity in entities)
+        compound = [entity for entity in entities if entity.boundaries]
+        boundaries = max([len(entity.boundaries) for entity in compound], default=0)
+        self.exceeds |= repeats > REPEATS_LIMIT or boundaries > REPEATS_LIMIT
+        for index in range(1, min(repeats, REPEATS_LIMIT)):
+            yield by_rules(data, Quirks(field=index), "contradictory header fields")
+        if any(entity.header_is_cut for entity in entities):
+            reason = "a header with a line that is no field"
+            reading = by_rules(data, Quirks(skip_bad_lines=True), reason)
+            # The body begins elsewhere then, which alone hides nothing.
+            if _shape(reading.root) != _shape(entities[0]):
+                yield reading
+        for index in range(1, min(boundaries, REPEATS_LIMIT)):
+            yield by_rules(data, Quirks(boundary=index), "contradictory boundaries")
+        if any(e.has_near_boundaries for e in entities) and _has_loose_line(data, compound):
+            reason = "a line that only begins with a boundary"
+            yield by_rules(data, Quirks(loose_boundary=True), reason)
+        if any(_is_undivided(data, entity) for entity in entities):
+            reason = "a multipart whose boundary is not said"
+            yield by_rules(data, Quirks(any_boundary=True), reason)
+
+    def _outside(self, data: Buffer, entity: Entity) -> Iterator[Reading]:
+        """A part before the first or behind the last boundary, which few readers show."""
+        children = entity.children
+        for name, start, end in (
+            ("preamble", entity.body_start, children[0].start),
+            ("epilogue", children[-1].end, entity.end),
+        ):
+            octets = bytes(data[start:end])
+            if not may_hold_files(octets):
+                continue
+            self.is_irregular = True
+            if name == "preamble":
+                octets = octets[: octets.rstrip().rfind(b"\n") + 1]  # less the delimiter
+            match = _STRUCTURAL_LINE.search(octets)
+            if match:
+                yield of_octets(f"a part hidden in the {name}", octets[match.start() :])
 
 
-def _other_octets(data: Buffer, root: Entity) -> Iterator[Reading]:
-    """Bare CR as a line end, NUL as nothing; only where that changes what parts there are."""
-    if len(data) > COPY_LIMIT:
-        return
+def _rewritings(data: Buffer, root: Entity) -> Iterator[Callable[[], Reading | None]]:
+    """The message to readers that take a bare CR for a line's end or for nothing, NUL for nothing,
+    or begin behind an empty line. Of one that is too large to copy only that there are some."""
+    is_copied = len(data) <= COPY_LIMIT
+
+    def rewritten(reason: str, change: Callable[[bytes], bytes]) -> Callable[[], Reading | None]:
+        return lambda: of_octets(reason, change(bytes(data[:]))) if is_copied else None
+
     if _has_bare_cr(data):
-        other = _read_other("bare CR, a line end to some", _BARE_CR.sub(b"\n", bytes(data[:])))
-        if _shape(other.root) != _shape(root):
-            yield other
-        other = _read_other("LF CR, a line end to some", _LF_CR.sub(b"\n", bytes(data[:])))
-        if _shape(other.root) != _shape(root):
-            yield other
-    if root.body_start <= _EMPTY_LINE and bytes(data[:_EMPTY_LINE]).startswith((b"\r\n", b"\n")):
-        other = _read_other("an empty line before the header", bytes(data[:]).lstrip(b"\r\n"))
-        if _shape(other.root) != _shape(root):
-            yield other
+        yield rewritten("bare CR, a line end to some", lambda octets: _BARE_CR.sub(b"\n", octets))
+        yield rewritten("LF CR, a line end to some", lambda octets: _LF_CR.sub(b"\n", octets))
+        yield rewritten("bare CR, nothing to some", lambda octets: _BARE_CR.sub(b"", octets))
+    if root.body_start <= _EMPTY_LINE and bytes(data[:_EMPTY_LINE]).startswith(_TOP_LINE_ENDS):
+        yield rewritten("an empty line before the header", lambda octets: octets.lstrip(b"\r\n"))
     if data.find(b"\0") >= 0:
-        other = _read_other("NUL in a header or boundary", bytes(data[:]).replace(b"\0", b""))
-        if _shape(other.root) != _shape(root):
-            yield other
+        yield rewritten("NUL in a header or boundary", lambda octets: octets.replace(b"\0", b""))
 
 
 def _has_bare_cr(data: Buffer) -> bool:
@@ -149,49 +206,19 @@ def _has_bare_cr(data: Buffer) -> bool:
     return False
 
 
-def _other_rules(data: Buffer, entities: list[Entity]) -> Iterator[Reading]:
-    repeats = boundaries = 0
-    is_cut = is_near = False
-    compound: list[Entity] = []
-    for entity in entities:
-        repeats = max(repeats, entity.repeats)
-        is_cut |= entity.header_is_cut
-        is_near |= entity.has_near_boundaries
-        if entity.parameters.pairs and entity.parameters.all_raw("boundary"):
-            compound.append(entity)
-            boundaries = max(boundaries, len(entity.boundaries))
-    for index in range(1, min(repeats, REPEATS_LIMIT)):
-        yield _read(data, Quirks(field=index), "contradictory header fields")
-    if is_cut:
-        reading = _read(data, Quirks(skip_bad_lines=True), "a header with a line that is no field")
-        # The body begins elsewhere then, which alone hides nothing.
-        if _shape(reading.root) != _shape(entities[0]):
-            yield reading
-    for index in range(1, min(boundaries, REPEATS_LIMIT)):
-        yield _read(data, Quirks(boundary=index), "contradictory boundaries")
-    if is_near and _has_loose_line(data, compound):
-        yield _read(data, Quirks(loose_boundary=True), "a line that only begins with a boundary")
-    if any(
-        entity.is_leaf
-        and not entity.is_encoded
-        and (entity.content_type.startswith("multipart/") or entity in compound)
-        and data.find(b"\n--", max(entity.body_start - 1, 0), entity.end) >= 0
-        for entity in entities
-    ):
-        yield _read(data, Quirks(any_boundary=True), "a multipart whose boundary is not said")
+def _is_undivided(data: Buffer, entity: Entity) -> bool:
+    """True for what may be a multipart to some, and is none here although it has a line of it."""
+    if entity.is_encoded:
+        return False
+    if entity.content_type.startswith("multipart/"):
+        if not entity.is_leaf:
+            return False
+    elif not entity.boundaries:
+        return False
+    return data.find(b"\n--", max(entity.body_start - 1, 0), entity.end) >= 0
 
 
-def _read(data: Buffer, quirks: Quirks, reason: str) -> Reading:
-    root, anomalies = parse_tree(data, quirks)
-    return Reading(reason, root, None, anomalies)
-
-
-def _read_other(reason: str, octets: bytes) -> Reading:
-    root, anomalies = parse_tree(octets)
-    return Reading(reason, root, octets, anomalies)
-
-
-def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
+def _has_loose_line(data: Buffer, compound: Sequence[Entity]) -> bool:
     """A line that begins with one boundary and is not wholly another one's."""
     known = {boundary for entity in compound for boundary in entity.boundaries if boundary}
     lines = {b"--" + b for b in known} | {b"--" + b + b"--" for b in known}
@@ -207,105 +234,33 @@ def _has_loose_line(data: Buffer, compound: list[Entity]) -> bool:
     return False
 
 
-def _wrapped(entity: Entity, depth: int) -> Iterator[Reading]:
-    """A message or multipart that is transfer-encoded as a whole (RFC 2045 §6.4 forbids it), or
-    signed so that the signature holds it (RFC 8551 §3.5.2)."""
-    if not entity.is_leaf:
-        return
-    is_message = True
-    if _is_opaque(entity):
-        unfolded = cms.content(entity.content)
-        if unfolded is None or not unfolded.octets:
-            return
-        data, reason = unfolded.octets, ""
-        if not unfolded.is_whole:
-            text = f"an S/MIME message unfolds to more than {cms.SIZE_LIMIT >> 20} MiB"
-            yield Reading("", Entity(b"", 0, 0, None), b"", (("MIME_TOO_MANY_READINGS", text),))
-            return
-    elif not entity.is_encoded:
-        return
-    elif entity.content_type in ("message/rfc822", "message/global"):
-        data, reason = entity.content, ""
-    elif entity.content_type.startswith("multipart/"):
-        head = b"".join(f.name.encode() + b":" + f.raw_value + b"\r\n" for f in _types(entity))
-        data, reason = head + b"\r\n" + entity.content, "a multipart that is encoded as a whole"
-        is_message = False
-    else:
-        return
-    if depth >= NESTING_LIMIT:
-        yield Reading(
-            "",
-            Entity(b"", 0, 0, None),
-            b"",
-            (("MIME_TOO_DEEP", f"more than {NESTING_LIMIT} encoded messages in each other"),),
-        )
-        return
-    reading = _read_other(reason, data)
-    if is_message or reading.root.children:
-        yield reading
-        yield from _candidates(data, reading.root, depth + 1)
+def _hidden_files(
+    data: Buffer, root: Entity, found: Sequence[Reading]
+) -> tuple[list[Reading], bool]:
+    """A reading for each file that may begin in the octets and is not in any tree; True if there
+    are more than the limits allow to look at."""
+    known: dict[bytes, set[str]] = {}
+    for tree in (root, *(reading.root for reading in found)):
+        for leaf in tree.walk():
+            if leaf.is_leaf:
+                for content in (leaf.content, leaf.body):
+                    known.setdefault(_digest(content), set()).update(leaf.filenames)
+    messages = (reading.octets for reading in found if reading.is_message)
+    search = Search((data, *(octets for octets in messages if octets)))
+    room = max(HIDDEN_FACTOR * len(data), HIDDEN_LEAST)
+    hidden: list[Reading] = []
+    for file in search.files():
+        digest = _digest(file.content)
+        if digest in known and known[digest].issuperset(file.names):
+            continue
+        known.setdefault(digest, set()).update(file.names)
+        room -= len(file.content)
+        if len(hidden) >= HIDDEN_LIMIT or room < 0:
+            return hidden, True
+        reading = of_file("", file.names, file.content, file.content_type)
+        hidden.append(replace(reading, hidden_at=file.at, is_end_guessed=not file.is_decoded))
+    return hidden, search.exceeds
 
 
-def _is_opaque(entity: Entity) -> bool:
-    return entity.content_type in _OPAQUE_TYPES or _has_extension(entity, (".p7m", ".p7z"))
-
-
-def _has_extension(entity: Entity, extensions: tuple[str, ...]) -> bool:
-    return any(name.lower().endswith(extensions) for name in entity.filenames)
-
-
-def _types(entity: Entity) -> Iterator[HeaderField]:
-    return (field for field in entity.header_fields if field.name.lower() == "content-type")
-
-
-def _hidden(data: Buffer, entity: Entity) -> Iterator[Reading]:
-    """A part before the first or behind the last boundary, which few readers show."""
-    if not entity.children or not entity.content_type.startswith("multipart/"):
-        return
-    gaps = entity.gaps
-    for name, (start, end) in (("preamble", gaps[0]), ("epilogue", gaps[-1])):
-        octets = bytes(data[start:end])
-        if name == "preamble":
-            octets = octets[: octets.rstrip().rfind(b"\n") + 1]  # less the delimiter
-        match = _STRUCTURAL_LINE.search(octets)
-        if match:
-            yield _read_other(f"a part hidden in the {name}", octets[match.start() :])
-
-
-def _other_decodings(entity: Entity) -> Iterator[Reading]:
-    for content in entity.other_contents:
-        yield _file(
-            f"broken or unknown transfer encoding {entity.transfer_encoding[:40]!r}",
-            entity.filenames[:1],
-            content,
-        )
-
-
-def _inline(entity: Entity) -> Iterator[Reading]:
-    """Files that stand encoded in a text, or in a part that is not encoded itself."""
-    if entity.end - entity.body_start > COPY_LIMIT:
-        return
-    # A file that is named as what it is hides nothing.
-    is_said = _has_extension(entity, _CODED)
-    if entity.is_encoded:
-        is_text = entity.content_type.startswith("text/") or _has_extension(entity, (".txt",))
-        if not (is_said or is_text) or entity.is_uuencoded:
-            return
-        text = entity.content
-    else:
-        start, end = entity.body_start, entity.end
-        if not any(entity.octets.find(mark, start, end) >= 0 for mark in MARKS):
-            return
-        text = entity.body
-    for found in inline_files(text):
-        reason = "" if is_said else f"a file in {found.coding} within a text"
-        yield _file(reason, (found.name,), found.content)
-
-
-def _file(reason: str, names: tuple[str, ...], content: bytes) -> Reading:
-    """A message that is nothing but a file that was found by guessing."""
-    header = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n"
-    for name in names:
-        plain = name.encode("utf-8", "replace").translate(None, b'\r\n"\\')
-        header += b'Content-Disposition: attachment; filename="' + plain + b'"\r\n'
-    return _read_other(reason, header + b"\r\n" + content)
+def _digest(content: bytes) -> bytes:
+    return blake2b(content.rstrip(b"\r\n"), digest_size=16).digest()

@@ -31,6 +31,15 @@ TWO_PARTS = (
 )
 
 
+HIDDEN = (
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    b"--x\r\n\r\nhello\r\n--x\r\nno field\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n"
+    b"--y\r\n\r\nhello\r\n--y--\r\n--y\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    + base64.encodebytes(BAD)
+    + b"--y--\r\n--x--\r\n"
+)
+"""Behind a line that is no field, and then behind the last boundary."""
+
 SETTINGS = [
     ("continue", Action.ACCEPT),
     ("quarantine", Action.QUARANTINE),
@@ -374,3 +383,11 @@ def test_errors_name_the_server(tmp_path: Path) -> None:
             Server.parse(scanner.address).scan(b"x" * 11, 1)
         assert Server.parse(scanner.address).scan(b"x" * 10, 1) == ""
         assert Server.parse(scanner.address).scan(b"", 1) == ""
+
+
+@pytest.mark.parametrize("scan", ["message", "parts", "both"])
+def test_what_only_some_readers_find_is_scanned_as_well(where: Path | None, scan: str) -> None:
+    with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
+        assert BAD not in HIDDEN
+        filter_ = ClamAV(server=scanner.address, scan=scan)  # type: ignore[arg-type]
+        assert filter_.examine(Message(HIDDEN)).virus == "Win.Test.Evil-1"

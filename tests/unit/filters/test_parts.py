@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import struct
+from collections.abc import Callable
 
 import libarchive
 import pytest
@@ -14,9 +16,11 @@ from filterd.filters.contents.kinds import kind_of
 from filterd.filters.contents.office import workbook
 from filterd.filters.gtube import Gtube
 from filterd.filters.parts import Parts
+from filterd.filters.parts_rules import PartRule
 from filterd.message import Message
 from filterd.verdict import Action, ChangeField, Splice, Verdict
 from tests.helpers import messages
+from tests.hostile.tricks import archives
 from tests.unit.filters.test_archives import PROGRAM, zipped
 
 PDF_WITH_SCRIPT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/Java#53cript/JS(app.alert)>>>>"
@@ -158,6 +162,59 @@ def test_what_only_other_readers_see_holds_the_message() -> None:
     verdict = examined(messages.message(body))
     assert names(verdict) == {"MIME_AMBIGUOUS", "BANNED_PART"}
     assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
+
+
+HIDDEN = (
+    b"Subject: a\r\nno field\r\nContent-Type: text/plain\r\n\r\n"
+    b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
+    b"Content-Disposition: attachment; filename=%s\r\n\r\n%s\r\n"
+)
+"""A part behind a header that a line ends that is no field, and no boundary anywhere."""
+
+
+def hiding(name: bytes, content: bytes) -> bytes:
+    return HIDDEN % (name, base64.encodebytes(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (b"run.exe", b"hello"),
+        (b"a.txt", PROGRAM),
+        (b"a.zip", zipped(**{"run.exe": b"hello"})),
+    ],
+)
+def test_a_banned_part_that_no_reading_shows_holds_the_message(name: bytes, content: bytes) -> None:
+    data = hiding(name, content)
+    verdict = examined(data)
+    (symbol,) = verdict.symbols
+    assert (symbol.name, symbol.score) == ("MIME_HIDDEN_PART", 3.0)
+    at = data.index(b"Content-Type: application")
+    assert symbol.detail.startswith(f"{name.decode()} near octet {at}: ")
+    assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
+
+
+def test_what_it_means_is_a_setting_for_all_and_for_some() -> None:
+    data = hiding(b"run.exe", b"hello")
+    assert examined(data, Parts(hidden="score")).action is Action.ACCEPT
+    assert examined(data, Parts(hidden="reject")).action is Action.REJECT
+    rules = (PartRule(extensions=("js",), kinds=()),)
+    assert examined(data, Parts(rules=rules)) == Verdict()
+    assert examined(data, Parts(rules=(PartRule(hidden="score"),))).action is Action.ACCEPT
+
+
+def test_harmless_parts_of_odd_mail_mean_nothing() -> None:
+    assert examined(hiding(b"minutes.txt", b"All agreed.")) == Verdict()
+    assert examined(hiding(b"minutes.zip", zipped(**{"minutes.txt": b"x"}))) == Verdict()
+
+
+@pytest.mark.parametrize("pack", [archives.zipped, archives.tarred])
+def test_an_archive_that_may_go_on_holds_the_message(pack: Callable[..., bytes]) -> None:
+    """Where a part ends that is not encoded nobody knows, so it may hold more to its reader."""
+    hiding = b"Subject: a\r\nno field\r\n\r\nContent-Disposition: x; filename=a.bin\r\n\r\n"
+    verdict = examined(hiding + pack("a.txt", b"All agreed.") + b"\nContent-Type: a/b\n\nmore")
+    assert "MIME_HIDDEN_PART" in names(verdict)
+    assert verdict.action is Action.QUARANTINE
 
 
 def test_a_message_in_pieces_is_held() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mmap
 import tempfile
 import time
@@ -94,6 +95,13 @@ def test_a_sound_message_has_the_parts_it_was_made_of(part: Part) -> None:
     assert message.anomalies == ()
 
 
+def nested_base64(size: int) -> bytes:
+    octets = b"Content-Disposition: attachment; filename=a\n\n" + b"a" * (size // 4)
+    while len(octets) < 4 * size:
+        octets = b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(octets)
+    return octets
+
+
 BUILDERS: dict[str, Callable[[int], bytes]] = {
     "delimiters": lambda n: b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n" * n,
     "near delimiters": lambda n: b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--xy\n" * n,
@@ -111,6 +119,18 @@ BUILDERS: dict[str, Callable[[int], bytes]] = {
     "padding": lambda n: b"Content-Transfer-Encoding: base64\n\n" + b"YQ==\n" * n,
     "messages": lambda n: b"Content-Type: message/rfc822\n\n" * n,
     "uuencoded files": lambda n: b"\n" + b"begin 644 a.exe\n#86)C\n" * n,
+    "hidden headers": lambda n: b"no field\n" + b"Content-Type: a/b; name=a\n\nx\n" * n,
+    "hidden fields": lambda n: b"no field\n" + b"Content-Type: a/b; name=a\n" * n,
+    "hidden names": lambda n: b"no field\nContent-Type: a/b\n" + b" name=a;\n" * n,
+    "hidden names without a header": lambda n: b"no field\n" + b"name=a\n" * n,
+    "almost hidden fields": lambda n: b"no field\n" + b"        content-\n" * n,
+    "blanks before a name": lambda n: b"no field\n" + b" ;" * n + b"\nname",
+    "empty lines of CR": lambda n: b"no field\nContent-Type: a/b\n" + b"\r" * n + b"\r\r\n" * n,
+    "lines of base64": lambda n: b"no field\n" + b"QUJDREVGR0hJSktMTU5PUA==\n" * n,
+    "one line of base64": lambda n: b"no field\n" + b"QUJD" * n,
+    "words behind base64": lambda n: b"no field\n" + b"QUJDREVGR0hJSktMTU5PUA\n" + b" a b" * n,
+    "delimiters behind a hidden header": lambda n: b"no field\nContent-Type: a/b\n\n" + b"--\n" * n,
+    "codings in each other": lambda n: b"no field\n" + nested_base64(n),
     "types in the preamble": lambda n: (
         b"Content-Type: multipart/mixed; boundary=x\n\n" + b"Content-Type: a/b\n" * n + b"\n--x\n"
     ),

@@ -8,7 +8,8 @@ import binascii
 import pytest
 
 from filterd.message import Message
-from filterd.message.readings import NESTING_LIMIT, READINGS_LIMIT
+from filterd.message.coded import NESTING_LIMIT
+from filterd.message.readings import READINGS_LIMIT
 
 EVIL = b"MZ this is evil\n"
 ATTACHED = b"Content-Type: application/octet-stream; name=evil.exe\n\n" + EVIL

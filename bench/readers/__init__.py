@@ -1,0 +1,1 @@
+"""What real mail readers show of the messages in `tests/hostile/tricks/pairs.py`."""
