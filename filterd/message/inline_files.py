@@ -24,7 +24,7 @@ _BASE64 = re.compile(
     rb"(?m)^begin-base64[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n([A-Za-z0-9+/=\r\n]*)"
 )
 _YENC = re.compile(rb"(?m)^=ybegin (?>[^\r\n]*?name=)([^\r\n]*+)\r?\n(?:=ypart [^\r\n]*+\r?\n)?")
-_YENC_END = re.compile(rb"(?m)^=yend ")
+_YENC_END = re.compile(rb"(?m)^=y(?:end|begin) ")
 _YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
 # Takes what it has begun with, whatever follows: so no octet is looked at twice.
 _BINHEX = re.compile(rb"converted with BinHex([^\r\n]*+)\s*+(?::([^:]*+))?+")
