@@ -3,7 +3,10 @@
 Every filter sees every message, in the order of the settings, so that a verdict always names all
 that was found. Each has a time limit of its own and all share the message's. A filter that raises,
 runs out of time or out of memory costs only its own opinion: its `on_error` says what that means.
-This is the one place in the project with a broad `except`.
+So a broad `except` stands around a filter's calls here. Others in the project stand where foreign
+code is called (a shadow model, a site's pipeline) and where a process or thread would end (a
+callback of libmilter, a worker, the control socket, the counts); all others raise again. A test in
+`test_imports` has the list.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,3 +183,54 @@ def test_only_the_daemon_imports_pymilter() -> None:
         if room != "daemon":
             names = set(imported(path))
             assert not names & {"Milter", "milter"}, f"{path}: imports pymilter"
+
+
+# Where an exception of any kind ends, and why it may. A broad `except` elsewhere raises again.
+BROAD = {
+    "chain.py": "what a filter raises, its `on_error` answers",
+    "bayes/shadow.py": "a candidate model must not cost the one in force its opinion",
+    "cli/pipeline.py": "a pipeline of the site's own",
+    "daemon/session.py": "a callback of libmilter: the message is put off",
+    "daemon/nursery.py": "a worker ends here; a filter that cannot start",
+    "daemon/control.py": "whoever asks is told of an internal error",
+    "daemon/vitals.py": "the message has its answer already",
+    "history/recorder.py": "the history's thread goes on",
+}
+
+
+def test_broad_excepts_are_known_or_raise_again() -> None:
+    found = set()
+    for _room, path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            kinds = "BaseException" if node.type is None else ast.unparse(node.type)
+            broad = {"Exception", "BaseException"} & set(kinds.strip("()").split(", "))
+            if broad and not any(isinstance(one, ast.Raise) for one in ast.walk(node)):
+                found.add(str(path.relative_to(PACKAGE)))
+    assert found == set(BROAD)
+
+
+LOADED = """
+import sys
+import filterd.daemon.server
+from pathlib import Path
+from filterd.assembly import FailureKeeper
+from filterd.config import load
+FailureKeeper(load(Path(sys.argv[1])))
+print(*sorted(name for name in sys.argv[2:] if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("chain", "loaded"),
+    [('["gtube"]', ""), ('["gtube", "parts", "bayes"]', "numpy")],
+)
+def test_what_the_daemon_process_loads(tmp_path: Path, chain: str, loaded: str) -> None:
+    """As ADR 1 says."""
+    config = tmp_path / "filterd.toml"
+    config.write_text(f'[chain]\nfilters = {chain}\n[quarantine]\nfolder = "{tmp_path}"\n')
+    heavy = ("numpy", "sklearn", "libarchive", "sqlalchemy")
+    command = [sys.executable, "-P", "-c", LOADED, config, *heavy]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == loaded
