@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from grp import getgrgid
 from pathlib import Path
 
+from filterd import privileges
 from filterd.config import ConfigError, Settings
+
+WRITTEN = ("daemon.spool", "quarantine.folder")
+"""Settings of the folders that the daemon writes to while mail comes."""
 
 MODELS = "filters.bayes.models"
 """Setting of the models' folder."""
@@ -39,11 +43,26 @@ def private_folders(settings: Settings) -> dict[str, Path]:
 def check_folders(settings: Settings) -> None:
     """Refuse folders in which another user could exchange files.
 
-    Raises ConfigError, which names setting and folder and says what to do.
+    Where root acts as the owner of one, it must be able to write to the others, too: they are one
+    daemon's. Raises ConfigError, which names setting and folder and says what to do.
     """
-    for name, folder in private_folders(settings).items():
+    folders = private_folders(settings)
+    for name, folder in folders.items():
         for one in troubles(folder):
             raise ConfigError(f"{name}: {one.found}; {one.advice}")
+    user = privileges.acting()
+    if user is None:
+        return
+    # Models may be somebody's who only lets the daemon read them.
+    for name in WRITTEN:
+        place = folders[name]
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise ConfigError(
+                f"{name}: {folders[name]} cannot be written by {user.name}, whom other folders of "
+                f"the daemon belong to; chown them all to one user"
+            )
 
 
 @dataclass(frozen=True, slots=True)

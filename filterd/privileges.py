@@ -48,6 +48,11 @@ def caller() -> int:
     return _caller
 
 
+def acting() -> User | None:
+    """The user whom a command of root acts as; None where it acts as who runs it."""
+    return _acting
+
+
 def owner(folders: Iterable[Path]) -> User | None:
     """Whose files these are; None if they are root's.
 
@@ -65,9 +70,12 @@ def owner(folders: Iterable[Path]) -> User | None:
     return None
 
 
-def act_as_owner(folders: Iterable[Path]) -> None:
+def act_as_owner(folders: Iterable[Path], settings: Path | None = None) -> None:
     """From now on act as the owner of these folders; nothing changes unless root runs this, or if
-    they are root's. Only the first call counts."""
+    they are root's. Only the first call counts.
+
+    settings: a file that programs which the command starts read again.
+    """
     global _acting  # noqa: PLW0603  (a process has one identity)
     if os.geteuid() != ROOT or _acting is not None:
         return
@@ -93,8 +101,8 @@ def act_as_owner(folders: Iterable[Path]) -> None:
         return
     _acting = user
     _take_up([_reading()])
-    if not _may_run():
-        # filterd lies where only root may read, below /root for example; what it starts must load.
+    if _hidden(settings):
+        # They lie where only root may read, below /root for example; what is started must load.
         _hand_down(_reading())
 
 
@@ -108,13 +116,11 @@ def give_up_root(settings: Path | None = None) -> None:
     if user is None:
         return
     kept = [_CAP_NET_BIND_SERVICE]
-    hidden = [] if _may_run() else [Path(__file__).parent]
-    if settings is not None and not os.access(settings, os.R_OK):
-        hidden.append(settings)
-    if hidden:
+    hidden = _hidden(settings)
+    if hidden is not None:
         kept.append(_reading())
         sys.stderr.write(
-            f"filterd: warning: {user.name} may not read {hidden[0]}: "
+            f"filterd: warning: {user.name} may not read {hidden}: "
             "the service keeps root's right to read all files\n"
         )
     libc = _libc()
@@ -122,7 +128,7 @@ def give_up_root(settings: Path | None = None) -> None:
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
     _take_up(kept, only=True)
-    if hidden:
+    if hidden is not None:
         _hand_down(_reading())
     # As any process of that user: the kernel hid /proc/self from it when the uid changed.
     libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -193,10 +199,13 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _may_run() -> bool:
-    """Whether the user alone, without the capability (access(2) does not count it), can read the
-    program."""
-    return os.access(__file__, os.R_OK) and os.access(sys.executable, os.X_OK)
+def _hidden(settings: Path | None) -> Path | None:
+    """What of program and settings the user alone may not read; access(2) does not count the
+    capability. None if all can be read."""
+    if not os.access(sys.executable, os.X_OK):
+        return Path(sys.executable)
+    files = [Path(__file__), *filter(None, [settings])]
+    return next((file for file in files if not os.access(file, os.R_OK)), None)
 
 
 # capabilities(7)

@@ -90,7 +90,7 @@ def settings(
         loaded = load(config)
     except ConfigError as error:
         fail(str(error), Exit.CONFIG)
-    privileges.act_as_owner(folders(loaded))
+    privileges.act_as_owner(folders(loaded), loaded.source)
     return loaded
 
 

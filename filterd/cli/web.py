@@ -165,7 +165,7 @@ def _password(file: Path | None) -> tuple[str, bool]:
                 line = opened.readline(PASSWORD_OCTETS)
             if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
                 sys.stderr.write(f"warning: {file}: others may read it\n")
-        return line.rstrip(b"\r\n").decode("utf-8"), False
+        return line.rstrip(b"\r\n").decode("utf-8-sig"), False
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: the password cannot be read ({error})", Exit.NO_INPUT)
 

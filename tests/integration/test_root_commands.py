@@ -327,6 +327,32 @@ def test_what_root_made_before_is_given_back(site: Site) -> None:
     assert outside.stat().st_uid == 0
 
 
+@pytest.mark.parametrize(
+    ("strange", "says"),
+    [
+        (["quarantine"], "daemon.spool: {store}/spool cannot be written by nobody"),
+        (["spool"], "daemon.spool: {store}/spool belongs to nobody, expected root or root"),
+        (["models"], "filters.bayes.models: {store}/models belongs to nobody"),
+        (["spool", "quarantine", "models"], ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_folders_of_one_daemon_belong_to_one_user(
+    site: Site, command: str, strange: list[str], says: str
+) -> None:
+    os.chown(site.store, 0, 0)
+    for name in ("spool", "quarantine", "models"):
+        (site.store / name).mkdir(mode=0o700)
+        uid = NOBODY.pw_uid if name in strange else 0
+        os.chown(site.store / name, uid, uid)
+    if command == "run" and not says:
+        site.daemon().stop()
+        return
+    status, output = site.run(command, f"--config={site.config}")
+    assert status == (78 if says else 0), output
+    assert says.format(**site.values) in output
+
+
 def test_the_audit_names_the_person(site: Site) -> None:
     site.daemon()
     id = site.hold()

@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "marks": {"message"},
     "samples": set(),
     "settings_text": {"config", "filters", "chain", "daemon"},
-    "folders": {"config"},
+    "folders": {"config", "privileges"},
     "filters": {"bounded", "durable", "message", "verdict", "bayes", "paths"},
     "bayes": {"bounded", "child", "durable", "message", "paths"},
     "chain": {"message", "verdict", "filters", "budget", "marks"},
