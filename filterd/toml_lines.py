@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 Key = tuple[str | int, ...]
 
-_HEADING = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEADING = re.compile(r"^\s*+(\[\[?)([^\]]++)\]\]?\s*+(?:#.*)?$")
 _ASSIGNMENT = re.compile(
     r"^\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*="
 )

@@ -108,10 +108,14 @@ class Parts:
         Doc("the same for banned parts in odd messages that only some readers may find"),
     ] = "quarantine"
     hidden_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
-    fragment: Annotated[
-        Treatment, Doc("the same for messages in several pieces and bodies kept elsewhere")
-    ] = "quarantine"
+    fragment: Annotated[Treatment, Doc("the same for messages that come in several pieces")] = (
+        "quarantine"
+    )
     fragment_score: Annotated[float, Ge(0), Doc("points for that")] = 2.0
+    external: Annotated[
+        Treatment, Doc("the same for bodies that are kept elsewhere, such as Internet-Drafts")
+    ] = "score"
+    external_score: Annotated[float, Ge(0), Doc("points for that")] = 0.5
     verify_dkim: Annotated[
         bool, Doc("verify DKIM before a part is stripped, for Authentication-Results; asks DNS")
     ] = True
@@ -194,7 +198,11 @@ class Parts:
         begun = File.begun(names, head, media_type=media_type)
         kind = begun.kind
         # The message's own text; what scripts in it do is for its reader's program.
-        is_own_text = not names and entity.disposition != "attachment" and kind in _TEXT_KINDS
+        is_own_text = (
+            kind in _TEXT_KINDS
+            and entity.disposition != "attachment"
+            and (not names or entity.is_only_located)
+        )
         if is_own_text:
             begun = replace(begun, kind="", others=())
         first = _banned(begun, profiles)

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from annotated_doc import Doc
 
+from filterd.filters.contents.doubtful_names import cannot_run
 from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks
 from filterd.filters.contents.unpack import File
 from filterd.message import Envelope, Recipient
@@ -139,10 +140,11 @@ GROUPS: Mapping[str, str] = {
     "DOC_LAUNCH": "active",
     "DOC_MACRO_AUTO": "active",
     "DOC_REMOTE": "active",
+    "DOC_SHARE": "suspicious",
     "HEADER_LIMIT": "limit",
     "LINE_LIMIT": "long_line",
     "MIME_AMBIGUOUS": "ambiguous",
-    "MIME_EXTERNAL": "fragment",
+    "MIME_EXTERNAL": "external",
     "MIME_HIDDEN_PART": "hidden",
     "MIME_PARTIAL": "fragment",
     "MIME_TOO_DEEP": "limit",
@@ -194,6 +196,7 @@ class PartRule:
         Treatment | None, Doc("banned parts in odd messages that only some readers may find")
     ] = None
     fragment: Annotated[Treatment | None, Doc("what is not wholly in the message")] = None
+    external: Annotated[Treatment | None, Doc("bodies that are kept elsewhere")] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +219,10 @@ class Profile:
         for name in file.names:
             if has_class_id(name):
                 return "its name ends in a class id"
-            for extension in extensions(name):
-                if extension in self.banned:
+            for extension, is_whole in extensions(name):
+                if extension in self.banned and not cannot_run(
+                    extension, file.content, file.kinds, is_whole=is_whole
+                ):
                     turned = ", disguised by direction marks" if has_direction_marks(name) else ""
                     return f"files of type .{extension} are not accepted{turned}"
         for kind in file.kinds:

@@ -40,7 +40,7 @@ _ROUTE = re.compile(rf"{_HOP}(?:,\s*+{_HOP})*+:")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\(.)', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _DOT_STRING = re.compile(r"[^\s\"(),:;<>@\[\\\]]++")
-_QUOTED_STRING = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*+"')
+_QUOTED_STRING = re.compile(r'(?<!\\)"(?:[^"\\\r\n]|\\[^\r\n])*+"')
 _XN = re.compile(r"\bxn--[a-z0-9-]{1,59}+", re.IGNORECASE)
 _BRACKETED = re.compile(r"<([^<>]*+)>")
 

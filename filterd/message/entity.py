@@ -229,9 +229,19 @@ class Entity:
             names += self._disposition[1].texts("filename", "name")
         if "content-type" in fields:
             names += self.parameters.texts("name", "filename")
+        if self.content_type == "message/external-body":
+            # What is fetched from there is called so (RFC 2017 §3.1).
+            names += [_last_segment(location) for location in self.parameters.texts("url")]
         if "content-location" in fields:
-            names.append(self._raw("content-location").strip().decode("latin-1"))
+            names.append(_last_segment(self._raw("content-location").decode("latin-1")))
         return tuple(dict.fromkeys(filter(None, names))) if names else ()
+
+    @property
+    def is_only_located(self) -> bool:
+        """True if the only name is the last segment of Content-Location, as a page's text has it
+        that refers to its pictures (RFC 2557)."""
+        named = self._disposition[1].texts("filename", "name")
+        return not named and not self.parameters.texts("name", "filename")
 
     @property
     def octets(self) -> Buffer:
@@ -275,6 +285,17 @@ class Entity:
         if not self.parameters.pairs:
             return ()
         return tuple(dict.fromkeys([b.rstrip() for b in self.parameters.all_raw("boundary")]))
+
+
+def _last_segment(location: str) -> str:
+    """The file's name in a URI (RFC 3986 §3.3): neither host nor query; empty if there is none."""
+    path = re.split(r"[?#]", "".join(location.split()).replace("\\", "/"), maxsplit=1)[0]
+    scheme, colon, rest = path.partition(":")
+    if colon and "/" not in scheme:
+        path = rest
+    if path.startswith("//"):
+        path = path[2:].partition("/")[2]
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def _walk(entity: Entity) -> Iterator[Entity]:

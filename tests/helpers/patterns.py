@@ -108,6 +108,8 @@ class _Methods:
                 if isinstance(node, ast.Attribute) and node.attr in _METHODS:
                     called.add(id(node.value))
                     self._found[self._key(where, node.value)].add(node.attr)
+                elif isinstance(node, ast.Attribute) and node.attr == "pattern":
+                    called.add(id(node.value))  # a part of another one
             for node in ast.walk(tree):
                 is_variable = isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in called
                 if is_variable and isinstance(node.ctx, ast.Load):

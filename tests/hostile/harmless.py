@@ -6,8 +6,10 @@ import gzip
 import io
 import os
 import tarfile
+import zipfile
 from collections.abc import Iterator
 
+from tests.hostile.encrypted_pdf import FILES as ENCRYPTED
 from tests.hostile.tricks.archives import mailed, written, zipped
 from tests.hostile.tricks.documents import HTML, RELATIONSHIP, compound, office, pdf, pdf_stream
 from tests.hostile.tricks.encodings import uuencoded
@@ -28,12 +30,39 @@ CALENDAR = (
 )
 INVOICE = b'<?xml version="1.0"?><rsm:CrossIndustryInvoice xmlns:rsm="urn:x"/>'
 
+PDF = pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>")
+DMARC = b'<?xml version="1.0" encoding="UTF-8"?><feedback><report_metadata/></feedback>'
+TLS_REPORT = b'{"organization-name": "Sender", "policies": []}'
+
 WORD = {"word__document_xml": b"<w:document><w:p>hello</w:p></w:document>"}
 SHEET = {"xl__workbook_xml": b"<workbook/>", "xl__worksheets__sheet1_xml": b"<f>SUM(A1:A9)</f>"}
 
 
 def related(kind: bytes, target: bytes) -> dict[str, bytes]:
     return {**WORD, "word__rels__settings_rels": RELATIONSHIP % (kind, target)}
+
+
+WORD_2003 = (
+    b'<?xml version="1.0"?><?mso-application progid="Word.Document"?><w:wordDocument '
+    b'w:macrosPresent="no"><w:pict><w:binData w:name="%s" xml:space="preserve">iVBORw0KGgo='
+    b"</w:binData></w:pict></w:wordDocument>"
+)
+
+
+def gzipped(name: str, content: bytes) -> bytes:
+    """A file that remembers another name than the archive has."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(name, "wb", fileobj=packed) as file:
+        file.write(content)
+    return packed.getvalue()
+
+
+def zipped_many(count: int) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            archive.writestr(f"project/src/{number}.c", f"int f{number}(void);\n")
+    return packed.getvalue()
 
 
 def tarred_gz() -> bytes:
@@ -132,6 +161,84 @@ FILES: dict[str, tuple[str, bytes]] = {
     "old coding": ("a.uue", uuencoded(b"hello", b"minutes.txt")),
     "dots in the name": ("Version 1.0 of the report.final.pdf", b"%PDF-1.4\n%%EOF\n"),
     "OneNote": ("a.one", bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + bytes(100)),
+    **{
+        f"name that begins like a site: {name}": (name, content)
+        for name, content in (
+            ("Amazon.com: your order.pdf", PDF),
+            ("Ticket booking.com #12345.pdf", PDF),
+            ("Node.js: a guide.pdf", PDF),
+            ("allegro.pl: potwierdzenie.pdf", PDF),
+            ("Notes on main.py; part 2.docx", office(**WORD)),
+            ("Who owns firm.com? An overview.png", PNG),
+            ("Amazon.com: your order.txt", b"Dear Ann,\n\nthank you for your order of Monday.\n"),
+            ("setup.exe: how to install.jpg", JPEG),
+            ("booking.com;5 nights.html", PAGE % b"<p>hello</p>"),
+            ("Booking.com", PDF),
+            ("www.firm.com", PAGE % b"<p>hello</p>"),
+            ("firm.com", b"Minutes of the board, held on Monday in Berlin.\r\n"),
+            ("logo.firm.app", PNG),
+            ("firm.com.py", DMARC),
+            ("allegro.pl", DMARC),
+        )
+    },
+    **{
+        f"report on a site: {name}": (f"sender.example!{name}!1!2.{ending}.gz", packed)
+        for name, ending, content in (
+            ("firm.com", "json", TLS_REPORT),
+            ("firm.com", "xml", DMARC),
+            ("firm.py", "json", TLS_REPORT),
+            ("firm.pl", "xml", DMARC),
+            ("firm.app", "xml", DMARC),
+        )
+        for packed in [gzipped(name, content)]
+    },
+    **{
+        f"Excel with links: {target.decode()}": (
+            "a.xlsx",
+            office(**SHEET, xl__externalLinks__rels__a_rels=RELATIONSHIP % (kind, target)),
+        )
+        for kind, target in (
+            (b"externalLinkPath", b"https://firm.sharepoint.example/sites/a/budget.xlsx"),
+            (b"externalLinkPath", b"file:///\\\\fs01\\finance\\budget.xlsx"),
+            (b"externalLinkPath", b"file:///\\\\fs01.firm.example\\finance\\budget.xlsx"),
+            (b"externalLinkPath", b"/finance/budget.xlsx"),
+            (b"externalLinkLongPath", b"https://firm.example/a.xlsx"),
+        )
+    },
+    **{
+        f"CSV with bars: {line.decode()}": ("a.csv", b"phone|name\n" + line + b"\n")
+        for line in (
+            b"+49 30 123456|Ann",
+            b"-12.50|refund|Ann!",
+            b"=|-|+|@",
+            b"@ann|@bob|see you!",
+        )
+    },
+    **{
+        f"PDF that only forbids changes: {name}": ("a.pdf", content)
+        for name, content in ENCRYPTED.items()
+        if "password" not in name and "script" not in name
+    },
+    **{
+        f"PDF that only has the letters: {name}": ("a.pdf", pdf(*objects))
+        for name, objects in {
+            "in a picture": [pdf_stream(b"/Filter/DCTDecode", JPEG + b"\x80/JS\x81" * 9)],
+            "in compressed octets": [pdf_stream(b"/Filter/FlateDecode", b"\x90/JS/XFA\xff" * 9)],
+            "in a link": [b"<</S/URI/URI(https://client.example/JS/a.html)>>"],
+            "in a title": [b"<</Title(How /Launch and /JavaScript work)>>"],
+            "in a bookmark": [b"<</Title(Open /JS \\(part 2\\))/Dest[3 0 R/Fit]>>"],
+        }.items()
+    },
+    "Word 2003 XML with a picture": ("a.xml", WORD_2003 % b"wordml://01000001.png"),
+    "Word 2003 XML with a picture, packed": ("a.doc", WORD_2003 % b"wordml://02000001.emz"),
+    "Word 2003 XML with two pictures": (
+        "a.xml",
+        WORD_2003 % b"wordml://1.jpg" + WORD_2003 % b"wordml://2.gif",
+    ),
+    "stock list in XML": ("a.xml", b'<?xml version="1.0"?><item onhand="5" onorder="7" on="1"/>'),
+    "stock list in HTML": ("a.html", PAGE % b'<p onhand="5">5</p>'),
+    "form in XML": ("a.xml", b'<?xml version="1.0"?><field onchange="recalculate" script="no"/>'),
+    "sources by the thousand": ("a.zip", zipped_many(5200)),
     "disk-like text": ("a.txt", b"KDM Virtual desktop\n" * 40),
 }
 """Name and content of an attachment."""
@@ -238,6 +345,37 @@ MESSAGES: dict[str, bytes] = {
             b'name="a.txt"', b"name*0*=utf-8''%D0%BF%D1%80%D0%B8; name*1*=%D0%B2%D0%B5%D1%82.pdf"
         ),
     ),
+    **{
+        f"page of a site: {location.decode()}": typed(
+            b"multipart/related",
+            b"Content-Type: text/html\r\nContent-Location: " + location + b"\r\n\r\n"
+            b"<html><script>a</script><p>News</p></html>",
+            b"Content-Type: image/gif\r\nContent-Location: http://www.shop.com/logo.gif\r\n"
+            b"Content-Transfer-Encoding: base64\r\n\r\nR0lGODlhAQABAAAAACwAAAAAAQABAAA=",
+        )
+        for location in (
+            b"http://www.shop.com",
+            b"http://www.shop.com/",
+            b"https://shop.com/news?from=a.exe",
+            b"http://shop.com/index.html#setup.exe",
+            b"//shop.com",
+            b"www.shop.com",
+            b"cid:1@shop.com",
+            b"http://www.shop.\r\n com/",
+        )
+    },
+    **{
+        f"to many people: {field.decode()}": TOP
+        + field
+        + b": "
+        + b",\r\n ".join(
+            b"=?utf-8?q?J=C3=BCrgen?= =?utf-8?q?M=C3=BCller%d?= <a%d@client.example>" % (n, n)
+            for n in range(260)
+        )
+        + b"\r\n"
+        + TEXT
+        for field in (b"To", b"Cc", b"Resent-To", b"Reply-To")
+    },
     "quoted old coding": TOP
     + b"Content-Type: text/plain\r\n\r\n> begin 644 a.txt\r\n> #86)C\r\n> end\r\n",
 }

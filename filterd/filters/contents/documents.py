@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from filterd.filters.contents import markup, office, pdf
+from filterd.filters.contents.handlers import has_handler
 from filterd.filters.contents.marks import ONENOTE_FILE
 from filterd.filters.contents.unpack import File
 
@@ -28,8 +29,16 @@ _MARKUP_EXTENSIONS = (
     ".xslt",
 )
 
-_SCRIPT = re.compile(
-    rb"(?i)<(?:[a-z]+:)?script\b|[\s/\"']on[a-z]{3,20}\s*=|data:text/html|\bsrcdoc\s*="
+_SCRIPT = re.compile(rb"(?i)<(?:[a-z]+:)?script\b|data:text/html|\bsrcdoc\s*+=")
+# What makes XML a page: only in these namespaces are elements and attributes script, or after a
+# stylesheet; an entity may hide either.
+_PAGE_IN_XML = (
+    b"/1999/xhtml",
+    b"/2000/svg",
+    b"xml-stylesheet",
+    b"<!ENTITY",
+    b"/XSL/",
+    b"TR/WD-xsl",
 )
 _SCHEME = re.compile(rb"(?i)(?:java|vb)script:")
 _META = re.compile(rb"(?i)<meta\b(?:(?!<meta\b)[^>])*+")
@@ -80,7 +89,10 @@ def _is_office_member(name: str) -> bool:
 def _markup(file: File) -> Iterator[Finding]:
     content = markup.plain(file.content[:MARKUP_LIMIT])
     word = next((kind.upper() for kind in file.kinds if kind in _MARKUP_KINDS), "XML")
-    if _SCRIPT.search(content) or _SCHEME.search(content.translate(None, _SPACE)):
+    has_script = _SCRIPT.search(content) or has_handler(content)
+    if word == "XML" and not any(mark in content for mark in _PAGE_IN_XML):
+        has_script = False
+    if has_script or _SCHEME.search(content.translate(None, _SPACE)):
         yield "DOC_SCRIPT", f"{word} with script"
     if _holds_page(content):
         yield "DOC_SCRIPT", f"{word} with a page in it (foreignObject)"

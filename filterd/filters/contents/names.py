@@ -20,7 +20,8 @@ _INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-_CUT = re.compile(r"[:;?#\x00\r\n\x85\u2028\u2029]")
+_ENDS = re.compile(r"[\x00\r\n\x85\u2028\u2029]")
+_CUT = re.compile(r"[:;?#]")
 _CLSID = re.compile(r"\{[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}\W*$")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _ESCAPES = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
@@ -31,12 +32,13 @@ def shown(name: str, limit: int = 200) -> str:
     return _INVISIBLE.sub("?", name)[:limit]
 
 
-def extensions(name: str) -> Iterator[str]:
-    """Every extension, lower case, that some reader may see in the name; may repeat."""
-    for form in _forms(name[-NAME_LIMIT:]):
+def extensions(name: str) -> Iterator[tuple[str, bool]]:
+    """Every extension, lower case, that some reader may see in the name, and whether the name
+    itself ends so: false if only what stands before a colon or its like does. May repeat."""
+    for form, is_whole in _forms(name[-NAME_LIMIT:]):
         stem, dot, extension = form.rpartition(".")
         if dot and (stem or extension):
-            yield extension.lower()
+            yield extension.lower(), is_whole
 
 
 def has_class_id(name: str) -> bool:
@@ -69,17 +71,20 @@ def link_leaves_folder(name: str, target: str) -> bool:
     return False
 
 
-def _forms(name: str) -> Iterator[str]:
+def _forms(name: str) -> Iterator[tuple[str, bool]]:
     variants = [name]
     if "%" in name:
         variants.append(_PERCENT.sub(_decoded, name))
     for variant in variants:
         folded = unicodedata.normalize("NFKC", variant)
         for text in dict.fromkeys((variant, folded)):
-            for piece in (text, *_CUT.split(text)):
-                visible = _INVISIBLE.sub("", piece)
-                last = _SEPARATOR.split(visible.rstrip("/\\"))[-1]
-                yield _trimmed(last)
+            for whole in (text, *_ENDS.split(text)):
+                yield _last(whole), True
+                yield from ((_last(piece), False) for piece in _CUT.split(whole))
+
+
+def _last(path: str) -> str:
+    return _trimmed(_SEPARATOR.split(_INVISIBLE.sub("", path).rstrip("/\\"))[-1])
 
 
 def _trimmed(name: str) -> str:

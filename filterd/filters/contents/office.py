@@ -31,15 +31,27 @@ _POWERPOINT_ENCRYPTED = 0xF3D1C4DF  # MS-PPT §2.3.2, headerToken at octet 12
 _EXTERNAL = re.compile(
     rb"<(?:[A-Za-z_][\w.-]{0,60}+:)?Relationship\b(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>"
 )
-_REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument", b"/externalLink")
+# Not links to other workbooks: Excel asks before it follows them.
+_REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument")
 _REMOTE = re.compile(rb"://|\\\\|mhtml:|\bfile:", re.IGNORECASE)
+# A share by the name or address of a host that only its own network knows (RFC 6762, RFC 8375,
+# RFC 1918; `internal` is ICANN's): what comes from outside cannot choose what lies there.
+_OWN_SHARE = re.compile(
+    rb"[\"'](?:file:)?[\\/]{2,5}(?:[\w-]{1,63}|[\w.-]{1,200}\.(?:local|lan|internal|intern|intranet"
+    rb"|corp|home|home\.arpa)|10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}"
+    rb"|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2})[\\/][^\"']*[\"']",
+    re.IGNORECASE,
+)
 # A drive of the reader's own: Word and Excel write where a template or another sheet once lay.
 _OWN_DRIVE = re.compile(rb"[\"']file:///[a-z]:[^\"']*[\"']", re.IGNORECASE)
 _DDE = re.compile(rb"(?i)\bDDE(?:AUTO)?\b\s*(?:&quot;|\"|c:|[a-z]+\.exe|<)")
 _FIELD_TEXT = re.compile(rb"<w:instrText\b[^<>]*+>([^<]*+)|w:instr=\"([^\"]*+)")
 _XML_MACROS = re.compile(
-    rb"(?i)macrosPresent\s*=\s*[\"']yes|<w:binData\b|pkg:name\s*=\s*[\"'][^\"']*vbaProject"
+    rb"(?i)macrosPresent\s*=\s*[\"']yes|:docSuppData\b|QWN0aXZlTWlt|pkg:name\s*=\s*[\"'][^\"'<]*vbaProject"
 )
+_BIN_DATA = re.compile(rb"(?i)<(?:\w{1,20}:)?binData\b([^<>]*+)")
+_PICTURE_NAME = re.compile(rb"(?i)\.(?:png|jpe?g|gif|bmp|tiff?|wmf|emf|wmz|emz|pcz|pict)[\"']")
+_BY_HAND = re.compile(r"(?i)(?!ImageCombo)\w+_(?:Click|DblClick|Change)")
 # A cell that begins as a formula does, to the end of its line.
 _FORMULA = re.compile(rb"(?m)(?:^|[\r,;\t|])[ \"]*+[=+@-]([^\r\n]*+)")
 # Server, topic, item, as in `=cmd|'/c calc'!A1`; a topic without quotes is a word.
@@ -118,8 +130,10 @@ def _what_macros_do(file: File) -> Iterator[Finding]:
         for _, _, _, code in parser.extract_macros():
             text = code if isinstance(code, str) else code.decode("utf-8", "replace")
             for keyword, _description in olevba.detect_autoexec(text):
-                yield "DOC_MACRO_AUTO", f"a macro that starts by itself ({keyword})"
-                return
+                # What a person does to a button or a field is no start.
+                if not _BY_HAND.fullmatch(keyword):
+                    yield "DOC_MACRO_AUTO", f"a macro that starts by itself ({keyword})"
+                    return
     except olevba.OlevbaBaseException:
         yield "DOC_DAMAGED", "macros that cannot be read"
     finally:
@@ -179,10 +193,18 @@ def _relationships(content: bytes) -> Iterator[Finding]:
         element = match[0]
         target = html.unescape(element.partition(b"Target=")[2].decode("latin-1"))
         elsewhere = _OWN_DRIVE.sub(b"", target.encode("utf-8", "replace"))
+        others = _OWN_SHARE.sub(b"", elsewhere)
         if b"External" in element and _REMOTE.search(elsewhere):
             for kind in _REMOTE_TYPES:
-                if kind in element:
+                if kind not in element:
+                    continue
+                if _REMOTE.search(others):
                     yield "DOC_REMOTE", f"loads from elsewhere ({kind[1:].decode()})"
+                else:
+                    yield (
+                        "DOC_SHARE",
+                        f"loads from a share of its own network ({kind[1:].decode()})",
+                    )
 
 
 def _xml(content: bytes) -> Iterator[Finding]:
@@ -191,5 +213,7 @@ def _xml(content: bytes) -> Iterator[Finding]:
     texts = [glue.join(one or two for one, two in fields) for glue in (b" ", b"")]
     if b"<ddeLink" in content or any(_DDE.search(text + b'"') for text in texts if text):
         yield "DOC_DDE", "starts a program by DDE"
-    if _XML_MACROS.search(content):
+    if _XML_MACROS.search(content) or not all(
+        _PICTURE_NAME.search(data[1]) for data in _BIN_DATA.finditer(content)
+    ):
         yield "DOC_MACRO", "Visual Basic macros"

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence, Set
 from itertools import islice
 
+from filterd.filters.contents import pdf_password
 from filterd.filters.contents.kinds import kind_of
 
 STREAM_LIMIT = 2000
@@ -39,7 +40,13 @@ _NAMES: tuple[tuple[bytes, str], ...] = (
     (b"/GoToE", "DOC_EMBEDDED"),
     (b"/RichMedia", "DOC_EMBEDDED"),
 )
-_NAME = re.compile(rb"(" + b"|".join(name for name, _symbol in _NAMES) + rb")(?![A-Za-z0-9#_-])")
+# The short ones count with a value behind them: three octets stand in many a compressed picture.
+_NAME = re.compile(
+    rb"(/JavaScript|/Launch|/GoToE|/RichMedia)(?![A-Za-z0-9#_-])"
+    rb"|(/JS|/XFA)(?=[\s\0]*+(?:[(<\[%]|(?<=[\s\0])\d))"
+)
+# A string in one line, without others in it: names in it are text, as in the target of a link.
+_STRING = re.compile(rb"(?<!\\)\((?:[^()\\<\r\n]|\\[^\r\n]|<(?!<))*+\)")
 _SYMBOLS = dict(_NAMES)
 # What is fetched when the document is opened, or from a share (which tells it who the reader is).
 _REMOTE = re.compile(
@@ -50,6 +57,7 @@ _REMOTE = re.compile(
 _EMBEDDED = re.compile(rb"/EmbeddedFile(?![A-Za-z0-9#_-])|/EF\s*<<([^>]{0,200})")
 _REFERENCE = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+R\b")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
+_ENCRYPT = re.compile(rb"/Encrypt\s*+(?:\d|<<)")
 _FILTER = re.compile(rb"/(ASCIIHexDecode|AHx|ASCII85Decode|A85|FlateDecode|Fl)\b")
 
 
@@ -59,12 +67,13 @@ def findings(content: bytes) -> Iterator[Finding]:
     if _has_files(content, pieces):
         yield "DOC_EMBEDDED", "PDF with EmbeddedFile"
     for piece in pieces:
-        for name in dict.fromkeys(_NAME.findall(piece)):
+        for long, short in dict.fromkeys(_NAME.findall(_resolved(_STRING.sub(b"()", piece)))):
+            name = long or short
             yield _SYMBOLS[name], f"PDF with {name[1:].decode()}"
-        if _REMOTE.search(piece):
+        if _REMOTE.search(_resolved(piece)):
             yield "DOC_REMOTE", "PDF that asks others when it is opened"
-    if b"/Encrypt" in pieces[0]:
-        yield "DOC_ENCRYPTED", "an encrypted PDF"
+    if _ENCRYPT.search(_resolved(content)) and pdf_password.key(content) is None:
+        yield "DOC_ENCRYPTED", "a PDF with a password"
 
 
 def embedded_files(content: bytes) -> Iterator[bytes]:
@@ -75,7 +84,7 @@ def embedded_files(content: bytes) -> Iterator[bytes]:
 def _has_files(content: bytes, pieces: Sequence[bytes]) -> bool:
     """True if there are embedded files, and not only the data of an invoice, which is XML for
     programs (EN 16931: ZUGFeRD, Factur-X)."""
-    if not any(_EMBEDDED.search(piece) for piece in pieces):
+    if not any(_EMBEDDED.search(_resolved(piece)) for piece in pieces):
         return False
     wanted, found, size = _wanted(pieces), set(), 0
     for number, octets in _embedded(content, wanted):
@@ -96,22 +105,33 @@ def _wanted(pieces: Sequence[bytes]) -> set[int]:
     return {
         int(number)
         for piece in pieces
-        for references in _EMBEDDED.findall(piece)
+        for references in _EMBEDDED.findall(_resolved(piece))
         for number in _REFERENCE.findall(references)
     }
 
 
 def _embedded(content: bytes, wanted: Set[int]) -> Iterator[tuple[int, bytes]]:
+    key = _key(content)
+    read = 0
     for number, dictionary, start in _streams(content):
         if number in wanted or b"/EmbeddedFile" in dictionary:
             stop = content.find(b"endstream", start, start + FILE_SIZE)
             packed = content[start : stop if stop >= 0 else start + FILE_SIZE]
+            # Streams that have no end would all go to the end of the file.
+            read += len(packed)
+            if read > len(content) + FILE_SIZE:
+                return
+            packed = key.decrypted(packed, number, 0) if key else packed
             yield number, _unpacked(packed, _filters(dictionary), FILE_SIZE)
 
 
+def _key(content: bytes) -> pdf_password.Key | None:
+    return pdf_password.key(content) if b"/Encrypt" in content else None
+
+
 def _pieces(content: bytes) -> list[bytes]:
-    """The document and what its object streams hold, names resolved."""
-    return [_resolved(content), *map(_resolved, _object_streams(content))]
+    """The document and what its object streams hold."""
+    return [content, *_object_streams(content)]
 
 
 def _resolved(content: bytes) -> bytes:
@@ -125,9 +145,11 @@ def _object_streams(content: bytes) -> Iterator[bytes]:
     """Object streams, unpacked: dictionaries may stand in them since PDF 1.5 (§7.5.7)."""
     if b"/ObjStm" not in content and b"#" not in content:
         return
-    for _number, dictionary, start in _streams(content):
+    key = _key(content)
+    for number, dictionary, start in _streams(content):
         if b"/ObjStm" in dictionary:
             packed = content[start : start + STREAM_SIZE]
+            packed = key.decrypted(packed, number, 0) if key else packed
             yield _unpacked(packed, _filters(dictionary), STREAM_SIZE)
 
 

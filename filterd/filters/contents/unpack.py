@@ -22,6 +22,9 @@ KEEP_LIMIT = 16 << 20
 """Octets of one member, no archive itself, that are kept to be looked into; larger ones are judged
 by name and head."""
 
+NESTED_LIMIT = 64 << 20
+"""Octets of an archive inside of another, which is kept in memory as a whole."""
+
 RATIO_FLOOR = 4 << 20
 """Octets of content before the ratio counts: small files of zeros are no bomb."""
 
@@ -78,8 +81,8 @@ class Limits:
     seconds: that reading all archives may take, so that the filter itself is never out of time."""
 
     depth: int = 5
-    members: int = 5000
-    total: int = 64 << 20
+    members: int = 20_000
+    total: int = 256 << 20
     ratio: int = 200
     seconds: int = 5
 
@@ -317,6 +320,9 @@ class Unpacker:
                         is_archive = not ARCHIVE_KINDS.isdisjoint(kinds_of(block[:HEAD_SIZE]))
                     kept += len(block)
                     keep = is_archive or kept < KEEP_LIMIT
+                    if kept > NESTED_LIMIT:
+                        self._note("ARCHIVE_LIMIT", f"{where}: more than {NESTED_LIMIT} octets")
+                        return None
                 else:
                     complete = False
         except archive.EncryptedError:

@@ -384,12 +384,12 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "template on a share": (
         "a.docx",
         office(word__x_rels=RELATIONSHIP % (b"attachedTemplate", b"file:///\\\\x\\a.dotm")),
-        ("DOC_REMOTE",),
+        ("DOC_SHARE",),
     ),
     "template on a host called like a drive": (
         "a.docx",
         office(word__x_rels=RELATIONSHIP % (b"attachedTemplate", b"file://c/a.dotm")),
-        ("DOC_REMOTE",),
+        ("DOC_SHARE",),
     ),
     "PDF with XFA": ("a.pdf", pdf(b"<</AcroForm<</XFA[(a)1 0 R]>>>>"), ("DOC_SCRIPT",)),
     "PDF with rich media": ("a.pdf", pdf(b"<</Subtype/RichMedia>>"), ("DOC_EMBEDDED",)),
