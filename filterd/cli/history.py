@@ -14,6 +14,7 @@ from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, repor
 from filterd.cli.quarantine.look import WIDE, moment
 from filterd.cli.quarantine.tables import shown
 from filterd.labels import points
+from filterd.words import known
 
 FIXED = 60
 """Columns that id, time, action and score take, with the gaps between them."""
@@ -38,11 +39,14 @@ def history(
 ) -> int:
     """List what came, newest first; all conditions must hold."""
     from filterd.assembly import open_history  # noqa: PLC0415
+    from filterd.filters import available  # noqa: PLC0415
     from filterd.history import HistoryError, HistoryQuery  # noqa: PLC0415
 
     loaded = settings(config)
     if not loaded.history.enabled:
         fail("[history] enabled is false, so nothing is noted", Exit.UNAVAILABLE)
+    with reported(Exit.USAGE, ValueError):
+        known("failed", failed, (*loaded.chain.filters, *sorted(available())))
     records = open_history(loaded)
     if not records.file.exists():
         fail(f"{records.file}: no message was noted yet", Exit.NO_INPUT)
@@ -60,7 +64,7 @@ def history(
         return Exit.OK
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     if not page.rows:
-        console.print("nothing of that is in the history")
+        console.print("no matching messages")
         return Exit.OK
     room = max((console.width - FIXED) // 3 - 2, 6)
     table = Table(box=None, pad_edge=False, header_style="bold")

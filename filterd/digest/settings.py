@@ -11,6 +11,7 @@ from annotated_doc import Doc
 from annotated_types import Gt
 
 from filterd.message.address import checked_domains
+from filterd.words import REASONS, known
 
 
 @dataclass(frozen=True)
@@ -57,5 +58,7 @@ class DigestSettings:
                     f'at: {text!r} is no time of day; right would be "07:00"'
                 ) from None
         checked_domains(self.domains, "domains")
+        for reason in self.reasons:
+            known("reasons", reason, REASONS)
         if "virus" in self.reasons:
             raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')

@@ -15,6 +15,7 @@ from filterd.message.address import (
     readable_domain,
     readable_part,
 )
+from filterd.words import ACTIONS, known
 
 MOST = (1 << 63) - 1
 """The largest number that SQLite takes."""
@@ -61,7 +62,9 @@ _SENDER = "substr(words, 1, instr(words, char(10)))"
 
 
 def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
-    """What must hold of a row of `records`. Raises ValueError for a cursor that is none."""
+    """What must hold of a row of `records`. Raises ValueError for a cursor that is none, and for an
+    action that there is not."""
+    known("action", query.action, ACTIONS)
     for sql, asked, value in (
         ("action = ?", query.action, storable(query.action)),
         ("received >= ?", query.since is not None, query.since),

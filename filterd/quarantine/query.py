@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from filterd.message.address import DELIMITER, canonical_domain, readable_domain, readable_part
 from filterd.quarantine.schema import messages
+from filterd.words import REASONS, STATES, UnknownWordError, known
 
 PAGE_LIMIT = 1000
 """Rows of one page at most; a person reads some tens, a script asks for the next page."""
@@ -82,6 +83,11 @@ def statement(query: Query) -> sa.Select[Any]:
     """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
     if not 1 <= query.limit <= PAGE_LIMIT:
         raise QueryError(f"limit is {query.limit}; right would be 1 to {PAGE_LIMIT}")
+    try:
+        known("reason", query.reason, REASONS)
+        known("state", query.state, STATES)
+    except UnknownWordError as error:
+        raise QueryError(str(error)) from None
     newest_first = (messages.c.received.desc(), messages.c.id.desc())
     found = sa.select(messages).where(*_conditions(query)).order_by(*newest_first)
     return found.limit(query.limit + 1)

@@ -13,8 +13,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-ACTIONS = ("accept", "quarantine", "discard", "tempfail", "reject")
-"""From the bottom of a column upwards; what is none of these is on top of them."""
+from filterd.words import ACTIONS
 
 HEIGHT = 100
 GAP = 0.18
@@ -48,6 +47,7 @@ def flow_chart(
             bins[at][action] += number
             totals[action] += number
     top = _rounded(max((sum(one.values()) for one in bins.values()), default=0))
+    # From the bottom of a column upwards; actions of other versions are on top of them.
     order = [*ACTIONS, *sorted(set(totals) - set(ACTIONS))]
     parts = []
     for at in sorted(bins):

@@ -11,9 +11,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 
 from filterd.quarantine.query import Query
-
-REASONS = ("spam", "virus", "banned", "policy", "discarded", "stripped", "failed")
-STATES = ("held", "releasing", "released", "failed", "copy", "deleted", "expired")
+from filterd.words import REASONS, STATES
 
 TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
 """Fields of a search that are text; the words are those of `filterd quarantine list`."""

@@ -134,4 +134,4 @@ def test_the_history_command(tmp_path: Path) -> None:
 
     assert "\x1b" not in run()
     assert json.loads(run("--json"))["id"] == "a"
-    assert "nothing of that" in run("--action", "reject")
+    assert "no matching messages" in run("--action", "reject")

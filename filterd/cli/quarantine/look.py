@@ -65,11 +65,7 @@ def list_(
         return
     # Not on a terminal (`| grep`), nothing has to be squeezed into a window.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-    console.print(
-        message_table(page.rows, console.width)
-        if page.rows
-        else "nothing of that is in the quarantine"
-    )
+    console.print(message_table(page.rows, console.width) if page.rows else "no matching messages")
     if page.next:
         console.print(f"there is more: --after {page.next}")
 

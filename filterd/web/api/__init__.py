@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from filterd.web.api import deeds, looking, site
+from filterd.web.api.parameters import only_known
 from filterd.web.api.problems import documented
 from filterd.web.state import State
 
 
 def router(_state: State) -> APIRouter:
     """All routes; each finds the state in its request."""
-    found = APIRouter(responses=documented(401, 403, 404, 413, 422, 503))
+    found = APIRouter(
+        responses=documented(401, 403, 404, 413, 422, 503), dependencies=[Depends(only_known)]
+    )
     for module in (looking, deeds, site):
         found.include_router(module.router)
     return found

@@ -20,6 +20,7 @@ from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
 from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, seconds
 from filterd.web.state import state_of
+from filterd.words import known
 
 router = APIRouter(tags=["site"])
 
@@ -77,21 +78,25 @@ def history(
     text: _Word = "",
     action: _Word = "",
     symbol: _Word = "",
+    failed: _Word = "",
     since: datetime | None = None,
     until: datetime | None = None,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 50,
     after: _Word = "",
 ) -> JSONResponse:
     """Every message of the last days, kept or not, newest first."""
+    from filterd.filters import available  # noqa: PLC0415
     from filterd.history import HistoryQuery  # noqa: PLC0415
 
     query = HistoryQuery(
         text=text, sender=sender, recipient=recipient, domain=domain, action=action, symbol=symbol,
-        since=seconds(since), until=seconds(until), limit=limit, after=after,
+        failed=failed, since=seconds(since), until=seconds(until), limit=limit, after=after,
         visible=access.reviewer.visible,
     )  # fmt: skip
+    state = state_of(request)
     try:
-        page = state_of(request).history.search(query)
+        known("failed", failed, (*state.settings.chain.filters, *sorted(available())))
+        page = state.history.search(query)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     rows = []

@@ -15,8 +15,6 @@ from filterd.web.forms import (
     ID_LIMIT,
     LIMITS,
     NOTE_LIMIT,
-    REASONS,
-    STATES,
     local_path,
     search_of,
     text_of,
@@ -25,6 +23,7 @@ from filterd.web.forms import (
 from filterd.web.identity import Asking, Posted
 from filterd.web.state import state_of
 from filterd.web.views import back, page
+from filterd.words import REASONS, STATES
 
 router = APIRouter()
 

@@ -43,7 +43,7 @@ def test_for_people_and_for_scripts(config: Path) -> None:
     assert [row.get("id") for row in rows] == ["m2", None]
     after = history(config, "--json", "--after", rows[1]["next"]).stdout
     assert json.loads(after)["recipients"] == ["joe@mx.test"]
-    assert "nothing of that" in history(config, "--sender", "nobody").stdout
+    assert "no matching messages" in history(config, "--sender", "nobody").stdout
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def lines(result: Result) -> list[dict[str, object]]:
 
 
 def test_list_for_people_and_for_scripts(desk: Desk) -> None:
-    assert "nothing of that" in desk("list").stdout
+    assert "no matching messages" in desk("list").stdout
     for id in ("id1", "id2", "id3"):
         desk.store.put(new(id))
     assert "id1" in desk("list").stdout

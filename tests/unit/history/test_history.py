@@ -207,7 +207,10 @@ def test_any_text_can_be_noted_and_asked_for(
     record = Record(id, NOW, sender=sender, recipients=tuple(to), subject=asked)
     history.add([record])
     assert history.search(HistoryQuery()).rows == (record,)
-    history.search(HistoryQuery(asked, asked, asked, asked, asked, asked, visible=(asked,)))
+    history.search(HistoryQuery(asked, asked, asked, asked, "", asked, visible=(asked,)))
+    if asked:
+        with pytest.raises(ValueError, match=r"action: .* is unknown.*; expected accept, "):
+            history.search(HistoryQuery(action=asked))
 
 
 FACTS = {

@@ -172,7 +172,26 @@ def test_hostile_text_can_be_stored(store: Store) -> None:
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_search(tmp_path: Path, text: str) -> None:
     index = Index("", tmp_path / "one")
-    index.search(Query(text=text, sender=text, domain=text, symbol=text, reason=text))
+    index.search(Query(text=text, sender=text, domain=text, symbol=text))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (
+            Query(reason="spma"),
+            r"'spma' is unknown \(did you mean spam\?\); expected spam,",
+        ),
+        (Query(reason="SPAM"), "reason: 'SPAM' is unknown"),
+        (Query(state="hold"), r"state: 'hold' is unknown \(did you mean held\?\); expected held,"),
+        (Query(state="x" * 9000), "state: 'x{50}' is unknown; expected held,"),
+    ],
+)
+def test_an_unknown_word_is_an_error_and_not_an_empty_quarantine(
+    tmp_path: Path, query: Query, words: str
+) -> None:
+    with pytest.raises(QueryError, match=words):
+        Index("", tmp_path / "one").search(query)
 
 
 def test_an_index_of_the_first_version_is_brought_up_to_date(store: Store) -> None:

@@ -43,6 +43,28 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(site: Site, admin: Program) -> 
     assert "tokens.json" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "conditions", "words"),
+    [
+        ("/messages", {"reason": "spma"}, "reason: 'spma' is unknown (did you mean spam?)"),
+        ("/messages", {"state": "hold"}, "state: 'hold' is unknown (did you mean held?)"),
+        ("/messages", {"resaon": "spam"}, "query.resaon: unknown parameter; expected after,"),
+        ("/messages/x", {"full": "1"}, "query.full: unknown parameter; there are none here"),
+        ("/history", {"action": "rejct"}, "action: 'rejct' is unknown (did you mean reject?)"),
+        ("/history", {"form": "ann@a.example"}, "query.form: unknown parameter"),
+        ("/history", {"failed": "clmav"}, "failed: 'clmav' is unknown (did you mean clamav?)"),
+        ("/stats", {"since": "2026-11-01"}, "query.since: unknown parameter"),
+        ("/audit", {"offset": "5"}, "query.offset: unknown parameter; expected limit, skip"),
+    ],
+)
+def test_words_and_parameters_that_are_not_known_are_refused(
+    admin: Program, path: str, conditions: dict[str, str], words: str
+) -> None:
+    answer = admin.get(path, **conditions)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
 def test_search_in_the_words_of_the_command_line(site: Site, admin: Program) -> None:
     first = site.put("joe@mx.example", subject=b"cheap pills")
     second = site.put("sue@other.example", reason="virus", virus="Evil")
