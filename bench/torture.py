@@ -42,7 +42,8 @@ def main() -> int:
     print(
         f"{len(books.told)} messages held, {len(record.answered)} answered, {taken} released; "
         f"{record.unwritten} records of the seconds before a kill of the daemon are not in the "
-        f"history; fsck added {books.added_by_fsck} rows and corrected {books.restated_by_fsck}"
+        f"history; {record.not_indexed} rows came later than their message; at the end fsck added "
+        f"{books.added_by_fsck} rows and corrected {books.restated_by_fsck}"
     )
     print(f"disagreements: {len(record.disagreements)}")
     for one in record.disagreements:

@@ -12,7 +12,7 @@ from typing import Any
 from filterd.history.record import Record
 from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError, History, HistoryError
-from filterd.message.decoding import decode_words
+from filterd.message.decoding import header_text
 
 log = logging.getLogger(__name__)
 
@@ -115,4 +115,4 @@ class Recorder:
 
 
 def _record(facts: Mapping[str, Any], received: float, subject: bytes) -> Record:
-    return Record.of_facts(facts, received, decode_words(subject).strip())
+    return Record.of_facts(facts, received, header_text(subject))

@@ -108,7 +108,7 @@ def _readable(old: Path, limit: int) -> Iterator[tuple[int, Record]]:
             with contextlib.suppress(sqlite3.Error):
                 for row in source.execute(sql, (lowest, lowest, limit - number)):
                     number += 1
-                    with contextlib.suppress(ValueError, TypeError, OverflowError):
+                    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
                         yield row[0], Record.decode(*row[1:])
                     lowest = row[0] if order == "DESC" else lowest
 

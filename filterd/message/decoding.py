@@ -26,6 +26,7 @@ PIECE_LIMIT = 10_000
 SAMPLE_SIZE = 4096
 """Octets from which an encoding is guessed."""
 
+_BLANKS = str.maketrans("\t\r\n\v\f", "     ")
 _LETTERS_AFTER_PADDING = re.compile(rb"=\s*+[A-Za-z0-9+/]")
 _BASE64_LETTERS = bytes(range(65, 91)) + bytes(range(97, 123)) + b"0123456789+/\r\n"
 _PADDING = (b"", b"=", b"==")
@@ -142,6 +143,18 @@ def decode_words(raw: bytes) -> str:
         position = match.end()
     parts.append(decode_charset(raw[position:], ""))
     return "".join(parts)
+
+
+def header_text(raw: bytes) -> str:
+    """A header value as people read it, in one line: unfolded (RFC 5322 §2.2.3), encoded words
+    decoded. A fold is one blank, however many stand beside it; a tab or a line end that an encoded
+    word brings along is one as well.
+
+    >>> header_text(b" Minutes of\\r\\n\\tTuesday =?utf-8?q?and_?=\\r\\n =?utf-8?q?Friday?=")
+    'Minutes of Tuesday and Friday'
+    """
+    lines = (line.strip(b" \t") for line in raw.replace(b"\r", b"\n").split(b"\n"))
+    return decode_words(b" ".join(filter(None, lines))).translate(_BLANKS).strip()
 
 
 def _word(match: re.Match[bytes]) -> str:

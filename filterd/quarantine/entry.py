@@ -16,7 +16,7 @@ from typing import Any
 
 from filterd.bounded import json_value
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.message.decoding import decode_words
+from filterd.message.decoding import header_text
 from filterd.verdict import RemovedPart, Symbol
 
 FORMAT = 1
@@ -204,4 +204,4 @@ def describe(new: NewEntry) -> Entry:
 def _readable(message: Message, name: str) -> str:
     """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
     raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
-    return decode_words(raw)[:SUBJECT_LIMIT]
+    return header_text(raw)[:SUBJECT_LIMIT]

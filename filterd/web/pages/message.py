@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from filterd.desk import DeskError, Done
 from filterd.message import Message
-from filterd.message.decoding import decode_words
+from filterd.message.decoding import header_text
 from filterd.quarantine import GoneError
 from filterd.web import preview
 from filterd.web.access import Access
@@ -191,7 +191,7 @@ def _fields(message: Message | None) -> list[tuple[str, str]]:
     if message is None:
         return []
     fields = message.header_fields[:FIELD_LIMIT]
-    return [(f.name, decode_words(f.raw_value[:FIELD_WIDTH]).strip()) for f in fields]
+    return [(f.name, header_text(f.raw_value[:FIELD_WIDTH])) for f in fields]
 
 
 def _shown(message: Message) -> list[Shown]:

@@ -232,6 +232,29 @@ def test_what_the_daemon_logs_is_noted(tmp_path: Path) -> None:
     assert (second.id, second.score) == ("m2", 0.0)
 
 
+FOLDED = [
+    (b"Minutes of\r\n Tuesday", "Minutes of Tuesday"),
+    (b"Minutes of\n\tTuesday", "Minutes of Tuesday"),
+    (b"\r\n Minutes of \r\n \t \r\n  Tuesday\r\n ", "Minutes of Tuesday"),
+    (b" =?utf-8?q?Minutes_?=\n =?utf-8?q?of?=\n Tuesday", "Minutes of Tuesday"),
+    (b"=?utf-8?q?Minutes=0Aof=09Tuesday?=", "Minutes of Tuesday"),
+    (b"Minutes\tof\rTuesday", "Minutes of Tuesday"),
+]
+
+
+@pytest.mark.parametrize(("octets", "shown"), FOLDED)
+def test_a_folded_subject_is_shown_and_found_as_one_line(
+    tmp_path: Path, octets: bytes, shown: str
+) -> None:
+    history = History(tmp_path / "history.sqlite3", HistorySettings())
+    recorder = Recorder(history)
+    recorder.note(FACTS, octets)
+    recorder.write()
+    (row,) = history.search(HistoryQuery("minutes of tuesday")).rows
+    assert row.subject == shown
+    assert row.subject.isprintable()
+
+
 def test_strangers_texts_are_cut_to_size() -> None:
     facts = {"id": "x", "to": ["a"] * 5000, "from": "b" * 5000, "symbols": {"S": "no number"}}
     record = Record.of_facts(facts, NOW, "s" * 5000)
