@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from time import gmtime, strftime
 
-from filterd.mta.draft import Draft, Path
+from filterd.mta.draft import Draft, Path, Recipients
 from filterd.mta.header import Header, PostfixHeader, split_message
 from filterd.mta.macros import sendmail_date
 from filterd.mta.sendmail_header import SendmailHeader
@@ -61,7 +61,12 @@ class Composer(ABC):
         fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
         return Draft(
-            arrival.queue_id, sender, list(recipients), header, body, macros=self._macros(header)
+            arrival.queue_id,
+            sender,
+            Recipients(recipients),
+            header,
+            body,
+            macros=self._macros(header),
         )
 
     def message(self, draft: Draft) -> bytes:

@@ -57,16 +57,13 @@ class SendmailEnvelope(EnvelopeEdits):
             return f"recipient {shown(address)} not added: bad argument {shown(parameters)}"
         for one in _mended(text_of(address)):
             # What cannot be served is queued all the same; the sender hears of it in a report.
-            known = {draft.identity(path.address) for path in draft.recipients}
-            if draft.identity(one) not in known:
+            if not draft.recipients.found(draft.identity, draft.identity(one)):
                 draft.recipients.append(Path(one, f"<{one}>", words))
         return f"add recipient {shown(address)}"
 
     def delete(self, draft: Draft, address: bytes) -> str:
-        gone = {draft.identity(one) for one in _mended(text_of(address))}
-        draft.recipients = [
-            one for one in draft.recipients if draft.identity(one.address) not in gone
-        ]
+        for one in _mended(text_of(address)):
+            draft.recipients.remove(draft.identity, draft.identity(one))
         return f"delete recipient {shown(address)}"
 
     def change_sender(self, draft: Draft, address: bytes, parameters: bytes) -> str:
@@ -107,7 +104,7 @@ class PostfixEnvelope(EnvelopeEdits):
             return "recipient not added: empty address"
         path = Path(parsed, "", known_only(text_of(parameters), KNOWN_RCPT))
         # The client's own recipients have an original address, this has none: they are not one.
-        if path not in draft.recipients:
+        if path not in draft.recipients.found(_by_the_letter, parsed):
             draft.recipients.append(path)
         return f"add recipient {shown(address)}"
 
@@ -116,7 +113,7 @@ class PostfixEnvelope(EnvelopeEdits):
             parsed = parse_path(_first(text_of(address)))
         except AddressError as error:
             return f"recipient {shown(address)} not deleted: {error}"
-        draft.recipients = [one for one in draft.recipients if one.address != parsed]
+        draft.recipients.remove(_by_the_letter, parsed)
         return f"delete recipient {shown(address)}"
 
     def change_sender(self, draft: Draft, address: bytes, parameters: bytes) -> str:
@@ -130,6 +127,10 @@ class PostfixEnvelope(EnvelopeEdits):
             return f"sender not changed: {unknown[0]} parameter unrecognized"
         draft.sender = Path(parsed, f"<{parsed}>", tuple(words) or draft.sender.parameters)
         return f"change sender to {shown(address)}"
+
+
+def _by_the_letter(address: str) -> str:
+    return address
 
 
 def _first(text: str) -> str:

@@ -19,7 +19,7 @@ from filterd.daemon.address import Address, AddressError
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
 from filterd.mta.answers import Answer, Kind
-from filterd.mta.draft import Draft, Path
+from filterd.mta.draft import Draft, Path, Recipients
 from filterd.mta.filters import SendmailFilters
 from filterd.mta.header import Header, PostfixHeader, split_message
 from filterd.mta.input_filter import InputMailFilter
@@ -131,7 +131,7 @@ class Daemon:
             Path(one.address, f"<{one.address}>", one.parameters) for one in envelope.recipients
         ]
         fields, body = split_message(case.data.replace(b"\r\n", b"\n"))
-        draft = Draft(queue_id, sender, recipients, PostfixHeader(fields), body)
+        draft = Draft(queue_id, sender, Recipients(recipients), PostfixHeader(fields), body)
         answer = await filters.mail(_arguments(sender), values)
         for recipient in recipients:
             if answer.goes_on:
