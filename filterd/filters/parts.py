@@ -295,7 +295,7 @@ def _cut_off(reading: Reading) -> Iterator[Finding]:
 def _may_hold_files(entity: Entity) -> bool:
     """True if the part is worth unpacking although its head says nothing."""
     is_shown = entity.content_type.startswith(("text/", "image/", "audio/", "video/"))
-    return bool(entity.filenames) or not is_shown
+    return bool(entity.filenames) or entity.disposition == "attachment" or not is_shown
 
 
 def _is_signed(entity: Entity) -> bool:

@@ -32,6 +32,18 @@ MESSAGE_LIMIT = 5000
 """Messages of one mbox; what follows is another one inside of it, until that is too deep."""
 
 _TEXTS = ("", "html", "mail")
+_OWN_TEXTS = (
+    "text/plain",
+    "text/html",
+    "text/calendar",
+    "text/enriched",
+    "text/richtext",
+    "text/rfc822-headers",
+    "text/watch-html",
+    "text/x-amp-html",
+    "message/",
+    "multipart/",
+)
 _HEAD_SIZE = 4096
 
 _STORED_HEAD = struct.Struct("<16sQ4x8x")
@@ -74,7 +86,12 @@ def of_web_archive(content: bytes) -> Iterator[Inner]:
 def _is_no_text(entity: Entity) -> bool:
     """False for a message's own text, which is for its reader's program, as in the message around
     it."""
-    return bool(entity.filenames) or kind_of(entity.head(_HEAD_SIZE)) not in _TEXTS
+    return (
+        bool(entity.filenames)
+        or entity.disposition == "attachment"
+        or not entity.content_type.startswith(_OWN_TEXTS)
+        or kind_of(entity.head(_HEAD_SIZE)) not in _TEXTS
+    )
 
 
 def _of_mail(content: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner]:
@@ -94,7 +111,7 @@ def _parts(octets: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner
     roots = (message.root, *(reading.root for reading in message.readings))
     leaves = (entity for root in roots for entity in root.walk() if entity.is_leaf)
     for entity in islice(leaves, FILE_LIMIT):
-        if is_wanted(entity) or entity.disposition == "attachment":
+        if is_wanted(entity):
             yield Inner(entity.filenames, entity.content, entity.content_type)
 
 

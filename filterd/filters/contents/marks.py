@@ -58,6 +58,11 @@ _BY_TYPE = {
 _VAGUE_EXTENSIONS = frozenset({"", "bin", "dat", "data", "file", "tmp"})
 """Extensions that leave it to the reader's program to look inside."""
 
+_OPENED_AS_PAGE = frozenset(
+    {"doc", "docx", "dot", "rtf", "xls", "xlsx", "xlt", "ppt", "pps", *MARKUP_EXTENSIONS}
+)
+"""Extensions whose programs show a page that is kept like a mail, whoever sent it."""
+
 _PAGES = frozenset({"html", "svg", "hta"})
 _PICTURES = frozenset({"gif", "jpeg", "png"})
 _STRUCTURED = ARCHIVE_KINDS | {"ole", "tnef", "mail", "apple", "cms"}
@@ -111,7 +116,7 @@ def kinds(content: bytes, names: Sequence[str] = (), media_type: str = "") -> tu
         if kind:
             found["svg" if kind == "svg" else "html"] = None
     found.update(dict.fromkeys(sorted(named - _PAGES - {"pdf"})))
-    if "mail" in found and _is_web_archive(content):
+    if "mail" in found and (not extensions.isdisjoint(_OPENED_AS_PAGE) or _is_web_archive(content)):
         found["mht"] = None
     if "ole" in found and msi.is_installer(content):
         found["msi"] = None

@@ -212,13 +212,18 @@ class Unpacker:
         seen: set[str] = set()
         # What is so by a mark alone was a guess: the end of an embedded file looks the same.
         is_sure = file.kind == kind and not file.is_behind
+        directory = zip_directory.Directory()
+        if kind == "zip":
+            directory = zip_directory.look(file.content, self.limits.members)
         try:
-            yield from self._listed(file, kind, path, seen)
+            yield from self._listed(file, kind, path, seen, frozenset(directory.encrypted))
         except archive.EncryptedError:
             self._note("ARCHIVE_ENCRYPTED", file.shown_path)
         except archive.DamagedError as error:
             if "too many filters" in str(error):
                 self._note("ARCHIVE_LIMIT", f"{file.shown_path}: too many levels of compression")
+            elif directory.encrypted:
+                self._note("ARCHIVE_ENCRYPTED", file.shown_path)
             elif is_sure:
                 self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
         except archive.TooSlowError:
@@ -233,13 +238,18 @@ class Unpacker:
             # Not even its first octets can be had, but what it is called.
             yield File(_member_names("data", file, kind), "", b"", path, complete=False)
         if kind == "zip":
-            yield from self._unlisted(file, path, seen, is_sure=is_sure)
+            yield from self._unlisted(file, path, seen, directory, is_sure=is_sure)
 
     def _unlisted(
-        self, file: File, path: tuple[str, ...], seen: set[str], *, is_sure: bool
+        self,
+        file: File,
+        path: tuple[str, ...],
+        seen: set[str],
+        directory: zip_directory.Directory,
+        *,
+        is_sure: bool,
     ) -> Iterator[File]:
         """What readers see in a ZIP file that do not go by its directory, or go by it alone."""
-        directory = zip_directory.look(file.content, self.limits.members)
         for name in directory.names:
             if name not in seen:
                 seen.add(name)
@@ -271,9 +281,15 @@ class Unpacker:
             self._note("ARCHIVE_PATH", f"{file.shown_path}: {name} is a link to {link}")
 
     def _listed(
-        self, file: File, kind: str, path: tuple[str, ...], seen: set[str]
+        self,
+        file: File,
+        kind: str,
+        path: tuple[str, ...],
+        seen: set[str],
+        locked: frozenset[str],
     ) -> Iterator[File]:
-        """The members as the archive lists them; their names are put into `seen`."""
+        """The members as the archive lists them; their names are put into `seen`. locked: names of
+        those that need a password, which libarchive may have."""
         seconds = math.ceil(self._deadline - time.monotonic())
         if seconds <= 0:
             raise archive.TooSlowError
@@ -293,13 +309,21 @@ class Unpacker:
                     self._note("ARCHIVE_ENCRYPTED", "/".join((*path, names[0])))
                     yield File(names, "", b"", path, complete=False)
                     continue
-                member = self._read(entry, names, path, min(allowed, self.limits.total))
+                is_locked = entry.name in locked
+                most = min(allowed, self.limits.total)
+                member = self._read(entry, names, path, most, is_locked=is_locked)
                 if member is None:
                     return
                 yield member
 
     def _read(
-        self, entry: archive.Entry, names: tuple[str, ...], path: tuple[str, ...], allowed: int
+        self,
+        entry: archive.Entry,
+        names: tuple[str, ...],
+        path: tuple[str, ...],
+        allowed: int,
+        *,
+        is_locked: bool,
     ) -> File | None:
         """The member, or None where a limit ends the work."""
         blocks: list[bytes] = []
@@ -329,8 +353,12 @@ class Unpacker:
             self._note("ARCHIVE_ENCRYPTED", where)
             complete = False
         except archive.DamagedError as error:
-            self._note("ARCHIVE_DAMAGED", f"{where}: {error}")
-            complete = False
+            if is_locked:
+                self._note("ARCHIVE_ENCRYPTED", where)
+                complete = False
+            else:
+                # Unpackers warn and go on: what could be read counts.
+                self._note("ARCHIVE_DAMAGED", f"{where}: {error}")
         content = b"".join(blocks)
         return File.of(names, content, path) if complete else File.begun(names, content, path)
 

@@ -71,11 +71,12 @@ class Hidden:
 @dataclass
 class Directory:
     """names: all that listed members are called besides what libarchive calls them. hidden: members
-    that are not listed. contradicts: True if local headers and directory differ. odd_methods: ways
-    to pack that few readers know."""
+    that are not listed. encrypted: names of listed members that need a password. contradicts: True
+    if local headers and directory differ. odd_methods: ways to pack that few readers know."""
 
     names: list[str] = field(default_factory=list)
     hidden: list[Hidden] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
     contradicts: bool = False
     odd_methods: set[int] = field(default_factory=set)
 
@@ -94,6 +95,8 @@ def look(content: bytes, limit: int) -> Directory:
     spans = []
     for member in listed:
         found.names += _names(member)
+        if member.flag_bits & _ENCRYPTED:
+            found.encrypted.append(member.filename)
         if member.compress_type not in USUAL_METHODS:
             found.odd_methods.add(member.compress_type)
         local = _local(content, member.header_offset)

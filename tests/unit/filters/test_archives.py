@@ -10,6 +10,7 @@ import os
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,3 +208,15 @@ def test_no_child_is_left_behind() -> None:
 def test_a_kept_file_knows_its_place() -> None:
     file = File(("c.txt",), "", b"", ("a.zip", "b.zip"))
     assert file.shown_path == "a.zip/b.zip/c.txt"
+
+
+def test_what_could_be_read_of_a_damaged_member_counts() -> None:
+    """Unpackers warn of a wrong checksum and go on."""
+    inner = zipped(**{"run.exe": PROGRAM})
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as writer:
+        writer.writestr("b.zip", inner)
+    crc = struct.pack("<I", zlib.crc32(inner))
+    paths, notes = unpacked("a.zip", packed.getvalue().replace(crc, b"\1\2\3\4"))
+    assert "a.zip/b.zip/run.exe" in paths
+    assert set(notes) == {"ARCHIVE_DAMAGED"}

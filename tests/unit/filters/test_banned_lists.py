@@ -93,6 +93,25 @@ def test_a_declared_type_counts_in_attached_mail_too() -> None:
     assert len(examined(archives.mailed("a.zip", packed)).removed) == 1
 
 
+@pytest.mark.parametrize("media_type", ["text/vbscript", "application/x-bat", "text/javascript"])
+def test_parts_without_a_name_are_judged_by_type_in_attached_mail_too(media_type: str) -> None:
+    inner = typed(media_type, "", b"<html> is what this script writes")
+    assert len(examined(inner).removed) == 1
+    assert len(examined(archives.mailed("a.eml", inner)).removed) == 1
+
+
+def test_parts_without_a_name_are_opened_where_a_reader_saves_them() -> None:
+    packed = b"junk" + archives.zipped("run.exe")
+    for described in (
+        b"text/plain\r\nContent-Disposition: attachment",
+        b"application/octet-stream",
+    ):
+        part = b"Content-Type: " + described + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        message = usual(TEXT, part + base64_of(packed))
+        assert len(examined(message).removed) == 1
+        assert len(examined(archives.mailed("a.eml", message)).removed) == 1
+
+
 def test_other_types_pass() -> None:
     for media_type in ("application/octet-stream", "application/pdf", "application/x-unknown"):
         assert examined(typed(media_type)) == Verdict()

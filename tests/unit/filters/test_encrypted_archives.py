@@ -10,6 +10,7 @@ import pytest
 
 from filterd.filters.contents import rar
 from filterd.filters.contents.unpack import Unpacker
+from tests.hostile.tricks import archives
 
 
 def vint(value: int) -> bytes:
@@ -105,6 +106,14 @@ def locked_zip(name: str, content: bytes, encryption: str) -> bytes:
     return bytes(packed)
 
 
+def strong_zip(name: str, content: bytes) -> bytes:
+    """PKWARE's own way (APPNOTE.TXT 7): bits 0 and 6, and a header of its own before the data."""
+    packed = bytearray(archives.by_hand(name.encode(), name.encode(), content))
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        struct.pack_into("<H", packed, packed.index(mark) + at, 0x41)
+    return bytes(packed)
+
+
 SECRET = bytes(range(64))
 ENCRYPTED: dict[str, tuple[str, bytes]] = {
     "RAR 5, a file": ("a.rar", rar_5(MAIN_5, file_5("a.txt", SECRET, is_encrypted=True), END_5)),
@@ -128,6 +137,7 @@ ENCRYPTED: dict[str, tuple[str, bytes]] = {
     "ZIP": ("a.zip", locked_zip("a.txt", SECRET, "traditional")),
     "ZIP, AES of 128 bits": ("a.zip", locked_zip("a.txt", SECRET, "aes128")),
     "ZIP, AES of 256 bits": ("a.zip", locked_zip("a.txt", SECRET, "aes256")),
+    "ZIP, strongly encrypted": ("a.zip", strong_zip("a.txt", SECRET)),
     "ZIP, cut before its directory": (
         "a.zip",
         locked_zip("a.txt", SECRET, "traditional").partition(b"PK\1\2")[0],

@@ -102,6 +102,8 @@ def test_a_page_of_pictures_is_looked_through_once() -> None:
         ("a.doc", web_archive(SCRIPT)),
         ("a.doc", web_archive(SCRIPT, head="")),
         ("page", web_archive(SCRIPT, head="Snapshot-Content-Location: https://a.example/\r\n")),
+        ("a.doc", usual(b"Content-Type: text/html\r\n\r\n" + SCRIPT.encode())),
+        ("a.xls", web_archive(SCRIPT, head="From: Ann <ann@client.example>\r\n")),
         ("a.zip", archives.zipped("page.mht", web_archive(SCRIPT))),
         ("a.eml", usual(TEXT, attachment(b"page.html", base64_of(SCRIPT.encode())))),
         ("a.eml", usual(TEXT, attachment(b"page.mht", base64_of(web_archive(SCRIPT))))),
