@@ -29,6 +29,7 @@ from filterd.filters.clamav import ClamAV
 from filterd.filters.clamd import ClamdError, Server
 from filterd.history import HistoryError, HistoryQuery
 from filterd.quarantine import Store, StoreError
+from filterd.quarantine.caution import state_of
 
 PROBE_SECONDS = 2.0
 """For an answer of the daemon's socket or of a clamd."""
@@ -116,11 +117,13 @@ class ModelStatus:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineStatus:
-    """messages: kept, by state. octets: of all that is kept."""
+    """messages: kept, by state. octets: of all that is kept. expiry: why nothing expires, empty if
+    all is well."""
 
     messages: Mapping[str, int] = field(default_factory=dict)
     octets: int = 0
     error: str = ""
+    expiry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def status(
         filters,
         clamd_status(settings),
         model_status(settings),
-        quarantine_status(settings) if counts is None else _summed(counts),
+        quarantine_status(settings) if counts is None else _summed(settings, counts),
         flow,
     )
 
@@ -297,11 +300,13 @@ def quarantine_status(settings: Settings) -> QuarantineStatus:
             counts = store.index.counts()
         except StoreError as error:
             return QuarantineStatus(error=str(error))
-    return _summed(counts)
+    return _summed(settings, counts)
 
 
-def _summed(counts: Counts) -> QuarantineStatus:
+def _summed(settings: Settings, counts: Counts) -> QuarantineStatus:
     messages: Counter[str] = Counter()
     for _reason, state, number, _octets in counts:
         messages[state] += number
-    return QuarantineStatus(dict(messages), sum(octets for *_, octets in counts))
+    octets = sum(octets for *_, octets in counts)
+    put_off = state_of(settings.quarantine.folder).put_off
+    return QuarantineStatus(dict(messages), octets, expiry=put_off)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 from filterd.cli.quarantine.tables import shown
+from filterd.quarantine.caution import ADVICE
 from filterd.status import Status
 from filterd.status import status as found
 
@@ -83,4 +84,6 @@ def _table(told: Status) -> Table:
     kept = ", ".join(f"{n} {state}" for state, n in told.quarantine.messages.items())
     octets = f", {told.quarantine.octets / (1 << 20):.1f} MiB" if kept else ""
     table.add_row("quarantine", told.quarantine.error or (kept or "empty") + octets)
+    if told.quarantine.expiry:
+        table.add_row("", f"expiry is put off: {told.quarantine.expiry}; {ADVICE}")
     return table

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Iterator
 from socket import getaddrinfo, gethostname
 
+from filterd import clock as kernel_clock
 from filterd.assembly import open_history
 from filterd.config import Settings
 from filterd.doctor.findings import Finding, Level
@@ -18,10 +18,6 @@ AHEAD = 60.0
 
 RESOLVER_SECONDS = 3.0
 """For which the resolver may take to say anything; an MTA asks it for every client."""
-
-_TIME_ERROR = 5
-_TIMEX_SIZE = 512
-"""Octets; `struct timex` has some 208."""
 
 
 def clock(settings: Settings) -> Iterator[Finding]:
@@ -45,7 +41,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
                     "set the clock; what came in between is kept too long, and found last",
                 )
             )
-    if _is_unsynchronized():
+    if kernel_clock.is_unsynchronized():
         found.append(
             Finding(
                 Level.WARN,
@@ -55,16 +51,6 @@ def clock(settings: Settings) -> Iterator[Finding]:
             )
         )
     yield from found or [Finding(Level.OK, "clock", time.strftime("%Y-%m-%d %H:%M:%S %z"))]
-
-
-def _is_unsynchronized() -> bool:
-    """What adjtimex(2) says; it changes nothing when `modes` is 0."""
-    try:
-        return bool(
-            ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE)) == _TIME_ERROR
-        )
-    except (OSError, AttributeError):
-        return False
 
 
 def names(settings: Settings) -> Iterator[Finding]:

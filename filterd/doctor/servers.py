@@ -14,6 +14,7 @@ from filterd.doctor.findings import Finding, Level
 from filterd.filters.clamd import ClamdError, Server
 from filterd.history import HistoryError
 from filterd.quarantine import Store, StoreError
+from filterd.quarantine.caution import ADVICE
 from filterd.status import (
     PROBE_SECONDS,
     clamd_status,
@@ -175,6 +176,11 @@ def store(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding(Level.OK, "quarantine", f"{number} messages")
+    if kept.expiry:
+        yield Finding(
+            Level.WARN, "quarantine", f"nothing expires: {kept.expiry}",
+            f"set the clock if it is wrong; else {ADVICE}",
+        )  # fmt: skip
     if kept.messages.get("failed"):
         yield Finding(
             Level.WARN, "quarantine", f"{kept.messages['failed']} releases failed",

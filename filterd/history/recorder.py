@@ -25,6 +25,9 @@ INTERVAL = 1.0
 COMPLAINT_INTERVAL = 60.0
 """Seconds between two log lines about a file that cannot be written."""
 
+JUMP = 86400.0
+"""Seconds by which the clock may be set before nothing is deleted by its word."""
+
 EXPIRY_INTERVAL = 600.0
 """Seconds between two looks for records that have to go."""
 
@@ -40,6 +43,7 @@ class Recorder:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._next_expiry = self._next_complaint = 0.0
+        self._began = time.time(), time.monotonic()
 
     def start(self) -> None:
         """Begin to write."""
@@ -83,7 +87,7 @@ class Recorder:
             taken = []
             if time.monotonic() >= self._next_expiry:
                 self._next_expiry = time.monotonic() + EXPIRY_INTERVAL
-                history.expire()
+                history.expire(by_age=not self._clock_was_set())
         except HistoryError as error:
             self._waiting.extendleft(reversed(taken))
             if time.monotonic() >= self._next_complaint:
@@ -96,6 +100,14 @@ class Recorder:
             # Nothing about one message may end the notes of all others.
             self.lost += len(taken)
             log.exception("history")
+
+    def _clock_was_set(self) -> bool:
+        """True if the clock moved by more than `JUMP` against the time since this was made: what
+        looks old may not be."""
+        if abs(time.time() - self._began[0] - (time.monotonic() - self._began[1])) <= JUMP:
+            return False
+        log.warning("history: the clock was set since the start; no record goes for its age")
+        return True
 
     def _add(self, history: History, taken: list[tuple[Mapping[str, Any], float, bytes]]) -> None:
         if not taken:

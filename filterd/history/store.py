@@ -198,9 +198,10 @@ class History:
                 counted[name] += 1
         return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
 
-    def expire(self) -> int:
-        """Let go what is too old or too much; how many records. Raises HistoryError."""
-        oldest = self._clock() - self.settings.keep_days * 86400
+    def expire(self, *, by_age: bool = True) -> int:
+        """Let go what is too old or too much; how many records. by_age: False while the clock is in
+        doubt. Raises HistoryError."""
+        oldest = self._clock() - self.settings.keep_days * 86400 if by_age else 0.0
         with self._connected() as connection:
             gone = connection.execute("DELETE FROM records WHERE received < ?", (oldest,)).rowcount
             gone += connection.execute(

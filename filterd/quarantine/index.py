@@ -164,6 +164,13 @@ class Index:
             rows = connection.execute(query).all()
         return ((row[0], row[1], row[2]) for row in rows)
 
+    def newest(self) -> float | None:
+        """When the newest message came, seconds since 1970; None if there is none. Raises
+        StoreError."""
+        with self.connection() as connection:
+            found = connection.scalar(sa.select(sa.func.max(messages.c.received)))
+        return None if found is None else float(found)
+
     def totals(self) -> tuple[int, int]:
         """Messages and octets whose bytes are still there. Raises StoreError."""
         c = messages.c

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from filterd.quarantine.caution import ADVICE
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.fsck import add_missing
 from filterd.quarantine.settings import QuarantineSettings
@@ -91,3 +92,5 @@ class Upkeep:
             )
         for id, why in report.failed:
             log.warning("quarantine: %s stays: %s", id, why)
+        if report.doubt:
+            log.warning("quarantine: expiry is put off: %s; %s", report.doubt, ADVICE)

@@ -210,7 +210,7 @@ def test_a_clock_that_went_back(tmp_path: Path) -> None:
 def test_a_clock_that_nobody_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsynchronized: bool, level: str
 ) -> None:
-    monkeypatch.setattr(host, "_is_unsynchronized", lambda: unsynchronized)
+    monkeypatch.setattr("filterd.clock.is_unsynchronized", lambda: unsynchronized)
     assert about(site(tmp_path), "clock").level == level
 
 

@@ -16,6 +16,7 @@ from filterd.cli.quarantine.common import IdArguments, ReasonOption, command, de
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters import senders
 from filterd.labels import points
+from filterd.quarantine.caution import ADVICE
 
 if TYPE_CHECKING:
     from filterd.desk import Done
@@ -154,13 +155,20 @@ def block(
 @command("expire")
 def expire(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="also where clock or number give reason to ask")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove what has expired by age, number or size; pinned messages stay."""
     from filterd.quarantine import expiry  # noqa: PLC0415
 
-    report = expiry.expire(store_of(config), who=who(), dry_run=dry_run)
+    store = store_of(config)
+    if not (yes or dry_run or as_json) and sys.stdin.isatty():
+        doubt = expiry.expire(store, who=who(), dry_run=True).doubt
+        yes = bool(doubt) and typer.confirm(f"{doubt}; let them go?")
+    report = expiry.expire(store, who=who(), dry_run=dry_run, confirmed=yes)
     if as_json:
         emit(
             {
@@ -168,6 +176,7 @@ def expire(
                 "octets": report.octets,
                 "forgotten": report.forgotten,
                 "failed": [{"id": id, "reason": why} for id, why in report.failed],
+                "doubt": report.doubt,
             }
         )
     else:
@@ -180,6 +189,10 @@ def expire(
         )
         for id, why in report.failed:
             sys.stderr.write(f"filterd: {id} stays: {why}\n")
+    if report.doubt and not dry_run:
+        fail(f"expiry is put off: {report.doubt}; {ADVICE}", Exit.DATA)
+    if report.doubt and not as_json:
+        sys.stdout.write(f"that would be asked about: {report.doubt}\n")
     if report.failed:
         raise typer.Exit(Exit.IO_ERROR)
 

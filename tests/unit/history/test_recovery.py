@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,18 @@ def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCapt
     recorder.history = recorder_of(tmp_path).history
     recorder.write()
     assert len(opened(tmp_path).search(HistoryQuery()).rows) == 3
+
+
+def test_a_clock_that_was_set_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = recorder_of(tmp_path)
+    recorder.note(FACTS, b"x")
+    recorder.write()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 60 * 86400)
+    recorder._next_expiry = 0.0
+    recorder.note(FACTS, b"y")
+    recorder.write()
+    assert "the clock was set since the start" in caplog.text
+    assert len(opened(tmp_path).search(HistoryQuery()).rows) == 2
