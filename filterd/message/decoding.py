@@ -72,6 +72,8 @@ def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, .
             if len(pieces) <= PIECE_LIMIT:
                 found.append(b"".join(decode_base64(piece) for piece in pieces if piece.strip()))
             found.append(decode_base64(body.replace(b"=", b"")))
+            # Four letters at a time, whatever they are: padding has its place among them.
+            found.append(decode_base64(body.replace(b"=", b"A")))
     elif encoding not in KNOWN_ENCODINGS:
         if _LOOKS_BASE64.fullmatch(body[:SAMPLE_SIZE].rstrip()):
             found.append(decode_base64(body))

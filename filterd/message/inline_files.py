@@ -19,7 +19,14 @@ MARKS = (b"begin", b"BinHex")
 SIZE_LIMIT = 64 << 20
 """Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
 
-_UU = re.compile(rb"(?m)^begin[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n[!-`][ -`]{1,62}")
+FOREIGN_LINES = 5
+"""Lines behind `begin` that are none of the file, and that some decoders pass over."""
+
+FOREIGN_SIZE = 200
+"""Octets of one such line."""
+
+_UU = re.compile(rb"(?m)^begin[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n")
+_UU_LINE = re.compile(rb"[!-`][ -`]{1,62}")
 _BASE64 = re.compile(
     rb"(?m)^begin-base64[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n([A-Za-z0-9+/=\r\n]*)"
 )
@@ -68,10 +75,29 @@ def _name(octets: bytes) -> str:
 
 
 def _uuencoded(text: bytes) -> Iterator[InlineFile]:
-    begins = list(_UU.finditer(text))
-    ends = [match.start() for match in begins[1:]] + [len(text)]
-    for match, end in zip(begins, ends, strict=False):
-        yield InlineFile("uuencode", _name(match[1]), decode_uu(text[match.start() : end]))
+    begins = []
+    for match in _UU.finditer(text):
+        first = _first_line(text, match.end())
+        if first >= 0:
+            begins.append((match, first))
+    ends = [match.start() for match, _first in begins[1:]] + [len(text)]
+    for (match, first), end in zip(begins, ends, strict=False):
+        yield InlineFile("uuencode", _name(match[1]), decode_uu(match[0] + text[first:end]))
+
+
+def _first_line(text: bytes, position: int) -> int:
+    """Where the first line of the file is, -1 if there is none. Behind lines of something else only
+    one counts that has just the length that it says."""
+    if _UU_LINE.match(text, position):
+        return position
+    for _ in range(FOREIGN_LINES):
+        position = text.find(b"\n", position, position + FOREIGN_SIZE) + 1
+        if not position:
+            return -1
+        line = text[position : position + FOREIGN_SIZE].partition(b"\n")[0].rstrip(b"\r")
+        if _UU_LINE.fullmatch(line) and len(line) == 1 + ((line[0] - 32) % 64 + 2) // 3 * 4:
+            return position
+    return -1
 
 
 def _yenc(text: bytes, start: int) -> bytes:

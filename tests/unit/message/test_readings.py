@@ -77,6 +77,9 @@ TRICKS: dict[str, bytes] = {
     ),
     "uuencoded in a text": b"Subject: a\n\nhello\n\n" + uuencoded(b"evil.exe"),
     "the second uuencoded file": b"\n" + uuencoded(b"a.txt", b"a") + uuencoded(b"evil.exe"),
+    "uuencoded behind lines of something else": (
+        b"\nbegin 644 evil.exe\nsome text\n\n" + uuencoded(b"evil.exe").partition(b"\n")[2]
+    ),
     "a uuencoded file behind one that never ends": (
         b"\nbegin 644 a.txt\n" + binascii.b2a_uu(b"a") + uuencoded(b"evil.exe")
     ),
@@ -137,6 +140,13 @@ def test_honest_mail_is_not_ambiguous(data: bytes, eol: bytes) -> None:
 def test_files_of_one_name_and_size_are_all_seen() -> None:
     data = b"\n" + uuencoded(b"a.txt", b"good") + uuencoded(b"a.txt", b"evil")
     assert [reading.root.content for reading in Message(data).readings] == [b"good", b"evil"]
+
+
+def test_padding_in_the_middle_has_its_place_to_some() -> None:
+    content = b"zero: \0\0\0\0\0\0\0\0\0, text"
+    letters = base64.b64encode(content).replace(b"AAAA", b"AA=A", 1)
+    data = b"Content-Transfer-Encoding: base64\n\n" + letters + b"\n"
+    assert content in [reading.root.content for reading in Message(data).readings]
 
 
 def test_tricks_inside_an_encoded_message_are_seen() -> None:
