@@ -3,15 +3,20 @@ tricks around a harmless file hold nothing."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from filterd.filters.parts import Parts
 from filterd.message import Message
+from filterd.milter.replies import ReplaceBody
 from filterd.verdict import Action
+from tests.helpers.milter import MilterClient
 from tests.hostile import recorded
 from tests.hostile.tricks import pairs
 from tests.hostile.tricks.archives import zipped
 from tests.hostile.tricks.structure import base64_of
+from tests.integration.servers.filterd import Filterd
 
 SHARDS = 6
 """Pieces of the long list, so that several processes can share it."""
@@ -70,3 +75,37 @@ def test_the_same_tricks_around_a_harmless_file_hold_nothing(extension: str) -> 
         if index % every == 0 and not left_out & set(pair.names) and not delivered(pair.data)
     ]
     assert held == []
+
+
+EVERY_IN_DAEMON = 250
+"""Of the pairs, one in so many goes through the running daemon."""
+
+
+@pytest.mark.integration
+def test_the_daemon_holds_or_strips_what_a_reader_opens(tmp_path: Path) -> None:
+    opened = [
+        pair
+        for pair, readers in recorded.read()
+        # Of a message's own header an MTA shows a filter only fields.
+        if readers and len(pair.names) == 2 and not pair.name.endswith("on top")
+    ]
+    daemon = Filterd(tmp_path)
+    daemon.start()
+    try:
+        ends = {pair.name: ended(daemon, pair.data) for pair in opened[::EVERY_IN_DAEMON]}
+    finally:
+        daemon.stop()
+    assert set(ends.values()) == {"held", "stripped"}, ends
+
+
+def ended(daemon: Filterd, data: bytes) -> str:
+    """What the daemon does with the message, as it comes from an MTA."""
+    message = Message(data)
+    fields = [(f.name.encode(), f.raw_value.replace(b"\r\n", b"\n")) for f in message.header_fields]
+    with MilterClient(daemon.socket) as client:
+        client.hello()
+        outcome = client.message(fields=fields, body=data[message.body_start :])
+    if outcome.word == "discard":
+        return "held"
+    is_changed = any(isinstance(edit, ReplaceBody) for edit in outcome.edits)
+    return "stripped" if is_changed else outcome.word
