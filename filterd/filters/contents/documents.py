@@ -90,7 +90,8 @@ def _markup(file: File) -> Iterator[Finding]:
     content = markup.plain(file.content[:MARKUP_LIMIT])
     word = next((kind.upper() for kind in file.kinds if kind in _MARKUP_KINDS), "XML")
     has_script = _SCRIPT.search(content) or has_handler(content)
-    if word == "XML" and not any(mark in content for mark in _PAGE_IN_XML):
+    is_stylesheet = bool(file.names) and file.names[0].lower().endswith((".xsl", ".xslt"))
+    if word == "XML" and not is_stylesheet and not any(mark in content for mark in _PAGE_IN_XML):
         has_script = False
     if has_script or _SCHEME.search(content.translate(None, _SPACE)):
         yield "DOC_SCRIPT", f"{word} with script"
