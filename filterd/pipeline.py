@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from filterd.budget import BudgetExceeded, within
 from filterd.chain import Chain, Examination, Failure
 from filterd.labels import LabelSettings, final_reply, header_edits
 from filterd.message import Message
@@ -20,6 +21,12 @@ from filterd.policy import TROUBLE_REPLY, Decision, Policy
 from filterd.verdict import Action
 
 log = logging.getLogger(__name__)
+
+DECISION_LIMIT = 5.0
+"""Seconds for the decision and the labels of one message, which look at its envelope and header
+alone, in milliseconds. Behind the chain, so that no filter's time covers them."""
+
+_LATER = Decision(Action.TEMPFAIL, TROUBLE_REPLY, reason="failed")
 
 Keep = Callable[[Message, Examination, Decision, datetime], None]
 """Stores a message durably; returns only when it is on disk and fsynced.
@@ -66,32 +73,50 @@ class Pipeline:
         """
         received = datetime.now(UTC)
         examination = self.chain.examine(message, failed)
-        decision = self.policy.decide(examination.verdict, message.envelope)
+        keeping = self._keep is not None
+        try:
+            decision, answer = within(DECISION_LIMIT, self._decided, message, examination, keeping)
+        except BudgetExceeded:
+            log.error(
+                "id=%s no decision and labels within %.0f s, answering 451",
+                message.id,
+                DECISION_LIMIT,
+            )
+            later = replace(_LATER, required=self.policy.settings.label)
+            return Result(self._worded(message, later), examination)
         stored = False
         if decision.store and self._keep is not None:
             try:
                 self._keep(message, examination, decision, received)
             except OSError as error:
                 log.error("id=%s cannot be stored, answering 451: %s", message.id, error)
-                decision = Decision(
-                    Action.TEMPFAIL,
-                    TROUBLE_REPLY,
-                    reason="failed",
-                    required=decision.required,
-                    outcomes=tuple(replace(o, action=Action.TEMPFAIL) for o in decision.outcomes),
-                )
+                outcomes = tuple(replace(o, action=Action.TEMPFAIL) for o in decision.outcomes)
+                decision = replace(_LATER, required=decision.required, outcomes=outcomes)
+                answer = self._worded(message, decision)
             else:
                 stored = True
         if self._offer is not None and decision.action is not Action.TEMPFAIL:
             # One that is told to come again is offered when it does.
             self._offer(message, examination)
-        return Result(self._finish(message, examination, decision, stored), examination, stored)
+        return Result(answer, examination, stored)
+
+    def _decided(
+        self, message: Message, examination: Examination, keeping: bool
+    ) -> tuple[Decision, Decision]:
+        """What the policy says, and the same with the reply's words and the labels."""
+        decision = self.policy.decide(examination.verdict, message.envelope)
+        return decision, self._finish(message, examination, decision, decision.store and keeping)
+
+    @staticmethod
+    def _worded(message: Message, decision: Decision) -> Decision:
+        if decision.reply is None:
+            return decision
+        return replace(decision, reply=final_reply(decision.reply, message.id))
 
     def _finish(
         self, message: Message, examination: Examination, decision: Decision, stored: bool
     ) -> Decision:
-        if decision.reply is not None:
-            decision = replace(decision, reply=final_reply(decision.reply, message.id))
+        decision = self._worded(message, decision)
         if decision.action is Action.ACCEPT or decision.mta_quarantine is not None:
             decision = replace(
                 decision,

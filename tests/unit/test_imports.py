@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "chain": {"message", "verdict", "filters", "budget", "marks"},
     "policy": {"message", "verdict"},
     "labels": {"message", "verdict", "policy"},
-    "pipeline": {"message", "verdict", "chain", "policy", "labels"},
+    "pipeline": {"budget", "message", "verdict", "chain", "policy", "labels"},
     "quarantine": {
         "clock",
         "words",

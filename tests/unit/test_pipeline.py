@@ -109,3 +109,39 @@ def test_offline_nothing_is_kept_and_the_verdict_is_the_same() -> None:
     chain = Chain([Link(Says(scored(9)))])
     result = Pipeline(chain, Policy(PolicySettings())).process(MAIL)
     assert (result.decision.action, result.stored) == (Action.QUARANTINE, False)
+
+
+class Endless(Policy):
+    """A policy that does not come to an end."""
+
+    def decide(self, verdict: Verdict, envelope: Envelope) -> Decision:
+        while True:
+            pass
+
+
+def test_what_comes_behind_the_chain_has_a_limit_and_the_message_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("filterd.pipeline.DECISION_LIMIT", 0.2)
+    keeper = Keeper()
+    pipeline = Pipeline(Chain([]), Endless(PolicySettings()), keep=keeper)
+    result = pipeline.process(MAIL)
+    assert result.decision.action is Action.TEMPFAIL
+    assert result.decision.reply is not None
+    assert "id7" in result.decision.reply.text
+    assert not result.stored
+    assert keeper.kept == []
+
+
+def test_labels_are_made_before_anything_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object, **__: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("filterd.pipeline.DECISION_LIMIT", 0.2)
+    monkeypatch.setattr("filterd.pipeline.header_edits", endless)
+    keeper = Keeper()
+    strip = Verdict(removed=(RemovedPart("a.exe", "banned", 0, 1),))
+    pipeline = Pipeline(Chain([Link(Says(strip))]), Policy(PolicySettings()), keep=keeper)
+    assert pipeline.process(MAIL).decision.action is Action.TEMPFAIL
+    assert keeper.kept == []
