@@ -137,3 +137,23 @@ def test_the_history_in_ascii(config: Path, tmp_path: Path) -> None:
     history.close()
     status, output = forked(tmp_path / "output", "history", f"--config={config}", encoding="ascii")
     assert (status, "Preis 5" in output) == (0, True), output
+
+
+def test_commands_that_read_mail_in_ascii(config: Path, tmp_path: Path) -> None:
+    id = held(config)
+    folder = tmp_path / "Büro \N{PILE OF POO}"
+    for kind in ("spam", "ham"):
+        (folder / kind).mkdir(parents=True)
+        text = f"Subject: {SUBJECT} {kind}\r\n\r\n\N{PILE OF POO} {kind} geprüft\r\n"
+        (folder / kind / "\N{BLACK STAR}.eml").write_text(text, "utf-8")
+    mail = str(folder / "spam" / "\N{BLACK STAR}.eml")
+    for words in (
+        ["scan", mail], ["train", str(folder)], ["explain", mail], ["learn", "spam", mail],
+        ["evaluate", str(folder)], ["model", "list"], ["model", "show"], ["replay", "--all", id],
+        ["quarantine", "rescan", id], ["quarantine", "allow", id, "-m", "\N{BLACK STAR}"],
+        ["quarantine", "learn", "ham", id], ["quarantine", "audit"], ["scan", f"{mail}x"],
+    ):  # fmt: skip
+        status, output = forked(tmp_path / "output", *words, f"--config={config}", encoding="ascii")
+        assert "Traceback" not in output, (words, output)
+        assert "codec can't" not in output, (words, output)
+        assert status == (66 if words[1] == f"{mail}x" else 0), (words, output)
