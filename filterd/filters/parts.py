@@ -19,14 +19,13 @@ from annotated_types import Ge, Gt
 
 from filterd.filters import signatures
 from filterd.filters.contents import documents
+from filterd.filters.contents.files import File
 from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.contents.names import shown
 from filterd.filters.contents.notice import NOTICE, check_template, replacement
-from filterd.filters.contents.unpack import File, Limits, Unpacker
+from filterd.filters.contents.unpack import Limits, Unpacker
+from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
 from filterd.filters.parts_rules import (
-    BANNED,
-    BANNED_KINDS,
-    BANNED_MEDIA_TYPES,
     GROUPS,
     PartRule,
     Profile,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.filters.contents import documents, office
-from filterd.filters.contents.unpack import File
+from filterd.filters.contents.files import File
 from filterd.labels import _authserv_id
 from filterd.message.decoding import other_contents
 from filterd.message.inline_files import inline_files

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from filterd.filters.contents import markup, office, pdf
+from filterd.filters.contents.files import File
 from filterd.filters.contents.handlers import has_handler
 from filterd.filters.contents.marks import ONENOTE_FILE
-from filterd.filters.contents.unpack import File
 
 MARKUP_LIMIT = 4 << 20
 """Octets of markup that are looked at."""

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from filterd.filters.contents import archive
-from filterd.filters.contents.unpack import File, Limits, Unpacker
+from filterd.filters.contents.files import File
+from filterd.filters.contents.unpack import Limits, Unpacker
 
 PROGRAM = b"MZ" + bytes(62) + b"PE\0\0"
 

@@ -11,9 +11,10 @@ import pytest
 
 from filterd.config import ConfigError, load
 from filterd.filters.contents import msi
-from filterd.filters.contents.unpack import File
+from filterd.filters.contents.files import File
 from filterd.filters.parts import Parts
-from filterd.filters.parts_rules import BANNED, BANNED_MEDIA_TYPES, PartRule
+from filterd.filters.parts_lists import BANNED, BANNED_MEDIA_TYPES
+from filterd.filters.parts_rules import PartRule
 from filterd.message import Envelope, Message, Recipient
 from filterd.verdict import Verdict
 from tests.helpers import messages

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.filters.contents import containers, office, pdf, zip_directory
+from filterd.filters.contents.files import OLE_ERRORS, File
 from filterd.filters.contents.kinds import kind_of
-from filterd.filters.contents.unpack import OLE_ERRORS, File
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from filterd.message.inline_files import inline_files

@@ -13,7 +13,8 @@ import libarchive
 import pytest
 
 from filterd.filters.contents import marks
-from filterd.filters.contents.unpack import File, Limits, Unpacker
+from filterd.filters.contents.files import File
+from filterd.filters.contents.unpack import Limits, Unpacker
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from tests.hostile import harmless

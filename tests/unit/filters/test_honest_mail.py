@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.filters.contents import office
-from filterd.filters.contents.unpack import File
+from filterd.filters.contents.files import File
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from tests.hostile.encrypted_pdf import FILES as ENCRYPTED
