@@ -38,9 +38,12 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
     chain = Chain(links, settings.chain.timeout)
     if keeping:
         _honour_releases(chain, settings.quarantine)
+    policy = Policy(settings.policy)
+    if policy.strips_viruses:
+        chain.locate_viruses()
     return Pipeline(
         chain,
-        Policy(settings.policy),
+        policy,
         settings.labels,
         _keeper(settings) if keeping else None,
         _offerer(settings) if keeping and settings.autolearn.enabled else None,

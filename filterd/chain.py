@@ -151,6 +151,12 @@ class Chain:
         """The filters' names, in order."""
         return tuple(link.filter.name for link in self._links)
 
+    def locate_viruses(self) -> None:
+        """Have scanners say in which parts a virus is: somebody wants these taken out."""
+        for link in self._links:
+            if hasattr(link.filter, "locates"):
+                link.filter.locates = True
+
     def prepare(self) -> None:
         """Let each filter load what it needs, once, before the first message.
 

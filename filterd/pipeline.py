@@ -17,7 +17,8 @@ from filterd.budget import BudgetExceeded, within
 from filterd.chain import Chain, Examination, Failure
 from filterd.labels import LabelSettings, final_reply, header_edits
 from filterd.message import Message
-from filterd.policy import TROUBLE_REPLY, Decision, Policy
+from filterd.policy import Decision, Policy
+from filterd.replies import TROUBLE
 from filterd.verdict import Action
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ DECISION_LIMIT = 5.0
 """Seconds for the decision and the labels of one message, which look at its envelope and header
 alone, in milliseconds. Behind the chain, so that no filter's time covers them."""
 
-_LATER = Decision(Action.TEMPFAIL, TROUBLE_REPLY, reason="failed")
+_LATER = Decision(Action.TEMPFAIL, TROUBLE, reason="failed")
 
 Keep = Callable[[Message, Examination, Decision, datetime], None]
 """Stores a message durably; returns only when it is on disk and fsynced.
@@ -107,11 +108,14 @@ class Pipeline:
         decision = self.policy.decide(examination.verdict, message.envelope)
         return decision, self._finish(message, examination, decision, decision.store and keeping)
 
-    @staticmethod
-    def _worded(message: Message, decision: Decision) -> Decision:
+    def _worded(self, message: Message, decision: Decision) -> Decision:
         if decision.reply is None:
             return decision
-        return replace(decision, reply=final_reply(decision.reply, message.id))
+        reply = decision.reply
+        if decision.reply is TROUBLE:
+            # Not of the policy's making, which words its own for the recipients.
+            reply = self.policy.reply(TROUBLE)
+        return replace(decision, reply=final_reply(reply, message.id))
 
     def _finish(
         self, message: Message, examination: Examination, decision: Decision, stored: bool

@@ -16,25 +16,32 @@ who acts on a decision without having stored the message first breaks the promis
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
 
+from filterd import replies
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import PatternError, patterns
 from filterd.message.matching import Network, client_matches, networks, recipient_keys
+from filterd.message.subject import TAG_LIMIT
+from filterd.replies import ReplyError
 from filterd.verdict import Action, Edit, RecipientAction, Reply, Verdict
 
 Threshold = Annotated[float, Doc("points; inf switches the step off")]
 ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
 
-SPAM_REPLY = Reply(550, "5.7.1", "Message refused as spam")
-POLICY_REPLY = Reply(550, "5.7.1", "Message refused by policy")
-VIRUS_REPLY = Reply(554, "5.7.0", "Message refused, it contains a virus")
-TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
-DELAY_REPLY = Reply(451, "4.7.1", "Message not accepted now, please try again later")
+VirusWord = Literal["reject", "discard", "quarantine", "strip"]
+
+REPLIES_DOC = (
+    'what refused clients are told, e.g. { spam = "550 5.7.1 Message refused as spam" }; names: '
+    + ", ".join(replies.DEFAULTS)
+)
+
+_VIRUS_ACTIONS = {"reject": Action.REJECT, "discard": Action.DISCARD, "strip": Action.ACCEPT}
 
 
 class PolicyError(ValueError):
@@ -77,6 +84,12 @@ class PolicyRule:
         ActionWord | None,
         Doc("the strongest action the score may cause; a virus or a failure is not softened"),
     ] = None
+    virus: Annotated[
+        VirusWord | None, Doc("what a virus means: reject, discard, quarantine or strip")
+    ] = None
+    replies: Annotated[
+        Mapping[str, str], Doc("other replies than [policy] has, by the same names")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,17 @@ class PolicySettings:
     ] = "store"
     keep_rejected: Annotated[bool, Doc("true: a rejected message is stored as well")] = True
     keep_discarded: Annotated[bool, Doc("true: a discarded message is stored as well")] = True
+    virus: Annotated[
+        VirusWord,
+        Doc(
+            "what a virus means: reject, discard, quarantine (hold), or strip (take the infected "
+            "parts out and deliver the rest; held where that cannot be done)"
+        ),
+    ] = "reject"
+    replies: Annotated[
+        Mapping[str, str],
+        Doc(REPLIES_DOC),
+    ] = field(default_factory=dict)
     rules: Annotated[
         tuple[PolicyRule, ...], Doc("other thresholds for some recipients or clients")
     ] = ()
@@ -110,6 +134,12 @@ class Thresholds:
     reject: float
     subject_tag: str
     at_most: Action = Action.REJECT
+    virus: VirusWord = "reject"
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+
+    def reply(self, default: Reply) -> Reply:
+        """What the settings say in place of a default."""
+        return self.replies.get(default.kind, default)
 
     def action(self, score: float) -> Action:
         """The action that the score alone causes."""
@@ -169,8 +199,19 @@ class Policy:
         default = settings
         _check_order(("policy",), default.label, default.quarantine, default.reject)
         self._default = Thresholds(
-            "default", default.label, default.quarantine, default.reject, default.subject_tag
-        )
+            "default", default.label, default.quarantine, default.reject, default.subject_tag,
+            virus=default.virus, replies=_replies(("policy",), default.replies),
+        )  # fmt: skip
+        _check_tag(("policy",), default.subject_tag)
+
+    @property
+    def strips_viruses(self) -> bool:
+        """True if a virus may mean that parts are taken out."""
+        return "strip" in (self.settings.virus, *(rule.virus for rule in self.settings.rules))
+
+    def reply(self, default: Reply) -> Reply:
+        """What the settings say in place of a default, whoever the recipients are."""
+        return self._default.reply(default)
 
     def thresholds(self, recipient: Recipient, envelope: Envelope) -> Thresholds:
         """The thresholds for one recipient of a message with that envelope."""
@@ -192,10 +233,12 @@ class Policy:
             for address, thresholds in chosen.items()
         )
         actions = {outcome.action for outcome in outcomes}
+        # One answer for all: what the first recipient's rule says.
+        first = next(iter(chosen.values()))
         if Action.TEMPFAIL in actions:
             return Decision(
                 Action.TEMPFAIL,
-                _tempfail_reply(verdict),
+                first.reply(_tempfail_reply(verdict)),
                 outcomes=_all(outcomes, Action.TEMPFAIL),
                 reason="failed",
                 required=min(t.label for t in chosen.values()),
@@ -204,7 +247,7 @@ class Policy:
             keep = self.settings.keep_rejected
             return Decision(
                 Action.REJECT,
-                _reject_reply(verdict),
+                first.reply(_reject_reply(verdict)),
                 outcomes=outcomes,
                 store=keep,
                 reason=_reason(verdict, "rejected"),
@@ -254,13 +297,15 @@ class Policy:
                 labelled=labelled,
                 required=labelling.label,
             )
+        disinfecting = _disinfecting(verdict)
+        removed = bool(verdict.removed or disinfecting)
         return Decision(
             Action.ACCEPT,
-            edits=verdict.edits,
+            edits=verdict.edits + disinfecting,
             drop_recipients=tuple(held + discarded),
-            store=bool(kept) or bool(verdict.removed),
+            store=bool(kept) or removed,
             held_for=tuple(kept),
-            reason=reason or ("stripped" if verdict.removed else ""),
+            reason=reason or ("virus" if verdict.virus else "stripped" if removed else ""),
             labelled=labelled,
             required=labelling.label,
             subject_tag=tag,
@@ -286,7 +331,10 @@ class _Rule:
             reject,
             default.subject_tag if rule.subject_tag is None else rule.subject_tag,
             Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
+            default.virus if rule.virus is None else rule.virus,
+            {**_replies(("policy",), default.replies), **_replies(key, rule.replies)},
         )
+        _check_tag(key, self.thresholds.subject_tag)
         self._recipients = self._patterns()
         _ = self._networks
 
@@ -347,6 +395,44 @@ def _apart(verdict: Verdict) -> dict[str, RecipientAction]:
     return found
 
 
+def _replies(key: tuple[str | int, ...], texts: Mapping[str, str]) -> dict[str, Reply]:
+    found = {}
+    for kind, text in texts.items():
+        try:
+            found[kind] = replies.parse(kind, text)
+        except ReplyError as error:
+            raise PolicyError(str(error), (*key, "replies", kind)) from error
+    return found
+
+
+def _check_tag(key: tuple[str | int, ...], tag: str) -> None:
+    if len(tag) > TAG_LIMIT or not all(c.isprintable() for c in tag):
+        raise PolicyError(
+            f"the tag {tag!r} is not one line of at most {TAG_LIMIT} printable characters",
+            (*key, "subject_tag"),
+        )
+
+
+def _virus_action(verdict: Verdict, wanted: VirusWord) -> Action:
+    """What a virus means for a recipient. What cannot be taken out cleanly is held."""
+    if not verdict.virus:
+        return Action.ACCEPT
+    if wanted == "strip" and not verdict.infected:
+        return Action.QUARANTINE
+    return _VIRUS_ACTIONS.get(wanted, Action.QUARANTINE)
+
+
+def _disinfecting(verdict: Verdict) -> tuple[Edit, ...]:
+    """The edits that take infected parts out, but for those that another filter takes out."""
+    taken = [(part.start, part.end) for part in verdict.removed]
+    return tuple(
+        edit
+        for one in verdict.infected
+        if not any(start < one.part.end and one.part.start < end for start, end in taken)
+        for edit in one.edits
+    )
+
+
 def _outcome(
     verdict: Verdict,
     address: str,
@@ -355,8 +441,9 @@ def _outcome(
     apart: RecipientAction | None,
 ) -> Outcome:
     """What one recipient gets: the strongest of what is forced for all, what is forced for this
-    recipient (apart), and what the points cause."""
-    action, rule = max(verdict.action, thresholds.action(score)), thresholds.rule
+    recipient (apart), what a virus means for it, and what the points cause."""
+    forced = max(verdict.action, _virus_action(verdict, thresholds.virus))
+    action, rule = max(forced, thresholds.action(score)), thresholds.rule
     if apart is not None and apart.action > action:
         action, rule = apart.action, apart.rule
     return Outcome(address, action, rule)
@@ -378,12 +465,15 @@ def _reason(verdict: Verdict, otherwise: str) -> str:
 
 def _reject_reply(verdict: Verdict) -> Reply:
     if verdict.action is Action.REJECT or verdict.apart:
-        return verdict.reply or (VIRUS_REPLY if verdict.virus else POLICY_REPLY)
-    return SPAM_REPLY
+        own = verdict.reply
+        if own is not None and not (verdict.virus and own.kind):
+            return own
+        return replies.VIRUS if verdict.virus else replies.POLICY
+    return replies.VIRUS if verdict.virus else replies.SPAM
 
 
 def _tempfail_reply(verdict: Verdict) -> Reply:
     if verdict.action is Action.TEMPFAIL and verdict.reply is not None:
         return verdict.reply
     failed = any(symbol.name.endswith("_FAILED") for symbol in verdict.symbols)
-    return TROUBLE_REPLY if failed else DELAY_REPLY
+    return replies.TROUBLE if failed else replies.DELAY

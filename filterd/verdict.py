@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -76,12 +76,14 @@ class Symbol:
 class Reply:
     """An SMTP reply: code, enhanced status code (RFC 3463) and one line of ASCII text.
 
-    The text never carries an exception or a symbol name: it is read by strangers.
+    The text never carries an exception or a symbol name: it is read by strangers. kind: by which
+    name settings may change it (`filterd.replies`), `""` for one that they cannot.
     """
 
     code: int
     xcode: str
     text: str
+    kind: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,14 @@ class RemovedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Infection:
+    """A part with a virus, and the edits that take it out where the policy wants that."""
+
+    part: RemovedPart
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecipientAction:
     """The least that must happen to one recipient's copy. recipient: the address as the envelope
     has it. rule: what the log names as the reason."""
@@ -147,8 +157,9 @@ class Verdict:
 
     action: the least that must happen, whatever the score. apart: the same for some recipients
     only. reply: what the client is told if that is a refusal (the policy has defaults). virus:
-    signature name. scanner: what looked for viruses, as `X-Virus-Scanned` names it. probability:
-    that the message is spam, 0.0 to 1.0, where a filter estimates one.
+    signature name; what that means the policy says. infected: the parts that have it, if without
+    them the message is clean. scanner: what looked for viruses, as `X-Virus-Scanned` names it.
+    probability: that the message is spam, 0.0 to 1.0, where a filter estimates one.
     """
 
     action: Action = Action.ACCEPT
@@ -160,6 +171,7 @@ class Verdict:
     probability: float | None = None
     reply: Reply | None = None
     apart: tuple[RecipientAction, ...] = ()
+    infected: tuple[Infection, ...] = ()
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -176,6 +188,7 @@ class Verdict:
             if stronger.reply or stronger.action > weaker.action
             else weaker.reply,
             apart=self.apart + other.apart,
+            infected=self.infected + other.infected,
         )
 
     @property

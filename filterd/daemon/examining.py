@@ -11,6 +11,7 @@ import logging
 import time
 from typing import Any
 
+from filterd import replies
 from filterd.chain import Failure
 from filterd.daemon import frames
 from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request
@@ -29,13 +30,10 @@ RETRY_LIMIT = 4
 UNEXPLAINED_LIMIT = 2
 """Workers that it may cost where no filter can be named: another try changes nothing but chance."""
 
-BUSY_REPLY = Reply(451, "4.3.0", "Too busy to check the message, please try again later")
-TROUBLE_REPLY = Reply(451, "4.3.0", "Message could not be checked, please try again later")
-ENVELOPE_REPLY = Reply(552, "5.5.3", "Too many recipients")
 
-
-def refusing(reply: Reply, id: str) -> Answer:
-    """The answer that gives a reply, with the message's id in its text."""
+def refusing(service: Service, default: Reply, id: str) -> Answer:
+    """The answer that gives a reply, as the settings word it, with the message's id in its text."""
+    reply = replies.chosen(service.settings.policy.replies, default)
     text = f"{reply.text} (id={id})"
     action = Action.REJECT if reply.code >= 500 else Action.TEMPFAIL
     return Answer(action, Reply(reply.code, reply.xcode, text))
@@ -86,7 +84,9 @@ class _Examination:
         for _attempt in range(RETRY_LIMIT):
             head = encode_request(self._id, self._envelope, tuple(self._failed))
             if len(head) > frames.HEAD_LIMIT:
-                return refusing(ENVELOPE_REPLY, self._id), "not examined: a very large envelope"
+                return refusing(
+                    self._service, replies.RECIPIENTS, self._id
+                ), "not examined: a very large envelope"
             try:
                 answer = self._service.pool.examine(
                     head,
@@ -98,7 +98,7 @@ class _Examination:
                     interval=settings.daemon.progress_interval,
                 )
             except Busy:
-                return refusing(BUSY_REPLY, self._id), "no worker was free"
+                return refusing(self._service, replies.BUSY, self._id), "no worker was free"
             except AnswerError as error:
                 trouble = f"the worker's answer cannot be used: {error}"
                 lost = WorkerLostError("", "crash", trouble)
@@ -116,7 +116,7 @@ class _Examination:
                     self._failed.append(Failure("", lost.kind, lost.detail))
                 break
         self._remember()
-        return refusing(TROUBLE_REPLY, self._id), self._kept(trouble)
+        return refusing(self._service, replies.TROUBLE, self._id), self._kept(trouble)
 
     def _decode(self, head: bytes) -> Answer:
         return decode_answer(
@@ -170,5 +170,5 @@ def _held(
         service.failures.hold(Message(transaction.data(), envelope, id), reason)
     except OSError as error:
         log.error("id=%s cannot be stored, answering 451: %s", id, error)
-        return refusing(TROUBLE_REPLY, id), f"{reason}; cannot be stored: {error}"
+        return refusing(service, replies.TROUBLE, id), f"{reason}; cannot be stored: {error}"
     return Answer(Action.QUARANTINE, stored=True, log=facts), reason

@@ -15,8 +15,9 @@ from typing import Any
 import Milter
 import milter
 
+from filterd import replies
 from filterd.daemon.answering import answer_with, carry_out, facts
-from filterd.daemon.examining import ENVELOPE_REPLY, TROUBLE_REPLY, examine, refusing
+from filterd.daemon.examining import examine, refusing
 from filterd.daemon.exchange import Answer
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
@@ -46,9 +47,6 @@ SILENT_STEPS = (
 
 UNKNOWN_CLIENT = Client("unknown", "unknown")
 """A client of which the MTA could not say who it is; `unknown` is Postfix's word."""
-
-SIZE_REPLY = Reply(552, "5.3.4", "Message is too large")
-HEADER_REPLY = Reply(552, "5.3.4", "Message header is too large")
 
 
 class Session:
@@ -100,7 +98,7 @@ class Session:
             try:
                 self._transaction.add_recipient(*arguments, resolved=resolved)
             except EnvelopeLimitError:
-                self._refuse(ENVELOPE_REPLY)
+                self._refuse(replies.RECIPIENTS)
         return self._silence(Milter.P_NR_RCPT)
 
     def header(self, name: str, value: bytes) -> int:
@@ -109,7 +107,7 @@ class Session:
             try:
                 self._transaction.add_field(name, value)
             except HeaderLimitError:
-                self._refuse(HEADER_REPLY)
+                self._refuse(replies.HEADER)
         return self._header_reply
 
     def body(self, chunk: bytes) -> int:
@@ -117,13 +115,13 @@ class Session:
         if self._refusal is None:
             limit = self._service.settings.daemon.max_message_size
             if transaction.size + len(chunk) > limit:
-                self._refuse(SIZE_REPLY)
+                self._refuse(replies.SIZE)
             else:
                 try:
                     transaction.add_body(chunk)
                 except OSError as error:
                     log.error("spool: %s", error)
-                    self._refuse(TROUBLE_REPLY)
+                    self._refuse(replies.TROUBLE)
         return self._silence(Milter.P_NR_BODY)
 
     def abort(self) -> int:
@@ -159,12 +157,12 @@ class Session:
         )
         if self._unreadable != self._service.unreadable:
             # Which message lost an event cannot be told, so none that was under way is judged.
-            self._refuse(TROUBLE_REPLY)
+            self._refuse(replies.TROUBLE)
         note = ""
         self._service.begin()
         try:
             if self._refusal is not None:
-                answer = refusing(self._refusal, id)
+                answer = refusing(self._service, self._refusal, id)
                 note = f"not examined: over a limit, or not received whole ({self._refusal.text})"
             else:
                 answer, note = examine(self._service, context, id, envelope, transaction)
@@ -176,7 +174,7 @@ class Session:
         except Exception:
             log.exception("id=%s", id)
             note = "internal error"
-            answer = refusing(TROUBLE_REPLY, id)
+            answer = refusing(self._service, replies.TROUBLE, id)
             result = answer_with(context, answer.reply, Milter.TEMPFAIL)
         finally:
             self._service.end()

@@ -1,11 +1,11 @@
 """ClamAV: the whole message is streamed to clamd, which unpacks and scans it.
 
-A name that clamd finds is a virus and refuses the message, unless its pattern says that it is only
-a suspicion (heuristics, unwanted programs): those give points. What another reader may make of an
-ambiguous message is scanned as well, and where the message is more than clamd takes, its parts are
-scanned one by one. Several servers are tried in order, again and again for a while, so that a
-restart of clamd is waited for. If none answers, that is raised, and the chain does what `on_error`
-says. Source: clamd(8), clamd.conf(5).
+A name that clamd finds is a virus, and the policy says what that means, unless its pattern says
+that it is only a suspicion (heuristics, unwanted programs): those give points. What another reader
+may make of an ambiguous message is scanned as well, and where the message is more than clamd takes,
+its parts are scanned one by one. Several servers are tried in order, again and again for a while,
+so that a restart of clamd is waited for. If none answers, that is raised, and the chain does what
+`on_error` says. Source: clamd(8), clamd.conf(5).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from string import Template
 from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
@@ -32,12 +33,15 @@ from filterd.filters.clamd import (
     TooLargeError,
 )
 from filterd.filters.clamd_session import Sessions
+from filterd.filters.contents.notice import NOTICE, is_signed, replacement
 from filterd.filters.slots import Slots
 from filterd.message import Message
 from filterd.message.fields import Buffer
-from filterd.verdict import Verdict
+from filterd.verdict import Infection, RemovedPart, Splice, Verdict
 
 log = logging.getLogger(__name__)
+
+_NOTICE = Template(NOTICE)
 
 AVOID_SECONDS = 30.0
 """How long a clamd that failed is asked last, and is not waited for."""
@@ -68,7 +72,7 @@ class ScanError(OSError):
 
 @dataclass
 class ClamAV:
-    """Has clamd scan every message; a virus is rejected and a copy kept."""
+    """Has clamd scan every message; what a virus means, [policy] says."""
 
     name: ClassVar[str] = "clamav"
     examines_released: ClassVar[bool] = True
@@ -121,6 +125,7 @@ class ClamAV:
         self._servers = tuple(map(Server.parse, servers))
         self._slots = Slots(self.scans_at_once) if self.scans_at_once else None
         self._sessions = Sessions()
+        self.locates = False
         self._avoided: dict[Server, float] = {}
         self._signatures: Signatures | None = None
         self._signatures_until = -math.inf
@@ -179,6 +184,8 @@ class ClamAV:
                     if isinstance(error.__cause__, SilentError):
                         break  # the time that this message may take is used up
                 if findings.virus:
+                    if self.locates:
+                        findings.infected = self._infected(message)
                     break
             scanner = self._scanner()
         return findings.verdict(scanner, self.too_large, self.over_limit)
@@ -207,6 +214,32 @@ class ClamAV:
                     yield "part", leaf.content
         for reading in message.readings:
             yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
+
+    def _infected(self, message: Message) -> tuple[Infection, ...]:
+        """The parts that have a virus, if the message is clean without them; none if that cannot
+        be said, as where readers differ about its parts or a signature covers them."""
+        if message.readings:
+            return ()
+        found = []
+        try:
+            for count, leaf in enumerate(message.leaves(), 1):
+                if count > FILES_LIMIT:
+                    return ()
+                judged = Findings(self.suspicions)
+                judged.add(self._ask(leaf.content) if leaf.content else "")
+                if not judged.virus:
+                    continue
+                if is_signed(leaf):
+                    return ()
+                name = leaf.filenames[0] if leaf.filenames else "without a name"
+                why = f"it contains the virus {judged.virus}"
+                edits = tuple(replacement(message, leaf, _NOTICE, name, why))
+                found.append(Infection(RemovedPart(name, why, leaf.start, leaf.end), edits))
+            rest = Findings(self.suspicions)
+            rest.add(self._ask(_without(message, found)))
+        except (TooLargeError, GivenUpError):
+            return ()
+        return () if rest.virus else tuple(found)
 
     def _ask(self, content: Buffer) -> str:
         """The name that the first clamd that answers gives the content.
@@ -270,6 +303,16 @@ class ClamAV:
                 log.warning("clamav: the signatures of %s are %d days old", server, days)
             return signatures
         return None
+
+
+def _without(message: Message, infections: list[Infection]) -> bytes:
+    """The message as it would be delivered, but for changes of its header fields."""
+    pieces, position = [], 0
+    for edit in (edit for one in infections for edit in one.edits):
+        if isinstance(edit, Splice):
+            pieces += [message.data[position : edit.start], edit.replacement]
+            position = edit.end
+    return b"".join([*map(bytes, pieces), bytes(message.data[position:])])
 
 
 def _age_in_days(signatures: Signatures | None) -> int | None:

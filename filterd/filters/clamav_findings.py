@@ -7,11 +7,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal
 
-from filterd.verdict import Action, Reply, Symbol, Verdict
-
-VIRUS_REPLY = Reply(554, "5.7.0", "Message refused, it contains a virus")
-LIMIT_REPLY = Reply(554, "5.7.0", "Message refused, the virus scanner cannot cope with it")
-SIZE_REPLY = Reply(552, "5.3.4", "Message refused, it is too large for the virus scanner")
+from filterd.replies import SCANNER_LIMIT, SCANNER_SIZE
+from filterd.verdict import Action, Infection, Reply, Symbol, Verdict
 
 SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
 """Names that ClamAV itself calls guesses, and unwanted but harmless programs."""
@@ -43,6 +40,7 @@ class Findings:
     def __init__(self, suspicions: Mapping[str, float]) -> None:
         self._suspicions = suspicions
         self.virus = ""
+        self.infected: tuple[Infection, ...] = ()
         self.suspected: dict[str, float] = {}
         self.too_large: list[tuple[str, str]] = []
         self.given_up: list[str] = []
@@ -70,19 +68,18 @@ class Findings:
         symbols = [Symbol(_symbol(name), points, name) for name, points in self.suspected.items()]
         if self.virus:
             return Verdict(
-                Action.REJECT,
-                (Symbol("CLAM_VIRUS", 0.0, self.virus), *symbols),
+                symbols=(Symbol("CLAM_VIRUS", 0.0, self.virus), *symbols),
                 virus=self.virus,
                 scanner=scanner,
-                reply=VIRUS_REPLY,
+                infected=self.infected,
             )
         verdict = Verdict(symbols=tuple(symbols), scanner=scanner)
         if self.too_large:
             sizes = dict.fromkeys(why for _what, why in self.too_large)
-            verdict |= _unscanned("CLAM_TOO_LARGE", sizes, too_large, SIZE_REPLY)
+            verdict |= _unscanned("CLAM_TOO_LARGE", sizes, too_large, SCANNER_SIZE)
         if self.given_up:
             reasons = dict.fromkeys(self.given_up)
-            verdict |= _unscanned("CLAM_LIMIT", reasons, over_limit, LIMIT_REPLY)
+            verdict |= _unscanned("CLAM_LIMIT", reasons, over_limit, SCANNER_LIMIT)
         return verdict
 
 

@@ -22,7 +22,7 @@ from filterd.filters.contents import documents
 from filterd.filters.contents.files import File
 from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.contents.names import shown
-from filterd.filters.contents.notice import NOTICE, check_template, replacement
+from filterd.filters.contents.notice import NOTICE, check_template, is_signed, replacement
 from filterd.filters.contents.unpack import Limits, Unpacker
 from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
 from filterd.filters.parts_rules import (
@@ -37,9 +37,8 @@ from filterd.filters.parts_rules import (
 from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
-from filterd.verdict import NO_OPINION, Edit, RemovedPart, Reply, Symbol, Verdict
-
-REPLY = Reply(550, "5.7.1", "Message refused, an attachment's type is not accepted")
+from filterd.replies import BANNED as BANNED_REPLY
+from filterd.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
 
 PASSWORD_LIMIT = 40
 """Words of a message's text that are tried as passwords; each costs a derivation of a key."""
@@ -238,7 +237,7 @@ class Parts:
         return tuple(dict.fromkeys([*near, *odd, *trimmed]))[:PASSWORD_LIMIT]
 
     def _may_strip(self, entity: Entity) -> bool:
-        return self.signed == "strip" or not _is_signed(entity)
+        return self.signed == "strip" or not is_signed(entity)
 
     def _verdict(self, message: Message, found: list[Finding], wanted: Outcome) -> Verdict:
         edits: list[Edit] = []
@@ -258,7 +257,7 @@ class Parts:
             ),
             edits=tuple(edits),
             removed=tuple(removed),
-            reply=REPLY if wanted.is_refused else None,
+            reply=BANNED_REPLY if wanted.is_refused else None,
             apart=wanted.apart,
         )
 
@@ -295,13 +294,3 @@ def _may_hold_files(entity: Entity) -> bool:
     """True if the part is worth unpacking although its head says nothing."""
     is_shown = entity.content_type.startswith(("text/", "image/", "audio/", "video/"))
     return bool(entity.filenames) or entity.disposition == "attachment" or not is_shown
-
-
-def _is_signed(entity: Entity) -> bool:
-    """True for a part below a multipart/signed (RFC 1847)."""
-    above = entity.parent
-    while above is not None:
-        if above.content_type == "multipart/signed":
-            return True
-        above = above.parent
-    return False

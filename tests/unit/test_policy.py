@@ -6,19 +6,26 @@ import time
 
 import pytest
 
+from filterd import replies
 from filterd.message import Client, Envelope, Recipient
 from filterd.policy import (
-    DELAY_REPLY,
-    POLICY_REPLY,
-    SPAM_REPLY,
-    TROUBLE_REPLY,
-    VIRUS_REPLY,
     Policy,
     PolicyError,
     PolicyRule,
     PolicySettings,
+    VirusWord,
 )
-from filterd.verdict import Action, RecipientAction, RemovedPart, Reply, Symbol, Verdict
+from filterd.verdict import (
+    Action,
+    Edit,
+    Infection,
+    RecipientAction,
+    RemovedPart,
+    Reply,
+    Splice,
+    Symbol,
+    Verdict,
+)
 
 INF = float("inf")
 
@@ -60,22 +67,22 @@ def test_default_thresholds(
 @pytest.mark.parametrize(
     ("verdict", "action", "reply"),
     [
-        (scored(20), Action.REJECT, SPAM_REPLY),
-        (Verdict(Action.REJECT, virus="Eicar"), Action.REJECT, VIRUS_REPLY),
-        (Verdict(Action.REJECT), Action.REJECT, POLICY_REPLY),
+        (scored(20), Action.REJECT, replies.SPAM),
+        (Verdict(Action.REJECT, virus="Eicar"), Action.REJECT, replies.VIRUS),
+        (Verdict(Action.REJECT), Action.REJECT, replies.POLICY),
         (
             Verdict(Action.REJECT, reply=Reply(552, "5.3.4", "Too big")),
             Action.REJECT,
             Reply(552, "5.3.4", "Too big"),
         ),
-        (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, DELAY_REPLY),
+        (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, replies.DELAY),
         (
             Verdict(Action.TEMPFAIL, (Symbol("CLAMAV_FAILED"),)),
             Action.TEMPFAIL,
-            TROUBLE_REPLY,
+            replies.TROUBLE,
         ),
         # Certain spam is refused even while a scanner is down.
-        (Verdict(Action.TEMPFAIL, (Symbol("TEST", 20),)), Action.REJECT, SPAM_REPLY),
+        (Verdict(Action.TEMPFAIL, (Symbol("TEST", 20),)), Action.REJECT, replies.SPAM),
     ],
 )
 def test_what_the_client_is_told(verdict: Verdict, action: Action, reply: Reply) -> None:
@@ -290,3 +297,106 @@ def test_many_recipients_take_time_in_proportion() -> None:
         return min(taken)
 
     assert seconds(8000) < 9 * seconds(2000)
+
+
+PART = RemovedPart("x.bin", "it contains the virus Eicar", 100, 200)
+TAKEN_OUT = Infection(PART, (Splice(100, 200, b"removed"),))
+LOCATED = Verdict(virus="Eicar", infected=(TAKEN_OUT,))
+
+
+@pytest.mark.parametrize(
+    ("virus", "verdict", "action", "stored", "edits"),
+    [
+        ("reject", LOCATED, Action.REJECT, True, ()),
+        ("discard", LOCATED, Action.DISCARD, True, ()),
+        ("quarantine", LOCATED, Action.QUARANTINE, True, ()),
+        ("strip", LOCATED, Action.ACCEPT, True, TAKEN_OUT.edits),
+        # What cannot be taken out is held.
+        ("strip", Verdict(virus="Eicar"), Action.QUARANTINE, True, ()),
+        # What another filter wants counts as well.
+        ("strip", LOCATED | Verdict(Action.REJECT), Action.REJECT, True, ()),
+        ("discard", LOCATED | Verdict(Action.TEMPFAIL), Action.TEMPFAIL, False, ()),
+        # Another filter takes the same part out.
+        ("strip", LOCATED | Verdict(removed=(PART,)), Action.ACCEPT, True, ()),
+        # Points are another matter.
+        ("strip", LOCATED | scored(20), Action.REJECT, True, ()),
+    ],
+)
+def test_what_a_virus_means_is_a_setting(
+    virus: VirusWord, verdict: Verdict, action: Action, stored: bool, edits: tuple[Edit, ...]
+) -> None:
+    decision = Policy(PolicySettings(virus=virus)).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.action, decision.store, decision.edits) == (action, stored, edits)
+    assert decision.reason == ("failed" if action is Action.TEMPFAIL else "virus")
+
+
+def test_a_rule_says_what_a_virus_means_for_its_recipients() -> None:
+    rule = PolicyRule("analysts", recipients=("lab@mx.test",), virus="quarantine")
+    policy = Policy(PolicySettings(rules=(rule,), virus="discard"))
+    decision = policy.decide(LOCATED, envelope("lab@mx.test", "ann@mx.test"))
+    assert {o.recipient: o.action for o in decision.outcomes} == {
+        "lab@mx.test": Action.QUARANTINE, "ann@mx.test": Action.DISCARD,
+    }  # fmt: skip
+    assert not policy.strips_viruses
+    assert Policy(PolicySettings(rules=(PolicyRule(virus="strip"),))).strips_viruses
+
+
+def test_replies_are_settings_globally_and_by_rule() -> None:
+    rule = PolicyRule(
+        "ours", recipients=("ann@mx.test",), replies={"virus": "550 5.7.9 Not for Ann"}
+    )
+    policy = Policy(
+        PolicySettings(
+            rules=(rule,),
+            replies={"spam": "554 5.7.1 No spam, call +1 555", "virus": "550 5.7.0 Infected",
+                     "trouble": "450 4.3.0 Later"},
+        )
+    )  # fmt: skip
+
+    def told(verdict: Verdict, recipient: str) -> Reply | None:
+        return policy.decide(verdict, envelope(recipient)).reply
+
+    assert told(scored(20), "ann@mx.test") == Reply(554, "5.7.1", "No spam, call +1 555")
+    assert told(LOCATED, "ann@mx.test") == Reply(550, "5.7.9", "Not for Ann")
+    assert told(LOCATED, "bob@mx.test") == Reply(550, "5.7.0", "Infected")
+    failed = Verdict(Action.TEMPFAIL, (Symbol("CLAMAV_FAILED"),))
+    assert told(failed, "bob@mx.test") == Reply(450, "4.3.0", "Later")
+    assert told(Verdict(Action.REJECT), "bob@mx.test") == replies.POLICY
+    assert policy.reply(replies.TROUBLE).code == 450
+    own = Verdict(Action.REJECT, reply=Reply(552, "5.3.4", "A plugin's own"))
+    assert told(own, "bob@mx.test") == own.reply
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("spma", "550 5.7.1 No", "not the name of a reply"),
+        ("spam", "", "not code, enhanced code and text"),
+        ("spam", "550 No", "not code, enhanced code and text"),
+        ("spam", "550 5.7.1", "not code, enhanced code and text"),
+        ("spam", "550 5.7.1 ", "not one line of printable ASCII"),
+        ("spam", "450 4.7.1 Later", "code 450 is not 5xx"),
+        ("spam", "250 2.0.0 Ok", "code 250 is not 5xx"),
+        ("spam", "599 5.7.1 No", "code 599 is not 5xx"),
+        ("spam", "550 4.7.1 No", "enhanced code 4.7.1 is not 5.x.x"),
+        ("spam", "550 5.7.1000 No", "enhanced code"),
+        ("spam", "550 5.7.1 Nö", "printable ASCII"),
+        ("spam", "550 5.7.1 No\r\n250 Ok", "printable ASCII"),
+        ("spam", "550 5.7.1 " + "x" * 401, "401 characters"),
+        ("trouble", "550 5.3.0 Never", "code 550 is not 4xx"),
+        ("delay", "421 5.7.0 x", "enhanced code 5.7.0 is not 4.x.x"),
+    ],
+)
+def test_a_reply_that_no_client_could_be_told_is_refused(kind: str, text: str, words: str) -> None:
+    with pytest.raises(PolicyError, match=words) as caught:
+        Policy(PolicySettings(replies={kind: text}))
+    assert caught.value.keys == (("policy", "replies", kind),)
+    with pytest.raises(PolicyError) as caught:
+        Policy(PolicySettings(rules=(PolicyRule(replies={kind: text}),)))
+    assert caught.value.keys == (("policy", "rules", 0, "replies", kind),)
+
+
+@pytest.mark.parametrize("tag", ["a\nb", "a\0", "x" * 101])
+def test_a_tag_is_one_short_line(tag: str) -> None:
+    with pytest.raises(PolicyError, match="printable"):
+        Policy(PolicySettings(subject_tag=tag))

@@ -63,6 +63,16 @@ def replacement(
     yield Splice(entity.start, entity.end, kept + header + eol + body)
 
 
+def is_signed(entity: Entity) -> bool:
+    """True for a part below a multipart/signed (RFC 1847)."""
+    above = entity.parent
+    while above is not None:
+        if above.content_type == "multipart/signed":
+            return True
+        above = above.parent
+    return False
+
+
 def _header_of_notice(message: Message) -> Iterator[Edit]:
     for name, value in _FIELDS:
         fields = list(message.fields(name))

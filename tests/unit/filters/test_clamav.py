@@ -16,8 +16,9 @@ from filterd.filters.clamav import ClamAV, ScanError
 from filterd.filters.clamav_findings import Unscanned
 from filterd.filters.clamd import ClamdError, Server, TooLargeError
 from filterd.filters.slots import NoSlotError, Slots
-from filterd.message import Message
-from filterd.verdict import Action, Verdict
+from filterd.message import Envelope, Message, Recipient
+from filterd.policy import Policy, PolicySettings
+from filterd.verdict import Action, Splice, Verdict
 from tests.unit.filters.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"
@@ -61,10 +62,53 @@ def test_a_virus_is_refused_and_named(where: Path | None) -> None:
     with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
         verdict = ClamAV(server=scanner.address).examine(Message(MAIL))
 
-    assert verdict.action is Action.REJECT
+    decision = Policy(PolicySettings()).decide(verdict, Envelope("", (Recipient("j@mx.test"),)))
+    assert decision.action is Action.REJECT
     assert verdict.virus == "Win.Test.Evil-1"
-    assert (verdict.reply.code, verdict.reply.xcode) == (554, "5.7.0")  # type: ignore[union-attr]
+    assert (decision.reply.code, decision.reply.xcode) == (554, "5.7.0")  # type: ignore[union-attr]
     assert [(s.name, s.detail) for s in verdict.symbols] == [("CLAM_VIRUS", "Win.Test.Evil-1")]
+
+
+INFECTED = (
+    b"From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\n\r\nhello\r\n--b\r\nContent-Type: application/octet-stream; name=x.bin\r\n\r\n"
+    b"this is very bad\r\n--b\r\n\r\nbye\r\n--b--\r\n"
+)
+
+
+def test_the_infected_part_is_located_where_somebody_wants_it_taken_out(where: Path | None) -> None:
+    with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
+        clamav = ClamAV(server=scanner.address)
+        assert clamav.examine(Message(INFECTED)).infected == ()
+        clamav.locates = True
+        (found,) = clamav.examine(Message(INFECTED)).infected
+
+    assert (found.part.filename, found.part.reason) == (
+        "x.bin", "it contains the virus Win.Test.Evil-1"
+    )  # fmt: skip
+    (edit,) = found.edits
+    assert isinstance(edit, Splice)
+    rest = INFECTED[: edit.start] + edit.replacement + INFECTED[edit.end :]
+    assert BAD not in rest
+    assert b"x.bin was removed" in rest
+    assert rest.count(b"--b") == 4
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # In no part; in a signed part; where readers differ about the parts.
+        b"X: this is very bad\r\n" + INFECTED.replace(BAD, b"good"),
+        INFECTED.replace(b"multipart/mixed", b"multipart/signed"),
+        INFECTED.replace(b"--b--", b"--b--\r\n--b\r\n\r\nthis is very bad\r\n--b--"),
+    ],
+)
+def test_what_cannot_be_taken_out_cleanly_is_not_located(data: bytes, tmp_path: Path) -> None:
+    with Scanner(finds(BAD, "Win.Test.Evil-1"), tmp_path / "s") as scanner:
+        clamav = ClamAV(server=scanner.address)
+        clamav.locates = True
+        verdict = clamav.examine(Message(data))
+    assert (verdict.virus, verdict.infected) == ("Win.Test.Evil-1", ())
 
 
 def test_a_clean_message_arrives_at_the_scanner_octet_by_octet(where: Path | None) -> None:
@@ -98,7 +142,7 @@ def test_a_guess_gives_points(name: str, symbol: str, points: float, tmp_path: P
 def test_patterns_are_the_admins(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Heuristics.Broken.Executable"), tmp_path / "s") as scanner:
         strict = ClamAV(server=scanner.address, suspicions={})
-        assert strict.examine(Message(MAIL)).action is Action.REJECT
+        assert strict.examine(Message(MAIL)).virus == "Heuristics.Broken.Executable"
     with Scanner(finds(BAD, "Sanesecurity.Junk.1.UNOFFICIAL"), tmp_path / "t") as scanner:
         mild = ClamAV(server=scanner.address, suspicions={"Sanesecurity.Junk.*": 1.5})
         assert mild.examine(Message(MAIL)).score == 1.5
