@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 QUEUE_LIMIT = 20_000
 """Messages that may wait for the file; what comes on top is not noted, only counted."""
 
+SUBJECT_LIMIT = 4096
+"""Octets of a Subject that are read; what is noted of it has fewer characters, and a hostile one
+of a megabyte takes half a second to decode."""
+
 INTERVAL = 1.0
 """Seconds between two batches: as old may be what the pages show."""
 
@@ -39,7 +43,7 @@ class Recorder:
         self.history = history
         self.lost = 0
         """Messages that are not in the history because the file was too slow or not there."""
-        self._waiting: deque[tuple[Mapping[str, Any], float, bytes]] = deque()
+        self._waiting: deque[Record] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._next_expiry = self._next_complaint = 0.0
@@ -50,13 +54,17 @@ class Recorder:
         self._thread.start()
 
     def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
-        """Take one message, at once. facts: as for the log line. subject: the field's octets."""
+        """Take one message, at once. facts: as for the log line. subject: the field's octets.
+
+        What waits is a record, cut to size, for facts may name a hundred thousand recipients.
+        """
         if self.history is None:
             return
         if len(self._waiting) >= QUEUE_LIMIT:
             self.lost += 1
             return
-        self._waiting.append((facts, time.time(), subject))
+        text = header_text(subject[:SUBJECT_LIMIT])
+        self._waiting.append(Record.of_facts(facts, time.time(), text))
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, and end; what cannot be written then is lost."""
@@ -109,10 +117,9 @@ class Recorder:
         log.warning("history: the clock was set since the start; no record goes for its age")
         return True
 
-    def _add(self, history: History, taken: list[tuple[Mapping[str, Any], float, bytes]]) -> None:
-        if not taken:
+    def _add(self, history: History, records: list[Record]) -> None:
+        if not records:
             return
-        records = [_record(*one) for one in taken]
         try:
             vanished = history.add(records)
         except BrokenHistoryError:
@@ -124,7 +131,3 @@ class Recorder:
         if vanished:
             self.lost += vanished
             log.error("history: somebody removed %d records from %s", vanished, history.file)
-
-
-def _record(facts: Mapping[str, Any], received: float, subject: bytes) -> Record:
-    return Record.of_facts(facts, received, header_text(subject))

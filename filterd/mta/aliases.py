@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from filterd.bounded import open_regular
+
 MAX_DEPTH = 10
 """Aliases of aliases, MaxAliasRecursion."""
 
@@ -89,7 +91,7 @@ class Aliases:
         if one.startswith(":include:"):
             path = Path(one.removeprefix(":include:").strip())
             try:
-                with path.open("rb") as file:
+                with open_regular(path) as file:
                     text = file.read(INCLUDE_LIMIT).decode("utf-8", "surrogateescape")
             except OSError as error:
                 raise AliasError(one, f"Cannot open {path}: {error.strerror}") from None

@@ -116,6 +116,18 @@ def test_a_reload_forgets(new_daemon: NewDaemon) -> None:
     assert copy(daemon, 2, "segfault", body_of("reload")).word.startswith("451")
 
 
+def test_no_filter_was_running(daemon: RunningDaemon) -> None:
+    """Two workers end after all filters: no third one, and the daemon holds the content."""
+    deaths = daemon.asked("status")["worker_deaths"]
+    body = body_of("afterwards")
+    assert copy(daemon, 1, "afterwards", body).word.startswith("451 4.3.0")
+    line = daemon.wait_for_line("to=joe1@")
+    assert "crash in no filter" in line
+    assert copy(daemon, 2, "afterwards", body).word == "discard"
+    assert daemon.kept()[-1].held_for == ("joe2@mx.example.test",)
+    assert daemon.asked("status")["worker_deaths"] == deaths + 2
+
+
 def test_no_filter_to_leave_out(daemon: RunningDaemon) -> None:
     """An answer that is none, each time: the daemon holds the message itself."""
     order, body = "garbage=000000030000000000000000787878", body_of("garbage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,15 @@ def test_hidden_recipients_cannot_be_guessed(
     assert history.search(HistoryQuery(**wish)).rows
     for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
         assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown
+
+
+def test_what_waits_to_be_noted_is_cut_to_size(tmp_path: Path) -> None:
+    """Twenty thousand messages may wait, each with a hundred thousand recipients."""
+    recorder = Recorder(History(tmp_path / "history.sqlite3", HistorySettings()))
+    facts = {
+        "id": "id1", "to": [f"{n}@x.test" for n in range(100_000)], "message_id": "m" * 1_000_000,
+        "outcomes": {f"{n}@x.test": "accept/x" for n in range(100_000)},
+    }  # fmt: skip
+    recorder.note(facts, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
+    (record,) = recorder._waiting
+    assert len(pickle.dumps(record)) < 100_000

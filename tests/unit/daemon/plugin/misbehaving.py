@@ -7,6 +7,7 @@ block            ends deaf to signals            kill         ends the process b
 garbage=HEX      writes these octets to the daemon instead of an answer, then ends
 edits            adds, changes and deletes header fields, replaces octets of the body
 echo             puts the message's octets, in hex, into its log detail, refuses
+afterwards       ends the process by SIGKILL when all filters are done
 discard, quarantine, reject
 """
 
@@ -98,12 +99,20 @@ class Misbehaving:
                     file.write(message.data if what == "data" else repr(message.envelope).encode())
             case "score":
                 return Verdict(symbols=(Symbol("TOLD", float(value)),))
+            case "afterwards":
+                # A symbol's detail is asked for when the message is stored, after all filters.
+                return Verdict(Action.QUARANTINE, (Symbol("TOLD", 0.0, _die),))
             case "discard" | "quarantine" | "reject":
                 return Verdict(Action[order.upper()], (Symbol("TOLD", 0.0, order),))
             case "mood":
                 reply = Reply(550, "5.7.1", f"100% {self.mood} in worker {os.getpid()}")
                 return Verdict(Action.REJECT, reply=reply)
         return NO_OPINION
+
+
+def _die() -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
 
 
 def _write_to_daemon(octets: bytes) -> None:
