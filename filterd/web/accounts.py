@@ -109,7 +109,10 @@ class Accounts:
         try:
             with self._turn:
                 self._hasher.verify(stored, password[:PASSWORD_LIMIT])
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        except (
+            argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, UnicodeError
+        ):  # fmt: skip
+            # A hash that is none, whatever somebody has written into the file, is nobody's.
             return None
         return account
 
