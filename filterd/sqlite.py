@@ -4,7 +4,8 @@ SQLite locks a file with POSIX locks. They belong to the process, and closing *a
 the file gives up all of them (https://www.sqlite.org/howtocorrupt.html, 2.2): the next process that
 closes the database takes itself for the last one and removes the write-ahead log under the others.
 So nobody opens such a file but SQLite. It is made by mknod(2), which opens nothing, looked at by
-stat(2) and put aside by rename(2). A connection never crosses a fork.
+stat(2) and put aside by rename(2). A process that was forked from one with an open database cannot
+use that one (`InheritedError`): it has to be closed before, or opened after the fork only.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from filterd.durable import create_file
 
 WAIT_LIMIT = 5.0
 """Seconds for which somebody waits until a file that is being put aside is there again."""
+
+ALONE_LIMIT = 30.0
+"""Seconds for which somebody waits to have a file alone; searches of a second may overlap."""
 
 _POLL = 0.01
 """Seconds between two looks whether a lock is free; it is held for a transaction at most."""
@@ -51,6 +55,15 @@ def is_broken(error: BaseException | None) -> bool:
         return isinstance(error, (sqlite3.DataError, sqlite3.OperationalError))
     # A file that ends too early is an I/O error to SQLite.
     return code & 0xFF in _BROKEN or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+class InheritedError(OSError):
+    """The process was forked from one that has the file open. SQLite, which was forked with it,
+    takes the other one's locks for its own, and would write without any
+    (https://www.sqlite.org/howtocorrupt.html, 2.6)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(0, "open in the process from which this one was forked", str(path))
 
 
 class SqliteFile:
@@ -98,12 +111,12 @@ class SqliteFile:
 
         A lock (flock) on its folder, which is made (0700) where there is none; a file to lock would
         have to be everybody's.
-        Raises TimeoutError after `WAIT_LIMIT`.
+        Raises TimeoutError after `WAIT_LIMIT`, `ALONE_LIMIT`.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            deadline = time.monotonic() + WAIT_LIMIT
+            deadline = time.monotonic() + (ALONE_LIMIT if alone else WAIT_LIMIT)
             wanted = (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB
             while True:
                 try:
@@ -153,6 +166,8 @@ class Connections:
         """How often another program removed the write-ahead log that was in use here."""
         self._prepare = prepare
         self._idle: list[tuple[sqlite3.Connection, Identity | None]] = []
+        self._lent = 0
+        self._is_inherited = False
         self._mutex = threading.Lock()
 
     @contextmanager
@@ -161,15 +176,21 @@ class Connections:
 
         timeout: seconds for which it waits for another process's transaction.
         """
+        if self._is_inherited:
+            raise InheritedError(self.file.path)
         with self.file.in_use():
             connection, identity = self._taken(timeout)
+            is_good = False
             try:
                 yield connection
-            except BaseException:
-                connection.close()
-                raise
-            with self._mutex:
-                self._idle.append((connection, identity))
+                is_good = True
+            finally:
+                with self._mutex:
+                    self._lent -= 1
+                    if is_good:
+                        self._idle.append((connection, identity))
+                if not is_good:
+                    connection.close()
 
     def close(self) -> None:
         """Close those that nobody uses."""
@@ -181,6 +202,7 @@ class Connections:
     def leave_to_parent(self) -> list[object]:
         """In a process that was forked: forget, without closing."""
         self._mutex = threading.Lock()
+        self._is_inherited = self._is_inherited or bool(self._idle or self._lent)
         inherited = list[object](self._idle)
         self._idle = []
         return inherited
@@ -194,6 +216,7 @@ class Connections:
             while self._idle:
                 connection, opened = self._idle.pop()
                 if opened == now:
+                    self._lent += 1
                     return connection, opened
                 if now and opened and now[:2] == opened[:2]:
                     self.log_vanished += 1
@@ -206,6 +229,7 @@ class Connections:
             except BaseException:
                 connection.close()
                 raise
+            self._lent += 1
             return connection, self.file.identity()
 
 

@@ -30,7 +30,7 @@ from filterd.quarantine.schema import (
     check,
     put_tables_aside,
 )
-from filterd.sqlite import Identity, SqliteFile, is_broken
+from filterd.sqlite import Identity, InheritedError, SqliteFile, is_broken
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Database:
         self._file = SqliteFile(Path(str(url.database))) if is_file else None
         self._engine: sa.Engine | None = None
         self._ready = False
+        self._is_inherited = False
         self._identity: Identity | None = None
         self._mutex = threading.RLock()
         self._users: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -116,6 +117,8 @@ class Database:
         """In a process that was forked: forget, without closing."""
         self._mutex = threading.RLock()
         inherited, self._engine, self._ready = self._engine, None, False
+        if self._file is not None and inherited is not None:
+            self._is_inherited = True
         return inherited
 
     @contextmanager
@@ -175,6 +178,8 @@ class Database:
 
     def _new_engine(self) -> sa.Engine:
         if self._file is not None:
+            if self._is_inherited:
+                raise InheritedError(self._file.path)
             if fault := self._file.fault():
                 raise WrongTablesError(fault)
             self._file.create()

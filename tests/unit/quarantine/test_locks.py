@@ -6,6 +6,8 @@ the write-ahead log under it (https://www.sqlite.org/howtocorrupt.html, 2.2).
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from filterd.assembly import FailureKeeper, open_history
 from filterd.config import Settings
 from filterd.desk import Desk
 from filterd.doctor.servers import store as doctor_store
-from filterd.history import HistoryQuery, Record
+from filterd.history import History, HistoryQuery, Record
 from filterd.message import Message
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.upkeep import Upkeep
@@ -47,7 +49,7 @@ DEEDS: dict[str, Callable[[Settings], object]] = {
     "status": status,
     "upkeep": lambda settings: Upkeep(lambda: settings.quarantine).once(),
     "a failed message": lambda settings: FailureKeeper(settings)(
-        Message(message(), new().envelope, "broke"), "why"
+        Message(message(), new().envelope, "broke"), "why", held=False
     ),
     "doctor": lambda settings: list(doctor_store(settings)),
     "fsck": lambda settings: Store(settings.quarantine).fsck(),
@@ -72,3 +74,68 @@ def test_the_locks_on_index_and_history_stay(tmp_path: Path, deed: str) -> None:
     history.add([Record("b", NOW)])
     assert "id2" in Store(settings.quarantine).index.states()
     assert "b" in {row.id for row in open_history(settings).search(HistoryQuery()).rows}
+
+
+def in_a_child(work: Callable[[], object]) -> str:
+    """What it returns in a process that is forked from this one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, str(work()).encode())
+            gc.collect()
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as told:
+        return told.read()
+
+
+def used_in_a_child(store: Store, history: History) -> list[str]:
+    """Tries to use both, and lets go of them; what went wrong."""
+    said = []
+    for deed in (store.index.states, lambda: history.add([Record("child", NOW)])):
+        try:
+            deed()
+        except OSError as error:
+            said.append(str(error).rpartition(": ")[2])
+    store.close()
+    history.close()
+    return said
+
+
+def test_a_forked_child_does_not_touch_what_its_parent_has_open(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    store, history = Store(settings.quarantine), open_history(settings)
+    store.put(new())
+    history.add([Record("a", NOW)])
+    index = settings.quarantine.folder / "index.sqlite"
+    before = {path: locks_on(path) for path in (index, history.file)}
+    # SQLite in the child takes the parent's locks for its own.
+    refused = "open in the process from which this one was forked"
+    assert in_a_child(lambda: used_in_a_child(store, history)) == str([refused] * 2)
+    assert {path: locks_on(path) for path in (index, history.file)} == before
+    store.put(new("id2"))
+    history.add([Record("b", NOW)])
+    assert {"id1", "id2"} == store.index.states().keys()
+    assert {row.id for row in history.search(HistoryQuery()).rows} == {"a", "b"}
+
+
+def test_a_forked_child_uses_what_its_parent_has_closed(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    store, history = Store(settings.quarantine), open_history(settings)
+    store.put(new())
+    history.add([Record("a", NOW)])
+    store.close()
+    history.close()
+
+    def work() -> list[int]:
+        store.put(new("child"))
+        history.add([Record("child", NOW)])
+        index = settings.quarantine.folder / "index.sqlite"
+        return [len(locks_on(path)) for path in (index, history.file)]
+
+    assert in_a_child(work) == "[2, 2]"
+    assert {"id1", "child"} == store.index.states().keys()
+    assert {row.id for row in history.search(HistoryQuery()).rows} == {"a", "child"}
