@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from filterd.filters.contents import markup, office, pdf
 from filterd.filters.contents.files import File
 from filterd.filters.contents.handlers import has_handler
-from filterd.filters.contents.marks import ONENOTE_FILE
+from filterd.filters.contents.marks import MARKUP_EXTENSIONS, ONENOTE_FILE
 
 MARKUP_LIMIT = 4 << 20
 """Octets of markup that are looked at."""
@@ -17,17 +17,7 @@ Finding = tuple[str, str]
 """Name of a symbol, and what was found."""
 
 _MARKUP_KINDS = frozenset({"html", "svg", "hta"})
-_MARKUP_EXTENSIONS = (
-    ".html",
-    ".htm",
-    ".shtml",
-    ".xhtml",
-    ".xht",
-    ".svg",
-    ".xml",
-    ".xsl",
-    ".xslt",
-)
+_MARKUP_EXTENSIONS = frozenset({*MARKUP_EXTENSIONS, "xml", "xsl", "xslt"})
 
 _SCRIPT = re.compile(rb"(?i)<(?:[a-z]+:)?script\b|data:text/html|\bsrcdoc\s*+=")
 # What makes XML a page: only in these namespaces are elements and attributes script, or after a
@@ -77,7 +67,8 @@ def _findings(file: File) -> Iterator[Finding]:
         yield "DOC_EMBEDDED", "a file embedded in a OneNote section"
     # An Office file's own markup may well contain what is script elsewhere.
     is_page = not _MARKUP_KINDS.isdisjoint(kinds)
-    if is_page or (name.endswith(_MARKUP_EXTENSIONS) and not _is_office_member(name)):
+    is_named_so = not _MARKUP_EXTENSIONS.isdisjoint(file.extensions)
+    if is_page or (is_named_so and not _is_office_member(name)):
         yield from _markup(file)
     yield from office.table(file)
 
@@ -90,7 +81,7 @@ def _markup(file: File) -> Iterator[Finding]:
     content = markup.plain(file.content[:MARKUP_LIMIT])
     word = next((kind.upper() for kind in file.kinds if kind in _MARKUP_KINDS), "XML")
     has_script = _SCRIPT.search(content) or has_handler(content)
-    is_stylesheet = bool(file.names) and file.names[0].lower().endswith((".xsl", ".xslt"))
+    is_stylesheet = not file.extensions.isdisjoint({"xsl", "xslt"})
     if word == "XML" and not is_stylesheet and not any(mark in content for mark in _PAGE_IN_XML):
         has_script = False
     if has_script or _SCHEME.search(content.translate(None, _SPACE)):

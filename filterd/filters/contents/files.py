@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from filterd.filters.contents import marks
 from filterd.filters.contents.kinds import HEAD_SIZE, kinds_of
+from filterd.filters.contents.names import extensions
 
 OLE_ERRORS = (
     OSError,
@@ -67,3 +68,8 @@ class File:
     def shown_path(self) -> str:
         """The names from the outermost archive to the file itself, joined by `/`."""
         return "/".join((*self.path, self.names[0] if self.names else "unnamed"))
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """All that some reader may see in any of its names, in lower case, without dot."""
+        return frozenset(found for name in self.names for found, _ in extensions(name))

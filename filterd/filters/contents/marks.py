@@ -23,6 +23,7 @@ from filterd.filters.contents.kinds import (
     kinds_of,
     markup_kind,
 )
+from filterd.filters.contents.names import extensions as extensions_of
 from filterd.message.inline_files import MARKS as CODED_MARKS
 
 HEADERS_LIMIT = 20_000
@@ -99,7 +100,7 @@ class Span(NamedTuple):
 def kinds(content: bytes, names: Sequence[str] = (), media_type: str = "") -> tuple[str, ...]:
     """The kinds of a whole file, the likeliest first. media_type: as declared, in lower case."""
     found = dict.fromkeys(kinds_of(content[:HEAD_SIZE]))
-    extensions = {_extension(name) for name in names}
+    extensions = {extension for name in names for extension, _ in extensions_of(name)}
     named = {_BY_NAME[extension] for extension in extensions if extension in _BY_NAME}
     named |= {_BY_TYPE[media_type]} if media_type in _BY_TYPE else set()
     is_structured = not _STRUCTURED.isdisjoint(found)
@@ -148,10 +149,6 @@ def _is_web_archive(content: bytes) -> bool:
         or b"\nfrom: <saved by" in lowered
         or b"\nsnapshot-content-location:" in lowered
     )
-
-
-def _extension(name: str) -> str:
-    return name.rpartition(".")[2].lower().strip() if "." in name else ""
 
 
 def embedded(content: bytes) -> list[Span]:

@@ -162,8 +162,7 @@ def member(file: File) -> Iterator[Finding]:
 
 def table(file: File) -> Iterator[Finding]:
     """Tables as text that Excel calculates: CSV, and SYLK, which has macros too."""
-    name = file.names[0].lower() if file.names else ""
-    if name.endswith((".csv", ".tsv")):
+    if not file.extensions.isdisjoint({"csv", "tsv"}):
         formulas = _FORMULA.finditer(_narrow(file.content))
         if any(_DDE_LINK.search(formula[1]) for formula in formulas):
             yield "DOC_DDE", "starts a program by DDE"

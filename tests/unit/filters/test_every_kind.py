@@ -292,6 +292,24 @@ def test_the_declared_type_decides_as_well() -> None:
     assert declared(b"image/svg+xml", b"\0" + script) == {"DOC_SCRIPT"}
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        ("a.csv", b"=cmd|'/c calc'!A0,2\n", "DOC_DDE"),
+        ("a.html", b"hello <script>x()</script>", "DOC_SCRIPT"),
+        ("a.eml", b"hello\r\n" + MAIL, "BANNED_PART"),
+    ],
+)
+def test_every_name_of_a_part_decides(name: str, content: bytes, wanted: str) -> None:
+    for one, other in ((name, "a.txt"), ("a.txt", name), (f"{name}. ", "a.txt")):
+        part = (
+            f'Content-Type: application/octet-stream; name="{one}"\r\nContent-Disposition: '
+            f'attachment; filename="{other}"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        ).encode() + base64_of(content)
+        verdict = Parts(verify_dkim=False).examine(Message(usual(TEXT, part), id="X1"))
+        assert wanted in {symbol.name for symbol in verdict.symbols}
+
+
 THEME = archives.zipped("theme/theme/theme1.xml", b"<a:theme/>" * 50)
 INVOICE = harmless.FILES["PDF invoice with its data"][1]
 
