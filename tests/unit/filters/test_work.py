@@ -1,0 +1,48 @@
+"""What one message may cost is bounded, however many files and readers it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.filters.contents import pdf, unpack
+from filterd.filters.contents.unpack import Unpacker
+from tests.hostile.harmless import zipped_many
+from tests.hostile.tricks.archives import zipped
+from tests.hostile.tricks.documents import pdf as pdf_of
+
+
+def test_the_files_of_a_message_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "WORK_LIMIT", 1 << 20)
+    unpacker = Unpacker()
+    page = b"<html>" + b"a" * 300_000
+    read = []
+    for number in range(5):
+        read += [file.complete for file in unpacker.files((f"{number}.html",), page)]
+    assert read == [True, True, True, False, False]
+    assert {symbol for symbol, _detail in unpacker.findings} == {"ARCHIVE_LIMIT"}
+
+
+def test_a_file_counts_for_each_kind_that_it_is_read_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "WORK_LIMIT", 1 << 20)
+    content = b"%PDF-1.4\n" + zipped("a.txt", b"a" * 100) + b"a" * 400_000
+    unpacker = Unpacker()
+    for _ in range(5):
+        list(unpacker.files(("a.pdf",), content))
+    assert {symbol for symbol, _detail in unpacker.findings} == {"ARCHIVE_LIMIT"}
+
+
+def test_members_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "WORK_LIMIT", 20_000)
+    unpacker = Unpacker()
+    list(unpacker.files(("a.zip",), zipped_many(2000)))
+    assert {symbol for symbol, _detail in unpacker.findings} == {"ARCHIVE_LIMIT"}
+
+
+def test_object_streams_of_a_pdf_that_have_no_end_are_not_read_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pdf, "OBJECTS_SIZE", 1 << 20)
+    content = pdf_of(b"1 0 obj<</Type/ObjStm>>stream\n" * 10_000)
+    pieces = pdf._pieces(content)
+    assert sum(map(len, pieces[1:])) <= pdf.OBJECTS_SIZE + len(content)
+    assert "ARCHIVE_LIMIT" in dict(pdf.findings(content))
