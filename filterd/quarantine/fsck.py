@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import STORING_LIMIT, StoreError
-from filterd.quarantine.journal import Event, standing
+from filterd.quarantine.journal import Event, Standing, standing
 
 if TYPE_CHECKING:
     from filterd.quarantine.store import Store
@@ -52,6 +52,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
         events[event.id].append(event)
     seen: set[str] = set()
     added, restated, damaged = [], [], []
+    missing: list[tuple[Entry, str, Standing]] = []
     for day in store.files.days():
         for description in sorted(day.glob("*.json")):
             id, message = description.stem, description.with_suffix(".eml")
@@ -68,8 +69,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
                 damaged.append((id, trouble))
             if id not in known:
                 added.append(id)
-                if repair:
-                    store.index.add(entry, str(message), stands)
+                missing.append((entry, str(message), stands))
             elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
                 # A release that is under way stands in the index first; one that began since
                 # the journal was read is left alone as well.
@@ -78,7 +78,9 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
                     store.index.update(id, fresh)
         damaged += _undescribed(store, day)
         if repair:
+            store.index.add_all(missing)
             _sweep(store, day)
+        missing.clear()
     stale = tuple(sorted(known.keys() - seen))
     if repair:
         store.index.remove(stale)

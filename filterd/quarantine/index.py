@@ -28,6 +28,10 @@ from filterd.quarantine.query import SEARCHED, Query, cursor, statement
 from filterd.quarantine.rows import delivery_of, delivery_row, storable
 from filterd.quarantine.schema import deliveries, digests, messages
 
+BATCH = 100
+"""Messages that are added in one transaction; others who write wait for it some hundredths of a
+second."""
+
 _CHUNK = 500
 """Ids in one statement; SQLite takes 999 parameters in its oldest form."""
 
@@ -78,48 +82,23 @@ class Index:
 
     def add(self, entry: Entry, path: str, standing: Standing) -> None:
         """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
-        row: dict[str, Any] = {
-            "id": entry.id,
-            "received": entry.received.timestamp(),
-            "size": entry.size,
-            # One spelling of each mailbox, for searches and for what a reviewer may see; releases
-            # take the client's from the description.
-            "sender": storable(readable(entry.sender)),
-            "recipients": json.dumps(
-                [storable(readable(r)) for r in entry.recipients], ensure_ascii=False
-            ),
-            "client_address": entry.client_address,
-            "queue_id": entry.queue_id,
-            "message_id": storable(entry.message_id),
-            "header_from": storable(entry.header_from),
-            "subject": storable(entry.subject),
-            "reason": entry.reason,
-            "action": entry.action,
-            "score": entry.score,
-            "symbols": f" {' '.join(s.name for s in entry.symbols)} ",
-            "virus": storable(entry.virus),
-            "path": path,
-            "state": standing.state,
-            "pinned": standing.pinned,
-        }
-        row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
-        with self.connection() as connection:
-            known = sa.select(messages.c.id).where(messages.c.id == entry.id)
-            if connection.scalar(known) is None:
+        self.add_all([(entry, path, standing)])
+
+    def add_all(self, entries: Sequence[tuple[Entry, str, Standing]]) -> None:
+        """Add the rows of several, `BATCH` in a transaction. Raises StoreError."""
+        for start in range(0, len(entries), BATCH):
+            some = entries[start : start + BATCH]
+            with self.connection() as connection:
                 try:
-                    connection.execute(sa.insert(messages), [row])
+                    for entry, path, standing in some:
+                        _add(connection, entry, path, standing)
+                    continue
                 except sa.exc.IntegrityError:
-                    # Somebody else has just added it.
+                    # Somebody else has just added one of them.
                     connection.rollback()
-                    return
-                # A copy that somebody claimed while its message had no row stays as it is.
-                mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
-                there = set(connection.scalars(mine))
-                rows = [delivery_row(entry.id, d) for d in standing.deliveries]
-                if fresh := [row for row in rows if row["recipient"] not in there]:
-                    connection.execute(sa.insert(deliveries), fresh)
-                if there:
-                    _summarize(connection, entry.id)
+            if len(some) > 1:
+                for one in some:
+                    self.add_all([one])
 
     def remove(self, ids: Sequence[str]) -> None:
         """Take rows out. Raises StoreError."""
@@ -277,6 +256,46 @@ class Index:
         cannot be used any more."""
         with self._database.transaction(self) as connection:
             yield connection
+
+
+def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing) -> None:
+    known = sa.select(messages.c.id).where(messages.c.id == entry.id)
+    if connection.scalar(known) is not None:
+        return
+    row: dict[str, Any] = {
+        "id": entry.id,
+        "received": entry.received.timestamp(),
+        "size": entry.size,
+        # One spelling of each mailbox, for searches and for what a reviewer may see; releases
+        # take the client's from the description.
+        "sender": storable(readable(entry.sender)),
+        "recipients": json.dumps(
+            [storable(readable(r)) for r in entry.recipients], ensure_ascii=False
+        ),
+        "client_address": entry.client_address,
+        "queue_id": entry.queue_id,
+        "message_id": storable(entry.message_id),
+        "header_from": storable(entry.header_from),
+        "subject": storable(entry.subject),
+        "reason": entry.reason,
+        "action": entry.action,
+        "score": entry.score,
+        "symbols": f" {' '.join(s.name for s in entry.symbols)} ",
+        "virus": storable(entry.virus),
+        "path": path,
+        "state": standing.state,
+        "pinned": standing.pinned,
+    }
+    row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
+    connection.execute(sa.insert(messages), [row])
+    # A copy that somebody claimed while its message had no row stays as it is.
+    mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
+    there = set(connection.scalars(mine))
+    rows = [delivery_row(entry.id, d) for d in standing.deliveries]
+    if fresh := [row for row in rows if row["recipient"] not in there]:
+        connection.execute(sa.insert(deliveries), fresh)
+    if there:
+        _summarize(connection, entry.id)
 
 
 def _summarize(connection: sa.Connection, id: str) -> None:

@@ -242,7 +242,7 @@ class Torture:
     def _run(self, words: list[str]) -> str:
         done = subprocess.run(
             [COMMAND, *words, "--config", self.site.config], capture_output=True, text=True,
-            timeout=120, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
         self._count(" ".join(words[:2]))
         # While the index is made anew, a command may have to be given again.
