@@ -90,6 +90,10 @@ def _keeper(settings: Settings) -> Keep:
         message: Message, examination: Examination, decision: Decision, received: datetime
     ) -> None:
         verdict = examination.verdict
+        if verdict.released and decision.held_for:
+            # Before the MTA hears of it: who releases asks the journal what became of the message.
+            why = f"{message.id} ({decision.reason})"
+            store.note("held_again", verdict.released, "filterd", why, decision.held_for)
         store.put(
             NewEntry(
                 id=message.id,

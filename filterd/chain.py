@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
@@ -171,7 +171,8 @@ class Chain:
         """Run every filter over the message. Raises nothing that a filter or a message causes.
 
         A message that a person released meets only the filters with `examines_released`, virus
-        scanners, and not even those if that person let the virus pass.
+        scanners, and not even those if that person let the virus pass. Nothing that they find stops
+        it but a virus: neither points, nor a limit, nor a scanner that is away.
 
         failed: filters that must not be tried with this message, because they took another process
         down with it, or did worse with the same content before; what their `on_error` says applies.
@@ -183,7 +184,8 @@ class Chain:
         given_up = {failure.filter: failure for failure in failed}
         mark = self.released(message)
         if mark is not None:
-            verdict |= Verdict(symbols=(Symbol("RELEASED", 0.0, f"{mark.id}, by a person"),))
+            told = Symbol("RELEASED", 0.0, f"{mark.id}, by a person")
+            verdict |= Verdict(symbols=(told,), released=mark.id)
         if mark is None and not given_up:
             self._ask_ahead(message, deadline)
         for link in self._links:
@@ -209,12 +211,14 @@ class Chain:
                 action = _on_error(link.settings, message, again=failure.again)
                 if not failure.again:
                     missing |= Verdict(action)
-                elif mark is None:
+                else:
                     verdict |= Verdict(action)
             if opinion is not NO_OPINION:
                 verdict |= opinion
         # What goes wrong from here on is no filter's fault.
         self.announce("", deadline)
+        if mark is not None:
+            return Examination(_of_released(verdict), milliseconds, tuple(failures))
         if verdict.action is Action.ACCEPT:
             # What another filter takes out of the mail flow nobody needs to send again.
             verdict |= missing
@@ -271,6 +275,16 @@ def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Actio
     if message.envelope.authenticated and settings.on_error_authenticated is not None:
         wanted = settings.on_error_authenticated
     return _ON_ERROR_ACTION["quarantine" if again and wanted == "tempfail" else wanted]
+
+
+def _of_released(found: Verdict) -> Verdict:
+    """What is left of a verdict about a message that a person released."""
+    symbols = tuple(
+        Symbol(s.name, 0.0, s.detail) if s.score and not found.virus else s for s in found.symbols
+    )
+    if found.virus:
+        return replace(found, symbols=symbols)
+    return Verdict(symbols=symbols, scanner=found.scanner, released=found.released)
 
 
 def _observed(opinion: Verdict) -> Verdict:

@@ -269,11 +269,13 @@ class Policy:
         stays = [o.recipient for o in outcomes if o.action is Action.ACCEPT]
         held = [o.recipient for o in outcomes if o.action is Action.QUARANTINE]
         discarded = [o.recipient for o in outcomes if o.action is Action.DISCARD]
-        kept = held + (discarded if self.settings.keep_discarded else [])
+        # A person who released it must be able to see what became of it.
+        keeps = self.settings.keep_discarded or bool(verdict.released)
+        kept = held + (discarded if keeps else [])
         reason = _reason(verdict, "spam" if held else "discarded") if kept else ""
         concerned = [chosen[recipient] for recipient in stays or held or discarded]
         labelling = min(concerned, key=lambda thresholds: thresholds.label)
-        labelled = verdict.score >= labelling.label
+        labelled = verdict.score >= labelling.label and not verdict.released
         tag = labelling.subject_tag if labelled else ""
         if held and not stays and not discarded and self.settings.quarantine_in == "mta":
             return Decision(
@@ -443,7 +445,9 @@ def _outcome(
     """What one recipient gets: the strongest of what is forced for all, what is forced for this
     recipient (apart), what a virus means for it, and what the points cause."""
     forced = max(verdict.action, _virus_action(verdict, thresholds.virus))
-    action, rule = max(forced, thresholds.action(score)), thresholds.rule
+    # What a person released is not judged by its points again.
+    earned = Action.ACCEPT if verdict.released else thresholds.action(score)
+    action, rule = max(forced, earned), thresholds.rule
     if apart is not None and apart.action > action:
         action, rule = apart.action, apart.rule
     return Outcome(address, action, rule)

@@ -159,7 +159,8 @@ class Verdict:
     only. reply: what the client is told if that is a refusal (the policy has defaults). virus:
     signature name; what that means the policy says. infected: the parts that have it, if without
     them the message is clean. scanner: what looked for viruses, as `X-Virus-Scanned` names it.
-    probability: that the message is spam, 0.0 to 1.0, where a filter estimates one.
+    probability: that the message is spam, 0.0 to 1.0, where a filter estimates one. released:
+    the id of the kept message that this is, if a person released it; then only a virus stops it.
     """
 
     action: Action = Action.ACCEPT
@@ -172,6 +173,7 @@ class Verdict:
     reply: Reply | None = None
     apart: tuple[RecipientAction, ...] = ()
     infected: tuple[Infection, ...] = ()
+    released: str = ""
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -189,6 +191,7 @@ class Verdict:
             else weaker.reply,
             apart=self.apart + other.apart,
             infected=self.infected + other.infected,
+            released=self.released or other.released,
         )
 
     @property

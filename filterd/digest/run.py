@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
+from functools import partial
 
 from filterd import marks
 from filterd.config import Settings
@@ -110,7 +111,7 @@ def _send(
             continue
         # Marked like a released message, so that our own filters do not hold it.
         name = "digest-" + hashlib.sha256(data).hexdigest()[:24]
-        mark = marks.envelope_id(key, name, data)
+        mark = partial(marks.envelope_id, key, name, data)
         results |= submit(server, settings.digest.envelope_sender, [recipient], data, mark)
         if results[recipient].outcome != "later":
             ledger.settle(recipient, until)

@@ -205,3 +205,25 @@ def _readable(message: Message, name: str) -> str:
     """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
     raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
     return header_text(raw)[:SUBJECT_LIMIT]
+
+
+def for_admins_only(entry: Entry) -> str:
+    """Why only an admin may release a message as it is, in words for a recipient; empty if a
+    recipient may. A banned part is not delivered to whoever asks for it because the message was
+    also taken for spam."""
+    if entry.virus:
+        return f"it contains a virus ({entry.virus})"
+    names = [part.filename or "a part without a name" for part in entry.removed]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"it carries {', '.join(names[:NAMED])}{more}, which may not be delivered"
+    symbols = {symbol.name for symbol in entry.symbols}
+    if any(name.startswith("BANNED") for name in symbols):
+        return "it carries a part that may not be delivered"
+    if any(name.endswith("_FAILED") for name in symbols):
+        return "it could not be examined whole"
+    return ""
+
+
+NAMED = 5
+"""Parts that are named in one sentence."""

@@ -23,7 +23,7 @@ from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_f
 
 What = Literal[
     "viewed", "exported", "releasing", "released", "failed", "deleted", "expired",
-    "pinned", "unpinned", "learned", "allowed", "blocked", "unlisted",
+    "pinned", "unpinned", "learned", "allowed", "blocked", "unlisted", "held_again",
 ]  # fmt: skip
 
 STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})
@@ -43,7 +43,8 @@ class Event:
     """One deed.
 
     id: the message, `""` for a deed about no single one. recipients: whom it concerns, empty for
-    the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's reason. reply and
+    the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's reason; of
+    `held_again` the id under which the released message is kept now, and why. reply and
     queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
     `original` or `attached`, how it was released.
     """

@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
 from typing import Literal
 
 from filterd import marks
-from filterd.message.address import readable
+from filterd.message.address import Mailbox, readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import UNKNOWN, Delivery, Event
 from filterd.quarantine.rows import storable
+from filterd.quarantine.settings import ADDRESS
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit
 
@@ -181,15 +185,23 @@ class Releaser:
     ) -> dict[str, Result]:  # fmt: skip
         sender = entry.sender
         if form == "attached":
-            data = attached(entry, data, recipients)
+            # A message of ours: it goes out under our name, and so do notices that it failed.
+            sender = self._store.settings.release_from or f"postmaster@{socket.getfqdn()}"
+            data = attached(entry, data, recipients, sender, self._store.clock())
         key = marks.load_key(self._store.settings.folder)
-        mark = marks.envelope_id(key, entry.id, data, viruses=viruses)
+        mark = partial(marks.envelope_id, key, entry.id, data, viruses=viruses)
+        before = len(self._kept_again(entry.id))
         # From the journal: the index may have been put aside since the claim.
         noted = {d.recipient: d for d in self._store.standing(entry.id).deliveries}
         results = submit(self._server, sender, recipients, data, mark)
+        results = _as_kept(results, self._kept_again(entry.id)[before:])
         for recipient, result in results.items():
             self._conclude(entry.id, recipient, noted[recipient], result, who, note, form)
         return results
+
+    def _kept_again(self, id: str) -> list[Event]:
+        """What our own filters held of earlier releases."""
+        return [event for event in self._store.journal.events(id) if event.what == "held_again"]
 
     def _conclude(
         self, id: str, recipient: str, before: Delivery, result: Result, who: str, note: str,
@@ -230,6 +242,18 @@ class Releaser:
         return names.get(stored, stored)
 
 
+def _as_kept(results: dict[str, Result], again: Sequence[Event]) -> dict[str, Result]:
+    """The results, where our own filter took the message out of the mail flow again although the
+    MTA said 250: a virus was found in it. again: what the journal says of that."""
+    kept = {Mailbox.parse(r): event.note for event in again for r in event.recipients}
+    found = {}
+    for recipient, result in results.items():
+        note = kept.get(Mailbox.parse(recipient), "")
+        held = result.outcome == "sent" and note
+        found[recipient] = Result("refused", f"held again as {note}") if held else result
+    return found
+
+
 def _as_it_came(entry: Entry, recipients: Sequence[str]) -> tuple[str, ...]:
     """Each mailbox once, as the client spelled it where it was a recipient: whoever has a copy must
     not get another one because somebody spells the address in another way."""
@@ -237,12 +261,24 @@ def _as_it_came(entry: Entry, recipients: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known.get(readable(r), r) for r in recipients))
 
 
-def attached(entry: Entry, data: bytes, recipients: Sequence[str]) -> bytes:
-    """A new message that carries the original, every octet of it, as an attachment."""
+def attached(
+    entry: Entry, data: bytes, recipients: Sequence[str], sender: str, now: float
+) -> bytes:
+    """A new message that carries the original, every octet of it, as an attachment.
+
+    sender: the address in From. now: seconds since 1970. To names a recipient only where it is the
+    one: others may have been blind copies (RFC 5322, 3.6.3), and learn nothing of each other.
+    """
     boundary = f"=_{secrets.token_hex(16)}"
+    alone = len(recipients) == 1 and ADDRESS.fullmatch(recipients[0]) is not None
+    domain = sender.rpartition("@")[2]
     lines = (
+        f"From: Quarantine <{sender}>",
+        f"To: {f'<{recipients[0]}>' if alone else 'undisclosed-recipients:;'}",
         f"Subject: Quarantined message {entry.id}",
-        f"To: {', '.join(r for r in recipients if r.isascii()) or 'undisclosed-recipients:;'}",
+        f"Date: {formatdate(now, localtime=True)}",
+        f"Message-ID: <{entry.id}.{secrets.token_hex(8)}@{domain}>",
+        "Auto-Submitted: auto-generated",
         "MIME-Version: 1.0",
         f'Content-Type: multipart/mixed; boundary="{boundary}"',
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,9 @@ from annotated_types import Ge, Gt
 
 from filterd import paths
 from filterd.message.matching import networks
+
+ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]{1,64}@[0-9A-Za-z.-]{1,255}")
+"""An address that may stand in a header field as it is (RFC 5322, 3.4.1)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class QuarantineSettings:
     ] = 90.0
     release_host: Annotated[str, Doc("MTA that released mail is handed to, by SMTP")] = "127.0.0.1"
     release_port: Annotated[int, Gt(0), Doc("its port")] = 25
+    release_from: Annotated[
+        str,
+        Doc(
+            "From and envelope sender of a message that carries a kept one as an attachment; empty:"
+            " postmaster at this host"
+        ),
+    ] = ""
     release_timeout: Annotated[
         float, Gt(0), Doc("seconds that the MTA may take for one reply; RFC 5321 asks for 600")
     ] = 600.0
@@ -50,3 +61,8 @@ class QuarantineSettings:
             networks(self.release_clients)
         except ValueError as error:
             raise ValueError(f"release_clients: {error}") from None
+        if self.release_from and not ADDRESS.fullmatch(self.release_from):
+            raise ValueError(
+                f"release_from: {self.release_from!r} is not an address; expected "
+                '"postmaster@mx.example"'
+            )

@@ -126,9 +126,11 @@ class Store:
         """Where a message stands, by the journal. Raises as `get` does."""
         return _standing(self.get(id), list(self.journal.events(id)))
 
-    def note(self, what: What, id: str, who: str, note: str = "") -> None:
+    def note(
+        self, what: What, id: str, who: str, note: str = "", recipients: tuple[str, ...] = ()
+    ) -> None:
         """Write down a deed that changes nothing: viewed, exported, learned. Raises StoreError."""
-        self.journal.append(Event(what, id, who, note=note, time=self.clock()))
+        self.journal.append(Event(what, id, who, recipients, note, time=self.clock()))
 
     def pin(self, id: str, who: str, note: str = "", *, pinned: bool = True) -> None:
         """Keep a message from expiring, or no longer. Raises as `get` does."""

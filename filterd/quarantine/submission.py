@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,18 @@ CONNECT_LIMIT = 30.0
 
 QUIT_LIMIT = 5.0
 """Seconds for the answer to QUIT."""
+
+
+ROUNDS = 5
+"""Transactions that are begun for one message, each without the recipients that the MTA refused in
+the one before; an MTA that means what it says needs two."""
+
+EnvelopeId = Callable[[Sequence[str]], str]
+"""Makes the value of ENVID for a message to these recipients; `""` for none."""
+
+
+def _no_envelope_id(_recipients: Sequence[str]) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +66,16 @@ class _Ended(Exception):  # noqa: N818  (not an error: the end of one transactio
 
 
 def submit(
-    server: Server, sender: str, recipients: Sequence[str], data: bytes, envelope_id: str = ""
+    server: Server,
+    sender: str,
+    recipients: Sequence[str],
+    data: bytes,
+    envelope_id: EnvelopeId = _no_envelope_id,
 ) -> dict[str, Result]:
     """Send a message; return what became of each recipient. Raises nothing that an MTA causes.
 
-    envelope_id: value of ENVID, sent where the MTA offers DSN (RFC 3461).
+    envelope_id: makes the value of ENVID for some recipients, sent where the MTA offers DSN (RFC
+    3461). Where the MTA refuses some of them, the transaction begins anew with the others.
     """
     if not _is_sendable(sender):
         return dict.fromkeys(recipients, Result("refused", NO_ADDRESS))
@@ -85,7 +102,7 @@ def _transact(
     sender: str,
     recipients: Sequence[str],
     data: bytes,
-    envelope_id: str,
+    envelope_id: EnvelopeId,
     results: dict[str, Result],
 ) -> None:
     """One mail transaction; fills in the results. Raises _Ended where one reply settles the rest,
@@ -94,21 +111,36 @@ def _transact(
     assert client.sock is not None
     client.sock.settimeout(server.timeout)
     _expect(client.ehlo(), 250)
-    parameters = _parameters(client, data, envelope_id, [sender, *recipients])
-    _expect(_say(client, b"MAIL FROM:<" + _octets(sender) + b">" + parameters), 250)
+    results |= {r: Result("refused", NO_ADDRESS) for r in recipients if not _is_sendable(r)}
+    accepted = [r for r in recipients if r not in results]
+    for _round in range(ROUNDS):
+        wanted = accepted
+        parameters = _parameters(client, data, envelope_id(wanted), [sender, *wanted])
+        _expect(_say(client, b"MAIL FROM:<" + _octets(sender) + b">" + parameters), 250)
+        accepted = _recipients(client, wanted, results)
+        if not accepted:
+            return
+        if accepted == wanted or b" ENVID=" not in parameters:
+            _expect(_say(client, b"DATA"), 354)
+            results |= dict.fromkeys(accepted, _send(client, data))
+            return
+        # The envelope identifier names the recipients, so it is another one now.
+        _expect(_say(client, b"RSET"), 250)
+    raise _Ended(Result("later", "the MTA accepts other recipients each time"))
+
+
+def _recipients(
+    client: smtplib.SMTP, recipients: Sequence[str], results: dict[str, Result]
+) -> list[str]:
+    """Name the recipients; those that the MTA accepts. The others get their result."""
     accepted = []
     for recipient in recipients:
-        if not _is_sendable(recipient):
-            results[recipient] = Result("refused", NO_ADDRESS)
-            continue
         code, text = _say(client, b"RCPT TO:<" + _octets(recipient) + b">")
         if code in (250, 251):
             accepted.append(recipient)
         else:
             results[recipient] = _result(code, text)
-    if accepted:
-        _expect(_say(client, b"DATA"), 354)
-        results |= dict.fromkeys(accepted, _send(client, data))
+    return accepted
 
 
 def _send(client: smtplib.SMTP, data: bytes) -> Result:

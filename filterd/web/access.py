@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filterd.desk import Desk, DeskError, Done
 from filterd.quarantine import Entry, GoneError, StoreError, UnknownIdError
+from filterd.quarantine.entry import for_admins_only
 from filterd.quarantine.journal import Delivery, Event, Standing, standing
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ class Access:
             if not self.reviewer.is_admin:
                 if virus or entry.virus:
                     raise DeskError(ADMIN_ONLY)
+                if why := for_admins_only(entry):
+                    raise DeskError(f"{ADMIN_ONLY}: {why}")
                 if set(chosen) - set(self.reviewer.within(chosen)):
                     raise DeskError("you may release to your own recipients only")
                 chosen = chosen or self.reviewer.within(entry.held_for or entry.recipients)
@@ -148,7 +151,7 @@ class Access:
 
     def release_and_learn(self, ids: Sequence[str], *, note: str = "") -> list[Done]:
         """Release to all recipients, and learn as ham."""
-        allowed, refused = self._allowed(ids, self._decides, viruses=False)
+        allowed, refused = self._allowed(ids, self._decides, unsafe=False)
         done = self._each(
             allowed,
             lambda id: self._desk.release_and_learn(
@@ -243,7 +246,7 @@ class Access:
         ids: Sequence[str],
         may: Callable[[Sequence[str]], bool],
         *,
-        viruses: bool = True,
+        unsafe: bool = True,
     ) -> tuple[list[str], list[Done]]:
         """The ids that the deed may be done to, and a refusal for each of the others."""
         allowed, refused = [], []
@@ -255,8 +258,8 @@ class Access:
                 continue
             if not may(recipients_of(entry)):
                 refused.append(Done(id, False, NOT_ALONE, {}))
-            elif entry.virus and not viruses and not self.reviewer.is_admin:
-                refused.append(Done(id, False, ADMIN_ONLY, {}))
+            elif not unsafe and not self.reviewer.is_admin and (why := for_admins_only(entry)):
+                refused.append(Done(id, False, f"{ADMIN_ONLY}: {why}", {}))
             else:
                 allowed.append(id)
         return allowed, refused

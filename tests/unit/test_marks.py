@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from filterd.chain import Chain, Link
+from filterd.chain import Chain, Link, LinkSettings
 from filterd.filters.clamav import ClamAV
 from filterd.marks import Mark, Verifier, envelope_id, load_key
-from filterd.message import Client, Envelope, Message
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.pipeline import Pipeline
+from filterd.policy import Policy, PolicyRule, PolicySettings
 from filterd.verdict import Action, Symbol, Verdict
 
 DATA = b"Subject: x\r\n\r\ntext\r\n"
@@ -35,9 +38,19 @@ class Virus:
         return Verdict(Action.REJECT, (Symbol("VIRUS", 0.0),), virus="Test")
 
 
+TO = ("joe@mx.example", "sue@mx.example")
+
+
+def envelope(mark: str, recipients: Sequence[str] = TO, address: str = "::1") -> Envelope:
+    return Envelope(
+        recipients=tuple(map(Recipient, recipients)),
+        client=Client(address=address),
+        sender_parameters=(f"ENVID={mark}",),
+    )
+
+
 def released(key: bytes, *, viruses: bool = False, data: bytes = DATA) -> Message:
-    mark = f"ENVID={envelope_id(key, 'id1', DATA, viruses=viruses)}"
-    return Message(data, Envelope(client=Client(address="::1"), sender_parameters=(mark,)))
+    return Message(data, envelope(envelope_id(key, "id1", DATA, TO, viruses=viruses)))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +95,7 @@ def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
 
 def test_the_mark_fits_into_envid() -> None:
     # RFC 3461 §4.4: at most 100 characters of xtext.
-    mark = envelope_id(b"k" * 32, "1m832zjby7595m34", DATA)
+    mark = envelope_id(b"k" * 32, "digest-" + "a" * 24, DATA, TO)
     assert len(mark) <= 100
     assert set(mark).isdisjoint("+= ")
 
@@ -90,7 +103,7 @@ def test_the_mark_fits_into_envid() -> None:
 def test_what_is_no_mark(tmp_path: Path) -> None:
     key = load_key(tmp_path)
     verify = Verifier(key, ("127.0.0.0/8",))
-    good = envelope_id(key, "id1", DATA)
+    good = envelope_id(key, "id1", DATA, ())
     for parameters, address in (
         ((), ""),
         (("SIZE=100", "ENVID=QQ314159"), ""),
@@ -98,7 +111,96 @@ def test_what_is_no_mark(tmp_path: Path) -> None:
         ((f"ENVID={good}",), "192.0.2.1"),
         ((f"ENVID={good}",), "no address"),
     ):
-        envelope = Envelope(client=Client(address=address), sender_parameters=parameters)
-        assert verify(Message(DATA, envelope)) is None
-    envelope = Envelope(sender_parameters=("SIZE=100", f"envid={good}"))
-    assert verify(Message(DATA, envelope)) == Mark("id1", viruses=False)
+        found = Envelope(client=Client(address=address), sender_parameters=parameters)
+        assert verify(Message(DATA, found)) is None
+    found = Envelope(sender_parameters=("SIZE=100", f"envid={good}"))
+    assert verify(Message(DATA, found)) == Mark("id1", viruses=False)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "good"),
+    [
+        (TO, True),
+        (TO[::-1], True),
+        (("JOE@MX.example.", '"sue"@mx.example'), True),
+        (TO[:1], False),
+        ((*TO, "eve@mx.example"), False),
+        (("eve@mx.example",), False),
+        ((), False),
+    ],
+)
+def test_a_mark_is_good_for_its_recipients_only(
+    tmp_path: Path, recipients: Sequence[str], good: bool
+) -> None:
+    key = load_key(tmp_path)
+    verify = Verifier(key, ("::1/128",))
+    mark = envelope_id(key, "id1", DATA, TO)
+    assert (verify(Message(DATA, envelope(mark, recipients))) is not None) == good
+
+
+@pytest.mark.parametrize(
+    ("later", "good"), [(0, True), (3600, True), (86_401, False), (-200, True), (-400, False)]
+)
+def test_a_mark_is_good_for_a_day(tmp_path: Path, later: int, good: bool) -> None:
+    key = load_key(tmp_path)
+    mark = envelope_id(key, "id1", DATA, TO, now=1_800_000_000)
+    verify = Verifier(key, ("::1/128",), clock=lambda: 1_800_000_000 + later)
+    assert (verify(Message(DATA, envelope(mark))) is not None) == good
+
+
+# --- what a person released passes everything but a virus -------------------------------------
+
+
+@dataclasses.dataclass
+class Scanner:
+    """A virus scanner that does what its opinion says, or fails."""
+
+    name: ClassVar[str] = "scanner"
+    examines_released: ClassVar[bool] = True
+
+    opinion: Verdict | OSError = dataclasses.field(default_factory=Verdict)
+
+    def examine(self, message: Message) -> Verdict:
+        if isinstance(self.opinion, OSError):
+            raise self.opinion
+        return self.opinion
+
+
+@pytest.mark.parametrize(
+    "opinion",
+    [
+        Verdict(),
+        Verdict(Action.QUARANTINE, (Symbol("CLAM_LIMIT", 0.0),)),
+        Verdict(symbols=(Symbol("CLAM_SUSPICION", 25.0),)),
+        OSError("no clamd answers"),
+    ],
+    ids=["clean", "gave up", "a suspicion", "away"],
+)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        PolicySettings(),
+        PolicySettings(rules=(PolicyRule("all", quarantine=0.0, label=0.0),)),
+        PolicySettings(label=-5.0, quarantine=-5.0, reject=0.0),
+    ],
+    ids=["default", "a rule that holds all", "thresholds below 0"],
+)
+def test_a_released_message_is_delivered(
+    tmp_path: Path, opinion: Verdict | OSError, settings: PolicySettings
+) -> None:
+    key = load_key(tmp_path)
+    chain = Chain([Link(Spam()), Link(Scanner(opinion), LinkSettings(on_error="quarantine"))])
+    chain.released = Verifier(key, ("::1/128",))
+    result = Pipeline(chain, Policy(settings)).process(released(key))
+    assert result.decision.action is Action.ACCEPT
+    assert not result.decision.labelled
+    assert result.examination.verdict.score == 0.0
+    assert result.examination.verdict.released == "id1"
+
+
+def test_a_virus_in_a_released_message_stops_it(tmp_path: Path) -> None:
+    key = load_key(tmp_path)
+    chain = Chain([Link(Virus())])
+    chain.released = Verifier(key, ("::1/128",))
+    result = Pipeline(chain, Policy(PolicySettings())).process(released(key))
+    assert result.decision.action is not Action.ACCEPT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -149,13 +150,37 @@ def export(
     store = store_of(config)
     for id in ids:
         data, entry = store.read(id), store.get(id)
-        store.note("exported", id, who(), str(folder))
+        files = {f"{id}.eml": data, f"{id}.json": entry.encode()}
         try:
             with privileges.as_caller():
-                (folder / f"{id}.eml").write_bytes(data)
-                (folder / f"{id}.json").write_bytes(entry.encode())
+                _write_aside(folder, files)
+            # Nobody has the message before the journal says so, and the journal says nothing of
+            # one that could not be written.
+            store.note("exported", id, who(), str(folder))
+            with privileges.as_caller():
+                for name in files:
+                    (folder / (name + _ASIDE)).replace(folder / name)
         except OSError as error:
             fail(f"{error.filename}: {error.strerror}", Exit.CANNOT_CREATE)
+
+
+_ASIDE = ".part"
+"""The end of a file's name until all files of its message are written."""
+
+
+def _write_aside(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files under other names; none of them stays if one cannot be written. Raises
+    OSError."""
+    try:
+        for name, data in files.items():
+            (folder / (name + _ASIDE)).write_bytes(data)
+    except OSError as error:
+        for name in files:
+            with contextlib.suppress(OSError):
+                (folder / (name + _ASIDE)).unlink()
+        # A full disk is told without a name.
+        error.filename = error.filename or str(folder / next(iter(files)))
+        raise
 
 
 @command("fsck")

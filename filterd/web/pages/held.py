@@ -11,6 +11,7 @@ from starlette.responses import Response
 from filterd.desk import DeskError
 from filterd.digest.links import Link, LinkError, Signer
 from filterd.quarantine import Entry, UnknownIdError
+from filterd.quarantine.entry import for_admins_only
 from filterd.web.state import State, state_of
 from filterd.web.views import plain_page
 
@@ -35,8 +36,9 @@ def show(request: Request, token: str) -> Response:
     )
     words = "It was delivered to you already." if had else ""
     return plain_page(
-        request, "held.html", entry=entry, link=link, token=token, words=words, ok=True
-    )
+        request, "held.html", entry=entry, link=link, token=token, words=words, ok=True,
+        refused=_refused(entry),
+    )  # fmt: skip
 
 
 @open_router.post("/held/{token}")
@@ -45,6 +47,11 @@ def release(request: Request, token: str) -> Response:
     state = state_of(request)
     try:
         link, entry = _found(state, token)
+        if refused := _refused(entry):
+            return plain_page(
+                request, "held.html", 403, entry=entry, link=link, token=token, words="", ok=False,
+                refused=refused,
+            )  # fmt: skip
         (done,) = state.desk.release(
             [link.id], [link.recipient], who=f"digest:{link.recipient}", note="by a digest's link"
         )
@@ -53,7 +60,7 @@ def release(request: Request, token: str) -> Response:
     words = "It is on its way to you." if done.ok else NOT_NOW
     return plain_page(
         request, "held.html", 200 if done.ok else 503, entry=entry, link=link, token=token,
-        words=words, ok=done.ok,
+        words=words, ok=done.ok, refused="",
     )  # fmt: skip
 
 
@@ -66,6 +73,12 @@ def _found(state: State, token: str) -> tuple[Link, Entry]:
     if entry.virus or link.recipient not in (*entry.held_for, *entry.recipients):
         raise UnknownIdError(link.id)
     return link, entry
+
+
+def _refused(entry: Entry) -> str:
+    """Why the recipient cannot have it delivered, as a sentence; empty if it can."""
+    why = for_admins_only(entry)
+    return f"It is not delivered because {why}. Ask your postmaster." if why else ""
 
 
 def _error(request: Request, error: Exception) -> Response:

@@ -93,6 +93,18 @@ def test_show_raw_and_export(desk: Desk, tmp_path: Path) -> None:
     assert whats == ["viewed", "viewed", "exported", "exported", "exported"]
 
 
+def test_the_audit_trail_has_no_export_that_failed(desk: Desk, tmp_path: Path) -> None:
+    desk.store.put(new())
+    out = tmp_path / "out"
+    (out / "id1.json.part").mkdir(parents=True)  # so that the second file cannot be written
+    for folder in (tmp_path / "nowhere", out):
+        result = desk("export", "id1", "--to", str(folder))
+        assert result.exit_code == 73
+        assert str(folder) in result.stderr
+    assert list(out.iterdir()) == [out / "id1.json.part"]
+    assert [event.what for event in desk.store.journal.events("id1")] == []
+
+
 def test_release_and_retry(desk: Desk, mta: Mta) -> None:
     desk.store.put(new())
     mta.answers = {"DOT": "452 full"}

@@ -25,6 +25,7 @@ from filterd.digest.settings import DigestSettings
 from filterd.marks import Verifier, load_key
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
+from filterd.verdict import RemovedPart, Symbol
 from filterd.web.app import create_app
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -58,7 +59,7 @@ def put(settings: Settings, id: str, *to: str, hours: float = 1.0, **changes: ob
         envelope=Envelope("eve@e.example", tuple(map(Recipient, to)), Client("", "192.0.2.1")),
         held_for=to,
         received=NOW - timedelta(hours=hours),
-        **changes,
+        **{"removed": (), **changes},  # type: ignore[arg-type]
     )
     Store(settings.quarantine).put(entry)
 
@@ -208,7 +209,8 @@ def test_our_own_filters_let_a_digest_pass(tmp_path: Path, mta: Mta) -> None:
     envid = re.search(r"ENVID=\S+", taken.mail)
     assert envid is not None
     verify = Verifier(load_key(settings.quarantine.folder), ["127.0.0.0/8"])
-    envelope = Envelope("", (), Client("", "127.0.0.1"), (envid[0],))
+    to = (Recipient("joe@mx.example"),)
+    envelope = Envelope("", to, Client("", "127.0.0.1"), (envid[0],))
     assert verify(Message(taken.data, envelope)) is not None
 
 
@@ -272,7 +274,7 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
     ("more", "complaint"),
     [("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
      ('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
-     ('reasons = ["spma"]\n', "'spma' is unknown (did you mean spam?)"),
+     ('reasons = ["spma"]\n', "'spma' is unknown"),
      ("every_hours = 0\n", "every_hours"), ('at = ["7 o\'clock"]\n', "no time of day")],
 )  # fmt: skip
 def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
@@ -346,6 +348,46 @@ def test_other_links_lead_nowhere(browser: tuple[TestClient, str], mta: Mta, cha
     for method in ("GET", "POST"):
         answer = client.request(method, f"/held/{change}{path[7:]}" if change else "/held/x")
         assert answer.status_code == 404
+    assert mta.taken == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"removed": (RemovedPart("a.exe", "banned name", 10, 20),)},
+            "it carries a.exe, which may not be delivered",
+        ),
+        (
+            {"removed": tuple(RemovedPart(f"{n}.exe", "banned", 1, 2) for n in range(7))},
+            "it carries 0.exe, 1.exe, 2.exe, 3.exe, 4.exe and 2 more, which may not be delivered",
+        ),
+        (
+            {"removed": (RemovedPart("", "banned type", 10, 20),)},
+            "it carries a part without a name, which may not be delivered",
+        ),
+        (
+            {"symbols": (Symbol("BANNED_PART", 0.0, "x"),)},
+            "it carries a part that may not be delivered",
+        ),
+        ({"symbols": (Symbol("PARTS_FAILED", 0.0, "x"),)}, "it could not be examined whole"),
+    ],
+    ids=["a part", "many parts", "no name", "held for it", "not examined"],
+)
+def test_a_recipient_cannot_have_what_would_be_stripped_from_other_mail(
+    tmp_path: Path, mta: Mta, changes: dict[str, object], why: str
+) -> None:
+    """Held as spam, it was offered whole, while in mail that is not spam the part is removed."""
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "joe@mx.example", **changes)
+    send_now(settings, NOW.timestamp())
+    (path,) = links(text(mail(mta.taken[0].data)))
+    mta.taken.clear()
+    client = TestClient(create_app(settings), base_url=BASE, follow_redirects=False)
+    for answer, status in ((client.get(path), 200), (client.post(path), 403)):
+        assert answer.status_code == status
+        assert f"It is not delivered because {why}. Ask your postmaster." in answer.text
+        assert "Deliver it to me" not in answer.text
     assert mta.taken == []
 
 

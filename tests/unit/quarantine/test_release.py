@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,13 @@ def test_to_some_to_others_and_attached(store: Store, mta: Mta) -> None:
     release(store, "boss@mx.test", "ann@mx.test", form="attached", note="asked for it")
     (taken,) = mta.taken
     assert taken.rcpt == ["boss@mx.test", "ann@mx.test"]
+    message = Message(taken.data)
+    assert taken.mail.startswith("MAIL FROM:<postmaster@")
+    assert message.get("From").startswith("Quarantine <postmaster@")
+    assert message.get("To") == "undisclosed-recipients:;"
+    assert message.get("Message-ID").startswith("<id1.")
+    assert parsedate_to_datetime(message.get("Date")).tzinfo is not None
+    assert message.get("Auto-Submitted") == "auto-generated"
     part = next(e for e in Message(taken.data).walk() if e.content_type == "message/rfc822")
     assert taken.data[part.body_start : part.end] == PLAIN
     assert state(store) == "held"
@@ -490,9 +498,9 @@ def test_an_address_cannot_smuggle_commands(store: Store, mta: Mta) -> None:
 
 def _returned(taken_mail: str, data: bytes, address: str = "127.0.0.1") -> Message:
     parameters = tuple(taken_mail.split()[2:])
-    return Message(
-        data, Envelope("a@x.test", client=Client(address=address), sender_parameters=parameters)
-    )
+    to = (Recipient("joe@mx.test"),)
+    client = Client(address=address)
+    return Message(data, Envelope("a@x.test", to, client, sender_parameters=parameters))
 
 
 def test_the_mark_is_honoured_only_for_that_message_from_that_host(
@@ -536,3 +544,49 @@ def test_a_line_cut_by_a_crash_spoils_no_other(store: Store, tmp_path: Path) -> 
         file.write(b'{"what": "rele')
     store.note("viewed", "id1", "b")
     assert [event.who for event in store.journal.events()] == ["a", "b"]
+
+
+def test_an_attached_message_goes_out_under_the_name_that_the_settings_say(
+    tmp_path: Path, mta: Mta
+) -> None:
+    store = Store(
+        QuarantineSettings(tmp_path / "q", release_port=mta.port, release_from="quarantine@mx.test")
+    )
+    store.put(new(data=PLAIN))
+    release(store, "boss@mx.test", form="attached", note="asked for it")
+    (taken,) = mta.taken
+    assert taken.mail.startswith("MAIL FROM:<quarantine@mx.test>")
+    assert Message(taken.data).get("From") == "Quarantine <quarantine@mx.test>"
+    assert Message(taken.data).get("To") == "<boss@mx.test>"
+
+
+@pytest.mark.parametrize("address", ["Ann <a@b.test>", "nobody", "a@b.test\r\nBcc: x@y.test"])
+def test_the_name_must_be_a_plain_address(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ValueError, match=r"release_from: .* is not an address"):
+        QuarantineSettings(tmp_path / "q", release_from=address)
+
+
+def test_a_recipient_that_is_refused_leaves_a_mark_that_is_good_for_the_others(
+    store: Store, mta: Mta, tmp_path: Path
+) -> None:
+    mta.answers["RCPT:sue@mx.test"] = "550 5.1.1 no such user"
+    store.put(new(data=PLAIN))
+    told = release(store, "joe@mx.test", "sue@mx.test")
+    assert [(o.recipient, o.state) for o in told] == [
+        ("joe@mx.test", "released"), ("sue@mx.test", "failed"),
+    ]  # fmt: skip
+    mail = mta.taken[-1].mail
+    verify = marks.Verifier(marks.load_key(tmp_path / "q"), store.settings.release_clients)
+    assert verify(_returned(mail, PLAIN)) is not None
+
+
+def test_a_release_that_our_own_filter_holds_again_shows_as_such(store: Store, mta: Mta) -> None:
+    """The daemon quarantines what it finds a virus in, and the MTA says 250 all the same."""
+    store.put(new(data=PLAIN))
+    mta.at_dot = lambda: store.note("held_again", "id1", "filterd", "id2 (virus)", ("joe@mx.test",))
+    (told,) = release(store)
+    assert (told.state, told.reply) == ("failed", "held again as id2 (virus)")
+    assert state(store) == "failed"
+    mta.at_dot = lambda: None
+    (told,) = release(store)
+    assert told.state == "released"
