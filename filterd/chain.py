@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
@@ -279,11 +279,9 @@ def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Actio
 
 def _of_released(found: Verdict) -> Verdict:
     """What is left of a verdict about a message that a person released."""
-    symbols = tuple(
-        Symbol(s.name, 0.0, s.detail) if s.score and not found.virus else s for s in found.symbols
-    )
     if found.virus:
-        return replace(found, symbols=symbols)
+        return found
+    symbols = tuple(Symbol(s.name, 0.0, s.detail) if s.score else s for s in found.symbols)
     return Verdict(symbols=symbols, scanner=found.scanner, released=found.released)
 
 
