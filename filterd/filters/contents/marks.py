@@ -69,6 +69,9 @@ _PICTURES = frozenset({"gif", "jpeg", "png"})
 _STRUCTURED = ARCHIVE_KINDS | {"ole", "tnef", "mail", "apple", "cms"}
 """Kinds that keep files as a whole: what begins in them is one of those, and comes by itself."""
 
+_SNIFFED = 256
+"""Octets in which browsers have looked for tags in a file that no name or type tells of."""
+
 _HEADER_SAMPLE = 16 << 10
 _TEXT_SAMPLE = 512
 _FOOTER_SIZE = 512
@@ -113,7 +116,7 @@ def kinds(content: bytes, names: Sequence[str] = (), media_type: str = "") -> tu
         if _PAGES.isdisjoint(found):
             found["html" if "html" in named else "svg"] = None
     elif not is_structured and (is_picture or extensions <= _VAGUE_EXTENSIONS):
-        kind = markup_kind(content[:MARKUP_WINDOW])
+        kind = markup_kind(content[: MARKUP_WINDOW if is_picture else _SNIFFED])
         if kind:
             found["svg" if kind == "svg" else "html"] = None
     found.update(dict.fromkeys(sorted(named - _PAGES - {"pdf"})))

@@ -348,6 +348,10 @@ ORDINARY: dict[str, tuple[str, bytes]] = {
     ),
     "log that tells of marks": ("a.log", b"Rar! PK 7z %PDF MSCF <html><script>x()</script>\n" * 50),
     "patch of a page": ("a.patch", b"--- a/x.html\n+++ b/x.html\n+<html><script>x()</script>\n"),
+    "text without an extension that tells of a page": (
+        "README",
+        b"How to use it\n" * 40 + b"<html><script>x()</script></html>\n",
+    ),
     "text with a PDF's mark": ("a.txt", b"A PDF begins with %PDF-1.4 or so.\n"),
 }
 
