@@ -17,6 +17,7 @@ from filterd.daemon.address import Address
 from filterd.doctor.access import hindrance
 from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on
 from filterd.doctor.findings import Finding, Level
+from filterd.doctor.results import before_us
 from filterd.mta.input_filter import parse_time
 
 ABOUT = "postfix"
@@ -74,6 +75,8 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
         ours = [one for one in members if _is_ours(settings, one, service, own)]
         if ours:
             yield from _checked(settings, ours[0], service, own)
+            first_of_ours = members.index(ours[0])
+            yield from before_us(settings, ABOUT, [m.socket for m in members[:first_of_ours]])
         elif hidden := _behind_chroot(settings, members, service):
             yield Finding(
                 Level.FAIL, ABOUT,

@@ -11,6 +11,7 @@ from filterd.daemon.address import Address
 from filterd.doctor.access import hindrance, unsafe_folder
 from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on, worst
 from filterd.doctor.findings import Finding, Level
+from filterd.doctor.results import before_us
 from filterd.mta.cf.reader import CfError, SendmailCf, read_cf
 from filterd.mta.input_filter import InputMailFilter
 
@@ -51,6 +52,11 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             Finding(Level.OK, ABOUT, f"{path} asks {one.name} at {settings.daemon.socket}")
         ]
     yield from _macros(cf)
+    order = cf.input_filters()
+    places = [order.index(one.name) for one in ours if one.name in order]
+    before = order[: min(places)] if places else ()
+    known = [cf.filters[name] for name in before if name in cf.filters]
+    yield from before_us(settings, ABOUT, [f"{one.name} ({one.address.host})" for one in known])
     yield from _socket(settings, cf)
 
 

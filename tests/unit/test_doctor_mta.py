@@ -160,11 +160,12 @@ def test_a_sendmail_cf_that_cannot_be_read(tmp_path: Path, text: str) -> None:
 
 
 def of_postfix(
-    folder: Path, main: str, master: str = "smtp inet n - n - - smtpd\n", socket: str = ""
-) -> list[Finding]:
+    folder: Path, main: str, master: str = "smtp inet n - n - - smtpd\n", socket: str = "",
+    more: str = "",
+) -> list[Finding]:  # fmt: skip
     (folder / "main.cf").write_text(f"queue_directory = {folder}/queue\n{main}")
     (folder / "master.cf").write_text(master)
-    return list(postfix(site(folder, socket=socket), folder / "main.cf"))
+    return list(postfix(site(folder, more, socket), folder / "main.cf"))
 
 
 @pytest.mark.parametrize(
@@ -288,6 +289,29 @@ def test_the_socket_itself(tmp_path: Path) -> None:
     assert (told.level, "and group" in told.found) == ("OK", True)
     (tmp_path / "s").chmod(0o666)
     assert [one.level for one in milter_socket(settings)] == ["WARN"]
+
+
+# Filters before us
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [("", True), ("[labels]\ntrusted_results = 1\n", False),
+     ("[labels]\nremove_forged = false\n", False)],
+)  # fmt: skip
+def test_results_of_a_filter_before_us(tmp_path: Path, more: str, warned: bool) -> None:
+    text = asks(tmp_path).replace("=filterd\n", "=sign,filterd\n")
+    told = found(of_sendmail(tmp_path, f"Xsign, S=inet:8891@127.0.0.1, F=T\n{text}", more))
+    assert not any("runs before filterd" in says for _, says in told), "it need not be one"
+    text = asks(tmp_path).replace("=filterd\n", "=opendkim,filterd\n")
+    told = found(of_sendmail(tmp_path, f"Xopendkim, S=inet:8891@127.0.0.1, F=T\n{text}", more))
+    assert any("runs before filterd" in says for _, says in told) is warned
+    main = f"smtpd_milters = unix:/run/opendkim/opendkim.sock, unix:{tmp_path}/s\n"
+    told = found(of_postfix(tmp_path, main, more=more))
+    assert any("runs before filterd" in says for _, says in told) is warned
+    main = f"smtpd_milters = unix:{tmp_path}/s, unix:/run/opendkim/opendkim.sock\n"
+    told = found(of_postfix(tmp_path, main, more=more))
+    assert not any("runs before filterd" in says for _, says in told)
 
 
 # Which files
