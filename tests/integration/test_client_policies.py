@@ -39,6 +39,9 @@ clients = ["local"]
 recipients = ["mx.example.test"]
 quarantine = 20.0
 reject = 30.0
+
+[labels]
+label_outbound = true
 """
 """Settings; the first line belongs to `[filters.obedient]`."""
 
@@ -78,7 +81,9 @@ def sendmail(daemon: Filterd) -> Iterator[Sendmail]:
 
 
 def told(order: str) -> bytes:
-    return messages.message(messages.CLEAN_BODY, f"X-Obey: {order}".encode())
+    # The same content is not tried again once it took a worker down, so each has a body of its own.
+    body = messages.CLEAN_BODY + f"{order}\r\n".encode()
+    return messages.message(body, f"X-Obey: {order}".encode())
 
 
 def sent_as(postfix: Postfix, data: bytes, who: str, *recipients: str) -> Reply:
