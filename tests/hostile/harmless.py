@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ TLS_REPORT = b'{"organization-name": "Sender", "policies": []}'
 
 WORD = {"word__document_xml": b"<w:document><w:p>hello</w:p></w:document>"}
 SHEET = {"xl__workbook_xml": b"<workbook/>", "xl__worksheets__sheet1_xml": b"<f>SUM(A1:A9)</f>"}
+
+
+THEME = office(theme__theme__themeManager_xml=b"<a/>", theme__theme1_xml=b"<a:theme/>")
+"""What Office 2007 and later puts into the older formats: a ZIP file in a stream."""
 
 
 def related(kind: bytes, target: bytes) -> dict[str, bytes]:
@@ -238,6 +243,30 @@ FILES: dict[str, tuple[str, bytes]] = {
     "stock list in XML": ("a.xml", b'<?xml version="1.0"?><item onhand="5" onorder="7" on="1"/>'),
     "stock list in HTML": ("a.html", PAGE % b'<p onhand="5">5</p>'),
     "form in XML": ("a.xml", b'<?xml version="1.0"?><field onchange="recalculate" script="no"/>'),
+    "old PowerPoint with two themes": (
+        "a.ppt",
+        compound(("PowerPoint Document", bytes(64) + THEME + bytes(99) + THEME)),
+    ),
+    "old PowerPoint with a theme at its end": (
+        "a.ppt",
+        compound(("Current User", bytes(64)), ("PowerPoint Document", bytes(5000) + THEME)),
+    ),
+    "old Excel with a theme": (
+        "a.xls",
+        compound(
+            (
+                "Workbook",
+                struct.pack("<2H", 0x809, 16)
+                + bytes(16)
+                + struct.pack("<2H", 0x896, len(THEME))
+                + THEME,
+            )
+        ),
+    ),
+    "old Word with a theme": (
+        "a.doc",
+        compound(("WordDocument", b"\xec\xa5\xc1\0" + bytes(60)), ("1Table", bytes(80) + THEME)),
+    ),
     "sources by the thousand": ("a.zip", zipped_many(5200)),
     "disk-like text": ("a.txt", b"KDM Virtual desktop\n" * 40),
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import random
+import zipfile
+
 import pytest
 
 from filterd.filters.contents import pdf, unpack
@@ -46,3 +50,16 @@ def test_object_streams_of_a_pdf_that_have_no_end_are_not_read_again_and_again(
     pieces = pdf._pieces(content)
     assert sum(map(len, pieces[1:])) <= pdf.OBJECTS_SIZE + len(content)
     assert "ARCHIVE_LIMIT" in dict(pdf.findings(content))
+
+
+def test_a_workbook_of_many_rows_is_no_bomb() -> None:
+    digits = "".join(map(str, random.Random(1).choices(range(10), k=1 << 20)))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            for _ in range(150):
+                sheet.write(digits.encode())
+    unpacker = Unpacker()
+    list(unpacker.files(("a.xlsx",), packed.getvalue()))
+    assert unpacker.findings == []
