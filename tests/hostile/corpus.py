@@ -21,5 +21,6 @@ def unpacked(name: str, folder: Path) -> Path:
     if not packed.is_file():
         pytest.skip(f"no {packed} (set FILTERD_SHARED)")
     with tarfile.open(packed) as archive:
-        archive.extractall(folder, filter="data")
+        # The filters came with Python 3.11.4; Debian 12 has 3.11.2. These archives are our own.
+        archive.extractall(folder)
     return folder / name
