@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import zipfile
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ CLEAN_BODY = (
     b"Hello Sue,\r\n\r\nthe minutes of Tuesday's meeting are below. Shall we meet again\r\n"
     b"next week to go through the open points?\r\n\r\nBest regards\r\nAnn\r\n"
 )
+
+_letters = itertools.count(1)
 
 
 def message(
@@ -38,6 +41,16 @@ def message(
         *fields,
     ]
     return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+def told(order: str, *fields: bytes, body: bytes = CLEAN_BODY) -> bytes:
+    """A message with which the obedient filter does something.
+
+    Its body is like no other: the daemon remembers for a while, by the body, what a filter failed
+    over.
+    """
+    number = f"\r\nThis is letter {next(_letters)}.\r\n".encode()
+    return message(body + number, f"X-Obey: {order}".encode(), *fields)
 
 
 def gtube() -> bytes:

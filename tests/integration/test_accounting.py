@@ -41,7 +41,7 @@ class Fate:
 
 
 def told(order: str) -> Callable[[], bytes]:
-    return lambda: messages.message(messages.CLEAN_BODY, f"X-Obey: {order}".encode())
+    return lambda: messages.told(order)
 
 
 def stripped() -> bytes:
