@@ -62,13 +62,18 @@ _LAST_DELIMITERS = 10
 
 class HiddenFile(NamedTuple):
     """at: octet of the message, or of the coding that it was found in, near which it begins.
-    names: all that stand there. content_type: in lower case, `""` if none is said."""
+    names: all that stand there. content_type: in lower case, `""` if none is said. is_decoded: the
+    content was encoded. is_altered: it is of the octets without NUL or bare CR, so that a content
+    that was not encoded is nobody's. source: the text and the way in which it was found; in each a
+    file is found once."""
 
     at: int
     names: tuple[str, ...]
     content_type: str
     content: bytes
     is_decoded: bool = False
+    is_altered: bool = False
+    source: tuple[int, str] = (0, "")
 
 
 class Search:
@@ -83,42 +88,47 @@ class Search:
 
     def files(self) -> Iterator[HiddenFile]:
         """What is found, in no certain order; the same may come several times."""
-        count = 0
+        count = number = 0
         while self._pending:
             text, at = self._pending.popleft()
             for variant in _variants(text):
+                number += 1
                 self._work -= len(variant)
                 if self._work < 0:
                     self.exceeds = True
                     return
-                for file in self._in_text(variant, is_altered=variant is not text):
+                for way, found in self._in_text(variant):
+                    file = found._replace(
+                        source=(number, way),
+                        is_altered=variant is not text,
+                        at=found.at if at is None else at,
+                    )
                     count += 1
                     if count > FILES_LIMIT:
                         self.exceeds = True
                         return
                     if file.is_decoded and _START.search(file.content):
-                        self._look_into(file.content, file.at if at is None else at)
-                    yield file if at is None else file._replace(at=at)
+                        self._look_into(file.content, file.at)
+                    yield file
 
     def _look_into(self, content: bytes, at: int) -> None:
         if content not in self._seen:
             self._seen.add(content)
             self._pending.append((content, at))
 
-    def _in_text(self, text: Buffer, *, is_altered: bool) -> Iterator[HiddenFile]:
-        yield from self._headed(text, is_altered=is_altered)
+    def _in_text(self, text: Buffer) -> Iterator[tuple[str, HiddenFile]]:
+        yield from (("header", file) for file in self._headed(text))
         for match in _RUN.finditer(text):
             if len(match[0]) >= RUN_SIZE:
                 content = decode_base64(match[0])
-                yield HiddenFile(match.start(), (), "", content, is_decoded=True)
+                yield "base64", HiddenFile(match.start(), (), "", content, is_decoded=True)
         marks = [at for mark in MARKS if (at := text.find(mark)) >= 0]
         if marks:
             for found in inline_files(bytes(text[:])):
-                yield HiddenFile(min(marks), (found.name,), "", found.content)
+                yield "inline", HiddenFile(min(marks), (found.name,), "", found.content)
 
-    def _headed(self, text: Buffer, *, is_altered: bool) -> Iterator[HiddenFile]:
-        """Files by a field of their header, wherever it stands. is_altered: octets are missing in
-        the text, so that a content that is not encoded is nobody's, and only its name counts."""
+    def _headed(self, text: Buffer) -> Iterator[HiddenFile]:
+        """Files by a field of their header, wherever it stands."""
         start = _START.search(text)
         while start is not None:
             at = start.start()
@@ -132,8 +142,7 @@ class Search:
             blank = _end(_BLANK_LINE, text, start.end())
             for body_start in dict.fromkeys((header_end, blank)):
                 body = _without_last_delimiters(bytes(text[body_start:end]))
-                for found, is_decoded in dict.fromkeys(_contents(body, encodings)):
-                    content = b"" if is_altered and not is_decoded else found
+                for content, is_decoded in dict.fromkeys(_contents(body, encodings)):
                     if not (content or names) or (is_decoded_only and not is_decoded):
                         continue
                     for content_type in files[:TYPES_LIMIT] or ("",):

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from hashlib import blake2b
 
 from filterd.message import coded
 from filterd.message.entity import Entity, Quirks
 from filterd.message.fields import Buffer
-from filterd.message.hidden import Search, may_hold_files
-from filterd.message.reading import Reading, by_rules, of_file, of_octets
+from filterd.message.hidden import may_hold_files
+from filterd.message.hidden_readings import hidden_readings
+from filterd.message.reading import Reading, by_rules, of_octets
 
 READINGS_LIMIT = 12
 """Other readings of one message that are kept; each filter looks at all of them."""
@@ -35,16 +34,6 @@ uuencode, or none."""
 
 REPEATS_LIMIT = 6
 """Fields of one name, or boundaries of one field, of which each is tried; each costs a parse."""
-
-HIDDEN_LIMIT = 200
-"""Files of one message that no tree has and that are kept; each filter looks at all of them."""
-
-HIDDEN_FACTOR = 3
-"""Times the message's size that these files may have together; the octets without NUL and those
-without bare CR may each have a file anew."""
-
-HIDDEN_LEAST = 1 << 20
-"""Octets that they may have together however small the message is."""
 
 COPY_LIMIT = 64 << 20
 """Octets: larger messages are not copied to be read another way; the check for that says so."""
@@ -84,7 +73,7 @@ def other_readings(data: Buffer, root: Entity) -> tuple[tuple[Reading, ...], boo
             found.append(reading)
     if not search.is_irregular and not any(reading.reason for reading in found):
         return tuple(found), False
-    hidden, is_cut = _hidden_files(data, root, found)
+    hidden, is_cut = hidden_readings(data, root, found)
     return (*found, *hidden), search.exceeds or is_cut
 
 
@@ -232,35 +221,3 @@ def _has_loose_line(data: Buffer, compound: Sequence[Entity]) -> bool:
                 if at_start and bytes(data[found:position]).rstrip() not in lines:
                     return True
     return False
-
-
-def _hidden_files(
-    data: Buffer, root: Entity, found: Sequence[Reading]
-) -> tuple[list[Reading], bool]:
-    """A reading for each file that may begin in the octets and is not in any tree; True if there
-    are more than the limits allow to look at."""
-    known: dict[bytes, set[str]] = {}
-    for tree in (root, *(reading.root for reading in found)):
-        for leaf in tree.walk():
-            if leaf.is_leaf:
-                for content in (leaf.content, leaf.body):
-                    known.setdefault(_digest(content), set()).update(leaf.filenames)
-    messages = (reading.octets for reading in found if reading.is_message)
-    search = Search((data, *(octets for octets in messages if octets)))
-    room = max(HIDDEN_FACTOR * len(data), HIDDEN_LEAST)
-    hidden: list[Reading] = []
-    for file in search.files():
-        digest = _digest(file.content)
-        if digest in known and known[digest].issuperset(file.names):
-            continue
-        known.setdefault(digest, set()).update(file.names)
-        room -= len(file.content)
-        if len(hidden) >= HIDDEN_LIMIT or room < 0:
-            return hidden, True
-        reading = of_file("", file.names, file.content, file.content_type)
-        hidden.append(replace(reading, hidden_at=file.at, is_end_guessed=not file.is_decoded))
-    return hidden, search.exceeds
-
-
-def _digest(content: bytes) -> bytes:
-    return blake2b(content.rstrip(b"\r\n"), digest_size=16).digest()

@@ -194,6 +194,18 @@ def test_a_banned_part_that_no_reading_shows_holds_the_message(name: bytes, cont
     assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
 
 
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("oddity", [b"no field\r\n", b"no\0field\r\n", b"X-A: b\rno field\r\n"])
+def test_what_is_stripped_does_not_cover_its_copy(oddity: bytes, eol: bytes) -> None:
+    part = b"--x\r\nContent-Disposition: attachment; filename=run.exe\r\n\r\nhello\r\n"
+    copy = b"--x\r\n" + oddity + b"\r\n" + part.replace(b"--x", b"--y") + b"--y--\r\n--x--\r\n"
+    top = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    assert examined((top + part + copy).replace(b"\r\n", eol)).action is Action.QUARANTINE
+    alone = b"--x\r\n" + oddity + b"\r\nhello\r\n--x--\r\n"
+    verdict = examined((top + part + alone).replace(b"\r\n", eol))
+    assert (verdict.action, len(verdict.removed)) == (Action.ACCEPT, 1)
+
+
 def test_what_it_means_is_a_setting_for_all_and_for_some() -> None:
     data = hiding(b"run.exe", b"hello")
     assert examined(data, Parts(hidden="score")).action is Action.ACCEPT

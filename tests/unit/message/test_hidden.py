@@ -10,7 +10,7 @@ import pytest
 
 from filterd.message import Message, Reading
 from filterd.message.hidden import FIELDS_LIMIT, FILES_LIMIT, Search
-from filterd.message.readings import HIDDEN_LIMIT
+from filterd.message.hidden_readings import HIDDEN_LIMIT
 from tests.hostile.tricks.encodings import begin_base64, binhex, uuencoded, yenc
 
 EVIL = b"MZ this is evil, and longer than a line of base64 may be in mail\n"
