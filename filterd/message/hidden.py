@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from filterd.message.decoding import decode_base64, decode_transfer, other_contents
@@ -64,8 +64,8 @@ class HiddenFile(NamedTuple):
     """at: octet of the message, or of the coding that it was found in, near which it begins.
     names: all that stand there. content_type: in lower case, `""` if none is said. is_decoded: the
     content was encoded. is_altered: it is of the octets without NUL or bare CR, so that a content
-    that was not encoded is nobody's. source: the text and the way in which it was found; in each a
-    file is found once."""
+    that was not encoded is nobody's. source: the text and the way in which it was found, `within`
+    for all in what stood encoded; in each a file is found once."""
 
     at: int
     names: tuple[str, ...]
@@ -77,9 +77,11 @@ class HiddenFile(NamedTuple):
 
 
 class Search:
-    """All files that may begin somewhere in some texts. exceeds: a limit was reached."""
+    """All files that may begin somewhere in some texts, the first of which is the message itself.
+    exceeds: a limit was reached."""
 
-    def __init__(self, texts: Iterable[Buffer]) -> None:
+    def __init__(self, texts: Sequence[Buffer]) -> None:
+        self._message = texts[0]
         # With where an encoded piece begins that was found in another text.
         self._pending: deque[tuple[Buffer, int | None]] = deque((text, None) for text in texts)
         self._seen: set[bytes] = set()
@@ -99,7 +101,7 @@ class Search:
                     return
                 for way, found in self._in_text(variant):
                     file = found._replace(
-                        source=(number, way),
+                        source=(number, way if text is self._message else "within"),
                         is_altered=variant is not text,
                         at=found.at if at is None else at,
                     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from filterd.message.entity import Entity
+from filterd.message.entity import STRUCTURAL, Entity
 from filterd.message.fields import Buffer
 from filterd.message.hidden import HiddenFile, Search
 from filterd.message.reading import Reading, of_file
@@ -52,12 +52,15 @@ class _Known:
 
     def __init__(self, root: Entity, found: Sequence[Reading]) -> None:
         self._names: dict[bytes, set[str]] = {}
-        self._usual: Counter[bytes] = Counter()
+        self._usual: Counter[tuple[bytes, str]] = Counter()
         self._others: set[bytes] = set()
         self._places: dict[tuple[bytes, object], set[int]] = {}
         for leaf in root.walk():
             if leaf.is_leaf:
-                self._usual.update(self._learn(leaf))
+                found_by = _ways(leaf)
+                self._usual.update(
+                    (digest, way) for digest in self._learn(leaf) for way in found_by
+                )
         for reading in found:
             for leaf in reading.root.walk():
                 if leaf.is_leaf:
@@ -72,8 +75,8 @@ class _Known:
     def covers(self, file: HiddenFile) -> bool:
         """True if the file is one of them, or came before.
 
-        The usual tree's parts may be stripped, so each covers one place where it is found, and not
-        its copies: what is banned in another reading holds the message anyway.
+        The usual tree's parts may be stripped, so each covers one place where it is found in its
+        way, and not its copies: what is banned in another reading holds the message anyway.
         """
         digest = _digest(file.content)
         if digest not in self._names and not file.is_decoded:
@@ -85,12 +88,24 @@ class _Known:
         places.add(file.at)
         names = self._names.setdefault(digest, set())
         is_known = names.issuperset(file.names) and (
-            digest in self._others or len(places) <= self._usual[digest]
+            digest in self._others or len(places) <= self._usual[digest, file.source[1]]
         )
         if not is_known:
             names.update(file.names)
             self._others.add(digest)
         return is_known
+
+
+def _ways(leaf: Entity) -> list[str]:
+    """The ways in which a search finds a part that it knows (`HiddenFile.source`)."""
+    ways = []
+    if any(field.name.lower() in STRUCTURAL for field in leaf.header_fields):
+        ways.append("header")
+    if leaf.transfer_encoding == "base64":
+        ways.append("base64")
+    if leaf.is_uuencoded:
+        ways.append("inline")
+    return ways
 
 
 def _digest(content: bytes) -> bytes:

@@ -17,6 +17,7 @@ from tests.hostile.tricks import pairs
 from tests.hostile.tricks.archives import zipped
 from tests.hostile.tricks.structure import base64_of
 from tests.integration.servers.filterd import Filterd
+from tests.unit.filters.test_parts import after
 
 SHARDS = 6
 """Pieces of the long list, so that several processes can share it."""
@@ -76,6 +77,28 @@ def test_the_same_tricks_around_a_harmless_file_hold_nothing(extension: str) -> 
     ]
     assert held == []
 
+
+def test_what_is_left_holds_nothing_that_would_be_found() -> None:
+    """With the same program as a part that all readers see: its copy is not forgotten over it."""
+    visible = b"--OUTER\r\n" + pairs.Shape().part() + b"\r\n"
+    left_over = []
+    for index, pair in enumerate(pairs.messages()):
+        data = pair.data.replace(b"--OUTER\r\nX-A", visible + b"--OUTER\r\nX-A", 1)
+        if index % EVERY_WITH_A_COPY or data == pair.data:
+            continue
+        verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+        if verdict.action is not Action.ACCEPT:
+            continue
+        assert verdict.removed, pair.name
+        left = Message(after(data, verdict), id="X1")
+        again = Parts(verify_dkim=False).examine(left)
+        if again.action is not Action.ACCEPT or again.removed:
+            left_over.append(pair.name)
+    assert left_over == []
+
+
+EVERY_WITH_A_COPY = 12
+"""Of the pairs, one in so many is made with a copy."""
 
 EVERY_IN_DAEMON = 250
 """Of the pairs, one in so many goes through the running daemon."""

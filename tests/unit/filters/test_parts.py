@@ -20,7 +20,7 @@ from filterd.filters.parts_rules import PartRule
 from filterd.message import Message
 from filterd.verdict import Action, ChangeField, Splice, Verdict
 from tests.helpers import messages
-from tests.hostile.tricks import archives
+from tests.hostile.tricks import archives, encodings
 from tests.unit.filters.test_archives import PROGRAM, zipped
 
 PDF_WITH_SCRIPT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/Java#53cript/JS(app.alert)>>>>"
@@ -192,6 +192,13 @@ def test_a_banned_part_that_no_reading_shows_holds_the_message(name: bytes, cont
     at = data.index(b"Content-Type: application")
     assert symbol.detail.startswith(f"{name.decode()} near octet {at}: ")
     assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
+
+
+@pytest.mark.parametrize("code", [encodings.uuencoded, encodings.yenc, encodings.binhex])
+def test_nor_does_it_cover_a_copy_in_a_coding(code: Callable[[bytes, bytes], bytes]) -> None:
+    data = messages.multipart([("run.exe", PROGRAM)]) + code(PROGRAM, b"run.exe")
+    assert names(examined(data)) == {"BANNED_PART", "MIME_HIDDEN_PART"}
+    assert examined(data).action is Action.QUARANTINE
 
 
 @pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
