@@ -56,3 +56,11 @@ def logging_of_one_test() -> Iterator[None]:
         if handler in before or type(handler).__module__.startswith("_pytest")
     ]
     root.setLevel(level)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long octets are named by their length: compressed ones have the time in them, and processes
+    that share the tests must call them alike."""
+    if isinstance(val, bytes) and len(val) > 20:
+        return f"{argname}-of-{len(val)}-octets"
+    return None
