@@ -15,12 +15,15 @@ from dataclasses import dataclass, field, replace
 from filterd.filters.contents import archive, containers, marks, markup, pdf, rar, zip_directory
 from filterd.filters.contents.files import OLE_ERRORS, File
 from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
-from filterd.filters.contents.names import leaves_folder, link_leaves_folder
+from filterd.filters.contents.names import NAME_LIMIT, leaves_folder, link_leaves_folder
 from filterd.filters.contents.tnef import Attachment, TnefError, attachments
 
 WORK_LIMIT = 256 << 20
 """Octets of one message's files that are read as some kind, once for each kind: the patterns of one
 kind go through a mebibyte in 10 to 60 ms. A message of 50 MB is read some three times."""
+
+NAME_WORK = 64
+"""Octets of content that take as long to read as one character of a name to judge."""
 
 KEEP_LIMIT = 16 << 20
 """Octets of one member, no archive itself, that are kept to be looked into; larger ones are judged
@@ -101,8 +104,7 @@ class Unpacker:
         yield from self._files(File.of(names, content, (), media_type))
 
     def _files(self, file: File) -> Iterator[File]:
-        if file.complete and not self._may_read(file):
-            yield replace(file, complete=False)
+        if not self._may_read(file):
             return
         yield file
         for kind in file.kinds:
@@ -123,8 +125,10 @@ class Unpacker:
 
     def _may_read(self, file: File) -> bool:
         """Counts the work that a file makes, over all files and all that read them."""
-        self._work += len(file.content) * max(1, len(file.kinds))
-        if "pdf" in file.kinds:
+        self._work += NAME_WORK * sum(min(len(name), NAME_LIMIT) for name in file.names)
+        if file.complete:
+            self._work += len(file.content) * max(1, len(file.kinds))
+        if file.complete and "pdf" in file.kinds:
             self._work += pdf.objects_size(file.content)
         if self._work > WORK_LIMIT:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {WORK_LIMIT} octets to read")
@@ -347,7 +351,8 @@ class Unpacker:
         return True
 
     def _note(self, symbol: str, detail: str) -> None:
-        if len(self.findings) < FINDING_LIMIT:
+        is_first = all(symbol != known for known, _detail in self.findings)
+        if is_first or len(self.findings) < FINDING_LIMIT:
             self.findings.append((symbol, detail))
 
 
