@@ -86,6 +86,8 @@ class Index:
 
     def add_all(self, entries: Sequence[tuple[Entry, str, Standing]]) -> None:
         """Add the rows of several, `BATCH` in a transaction. Raises StoreError."""
+        # In one order everywhere, so that two who add the same ones do not wait for each other.
+        entries = sorted(entries, key=lambda one: one[0].id)
         for start in range(0, len(entries), BATCH):
             some = entries[start : start + BATCH]
             with self.connection() as connection:
@@ -93,8 +95,10 @@ class Index:
                     for entry, path, standing in some:
                         _add(connection, entry, path, standing)
                     continue
-                except sa.exc.IntegrityError:
-                    # Somebody else has just added one of them.
+                except sa.exc.DBAPIError as error:
+                    # Somebody else has just added one of them, or is at it.
+                    if not (isinstance(error, sa.exc.IntegrityError) or _is_deadlock(error)):
+                        raise
                     connection.rollback()
             if len(some) > 1:
                 for one in some:
@@ -256,6 +260,10 @@ class Index:
         cannot be used any more."""
         with self._database.transaction(self) as connection:
             yield connection
+
+
+def _is_deadlock(error: sa.exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+
+from filterd.sqlite import ALONE_LIMIT
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,9 @@ HEAD = FORMS[-1]
 
 ADVISORY_LOCK = 0x66696C74
 """Number of the lock under which PostgreSQL lets one host migrate (`filt`, in ASCII)."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""SQLSTATE of a lock that is not waited for."""
 
 meta = sa.MetaData()
 
@@ -133,17 +139,32 @@ def put_tables_aside(engine: sa.Engine, now: float) -> str:
     """Move the tables of a PostgreSQL database, with their indexes, into a schema of their own, and
     make new ones; the schema's name. Raises SQLAlchemyError."""
     name = f"filterd_broken_{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}".lower()
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-        connection.execute(sa.schema.CreateSchema(name))
-        inspector = sa.inspect(connection)
-        for table in (*meta.tables, "alembic_version"):
-            if inspector.has_table(table):
-                connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
-            elif table in inspector.get_view_names():
-                connection.execute(sa.text(f"ALTER VIEW {table} SET SCHEMA {name}"))
-        _migrate(connection)
-    return name
+    deadline = time.monotonic() + ALONE_LIMIT
+    while True:
+        try:
+            with engine.begin() as connection:
+                _move_tables(connection, name)
+            return name
+        except sa.exc.OperationalError as error:
+            busy = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def _move_tables(connection: sa.Connection, name: str) -> None:
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    inspector = sa.inspect(connection)
+    present = [table for table in (*meta.tables, "alembic_version") if inspector.has_table(table)]
+    if present:
+        # To wait for one table with another one locked would be a deadlock with who uses both.
+        connection.execute(
+            sa.text(f"LOCK TABLE {', '.join(present)} IN ACCESS EXCLUSIVE MODE NOWAIT")
+        )
+    connection.execute(sa.schema.CreateSchema(name))
+    for table in present:
+        connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
+    _migrate(connection)
 
 
 def _revision(engine: sa.Engine) -> str | None:

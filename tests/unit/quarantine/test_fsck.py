@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,14 @@ def test_the_command_tells_what_it_did(store: Store, tmp_path: Path) -> None:
     assert (found["index"], found["history"]["fault"]) == ({"fault": "", "aside": ""}, "")
 
 
+def fresh_database(url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
 PG_DAMAGES = {
     "a column too few": "ALTER TABLE deliveries DROP COLUMN form",
     "a column too many": "ALTER TABLE messages ADD COLUMN other text NOT NULL DEFAULT 'x'",
@@ -311,11 +320,7 @@ PG_DAMAGES = {
 def test_tables_in_postgresql_are_kept_in_a_schema_of_their_own(
     tmp_path: Path, postgresql: str, mta: Mta, damage: str
 ) -> None:
-    engine = sa.create_engine(postgresql)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
+    fresh_database(postgresql)
     store = filled(QuarantineSettings(tmp_path / "q", postgresql, release_port=mta.port))
     with store.index.connection() as connection:
         connection.execute(sa.text(PG_DAMAGES[damage]))
@@ -332,3 +337,22 @@ def test_tables_in_postgresql_are_kept_in_a_schema_of_their_own(
     assert "alembic_version" in kept
     (outcome,) = Releaser(store).release("id1", who="test")
     assert (outcome.state, outcome.done, len(mta.taken)) == ("released", False, 1)
+
+
+def test_who_uses_both_tables_and_who_puts_them_aside_do_not_wait_for_each_other(
+    tmp_path: Path, postgresql: str, mta: Mta
+) -> None:
+    """A claim locks `deliveries`, then `messages`: neither it nor the other one may be given up."""
+    fresh_database(postgresql)
+    store = filled(QuarantineSettings(tmp_path / "q", postgresql, release_port=mta.port))
+    engine = sa.create_engine(postgresql)
+    with ThreadPoolExecutor(1) as pool, engine.begin() as claim:
+        claim.execute(sa.text("UPDATE deliveries SET changed = changed"))
+        rebuilt = pool.submit(store.fsck, rebuild=True)
+        with pytest.raises(TimeoutError):
+            rebuilt.result(0.5)
+        claim.execute(sa.text("UPDATE messages SET pinned = pinned"))
+        claim.commit()
+        assert rebuilt.result(30).aside
+    engine.dispose()
+    assert agrees(store)
