@@ -223,7 +223,7 @@ class Connections:
                 connection.close()
             self.file.create()
             # One thread at a time uses a connection, but not always the one that made it.
-            connection = sqlite3.connect(self.file.path, timeout, check_same_thread=False)
+            connection = sqlite3.connect(self.file.path, timeout=timeout, check_same_thread=False)
             try:
                 self._prepare(connection)
             except BaseException:

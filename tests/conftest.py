@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from filterd.child import SAFE_PATH
+
 # Two busy cores make any single example slow now and then; a deadline would fail at random.
 settings.register_profile("filterd", deadline=None)
 settings.load_profile("filterd")
@@ -64,3 +66,16 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, bytes) and len(val) > 20:
         return f"{argname}-of-{len(val)}-octets"
     return None
+
+
+@pytest.fixture(autouse=True)
+def module_path_of_one_test() -> Iterator[None]:
+    """A command that runs in the tests' own process leaves the current folder out of its children's
+    module path (filterd.child); the tests' own children find `tests` there."""
+    before = {name: os.environ.get(name) for name in (SAFE_PATH, "PYTHONPATH")}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

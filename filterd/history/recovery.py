@@ -115,7 +115,7 @@ def _readable(old: Path, limit: int) -> Iterator[tuple[int, Record]]:
 
 @contextlib.contextmanager
 def _opened(old: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(old, BUSY_SECONDS)) as source:
+    with contextlib.closing(sqlite3.connect(old, timeout=BUSY_SECONDS)) as source:
         # Else SQLite reads nothing of a file that was cut short.
         with contextlib.suppress(sqlite3.Error):
             source.execute("PRAGMA writable_schema = ON")
