@@ -143,8 +143,7 @@ def put_tables_aside(engine: sa.Engine, now: float) -> str:
     while True:
         try:
             with engine.begin() as connection:
-                _move_tables(connection, name)
-            return name
+                return _move_tables(connection, name)
         except sa.exc.OperationalError as error:
             busy = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
             if not busy or time.monotonic() > deadline:
@@ -152,9 +151,14 @@ def put_tables_aside(engine: sa.Engine, now: float) -> str:
         time.sleep(0.05)
 
 
-def _move_tables(connection: sa.Connection, name: str) -> None:
+def _move_tables(connection: sa.Connection, wanted: str) -> str:
+    """Into a schema of the wanted name, or of that and a number where it is taken; its name."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
     inspector = sa.inspect(connection)
+    taken, name, number = set(inspector.get_schema_names()), wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
     present = [table for table in (*meta.tables, "alembic_version") if inspector.has_table(table)]
     if present:
         # To wait for one table with another one locked would be a deadlock with who uses both.
@@ -165,6 +169,7 @@ def _move_tables(connection: sa.Connection, name: str) -> None:
     for table in present:
         connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
     _migrate(connection)
+    return name
 
 
 def _revision(engine: sa.Engine) -> str | None:

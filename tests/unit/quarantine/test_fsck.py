@@ -356,3 +356,11 @@ def test_who_uses_both_tables_and_who_puts_them_aside_do_not_wait_for_each_other
         assert rebuilt.result(30).aside
     engine.dispose()
     assert agrees(store)
+
+
+def test_two_in_the_same_second_are_both_kept(tmp_path: Path, postgresql: str) -> None:
+    fresh_database(postgresql)
+    for url in (postgresql, ""):
+        store = Store(QuarantineSettings(tmp_path / "q", url), lambda: 1_800_000_000.5)
+        names = [store.fsck(rebuild=True).aside for _ in range(3)]
+        assert len(set(names)) == 3
