@@ -28,9 +28,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from filterd.bayes import archives, mbox
-
-MESSAGE_LIMIT = 256 << 20
-"""Bytes of one message; what is larger is cut there."""
+from filterd.bayes.mail_file import (
+    MESSAGE_LIMIT,
+    CorpusError,
+    SkippedError,
+    present,
+    read_all,
+    reader,
+    span_reader,
+)
 
 SPOOL_LIMIT = archives.UNPACKED_LIMIT
 """Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
@@ -46,19 +52,6 @@ LABELS = {"spam": True, "ham": False}
 
 _SPAM_WORDS = re.compile(r"(?:^|[^a-z])(?:spam|junk)(?:[^a-z]|$)", re.IGNORECASE)
 _HAM_WORDS = re.compile(r"(?:^|[^a-z])(?:ham|nonspam|notspam)(?:[^a-z]|$)", re.IGNORECASE)
-
-
-class CorpusError(Exception):
-    """Mail that cannot be read. The text names the path, and what was expected."""
-
-
-class SkippedError(CorpusError):
-    """One message that is left out while others are read. reason: why, for counting."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
-        self.name = name
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +160,6 @@ def _opened(path: Path, name: str = "") -> BinaryIO:
         raise CorpusError(f"{name or path}: cannot be read ({error.strerror})") from None
 
 
-def _read_all(file: IO[bytes]) -> bytes:
-    """What comes up to MESSAGE_LIMIT, in pieces: reading with a limit takes that much memory at
-    once, which a mail server's hook may not have."""
-    pieces = []
-    room = MESSAGE_LIMIT
-    while room and (piece := file.read(min(room, _PIECE))):
-        pieces.append(piece)
-        room -= len(piece)
-    return b"".join(pieces)
-
-
 def _folder(
     folder: Path, label: Label | None, stack: ExitStack, shown: Path | None = None
 ) -> Iterator[Item]:
@@ -262,27 +244,27 @@ def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
             label, relative = LABELS.get(fields[0].lower()), fields[1]
             path = folder / relative
             name = f"{shown}/{relative}" if shown else str(path)
-            yield Item(label, name, _reader(path, f"{index}:{number}: {path}", listed=True))
+            yield Item(label, name, reader(path, f"{index}:{number}: {path}", listed=True))
 
 
 def _file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[Item]:
     """One file: a message, or an mbox, which may have many. Raises SkippedError, CorpusError."""
-    with _present(path, name) as file:
+    with present(path, name) as file:
         kind = archives.compression(file)
         if kind is None and not mbox.is_mbox(file.read(5)):
-            yield Item(label, name, _reader(path, name))
+            yield Item(label, name, reader(path, name))
             return
         file.seek(0)
         if kind is None:
             for part, start, end in _parts(file, name):
-                yield Item(label, part, _span_reader(path, name, start, end))
+                yield Item(label, part, span_reader(path, name, start, end))
             return
         if mbox.is_mbox(_first(file, kind)):
             unpacked = _temporary(stack)
             _unpack(file, kind, name, unpacked)
             yield from _file(unpacked, label, name, stack)
             return
-    yield Item(label, name, _reader(path, name))
+    yield Item(label, name, reader(path, name))
 
 
 def _parts(file: BinaryIO, name: str) -> list[tuple[str, int, int]]:
@@ -323,7 +305,7 @@ def _stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -
     """What comes from a pipe: one message, or an mbox, compressed or not."""
     first = file.read(_PIECE)
     if not mbox.is_mbox(first) and archives.compression(io.BytesIO(first)) is None:
-        data = first + _read_all(file) if len(first) == _PIECE else first
+        data = first + read_all(file) if len(first) == _PIECE else first
         yield Item(label, name, lambda: data)
         return
     spooled = _temporary(stack)
@@ -335,87 +317,3 @@ def _stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -
             room -= len(piece)
             piece = file.read(min(_PIECE, room))
     yield from _file(spooled, label, name, stack)
-
-
-def _reader(path: Path, name: str, *, listed: bool = False) -> Callable[[], bytes]:
-    """Reads a message in a file of its own, decompressed if need be. listed: an index names it, so
-    that it is an error if it is not there."""
-
-    def read() -> bytes:
-        with _present(path, name, listed=listed) as file:
-            if kind := archives.compression(file):
-                try:
-                    data = b"".join(archives.decompressed(file, kind, MESSAGE_LIMIT))
-                except archives.CompressedError as error:
-                    raise SkippedError(name, str(error)) from None
-            else:
-                data = _read_all(file)
-        return _single(data)
-
-    return read
-
-
-def _single(data: bytes) -> bytes:
-    """A message in a file of its own. With a `From ` line it is an mbox of one message."""
-    return mbox.unquoted(mbox.without_from_line(data)) if mbox.is_mbox(data) else data
-
-
-def _span_reader(path: Path, name: str, start: int, end: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with _present(path, name) as file:
-            file.seek(start)
-            return mbox.unquoted(file.read(min(end - start, MESSAGE_LIMIT)))
-
-    return read
-
-
-_GONE = "gone before it was read"
-
-
-def _present(path: Path, name: str, *, listed: bool = False) -> BinaryIO:
-    """Open a file, under its new name if it is a Maildir message whose flags changed.
-
-    Maildir keeps flags in the name, behind `:2,` (https://cr.yp.to/proto/maildir.html), and a
-    message moves from `new` to `cur` when it is first seen.
-    Raises SkippedError for a file that is gone, CorpusError for one that cannot be read.
-    """
-    for _attempt in range(_RENAMES):
-        try:
-            return path.open("rb")
-        except FileNotFoundError:
-            renamed = _renamed(path)
-            if renamed is None and listed:
-                raise CorpusError(f"{name}: no such file") from None
-            if renamed is None:
-                raise SkippedError(name, _GONE) from None
-            path = renamed
-        except OSError as error:
-            raise CorpusError(f"{name}: cannot be read ({error.strerror})") from None
-    raise SkippedError(name, _GONE)
-
-
-_RENAMES = 5
-"""Times that a message is looked for again; its flags would have to change each time."""
-
-
-def _renamed(path: Path) -> Path | None:
-    """A Maildir message under the name that it has now, None if it is not there any more."""
-    if path.parent.name not in ("cur", "new"):
-        return None
-    unique = _UNIQUE.match(path.name)
-    assert unique is not None  # it matches everything
-    for folder in (path.parent, path.parent.parent / "cur"):
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name == unique[0] or entry.name.startswith(
-                        (unique[0] + ":", unique[0] + ";", unique[0] + "!")
-                    ):
-                        return Path(entry.path)
-        except OSError:
-            continue
-    return None
-
-
-_UNIQUE = re.compile(r"[^:;!]*")
-"""The part of a Maildir name that stays. Where file names may have no colon, `;` or `!` is used."""

@@ -19,7 +19,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from filterd.bayes.corpora import Item, SkippedError
+from filterd.bayes.corpora import Item
+from filterd.bayes.mail_file import SkippedError
 from filterd.bayes.selection import Skips
 from filterd.child import keep_children_safe
 

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from filterd.bayes.corpora import Item, SkippedError
+from filterd.bayes.corpora import Item
+from filterd.bayes.mail_file import SkippedError
 from filterd.message import Entity, Message
 
 EMPTY = "empty file"

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from filterd.bayes.corpora import Item, SkippedError
+from filterd.bayes.corpora import Item
+from filterd.bayes.mail_file import SkippedError
 from filterd.bayes.online import OnlineModel, merged
 from filterd.bayes.parallel import Readers
 from filterd.bayes.reading import hasher_of

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from filterd.bayes import corpora
-from filterd.bayes.corpora import CorpusError, Item, find_messages
+from filterd.bayes.corpora import Item, find_messages
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.parallel import ONE_READER, Readers
 from filterd.bayes.selection import Skips, only_mail
 

@@ -25,7 +25,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from filterd.bayes.corpora import CorpusError, read_messages
+from filterd.bayes.corpora import read_messages
+from filterd.bayes.mail_file import CorpusError
 from filterd.cli.common import Exit, fail, left_out
 from filterd.cli.lab import Lab, LabError, answers, free_port
 from filterd.config import load

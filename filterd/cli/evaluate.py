@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd import privileges
-from filterd.bayes.corpora import CorpusError
 from filterd.bayes.evaluate import (
     DEFAULT_LAG,
     Examined,
@@ -28,6 +27,7 @@ from filterd.bayes.evaluate import (
     suggest as suggest_thresholds,
 )
 from filterd.bayes.folder import ModelFolder, starter_path
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.measures import Measures
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.parallel import ClusterError, Readers

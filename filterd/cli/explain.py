@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.corpora import CorpusError, read_messages
+from filterd.bayes.corpora import read_messages
 from filterd.bayes.explain import clues
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.store import ModelFileError
 from filterd.cli.common import (
     ConfigOption,

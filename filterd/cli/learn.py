@@ -19,10 +19,11 @@ from filterd import privileges
 from filterd.bayes.autolearn import Queue
 from filterd.bayes.autolearn_learning import learn_queued
 from filterd.bayes.classifier import Learned
-from filterd.bayes.corpora import CorpusError, find_messages
+from filterd.bayes.corpora import find_messages
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.learner import Learner, Outcome
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.selection import Skips, messages_of
 from filterd.bayes.store import ModelFileError
 from filterd.bayes.train import no_progress

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.bayes.classifier import Learned
-from filterd.bayes.corpora import CorpusError
 from filterd.bayes.evaluate import Plan, evaluate
 from filterd.bayes.folder import ModelFolder, starter_path
 from filterd.bayes.journal import Journal, JournalError
 from filterd.bayes.learner import Learner
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.online import merged
 from filterd.bayes.shadow import cast, lift, shadow_path
 from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save

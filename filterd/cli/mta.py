@@ -164,7 +164,8 @@ def send(
 
 def _messages(paths: list[str]) -> Iterator[tuple[str, bytes]]:
     # Here, because the corpus readers bring numpy with them, which `mta run` has no use for.
-    from filterd.bayes.corpora import CorpusError, read_messages  # noqa: PLC0415
+    from filterd.bayes.corpora import read_messages  # noqa: PLC0415
+    from filterd.bayes.mail_file import CorpusError  # noqa: PLC0415
 
     try:
         for path in paths:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from filterd.bayes.corpora import CorpusError
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.train import Progress, Source
 from filterd.bayes.train import train as train_from
 from filterd.cli.common import Exit, emit, fail, reported

@@ -98,7 +98,7 @@ def _pairs(
 ) -> Iterator[Pair]:
     """The messages on both sides. What is missing of a daemon's answers comes at the end, so with
     one all pairs come then."""
-    from filterd.bayes.corpora import CorpusError  # noqa: PLC0415
+    from filterd.bayes.mail_file import CorpusError  # noqa: PLC0415
     from filterd.quarantine import Store  # noqa: PLC0415
     from filterd.replay.cases import CaseError, cases  # noqa: PLC0415
     from filterd.replay.judged import Pair  # noqa: PLC0415

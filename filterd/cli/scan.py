@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.assembly import build_pipeline
-from filterd.bayes.corpora import CorpusError, read_messages
+from filterd.bayes.corpora import read_messages
+from filterd.bayes.mail_file import CorpusError
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
 from filterd.config import Settings
 from filterd.ids import new_id

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from filterd import privileges
 from filterd.bayes import doubt
-from filterd.bayes.corpora import CorpusError
 from filterd.bayes.folder import ModelFolder
 from filterd.bayes.journal import JournalError
 from filterd.bayes.learner import Learner
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.parallel import ClusterError, Readers
 from filterd.bayes.reading import FeatureReader

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from filterd.bayes import archives
-from filterd.bayes.corpora import CorpusError, label_of, read_messages
+from filterd.bayes.corpora import label_of, read_messages
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.train import Source, labelled_items
 
 A = b"Subject: a\n\nfirst\n"

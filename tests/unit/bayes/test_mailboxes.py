@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.bayes import corpora, mbox
-from filterd.bayes.corpora import CorpusError, SkippedError, find_messages, read_messages
+from filterd.bayes import corpora, mail_file, mbox
+from filterd.bayes.corpora import find_messages, read_messages
+from filterd.bayes.mail_file import CorpusError, SkippedError
 from filterd.bayes.selection import (
     EMPTY,
     NO_ATTACHED,
@@ -197,7 +198,7 @@ def test_a_damaged_compressed_message_is_left_out_by_name(
 
 
 def test_a_bomb_in_a_mailbox_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpora, "MESSAGE_LIMIT", 10_000)
+    monkeypatch.setattr(mail_file, "MESSAGE_LIMIT", 10_000)
     (tmp_path / "1:2,S").write_bytes(gzip.compress(bytes(1 << 20)))
     with pytest.raises(SkippedError, match="more than 10000 bytes"):
         read(tmp_path / "1:2,S")
@@ -237,7 +238,7 @@ def test_an_expunged_message_is_left_out_and_counted(
     cur.mkdir(parents=True)
     for n in range(6):
         (cur / f"{n}.M1.mx:2,").write_bytes(mail(n, spam=True))
-    genuine = corpora._reader  # type: ignore[attr-defined]
+    genuine = corpora.reader  # type: ignore[attr-defined]
 
     def expunging(path: Path, name: str, *, listed: bool = False) -> Callable[[], bytes]:
         """As if a mail program expunged every second message after it was found."""
@@ -245,7 +246,7 @@ def test_an_expunged_message_is_left_out_and_counted(
             path.unlink()
         return genuine(path, name, listed=listed)
 
-    monkeypatch.setattr(corpora, "_reader", expunging)
+    monkeypatch.setattr(corpora, "reader", expunging)
     status, out, err = filterd(
         monkeypatch, capsys, "learn", "spam", tmp_path / "spam", "--json",
         "--config", tmp_path / "filterd.toml",

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filterd.bayes.corpora import CorpusError, Item
+from filterd.bayes.corpora import Item
 from filterd.bayes.evaluate import Ours, Plan, run
+from filterd.bayes.mail_file import CorpusError
 from filterd.bayes.measures import roca
 from filterd.bayes.online import OnlineModel
 from filterd.bayes.parallel import AHEAD, BUNDLE, Readers
