@@ -243,6 +243,8 @@ class _Lookup:
     def find(self, envelope: Envelope) -> Entry | None:
         """What counts for the message: for each recipient the first entry that fits, if all of
         these are of one kind. The entry is that of the first recipient."""
+        if not self._entries:
+            return None
         covering: dict[str, int] = {}
         for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
             for number in self._by_sender.get(key, ()):
