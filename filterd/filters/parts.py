@@ -24,7 +24,7 @@ from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.contents.names import shown
 from filterd.filters.contents.notice import NOTICE, check_template, is_signed, replacement
 from filterd.filters.contents.unpack import Limits, Unpacker
-from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
+from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES, SOURCE_CODE
 from filterd.filters.parts_rules import (
     GROUPS,
     PartRule,
@@ -34,6 +34,7 @@ from filterd.filters.parts_rules import (
     declared,
     lowered,
 )
+from filterd.filters.parts_sources import Sources
 from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
@@ -133,6 +134,14 @@ class Parts:
     archive_ratio: Annotated[
         int, Gt(1), Doc("octets that one octet of an archive may unpack to, beyond 4 MiB")
     ] = Limits.ratio
+    source_files: Annotated[
+        int,
+        Ge(0),
+        Doc(
+            "files from which an archive is one of sources, in which .py, .pl and their like are "
+            "not banned; 0: they always are"
+        ),
+    ] = 100
     try_passwords: Annotated[
         bool, Doc("true: try words of the message's text as passwords of its archives")
     ] = False
@@ -209,14 +218,21 @@ class Parts:
         if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
             return
         seen = len(unpacker.findings)
+        sources = Sources(self.source_files)
         for file in unpacker.files(names, entity.content, media_type):
             banned, concerned = _banned(file, profiles)
+            sources.count(file)
             if banned and (file.path or (banned, concerned) != first):
                 reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
                 detail = shown(file.shown_path)
-                yield Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
+                found = Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
+                if not file.path or _banned(file, profiles, SOURCE_CODE)[0]:
+                    yield found
+                else:
+                    sources.add(file, found)
             for symbol, detail in documents.findings(file) if file.complete else ():
                 yield Finding(symbol, detail, removable, shown_name, detail)
+        yield from sources.banned()
         for symbol, detail in unpacker.findings[seen:]:
             yield Finding(symbol, detail, removable, shown_name, detail)
 
@@ -267,9 +283,11 @@ class Parts:
         return points
 
 
-def _banned(file: File, profiles: tuple[Profile, ...]) -> tuple[str, frozenset[Profile]]:
-    """Why a file is banned, empty if it is not, and for whom."""
-    reasons = {profile: reason for profile in profiles if (reason := profile.reason(file))}
+def _banned(
+    file: File, profiles: tuple[Profile, ...], but: frozenset[str] = frozenset()
+) -> tuple[str, frozenset[Profile]]:
+    """Why a file is banned, empty if it is not, and for whom. but: extensions that do not count."""
+    reasons = {profile: reason for profile in profiles if (reason := profile.reason(file, but))}
     return next(iter(reasons.values()), ""), frozenset(reasons)
 
 

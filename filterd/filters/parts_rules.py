@@ -119,13 +119,14 @@ class Profile:
         """What a symbol means."""
         return self.treatments[GROUPS[symbol]]
 
-    def reason(self, file: File) -> str:
-        """Why a file is banned; empty if it is not."""
+    def reason(self, file: File, but: frozenset[str] = frozenset()) -> str:
+        """Why a file is banned; empty if it is not. but: extensions that do not count."""
+        banned = self.banned - but if but else self.banned
         for name in file.names:
             if has_class_id(name):
                 return "its name ends in a class id"
             for extension, is_whole in extensions(name):
-                if extension in self.banned and not cannot_run(
+                if extension in banned and not cannot_run(
                     extension, file.content, file.kinds, is_whole=is_whole
                 ):
                     turned = ", disguised by direction marks" if has_direction_marks(name) else ""

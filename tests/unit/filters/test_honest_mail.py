@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from filterd.filters.contents import office
@@ -232,3 +235,57 @@ def test_an_announced_draft_is_delivered_and_an_announced_program_is_not() -> No
 
 def test_a_picture_is_no_program_whatever_it_is_called() -> None:
     assert symbols("setup.exe: how to.jpg", JPEG) == set()
+
+
+SOURCES = [
+    f"project/{folder}/file{number}.{extension}"
+    for folder in ("core", "tools")
+    for number in range(10)
+    for extension in ("c", "h", "md", "py", "pl", "sh", "txt", "toml")
+]
+
+
+def packed(names: list[str]) -> bytes:
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, name in enumerate(names):
+                archive.writestr(name, f"# {number}\nimport os\n")
+        return file.getvalue()
+
+
+def test_an_archive_of_sources_is_delivered() -> None:
+    assert symbols("project.zip", packed(SOURCES)) == set()
+    assert symbols("all.zip", zipped("project.zip", packed(SOURCES))) == set()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["invoice.py"],
+        ["invoice.py", *(f"pages/{number}.txt" for number in range(90))],
+        [*SOURCES, "invoice.exe"],
+        [*SOURCES, "invoice.js"],
+        [*SOURCES, "invoice.py.bat"],
+        [*SOURCES, "invoice.pyw"],
+    ],
+)
+def test_programs_in_an_archive_stay_banned(names: list[str]) -> None:
+    assert "BANNED_PART" in symbols("project.zip", packed(names))
+
+
+def test_source_code_counts_by_the_archive_that_it_is_in() -> None:
+    few = packed(["a.txt", "invoice.py"])
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in SOURCES:
+                archive.writestr(name, "x")
+            archive.writestr("invoice.zip", few)
+        mixed = file.getvalue()
+    assert "BANNED_PART" in symbols("project.zip", mixed)
+
+
+def test_how_many_files_make_an_archive_of_sources_is_a_setting() -> None:
+    content = packed(SOURCES)
+    assert "BANNED_PART" in symbols("project.zip", content, Parts(source_files=0))
+    assert "BANNED_PART" in symbols("project.zip", content, Parts(source_files=len(SOURCES) + 1))
+    assert symbols("project.zip", content, Parts(source_files=len(SOURCES))) == set()
