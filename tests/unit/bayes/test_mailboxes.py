@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import subprocess
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from filterd.bayes.selection import (
     attached_messages,
     why_not_mail,
 )
+from filterd.child import python_command
 from tests.unit.bayes.mail import mail
 from tests.unit.bayes.test_commands import filterd
 
@@ -369,6 +371,23 @@ def test_unwrap_teaches_what_was_forwarded_and_not_the_wrapper(
     (tmp_path / "first.eml").write_bytes(spam[0])
     assert learn("spam", tmp_path / "first.eml")["known"] == 1
     assert learn("forget", "--unwrap", tmp_path / "report.eml")["forgotten"] == 2
+
+
+@pytest.mark.parametrize("before", [b"", b"From joe@mx.example  Sat Nov 28 10:00:00 2026\n"])
+def test_an_alias_pipes_reports_into_the_command(tmp_path: Path, before: bytes) -> None:
+    """As an MTA starts it: the report on standard input, with or without a `From ` line."""
+    (tmp_path / "filterd.toml").write_text('[filters.bayes]\nmodels = "models"\n')
+    command = python_command("filterd", "learn", "spam", "--unwrap", "--source", "forwarded", "-")
+    for report, said in (
+        (forwarded(mail(1, spam=True)), "1 learned\n"),
+        (A, f"no message there\n1 left out: {NO_ATTACHED} (-)\n"),
+    ):
+        done = subprocess.run(
+            [*command, "--config", str(tmp_path / "filterd.toml")],
+            input=before + report, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode().startswith(said)
 
 
 # --- index files -------------------------------------------------------------------------------
