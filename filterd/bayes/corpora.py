@@ -37,6 +37,7 @@ from filterd.bayes.mail_file import (
     reader,
     span_reader,
 )
+from filterd.bounded import plain_text
 
 SPOOL_LIMIT = archives.UNPACKED_LIMIT
 """Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
@@ -137,14 +138,14 @@ def is_index(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            line = file.readline(_INDEX_LINE_LIMIT)
-    except OSError:
+            line = plain_text(file.readline(_INDEX_LINE_LIMIT), "surrogateescape")
+    except (OSError, ValueError):
         return False
-    label, _, name = line.decode("utf-8", "surrogateescape").strip().partition(" ")
-    if label.lower() not in LABELS or not name or "\0" in name:
+    fields = line.split(None, 1)
+    if len(fields) != 2 or fields[0].lower() not in LABELS:
         return False
     try:
-        return (path.parent / name.strip()).is_file()
+        return (path.parent / fields[1].strip()).is_file()
     except OSError:  # a name that is too long, say
         return False
 
@@ -232,8 +233,12 @@ def _is_housekeeping(relative: Path) -> bool:
 
 def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
     folder = index.parent
-    with index.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
+    with _opened(index) as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = plain_text(raw, "surrogateescape")
+            except ValueError as error:
+                raise CorpusError(f"{index}:{number}: {error}") from None
             fields = line.strip().split(None, 1)
             if not fields:
                 continue

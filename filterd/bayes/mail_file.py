@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from filterd.bayes import archives, mbox
+from filterd.bounded import open_regular
 
 MESSAGE_LIMIT = 256 << 20
 """Bytes of one message; what is larger is cut there."""
@@ -88,7 +89,7 @@ def present(path: Path, name: str, *, listed: bool = False) -> BinaryIO:
     """
     for _attempt in range(_RENAMES):
         try:
-            return path.open("rb")
+            return open_regular(path)
         except FileNotFoundError:
             renamed = _renamed(path)
             if renamed is None and listed:

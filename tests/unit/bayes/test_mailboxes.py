@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import subprocess
 import tracemalloc
 from collections.abc import Callable
@@ -402,6 +403,46 @@ def test_an_index_is_known_by_its_first_line(tmp_path: Path, name: str) -> None:
         ("spam", A),
         ("ham", B),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbfspam m1\r\nham m2\r\n",
+        b"spam\tm1\nham\tm2\n",
+        b"SPAM   m1\nHam m2",
+    ],
+    ids=["byte order mark and DOS line ends", "tabs", "capitals and blanks"],
+)
+@pytest.mark.parametrize("name", ["index", "labels.txt"])
+def test_an_index_as_other_programs_save_it(tmp_path: Path, name: str, text: bytes) -> None:
+    (tmp_path / "m1").write_bytes(A)
+    (tmp_path / "m2").write_bytes(B)
+    (tmp_path / name).write_bytes(text)
+    assert [(label, data) for label, _n, data in read_messages(tmp_path / name)] == [
+        ("spam", A),
+        ("ham", B),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("spam m1\n".encode("utf-16"), "index:1: is UTF-16, expected UTF-8"),
+        (b"spam m1\nspam m\x001\n", "index:2: octet 6 is NUL"),
+        (b"spam pipe\n", "pipe: cannot be read .is not a regular file"),
+        (b"spam .\n", "cannot be read .Is a directory"),
+    ],
+    ids=["UTF-16", "NUL", "FIFO", "folder"],
+)
+def test_an_index_that_cannot_be_followed_says_where_and_why(
+    tmp_path: Path, text: bytes, expected: str
+) -> None:
+    (tmp_path / "m1").write_bytes(A)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "index").write_bytes(text)
+    with pytest.raises(CorpusError, match=expected):
+        read(tmp_path / "index")
 
 
 def test_a_message_that_begins_with_a_label_is_a_message(tmp_path: Path) -> None:
