@@ -52,7 +52,20 @@ _FORMATS: dict[str, tuple[str, ...]] = {
 """libarchive's formats for a kind. All others are one compressed file, whatever is in it: given
 the choice, libarchive takes a file of zeros for an empty tar and shows nothing."""
 
-_FILTERS = ("gzip", "bzip2", "xz", "lzma", "lz4", "zstd", "lzip", "compress", "rpm")
+_FILTERS: dict[str, tuple[str, ...]] = {
+    "gz": ("gzip",),
+    "bz2": ("bzip2",),
+    "xz": ("xz",),
+    "zst": ("zstd",),
+    "lz4": ("lz4",),
+    "lzip": ("lzip",),
+    "lzma": ("lzma",),
+    "compress": ("compress",),
+    "rpm": ("gzip", "bzip2", "xz", "lzma", "lz4", "zstd", "lzip", "compress", "rpm"),
+}
+"""libarchive's filters for a kind. A compressed file gets its own one only: with more, libarchive
+takes what it unpacks to for compressed once more if it looks so (a Windows shortcut looks like
+LZMA), and shows nothing of it. What is compressed twice is opened as a file in a file."""
 
 _ENCRYPTION_WORDS = ("crypt", "passphrase", "password")
 _MEMORY_WORDS = ("alloc", "memory")
@@ -328,9 +341,8 @@ def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any
             # What follows the end of one tar file, some readers take for another.
             option = ffi.libarchive.archive_read_set_option
             option(ctypes.c_void_p(archive), b"tar", b"read_concatenated_archives", b"1")
-        if kind == "rpm" or kind not in _FORMATS:
-            for name in _FILTERS:
-                ffi.get_read_filter_function(name)(archive)
+        for name in _FILTERS.get(kind, ()):
+            ffi.get_read_filter_function(name)(archive)
         start = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p)
         ffi.read_open_memory(archive, start, len(content))
         yield ArchiveRead(archive)

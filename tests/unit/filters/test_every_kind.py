@@ -396,3 +396,23 @@ def test_all_kinds_are_told_likeliest_first() -> None:
     assert File.of(("a.pdf",), b"#!\n%PDF-1.4\n").kinds == ("script", "pdf")
     assert File.of(("a.html",), b"GIF89a").kinds == ("gif", "html")
     assert File.of(("a.txt",), b"hello").kinds == ()
+
+
+SHORTCUT = bytes.fromhex("4c0000000114020000000000c0000000000000468b00000020000000") + bytes(200)
+COMPRESSED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+@pytest.mark.parametrize("again", COMPRESSED)
+@pytest.mark.parametrize(
+    ("inner", "content"),
+    [("photo.jpg", SHORTCUT), ("a.vbs", b"(\xb5/\xfd = 1: x"), ("a.vbs", b"\x1f\x9d\x90 = 1: x")],
+)
+def test_what_is_in_a_compressed_file_may_look_compressed(
+    name: str, again: str, inner: str, content: bytes
+) -> None:
+    packed = COMPRESSED[name](content)
+    assert "BANNED_PART" in symbols(f"{inner}.{name}", packed)
+    assert "BANNED_PART" in symbols(f"{inner}.{name}.{again}", COMPRESSED[again](packed))
+    files = [file.content for file in Unpacker().files((f"{inner}.{name}",), packed)]
+    assert content in files
