@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from filterd.bounded import json_value
 from filterd.message.address import readable
@@ -92,6 +93,7 @@ class Index:
             some = entries[start : start + BATCH]
             with self.connection() as connection:
                 try:
+                    _lock(connection, [entry.id for entry, _path, _standing in some])
                     for entry, path, standing in some:
                         _add(connection, entry, path, standing)
                     continue
@@ -109,6 +111,7 @@ class Index:
         with self.connection() as connection:
             for start in range(0, len(ids), _CHUNK):
                 some = ids[start : start + _CHUNK]
+                _lock(connection, some)
                 connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
                 connection.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))
 
@@ -173,6 +176,7 @@ class Index:
         for recipient in recipients:
             mine = (c.id == id, c.recipient == storable(recipient))
             with self.connection() as connection:
+                _lock(connection, [id])
                 done = connection.execute(
                     sa.update(deliveries)
                     .where(*mine, c.state.in_(states))
@@ -196,10 +200,12 @@ class Index:
     def update(self, id: str, standing: Standing) -> None:
         """Write where a message stands. Raises StoreError."""
         with self.connection() as connection:
-            connection.execute(sa.delete(deliveries).where(deliveries.c.id == id))
-            if standing.deliveries:
-                rows = [delivery_row(id, d) for d in standing.deliveries]
-                connection.execute(sa.insert(deliveries), rows)
+            _lock(connection, [id])
+            rows = [delivery_row(id, d) for d in standing.deliveries]
+            names = [row["recipient"] for row in rows]
+            others = (deliveries.c.id == id, deliveries.c.recipient.not_in(names))
+            connection.execute(sa.delete(deliveries).where(*others))
+            _put_deliveries(connection, rows)
             connection.execute(
                 sa.update(messages)
                 .where(messages.c.id == id)
@@ -208,12 +214,9 @@ class Index:
 
     def settle(self, id: str, delivery: Delivery) -> None:
         """Write how one copy stands now. Raises StoreError."""
-        c = deliveries.c
-        values = delivery_row(id, delivery)
-        key = (c.id == id, c.recipient == values["recipient"])
         with self.connection() as connection:
-            connection.execute(sa.delete(deliveries).where(*key))
-            connection.execute(sa.insert(deliveries), [values])
+            _lock(connection, [id])
+            _put_deliveries(connection, [delivery_row(id, delivery)])
             _summarize(connection, id)
 
     def deliveries(self, id: str) -> tuple[Delivery, ...]:
@@ -300,8 +303,8 @@ def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing)
     mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
     there = set(connection.scalars(mine))
     rows = [delivery_row(entry.id, d) for d in standing.deliveries]
-    if fresh := [row for row in rows if row["recipient"] not in there]:
-        connection.execute(sa.insert(deliveries), fresh)
+    fresh = [row for row in rows if row["recipient"] not in there]
+    _put_deliveries(connection, fresh, keep=True)
     if there:
         _summarize(connection, entry.id)
 
@@ -320,3 +323,41 @@ def row_of(found: Any) -> Row:
         "symbols": tuple(found["symbols"].split()),
     }
     return Row(**{**{name: found[name] for name in Row.__slots__}, **lists})
+
+
+def _lock(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Let nobody else write these messages' rows until the transaction ends, also where there are
+    none yet; in the order of ids, so that no two wait for each other. SQLite has one writer at a
+    time anyhow."""
+    if connection.dialect.name != "postgresql":
+        return
+    for id in sorted(ids):
+        # https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS
+        key = sa.func.hashtextextended(id, _LOCK_SEED)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+_LOCK_SEED = 0x66696C74
+"""Keeps our locks apart from those of other programs in the same database."""
+
+
+def _put_deliveries(
+    connection: sa.Connection, rows: list[dict[str, Any]], *, keep: bool = False
+) -> None:
+    """Write copies' rows in place of those that are there, or with `keep` only where none is.
+
+    In one statement a row: between a look and an insert another process may write the same one.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    # In one order everywhere, so that two who write the same ones do not wait for each other.
+    for row in sorted(rows, key=lambda row: str(row["recipient"])):
+        new = insert(deliveries).values(row)
+        if keep:
+            connection.execute(new.on_conflict_do_nothing(index_elements=_KEY))
+            continue
+        values = {name: new.excluded[name] for name in row if name not in _KEY}
+        connection.execute(new.on_conflict_do_update(index_elements=_KEY, set_=values))
+
+
+_KEY = ("id", "recipient")
+"""What makes a copy the one that it is."""

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from filterd.doctor.findings import Level
 from filterd.doctor.servers import store as doctor_store
 from filterd.quarantine import QuarantineSettings, Store, StoreError
 from filterd.quarantine.database import BrokenIndexError
-from filterd.quarantine.journal import Event
+from filterd.quarantine.journal import Delivery, Event
 from filterd.quarantine.release import Releaser
 from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.locks import locks_on
@@ -364,3 +365,39 @@ def test_two_in_the_same_second_are_both_kept(tmp_path: Path, postgresql: str) -
         store = Store(QuarantineSettings(tmp_path / "q", url), lambda: 1_800_000_000.5)
         names = [store.fsck(rebuild=True).aside for _ in range(3)]
         assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_who_writes_the_same_copies_at_once_gets_no_error(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    """A release that is settled, and fsck that makes the same rows again."""
+    url = ""
+    if database == "postgresql":
+        url = request.getfixturevalue("postgresql")
+        fresh_database(url)
+    store = Store(QuarantineSettings(tmp_path / "q", url))
+    store.put(new())
+    entry, standing = store.get("id1"), store.standing("id1")
+    rounds, start = 40, threading.Barrier(4)
+
+    def repeat(deed: Callable[[], object]) -> None:
+        start.wait()
+        for _ in range(rounds):
+            deed()
+
+    settled = Delivery("joe@mx.test", "released", 1.0)
+    deeds: list[Callable[[], object]] = [
+        lambda: store.index.update("id1", standing),
+        lambda: store.index.settle("id1", settled),
+        lambda: store.index.settle("id1", Delivery("ann@mx.test", "released", 1.0)),
+        lambda: (store.index.remove(["id1"]), store.index.add(entry, "path", standing)),
+    ]
+    with ThreadPoolExecutor(len(deeds)) as threads:
+        for done in [threads.submit(repeat, deed) for deed in deeds]:
+            done.result()
+    store.index.add(entry, "path", standing)
+    store.index.settle("id1", settled)
+    assert {d.recipient: d.state for d in store.index.deliveries("id1")}[
+        "joe@mx.test"
+    ] == "released"
