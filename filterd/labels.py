@@ -48,7 +48,10 @@ LINE_LIMIT = 76
 
 _MAY_BE_OURS = (b"\nx-spam", b"\nx-virus-s", b"\nx-quarantine-id", b"\nauthentication-results")
 
-_TOKEN = re.compile(r"\\.?|[()]|[^\s();\\]++")
+_TOKEN = re.compile(r"\\.?|[()]|[^()\\]++", re.DOTALL)
+_NOT_SHOWN = re.compile(r'[^!-~]+|["\\]')
+_AROUND_DOTS = re.compile(r" ?+\.++(?: \.*+)*+")
+_ID = re.compile(r"[\s,<>=/:@?)]*+([^\s;,<>=/:@?)]*+)")
 _NOT_A_WORD = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -230,8 +233,13 @@ def _removed(fields: Iterable[HeaderField], host: str, kept: Collection[int]) ->
 
 
 def _authserv_id(value: str) -> str:
-    """The authserv-id of an Authentication-Results field, lower case (RFC 8601 §2.2)."""
-    depth = 0
+    """The authserv-id of an Authentication-Results field, lower case (RFC 8601 §2.2).
+
+    Read as the laxest reader reads it: without comments, quotes and octets outside of ASCII, up to
+    whatever a token cannot have, without a dot at its end. A forgery is removed however it is
+    spelled.
+    """
+    texts, depth = [], 0
     for match in _TOKEN.finditer(value):
         token = match[0]
         if token == "(":
@@ -239,8 +247,10 @@ def _authserv_id(value: str) -> str:
         elif token == ")":
             depth = max(0, depth - 1)
         elif not depth:
-            return token.strip('"').lower()
-    return ""
+            texts.append(token)
+    text = _NOT_SHOWN.sub(lambda found: "" if found[0] in '"\\' else " ", "".join(texts))
+    found = _ID.match(_AROUND_DOTS.sub(".", text))
+    return found[1].rstrip(".").lower() if found else ""
 
 
 def _tagged_subject(message: Message, tag: str) -> list[Edit]:

@@ -257,8 +257,9 @@ def _as_kept(results: dict[str, Result], again: Sequence[Event]) -> dict[str, Re
 def _as_it_came(entry: Entry, recipients: Sequence[str]) -> tuple[str, ...]:
     """Each mailbox once, as the client spelled it where it was a recipient: whoever has a copy must
     not get another one because somebody spells the address in another way."""
-    known = {readable(r): r for r in (*entry.recipients, *entry.held_for)}
-    return tuple(dict.fromkeys(known.get(readable(r), r) for r in recipients))
+    came = (*entry.recipients, *entry.held_for)
+    known = {readable(r): r for r in came}
+    return tuple(dict.fromkeys(r if r in came else known.get(readable(r), r) for r in recipients))
 
 
 def attached(
