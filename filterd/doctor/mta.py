@@ -35,7 +35,8 @@ def places(settings: Settings, where: Mtas) -> Mtas:
 
 
 def time_warnings(settings: Settings, where: Mtas) -> list[str]:
-    """Times that do not fit together: filterd's own, and those of the MTAs that ask the daemon."""
+    """Times that do not fit together: filterd's own, and those of the MTAs that ask the daemon; and
+    authenticating filters that those ask first."""
     return own_warnings(settings, where) + _of_mtas(settings, where)[1]
 
 

@@ -8,7 +8,7 @@ MILTER_README of Postfix 3.7.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,8 +75,7 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
         ours = [one for one in members if _is_ours(settings, one, service, own)]
         if ours:
             yield from _checked(settings, ours[0], service, own)
-            first_of_ours = members.index(ours[0])
-            yield from before_us(settings, ABOUT, [m.socket for m in members[:first_of_ours]])
+            yield from _before(settings, members, ours[0])
         elif hidden := _behind_chroot(settings, members, service):
             yield Finding(
                 Level.FAIL, ABOUT,
@@ -97,16 +96,25 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
 
 
 def patience(settings: Settings, main: Path) -> list[Finding] | None:
-    """Where this main.cf and its master.cf wait too short for the daemon; None if they do not ask
-    it. Raises OSError."""
+    """Where this main.cf and its master.cf wait too short for the daemon, or ask an authenticating
+    filter first; None if they do not ask the daemon. Raises OSError."""
     values = {**DEFAULTS, **_main(_lines(main))}
     told: list[Finding] | None = None
     for service in _services(main.with_name("master.cf"), values):
         own = {**values, **service.options}
-        for member in _members(_expanded("smtpd_milters", own)):
+        members = _members(_expanded("smtpd_milters", own))
+        for member in members:
             if _is_ours(settings, member, service, own):
-                told = [*(told or ()), *_patience(settings, member, service, own)]
+                more = [
+                    *_patience(settings, member, service, own),
+                    *_before(settings, members, member),
+                ]
+                told = [*(told or ()), *(one for one in more if one not in (told or ()))]
     return told
+
+
+def _before(settings: Settings, members: Sequence[Member], ours: Member) -> Iterator[Finding]:
+    return before_us(settings, ABOUT, [m.socket for m in members[: members.index(ours)]])
 
 
 def _checked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filterd.config import Settings
@@ -52,21 +52,32 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             Finding(Level.OK, ABOUT, f"{path} asks {one.name} at {settings.daemon.socket}")
         ]
     yield from _macros(cf)
-    order = cf.input_filters()
-    places = [order.index(one.name) for one in ours if one.name in order]
-    before = order[: min(places)] if places else ()
-    known = [cf.filters[name] for name in before if name in cf.filters]
-    yield from before_us(settings, ABOUT, [f"{one.name} ({one.address.host})" for one in known])
+    yield from _before(settings, cf, ours)
     yield from _socket(settings, cf)
 
 
 def patience(settings: Settings, path: Path) -> list[Finding] | None:
-    """Where this sendmail.cf waits too short for the daemon; None if it does not ask it.
+    """Where this sendmail.cf waits too short for the daemon, or asks an authenticating filter
+    first; None if it does not ask the daemon.
 
     Raises CfError for a file that cannot be read.
     """
-    ours = [one for one in read_cf(path).filters.values() if _is_ours(settings, one)]
-    return [found for one in ours for found in _patience(settings, one)] if ours else None
+    cf = read_cf(path)
+    ours = [one for one in cf.filters.values() if _is_ours(settings, one)]
+    if not ours:
+        return None
+    times = [found for one in ours for found in _patience(settings, one)]
+    return [*times, *_before(settings, cf, ours)]
+
+
+def _before(
+    settings: Settings, cf: SendmailCf, ours: Sequence[InputMailFilter]
+) -> Iterator[Finding]:
+    order = cf.input_filters()
+    places = [order.index(one.name) for one in ours if one.name in order]
+    before = order[: min(places)] if places else ()
+    known = [cf.filters[name] for name in before if name in cf.filters]
+    return before_us(settings, ABOUT, [f"{one.name} ({one.address.host})" for one in known])
 
 
 def _advised(settings: Settings) -> float:

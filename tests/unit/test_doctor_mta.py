@@ -309,6 +309,9 @@ def test_results_of_a_filter_before_us(tmp_path: Path, more: str, warned: bool) 
     main = f"smtpd_milters = unix:/run/opendkim/opendkim.sock, unix:{tmp_path}/s\n"
     told = found(of_postfix(tmp_path, main, more=more))
     assert any("runs before filterd" in says for _, says in told) is warned
+    # `check` and `run` say the same, each once.
+    times = time_warnings(site(tmp_path, more), Mtas(main_cf=tmp_path / "main.cf"))
+    assert sum("runs before filterd" in one for one in times) == warned
     main = f"smtpd_milters = unix:{tmp_path}/s, unix:/run/opendkim/opendkim.sock\n"
     told = found(of_postfix(tmp_path, main, more=more))
     assert not any("runs before filterd" in says for _, says in told)
