@@ -203,8 +203,8 @@ def describe(new: NewEntry) -> Entry:
 
 def _readable(message: Message, name: str) -> str:
     """The first field of that name as people read it, encoded words and 8-bit octets decoded."""
-    raw = message.get(name)[:RAW_LIMIT].encode("latin-1")
-    return header_text(raw)[:SUBJECT_LIMIT]
+    raw = next((field.raw_value for field in message.fields(name)), b"")
+    return header_text(raw[:RAW_LIMIT])[:SUBJECT_LIMIT]
 
 
 def for_admins_only(entry: Entry) -> str:

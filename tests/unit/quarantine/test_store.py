@@ -57,6 +57,11 @@ def listed(store: Store, **conditions: Any) -> list[str]:
     return [row.id for row in store.index.search(Query(**conditions)).rows]
 
 
+def test_a_folded_subject_is_one_line_with_one_blank_for_a_fold(store: Store) -> None:
+    store.put(new(data=b"Subject: report\r\n\tof\r\n  sales\r\n\r\nhi\r\n"))
+    assert store.get("id1").subject == "report of sales"
+
+
 def test_a_message_comes_back_byte_for_byte_with_all_that_is_known(store: Store) -> None:
     assert store.put(new()) == "id1"
     assert store.path("id1").read_bytes() == HOSTILE
@@ -85,9 +90,9 @@ def test_putting_the_same_again_changes_nothing_and_another_is_refused(store: St
 
 @pytest.mark.parametrize("id", ["", "../x", "a/b", ".hidden", "a" * 65, "a\0"])
 def test_an_id_cannot_lead_elsewhere(store: Store, id: str) -> None:
-    with pytest.raises(ValueError, match="is no quarantine id"):
+    with pytest.raises(ValueError, match="is not a quarantine id"):
         store.put(new(id))
-    with pytest.raises(ValueError, match="is no quarantine id"):
+    with pytest.raises(ValueError, match="is not a quarantine id"):
         store.get(id)
 
 
