@@ -110,6 +110,7 @@ def encode_answer(result: Result) -> bytes:
         else round(verdict.probability, PROBABILITY_DECIMALS),
         "virus": verdict.virus,
         "reason": decision.reason,
+        "released": verdict.released,
         "removed": [part.filename for part in verdict.removed],
         "failures": {f.filter: f"{f.kind}: {f.detail}" for f in examination.failures},
         "outcomes": {o.recipient: f"{o.action.word}/{o.rule}" for o in outcomes} if differ else {},

@@ -103,7 +103,7 @@ class Record:
             _cut(subject),
             int(facts.get("size") or 0),
             str(facts.get("action") or ""),
-            _cut(facts.get("reason")),
+            _cut(facts.get("reason") or _release(facts)),
             _number(facts.get("score")),
             _number(facts.get("required")),
             tuple((_cut(name), _number(points)) for name, points in symbols),
@@ -115,6 +115,11 @@ class Record:
 def _table(value: object) -> list[tuple[object, object]]:
     """The items of a mapping that a worker sent, as many as are noted."""
     return list(value.items())[:LIST_LIMIT] if isinstance(value, Mapping) else []
+
+
+def _release(facts: Mapping[str, Any]) -> str:
+    """Which kept message it was, of one that a person released; it came under a new id."""
+    return f"release of {facts['released']}" if facts.get("released") else ""
 
 
 def _cut(value: object) -> str:

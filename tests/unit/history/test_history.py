@@ -256,6 +256,12 @@ def test_a_folded_subject_is_shown_and_found_as_one_line(
     assert row.subject.isprintable()
 
 
+def test_a_released_message_names_the_kept_one() -> None:
+    facts = {"id": "id2", "action": "accept", "reason": "", "released": "id1"}
+    assert Record.of_facts(facts, NOW, "x").reason == "release of id1"
+    assert Record.of_facts(facts | {"reason": "virus"}, NOW, "x").reason == "virus"
+
+
 def test_strangers_texts_are_cut_to_size() -> None:
     facts = {"id": "x", "to": ["a"] * 5000, "from": "b" * 5000, "symbols": {"S": "no number"}}
     record = Record.of_facts(facts, NOW, "s" * 5000)
