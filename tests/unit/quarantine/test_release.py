@@ -93,6 +93,19 @@ def test_another_spelling_of_a_recipient_is_no_second_copy(
     assert len(mta.taken) == 1
 
 
+def test_of_two_spellings_that_the_client_used_the_one_that_is_named_is_released(
+    store: Store, mta: Mta
+) -> None:
+    came = ("joe@mx.test", '"joe"@mx.test')
+    envelope = Envelope("a@b.test", tuple(map(Recipient, came)))
+    store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=came))
+    for one in came:
+        (outcome,) = release(store, one)
+        assert (outcome.recipient, outcome.state, outcome.done) == (one, "released", True)
+    (outcome,) = release(store, "JOE@mx.test")
+    assert not outcome.done
+
+
 @pytest.mark.parametrize(
     ("data", "comes"),
     [
