@@ -45,7 +45,7 @@ _VIRUS_ACTIONS = {"reject": Action.REJECT, "discard": Action.DISCARD, "strip": A
 
 
 class PolicyError(ValueError):
-    """Thresholds that contradict each other, or a network that is none.
+    """Settings that contradict each other or cannot be read.
 
     keys: paths of the settings that are concerned; to change one of them is enough.
     """
@@ -372,16 +372,14 @@ def _check_order(
     values = {"label": label, "quarantine": quarantine, "reject": reject}
     for name, value in values.items():
         if math.isnan(value):
-            raise PolicyError(
-                "not a number; right would be points such as 5.0, or inf", (*key, name)
-            )
-    right = "right would be label <= quarantine <= reject"
+            raise PolicyError("not a number; expected points such as 5.0, or inf", (*key, name))
+    expected = "expected label <= quarantine <= reject"
     for lower, upper in (("label", "quarantine"), ("quarantine", "reject")):
-        # A label that is switched off stands in nobody's way.
+        # A label that is switched off (inf) may be above the others.
         never = lower == "label" and math.isinf(label)
         if values[lower] > values[upper] and not never:
             raise PolicyError(
-                f"{lower} = {values[lower]:g} is above {upper} = {values[upper]:g}; {right}",
+                f"{lower} = {values[lower]:g} is above {upper} = {values[upper]:g}; {expected}",
                 (*key, lower),
                 (*key, upper),
             )

@@ -66,10 +66,14 @@ def parse(kind: str, text: str) -> Reply:
         raise ReplyError(f"{text!r} is not code, enhanced code and text; {example}")
     code, enhanced, words = found.groups()
     kind_of_code = str(default.code)[0]
-    if not _CODE.fullmatch(code) or code[0] != kind_of_code:
+    if not _CODE.fullmatch(code) and code[0] == kind_of_code:
+        raise ReplyError(f"code {code} is not an SMTP reply code; {example}")
+    if code[0] != kind_of_code:
         why = "the client is to try again" if kind_of_code == "4" else "the message is refused"
         raise ReplyError(f"code {code} is not {kind_of_code}xx, although {why}; {example}")
-    if not _ENHANCED.fullmatch(enhanced) or enhanced[0] != kind_of_code:
+    if not _ENHANCED.fullmatch(enhanced) and enhanced[0] == kind_of_code:
+        raise ReplyError(f"{enhanced} is not an enhanced status code; {example}")
+    if enhanced[0] != kind_of_code:
         raise ReplyError(
             f"enhanced code {enhanced} is not {kind_of_code}.x.x as the code is; {example}"
         )

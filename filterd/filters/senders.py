@@ -68,7 +68,7 @@ class Entry:
             if word == EVERYBODY:
                 continue
             if not _WORD.fullmatch(word):
-                raise NoEffectError(f"{word!r} is not an address and not a domain; {EXPECTED}")
+                raise NoEffectError(f"{word!r} is not an address or a domain; {EXPECTED}")
             try:
                 pattern_keys(word)
             except PatternError as error:

@@ -140,7 +140,7 @@ class History:
         """One page of what fits. Raises ValueError for a question that cannot be asked,
         HistoryError."""
         if not 1 <= query.limit <= PAGE_LIMIT:
-            raise ValueError(f"limit is {query.limit}; right would be 1 to {PAGE_LIMIT}")
+            raise ValueError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
         conditions, values = ["1"], list[object]()
         for condition in conditions_of(query):
             conditions.append(condition.sql)

@@ -48,10 +48,15 @@ _BRACKETED = re.compile(r"<([^<>]*+)>")
 class PatternError(ValueError):
     """A pattern that no address could match; the text says what was expected.
 
-    key: where it stands among the settings of a section, if that is known.
+    what: the text without that. key: where it stands among the settings of a section, if that is
+    known.
     """
 
     key: tuple[str | int, ...] = ()
+
+    def __init__(self, what: str, expected: str = EXPECTED) -> None:
+        super().__init__(f"{what}; {expected}")
+        self.what = what
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,27 +235,32 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
     """
     text = as_text(pattern)
     if not text.strip():
-        raise PatternError(f"{pattern!r} is empty; {EXPECTED}")
+        raise PatternError(f"{pattern!r} is empty")
     shape = _QUOTED_STRING.sub("", text)
     if "," in shape or ";" in shape:
-        raise PatternError(f"{pattern!r} has several addresses; write each as an entry of its own")
+        raise PatternError(
+            f"{pattern!r} has several addresses", "write each as an entry of its own"
+        )
     inside = _BRACKETED.search(shape)
     if inside:
-        raise PatternError(f'{pattern!r} is not an address alone; expected "{inside[1].strip()}"')
+        raise PatternError(
+            f"{pattern!r} is not an address alone", f'expected "{inside[1].strip()}"'
+        )
     if any(c.isspace() or not c.isprintable() for c in shape if not "\udc80" <= c <= "\udcff"):
-        raise PatternError(f"{pattern!r} has blanks or control characters; {EXPECTED}")
+        raise PatternError(f"{pattern!r} has blanks or control characters")
     if shape.startswith("*."):
         raise PatternError(
-            f'{pattern!r}: a domain with all below it is written ".{shape[2:]}", expected that'
+            f"{pattern!r}: there are no wildcards",
+            f'a domain and all below it is written ".{shape[2:]}"',
         )
     text = text.removeprefix("*") if text.startswith("*@") else text
     if "*" in _QUOTED_STRING.sub("", text):
-        raise PatternError(f"{pattern!r}: there are no wildcards; {EXPECTED}")
+        raise PatternError(f"{pattern!r}: there are no wildcards")
     at = text.rfind("@")
     if at > 0 and '"' not in text[at:]:
         local, domain = text[:at], _checked_domain(pattern, text[at + 1 :])
         if not (_DOT_STRING.fullmatch(local) or _QUOTED_STRING.fullmatch(local)):
-            raise PatternError(f"{pattern!r} is not an address; {EXPECTED}")
+            raise PatternError(f"{pattern!r} is not an address")
         mailbox = Mailbox(_local(local), domain)
         return f"{mailbox.local}@{domain}", f"{mailbox.local}@"
     if text.startswith("."):
@@ -261,7 +271,7 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
 def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     """The keys of all these patterns. where: the setting that has them.
 
-    Raises PatternError for the first that is none, with its `key`.
+    Raises PatternError for the first that is not a pattern, with its `key`.
     """
     found: set[str] = set()
     for index, text in enumerate(texts):
@@ -277,14 +287,17 @@ def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     """Domains, `mx.example` or `@mx.example`, in their canonical form. Raises PatternError."""
     found = set()
     for index, text in enumerate(texts):
+        expected = 'expected a domain such as "mx.example"'
         try:
             key = pattern_keys(text)[0]
             if not key.startswith("@"):
                 domain = key.rpartition("@")[2].lstrip(".")
-                raise PatternError(f'{text!r} is not a domain alone; expected "{domain}"')
+                expected = f'expected "{domain}"'
+                raise PatternError(f"{text!r} is not a domain alone")
         except PatternError as error:
-            error.key = (*where, index)
-            raise
+            wrong = PatternError(error.what, expected)
+            wrong.key = (*where, index)
+            raise wrong from None
         found.add(key[1:])
     return frozenset(found)
 
@@ -296,8 +309,8 @@ def _checked_domain(pattern: str, text: str) -> str:
             ip_address(domain[1:-1].removeprefix("ipv6:"))
         except ValueError:
             raise PatternError(
-                f'{pattern!r} is not an address literal; expected "[192.0.2.1]" or '
-                '"[IPv6:2001:db8::1]"'
+                f"{pattern!r} is not an address literal",
+                'expected "[192.0.2.1]" or "[IPv6:2001:db8::1]"',
             ) from None
         return domain
     labels = domain.split(".")
@@ -306,9 +319,9 @@ def _checked_domain(pattern: str, text: str) -> str:
         or not all(re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]*+)", label) for label in labels)
         or any(len(label) > LABEL_LIMIT for label in labels)
     ):
-        raise PatternError(f"{pattern!r} is not an address and not a domain; {EXPECTED}")
+        raise PatternError(f"{pattern!r} is not an address or a domain")
     if labels[-1].isdigit():
         raise PatternError(
-            f'{pattern!r} is an IP address; as a domain of mail it is written "[{domain}]"'
+            f"{pattern!r} is an IP address", f'as a domain of mail it is written "[{domain}]"'
         )
     return domain

@@ -1,7 +1,8 @@
 """A tag before the Subject: the field's new value, folded as mail wants it.
 
 The octets of the Subject stay as they came, as far as its lines are no longer than they may be;
-what is no ASCII in it becomes encoded words. Sources: RFC 5322 §2.1.1, §2.2.3; RFC 2047 §2, §5, §6.
+what is not ASCII in it becomes encoded words. Sources: RFC 5322 §2.1.1, §2.2.3; RFC 2047 §2, §5,
+§6.
 """
 
 from __future__ import annotations

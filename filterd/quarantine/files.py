@@ -40,7 +40,7 @@ class StoreError(OSError):
 def checked_id(id: str) -> str:
     """The id, if it can be a file's name. Raises ValueError for one that could lead elsewhere."""
     if _ID.fullmatch(id) is None:
-        raise ValueError(f"{id!r} is no quarantine id; an id has only letters, digits, - and _")
+        raise ValueError(f"{id!r} is not a quarantine id; an id has only letters, digits, - and _")
     return id
 
 

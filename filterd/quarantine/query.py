@@ -82,7 +82,7 @@ class QueryError(ValueError):
 def statement(query: Query) -> sa.Select[Any]:
     """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
     if not 1 <= query.limit <= PAGE_LIMIT:
-        raise QueryError(f"limit is {query.limit}; right would be 1 to {PAGE_LIMIT}")
+        raise QueryError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
     try:
         known("reason", query.reason, REASONS)
         known("state", query.state, STATES)

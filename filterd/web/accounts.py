@@ -223,14 +223,16 @@ def limits_of(
 def _domain(text: str) -> str:
     key = _key(text, "a domain", "mx.example")
     if not key.startswith("@"):
-        raise AccountError(f"{text!r} is not a domain alone, expected mx.example")
+        raise AccountError(f"{text!r} is not a domain alone; expected a domain such as mx.example")
     return readable_domain(key[1:])
 
 
 def _address(text: str) -> str:
     key = _key(text, "an address", "ann@mx.example")
     if key.startswith(("@", ".")):
-        raise AccountError(f"{text!r} is not an address, expected ann@mx.example")
+        raise AccountError(
+            f"{text!r} is not an address; expected an address such as ann@mx.example"
+        )
     return readable(text)
 
 
@@ -238,8 +240,7 @@ def _key(text: str, kind: str, example: str) -> str:
     try:
         return pattern_keys(text)[0]
     except PatternError as error:
-        words = str(error).partition(";")[0].partition(", expected")[0]
-        raise AccountError(f"{words}: it is not {kind}, expected {example}") from None
+        raise AccountError(f"{error.what}; expected {kind} such as {example}") from None
 
 
 def _load(path: Path) -> dict[str, Account]:

@@ -245,4 +245,4 @@ def moment(text: str) -> float | None:
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
-        fail(f"{text!r} is no date; right would be 2026-11-23 or 2026-11-23T12:00", Exit.USAGE)
+        fail(f"{text!r} is not a date; expected 2026-11-23 or 2026-11-23T12:00", Exit.USAGE)

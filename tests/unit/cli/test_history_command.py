@@ -51,7 +51,7 @@ def test_for_people_and_for_scripts(config: Path) -> None:
     [
         (["--limit", "0"], 64, "limit is 0"),
         (["--after", "x"], 64, "after is not"),
-        (["--since", "yesterday"], 64, "is no date"),
+        (["--since", "yesterday"], 64, "is not a date"),
     ],
 )
 def test_mistakes_are_one_line(config: Path, arguments: list[str], status: int, says: str) -> None:

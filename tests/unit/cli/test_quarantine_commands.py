@@ -62,8 +62,8 @@ def test_list_for_people_and_for_scripts(desk: Desk) -> None:
     ("arguments", "status", "says"),
     [
         (["show", "none"], 66, "no message none"),
-        (["show", "../x"], 66, "no quarantine id"),
-        (["list", "--since", "yesterday"], 64, "is no date"),
+        (["show", "../x"], 66, "not a quarantine id"),
+        (["list", "--since", "yesterday"], 64, "is not a date"),
         (["list", "--limit", "0"], 64, "limit is 0"),
         (["learn", "eggs", "id1"], 64, "neither spam nor ham"),
         (["release", "none"], 66, "no message none"),
