@@ -117,7 +117,7 @@ def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:
     """The entries of a list, in order; none if there is no such file.
 
     Entries without effect are left out, and the log says so: former versions took them. strict:
-    they raise NoEffectError instead. Raises ListError for a line that is no entry, OSError.
+    they raise NoEffectError instead. Raises ListError for a line that is not an entry, OSError.
     """
     found = []
     for number, line in enumerate(_lines(path), 1):
@@ -227,7 +227,7 @@ def _entry_of(text: str) -> Entry | None:
             return Entry(kind, sender)
         case ["allow" | "block" as kind, sender, "for", recipient]:
             return Entry(kind, sender, recipient)
-    raise ListError("is no entry; expected `allow SENDER for RECIPIENT`")
+    raise ListError("is not an entry; expected `allow SENDER for RECIPIENT`")
 
 
 class _Lookup:

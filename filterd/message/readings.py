@@ -133,7 +133,7 @@ class _Candidates:
         for index in range(1, min(repeats, REPEATS_LIMIT)):
             yield by_rules(data, Quirks(field=index), "contradictory header fields")
         if any(entity.header_is_cut for entity in entities):
-            reason = "a header with a line that is no field"
+            reason = "a header with a line that is not a field"
             reading = by_rules(data, Quirks(skip_bad_lines=True), reason)
             # The body begins elsewhere then, which alone hides nothing.
             if _shape(reading.root) != _shape(entities[0]):

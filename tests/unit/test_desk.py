@@ -211,7 +211,7 @@ def test_a_rescan_goes_by_todays_settings(desk: Desk) -> None:
 def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "senders").write_text("nonsense\n")
     desk = opened(tmp_path)
-    with pytest.raises(DeskError, match=r"senders:1: is no entry"):
+    with pytest.raises(DeskError, match=r"senders:1: is not an entry"):
         desk.scan(b"Subject: x\n\nx")
 
 

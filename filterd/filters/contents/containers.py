@@ -136,9 +136,14 @@ def of_markup(content: bytes) -> Iterator[Inner]:
 
 
 def of_pdf(content: bytes) -> Iterator[Inner]:
-    """The files that are embedded in a PDF; their names are elsewhere in it."""
+    """The files that are embedded in a PDF, and, since their names are elsewhere in it, each name
+    once more without content."""
+    number = 0
     for number, octets in enumerate(islice(pdf.embedded_files(content), FILE_LIMIT), start=1):
         yield Inner((f"file {number}",), octets)
+    if number:
+        for name in islice(pdf.file_names(content), FILE_LIMIT):
+            yield Inner((name,), b"")
 
 
 def of_apple(content: bytes) -> Iterator[Inner]:

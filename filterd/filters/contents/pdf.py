@@ -59,6 +59,10 @@ _REMOTE = re.compile(
     re.DOTALL,
 )
 _EMBEDDED = re.compile(rb"/EmbeddedFile(?![A-Za-z0-9#_-])|/EF\s*<<([^>]{0,200})")
+_FILE_NAME = re.compile(
+    rb"/U?F[\s\0]*+(?:\(((?:[^()\\]|\\.){1,512}+)\)|<([0-9A-Fa-f\s]{2,1024}+)>)", re.DOTALL
+)
+_OCTET = re.compile(rb"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
 _REFERENCE = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+R\b")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
 _ENCRYPT = re.compile(rb"/Encrypt\s*+(?:\d|<<)")
@@ -90,6 +94,27 @@ def objects_size(content: bytes) -> int:
 def embedded_files(content: bytes) -> Iterator[bytes]:
     """The files that are embedded (§7.11.4), as far as they can be unpacked."""
     return (octets for _number, octets in _embedded(content, _wanted(_pieces(content))))
+
+
+def file_names(content: bytes) -> Iterator[str]:
+    """What embedded files are called (§7.11.3), and files that the document refers to, no URLs."""
+    for piece in _pieces(content):
+        for literal, digits in _FILE_NAME.findall(_resolved(piece)):
+            octets = _OCTET.sub(_unescaped, literal) if literal else _of_digits(digits)
+            is_unicode = octets.startswith(b"\xfe\xff")
+            name = octets.decode("utf-16-be" if is_unicode else "latin-1", "replace")
+            if "://" not in name:
+                yield name
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 8) & 255]) if match[1] else match[2]
+
+
+def _of_digits(digits: bytes) -> bytes:
+    """What hexadecimal digits stand for; one that is missing is 0 (§7.3.4.3)."""
+    digits = b"".join(digits.split())
+    return binascii.unhexlify(digits + b"0" * (len(digits) % 2))
 
 
 def _has_files(content: bytes, pieces: Sequence[bytes]) -> bool:
@@ -189,8 +214,7 @@ def _unpacked(octets: bytes, filters: list[str], limit: int) -> bytes:
             if name in ("FlateDecode", "Fl"):
                 octets = zlib.decompressobj().decompress(octets, limit)
             elif name in ("ASCIIHexDecode", "AHx"):
-                digits = b"".join(octets.partition(b">")[0].split())
-                octets = binascii.unhexlify(digits + b"0" * (len(digits) % 2))
+                octets = _of_digits(octets.partition(b">")[0])
             else:
                 octets = base64.a85decode(octets.partition(b"~>")[0].removeprefix(b"<~"))
         except (zlib.error, binascii.Error, ValueError):

@@ -211,3 +211,27 @@ def test_extensions_of_macs_are_banned_in_archives_too() -> None:
     for name in ("a.terminal", "b.inetloc", "c.py", "d.msixbundle", "e.cer"):
         data = messages.multipart([("a.zip", archives.zipped(name))])
         assert len(examined(data).removed) == 1
+
+
+def pdf_with(name: bytes) -> bytes:
+    content = documents.pdf_stream(b"/Type/EmbeddedFile", b"x = 1\n" * 9)
+    return documents.pdf(b"<</Type/Filespec %s/EF<</F 2 0 R>>>>" % name, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "banned"),
+    [
+        (b"/F(notes.js)/UF(notes.js)", True),
+        (b"/F(notes.txt)/UF(\xfe\xff\0n\0.\0j\0s)", True),
+        (b"/F(notes\\056js)", True),
+        (b"/F <6E2e 6a73>", True),
+        (b"/UF(notes\\(1\\).vbs)", True),
+        (b"/#46(notes.js)", True),
+        (b"/F(notes.txt)", False),
+        (b"/F(notes\\8.txt)/UF<6>", False),
+        (b"/F(http://www.firm.com)", False),
+    ],
+)
+def test_a_file_in_a_pdf_is_judged_by_its_name(name: bytes, banned: bool) -> None:
+    verdict = examined(archives.mailed("a.pdf", pdf_with(name)))
+    assert ("BANNED_PART" in {symbol.name for symbol in verdict.symbols}) is banned

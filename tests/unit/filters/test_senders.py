@@ -93,7 +93,7 @@ def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
 def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
     path = tmp_path / "list"
     path.write_text(f"allow a.test\n{line}\n")
-    with pytest.raises(ListError, match="list:2: is no entry"):
+    with pytest.raises(ListError, match="list:2: is not an entry"):
         Senders(path).prepare()
     with pytest.raises(ListError):
         change(path, Entry("allow", "x.test"))
@@ -109,7 +109,7 @@ def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
     path.write_text("block b.test\nblok c.test and more\n")
     for _ in range(2):
         assert senders.examine(message("a@b.test")).score == senders.block_score
-    assert caplog.text.count("list:2: is no entry") == 1
+    assert caplog.text.count("list:2: is not an entry") == 1
 
 
 @pytest.mark.parametrize(
