@@ -18,15 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
 
 from filterd import replies
-from filterd.message import Client, Envelope, Recipient
+from filterd.message import Envelope, Recipient
 from filterd.message.address import PatternError, patterns
-from filterd.message.matching import Network, client_matches, networks, recipient_keys
+from filterd.message.matching import client_matches, networks, recipient_keys
 from filterd.message.subject import TAG_LIMIT
 from filterd.replies import ReplyError
 from filterd.verdict import Action, Edit, RecipientAction, Reply, Verdict
@@ -321,7 +320,6 @@ class _Rule:
     def __init__(self, rule: PolicyRule, index: int, default: PolicySettings) -> None:
         key = ("policy", "rules", index)
         self._rule = rule
-        self._key = key
         label = default.label if rule.label is None else rule.label
         quarantine = default.quarantine if rule.quarantine is None else rule.quarantine
         reject = default.reject if rule.reject is None else rule.reject
@@ -337,33 +335,23 @@ class _Rule:
             {**_replies(("policy",), default.replies), **_replies(key, rule.replies)},
         )
         _check_tag(key, self.thresholds.subject_tag)
-        self._recipients = self._patterns()
-        _ = self._networks
-
-    def _patterns(self) -> frozenset[str]:
         try:
-            return patterns(self._rule.recipients, *self._key, "recipients")
+            self._recipients = patterns(rule.recipients, *key, "recipients")
         except PatternError as error:
             raise PolicyError(str(error), error.key) from error
-
-    @cached_property
-    def _networks(self) -> tuple[Network, ...]:
         try:
-            return networks(self._rule.clients)
+            self._networks = networks(rule.clients)
         except ValueError as error:
-            raise PolicyError(str(error), (*self._key, "clients")) from error
+            raise PolicyError(str(error), (*key, "clients")) from error
 
     def matches(self, recipient: frozenset[str], envelope: Envelope) -> bool:
         """recipient: keys of all patterns that cover it."""
         rule = self._rule
         if rule.authenticated is not None and rule.authenticated != bool(envelope.authenticated):
             return False
-        if rule.clients and not self._client_matches(envelope.client):
+        if rule.clients and not client_matches(envelope.client, rule.clients, self._networks):
             return False
         return not self._recipients or not self._recipients.isdisjoint(recipient)
-
-    def _client_matches(self, client: Client) -> bool:
-        return client_matches(client, self._rule.clients, self._networks)
 
 
 def _check_order(
