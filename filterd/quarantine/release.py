@@ -93,7 +93,9 @@ class Releaser:
         """
         entry = self._store.get(id)
         if entry.virus and not (virus and note):
-            raise ReleaseError(f"{id} contains {entry.virus}; to release it, say so and why")
+            raise ReleaseError(
+                f"{id} contains {entry.virus}; to release it, confirm that and give a reason"
+            )
         chosen = _as_it_came(entry, recipients) or tuple(
             dict.fromkeys(entry.held_for or entry.recipients)
         )
@@ -160,7 +162,7 @@ class Releaser:
             if delivery.recipient in names and delivery.is_unknown:
                 raise ReleaseError(
                     f"{id} may have reached {delivery.recipient} already ({delivery.reply}); "
-                    "look in the MTA's log, then say again"
+                    "look in the MTA's log before you release it again"
                 )
 
     def _claim(

@@ -136,7 +136,7 @@ def test_an_mta_that_dies_between_data_and_250(site: Site) -> None:
     site.mta.start()
     site.mta.settled()
     assert site.mta.mailboxes == {}
-    with pytest.raises(ReleaseError, match="say again"):
+    with pytest.raises(ReleaseError, match="release it again"):
         site.release()
     assert site.release(again=True).state == "released"
     assert site.arrived() == WHOLE
