@@ -24,6 +24,7 @@ from filterd.cli.common import (
 from filterd.config import SECTIONS, ConfigError, Settings
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
+from filterd.doctor.patterns import bare_names
 from filterd.filters import senders
 from filterd.folders import check_folders
 from filterd.settings_text import field_value
@@ -44,7 +45,7 @@ def check(
         check_folders(loaded)
     _check_senders(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
-    warnings = [*times, *open_gates(loaded)]
+    warnings = [*times, *open_gates(loaded), *bare_names(loaded)]
     if as_json:
         emit(
             {

@@ -15,6 +15,7 @@ from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas, own_warnings
+from filterd.doctor.patterns import bare_names
 
 __all__ = ["Finding", "Level", "Mtas", "examine"]
 
@@ -53,8 +54,9 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
 
 
 def _settings(settings: Settings, where: Mtas) -> Iterator[Finding]:
-    """filterd's own times, those of an MTA are told with what else is said of it; open gates."""
+    """filterd's own times (an MTA's are checked with the rest of its files), settings that let
+    unexamined mail pass, and patterns that probably mean something else."""
     for text in own_warnings(settings, where):
         yield Finding(Level.WARN, "settings", text, "change one of the times that are named")
-    for text in open_gates(settings):
+    for text in [*open_gates(settings), *bare_names(settings)]:
         yield Finding(Level.WARN, "settings", text, "change the setting unless that is wanted")
