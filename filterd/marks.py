@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.bounded import read_regular
 from filterd.message import Message
 from filterd.message.address import Mailbox
 from filterd.message.matching import is_in_networks, networks
@@ -68,9 +69,9 @@ def load_key(folder: Path) -> bytes:
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(temporary)
         temporary.unlink()
-    key = path.read_bytes()
+    key = read_regular(path, 1 << 10)
     if len(key) != KEY_SIZE:
-        raise OSError(0, f"a release key has {KEY_SIZE} octets, this has {len(key)}", str(path))
+        raise OSError(0, f"a release key has {KEY_SIZE} bytes, this has {len(key)}", str(path))
     return key
 
 

@@ -237,7 +237,8 @@ def _description(path: Path, data: mmap.mmap) -> tuple[Description, int]:
 
 def _shown(value: object) -> str:
     """A value of somebody else's file, short."""
-    return value if isinstance(value, str) and len(value) <= 20 else repr(value)[:20]
+    short = isinstance(value, str) and len(value) <= 20 and value.isprintable()
+    return str(value) if short else repr(value)[:20]
 
 
 def _array(

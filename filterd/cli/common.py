@@ -100,7 +100,13 @@ def reported(status: Exit, *errors: type[BaseException]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        fail(str(error), status)
+        fail(_in_words(error), status)
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def left_out(why: Exception) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from filterd import privileges
+from filterd.bounded import read_regular
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -191,14 +192,15 @@ def passwd(
     user: Annotated[str, typer.Argument(help="who may log in")],
 ) -> None:
     """Set a user's password, read from the terminal or standard input."""
-    from filterd.mta.sasl import hash_password  # noqa: PLC0415
+    from filterd.mta.sasl import SIZE_LIMIT, hash_password  # noqa: PLC0415
 
     if not user or set(user) & set(":\n\0"):
         fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     privileges.act_as_owner([file, file.parent])
     with reported(Exit.IO_ERROR, OSError):
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        old = read_regular(file, SIZE_LIMIT) if file.exists() else b""
+        lines = old.decode("utf-8-sig").splitlines()
         kept = [line for line in lines if line.partition(":")[0] != user]
         new = file.with_name(file.name + ".new")
         new.unlink(missing_ok=True)

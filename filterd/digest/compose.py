@@ -9,10 +9,12 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
+from functools import partial
 from pathlib import Path
 
 import jinja2
 
+from filterd.bounded import plain_text, read_regular
 from filterd.digest.links import Link, Signer
 from filterd.digest.settings import DigestSettings
 from filterd.labels import points
@@ -80,9 +82,27 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
     return message.as_bytes()
 
 
+_OWN_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE_LIMIT = 1 << 20  # bytes of a template; filterd's have 2,000
+
+
+def _template(folder: Path, name: str) -> tuple[str, str, None] | None:
+    """What jinja2.FunctionLoader expects: text, file name, and nothing that tells of changes. None
+    if there is no such template. Raises DigestError for a file that cannot be read."""
+    path = folder / name
+    try:
+        return plain_text(read_regular(path, _TEMPLATE_LIMIT)), str(path), None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DigestError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise DigestError(f"{path}: {error}") from None
+
+
 def _rendered(folder: Path | None, name: str, values: dict[str, object]) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder or Path(__file__).parent / "templates"),
+        loader=jinja2.FunctionLoader(partial(_template, folder or _OWN_TEMPLATES)),
         # The text has no markup in which anything could be escaped.
         autoescape=name.endswith(".html"),
         undefined=jinja2.StrictUndefined,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filterd.bounded import open_regular
 from filterd.config import Settings
 from filterd.daemon.address import Address
 from filterd.doctor.access import hindrance
@@ -207,7 +208,7 @@ def _spelled(settings: Settings, values: Mapping[str, str]) -> str:
 
 def _lines(path: Path) -> Iterator[str]:
     """Logical lines: a blank first continues the line before, also behind comments."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         text = file.read(SIZE_LIMIT).decode("utf-8", "replace")
     current = ""
     for line in text.splitlines():

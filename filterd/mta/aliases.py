@@ -8,11 +8,12 @@ sendmail 8.17 `alias.c`; EXPN and loops as observed.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from filterd.bounded import open_regular
+from filterd.bounded import open_regular, plain_text, read_regular
 
 MAX_DEPTH = 10
 """Aliases of aliases, MaxAliasRecursion."""
@@ -50,6 +51,10 @@ def members(text: str) -> list[str]:
     return [one[1:-1] if one.startswith('"') and one.endswith('"') else one for one in found if one]
 
 
+SIZE_LIMIT = 64 << 20
+"""Bytes of an alias file; a hundred thousand aliases have some 5 MiB."""
+
+
 class Aliases:
     """A table of aliases. files: read when made; one that is missing counts as empty."""
 
@@ -57,9 +62,11 @@ class Aliases:
         self._table: dict[str, list[str]] = {}
         for path in files:
             try:
-                text = path.read_text("utf-8", "surrogateescape")
+                text = plain_text(read_regular(path, SIZE_LIMIT), "surrogateescape")
             except FileNotFoundError:
                 continue
+            except ValueError as error:
+                raise OSError(errno.EINVAL, str(error), str(path)) from None
             self._table.update(parse_aliases(text))
 
     def __contains__(self, name: str) -> bool:

@@ -15,6 +15,8 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filterd.bounded import read_regular
+
 MECHANISMS = ("PLAIN", "LOGIN")
 
 # OWASP's advice of 2024 for interactive logins: 32 MiB of memory, some 50 ms.
@@ -86,6 +88,10 @@ def _key(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     )
 
 
+SIZE_LIMIT = 16 << 20
+"""Bytes of a file of passwords; a user takes about 100."""
+
+
 class Passwords:
     """The users of one file, read when asked so that a change counts at once."""
 
@@ -99,7 +105,7 @@ class Passwords:
         """
         table = dict(
             line.split(":", 1)
-            for line in self._path.read_text("utf-8").splitlines()
+            for line in read_regular(self._path, SIZE_LIMIT).decode("utf-8-sig").splitlines()
             if ":" in line and not line.startswith("#")
         )
         stored = table.get(user)

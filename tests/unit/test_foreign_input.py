@@ -17,12 +17,18 @@ import pytest
 from filterd.bayes.pipelines import TextPipeline
 from filterd.bayes.store import _PREFIX, MAGIC, ModelFileError
 from filterd.bayes.store import load as load_model
-from filterd.config import ConfigError, load
+from filterd.config import ConfigError, Settings, load
 from filterd.daemon.exchange import AnswerError, decode_answer
+from filterd.digest.compose import DigestError, _rendered
+from filterd.doctor.postfix import postfix
 from filterd.examiner import ExaminerError, _checked
 from filterd.filters.senders import read as read_senders
 from filterd.history.record import Record
+from filterd.marks import KEY_NAME, load_key
 from filterd.message import Envelope
+from filterd.mta.aliases import Aliases
+from filterd.mta.cf.reader import CfError, read_cf
+from filterd.mta.sasl import Passwords
 from filterd.mta.spool import Entry as SpoolEntry
 from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded
@@ -51,6 +57,51 @@ def test_a_fifo_is_refused(
     os.mkfifo(path, 0o600)
     with pytest.raises(error, match="not a regular file"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (read_cf, CfError),
+        (lambda path: Aliases([path]), OSError),
+        (lambda path: Passwords(path).check("ann", "x"), OSError),
+        (lambda path: load_key(path.parent), OSError),
+        (lambda path: _rendered(path.parent, path.name, {}), DigestError),
+    ],
+    ids=["sendmail.cf", "aliases", "passwords", "release key", "template"],
+)
+def test_a_fifo_in_place_of_a_file_of_the_mta_or_the_store(
+    tmp_path: Path, read: Callable[[Path], Any], error: type[Exception]
+) -> None:
+    path = tmp_path / KEY_NAME
+    os.mkfifo(path, 0o600)
+    with pytest.raises(error, match="not a regular file"):
+        read(path)
+
+
+def test_a_fifo_in_place_of_main_cf_or_a_class_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "main.cf")
+    (found,) = postfix(Settings(), tmp_path / "main.cf")
+    assert found.found == f"{tmp_path}/main.cf: is not a regular file"
+    (tmp_path / "sendmail.cf").write_text(f"Fw{tmp_path}/main.cf\n")
+    with pytest.raises(CfError, match=r"main.cf': is not a regular file"):
+        read_cf(tmp_path / "sendmail.cf")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("hello".encode("utf-16"), "digest.txt: is UTF-16, expected UTF-8"),
+        (b"a\0b", "digest.txt: octet 1 is NUL"),
+        (b"gr\xfc\xdfe", "digest.txt: octet 2 is not UTF-8"),
+    ],
+)
+def test_a_template_that_is_not_text_says_so(tmp_path: Path, data: bytes, expected: str) -> None:
+    (tmp_path / "digest.txt").write_bytes(data)
+    with pytest.raises(DigestError, match=expected):
+        _rendered(tmp_path, "digest.txt", {})
+    (tmp_path / "digest.txt").write_bytes(b"\xef\xbb\xbfHello\r\n")
+    assert _rendered(tmp_path, "digest.txt", {}) == "Hello\n"
 
 
 @pytest.mark.parametrize("toml", ["x = " + "[" * 100_000, "x = " + "[" * 100 + "]" * 100])

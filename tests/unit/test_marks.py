@@ -89,7 +89,7 @@ def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
     (path,) = folder.iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_bytes(b"short")
-    with pytest.raises(OSError, match="32 octets"):
+    with pytest.raises(OSError, match="32 bytes"):
         load_key(folder)
 
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filterd.bounded import open_regular, read_regular
 from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
@@ -143,7 +144,7 @@ def _daemon(text: str) -> DaemonPort:
 def read_cf(path: Path) -> SendmailCf:
     """Read a file. Raises CfError where sendmail would not start with it."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(SIZE_LIMIT + 1).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise CfError([f"{path}: line 0: cannot open: {error.strerror}"], EX_NOINPUT) from None
@@ -232,12 +233,12 @@ class _Reader:
             self._bad(f"fileclass: programs are not run for class {named[0]}: {name}")
             return
         try:
-            lines = Path(name.partition("@")[0]).read_text("utf-8", "replace").splitlines()
+            data = read_regular(Path(name.partition("@")[0]), SIZE_LIMIT)
         except OSError as error:
             if not optional:
                 self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)
             return
-        for line in lines:
+        for line in data.decode("utf-8", "replace").splitlines():
             members.update(line.partition("#")[0].split())
 
     def _map(self, rest: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+from filterd.bounded import open_regular
 from filterd.mta.cf.reader import CfError, SendmailCf
 from filterd.mta.cf.router import CfRouter
 from filterd.mta.compose import SendmailComposer
@@ -111,7 +112,7 @@ def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:
     """What `O HelpFile` says by topic (`topic`, a tab, a line), None where it cannot be read."""
     topics: dict[str, list[str]] = {}
     try:
-        with Path(cf.expand(cf.option("HelpFile", "/etc/mail/helpfile"))).open("rb") as file:
+        with open_regular(Path(cf.expand(cf.option("HelpFile", "/etc/mail/helpfile")))) as file:
             text = file.read(HELP_LIMIT).decode("utf-8", "replace")
     except (OSError, ValueError):
         return None

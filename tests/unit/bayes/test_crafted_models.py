@@ -80,6 +80,7 @@ def test_every_key_of_the_description_is_checked(tmp_path: Path, whole: bytes, k
             load(path)
         assert str(path) in str(error.value)
         assert len(str(error.value)) < 400
+        assert str(error.value).isprintable()
 
 
 ARRAY_CHANGES: dict[str, Change] = {
