@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "toml_lines": set(),
     "ids": set(),
     "words": set(),
-    "marks": {"message"},
+    "marks": {"bounded", "message"},
     "samples": set(),
     "settings_text": {"config", "filters", "chain", "daemon"},
     "folders": {"config", "privileges"},
@@ -107,6 +107,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "control": {"bounded", "config", "daemon"},
     "doctor": {
+        "bounded",
         "clock",
         "folders",
         "web",
