@@ -104,7 +104,7 @@ def clock_doubt(folder: Path, now: float, newest: float | None) -> str:
                 f"{(now - last) / DAY:.0f} days"
             )
     if clock.is_unsynchronized() and not known.confirmed:
-        return "the kernel says that nobody keeps the clock in time"
+        return "the kernel says that the clock is not synchronized"
     return ""
 
 
