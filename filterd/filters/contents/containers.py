@@ -12,7 +12,7 @@ import io
 import re
 import struct
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from filterd.filters.contents import markup, pdf
@@ -57,6 +57,9 @@ _DATA_FORK, _REAL_NAME = 1, 3
 _NAME_STREAMS = ("__substg1.0_3707001f", "__substg1.0_3704001f", "__substg1.0_3001001f")
 """Long file name, short one, display name (MS-OXPROPS: PidTagAttachLongFilename and its like)."""
 _PACKAGE = "\1ole10native"
+PDF_NAMES = 8
+"""Names of the files in one PDF that each of them is read by, of different extensions."""
+
 _ATTACHMENT = "__attach_version1.0"
 _CONTENT_STREAM = "__substg1.0_37010102"
 _TYPE_STREAM = "__substg1.0_370e001f"
@@ -136,14 +139,18 @@ def of_markup(content: bytes) -> Iterator[Inner]:
 
 
 def of_pdf(content: bytes) -> Iterator[Inner]:
-    """The files that are embedded in a PDF, and, since their names are elsewhere in it, each name
-    once more without content."""
-    number = 0
-    for number, octets in enumerate(islice(pdf.embedded_files(content), FILE_LIMIT), start=1):
-        yield Inner((f"file {number}",), octets)
-    if number:
-        for name in islice(pdf.file_names(content), FILE_LIMIT):
-            yield Inner((name,), b"")
+    """The files that are embedded in a PDF. Their names are elsewhere in it: each file may have
+    any of the extensions, and each name comes once more without content."""
+    files = islice(pdf.embedded_files(content), FILE_LIMIT)
+    first = next(files, None)
+    if first is None:
+        return
+    names = list(islice(pdf.file_names(content), FILE_LIMIT))
+    by_extension = {name.rpartition(".")[2].lower(): name for name in names}
+    possible = tuple(islice(by_extension.values(), PDF_NAMES))
+    for number, octets in enumerate(chain((first,), files), start=1):
+        yield Inner((f"file {number}", *possible), octets)
+    yield from (Inner((name,), b"") for name in names)
 
 
 def of_apple(content: bytes) -> Iterator[Inner]:

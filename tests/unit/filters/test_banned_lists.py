@@ -235,3 +235,12 @@ def pdf_with(name: bytes) -> bytes:
 def test_a_file_in_a_pdf_is_judged_by_its_name(name: bytes, banned: bool) -> None:
     verdict = examined(archives.mailed("a.pdf", pdf_with(name)))
     assert ("BANNED_PART" in {symbol.name for symbol in verdict.symbols}) is banned
+
+
+def test_a_file_in_a_pdf_is_read_as_its_name_says() -> None:
+    page = b"PK\5\6" + bytes(18) + b"<html><script>x()</script></html>"
+    content = documents.pdf_stream(b"/Type/EmbeddedFile", page)
+    for name, symbol in ((b"p.html", "DOC_SCRIPT"), (b"p.bin", "DOC_EMBEDDED")):
+        file = documents.pdf(b"<</Type/Filespec/F(%s)/EF<</F 2 0 R>>>>" % name, content)
+        found = {one.name for one in examined(archives.mailed("a.pdf", file)).symbols}
+        assert symbol in found, name
