@@ -14,7 +14,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def is_unsynchronized() -> bool:
-    """True if nobody keeps the clock in time, by adjtimex(2); it changes nothing when `modes` is
+    """True if the clock is not synchronized, by adjtimex(2); it changes nothing when `modes` is
     0. `timedatectl` shows the same as "System clock synchronized"."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
