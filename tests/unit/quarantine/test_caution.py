@@ -125,7 +125,7 @@ def test_a_confirmed_clock_is_believed_until_it_jumps(tmp_path: Path, host: Host
     for age in (31, 32, 0):
         received = RECEIVED - timedelta(days=age)
         store.put(dataclasses.replace(new(f"d{age}"), received=received))
-    assert "nobody keeps" in expire(store).doubt
+    assert "not synchronized" in expire(store).doubt
     assert len(expire(store, confirmed=True).expired) == 2
     host.passes(31)
     assert len(expire(store).expired) == 1
