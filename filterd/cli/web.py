@@ -143,13 +143,23 @@ def password(
 
 def _first_account(loaded: Settings, password_file: Path | None) -> None:
     """Make the first account where there is none: nothing has a password that others know."""
-    from filterd.web.accounts import FIRST, Accounts, accounts_path  # noqa: PLC0415
+    from filterd.web.accounts import (  # noqa: PLC0415
+        FIRST,
+        AccountError,
+        Accounts,
+        accounts_path,
+    )
 
     accounts = Accounts(accounts_path(loaded))
     if accounts.all():
         return
     chosen, is_made = _password(password_file)
-    accounts.add(FIRST, chosen, "admin")
+    try:
+        accounts.add(FIRST, chosen, "admin")
+    except AccountError:
+        if not accounts.all():
+            raise
+        return  # another `filterd web` that starts at the same time was faster
     _tell(FIRST, chosen, is_made)
 
 
