@@ -2,7 +2,7 @@
 
 Every section is a dataclass of the room that it configures; this module composes them, finds the
 line that a mistake stands on, and knows nothing about what a setting means. A mistake is a
-`ConfigError` that names file, line and key and says what would be right.
+`ConfigError` that names file, line and key and says what was expected.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SIZE_LIMIT = 1 << 20
 
 
 class ConfigError(Exception):
-    """Settings that cannot be used. The text is complete: file, line, key, what would be right."""
+    """Settings that cannot be used. The text is complete: file, line, key, what was expected."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Reader:
 
     def _table(self, key: Key, value: object) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
-            raise self._error(key, "is not a table", f"right would be a heading [{_dotted(key)}]")
+            raise self._error(key, "is not a table", f"expected a heading [{_dotted(key)}]")
         return value
 
     def _filters(
@@ -248,7 +248,7 @@ class _Reader:
             raise self._error(
                 ("digest", "enabled"),
                 "nobody could follow a digest's links, since web.url is not set",
-                'right would be url = "https://mail.example" in [web]',
+                'expected url = "https://mail.example" in [web]',
             )
 
     def _error(self, key: Key, text: str, right: str) -> ConfigError:

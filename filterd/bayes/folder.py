@@ -64,7 +64,7 @@ class ModelFolder:
         match = _VERSION.fullmatch(target.name)
         if match is None:
             raise ModelFileError(
-                self.link, f"names {target}", "the name of a version, site-N.fdm, would be right"
+                self.link, f"names {target}", "expected the name of a version, site-N.fdm"
             )
         return int(match[1])
 

@@ -125,10 +125,10 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
 def _checked(messages: Messages) -> Sequence[Any]:
     """The messages as a flat sequence. Raises ValueError for anything else."""
     if isinstance(messages, (bytes, str)):
-        raise ValueError("X is one message; a list of messages would be right")
+        raise ValueError("X is one message; expected a list of messages")
     array = np.asarray(messages, dtype=object)
     if array.ndim != 1:
-        raise ValueError(f"X has {array.ndim} dimensions; a list of messages would be right")
+        raise ValueError(f"X has {array.ndim} dimensions; expected a list of messages")
     return list(array)
 
 

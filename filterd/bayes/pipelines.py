@@ -176,7 +176,7 @@ def _spam_column(pipeline: Any) -> int:
     found = [names.index(name) for name in SPAM_LABELS if name in names]
     if len(names) != 2 or len(found) != 1:
         raise ValueError(
-            f"the pipeline's classes are {', '.join(names) or 'unknown'}; two would be right, one "
+            f"the pipeline's classes are {', '.join(names) or 'unknown'}; expected two, one "
             f"of them {' or '.join(SPAM_LABELS)}"
         )
     return found[0]

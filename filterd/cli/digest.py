@@ -65,5 +65,5 @@ def show(
 
 def _checked(loaded: Settings) -> Settings:
     if "@" not in loaded.digest.sender:
-        fail("digest.sender is not set; right would be postmaster@mx.example", Exit.CONFIG)
+        fail("digest.sender is not set; expected postmaster@mx.example", Exit.CONFIG)
     return loaded

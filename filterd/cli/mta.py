@@ -136,7 +136,7 @@ def send(
 
     host, colon, port = server.rpartition(":")
     if not colon or not port.isdecimal():
-        fail(f"--server {server!r}: right would be HOST:PORT", Exit.USAGE)
+        fail(f"--server {server!r}: expected HOST:PORT", Exit.USAGE)
     classes: Counter[int] = Counter()
 
     def report(result: Result) -> None:
@@ -217,7 +217,7 @@ def _spool(config: Path | None, spool: Path | None) -> Spool:
     folder = spool or settings(config, lambda loaded: [loaded.mta.spool]).mta.spool
     privileges.act_as_owner([folder])
     if not folder.is_dir():
-        fail(f"{folder}: no such folder; right would be the MTA's spool", Exit.NO_INPUT)
+        fail(f"{folder}: no such folder; expected the MTA's spool", Exit.NO_INPUT)
     return Spool(folder)
 
 

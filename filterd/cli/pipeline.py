@@ -70,7 +70,7 @@ def _made(made_by: str) -> Any:
     """The pipeline that a function of a file returns."""
     file, _, function = made_by.rpartition(":")
     if not file or not function:
-        fail(f"--sklearn {made_by}: FILE.py:FUNCTION would be right", Exit.USAGE)
+        fail(f"--sklearn {made_by}: expected FILE.py:FUNCTION", Exit.USAGE)
     if not Path(file).is_file():
         fail(f"--sklearn {made_by}: no such file {file}", Exit.NO_INPUT)
     try:

@@ -15,7 +15,7 @@ UNIX_PATH_LIMIT = 107
 
 
 class AddressError(ValueError):
-    """An address that is none, or where nobody can listen. The text says what would be right."""
+    """An address that is none, or where nobody can listen. The text says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,7 @@ class Address:
             host, _, port = rest.rpartition(":")
             hint = f"; Postfix writes it that way, here it is inet:{port}@{host}"
         raise AddressError(
-            f"{text!r} is no socket; right would be unix:/path, inet:port@host or inet6:port@host"
-            + hint
+            f"{text!r} is no socket; expected unix:/path, inet:port@host or inet6:port@host" + hint
         )
 
     def clear(self) -> None:

@@ -38,7 +38,7 @@ def site_of(settings: Settings) -> Site:
     """What all digests of these settings share. Raises DigestError, OSError."""
     if not settings.web.url:
         raise DigestError(
-            "web.url is not set, so that links would lead to this machine only; right would be "
+            "web.url is not set, so that links would lead to this machine only; expected "
             'url = "https://mail.example" in [web]'
         )
     return Site(settings.digest, settings.web.base, Signer(settings.quarantine.folder))

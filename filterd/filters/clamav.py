@@ -118,7 +118,7 @@ class ClamAV:
     def __post_init__(self) -> None:
         servers = (self.server,) if isinstance(self.server, str) else self.server
         if not servers:
-            raise ValueError("server is empty; right would be unix:/path or tcp:host:port")
+            raise ValueError("server is empty; expected unix:/path or tcp:host:port")
         for pattern, points in self.suspicions.items():
             if not math.isfinite(points):
                 raise ValueError(f"suspicions: {pattern} = {points} is no number of points")

@@ -138,7 +138,7 @@ class InputMailFilter:
                 # is then unknown.
                 hint = ""
                 if re.match(r"T\s*\+", field):
-                    hint = f"right would be T={field.partition('+')[2].strip()}"
+                    hint = f"expected T={field.partition('+')[2].strip()}"
                 raise FilterSyntaxError([*problems, f"X{name}: `=' expected"], EX_CONFIG, hint)
             if letter not in values:
                 problems.append(f"X{name}: unknown filter equate {letter}=")

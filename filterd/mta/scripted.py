@@ -85,7 +85,7 @@ STAGES: Mapping[str, str] = {
 
 
 class FaultError(ValueError):
-    """A fault that cannot be read. The text says what would be right."""
+    """A fault that cannot be read. The text says what was expected."""
 
 
 def parse_fault(text: str) -> tuple[str, Plan]:
@@ -95,7 +95,7 @@ def parse_fault(text: str) -> tuple[str, Plan]:
     """
     name, colon, rest = text.partition(":")
     words = rest.split()
-    form = f"right would be 'NAME: FAULT at STAGE'; faults: {', '.join(FAULTS)}"
+    form = f"expected 'NAME: FAULT at STAGE'; faults: {', '.join(FAULTS)}"
     if not colon or not name.strip() or "at" not in words[1:]:
         raise FaultError(f"{text!r}: {form}")
     place = words.index("at")

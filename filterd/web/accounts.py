@@ -127,7 +127,7 @@ class Accounts:
         """Make an account. Raises AccountError."""
         if not NAME.fullmatch(name):
             raise AccountError(
-                f"{name!r} is no account name; right would be up to 64 letters, digits and . _ - @"
+                f"{name!r} is no account name; expected up to 64 letters, digits and . _ - @"
             )
         account = Account(name, role, self._hash(password), *limits_of(domains, recipients))
         if role == "reviewer" and not (account.domains or account.recipients):
@@ -176,7 +176,7 @@ class Accounts:
     def _hash(self, password: str) -> str:
         if not PASSWORD_MINIMUM <= len(password) <= PASSWORD_LIMIT:
             raise AccountError(
-                f"the password has {len(password)} characters; right would be "
+                f"the password has {len(password)} characters; expected "
                 f"{PASSWORD_MINIMUM} to {PASSWORD_LIMIT}"
             )
         with self._turn:
@@ -194,7 +194,7 @@ class Accounts:
         if seen != self._seen:
             if status.st_mode & 0o077:
                 raise AccountError(
-                    f"{self.path}: others may read or write it; right would be: chmod 600"
+                    f"{self.path}: others may read or write it; expected mode 0600: chmod 600"
                 )
             self._known, self._seen = _load(self.path), seen
         return self._known

@@ -113,7 +113,7 @@ def moment_of(text: str) -> float | None:
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ValueError("no date; right would be 2026-11-23 or 2026-11-23T12:00") from None
+        raise ValueError("no date; expected 2026-11-23 or 2026-11-23T12:00") from None
 
 
 def points_of(text: str) -> float | None:
@@ -125,7 +125,7 @@ def points_of(text: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError("no number of points; right would be 7.5")
+        raise ValueError("no number of points; expected 7.5")
     return value
 
 
@@ -152,7 +152,7 @@ def addresses_of(text: str) -> list[str]:
     for address in found:
         local, _, domain = address.rpartition("@")
         if not local or not domain or not address.isprintable() or set(address) & set("<>"):
-            raise ValueError(f"{address[:80]} is no address; right would be ann@mx.example")
+            raise ValueError(f"{address[:80]} is no address; expected ann@mx.example")
     return found
 
 

@@ -57,19 +57,19 @@ class WebSettings:
             address = ip_address(self.listen)
         except ValueError:
             raise ValueError(
-                f'listen: {self.listen!r} is no IP address; right would be "127.0.0.1"'
+                f'listen: {self.listen!r} is no IP address; expected "127.0.0.1"'
             ) from None
         if not address.is_loopback and not self.expose:
             raise ValueError(
                 f"listen: {self.listen} can be reached from outside, and filterd speaks no TLS; "
-                "right would be 127.0.0.1 behind a TLS proxy, or `expose = true`"
+                "expected 127.0.0.1 behind a TLS proxy, or `expose = true`"
             )
         for text in self.trusted_proxies:
             try:
                 ip_network(text, strict=False)
             except ValueError:
                 raise ValueError(
-                    f'trusted_proxies: {text!r} is no network; right would be "127.0.0.1/32"'
+                    f'trusted_proxies: {text!r} is no network; expected "127.0.0.1/32"'
                 ) from None
         parts = urlsplit(self.url)
         if self.url and not (

@@ -128,7 +128,7 @@ MISTAKES = {
         "filters.gtube.on_error",
         "'tempfail', 'continue' or 'quarantine'",
     ),
-    "a section that is none": ("chain = 3", 1, "chain", "right would be a heading [chain]"),
+    "a section that is none": ("chain = 3", 1, "chain", "expected a heading [chain]"),
 }
 
 

@@ -239,7 +239,7 @@ def test_a_socket_that_is_none(tmp_path: Path) -> None:
     text = settings.source.read_text().replace(f"unix:{tmp_path}/d.sock", "inet:127.0.0.1:1")
     settings.source.write_text(text)
     found = {one.about: one for one in examine(load(settings.source))}
-    assert "right would be unix:/path" in found["daemon.socket"].found
+    assert "expected unix:/path" in found["daemon.socket"].found
     assert found["release"].level == "WARN"
 
 

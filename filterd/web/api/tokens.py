@@ -85,7 +85,7 @@ class Tokens:
         """Make a token and return its secret, which nobody can see again. Raises AccountError."""
         if not NAME.fullmatch(name):
             raise AccountError(
-                f"{name!r} is no name of a token; right would be up to 64 letters, digits, . _ - @"
+                f"{name!r} is no name of a token; expected up to 64 letters, digits, . _ - @"
             )
         limits, addresses = limits_of(domains, recipients)
         if (role == "admin") == bool(limits or addresses):
@@ -113,7 +113,7 @@ class Tokens:
             with open_regular(self.path) as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise AccountError(
-                        f"{self.path}: others may read or write it; right would be: chmod 600"
+                        f"{self.path}: others may read or write it; expected mode 0600: chmod 600"
                     )
                 value = json_value(file.read(SIZE_LIMIT))
             if value["format"] > FORMAT:

@@ -167,13 +167,13 @@ def test_addresses(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("", "right would be"),
-        ("unix:relative", "right would be"),
+        ("", "expected"),
+        ("unix:relative", "expected"),
         ("unix:/" + "x" * 107, "longer than 107"),
-        ("inet:host", "right would be"),
-        ("inet:0@host", "right would be"),
+        ("inet:host", "expected"),
+        ("inet:0@host", "expected"),
         ("inet:127.0.0.1:8894", "here it is inet:8894@127.0.0.1"),
-        ("tcp:1@host", "right would be"),
+        ("tcp:1@host", "expected"),
     ],
 )
 def test_addresses_that_are_none(text: str, hint: str) -> None:

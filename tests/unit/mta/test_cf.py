@@ -159,7 +159,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_the_lectures_filter_line_ends_with_78_and_a_hint(tmp_path: Path) -> None:
     path = tmp_path / "sendmail.cf"
     path.write_text("O InputMailFilters=m\nXm, S=unix:/s, F=T,T+S:5m;R:5m\n")
-    with pytest.raises(CfError, match="right would be T=S:5m;R:5m") as caught:
+    with pytest.raises(CfError, match="expected T=S:5m;R:5m") as caught:
         read_cf(path)
     assert caught.value.status == 78
     assert f"{path}: line 2: Xm: `=' expected" in str(caught.value)

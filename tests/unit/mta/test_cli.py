@@ -94,14 +94,14 @@ def test_a_bad_cf_ends_with_sendmails_words_and_status(cf: Path) -> None:
     lines = ended.stderr.splitlines()
     assert lines[0] == f"{cf}: line 7: Xf1: `=' expected"
     assert lines[1].startswith("451 4.0.0 InputFilter f1 not defined")
-    assert lines[2] == "hint: line 7: right would be T=S:5m;R:5m"
+    assert lines[2] == "hint: line 7: expected T=S:5m;R:5m"
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
         (["--fault", "f9: close at body"], 64, "no filter 'f9'"),
-        (["--fault", "nonsense"], 64, "right would be"),
+        (["--fault", "nonsense"], 64, "expected"),
         (["--mail", "/tmp"], 64, "one of the two"),
     ],
 )

@@ -93,7 +93,7 @@ def test_the_lectures_plus_gets_a_hint() -> None:
     with pytest.raises(FilterSyntaxError) as caught:
         InputMailFilter.parse("mimedefang, S=unix:/s, F=T,T+S:5m;R:5m")
     assert caught.value.problems == ["Xmimedefang: `=' expected"]
-    assert caught.value.hint == "right would be T=S:5m;R:5m"
+    assert caught.value.hint == "expected T=S:5m;R:5m"
 
 
 def test_a_member_of_postfixs_list() -> None:

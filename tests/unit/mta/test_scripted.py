@@ -23,9 +23,9 @@ def test_faults(text: str, name: str, plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("close at body", "right would be"), ("f1: close", "right would be"),
+        ("close at body", "expected"), ("f1: close", "expected"),
         ("f1: explode at body", "faults: close"), ("f1: close at noon", "stages are negotiate"),
-        ("f1: slow soon at mail", "no number of seconds"), (": close at body", "right would be"),
+        ("f1: slow soon at mail", "no number of seconds"), (": close at body", "expected"),
     ],
 )  # fmt: skip
 def test_what_is_no_fault(text: str, complaint: str) -> None:

@@ -113,7 +113,7 @@ def test_a_running_daemon(site: Path) -> None:
     [
         (["mail"], 64, "--compare or --against"),
         (["mail", "--against", "daemon"], 69, "no filter answers there"),
-        (["mail", "--against", "here"], 69, "right would be unix:/path"),
+        (["mail", "--against", "here"], 69, "expected unix:/path"),
         (["mail", "--compare", "none.toml"], 78, "none.toml"),
         (["1m83ha1t0ndg89r7"], 66, "no such file or folder"),
         (["what/is.this", "--compare", "milder.toml"], 66, "no such file or folder"),

@@ -108,7 +108,7 @@ def test_nobody_there(address: str) -> None:
 
 
 def test_no_address() -> None:
-    with pytest.raises(WireError, match="right would be unix:/path"):
+    with pytest.raises(WireError, match="expected unix:/path"):
         Daemon("s", None)
 
 

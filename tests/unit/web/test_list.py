@@ -48,7 +48,7 @@ def test_search(ann: Site, asked: str, found: set[str]) -> None:
     text = text_of(ann.get(f"/quarantine?{asked}"))
     seen = {w for w in ("invoice", "virus", "elsewhere", "high") if f"the-{w}" in text}
     assert seen == found
-    assert ("right would be 2026-11-23" in text) is ("yesterday" in asked)
+    assert ("expected 2026-11-23" in text) is ("yesterday" in asked)
 
 
 def test_pages_follow_each_other(ann: Site) -> None:
