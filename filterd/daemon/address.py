@@ -15,7 +15,7 @@ UNIX_PATH_LIMIT = 107
 
 
 class AddressError(ValueError):
-    """An address that is none, or where nobody can listen. The text says what was expected."""
+    """Not a valid address, or nothing can listen there. The text says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,14 @@ class Address:
             host, _, port = rest.rpartition(":")
             hint = f"; Postfix writes it that way, here it is inet:{port}@{host}"
         raise AddressError(
-            f"{text!r} is no socket; expected unix:/path, inet:port@host or inet6:port@host" + hint
+            f"{text!r} is not a socket; expected unix:/path, inet:port@host or inet6:port@host"
+            + hint
         )
 
     def clear(self) -> None:
         """Remove the socket file of a daemon that is no more.
 
-        Raises AddressError if somebody answers there, if it is no socket, or has no folder.
+        Raises AddressError if somebody answers there, if it is not a socket, or has no folder.
         """
         if self.path is None:
             return
@@ -62,7 +63,7 @@ class Address:
         if not self.path.exists():
             return
         if not self.path.is_socket():
-            raise AddressError(f"{self.path}: is there, and is no socket; remove it first")
+            raise AddressError(f"{self.path}: is not a socket; remove it first")
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self.path))

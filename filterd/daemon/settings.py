@@ -156,7 +156,7 @@ class MetricsSettings:
     def __post_init__(self) -> None:
         host, _, port = self.listen.rpartition(":")
         if self.listen and not (host and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"listen: {self.listen!r} is no host:port; expected 127.0.0.1:9108")
+            raise ValueError(f"listen: {self.listen!r} is not host:port; expected 127.0.0.1:9108")
 
     @property
     def address(self) -> tuple[str, int]:

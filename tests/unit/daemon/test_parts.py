@@ -194,7 +194,7 @@ def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
     address.clear()
     assert not path.exists()
     path.write_text("precious")
-    with pytest.raises(AddressError, match="no socket"):
+    with pytest.raises(AddressError, match="not a socket"):
         address.clear()
     assert path.read_text() == "precious"
     with pytest.raises(AddressError, match="no folder"):
