@@ -21,13 +21,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from filterd.bayes.baselines import NAMES, Baseline
-from filterd.bayes.corpora import Item
-from filterd.bayes.evaluate import Examined, Ours, Plan, run
-from filterd.bayes.leaks import is_leak
-from filterd.bayes.measures import Measures
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.train import Source, labelled_items, no_progress
+from filterd.bayes.lab.baselines import NAMES, Baseline
+from filterd.bayes.lab.evaluate import Examined, Ours, Plan, run
+from filterd.bayes.lab.measures import Measures
+from filterd.bayes.lab.train import Source, labelled_items, no_progress
+from filterd.bayes.model.leaks import is_leak
+from filterd.bayes.model.online import OnlineModel
+from filterd.mailfiles.corpora import Item
 from filterd.message import Message
 
 SALT = b"filterd evaluate"
@@ -159,8 +159,10 @@ def main() -> None:
                 Plan(shuffle=arguments.shuffle).order(items)
             items = [Item(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
             print(f"\n{Path(corpus).name}, {len(items)} messages, {order}\n")
-            print("| filter | (1-ROCA)% | hm%@sm% .1/.5/1 | sm%@hm% .1 | hm/sm% at .5 | lam% "
-                  "| Brier | ECE |")  # fmt: skip
+            print(
+                "| filter | (1-ROCA)% | hm%@sm% .1/.5/1 | sm%@hm% .1 | hm/sm% at .5 | lam% "
+                "| Brier | ECE |"
+            )
             print("|---|---|---|---|---|---|---|---|")
             for name, examined in contestants(arguments.peers.split(","), stack).items():
                 done = run(items, Plan(), examined, no_progress)

@@ -19,11 +19,11 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from filterd.bayes import doubt
-from filterd.bayes.measures import measure
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.tokens import Hasher
-from filterd.bayes.train import Source, labelled_items
+from filterd.bayes.lab.measures import measure
+from filterd.bayes.lab.train import Source, labelled_items
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site import doubt
 from filterd.message import Message
 
 SALT = b"filterd evaluate"
@@ -146,8 +146,10 @@ def main() -> None:
         whole, deciding = 100 * np.mean(found <= limits, axis=0)
         print(f"| {name} | {deciding:.1f} | {whole:.1f} |", flush=True)
 
-    print("\n| labels wrong while training | doubting | (1-ROCA)% | lam% | hm/sm% at .5 "
-          "| doubted, right/wrong |\n|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "\n| labels wrong while training | doubting | (1-ROCA)% | lam% | hm/sm% at .5 "
+        "| doubted, right/wrong |\n|---|---|---|---|---|---|"
+    )
     chance = np.random.default_rng(arguments.seed)
     for noise in (0.0, 0.05, 0.10):
         wrong = chance.random(len(labels)) < noise

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.text import text_of
-from filterd.bayes.tokens import Hasher
-from filterd.bayes.train import Source, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.text import text_of
+from filterd.bayes.model.tokens import Hasher
 from filterd.message import Message
 
 PASSES = 5

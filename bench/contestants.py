@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.child import python_command
+from filterd.system.child import python_command
 from tests.integration.servers.clamav_milter import ClamavMilter
 from tests.integration.servers.clamd import Clamd
 from tests.integration.servers.process import Program, listens

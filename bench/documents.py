@@ -154,22 +154,27 @@ def portable(chance: random.Random) -> Iterator[tuple[str, bytes]]:
                 f"no changes, R{revision}",
                 {
                     "encryption": pikepdf.Encryption(
-                        owner=str(chance.random()), R=revision, allow=nobody, aes=revision > 3,
+                        owner=str(chance.random()),
+                        R=revision,
+                        allow=nobody,
+                        aes=revision > 3,
                         metadata=revision > 3,
                     )
                 },
             )
-        )  # fmt: skip
+        )
     for _name, options in ways:
         document = pikepdf.new()
         for _ in range(chance.randrange(1, 5)):
             page = document.add_blank_page()
             link = pikepdf.Dictionary(
-                Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Link, Rect=[0, 0, 9, 9],
+                Type=pikepdf.Name.Annot,
+                Subtype=pikepdf.Name.Link,
+                Rect=[0, 0, 9, 9],
                 A=pikepdf.Dictionary(
                     S=pikepdf.Name.URI, URI=pikepdf.String("https://client.example/JS/a.html")
                 ),
-            )  # fmt: skip
+            )
             page.Annots = pikepdf.Array([document.make_indirect(link)])
             noise = document.make_stream(chance.randbytes(50_000))
             noise.Type, noise.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image

@@ -14,10 +14,10 @@ import math
 from contextlib import ExitStack
 
 from bench.accuracy_peers import clean, contestants
-from filterd.bayes.corpora import Item
-from filterd.bayes.evaluate import Plan, run
-from filterd.bayes.measures import Labels, Scores, roca
-from filterd.bayes.train import Source, labelled_items
+from filterd.bayes.lab.evaluate import Plan, run
+from filterd.bayes.lab.measures import Labels, Scores, roca
+from filterd.bayes.lab.train import Source, labelled_items
+from filterd.mailfiles.corpora import Item
 
 EDGES = (0, 500, 1000, 1500, 2000, 3000, 4000, 5000)
 

@@ -129,9 +129,13 @@ def main() -> int:
 
             def send() -> None:
                 run = drive(
-                    driver, contestant.socket, files,
-                    messages=options.messages // 6, connections=4, each=20,
-                )  # fmt: skip
+                    driver,
+                    contestant.socket,
+                    files,
+                    messages=options.messages // 6,
+                    connections=4,
+                    each=20,
+                )
                 broken.append(run.replies["-"])
 
             flat = _watch(send, contestant)

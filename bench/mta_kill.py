@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filterd.mta.send import Result, send_all
+from filterd.mta.delivery.client import Result, send_all
 from tests.integration.servers.filterd import COMMAND
 from tests.integration.servers.process import free_port
 
@@ -59,10 +59,20 @@ async def _running(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.
     (folder / "filterd.toml").touch()
     with (folder / "mta.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            COMMAND, "mta", "run", "--config", folder / "filterd.toml", "--port", str(port),
-            "--spool", folder / "spool", "--mail", folder / "mail",
-            stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
+            COMMAND,
+            "mta",
+            "run",
+            "--config",
+            folder / "filterd.toml",
+            "--port",
+            str(port),
+            "--spool",
+            folder / "spool",
+            "--mail",
+            folder / "mail",
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
     try:
         assert process.stdout is not None
         assert await process.stdout.readline(), (folder / "mta.log").read_text()
@@ -86,9 +96,14 @@ async def _submit(port: int, todo: list[str], outcome: Outcome) -> None:
         if mark not in outcome.accepted
     ]
     await send_all(
-        left, note, host="127.0.0.1", port=port, sender="ann@x.test", recipients=["joe"],
+        left,
+        note,
+        host="127.0.0.1",
+        port=port,
+        sender="ann@x.test",
+        recipients=["joe"],
         connections=CONNECTIONS,
-    )  # fmt: skip
+    )
 
 
 async def _trial(folder: Path, messages: int, chance: random.Random, longest: float) -> Outcome:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from bench.mail import Writer
 from bench.processes import tree
-from filterd.mta.send import stuffed, wire_form
+from filterd.mta.delivery.client import stuffed, wire_form
 from tests.integration.servers.filterd import COMMAND
 from tests.integration.servers.process import free_port, wait_for
 
@@ -109,11 +109,24 @@ def mta(folder: Path, *words: str) -> Iterator[tuple[int, int]]:
     (folder / "filterd.toml").write_text("[mta]\nmax_connections = 2000\n")
     with _filter(null, *words), (folder / "mta.log").open("wb") as log:
         process = subprocess.Popen(
-            [COMMAND, "mta", "run", "--config", folder / "filterd.toml", "--port", str(port),
-             "--spool", folder / "spool", "--mail", folder / "mail",
-             "--filter", f"null, S=unix:{null}, F=T"],
-            stdout=subprocess.PIPE, stderr=log,
-        )  # fmt: skip
+            [
+                COMMAND,
+                "mta",
+                "run",
+                "--config",
+                folder / "filterd.toml",
+                "--port",
+                str(port),
+                "--spool",
+                folder / "spool",
+                "--mail",
+                folder / "mail",
+                "--filter",
+                f"null, S=unix:{null}, F=T",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
         try:
             assert process.stdout is not None
             assert process.stdout.readline(), (folder / "mta.log").read_text()

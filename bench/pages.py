@@ -21,8 +21,8 @@ from pathlib import Path
 import httpx
 
 from bench.quarantine import NOW, fill, filled
-from filterd.assembly import open_history
-from filterd.config import Settings, load
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings, load
 from filterd.digest.ledger import Ledger
 from filterd.history import Record
 from filterd.quarantine import Store
@@ -77,14 +77,22 @@ def records(count: int) -> Iterator[Record]:
     for number in range(count):
         action = dice.choice(("accept",) * 6 + ("quarantine", "reject", "tempfail"))
         yield Record(
-            f"h{number:09}", end - 10 * (count - number), f"q{number}", f"<{number}@d.example>",
+            f"h{number:09}",
+            end - 10 * (count - number),
+            f"q{number}",
+            f"<{number}@d.example>",
             "client.example[192.0.2.1]",
             f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
             (f"user{dice.randrange(2000)}@mx{dice.randrange(20)}.test",),
-            f"offer {dice.randrange(10**6)} for you today only", dice.randrange(500, 100_000),
-            action, "", dice.uniform(-5, 40), 5.0, (("BAYES_99", 3.5), ("URI_BAD", 2.0)),
+            f"offer {dice.randrange(10**6)} for you today only",
+            dice.randrange(500, 100_000),
+            action,
+            "",
+            dice.uniform(-5, 40),
+            5.0,
+            (("BAYES_99", 3.5), ("URI_BAD", 2.0)),
             {"gtube": 0.1, "bayes": 3.0},
-        )  # fmt: skip
+        )
 
 
 def prepare(settings: Settings, count: int) -> None:

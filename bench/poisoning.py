@@ -25,15 +25,15 @@ from pathlib import Path
 
 import numpy as np
 
-from filterd.bayes.autolearn import AutolearnSettings, Queue
-from filterd.bayes.autolearn_learning import learn_queued
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.learner import Learner
-from filterd.bayes.measures import Measures, measure
-from filterd.bayes.tokens import Hasher
-from filterd.bayes.train import Source, labelled_items
-from filterd.ids import new_id
+from filterd.bayes.lab.measures import Measures, measure
+from filterd.bayes.lab.train import Source, labelled_items
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site.autolearn import AutolearnSettings, Queue
+from filterd.bayes.site.autolearn_learning import learn_queued
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.learner import Learner
 from filterd.message import Envelope, Message
+from filterd.message.ids import new_id
 
 Mail = tuple[bool, bytes]
 
@@ -105,13 +105,18 @@ def main() -> None:
                 learner.learn(Message(data), spam=is_spam)
         show("none", "", "", 0, 0, measured(folder, tested))
         for attack, source, as_spam in (
-            ("spam as ham", his, False), ("ham as spam", known_ham, True),
-        ):  # fmt: skip
+            ("spam as ham", his, False),
+            ("ham as spam", known_ham, True),
+        ):
             mails = [chance.choice(source) for _ in range(arguments.mails)]
             for protection, many in (
-                ("none", True), ("caps", True), ("caps", False), ("no disputed", True),
-                ("both", True), ("both", False),
-            ):  # fmt: skip
+                ("none", True),
+                ("caps", True),
+                ("caps", False),
+                ("no disputed", True),
+                ("both", True),
+                ("both", False),
+            ):
                 victim = ModelFolder(Path(shutil.copytree(honest, f"{name}/victim", symlinks=True)))
                 learned = attacked(victim, PROTECTIONS[protection], mails, spam=as_spam, many=many)
                 found = measured(victim, tested)

@@ -37,21 +37,42 @@ def rows(start: int, count: int) -> tuple[list[dict[str, Any]], list[dict[str, A
         id, recipient = f"m{number:09}", f"user{dice.randrange(2000)}@mx{dice.randrange(20)}.test"
         reason = dice.choice(("spam",) * 8 + ("virus", "banned"))
         state = dice.choice(("held",) * 9 + ("released",))
-        made.append({
-            "id": id, "received": NOW + 10 * number, "size": dice.randrange(500, 100_000),
-            "sender": f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
-            "recipients": f'["{recipient}"]', "client_address": "192.0.2.1", "queue_id": id,
-            "message_id": f"<{number}@d.example>", "header_from": "Someone <a@b.example>",
-            "subject": f"offer {dice.randrange(10**6)} for you today only", "reason": reason,
-            "action": "quarantine", "score": dice.uniform(8, 40), "symbols": " BAYES_99 URI_BAD ",
-            "virus": "Win.Test" if reason == "virus" else "", "path": f"/q/2026/{id}.eml",
-            "state": state, "pinned": False,
-        })  # fmt: skip
+        made.append(
+            {
+                "id": id,
+                "received": NOW + 10 * number,
+                "size": dice.randrange(500, 100_000),
+                "sender": f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
+                "recipients": f'["{recipient}"]',
+                "client_address": "192.0.2.1",
+                "queue_id": id,
+                "message_id": f"<{number}@d.example>",
+                "header_from": "Someone <a@b.example>",
+                "subject": f"offer {dice.randrange(10**6)} for you today only",
+                "reason": reason,
+                "action": "quarantine",
+                "score": dice.uniform(8, 40),
+                "symbols": " BAYES_99 URI_BAD ",
+                "virus": "Win.Test" if reason == "virus" else "",
+                "path": f"/q/2026/{id}.eml",
+                "state": state,
+                "pinned": False,
+            }
+        )
         made[-1]["words"] = "\n".join(str(made[-1][name]) for name in SEARCHED).casefold()
-        copies.append({
-            "id": id, "recipient": recipient, "state": state, "changed": NOW, "reply": "",
-            "queue_id": "", "attempts": 0, "again_at": 0.0, "form": "original",
-        })  # fmt: skip
+        copies.append(
+            {
+                "id": id,
+                "recipient": recipient,
+                "state": state,
+                "changed": NOW,
+                "reply": "",
+                "queue_id": "",
+                "attempts": 0,
+                "again_at": 0.0,
+                "form": "original",
+            }
+        )
     return made, copies
 
 
@@ -73,9 +94,21 @@ def filled(settings: QuarantineSettings, count: int) -> Store:
     store, folder = Store(settings), settings.folder
     received = datetime.now(UTC) - timedelta(days=30)
     store.put(
-        NewEntry("m1", b"Subject: x\r\n\r\nx\r\n", Envelope("a@b.example"), ("joe@mx.test",),
-                 "spam", "quarantine", 9.0, 5.0, (), "", (), received)
-    )  # fmt: skip
+        NewEntry(
+            "m1",
+            b"Subject: x\r\n\r\nx\r\n",
+            Envelope("a@b.example"),
+            ("joe@mx.test",),
+            "spam",
+            "quarantine",
+            9.0,
+            5.0,
+            (),
+            "",
+            (),
+            received,
+        )
+    )
     store.note("viewed", "m1", "bench")
     for days in range(30):
         (folder / f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%d}").mkdir(exist_ok=True)

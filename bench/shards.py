@@ -11,10 +11,10 @@ import argparse
 import time
 from contextlib import ExitStack
 
-from filterd.bayes.evaluate import Ours, Plan, run
-from filterd.bayes.parallel import Readers
-from filterd.bayes.shards import train_shards
-from filterd.bayes.train import Source, labelled_items
+from filterd.bayes.lab.evaluate import Ours, Plan, run
+from filterd.bayes.lab.parallel import Readers
+from filterd.bayes.lab.shards import train_shards
+from filterd.bayes.lab.train import Source, labelled_items
 
 SALT = b"filterd evaluate"
 

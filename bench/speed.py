@@ -111,7 +111,7 @@ def show(results: Sequence[Measured], skipped: Sequence[str], **load: int) -> No
             f"{percentile(run.whole, 0.5):.1f} / {percentile(run.whole, 0.99):.1f}",
             f"{percentile(run.end, 0.5):.1f} / {percentile(run.end, 0.99):.1f}",
             "\n".join(f"{role}: {cpu.get(role, 0):.2f} · {m:.0f}" for role, m in one.mib.items()),
-        )  # fmt: skip
+        )
         if broken := run.replies["-"]:
             skipped = [*skipped, f"{one.name}: {broken} connections broke"]
     console.print(table)

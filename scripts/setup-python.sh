@@ -34,7 +34,7 @@ command -v "$python" >/dev/null || fail "there is no $python; name another: make
 made="$("$python" -c 'import sys; print("Python %d.%d" % sys.version_info[:2], sys.base_prefix)') in $PWD"
 installed() {
   echo "$made"
-  sha256sum "requirements/$1.txt" requirements/build.txt pyproject.toml filterd/bayes/_kernel.c
+  sha256sum "requirements/$1.txt" requirements/build.txt pyproject.toml filterd/bayes/model/_kernel.c
 }
 is_up_to_date() {
   [ "$(cat "$venv/.filterd-$1" 2>/dev/null)" = "$(installed "$1")" ] &&
@@ -46,7 +46,7 @@ if is_up_to_date "$level"; then
 fi
 
 # What another user left here, mostly root by sudo, is in the way of pip with a page of its own words.
-for path in "$PWD" "$venv" "$venv/bin" build filterd.egg-info filterd/bayes; do
+for path in "$PWD" "$venv" "$venv/bin" build filterd.egg-info filterd/bayes/model; do
   [ ! -e "$path" ] || [ -w "$path" ] ||
     fail "$path belongs to $(stat -c %U "$path"); as root: chown -R $(id -un) $PWD"
 done

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from filterd.child import SAFE_PATH
+from filterd.system.child import SAFE_PATH
 
 # Two busy cores make any single example slow now and then; a deadline would fail at random.
 settings.register_profile("filterd", deadline=None)

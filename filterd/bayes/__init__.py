@@ -1,1 +1,1 @@
-"""The trained classifier: text and features, model, store and journal, corpora, evaluation."""
+"""The classifier in three rooms: the model, the models of the site, and the laboratory."""

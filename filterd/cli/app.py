@@ -16,9 +16,9 @@ from typing import Any
 import typer
 
 from filterd import __version__
-from filterd.child import keep_children_safe
 from filterd.cli import streams
 from filterd.cli.common import Exit
+from filterd.system.child import keep_children_safe
 
 # Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
 # for a command with subcommands of its own.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from filterd.chain import LinkSettings
+from filterd.chain.chain import LinkSettings
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -21,13 +21,13 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.config import SECTIONS, ConfigError, Settings
+from filterd.config.load import SECTIONS, ConfigError, Settings
+from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
 from filterd.doctor.patterns import bare_names
 from filterd.filters import senders
-from filterd.folders import check_folders
-from filterd.settings_text import field_value
+from filterd.ops.folders import check_folders
 
 
 def check(

@@ -12,9 +12,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from filterd import paths, privileges
 from filterd.cli import streams
-from filterd.config import ConfigError, Settings, load
+from filterd.config.load import ConfigError, Settings, load
+from filterd.system import paths, privileges
 
 
 class Exit(IntEnum):
@@ -44,17 +44,19 @@ ConfigOption = Annotated[
 SendmailOption = Annotated[
     Path | None,
     typer.Option(
-        "--sendmail", metavar="FILE",
+        "--sendmail",
+        metavar="FILE",
         help="sendmail.cf (default: daemon.sendmail_cf, else /etc/mail/sendmail.cf)",
     ),
-]  # fmt: skip
+]
 PostfixOption = Annotated[
     Path | None,
     typer.Option(
-        "--postfix", metavar="FILE",
+        "--postfix",
+        metavar="FILE",
         help="main.cf (default: daemon.main_cf, else /etc/postfix/main.cf)",
     ),
-]  # fmt: skip
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
 
 

@@ -25,16 +25,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from filterd.bayes.corpora import read_messages
-from filterd.bayes.mail_file import CorpusError
+from filterd.chain.headers import points
 from filterd.cli.common import Exit, fail, left_out
-from filterd.cli.lab import Lab, LabError, answers, free_port
-from filterd.config import load
-from filterd.labels import points
-from filterd.mta.send import Result, send_all
+from filterd.config.load import load
+from filterd.config.sample import sample as settings_sample
+from filterd.lab.programs import Lab, LabError, answers, free_port
+from filterd.lab.samples import RECIPIENT, SENDER, samples
+from filterd.mailfiles.corpora import read_messages
+from filterd.mailfiles.mail_file import CorpusError
+from filterd.mta.delivery.client import Result, send_all
 from filterd.quarantine import QuarantineSettings, Store, StoreError
-from filterd.samples import RECIPIENT, SENDER, samples
-from filterd.settings_text import sample as settings_sample
 
 MARKER = ".filterd-demo"
 """The file that says that a folder is the demo's own, to be emptied by the next run."""
@@ -126,20 +126,26 @@ def _start(lab: Lab, console: Console) -> int:
     socket = root / "filterd.sock"
     port = free_port()
     names = ["senders", "gtube", "parts", *(["clamav"] if clamd else []), "bayes"]
-    text = settings_sample({
-        "daemon": {
-            "socket": f"unix:{socket}", "spool": root / "spool", "log_format": "json",
-        },
-        "chain": {"filters": names},
-        "quarantine": {"folder": root / "quarantine"},
-        "filters.bayes": {"models": root / "models"},
-        "filters.senders": {"file": root / "senders.list"},
-        "mta": {
-            "port": port, "hostname": "mx.example", "mail": root / "mail",
-            "spool": root / "mta-spool",
-        },
-        **({"filters.clamav": {"server": f"unix:{clamd}"}} if clamd else {}),
-    })  # fmt: skip
+    text = settings_sample(
+        {
+            "daemon": {
+                "socket": f"unix:{socket}",
+                "spool": root / "spool",
+                "log_format": "json",
+            },
+            "chain": {"filters": names},
+            "quarantine": {"folder": root / "quarantine"},
+            "filters.bayes": {"models": root / "models"},
+            "filters.senders": {"file": root / "senders.list"},
+            "mta": {
+                "port": port,
+                "hostname": "mx.example",
+                "mail": root / "mail",
+                "spool": root / "mta-spool",
+            },
+            **({"filters.clamav": {"server": f"unix:{clamd}"}} if clamd else {}),
+        }
+    )
     # The array's own commented lines stay where they are; its one row comes at the end of the file.
     row = f'\n[[mta.filters]]\nname = "filterd"\nsocket = "unix:{socket}"\nflags = "T"\n'
     config = lab.folder / "filterd.toml"
@@ -155,9 +161,14 @@ def _start(lab: Lab, console: Console) -> int:
 async def _send(port: int, messages: Iterable[tuple[str, bytes]], connections: int) -> list[Result]:
     results: list[Result] = []
     await send_all(
-        messages, results.append, host="127.0.0.1", port=port, sender=SENDER,
-        recipients=[RECIPIENT], connections=connections,
-    )  # fmt: skip
+        messages,
+        results.append,
+        host="127.0.0.1",
+        port=port,
+        sender=SENDER,
+        recipients=[RECIPIENT],
+        connections=connections,
+    )
     order = {name: number for number, (name, _) in enumerate((s.name, s) for s in samples())}
     return sorted(results, key=lambda result: order.get(result.name, 0))
 
@@ -167,9 +178,13 @@ def _send_own(port: int, mail: str) -> list[Result]:
     try:
         total = sum(1 for _ in read_messages(mail, lambda _why: None))
         with Progress(
-            "sending", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            disable=not sys.stderr.isatty(), console=Console(stderr=True),
-        ) as progress:  # fmt: skip
+            "sending",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            disable=not sys.stderr.isatty(),
+            console=Console(stderr=True),
+        ) as progress:
             task = progress.add_task("", total=total)
 
             def messages() -> Iterator[tuple[str, bytes]]:
@@ -243,8 +258,13 @@ def _table(fates: list[Fate], about: dict[str, str]) -> Table:
     table.add_column("score", justify="right")
     table.add_column("why")
     table.add_column("where it is now", overflow="fold")
-    styles = {"delivered": "green", "labelled": "yellow", "stripped": "yellow",
-              "quarantined": "magenta", "rejected": "red"}  # fmt: skip
+    styles = {
+        "delivered": "green",
+        "labelled": "yellow",
+        "stripped": "yellow",
+        "quarantined": "magenta",
+        "rejected": "red",
+    }
     for fate in fates:
         what = _what(fate)
         facts = fate.facts
@@ -271,10 +291,11 @@ def _summary(console: Console, fates: list[Fate]) -> bool:
     """Account for people's own mail, id by id. True if a message is not accounted for."""
     counts = Counter(_what(fate) for fate in fates)
     lost = [
-        fate for fate in fates
+        fate
+        for fate in fates
         if (fate.result.accepted and fate.mailbox is None and fate.kept is None)
         or (fate.result.accepted and not fate.facts)
-    ]  # fmt: skip
+    ]
     unanswered = [fate for fate in fates if not fate.result.code]
     console.print(
         f"\nYour mail: {len(fates)} messages sent = "

@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.digest.compose import DigestError
 from filterd.digest.ledger import Ledger
 from filterd.digest.run import HOUR, digest_for, send_now, site_of, waiting
 from filterd.quarantine import Store, StoreError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="Mail that tells recipients what is held for them.",
-)  # fmt: skip
+)
 
 HoursOption = Annotated[
     float | None,

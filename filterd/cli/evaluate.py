@@ -11,28 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd import privileges
-from filterd.bayes.evaluate import (
-    DEFAULT_LAG,
-    Examined,
-    Ours,
-    Plan,
-    ProtocolName,
-    Run,
-)
-from filterd.bayes.evaluate import (
-    evaluate as evaluate_sources,
-)
-from filterd.bayes.evaluate import (
-    suggest as suggest_thresholds,
-)
-from filterd.bayes.folder import ModelFolder, starter_path
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.measures import Measures
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.parallel import ClusterError, Readers
-from filterd.bayes.store import ModelFileError, StoredModel, load
-from filterd.bayes.train import Source
+from filterd.bayes.lab.evaluate import DEFAULT_LAG, Examined, Ours, Plan, ProtocolName, Run
+from filterd.bayes.lab.evaluate import evaluate as evaluate_sources
+from filterd.bayes.lab.evaluate import suggest as suggest_thresholds
+from filterd.bayes.lab.measures import Measures
+from filterd.bayes.lab.parallel import ClusterError, Readers
+from filterd.bayes.lab.train import Source
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import ModelFileError, StoredModel, load
+from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -45,6 +32,8 @@ from filterd.cli.common import (
 )
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import bayes_filter, progress_bar
+from filterd.mailfiles.mail_file import CorpusError
+from filterd.system import privileges
 
 _FRESH = "fresh"
 _SALT = b"filterd evaluate"
@@ -156,7 +145,7 @@ def _starter() -> StoredModel:
 
 
 def _baseline(name: str) -> Examined:
-    from filterd.bayes.baselines import NAMES, Baseline  # noqa: PLC0415  # slow to import
+    from filterd.bayes.lab.baselines import NAMES, Baseline  # noqa: PLC0415  # slow to import
 
     if name not in NAMES:
         fail(f"--baseline {name}: there are {', '.join(NAMES)}", Exit.USAGE)
@@ -164,7 +153,7 @@ def _baseline(name: str) -> Examined:
 
 
 def _draw(runs: dict[str, Run], path: Path, title: str) -> None:
-    from filterd.bayes.plot import plot  # noqa: PLC0415  # needs the optional matplotlib
+    from filterd.bayes.lab.plot import plot  # noqa: PLC0415  # needs the optional matplotlib
 
     try:
         plot(runs, path, title)

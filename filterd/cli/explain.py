@@ -9,10 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.corpora import read_messages
-from filterd.bayes.explain import clues
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.store import ModelFileError
+from filterd.bayes.model.explain import clues
+from filterd.bayes.model.store import ModelFileError
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -25,11 +23,13 @@ from filterd.cli.common import (
 )
 from filterd.cli.learn import bayes_filter
 from filterd.cli.scan import as_on_the_wire
-from filterd.config import Settings
-from filterd.control import ControlError, ask
+from filterd.config.load import Settings
 from filterd.daemon.remembered import message_digest
 from filterd.filters.bayes import Bayes
+from filterd.mailfiles.corpora import read_messages
+from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
+from filterd.ops.control import ControlError, ask
 
 
 def explain(

@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.quarantine.look import WIDE, moment
 from filterd.cli.quarantine.tables import shown
-from filterd.labels import points
-from filterd.words import known
+from filterd.quarantine.words import known
 
 FIXED = 60
 """Columns that id, time, action and score take, with the gaps between them."""
@@ -38,8 +38,8 @@ def history(
     as_json: JsonOption = False,
 ) -> int:
     """List what came, newest first; all conditions must hold."""
-    from filterd.assembly import open_history  # noqa: PLC0415
-    from filterd.filters import available  # noqa: PLC0415
+    from filterd.chain.filter import available  # noqa: PLC0415
+    from filterd.config.assembly import open_history  # noqa: PLC0415
     from filterd.history import HistoryError, HistoryQuery  # noqa: PLC0415
 
     loaded = settings(config)
@@ -51,9 +51,18 @@ def history(
     if not records.file.exists():
         fail(f"{records.file}: no message was noted yet", Exit.NO_INPUT)
     query = HistoryQuery(
-        text=text, sender=sender, recipient=recipient, domain=domain, action=action, symbol=symbol,
-        failed=failed, since=moment(since), until=moment(until), limit=limit, after=after,
-    )  # fmt: skip
+        text=text,
+        sender=sender,
+        recipient=recipient,
+        domain=domain,
+        action=action,
+        symbol=symbol,
+        failed=failed,
+        since=moment(since),
+        until=moment(until),
+        limit=limit,
+        after=after,
+    )
     with reported(Exit.IO_ERROR, HistoryError), reported(Exit.USAGE, ValueError):
         page = records.search(query)
     if as_json:
@@ -68,16 +77,27 @@ def history(
         return Exit.OK
     room = max((console.width - FIXED) // 3 - 2, 6)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in (("id", None), ("received", None), ("action", None),
-                        ("from", room), ("to", room), ("subject", room)):  # fmt: skip
+    for name, width in (
+        ("id", None),
+        ("received", None),
+        ("action", None),
+        ("from", room),
+        ("to", room),
+        ("subject", room),
+    ):
         table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
     table.add_column("score", justify="right", no_wrap=True)
     for row in page.rows:
         when = datetime.fromtimestamp(row.received).astimezone()
         table.add_row(
-            row.id, f"{when:%m-%d %H:%M:%S}", shown(row.action), shown(row.sender or "<>"),
-            shown(", ".join(row.recipients)), shown(row.subject), points(row.score),
-        )  # fmt: skip
+            row.id,
+            f"{when:%m-%d %H:%M:%S}",
+            shown(row.action),
+            shown(row.sender or "<>"),
+            shown(", ".join(row.recipients)),
+            shown(row.subject),
+            points(row.score),
+        )
     console.print(table)
     if page.next:
         console.print(f"there is more: --after {page.next}")

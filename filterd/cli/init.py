@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from filterd import privileges
 from filterd.cli.common import Exit, fail
-from filterd.config import Settings, load
-from filterd.settings_text import sample
+from filterd.config.load import Settings, load
+from filterd.config.sample import sample
+from filterd.system import privileges
 
 FILE_MODE = 0o640
 """The daemon's group may read the settings; they can name a database with its password."""

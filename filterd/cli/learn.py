@@ -15,18 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from filterd import privileges
-from filterd.bayes.autolearn import Queue
-from filterd.bayes.autolearn_learning import learn_queued
-from filterd.bayes.classifier import Learned
-from filterd.bayes.corpora import find_messages
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import JournalError
-from filterd.bayes.learner import Learner, Outcome
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.selection import Skips, messages_of
-from filterd.bayes.store import ModelFileError
-from filterd.bayes.train import no_progress
+from filterd.bayes.lab.train import no_progress
+from filterd.bayes.model.classifier import Learned
+from filterd.bayes.model.store import ModelFileError
+from filterd.bayes.site.autolearn import Queue
+from filterd.bayes.site.autolearn_learning import learn_queued
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import JournalError
+from filterd.bayes.site.learner import Learner, Outcome
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -36,9 +32,13 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.filters.bayes import Bayes
+from filterd.mailfiles.corpora import find_messages
+from filterd.mailfiles.mail_file import CorpusError
+from filterd.mailfiles.selection import Skips, messages_of
 from filterd.message import Message
+from filterd.system import privileges
 
 _TROUBLE = (OSError, ModelFileError, JournalError)
 _PROGRESS_STRIDE = 50  # messages between two updates of the bar

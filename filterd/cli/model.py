@@ -10,16 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.classifier import Learned
-from filterd.bayes.evaluate import Plan, evaluate
-from filterd.bayes.folder import ModelFolder, starter_path
-from filterd.bayes.journal import Journal, JournalError
-from filterd.bayes.learner import Learner
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.online import merged
-from filterd.bayes.shadow import cast, lift, shadow_path
-from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.train import Source
+from filterd.bayes.lab.evaluate import Plan, evaluate
+from filterd.bayes.lab.train import Source
+from filterd.bayes.model.classifier import Learned
+from filterd.bayes.model.online import merged
+from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.site.folder import ModelFolder, starter_path
+from filterd.bayes.site.journal import Journal, JournalError
+from filterd.bayes.site.learner import Learner
+from filterd.bayes.site.shadow import cast, lift, shadow_path
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -31,6 +30,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.cli.learn import bayes_filter, progress_bar, who
+from filterd.mailfiles.mail_file import CorpusError
 
 app = typer.Typer(
     add_completion=False,

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from filterd import privileges
-from filterd.bounded import read_regular
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -25,11 +23,13 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.mta.files import sync_folder, write_new
-from filterd.mta.spool import Entry, Spool, SpoolError
+from filterd.mta.mail.files import sync_folder, write_new
+from filterd.mta.queue.spool import Entry, Spool, SpoolError
+from filterd.system import privileges
+from filterd.system.bounded import read_regular
 
 if TYPE_CHECKING:
-    from filterd.mta.send import Result
+    from filterd.mta.delivery.client import Result
 
 app = typer.Typer(
     help="The embedded reference MTA.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -82,9 +82,16 @@ def run(
     from filterd.cli import mta_run  # noqa: PLC0415  # each command pays for its own imports
 
     source = mta_run.Source(
-        config=config, cf=cf, mc=mc, port=port, spool=spool, mail=mail, hostname=hostname,
-        flavour=flavour, filters=tuple(filters or ()),
-    )  # fmt: skip
+        config=config,
+        cf=cf,
+        mc=mc,
+        port=port,
+        spool=spool,
+        mail=mail,
+        hostname=hostname,
+        flavour=flavour,
+        filters=tuple(filters or ()),
+    )
     mta_run.run(source, faults or [])
 
 
@@ -132,7 +139,7 @@ def send(
 
     Ends with 0 if every message was answered for good (2xx or 5xx), 75 if some were not.
     """
-    from filterd.mta.send import send_all  # noqa: PLC0415
+    from filterd.mta.delivery.client import send_all  # noqa: PLC0415
 
     host, colon, port = server.rpartition(":")
     if not colon or not port.isdecimal():
@@ -146,11 +153,16 @@ def send(
     with reported(Exit.NO_INPUT, OSError, ValueError):
         asyncio.run(
             send_all(
-                _messages(paths), report,
-                host=host, port=int(port), sender=sender, recipients=to, helo=helo,
+                _messages(paths),
+                report,
+                host=host,
+                port=int(port),
+                sender=sender,
+                recipients=to,
+                helo=helo,
                 connections=connections,
             )
-        )  # fmt: skip
+        )
     if not as_json:
         words = {2: "accepted", 4: "deferred", 5: "refused", 0: "not sent"}
         sys.stderr.write(
@@ -165,8 +177,8 @@ def send(
 
 def _messages(paths: list[str]) -> Iterator[tuple[str, bytes]]:
     # Here, because the corpus readers bring numpy with them, which `mta run` has no use for.
-    from filterd.bayes.corpora import read_messages  # noqa: PLC0415
-    from filterd.bayes.mail_file import CorpusError  # noqa: PLC0415
+    from filterd.mailfiles.corpora import read_messages  # noqa: PLC0415
+    from filterd.mailfiles.mail_file import CorpusError  # noqa: PLC0415
 
     try:
         for path in paths:
@@ -192,7 +204,7 @@ def passwd(
     user: Annotated[str, typer.Argument(help="who may log in")],
 ) -> None:
     """Set a user's password, read from the terminal or standard input."""
-    from filterd.mta.sasl import SIZE_LIMIT, hash_password  # noqa: PLC0415
+    from filterd.mta.smtp.sasl import SIZE_LIMIT, hash_password  # noqa: PLC0415
 
     if not user or set(user) & set(":\n\0"):
         fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)

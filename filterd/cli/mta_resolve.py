@@ -14,10 +14,10 @@ import typer
 
 from filterd.cli.common import emit
 from filterd.cli.mta_run import Source, cf_errors, cf_site, own_settings
-from filterd.mta.delivery import BuiltInRouter, DeliveryError, Route, Router
-from filterd.mta.input_filter import InputMailFilter, missing_sockets
+from filterd.mta.delivery.router import BuiltInRouter, DeliveryError, Route, Router
+from filterd.mta.milters.settings import InputMailFilter, missing_sockets
+from filterd.mta.queue.spool import Target
 from filterd.mta.settings import MtaSettings
-from filterd.mta.spool import Target
 
 NO_USER = 67
 """EX_NOUSER of sysexits.h, what `sendmail -bv` ends with."""
@@ -60,17 +60,23 @@ def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> No
 def filter_row(one: InputMailFilter, settings: MtaSettings, listener: str) -> Row:
     """A filter with what is in force, defaults filled in. Clocks are seconds, 0 is no limit."""
     row: Row = {
-        "filter": one.name, "listener": listener, "socket": one.socket,
+        "filter": one.name,
+        "listener": listener,
+        "socket": one.socket,
         "missing": bool(missing_sockets((one,))),
-    }  # fmt: skip
+    }
     if settings.flavour == "postfix":
         return row | {
-            "on_failure": one.default_action, "connect": one.connect_timeout,
-            "command": one.command_timeout, "content": one.content_timeout,
-        }  # fmt: skip
+            "on_failure": one.default_action,
+            "connect": one.connect_timeout,
+            "command": one.command_timeout,
+            "content": one.content_timeout,
+        }
     return row | {
-        "flags": one.flags, "on_failure": MEANING[one.on_failure], **asdict(one.clocks),
-    }  # fmt: skip
+        "flags": one.flags,
+        "on_failure": MEANING[one.on_failure],
+        **asdict(one.clocks),
+    }
 
 
 def filter_text(row: Row) -> str:
@@ -115,7 +121,7 @@ def _error(error: DeliveryError) -> Row:
 
 def _hosts(route: Route) -> list[str]:
     """Where the DNS sends mail for a host; `[host]` is that host itself. Raises DeliveryError."""
-    from filterd.mta.relay import mail_exchangers  # noqa: PLC0415  # only `--mx` needs the DNS
+    from filterd.mta.delivery.relay import mail_exchangers  # noqa: PLC0415  # only `--mx` needs the DNS
 
     name = route.host.partition(":")[0].rstrip(".")
     return [name.strip("[]")] if name.startswith("[") else mail_exchangers(name)
@@ -133,8 +139,11 @@ def address_text(row: Row) -> str:
             text += f"{'deferred' if one['temporary'] else 'refused'} {one['code']} {one['error']}"
         else:
             text += _triple(one)
-        for key, words in (("hosts", "hosts"), ("forwarded_by", ".forward of"),
-                           ("errors_to", "errors to")):  # fmt: skip
+        for key, words in (
+            ("hosts", "hosts"),
+            ("forwarded_by", ".forward of"),
+            ("errors_to", "errors to"),
+        ):
             if key in one:
                 value = one[key]
                 text += f"; {words} {', '.join(value) if isinstance(value, list) else value}"

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from filterd import privileges
 from filterd.cli.common import Exit, fail, reported, settings
-from filterd.mta.input_filter import FilterSyntaxError, InputMailFilter, missing_sockets
-from filterd.mta.scripted import FaultError, ScriptedFilter, parse_fault
+from filterd.mta.milters.scripted import FaultError, ScriptedFilter, parse_fault
+from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter, missing_sockets
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
+from filterd.system import privileges
 
 if TYPE_CHECKING:
-    from filterd.mta.cf.site import CfSite
+    from filterd.mta.sendmail.site import CfSite
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,27 @@ def own_settings(source: Source) -> MtaSettings:
     """The section `[mta]`, what was given on the command line in its place."""
     return with_options(
         settings(source.config, lambda loaded: [source.spool or loaded.mta.spool]).mta,
-        port=source.port, spool=source.spool, mail=source.mail, hostname=source.hostname,
-        flavour=source.flavour, filters=tuple(map(_filter, source.filters)) or None,
-    )  # fmt: skip
+        port=source.port,
+        spool=source.spool,
+        mail=source.mail,
+        hostname=source.hostname,
+        flavour=source.flavour,
+        filters=tuple(map(_filter, source.filters)) or None,
+    )
 
 
 def cf_site(source: Source) -> CfSite:
     """What sendmail's files say, or the end with sendmail's complaints and exit status."""
     # sendmail's grammar is not for those who run without it.
     from filterd.mta.cf.reader import CfError, parse_cf, read_cf  # noqa: PLC0415
-    from filterd.mta.cf.site import make_cf, site  # noqa: PLC0415
+    from filterd.mta.sendmail.site import make_cf, site  # noqa: PLC0415
 
     _refuse_beside_cf(
-        mail=source.mail, hostname=source.hostname, flavour=source.flavour,
+        mail=source.mail,
+        hostname=source.hostname,
+        flavour=source.flavour,
         filter=source.filters or None,
-    )  # fmt: skip
+    )
     with cf_errors():
         if source.mc is not None:
             cf = parse_cf(make_cf(source.mc), f"{source.mc} (by m4)")

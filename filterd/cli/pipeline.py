@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.train import Progress, Source
-from filterd.bayes.train import train as train_from
+from filterd.bayes.lab.train import Progress, Source
+from filterd.bayes.lab.train import train as train_from
 from filterd.cli.common import Exit, emit, fail, reported
+from filterd.mailfiles.mail_file import CorpusError
 
 
 def train_pipeline(
@@ -26,7 +26,7 @@ def train_pipeline(
         fail("train --sklearn needs --output FILE.skops", Exit.USAGE)
     pipeline = _made(made_by)
     # Imported after the caller's file: a mistake there should not wait for scikit-learn.
-    from filterd.bayes.pipelines import save_pipeline, train  # noqa: PLC0415
+    from filterd.bayes.model.pipelines import save_pipeline, train  # noqa: PLC0415
 
     messages: list[bytes] = []
     labels: list[bool] = []

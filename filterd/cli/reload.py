@@ -13,7 +13,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay,
     and the status is 78. Status 69 if the daemon cannot be asked.
     """
-    from filterd.control import RELOAD_SECONDS, ControlError, RefusedError, ask  # noqa: PLC0415
+    from filterd.ops.control import RELOAD_SECONDS, ControlError, RefusedError, ask  # noqa: PLC0415
 
     loaded = settings(config)
     try:

@@ -20,7 +20,7 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.config import Settings
+from filterd.config.load import Settings
 
 if TYPE_CHECKING:
     from filterd.message import Envelope
@@ -98,7 +98,7 @@ def _pairs(
 ) -> Iterator[Pair]:
     """The messages on both sides. What is missing of a daemon's answers comes at the end, so with
     one all pairs come then."""
-    from filterd.bayes.mail_file import CorpusError  # noqa: PLC0415
+    from filterd.mailfiles.mail_file import CorpusError  # noqa: PLC0415
     from filterd.quarantine import Store  # noqa: PLC0415
     from filterd.replay.cases import CaseError, cases  # noqa: PLC0415
     from filterd.replay.judged import Pair  # noqa: PLC0415
@@ -111,9 +111,12 @@ def _pairs(
     before: list[Judged] = []
     after: list[Judged] = []
     with (
-        closing(one or two), closing(two), closing(Store(loaded.quarantine)) as store,
-        reported(Exit.UNAVAILABLE, WireError), reported(Exit.NO_INPUT, *errors),
-    ):  # fmt: skip
+        closing(one or two),
+        closing(two),
+        closing(Store(loaded.quarantine)) as store,
+        reported(Exit.UNAVAILABLE, WireError),
+        reported(Exit.NO_INPUT, *errors),
+    ):
         for case in cases(paths, envelope, store, left_out):
             if one is None and case.decided is None:
                 fail(
@@ -147,7 +150,7 @@ def _sides(loaded: Settings, other: Settings | None, against: str) -> tuple[Side
 
 
 def _daemon(loaded: Settings, against: str) -> Side:
-    from filterd.assembly import open_history  # noqa: PLC0415
+    from filterd.config.assembly import open_history  # noqa: PLC0415
     from filterd.replay.wire import Daemon  # noqa: PLC0415
 
     # The history of another daemon than that of the settings cannot be known; then nothing in it
@@ -182,8 +185,8 @@ def _print(pairs: list[Pair], summary: Summary) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from filterd.chain.headers import points  # noqa: PLC0415
     from filterd.cli.quarantine.tables import shown  # noqa: PLC0415
-    from filterd.labels import points  # noqa: PLC0415
 
     def score(value: float | None) -> str:
         return "?" if value is None else points(value)
@@ -201,9 +204,13 @@ def _print(pairs: list[Pair], summary: Summary) -> None:
             style = "[bold]" if pair.action_differs else "[dim]"
             why = [*pair.changes, *filter(None, (pair.before.note, pair.after.note))]
             table.add_row(
-                shown(pair.message), pair.before.word, f"{style}{pair.after.word}[/]",
-                score(pair.before.score), score(pair.after.score), shown(", ".join(why)),
-            )  # fmt: skip
+                shown(pair.message),
+                pair.before.word,
+                f"{style}{pair.after.word}[/]",
+                score(pair.before.score),
+                score(pair.after.score),
+                shown(", ".join(why)),
+            )
         console.print(table)
     same = summary.messages - summary.actions - summary.scores
     console.print(

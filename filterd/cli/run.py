@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from filterd import privileges
 from filterd.cli.common import ConfigOption, settings
+from filterd.system import privileges
 
 
 def run(config: ConfigOption = None) -> int:

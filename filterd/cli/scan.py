@@ -12,16 +12,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.assembly import build_pipeline
-from filterd.bayes.corpora import read_messages
-from filterd.bayes.mail_file import CorpusError
+from filterd.chain.headers import points
+from filterd.chain.pipeline import Pipeline, Result, plain
+from filterd.chain.verdict import Action
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
-from filterd.config import Settings
-from filterd.ids import new_id
-from filterd.labels import points
+from filterd.config.assembly import build_pipeline
+from filterd.config.load import Settings
+from filterd.mailfiles.corpora import read_messages
+from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.pipeline import Pipeline, Result, plain
-from filterd.verdict import Action
+from filterd.message.ids import new_id
 
 _LINE_END = re.compile(rb"\r?\n")
 

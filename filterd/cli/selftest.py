@@ -19,17 +19,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.cli.lab import Lab, LabError, answers
 from filterd.cli.selftest_expected import Promises
-from filterd.config import Settings, load
-from filterd.daemon.address import Address, AddressError
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.send import Result, send_all
+from filterd.config.load import Settings, load
+from filterd.config.sample import toml_value
+from filterd.lab.programs import Lab, LabError, answers
+from filterd.lab.samples import RECIPIENT, SENDER, sample
+from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.samples import RECIPIENT, SENDER, sample
-from filterd.settings_text import toml_value
-from filterd.status import clamd_status
+from filterd.ops.address import Address, AddressError
+from filterd.ops.status import clamd_status
 
 HOST = "mx.example"
 

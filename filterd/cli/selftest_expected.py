@@ -10,16 +10,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from filterd.assembly import build_pipeline
-from filterd.config import FilterSettings, Settings
+from filterd.chain.pipeline import Pipeline
+from filterd.chain.verdict import Action, AddField
+from filterd.config.assembly import build_pipeline
+from filterd.config.load import FilterSettings, Settings
 from filterd.filters.clamav import ClamAV
-from filterd.ids import new_id
+from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.fields import Buffer
-from filterd.mta.send import Result
-from filterd.pipeline import Pipeline
-from filterd.samples import EICAR, RECIPIENT, SENDER, sample
-from filterd.verdict import Action, AddField
+from filterd.message.ids import new_id
+from filterd.mta.delivery.client import Result
 
 LINE_OCTETS = 20
 """Octets of a line of a removed part from which on it can be told from the rest of the message."""

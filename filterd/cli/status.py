@@ -9,9 +9,9 @@ from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 from filterd.cli.quarantine.tables import shown
+from filterd.ops.status import Status
+from filterd.ops.status import status as found
 from filterd.quarantine.caution import ADVICE
-from filterd.status import Status
-from filterd.status import status as found
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> int:

@@ -10,20 +10,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from filterd import privileges
-from filterd.bayes import doubt
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import JournalError
-from filterd.bayes.learner import Learner
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.parallel import ClusterError, Readers
-from filterd.bayes.reading import FeatureReader
-from filterd.bayes.shards import train_parts
-from filterd.bayes.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.tokens import Features
-from filterd.bayes.train import Source, TrainReport
-from filterd.bayes.train import train as train_from
+from filterd.bayes.lab.parallel import ClusterError, Readers
+from filterd.bayes.lab.shards import train_parts
+from filterd.bayes.lab.train import Source, TrainReport
+from filterd.bayes.lab.train import train as train_from
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.reading import FeatureReader
+from filterd.bayes.model.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.model.tokens import Features
+from filterd.bayes.site import doubt
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import JournalError
+from filterd.bayes.site.learner import Learner
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -37,6 +35,8 @@ from filterd.cli.common import (
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import bayes_filter, progress_bar, show_skips, who
 from filterd.cli.pipeline import show_pipeline, train_pipeline
+from filterd.mailfiles.mail_file import CorpusError
+from filterd.system import privileges
 
 _TROUBLE = (OSError, ModelFileError, JournalError)
 

@@ -13,16 +13,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd import privileges
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.web_token import app as tokens
-from filterd.config import ConfigError, Settings
-from filterd.folders import check_folders
+from filterd.config.load import ConfigError, Settings
+from filterd.ops.folders import check_folders
+from filterd.system import privileges
 
 app = typer.Typer(
-    invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="Serve the review pages and the REST interface, until SIGTERM.",
-)  # fmt: skip
+)
 account = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(account, name="account", help="Who may log in.")
 
@@ -34,10 +36,11 @@ PASSWORD_OCTETS = 4096
 PasswordFile = Annotated[
     Path | None,
     typer.Option(
-        "--password-file", metavar="FILE",
+        "--password-file",
+        metavar="FILE",
         help="read the password from its first line (- for standard input), else one is made",
     ),
-]  # fmt: skip
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 
 
@@ -48,11 +51,12 @@ def web(
     password_file: Annotated[
         Path | None,
         typer.Option(
-            "--first-password-file", metavar="FILE",
+            "--first-password-file",
+            metavar="FILE",
             help="for the account that the first run makes; else a password is made and printed",
         ),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Serve the review pages and the REST interface, until SIGTERM."""
     if context.invoked_subcommand:
         return

@@ -50,8 +50,15 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         found = Tokens(tokens_path(settings(config))).all()
     if as_json:
         for one in found:
-            emit({"name": one.name, "role": one.role, "made": one.made,
-                  "domains": list(one.domains), "recipients": list(one.recipients)})  # fmt: skip
+            emit(
+                {
+                    "name": one.name,
+                    "role": one.role,
+                    "made": one.made,
+                    "domains": list(one.domains),
+                    "recipients": list(one.recipients),
+                }
+            )
         return
     table = Table("name", "role", "made", "sees mail to", box=None, pad_edge=False)
     for one in found:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filterd.bounded import json_value
-from filterd.daemon.address import Address
+from filterd.ops.address import Address
+from filterd.system.bounded import json_value
 
 log = logging.getLogger(__name__)
 

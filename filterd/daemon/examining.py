@@ -11,16 +11,16 @@ import logging
 import time
 from typing import Any
 
-from filterd import replies
-from filterd.chain import Failure
-from filterd.daemon import frames
-from filterd.daemon.exchange import Answer, AnswerError, decode_answer, encode_request
-from filterd.daemon.pool import Busy, WorkerLostError
+from filterd.chain import replies
+from filterd.chain.chain import Failure
+from filterd.chain.verdict import Action, Reply
 from filterd.daemon.remembered import Known, again, of_content
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
 from filterd.message import Envelope, Message
-from filterd.verdict import Action, Reply
+from filterd.workers import framing
+from filterd.workers.codec import Answer, AnswerError, decode_answer, encode_request
+from filterd.workers.pool import Busy, WorkerLostError
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class _Examination:
         trouble, unexplained = "", 0
         for _attempt in range(RETRY_LIMIT):
             head = encode_request(self._id, self._envelope, tuple(self._failed))
-            if len(head) > frames.HEAD_LIMIT:
+            if len(head) > framing.HEAD_LIMIT:
                 return refusing(
                     self._service, replies.RECIPIENTS, self._id
                 ), "not examined: a very large envelope"

@@ -15,9 +15,9 @@ from typing import Any
 import Milter
 import milter
 
-from filterd.daemon.address import Address
-from filterd.daemon.answering import ACTIONS
+from filterd.daemon.apply import ACTIONS
 from filterd.daemon.session import Session
+from filterd.ops.address import Address
 
 log = logging.getLogger(__name__)
 

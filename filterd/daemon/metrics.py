@@ -26,13 +26,13 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from filterd import __version__
-from filterd.daemon.settings import MetricsSettings
+from filterd.config.processes import MetricsSettings
 from filterd.daemon.statistics import BUCKETS, FilterCount
 
 if TYPE_CHECKING:
     from filterd.daemon.service import Service
     from filterd.daemon.vitals import Vitals
-    from filterd.status import ClamdStatus, QuarantineStatus
+    from filterd.ops.status import ClamdStatus, QuarantineStatus
 
 PATIENCE = 5.0
 """Seconds from a connection to the end of the answer, however busy the client looks."""
@@ -141,7 +141,7 @@ class DaemonCollector(Collector):
         )
 
     def _look(self) -> None:
-        from filterd.status import clamd_status, quarantine_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.status import clamd_status, quarantine_status  # noqa: PLC0415  (loads much)
 
         now = time.monotonic()
         if now - self._looked_at >= LOOK_INTERVAL:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filterd.chain import NO_TIME_LEFT, Failure
+from filterd.chain.chain import NO_TIME_LEFT, Failure
 from filterd.daemon.transaction import Transaction
 from filterd.message import Message
 
@@ -43,13 +43,33 @@ BLOCK = 1 << 20
 
 _CHANGING = frozenset(
     {
-        b"received", b"x-received", b"return-path", b"delivered-to", b"x-original-to", b"date",
-        b"message-id", b"resent-message-id", b"resent-date", b"subject", b"to", b"cc", b"bcc",
-        b"from", b"sender", b"reply-to", b"in-reply-to", b"references", b"thread-index",
-        b"dkim-signature", b"arc-seal", b"arc-message-signature", b"arc-authentication-results",
-        b"authentication-results", b"received-spf",
+        b"received",
+        b"x-received",
+        b"return-path",
+        b"delivered-to",
+        b"x-original-to",
+        b"date",
+        b"message-id",
+        b"resent-message-id",
+        b"resent-date",
+        b"subject",
+        b"to",
+        b"cc",
+        b"bcc",
+        b"from",
+        b"sender",
+        b"reply-to",
+        b"in-reply-to",
+        b"references",
+        b"thread-index",
+        b"dkim-signature",
+        b"arc-seal",
+        b"arc-message-signature",
+        b"arc-authentication-results",
+        b"authentication-results",
+        b"received-spf",
     }
-)  # fmt: skip
+)
 """Header fields that copies of the same content differ in."""
 
 

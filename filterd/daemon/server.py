@@ -25,15 +25,12 @@ import milter
 import sdnotify
 
 from filterd import __version__
-from filterd.assembly import FailureKeeper, open_history
-from filterd.config import ConfigError, Settings, load
-from filterd.control import RELOAD_SECONDS, control_path
-from filterd.daemon.address import Address, AddressError
-from filterd.daemon.answering import ACTIONS
+from filterd.config.assembly import FailureKeeper, open_history
+from filterd.config.load import ConfigError, Settings, load
+from filterd.daemon.apply import ACTIONS
+from filterd.daemon.autolearn_runner import Lessons
 from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
-from filterd.daemon.generation import StartError
-from filterd.daemon.lessons import Lessons
 from filterd.daemon.libmilter import (
     SESSION_STACK,
     allow_many_sessions,
@@ -41,14 +38,17 @@ from filterd.daemon.libmilter import (
     register,
     thread_states,
 )
-from filterd.daemon.logs import MessageLog, configure
-from filterd.daemon.pool import Pool
 from filterd.daemon.service import Service
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Session
 from filterd.daemon.vitals import Vitals
-from filterd.folders import check_folders
 from filterd.history import History
+from filterd.ops.address import Address, AddressError
+from filterd.ops.control import RELOAD_SECONDS, control_path
+from filterd.ops.folders import check_folders
+from filterd.ops.logs import MessageLog, configure
 from filterd.quarantine.upkeep import Upkeep
+from filterd.workers.generation import StartError
+from filterd.workers.pool import Pool
 
 log = logging.getLogger(__name__)
 

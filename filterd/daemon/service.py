@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.daemon.failures import FailedMail
-from filterd.daemon.pool import Pool
 from filterd.daemon.remembered import Remembered
+from filterd.workers.pool import Pool
 
 
 @dataclass

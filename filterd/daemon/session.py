@@ -15,34 +15,62 @@ from typing import Any
 import Milter
 import milter
 
-from filterd import replies
-from filterd.daemon.answering import answer_with, carry_out, facts
+from filterd.chain import replies
+from filterd.chain.verdict import Action, Reply
+from filterd.daemon.apply import answer_with, carry_out, facts
 from filterd.daemon.examining import examine, refusing
-from filterd.daemon.exchange import Answer
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
-from filterd.ids import new_id
 from filterd.message import Client, Envelope
-from filterd.verdict import Action, Reply
+from filterd.message.ids import new_id
+from filterd.workers.codec import Answer
 
 log = logging.getLogger(__name__)
 
 MACROS = (
-    "i", "j", "_", "v", "{client_addr}", "{client_name}", "{client_port}", "{client_ptr}",
-    "{daemon_name}", "{daemon_addr}", "{daemon_port}", "{if_name}", "{if_addr}",
-    "{auth_type}", "{auth_authen}", "{auth_author}", "{auth_ssf}", "{mail_mailer}", "{mail_host}",
-    "{mail_addr}", "{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}", "{msg_id}", "{tls_version}",
-    "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}",
-)  # fmt: skip
+    "i",
+    "j",
+    "_",
+    "v",
+    "{client_addr}",
+    "{client_name}",
+    "{client_port}",
+    "{client_ptr}",
+    "{daemon_name}",
+    "{daemon_addr}",
+    "{daemon_port}",
+    "{if_name}",
+    "{if_addr}",
+    "{auth_type}",
+    "{auth_authen}",
+    "{auth_author}",
+    "{auth_ssf}",
+    "{mail_mailer}",
+    "{mail_host}",
+    "{mail_addr}",
+    "{rcpt_mailer}",
+    "{rcpt_host}",
+    "{rcpt_addr}",
+    "{msg_id}",
+    "{tls_version}",
+    "{cipher}",
+    "{cipher_bits}",
+    "{cert_subject}",
+    "{cert_issuer}",
+)
 """The macros that filters get to see, where the MTA sends them."""
 
 UNWANTED_STEPS = Milter.P_NOUNKNOWN | Milter.P_NODATA | Milter.P_NOEOH
 """Steps that tell nothing the others do not."""
 
 SILENT_STEPS = (
-    Milter.P_NR_CONN | Milter.P_NR_HELO | Milter.P_NR_MAIL | Milter.P_NR_RCPT | Milter.P_NR_HDR
+    Milter.P_NR_CONN
+    | Milter.P_NR_HELO
+    | Milter.P_NR_MAIL
+    | Milter.P_NR_RCPT
+    | Milter.P_NR_HDR
     | Milter.P_NR_BODY
-)  # fmt: skip
+)
 """Steps after which the MTA need not wait: nothing is decided before end-of-message."""
 
 UNKNOWN_CLIENT = Client("unknown", "unknown")

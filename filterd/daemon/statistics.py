@@ -58,9 +58,14 @@ class FilterCount:
     def copy(self) -> FilterCount:
         """The counts as they are now."""
         return FilterCount(
-            self.messages, self.seconds, [*self.classes], Counter(self.errors), self.failed_at,
-            self.failed_id, self.detail,
-        )  # fmt: skip
+            self.messages,
+            self.seconds,
+            [*self.classes],
+            Counter(self.errors),
+            self.failed_at,
+            self.failed_id,
+            self.detail,
+        )
 
 
 class Statistics:

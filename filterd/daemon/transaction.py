@@ -11,8 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from filterd.daemon.frames import Buffer
-from filterd.daemon.settings import (
+from filterd.config.processes import (
     BODY_IN_MEMORY,
     ENVELOPE_SIZE_LIMIT,
     HEADER_FIELDS_LIMIT,
@@ -20,6 +19,7 @@ from filterd.daemon.settings import (
     RECIPIENTS_LIMIT,
 )
 from filterd.message import Recipient
+from filterd.workers.framing import Buffer
 
 
 class LimitError(Exception):
@@ -51,9 +51,20 @@ class Transaction:
     """
 
     __slots__ = (
-        "_blank", "_chunks", "_envelope_size", "_fields_size", "_file", "_header", "_size",
-        "_spool", "fields", "paths", "recipients", "sender", "sender_parameters",
-    )  # fmt: skip
+        "_blank",
+        "_chunks",
+        "_envelope_size",
+        "_fields_size",
+        "_file",
+        "_header",
+        "_size",
+        "_spool",
+        "fields",
+        "paths",
+        "recipients",
+        "sender",
+        "sender_parameters",
+    )
 
     def __init__(
         self, spool: Path, blank: bytes = b"", sender: bytes = b"<>", *parameters: bytes

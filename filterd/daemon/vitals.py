@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from filterd import __version__
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.daemon.metrics import Exporter, MetricsError
 from filterd.daemon.service import Service
 from filterd.daemon.statistics import Statistics

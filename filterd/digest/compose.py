@@ -14,11 +14,11 @@ from pathlib import Path
 
 import jinja2
 
-from filterd.bounded import plain_text, read_regular
+from filterd.chain.headers import points
+from filterd.config.digest import DigestSettings
 from filterd.digest.links import Link, Signer
-from filterd.digest.settings import DigestSettings
-from filterd.labels import points
 from filterd.quarantine.index import Row
+from filterd.system.bounded import plain_text, read_regular
 
 LISTED_LIMIT = 200
 """Messages in one digest; who has more looks at them in another way."""

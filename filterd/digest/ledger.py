@@ -65,11 +65,15 @@ class Ledger:
             .join(messages, m.id == d.id)
             .outerjoin(digests, digests.c.recipient == d.recipient)
             .where(
-                Unindexed(d.state) == "held", Unindexed(m.reason).in_(reasons), m.virus == "",
-                m.received > oldest, m.received <= until, m.received > told,
+                Unindexed(d.state) == "held",
+                Unindexed(m.reason).in_(reasons),
+                m.virus == "",
+                m.received > oldest,
+                m.received <= until,
+                m.received > told,
             )
             .order_by(m.received.desc(), m.id.desc())
-        )  # fmt: skip
+        )
         wanted = checked_domains(domains)
         found: dict[str, list[str]] = defaultdict(list)
         with self._index.connection() as connection:
@@ -83,9 +87,11 @@ class Ledger:
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """What the index has of these messages, newest first."""
-        query = sa.select(messages).where(messages.c.id.in_(ids)).order_by(
-            messages.c.received.desc(), messages.c.id.desc()
-        )  # fmt: skip
+        query = (
+            sa.select(messages)
+            .where(messages.c.id.in_(ids))
+            .order_by(messages.c.received.desc(), messages.c.id.desc())
+        )
         with self._index.connection() as connection:
             return [row_of(found) for found in connection.execute(query).mappings()]
 

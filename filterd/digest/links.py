@@ -14,8 +14,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.bounded import json_value
-from filterd.marks import load_key
+from filterd.chain.marks import load_key
+from filterd.system.bounded import json_value
 
 LINK_LIMIT = 2000
 """Characters of a link's token; an address has at most 320."""

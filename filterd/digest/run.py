@@ -17,12 +17,12 @@ from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from functools import partial
 
-from filterd import marks
-from filterd.config import Settings
+from filterd.chain import marks
+from filterd.config.digest import DigestSettings
+from filterd.config.load import Settings
 from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
 from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.links import Signer
-from filterd.digest.settings import DigestSettings
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.submission import Result, Server, submit
 
@@ -67,9 +67,7 @@ def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> d
     return ledger.due(since, until, wanted.reasons, wanted.domains, since)
 
 
-def digest_for(
-    site: Site, ledger: Ledger, recipient: str, ids: list[str], now: float
-) -> bytes:  # fmt: skip
+def digest_for(site: Site, ledger: Ledger, recipient: str, ids: list[str], now: float) -> bytes:
     """The digest that tells a recipient of these messages. Raises DigestError, StoreError."""
     rows = ledger.rows(ids[:LISTED_LIMIT])
     return compose(site, recipient, rows, now, len(ids) - len(rows))
@@ -94,9 +92,13 @@ def send_now(settings: Settings, now: float, hours: float | None = None) -> dict
 
 
 def _send(
-    settings: Settings, ledger: Ledger, found: Mapping[str, list[str]], begun: float, until: float,
+    settings: Settings,
+    ledger: Ledger,
+    found: Mapping[str, list[str]],
+    begun: float,
+    until: float,
     now: float,
-) -> dict[str, Result]:  # fmt: skip
+) -> dict[str, Result]:
     """Send each recipient's digest, as far as nobody else is at it."""
     if not found:
         return {}

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from filterd.config import Settings
-from filterd.daemon.address import AddressError
+from filterd.config.load import Settings
 from filterd.doctor import files, host, servers, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas, own_warnings
 from filterd.doctor.patterns import bare_names
+from filterd.ops.address import AddressError
 
 __all__ = ["Finding", "Level", "Mtas", "examine"]
 

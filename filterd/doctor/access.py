@@ -9,9 +9,9 @@ import stat
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from filterd.config import Settings
-from filterd.daemon.address import Address
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
+from filterd.ops.address import Address
 
 
 def milter_socket(settings: Settings) -> Iterator[Finding]:
@@ -27,9 +27,11 @@ def milter_socket(settings: Settings) -> Iterator[Finding]:
     found += f" may connect (mode {told.st_mode & 0o777:03o})"
     if told.st_mode & stat.S_IWOTH:
         yield Finding(
-            Level.WARN, "socket", f"{path}: everybody on this host may connect",
+            Level.WARN,
+            "socket",
+            f"{path}: everybody on this host may connect",
             "set daemon.socket_mode = 0o660 and daemon.socket_group to the MTA's group",
-        )  # fmt: skip
+        )
         return
     yield Finding(Level.OK, "socket", found)
 

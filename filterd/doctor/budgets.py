@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 
-from filterd.config import Settings
-from filterd.daemon.address import Address
+from filterd.config.load import Settings
+from filterd.ops.address import Address
 
 READS = 4
 """Times daemon.progress_interval that an MTA should wait for one answer: a PROGRESS may be late

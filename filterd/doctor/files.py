@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from shutil import disk_usage
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.folders import MODELS, private_folders, troubles
+from filterd.ops.folders import MODELS, private_folders, troubles
 
 SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
 """Free space of a disk, as a share, from which that is said, and from which it is wrong."""
@@ -40,9 +40,11 @@ def settings_file(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.chain.filters:
         yield Finding(
-            Level.WARN, "settings", "chain.filters is empty: mail passes unexamined",
+            Level.WARN,
+            "settings",
+            "chain.filters is empty: mail passes unexamined",
             "name the filters in [chain]",
-        )  # fmt: skip
+        )
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
@@ -58,9 +60,11 @@ def folders(settings: Settings) -> Iterator[Finding]:
                 yield Finding(Level.OK, name, f"{folder} is not there yet; the daemon makes it")
             else:
                 yield Finding(
-                    Level.FAIL, name, f"{folder} is not there, and this user may not make it",
+                    Level.FAIL,
+                    name,
+                    f"{folder} is not there, and this user may not make it",
                     f"mkdir -p {folder}; chown it to the daemon's user; chmod 700",
-                )  # fmt: skip
+                )
             continue
         if not folder.is_dir():
             yield Finding(Level.FAIL, name, f"{folder} is no folder", "move it away")
@@ -68,16 +72,20 @@ def folders(settings: Settings) -> Iterator[Finding]:
         mode = folder.stat().st_mode
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(
-                Level.FAIL, name, f"{folder}: this user may not read and write there",
+                Level.FAIL,
+                name,
+                f"{folder}: this user may not read and write there",
                 "run this as the daemon's user, or chown the folder to it",
-            )  # fmt: skip
+            )
         elif mode & stat.S_IRWXO:
             # A model holds hashes of words, the other two whole messages.
             level = Level.WARN if name == MODELS and not mode & stat.S_IWOTH else Level.FAIL
             yield Finding(
-                level, name, f"{folder} is open to everybody (mode {mode & 0o777:03o})",
+                level,
+                name,
+                f"{folder} is open to everybody (mode {mode & 0o777:03o})",
                 f"chmod o-rwx {folder}",
-            )  # fmt: skip
+            )
         else:
             yield Finding(Level.OK, name, f"{folder}")
 
@@ -124,10 +132,11 @@ def owners(settings: Settings) -> Iterator[Finding]:
         ]
         if strange:
             yield Finding(
-                Level.FAIL, name,
+                Level.FAIL,
+                name,
                 f"{len(strange)} files are not their folder's owner's, {strange[0]} for one",
                 f"chown -R --reference={folder} {folder}; run filterd as that user from now on",
-            )  # fmt: skip
+            )
 
 
 def _newest(folder: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 
 
 def open_gates(settings: Settings) -> Iterator[str]:

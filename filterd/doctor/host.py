@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from socket import getaddrinfo, gethostname
 
-from filterd import clock as kernel_clock
-from filterd.assembly import open_history
-from filterd.config import Settings
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.history import HistoryError, HistoryQuery
+from filterd.system import clock as kernel_clock
 
 AHEAD = 60.0
 """Seconds that the newest record may be ahead of the clock, before the clock was set back."""
@@ -72,14 +72,18 @@ def names(settings: Settings) -> Iterator[Finding]:
     thread.join(RESOLVER_SECONDS)
     if not said:
         yield Finding(
-            Level.WARN, "names", f"no answer about {host} within {RESOLVER_SECONDS:g} s",
+            Level.WARN,
+            "names",
+            f"no answer about {host} within {RESOLVER_SECONDS:g} s",
             "see /etc/resolv.conf; a caching resolver on this host helps MTA and filters alike",
-        )  # fmt: skip
+        )
     elif said[0]:
         yield Finding(
-            Level.WARN, "names", f"{host}: {said[0]}",
+            Level.WARN,
+            "names",
+            f"{host}: {said[0]}",
             "put the host's name into /etc/hosts or DNS, or set labels.hostname",
-        )  # fmt: skip
+        )
     else:
         took = (time.monotonic() - started) * 1000
         yield Finding(Level.OK, "names", f"{host} is known ({took:.0f} ms)")

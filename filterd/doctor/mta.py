@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.doctor.budgets import chain_warnings, default_warnings
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.postfix import patience as of_postfix
@@ -53,8 +53,9 @@ def _of_mtas(settings: Settings, where: Mtas) -> tuple[bool, list[str]]:
     where = places(settings, where)
     is_asked, told = False, []
     for look, path, usual in (
-        (of_sendmail, where.sendmail_cf, SENDMAIL_CF), (of_postfix, where.main_cf, MAIN_CF),
-    ):  # fmt: skip
+        (of_sendmail, where.sendmail_cf, SENDMAIL_CF),
+        (of_postfix, where.main_cf, MAIN_CF),
+    ):
         if path is None and (where != Mtas() or not usual.exists()):
             continue
         try:
@@ -77,14 +78,17 @@ def mtas(settings: Settings, where: Mtas) -> Iterator[Finding]:
     """What those that are named, else those that are there, say about the daemon."""
     where = places(settings, where)
     kinds: list[tuple[Callable[[Settings, Path], Iterator[Finding]], Path | None, Path]] = [
-        (sendmail, where.sendmail_cf, SENDMAIL_CF), (postfix, where.main_cf, MAIN_CF),
-    ]  # fmt: skip
+        (sendmail, where.sendmail_cf, SENDMAIL_CF),
+        (postfix, where.main_cf, MAIN_CF),
+    ]
     named = [(look, path) for look, path, _usual in kinds if path is not None]
     there = [(look, usual) for look, _path, usual in kinds if usual.exists()]
     for look, path in named or there:
         yield from look(settings, path)
     if not (named or there):
         yield Finding(
-            Level.WARN, "mta", f"neither {SENDMAIL_CF} nor {MAIN_CF} is there",
+            Level.WARN,
+            "mta",
+            f"neither {SENDMAIL_CF} nor {MAIN_CF} is there",
             "name one with --sendmail FILE or --postfix FILE, if this host has an MTA",
-        )  # fmt: skip
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 
 
 def bare_names(settings: Settings) -> Iterator[str]:

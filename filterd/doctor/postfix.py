@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filterd.bounded import open_regular
-from filterd.config import Settings
-from filterd.daemon.address import Address
+from filterd.config.load import Settings
 from filterd.doctor.access import hindrance
 from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
-from filterd.mta.input_filter import parse_time
+from filterd.mta.milters.settings import parse_time
+from filterd.ops.address import Address
+from filterd.system.bounded import open_regular
 
 ABOUT = "postfix"
 
@@ -30,11 +30,16 @@ EXPANSIONS = 20
 """Values within values; Postfix itself stops at a loop."""
 
 DEFAULTS = {
-    "queue_directory": "/var/spool/postfix", "mail_owner": "postfix", "smtpd_milters": "",
-    "non_smtpd_milters": "", "milter_default_action": "tempfail", "milter_content_timeout": "300s",
-    "milter_connect_timeout": "30s", "milter_command_timeout": "30s",
+    "queue_directory": "/var/spool/postfix",
+    "mail_owner": "postfix",
+    "smtpd_milters": "",
+    "non_smtpd_milters": "",
+    "milter_default_action": "tempfail",
+    "milter_content_timeout": "300s",
+    "milter_connect_timeout": "30s",
+    "milter_command_timeout": "30s",
     "compatibility_level": "0",
-}  # fmt: skip
+}
 
 _NAME = re.compile(r"\$(?:(\w+)|\{(\w+)\}|\((\w+)\))")
 _MEMBER = re.compile(r"\{[^}]*+(?:\}|\Z)|[^\s,{}]++")
@@ -65,9 +70,11 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
         services = _services(main.with_name("master.cf"), values)
     except OSError as error:
         yield Finding(
-            Level.WARN, ABOUT, f"{error.filename}: {error.strerror}",
+            Level.WARN,
+            ABOUT,
+            f"{error.filename}: {error.strerror}",
             "run this as a user who may read it",
-        )  # fmt: skip
+        )
         return
     first = True
     for service in services:
@@ -79,20 +86,22 @@ def postfix(settings: Settings, main: Path) -> Iterator[Finding]:
             yield from _before(settings, members, ours[0])
         elif hidden := _behind_chroot(settings, members, service):
             yield Finding(
-                Level.FAIL, ABOUT,
+                Level.FAIL,
+                ABOUT,
                 f"{service.name} runs in a chroot and looks for "
                 f"{own['queue_directory']}{hidden}, the daemon listens on {hidden}",
                 f'set daemon.socket = "unix:{own["queue_directory"]}/filterd/filterd.sock" and '
                 "smtpd_milters = unix:filterd/filterd.sock",
-            )  # fmt: skip
+            )
         elif first or "smtpd_milters" not in service.options:
             # One that sets its own list without us, behind another filter perhaps, means it.
             yield Finding(
-                Level.WARN, ABOUT,
+                Level.WARN,
+                ABOUT,
                 f"{service.name} does not ask {settings.daemon.socket} (smtpd_milters is "
                 f"{own['smtpd_milters'] or 'empty'})",
                 f"put smtpd_milters = {_spelled(settings, own)} into {main}",
-            )  # fmt: skip
+            )
         first = False
 
 
@@ -133,11 +142,12 @@ def _fate(member: Member, service: Service, values: Mapping[str, str]) -> Iterat
     action = member.arguments.get("default_action") or _expanded("milter_default_action", values)
     if action == "accept":
         yield Finding(
-            Level.WARN, ABOUT,
+            Level.WARN,
+            ABOUT,
             f"{service.name}: default_action is accept: mail passes unexamined while filterd is "
             "away",
             "set milter_default_action = tempfail, and the client tries again later",
-        )  # fmt: skip
+        )
 
 
 def _patience(
@@ -148,30 +158,34 @@ def _patience(
     if seconds < least_read(settings):
         tight = seconds <= settings.daemon.progress_interval
         yield Finding(
-            Level.FAIL if tight else Level.WARN, ABOUT,
+            Level.FAIL if tight else Level.WARN,
+            ABOUT,
             f"{service.name}: milter_content_timeout is {seconds:g} s, the daemon reports progress "
             f"every {settings.daemon.progress_interval:g} s",
             f"set milter_content_timeout = {max(least_read(settings), 300):g}s",
-        )  # fmt: skip
+        )
     for step in ("connect", "command"):
         name = f"milter_{step}_timeout"
         text = member.arguments.get(f"{step}_timeout") or _expanded(name, values)
         if parse_time(text) < LEAST_STEP:
             yield Finding(
-                Level.WARN, ABOUT,
+                Level.WARN,
+                ABOUT,
                 f"{service.name}: {name} is {parse_time(text):g} s, which a busy machine may take",
                 f"set {name} = 30s",
-            )  # fmt: skip
+            )
 
 
 def _reach(settings: Settings, owner: str) -> Iterator[Finding]:
     path = Address.parse(settings.daemon.socket).path
     if path is not None and (why := hindrance(path, owner)):
         yield Finding(
-            Level.FAIL, ABOUT, why,
+            Level.FAIL,
+            ABOUT,
+            why,
             f'set daemon.socket_group = "{owner}" and let that group enter the folder, or add '
             f"{owner} to the socket's group and restart Postfix",
-        )  # fmt: skip
+        )
 
 
 def _is_ours(

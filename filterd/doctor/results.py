@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 
 _AUTHENTICATOR = re.compile(r"dkim|dmarc|spf|openarc|authentication", re.IGNORECASE)
@@ -18,8 +18,9 @@ def before_us(settings: Settings, about: str, filters: Sequence[str]) -> Iterato
     labels = settings.labels
     if labels.remove_forged and labels.trusted_results < len(found):
         yield Finding(
-            Level.WARN, about,
+            Level.WARN,
+            about,
             f"{', '.join(found)} runs before filterd, which removes its Authentication-Results as "
             "forged",
             f"set trusted_results = {len(found)} in [labels], or ask filterd first",
-        )  # fmt: skip
+        )

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filterd.config import Settings
-from filterd.daemon.address import Address
+from filterd.config.load import Settings
 from filterd.doctor.access import hindrance, unsafe_folder
 from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on, worst
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
 from filterd.mta.cf.reader import CfError, SendmailCf, read_cf
-from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.ops.address import Address
 
 ABOUT = "sendmail"
 
@@ -30,9 +30,11 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
         cf = read_cf(path)
     except CfError as error:
         yield Finding(
-            Level.WARN, ABOUT, f"{error}",
+            Level.WARN,
+            ABOUT,
+            f"{error}",
             "run this as root if it may not be read; else sendmail may not start with it either",
-        )  # fmt: skip
+        )
         return
     line = (
         f"INPUT_MAIL_FILTER(`filterd', `S={settings.daemon.socket}, F=T, "
@@ -42,9 +44,11 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
     if not ours:
         others = ", ".join(cf.filters) or "no other"
         yield Finding(
-            Level.WARN, ABOUT, f"{path}: no filter at {settings.daemon.socket} (but {others})",
+            Level.WARN,
+            ABOUT,
+            f"{path}: no filter at {settings.daemon.socket} (but {others})",
             f"put into sendmail.mc above the first MAILER(): {line}",
-        )  # fmt: skip
+        )
         return
     for one in ours:
         found = [*_asked(cf, one), *_patience(settings, one), *_fate(one)]
@@ -97,48 +101,55 @@ def _asked(cf: SendmailCf, one: InputMailFilter) -> Iterator[Finding]:
         asked = everywhere if daemon.filters is None else daemon.filters
         if one.name not in asked:
             yield Finding(
-                Level.FAIL if daemon.filters is None else Level.WARN, ABOUT,
+                Level.FAIL if daemon.filters is None else Level.WARN,
+                ABOUT,
                 f"X{one.name} is there, but {daemon.name} (port {daemon.port}) does not ask it",
                 "write INPUT_MAIL_FILTER instead of MAIL_FILTER, or name it in the "
                 "InputMailFilters of that DAEMON_OPTIONS",
-            )  # fmt: skip
+            )
 
 
 def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
     clocks = one.clocks
     if clocks.eom and clocks.eom <= worst(settings):
         yield Finding(
-            Level.FAIL, ABOUT,
+            Level.FAIL,
+            ABOUT,
             f"X{one.name}: T=E: is {clocks.eom:g} s, a verdict may take {worst(settings):g} s "
             "([chain] timeout and [workers] grace)",
             f"set E:{_advised(settings):g}s, or lower [chain] timeout",
-        )  # fmt: skip
+        )
     if clocks.read and clocks.read < least_read(settings):
         tight = clocks.read <= settings.daemon.progress_interval
         yield Finding(
-            Level.FAIL if tight else Level.WARN, ABOUT,
+            Level.FAIL if tight else Level.WARN,
+            ABOUT,
             f"X{one.name}: T=R: is {clocks.read:g} s, the daemon reports progress every "
             f"{settings.daemon.progress_interval:g} s",
             f"set R:{least_read(settings):g}s or more",
-        )  # fmt: skip
+        )
     for letter, what, seconds in (
-        ("C", "connecting", clocks.connect), ("S", "sending a command", clocks.write),
-    ):  # fmt: skip
+        ("C", "connecting", clocks.connect),
+        ("S", "sending a command", clocks.write),
+    ):
         if 0 < seconds < LEAST_STEP:
             yield Finding(
-                Level.WARN, ABOUT,
+                Level.WARN,
+                ABOUT,
                 f"X{one.name}: T={letter}: is {seconds:g} s for {what}, which a busy machine may "
                 "take",
                 f"set {letter}:{LEAST_STEP:g}s or more",
-            )  # fmt: skip
+            )
 
 
 def _fate(one: InputMailFilter) -> Iterator[Finding]:
     if one.on_failure == "":
         yield Finding(
-            Level.WARN, ABOUT, f"X{one.name}: no F=: mail passes unexamined while filterd is away",
+            Level.WARN,
+            ABOUT,
+            f"X{one.name}: no F=: mail passes unexamined while filterd is away",
             "set F=T, and the client tries again later",
-        )  # fmt: skip
+        )
 
 
 def _macros(cf: SendmailCf) -> Iterator[Finding]:
@@ -146,9 +157,11 @@ def _macros(cf: SendmailCf) -> Iterator[Finding]:
     for name, loss in WANTED_MACROS.items():
         if name not in sent:
             yield Finding(
-                Level.WARN, ABOUT, f"no Milter.macros option names {name}: {loss}",
+                Level.WARN,
+                ABOUT,
+                f"no Milter.macros option names {name}: {loss}",
                 f"add {name} to confMILTER_MACROS_ENVFROM in sendmail.mc",
-            )  # fmt: skip
+            )
 
 
 def _socket(settings: Settings, cf: SendmailCf) -> Iterator[Finding]:
@@ -159,12 +172,16 @@ def _socket(settings: Settings, cf: SendmailCf) -> Iterator[Finding]:
     folder = unsafe_folder(path, trusting)
     if folder is not None:
         yield Finding(
-            Level.FAIL, ABOUT, f"{folder} can be written by others: sendmail calls {path} unsafe",
+            Level.FAIL,
+            ABOUT,
+            f"{folder} can be written by others: sendmail calls {path} unsafe",
             f"chmod go-w {folder}, or move daemon.socket to /run/filterd",
-        )  # fmt: skip
+        )
     user = cf.option("RunAsUser").partition(":")[0].partition(".")[0]
     if why := hindrance(path, user or "root"):
         yield Finding(
-            Level.FAIL, ABOUT, f"{why}, and RunAsUser makes sendmail connect as {user}",
+            Level.FAIL,
+            ABOUT,
+            f"{why}, and RunAsUser makes sendmail connect as {user}",
             f"set daemon.socket_group to a group of {user}, and let it enter the folder",
-        )  # fmt: skip
+        )

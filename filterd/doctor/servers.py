@@ -6,22 +6,22 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from filterd.assembly import open_history
-from filterd.bayes.folder import starter_path
-from filterd.config import Settings
-from filterd.control import ControlError, ask
+from filterd.bayes.site.folder import starter_path
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.clamd import ClamdError, Server
 from filterd.history import HistoryError
-from filterd.quarantine import Store, StoreError
-from filterd.quarantine.caution import ADVICE
-from filterd.status import (
+from filterd.ops.control import ControlError, ask
+from filterd.ops.status import (
     PROBE_SECONDS,
     clamd_status,
     daemon_status,
     model_status,
     quarantine_status,
 )
+from filterd.quarantine import Store, StoreError
+from filterd.quarantine.caution import ADVICE
 
 OLD_DAYS = 3
 """Days of clamd's signatures from which that is said: freshclam fetches new ones daily."""
@@ -35,42 +35,53 @@ def daemon(settings: Settings) -> Iterator[Finding]:
     daemon = daemon_status(settings.daemon.socket)
     if not daemon.answers:
         yield Finding(
-            Level.FAIL, "daemon", f"{daemon.socket}: {daemon.error}",
+            Level.FAIL,
+            "daemon",
+            f"{daemon.socket}: {daemon.error}",
             "start it: systemctl start filterd, or filterd run; its log says why it ended",
-        )  # fmt: skip
+        )
         return
     try:
         told = ask(settings, "status", PROBE_SECONDS)
     except ControlError as error:
         yield Finding(
-            Level.WARN, "daemon", f"{daemon.socket} answers; of itself it says nothing: {error}",
+            Level.WARN,
+            "daemon",
+            f"{daemon.socket} answers; of itself it says nothing: {error}",
             "run this as the daemon's user; a daemon of an older version has to be restarted",
-        )  # fmt: skip
+        )
         return
     alive, wanted = told["workers"], settings.workers.processes
     yield Finding(Level.OK, "daemon", f"{daemon.socket} answers, {alive} workers")
     if alive < wanted:
         yield Finding(
-            Level.WARN, "workers", f"{alive} of {wanted}",
+            Level.WARN,
+            "workers",
+            f"{alive} of {wanted}",
             "if that stays so, they die as they start: the daemon's log says of what",
-        )  # fmt: skip
+        )
     if told["history_lost"]:
         yield Finding(
-            Level.WARN, "history", f"{told['history_lost']} records were lost since it started",
+            Level.WARN,
+            "history",
+            f"{told['history_lost']} records were lost since it started",
             f"the daemon's log says why; see that {open_history(settings).file} can be written",
-        )  # fmt: skip
+        )
     chain = list(told["filters"])
     if chain != list(settings.chain.filters):
         yield Finding(
-            Level.WARN, "daemon", f"its chain is {', '.join(chain) or 'empty'}, another than the "
-            "settings name",
+            Level.WARN,
+            "daemon",
+            f"its chain is {', '.join(chain) or 'empty'}, another than the settings name",
             "`filterd reload`",
-        )  # fmt: skip
+        )
     elif settings.source and settings.source.stat().st_mtime > told.get("settings_read", 0.0):
         yield Finding(
-            Level.WARN, "daemon", f"{settings.source} was written after the daemon read it",
+            Level.WARN,
+            "daemon",
+            f"{settings.source} was written after the daemon read it",
             "`filterd reload`",
-        )  # fmt: skip
+        )
 
 
 def clamd(settings: Settings) -> Iterator[Finding]:
@@ -78,15 +89,19 @@ def clamd(settings: Settings) -> Iterator[Finding]:
     for one in clamd_status(settings):
         if one.error:
             yield Finding(
-                Level.FAIL, "clamd", one.error,
+                Level.FAIL,
+                "clamd",
+                one.error,
                 "start clamd, set filters.clamav.server, and put the daemon's user into its group",
-            )  # fmt: skip
+            )
             continue
         if one.days is None:
             yield Finding(
-                Level.WARN, "clamd", f"{one.server}: {one.engine} without a daily database",
+                Level.WARN,
+                "clamd",
+                f"{one.server}: {one.engine} without a daily database",
                 "run freshclam",
-            )  # fmt: skip
+            )
         else:
             told = f"{one.server}: {one.engine}, signatures {one.days} days old"
             if one.days >= OLD_DAYS:
@@ -107,15 +122,18 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
         return
     if not takes:
         yield Finding(
-            Level.WARN, "clamd", f"{server} takes less than size_limit, {_mib(limit)}",
+            Level.WARN,
+            "clamd",
+            f"{server} takes less than size_limit, {_mib(limit)}",
             "raise StreamMaxLength in clamd.conf, or lower filters.clamav.size_limit",
-        )  # fmt: skip
+        )
     largest = settings.daemon.max_message_size
     if largest > limit:
         yield Finding(
-            Level.OK, "clamd",
+            Level.OK,
+            "clamd",
             f"mail of {_mib(limit)} to {_mib(largest)} goes unscanned: too_large says what then",
-        )  # fmt: skip
+        )
 
 
 def _mib(octets: int) -> str:
@@ -136,14 +154,18 @@ def model(settings: Settings) -> Iterator[Finding]:
     own = settings.filters["bayes"].own
     if not (own.starter and starter_path()) and not model.generation:
         yield Finding(
-            Level.FAIL, "model", "none: neither a starter model nor one of the site",
+            Level.FAIL,
+            "model",
+            "none: neither a starter model nor one of the site",
             "`filterd train --spam … --ham …` makes one",
-        )  # fmt: skip
+        )
     elif model.missing_spam or model.missing_ham:
         yield Finding(
-            Level.WARN, "model", f"{told}; the starter model helps out, and at most labels",
+            Level.WARN,
+            "model",
+            f"{told}; the starter model helps out, and at most labels",
             f"learn {model.missing_spam} more spam and {model.missing_ham} more ham",
-        )  # fmt: skip
+        )
     else:
         yield Finding(Level.OK, "model", told)
 
@@ -161,9 +183,11 @@ def store(settings: Settings) -> Iterator[Finding]:
                 broken = str(error)
     if broken or kept.error:
         yield Finding(
-            Level.FAIL, "quarantine", broken or kept.error,
+            Level.FAIL,
+            "quarantine",
+            broken or kept.error,
             "no mail is lost: the files are what counts",
-        )  # fmt: skip
+        )
         return
     number = sum(kept.messages.values())
     folder = settings.quarantine.folder
@@ -171,21 +195,27 @@ def store(settings: Settings) -> Iterator[Finding]:
     described = sum(1 for _ in folder.glob("????-??-??/*.json"))
     if described != number and not settings.quarantine.database:
         yield Finding(
-            Level.WARN, "quarantine", f"{described} messages in {folder}, {number} in the index",
+            Level.WARN,
+            "quarantine",
+            f"{described} messages in {folder}, {number} in the index",
             "`filterd quarantine fsck` makes them agree, unless mail came in just now",
-        )  # fmt: skip
+        )
     else:
         yield Finding(Level.OK, "quarantine", f"{number} messages")
     if kept.expiry:
         yield Finding(
-            Level.WARN, "quarantine", f"nothing expires: {kept.expiry}",
+            Level.WARN,
+            "quarantine",
+            f"nothing expires: {kept.expiry}",
             f"set the clock if it is wrong; else {ADVICE}",
-        )  # fmt: skip
+        )
     if kept.messages.get("failed"):
         yield Finding(
-            Level.WARN, "quarantine", f"{kept.messages['failed']} releases failed",
+            Level.WARN,
+            "quarantine",
+            f"{kept.messages['failed']} releases failed",
             "`filterd quarantine list --state failed`, then `show`, says what the MTA answered",
-        )  # fmt: skip
+        )
 
 
 def _history(settings: Settings) -> Iterator[Finding]:
@@ -198,10 +228,12 @@ def _history(settings: Settings) -> Iterator[Finding]:
         return
     if fault:
         yield Finding(
-            Level.FAIL, "history", fault,
+            Level.FAIL,
+            "history",
+            fault,
             "the daemon puts it aside with the next message, `filterd quarantine fsck` at once; "
             "what can be read of it is taken over",
-        )  # fmt: skip
+        )
 
 
 def release(settings: Settings) -> Iterator[Finding]:
@@ -213,15 +245,19 @@ def release(settings: Settings) -> Iterator[Finding]:
             peer.sendall(b"QUIT\r\n")
     except OSError as error:
         yield Finding(
-            Level.WARN, "release", f"{host}:{port}: {error.strerror or error}",
+            Level.WARN,
+            "release",
+            f"{host}:{port}: {error.strerror or error}",
             "nothing can be released; start the MTA, or set quarantine.release_host and its port",
-        )  # fmt: skip
+        )
         return
     said = greeting.decode("ascii", "replace").splitlines()[:1]
     if greeting.startswith(b"220"):
         yield Finding(Level.OK, "release", f"{host}:{port}: {''.join(said)}")
     else:
         yield Finding(
-            Level.WARN, "release", f"{host}:{port} greets with {''.join(said)!r}",
+            Level.WARN,
+            "release",
+            f"{host}:{port} greets with {''.join(said)!r}",
             "that is no SMTP server that takes mail now",
-        )  # fmt: skip
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 
 
@@ -17,15 +17,17 @@ def proxies(settings: Settings) -> Iterator[Finding]:
     if found is not None:
         mask = 128 if ":" in found.address else 32
         yield Finding(
-            Level.WARN, "web",
+            Level.WARN,
+            "web",
             f"requests with X-Forwarded-For came from {found.address}, which is not trusted: all "
             "people behind that proxy count as one address, and failed logins of one hinder others",
             f'if it is your proxy, set web.trusted_proxies = ["{found.address}/{mask}"]',
-        )  # fmt: skip
+        )
     elif settings.web.url.startswith("https:") and not settings.web.trusted_proxies:
         yield Finding(
-            Level.WARN, "web",
+            Level.WARN,
+            "web",
             "web.url is https, so a proxy stands before the pages, but web.trusted_proxies is "
             "empty: all people behind it count as one address",
             'set web.trusted_proxies to the proxy, e.g. ["127.0.0.1/32"]',
-        )  # fmt: skip
+        )

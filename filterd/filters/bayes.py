@@ -11,15 +11,15 @@ from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
-from filterd import paths
-from filterd.bayes.classifier import Classifier, Opinion
-from filterd.bayes.explain import strongest
-from filterd.bayes.folder import ModelFolder, starter_path
-from filterd.bayes.shadow import Shadow
-from filterd.bayes.store import ModelFileError, load
+from filterd.bayes.model.classifier import Classifier, Opinion
+from filterd.bayes.model.explain import strongest
+from filterd.bayes.model.store import ModelFileError, load
+from filterd.bayes.site.folder import ModelFolder, starter_path
+from filterd.bayes.site.shadow import Shadow
+from filterd.chain.verdict import Symbol, Verdict
 from filterd.filters.points import DEFAULT_POINTS, PointTable
 from filterd.message import Message
-from filterd.verdict import Symbol, Verdict
+from filterd.system import paths
 
 log = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
+from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
 from filterd.filters.clamav_findings import SUSPICIONS, Findings, Unscanned
 from filterd.filters.clamd import (
     ClamdError,
@@ -37,7 +38,6 @@ from filterd.filters.contents.notice import NOTICE, is_signed, replacement
 from filterd.filters.slots import Slots
 from filterd.message import Message
 from filterd.message.fields import Buffer
-from filterd.verdict import Infection, RemovedPart, Splice, Verdict
 
 log = logging.getLogger(__name__)
 

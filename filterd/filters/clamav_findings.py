@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Literal
 
-from filterd.replies import SCANNER_LIMIT, SCANNER_SIZE
-from filterd.verdict import Action, Infection, Reply, Symbol, Verdict
+from filterd.chain.replies import SCANNER_LIMIT, SCANNER_SIZE
+from filterd.chain.verdict import Action, Infection, Reply, Symbol, Verdict
 
 SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
 """Names that ClamAV itself calls guesses, and unwanted but harmless programs."""

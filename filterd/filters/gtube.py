@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
+from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
 from filterd.message import Message
-from filterd.verdict import NO_OPINION, Symbol, Verdict
 
 # In two pieces, so that no filter takes this file for spam.
 STRING = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"

@@ -17,6 +17,8 @@ from typing import Annotated, ClassVar, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
+from filterd.chain.replies import BANNED as BANNED_REPLY
+from filterd.chain.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
 from filterd.filters import signatures
 from filterd.filters.contents import documents
 from filterd.filters.contents.files import File
@@ -38,8 +40,6 @@ from filterd.filters.parts_sources import Sources
 from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
-from filterd.replies import BANNED as BANNED_REPLY
-from filterd.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
 
 PASSWORD_LIMIT = 40
 """Words of a message's text that are tried as passwords; each costs a derivation of a key."""

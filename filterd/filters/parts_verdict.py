@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from filterd.chain.verdict import Action, RecipientAction
 from filterd.filters.contents.names import shown
 from filterd.filters.parts_rules import Profile
 from filterd.message import Entity
-from filterd.verdict import Action, RecipientAction
 
 DETAIL_LIMIT = 500
 """Characters of a symbol's detail: a log line, not the listing of an archive."""

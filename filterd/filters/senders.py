@@ -20,13 +20,13 @@ from typing import Annotated, ClassVar, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Le
 
-from filterd import paths
-from filterd.bounded import plain_text, read_regular
-from filterd.durable import locked, write_atomically
+from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import EXPECTED, Mailbox, PatternError, pattern_keys
 from filterd.message.matching import recipient_keys
-from filterd.verdict import NO_OPINION, Symbol, Verdict
+from filterd.system import paths
+from filterd.system.bounded import plain_text, read_regular
+from filterd.system.durable import locked, write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 
+from filterd.chain.verdict import AddField
 from filterd.message import HeaderField, Message
-from filterd.verdict import AddField
 
 SIGNATURE_LIMIT = 5
 """Signatures of one message that are verified; each costs a question to DNS. Lists and gateways add

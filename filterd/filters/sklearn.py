@@ -13,11 +13,11 @@ from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
-from filterd.bayes.online import logistic
-from filterd.bayes.pipelines import TextPipeline
+from filterd.bayes.model.online import logistic
+from filterd.bayes.model.pipelines import TextPipeline
+from filterd.chain.verdict import Symbol, Verdict
 from filterd.filters.points import DEFAULT_POINTS, PointTable
 from filterd.message import Message
-from filterd.verdict import Symbol, Verdict
 
 _STEPS = (0.999, 0.99, 0.95, 0.80, 0.60, 0.40, 0.20, 0.05, 0.01)
 _NAMES = ("999", "99", "95", "80", "60", "50", "40", "20", "05", "00")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from filterd.bounded import json_value
 from filterd.message.address import (
     DELIMITER,
     canonical_domain,
@@ -15,7 +14,8 @@ from filterd.message.address import (
     readable_domain,
     readable_part,
 )
-from filterd.words import ACTIONS, known
+from filterd.quarantine.words import ACTIONS, known
+from filterd.system.bounded import json_value
 
 MOST = (1 << 63) - 1
 """The largest number that SQLite takes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from filterd.bounded import json_value
+from filterd.system.bounded import json_value
 
 TEXT_LIMIT = 500
 """Characters of a text that a stranger chose; a Subject may be as long as its sender likes."""
@@ -70,22 +70,56 @@ class Record:
         (lone surrogates) survive."""
         return _ENCODER.encode(
             [
-                self.queue_id, self.message_id, self.client, self.sender, self.recipients,
-                self.subject, self.size, self.reason, self.required, self.symbols,
-                dict(self.milliseconds), dict(self.failures),
+                self.queue_id,
+                self.message_id,
+                self.client,
+                self.sender,
+                self.recipients,
+                self.subject,
+                self.size,
+                self.reason,
+                self.required,
+                self.symbols,
+                dict(self.milliseconds),
+                dict(self.failures),
             ]
-        )  # fmt: skip
+        )
 
     @classmethod
     def decode(cls, id: str, received: float, action: str, score: float, text: str) -> Record:
         """The record of a row. Raises ValueError."""
-        (queue_id, message_id, client, sender, recipients, subject, size, reason, required,
-         symbols, milliseconds, failures) = json_value(text)  # fmt: skip
+        (
+            queue_id,
+            message_id,
+            client,
+            sender,
+            recipients,
+            subject,
+            size,
+            reason,
+            required,
+            symbols,
+            milliseconds,
+            failures,
+        ) = json_value(text)
         return cls(
-            id, received, queue_id, message_id, client, sender, tuple(recipients), subject, size,
-            action, reason, score, required, tuple((name, points) for name, points in symbols),
-            milliseconds, failures,
-        )  # fmt: skip
+            id,
+            received,
+            queue_id,
+            message_id,
+            client,
+            sender,
+            tuple(recipients),
+            subject,
+            size,
+            action,
+            reason,
+            score,
+            required,
+            tuple((name, points) for name, points in symbols),
+            milliseconds,
+            failures,
+        )
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], received: float, subject: str) -> Record:

@@ -102,8 +102,10 @@ class Recorder:
                 self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
                 log.error(
                     "history: %s; %d messages wait to be noted, %d are lost",
-                    error, len(self._waiting), self.lost,
-                )  # fmt: skip
+                    error,
+                    len(self._waiting),
+                    self.lost,
+                )
         except Exception:
             # Nothing about one message may end the notes of all others.
             self.lost += len(taken)

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.durable import create_file
+from filterd.database.sqlite import COMPANIONS, SqliteFile
 from filterd.history.record import Record
 from filterd.history.store import BUSY_SECONDS, History, HistoryError, insert, prepare, span
-from filterd.sqlite import COMPANIONS, SqliteFile
+from filterd.system.durable import create_file
 
 KEPT_ASIDE = 5
 """Files that are kept aside, the newest ones: a disk that goes on failing must not fill up."""

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filterd.database.sqlite import connections_to, is_broken
 from filterd.history.query import HistoryQuery, conditions_of, storable, within, without_hidden
 from filterd.history.record import Record
 from filterd.history.settings import HistorySettings
 from filterd.message.address import readable
-from filterd.sqlite import connections_to, is_broken
 
 VERSION = 2
 """Of the tables, in the file's `user_version`."""
@@ -294,9 +294,14 @@ def _row(record: Record) -> tuple[object, ...]:
     # One spelling of each mailbox, for searches and for what a reviewer may see.
     sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
     words = (
-        record.id, record.queue_id, record.message_id, record.client, sender, *recipients,
+        record.id,
+        record.queue_id,
+        record.message_id,
+        record.client,
+        sender,
+        *recipients,
         record.subject,
-    )  # fmt: skip
+    )
     return (
         storable(record.id),
         record.received,

@@ -123,9 +123,14 @@ MilterCommand = Macros | Connect | Helo | Mail | Rcpt | Header | Body | Unknown 
 
 WITHOUT_DATA = frozenset(
     {
-        Command.DATA, Command.EOH, Command.BODYEOB, Command.ABORT, Command.QUIT, Command.QUIT_NC,
+        Command.DATA,
+        Command.EOH,
+        Command.BODYEOB,
+        Command.ABORT,
+        Command.QUIT,
+        Command.QUIT_NC,
     }
-)  # fmt: skip
+)
 
 
 def strings(values: Iterable[bytes]) -> bytes:

@@ -119,9 +119,17 @@ ALL_ACTIONS = Actions(0x1FF)
 ALL_STEPS = Steps(0x1FFFFF)
 
 ACTIONS_BY_VERSION = {
-    2: Actions(0x3F), 3: Actions(0x3F), 4: Actions(0x3F), 5: Actions(0x3F), 6: ALL_ACTIONS,
-}  # fmt: skip
+    2: Actions(0x3F),
+    3: Actions(0x3F),
+    4: Actions(0x3F),
+    5: Actions(0x3F),
+    6: ALL_ACTIONS,
+}
 STEPS_BY_VERSION = {
-    2: Steps(0x7F), 3: Steps(0x17F), 4: Steps(0x37F), 5: Steps(0x37F), 6: ALL_STEPS,
-}  # fmt: skip
+    2: Steps(0x7F),
+    3: Steps(0x17F),
+    4: Steps(0x37F),
+    5: Steps(0x37F),
+    6: ALL_STEPS,
+}
 """What an MTA that speaks a version offers."""

@@ -12,31 +12,49 @@ from filterd.milter.constants import Command, ReplyCode, Steps
 
 FINAL: Set[ReplyCode] = frozenset(
     {
-        ReplyCode.CONTINUE, ReplyCode.ACCEPT, ReplyCode.REJECT, ReplyCode.TEMPFAIL,
-        ReplyCode.DISCARD, ReplyCode.REPLYCODE,
+        ReplyCode.CONTINUE,
+        ReplyCode.ACCEPT,
+        ReplyCode.REJECT,
+        ReplyCode.TEMPFAIL,
+        ReplyCode.DISCARD,
+        ReplyCode.REPLYCODE,
     }
-)  # fmt: skip
+)
 """Replies that end a command."""
 
 EDITS: Set[ReplyCode] = frozenset(
     {
-        ReplyCode.ADDHEADER, ReplyCode.INSHEADER, ReplyCode.CHGHEADER, ReplyCode.REPLBODY,
-        ReplyCode.ADDRCPT, ReplyCode.ADDRCPT_PAR, ReplyCode.DELRCPT, ReplyCode.CHGFROM,
-        ReplyCode.QUARANTINE, ReplyCode.PROGRESS,
+        ReplyCode.ADDHEADER,
+        ReplyCode.INSHEADER,
+        ReplyCode.CHGHEADER,
+        ReplyCode.REPLBODY,
+        ReplyCode.ADDRCPT,
+        ReplyCode.ADDRCPT_PAR,
+        ReplyCode.DELRCPT,
+        ReplyCode.CHGFROM,
+        ReplyCode.QUARANTINE,
+        ReplyCode.PROGRESS,
     }
-)  # fmt: skip
+)
 """Replies that may come, any number of them, between end of message and its final reply."""
 
 SENDMAIL_REPLIES: Mapping[Command, Set[ReplyCode]] = {
     **dict.fromkeys(
         (
-            Command.CONNECT, Command.HELO, Command.MAIL, Command.RCPT, Command.DATA,
-            Command.UNKNOWN, Command.HEADER, Command.EOH, Command.BODY,
+            Command.CONNECT,
+            Command.HELO,
+            Command.MAIL,
+            Command.RCPT,
+            Command.DATA,
+            Command.UNKNOWN,
+            Command.HEADER,
+            Command.EOH,
+            Command.BODY,
         ),
         FINAL | {ReplyCode.SKIP},
     ),
     Command.BODYEOB: FINAL | EDITS,
-}  # fmt: skip
+}
 """Replies that sendmail takes for each command; any other is "bogus". It takes SKIP everywhere but
 at end of message, whatever was negotiated."""
 
@@ -56,7 +74,12 @@ NEXT_COMMANDS: Mapping[Command, Set[Command]] = {
     Command.MAIL: _ANYWHERE | {Command.RCPT},
     Command.RCPT: _ANYWHERE
     | {
-        Command.RCPT, Command.DATA, Command.HEADER, Command.EOH, Command.BODY, Command.BODYEOB,
+        Command.RCPT,
+        Command.DATA,
+        Command.HEADER,
+        Command.EOH,
+        Command.BODY,
+        Command.BODYEOB,
     },
     Command.DATA: _DURING_MESSAGE | {Command.HEADER, Command.EOH},
     Command.HEADER: _DURING_MESSAGE | {Command.HEADER, Command.EOH},
@@ -64,7 +87,7 @@ NEXT_COMMANDS: Mapping[Command, Set[Command]] = {
     Command.BODY: _DURING_MESSAGE | {Command.BODY, Command.BODYEOB},
     Command.BODYEOB: _ANYWHERE | {Command.MAIL, Command.QUIT_NC},
     Command.QUIT_NC: {Command.CONNECT, Command.QUIT, Command.MACRO},
-}  # fmt: skip
+}
 """The commands that libmilter takes after each command, steps negotiated away being passed over."""
 
 NOT_SENT: Mapping[Command, Steps] = {

@@ -104,17 +104,30 @@ class UnknownReply:
 
 
 Edit = (
-    AddHeader | InsertHeader | ChangeHeader | ReplaceBody | AddRecipient | DeleteRecipient
-    | ChangeSender | Quarantine
-)  # fmt: skip
+    AddHeader
+    | InsertHeader
+    | ChangeHeader
+    | ReplaceBody
+    | AddRecipient
+    | DeleteRecipient
+    | ChangeSender
+    | Quarantine
+)
 FilterReply = Plain | ReplyText | Edit | Malformed | UnknownReply
 
 PLAIN = frozenset(
     {
-        ReplyCode.ACCEPT, ReplyCode.CONTINUE, ReplyCode.DISCARD, ReplyCode.REJECT, ReplyCode.SKIP,
-        ReplyCode.TEMPFAIL, ReplyCode.PROGRESS, ReplyCode.SHUTDOWN, ReplyCode.CONN_FAIL,
+        ReplyCode.ACCEPT,
+        ReplyCode.CONTINUE,
+        ReplyCode.DISCARD,
+        ReplyCode.REJECT,
+        ReplyCode.SKIP,
+        ReplyCode.TEMPFAIL,
+        ReplyCode.PROGRESS,
+        ReplyCode.SHUTDOWN,
+        ReplyCode.CONN_FAIL,
     }
-)  # fmt: skip
+)
 
 
 _ALONE = {code.value: Plain(code, b"") for code in PLAIN}

@@ -7,19 +7,19 @@ import contextlib
 import logging
 import ssl
 
-from filterd.mta import events, smtp
-from filterd.mta.answers import CONTINUE, Answer, Filters
-from filterd.mta.clock import Clock
-from filterd.mta.delivery import identity
-from filterd.mta.filters import SendmailFilters
-from filterd.mta.macros import Macros, PostfixMacros, SendmailMacros
-from filterd.mta.peer import Peer, find_peer
-from filterd.mta.postfix_filters import PostfixFilters
-from filterd.mta.sasl import MECHANISMS
-from filterd.mta.session import Limits, Session
-from filterd.mta.site import Listener, Site
+from filterd.mta.delivery.router import identity
+from filterd.mta.mail.peer import Peer, find_peer
+from filterd.mta.milters.answers import CONTINUE, Answer, Filters
+from filterd.mta.milters.clock import Clock
+from filterd.mta.milters.macros import Macros, PostfixMacros, SendmailMacros
+from filterd.mta.postfix.filters import PostfixFilters
+from filterd.mta.sendmail.filters import SendmailFilters
+from filterd.mta.smtp import commands, events
+from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.sasl import MECHANISMS
+from filterd.mta.smtp.session import Limits, Session
+from filterd.mta.state import Listener, Site
 from filterd.mta.transactions import Transactions
-from filterd.mta.wording import Reply
 
 log = logging.getLogger("filterd.mta")
 
@@ -53,7 +53,7 @@ class SessionHandler:
         self._macros = self._table(peer)
         made = PostfixFilters if settings.flavour == "postfix" else SendmailFilters
         filters: Filters = made(self._listener.filters, settings.macro_list)
-        self._session = smtp.SmtpSession(
+        self._session = commands.SmtpSession(
             self._site.wording,
             peer.shown,
             limits=Limits(settings.max_message_size, settings.max_recipients),

@@ -16,19 +16,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from filterd.mta.bounce import Bouncer
-from filterd.mta.compose import Composer, PostfixComposer, SendmailComposer
-from filterd.mta.delivery import BuiltInRouter, Router
+from filterd.mta.delivery.router import BuiltInRouter, Router
 from filterd.mta.handler import SessionHandler
-from filterd.mta.postfix_wording import PostfixWording
-from filterd.mta.queue import Queue
-from filterd.mta.queue_id import PostfixQueueIds, QueueIds
-from filterd.mta.sasl import Passwords
-from filterd.mta.sendmail_wording import SendmailWording
+from filterd.mta.mail.composer import Composer, PostfixComposer, SendmailComposer
+from filterd.mta.postfix.replies import PostfixWording
+from filterd.mta.queue.bounce import Bouncer
+from filterd.mta.queue.manager import Queue
+from filterd.mta.queue.spool import Spool
+from filterd.mta.sendmail.queue_ids import PostfixQueueIds, QueueIds
+from filterd.mta.sendmail.replies import SendmailWording
 from filterd.mta.settings import MtaSettings
-from filterd.mta.site import Listener, Site
-from filterd.mta.spool import Spool
-from filterd.mta.wording import Wording
+from filterd.mta.smtp.replies import Wording
+from filterd.mta.smtp.sasl import Passwords
+from filterd.mta.state import Listener, Site
 
 log = logging.getLogger("filterd.mta")
 
@@ -77,9 +77,12 @@ class ReferenceMta:
         postfix = settings.flavour == "postfix"
         ids = PostfixQueueIds() if postfix else QueueIds()
         self.queue = Queue(
-            spool, self._router, self._executor,
-            retry=settings.retry, bounce=Bouncer(host, ids.next),
-        )  # fmt: skip
+            spool,
+            self._router,
+            self._executor,
+            retry=settings.retry,
+            bounce=Bouncer(host, ids.next),
+        )
         self._site = Site(
             settings=settings,
             wording=self._wording,
@@ -163,8 +166,17 @@ def _extensions(settings: MtaSettings) -> tuple[str, ...]:
     if settings.flavour == "postfix":
         return ("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
     told = {"EXPN": "noexpn", "VERB": "noverb", "ETRN": "noetrn"}
-    words = ("ENHANCEDSTATUSCODES", "PIPELINING", "EXPN", "VERB", "8BITMIME", size, "DSN", "ETRN",
-             "HELP")  # fmt: skip
+    words = (
+        "ENHANCEDSTATUSCODES",
+        "PIPELINING",
+        "EXPN",
+        "VERB",
+        "8BITMIME",
+        size,
+        "DSN",
+        "ETRN",
+        "HELP",
+    )
     return tuple(word for word in words if told.get(word) not in settings.forbidden)
 
 

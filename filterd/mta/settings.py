@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 
-from filterd.mta.input_filter import InputMailFilter
+from filterd.mta.milters.settings import InputMailFilter
 
 SENDMAIL_VERSION = "8.17.1.9"
 """The sendmail whose behaviour the sendmail flavour has, its $v."""
@@ -18,27 +18,36 @@ POSTFIX_VERSION = "Postfix 3.7.11"
 
 Flavour = Literal["sendmail", "postfix"]
 
-Privacy = Literal[
-    "authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"
-]  # fmt: skip
+Privacy = Literal["authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]
 
 SENDMAIL_MACROS: dict[str, tuple[str, ...]] = {
     "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}"),
     "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
     "envfrom": (
-        "i", "{auth_type}", "{auth_authen}", "{auth_ssf}", "{auth_author}", "{mail_mailer}",
-        "{mail_host}", "{mail_addr}",
+        "i",
+        "{auth_type}",
+        "{auth_authen}",
+        "{auth_ssf}",
+        "{auth_author}",
+        "{mail_mailer}",
+        "{mail_host}",
+        "{mail_addr}",
     ),
     "envrcpt": ("{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}"),
     "eom": ("{msg_id}",),
-}  # fmt: skip
+}
 """What sendmail's m4 puts into `O Milter.macros.*`. A stage without a list gets no macro packet."""
 
 POSTFIX_MACROS: dict[str, tuple[str, ...]] = {
     "connect": ("j", "{daemon_name}", "{daemon_addr}", "v", "_"),
     "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
     "envfrom": (
-        "i", "{auth_type}", "{auth_authen}", "{auth_author}", "{mail_addr}", "{mail_host}",
+        "i",
+        "{auth_type}",
+        "{auth_authen}",
+        "{auth_author}",
+        "{mail_addr}",
+        "{mail_host}",
         "{mail_mailer}",
     ),
     "envrcpt": ("i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"),
@@ -48,7 +57,7 @@ POSTFIX_MACROS: dict[str, tuple[str, ...]] = {
     "eoh": ("i",),
     "body": ("i",),
     "eom": ("i",),
-}  # fmt: skip
+}
 """Postfix 3.7's `milter_*_macros`."""
 
 

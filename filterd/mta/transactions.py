@@ -7,20 +7,20 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from filterd.mta import events
-from filterd.mta.address import domain_part
-from filterd.mta.answers import CONTINUE, Answer, Filters, Kind
-from filterd.mta.compose import Arrival
-from filterd.mta.delivery import DeliveryError, Route, identity
-from filterd.mta.draft import Draft, Path
-from filterd.mta.macros import Macros
-from filterd.mta.peer import Peer
-from filterd.mta.refusal_log import Client, Place, postfix_line, sendmail_line
-from filterd.mta.site import Site
-from filterd.mta.smtp import SmtpSession
-from filterd.mta.spool import Entry, Target
-from filterd.mta.verify import verify
-from filterd.mta.wording import Reply
+from filterd.mta.delivery.router import DeliveryError, Route, identity
+from filterd.mta.mail.address import domain_part
+from filterd.mta.mail.composer import Arrival
+from filterd.mta.mail.draft import Draft, Path
+from filterd.mta.mail.peer import Peer
+from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
+from filterd.mta.milters.macros import Macros
+from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.sendmail.verify import verify
+from filterd.mta.smtp import events
+from filterd.mta.smtp.commands import SmtpSession
+from filterd.mta.smtp.refusal_log import Client, Place, postfix_line, sendmail_line
+from filterd.mta.smtp.replies import Reply
+from filterd.mta.state import Site
 
 log = logging.getLogger("filterd.mta")
 
@@ -98,9 +98,12 @@ class Transactions:
         if self._postfix:
             transaction = self._session.transaction
             client = Client(
-                self._peer.name, self._peer.address, self._session.helo, self._protocol(),
+                self._peer.name,
+                self._peer.address,
+                self._session.helo,
+                self._protocol(),
                 transaction.sender.address if transaction else None,
-            )  # fmt: skip
+            )
             line = postfix_line(place, client, answer, reply)
         else:
             line = sendmail_line(place, answer, reply)
@@ -226,10 +229,16 @@ class Transactions:
             outcome = "refused"
         await self._filters.finish()
         log.info(
-            "%s: from=<%s>, size=%d, nrcpts=%d, relay=%s, proto=%s, seconds=%.3f, %s", id,
-            draft.sender.address, len(data), len(draft.recipients), self._session.client,
-            arrival.protocol, time.monotonic() - started, outcome,
-        )  # fmt: skip
+            "%s: from=<%s>, size=%d, nrcpts=%d, relay=%s, proto=%s, seconds=%.3f, %s",
+            id,
+            draft.sender.address,
+            len(data),
+            len(draft.recipients),
+            self._session.client,
+            arrival.protocol,
+            time.monotonic() - started,
+            outcome,
+        )
         self._new_message()
         return answer, id
 
@@ -243,9 +252,14 @@ class Transactions:
             )
         only = recipients[0] if self._message.named == 1 else None
         return Arrival(
-            self._message.id, self._session.helo, self._session.client, self._protocol(), only,
-            tls, bool(self._session.user),
-        )  # fmt: skip
+            self._message.id,
+            self._session.helo,
+            self._session.client,
+            self._protocol(),
+            only,
+            tls,
+            bool(self._session.user),
+        )
 
     async def _accept(self, draft: Draft) -> Answer | Reply:
         """Queue the message; the reply is a refusal where the disk is in trouble."""
@@ -257,10 +271,14 @@ class Transactions:
             return CONTINUE
         now = time.time()
         entry = Entry(
-            draft.queue_id, draft.sender.address, targets,
-            arrived=now, expires=now + self._site.settings.expire, held=draft.quarantine,
+            draft.queue_id,
+            draft.sender.address,
+            targets,
+            arrived=now,
+            expires=now + self._site.settings.expire,
+            held=draft.quarantine,
             sender_parameters=draft.sender.parameters,
-        )  # fmt: skip
+        )
         try:
             await self._site.queue.submit(entry, self._site.composer.message(draft))
         except OSError as error:

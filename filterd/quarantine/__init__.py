@@ -5,5 +5,11 @@ from filterd.quarantine.settings import QuarantineSettings
 from filterd.quarantine.store import GoneError, Store, StoreError, UnknownIdError
 
 __all__ = [
-    "Entry", "GoneError", "NewEntry", "QuarantineSettings", "Store", "StoreError", "UnknownIdError",
-]  # fmt: skip
+    "Entry",
+    "GoneError",
+    "NewEntry",
+    "QuarantineSettings",
+    "Store",
+    "StoreError",
+    "UnknownIdError",
+]

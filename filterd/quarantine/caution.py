@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filterd import clock
-from filterd.bounded import json_value
-from filterd.durable import write_atomically
 from filterd.quarantine.files import StoreError
+from filterd.system import clock
+from filterd.system.bounded import json_value
+from filterd.system.durable import write_atomically
 
 DAY = 86400.0
 
@@ -61,9 +61,13 @@ def state_of(folder: Path) -> State:
         with (folder / "expiry.json").open("rb") as file:
             value = json_value(file.read(STATE_LIMIT))
         return State(
-            float(value["time"]), str(value["boot"]), float(value["since_boot"]),
-            bool(value["confirmed"]), str(value["put_off"]), float(value["put_off_since"]),
-        )  # fmt: skip
+            float(value["time"]),
+            str(value["boot"]),
+            float(value["since_boot"]),
+            bool(value["confirmed"]),
+            str(value["put_off"]),
+            float(value["put_off_since"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return State()
 
@@ -71,9 +75,7 @@ def state_of(folder: Path) -> State:
 def ran(folder: Path, now: float, *, confirmed: bool) -> None:
     """Note that expiry has run. Raises StoreError."""
     known = state_of(folder)
-    _write(
-        folder, State(now, clock.boot(), clock.since_boot(), confirmed or known.confirmed)
-    )  # fmt: skip
+    _write(folder, State(now, clock.boot(), clock.since_boot(), confirmed or known.confirmed))
 
 
 def put_off(folder: Path, now: float, why: str) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
+from filterd.database.sqlite import Identity, InheritedError, SqliteFile, is_broken
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.query import matches
 from filterd.quarantine.rows import tune_sqlite
@@ -30,7 +31,6 @@ from filterd.quarantine.schema import (
     check,
     put_tables_aside,
 )
-from filterd.sqlite import Identity, InheritedError, SqliteFile, is_broken
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,10 @@ class BrokenIndexError(StoreError):
         self.cause, self.is_newer = cause, is_newer
         option = " --rebuild" if is_newer else ""
         super().__init__(
-            0, f"quarantine index: {cause}; `filterd quarantine fsck{option}` puts it aside and "
-            "makes it again from the files"
-        )  # fmt: skip
+            0,
+            f"quarantine index: {cause}; `filterd quarantine fsck{option}` puts it aside and "
+            "makes it again from the files",
+        )
 
 
 class Database:

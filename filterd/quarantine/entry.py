@@ -14,10 +14,10 @@ from datetime import datetime
 from mmap import mmap
 from typing import Any
 
-from filterd.bounded import json_value
+from filterd.chain.verdict import RemovedPart, Symbol
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.decoding import header_text
-from filterd.verdict import RemovedPart, Symbol
+from filterd.system.bounded import json_value
 
 FORMAT = 1
 """Version of the description file; a reader refuses what is newer."""
@@ -106,7 +106,9 @@ class Entry:
             "recipients": list(self.recipients),
             "held_for": list(self.held_for),
             "client": {
-                "name": self.client_name, "address": self.client_address, "helo": self.helo,
+                "name": self.client_name,
+                "address": self.client_address,
+                "helo": self.helo,
             },
             "queue_id": self.queue_id,
             "message_id": self.message_id,
@@ -125,7 +127,7 @@ class Entry:
                 for r in self.removed
             ],
             "macros": dict(self.macros),
-        }  # fmt: skip
+        }
 
     def encode(self) -> bytes:
         """The description file's content."""

@@ -91,9 +91,10 @@ def _may_forget(store: Store, now: float) -> bool:
     oldest = min((day.name for day in days), default="")
     limit = now - settings.forget_days * DAY
     return bool(
-        settings.forget_days and oldest
+        settings.forget_days
+        and oldest
         and datetime.fromisoformat(oldest).replace(tzinfo=UTC).timestamp() < limit
-    )  # fmt: skip
+    )
 
 
 def _due(store: Store, now: float, *, by_age: bool = True) -> list[Expired]:

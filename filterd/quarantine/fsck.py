@@ -85,9 +85,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
     if repair:
         store.index.remove(stale)
         _catch_up(store, set(added), began)
-    return Report(
-        len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside
-    )  # fmt: skip
+    return Report(len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside)
 
 
 def add_missing(store: Store) -> int:

@@ -19,7 +19,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from filterd.bounded import json_value
 from filterd.message.address import readable
 from filterd.quarantine.database import database
 from filterd.quarantine.entry import Entry
@@ -28,6 +27,7 @@ from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import SEARCHED, Query, cursor, statement
 from filterd.quarantine.rows import delivery_of, delivery_row, storable
 from filterd.quarantine.schema import deliveries, digests, messages
+from filterd.system.bounded import json_value
 
 BATCH = 100
 """Messages that are added in one transaction; others who write wait for it some hundredths of a
@@ -143,9 +143,11 @@ class Index:
         """Id, time and size of what may expire, oldest first: not pinned, not under way, bytes
         still there. Raises StoreError."""
         c = messages.c
-        query = sa.select(c.id, c.received, c.size).order_by(c.received, c.id).where(
-            c.state.not_in(("deleted", "expired", "releasing")), sa.not_(c.pinned)
-        )  # fmt: skip
+        query = (
+            sa.select(c.id, c.received, c.size)
+            .order_by(c.received, c.id)
+            .where(c.state.not_in(("deleted", "expired", "releasing")), sa.not_(c.pinned))
+        )
         with self.connection() as connection:
             rows = connection.execute(query).all()
         return ((row[0], row[1], row[2]) for row in rows)
@@ -167,8 +169,9 @@ class Index:
             row = connection.execute(query).one()
         return row[0], int(row[1])
 
-    def claim(self, id: str, recipients: Sequence[str], states: Sequence[str], now: float,
-              form: str) -> tuple[str, ...]:  # fmt: skip
+    def claim(
+        self, id: str, recipients: Sequence[str], states: Sequence[str], now: float, form: str
+    ) -> tuple[str, ...]:
         """Set these copies to `releasing` if they are in one of these states (`""`: there is no
         copy yet); return those that this call has won. Raises StoreError."""
         c = deliveries.c

@@ -17,14 +17,26 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from filterd.bounded import json_value
-from filterd.durable import create_file
 from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
+from filterd.system.bounded import json_value
+from filterd.system.durable import create_file
 
 What = Literal[
-    "viewed", "exported", "releasing", "released", "failed", "deleted", "expired",
-    "pinned", "unpinned", "learned", "allowed", "blocked", "unlisted", "held_again",
-]  # fmt: skip
+    "viewed",
+    "exported",
+    "releasing",
+    "released",
+    "failed",
+    "deleted",
+    "expired",
+    "pinned",
+    "unpinned",
+    "learned",
+    "allowed",
+    "blocked",
+    "unlisted",
+    "held_again",
+]
 
 STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})
 
@@ -98,8 +110,9 @@ class Journal:
         except OSError as error:
             raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
 
-    def claim(self, event: Event, held_for: Iterable[str], states: Container[str], *,
-              again: bool = False) -> tuple[str, ...]:  # fmt: skip
+    def claim(
+        self, event: Event, held_for: Iterable[str], states: Container[str], *, again: bool = False
+    ) -> tuple[str, ...]:
         """Write the event for those of its recipients whose copy is in one of these states by the
         journal (`""`: it knows none); return them.
 
@@ -119,10 +132,11 @@ class Journal:
                 d.recipient: d for d in standing(held_for, self.events(event.id), 0).deliveries
             }
             free = tuple(
-                recipient for recipient in event.recipients
+                recipient
+                for recipient in event.recipients
                 if (copy := copies.get(recipient, Delivery(recipient, ""))).state in states
                 and (again or not copy.is_unknown)
-            )  # fmt: skip
+            )
             if free:
                 self.append(replace(event, recipients=free))
             return free
@@ -270,10 +284,15 @@ def standing(held_for: Iterable[str], events: Iterable[Event], received: float) 
             for recipient in event.recipients:
                 old = copies.get(recipient, Delivery(recipient))
                 copies[recipient] = Delivery(
-                    recipient, event.what, event.time, event.reply, event.queue_id,
-                    old.attempts + (event.what == "releasing"), event.again_at,
+                    recipient,
+                    event.what,
+                    event.time,
+                    event.reply,
+                    event.queue_id,
+                    old.attempts + (event.what == "releasing"),
+                    event.again_at,
                     event.form or old.form,
-                )  # fmt: skip
+                )
     return Standing(tuple(copies.values()), pinned, gone)
 
 

@@ -14,15 +14,22 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from filterd.message.address import DELIMITER, canonical_domain, readable_domain, readable_part
 from filterd.quarantine.schema import messages
-from filterd.words import REASONS, STATES, UnknownWordError, known
+from filterd.quarantine.words import REASONS, STATES, UnknownWordError, known
 
 PAGE_LIMIT = 1000
 """Rows of one page at most; a person reads some tens, a script asks for the next page."""
 
 SEARCHED = (
-    "sender", "recipients", "header_from", "subject", "message_id", "queue_id", "client_address",
-    "virus", "id",
-)  # fmt: skip
+    "sender",
+    "recipients",
+    "header_from",
+    "subject",
+    "message_id",
+    "queue_id",
+    "client_address",
+    "virus",
+    "id",
+)
 """The columns that a free search looks at."""
 
 
@@ -101,18 +108,27 @@ def cursor(received: float, id: str) -> str:
 def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     c = messages.c
     reads_words = any(
-        (query.sender, query.recipient, query.domain, query.subject, query.text, query.virus,
-         query.visible)
-    )  # fmt: skip
+        (
+            query.sender,
+            query.recipient,
+            query.domain,
+            query.subject,
+            query.text,
+            query.virus,
+            query.visible,
+        )
+    )
     for column, wanted in ((c.reason, query.reason), (c.state, query.state)):
         if wanted:
             yield (Unindexed(column) if reads_words else column) == wanted
     if query.visible:
         yield sa.or_(*map(_is_recipient, query.visible))
     for column, part in (
-        (c.sender, readable_part(query.sender)), (c.recipients, readable_part(query.recipient)),
-        (c.subject, query.subject), (c.virus, query.virus),
-    ):  # fmt: skip
+        (c.sender, readable_part(query.sender)),
+        (c.recipients, readable_part(query.recipient)),
+        (c.subject, query.subject),
+        (c.virus, query.virus),
+    ):
         if part:
             # The first says no to most rows, and costs less than the second.
             yield _is_in_words(part)

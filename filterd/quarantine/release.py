@@ -20,7 +20,7 @@ from email.utils import formatdate
 from functools import partial
 from typing import Literal
 
-from filterd import marks
+from filterd.chain import marks
 from filterd.message.address import Mailbox, readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
@@ -166,9 +166,16 @@ class Releaser:
                 )
 
     def _claim(
-        self, entry: Entry, recipients: Sequence[str], states: Sequence[str], who: str, note: str,
-        form: str, *, again: bool = False,
-    ) -> tuple[str, ...]:  # fmt: skip
+        self,
+        entry: Entry,
+        recipients: Sequence[str],
+        states: Sequence[str],
+        who: str,
+        note: str,
+        form: str,
+        *,
+        again: bool = False,
+    ) -> tuple[str, ...]:
         """The recipients whose copies this process releases, by index and journal."""
         now = self._store.clock()
         won = self._store.index.claim(entry.id, recipients, states, now, form)
@@ -182,9 +189,16 @@ class Releaser:
         return free
 
     def _send(
-        self, entry: Entry, data: bytes, recipients: Sequence[str], who: str, note: str, form: str,
-        *, viruses: bool,
-    ) -> dict[str, Result]:  # fmt: skip
+        self,
+        entry: Entry,
+        data: bytes,
+        recipients: Sequence[str],
+        who: str,
+        note: str,
+        form: str,
+        *,
+        viruses: bool,
+    ) -> dict[str, Result]:
         sender = entry.sender
         if form == "attached":
             # A message of ours: it goes out under our name, and so do notices that it failed.
@@ -206,9 +220,15 @@ class Releaser:
         return [event for event in self._store.journal.events(id) if event.what == "held_again"]
 
     def _conclude(
-        self, id: str, recipient: str, before: Delivery, result: Result, who: str, note: str,
+        self,
+        id: str,
+        recipient: str,
+        before: Delivery,
+        result: Result,
+        who: str,
+        note: str,
         form: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write down, and then show, what became of one copy."""
         now = self._store.clock()
         again_at = 0.0

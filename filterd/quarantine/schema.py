@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from filterd.sqlite import ALONE_LIMIT
+from filterd.database.sqlite import ALONE_LIMIT
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Annotated
 from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
-from filterd import paths
 from filterd.message.matching import networks
+from filterd.system import paths
 
 ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]{1,64}@[0-9A-Za-z.-]{1,255}")
 """An address that may stand in a header field as it is (RFC 5322, 3.4.1)."""

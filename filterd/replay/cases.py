@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.bayes.corpora import read_messages
-from filterd.bayes.mail_file import SkippedError
+from filterd.mailfiles.corpora import read_messages
+from filterd.mailfiles.mail_file import SkippedError
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import GoneError, Store, UnknownIdError
 from filterd.replay.judged import Judged

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from filterd.labels import points
+from filterd.chain.headers import points
 
 TAKEN = "taken"
 """The action of a daemon of which only the wire is known: the recipients do not get the message.

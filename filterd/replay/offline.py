@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from filterd.assembly import build_pipeline
-from filterd.config import Settings
-from filterd.ids import new_id
+from filterd.config.assembly import build_pipeline
+from filterd.config.load import Settings
 from filterd.message import Message
+from filterd.message.ids import new_id
 from filterd.replay.cases import Case
 from filterd.replay.judged import Judged
 

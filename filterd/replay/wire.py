@@ -15,16 +15,16 @@ import time
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from filterd.daemon.address import Address, AddressError
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
-from filterd.mta.answers import Answer, Kind
-from filterd.mta.draft import Draft, Path, Recipients
-from filterd.mta.filters import SendmailFilters
-from filterd.mta.header import Header, PostfixHeader, split_message
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.peer import Peer
+from filterd.mta.mail.draft import Draft, Path, Recipients
+from filterd.mta.mail.header import Header, PostfixHeader, split_message
+from filterd.mta.mail.peer import Peer
+from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.settings import MtaSettings
+from filterd.ops.address import Address, AddressError
 from filterd.replay.cases import Case
 from filterd.replay.judged import TAKEN, Judged
 
@@ -178,9 +178,13 @@ def _values(envelope: Envelope) -> Mapping[str, str]:
     client = envelope.client
     shown = f"{client.name} [{client.address}]" if client.address else client.name
     return {
-        "j": "localhost", "_": shown, "{daemon_name}": "replay", "{client_name}": client.name,
-        "{client_addr}": client.address, **envelope.macros,
-    }  # fmt: skip
+        "j": "localhost",
+        "_": shown,
+        "{daemon_name}": "replay",
+        "{client_name}": client.name,
+        "{client_addr}": client.address,
+        **envelope.macros,
+    }
 
 
 def _peer(client: Client) -> Peer:

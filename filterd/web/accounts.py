@@ -18,11 +18,11 @@ from typing import Any
 
 import argon2
 
-from filterd.bounded import json_value, read_regular
-from filterd.config import Settings
-from filterd.durable import locked, write_atomically
+from filterd.config.load import Settings
 from filterd.message.address import PatternError, pattern_keys, readable, readable_domain
-from filterd.web.reviewer import Reviewer, Role
+from filterd.review.reviewer import Reviewer, Role
+from filterd.system.bounded import json_value, read_regular
+from filterd.system.durable import locked, write_atomically
 
 FORMAT = 1
 
@@ -110,8 +110,10 @@ class Accounts:
             with self._turn:
                 self._hasher.verify(stored, password[:PASSWORD_LIMIT])
         except (
-            argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, UnicodeError
-        ):  # fmt: skip
+            argon2.exceptions.VerificationError,
+            argon2.exceptions.InvalidHashError,
+            UnicodeError,
+        ):
             # A hash that is none, whatever somebody has written into the file, is nobody's.
             return None
         return account

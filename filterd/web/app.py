@@ -16,11 +16,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from filterd import __version__
-from filterd.config import Settings
-from filterd.desk import DeskError
+from filterd.config.load import Settings
 from filterd.history import HistoryError
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import QueryError
+from filterd.review.actions import DeskError
 from filterd.web import api, pages
 from filterd.web.accounts import AccountError
 from filterd.web.api.problems import problem

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from filterd.words import ACTIONS
+from filterd.quarantine.words import ACTIONS
 
 HEIGHT = 100
 GAP = 0.18

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from filterd.desk import Done
-from filterd.web.access import Access
+from filterd.review.access import Access
+from filterd.review.actions import Done
 
 
 class How(NamedTuple):

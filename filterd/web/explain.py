@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from filterd.bayes.explain import Clue, clues
-from filterd.bayes.store import ModelFileError
+from filterd.bayes.model.explain import Clue, clues
+from filterd.bayes.model.store import ModelFileError
 from filterd.message import Message
 from filterd.web.state import State
 

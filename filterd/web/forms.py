@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import FormData
 
 from filterd.quarantine.query import Query
-from filterd.words import REASONS, STATES
+from filterd.quarantine.words import REASONS, STATES
 
 TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
 """Fields of a search that are text; the words are those of `filterd quarantine list`."""
@@ -56,9 +56,17 @@ class Search:
 def search_of(given: Mapping[str, str]) -> Search:
     """The search that an address asks for; what is wrong is left out and told."""
     names = (
-        *TEXTS, "reason", "state", "since", "until", "score_from", "score_to", "pinned", "limit",
+        *TEXTS,
+        "reason",
+        "state",
+        "since",
+        "until",
+        "score_from",
+        "score_to",
+        "pinned",
+        "limit",
         "after",
-    )  # fmt: skip
+    )
     typed = {name: given.get(name, "").strip()[:TEXT_LIMIT] for name in names}
     errors: dict[str, str] = {}
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from filterd.bounded import json_value, read_regular
-from filterd.config import Settings
-from filterd.durable import write_atomically
+from filterd.config.load import Settings
+from filterd.system.bounded import json_value, read_regular
+from filterd.system.durable import write_atomically
 from filterd.web.accounts import accounts_path
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,9 @@ class ForwardedNotice:
         self._told = True
         log.warning(
             "requests with X-Forwarded-For come from %s, which is not in web.trusted_proxies: "
-            "if that is your proxy, all people behind it count as one address", address,
-        )  # fmt: skip
+            "if that is your proxy, all people behind it count as one address",
+            address,
+        )
         note = json.dumps({"address": address, "time": time.time()}).encode("ascii")
         try:
             write_atomically(seen_path(self._settings), [note, b"\n"])

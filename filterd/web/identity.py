@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.web.reviewer import Reviewer
+from filterd.review.reviewer import Reviewer
 from filterd.web.sessions import Session
 from filterd.web.state import State, state_of
 
@@ -50,15 +50,24 @@ def cookie_name(request: Request, state: State) -> str:
 
 
 def set_cookie(
-    response: Response, request: Request, state: State, name: str, value: str,
+    response: Response,
+    request: Request,
+    state: State,
+    name: str,
+    value: str,
     seconds: int | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """A cookie that scripts cannot read, that no other site makes a browser send, and that ends
     with the browser (the server ends the session earlier) or after so many seconds."""
     response.set_cookie(
-        name, value, max_age=seconds, httponly=True, samesite="strict", path="/",
+        name,
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite="strict",
+        path="/",
         secure=is_secure(request, state),
-    )  # fmt: skip
+    )
 
 
 def session_of(request: Request) -> Session:

@@ -153,14 +153,27 @@ def harmless(html: str) -> Safe:
     cleaned = nh3.clean(
         html[:end],
         tags=set(TAGS),
-        clean_content_tags={"script", "style", "title", "template", "svg", "math", "iframe",
-                            "object", "noscript", "noframes", "noembed", "textarea", "select"},
+        clean_content_tags={
+            "script",
+            "style",
+            "title",
+            "template",
+            "svg",
+            "math",
+            "iframe",
+            "object",
+            "noscript",
+            "noframes",
+            "noembed",
+            "textarea",
+            "select",
+        },
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=look,
         strip_comments=True,
         link_rel=None,
         url_schemes={"http", "https", "mailto", "ftp", "tel", "data", "cid", "javascript"},
-    )  # fmt: skip
+    )
     return Safe(cleaned, tuple(links), len(images), len(html) > end)
 
 

@@ -13,7 +13,7 @@ import socket
 
 import uvicorn
 
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.web.app import create_app
 from filterd.web.guard import Guard, Limits
 

@@ -9,11 +9,11 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from filterd.assembly import open_history
-from filterd.config import Settings
-from filterd.desk import Desk
+from filterd.chain.marks import load_key
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings
 from filterd.history import History
-from filterd.marks import load_key
+from filterd.review.actions import Desk
 from filterd.web.accounts import Accounts, accounts_path
 from filterd.web.sessions import Sessions
 from filterd.web.throttle import Devices, Throttle

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from filterd import __version__
-from filterd.desk import Done
-from filterd.labels import points
+from filterd.chain.headers import points
+from filterd.review.actions import Done
+from filterd.review.reviewer import Reviewer
 from filterd.web.identity import session_of
 from filterd.web.preview import shown
-from filterd.web.reviewer import Reviewer
 
 NOTICE_LIMIT = 20
 """Outcomes that wait to be shown; who never looks does not fill the memory."""

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.config import load
-from filterd.ids import new_id
+from filterd.chain.verdict import Symbol
+from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry, Store
 from filterd.quarantine.query import Query
-from filterd.verdict import Symbol
 from tests.integration.servers.filterd import COMMAND
 from tests.integration.servers.process import Program, answers, free_port
 
@@ -84,15 +84,36 @@ class Site:
             [COMMAND, "web", "--config", config, "--first-password-file", secret], folder
         )
         subprocess.run(
-            [COMMAND, "web", "account", "add", "bob", "--domain", "mx.example.test",
-             "--password-file", secret, "--config", config],
+            [
+                COMMAND,
+                "web",
+                "account",
+                "add",
+                "bob",
+                "--domain",
+                "mx.example.test",
+                "--password-file",
+                secret,
+                "--config",
+                config,
+            ],
             check=True,
-        )  # fmt: skip
+        )
         subprocess.run(
-            [COMMAND, "web", "account", "add", "admin", "--admin",
-             "--password-file", secret, "--config", config],
+            [
+                COMMAND,
+                "web",
+                "account",
+                "add",
+                "admin",
+                "--admin",
+                "--password-file",
+                secret,
+                "--config",
+                config,
+            ],
             check=True,
-        )  # fmt: skip
+        )
         self.store = Store(load(config).quarantine)
         self.browser: Browser | None = None
         self._contexts: list[BrowserContext] = []

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from filterd.config import load
-from filterd.ids import new_id
+from filterd.config.load import load
+from filterd.message.ids import new_id
 from filterd.quarantine import Store
 from tests.integration.servers.filterd import COMMAND
 from tests.integration.servers.process import Program, answers, folder, free_port
@@ -103,10 +103,12 @@ def test_accounts_by_command(path: Path) -> None:
     assert listed == [
         {"name": "ann", "role": "admin", "domains": [], "recipients": []},
         {
-            "name": "bob", "role": "reviewer", "domains": ["mx.example"],
+            "name": "bob",
+            "role": "reviewer",
+            "domains": ["mx.example"],
             "recipients": ["a@b.example"],
         },
-    ]  # fmt: skip
+    ]
     web.start()
     assert "password" not in web.process.output, "there are accounts: none is made"
     assert web.log_in("ann", PASSWORD).status_code == 303

@@ -17,9 +17,9 @@ with atheris.instrument_imports(include=["filterd.message", "filterd.filters"]):
     from filterd.filters.parts import Parts
     from filterd.message import Message
 
-from filterd.daemon.exchange import spliced
-from filterd.samples import samples
-from filterd.verdict import Splice
+from filterd.chain.verdict import Splice
+from filterd.lab.samples import samples
+from filterd.workers.codec import spliced
 from tests.hostile.tricks import encodings, names, structure, wrappings
 from tests.unit.message.mail import FRAGMENTS
 from tests.unit.message.test_properties import everything, tiles

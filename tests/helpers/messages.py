@@ -11,7 +11,7 @@ import itertools
 import zipfile
 from collections.abc import Sequence
 
-from filterd import samples
+from filterd.lab import samples
 
 GTUBE = samples.GTUBE.encode("ascii")
 EICAR = samples.EICAR.encode("ascii")

@@ -34,9 +34,13 @@ TIMEOUT = 30.0
 """Seconds that a reply may take; more than any budget that a test gives the daemon."""
 
 SILENT = {
-    Connect: Steps.NR_CONN, Helo: Steps.NR_HELO, Mail: Steps.NR_MAIL, Rcpt: Steps.NR_RCPT,
-    Header: Steps.NR_HDR, Body: Steps.NR_BODY,
-}  # fmt: skip
+    Connect: Steps.NR_CONN,
+    Helo: Steps.NR_HELO,
+    Mail: Steps.NR_MAIL,
+    Rcpt: Steps.NR_RCPT,
+    Header: Steps.NR_HDR,
+    Body: Steps.NR_BODY,
+}
 
 FIELDS = ((b"From", b" ann@client.example"), (b"Subject", b" hello"))
 

@@ -37,9 +37,13 @@ def postgresql(*, fsync: bool = False) -> Iterator[str]:
 
     def run(program: str, *arguments: str | Path) -> None:
         subprocess.run(
-            [found[-1].with_name(program), *arguments], check=True, user=user, cwd=folder,
-            capture_output=True, timeout=60,
-        )  # fmt: skip
+            [found[-1].with_name(program), *arguments],
+            check=True,
+            user=user,
+            cwd=folder,
+            capture_output=True,
+            timeout=60,
+        )
 
     try:
         run("initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "filterd")

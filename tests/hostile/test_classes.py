@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from filterd.chain.verdict import Verdict
 from filterd.filters.clamav import ClamAV
 from filterd.filters.gtube import Gtube
 from filterd.filters.parts import Parts
 from filterd.message import Message
-from filterd.verdict import Verdict
 from tests.hostile.corpus import unpacked
 from tests.integration.servers.clamd import Clamd
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.text import text_of
+from filterd.bayes.model.text import text_of
+from filterd.chain.headers import LabelSettings, header_edits
+from filterd.chain.policy import Decision
+from filterd.chain.verdict import Action, ChangeField, Verdict
 from filterd.filters import signatures
 from filterd.filters.parts import Parts
-from filterd.labels import LabelSettings, header_edits
 from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox, readable
-from filterd.policy import Decision
-from filterd.verdict import Action, ChangeField, Verdict
 from filterd.web.accounts import Accounts
 from filterd.web.preview import document, harmless
 from tests.hostile.tricks.documents import pdf
@@ -94,10 +94,12 @@ MAKERS: dict[str, tuple[Maker, int]] = {
     "comments in a type": (lambda n: field(b"Content-Type", b"text/plain " + b"(" * n), 50_000),
     "comments in an address": (lambda n: field(b"To", b"(" * n + b"a@b" + b")" * n), 50_000),
     "comments in results": (
-        lambda n: field(b"Authentication-Results", b"(" * n + b"mx.test"), 50_000
+        lambda n: field(b"Authentication-Results", b"(" * n + b"mx.test"),
+        50_000,
     ),
     "comments in a disposition": (
-        lambda n: field(b"Content-Disposition", b"(" * n + b")" * n + b"attachment"), 50_000
+        lambda n: field(b"Content-Disposition", b"(" * n + b")" * n + b"attachment"),
+        50_000,
     ),
     "addresses by semicolon": (lambda n: field(b"To", b"a@b.example; " * n), 10_000),
     "continuations backwards": (continuations, 5_000),
@@ -108,12 +110,13 @@ MAKERS: dict[str, tuple[Maker, int]] = {
     "comments in a style": (lambda n: html(b"<style>" + b"/*x" * n + b"</style>hello"), 50_000),
     "userinfo": (lambda n: html(b'<a href="http://' + b"a:@" * n + b'@bank.example/">x'), 10_000),
     "queries in queries": (
-        lambda n: html(b'<a href="http://x/' + b"?u=http://y/" * n + b'">'), 10_000
+        lambda n: html(b'<a href="http://x/' + b"?u=http://y/" * n + b'">'),
+        10_000,
     ),
     "folders of a 7z": (seven_zip, 20_000),
     "numbers of a RAR": (rar, 100_000),
     "objects of a PDF": (padded_pdf, 2_000),
-}  # fmt: skip
+}
 
 
 def examined(data: bytes) -> Verdict:
@@ -210,9 +213,19 @@ def test_a_program_in_mail_signed_again_and_again_is_found_or_too_deep() -> None
 
 @pytest.mark.parametrize(
     "stored",
-    ["", "*", "!", "x", "$argon2id$", "$argon2id$v=19$m=0,t=0,p=0$$",
-     "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$", "{PLAIN}", "$1$x$y", "\ud800"],
-)  # fmt: skip
+    [
+        "",
+        "*",
+        "!",
+        "x",
+        "$argon2id$",
+        "$argon2id$v=19$m=0,t=0,p=0$$",
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$",
+        "{PLAIN}",
+        "$1$x$y",
+        "\ud800",
+    ],
+)
 def test_a_malformed_password_hash_is_nobodys_password(stored: str, tmp_path: Path) -> None:
 
     path = tmp_path / "accounts.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from filterd.chain.verdict import Verdict
 from filterd.filters.parts import Parts
 from filterd.message import Message
-from filterd.verdict import Verdict
 from tests.hostile.harmless import harmless
 
 MAIL = dict(harmless())

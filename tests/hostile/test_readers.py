@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from filterd.chain.verdict import Action
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from filterd.milter.replies import ReplaceBody
-from filterd.verdict import Action
 from tests.helpers.milter import MilterClient
 from tests.hostile import recorded
 from tests.hostile.tricks import pairs

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import httpx
 
-from filterd import samples
-from filterd.config import load
+from filterd.config.load import load
+from filterd.lab import samples
 from filterd.milter.commands import Bare
 from filterd.milter.constants import Command
 from filterd.quarantine import Store
@@ -127,8 +127,9 @@ class Site:
                     os.kill(dice.choice(found), signal.SIGKILL)
             return
         program, start = {
-            "web": (self.web, self.start_web), "daemon": (self.daemon, self.start_daemon),
-        }[victim]  # fmt: skip
+            "web": (self.web, self.start_web),
+            "daemon": (self.daemon, self.start_daemon),
+        }[victim]
         program.signal(signal.SIGKILL)
         program.wait()
         start()

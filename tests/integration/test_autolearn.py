@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 
-from filterd.bayes.journal import Journal
-from filterd.samples import GTUBE
+from filterd.bayes.site.journal import Journal
+from filterd.lab.samples import GTUBE
 from tests.helpers.milter import one_message
 from tests.integration.servers.filterd import COMMAND, Filterd
 from tests.integration.servers.process import folder, wait_for
@@ -36,8 +36,11 @@ def test_what_a_worker_queued_is_learned_under_the_caps() -> None:
         assert {name.stat().st_mode & 0o777 for name in queued} == {0o600}
         done = subprocess.run(
             [COMMAND, "learn", "auto", "--config", daemon.configuration, "--json"],
-            capture_output=True, check=True, timeout=60, env=daemon.process.environment,
-        )  # fmt: skip
+            capture_output=True,
+            check=True,
+            timeout=60,
+            env=daemon.process.environment,
+        )
         assert json.loads(done.stdout) == {"learned": 5}
         journal = Journal(path / "models" / "journal.sqlite3")
         assert journal.contents() == {True: 5, False: 0}

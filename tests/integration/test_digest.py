@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from filterd import samples
+from filterd.lab import samples
 from tests.helpers import messages
 from tests.helpers.smtp import send
 from tests.integration.servers.filterd import COMMAND, Filterd
@@ -40,9 +40,12 @@ class Site:
         """`filterd digest ...`."""
         return subprocess.run(
             [COMMAND, "digest", *arguments, "--config", self.filterd.configuration],
-            env=self.filterd.process.environment, text=True, capture_output=True, check=False,
+            env=self.filterd.process.environment,
+            text=True,
+            capture_output=True,
+            check=False,
             timeout=60,
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture(params=MTAS)

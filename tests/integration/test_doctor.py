@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import Settings, load
+from filterd.config.load import Settings, load
 from filterd.doctor import Finding
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
@@ -32,12 +32,16 @@ def told(findings: list[Finding]) -> list[tuple[str, str]]:
         (None, None, ("OK", "{0}/sendmail.cf asks filterd at unix:{0}/s")),
         ("", None, ("WARN", "Xfilterd: no F=: mail passes unexamined while filterd is away")),
         (
-            "T", "C:5s;S:5s;R:60s;E:20s",
-            ("FAIL", "Xfilterd: T=E: is 20 s, a verdict may take 62 s ([chain] timeout and "
-             "[workers] grace)"),
+            "T",
+            "C:5s;S:5s;R:60s;E:20s",
+            (
+                "FAIL",
+                "Xfilterd: T=E: is 20 s, a verdict may take 62 s ([chain] timeout and "
+                "[workers] grace)",
+            ),
         ),
     ],
-)  # fmt: skip
+)
 def test_the_snippet_as_m4_writes_it(
     flags: str | None, timeouts: str | None, expected: tuple[str, str]
 ) -> None:
@@ -69,8 +73,9 @@ def test_main_cf_as_postfix_runs_with_it() -> None:
         one, two, _ = (f"127.0.0.1:{port}" for port in [server.port, *server.ports.values()])
         accepts = f"{two}: default_action is accept: mail passes unexamined while filterd is away"
         assert told(list(postfix(site(path), main))) == [
-            ("OK", f"{one} asks unix:{path}/s"), ("WARN", accepts),
-        ]  # fmt: skip
+            ("OK", f"{one} asks unix:{path}/s"),
+            ("WARN", accepts),
+        ]
         # Postfix's processes run as its own user, who may not write to a socket of root's.
         (path / "s").touch(0o660)
         (path / "s").chmod(0o660)

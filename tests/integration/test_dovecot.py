@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.journal import Batch, Journal
+from filterd.bayes.site.journal import Batch, Journal
 from tests.integration.servers.dovecot import Dovecot
 from tests.integration.servers.process import folder, wait_for
 from tests.unit.bayes.mail import mail

@@ -148,9 +148,12 @@ def octets_that_are_no_text(path: Path) -> None:
         peer.sendall(Macros(Command.CONNECT, {"j": b"\xff\xfe"}).encode().encode())
         peer.sendall(Connect(b"\xe4\xf6.example", b"6", 25, b"no address").encode().encode())
         for command, data in (
-            (b"H", b"\xff\xff\0"), (b"M", b"<\xfc@x>\0"), (b"R", b"<\xfc@y>\0"),
-            (b"L", b"S\xfcbject\0 \xff\0"), (b"E", b""),
-        ):  # fmt: skip
+            (b"H", b"\xff\xff\0"),
+            (b"M", b"<\xfc@x>\0"),
+            (b"R", b"<\xfc@y>\0"),
+            (b"L", b"S\xfcbject\0 \xff\0"),
+            (b"E", b""),
+        ):
             peer.sendall(Packet(command, data).encode())
 
 
@@ -188,12 +191,27 @@ def stall_with_replies_unread(path: Path) -> Stalled:
 
 
 KINDS: tuple[Callable[[Path], Stalled | None], ...] = (
-    vanish_at_once, vanish_after_the_offer, vanish_in_the_header, vanish_in_a_packet,
-    vanish_before_the_answer, nonsense, nonsense_after_the_offer, nonsense_in_packets, huge_packet,
-    impossible_offer, commands_out_of_order, message_without_envelope, strings_without_end,
-    octets_that_are_no_text, hundred_aborts, stall_at_once, stall_in_a_packet,
-    stall_after_an_empty_packet, stall_in_the_body, stall_with_replies_unread,
-)  # fmt: skip
+    vanish_at_once,
+    vanish_after_the_offer,
+    vanish_in_the_header,
+    vanish_in_a_packet,
+    vanish_before_the_answer,
+    nonsense,
+    nonsense_after_the_offer,
+    nonsense_in_packets,
+    huge_packet,
+    impossible_offer,
+    commands_out_of_order,
+    message_without_envelope,
+    strings_without_end,
+    octets_that_are_no_text,
+    hundred_aborts,
+    stall_at_once,
+    stall_in_a_packet,
+    stall_after_an_empty_packet,
+    stall_in_the_body,
+    stall_with_replies_unread,
+)
 
 
 def misbehave(path: Path, kind: Callable[[Path], Stalled | None]) -> Stalled | None:

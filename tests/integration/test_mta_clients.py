@@ -39,18 +39,37 @@ def secure(tmp_path: Path) -> Iterator[SecureMta]:
     openssl = require("openssl", "openssl")
     key, certificate = tmp_path / "mx.pem", tmp_path / "mx.crt"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
-         "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            openssl,
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )
     key.write_bytes(key.read_bytes() + certificate.read_bytes())
     passwords = tmp_path / "passwords"
     passwords.write_text("ann:{PLAIN}secret\n")
     settings = MtaSettings(
-        port=0, mail=tmp_path / "mail", spool=tmp_path / "spool",
-        tls_certificate=key, passwords=passwords,
-    )  # fmt: skip
+        port=0,
+        mail=tmp_path / "mail",
+        spool=tmp_path / "spool",
+        tls_certificate=key,
+        passwords=passwords,
+    )
     with running_mta(settings) as mta:
         yield SecureMta(mta, certificate)
 
@@ -65,12 +84,26 @@ def assert_came_securely(text: str) -> None:
 def test_msmtp(secure: SecureMta, mechanism: str) -> None:
     msmtp = require("msmtp", "msmtp")
     subprocess.run(
-        [msmtp, "--file=/dev/null", "--host=localhost", f"--port={secure.mta.port}", "--tls=on",
-         "--tls-starttls=on", f"--tls-trust-file={secure.certificate}", f"--auth={mechanism}",
-         "--user=ann", "--passwordeval=echo secret", "--from=ann@x.test", "--",
-         "joe@mx.example.test"],
-        input=MESSAGE, check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+        [
+            msmtp,
+            "--file=/dev/null",
+            "--host=localhost",
+            f"--port={secure.mta.port}",
+            "--tls=on",
+            "--tls-starttls=on",
+            f"--tls-trust-file={secure.certificate}",
+            f"--auth={mechanism}",
+            "--user=ann",
+            "--passwordeval=echo secret",
+            "--from=ann@x.test",
+            "--",
+            "joe@mx.example.test",
+        ],
+        input=MESSAGE,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     (text,) = secure.delivered()
     assert_came_securely(text)
 
@@ -78,11 +111,25 @@ def test_msmtp(secure: SecureMta, mechanism: str) -> None:
 def test_msmtp_with_a_wrong_password_sends_nothing(secure: SecureMta) -> None:
     msmtp = require("msmtp", "msmtp")
     done = subprocess.run(
-        [msmtp, "--file=/dev/null", "--host=localhost", f"--port={secure.mta.port}", "--tls=on",
-         f"--tls-trust-file={secure.certificate}", "--auth=plain", "--user=ann",
-         "--passwordeval=echo wrong", "--from=ann@x.test", "--", "joe@mx.example.test"],
-        input=MESSAGE, check=False, capture_output=True, timeout=60,
-    )  # fmt: skip
+        [
+            msmtp,
+            "--file=/dev/null",
+            "--host=localhost",
+            f"--port={secure.mta.port}",
+            "--tls=on",
+            f"--tls-trust-file={secure.certificate}",
+            "--auth=plain",
+            "--user=ann",
+            "--passwordeval=echo wrong",
+            "--from=ann@x.test",
+            "--",
+            "joe@mx.example.test",
+        ],
+        input=MESSAGE,
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
     assert done.returncode != 0
     assert b"535" in done.stderr
     assert not secure.mta.mailbox("joe")
@@ -91,10 +138,23 @@ def test_msmtp_with_a_wrong_password_sends_nothing(secure: SecureMta) -> None:
 def test_swaks_with_two_recipients_in_a_pipeline(secure: SecureMta) -> None:
     swaks = require("swaks", "swaks")
     done = subprocess.run(
-        [swaks, "--server", f"127.0.0.1:{secure.mta.port}", "--from", "ann@x.test", "--to",
-         "joe@mx.example.test,sue@mx.example.test", "--pipeline", "--helo", "client.test"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [
+            swaks,
+            "--server",
+            f"127.0.0.1:{secure.mta.port}",
+            "--from",
+            "ann@x.test",
+            "--to",
+            "joe@mx.example.test,sue@mx.example.test",
+            "--pipeline",
+            "--helo",
+            "client.test",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     secure.delivered()
     wait_for("sue's copy", lambda: secure.mta.mailbox("sue"))
@@ -104,11 +164,31 @@ def test_swaks_with_two_recipients_in_a_pipeline(secure: SecureMta) -> None:
 def test_swaks_over_tls_logged_in(secure: SecureMta, mechanism: str) -> None:
     swaks = require("swaks", "swaks")
     done = subprocess.run(
-        [swaks, "--server", f"127.0.0.1:{secure.mta.port}", "--tls", "--auth", mechanism,
-         "--auth-user", "ann", "--auth-password", "secret", "--from", "ann@x.test",
-         "--to", "joe@mx.example.test", "--helo", "client.test", "--data", MESSAGE.decode()],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [
+            swaks,
+            "--server",
+            f"127.0.0.1:{secure.mta.port}",
+            "--tls",
+            "--auth",
+            mechanism,
+            "--auth-user",
+            "ann",
+            "--auth-password",
+            "secret",
+            "--from",
+            "ann@x.test",
+            "--to",
+            "joe@mx.example.test",
+            "--helo",
+            "client.test",
+            "--data",
+            MESSAGE.decode(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "=== TLS started" in done.stdout
     (text,) = secure.delivered()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.input_filter import InputMailFilter
+from filterd.lab.samples import EICAR, GTUBE
+from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.samples import EICAR, GTUBE
 from tests.integration.servers.spamd import Spamd
 
 pytestmark = pytest.mark.integration
@@ -60,9 +60,12 @@ def mta_with(
     folder: Path, socket: Path, macros: dict[str, tuple[str, ...]] | None = None
 ) -> Iterator[MtaThread]:
     settings = MtaSettings(
-        port=0, mail=folder / "mail", spool=folder / "spool", macros=macros or {},
+        port=0,
+        mail=folder / "mail",
+        spool=folder / "spool",
+        macros=macros or {},
         filters=(InputMailFilter.parse(f"other, S=unix:{socket}, F=T, T=R:30s;E:60s"),),
-    )  # fmt: skip
+    )
     with running_mta(settings) as mta:
         yield mta
 
@@ -162,14 +165,25 @@ def test_spamass_milter_marks_and_refuses(tmp_path: Path) -> None:
     need("spamc", "spamc")
     socket = tmp_path / "spamass.sock"
     with Spamd() as spamd, ExitStack() as stack:
-        command = [milter, "-p", str(socket), "-r", "15", "--", "-d", "127.0.0.1",
-                   "-p", str(spamd.port)]  # fmt: skip
+        command = [
+            milter,
+            "-p",
+            str(socket),
+            "-r",
+            "15",
+            "--",
+            "-d",
+            "127.0.0.1",
+            "-p",
+            str(spamd.port),
+        ]
         stack.enter_context(running(command, socket))
         mta = stack.enter_context(mta_with(tmp_path, socket, SPAMASS_MACROS))
         assert send(mta, MESSAGE)[0] == 250
         assert send(mta, MESSAGE + GTUBE.encode() + b"\r\n") == (
-            550, "5.7.1 Blocked by SpamAssassin",
-        )  # fmt: skip
+            550,
+            "5.7.1 Blocked by SpamAssassin",
+        )
         (marked,) = [path.read_text() for path in mta.mailbox("joe")]
         first, _ = [one.decode() for one in spamd.seen]
     assert "\nX-Spam-Status: No, score=0.1 required=5.0\n" in marked

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from filterd.ids import new_id
 from filterd.message import Envelope, Recipient
+from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry, Store
 from filterd.quarantine.release import Releaser
 from tests.helpers import messages

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from filterd.message import Envelope, Recipient
-from filterd.mta.scripted import Answer, ScriptedFilter, Step, Wait
+from filterd.mta.milters.scripted import Answer, ScriptedFilter, Step, Wait
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser
 from tests.integration.servers.own_mta import OwnMta
@@ -24,7 +24,7 @@ JOE = "joe@mx.example.test"
 BODY = (
     b"Gr\xfc\xdfe \x80\xff\r\n" + b"long " * 40_000 + b"\r\n"
     b".\r\n..\r\n.leading\r\n\r\n.\r\nno line end"
-)  # fmt: skip
+)
 
 
 @dataclasses.dataclass

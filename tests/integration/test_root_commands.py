@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd import privileges
+from filterd.system import privileges
 from tests.helpers.commands import commands, forked
 from tests.helpers.messages import GTUBE, message
 from tests.helpers.milter import MilterClient
@@ -70,8 +70,11 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("init",): ["{store}/fresh"],
     ("scan",): ["{private}/spam.eml"],
     ("explain",): ["{private}/spam.eml"],
-    ("train",): ["--spam={private}/spam.eml", "--ham={private}/ham.eml",
-                 "--doubted={private}/doubted"],
+    ("train",): [
+        "--spam={private}/spam.eml",
+        "--ham={private}/ham.eml",
+        "--doubted={private}/doubted",
+    ],
     ("learn", "spam"): ["{private}/spam.eml"],
     ("learn", "ham"): ["{private}/ham.eml"],
     ("learn", "forget"): ["{private}/ham.eml"],
@@ -116,15 +119,18 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("web", "token", "list"): [],
     ("web", "token", "remove"): ["script"],
     ("mta", "test"): ["joe@mx.example.test"],
-    ("mta", "send"): ["--to=joe@mx.example.test", "--server=127.0.0.1:{closed}",
-                      "{private}/ham.eml"],
+    ("mta", "send"): [
+        "--to=joe@mx.example.test",
+        "--server=127.0.0.1:{closed}",
+        "{private}/ham.eml",
+    ],
     ("mta", "passwd"): ["{store}/passwords", "ann"],
     ("mta", "queue", "list"): [],
     ("mta", "queue", "release"): ["nosuch"],
     ("mta", "queue", "delete"): ["nosuch"],
     ("selftest",): [],
     ("demo",): ["--help"],
-}  # fmt: skip
+}
 """What to say to each command; `--config` is added where it is taken. The demo takes no settings
 and makes a folder of its own."""
 
@@ -191,9 +197,10 @@ def site() -> Iterator[Site]:
         for place in (path / "store", path / "store/run"):
             os.chown(place, NOBODY.pw_uid, NOBODY.pw_gid)
         values = {
-            "store": str(path / "store"), "private": str(path / "private"),
+            "store": str(path / "store"),
+            "private": str(path / "private"),
             **{name: str(free_port()) for name in ("closed", "web", "mta")},
-        }  # fmt: skip
+        }
         site = Site(path, values)
         site.config.write_text(SETTINGS.format(**values))
         private = path / "private"
@@ -232,9 +239,15 @@ def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
     trouble = {name: status for name, status in report.items() if status}
     # clamd, the MTA for releases, an id that nobody knows, a demo that was not run.
     assert set(trouble) <= {
-        "doctor", "quarantine release", "quarantine retry", "mta queue release",
-        "mta queue delete", "mta send", "digest send", "model undo",
-    }, trouble  # fmt: skip
+        "doctor",
+        "quarantine release",
+        "quarantine retry",
+        "mta queue release",
+        "mta queue delete",
+        "mta send",
+        "digest send",
+        "model undo",
+    }, trouble
     daemon.stop()
     assert site.strange() == {}
     # What the commands wrote for the person who runs them is that person's.
@@ -277,10 +290,19 @@ def as_user(site: Site) -> Program:
     config = site.folder / "filterd.toml"
     shutil.copyfile(site.config, config)
     command = [
-        "setpriv", f"--reuid={site.user.pw_uid}", f"--regid={site.user.pw_gid}", "--clear-groups",
-        f"--inh-caps={read}", f"--ambient-caps={read}",
-        sys.executable, "-m", "filterd", "run", "--config", config,
-    ]  # fmt: skip
+        "setpriv",
+        f"--reuid={site.user.pw_uid}",
+        f"--regid={site.user.pw_gid}",
+        "--clear-groups",
+        f"--inh-caps={read}",
+        f"--ambient-caps={read}",
+        sys.executable,
+        "-m",
+        "filterd",
+        "run",
+        "--config",
+        config,
+    ]
     program = Program(command, site.folder, {"NOTIFY_SOCKET": ""})
     program.start(lambda: listens(site.store / "run" / "s"))
     return program
@@ -394,7 +416,7 @@ def test_the_person_writes_what_they_named(tmp_path: Path) -> None:
         secret.write_text("mail")
         script = f"""
 from pathlib import Path
-from filterd import privileges
+from filterd.system import privileges
 privileges.act_as_owner([Path({str(path / "store")!r})])
 here = Path({str(path)!r})
 assert (here / "root/secret").read_text() == "mail"

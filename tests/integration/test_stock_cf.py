@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import load
+from filterd.config.load import load
 from filterd.doctor.sendmail import sendmail
 from filterd.mta.cf.reader import read_cf
 from tests.integration.servers.process import require, unpacked
@@ -27,8 +27,11 @@ def stock(tmp_path: Path) -> Path:
     )
     made = subprocess.run(
         [require("m4", "m4"), f"-D_CF_DIR_={root}/", root / "m4/cf.m4", tmp_path / "sendmail.mc"],
-        cwd=root / "cf", capture_output=True, check=False, text=True,
-    ).stdout  # fmt: skip
+        cwd=root / "cf",
+        capture_output=True,
+        check=False,
+        text=True,
+    ).stdout
     # m4 misses what the package would have probed of the system, and nothing else.
     assert "Mesmtp," in made
     mail = tmp_path / "mail"
@@ -64,7 +67,9 @@ def test_doctor_looks_into_it(stock: Path) -> None:
 def test_the_reference_mta_takes_it(stock: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "filterd", "mta", "test", "--cf", stock, "nobody@localhost"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "unknown configuration line" not in done.stderr
     assert done.returncode in (0, 67), done.stderr

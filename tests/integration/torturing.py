@@ -25,10 +25,10 @@ from pathlib import Path
 
 import httpx
 
-from filterd import samples
-from filterd.assembly import open_history
-from filterd.control import ControlError, ask
+from filterd.config.assembly import open_history
 from filterd.history import HistoryError, HistoryQuery
+from filterd.lab import samples
+from filterd.ops.control import ControlError, ask
 from tests.helpers.locks import locks_on
 from tests.helpers.milter import Gone, MilterClient
 from tests.integration.killing import Books, Site, compare, message_of
@@ -53,7 +53,7 @@ the index is made anew does not count."""
 UPKEEP = """
 import sys, time
 from pathlib import Path
-from filterd.config import load
+from filterd.config.load import load
 from filterd.quarantine.upkeep import Upkeep
 
 settings = load(Path(sys.argv[1]))
@@ -64,15 +64,28 @@ while True:
 """
 
 COMMANDS = (
-    ["quarantine", "list", "--json"], ["history", "--json", "--limit", "5"], ["status", "--json"],
-    ["quarantine", "stats", "--json"], ["quarantine", "expire", "--dry-run"],
-    ["quarantine", "fsck", "--json"], ["quarantine", "retry"], ["quarantine", "audit", "--json"],
-)  # fmt: skip
+    ["quarantine", "list", "--json"],
+    ["history", "--json", "--limit", "5"],
+    ["status", "--json"],
+    ["quarantine", "stats", "--json"],
+    ["quarantine", "expire", "--dry-run"],
+    ["quarantine", "fsck", "--json"],
+    ["quarantine", "retry"],
+    ["quarantine", "audit", "--json"],
+)
 
 EVENTS = (
-    "reload", "worker", "web", "reload", "second web", "fsck --rebuild", "daemon", "reload",
-    "nursery", "upkeep",
-)  # fmt: skip
+    "reload",
+    "worker",
+    "web",
+    "reload",
+    "second web",
+    "fsck --rebuild",
+    "daemon",
+    "reload",
+    "nursery",
+    "upkeep",
+)
 """What happens in turn, each after some more messages."""
 
 
@@ -180,9 +193,12 @@ class Torture:
         """Let everything happen, in so many rounds and for so long at least; then compare."""
         started = time.monotonic()
         for work in (
-            *(self._send for _ in range(CLIENTS)), self._command, self._watch, self._look_at_locks,
+            *(self._send for _ in range(CLIENTS)),
+            self._command,
+            self._watch,
+            self._look_at_locks,
             *(lambda port=port: self._click(port) for port in self._ports),
-        ):  # fmt: skip
+        ):
             thread = threading.Thread(target=self._guarded, args=(work,))
             thread.start()
             self._threads.append(thread)
@@ -241,9 +257,12 @@ class Torture:
 
     def _run(self, words: list[str]) -> str:
         done = subprocess.run(
-            [COMMAND, *words, "--config", self.site.config], capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
+            [COMMAND, *words, "--config", self.site.config],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         self._count(" ".join(words[:2]))
         # While the index is made anew, a command may have to be given again.
         expected = done.returncode in (0, 69) or "others use it" in done.stderr
@@ -276,8 +295,9 @@ class Torture:
                         token = f"k{secrets.token_hex(8)}"
                         body = f"Hello,\r\n\r\n{samples.GTUBE if is_spam else 'text'}\r\n".encode()
                         fields = (
-                            (b"From", b" ann@client.example"), (b"Subject", b" " + token.encode()),
-                        )  # fmt: skip
+                            (b"From", b" ann@client.example"),
+                            (b"Subject", b" " + token.encode()),
+                        )
                         with self._lock:
                             books.lost.add(token)
                         outcome = client.message(fields=fields, body=body)

@@ -21,9 +21,9 @@ from difflib import unified_diff
 from pathlib import Path
 
 from filterd.mta.cf.reader import read_cf
-from filterd.mta.cf.site import site
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.scripted import ScriptedFilter
+from filterd.mta.milters.scripted import ScriptedFilter
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.sendmail.site import site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
 from tests.integration.servers.postfix import Postfix
@@ -193,8 +193,15 @@ def _sendmail(trial: Trial, place: Path) -> tuple[Seen, Seen]:
         real = Sendmail(place, input_lines(trial, place))
         real.start()
         theirs = observe(trial, place, real.port, filters)
-        _rest(lambda: not [f for f in (place / "queue").glob("?f*") if f.name[0] != "h"
-                           and not (place / "queue" / f"h{f.name[1:]}").exists()])  # fmt: skip
+        _rest(
+            lambda: (
+                not [
+                    f
+                    for f in (place / "queue").glob("?f*")
+                    if f.name[0] != "h" and not (place / "queue" / f"h{f.name[1:]}").exists()
+                ]
+            )
+        )
         theirs.mail, theirs.log = collect(place / "mailboxes", maildir=False), real.log
         theirs.version = real.version
         real.stop()
@@ -221,11 +228,18 @@ def _postfix(trial: Trial, place: Path) -> tuple[Seen, Seen]:
         theirs.version = real.version
         real.stop()
     settings = MtaSettings(
-        port=0, hostname=HOST, flavour="postfix", mail=place / "mail", spool=place / "spool",
-        max_message_size=10240000, local_domains=(HOST,),
-        filters=tuple(InputMailFilter.parse_postfix(f"f{n + 1}", f"unix:{place}/f{n + 1}{equates}")
-                      for n, equates in enumerate(trial.equates)),
-    )  # fmt: skip
+        port=0,
+        hostname=HOST,
+        flavour="postfix",
+        mail=place / "mail",
+        spool=place / "spool",
+        max_message_size=10240000,
+        local_domains=(HOST,),
+        filters=tuple(
+            InputMailFilter.parse_postfix(f"f{n + 1}", f"unix:{place}/f{n + 1}{equates}")
+            for n, equates in enumerate(trial.equates)
+        ),
+    )
     with scripted(trial, place) as filters, _Own(ReferenceMta(settings)) as own:
         ours = observe(trial, place, own.port, filters)
         own.settle()
@@ -256,8 +270,10 @@ def differences(trial: Trial, theirs: Seen, ours: Seen) -> Iterator[str]:
         yield "mail " + _first_difference(theirs.mail, ours.mail)
     for number, (wanted, got) in enumerate(zip(theirs.packets, ours.packets, strict=True), 1):
         if wanted != got:
-            at = next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b),
-                      min(len(wanted), len(got)))  # fmt: skip
+            at = next(
+                (i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b),
+                min(len(wanted), len(got)),
+            )
             yield f"f{number} packet {at}: {got[at : at + 3]}, not {wanted[at : at + 3]}"
 
 

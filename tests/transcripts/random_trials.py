@@ -19,17 +19,62 @@ from tests.transcripts.replay import MODIFIED, PLAIN, SHORT
 Step = tuple[Any, ...]
 
 TEXTS = [
-    b"550 5.7.1 no\0", b"451 4.7.1 later\0", b"421 4.7.0 go\0", b"550 plain\0", b"250 2.0.0 ok\0",
-    b"550-5.7.1 one\r\n550 5.7.1 two\0", b"554 5.1.1 no\0", b"450 4.2.0 wait\0", b"55\0", b"550\0",
-    b"", b"550 5.7.1 100%% sure\0", b"550 5.7.1 50% off\0", b"550 4.7.1 other class\0", b"5500 x\0",
-    b"451-4.7.1 one\r\n451 two\0", b"550 5.7.1 no\0more\0", b"451x\0", b"550 5.7 short\0",
-]  # fmt: skip
-NAMES = [b"Subject", b"X-A", b"x-a", b"X-B", b"X-New", b"Date", b"Message-Id", b"Received",
-         b"Return-Path", b"Bcc", b"MESSAGE-ID", b"Content-Type"]  # fmt: skip
-VALUES = [b"v1", b"", b" lead", b"two\n lines", b"two\nlines", b"caf\xc3\xa9", b"x" * 200,
-          b"a\r\n b", b" ", b"trail  "]  # fmt: skip
-ADDRESSES = [b"<sue@mx.example.test>", b"sue@mx.example.test", b"<joe@mx.example.test>", b"joe",
-             b"JOE@mx.example.test", b"<>", b"", b"Sue <sue@mx.example.test>"]  # fmt: skip
+    b"550 5.7.1 no\0",
+    b"451 4.7.1 later\0",
+    b"421 4.7.0 go\0",
+    b"550 plain\0",
+    b"250 2.0.0 ok\0",
+    b"550-5.7.1 one\r\n550 5.7.1 two\0",
+    b"554 5.1.1 no\0",
+    b"450 4.2.0 wait\0",
+    b"55\0",
+    b"550\0",
+    b"",
+    b"550 5.7.1 100%% sure\0",
+    b"550 5.7.1 50% off\0",
+    b"550 4.7.1 other class\0",
+    b"5500 x\0",
+    b"451-4.7.1 one\r\n451 two\0",
+    b"550 5.7.1 no\0more\0",
+    b"451x\0",
+    b"550 5.7 short\0",
+]
+NAMES = [
+    b"Subject",
+    b"X-A",
+    b"x-a",
+    b"X-B",
+    b"X-New",
+    b"Date",
+    b"Message-Id",
+    b"Received",
+    b"Return-Path",
+    b"Bcc",
+    b"MESSAGE-ID",
+    b"Content-Type",
+]
+VALUES = [
+    b"v1",
+    b"",
+    b" lead",
+    b"two\n lines",
+    b"two\nlines",
+    b"caf\xc3\xa9",
+    b"x" * 200,
+    b"a\r\n b",
+    b" ",
+    b"trail  ",
+]
+ADDRESSES = [
+    b"<sue@mx.example.test>",
+    b"sue@mx.example.test",
+    b"<joe@mx.example.test>",
+    b"joe",
+    b"JOE@mx.example.test",
+    b"<>",
+    b"",
+    b"Sue <sue@mx.example.test>",
+]
 SENDERS = [b"<new@x.test>", b"new@x.test", b"<>", b"", b"joe"]
 BODIES = [b"new\r\n", b"new", b"", b"a\r", b"\nb\r\n", b".\r\n", b"lf\n", b"z" * 5000 + b"\r\n"]
 LISTS = [b"j i {mail_addr}", b"i {rcpt_addr} {client_addr}", b"r s {msg_id}", b"{nosuch} j", b""]
@@ -45,9 +90,11 @@ CLOCKS = {
 }
 FAILURES = {
     "sendmail": ["", ", F=T", ", F=R", ", F=4", ", F=RT", ", F=4R"],
-    "postfix": ["", *(f", default_action={one}" for one in
-                      ("accept", "reject", "quarantine", "tempfail"))],
-}  # fmt: skip
+    "postfix": [
+        "",
+        *(f", default_action={one}" for one in ("accept", "reject", "quarantine", "tempfail")),
+    ],
+}
 
 
 def answer(chance: random.Random) -> Step:
@@ -119,12 +166,21 @@ def client(chance: random.Random) -> tuple[str | bytes, ...]:
     message = chance.choice([PLAIN, MODIFIED, SHORT, b"", b"Subject: only\r\n", b"\r\nbody\r\n"])
     rest: list[str | bytes] = ["DATA", message]
     usual: list[list[str | bytes]] = [
-        [SENDER, JOE, *rest], [SENDER, JOE, SUE, *rest], [SENDER, JOE, "RSET"], ["NOOP"], ["FOO"],
-        [SENDER, JOE, "FOO bar", *rest], [SENDER, JOE, "EHLO again.test", SENDER, JOE, *rest],
-        [SENDER, "DATA", JOE, *rest], [JOE, SENDER, JOE, *rest], ["MAIL FROM:<>", JOE, *rest],
-        [SENDER, SENDER, JOE, *rest], ["HELP foo"], [SENDER, "RCPT TO:<JOE>", *rest],
+        [SENDER, JOE, *rest],
+        [SENDER, JOE, SUE, *rest],
+        [SENDER, JOE, "RSET"],
+        ["NOOP"],
+        ["FOO"],
+        [SENDER, JOE, "FOO bar", *rest],
+        [SENDER, JOE, "EHLO again.test", SENDER, JOE, *rest],
+        [SENDER, "DATA", JOE, *rest],
+        [JOE, SENDER, JOE, *rest],
+        ["MAIL FROM:<>", JOE, *rest],
+        [SENDER, SENDER, JOE, *rest],
+        ["HELP foo"],
+        [SENDER, "RCPT TO:<JOE>", *rest],
         ["MAIL FROM:alice@x.test SIZE=100", "RCPT TO:joe@mx.example.test NOTIFY=NEVER", *rest],
-    ]  # fmt: skip
+    ]
     said: list[str | bytes] = [HELLO] if chance.random() < 0.9 else []
     for _ in range(chance.randint(1, 3)):
         said += chance.choice(usual)

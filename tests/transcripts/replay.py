@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Stall, Step, Wait
+from filterd.mta.milters.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Stall, Step, Wait
+from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
 
@@ -85,9 +85,14 @@ def steps(plan: str) -> Plan:
 
 def _step(kind: str, *rest: Any) -> Step:
     made: dict[str, Callable[..., Step]] = {
-        "r": Answer, "close": Close, "rst": lambda: Close(reset=True), "sleep": Wait, "raw": Raw,
-        "none": lambda: Wait(0.0), "stall": Stall,
-    }  # fmt: skip
+        "r": Answer,
+        "close": Close,
+        "rst": lambda: Close(reset=True),
+        "sleep": Wait,
+        "raw": Raw,
+        "none": lambda: Wait(0.0),
+        "stall": Stall,
+    }
     return made[kind](*rest)
 
 
@@ -97,11 +102,15 @@ def message(size: int, group: str) -> bytes:
     if size in lines:
         return PLAIN + (b"x" * 70 + b"\r\n") * lines[size]
     known = {
-        95: PLAIN, 240: MODIFIED, 21: SHORT, 0: b"", 15: b"Subject: only\r\n",
+        95: PLAIN,
+        240: MODIFIED,
+        21: SHORT,
+        0: b"",
+        15: b"Subject: only\r\n",
         122: PLAIN + b"caf\xc3\xa9 \xff\x80\r\n..dot\r\n..\r\nlast\r\n",
         6104: b"X-L: " + b"h" * 3000 + b"\r\n" + PLAIN + b"y" * 3000 + b"\r\n",
         148: PLAIN + b"caf\xc3\xa9 \xff\r\nbare\rcr\r\nbare\nlf\r\n..\r\n..x\r\nnul\0nul\r\n",
-    }  # fmt: skip
+    }
     assert size in known, f"{group}: no message of {size} octets is known"
     return known[size]
 
@@ -138,8 +147,9 @@ class Observation:
             lists = ast.literal_eval(match[4]) if match and match[4] else b""
             negotiated.append(
                 (int(match[1]), int(match[2], 16), int(match[3], 16), lists)
-                if match else (6, 0x1FF, 0, b"")
-            )  # fmt: skip
+                if match
+                else (6, 0x1FF, 0, b"")
+            )
             packets.append(tuple(re.findall(r"^ *[\d.]+ #1 > (\S) (.*)$", section, re.M)))
         tail = next((one for one in sections if one.startswith("delivered")), "")
         messages = re.split(r"^-- to \S+\n", tail, flags=re.M)[1:]
@@ -225,9 +235,15 @@ def _arrange(
         version, actions, flags, lists = answers
         blocked = "connect-blocks" in run["name"]
         one = ScriptedFilter(
-            socket_path, steps(plan), version, actions, flags, lists,
-            accepts=index not in run["noaccept"] and not blocked, backlog=0 if blocked else 20,
-        )  # fmt: skip
+            socket_path,
+            steps(plan),
+            version,
+            actions,
+            flags,
+            lists,
+            accepts=index not in run["noaccept"] and not blocked,
+            backlog=0 if blocked else 20,
+        )
         if index not in run["dead"]:
             stack.enter_context(one)
         if blocked:
@@ -238,9 +254,14 @@ def _arrange(
     if "daemon-inputmailfilters-none" in run["name"]:
         configured = []
     settings = MtaSettings(
-        port=0, hostname=HOST, flavour=run["mta"], filters=tuple(configured),
-        mail=place / "mail", spool=place / "spool", max_message_size=10240000,
-    )  # fmt: skip
+        port=0,
+        hostname=HOST,
+        flavour=run["mta"],
+        filters=tuple(configured),
+        mail=place / "mail",
+        spool=place / "spool",
+        max_message_size=10240000,
+    )
     return settings, filters
 
 

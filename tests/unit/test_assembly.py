@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filterd import config
-from filterd.assembly import build_pipeline
-from filterd.marks import envelope_id, load_key
+from filterd.chain.marks import envelope_id, load_key
+from filterd.chain.verdict import Action
+from filterd.config import load as config
+from filterd.config.assembly import build_pipeline
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
-from filterd.verdict import Action
 from tests.unit.filters.scanner import Scanner, finds
 
 DATA = b"Subject: x\r\n\r\nEVIL\r\n"
@@ -28,9 +28,11 @@ def test_a_release_with_a_virus_in_it_is_noted_under_both_ids(tmp_path: Path) ->
         pipeline.chain.prepare()
         mark = envelope_id(load_key(settings.quarantine.folder), "old1", DATA, ["joe@mx.test"])
         envelope = Envelope(
-            "a@x.test", (Recipient("joe@mx.test"),), Client(address="127.0.0.1"),
+            "a@x.test",
+            (Recipient("joe@mx.test"),),
+            Client(address="127.0.0.1"),
             sender_parameters=(f"ENVID={mark}",),
-        )  # fmt: skip
+        )
         result = pipeline.process(Message(DATA, envelope, "new1"))
     store = Store(settings.quarantine)
     assert result.decision.action is Action.QUARANTINE

@@ -16,13 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.bounded import (
-    NESTING_LIMIT,
-    json_value,
-    open_regular,
-    read_regular,
-    toml_table,
-)
+from filterd.system.bounded import NESTING_LIMIT, json_value, open_regular, read_regular, toml_table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text('[]{}"\\ a'),

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from filterd.budget import BudgetExceeded, within
+from filterd.chain.budget import BudgetExceeded, within
 
 OWNED = """
 import signal, time
-from filterd.budget import BudgetExceeded, interrupted, own_alarm, within
+from filterd.chain.budget import BudgetExceeded, interrupted, own_alarm, within
 own_alarm()
 def turn(until):
     while time.monotonic() < until:
@@ -166,7 +166,7 @@ def test_an_alarm_raises_only_in_what_was_called() -> None:
     """The handler finds itself in the frames around the call, as it may at any instruction."""
     owned(
         "import sys\n"
-        "from filterd import budget\n"
+        "from filterd.chain import budget\n"
         "budget._Alarm.running, budget._Alarm.deadline = True, 0.0\n"
         "budget._raise(0, sys._getframe())\n"
         "assert not interrupted()\n"

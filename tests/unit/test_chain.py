@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from filterd.chain import Chain, Link, LinkSettings, OnError
-from filterd.marks import Mark
+from filterd.chain.chain import Chain, Link, LinkSettings, OnError
+from filterd.chain.marks import Mark
+from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
 from filterd.message import Envelope, Message
-from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
 
 MAIL = Message(b"Subject: hi\r\n\r\nhello\r\n", id="t1")
 LOGGED_IN = Message(MAIL.data, Envelope(macros={"{auth_authen}": "joe"}))
@@ -180,7 +180,7 @@ def test_questions_are_put_before_any_filter_works() -> None:
 def test_a_question_that_cannot_be_put_is_no_failure_yet(
     asks: Callable[[Message], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filterd.chain.ASKING_LIMIT", 0.05)
+    monkeypatch.setattr("filterd.chain.chain.ASKING_LIMIT", 0.05)
     log: list[str] = []
     examination = Chain([Link(Asks("b", log, asks))]).examine(MAIL)
     assert not examination.failures

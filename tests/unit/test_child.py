@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.parallel import Readers
-from filterd.child import SAFE_PATH, keep_children_safe, python_command
-from filterd.cli.lab import Lab
-from filterd.config import load
-from filterd.daemon.generation import Generation
-from filterd.daemon.lessons import Lessons
-from filterd.examiner import examine
+from filterd.bayes.lab.parallel import Readers
+from filterd.config.load import load
+from filterd.daemon.autolearn_runner import Lessons
+from filterd.lab.programs import Lab
 from filterd.message import Message
+from filterd.system.child import SAFE_PATH, keep_children_safe, python_command
+from filterd.workers.generation import Generation
+from filterd.workers.sandbox import examine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,7 +132,7 @@ def test_every_command_line_with_our_interpreter_leaves_the_current_folder_out()
             for use in ast.walk(tree)
             if _is_interpreter(use) and id(use) not in safe
         ]
-    assert not bad, "use filterd.child.python_command"
+    assert not bad, "use filterd.system.child.python_command"
 
 
 def _is_interpreter(node: ast.AST) -> bool:

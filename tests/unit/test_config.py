@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import SIZE_LIMIT, ConfigError, load
-from filterd.settings_text import sample, toml_value
-from filterd.toml_lines import Lines
+from filterd.config.lines import Lines
+from filterd.config.load import SIZE_LIMIT, ConfigError, load
+from filterd.config.sample import sample, toml_value
 
 
 def write(folder: Path, text: str) -> Path:
@@ -171,7 +171,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_without_a_file_the_defaults_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filterd.paths.SYSTEM_CONFIG", tmp_path / "none.toml")
+    monkeypatch.setattr("filterd.system.paths.SYSTEM_CONFIG", tmp_path / "none.toml")
     settings = load(None)
     assert settings.source is None
     assert settings.policy.label == 5.0

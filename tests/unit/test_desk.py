@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from filterd import examiner
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import Journal
-from filterd.config import load
-from filterd.desk import Desk, DeskError
-from filterd.examiner import ExaminerError
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import Journal
+from filterd.config.load import load
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine.journal import Event
+from filterd.review.actions import Desk, DeskError
+from filterd.workers import sandbox
+from filterd.workers.sandbox import ExaminerError
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
 
@@ -223,9 +223,9 @@ def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
         b"{}",
         b'{"action": "accept"}',
         b"[" * 100_000,
-        b"x" * (examiner.ANSWER_LIMIT + 1),
+        b"x" * (sandbox.ANSWER_LIMIT + 1),
     ],
 )
 def test_a_child_in_the_hands_of_a_message_is_not_believed(output: bytes) -> None:
     with pytest.raises(ExaminerError):
-        examiner._checked("id", output)
+        sandbox._checked("id", output)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from filterd.assembly import open_history
 from filterd.cli.app import _command
-from filterd.config import Settings, load
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, examine, files, host
 from filterd.history import Record
 from filterd.quarantine import Store
@@ -210,7 +210,7 @@ def test_a_clock_that_went_back(tmp_path: Path) -> None:
 def test_a_clock_that_nobody_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unsynchronized: bool, level: str
 ) -> None:
-    monkeypatch.setattr("filterd.clock.is_unsynchronized", lambda: unsynchronized)
+    monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: unsynchronized)
     assert about(site(tmp_path), "clock").level == level
 
 
@@ -225,9 +225,10 @@ def test_a_name_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(host, "RESOLVER_SECONDS", 0.1)
     for resolver, level, says in (
-        (unknown, "WARN", "not known"), (silent, "WARN", "no answer about"),
+        (unknown, "WARN", "not known"),
+        (silent, "WARN", "no answer about"),
         (lambda *_: [], "OK", "is known"),
-    ):  # fmt: skip
+    ):
         monkeypatch.setattr(host, "getaddrinfo", resolver)
         (told,) = host.names(settings)
         assert (told.level, says in told.found) == (level, True)

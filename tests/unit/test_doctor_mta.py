@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from filterd.cli.app import _command
-from filterd.config import Settings, load
+from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, Mtas, examine, mta
 from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
 from filterd.doctor.mta import time_warnings
@@ -108,9 +108,11 @@ def test_a_filter_that_is_defined_and_not_asked(tmp_path: Path) -> None:
 def test_tcp_is_compared_by_port_and_host(tmp_path: Path) -> None:
     text = f"O InputMailFilters=f\nXf, S=inet:8891@HOST, F=T, T=R:60s\n{MACROS}"
     for own, other, same in (
-        ("127.0.0.1", "localhost", True), ("0.0.0.0", "mx.example", True),
-        ("127.0.0.1", "192.0.2.1", False), ("192.0.2.1", "192.0.2.1", True),
-    ):  # fmt: skip
+        ("127.0.0.1", "localhost", True),
+        ("0.0.0.0", "mx.example", True),
+        ("127.0.0.1", "192.0.2.1", False),
+        ("192.0.2.1", "192.0.2.1", True),
+    ):
         (told,) = of_sendmail(tmp_path, text.replace("HOST", other), socket=f"inet:8891@{own}")
         assert (told.level is Level.OK) is same, (own, other)
 
@@ -118,8 +120,9 @@ def test_tcp_is_compared_by_port_and_host(tmp_path: Path) -> None:
 def test_macros_that_are_missed(tmp_path: Path) -> None:
     text = asks(tmp_path).replace(MACROS, "O Milter.macros.envfrom={auth_type}\n")
     assert [says.partition(":")[0] for _, says in found(of_sendmail(tmp_path, text))[1:]] == [
-        "no Milter.macros option names i", "no Milter.macros option names {auth_authen}",
-    ]  # fmt: skip
+        "no Milter.macros option names i",
+        "no Milter.macros option names {auth_authen}",
+    ]
 
 
 def test_a_folder_that_others_may_write(tmp_path: Path) -> None:
@@ -129,8 +132,9 @@ def test_a_folder_that_others_may_write(tmp_path: Path) -> None:
     text = asks(inside)
     (_, told) = list(sendmail(site(tmp_path, socket=f"unix:{inside}/s"), cf(tmp_path, text)))
     assert (told.level, told.found) == (
-        "FAIL", f"{inside} can be written by others: sendmail calls {inside}/s unsafe",
-    )  # fmt: skip
+        "FAIL",
+        f"{inside} can be written by others: sendmail calls {inside}/s unsafe",
+    )
     inside.chmod(0o755)
     assert unsafe_folder(inside / "s", {"truststickybit"}) is None
 
@@ -139,9 +143,12 @@ def test_what_sendmail_may_be_told_to_trust(tmp_path: Path) -> None:
     inside = tmp_path / "run"
     inside.mkdir()
     for mode, trusting, is_safe in (
-        (0o775, set(), False), (0o775, {"groupwritabledirpathsafe"}, True), (0o1777, set(), True),
-        (0o777, {"groupwritabledirpathsafe"}, False), (0o755, set(), True),
-    ):  # fmt: skip
+        (0o775, set(), False),
+        (0o775, {"groupwritabledirpathsafe"}, True),
+        (0o1777, set(), True),
+        (0o777, {"groupwritabledirpathsafe"}, False),
+        (0o755, set(), True),
+    ):
         inside.chmod(mode)
         found = unsafe_folder(inside / "s", {*trusting, "truststickybit"})
         assert found == (None if is_safe else inside), oct(mode)
@@ -160,9 +167,12 @@ def test_a_sendmail_cf_that_cannot_be_read(tmp_path: Path, text: str) -> None:
 
 
 def of_postfix(
-    folder: Path, main: str, master: str = "smtp inet n - n - - smtpd\n", socket: str = "",
+    folder: Path,
+    main: str,
+    master: str = "smtp inet n - n - - smtpd\n",
+    socket: str = "",
     more: str = "",
-) -> list[Finding]:  # fmt: skip
+) -> list[Finding]:
     (folder / "main.cf").write_text(f"queue_directory = {folder}/queue\n{main}")
     (folder / "master.cf").write_text(master)
     return list(postfix(site(folder, more, socket), folder / "main.cf"))
@@ -229,8 +239,9 @@ def test_services_of_master_cf(tmp_path: Path) -> None:
     )
     told = found(of_postfix(tmp_path, "", master))
     assert [(level, says.split()[0]) for level, says in told] == [
-        ("WARN", "smtp"), ("OK", "submission"),
-    ]  # fmt: skip
+        ("WARN", "smtp"),
+        ("OK", "submission"),
+    ]
 
 
 def test_tcp_as_postfix_writes_it(tmp_path: Path) -> None:
@@ -296,9 +307,12 @@ def test_the_socket_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("more", "warned"),
-    [("", True), ("[labels]\ntrusted_results = 1\n", False),
-     ("[labels]\nremove_forged = false\n", False)],
-)  # fmt: skip
+    [
+        ("", True),
+        ("[labels]\ntrusted_results = 1\n", False),
+        ("[labels]\nremove_forged = false\n", False),
+    ],
+)
 def test_results_of_a_filter_before_us(tmp_path: Path, more: str, warned: bool) -> None:
     text = asks(tmp_path).replace("=filterd\n", "=sign,filterd\n")
     told = found(of_sendmail(tmp_path, f"Xsign, S=inet:8891@127.0.0.1, F=T\n{text}", more))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.durable import create_file, locked, write_atomically
+from filterd.system.durable import create_file, locked, write_atomically
 
 
 def test_the_new_file_is_there_and_private(tmp_path: Path) -> None:

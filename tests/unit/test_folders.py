@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from filterd.cli.app import _command
-from filterd.config import ConfigError, load
-from filterd.folders import check_folders, private_folders, troubles
+from filterd.config.load import ConfigError, load
+from filterd.ops.folders import check_folders, private_folders, troubles
 from tests.integration.servers.process import folder
 
 needs_root = pytest.mark.skipif(

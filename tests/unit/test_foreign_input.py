@@ -14,26 +14,26 @@ from typing import Any
 
 import pytest
 
-from filterd.bayes.pipelines import TextPipeline
-from filterd.bayes.store import _PREFIX, MAGIC, ModelFileError
-from filterd.bayes.store import load as load_model
-from filterd.config import ConfigError, Settings, load
-from filterd.daemon.exchange import AnswerError, decode_answer
+from filterd.bayes.model.pipelines import TextPipeline
+from filterd.bayes.model.store import _PREFIX, MAGIC, ModelFileError
+from filterd.bayes.model.store import load as load_model
+from filterd.chain.marks import KEY_NAME, load_key
+from filterd.config.load import ConfigError, Settings, load
 from filterd.digest.compose import DigestError, _rendered
 from filterd.doctor.postfix import postfix
-from filterd.examiner import ExaminerError, _checked
 from filterd.filters.senders import read as read_senders
 from filterd.history.record import Record
-from filterd.marks import KEY_NAME, load_key
 from filterd.message import Envelope
-from filterd.mta.aliases import Aliases
 from filterd.mta.cf.reader import CfError, read_cf
-from filterd.mta.sasl import Passwords
-from filterd.mta.spool import Entry as SpoolEntry
+from filterd.mta.delivery.aliases import Aliases
+from filterd.mta.queue.spool import Entry as SpoolEntry
+from filterd.mta.smtp.sasl import Passwords
 from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded
 from filterd.web.accounts import AccountError, Accounts
 from filterd.web.api.tokens import Tokens
+from filterd.workers.codec import AnswerError, decode_answer
+from filterd.workers.sandbox import ExaminerError, _checked
 
 DEEP = b"[" * 100_000
 DEEP_OBJECT = b'{"a":' * 50_000
@@ -113,7 +113,7 @@ def test_deep_settings(tmp_path: Path, toml: str) -> None:
 
 
 def _model(path: Path, description: bytes) -> Path:
-    """A model file with a right checksum (see `filterd.bayes.store`)."""
+    """A model file with a right checksum (see `filterd.bayes.model.store`)."""
     head = MAGIC + _PREFIX.pack(len(description), zlib.crc32(description))
     path.write_bytes(head + description)
     return path

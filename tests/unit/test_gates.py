@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import load
+from filterd.config.load import load
 from filterd.doctor.gates import open_gates
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from filterd.ids import new_id
+from filterd.message.ids import new_id
 
 
 def test_ids_are_short_words_that_differ() -> None:

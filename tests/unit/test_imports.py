@@ -1,8 +1,9 @@
-"""The rooms' import directions, read from the sources: an arrow that points up fails here."""
+"""The rooms' import directions, read from the sources and compared with scripts/rooms.toml."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,183 +11,100 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[2] / "filterd"
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "filterd"
 
-# Room (a folder or a module of the package) → the rooms that it may import. A room may always
-# import itself. `*` is everything: those put the parts together.
-ALLOWED: dict[str, set[str]] = {
-    "message": set(),
-    "milter": set(),
-    "verdict": set(),
-    "bounded": set(),
-    "budget": set(),
-    "child": set(),
-    "paths": set(),
-    "privileges": set(),
-    "clock": set(),
-    "durable": {"privileges"},
-    "sqlite": {"durable"},
-    "toml_lines": set(),
-    "ids": set(),
-    "words": set(),
-    "marks": {"bounded", "message"},
-    "samples": set(),
-    "settings_text": {"config", "filters", "chain", "daemon"},
-    "folders": {"config", "privileges"},
-    "replies": {"verdict"},
-    "filters": {"bounded", "durable", "message", "replies", "verdict", "bayes", "paths"},
-    "bayes": {"bounded", "child", "durable", "message", "paths"},
-    "chain": {"message", "verdict", "filters", "budget", "marks"},
-    "policy": {"message", "replies", "verdict"},
-    "labels": {"message", "verdict", "policy"},
-    "pipeline": {"budget", "message", "replies", "verdict", "chain", "policy", "labels"},
-    "quarantine": {
-        "clock",
-        "words",
-        "bounded",
-        "durable",
-        "message",
-        "verdict",
-        "paths",
-        "marks",
-        "sqlite",
-    },
-    "history": {"words", "bounded", "durable", "message", "sqlite"},
-    "mta": {"bounded", "milter"},
-    "config": {
-        "bounded",
-        "filters",
-        "chain",
-        "daemon",
-        "labels",
-        "policy",
-        "quarantine",
-        "history",
-        "digest",
-        "mta",
-        "web",
-        "bayes",
-        "toml_lines",
-        "paths",
-    },
-    "assembly": {
-        "history",
-        "bayes",
-        "config",
-        "paths",
-        "marks",
-        "chain",
-        "pipeline",
-        "policy",
-        "quarantine",
-        "message",
-        "verdict",
-        "filters",
-    },
-    "examiner": {
-        "assembly",
-        "budget",
-        "chain",
-        "child",
-        "config",
-        "daemon",
-        "message",
-        "policy",
-        "verdict",
-    },
-    "desk": {"config", "examiner", "bayes", "filters", "ids", "message", "quarantine"},
-    "status": {
-        "assembly",
-        "bayes",
-        "config",
-        "control",
-        "daemon",
-        "filters",
-        "history",
-        "quarantine",
-    },
-    "control": {"bounded", "config", "daemon"},
-    "doctor": {
-        "bounded",
-        "clock",
-        "folders",
-        "web",
-        "history",
-        "quarantine",
-        "assembly",
-        "bayes",
-        "config",
-        "control",
-        "daemon",
-        "filters",
-        "mta",
-        "status",
-    },
-    "replay": {
-        "assembly",
-        "bayes",
-        "config",
-        "daemon",
-        "history",
-        "ids",
-        "labels",
-        "message",
-        "mta",
-        "quarantine",
-    },
-    "digest": {"words", "bounded", "config", "labels", "marks", "message", "quarantine"},
-    "daemon": {"*"},
-    "cli": {"*"},
-    "web": {"*"},
-}
+_spec = importlib.util.spec_from_file_location("rooms", ROOT / "scripts" / "rooms.py")
+assert _spec is not None and _spec.loader is not None
+rooms = importlib.util.module_from_spec(_spec)
+sys.modules["rooms"] = rooms
+_spec.loader.exec_module(rooms)
 
-# The settings of the daemon are a value like those of any room; config may read only them.
-CONFIG_MAY_READ_OF_DAEMON = {"filterd.daemon.settings"}
-CONFIG_MAY_READ_OF_WEB = {"filterd.web.settings"}
+TABLE = rooms.table()
 
 IO_MODULES = {"asyncio", "socket", "selectors", "ssl", "subprocess", "Milter", "milter"}
-ROOMS_WITHOUT_IO = {"message", "milter", "verdict", "policy", "labels", "bayes"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        relative = path.relative_to(PACKAGE)
-        if len(relative.parts) == 1 and relative.name in ("__init__.py", "__main__.py"):
-            continue
-        yield relative.parts[0].removesuffix(".py"), path
+    """Room and file of every module."""
+    for module, path in rooms.modules(PACKAGE).items():
+        if room := rooms.room_of(module, TABLE):
+            yield room, path
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Full names of the modules that a file imports, wherever in the file it does."""
+    """Names of all modules that a file imports, of whatever package."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import; names are written in full here"
-            assert node.module is not None
-            if node.module == "filterd":
-                yield from (f"filterd.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
 
 
-@pytest.mark.parametrize(("room", "path"), list(modules()), ids=lambda value: str(value)[-40:])
-def test_imports_point_down(room: str, path: Path) -> None:
-    assert room in ALLOWED, f"{path}: {room} is no room of the design; add it to the table"
-    allowed = ALLOWED[room] | {room, "__version__"}
-    for name in imported(path):
-        if not name.startswith("filterd.") or "*" in allowed:
-            continue
-        target = name.split(".")[1]
-        assert target in allowed, f"{path}: {room} imports {name}, which is above or beside it"
-        if room == "config" and target == "daemon":
-            assert name in CONFIG_MAY_READ_OF_DAEMON, f"{path}: imports {name}"
-        if room == "config" and target == "web":
-            assert name in CONFIG_MAY_READ_OF_WEB, f"{path}: imports {name}"
+def test_imports_point_down() -> None:
+    assert rooms.forbidden(PACKAGE, TABLE) == []
+
+
+def test_the_table_allows_no_more_than_is_needed() -> None:
+    assert rooms.unused(PACKAGE, TABLE) == []
+
+
+def test_every_module_is_in_a_room_of_the_table() -> None:
+    loose = {path.name for path in PACKAGE.glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py"}
+    assert {room for room, _path in modules()} == set(TABLE)
+
+
+def test_a_room_says_what_it_is_for() -> None:
+    for room in TABLE:
+        text = (PACKAGE / room / "__init__.py").read_text(encoding="utf-8")
+        assert ast.get_docstring(ast.parse(text)), room
+
+
+def test_an_arrow_that_points_up_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "rooms.toml"
+    table.write_text(
+        '[low]\npurpose = ""\nimports = ["high"]\n[high]\npurpose = ""\nimports = []\n'
+    )
+    with pytest.raises(ValueError, match=r"\[low\] imports high, which is not above it"):
+        rooms.table(table)
+
+
+def test_what_is_not_in_the_table_is_found(tmp_path: Path) -> None:
+    table = tmp_path / "rooms.toml"
+    table.write_text(
+        '[low]\npurpose = ""\nimports = []\n'
+        '[high]\npurpose = ""\nimports = []\n'
+        '["high/lab"]\npurpose = ""\nimports = []\nnever = []\n'
+        '[top]\npurpose = ""\nimports = ["low", "high/lab"]\nnever = ["high/lab"]\n'
+    )
+    package = tmp_path / "filterd"
+    for room, text in {
+        "low": "def f():\n    from filterd.high import lab\n",
+        "high": "",
+        "high/lab": "import filterd.low\n",
+        "top": "",
+        "new": "from filterd.low import x\n",
+    }.items():
+        (package / room).mkdir(parents=True)
+        (package / room / "__init__.py").write_text(text)
+    assert rooms.forbidden(package, rooms.table(table)) == [
+        "filterd.high.lab:1: high/lab may not import low",
+        "filterd.low:2: low may not import high/lab",
+        "filterd.new: new is not a room of rooms.toml",
+        "rooms.toml: [top] must not load high/lab, but reaches it",
+    ]
+
+
+def test_the_design_shows_the_table() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    assert rooms.with_table(text, TABLE) == text, "run scripts/rooms.py --design"
 
 
 @pytest.mark.parametrize(
-    "path", [p for room, p in modules() if room in ROOMS_WITHOUT_IO], ids=lambda p: str(p)[-40:]
+    "path",
+    [path for room, path in modules() if not TABLE[room].io],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_rooms_without_io_do_none(path: Path) -> None:
     for name in imported(path):
@@ -202,11 +120,11 @@ def test_only_the_daemon_imports_pymilter() -> None:
 
 # Where an exception of any kind ends, and why it may. A broad `except` elsewhere raises again.
 BROAD = {
-    "chain.py": "what a filter raises, its `on_error` answers",
-    "bayes/shadow.py": "a candidate model must not cost the one in force its opinion",
+    "chain/chain.py": "what a filter raises, its `on_error` answers",
+    "bayes/site/shadow.py": "a candidate model must not cost the one in force its opinion",
     "cli/pipeline.py": "a pipeline of the site's own",
-    "daemon/session.py": "a callback of libmilter: the message is put off",
-    "daemon/nursery.py": "a worker ends here; a filter that cannot start",
+    "daemon/session.py": "a callback of libmilter: the message is deferred",
+    "workers/forkserver.py": "a worker ends here; a filter that cannot start",
     "daemon/control.py": "whoever asks is told of an internal error",
     "daemon/vitals.py": "the message has its answer already",
     "history/recorder.py": "the history's thread goes on",
@@ -230,8 +148,8 @@ LOADED = """
 import sys
 import filterd.daemon.server
 from pathlib import Path
-from filterd.assembly import FailureKeeper
-from filterd.config import load
+from filterd.config.assembly import FailureKeeper
+from filterd.config.load import load
 FailureKeeper(load(Path(sys.argv[1])))
 print(*sorted(name for name in sys.argv[2:] if name in sys.modules))
 """

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from filterd.labels import LabelSettings, final_reply, header_edits, points, status
+from filterd.chain.headers import LabelSettings, final_reply, header_edits, points, status
+from filterd.chain.policy import Decision
+from filterd.chain.verdict import Action, AddField, ChangeField, Edit, Reply, Symbol, Verdict
 from filterd.message import Client, Envelope, Message
-from filterd.policy import Decision
-from filterd.verdict import Action, AddField, ChangeField, Edit, Reply, Symbol, Verdict
 
 HERE = LabelSettings(hostname="mx.test")
 
@@ -227,9 +227,13 @@ def test_outbound_mail_does_not_tell_the_world_its_score(
     mail = Message(b"Subject: x\r\nX-Spam-Flag: NO\r\n\r\n", envelope, "id7")
     decision = Decision(Action.ACCEPT, labelled=True, subject_tag="[spam] ")
     edits = header_edits(
-        mail, scored(A=6), decision, LabelSettings("mx.test", **settings),
-        scanned_by=["clamav"], stored=True,
-    )  # fmt: skip
+        mail,
+        scored(A=6),
+        decision,
+        LabelSettings("mx.test", **settings),
+        scanned_by=["clamav"],
+        stored=True,
+    )
     assert bool(added(edits)) is labelled
     assert (("Subject", 1, "[spam] x") in changed(edits)) is labelled
     assert ("X-Spam-Flag", 1, None) in changed(edits), "what it claims itself goes in any case"

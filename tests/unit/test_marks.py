@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import pytest
 
-from filterd.chain import Chain, Link, LinkSettings
+from filterd.chain.chain import Chain, Link, LinkSettings
+from filterd.chain.marks import Mark, Verifier, envelope_id, load_key
+from filterd.chain.pipeline import Pipeline
+from filterd.chain.policy import Policy, PolicyRule, PolicySettings
+from filterd.chain.verdict import Action, Symbol, Verdict
 from filterd.filters.clamav import ClamAV
-from filterd.marks import Mark, Verifier, envelope_id, load_key
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.pipeline import Pipeline
-from filterd.policy import Policy, PolicyRule, PolicySettings
-from filterd.verdict import Action, Symbol, Verdict
 
 DATA = b"Subject: x\r\n\r\ntext\r\n"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from filterd.chain.headers import _authserv_id
 from filterd.filters.contents import documents, office
 from filterd.filters.contents.files import File
-from filterd.labels import _authserv_id
 from filterd.message.decoding import other_contents
 from filterd.message.inline_files import inline_files
 from filterd.message.parameters import parse_value
-from filterd.mta.aliases import members
+from filterd.mta.delivery.aliases import members
 
 
 def table(content: bytes) -> list[str]:

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import pytest
 
-from filterd.chain import Chain, Examination, Link
+from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.pipeline import Pipeline
+from filterd.chain.policy import Decision, Policy, PolicyRule, PolicySettings
+from filterd.chain.verdict import Action, AddField, RemovedPart, Splice, Symbol, Verdict
 from filterd.message import Envelope, Message, Recipient
-from filterd.pipeline import Pipeline
-from filterd.policy import Decision, Policy, PolicyRule, PolicySettings
-from filterd.verdict import Action, AddField, RemovedPart, Splice, Symbol, Verdict
 
 MAIL = Message(
     b"Subject: hi\r\nX-Spam-Flag: NO\r\n\r\nhello\r\n",
@@ -122,7 +122,7 @@ class Endless(Policy):
 def test_what_comes_behind_the_chain_has_a_limit_and_the_message_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("filterd.pipeline.DECISION_LIMIT", 0.2)
+    monkeypatch.setattr("filterd.chain.pipeline.DECISION_LIMIT", 0.2)
     keeper = Keeper()
     pipeline = Pipeline(Chain([]), Endless(PolicySettings()), keep=keeper)
     result = pipeline.process(MAIL)
@@ -138,8 +138,8 @@ def test_labels_are_made_before_anything_is_kept(monkeypatch: pytest.MonkeyPatch
         while True:
             pass
 
-    monkeypatch.setattr("filterd.pipeline.DECISION_LIMIT", 0.2)
-    monkeypatch.setattr("filterd.pipeline.header_edits", endless)
+    monkeypatch.setattr("filterd.chain.pipeline.DECISION_LIMIT", 0.2)
+    monkeypatch.setattr("filterd.chain.pipeline.header_edits", endless)
     keeper = Keeper()
     strip = Verdict(removed=(RemovedPart("a.exe", "banned", 0, 1),))
     pipeline = Pipeline(Chain([Link(Says(strip))]), Policy(PolicySettings()), keep=keeper)

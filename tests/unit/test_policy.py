@@ -6,16 +6,9 @@ import time
 
 import pytest
 
-from filterd import replies
-from filterd.message import Client, Envelope, Recipient
-from filterd.policy import (
-    Policy,
-    PolicyError,
-    PolicyRule,
-    PolicySettings,
-    VirusWord,
-)
-from filterd.verdict import (
+from filterd.chain import replies
+from filterd.chain.policy import Policy, PolicyError, PolicyRule, PolicySettings, VirusWord
+from filterd.chain.verdict import (
     Action,
     Edit,
     Infection,
@@ -26,6 +19,7 @@ from filterd.verdict import (
     Symbol,
     Verdict,
 )
+from filterd.message import Client, Envelope, Recipient
 
 INF = float("inf")
 
@@ -276,8 +270,9 @@ def test_of_several_treatments_of_a_recipient_the_strongest_counts() -> None:
     envelope = Envelope("", (Recipient("a@x.example"), Recipient("c@x.example")))
     decision = Policy(PolicySettings()).decide(Verdict(apart=apart), envelope)
     assert [(o.recipient, o.rule) for o in decision.outcomes] == [
-        ("a@x.example", "second"), ("c@x.example", "default"),
-    ]  # fmt: skip
+        ("a@x.example", "second"),
+        ("c@x.example", "default"),
+    ]
 
 
 def test_many_recipients_take_time_in_proportion() -> None:
@@ -335,8 +330,9 @@ def test_a_rule_says_what_a_virus_means_for_its_recipients() -> None:
     policy = Policy(PolicySettings(rules=(rule,), virus="discard"))
     decision = policy.decide(LOCATED, envelope("lab@mx.test", "ann@mx.test"))
     assert {o.recipient: o.action for o in decision.outcomes} == {
-        "lab@mx.test": Action.QUARANTINE, "ann@mx.test": Action.DISCARD,
-    }  # fmt: skip
+        "lab@mx.test": Action.QUARANTINE,
+        "ann@mx.test": Action.DISCARD,
+    }
     assert not policy.strips_viruses
     assert Policy(PolicySettings(rules=(PolicyRule(virus="strip"),))).strips_viruses
 
@@ -348,10 +344,13 @@ def test_replies_are_settings_globally_and_by_rule() -> None:
     policy = Policy(
         PolicySettings(
             rules=(rule,),
-            replies={"spam": "554 5.7.1 No spam, call +1 555", "virus": "550 5.7.0 Infected",
-                     "trouble": "450 4.3.0 Later"},
+            replies={
+                "spam": "554 5.7.1 No spam, call +1 555",
+                "virus": "550 5.7.0 Infected",
+                "trouble": "450 4.3.0 Later",
+            },
         )
-    )  # fmt: skip
+    )
 
     def told(verdict: Verdict, recipient: str) -> Reply | None:
         return policy.decide(verdict, envelope(recipient)).reply

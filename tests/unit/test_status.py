@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from filterd.assembly import open_history
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.learner import Learner
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.learner import Learner
 from filterd.cli import app as command_line
-from filterd.config import Settings, load
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings, load
 from filterd.history import Record
 from filterd.message import Message
+from filterd.ops.status import status
 from filterd.quarantine import Store
-from filterd.status import status
 from tests.unit.filters.scanner import Scanner, clean
 from tests.unit.quarantine.test_store import new
 
@@ -57,11 +57,16 @@ def test_a_site_at_work(tmp_path: Path) -> None:
     open_history(settings).add(
         [
             Record("a", now - 5, action="accept", milliseconds={"gtube": 1.0, "bayes": 2.0}),
-            Record("b", now - 4, action="tempfail", failures={"clamav": "timeout: 30 s"},
-                   milliseconds={"gtube": 2.0, "clamav": 9.0}),
+            Record(
+                "b",
+                now - 4,
+                action="tempfail",
+                failures={"clamav": "timeout: 30 s"},
+                milliseconds={"gtube": 2.0, "clamav": 9.0},
+            ),
             Record("old", now - 9000, action="accept"),
         ]
-    )  # fmt: skip
+    )
     Store(settings.quarantine).put(new("id1"))
     with Learner(ModelFolder(tmp_path / "models"), "test") as learner:
         learner.learn(Message(b"Subject: pills\r\n\r\nbuy\r\n"), spam=True)

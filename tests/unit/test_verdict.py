@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
+from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
 
 actions = st.sampled_from(Action)
 symbols = st.builds(

@@ -13,12 +13,14 @@ from filterd.cli.common import Exit, fail, settings
 from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError
 
 if TYPE_CHECKING:
-    from filterd.desk import Desk
+    from filterd.review.actions import Desk
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="List, show, release and delete quarantined mail.",
-)  # fmt: skip
+)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="from a reply, a log line or `list`")]
 IdArguments = Annotated[list[str], typer.Argument(metavar="ID...", help="one or more ids")]
@@ -31,9 +33,9 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
-            from filterd.desk import DeskError  # noqa: PLC0415
             from filterd.quarantine.query import QueryError  # noqa: PLC0415
             from filterd.quarantine.release import ReleaseError  # noqa: PLC0415
+            from filterd.review.actions import DeskError  # noqa: PLC0415
 
             try:
                 function(*args, **kwargs)
@@ -63,6 +65,6 @@ def store_of(config: Path | None) -> Store:
 
 def desk_of(config: Path | None) -> Desk:
     """The desk over the store that the settings name."""
-    from filterd.desk import Desk  # noqa: PLC0415  (it brings the whole chain along)
+    from filterd.review.actions import Desk  # noqa: PLC0415  (it brings the whole chain along)
 
     return Desk(settings(config))

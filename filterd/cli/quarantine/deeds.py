@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
 from filterd.cli.learn import who
 from filterd.cli.quarantine.common import IdArguments, ReasonOption, command, desk_of, store_of
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters import senders
-from filterd.labels import points
 from filterd.quarantine.caution import ADVICE
 
 if TYPE_CHECKING:
-    from filterd.desk import Done
+    from filterd.review.actions import Done
 
 
 @command("release")
@@ -62,8 +62,8 @@ def release(
 @command("retry")
 def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Try again the releases that the MTA put off and that are due."""
-    from filterd.desk import released  # noqa: PLC0415
     from filterd.quarantine.release import Releaser  # noqa: PLC0415
+    from filterd.review.actions import released  # noqa: PLC0415
 
     complete = True
     for id, outcome in Releaser(store_of(config)).retry():
@@ -111,11 +111,16 @@ def rescan(ids: IdArguments, config: ConfigOption = None, as_json: JsonOption = 
         before, now = desk.store.get(id), desk.rescan(id)
         if as_json:
             symbols = [{"name": s.name, "score": s.score} for s in now.verdict.symbols]
-            emit({
-                "id": id, "action": now.decision.action.word, "score": now.verdict.score,
-                "virus": now.verdict.virus, "symbols": symbols,
-                "before": {"action": before.action, "score": before.score},
-            })  # fmt: skip
+            emit(
+                {
+                    "id": id,
+                    "action": now.decision.action.word,
+                    "score": now.verdict.score,
+                    "virus": now.verdict.virus,
+                    "symbols": symbols,
+                    "before": {"action": before.action, "score": before.score},
+                }
+            )
         else:
             found = ", ".join(f"{s.name} {points(s.score)}" for s in now.verdict.symbols)
             sys.stdout.write(
@@ -198,9 +203,13 @@ def expire(
 
 
 def _list_senders(
-    kind: senders.Kind, ids: list[str], everybody: bool, off: bool, reason: str,
+    kind: senders.Kind,
+    ids: list[str],
+    everybody: bool,
+    off: bool,
+    reason: str,
     config: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     desk = desk_of(config)
     for id in ids:
         (done,) = desk.list_senders(

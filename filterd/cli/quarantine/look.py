@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from filterd import privileges
-from filterd.assembly import open_history
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
 from filterd.cli.learn import who
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
+from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
 from filterd.history.recovery import Recovery, recover
+from filterd.system import privileges
 
 WIDE = 200
 """Columns of a list that is not shown on a terminal."""
@@ -54,10 +54,24 @@ def list_(
 
     page = store_of(config).index.search(
         Query(
-            sender, recipient, domain, subject, text, reason, state, symbol, virus,
-            moment(since), moment(until), score_from, score_to, pinned, limit, after,
+            sender,
+            recipient,
+            domain,
+            subject,
+            text,
+            reason,
+            state,
+            symbol,
+            virus,
+            moment(since),
+            moment(until),
+            score_from,
+            score_to,
+            pinned,
+            limit,
+            after,
         )
-    )  # fmt: skip
+    )
     if as_json:
         for row in page.rows:
             emit(row.to_json())
@@ -86,13 +100,18 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
                 "state": standing.state,
                 "pinned": standing.pinned,
                 "deliveries": [
-                    {"recipient": d.recipient, "state": d.state, "reply": d.reply,
-                     "queue_id": d.queue_id, "attempts": d.attempts}
+                    {
+                        "recipient": d.recipient,
+                        "state": d.state,
+                        "reply": d.reply,
+                        "queue_id": d.queue_id,
+                        "attempts": d.attempts,
+                    }
                     for d in standing.deliveries
                 ],
                 "events": events,
             }
-        )  # fmt: skip
+        )
         return
     Console(highlight=False).print(description(entry, standing, str(store.path(id))))
 
@@ -198,18 +217,22 @@ def fsck(
     report = store.fsck(repair=repair, rebuild=rebuild)
     fault, recovery = _history(open_history(settings(config)), repair=repair)
     if as_json:
-        emit({
-            "checked": report.checked, "added": report.added, "stale": report.stale,
-            "restated": report.restated,
-            "damaged": [{"id": id, "reason": reason} for id, reason in report.damaged],
-            "index": {"fault": report.fault, "aside": report.aside},
-            "history": {
-                "fault": fault,
-                "aside": recovery.aside.name if recovery else "",
-                "saved": recovery.saved if recovery else None,
-                "lost": recovery.lost if recovery else None,
-            },
-        })  # fmt: skip
+        emit(
+            {
+                "checked": report.checked,
+                "added": report.added,
+                "stale": report.stale,
+                "restated": report.restated,
+                "damaged": [{"id": id, "reason": reason} for id, reason in report.damaged],
+                "index": {"fault": report.fault, "aside": report.aside},
+                "history": {
+                    "fault": fault,
+                    "aside": recovery.aside.name if recovery else "",
+                    "saved": recovery.saved if recovery else None,
+                    "lost": recovery.lost if recovery else None,
+                },
+            }
+        )
     else:
         done = "" if repair else " (not repaired)"
         if report.fault:

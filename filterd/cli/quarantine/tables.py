@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from filterd.labels import points
+from filterd.chain.headers import points
 from filterd.quarantine import Entry
 from filterd.quarantine.journal import Event, Standing
 
@@ -55,8 +55,10 @@ def message_table(rows: Iterable[Row], width: int) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     for row in rows:
         people = {
-            "from": row.sender or "<>", "to": ", ".join(row.recipients), "subject": row.subject,
-        }  # fmt: skip
+            "from": row.sender or "<>",
+            "to": ", ".join(row.recipients),
+            "subject": row.subject,
+        }
         table.add_row(
             row.id,
             _short(row.received),
@@ -113,10 +115,13 @@ def event_table(events: Iterable[Event]) -> Table:
     table = Table("time", "what", "id", "who", "recipients", "why or reply", box=None)
     for event in events:
         table.add_row(
-            _when(event.time), event.what, event.id, shown(event.who),
+            _when(event.time),
+            event.what,
+            event.id,
+            shown(event.who),
             shown(", ".join(event.recipients)),
             shown("; ".join(filter(None, (event.note, event.reply)))),
-        )  # fmt: skip
+        )
     return table
 
 

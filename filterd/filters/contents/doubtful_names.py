@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from filterd.bounded import json_value
+from filterd.system.bounded import json_value
 
 JSON_LIMIT = 1 << 20
 """Octets that are read as JSON; reports on domains have some kilobytes."""

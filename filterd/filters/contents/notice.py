@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from string import Template
 
+from filterd.chain.verdict import AddField, ChangeField, Edit, Splice
 from filterd.filters.contents.names import shown
 from filterd.message import Entity, Message
-from filterd.verdict import AddField, ChangeField, Edit, Splice
 
 NOTICE = (
     "The attachment $filename was removed from this message: $reason.\n"

@@ -24,9 +24,18 @@ _LONG_FILENAME, _FILENAME, _DATA_OBJECT, _DISPLAY_NAME = 0x3707, 0x3704, 0x3701,
 _MEDIA_TYPE = 0x370E
 _OBJECT, _STRING8, _UNICODE, _BINARY = 0x000D, 0x001E, 0x001F, 0x0102
 _FIXED_SIZE = {
-    0x0002: 4, 0x0003: 4, 0x0004: 4, 0x000A: 4, 0x000B: 4,
-    0x0005: 8, 0x0006: 8, 0x0007: 8, 0x0014: 8, 0x0040: 8, 0x0048: 16,
-}  # fmt: skip
+    0x0002: 4,
+    0x0003: 4,
+    0x0004: 4,
+    0x000A: 4,
+    0x000B: 4,
+    0x0005: 8,
+    0x0006: 8,
+    0x0007: 8,
+    0x0014: 8,
+    0x0040: 8,
+    0x0048: 16,
+}
 """Octets of a property's value by type; two-octet ones are padded to four (MS-OXTNEF §2.1.3.4)."""
 
 _MULTIPLE = 0x1000

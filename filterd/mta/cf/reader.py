@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filterd.bounded import open_regular, read_regular
 from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
-from filterd.mta.input_filter import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
+from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
+from filterd.system.bounded import open_regular, read_regular
 
 EX_NOINPUT = 66
 
@@ -172,11 +172,22 @@ class _Reader:
     def line(self, number: int, text: str) -> None:
         self._line = number
         handler = {
-            "V": self._version, "D": self._macro, "C": self._class, "F": self._class_file,
-            "K": self._map, "S": self._start_ruleset, "R": self._rule, "M": self._mailer,
-            "O": self._option, "H": self._header, "P": self._precedence, "X": self._filter,
-            "Q": self._queue_group, "T": self._trust, "E": self._environment,
-        }.get(text[:1])  # fmt: skip
+            "V": self._version,
+            "D": self._macro,
+            "C": self._class,
+            "F": self._class_file,
+            "K": self._map,
+            "S": self._start_ruleset,
+            "R": self._rule,
+            "M": self._mailer,
+            "O": self._option,
+            "H": self._header,
+            "P": self._precedence,
+            "X": self._filter,
+            "Q": self._queue_group,
+            "T": self._trust,
+            "E": self._environment,
+        }.get(text[:1])
         if handler is None:
             self._bad(f'unknown configuration line "{text}"')
         else:
@@ -284,9 +295,13 @@ class _Reader:
             return
         size = equates.get("M", "0")
         self.cf.mailers[name] = MailerLine(
-            name, equates["P"], equates["A"], equates.get("F", ""),
-            int(size) if size.isdecimal() else 0, equates,
-        )  # fmt: skip
+            name,
+            equates["P"],
+            equates["A"],
+            equates.get("F", ""),
+            int(size) if size.isdecimal() else 0,
+            equates,
+        )
 
     def _option(self, rest: str) -> None:
         if not rest.startswith(" "):
@@ -304,9 +319,11 @@ class _Reader:
                 self._bad(f"readcf: unknown option name {given}")
                 return
             name = known[base.lower()] + dot + sub
-        self.cf.options.setdefault(name, []).append(self.cf.expand(value) if (
-            name in ("QueueDirectory", "AliasFile", "PidFile", "HelpFile")
-        ) else value)  # fmt: skip
+        self.cf.options.setdefault(name, []).append(
+            self.cf.expand(value)
+            if (name in ("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
+            else value
+        )
         if name.startswith("Milter.macros."):
             self._milter_macros(name.removeprefix("Milter.macros."), value)
 

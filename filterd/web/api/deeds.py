@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
-from filterd.desk import Done
+from filterd.review.actions import Done
 from filterd.web.api.identity import Bearer
 from filterd.web.api.problems import Plain
 from filterd.web.api.values import Delete, Learn, Pin, Release, Results, Senders

@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
-from filterd.web.access import Access
+from filterd.review.access import Access
 from filterd.web.api.tokens import Tokens, tokens_path
 from filterd.web.state import state_of
 

@@ -39,10 +39,15 @@ def message(access: Bearer, id: Id) -> JSONResponse:
     """Envelope, verdict with every symbol, how each copy stands, and what was done with it."""
     plain = plain_entry(access.entry(id), access.reviewer)
     plain["deliveries"] = [
-        {"recipient": d.recipient, "state": d.state, "reply": d.reply, "queue_id": d.queue_id,
-         "attempts": d.attempts}
+        {
+            "recipient": d.recipient,
+            "state": d.state,
+            "reply": d.reply,
+            "queue_id": d.queue_id,
+            "attempts": d.attempts,
+        }
         for d in access.deliveries(id)
-    ]  # fmt: skip
+    ]
     plain["events"] = [event.to_json() for event in access.events(id)]
     access.viewed(id)
     return Plain(plain)

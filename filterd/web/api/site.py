@@ -11,16 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from filterd.chain import Examination
-from filterd.examiner import Examined
+from filterd.chain.chain import Examination
+from filterd.chain.pipeline import plain
 from filterd.message import Client, Envelope, Recipient
-from filterd.pipeline import plain
+from filterd.quarantine.words import known
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
 from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, seconds
 from filterd.web.state import state_of
-from filterd.words import known
+from filterd.workers.sandbox import Examined
 
 router = APIRouter(tags=["site"])
 
@@ -85,14 +85,23 @@ def history(
     after: _Word = "",
 ) -> JSONResponse:
     """Every message of the last days, kept or not, newest first."""
-    from filterd.filters import available  # noqa: PLC0415
+    from filterd.chain.filter import available  # noqa: PLC0415
     from filterd.history import HistoryQuery  # noqa: PLC0415
 
     query = HistoryQuery(
-        text=text, sender=sender, recipient=recipient, domain=domain, action=action, symbol=symbol,
-        failed=failed, since=seconds(since), until=seconds(until), limit=limit, after=after,
+        text=text,
+        sender=sender,
+        recipient=recipient,
+        domain=domain,
+        action=action,
+        symbol=symbol,
+        failed=failed,
+        since=seconds(since),
+        until=seconds(until),
+        limit=limit,
+        after=after,
         visible=access.reviewer.visible,
-    )  # fmt: skip
+    )
     state = state_of(request)
     try:
         known("failed", failed, (*state.settings.chain.filters, *sorted(available())))
@@ -110,6 +119,6 @@ def history(
 @router.get("/status", response_model=dict[str, Any])
 def status(request: Request, _access: Admin) -> JSONResponse:
     """How daemon, filters, clamd, model and store do."""
-    from filterd.status import status as found  # noqa: PLC0415
+    from filterd.ops.status import status as found  # noqa: PLC0415
 
     return Plain(found(state_of(request).settings).to_json())

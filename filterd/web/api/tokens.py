@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filterd.bounded import json_value, open_regular
-from filterd.config import Settings
-from filterd.durable import locked, write_atomically
+from filterd.config.load import Settings
+from filterd.review.reviewer import Reviewer, Role
+from filterd.system.bounded import json_value, open_regular
+from filterd.system.durable import locked, write_atomically
 from filterd.web.accounts import AccountError, accounts_path, limits_of
-from filterd.web.reviewer import Reviewer, Role
 
 FORMAT = 1
 PREFIX = "filterd_"

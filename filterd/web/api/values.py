@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
 from filterd.quarantine.query import PAGE_LIMIT, Query
-from filterd.web.reviewer import Reviewer
+from filterd.review.reviewer import Reviewer
 
 IDS_LIMIT = 1000
 """Messages of one deed."""
@@ -143,9 +143,23 @@ def question(
     """The conditions, in the words of `filterd quarantine list`; all must hold. Times without an
     offset are UTC."""
     return Query(
-        sender, recipient, domain, subject, text, reason, state, symbol, virus,
-        seconds(since), seconds(until), score_from, score_to, pinned, limit, after,
-    )  # fmt: skip
+        sender,
+        recipient,
+        domain,
+        subject,
+        text,
+        reason,
+        state,
+        symbol,
+        virus,
+        seconds(since),
+        seconds(until),
+        score_from,
+        score_to,
+        pinned,
+        limit,
+        after,
+    )
 
 
 def seconds(moment: datetime | None) -> float | None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.quarantine.journal import Event, What
-from filterd.web.access import Access
+from filterd.review.access import Access
 from filterd.web.forms import TEXT_LIMIT, moment_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from filterd.history import HistoryError
-from filterd.status import status
-from filterd.web.access import Access
+from filterd.ops.status import status
+from filterd.review.access import Access
 from filterd.web.chart import flow_chart
 from filterd.web.identity import Asking
 from filterd.web.state import state_of

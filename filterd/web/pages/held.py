@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.desk import DeskError
 from filterd.digest.links import Link, LinkError, Signer
 from filterd.quarantine import Entry, UnknownIdError
 from filterd.quarantine.entry import for_admins_only
+from filterd.review.actions import DeskError
 from filterd.web.state import State, state_of
 from filterd.web.views import plain_page
 
@@ -36,9 +36,15 @@ def show(request: Request, token: str) -> Response:
     )
     words = "It was delivered to you already." if had else ""
     return plain_page(
-        request, "held.html", entry=entry, link=link, token=token, words=words, ok=True,
+        request,
+        "held.html",
+        entry=entry,
+        link=link,
+        token=token,
+        words=words,
+        ok=True,
         refused=_refused(entry),
-    )  # fmt: skip
+    )
 
 
 @open_router.post("/held/{token}")
@@ -49,9 +55,16 @@ def release(request: Request, token: str) -> Response:
         link, entry = _found(state, token)
         if refused := _refused(entry):
             return plain_page(
-                request, "held.html", 403, entry=entry, link=link, token=token, words="", ok=False,
+                request,
+                "held.html",
+                403,
+                entry=entry,
+                link=link,
+                token=token,
+                words="",
+                ok=False,
                 refused=refused,
-            )  # fmt: skip
+            )
         (done,) = state.desk.release(
             [link.id], [link.recipient], who=f"digest:{link.recipient}", note="by a digest's link"
         )
@@ -59,9 +72,16 @@ def release(request: Request, token: str) -> Response:
         return _error(request, error)
     words = "It is on its way to you." if done.ok else NOT_NOW
     return plain_page(
-        request, "held.html", 200 if done.ok else 503, entry=entry, link=link, token=token,
-        words=words, ok=done.ok, refused="",
-    )  # fmt: skip
+        request,
+        "held.html",
+        200 if done.ok else 503,
+        entry=entry,
+        link=link,
+        token=token,
+        words=words,
+        ok=done.ok,
+        refused="",
+    )
 
 
 def _found(state: State, token: str) -> tuple[Link, Entry]:

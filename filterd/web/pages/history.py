@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.history import HistoryQuery, Record
+from filterd.quarantine.words import ACTIONS
 from filterd.web.forms import search_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
 from filterd.web.views import page
-from filterd.words import ACTIONS
 
 router = APIRouter()
 

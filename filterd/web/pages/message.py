@@ -10,12 +10,12 @@ from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.desk import DeskError, Done
 from filterd.message import Message
 from filterd.message.decoding import header_text
 from filterd.quarantine import GoneError
+from filterd.review.access import Access
+from filterd.review.actions import DeskError, Done
 from filterd.web import preview
-from filterd.web.access import Access
 from filterd.web.deeds import DEEDS, How
 from filterd.web.explain import Explanation, explain
 from filterd.web.forms import NOTE_LIMIT, addresses_of, text_of, texts_of

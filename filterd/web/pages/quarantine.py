@@ -9,7 +9,8 @@ from starlette.responses import Response
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.index import Page
 from filterd.quarantine.query import QueryError
-from filterd.web.access import Access
+from filterd.quarantine.words import REASONS, STATES
+from filterd.review.access import Access
 from filterd.web.deeds import DEEDS, Deed, How
 from filterd.web.forms import (
     ID_LIMIT,
@@ -23,7 +24,6 @@ from filterd.web.forms import (
 from filterd.web.identity import Asking, Posted
 from filterd.web.state import state_of
 from filterd.web.views import back, page
-from filterd.words import REASONS, STATES
 
 router = APIRouter()
 

@@ -10,13 +10,13 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.desk import DeskError
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.web.access import Access
+from filterd.review.access import Access
+from filterd.review.actions import DeskError
+from filterd.review.reviewer import Reviewer
 from filterd.web.explain import explain
 from filterd.web.forms import addresses_of, text_of
 from filterd.web.identity import Asking, Posted
-from filterd.web.reviewer import Reviewer
 from filterd.web.state import state_of
 from filterd.web.views import page
 
@@ -66,9 +66,14 @@ def _scanned(
         return _page(request, asking, typed, error=str(error))
     message = Message(wire, envelope)
     return _page(
-        request, asking, typed, name=name, size=len(data), examined=examined,
+        request,
+        asking,
+        typed,
+        name=name,
+        size=len(data),
+        examined=examined,
         explanation=explain(state, message),
-    )  # fmt: skip
+    )
 
 
 def _page(
@@ -78,6 +83,11 @@ def _page(
     rest = {"error": "", "name": "", "size": 0, "examined": None, "explanation": None, **context}
     megabytes = state_of(request).settings.web.upload_megabytes
     return page(
-        request, "scan.html", asking, 422 if rest["error"] else 200,
-        typed=typed or empty, megabytes=megabytes, **rest,
-    )  # fmt: skip
+        request,
+        "scan.html",
+        asking,
+        422 if rest["error"] else 200,
+        typed=typed or empty,
+        megabytes=megabytes,
+        **rest,
+    )

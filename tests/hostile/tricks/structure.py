@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator
 
-from filterd.samples import EICAR
+from filterd.lab.samples import EICAR
 from tests.hostile.tricks import VIRUS, Trick
 
 TOP = b"From: a@client.example\r\nSubject: trick\r\nMIME-Version: 1.0\r\n"

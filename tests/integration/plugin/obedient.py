@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
 from filterd.message import Message
-from filterd.verdict import NO_OPINION, Action, Symbol, Verdict
 
 
 @dataclass

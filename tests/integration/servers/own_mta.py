@@ -25,9 +25,20 @@ class OwnMta:
         # An empty file: settings of the machine or of this folder are none of the test's.
         (folder / "filterd.toml").touch()
         arguments: list[str | Path] = [
-            COMMAND, "mta", "run", "--config", folder / "filterd.toml", "--port", str(self.port),
-            "--spool", folder / "spool", "--mail", self._mailboxes, "--hostname", HOST,
-        ]  # fmt: skip
+            COMMAND,
+            "mta",
+            "run",
+            "--config",
+            folder / "filterd.toml",
+            "--port",
+            str(self.port),
+            "--spool",
+            folder / "spool",
+            "--mail",
+            self._mailboxes,
+            "--hostname",
+            HOST,
+        ]
         for one in filters:
             arguments += ["--filter", one]
         self.process = Program(arguments, folder, patience=5)

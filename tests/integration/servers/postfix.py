@@ -91,9 +91,18 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 QUEUES = (
-    "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private",
-    "saved", "trace",
-)  # fmt: skip
+    "active",
+    "bounce",
+    "corrupt",
+    "defer",
+    "deferred",
+    "flush",
+    "hold",
+    "incoming",
+    "private",
+    "saved",
+    "trace",
+)
 
 
 class Postfix:

@@ -10,7 +10,7 @@ import socketserver
 import threading
 from types import TracebackType
 
-from filterd.samples import GTUBE
+from filterd.lab.samples import GTUBE
 
 HEADER_LIMIT = 100
 """Header lines of a request; spamc sends about four."""
@@ -43,8 +43,10 @@ def _answer(command: str, message: bytes) -> bytes:
     """The reply to CHECK (no message), HEADERS (its header section) or PROCESS (all of it)."""
     spam = GTUBE.encode() in message
     score = SPAM if spam else HAM
-    lines = [f"X-Spam-Status: {'Yes' if spam else 'No'}, score={score} required={REQUIRED}",
-             "X-Spam-Checker-Version: spamd of the tests"]  # fmt: skip
+    lines = [
+        f"X-Spam-Status: {'Yes' if spam else 'No'}, score={score} required={REQUIRED}",
+        "X-Spam-Checker-Version: spamd of the tests",
+    ]
     if spam:
         lines.insert(0, "X-Spam-Flag: YES")
     end = b"\r\n" if b"\r\n" in message else b"\n"

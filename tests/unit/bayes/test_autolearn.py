@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from filterd import config
-from filterd.assembly import build_pipeline
-from filterd.bayes.autolearn import MESSAGE_LIMIT, AutolearnSettings, Queue, evident, sender_of
-from filterd.bayes.autolearn_learning import learn_queued
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import Journal
-from filterd.bayes.learner import Learner, Outcome
-from filterd.ids import new_id
+from filterd.bayes.site.autolearn import MESSAGE_LIMIT, AutolearnSettings, Queue, evident, sender_of
+from filterd.bayes.site.autolearn_learning import learn_queued
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import Journal
+from filterd.bayes.site.learner import Learner, Outcome
+from filterd.config import load as config
+from filterd.config.assembly import build_pipeline
+from filterd.lab.samples import GTUBE
 from filterd.message import Envelope, Message
 from filterd.message.envelope import Client
-from filterd.samples import GTUBE
+from filterd.message.ids import new_id
 from tests.unit.bayes.mail import mail, message
 from tests.unit.bayes.test_commands import filterd
 
@@ -103,7 +103,7 @@ def test_a_sender_is_learned_no_more_than_its_share_a_day(
         assert queue.offer(sent(n, spam=True, sender="u@many.example"), EVIDENT[True])
         assert queue.offer(sent(n + 10, spam=True, sender="few@b.example"), EVIDENT[True])
     assert learn_queued(folder, queue) == {"capped": 3 + 1, "learned": 2}
-    monkeypatch.setattr("filterd.bayes.journal._today", lambda: "2199-01-01")
+    monkeypatch.setattr("filterd.bayes.site.journal._today", lambda: "2199-01-01")
     assert queue.offer(sent(50, spam=True, sender="u@many.example"), EVIDENT[True])
     assert learn_queued(folder, queue) == {"learned": 1}
 

@@ -75,9 +75,19 @@ def test_evaluate_prints_measures_and_scores(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, out, err = filterd(
-        monkeypatch, capsys, "evaluate", site, "--json", "--suggest", "--shuffle", 1,
-        "--scores", site / "scores", "--baseline", "nb",
-    )  # fmt: skip
+        monkeypatch,
+        capsys,
+        "evaluate",
+        site,
+        "--json",
+        "--suggest",
+        "--shuffle",
+        1,
+        "--scores",
+        site / "scores",
+        "--baseline",
+        "nb",
+    )
     assert status == 0, err
     ours, nb = map(json.loads, out.splitlines())
     assert (ours["classifier"], nb["classifier"]) == ("filterd", "nb")

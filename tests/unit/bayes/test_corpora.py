@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes import archives
-from filterd.bayes.corpora import label_of, read_messages
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.train import Source, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
+from filterd.mailfiles import archives
+from filterd.mailfiles.corpora import label_of, read_messages
+from filterd.mailfiles.mail_file import CorpusError
 
 A = b"Subject: a\n\nfirst\n"
 B = b"Subject: b\n\nsecond\n\n>From me\n"

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filterd.bayes.difference import difference, subtract
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import MAGIC, Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import MAGIC, Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.site.difference import difference, subtract
+from filterd.bayes.site.folder import ModelFolder
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
 from tests.unit.bayes.mail import mail
@@ -55,11 +55,25 @@ KEYS = (
     " ham_counted arrays"
 ).split()
 WRONG: list[Value] = [
-    None, True, -1, 2**60, 1e300, float("nan"), "", "x", "\x1b[31m", "x" * 20_000, [], {}, [1, 2],
-]  # fmt: skip
+    None,
+    True,
+    -1,
+    2**60,
+    1e300,
+    float("nan"),
+    "",
+    "x",
+    "\x1b[31m",
+    "x" * 20_000,
+    [],
+    {},
+    [1, 2],
+]
 ALLOWED = {  # what is right for a key that takes text or any count
-    ("about", ""), ("about", "x"), ("about", "\x1b[31m"),
-}  # fmt: skip
+    ("about", ""),
+    ("about", "x"),
+    ("about", "\x1b[31m"),
+}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -184,9 +198,13 @@ def test_a_crafted_file_is_not_put_in_force_and_mail_flows(
     save(tmp_path / "evil.fdm", StoredModel(Card.new(), model))
     for command in (("show",), ("activate",), ("shadow",)):
         status, _out, err = filterd(
-            monkeypatch, capsys, "model", *command, tmp_path / "evil.fdm",
+            monkeypatch,
+            capsys,
+            "model",
+            *command,
+            tmp_path / "evil.fdm",
             *(() if command == ("show",) else ("-c", config)),
-        )  # fmt: skip
+        )
         assert status in (65, 69)
         assert err.count("\n") == 1
         assert "Traceback" not in err

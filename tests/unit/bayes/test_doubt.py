@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filterd.bayes import doubt
-from filterd.bayes.classifier import MIN_LEARNS
-from filterd.bayes.doubt import is_doubted
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.learner import Learner
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import load
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model.classifier import MIN_LEARNS
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import load
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site import doubt
+from filterd.bayes.site.doubt import is_doubted
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.learner import Learner
 from tests.unit.bayes.mail import mail, message
 from tests.unit.bayes.test_commands import filterd
 
@@ -88,9 +88,18 @@ def test_training_names_the_labels_that_it_doubts(
 
     def train(*more: object) -> int:
         status, out, err = filterd(
-            monkeypatch, capsys, "train", tmp_path, "--config", tmp_path / "filterd.toml",
-            "--json", "--doubted", listed, *(["--trust"] if trust else []), *more,
-        )  # fmt: skip
+            monkeypatch,
+            capsys,
+            "train",
+            tmp_path,
+            "--config",
+            tmp_path / "filterd.toml",
+            "--json",
+            "--doubted",
+            listed,
+            *(["--trust"] if trust else []),
+            *more,
+        )
         assert status == 0, err
         return int(json.loads(out)["doubted"])
 

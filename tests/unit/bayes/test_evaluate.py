@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from filterd.bayes import measures
-from filterd.bayes.baselines import NAMES, Baseline
-from filterd.bayes.corpora import Item
-from filterd.bayes.evaluate import Ours, Plan, run, suggest
-from filterd.bayes.online import OnlineModel
+from filterd.bayes.lab import measures
+from filterd.bayes.lab.baselines import NAMES, Baseline
+from filterd.bayes.lab.evaluate import Ours, Plan, run, suggest
+from filterd.bayes.model.online import OnlineModel
+from filterd.mailfiles.corpora import Item
 from tests.unit.bayes.mail import mail
 
 ITEMS = [Item(n % 2 == 0, str(n), lambda n=n: mail(n, spam=n % 2 == 0)) for n in range(120)]  # type: ignore[misc]
@@ -117,7 +117,7 @@ def test_baselines_learn_too(name: str) -> None:
 
 def test_the_plot_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra filterd[plot] is not installed")
-    from filterd.bayes.plot import plot
+    from filterd.bayes.lab.plot import plot
 
     found = run(ITEMS, Plan("immediate"), ours())
     plot({"filterd": found, "same": found}, tmp_path / "p.png", "a test")

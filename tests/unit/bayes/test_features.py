@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.bayes.html import visible_text, without_invisible
-from filterd.bayes.leaks import is_leak
-from filterd.bayes.text import TEXT_LIMIT, text_of
-from filterd.bayes.tokens import TABLE, Features, Hasher
+from filterd.bayes.model.html import visible_text, without_invisible
+from filterd.bayes.model.leaks import is_leak
+from filterd.bayes.model.text import TEXT_LIMIT, text_of
+from filterd.bayes.model.tokens import TABLE, Features, Hasher
 from filterd.message import Message
 from tests.unit.bayes.mail import mail
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.bayes.classifier import FULL_VOICE, MIN_LEARNS, Classifier, Learned
-from filterd.bayes.explain import clues, strongest
-from filterd.bayes.folder import ModelFolder, starter_path
-from filterd.bayes.learner import Learner
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import Card, ModelFileError, StoredModel, load
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model.classifier import FULL_VOICE, MIN_LEARNS, Classifier, Learned
+from filterd.bayes.model.explain import clues, strongest
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site.folder import ModelFolder, starter_path
+from filterd.bayes.site.learner import Learner
 from filterd.filters import bayes as bayes_module
 from filterd.filters.bayes import STARTER_POINTS, Bayes, symbol_name
 from filterd.filters.points import DEFAULT_POINTS, log_odds

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.bayes import _kernel, windows
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.text import Section, Text
-from filterd.bayes.tokens import COMPILED, TABLE, Features, Hasher
+from filterd.bayes.model import _kernel, windows
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.text import Section, Text
+from filterd.bayes.model.tokens import COMPILED, TABLE, Features, Hasher
 
 SALT = b"a salt of sixteen"
 KERNEL = Hasher(SALT, compiled=True)

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[3]
 # The sanitized module takes the place of the installed one before anybody imports that.
 RUN = """
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("filterd.bayes._kernel", sys.argv[1])
+spec = importlib.util.spec_from_file_location("filterd.bayes.model._kernel", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
-sys.modules["filterd.bayes._kernel"] = module
+sys.modules["filterd.bayes.model._kernel"] = module
 spec.loader.exec_module(module)
-from filterd.bayes import tokens
+from filterd.bayes.model import tokens
 assert tokens._kernel is module
 import pytest
 sys.exit(pytest.main(["-q", "-s", "-p", "no:cacheprovider", *sys.argv[2:]]))
@@ -44,12 +44,20 @@ def test_no_octet_outside_is_touched(tmp_path: Path) -> None:
     module = tmp_path / "kernel.so"
     subprocess.run(
         [
-            "gcc", "-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined",
-            "-fno-sanitize-recover=all", f"-I{sysconfig.get_path('include')}", "-o", module,
-            ROOT / "filterd/bayes/_kernel.c",
+            "gcc",
+            "-g",
+            "-O1",
+            "-shared",
+            "-fPIC",
+            "-fsanitize=address,undefined",
+            "-fno-sanitize-recover=all",
+            f"-I{sysconfig.get_path('include')}",
+            "-o",
+            module,
+            ROOT / "filterd/bayes/model/_kernel.c",
         ],
         check=True,
-    )  # fmt: skip
+    )
     done = subprocess.run(
         [sys.executable, "-c", RUN, module, *TESTS],
         env={

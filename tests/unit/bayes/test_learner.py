@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filterd.bayes import learner as learner_module
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.journal import Journal, JournalError
-from filterd.bayes.learner import Learner, Outcome
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.reading import message_key
-from filterd.bayes.store import Card, ModelFileError, StoredModel
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.reading import message_key
+from filterd.bayes.model.store import Card, ModelFileError, StoredModel
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site import learner as learner_module
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import Journal, JournalError
+from filterd.bayes.site.learner import Learner, Outcome
 from filterd.message import Message
 from tests.unit.bayes.mail import mail, message
 
@@ -185,8 +185,8 @@ def test_training_afresh_replaces_the_model_and_can_be_undone(folder: ModelFolde
 _VICTIM = """
 import sys
 from pathlib import Path
-from filterd.bayes import learner
-from filterd.bayes.folder import ModelFolder
+from filterd.bayes.site import learner
+from filterd.bayes.site.folder import ModelFolder
 from tests.unit.bayes.mail import message
 learner.CHECKPOINT_MESSAGES = 3
 with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:

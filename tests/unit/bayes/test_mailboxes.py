@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.bayes import corpora, mail_file, mbox
-from filterd.bayes.corpora import find_messages, read_messages
-from filterd.bayes.mail_file import CorpusError, SkippedError
-from filterd.bayes.selection import (
+from filterd.mailfiles import corpora, mail_file, mbox
+from filterd.mailfiles.corpora import find_messages, read_messages
+from filterd.mailfiles.mail_file import CorpusError, SkippedError
+from filterd.mailfiles.selection import (
     EMPTY,
     NO_ATTACHED,
     NOT_MAIL,
@@ -30,7 +30,7 @@ from filterd.bayes.selection import (
     attached_messages,
     why_not_mail,
 )
-from filterd.child import python_command
+from filterd.system.child import python_command
 from tests.unit.bayes.mail import mail
 from tests.unit.bayes.test_commands import filterd
 
@@ -251,9 +251,15 @@ def test_an_expunged_message_is_left_out_and_counted(
 
     monkeypatch.setattr(corpora, "reader", expunging)
     status, out, err = filterd(
-        monkeypatch, capsys, "learn", "spam", tmp_path / "spam", "--json",
-        "--config", tmp_path / "filterd.toml",
-    )  # fmt: skip
+        monkeypatch,
+        capsys,
+        "learn",
+        "spam",
+        tmp_path / "spam",
+        "--json",
+        "--config",
+        tmp_path / "filterd.toml",
+    )
     assert status == 0, err
     told = json.loads(out)
     assert (told["learned"], told["left_out"]) == (3, {"gone before it was read": 3})
@@ -360,9 +366,14 @@ def test_unwrap_teaches_what_was_forwarded_and_not_the_wrapper(
 
     def learn(*arguments: object) -> dict[str, object]:
         _status, out, err = filterd(
-            monkeypatch, capsys, "learn", *arguments, "--json",
-            "--config", tmp_path / "filterd.toml",
-        )  # fmt: skip
+            monkeypatch,
+            capsys,
+            "learn",
+            *arguments,
+            "--json",
+            "--config",
+            tmp_path / "filterd.toml",
+        )
         assert not err
         found: dict[str, object] = json.loads(out)
         return found
@@ -385,8 +396,11 @@ def test_an_alias_pipes_reports_into_the_command(tmp_path: Path, before: bytes) 
     ):
         done = subprocess.run(
             [*command, "--config", str(tmp_path / "filterd.toml")],
-            input=before + report, capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
+            input=before + report,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.decode().startswith(said)
 

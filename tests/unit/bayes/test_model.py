@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.utils import estimator_checks
 
-from filterd.bayes.model import SpamClassifier
+from filterd.bayes.lab.estimator import SpamClassifier
 from tests.unit.bayes.mail import mail
 
 X = [mail(n, spam=n % 2 == 0) for n in range(80)]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.bayes import windows
-from filterd.bayes.online import STEP, OnlineModel, Score, fused, logistic, merged, unfused
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model import windows
+from filterd.bayes.model.online import STEP, OnlineModel, Score, fused, logistic, merged, unfused
+from filterd.bayes.model.tokens import Hasher
 from filterd.message import Message
 from tests.unit.bayes.mail import mail, message
 

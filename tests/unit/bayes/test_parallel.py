@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filterd.bayes.corpora import Item
-from filterd.bayes.evaluate import Ours, Plan, run
-from filterd.bayes.mail_file import CorpusError
-from filterd.bayes.measures import roca
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.parallel import AHEAD, BUNDLE, Readers
-from filterd.bayes.shards import train_shards
-from filterd.bayes.store import load
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.lab.evaluate import Ours, Plan, run
+from filterd.bayes.lab.measures import roca
+from filterd.bayes.lab.parallel import AHEAD, BUNDLE, Readers
+from filterd.bayes.lab.shards import train_shards
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import load
+from filterd.bayes.model.tokens import Hasher
+from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from tests.unit.bayes.mail import mail
 from tests.unit.bayes.test_commands import filterd
@@ -58,8 +58,11 @@ def assert_same(a: OnlineModel, b: OnlineModel) -> None:
     assert np.array_equal(a.weights, b.weights)
     assert np.array_equal(a.counts, b.counts)
     assert (a.spam, a.ham, a.spam_counted, a.ham_counted) == (
-        b.spam, b.ham, b.spam_counted, b.ham_counted,
-    )  # fmt: skip
+        b.spam,
+        b.ham,
+        b.spam_counted,
+        b.ham_counted,
+    )
 
 
 def test_two_processes_give_the_scores_of_one(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_what_learns_no_more_is_scored_elsewhere(plan: Plan, tmp_path: Path, clu
 
 
 def test_baselines_travel_too(tmp_path: Path, cluster: str) -> None:
-    from filterd.bayes.baselines import Baseline
+    from filterd.bayes.lab.baselines import Baseline
 
     found = items(tmp_path, 40)
     one = run(found, Plan(), Baseline("nb")).scores
@@ -207,7 +210,7 @@ def test_mistakes_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("filterd.bayes.parallel.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("filterd.bayes.lab.parallel.CONNECT_SECONDS", 1.0)
     items(tmp_path, 4)
     (tmp_path / "index").write_text("spam 0.eml\nham 1.eml\n")
     (tmp_path / "filterd.toml").write_text('[filters.bayes]\nmodels = "models"\n')

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.tokens import Features, Hasher
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.tokens import Features, Hasher
 from filterd.message import Message
 
 HASHER = Hasher(b"salt")

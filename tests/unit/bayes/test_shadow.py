@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes import shadow as shadow_module
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.learner import Learner
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.shadow import cast, lift, shadow_path, zone
-from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site import shadow as shadow_module
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.learner import Learner
+from filterd.bayes.site.shadow import cast, lift, shadow_path, zone
 from filterd.filters import bayes as bayes_module
 from filterd.filters.bayes import Bayes
 from tests.unit.bayes.mail import message
@@ -132,5 +132,11 @@ def test_a_damaged_candidate_is_refused_and_one_that_rots_is_logged_once(
 
 def test_zones() -> None:
     assert [zone(p) for p in (0.0, 0.0999, 0.1, 0.5, 0.8999, 0.9, 1.0)] == [
-        "ham", "ham", "unsure", "unsure", "unsure", "spam", "spam",
-    ]  # fmt: skip
+        "ham",
+        "ham",
+        "unsure",
+        "unsure",
+        "unsure",
+        "spam",
+        "spam",
+    ]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filterd.bayes import store
-from filterd.bayes.folder import ModelFolder
-from filterd.bayes.online import OnlineModel
-from filterd.bayes.store import Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.tokens import Hasher
+from filterd.bayes.model import store
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
+from filterd.bayes.model.tokens import Hasher
+from filterd.bayes.site.folder import ModelFolder
 from tests.unit.bayes.mail import message
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filterd.cli import web
-from filterd.config import load
+from filterd.config.load import load
 from filterd.web.accounts import FIRST, Accounts, accounts_path
 
 

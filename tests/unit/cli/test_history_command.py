@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from filterd.assembly import open_history
 from filterd.cli.app import _command
-from filterd.config import load
+from filterd.config.assembly import open_history
+from filterd.config.load import load
 from filterd.history import Record
 
 NOW = 1_800_000_000.0

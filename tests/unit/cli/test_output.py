@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.assembly import open_history
-from filterd.config import load
+from filterd.config.assembly import open_history
+from filterd.config.load import load
 from filterd.history import Record
 from filterd.quarantine import Store
 from tests.helpers.commands import commands, forked
@@ -52,10 +52,18 @@ def test_a_subject_of_any_characters_in_any_locale(config: Path, tmp_path: Path)
     id = held(config)
     for encoding in ENCODINGS:
         for words in (
-            ["quarantine", "list"], ["quarantine", "show", id], ["quarantine", "audit"],
-            ["quarantine", "stats"], ["quarantine", "fsck"], ["check"], ["check", "--show"],
-            ["doctor"], ["status"], ["history"], ["digest", "show", "joe@b.example"],
-        ):  # fmt: skip
+            ["quarantine", "list"],
+            ["quarantine", "show", id],
+            ["quarantine", "audit"],
+            ["quarantine", "stats"],
+            ["quarantine", "fsck"],
+            ["check"],
+            ["check", "--show"],
+            ["doctor"],
+            ["status"],
+            ["history"],
+            ["digest", "show", "joe@b.example"],
+        ):
             for more in ([], ["--json"]):
                 status, output = forked(
                     tmp_path / "output", *words, *more, f"--config={config}", encoding=encoding
@@ -110,22 +118,33 @@ def test_as_a_shell_starts_it(
     held(config)
     command = f"{sys.executable} -m filterd quarantine list --config {config} {redirection}"
     done = subprocess.run(
-        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False,
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=60,
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stderr) == (status, error)
 
 
 def test_a_real_locale_without_utf8(config: Path, tmp_path: Path) -> None:
     held(config)
     environment = {
-        **os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
-    }  # fmt: skip
+        **os.environ,
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": "0",
+    }
     for words in (["quarantine", "list"], ["check"]):
         done = subprocess.run(
             [sys.executable, "-m", "filterd", *words, "--config", str(config)],
-            cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout.isascii()
 
@@ -148,11 +167,20 @@ def test_commands_that_read_mail_in_ascii(config: Path, tmp_path: Path) -> None:
         (folder / kind / "\N{BLACK STAR}.eml").write_text(text, "utf-8")
     mail = str(folder / "spam" / "\N{BLACK STAR}.eml")
     for words in (
-        ["scan", mail], ["train", str(folder)], ["explain", mail], ["learn", "spam", mail],
-        ["evaluate", str(folder)], ["model", "list"], ["model", "show"], ["replay", "--all", id],
-        ["quarantine", "rescan", id], ["quarantine", "allow", id, "-m", "\N{BLACK STAR}"],
-        ["quarantine", "learn", "ham", id], ["quarantine", "audit"], ["scan", f"{mail}x"],
-    ):  # fmt: skip
+        ["scan", mail],
+        ["train", str(folder)],
+        ["explain", mail],
+        ["learn", "spam", mail],
+        ["evaluate", str(folder)],
+        ["model", "list"],
+        ["model", "show"],
+        ["replay", "--all", id],
+        ["quarantine", "rescan", id],
+        ["quarantine", "allow", id, "-m", "\N{BLACK STAR}"],
+        ["quarantine", "learn", "ham", id],
+        ["quarantine", "audit"],
+        ["scan", f"{mail}x"],
+    ):
         status, output = forked(tmp_path / "output", *words, f"--config={config}", encoding="ascii")
         assert "Traceback" not in output, (words, output)
         assert "codec can't" not in output, (words, output)

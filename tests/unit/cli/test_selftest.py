@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from filterd.child import python_command
+from filterd.chain.verdict import Action
 from filterd.cli.selftest_expected import Expected, Promises
-from filterd.config import load
-from filterd.mta.send import Result
-from filterd.verdict import Action
+from filterd.config.load import load
+from filterd.mta.delivery.client import Result
+from filterd.system.child import python_command
 
 SETTINGS = """\
 [quarantine]
@@ -68,8 +68,11 @@ HELD = "250, not delivered"
             '[[policy.rules]]\nrecipients = ["joe@mx.example"]\nat_most = "quarantine"\n',
             HELD,
         ),
-        ("gtube", '[[policy.rules]]\nclients = ["local"]\nat_most = "accept"\n',
-         "250, delivered with a spam flag"),
+        (
+            "gtube",
+            '[[policy.rules]]\nclients = ["local"]\nat_most = "accept"\n',
+            "250, delivered with a spam flag",
+        ),
         ("eicar", "", "refused with 554"),
         ("eicar", "[filters.clamav]\ndry_run = true\n", PLAIN),
         ("exe", "", "250, delivered without its attachment, without a spam flag"),
@@ -80,7 +83,7 @@ HELD = "250, not delivered"
         ("exe", "# parts\nextensions = []\nkinds = []\n", PLAIN),
         ("exe", '[chain]\nfilters = ["gtube"]\n', PLAIN),
     ],
-)  # fmt: skip
+)
 def test_what_is_promised(tmp_path: Path, name: str, toml: str, words: str) -> None:
     assert promised(tmp_path, name, toml) == words
 
@@ -149,11 +152,15 @@ action = "quarantine"
     )
     done = subprocess.run(
         python_command("filterd", "selftest", "--json", "--config", str(file)),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     rows = {row["message"]: row for row in map(json.loads, done.stdout.splitlines())}
     assert {name: row["expected"] for name, row in rows.items()} == {
-        "clean": PLAIN, "gtube": "250, delivered with a spam flag", "exe": HELD,
-    }  # fmt: skip
+        "clean": PLAIN,
+        "gtube": "250, delivered with a spam flag",
+        "exe": HELD,
+    }
     assert all(row["ok"] for row in rows.values()), rows
     assert "clamav is not in [chain] filters and was not tested" in done.stderr

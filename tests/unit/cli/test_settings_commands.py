@@ -15,8 +15,12 @@ from filterd.cli.init import postfix_socket
 def filterd(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "filterd", *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_what_init_writes_is_right_and_fits_the_lines_it_prints(tmp_path: Path) -> None:

@@ -50,9 +50,16 @@ mood = "{mood}"
 """
 
 DEFAULTS = {
-    "progress": 0.3, "shutdown": 5.0, "count": 2, "queue": 16, "recycle": 0, "timeout": 5.0,
-    "filter_timeout": 1.5, "limit": 4_000_000, "mood": "bad",
-}  # fmt: skip
+    "progress": 0.3,
+    "shutdown": 5.0,
+    "count": 2,
+    "queue": 16,
+    "recycle": 0,
+    "timeout": 5.0,
+    "filter_timeout": 1.5,
+    "limit": 4_000_000,
+    "mood": "bad",
+}
 
 
 class RunningDaemon:

@@ -13,7 +13,7 @@ FORBIDDEN = """
 import os, resource
 def nice(_): raise PermissionError(1, "Operation not permitted")
 os.nice = nice
-from filterd.daemon.worker import confine
+from filterd.workers.worker import confine
 confine(64)
 assert resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from filterd.daemon import frames
-from filterd.daemon.settings import (
+from filterd.config.processes import (
     ENVELOPE_SIZE_LIMIT,
     HEADER_FIELDS_LIMIT,
     HEADER_SIZE_LIMIT,
     RECIPIENTS_LIMIT,
 )
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
+from filterd.workers import framing
 from tests.helpers.milter import MilterClient, Outcome, one_message
 from tests.unit.daemon.conftest import NewDaemon
 from tests.unit.daemon.running import RunningDaemon
@@ -80,7 +80,7 @@ def test_many_recipients(daemon: RunningDaemon) -> None:
 
 def test_an_envelope_that_fits_into_no_request(daemon: RunningDaemon) -> None:
     """Octets beyond ASCII take six characters each on their way to a worker."""
-    count = frames.HEAD_LIMIT // 6 // 1000 + 2
+    count = framing.HEAD_LIMIT // 6 // 1000 + 2
     to = [b"<%d-" % number + b"\xff" * 1000 + b"@mx.example.test>" for number in range(count)]
     assert sum(map(len, to)) < ENVELOPE_SIZE_LIMIT
     deaths = daemon.asked("status")["worker_deaths"]

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.chain import Examination, Failure
-from filterd.daemon.exchange import (
+from filterd.chain.chain import Examination, Failure
+from filterd.chain.pipeline import Result
+from filterd.chain.policy import Decision, Outcome
+from filterd.chain.verdict import Action, AddField, ChangeField, Reply, Splice, Symbol, Verdict
+from filterd.message import Client, Envelope, Recipient
+from filterd.workers.codec import (
     Answer,
     AnswerError,
     decode_answer,
@@ -19,10 +23,6 @@ from filterd.daemon.exchange import (
     encode_request,
     spliced,
 )
-from filterd.message import Client, Envelope, Recipient
-from filterd.pipeline import Result
-from filterd.policy import Decision, Outcome
-from filterd.verdict import Action, AddField, ChangeField, Reply, Splice, Symbol, Verdict
 
 ENVELOPE = Envelope("ann@a", (Recipient("joe@b"), Recipient("sue@b", ("NOTIFY=NEVER",))))
 BODY_START, SIZE = 100, 200
@@ -33,9 +33,15 @@ octets = st.binary(max_size=20).map(lambda data: data.decode("ascii", "surrogate
 def plain(**changes: Any) -> bytes:
     """An answer that accepts, with changes."""
     answer: dict[str, Any] = {
-        "action": "accept", "reply": None, "edits": [], "drop": [], "mta_quarantine": None,
-        "stored": False, "trouble": "", "log": {},
-    }  # fmt: skip
+        "action": "accept",
+        "reply": None,
+        "edits": [],
+        "drop": [],
+        "mta_quarantine": None,
+        "stored": False,
+        "trouble": "",
+        "log": {},
+    }
     return json.dumps({**answer, **changes}).encode()
 
 

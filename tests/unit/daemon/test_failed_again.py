@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from filterd.chain import NO_TIME_LEFT, Failure
+from filterd.chain.chain import NO_TIME_LEFT, Failure
 from filterd.cli.app import _command
 from filterd.daemon.remembered import (
     SHORT_BODY,
@@ -28,9 +28,13 @@ from tests.unit.daemon.running import PLUGIN, RunningDaemon
 
 # What the filter does · the kind of failure
 COSTLY = [
-    ("loop", "timeout"), ("deaf", "timeout"), ("block", "timeout"), ("segfault", "crash"),
-    ("kill", "crash"), ("eat", "memory"),
-]  # fmt: skip
+    ("loop", "timeout"),
+    ("deaf", "timeout"),
+    ("block", "timeout"),
+    ("segfault", "crash"),
+    ("kill", "crash"),
+    ("eat", "memory"),
+]
 
 
 def body_of(word: str, size: int = 500) -> bytes:

@@ -207,9 +207,15 @@ def test_systemd_is_told(new_daemon: NewDaemon, tmp_path: Path) -> None:
 def test_clients_that_vanish_or_send_garbage_harm_nobody(daemon: RunningDaemon) -> None:
     """A small share of what bench/misbehaviour.py does with a thousand."""
     garbage = [
-        b"", b"\0\0\0\0", b"\xff" * 64, b"GET / HTTP/1.0\r\n\r\n", b"\0\0\0\x0dO\0\0\0\6",
-        Packet(b"O", b"\0\0\0\6").encode(), Packet(b"E").encode() * 3, Packet(b"Z", b"x").encode(),
-    ]  # fmt: skip
+        b"",
+        b"\0\0\0\0",
+        b"\xff" * 64,
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"\0\0\0\x0dO\0\0\0\6",
+        Packet(b"O", b"\0\0\0\6").encode(),
+        Packet(b"E").encode() * 3,
+        Packet(b"Z", b"x").encode(),
+    ]
     for octets in garbage * 3:
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(str(daemon.socket))
@@ -250,9 +256,12 @@ def test_the_daemon_stays_light() -> None:
     program = "import sys, filterd.daemon.server; print([m for m in sys.modules if m in %r])"
     heavy = ["numpy", "sklearn", "scipy", "sqlalchemy"]
     done = subprocess.run(
-        [sys.executable, "-c", program % heavy], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", program % heavy],
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ,
-    )  # fmt: skip
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -262,9 +271,13 @@ def test_it_refuses_a_store_that_others_may_write(tmp_path: Path) -> None:
     store.mkdir()
     store.chmod(0o777)
     done = subprocess.run(
-        daemon.process.arguments, capture_output=True, text=True, check=False, timeout=60,
+        daemon.process.arguments,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
         env=daemon.process.environment,
-    )  # fmt: skip
+    )
     assert done.returncode == 78
     words = f"quarantine.folder: {store} can be written by everybody; chmod o-w {store}"
     assert done.stderr == f"filterd: {words}\n"

@@ -9,16 +9,28 @@ from typing import Any
 
 import pytest
 
-from filterd.daemon.logs import MessageLog, keyvalue
-from filterd.daemon.settings import DaemonSettings
+from filterd.config.processes import DaemonSettings
+from filterd.ops.logs import MessageLog, keyvalue
 from tests.helpers.milter import one_message
 from tests.unit.daemon.running import RunningDaemon
 
 FACTS: dict[str, Any] = {
-    "id": "id1", "queue_id": "4F2A", "message_id": "<a b@c>", "client": "[192.0.2.1]", "from": "",
-    "to": ["a@x", 'b"@x'], "size": 10, "action": "accept", "reply": "", "stored": False,
-    "dropped": [], "score": 1.5, "symbols": {"A": 1.0, "B": 0.5}, "ms": {"a": 0.1}, "note": "",
-}  # fmt: skip
+    "id": "id1",
+    "queue_id": "4F2A",
+    "message_id": "<a b@c>",
+    "client": "[192.0.2.1]",
+    "from": "",
+    "to": ["a@x", 'b"@x'],
+    "size": 10,
+    "action": "accept",
+    "reply": "",
+    "stored": False,
+    "dropped": [],
+    "score": 1.5,
+    "symbols": {"A": 1.0, "B": 0.5},
+    "ms": {"a": 0.1},
+    "note": "",
+}
 
 
 def written(caplog: pytest.LogCaptureFixture, format: str, facts: dict[str, Any]) -> str:
@@ -97,8 +109,19 @@ def test_all_that_is_promised_of_a_message(daemon: RunningDaemon) -> None:
     line = daemon.wait_for_line("m1@client.example")
     keys = re.sub(r'"(?:[^"\\]|\\.)*"', "", line)
     for key in (
-        "id", "queue_id", "message_id", "client", "from", "to", "size", "action", "score",
-        "required", "symbols", "ms", "total_ms",
-    ):  # fmt: skip
+        "id",
+        "queue_id",
+        "message_id",
+        "client",
+        "from",
+        "to",
+        "size",
+        "action",
+        "score",
+        "required",
+        "symbols",
+        "ms",
+        "total_ms",
+    ):
         assert f" {key}=" in keys, (key, line)
     assert re.search(r" ms=misbehaving:[0-9.]+ ", line)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.daemon.address import Address
+from filterd.ops.address import Address
 
 
 def listener(kind: str, folder: Path) -> tuple[socket.socket, Address]:

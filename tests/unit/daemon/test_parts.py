@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.daemon import frames, logs
-from filterd.daemon.address import Address, AddressError
+from filterd.config.processes import BODY_IN_MEMORY, DaemonSettings
 from filterd.daemon.failures import FailedMail
-from filterd.daemon.settings import BODY_IN_MEMORY, DaemonSettings
 from filterd.daemon.transaction import Transaction
-from filterd.daemon.watch import WatchPage, new_page
 from filterd.message import Message
+from filterd.ops import logs
+from filterd.ops.address import Address, AddressError
+from filterd.workers import framing
+from filterd.workers.watch import WatchPage, new_page
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -42,15 +43,15 @@ def pair() -> Iterator[Pair]:
 def test_frames_arrive(head: bytes, body: list[bytes]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        frames.send(ours, head, body)
-        assert frames.Receiver(theirs).receive() == (head, b"".join(body), None)
+        framing.send(ours, head, body)
+        assert framing.Receiver(theirs).receive() == (head, b"".join(body), None)
 
 
-@pytest.mark.parametrize("size", [0, 1, frames.READ_SIZE - 20, frames.READ_SIZE, 3_000_000])
+@pytest.mark.parametrize("size", [0, 1, framing.READ_SIZE - 20, framing.READ_SIZE, 3_000_000])
 def test_frames_of_any_size(pair: Pair, size: int) -> None:
-    sender = threading.Thread(target=frames.send, args=(pair[0], b"{}", [b"x" * size]))
+    sender = threading.Thread(target=framing.send, args=(pair[0], b"{}", [b"x" * size]))
     sender.start()
-    assert frames.Receiver(pair[1]).receive() == (b"{}", b"x" * size, None)
+    assert framing.Receiver(pair[1]).receive() == (b"{}", b"x" * size, None)
     sender.join()
 
 
@@ -61,14 +62,14 @@ def test_frame_that_comes_octet_by_octet(pair: Pair) -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert frames.Receiver(pair[1]).receive() == (b"{}", b"abc", None)
+    assert framing.Receiver(pair[1]).receive() == (b"{}", b"abc", None)
     sender.join()
 
 
 def test_frame_that_pauses_in_the_middle(pair: Pair) -> None:
     """The daemon's sockets have a time limit for each read; a slow answer is no broken one."""
     pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 10_000))
-    receiver = frames.Receiver(pair[1])
+    receiver = framing.Receiver(pair[1])
     with pytest.raises(BlockingIOError):
         receiver.receive()
     pair[0].sendall(b"\0\0\0\2" + b"\0" * 8 + b"{")
@@ -80,8 +81,8 @@ def test_descriptor_travels_beside_the_frame(pair: Pair) -> None:
     with tempfile.TemporaryFile() as file:
         file.write(b"spooled")
         file.flush()
-        frames.send(pair[0], b"{}", (), file.fileno())
-    _head, _body, descriptor = frames.Receiver(pair[1], descriptors=True).receive()
+        framing.send(pair[0], b"{}", (), file.fileno())
+    _head, _body, descriptor = framing.Receiver(pair[1], descriptors=True).receive()
     assert descriptor is not None
     assert os.pread(descriptor, 100, 0) == b"spooled"
     os.close(descriptor)
@@ -101,8 +102,8 @@ def test_descriptor_travels_beside_the_frame(pair: Pair) -> None:
 def test_what_is_no_frame(pair: Pair, octets: bytes, complaint: str) -> None:
     pair[0].sendall(octets)
     pair[0].close()
-    with pytest.raises(frames.FrameError, match=complaint):
-        frames.Receiver(pair[1], body_limit=0).receive()
+    with pytest.raises(framing.FrameError, match=complaint):
+        framing.Receiver(pair[1], body_limit=0).receive()
 
 
 # --- transactions

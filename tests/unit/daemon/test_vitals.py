@@ -19,17 +19,17 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
-from filterd.assembly import open_history
 from filterd.cli.app import _command
-from filterd.config import ConfigError, load
-from filterd.control import ControlError, RefusedError, ask, control_path
+from filterd.config.assembly import open_history
+from filterd.config.load import ConfigError, load
 from filterd.daemon.metrics import DaemonCollector, Exporter, MetricsError
 from filterd.daemon.statistics import BUCKETS, Statistics
 from filterd.daemon.vitals import Vitals
 from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
-from filterd.status import status
+from filterd.ops.control import ControlError, RefusedError, ask, control_path
+from filterd.ops.status import status
 from tests.integration.servers.process import free_port, wait_for
 from tests.unit.daemon.conftest import NewDaemon
 from tests.unit.daemon.running import PLUGIN, RunningDaemon
@@ -272,12 +272,18 @@ def test_what_a_worker_says_makes_no_new_names() -> None:
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([10**400, -(10**400)])
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([10**400, -(10**400)])
     | st.text(st.characters(categories=["Cs"]), min_size=1),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["bayes", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["bayes", "x"]), inner, max_size=3)
+    ),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @given(

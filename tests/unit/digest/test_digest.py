@@ -15,17 +15,17 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from filterd.chain.marks import Verifier, load_key
+from filterd.chain.verdict import RemovedPart, Symbol
 from filterd.cli.digest import app as command
-from filterd.config import ConfigError, Settings, load
-from filterd.desk import Desk
+from filterd.config.digest import DigestSettings
+from filterd.config.load import ConfigError, Settings, load
 from filterd.digest.compose import DigestError
 from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.run import Schedule, due_moment, send_now
-from filterd.digest.settings import DigestSettings
-from filterd.marks import Verifier, load_key
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
-from filterd.verdict import RemovedPart, Symbol
+from filterd.review.actions import Desk
 from filterd.web.app import create_app
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -89,8 +89,9 @@ def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
     put(settings, "w", "joe@mx.example", virus="Evil")
     results = send_now(settings, NOW.timestamp())
     assert {r: result.outcome for r, result in results.items()} == {
-        "joe@mx.example": "sent", "sue@mx.example": "sent",
-    }  # fmt: skip
+        "joe@mx.example": "sent",
+        "sue@mx.example": "sent",
+    }
     by_recipient = {taken.rcpt[0]: mail(taken.data) for taken in mta.taken}
     joe = next(m for rcpt, m in by_recipient.items() if "joe@" in rcpt)
     assert (joe["From"], joe["To"]) == ("postmaster@mx.example", "joe@mx.example")
@@ -272,11 +273,15 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
 
 @pytest.mark.parametrize(
     ("more", "complaint"),
-    [("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
-     ('sender = ""\n', "is no address"), ('reasons = ["virus"]\n', "never listed"),
-     ('reasons = ["spma"]\n', "'spma' is unknown"),
-     ("every_hours = 0\n", "every_hours"), ('at = ["7 o\'clock"]\n', "no time of day")],
-)  # fmt: skip
+    [
+        ("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
+        ('sender = ""\n', "is no address"),
+        ('reasons = ["virus"]\n', "never listed"),
+        ('reasons = ["spma"]\n', "'spma' is unknown"),
+        ("every_hours = 0\n", "every_hours"),
+        ('at = ["7 o\'clock"]\n', "no time of day"),
+    ],
+)
 def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
     config = tmp_path / "filterd.toml"
     sender = "" if "sender" in more else 'sender = "a@b.example"\n'

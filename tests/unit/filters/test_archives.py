@@ -119,9 +119,7 @@ def encrypted_zip() -> bytes:
     name, content = b"secret.txt", bytes(20)
     fields = (20, 1, 0, 0, 0, 0, len(content), 8)
     local = struct.pack("<4s5H3I2H", b"PK\3\4", *fields, len(name), 0) + name + content
-    entry = struct.pack(
-        "<4s6H3I5H2I", b"PK\1\2", 20, *fields, len(name), 0, 0, 0, 0, 0, 0
-    ) + name  # fmt: skip
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, *fields, len(name), 0, 0, 0, 0, 0, 0) + name
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
     return local + entry + end
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import ConfigError, load
+from filterd.chain.verdict import Verdict
+from filterd.config.load import ConfigError, load
 from filterd.filters.contents import msi
 from filterd.filters.contents.files import File
 from filterd.filters.parts import Parts
 from filterd.filters.parts_lists import BANNED, BANNED_MEDIA_TYPES
 from filterd.filters.parts_rules import PartRule
 from filterd.message import Envelope, Message, Recipient
-from filterd.verdict import Verdict
 from tests.helpers import messages
 from tests.hostile.tricks import archives, documents
 from tests.hostile.tricks.encodings import PROGRAM

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from filterd.chain.policy import Policy, PolicySettings
+from filterd.chain.verdict import Action, Splice, Verdict
 from filterd.filters import clamav
 from filterd.filters.clamav import ClamAV, ScanError
 from filterd.filters.clamav_findings import Unscanned
 from filterd.filters.clamd import ClamdError, Server, TooLargeError
 from filterd.filters.slots import NoSlotError, Slots
 from filterd.message import Envelope, Message, Recipient
-from filterd.policy import Policy, PolicySettings
-from filterd.verdict import Action, Splice, Verdict
 from tests.unit.filters.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"
@@ -84,8 +84,9 @@ def test_the_infected_part_is_located_where_somebody_wants_it_taken_out(where: P
         (found,) = clamav.examine(Message(INFECTED)).infected
 
     assert (found.part.filename, found.part.reason) == (
-        "x.bin", "it contains the virus Win.Test.Evil-1"
-    )  # fmt: skip
+        "x.bin",
+        "it contains the virus Win.Test.Evil-1",
+    )
     (edit,) = found.edits
     assert isinstance(edit, Splice)
     rest = INFECTED[: edit.start] + edit.replacement + INFECTED[edit.end :]

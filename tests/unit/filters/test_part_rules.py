@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from filterd.config import ConfigError, load
+from filterd.chain.policy import Policy, PolicySettings
+from filterd.chain.verdict import Action, Verdict
+from filterd.config.load import ConfigError, load
 from filterd.filters.parts import Parts
 from filterd.filters.parts_rules import PartRule
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.policy import Policy, PolicySettings
-from filterd.verdict import Action, Verdict
 from tests.helpers import messages
 
 SCRIPT = messages.multipart([("build.ps1", b"Write-Host hello")])

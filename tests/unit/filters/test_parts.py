@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.chain.verdict import Action, ChangeField, Splice, Verdict
 from filterd.filters.contents.kinds import kind_of
 from filterd.filters.contents.office import workbook
 from filterd.filters.gtube import Gtube
 from filterd.filters.parts import Parts
 from filterd.filters.parts_rules import PartRule
 from filterd.message import Message
-from filterd.verdict import Action, ChangeField, Splice, Verdict
 from tests.helpers import messages
 from tests.hostile.tricks import archives, encodings
 from tests.unit.filters.test_archives import PROGRAM, zipped

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.chain.verdict import AddField
 from filterd.filters.parts import Parts
 from filterd.filters.signatures import SIGNATURE_LIMIT, results
 from filterd.message import Message
-from filterd.verdict import AddField
 
 dkim = pytest.importorskip("dkim", reason="dkimpy is not installed")
 rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.bayes.pipelines import TextPipeline, save_pipeline, text_view, train
-from filterd.bayes.store import ModelFileError
+from filterd.bayes.model.pipelines import TextPipeline, save_pipeline, text_view, train
+from filterd.bayes.model.store import ModelFileError
 from filterd.cli.app import main
 from filterd.filters.points import DEFAULT_POINTS
 from filterd.filters.sklearn import Sklearn, symbol_name
@@ -67,9 +67,17 @@ def test_each_pipeline_of_the_page_runs_as_it_stands_there(
     output = tmp_path / "site.skops"
     monkeypatch.setattr(
         "sys.argv",
-        ["filterd", "train", "--sklearn", f"{tmp_path / 'pipeline.py'}:make",
-         "--output", str(output), "--json", str(tmp_path)],
-    )  # fmt: skip
+        [
+            "filterd",
+            "train",
+            "--sklearn",
+            f"{tmp_path / 'pipeline.py'}:make",
+            "--output",
+            str(output),
+            "--json",
+            str(tmp_path),
+        ],
+    )
     with pytest.raises(SystemExit) as end:
         main()
     out, err = capsys.readouterr()
@@ -95,9 +103,13 @@ def test_the_script_of_the_page_does_the_same(tmp_path: Path) -> None:
         (folder / f"{n}.eml").write_bytes(data)
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
         env={"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert TextPipeline(tmp_path / "site.skops").log_odds(message(77, spam=True)) > 0
 
@@ -226,7 +238,7 @@ def test_damaged_and_missing_files_say_so(stored: Path, tmp_path: Path) -> None:
 def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filterd.bayes.pipelines.FILE_LIMIT", 1 << 20)
+    monkeypatch.setattr("filterd.bayes.model.pipelines.FILE_LIMIT", 1 << 20)
     path = tmp_path / "bomb.skops"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", b" " * (2 << 20))
@@ -261,9 +273,9 @@ def test_the_symbols_steps_are_those_of_the_classifier() -> None:
 def test_scikit_learn_is_imported_only_for_a_chain_that_has_it(tmp_path: Path) -> None:
     (tmp_path / "filterd.toml").write_text("")
     code = (
-        "import sys, pathlib, filterd.config, filterd.assembly\n"
-        f"read = filterd.config.load(pathlib.Path({str(tmp_path / 'filterd.toml')!r}))\n"
-        "filterd.assembly.build_pipeline(read, keeping=False).chain.names\n"
+        "import sys, pathlib, filterd.config.load, filterd.config.assembly\n"
+        f"read = filterd.config.load.load(pathlib.Path({str(tmp_path / 'filterd.toml')!r}))\n"
+        "filterd.config.assembly.build_pipeline(read, keeping=False).chain.names\n"
         "import filterd.filters.sklearn\n"
         "assert not [m for m in sys.modules if m.startswith(('sklearn', 'skops', 'scipy'))]"
     )

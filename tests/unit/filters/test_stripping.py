@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.daemon.exchange import spliced
+from filterd.chain.verdict import Splice, Verdict
 from filterd.filters.parts import Parts
 from filterd.message import Message
-from filterd.verdict import Splice, Verdict
+from filterd.workers.codec import spliced
 from tests.unit.message.mail import EOLS, noise
 
 BAD = b"Content-Type: application/octet-stream; name=tool.exe"

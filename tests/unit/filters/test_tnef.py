@@ -35,9 +35,7 @@ def tnef(*attributes: bytes) -> bytes:
 def long_filename(name: str) -> bytes:
     raw = name.encode("utf-16-le") + b"\0\0"
     padded = raw + bytes(-len(raw) % 4)
-    return attribute(
-        PROPERTIES, struct.pack("<IHHII", 1, 0x001F, 0x3707, 1, len(raw)) + padded
-    )  # fmt: skip
+    return attribute(PROPERTIES, struct.pack("<IHHII", 1, 0x001F, 0x3707, 1, len(raw)) + padded)
 
 
 def test_files_with_short_and_long_names() -> None:

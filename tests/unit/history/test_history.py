@@ -26,15 +26,49 @@ NOW = 1_800_000_000.0
 DAY = 86400.0
 
 RECORDS = (
-    Record("a", NOW, "q1", "<1@x>", "c[192.0.2.7]", "ann@a.test", ("joe@mx.test",), "Cheap pills",
-           100, "quarantine", "spam", 9.0, 5.0, (("BAYES_99", 9.0),), {"bayes": 1.5}),
-    Record("b", NOW + 1, sender="bob@b.test", recipients=("sue@mx.test",), subject="100% off_now",
-           action="reject", symbols=(("CLAM_VIRUS", 0.0),)),
-    Record("c", NOW + 2, recipients=("max@other.test",), subject="Gr\u00fc\u00dfe", action="accept",
-           symbols=(("BAYES_00", -1.0),)),
-    Record("d", NOW + 3, sender="eve@sub.a.test", recipients=("joe@mx.test", "x\udce9@y.test"),
-           action="accept", failures={"clamav": "unavailable: no answer"}),
-)  # fmt: skip
+    Record(
+        "a",
+        NOW,
+        "q1",
+        "<1@x>",
+        "c[192.0.2.7]",
+        "ann@a.test",
+        ("joe@mx.test",),
+        "Cheap pills",
+        100,
+        "quarantine",
+        "spam",
+        9.0,
+        5.0,
+        (("BAYES_99", 9.0),),
+        {"bayes": 1.5},
+    ),
+    Record(
+        "b",
+        NOW + 1,
+        sender="bob@b.test",
+        recipients=("sue@mx.test",),
+        subject="100% off_now",
+        action="reject",
+        symbols=(("CLAM_VIRUS", 0.0),),
+    ),
+    Record(
+        "c",
+        NOW + 2,
+        recipients=("max@other.test",),
+        subject="Gr\u00fc\u00dfe",
+        action="accept",
+        symbols=(("BAYES_00", -1.0),),
+    ),
+    Record(
+        "d",
+        NOW + 3,
+        sender="eve@sub.a.test",
+        recipients=("joe@mx.test", "x\udce9@y.test"),
+        action="accept",
+        failures={"clamav": "unavailable: no answer"},
+    ),
+)
 
 
 def opened(folder: Path, **settings: Any) -> History:
@@ -136,8 +170,10 @@ def test_what_cannot_be_asked(history: History, bad: dict[str, Any]) -> None:
 
 def test_the_flow_and_what_was_found(history: History) -> None:
     assert history.flow(NOW, NOW + 4, 2.0) == [
-        (NOW, "quarantine", 1), (NOW, "reject", 1), (NOW + 2, "accept", 2)
-    ]  # fmt: skip
+        (NOW, "quarantine", 1),
+        (NOW, "reject", 1),
+        (NOW + 2, "accept", 2),
+    ]
     assert history.top(NOW, 5) == [("CLAM_VIRUS", 1), ("BAYES_99", 1)]
 
 
@@ -215,10 +251,19 @@ def test_any_text_can_be_noted_and_asked_for(
 
 
 FACTS = {
-    "id": "m1", "queue_id": "q", "message_id": "<m>", "client": "c[192.0.2.1]", "from": "a@b.test",
-    "to": ["joe@mx.test"], "size": 5, "action": "accept", "score": 1.5, "required": 5.0,
-    "symbols": {"GTUBE": 1.5}, "ms": {"gtube": 0.1},
-}  # fmt: skip
+    "id": "m1",
+    "queue_id": "q",
+    "message_id": "<m>",
+    "client": "c[192.0.2.1]",
+    "from": "a@b.test",
+    "to": ["joe@mx.test"],
+    "size": 5,
+    "action": "accept",
+    "score": 1.5,
+    "required": 5.0,
+    "symbols": {"GTUBE": 1.5},
+    "ms": {"gtube": 0.1},
+}
 
 
 def test_what_the_daemon_logs_is_noted(tmp_path: Path) -> None:
@@ -272,12 +317,21 @@ def test_strangers_texts_are_cut_to_size() -> None:
 
 @pytest.mark.parametrize(
     ("wish", "shown"),
-    [({"text": "bob@other"}, False), ({"text": "OTHER.test"}, False), ({"text": "joe@mx"}, True),
-     ({"recipient": "bob"}, False), ({"recipient": '", "'}, False), ({"recipient": "JOE"}, True),
-     ({"domain": "other.test"}, False), ({"domain": "mx.test"}, True),
-     ({"domain": "sender.test"}, True), ({"text": "other@sender"}, True),
-     ({"text": "pills"}, True), ({"text": "bob@other.test\njoe"}, False)],
-)  # fmt: skip
+    [
+        ({"text": "bob@other"}, False),
+        ({"text": "OTHER.test"}, False),
+        ({"text": "joe@mx"}, True),
+        ({"recipient": "bob"}, False),
+        ({"recipient": '", "'}, False),
+        ({"recipient": "JOE"}, True),
+        ({"domain": "other.test"}, False),
+        ({"domain": "mx.test"}, True),
+        ({"domain": "sender.test"}, True),
+        ({"text": "other@sender"}, True),
+        ({"text": "pills"}, True),
+        ({"text": "bob@other.test\njoe"}, False),
+    ],
+)
 def test_hidden_recipients_cannot_be_guessed(
     tmp_path: Path, wish: dict[str, Any], shown: bool
 ) -> None:
@@ -293,9 +347,11 @@ def test_what_waits_to_be_noted_is_cut_to_size(tmp_path: Path) -> None:
     """Twenty thousand messages may wait, each with a hundred thousand recipients."""
     recorder = Recorder(History(tmp_path / "history.sqlite3", HistorySettings()))
     facts = {
-        "id": "id1", "to": [f"{n}@x.test" for n in range(100_000)], "message_id": "m" * 1_000_000,
+        "id": "id1",
+        "to": [f"{n}@x.test" for n in range(100_000)],
+        "message_id": "m" * 1_000_000,
         "outcomes": {f"{n}@x.test": "accept/x" for n in range(100_000)},
-    }  # fmt: skip
+    }
     recorder.note(facts, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
     (record,) = recorder._waiting
     assert len(pickle.dumps(record)) < 100_000

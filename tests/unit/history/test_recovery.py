@@ -72,9 +72,14 @@ def somebody_elses(file: Path) -> None:
 
 
 DAMAGES: list[tuple[Callable[[Path], None], int, int | None]] = [
-    (cut, 1, None), (overwritten, 1000, 1), (no_database, 0, None), (a_folder, 0, None),
-    (a_pipe, 0, None), (another_schema, 0, 0), (somebody_elses, 0, None),
-]  # fmt: skip
+    (cut, 1, None),
+    (overwritten, 1000, 1),
+    (no_database, 0, None),
+    (a_folder, 0, None),
+    (a_pipe, 0, None),
+    (another_schema, 0, 0),
+    (somebody_elses, 0, None),
+]
 """What happens to a file of 2,000 records, how many are saved at least, and lost at least."""
 
 

@@ -190,9 +190,18 @@ def test_what_is_shown_is_the_same_mailbox(local: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<" * 1_000_000, "@a:" * 300_000, '"' * 1_000_000, '"\\' * 500_000, "a." * 500_000 + "@b",
-     "joe@" + "a." * 500_000, "joe@" + "é" * 1_000_000, "@" + ",@a" * 300_000, "@[" * 300_000],
-)  # fmt: skip
+    [
+        "<" * 1_000_000,
+        "@a:" * 300_000,
+        '"' * 1_000_000,
+        '"\\' * 500_000,
+        "a." * 500_000 + "@b",
+        "joe@" + "a." * 500_000,
+        "joe@" + "é" * 1_000_000,
+        "@" + ",@a" * 300_000,
+        "@[" * 300_000,
+    ],
+)
 def test_long_ones_are_read_too(text: str) -> None:
     mailbox = Mailbox.parse(text)
     assert sum(map(len, mailbox.covered_by())) < 10 * len(text)

@@ -60,10 +60,19 @@ def test_a_long_subject_of_encoded_words_keeps_its_lines() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b" " + b"x" * 200_000, b" " + b"\xff" * 200_000, b" " + "\u00e9".encode() * 100_000,
-     b" x" * 100_000, b"\r\n x" * 50_000, b" " + b"\t" * 100_000, b"\0" * 100_000,
-     b" =?utf-8?B?" + b"w6k=" * 50_000 + b"?=", b" =?" * 50_000, b"\r\n " * 50_000],
-)  # fmt: skip
+    [
+        b" " + b"x" * 200_000,
+        b" " + b"\xff" * 200_000,
+        b" " + "\u00e9".encode() * 100_000,
+        b" x" * 100_000,
+        b"\r\n x" * 50_000,
+        b" " + b"\t" * 100_000,
+        b"\0" * 100_000,
+        b" =?utf-8?B?" + b"w6k=" * 50_000 + b"?=",
+        b" =?" * 50_000,
+        b"\r\n " * 50_000,
+    ],
+)
 def test_hostile_ones_are_bounded(raw: bytes) -> None:
     check(raw, "[spam] ")
 

@@ -39,11 +39,20 @@ def test_a_nul_inside_a_string_is_dropped() -> None:
 @pytest.mark.parametrize(
     "packet",
     [
-        Packet(b"?"), Packet(b"H", b"no nul"), Packet(b"H", b"a\0b\0"), Packet(b"L", b"one\0"),
-        Packet(b"C", b"name"), Packet(b"C", b"name\0X"), Packet(b"C", b"name\x004\0"),
-        Packet(b"D"), Packet(b"DZ"), Packet(b"D", b"Cj\0"), Packet(b"Q", b"x"), Packet(b"M"),
+        Packet(b"?"),
+        Packet(b"H", b"no nul"),
+        Packet(b"H", b"a\0b\0"),
+        Packet(b"L", b"one\0"),
+        Packet(b"C", b"name"),
+        Packet(b"C", b"name\0X"),
+        Packet(b"C", b"name\x004\0"),
+        Packet(b"D"),
+        Packet(b"DZ"),
+        Packet(b"D", b"Cj\0"),
+        Packet(b"Q", b"x"),
+        Packet(b"M"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_command(packet: Packet) -> None:
     with pytest.raises(c.CommandError):
         c.parse(packet)

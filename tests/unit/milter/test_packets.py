@@ -10,11 +10,13 @@ from filterd.milter.packets import Packet, PacketError, PacketReader
 
 CASES = [
     (b"\0\0\0\x01c", Packet(b"c")),
-    (b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff",
-     Packet(b"O", b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff")),
+    (
+        b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff",
+        Packet(b"O", b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff"),
+    ),
     (b"\0\0\0\x05Hmx.\0", Packet(b"H", b"mx.\0")),
     (b"\0\0\0\x03B\r\n", Packet(b"B", b"\r\n")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("wire", "packet"), CASES)

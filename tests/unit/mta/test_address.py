@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.mail.address import AddressError, domain_part, local_part, parse_path
 
 
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("<a@x.test>", "a@x.test"), ("a@x.test", "a@x.test"), ("<>", ""), (" <joe> ", "joe"),
-        ("<@relay.test:a@x.test>", "a@x.test"), ("<@a,@b:c@d>", "c@d"),
-        ('<"a b"@x.test>', '"a b"@x.test'), ("<a+b=c@x.test>", "a+b=c@x.test"),
+        ("<a@x.test>", "a@x.test"),
+        ("a@x.test", "a@x.test"),
+        ("<>", ""),
+        (" <joe> ", "joe"),
+        ("<@relay.test:a@x.test>", "a@x.test"),
+        ("<@a,@b:c@d>", "c@d"),
+        ('<"a b"@x.test>', '"a b"@x.test'),
+        ("<a+b=c@x.test>", "a+b=c@x.test"),
         ("<a@[192.0.2.1]>", "a@[192.0.2.1]"),
     ],
-)  # fmt: skip
+)
 def test_what_is_a_path(text: str, address: str) -> None:
     assert parse_path(text) == address
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.sasl import Dialogue, Passwords, SaslError, decode, hash_password
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
+from filterd.mta.smtp.sasl import Dialogue, Passwords, SaslError, decode, hash_password
 
 
 def test_plain_in_one_step_and_login_in_two() -> None:
@@ -54,11 +54,27 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no openssl to make a certificate with (package openssl)")
     path = tmp_path_factory.mktemp("tls") / "mx.pem"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path,
-         "-out", path.with_suffix(".crt")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            openssl,
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            path,
+            "-out",
+            path.with_suffix(".crt"),
+        ],
+        check=True,
+        capture_output=True,
+    )
     path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
     return path
 
@@ -67,9 +83,12 @@ def test_a_client_logs_in_over_tls_and_only_there(tmp_path: Path, certificate: P
     passwords = tmp_path / "passwords"
     passwords.write_text("ann:{PLAIN}secret\n")
     settings = MtaSettings(
-        port=0, mail=tmp_path / "mail", spool=tmp_path / "spool",
-        tls_certificate=certificate, passwords=passwords,
-    )  # fmt: skip
+        port=0,
+        mail=tmp_path / "mail",
+        spool=tmp_path / "spool",
+        tls_certificate=certificate,
+        passwords=passwords,
+    )
     trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
     with running_mta(settings) as mta:
         client = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)

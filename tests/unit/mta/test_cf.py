@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.aliases import Aliases, parse_aliases
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
 from filterd.mta.cf.reader import CfError, DaemonPort, Rule, parse_cf, read_cf
-from filterd.mta.cf.router import CfRouter
-from filterd.mta.cf.site import make_cf, site
-from filterd.mta.delivery import DeliveryError, Route
-from filterd.mta.forward import forward
-from filterd.mta.program import ProgramMailer, prepared
-from filterd.mta.spool import Entry, Target
+from filterd.mta.delivery.aliases import Aliases, parse_aliases
+from filterd.mta.delivery.forward import forward
+from filterd.mta.delivery.program import ProgramMailer, prepared
+from filterd.mta.delivery.router import DeliveryError, Route
+from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.sendmail.router import CfRouter
+from filterd.mta.sendmail.site import make_cf, site
 
 CF = """\
 V10/Berkeley
@@ -87,11 +87,17 @@ def test_blank_lines_and_comments_are_continued_too(text: str, lines: list[str])
 @pytest.mark.parametrize(
     ("text", "expanded"),
     [
-        ("$j and ${long}", "mx and value"), ("$$x", "$x"), ("$&j", "mx"), ("$z", ""),
-        ("$?jyes$|no$.", "yes"), ("$?zyes$|no$.", "no"), ("$?{long}a$.b", "ab"),
-        ("$?z$?jinner$.$|$?jelse$.$.", "else"), ("$?e.$.x", "x"),
+        ("$j and ${long}", "mx and value"),
+        ("$$x", "$x"),
+        ("$&j", "mx"),
+        ("$z", ""),
+        ("$?jyes$|no$.", "yes"),
+        ("$?zyes$|no$.", "no"),
+        ("$?{long}a$.b", "ab"),
+        ("$?z$?jinner$.$|$?jelse$.$.", "else"),
+        ("$?e.$.x", "x"),
     ],
-)  # fmt: skip
+)
 def test_macros(text: str, expanded: str) -> None:
     assert expand(text, {"j": "mx", "long": "value", "e": ""}) == expanded
 
@@ -109,16 +115,18 @@ def test_every_kind_of_line_is_understood() -> None:
     assert cf.precedences == {"list": -30}
     assert cf.headers == ["Received: $?sfrom $s $.by $j\n\tid $i", "?D?Date: $a"]
     assert cf.rulesets["Parse0"] == [
-        Rule(24, "$* < @ $=w > $*", "$#local $: $1"), Rule(25, "$+", "$#esmtp $@ $1"),
-    ]  # fmt: skip
+        Rule(24, "$* < @ $=w > $*", "$#local $: $1"),
+        Rule(25, "$+", "$#esmtp $@ $1"),
+    ]
     assert cf.filters["f1"].on_failure == "T"
     assert cf.filters["f1"].clocks.connect == 60
     assert cf.mailers["local"].argv == "cat -d $u"
     assert cf.environment == {"FOO": "bar"}
     assert cf.milter_macros == {"connect": ("j", "{daemon_name}")}
     assert cf.daemons() == (
-        DaemonPort("MTA", "127.0.0.1", 2525), DaemonPort("MSA", "127.0.0.1", 2526, ("f2", "f1")),
-    )  # fmt: skip
+        DaemonPort("MTA", "127.0.0.1", 2525),
+        DaemonPort("MSA", "127.0.0.1", 2526, ("f2", "f1")),
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,14 +145,23 @@ def test_every_kind_of_line_is_understood() -> None:
         ("HBadHeader", 'cf: line 1: header syntax error, line "BadHeader"', 70),
         ("Xf1, S=", "cf: line 1: Xf1: empty or missing socket information", 70),
         ("Xf1, S=unix:/a\nXf1, S=unix:/b", "cf: line 2: Xf1: duplicate filter definition", 70),
-        ("Fw/no/such/file", "cf: line 1: fileclass: cannot open '/no/such/file': "
-         "No such file or directory", 66),
-        ("O InputMailFilters=f9",
-         "451 4.0.0 InputFilter f9 not defined: No such file or directory", 78),
-        ("O Milter.macros.connect=" + " ".join(f"{{m{n}}}" for n in range(60)),
-         "cf: line 1: milter_set_option: too many macros in Milter.macros.connect (max 50)", 70),
+        (
+            "Fw/no/such/file",
+            "cf: line 1: fileclass: cannot open '/no/such/file': No such file or directory",
+            66,
+        ),
+        (
+            "O InputMailFilters=f9",
+            "451 4.0.0 InputFilter f9 not defined: No such file or directory",
+            78,
+        ),
+        (
+            "O Milter.macros.connect=" + " ".join(f"{{m{n}}}" for n in range(60)),
+            "cf: line 1: milter_set_option: too many macros in Milter.macros.connect (max 50)",
+            70,
+        ),
     ],
-)  # fmt: skip
+)
 def test_complaints_are_sendmails(line: str, complaint: str, status: int) -> None:
     cf = parse_cf(line, "cf")
     assert cf.problems == [complaint]
@@ -227,12 +244,18 @@ def test_programs_and_files_come_out_of_lists_only(
 @pytest.mark.parametrize(
     ("name", "people"),
     [
-        ("joe", ["joe"]), ("postmaster", ["ann"]), ("two", ["ann", "bob"]),
+        ("joe", ["joe"]),
+        ("postmaster", ["ann"]),
+        ("two", ["ann", "bob"]),
         ("TWO+x", ["ann", "bob"]),
-        ("loop1", ["loop1"]), ("prog", ["|/bin/cat -n"]), ("file", ["/tmp/archive"]),
-        ("list", ["ann", "bob@else.test"]), ("self", ["\\self", "ann"]), ("broken", ["BROKEN"]),
+        ("loop1", ["loop1"]),
+        ("prog", ["|/bin/cat -n"]),
+        ("file", ["/tmp/archive"]),
+        ("list", ["ann", "bob@else.test"]),
+        ("self", ["\\self", "ann"]),
+        ("broken", ["BROKEN"]),
     ],
-)  # fmt: skip
+)
 def test_aliases(router: CfRouter, name: str, people: list[str], tmp_path: Path) -> None:
     wanted = [one.replace("BROKEN", f":include:{tmp_path}/none") for one in people]
     assert [one.address for one in router.expand((Target(name),))] == wanted
@@ -251,8 +274,10 @@ def test_trouble_with_a_list_is_its_owners(tmp_path: Path) -> None:
     cf = parse_cf(CF.replace("OA/etc/aliases", f"O AliasFile={aliases}"))
     found = CfRouter(cf).expand((Target("list"), Target("joe")))
     assert [(one.address, one.sender) for one in found] == [
-        ("ann", "sue"), ("bob@far.test", "sue"), ("joe", None),
-    ]  # fmt: skip
+        ("ann", "sue"),
+        ("bob@far.test", "sue"),
+        ("joe", None),
+    ]
 
 
 def forwarding(tmp_path: Path, text: str) -> list[tuple[str, str]]:
@@ -269,8 +294,10 @@ def forwarding(tmp_path: Path, text: str) -> list[tuple[str, str]]:
 
 def test_a_users_forward_file(tmp_path: Path) -> None:
     assert forwarding(tmp_path, '# mine\n\\ME, "|/usr/bin/vacation ME"\nann@far.test\n') == [
-        ("\\ME", "ME"), ("|/usr/bin/vacation ME", "ME"), ("ann@far.test", "ME"),
-    ]  # fmt: skip
+        ("\\ME", "ME"),
+        ("|/usr/bin/vacation ME", "ME"),
+        ("ann@far.test", "ME"),
+    ]
     assert forwarding(tmp_path, "ME\n") == [("\\ME", "ME")]
     assert forwarding(tmp_path, "\n") == [("ME+x", "")]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.spool import Entry, Spool, Target
+from filterd.mta.queue.spool import Entry, Spool, Target
 from tests.integration.servers.process import wait_for
 
 CF = """\
@@ -153,15 +153,20 @@ def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {key: rows[0][key] for key in ("filter", "flags", "on_failure", "missing")} == {
-        "filter": "f1", "flags": "T", "on_failure": "451, try again", "missing": True,
-    }  # fmt: skip
+        "filter": "f1",
+        "flags": "T",
+        "on_failure": "451, try again",
+        "missing": True,
+    }
     # T= of the file names one clock; the others are sendmail's defaults.
     clocks = (rows[0]["connect"], rows[0]["write"], rows[0]["read"], rows[0]["eom"])
     assert clocks == (300.0, 10.0, 2.0, 300.0)
     people = [(one["to"], one["mailer"], one["errors_to"]) for one in rows[1]["deliveries"]]
     assert people == [
-        ("ann", "local", "sue"), ("|/bin/cat x", "prog", "sue"), ("bob@far.test", "esmtp", "sue"),
-    ]  # fmt: skip
+        ("ann", "local", "sue"),
+        ("|/bin/cat x", "prog", "sue"),
+        ("bob@far.test", "esmtp", "sue"),
+    ]
     assert rows[2]["resolves"] == {"mailer": "local", "host": "", "user": "joe"}
 
 
@@ -177,9 +182,15 @@ def test_postfixs_filters_are_explained_in_its_own_words(tmp_path: Path) -> None
     empty = tmp_path / "filterd.toml"
     empty.touch()
     done = run(
-        "test", "--config", str(empty), "--flavour", "postfix",
-        "--filter", "f1: { unix:/none, default_action=accept }", "joe@x.test",
-    )  # fmt: skip
+        "test",
+        "--config",
+        str(empty),
+        "--flavour",
+        "postfix",
+        "--filter",
+        "f1: { unix:/none, default_action=accept }",
+        "joe@x.test",
+    )
     assert done.returncode == 0, done.stderr
     assert "when it fails: accept\n" in done.stdout
     assert "clocks: connect 30 s, command 30 s, content 300 s\n" in done.stdout

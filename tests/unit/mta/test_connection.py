@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from filterd.milter.packets import MAX_LENGTH, Packet
-from filterd.mta import connection
-from filterd.mta.connection import FilterConnection, FilterFailureError
-from filterd.mta.input_filter import SocketAddress
+from filterd.mta.milters import connection
+from filterd.mta.milters.connection import FilterConnection, FilterFailureError
+from filterd.mta.milters.settings import SocketAddress
 
 Filter = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CONTINUE = Packet(b"c").encode()

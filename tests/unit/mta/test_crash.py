@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.send import Result, send_all
+from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.queue.spool import Spool
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.mta.spool import Spool
 
 MESSAGES = int(os.environ.get("FILTERD_CRASH_MESSAGES", "200"))
 KILLS = 5
@@ -77,12 +77,22 @@ def test_nothing_accepted_is_lost(tmp_path: Path) -> None:
 
     try:
         while len(accepted) < MESSAGES:
-            left = [(name, f"X-Name: {name}\n\nbody\n".encode())
-                    for name in todo if name not in accepted]  # fmt: skip
+            left = [
+                (name, f"X-Name: {name}\n\nbody\n".encode())
+                for name in todo
+                if name not in accepted
+            ]
             asyncio.run(
-                send_all(left, keep, host="127.0.0.1", port=port, sender="a@x",
-                         recipients=["joe"], connections=4)
-            )  # fmt: skip
+                send_all(
+                    left,
+                    keep,
+                    host="127.0.0.1",
+                    port=port,
+                    sender="a@x",
+                    recipients=["joe"],
+                    connections=4,
+                )
+            )
             if server.poll() is not None:
                 assert server.stdout is not None
                 server.stdout.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.draft import Draft, Path, Recipients
-from filterd.mta.envelope_edits import EnvelopeEdits, PostfixEnvelope, SendmailEnvelope
-from filterd.mta.header import PostfixHeader
+from filterd.mta.mail.draft import Draft, Path, Recipients
+from filterd.mta.mail.header import PostfixHeader
+from filterd.mta.milters.envelope_edits import EnvelopeEdits, PostfixEnvelope, SendmailEnvelope
 
 HOST = "@mx.example.test"
 
@@ -84,8 +84,9 @@ def test_postfix_adds_the_first_even_if_it_is_there(added: bytes, wanted: list[s
 )
 def test_who_is_deleted(deleted: bytes, sendmail: int, postfix: int) -> None:
     ways: list[tuple[EnvelopeEdits, int]] = [
-        (SendmailEnvelope(), sendmail), (PostfixEnvelope(), postfix),
-    ]  # fmt: skip
+        (SendmailEnvelope(), sendmail),
+        (PostfixEnvelope(), postfix),
+    ]
     for way, left in ways:
         one = draft(f"joe{HOST}")
         way.delete(one, deleted)
@@ -105,8 +106,9 @@ def test_who_is_deleted(deleted: bytes, sendmail: int, postfix: int) -> None:
 )
 def test_who_the_sender_is(given: bytes, sendmail: str, postfix: str) -> None:
     ways: list[tuple[EnvelopeEdits, str]] = [
-        (SendmailEnvelope(), sendmail), (PostfixEnvelope(), postfix),
-    ]  # fmt: skip
+        (SendmailEnvelope(), sendmail),
+        (PostfixEnvelope(), postfix),
+    ]
     for way, wanted in ways:
         one = draft("joe")
         way.change_sender(one, given, b"")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.header import Header, PostfixHeader, split_message, take_return_path
-from filterd.mta.sendmail_header import SendmailHeader
+from filterd.mta.mail.header import Header, PostfixHeader, split_message, take_return_path
+from filterd.mta.sendmail.header import SendmailHeader
 
 MESSAGE = [(b"From", b" a@x"), (b"X-A", b" a1"), (b"X-B", b" b1"), (b"X-A", b" a2")]
 
@@ -38,9 +38,14 @@ def test_a_header_is_split_from_its_body() -> None:
 
 @pytest.mark.parametrize(
     ("data", "body"),
-    [(b"", b""), (b"\nbody", b"body"), (b"no field\n\nx", b"no field\n\nx"), (b"A: b", b""),
-     (b"A: b\nnot a field\n", b"not a field\n")],
-)  # fmt: skip
+    [
+        (b"", b""),
+        (b"\nbody", b"body"),
+        (b"no field\n\nx", b"no field\n\nx"),
+        (b"A: b", b""),
+        (b"A: b\nnot a field\n", b"not a field\n"),
+    ],
+)
 def test_where_the_header_ends(data: bytes, body: bytes) -> None:
     assert split_message(data)[1] == body
 
@@ -189,8 +194,10 @@ def test_an_own_field_counts_once_a_filter_has_set_it() -> None:
     header.add(b"Date", b"then", verbatim=False)
     header.add(b"Date", b"later", verbatim=False)
     assert list(header.for_filter(verbatim=False)) == [
-        (b"Date", b"later"), (b"Date", b"then"), (b"Subject", b"s"),
-    ]  # fmt: skip
+        (b"Date", b"later"),
+        (b"Date", b"then"),
+        (b"Subject", b"s"),
+    ]
     header.change(2, b"Date", b"", verbatim=False)
     assert header.encode() == b"Date: later\nSubject: s\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.input_filter import (
+from filterd.mta.milters.settings import (
     FilterSyntaxError,
     InputMailFilter,
     SocketAddress,
@@ -33,9 +33,18 @@ def test_sockets(socket: str, address: SocketAddress) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "counts"),
-    [("", ""), ("T", "T"), ("R", "R"), ("4", "4"), ("RT4", "T"), ("R4", "4"), (" T ", "T"),
-     ("t", ""), ("Z", "")],
-)  # fmt: skip
+    [
+        ("", ""),
+        ("T", "T"),
+        ("R", "R"),
+        ("4", "4"),
+        ("RT4", "T"),
+        ("R4", "4"),
+        (" T ", "T"),
+        ("t", ""),
+        ("Z", ""),
+    ],
+)
 def test_of_several_flags_t_beats_4_beats_r(flags: str, counts: str) -> None:
     assert InputMailFilter.parse(f"f1, S=unix:/s, F={flags}").on_failure == counts
 
@@ -64,9 +73,15 @@ def test_timeouts(text: str, clocks: Timeouts) -> None:
     [
         ("f1", ["Xf1: empty or missing socket information"], 70),
         ("f1, S=, F=T", ["Xf1: empty or missing socket information"], 70),
-        ("f1, s=unix:/s, f=T",
-         ["Xf1: unknown filter equate s=", "Xf1: unknown filter equate f=",
-          "Xf1: empty or missing socket information"], 70),
+        (
+            "f1, s=unix:/s, f=T",
+            [
+                "Xf1: unknown filter equate s=",
+                "Xf1: unknown filter equate f=",
+                "Xf1: empty or missing socket information",
+            ],
+            70,
+        ),
         ("f1, S=unix:/s, F", ["Xf1: `=' expected"], 78),
         ("f1, S=unix:/s, Q=1", ["Xf1: unknown filter equate Q="], 70),
         ("f1, S=tcp:8891@127.0.0.1", ["Xf1: unknown socket type tcp: Protocol not supported"], 71),
@@ -76,7 +91,7 @@ def test_timeouts(text: str, clocks: Timeouts) -> None:
         ("f1, S=unix:/s, T=C:1m,S:2m", ["Xf1: `=' expected"], 78),
         ("", ["name required for mail filter"], 70),
     ],
-)  # fmt: skip
+)
 def test_complaints_are_sendmails(text: str, problems: list[str], status: int) -> None:
     with pytest.raises(FilterSyntaxError) as caught:
         InputMailFilter.parse(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from filterd.mta.delivery import Route
-from filterd.mta.draft import Path
-from filterd.mta.macros import PostfixMacros, SendmailMacros
-from filterd.mta.peer import Peer
+from filterd.mta.delivery.router import Route
+from filterd.mta.mail.draft import Path
+from filterd.mta.mail.peer import Peer
+from filterd.mta.milters.macros import PostfixMacros, SendmailMacros
 from filterd.mta.settings import MtaSettings
 
 PEER = Peer("client.test", "192.0.2.1", 40000)
@@ -24,16 +24,21 @@ def test_sendmail_knows_the_client_from_the_beginning_and_the_rest_when_it_comes
     macros = sendmail()
     first = macros.now
     assert (first["_"], first["i"], first["{client_connections}"]) == (
-        "client.test [192.0.2.1]", "ID1", "3",
-    )  # fmt: skip
+        "client.test [192.0.2.1]",
+        "ID1",
+        "3",
+    )
     assert (first["{if_name}"], first["{if_addr}"]) == ("mx.example.test", "192.0.2.9")
     assert not {"r", "s", "f", "{mail_addr}", "{rcpt_addr}", "{msg_id}"} & set(first)
 
     macros.mail(ANN, local=False, helo="client.test", protocol="ESMTP")
     assert {key: macros.now[key] for key in ("r", "s", "f", "{mail_mailer}", "{mail_host}")} == {
-        "r": "ESMTP", "s": "client.test", "f": "ann@x.test", "{mail_mailer}": "esmtp",
+        "r": "ESMTP",
+        "s": "client.test",
+        "f": "ann@x.test",
+        "{mail_mailer}": "esmtp",
         "{mail_host}": "x.test.",
-    }  # fmt: skip
+    }
     assert macros.now["{msg_size}"] == "100"
     assert (macros.now["{dsn_ret}"], macros.now["{dsn_envid}"]) == ("HDRS", "abc")
 
@@ -95,6 +100,15 @@ def test_postfix_shows_the_content_little_more_than_the_client() -> None:
     macros.begin("ID")
     macros.mail(ANN, local=False, helo="client.test", protocol="ESMTP")
     assert set(macros.content) == {
-        "j", "_", "i", "v", "{client_addr}", "{client_name}", "{client_port}", "{client_ptr}",
-        "{daemon_addr}", "{daemon_name}", "{daemon_port}",
-    }  # fmt: skip
+        "j",
+        "_",
+        "i",
+        "v",
+        "{client_addr}",
+        "{client_name}",
+        "{client_port}",
+        "{client_ptr}",
+        "{daemon_addr}",
+        "{daemon_name}",
+        "{daemon_port}",
+    }

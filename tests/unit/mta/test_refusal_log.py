@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.answers import Answer, Kind
-from filterd.mta.refusal_log import Client, Place, postfix_line, sendmail_line
-from filterd.mta.wording import Reply
+from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.smtp.refusal_log import Client, Place, postfix_line, sendmail_line
+from filterd.mta.smtp.replies import Reply
 
 REJECT = Answer(Kind.REJECT)
 NO = Reply.of("550 5.7.1 no")

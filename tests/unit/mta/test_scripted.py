@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.scripted import Answer, Close, FaultError, Plan, Wait, parse_fault
+from filterd.mta.milters.scripted import Answer, Close, FaultError, Plan, Wait, parse_fault
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,14 @@ def test_faults(text: str, name: str, plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("close at body", "expected"), ("f1: close", "expected"),
-        ("f1: explode at body", "faults: close"), ("f1: close at noon", "stages are negotiate"),
-        ("f1: slow soon at mail", "no number of seconds"), (": close at body", "expected"),
+        ("close at body", "expected"),
+        ("f1: close", "expected"),
+        ("f1: explode at body", "faults: close"),
+        ("f1: close at noon", "stages are negotiate"),
+        ("f1: slow soon at mail", "no number of seconds"),
+        (": close at body", "expected"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_fault(text: str, complaint: str) -> None:
     with pytest.raises(FaultError, match=complaint):
         parse_fault(text)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.scripted import Answer, ScriptedFilter
-from filterd.mta.send import Result, send_all, stuffed, wire_form
+from filterd.mta.delivery.client import Result, send_all, stuffed, wire_form
+from filterd.mta.milters.scripted import Answer, ScriptedFilter
+from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
 
@@ -69,12 +69,17 @@ def test_mail_goes_byte_for_byte_over_several_connections(tmp_path: Path) -> Non
 
 def test_refusals_are_reported_with_their_stage(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    plan = {"M1": [Answer(b"r")], "R2": [Answer(b"y", b"550 5.1.1 no such user\0")],
-            "E2": [Answer(b"t")]}  # fmt: skip
+    plan = {
+        "M1": [Answer(b"r")],
+        "R2": [Answer(b"y", b"550 5.1.1 no such user\0")],
+        "E2": [Answer(b"t")],
+    }
     settings = MtaSettings(
-        port=0, mail=tmp_path / "mail", spool=tmp_path / "spool",
+        port=0,
+        mail=tmp_path / "mail",
+        spool=tmp_path / "spool",
         filters=(InputMailFilter("f", f"unix:{path}"),),
-    )  # fmt: skip
+    )
     with ScriptedFilter(path, plan), running_mta(settings) as mta:
         results = send(
             mta.port, [(n, b"x\n") for n in ("one", "two", "three")], recipients=["joe", "sue"]

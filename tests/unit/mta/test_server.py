@@ -17,12 +17,12 @@ import pytest
 from filterd.milter.constants import Command
 from filterd.milter.legality import NEXT_COMMANDS
 from filterd.milter.packets import Packet
-from filterd.mta.input_filter import InputMailFilter
-from filterd.mta.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Wait
-from filterd.mta.sendmail_filter import SendmailFilter
+from filterd.mta.milters.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Wait
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.queue.spool import Spool
+from filterd.mta.sendmail.filter import SendmailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.mta.spool import Spool
 from tests.integration.servers.process import wait_for
 
 MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
@@ -31,7 +31,7 @@ JOE = "joe@mx.example.test"
 
 @pytest.fixture(autouse=True)
 def impatient_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filterd.mta.queue.LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr("filterd.mta.queue.manager.LOOK_INTERVAL", 0.1)
 
 
 @pytest.fixture
@@ -86,9 +86,11 @@ class Lab:
             filters.append(self.stack.enter_context(one))
             configured.append(InputMailFilter.parse(f"f{index}, S=unix:{path}{equates}"))
         settings = MtaSettings(
-            port=0, mail=self.folder / "mail", spool=self.folder / "spool",
+            port=0,
+            mail=self.folder / "mail",
+            spool=self.folder / "spool",
             filters=tuple(configured),
-        )  # fmt: skip
+        )
         settings = dataclasses.replace(settings, **more)  # type: ignore[arg-type]
         return Site(self.stack.enter_context(running_mta(settings)), filters)
 
@@ -153,9 +155,11 @@ def test_edits_are_seen_by_the_next_filter_and_delivered(lab: Lab) -> None:
     site.send()
     seen = [p.data for p in site.filters[1].received() if p.command in (b"L", b"B")]
     assert seen == [
-        b"From\0Ann <ann@x.test>\0", b"Subject\0changed\0", b"X-One\0yes\0",
+        b"From\0Ann <ann@x.test>\0",
+        b"Subject\0changed\0",
+        b"X-One\0yes\0",
         b"new body\r\nend\r\n",
-    ]  # fmt: skip
+    ]
     for name in ("joe", "sue"):
         (mail,) = site.mailbox(name)
         assert mail.startswith(b"Return-Path: <other@y.test>\n")
@@ -271,10 +275,17 @@ def test_relaying_is_denied_and_bounces_name_the_recipient(lab: Lab) -> None:
 
 
 ROUTED = (
-    "u%other.test@here.test", "other.test!u@here.test", '"u@other.test"@here.test',
-    "other.test!u", "a!b!u@here.test", "u%x.test%other.test@here.test", '"other.test!u"@here.test',
-    '"u%other.test"@here.test', "u%other.test", "here.test!other.test!u@here.test",
-)  # fmt: skip
+    "u%other.test@here.test",
+    "other.test!u@here.test",
+    '"u@other.test"@here.test',
+    "other.test!u",
+    "a!b!u@here.test",
+    "u%x.test%other.test@here.test",
+    '"other.test!u"@here.test',
+    '"u%other.test"@here.test',
+    "u%other.test",
+    "here.test!other.test!u@here.test",
+)
 
 
 @pytest.mark.parametrize("flavour", ["sendmail", "postfix"])

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mta import events, smtp
-from filterd.mta.answers import CONTINUE, Answer, Kind
-from filterd.mta.postfix_wording import PostfixWording
-from filterd.mta.sendmail_wording import SendmailWording
-from filterd.mta.session import Limits
-from filterd.mta.smtp import SmtpSession
-from filterd.mta.wording import Reply, Wording
+from filterd.mta.milters.answers import CONTINUE, Answer, Kind
+from filterd.mta.postfix.replies import PostfixWording
+from filterd.mta.sendmail.replies import SendmailWording
+from filterd.mta.smtp import commands, events
+from filterd.mta.smtp.commands import SmtpSession
+from filterd.mta.smtp.replies import Reply, Wording
+from filterd.mta.smtp.session import Limits
 
 Outcome = Answer | Reply
 Says = Callable[[events.Event], Outcome]
@@ -218,14 +218,20 @@ def test_a_filter_closes_the_session(event: type[events.Event], script: str) -> 
         (b"550 5.7.9 no", "550 5.7.9 <a@x>... no", "550 5.7.9 no"),
         (b"550 plain", "550 5.0.0 <a@x>... plain", "550 5.0.0 plain"),
         (b"451 4.7.1 later", "451 4.7.1 later", "451 4.7.1 later"),
-        (b"550-5.7.1 one\r\n550 5.7.1 two",
-         "550-5.7.1 <a@x>... one|550 5.7.1 two", "550-5.7.1 one|550 5.7.1 two"),
+        (
+            b"550-5.7.1 one\r\n550 5.7.1 two",
+            "550-5.7.1 <a@x>... one|550 5.7.1 two",
+            "550-5.7.1 one|550 5.7.1 two",
+        ),
         (b"550 caf\xc3\xa9", "550 5.0.0 <a@x>... cafC)", "550 5.0.0 cafC)"),
         # A line that would end the reply early is made a continuation line.
-        (b"550 5.7.1 one\n550 5.7.1 two", "550-5.7.1 <a@x>... one|550 5.7.1 two",
-         "550-5.7.1 one|550 5.7.1 two"),
+        (
+            b"550 5.7.1 one\n550 5.7.1 two",
+            "550-5.7.1 <a@x>... one|550 5.7.1 two",
+            "550-5.7.1 one|550 5.7.1 two",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) -> None:
     answer = Answer(Kind.REPLY, text)
     said = greeted(on(events.Mail, answer)).feed(b"MAIL FROM:<a@x>\r\n")
@@ -235,10 +241,15 @@ def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) ->
     assert table.feed(b"x\r\n.\r\n").strip().split("\r\n") == dot.split("|")
 
 
-@pytest.mark.parametrize(("data", "name"), [
-    (b"one\rtwo\r\n", "carriage return (CR)"), (b"one\ntwo\r\n", "linefeed (LF)"),
-    (b"\n.\n", "linefeed (LF)"), (b"a\r\r\n", "carriage return (CR)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"one\rtwo\r\n", "carriage return (CR)"),
+        (b"one\ntwo\r\n", "linefeed (LF)"),
+        (b"\n.\n", "linefeed (LF)"),
+        (b"a\r\r\n", "carriage return (CR)"),
+    ],
+)
 def test_a_bare_cr_or_lf_ends_the_session(data: bytes, name: str) -> None:
     table = greeted()
     table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
@@ -294,10 +305,10 @@ def test_recipients_are_limited() -> None:
 
 def test_a_client_that_says_nonsense_is_let_go() -> None:
     table = greeted()
-    said = table.feed(b"RCPT TO:<x>\r\n" * (smtp.BAD_COMMAND_LIMIT + 1))
+    said = table.feed(b"RCPT TO:<x>\r\n" * (commands.BAD_COMMAND_LIMIT + 1))
     assert said.splitlines()[-1].startswith("421 4.7.0 mx.example Too many bad commands")
     assert table.session.closing
-    said = greeted().feed(b"WHAT\r\n" * (smtp.UNKNOWN_LIMIT + 1))
+    said = greeted().feed(b"WHAT\r\n" * (commands.UNKNOWN_LIMIT + 1))
     assert said.splitlines()[-1].startswith("421 4.7.0 mx.example Too many bad commands")
 
 
@@ -312,7 +323,7 @@ def test_a_client_that_greets_again_and_again_is_slowed_down() -> None:
 
 def test_a_line_without_an_end_is_not_kept() -> None:
     table = greeted()
-    assert table.feed(b"x" * (smtp.COMMAND_LIMIT + 1)).startswith("421 ")
+    assert table.feed(b"x" * (commands.COMMAND_LIMIT + 1)).startswith("421 ")
     assert table.session.closing
 
 

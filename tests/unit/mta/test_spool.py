@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from filterd.mta.bounce import Bouncer
-from filterd.mta.delivery import DeliveryError
-from filterd.mta.mailbox import Maildir, Mbox, folder_name
-from filterd.mta.queue_id import DIGITS, QueueIds
-from filterd.mta.spool import Entry, Spool, SpoolError, Target
+from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
+from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.queue.bounce import Bouncer
+from filterd.mta.queue.spool import Entry, Spool, SpoolError, Target
+from filterd.mta.sendmail.queue_ids import DIGITS, QueueIds
 
 ENTRY = Entry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
 MESSAGE = b"Subject: one\n\nbody\n"
@@ -106,9 +106,16 @@ def test_mbox_lines_that_look_like_separators_are_quoted(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("address", "name"),
-    [("Ann@X.Test", "ann@x.test"), ("../../etc", "%2e.%2f..%2fetc"), (".", "%2e"), ("", "%"),
-     ("a/b", "a%2fb"), ("a\udcff", "a%ff"), ("x" * 500, "x" * 200)],
-)  # fmt: skip
+    [
+        ("Ann@X.Test", "ann@x.test"),
+        ("../../etc", "%2e.%2f..%2fetc"),
+        (".", "%2e"),
+        ("", "%"),
+        ("a/b", "a%2fb"),
+        ("a\udcff", "a%ff"),
+        ("x" * 500, "x" * 200),
+    ],
+)
 def test_mailbox_names_stay_in_their_folder(address: str, name: str) -> None:
     assert folder_name(address) == name
 

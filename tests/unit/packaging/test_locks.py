@@ -18,11 +18,22 @@ LOCKS = ("product", "test", "build", "fuzz")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 REPAIRED = {
-    "cryptography": "46.0.5", "distributed": "2026.1.0", "dnspython": "2.6.1", "h11": "0.16.0",
-    "jinja2": "3.1.6", "mako": "1.2.2", "markdown-it-py": "2.2.0", "nh3": "0.3.1",
-    "pillow": "12.1.1", "pygments": "2.15.0", "python-multipart": "0.0.27",
-    "scikit-learn": "1.5.0", "skops": "0.13.0", "starlette": "0.49.1", "tornado": "6.5.0",
-}  # fmt: skip
+    "cryptography": "46.0.5",
+    "distributed": "2026.1.0",
+    "dnspython": "2.6.1",
+    "h11": "0.16.0",
+    "jinja2": "3.1.6",
+    "mako": "1.2.2",
+    "markdown-it-py": "2.2.0",
+    "nh3": "0.3.1",
+    "pillow": "12.1.1",
+    "pygments": "2.15.0",
+    "python-multipart": "0.0.27",
+    "scikit-learn": "1.5.0",
+    "skops": "0.13.0",
+    "starlette": "0.49.1",
+    "tornado": "6.5.0",
+}
 """The first version without the holes that are known, of what reads data from outside."""
 
 
@@ -44,9 +55,11 @@ def requirements(*extras: str) -> list[Requirement]:
         line for extra in extras for line in PROJECT["optional-dependencies"][extra]
     ]:
         one = Requirement(line)
-        found += requirements(*one.extras)[len(PROJECT["dependencies"]):] if (
-            one.name == PROJECT["name"]
-        ) else [one]  # fmt: skip
+        found += (
+            requirements(*one.extras)[len(PROJECT["dependencies"]) :]
+            if (one.name == PROJECT["name"])
+            else [one]
+        )
     return found
 
 

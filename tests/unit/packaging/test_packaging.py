@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd import paths
-from filterd.chain import ChainSettings
-from filterd.daemon.settings import DaemonSettings, WorkerSettings
-from filterd.mta.input_filter import InputMailFilter
+from filterd.chain.chain import ChainSettings
+from filterd.config.processes import DaemonSettings, WorkerSettings
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.system import paths
 
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "packaging/filterd.service"

@@ -13,10 +13,17 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 VARIABLES = {
-    "MAIL": "demo", "PYTHON": "demo", "PYTEST_ARGS": "test", "BENCH_ARGS": "bench", "BIN": "demo",
-    "VENV": "demo", "FUZZ_SECONDS": "fuzz", "FUZZ_ARGS": "fuzz", "CORPUS": "model",
+    "MAIL": "demo",
+    "PYTHON": "demo",
+    "PYTEST_ARGS": "test",
+    "BENCH_ARGS": "bench",
+    "BIN": "demo",
+    "VENV": "demo",
+    "FUZZ_SECONDS": "fuzz",
+    "FUZZ_ARGS": "fuzz",
+    "CORPUS": "model",
     "ABOUT": "model",
-}  # fmt: skip
+}
 """Every variable of the Makefile, and a target that uses it."""
 
 
@@ -24,8 +31,12 @@ def printed(target: str, *arguments: str, **environment: str) -> str:
     """What `make` would run."""
     done = subprocess.run(
         ["make", "--no-print-directory", "-n", target, *arguments],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout
 
 
@@ -47,8 +58,10 @@ def test_a_path_may_have_blanks_and_quotes() -> None:
     (line,) = (line for line in asked.splitlines() if "--mail" in line)
     said = subprocess.run(
         ["bash", "-c", f"printf '%s|' {line.partition(' ')[2]}"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout == "demo|--mail|/home/o'neil/my mail|"
 
 
@@ -66,9 +79,12 @@ def without_root(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
     (folder / "bin").mkdir(exist_ok=True)
     program(folder / "bin/id", "#!/bin/sh\necho 1000\n")
     return subprocess.run(
-        [ROOT / "scripts/setup-system.sh", "base"], capture_output=True, text=True, check=False,
+        [ROOT / "scripts/setup-system.sh", "base"],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "PYTHON": python},
-    )  # fmt: skip
+    )
 
 
 def test_without_root_what_is_missing_is_named_and_nothing_else_is_tried(tmp_path: Path) -> None:
@@ -114,12 +130,12 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("scripts", "requirements", "filterd/bayes"):
+        for name in ("scripts", "requirements", "filterd/bayes/model"):
             (folder / name).mkdir(parents=True)
         shutil.copy(ROOT / "scripts/setup-python.sh", folder / "scripts")
         for name in ("product.txt", "test.txt", "build.txt"):
             (folder / "requirements" / name).write_text("one\n")
-        for name in ("pyproject.toml", "filterd/bayes/_kernel.c"):
+        for name in ("pyproject.toml", "filterd/bayes/model/_kernel.c"):
             (folder / name).touch()
         (folder / "pip.py").write_text(PIP)
         packages = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
@@ -128,9 +144,13 @@ class Checkout:
     def setup(self, level: str = "product") -> tuple[int, list[str]]:
         """Exit status, and what was made and installed."""
         done = subprocess.run(
-            ["scripts/setup-python.sh", level], cwd=self.folder,
-            env={**os.environ, "PYTHON": "./python"}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["scripts/setup-python.sh", level],
+            cwd=self.folder,
+            env={**os.environ, "PYTHON": "./python"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         lines = done.stdout.splitlines()
         return done.returncode, [
             line.split()[-1] for line in lines if line.startswith(("pip", "making"))

@@ -11,14 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from filterd.cli.quarantine import app
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.doctor.findings import Level
 from filterd.doctor.servers import store as doctor_store
+from filterd.ops.status import quarantine_status
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.caution import DAY, FEW, state_of
 from filterd.quarantine.expiry import expire
 from filterd.quarantine.upkeep import Upkeep
-from filterd.status import quarantine_status
 from tests.unit.quarantine.test_store import RECEIVED, new
 
 NOW = RECEIVED.timestamp()
@@ -29,9 +29,9 @@ class Host:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.up, self.started, self.unsynchronized = NOW, 1000.0, "first", False
-        monkeypatch.setattr("filterd.clock.since_boot", lambda: self.up)
-        monkeypatch.setattr("filterd.clock.boot", lambda: self.started)
-        monkeypatch.setattr("filterd.clock.is_unsynchronized", lambda: self.unsynchronized)
+        monkeypatch.setattr("filterd.system.clock.since_boot", lambda: self.up)
+        monkeypatch.setattr("filterd.system.clock.boot", lambda: self.started)
+        monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: self.unsynchronized)
 
     def __call__(self) -> float:
         return self.now
@@ -68,15 +68,20 @@ def kept(store: Store) -> int:
 Deed = Callable[[Host], object]
 
 DOUBTS: dict[str, tuple[Deed, str]] = {
-    "60 days ahead": (lambda host: setattr(host, "now", host.now + 60 * DAY),
-                      "the clock was set ahead by 60 days since the last expiry"),
-    "60 days ahead after a start": (lambda host: host.restarts(60),
-                                    "nothing has come and no expiry has run for 60 days"),
-    "before the newest message": (lambda host: host.restarts(-1),
-                                  "is before the newest message"),
-    "nobody keeps it in time": (lambda host: (host.passes(28), setattr(
-        host, "unsynchronized", True)), "the clock is not synchronized"),
-}  # fmt: skip
+    "60 days ahead": (
+        lambda host: setattr(host, "now", host.now + 60 * DAY),
+        "the clock was set ahead by 60 days since the last expiry",
+    ),
+    "60 days ahead after a start": (
+        lambda host: host.restarts(60),
+        "nothing has come and no expiry has run for 60 days",
+    ),
+    "before the newest message": (lambda host: host.restarts(-1), "is before the newest message"),
+    "nobody keeps it in time": (
+        lambda host: (host.passes(28), setattr(host, "unsynchronized", True)),
+        "the clock is not synchronized",
+    ),
+}
 
 
 @pytest.mark.parametrize("deed", DOUBTS)
@@ -170,7 +175,7 @@ def test_the_upkeep_says_why(
 ) -> None:
     settings = QuarantineSettings(tmp_path / "q", keep_days=1.0)
     Store(settings).put(dataclasses.replace(new("old"), received=RECEIVED - timedelta(days=400)))
-    monkeypatch.setattr("filterd.clock.is_unsynchronized", lambda: True)
+    monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: True)
     Upkeep(lambda: settings).once()
     assert "expiry is put off: " in caplog.text
     assert "`filterd quarantine expire --yes` lets it go" in caplog.text

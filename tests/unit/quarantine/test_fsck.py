@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from filterd.cli.quarantine import app
-from filterd.config import Settings
+from filterd.config.load import Settings
 from filterd.digest.ledger import Ledger
 from filterd.doctor.findings import Level
 from filterd.doctor.servers import store as doctor_store
@@ -252,8 +252,11 @@ def test_a_process_that_has_the_old_index_open_goes_on_with_the_new_one(
     index = tmp_path / "q" / "index.sqlite"
     with subprocess.Popen(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path / "q")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
-    ) as other:  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    ) as other:
         assert other.stdin is not None
         assert other.stdout is not None
 

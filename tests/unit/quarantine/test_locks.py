@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from filterd.assembly import FailureKeeper, open_history
-from filterd.config import Settings
-from filterd.desk import Desk
+from filterd.config.assembly import FailureKeeper, open_history
+from filterd.config.load import Settings
 from filterd.doctor.servers import store as doctor_store
 from filterd.history import History, HistoryQuery, Record
 from filterd.message import Message
+from filterd.ops.status import status
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.upkeep import Upkeep
-from filterd.status import status
+from filterd.review.actions import Desk
 from tests.helpers.locks import locks_on
 from tests.helpers.messages import message
 from tests.unit.quarantine.test_store import new

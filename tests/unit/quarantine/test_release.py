@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd import marks
+from filterd.chain import marks
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import GoneError, QuarantineSettings, Store
 from filterd.quarantine.journal import standing
@@ -173,8 +173,10 @@ def test_to_some_to_others_and_attached(store: Store, mta: Mta) -> None:
     assert taken.data[part.body_start : part.end] == PLAIN
     assert state(store) == "held"
     assert {d.recipient: d.state for d in store.standing("id1").deliveries} == {
-        "joe@mx.test": "held", "boss@mx.test": "released", "ann@mx.test": "released",
-    }  # fmt: skip
+        "joe@mx.test": "held",
+        "boss@mx.test": "released",
+        "ann@mx.test": "released",
+    }
 
 
 def test_a_copy_goes_to_the_whole_envelope(store: Store, mta: Mta) -> None:
@@ -273,15 +275,15 @@ def test_a_refusal_is_final_and_the_others_get_theirs(store: Store, mta: Mta) ->
 
 
 @pytest.mark.parametrize("step", ["MAIL", "DATA", "DOT"])
-def test_a_refusal_at_any_step_is_final(
-    store: Store, mta: Mta, clock: Clock, step: str
-) -> None:  # fmt: skip
+def test_a_refusal_at_any_step_is_final(store: Store, mta: Mta, clock: Clock, step: str) -> None:
     store.put(new(data=PLAIN))
     mta.answers = {step: "550 5.7.1 not wanted"}
     (outcome,) = release(store)
     assert (outcome.state, outcome.reply, outcome.again_at) == (
-        "failed", "550 5.7.1 not wanted", 0.0,
-    )  # fmt: skip
+        "failed",
+        "550 5.7.1 not wanted",
+        0.0,
+    )
     clock.now += 86400
     assert Releaser(store).retry() == ()
     assert store.read("id1") == PLAIN
@@ -375,9 +377,11 @@ def test_states_survive_the_loss_of_the_index(store: Store, tmp_path: Path, mta:
     assert sorted(fresh.fsck().added) == ["a", "b", "c", "d"]
     rows = {row.id: (row.state, row.pinned) for row in fresh.index.search(Query()).rows}
     assert rows == {
-        "a": ("released", False), "b": ("deleted", False), "c": ("held", True),
+        "a": ("released", False),
+        "b": ("deleted", False),
+        "c": ("held", True),
         "d": ("held", False),
-    }  # fmt: skip
+    }
     (second,) = release(fresh, id="a")
     assert not second.done
     assert len(mta.taken) == 1
@@ -586,8 +590,9 @@ def test_a_recipient_that_is_refused_leaves_a_mark_that_is_good_for_the_others(
     store.put(new(data=PLAIN))
     told = release(store, "joe@mx.test", "sue@mx.test")
     assert [(o.recipient, o.state) for o in told] == [
-        ("joe@mx.test", "released"), ("sue@mx.test", "failed"),
-    ]  # fmt: skip
+        ("joe@mx.test", "released"),
+        ("sue@mx.test", "failed"),
+    ]
     mail = mta.taken[-1].mail
     verify = marks.Verifier(marks.load_key(tmp_path / "q"), store.settings.release_clients)
     assert verify(_returned(mail, PLAIN)) is not None

@@ -16,13 +16,13 @@ from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from filterd.chain.verdict import Symbol
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import QuarantineSettings, Store, StoreError, migrations
 from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
-from filterd.verdict import Symbol
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
 from tests.unit.quarantine.test_store import RECEIVED, new
@@ -61,20 +61,27 @@ def found(store: Store, **conditions: Any) -> list[str]:
 
 def filled(store: Store) -> Store:
     """Four messages, an hour apart: a, b, c, d."""
-    people = [("ann@a.test", "joe@mx.test", "spam", "Cheap pills", 9.0, ""),
-              ("bob@b.test", "sue@mx.test", "virus", "100% off_now", 0.0, "Eicar-Test"),
-              ("", "max@other.test", "spam", "Gr\u00fc\u00dfe", 20.5, ""),
-              ("eve@sub.a.test", "joe@mx.test", "banned", "report", 3.0, "")]  # fmt: skip
+    people = [
+        ("ann@a.test", "joe@mx.test", "spam", "Cheap pills", 9.0, ""),
+        ("bob@b.test", "sue@mx.test", "virus", "100% off_now", 0.0, "Eicar-Test"),
+        ("", "max@other.test", "spam", "Gr\u00fc\u00dfe", 20.5, ""),
+        ("eve@sub.a.test", "joe@mx.test", "banned", "report", 3.0, ""),
+    ]
     for number, (sender, recipient, reason, subject, score, virus) in enumerate(people):
         envelope = Envelope(sender, (Recipient(recipient),), Client("c", "192.0.2.7"))
         symbol = Symbol("BAYES_99" if reason == "spam" else "BAYES_00", score)
         store.put(
             dataclasses.replace(
-                new("abcd"[number], f"Subject: {subject}\r\n\r\n".encode()), envelope=envelope,
-                held_for=(recipient,), reason=reason, score=score, virus=virus, symbols=(symbol,),
+                new("abcd"[number], f"Subject: {subject}\r\n\r\n".encode()),
+                envelope=envelope,
+                held_for=(recipient,),
+                reason=reason,
+                score=score,
+                virus=virus,
+                symbols=(symbol,),
                 received=RECEIVED + timedelta(hours=number),
             )
-        )  # fmt: skip
+        )
     return store
 
 
@@ -241,9 +248,15 @@ def test_without_the_extension_searches_do_without_it(
 
 @pytest.mark.parametrize(
     "wish",
-    [{"text": "bob@other"}, {"text": "OTHER.test"}, {"text": 'bob@other.test", "j'},
-     {"recipient": "bob"}, {"recipient": '", "'}, {"domain": "other.test"}],
-)  # fmt: skip
+    [
+        {"text": "bob@other"},
+        {"text": "OTHER.test"},
+        {"text": 'bob@other.test", "j'},
+        {"recipient": "bob"},
+        {"recipient": '", "'},
+        {"domain": "other.test"},
+    ],
+)
 def test_hidden_recipients_cannot_be_guessed(store: Store, wish: dict[str, Any]) -> None:
     to = ("bob@other.test", "joe@mx.test", "Al@Mx.Test")
     envelope = Envelope("Other@sender.test", tuple(map(Recipient, to)), Client("c", "192.0.2.7"))
@@ -296,10 +309,18 @@ def test_a_mailbox_is_found_however_it_is_spelled(
 
 @pytest.mark.parametrize(
     "wish",
-    [{"text": "joe@mx"}, {"text": "JOE@"}, {"text": "other@sender"}, {"text": "192.0.2"},
-     {"recipient": "JOE"}, {"recipient": "e@mx.t"}, {"domain": "MX.test"},
-     {"domain": "sender.test"}, {"text": "gr\u00fcss"}],
-)  # fmt: skip
+    [
+        {"text": "joe@mx"},
+        {"text": "JOE@"},
+        {"text": "other@sender"},
+        {"text": "192.0.2"},
+        {"recipient": "JOE"},
+        {"recipient": "e@mx.t"},
+        {"domain": "MX.test"},
+        {"domain": "sender.test"},
+        {"text": "gr\u00fcss"},
+    ],
+)
 def test_a_reviewer_finds_by_its_own_recipients(store: Store, wish: dict[str, Any]) -> None:
     to = ("bob@other.test", "Joe@Mx.test", '"o\\"d"@mx.test', "x\udce9@mx.test")
     envelope = Envelope("Other@sender.test", tuple(map(Recipient, to)), Client("c", "192.0.2.7"))

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filterd.chain.verdict import RemovedPart, Symbol
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import NewEntry, QuarantineSettings, Store, StoreError
 from filterd.quarantine.entry import Entry, EntryError, describe
 from filterd.quarantine.query import Query
 from filterd.quarantine.store import UnknownIdError
-from filterd.verdict import RemovedPart, Symbol
 
 RECEIVED = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
 HOSTILE = b"Subject: caf\xe9 \xff\r\nX:\r\n\r\nbare\rcr \x00 nul\r\n.\r\nno newline at the end"

@@ -77,10 +77,12 @@ def test_what_was_said_to_be_kept_is_kept_although_the_writers_are_killed(tmp_pa
         writers = [
             subprocess.Popen(
                 [sys.executable, "-c", WRITER, str(folder), f"r{round}w{n}"],
-                stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=Path(__file__).parents[3],
             )
             for n in range(2)
-        ]  # fmt: skip
+        ]
         for writer in writers:
             assert writer.stdout is not None
             said |= {writer.stdout.readline().strip() for _ in range(20)}

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from filterd.cli.app import _command
-from filterd.config import load
+from filterd.config.load import load
 from filterd.filters.gtube import STRING
 from filterd.quarantine import Store
 from tests.integration.servers.process import Program, folder, listens
@@ -56,14 +56,17 @@ def test_two_settings(site: Path) -> None:
     (row, told) = rows(replay(site, mail, "--compare", other, "--json"))
     assert row["message"].endswith("2-spam")
     assert [(row[side]["action"], row[side]["score"]) for side in ("before", "after")] == [
-        ("reject", 1000.0), ("accept", 6.0),
-    ]  # fmt: skip
+        ("reject", 1000.0),
+        ("accept", 6.0),
+    ]
     assert row["after"]["labelled"]
     assert row["changes"] == ["GTUBE 1000.0→6.0"]
     assert told["summary"] == {
-        "messages": 2, "actions_differ": 1, "only_scores_differ": 0,
+        "messages": 2,
+        "actions_differ": 1,
+        "only_scores_differ": 0,
         "moves": [{"before": "reject", "after": "accept (labelled)", "messages": 1}],
-    }  # fmt: skip
+    }
     assert len(rows(replay(site, mail, "--compare", other, "--json", "--all"))) == 3
     # Nothing of that was stored, noted or made.
     assert sorted(path.name for path in site.iterdir()) == ["mail", "milder.toml", "now.toml"]
@@ -88,16 +91,18 @@ def test_what_was_decided_then_and_today(site: Path) -> None:
 
 def test_a_running_daemon(site: Path) -> None:
     program = Program(
-        [sys.executable, "-m", "filterd", "run", "--config", site / "now.toml"], site,
+        [sys.executable, "-m", "filterd", "run", "--config", site / "now.toml"],
+        site,
         {"NOTIFY_SOCKET": ""},
-    )  # fmt: skip
+    )
     program.start(lambda: listens(site / "s"))
     mail = str(site / "mail")
     # It does what its settings say.
     *found, told = rows(replay(site, mail, "--against", "daemon", "--json", "--all"))
     assert [(row["before"]["action"], row["after"]["action"]) for row in found] == [
-        ("accept", "accept"), ("reject", "reject"),
-    ]  # fmt: skip
+        ("accept", "accept"),
+        ("reject", "reject"),
+    ]
     assert [row["after"]["score"] for row in found] == [0.0, 1000.0]
     assert told["summary"]["actions_differ"] == told["summary"]["only_scores_differ"] == 0
     # And it is the side that counts as before where others are compared with it.

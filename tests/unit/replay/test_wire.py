@@ -11,7 +11,7 @@ import pytest
 from filterd.history import History, HistorySettings, Record
 from filterd.message import Client, Envelope, Recipient
 from filterd.milter.constants import Command
-from filterd.mta.scripted import Answer, Close, ScriptedFilter, Step
+from filterd.mta.milters.scripted import Answer, Close, ScriptedFilter, Step
 from filterd.replay.cases import NOBODY, Case
 from filterd.replay.judged import TAKEN, Judged
 from filterd.replay.wire import Daemon, WireError
@@ -123,14 +123,19 @@ def test_the_history_says_what_the_wire_does_not(tmp_path: Path) -> None:
         history.add(
             [
                 Record(
-                    "id1", time.time(), names[1], action="discard", score=9.0,
-                    symbols=(("A", 9.0),), milliseconds={"a": 1.0},
+                    "id1",
+                    time.time(),
+                    names[1],
+                    action="discard",
+                    score=9.0,
+                    symbols=(("A", 9.0),),
+                    milliseconds={"a": 1.0},
                     failures={"b": "timeout: over 5 s"},
                 ),
                 Record("id2", time.time(), names[2], action="tempfail"),
                 Record("id3", time.time(), "replay-of-another-one", action="accept"),
             ]
-        )  # fmt: skip
+        )
         assert daemon.complete(found) == [
             Judged(TAKEN),
             Judged("discard", score=9.0, symbols=(("A", 9.0),), note="b: timeout"),

@@ -12,11 +12,11 @@ import argon2
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from filterd.config import load
-from filterd.ids import new_id
+from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry
-from filterd.verdict import RemovedPart, Symbol
 from filterd.web.accounts import Accounts
 from filterd.web.app import create_app
 from filterd.web.state import State
@@ -40,10 +40,26 @@ starter = false
 {web}
 """
 
-PAGES = ("/", "/quarantine", "/history", "/scan", "/audit", "/message/{id}", "/message/{id}/raw",
-         "/message/{id}/part/0", "/message/{id}/removed/1")  # fmt: skip
-FORMS = ("/logout", "/scan", "/quarantine/confirm", "/quarantine/do", "/message/{id}/release",
-         "/message/{id}/do", "/message/{id}/rescan")  # fmt: skip
+PAGES = (
+    "/",
+    "/quarantine",
+    "/history",
+    "/scan",
+    "/audit",
+    "/message/{id}",
+    "/message/{id}/raw",
+    "/message/{id}/part/0",
+    "/message/{id}/removed/1",
+)
+FORMS = (
+    "/logout",
+    "/scan",
+    "/quarantine/confirm",
+    "/quarantine/do",
+    "/message/{id}/release",
+    "/message/{id}/do",
+    "/message/{id}/rescan",
+)
 """Every page that asks for a login, and every form."""
 
 PLAIN = b"From: Ann <ann@a.example>\r\nSubject: hello\r\n\r\ntext of the message\r\n"

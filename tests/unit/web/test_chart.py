@@ -19,8 +19,10 @@ def test_columns_are_stacked_from_accept_upwards() -> None:
     chart = flow_chart(flow, 0.0, 7200.0, 3600.0)
     assert chart.top == 80
     assert heights(chart.svg) == [
-        ("accept", 62.5), ("reject", 31.25), ("quarantine", 6.25),
-    ]  # fmt: skip
+        ("accept", 62.5),
+        ("reject", 31.25),
+        ("quarantine", 6.25),
+    ]
     assert 'y="37.50"' in chart.svg, "accept stands on the ground"
     assert chart.totals == (("accept", 50), ("quarantine", 5), ("reject", 25))
     assert f'viewBox="0 0 2 {HEIGHT}"' in chart.svg

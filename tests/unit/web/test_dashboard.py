@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from filterd.status import (
+from filterd.ops.status import (
     ClamdStatus,
     DaemonStatus,
     FilterStatus,
@@ -23,15 +23,25 @@ NOW = 1_800_000_000.0
 WELL = Status(
     time=NOW,
     daemon=DaemonStatus(
-        "unix:/x", True, version="1", pid=7, started=NOW, workers=4, idle=3, queue=1, in_flight=2,
-        worker_deaths=0, history_lost=0, messages={"accept": 5},
+        "unix:/x",
+        True,
+        version="1",
+        pid=7,
+        started=NOW,
+        workers=4,
+        idle=3,
+        queue=1,
+        in_flight=2,
+        worker_deaths=0,
+        history_lost=0,
+        messages={"accept": 5},
     ),
     filters=(FilterStatus("bayes", 1234, 0, 2.25),),
     clamd=(ClamdStatus("unix:/y", "ClamAV 1.4", 27000, 0),),
     model=ModelStatus(3, 500, 700, 0, 0, 0.82),
     quarantine=QuarantineStatus({"held": 3}, 4096),
     flow=FlowStatus(messages={"accept": 40, "reject": 2}),
-)  # fmt: skip
+)
 
 
 def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -45,9 +55,16 @@ def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_all_is_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     text = told(site, WELL, monkeypatch)
-    for words in ("Daemon answers", "4 workers, 3 idle, 1 message waiting", "Last hour 42 messages",
-                  "signatures of today", "ClamAV 1.4, signatures 27000", "82 % its own",
-                  "500 spam, 700 ham", "bayes 1,234 0 2.2 ms"):  # fmt: skip
+    for words in (
+        "Daemon answers",
+        "4 workers, 3 idle, 1 message waiting",
+        "Last hour 42 messages",
+        "signatures of today",
+        "ClamAV 1.4, signatures 27000",
+        "82 % its own",
+        "500 spam, 700 ham",
+        "bayes 1,234 0 2.2 ms",
+    ):
         assert words in text
     assert "died" not in text
 

@@ -12,11 +12,18 @@ from filterd.web.forms import addresses_of, local_path, search_of
 def test_a_search_uses_the_words_of_the_command_line() -> None:
     search = search_of(
         {
-            "text": " invoice ", "reason": "spam", "state": "held", "domain": "mx.example",
-            "score_from": "5", "score_to": "7.5", "pinned": "yes", "limit": "100",
-            "since": "2026-11-23", "until": "2026-11-23T12:00",
+            "text": " invoice ",
+            "reason": "spam",
+            "state": "held",
+            "domain": "mx.example",
+            "score_from": "5",
+            "score_to": "7.5",
+            "pinned": "yes",
+            "limit": "100",
+            "since": "2026-11-23",
+            "until": "2026-11-23T12:00",
         }
-    )  # fmt: skip
+    )
     query = search.query
     assert search.errors == {}
     assert (query.text, query.reason, query.state) == ("invoice", "spam", "held")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from filterd.config import load
+from filterd.config.load import load
 from filterd.web import serve
 from filterd.web.guard import Guard, GuardedProtocol, Limits
 from tests.unit.web.site import Site
@@ -35,11 +35,18 @@ class Server(uvicorn.Server):
         self.port = self.listener.getsockname()[1]
         super().__init__(
             uvicorn.Config(
-                site.app, http=self.guard.protocol(), ws="none", log_config=None, access_log=False,
-                limit_concurrency=200, timeout_keep_alive=15, timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=32 << 10, lifespan="off",
+                site.app,
+                http=self.guard.protocol(),
+                ws="none",
+                log_config=None,
+                access_log=False,
+                limit_concurrency=200,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=32 << 10,
+                lifespan="off",
             )
-        )  # fmt: skip
+        )
 
     def client(self, address: str = "127.0.0.1") -> socket.socket:
         peer = socket.create_connection(("127.0.0.1", self.port), TIMEOUT, (address, 0))

@@ -114,8 +114,14 @@ def test_the_dashboard(lived: Site, days: str) -> None:
 def test_the_dashboard_tells_what_is_not_well(lived: Site) -> None:
     lived.log_in()
     text = text_of(lived.get("/"))
-    for words in ("Daemon does not answer", "clamd not in the chain", "Last hour 3 messages",
-                  "Classifier learning", "50 missing", "gtube"):  # fmt: skip
+    for words in (
+        "Daemon does not answer",
+        "clamd not in the chain",
+        "Last hour 3 messages",
+        "Classifier learning",
+        "50 missing",
+        "gtube",
+    ):
         assert words in text
     spoil(lived.state.history.file)
     (lived.folder / "models" / "current").mkdir(parents=True)

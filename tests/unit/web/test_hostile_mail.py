@@ -22,8 +22,10 @@ def _parts(count: int, kind: bytes) -> bytes:
 
 
 def _nested(depth: int) -> bytes:
-    lines = [b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
-             for n in range(depth)]  # fmt: skip
+    lines = [
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
+        for n in range(depth)
+    ]
     return b"".join(lines) + b"\r\nend\r\n"
 
 
@@ -48,7 +50,7 @@ MADE = {
     "utf-7": b"Content-Type: text/html; charset=utf-7\r\n\r\n+ADw-script+AD4-alert(1)",
     "encoded words": b"Subject: " + b"=?utf-8?q?=C3?= " * 50_000 + b"\r\n\r\n",
     "names": b'Content-Type: text/plain; name="<script>\x1b[31m\xff"\r\n\r\nx',
-}  # fmt: skip
+}
 
 
 def _shows(site: Site, data: bytes) -> float:

@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import sys
-import filterd.cli.app, filterd.config, filterd.assembly, filterd.cli.quarantine
+import filterd.cli.app, filterd.config.load, filterd.config.assembly, filterd.cli.quarantine
 print(*sorted({name.split(".")[0] for name in sys.modules}))
 """
 

@@ -97,7 +97,7 @@ def test_every_form_is_known_to_these_tests(site: Site) -> None:
         *FORMS,
         "/login",
         "/held/{token}",
-    }  # fmt: skip  (what proves a right to the last one is its signed address)
+    }  # (what proves a right to the last one is its signed address)
     documented = site.app.openapi()["paths"]
     assert all(path.startswith("/api/") for path in documented), "pages are no part of the API"
 
@@ -220,8 +220,9 @@ def test_a_login_gives_a_new_session(site: Site) -> None:
     site.browser.cookies.set("filterd", "chosen-by-somebody-else", domain="127.0.0.1")
     site.log_in()
     assert site.browser.cookies.get("filterd", domain="127.0.0.1", path="/") not in (
-        first, "chosen-by-somebody-else",
-    )  # fmt: skip
+        first,
+        "chosen-by-somebody-else",
+    )
 
 
 def test_out_is_out(site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.verdict import RemovedPart
+from filterd.chain.verdict import RemovedPart
 from tests.unit.web.site import PLAIN, Site, text_of
 
 HTML = (
@@ -18,8 +18,16 @@ HTML = (
 def test_a_message_and_that_it_was_viewed(ann: Site) -> None:
     id = ann.put()
     text = text_of(ann.get(f"/message/{id}"))
-    for word in ("hello", "text of the message", "BAYES_99", "text:money(+1.0)", "192.0.2.1",
-                 "text/plain", "Release", "joe@mx.example"):  # fmt: skip
+    for word in (
+        "hello",
+        "text of the message",
+        "BAYES_99",
+        "text:money(+1.0)",
+        "192.0.2.1",
+        "text/plain",
+        "Release",
+        "joe@mx.example",
+    ):
         assert word in text
     ann.get(f"/message/{id}")
     assert ann.events(id) == ["viewed"]

@@ -77,11 +77,11 @@ class Seen(HTMLParser):
         "<!--[if gte mso 9]><script>alert(1)</script><![endif]-->",
         "<textarea></textarea><script>alert(1)</script>",
         f'<input type=image src="{REMOTE}">',
-        '<details open ontoggle=alert(1)><summary>x</summary></details>',
+        "<details open ontoggle=alert(1)><summary>x</summary></details>",
         "<marquee onstart=alert(1)>x</marquee>",
         f'<q cite="{REMOTE}">x</q><ins cite="{REMOTE}">x</ins>',
     ],
-)  # fmt: skip
+)
 def test_nothing_acts_and_nothing_is_loaded(html: str) -> None:
     seen = Seen(harmless(html).html)
     assert seen.tags <= TAGS

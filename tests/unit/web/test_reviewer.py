@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.web.reviewer import Reviewer
+from filterd.review.reviewer import Reviewer
 
 ADMIN = Reviewer("ann", "admin")
 MX = Reviewer("bob", "reviewer", frozenset({"mx.example"}))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from filterd.config import load
+from filterd.config.load import load
 from filterd.web.serve import serve
 from tests.integration.servers.process import free_port
 

@@ -124,9 +124,14 @@ def test_nobody_makes_a_browsers_cookie() -> None:
     assert devices.known("ann", cookie)
     assert Devices(b"key").known("ann", cookie), "also after a restart"
     for account, value in (
-        ("bob", cookie), ("ann", ""), ("ann", "."), ("ann", cookie[:-1] + "x"),
-        ("ann", "x" + cookie), ("ann", "\udc80." + "0" * 64), ("ann", cookie.partition(".")[0]),
-    ):  # fmt: skip
+        ("bob", cookie),
+        ("ann", ""),
+        ("ann", "."),
+        ("ann", cookie[:-1] + "x"),
+        ("ann", "x" + cookie),
+        ("ann", "\udc80." + "0" * 64),
+        ("ann", cookie.partition(".")[0]),
+    ):
         assert not devices.known(account, value), value
     assert not Devices(b"other").known("ann", cookie)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.web.settings import WebSettings
+from filterd.config.web import WebSettings
 
 
 def test_only_loopback_without_a_word() -> None:

@@ -17,10 +17,18 @@ def upgrade() -> None:
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("received", number, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
-        *(sa.Column(name, text, nullable=False) for name in (
-            "sender", "recipients", "client_address", "queue_id", "message_id", "header_from",
-            "subject",
-        )),
+        *(
+            sa.Column(name, text, nullable=False)
+            for name in (
+                "sender",
+                "recipients",
+                "client_address",
+                "queue_id",
+                "message_id",
+                "header_from",
+                "subject",
+            )
+        ),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("action", sa.String(16), nullable=False),
         sa.Column("score", number, nullable=False),
@@ -28,7 +36,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("pinned", sa.Boolean, nullable=False),
         sa.Column("words", text, nullable=False),
-    )  # fmt: skip
+    )
     op.create_index("messages_counted", "messages", ["reason", "state", "size"])
     op.create_index("messages_newest", "messages", ["received", "id"])
     op.create_index("messages_by_state", "messages", ["state", "received", "id"])

@@ -36,9 +36,12 @@ def upgrade() -> None:
         with connection.begin_nested():
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
             op.create_index(
-                "messages_words", "messages", ["words"],
-                postgresql_using="gin", postgresql_ops={"words": "gin_trgm_ops"},
-            )  # fmt: skip
+                "messages_words",
+                "messages",
+                ["words"],
+                postgresql_using="gin",
+                postgresql_ops={"words": "gin_trgm_ops"},
+            )
     except sa.exc.SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         log.warning(

@@ -24,8 +24,7 @@ from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
-from filterd.message import Message
-from filterd.verdict import (
+from filterd.chain.verdict import (
     NO_OPINION,
     Action,
     AddField,
@@ -36,6 +35,7 @@ from filterd.verdict import (
     Symbol,
     Verdict,
 )
+from filterd.message import Message
 
 
 @dataclass

@@ -46,9 +46,12 @@ def test_no_request_breaks_it(request: pytest.FixtureRequest, who: str) -> None:
 
         @given(case=operation.as_strategy(), id=st.sampled_from([*real, None]))
         @settings(
-            max_examples=examples, deadline=None, derandomize=True, database=None,
+            max_examples=examples,
+            deadline=None,
+            derandomize=True,
+            database=None,
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         def no_error(case: schemathesis.Case, id: str | None) -> None:
             if id is not None:
                 # A message that is there: the deed is tried, not only the refusal.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from filterd.chain.verdict import RemovedPart
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
 from filterd.history import Record
-from filterd.verdict import RemovedPart
 from tests.unit.quarantine.mta import Mta
 from tests.unit.quarantine.test_store import HOSTILE, new
 from tests.unit.web.api.conftest import Program, tokens_of
@@ -170,9 +170,18 @@ def test_learn_and_list_senders(site: Site, admin: Program) -> None:
 
 @pytest.mark.parametrize(
     "wish",
-    [None, [], {}, {"ids": []}, {"ids": "x"}, {"ids": ["x"], "class": "eggs"}, {"ids": [""]},
-     {"ids": ["x"] * 1001, "class": "spam"}, {"ids": ["x"], "class": "spam", "more": 1}],
-)  # fmt: skip
+    [
+        None,
+        [],
+        {},
+        {"ids": []},
+        {"ids": "x"},
+        {"ids": ["x"], "class": "eggs"},
+        {"ids": [""]},
+        {"ids": ["x"] * 1001, "class": "spam"},
+        {"ids": ["x"], "class": "spam", "more": 1},
+    ],
+)
 def test_a_wish_that_makes_no_sense(admin: Program, wish: object) -> None:
     answer = admin.post("/messages/learn", wish)
     assert answer.status_code == 422
@@ -267,8 +276,19 @@ def test_a_history_that_cannot_be_read_is_told_without_where(site: Site, admin: 
 def test_the_document_names_every_route(site: Site) -> None:
     document = site.browser.get("/api/openapi.json").json()
     assert set(document["paths"]) == {
-        "/api/messages", "/api/messages/{id}", "/api/messages/{id}/raw",
-        "/api/messages/{id}/parts/{number}", "/api/messages/{id}/rescan", "/api/messages/release",
-        "/api/messages/learn", "/api/messages/delete", "/api/messages/pin", "/api/messages/senders",
-        "/api/audit", "/api/stats", "/api/scan", "/api/history", "/api/status",
-    }  # fmt: skip
+        "/api/messages",
+        "/api/messages/{id}",
+        "/api/messages/{id}/raw",
+        "/api/messages/{id}/parts/{number}",
+        "/api/messages/{id}/rescan",
+        "/api/messages/release",
+        "/api/messages/learn",
+        "/api/messages/delete",
+        "/api/messages/pin",
+        "/api/messages/senders",
+        "/api/audit",
+        "/api/stats",
+        "/api/scan",
+        "/api/history",
+        "/api/status",
+    }

@@ -33,9 +33,10 @@ def test_bodies(admin: Program, body: bytes) -> None:
     for deed in ("release", "learn", "delete", "pin", "senders"):
         for content in (body, body.replace(b'"x"', b'"%s"' % id)):
             answer = admin.site.browser.post(
-                f"/api/messages/{deed}", content=content,
+                f"/api/messages/{deed}",
+                content=content,
                 headers={**admin.headers, "Content-Type": "application/json"},
-            )  # fmt: skip
+            )
             assert answer.status_code < 500, answer.text
             if answer.status_code != 200:
                 assert answer.headers["Content-Type"] == "application/problem+json"
@@ -46,15 +47,34 @@ def test_bodies(admin: Program, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/messages/%00", "/messages/%ff", "/messages/..%2f..%2fpasswd", "/messages/" + 9000 * "a",
-     "/messages/x/parts/99999999999999999999", "/messages/x/parts/-1", "/messages?since=9999-99-99",
-     "/messages?since=0001-01-01T00:00:00%2b14:00", "/messages?since=9999-12-31T23:59:59-14:00",
-     "/messages?score_from=1e999", "/messages?text=%00", "/messages?text=%ed%a0%80",
-     "/messages?after=nan,x", "/messages?after=1e999,%00", "/messages?limit=1e3",
-     "/messages?domain=%25_/%5c'%22;--", "/messages?symbol=%00", "/audit?skip=99999999999",
-     "/history?since=9999-12-31T23:59:59-14:00", "/history?after=1e999", "/history?text=%00",
-     "/history?limit=-1", "/nothing", "//messages", "/messages/"],
-)  # fmt: skip
+    [
+        "/messages/%00",
+        "/messages/%ff",
+        "/messages/..%2f..%2fpasswd",
+        "/messages/" + 9000 * "a",
+        "/messages/x/parts/99999999999999999999",
+        "/messages/x/parts/-1",
+        "/messages?since=9999-99-99",
+        "/messages?since=0001-01-01T00:00:00%2b14:00",
+        "/messages?since=9999-12-31T23:59:59-14:00",
+        "/messages?score_from=1e999",
+        "/messages?text=%00",
+        "/messages?text=%ed%a0%80",
+        "/messages?after=nan,x",
+        "/messages?after=1e999,%00",
+        "/messages?limit=1e3",
+        "/messages?domain=%25_/%5c'%22;--",
+        "/messages?symbol=%00",
+        "/audit?skip=99999999999",
+        "/history?since=9999-12-31T23:59:59-14:00",
+        "/history?after=1e999",
+        "/history?text=%00",
+        "/history?limit=-1",
+        "/nothing",
+        "//messages",
+        "/messages/",
+    ],
+)
 def test_paths(admin: Program, path: str) -> None:
     admin.site.put("joe@mx.example")
     answer = admin.site.browser.get(f"/api{path}", headers=admin.headers)
@@ -65,9 +85,18 @@ def test_paths(admin: Program, path: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"Bearer", b"Bearer ", b"Bearer \xff\xfe", b"Basic Zm9vOmJhcg==", b"bearer x", b"x" * 20_000,
-     b"Bearer " + b"filterd_" * 2000, b"Bearer a b", b"\xff"],
-)  # fmt: skip
+    [
+        b"Bearer",
+        b"Bearer ",
+        b"Bearer \xff\xfe",
+        b"Basic Zm9vOmJhcg==",
+        b"bearer x",
+        b"x" * 20_000,
+        b"Bearer " + b"filterd_" * 2000,
+        b"Bearer a b",
+        b"\xff",
+    ],
+)
 def test_authorizations(admin: Program, value: bytes) -> None:
     answer = admin.site.browser.get("/api/messages", headers={b"Authorization": value})
     assert answer.status_code == 401
@@ -75,9 +104,11 @@ def test_authorizations(admin: Program, value: bytes) -> None:
 
 
 @given(
-    st.binary(max_size=600), st.text(max_size=40), st.lists(st.text(max_size=30), max_size=3),
+    st.binary(max_size=600),
+    st.text(max_size=40),
+    st.lists(st.text(max_size=30), max_size=3),
     st.text(max_size=20),
-)  # fmt: skip
+)
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -85,8 +116,10 @@ def test_any_octets_can_be_scanned(
     admin: Program, data: bytes, sender: str, recipients: list[str], client: str
 ) -> None:
     answer = admin.site.browser.post(
-        "/api/scan", content=b"Subject: x\r\n\r\n" + data, headers=admin.headers,
+        "/api/scan",
+        content=b"Subject: x\r\n\r\n" + data,
+        headers=admin.headers,
         params={"sender": sender, "recipient": recipients, "client": client},
-    )  # fmt: skip
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["action"] in ("accept", "reject")

@@ -71,10 +71,18 @@ def test_a_name_is_given_once(tokens: Tokens) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 1, "tokens": [{"name": "x"}]}',
-     b'{"format": 1, "tokens": [{"name": "x", "role": "king", "digest": "", "made": "", '
-     b'"domains": [], "recipients": []}]}', b'{"format": 2, "tokens": []}', b"\xff"],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"format": 1}',
+        b'{"format": 1, "tokens": [{"name": "x"}]}',
+        b'{"format": 1, "tokens": [{"name": "x", "role": "king", "digest": "", "made": "", '
+        b'"domains": [], "recipients": []}]}',
+        b'{"format": 2, "tokens": []}',
+        b"\xff",
+    ],
+)
 def test_a_damaged_file_is_told_and_lets_nobody_in(tokens: Tokens, content: bytes) -> None:
     tokens.path.write_bytes(content)
     tokens.path.chmod(0o600)

@@ -1,0 +1,1 @@
+"""The model: text, tokens, scores, and its file. May be loaded in a worker."""

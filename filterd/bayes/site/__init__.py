@@ -1,0 +1,1 @@
+"""The site's models: the folder, the journal of learned messages, learning and taking back."""

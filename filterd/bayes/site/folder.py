@@ -1,0 +1,125 @@
+"""The folder of a site's model versions.
+
+`site-000001.fdm`, `site-000002.fdm`, ... are immutable versions; the symbolic link `current` names
+the one in force and is replaced by a rename, so that a reader sees the old version or the new one.
+The starter model is not in here: it comes with the program.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from filterd.bayes.model.store import ModelFileError, StoredModel, load, save
+from filterd.system import paths
+from filterd.system.durable import sync_folder
+
+CURRENT = "current"
+KEPT_VERSIONS = 8
+"""Versions that stay for `rollback`, 12 MiB each."""
+
+_VERSION = re.compile(r"site-(\d{6,})\.fdm")
+
+
+def starter_path() -> Path | None:
+    """The starter model that came with the program: in the checkout, or installed beside it."""
+    places = [Path(sys.prefix) / "share/filterd/models", Path("/usr/share/filterd/models")]
+    if paths.CHECKOUT is not None:
+        places.insert(0, paths.CHECKOUT / "models")
+    return next((p for place in places if (p := place / "starter.fdm").is_file()), None)
+
+
+class ModelFolder:
+    """A site's versions. Reading never creates anything; writing makes the folder, mode 0700."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def link(self) -> Path:
+        return self.path / CURRENT
+
+    def version_path(self, generation: int) -> Path:
+        return self.path / f"site-{generation:06d}.fdm"
+
+    def current(self) -> int | None:
+        """The generation in force; None while the site has no model of its own.
+
+        Raises ModelFileError if the link names no version.
+        """
+        try:
+            target = self.link.readlink()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ModelFileError(
+                self.link,
+                f"cannot be read as a link ({error.strerror})",
+                "`filterd model activate` makes it again",
+            ) from None
+        match = _VERSION.fullmatch(target.name)
+        if match is None:
+            raise ModelFileError(
+                self.link, f"names {target}", "expected the name of a version, site-N.fdm"
+            )
+        return int(match[1])
+
+    def generations(self) -> list[int]:
+        """The generations whose files are here, ascending."""
+        if not self.path.is_dir():
+            return []
+        matches = (_VERSION.fullmatch(name.name) for name in self.path.iterdir())
+        return sorted(int(match[1]) for match in matches if match)
+
+    def load_current(self) -> StoredModel | None:
+        """The model in force, None if there is none. Raises ModelFileError."""
+        generation = self.current()
+        return None if generation is None else load(self.version_path(generation))
+
+    def activate(self, generation: int) -> None:
+        """Put a version in force. Raises ModelFileError if its file is not good."""
+        path = self.version_path(generation)
+        load(path)
+        temporary = self.path / f".{CURRENT}.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(path.name)
+        temporary.replace(self.link)
+        sync_folder(self.path)
+
+    def add(self, stored: StoredModel) -> Path:
+        """Write a model as the next version and put it in force; return its file.
+
+        Raises OSError.
+        """
+        self.make()
+        generation = max(self.generations(), default=0) + 1
+        path = self.version_path(generation)
+        save(path, replace(stored, card=replace(stored.card, generation=generation)))
+        self.activate(generation)
+        self.prune()
+        return path
+
+    def make(self) -> None:
+        """Create the folder if it is missing."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def lock(self) -> int:
+        """The lock of the folder's one writer; waits for it. Closing the descriptor gives it back.
+
+        Raises OSError.
+        """
+        path = self.path / "lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
+
+    def prune(self, keep: int = KEPT_VERSIONS) -> None:
+        """Delete all but the newest versions, and never the one in force."""
+        current = self.current()
+        for generation in self.generations()[:-keep]:
+            if generation != current:
+                self.version_path(generation).unlink(missing_ok=True)

@@ -1,0 +1,295 @@
+"""The ordered filters, their budgets, and what a filter's failure means.
+
+Every filter sees every message, in the order of the settings, so that a verdict always names all
+that was found. Each has a time limit of its own and all share the message's. A filter that raises,
+runs out of time or out of memory costs only its own opinion: its `on_error` says what that means.
+So a broad `except` stands around a filter's calls here. Others in the project stand where foreign
+code is called (a shadow model, a site's pipeline) and where a process or thread would end (a
+callback of libmilter, a worker, the control socket, the counts); all others raise again. A test in
+`test_imports` has the list.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+from annotated_types import Gt
+
+from filterd.chain.budget import BudgetExceeded, within
+from filterd.chain.filter import Filter
+from filterd.chain.marks import Mark
+from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
+from filterd.message import Message
+
+log = logging.getLogger(__name__)
+
+NO_TIME_LEFT = "no time was left"
+"""How the detail of a timeout begins that other filters caused, which ran before."""
+
+DETAIL_LIMIT = 500
+"""Characters of an error's text that are kept; it may quote the message."""
+
+ASKING_LIMIT = 0.5
+"""Seconds for a filter's `ask`, which waits for nobody."""
+
+OnError = Literal["tempfail", "continue", "quarantine"]
+"""What a filter's failure means: `tempfail` (451, the client comes again), `continue` (the message
+goes on without that filter's opinion) or `quarantine` (it is held)."""
+
+_ON_ERROR_ACTION: Mapping[OnError, Action] = {
+    "tempfail": Action.TEMPFAIL,
+    "continue": Action.ACCEPT,
+    "quarantine": Action.QUARANTINE,
+}
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Settings `[chain]`."""
+
+    filters: Annotated[
+        tuple[str, ...], Doc("the filters, in the order in which they see a message")
+    ] = ("senders", "gtube", "parts", "clamav", "bayes")
+    timeout: Annotated[
+        float,
+        Gt(0),
+        Doc("seconds that all filters together may take for one message; the MTA must wait longer"),
+    ] = 60.0
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """Settings that every `[filters.NAME]` table may have, whatever the filter."""
+
+    timeout: Annotated[float, Gt(0), Doc("seconds this filter may take for one message")] = 30.0
+    on_error: Annotated[
+        OnError, Doc("what its failure means: tempfail, continue (without it) or quarantine")
+    ] = "tempfail"
+    on_error_authenticated: Annotated[
+        OnError | None, Doc("the same for clients that logged in; unset: as on_error")
+    ] = None
+    dry_run: Annotated[bool, Doc("true: examine and log, but let its opinion change nothing")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One filter in its place in the chain."""
+
+    filter: Filter
+    settings: LinkSettings = LinkSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One filter without an opinion.
+
+    kind: `timeout`, `memory`, `error`, `crash` (its process), or `unavailable` (a server or file it
+    needs; an OSError), which says nothing about the message. again: the same content did this
+    before, and the filter was not tried.
+    """
+
+    filter: str
+    kind: str
+    detail: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What the chain found.
+
+    verdict: the sum. milliseconds: wall-clock time by filter. failures: filters without an opinion.
+    """
+
+    verdict: Verdict = NO_OPINION
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def ran(self) -> frozenset[str]:
+        """Names of the filters that gave an opinion."""
+        return frozenset(self.milliseconds) - {failure.filter for failure in self.failures}
+
+
+Announce = Callable[[str, float], None]
+"""Told before each filter runs: its name, and the moment (`time.monotonic`) its time is over; after
+the last one with an empty name. Who watches the process from outside can then say which filter a
+worker died in."""
+
+
+Released = Callable[[Message], Mark | None]
+"""Finds the mark of a message that a person released from the quarantine."""
+
+
+def _nothing_released(_message: Message) -> Mark | None:
+    return None
+
+
+def _announce_to_nobody(_name: str, _deadline: float) -> None:
+    pass
+
+
+class Chain:
+    """The ordered filters of one process."""
+
+    def __init__(self, links: Sequence[Link], timeout: float = ChainSettings.timeout) -> None:
+        self._links = tuple(links)
+        self._askers = tuple(link for link in links if hasattr(link.filter, "ask"))
+        self._timeout = timeout
+        self.announce: Announce = _announce_to_nobody
+        self.released: Released = _nothing_released
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The filters' names, in order."""
+        return tuple(link.filter.name for link in self._links)
+
+    def locate_viruses(self) -> None:
+        """Have scanners say in which parts a virus is: somebody wants these taken out."""
+        for link in self._links:
+            if hasattr(link.filter, "locates"):
+                link.filter.locates = True
+
+    def prepare(self) -> None:
+        """Let each filter load what it needs, once, before the first message.
+
+        Raises whatever a filter raises: a chain that cannot start must not start.
+        """
+        for link in self._links:
+            prepare = getattr(link.filter, "prepare", None)
+            if prepare is not None:
+                prepare()
+
+    def examine(self, message: Message, failed: Sequence[Failure] = ()) -> Examination:
+        """Run every filter over the message. Raises nothing that a filter or a message causes.
+
+        A message that a person released meets only the filters with `examines_released`, virus
+        scanners, and not even those if that person let the virus pass. Nothing that they find stops
+        it but a virus: neither points, nor a limit, nor a scanner that is away.
+
+        failed: filters that must not be tried with this message, because they took another process
+        down with it, or did worse with the same content before; what their `on_error` says applies.
+        """
+        deadline = time.monotonic() + self._timeout
+        verdict, missing = NO_OPINION, NO_OPINION
+        failures: list[Failure] = []
+        milliseconds: dict[str, float] = {}
+        given_up = {failure.filter: failure for failure in failed}
+        mark = self.released(message)
+        if mark is not None:
+            told = Symbol("RELEASED", 0.0, f"{mark.id}, by a person")
+            verdict |= Verdict(symbols=(told,), released=mark.id)
+        if mark is None and not given_up:
+            self._ask_ahead(message, deadline)
+        for link in self._links:
+            if mark is not None and (mark.viruses or not _examines_released(link.filter)):
+                continue
+            name = link.filter.name
+            started = time.monotonic()
+            failure: Failure | None = given_up.get(name)
+            if failure is None:
+                self.announce(name, min(started + link.settings.timeout, deadline))
+                opinion, failure = _opinion(link, message, deadline - started)
+                milliseconds[name] = round((time.monotonic() - started) * 1000, 3)
+            if failure is not None:
+                log.warning(
+                    "filter=%s failed kind=%s id=%s detail=%s",
+                    failure.filter,
+                    failure.kind,
+                    message.id,
+                    failure.detail,
+                )
+                failures.append(failure)
+                opinion = _failed(failure)
+                action = _on_error(link.settings, message, again=failure.again)
+                if not failure.again:
+                    missing |= Verdict(action)
+                else:
+                    verdict |= Verdict(action)
+            if opinion is not NO_OPINION:
+                verdict |= opinion
+        # What goes wrong from here on is no filter's fault.
+        self.announce("", deadline)
+        if mark is not None:
+            return Examination(_of_released(verdict), milliseconds, tuple(failures))
+        if verdict.action is Action.ACCEPT:
+            # What another filter takes out of the mail flow nobody needs to send again.
+            verdict |= missing
+        return Examination(verdict, milliseconds, tuple(failures))
+
+    def _ask_ahead(self, message: Message, deadline: float) -> None:
+        """Let filters that wait for a server put their question now, so that the server works
+        while other filters do. What goes wrong here goes wrong again in `examine`, and counts."""
+        for link in self._askers:
+            started = time.monotonic()
+            self.announce(link.filter.name, min(started + link.settings.timeout, deadline))
+            try:
+                ask = link.filter.ask  # type: ignore[attr-defined]  # has it, see __init__
+                within(min(link.settings.timeout, ASKING_LIMIT), ask, message)
+            except (BudgetExceeded, Exception) as error:  # noqa: BLE001
+                log.debug("filter=%s id=%s asks later: %s", link.filter.name, message.id, error)
+
+
+def _examines_released(filter: Filter) -> bool:
+    return bool(getattr(filter, "examines_released", False))
+
+
+def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, Failure | None]:
+    """One filter's opinion, or why there is none."""
+    name, settings = link.filter.name, link.settings
+    budget = min(settings.timeout, max(remaining, 0.0))
+    if budget <= 0:
+        return NO_OPINION, Failure(name, "timeout", f"{NO_TIME_LEFT} by the filters before it")
+    try:
+        opinion = within(budget, link.filter.examine, message)
+    except BudgetExceeded:
+        return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
+    except MemoryError:
+        return NO_OPINION, Failure(name, "memory", "out of memory")
+    except OSError as error:
+        return NO_OPINION, Failure(name, "unavailable", str(error)[:DETAIL_LIMIT])
+    except Exception as error:  # whatever a filter does wrong, its policy answers
+        log.debug("filter=%s id=%s", name, message.id, exc_info=True)
+        return NO_OPINION, Failure(name, "error", f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])
+    return (_observed(opinion) if settings.dry_run else opinion), None
+
+
+def _failed(failure: Failure) -> Verdict:
+    text = f"{failure.kind}: {failure.detail}"
+    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, text),))
+
+
+def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Action:
+    """What the filter's failure means. again: with this content it would fail each time, so that
+    who is told to come again would come for nothing; the message is held instead."""
+    if settings.dry_run:
+        return Action.ACCEPT
+    wanted = settings.on_error
+    if message.envelope.authenticated and settings.on_error_authenticated is not None:
+        wanted = settings.on_error_authenticated
+    return _ON_ERROR_ACTION["quarantine" if again and wanted == "tempfail" else wanted]
+
+
+def _of_released(found: Verdict) -> Verdict:
+    """What is left of a verdict about a message that a person released."""
+    if found.virus:
+        return found
+    symbols = tuple(Symbol(s.name, 0.0, s.detail) if s.score else s for s in found.symbols)
+    return Verdict(symbols=symbols, scanner=found.scanner, released=found.released)
+
+
+def _observed(opinion: Verdict) -> Verdict:
+    """The opinion with everything that would change something taken out."""
+    return Verdict(
+        symbols=tuple(
+            Symbol(s.name, 0.0, f"{s.detail} (dry run, {s.score:+g} points)".lstrip())
+            for s in opinion.symbols
+        )
+    )

@@ -1,0 +1,159 @@
+"""One message's whole way through analysis: chain, policy, labels, store.
+
+The workers, `filterd scan` and the tests use this one function, so that what is shown offline is
+what happens to mail. The store comes before the answer: if the message cannot be stored, the
+answer is a temporary failure and the MTA keeps it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from filterd.chain.budget import BudgetExceeded, within
+from filterd.chain.chain import Chain, Examination, Failure
+from filterd.chain.headers import LabelSettings, final_reply, header_edits
+from filterd.chain.policy import Decision, Policy
+from filterd.chain.replies import TROUBLE
+from filterd.chain.verdict import Action
+from filterd.message import Message
+
+log = logging.getLogger(__name__)
+
+DECISION_LIMIT = 5.0
+"""Seconds for the decision and the labels of one message, which look at its envelope and header
+alone, in milliseconds. Behind the chain, so that no filter's time covers them."""
+
+_LATER = Decision(Action.TEMPFAIL, TROUBLE, reason="failed")
+
+Keep = Callable[[Message, Examination, Decision, datetime], None]
+"""Stores a message durably; returns only when it is on disk and fsynced.
+Raises OSError (the store's errors are OSErrors) if it cannot."""
+
+Offer = Callable[[Message, Examination], object]
+"""Offers a message to autolearn; raises nothing and waits for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is to be done with one message, and why."""
+
+    decision: Decision
+    examination: Examination
+    stored: bool = False
+
+
+class Pipeline:
+    """Chain, policy, labels and store of one process.
+
+    keep: how a message is stored; None (offline scans) stores nothing. offer: how a message is
+    offered to autolearn; None does not.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        policy: Policy,
+        labels: LabelSettings | None = None,
+        keep: Keep | None = None,
+        offer: Offer | None = None,
+    ) -> None:
+        self.chain = chain
+        self.policy = policy
+        self._labels = labels if labels is not None else LabelSettings()
+        self._keep = keep
+        self._offer = offer
+
+    def process(self, message: Message, failed: Sequence[Failure] = ()) -> Result:
+        """Examine the message, decide, and store it where the decision asks for that.
+
+        failed: filters that already failed on this message, in a process that is no more.
+        """
+        received = datetime.now(UTC)
+        examination = self.chain.examine(message, failed)
+        keeping = self._keep is not None
+        try:
+            decision, answer = within(DECISION_LIMIT, self._decided, message, examination, keeping)
+        except BudgetExceeded:
+            log.error(
+                "id=%s no decision and labels within %.0f s, answering 451",
+                message.id,
+                DECISION_LIMIT,
+            )
+            later = replace(_LATER, required=self.policy.settings.label)
+            return Result(self._worded(message, later), examination)
+        stored = False
+        if decision.store and self._keep is not None:
+            try:
+                self._keep(message, examination, decision, received)
+            except OSError as error:
+                log.error("id=%s cannot be stored, answering 451: %s", message.id, error)
+                outcomes = tuple(replace(o, action=Action.TEMPFAIL) for o in decision.outcomes)
+                decision = replace(_LATER, required=decision.required, outcomes=outcomes)
+                answer = self._worded(message, decision)
+            else:
+                stored = True
+        if self._offer is not None and decision.action is not Action.TEMPFAIL:
+            # One that is told to come again is offered when it does.
+            self._offer(message, examination)
+        return Result(answer, examination, stored)
+
+    def _decided(
+        self, message: Message, examination: Examination, keeping: bool
+    ) -> tuple[Decision, Decision]:
+        """What the policy says, and the same with the reply's words and the labels."""
+        decision = self.policy.decide(examination.verdict, message.envelope)
+        return decision, self._finish(message, examination, decision, decision.store and keeping)
+
+    def _worded(self, message: Message, decision: Decision) -> Decision:
+        if decision.reply is None:
+            return decision
+        reply = decision.reply
+        if decision.reply is TROUBLE:
+            # Not of the policy's making, which words its own for the recipients.
+            reply = self.policy.reply(TROUBLE)
+        return replace(decision, reply=final_reply(reply, message.id))
+
+    def _finish(
+        self, message: Message, examination: Examination, decision: Decision, stored: bool
+    ) -> Decision:
+        decision = self._worded(message, decision)
+        if decision.action is Action.ACCEPT or decision.mta_quarantine is not None:
+            decision = replace(
+                decision,
+                edits=header_edits(
+                    message,
+                    examination.verdict,
+                    decision,
+                    self._labels,
+                    scanned_by=sorted(examination.ran),
+                    stored=stored,
+                )
+                + decision.edits,
+            )
+        return decision
+
+
+def plain(id: str, examination: Examination, decision: Decision) -> dict[str, Any]:
+    """What was found and decided as a plain value, for JSON: one form for all front doors."""
+    verdict = examination.verdict
+    return {
+        "id": id,
+        "action": decision.action.word,
+        "labelled": decision.labelled,
+        "score": verdict.score,
+        "required": decision.required,
+        "probability": verdict.probability,
+        "symbols": [
+            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
+        ],
+        "virus": verdict.virus,
+        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
+        "ms": dict(examination.milliseconds),
+        "failures": [
+            {"filter": f.filter, "kind": f.kind, "detail": f.detail} for f in examination.failures
+        ],
+    }

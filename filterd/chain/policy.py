@@ -1,0 +1,474 @@
+"""From a verdict to a decision, per recipient. Nothing else decides.
+
+Each recipient's thresholds come from the first matching rule, else from the defaults. The score
+and the verdict's forced action give each recipient an action; then one message gets one answer:
+
+* one recipient's `tempfail` is everybody's: the client comes again with all of them;
+* a `reject` needs all recipients. Where only some reject, those are treated as `quarantine`;
+* recipients whose action is `quarantine` or `discard` are removed from the message and their copy
+  is stored; when nobody is left, the MTA is told to discard the message;
+* the rest is delivered, labelled as soon as one remaining recipient's policy labels it.
+
+Whatever leaves the mail flow is stored before the MTA hears of it: `Decision.store` says so, and
+who acts on a decision without having stored the message first breaks the promise of the project.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_doc import Doc
+
+from filterd.chain import replies
+from filterd.chain.replies import ReplyError
+from filterd.chain.verdict import Action, Edit, RecipientAction, Reply, Verdict
+from filterd.message import Envelope, Recipient
+from filterd.message.address import PatternError, patterns
+from filterd.message.matching import client_matches, networks, recipient_keys
+from filterd.message.subject import TAG_LIMIT
+
+Threshold = Annotated[float, Doc("points; inf switches the step off")]
+ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
+
+VirusWord = Literal["reject", "discard", "quarantine", "strip"]
+
+REPLIES_DOC = (
+    'what refused clients are told, e.g. { spam = "550 5.7.1 Message refused as spam" }; names: '
+    + ", ".join(replies.DEFAULTS)
+)
+
+_VIRUS_ACTIONS = {"reject": Action.REJECT, "discard": Action.DISCARD, "strip": Action.ACCEPT}
+
+
+class PolicyError(ValueError):
+    """Settings that contradict each other or cannot be read.
+
+    keys: paths of the settings that are concerned; to change one of them is enough.
+    """
+
+    def __init__(self, text: str, *keys: tuple[str | int, ...]) -> None:
+        super().__init__(text)
+        self.keys = keys
+
+
+@dataclass(frozen=True)
+class PolicyRule:
+    """Settings `[[policy.rules]]`: other thresholds for some recipients or clients.
+
+    Every condition that is set must hold; of several rules the first that matches counts.
+    """
+
+    name: Annotated[str, Doc("how the log calls the rule")] = "rule"
+    recipients: Annotated[
+        tuple[str, ...],
+        Doc(
+            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
+            'or domains with all below them (".mx.example")'
+        ),
+    ] = ()
+    authenticated: Annotated[
+        bool | None, Doc("true: only clients that logged in (SMTP AUTH); false: only others")
+    ] = None
+    clients: Annotated[
+        tuple[str, ...], Doc('client networks ("192.0.2.0/24"), or "local" for this host itself')
+    ] = ()
+    label: Annotated[float | None, Doc("points from which a message is labelled")] = None
+    quarantine: Annotated[float | None, Doc("points from which it is quarantined")] = None
+    reject: Annotated[float | None, Doc("points from which it is rejected")] = None
+    subject_tag: Annotated[str | None, Doc("put before the Subject of labelled mail")] = None
+    at_most: Annotated[
+        ActionWord | None,
+        Doc("the strongest action the score may cause; a virus or a failure is not softened"),
+    ] = None
+    virus: Annotated[
+        VirusWord | None, Doc("what a virus means: reject, discard, quarantine or strip")
+    ] = None
+    replies: Annotated[
+        Mapping[str, str], Doc("other replies than [policy] has, by the same names")
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Settings `[policy]`."""
+
+    label: Annotated[float, Doc("points from which a message is labelled; inf: never")] = 5.0
+    quarantine: Annotated[float, Doc("points from which it is quarantined; inf: never")] = 8.0
+    reject: Annotated[float, Doc("points from which it is rejected; inf: never")] = 15.0
+    subject_tag: Annotated[
+        str, Doc('put before the Subject of labelled mail, e.g. "***SPAM*** "; empty: leave it')
+    ] = ""
+    quarantine_in: Annotated[
+        Literal["store", "mta"],
+        Doc("store: filterd's own quarantine; mta: the MTA's hold queue (SMFIR_QUARANTINE)"),
+    ] = "store"
+    keep_rejected: Annotated[bool, Doc("true: a rejected message is stored as well")] = True
+    keep_discarded: Annotated[bool, Doc("true: a discarded message is stored as well")] = True
+    virus: Annotated[
+        VirusWord,
+        Doc(
+            "what a virus means: reject, discard, quarantine (hold), or strip (take the infected "
+            "parts out and deliver the rest; held where that cannot be done)"
+        ),
+    ] = "reject"
+    replies: Annotated[
+        Mapping[str, str],
+        Doc(REPLIES_DOC),
+    ] = field(default_factory=dict)
+    rules: Annotated[
+        tuple[PolicyRule, ...], Doc("other thresholds for some recipients or clients")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The policy that counts for one recipient. rule: the rule it came from, or `default`."""
+
+    rule: str
+    label: float
+    quarantine: float
+    reject: float
+    subject_tag: str
+    at_most: Action = Action.REJECT
+    virus: VirusWord = "reject"
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+
+    def reply(self, default: Reply) -> Reply:
+        """What the settings say in place of a default."""
+        return self.replies.get(default.kind, default)
+
+    def action(self, score: float) -> Action:
+        """The action that the score alone causes."""
+        if score >= self.reject:
+            wanted = Action.REJECT
+        elif score >= self.quarantine:
+            wanted = Action.QUARANTINE
+        else:
+            wanted = Action.ACCEPT
+        return min(wanted, self.at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient gets, and the rule that said so."""
+
+    recipient: str
+    action: Action
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one message, ready to be carried out.
+
+    action: the message's own. reply: for TEMPFAIL and REJECT. edits: to the delivered message.
+    drop_recipients: removed from the envelope before delivery. store: the message must be on disk
+    before the MTA hears of the decision. held_for: recipients whose copy the store holds. reason:
+    why it is stored, one of the store's words. mta_quarantine: reason for SMFIR_QUARANTINE, where
+    the MTA holds the message. labelled: the delivered message carries `X-Spam-Flag: YES`.
+    required: the label threshold that was applied, in points. outcomes: per recipient.
+    """
+
+    action: Action
+    reply: Reply | None = None
+    edits: tuple[Edit, ...] = ()
+    drop_recipients: tuple[str, ...] = ()
+    store: bool = False
+    held_for: tuple[str, ...] = ()
+    reason: str = ""
+    mta_quarantine: str | None = None
+    labelled: bool = False
+    required: float = PolicySettings.label
+    subject_tag: str = ""
+    outcomes: tuple[Outcome, ...] = field(default=())
+
+
+class Policy:
+    """The settings `[policy]`, ready to decide. Raises PolicyError for contradictory ones."""
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self.settings = settings
+        self._rules = tuple(
+            _Rule(rule, index, settings) for index, rule in enumerate(settings.rules)
+        )
+        self._by_recipient = any(rule.recipients for rule in settings.rules)
+        default = settings
+        _check_order(("policy",), default.label, default.quarantine, default.reject)
+        self._default = Thresholds(
+            "default",
+            default.label,
+            default.quarantine,
+            default.reject,
+            default.subject_tag,
+            virus=default.virus,
+            replies=_replies(("policy",), default.replies),
+        )
+        _check_tag(("policy",), default.subject_tag)
+
+    @property
+    def strips_viruses(self) -> bool:
+        """True if a virus may mean that parts are taken out."""
+        return "strip" in (self.settings.virus, *(rule.virus for rule in self.settings.rules))
+
+    def reply(self, default: Reply) -> Reply:
+        """What the settings say in place of a default, whoever the recipients are."""
+        return self._default.reply(default)
+
+    def thresholds(self, recipient: Recipient, envelope: Envelope) -> Thresholds:
+        """The thresholds for one recipient of a message with that envelope."""
+        keys = recipient_keys(recipient, envelope) if self._by_recipient else frozenset()
+        for rule in self._rules:
+            if rule.matches(keys, envelope):
+                return rule.thresholds
+        return self._default
+
+    def decide(self, verdict: Verdict, envelope: Envelope) -> Decision:
+        """Turn the chain's verdict into the one answer for this message."""
+        chosen = {
+            recipient.address: self.thresholds(recipient, envelope)
+            for recipient in envelope.recipients or (Recipient(""),)
+        }
+        score, apart = verdict.score, _apart(verdict)
+        outcomes = tuple(
+            _outcome(verdict, address, thresholds, score, apart.get(address))
+            for address, thresholds in chosen.items()
+        )
+        actions = {outcome.action for outcome in outcomes}
+        # One answer for all: what the first recipient's rule says.
+        first = next(iter(chosen.values()))
+        if Action.TEMPFAIL in actions:
+            return Decision(
+                Action.TEMPFAIL,
+                first.reply(_tempfail_reply(verdict)),
+                outcomes=_all(outcomes, Action.TEMPFAIL),
+                reason="failed",
+                required=min(t.label for t in chosen.values()),
+            )
+        if actions == {Action.REJECT}:
+            keep = self.settings.keep_rejected
+            return Decision(
+                Action.REJECT,
+                first.reply(_reject_reply(verdict)),
+                outcomes=outcomes,
+                store=keep,
+                reason=_reason(verdict, "rejected"),
+                labelled=True,
+                required=min(t.label for t in chosen.values()),
+            )
+        if Action.REJECT in actions:
+            # The MTA gives one answer for all; who cannot be refused alone is held instead.
+            outcomes = tuple(
+                Outcome(o.recipient, Action.QUARANTINE, o.rule) if o.action is Action.REJECT else o
+                for o in outcomes
+            )
+        return self._deliver(verdict, outcomes, chosen)
+
+    def _deliver(
+        self, verdict: Verdict, outcomes: tuple[Outcome, ...], chosen: dict[str, Thresholds]
+    ) -> Decision:
+        """The answer when at least one recipient is neither refused nor delayed."""
+        stays = [o.recipient for o in outcomes if o.action is Action.ACCEPT]
+        held = [o.recipient for o in outcomes if o.action is Action.QUARANTINE]
+        discarded = [o.recipient for o in outcomes if o.action is Action.DISCARD]
+        # A person who released it must be able to see what became of it.
+        keeps = self.settings.keep_discarded or bool(verdict.released)
+        kept = held + (discarded if keeps else [])
+        reason = _reason(verdict, "spam" if held else "discarded") if kept else ""
+        concerned = [chosen[recipient] for recipient in stays or held or discarded]
+        labelling = min(concerned, key=lambda thresholds: thresholds.label)
+        labelled = verdict.score >= labelling.label and not verdict.released
+        tag = labelling.subject_tag if labelled else ""
+        if held and not stays and not discarded and self.settings.quarantine_in == "mta":
+            return Decision(
+                Action.QUARANTINE,
+                mta_quarantine=reason,
+                outcomes=outcomes,
+                reason=reason,
+                labelled=labelled,
+                required=labelling.label,
+                subject_tag=tag,
+                store=bool(verdict.removed),
+                edits=verdict.edits,
+            )
+        if not stays:
+            return Decision(
+                Action.QUARANTINE if held else Action.DISCARD,
+                outcomes=outcomes,
+                store=bool(kept),
+                held_for=tuple(r for r in kept if r),
+                reason=reason,
+                labelled=labelled,
+                required=labelling.label,
+            )
+        disinfecting = _disinfecting(verdict)
+        removed = bool(verdict.removed or disinfecting)
+        return Decision(
+            Action.ACCEPT,
+            edits=verdict.edits + disinfecting,
+            drop_recipients=tuple(held + discarded),
+            store=bool(kept) or removed,
+            held_for=tuple(kept),
+            reason=reason or ("virus" if verdict.virus else "stripped" if removed else ""),
+            labelled=labelled,
+            required=labelling.label,
+            subject_tag=tag,
+            outcomes=outcomes,
+        )
+
+
+class _Rule:
+    """One rule with its conditions made ready."""
+
+    def __init__(self, rule: PolicyRule, index: int, default: PolicySettings) -> None:
+        key = ("policy", "rules", index)
+        self._rule = rule
+        label = default.label if rule.label is None else rule.label
+        quarantine = default.quarantine if rule.quarantine is None else rule.quarantine
+        reject = default.reject if rule.reject is None else rule.reject
+        _check_order(key, label, quarantine, reject)
+        self.thresholds = Thresholds(
+            rule.name,
+            label,
+            quarantine,
+            reject,
+            default.subject_tag if rule.subject_tag is None else rule.subject_tag,
+            Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
+            default.virus if rule.virus is None else rule.virus,
+            {**_replies(("policy",), default.replies), **_replies(key, rule.replies)},
+        )
+        _check_tag(key, self.thresholds.subject_tag)
+        try:
+            self._recipients = patterns(rule.recipients, *key, "recipients")
+        except PatternError as error:
+            raise PolicyError(str(error), error.key) from error
+        try:
+            self._networks = networks(rule.clients)
+        except ValueError as error:
+            raise PolicyError(str(error), (*key, "clients")) from error
+
+    def matches(self, recipient: frozenset[str], envelope: Envelope) -> bool:
+        """recipient: keys of all patterns that cover it."""
+        rule = self._rule
+        if rule.authenticated is not None and rule.authenticated != bool(envelope.authenticated):
+            return False
+        if rule.clients and not client_matches(envelope.client, rule.clients, self._networks):
+            return False
+        return not self._recipients or not self._recipients.isdisjoint(recipient)
+
+
+def _check_order(
+    key: tuple[str | int, ...], label: float, quarantine: float, reject: float
+) -> None:
+    values = {"label": label, "quarantine": quarantine, "reject": reject}
+    for name, value in values.items():
+        if math.isnan(value):
+            raise PolicyError("not a number; expected points such as 5.0, or inf", (*key, name))
+    expected = "expected label <= quarantine <= reject"
+    for lower, upper in (("label", "quarantine"), ("quarantine", "reject")):
+        # A label that is switched off (inf) may be above the others.
+        never = lower == "label" and math.isinf(label)
+        if values[lower] > values[upper] and not never:
+            raise PolicyError(
+                f"{lower} = {values[lower]:g} is above {upper} = {values[upper]:g}; {expected}",
+                (*key, lower),
+                (*key, upper),
+            )
+
+
+def _apart(verdict: Verdict) -> dict[str, RecipientAction]:
+    """The strongest that is forced for a recipient alone, by address; of equal ones the first."""
+    found: dict[str, RecipientAction] = {}
+    for apart in verdict.apart:
+        known = found.get(apart.recipient)
+        if known is None or apart.action > known.action:
+            found[apart.recipient] = apart
+    return found
+
+
+def _replies(key: tuple[str | int, ...], texts: Mapping[str, str]) -> dict[str, Reply]:
+    found = {}
+    for kind, text in texts.items():
+        try:
+            found[kind] = replies.parse(kind, text)
+        except ReplyError as error:
+            raise PolicyError(str(error), (*key, "replies", kind)) from error
+    return found
+
+
+def _check_tag(key: tuple[str | int, ...], tag: str) -> None:
+    if len(tag) > TAG_LIMIT or not all(c.isprintable() for c in tag):
+        raise PolicyError(
+            f"the tag {tag!r} is not one line of at most {TAG_LIMIT} printable characters",
+            (*key, "subject_tag"),
+        )
+
+
+def _virus_action(verdict: Verdict, wanted: VirusWord) -> Action:
+    """What a virus means for a recipient. What cannot be taken out cleanly is held."""
+    if not verdict.virus:
+        return Action.ACCEPT
+    if wanted == "strip" and not verdict.infected:
+        return Action.QUARANTINE
+    return _VIRUS_ACTIONS.get(wanted, Action.QUARANTINE)
+
+
+def _disinfecting(verdict: Verdict) -> tuple[Edit, ...]:
+    """The edits that take infected parts out, but for those that another filter takes out."""
+    taken = [(part.start, part.end) for part in verdict.removed]
+    return tuple(
+        edit
+        for one in verdict.infected
+        if not any(start < one.part.end and one.part.start < end for start, end in taken)
+        for edit in one.edits
+    )
+
+
+def _outcome(
+    verdict: Verdict,
+    address: str,
+    thresholds: Thresholds,
+    score: float,
+    apart: RecipientAction | None,
+) -> Outcome:
+    """What one recipient gets: the strongest of what is forced for all, what is forced for this
+    recipient (apart), what a virus means for it, and what the points cause."""
+    forced = max(verdict.action, _virus_action(verdict, thresholds.virus))
+    # What a person released is not judged by its points again.
+    earned = Action.ACCEPT if verdict.released else thresholds.action(score)
+    action, rule = max(forced, earned), thresholds.rule
+    if apart is not None and apart.action > action:
+        action, rule = apart.action, apart.rule
+    return Outcome(address, action, rule)
+
+
+def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
+    return tuple(Outcome(o.recipient, action, o.rule) for o in outcomes)
+
+
+def _reason(verdict: Verdict, otherwise: str) -> str:
+    if verdict.virus:
+        return "virus"
+    if verdict.action > Action.ACCEPT or verdict.apart:
+        if verdict.removed or any(s.name.startswith("BANNED") for s in verdict.symbols):
+            return "banned"
+        return "failed" if any(s.name.endswith("_FAILED") for s in verdict.symbols) else "policy"
+    return "spam" if otherwise == "rejected" else otherwise
+
+
+def _reject_reply(verdict: Verdict) -> Reply:
+    if verdict.action is Action.REJECT or verdict.apart:
+        own = verdict.reply
+        if own is not None and not (verdict.virus and own.kind):
+            return own
+        return replies.VIRUS if verdict.virus else replies.POLICY
+    return replies.VIRUS if verdict.virus else replies.SPAM
+
+
+def _tempfail_reply(verdict: Verdict) -> Reply:
+    if verdict.action is Action.TEMPFAIL and verdict.reply is not None:
+        return verdict.reply
+    failed = any(symbol.name.endswith("_FAILED") for symbol in verdict.symbols)
+    return replies.TROUBLE if failed else replies.DELAY

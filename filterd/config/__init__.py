@@ -1,0 +1,1 @@
+"""Reading the settings file, and building from it what the settings describe."""

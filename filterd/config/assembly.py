@@ -1,0 +1,147 @@
+"""Putting the parts together: from checked settings to a pipeline that can examine mail.
+
+Front doors (`daemon`, `cli`, later `web`) come here; nothing below knows this module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import UTC, datetime
+
+from filterd.bayes.site.autolearn import Queue
+from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.marks import Verifier, load_key
+from filterd.chain.pipeline import Keep, Offer, Pipeline
+from filterd.chain.policy import Decision, Policy
+from filterd.chain.verdict import Action, Symbol
+from filterd.config.load import Settings
+from filterd.history import History
+from filterd.message import Message
+from filterd.quarantine import QuarantineSettings
+from filterd.quarantine.store import NewEntry, Store
+from filterd.system import paths
+
+log = logging.getLogger(__name__)
+
+
+def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
+    """The pipeline that the settings describe, its filters not yet prepared.
+
+    keeping: False for offline scans, which store nothing.
+    """
+    links = []
+    for name in settings.chain.filters:
+        entry = settings.filters[name]
+        # A fresh instance: the settings stay a value, whatever a filter remembers of its work.
+        links.append(Link(dataclasses.replace(entry.own), entry.link))
+    chain = Chain(links, settings.chain.timeout)
+    if keeping:
+        _honour_releases(chain, settings.quarantine)
+    policy = Policy(settings.policy)
+    if policy.strips_viruses:
+        chain.locate_viruses()
+    return Pipeline(
+        chain,
+        policy,
+        settings.labels,
+        _keeper(settings) if keeping else None,
+        _offerer(settings) if keeping and settings.autolearn.enabled else None,
+    )
+
+
+def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:
+    """Let what a person released pass. Without the key it is judged like any mail, no worse."""
+    try:
+        chain.released = Verifier(load_key(quarantine.folder), quarantine.release_clients)
+    except OSError as error:
+        log.warning("marks of released mail are not honoured: %s", error)
+
+
+def _offerer(settings: Settings) -> Offer:
+    """How mail is offered to autolearn."""
+    queue = autolearn_queue(settings)
+
+    def offer(message: Message, examination: Examination) -> None:
+        symbols = examination.verdict.symbols
+        # Where a filter failed, or a person has decided already, the evidence is not whole.
+        if not examination.failures and not any(s.name == "RELEASED" for s in symbols):
+            queue.offer(message, ((symbol.name, symbol.score) for symbol in symbols))
+
+    return offer
+
+
+def autolearn_queue(settings: Settings) -> Queue:
+    """Where copies wait to be learned."""
+    entry = settings.filters.get("bayes")
+    return Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
+
+
+def open_history(settings: Settings) -> History:
+    """The site's records of all messages."""
+    file = settings.history.file or settings.quarantine.folder / "history.sqlite3"
+    return History(file, settings.history)
+
+
+def _keeper(settings: Settings) -> Keep:
+    store = Store(settings.quarantine)
+
+    def keep(
+        message: Message, examination: Examination, decision: Decision, received: datetime
+    ) -> None:
+        verdict = examination.verdict
+        if verdict.released and decision.held_for:
+            # Before the MTA hears of it: who releases asks the journal what became of the message.
+            why = f"{message.id} ({decision.reason})"
+            store.note("held_again", verdict.released, "filterd", why, decision.held_for)
+        store.put(
+            NewEntry(
+                id=message.id,
+                data=message.data,
+                envelope=message.envelope,
+                held_for=decision.held_for,
+                reason=decision.reason,
+                action=decision.action.word,
+                score=verdict.score,
+                required=decision.required,
+                symbols=verdict.symbols,
+                virus=verdict.virus or "",
+                removed=verdict.removed,
+                received=received,
+            )
+        )
+
+    return keep
+
+
+class FailureKeeper:
+    """Keeps a message that broke its worker: for analysis, where the client was told to try again,
+    or held."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = Store(settings.quarantine)
+        self._required = settings.policy.label
+
+    def __call__(self, message: Message, reason: str, *, held: bool) -> None:
+        """Store message and reason durably; held: in place of delivery. Raises OSError if that
+        cannot be done."""
+        self._store.put(
+            NewEntry(
+                id=message.id,
+                data=message.data,
+                envelope=message.envelope,
+                held_for=tuple(r.address for r in message.envelope.recipients) if held else (),
+                reason="failed",
+                action=(Action.QUARANTINE if held else Action.TEMPFAIL).word,
+                score=0.0,
+                required=self._required,
+                symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
+                virus="",
+                removed=(),
+                received=datetime.now(UTC),
+            )
+        )
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()

@@ -1,0 +1,62 @@
+"""Settings `[digest]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Annotated
+
+from annotated_doc import Doc
+from annotated_types import Gt
+
+from filterd.message.address import checked_domains
+from filterd.quarantine.words import REASONS, known
+
+
+@dataclass(frozen=True)
+class DigestSettings:
+    """Settings `[digest]`."""
+
+    enabled: Annotated[
+        bool, Doc("let the daemon send each recipient a list of what is held for them")
+    ] = False
+    every_hours: Annotated[
+        float, Gt(0), Doc("hours between two digests; one without anything new is not sent")
+    ] = 24.0
+    at: Annotated[
+        tuple[str, ...],
+        Doc('local times of day at which digests are sent, e.g. "07:00"; then not by every_hours'),
+    ] = ()
+    sender: Annotated[str, Doc("From of the digest, e.g. postmaster@mx.example; must be set")] = ""
+    envelope_sender: Annotated[
+        str, Doc("who gets it back if it cannot be delivered; empty: nobody (the null sender)")
+    ] = ""
+    subject: Annotated[str, Doc("Subject of the digest")] = "Mail held for you"
+    domains: Annotated[
+        tuple[str, ...], Doc("only recipients in these domains get digests; empty: all")
+    ] = ()
+    reasons: Annotated[
+        tuple[str, ...], Doc("what is listed, by the reason for which it is held; never a virus")
+    ] = ("spam",)
+    link_days: Annotated[float, Gt(0), Doc("days for which a link in a digest works")] = 7.0
+    templates: Annotated[
+        Path | None,
+        Doc("folder with digest.txt and digest.html of your own (Jinja2); unset: filterd's"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.enabled and "@" not in self.sender:
+            raise ValueError(
+                f'sender: {self.sender!r} is no address; expected "postmaster@mx.example"'
+            )
+        for text in self.at:
+            try:
+                time.fromisoformat(text)
+            except ValueError:
+                raise ValueError(f'at: {text!r} is no time of day; expected "07:00"') from None
+        checked_domains(self.domains, "domains")
+        for reason in self.reasons:
+            known("reasons", reason, REASONS)
+        if "virus" in self.reasons:
+            raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')

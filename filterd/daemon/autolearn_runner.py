@@ -1,0 +1,97 @@
+"""Autolearn's learning, from time to time: `filterd learn auto` in a process of its own.
+
+The daemon itself never learns: a model is megabytes to read, change and write, and mail waits for
+nobody. Trouble is logged and the copies stay for the next time.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from filterd.config.assembly import autolearn_queue
+from filterd.config.load import Settings
+from filterd.system.child import python_command
+
+log = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 5.0
+"""Seconds between two looks whether it is time; a reload may have changed the interval."""
+
+RUN_LIMIT = 600.0
+"""Seconds that one run may take. A day's lessons are a hundred messages and take one."""
+
+NICENESS = 10
+"""How far the learning process steps back behind mail, as `nice` counts."""
+
+
+class Lessons:
+    """The periodic learning. settings: asked for each time, so that a reload counts. config: the
+    settings file, which the command reads anew; None for the usual one."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        config: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._config = config
+        self._clock = clock
+        self._last = clock()
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Work until `end` is called."""
+        while not self._ended.wait(LOOK_INTERVAL):
+            self.once()
+
+    def end(self) -> None:
+        """Let `run` return; learning that is under way goes on in its process."""
+        self._ended.set()
+
+    def once(self) -> None:
+        """Learn if it is time to and something waits. Raises nothing."""
+        settings = self._settings()
+        interval = settings.autolearn.interval
+        if not (settings.autolearn.enabled and interval):
+            return
+        if self._clock() - self._last < interval:
+            return
+        self._last = self._clock()
+        if not self._waiting(settings):
+            return
+        learn = python_command("filterd", "learn", "auto")
+        command = ["nice", "-n", str(NICENESS), *learn]
+        if self._config is not None:
+            command += ["--config", str(self._config)]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=RUN_LIMIT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.error("autolearn: %s; the copies stay", error)
+            return
+        if done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+            log.error("autolearn: %s; the copies stay", said[0])
+        elif done.stdout.strip():
+            log.info("autolearn: %s", done.stdout.strip())
+
+    @staticmethod
+    def _waiting(settings: Settings) -> bool:
+        try:
+            return bool(autolearn_queue(settings).waiting())
+        except OSError as error:
+            log.error("autolearn: %s", error)
+            return False

@@ -1,0 +1,267 @@
+"""SQLite files that several processes use at the same time.
+
+SQLite locks a file with POSIX locks. They belong to the process, and closing *any* descriptor of
+the file gives up all of them (https://www.sqlite.org/howtocorrupt.html, 2.2): the next process that
+closes the database takes itself for the last one and removes the write-ahead log under the others.
+So nobody opens such a file but SQLite. It is made by mknod(2), which opens nothing, looked at by
+stat(2) and put aside by rename(2). A process that was forked from one with an open database cannot
+use that one (`InheritedError`): it has to be closed before, or opened after the fork only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filterd.system.durable import create_file
+
+WAIT_LIMIT = 5.0
+"""Seconds for which somebody waits until a file that is being put aside is there again."""
+
+ALONE_LIMIT = 30.0
+"""Seconds for which somebody waits to have a file alone; searches of a second may overlap."""
+
+_POLL = 0.01
+"""Seconds between two looks whether a lock is free; it is held for a transaction at most."""
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside a database, by the ends of the names."""
+
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_SCHEMA,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_RANGE,
+    }
+)
+"""Result codes that say something about what is in the file. Others tell of locks, permissions, the
+disk (https://www.sqlite.org/rescode.html)."""
+
+Identity = tuple[int, int, int]
+"""Device and inode of a database, and inode of its write-ahead log (0: none)."""
+
+
+def is_broken(error: BaseException | None) -> bool:
+    """True if an error of SQLite says that the file's content cannot be used."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        # An error of Python's own module: text that is not UTF-8, say.
+        return isinstance(error, (sqlite3.DataError, sqlite3.OperationalError))
+    # A file that ends too early is an I/O error to SQLite.
+    return code & 0xFF in _BROKEN or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+class InheritedError(OSError):
+    """The process was forked from one that has the file open. SQLite, which was forked with it,
+    takes the other one's locks for its own, and would write without any
+    (https://www.sqlite.org/howtocorrupt.html, 2.6)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(0, "open in the process from which this one was forked", str(path))
+
+
+class SqliteFile:
+    """One file. Methods raise OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self) -> None:
+        """Make an empty database (0600) if there is none.
+
+        SQLite gives its journals the database's mode and, to those that root makes, its owner.
+        """
+        create_file(self.path)
+
+    def fault(self) -> str:
+        """Why this cannot be a database, by its kind of file; empty if it can or is not there."""
+        for suffix in ("", *COMPANIONS):
+            path = Path(f"{self.path}{suffix}")
+            try:
+                mode = path.stat().st_mode
+            except FileNotFoundError:
+                if path.is_symlink():
+                    return f"{path} is a link to nothing, expected a file"
+                continue
+            if not stat.S_ISREG(mode):
+                return f"{path} is not a file"
+        return ""
+
+    def identity(self) -> Identity | None:
+        """Which database this is now; None if there is none. A connection is good for one."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        try:
+            log = Path(f"{self.path}-wal").stat().st_ino
+        except FileNotFoundError:
+            log = 0
+        return found.st_dev, found.st_ino, log
+
+    @contextmanager
+    def in_use(self, *, alone: bool = False) -> Iterator[None]:
+        """Use the file: nobody puts it aside meanwhile. alone: nobody else uses it either.
+
+        A lock (flock) on its folder, which is made (0700) where there is none; a file to lock would
+        have to be everybody's.
+        Raises TimeoutError after `WAIT_LIMIT`, `ALONE_LIMIT`.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            deadline = time.monotonic() + (ALONE_LIMIT if alone else WAIT_LIMIT)
+            wanted = (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB
+            while True:
+                try:
+                    fcntl.flock(folder, wanted)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise TimeoutError(0, "others use it", str(self.path)) from None
+                    time.sleep(_POLL)
+            yield
+        finally:
+            os.close(folder)
+
+    def put_aside(self, now: float) -> Path:
+        """Rename the database and what belongs to it, with the date in the name; the new name.
+
+        To be called by who uses it alone. Connections to the old one have to be closed afterwards;
+        SQLite sees that the file was moved, and leaves the new one's log as it is.
+        """
+        name = f"{self.path.name}.broken-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+        aside, number = self.path.with_name(name), 1
+        while os.path.lexists(aside):
+            number += 1
+            aside = self.path.with_name(f"{name}.{number}")
+        # The database first: a log without one is removed by SQLite, not read.
+        for suffix in ("", *COMPANIONS):
+            path = Path(f"{self.path}{suffix}")
+            if os.path.lexists(path):
+                path.rename(f"{aside}{suffix}")
+        return aside
+
+    def put_aside_before(self) -> list[Path]:
+        """What was put aside, the oldest first."""
+        found = self.path.parent.glob(f"{self.path.name}.broken-*")
+        return sorted(path for path in found if not path.name.endswith(COMPANIONS))
+
+
+class Connections:
+    """One process's connections to one file, lent out for a transaction each.
+
+    prepare: what a new connection is told. Safe for threads.
+    """
+
+    def __init__(self, file: SqliteFile, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self.file = file
+        self.log_vanished = 0
+        """How often another program removed the write-ahead log that was in use here."""
+        self._prepare = prepare
+        self._idle: list[tuple[sqlite3.Connection, Identity | None]] = []
+        self._lent = 0
+        self._is_inherited = False
+        self._mutex = threading.Lock()
+
+    @contextmanager
+    def lent(self, timeout: float) -> Iterator[sqlite3.Connection]:
+        """A connection to what the path names now. Raises sqlite3.Error, OSError.
+
+        timeout: seconds for which it waits for another process's transaction.
+        """
+        if self._is_inherited:
+            raise InheritedError(self.file.path)
+        with self.file.in_use():
+            connection, identity = self._taken(timeout)
+            is_good = False
+            try:
+                yield connection
+                is_good = True
+            finally:
+                with self._mutex:
+                    self._lent -= 1
+                    if is_good:
+                        self._idle.append((connection, identity))
+                if not is_good:
+                    connection.close()
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        with self._mutex:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def leave_to_parent(self) -> list[object]:
+        """In a process that was forked: forget, without closing."""
+        self._mutex = threading.Lock()
+        self._is_inherited = self._is_inherited or bool(self._idle or self._lent)
+        inherited = list[object](self._idle)
+        self._idle = []
+        return inherited
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _taken(self, timeout: float) -> tuple[sqlite3.Connection, Identity | None]:
+        with self._mutex:
+            now = self.file.identity()
+            while self._idle:
+                connection, opened = self._idle.pop()
+                if opened == now:
+                    self._lent += 1
+                    return connection, opened
+                if now and opened and now[:2] == opened[:2]:
+                    self.log_vanished += 1
+                connection.close()
+            self.file.create()
+            # One thread at a time uses a connection, but not always the one that made it.
+            connection = sqlite3.connect(self.file.path, timeout=timeout, check_same_thread=False)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._lent += 1
+            return connection, self.file.identity()
+
+
+_processes: weakref.WeakValueDictionary[Path, Connections] = weakref.WeakValueDictionary()
+_processes_mutex = threading.Lock()
+_inherited: list[object] = []
+"""Connections of the process from which this one was forked: to close them here would be wrong."""
+
+
+def connections_to(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> Connections:
+    """This process's connections to a file, the same for all who ask. See `Connections`."""
+    key = path.absolute()
+    with _processes_mutex:
+        found = _processes.get(key)
+        if found is None:
+            found = _processes[key] = Connections(SqliteFile(path), prepare)
+        return found
+
+
+def _after_fork() -> None:
+    global _processes_mutex  # noqa: PLW0603
+    _processes_mutex = threading.Lock()
+    for one in list(_processes.values()):
+        _inherited.extend(one.leave_to_parent())
+
+
+os.register_at_fork(after_in_child=_after_fork)

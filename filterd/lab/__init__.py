@@ -1,0 +1,1 @@
+"""Trying filterd out: sample mail, programs started beside it, expected results."""

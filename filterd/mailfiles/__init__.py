@@ -1,0 +1,1 @@
+"""Reading stored mail: files, mbox, Maildir, archives, labelled collections."""

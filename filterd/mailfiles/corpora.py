@@ -1,0 +1,328 @@
+"""Reading mail wherever it is kept: one message, a folder, mbox, Maildir, an index, an archive.
+
+An *index* has one `<label> <path>` line a message, oldest first, paths counted from the index's own
+folder (the format of the TREC spam track); labels are spam and ham, anything else is no label. It
+is known by its name (`index`, `NAME.index`) or by its first line. A folder that holds a file named
+`index` is read through it. In other folders a message's label comes from the names of the folders
+above it: `spam`, `spam_2`, `.Junk`, `easy_ham`, ...
+
+Messages that a mail server compressed (Dovecot's zlib plugin) are decompressed. A mailbox may be in
+use meanwhile: a Maildir message whose flags change is found under its new name.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import sys
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from filterd.mailfiles import archives, mbox
+from filterd.mailfiles.mail_file import (
+    MESSAGE_LIMIT,
+    CorpusError,
+    SkippedError,
+    present,
+    read_all,
+    reader,
+    span_reader,
+)
+from filterd.system.bounded import plain_text
+
+SPOOL_LIMIT = archives.UNPACKED_LIMIT
+"""Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
+file."""
+
+_PIECE = 1 << 20  # bytes read at a time from what is not a regular file
+_INDEX_LINE_LIMIT = 4096  # bytes of an index's first line; longer than any path
+
+Label = bool
+"""True for spam, False for ham."""
+
+LABELS = {"spam": True, "ham": False}
+
+_SPAM_WORDS = re.compile(r"(?:^|[^a-z])(?:spam|junk)(?:[^a-z]|$)", re.IGNORECASE)
+_HAM_WORDS = re.compile(r"(?:^|[^a-z])(?:ham|nonspam|notspam)(?:[^a-z]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message that has been found and not yet read. name: for people, unique in its source.
+
+    read: returns its bytes. Raises SkippedError for one that is gone, CorpusError.
+    """
+
+    label: Label | None
+    name: str
+    read: Callable[[], bytes]
+
+
+def read_messages(
+    path: str | Path, skipped: Callable[[SkippedError], object] | None = None
+) -> Iterator[tuple[str | None, str, bytes]]:
+    """Yield (label, name, bytes) of every message at a path; `-` is standard input.
+
+    label: "spam", "ham" or None. A `From ` line of an mbox is not part of the message and is left
+    out. skipped: is told of each message that had to be left out; without it that is an error.
+    Raises CorpusError.
+    """
+    words = {True: "spam", False: "ham", None: None}
+    with ExitStack() as stack:
+        for item in find_messages(path, stack):
+            try:
+                data = item.read()
+            except SkippedError as error:
+                if skipped is None:
+                    raise
+                skipped(error)
+                continue
+            yield words[item.label], item.name, data
+
+
+def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
+    """Yield the messages at a path without reading those that are files of their own.
+
+    stack: archives, and mboxes that are not plain files, are unpacked into temporary files that
+    live until it is closed. Raises CorpusError.
+    """
+    if str(path) == "-":
+        yield from _stream("-", sys.stdin.buffer, None, stack)
+        return
+    root = Path(path)
+    try:
+        mode = root.stat().st_mode
+    except FileNotFoundError:
+        raise CorpusError(f"{root}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{root}: cannot be read ({_why(error)})") from None
+    if stat.S_ISDIR(mode):
+        yield from _folder(root, None, stack)
+    elif not stat.S_ISREG(mode):
+        # A pipe of the shell, `<(...)`, say: it can be read once.
+        with _opened(root) as file:
+            yield from _stream(str(root), file, None, stack)
+    elif is_index(root):
+        yield from _index(root)
+    elif archives.is_archive(root):
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-corpus-")))
+        try:
+            archives.unpack(root, folder)
+        except (
+            OSError,
+            tarfile.TarError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,  # what zipfile raises for encrypted members and unknown methods
+        ) as error:
+            raise CorpusError(f"{root}: cannot be unpacked ({error})") from None
+        yield from _folder(folder, None, stack, shown=root)
+    else:
+        yield from _file(root, None, str(root), stack)
+
+
+def is_index(path: Path) -> bool:
+    """Return True for an index file, or a folder that holds one.
+
+    A file of another name is an index if its first line has a label and the path of a file.
+    """
+    if path.is_dir():
+        return (path / "index").is_file()
+    if path.name == "index" or path.name.endswith(".index"):
+        return True
+    try:
+        with path.open("rb") as file:
+            line = plain_text(file.readline(_INDEX_LINE_LIMIT), "surrogateescape")
+    except (OSError, ValueError):
+        return False
+    fields = line.split(None, 1)
+    if len(fields) != 2 or fields[0].lower() not in LABELS:
+        return False
+    try:
+        return (path.parent / fields[1].strip()).is_file()
+    except OSError:  # a name that is too long, say
+        return False
+
+
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _opened(path: Path, name: str = "") -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CorpusError(f"{name or path}: cannot be read ({error.strerror})") from None
+
+
+def _folder(
+    folder: Path, label: Label | None, stack: ExitStack, shown: Path | None = None
+) -> Iterator[Item]:
+    index = folder / "index"
+    if index.is_file():
+        yield from _index(index, shown)
+        return
+    # An archive's one top folder stands for the archive.
+    if shown is not None:
+        inside = list(folder.iterdir())
+        if len(inside) == 1 and inside[0].is_dir():
+            yield from _folder(inside[0], label, stack, shown)
+            return
+    for path in sorted(_files(folder)):
+        relative = path.relative_to(folder)
+        if _is_housekeeping(relative):
+            continue
+        own = label if label is not None else label_of(f"{(shown or folder).name}/{relative}")
+        name = str((shown or folder) / relative)
+        # An archive in a folder of mail is a file like others; only one that was named is unpacked.
+        try:
+            yield from _file(path, own, name, stack)
+        except SkippedError as skipped:
+            yield _skipped(own, skipped)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All regular files below a folder, which may change meanwhile. Raises CorpusError for a folder
+    that may not be read."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for top, _folders, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            path = Path(top, name)
+            if path.is_file():
+                yield path
+
+
+def _skipped(label: Label | None, error: SkippedError) -> Item:
+    """A message that cannot be had, so that whoever reads can count it."""
+
+    def read() -> bytes:
+        raise error
+
+    return Item(label, error.name, read)
+
+
+def label_of(name: str) -> Label | None:
+    """The label that a path's words give, the last one that says anything; None if none does."""
+    for part in reversed(PurePosixPath(name).parts[:-1]):
+        if _HAM_WORDS.search(part):
+            return False
+        if _SPAM_WORDS.search(part):
+            return True
+    return None
+
+
+def _is_housekeeping(relative: Path) -> bool:
+    """Dovecot's, Courier's and Cyrus' own files, Maildir's unfinished deliveries, hidden files."""
+    name = relative.name
+    return (
+        name.startswith((".", "dovecot", "courierimap", "maildir", "cyrus."))
+        or name in ("cmds", "SOURCE.txt", "subscriptions")
+        or "tmp" in relative.parts[:-1]
+    )
+
+
+def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
+    folder = index.parent
+    with _opened(index) as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = plain_text(raw, "surrogateescape")
+            except ValueError as error:
+                raise CorpusError(f"{index}:{number}: {error}") from None
+            fields = line.strip().split(None, 1)
+            if not fields:
+                continue
+            if len(fields) != 2:
+                raise CorpusError(
+                    f"{index}:{number}: expected `<label> <path>`, found {line.strip()!r}"
+                )
+            label, relative = LABELS.get(fields[0].lower()), fields[1]
+            path = folder / relative
+            name = f"{shown}/{relative}" if shown else str(path)
+            yield Item(label, name, reader(path, f"{index}:{number}: {path}", listed=True))
+
+
+def _file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[Item]:
+    """One file: a message, or an mbox, which may have many. Raises SkippedError, CorpusError."""
+    with present(path, name) as file:
+        kind = archives.compression(file)
+        if kind is None and not mbox.is_mbox(file.read(5)):
+            yield Item(label, name, reader(path, name))
+            return
+        file.seek(0)
+        if kind is None:
+            for part, start, end in _parts(file, name):
+                yield Item(label, part, span_reader(path, name, start, end))
+            return
+        if mbox.is_mbox(_first(file, kind)):
+            unpacked = _temporary(stack)
+            _unpack(file, kind, name, unpacked)
+            yield from _file(unpacked, label, name, stack)
+            return
+    yield Item(label, name, reader(path, name))
+
+
+def _parts(file: BinaryIO, name: str) -> list[tuple[str, int, int]]:
+    """The messages of an mbox: name, start and end of each. The name of a single one is the
+    file's."""
+    found = list(mbox.spans(file))
+    if len(found) == 1:
+        return [(name, *found[0])]
+    return [(f"{name}#{number}", *span) for number, span in enumerate(found, 1)]
+
+
+def _first(file: BinaryIO, kind: str) -> bytes:
+    """The first bytes of what a compressed file holds, none if it is damaged there."""
+    try:
+        return next(archives.decompressed(file, kind, MESSAGE_LIMIT), b"")
+    except archives.CompressedError:
+        return b""
+    finally:
+        file.seek(0)
+
+
+def _temporary(stack: ExitStack) -> Path:
+    """The name of a temporary file that is deleted when the stack is closed."""
+    folder = tempfile.TemporaryDirectory(prefix="filterd-corpus-")
+    return Path(stack.enter_context(folder)) / "mbox"
+
+
+def _unpack(file: BinaryIO, kind: str, name: str, target: Path) -> None:
+    try:
+        with target.open("wb") as unpacked:
+            for piece in archives.decompressed(file, kind, SPOOL_LIMIT):
+                unpacked.write(piece)
+    except archives.CompressedError as error:
+        raise SkippedError(name, str(error)) from None
+
+
+def _stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -> Iterator[Item]:
+    """What comes from a pipe: one message, or an mbox, compressed or not."""
+    first = file.read(_PIECE)
+    if not mbox.is_mbox(first) and archives.compression(io.BytesIO(first)) is None:
+        data = first + read_all(file) if len(first) == _PIECE else first
+        yield Item(label, name, lambda: data)
+        return
+    spooled = _temporary(stack)
+    room = SPOOL_LIMIT
+    with spooled.open("wb") as target:
+        piece = first
+        while piece:
+            target.write(piece)
+            room -= len(piece)
+            piece = file.read(min(_PIECE, room))
+    yield from _file(spooled, label, name, stack)

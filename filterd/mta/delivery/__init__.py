@@ -1,0 +1,1 @@
+"""Delivery: mailboxes, programs, relays, aliases, .forward."""

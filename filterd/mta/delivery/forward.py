@@ -1,0 +1,41 @@
+"""`.forward`: where a user wants his mail to go.
+
+The file counts only if nobody but its owner (the user or root) can have written it. Its members
+are those of an alias; `\\user` means the user's own mailbox. Source: sendmail 8.17 `recipient.c`
+(forward), `safefile.c`.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from filterd.mta.delivery.aliases import members
+
+SIZE_LIMIT = 1 << 16
+"""Octets of a `.forward` file."""
+
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def forward(user: pwd.struct_passwd, paths: list[Path]) -> list[str] | None:
+    """The members of the first file that is there, None where there is none to go by."""
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_mode & WRITABLE_BY_OTHERS:
+                continue
+            if status.st_uid not in (user.pw_uid, 0):
+                continue
+            text = os.read(descriptor, SIZE_LIMIT).decode("utf-8", "surrogateescape")
+        finally:
+            os.close(descriptor)
+        lines = (line for line in text.split("\n") if not line.startswith("#"))
+        return [one for line in lines for one in members(line)] or None
+    return None

@@ -1,0 +1,98 @@
+"""Built-in local delivery: Maildir and mbox, synced before they count.
+
+A mailbox is named by its recipient: the local part where the domain is the MTA's own, else the
+whole address, lower case, octets that a file name should not have as %XX. Line ends are LF, as
+sendmail's local mailers write them.
+Sources: cr.yp.to/proto/maildir.html; RFC 4155 appendix A with mboxrd quoting.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import re
+import time
+from pathlib import Path
+
+from filterd.mta.mail.files import PRIVATE_FILE, make_folder, sync_folder, write_new
+
+_counter = itertools.count()
+_FROM = re.compile(rb"^(>*From )", re.MULTILINE)
+NAME_LIMIT = 200
+"""Characters of a mailbox name; file systems stop at 255 octets."""
+
+
+def folder_name(address: str) -> str:
+    """The recipient as a file name: `ann@Example.org` → `ann@example.org`."""
+    octets = address.lower().encode("ascii", "surrogateescape")
+    name = "".join(
+        chr(octet) if re.match(rb"[a-z0-9@+_.=-]", bytes([octet])) else f"%{octet:02x}"
+        for octet in octets
+    )
+    # A name must not be hidden, nor be a way up.
+    name = "%2e" + name[1:] if name.startswith(".") else name
+    return name[:NAME_LIMIT] or "%"
+
+
+class Maildir:
+    """One Maildir for each recipient below `root`."""
+
+    def __init__(self, root: Path, host: str) -> None:
+        self._root = root
+        self._host = host.replace("/", "\\057").replace(":", "\\072")
+        self._known: set[str] = set()
+
+    def deliver(self, name: str, sender: str, message: bytes) -> Path:
+        """Store a message durably in the mailbox of that name. Raises OSError."""
+        del sender
+        folder = self._root / name
+        if name not in self._known:
+            for part in ("tmp", "new", "cur"):
+                make_folder(folder / part)
+            sync_folder(self._root)
+            self._known.add(name)
+        unique = f"{time.time():.6f}.P{os.getpid()}Q{next(_counter)}.{self._host}"
+        temporary, final = folder / "tmp" / unique, folder / "new" / unique
+        write_new((temporary, message))
+        temporary.rename(final)
+        sync_folder(folder / "new")
+        return final
+
+
+class Mbox:
+    """One mbox file for each recipient below `root`, locked with fcntl while it is appended to."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def deliver(self, name: str, sender: str, message: bytes) -> Path:
+        """Append a message durably, see `append`. Raises OSError."""
+        make_folder(self._root)
+        path = self._root / name
+        append(path, sender, message)
+        return path
+
+
+def append(path: Path, sender: str, message: bytes) -> None:
+    """Append a message to an mbox file, locked and synced; on trouble the file is as long as
+    before. Raises OSError."""
+    stamp = time.asctime(time.gmtime())
+    text = _FROM.sub(rb">\1", message)
+    ending = b"\n" if text.endswith(b"\n") else b"\n\n"
+    envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
+    data = b"From " + envelope + b" " + stamp.encode() + b"\n" + text + ending
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        before = os.lseek(descriptor, 0, os.SEEK_END)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,143 @@
+"""Delivery to a program, as an M line says: its standard input is the message, its exit status the
+answer. Source: sendmail 8.17 `deliver.c`, `sysexits.h`; flags from `cf/README`.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass
+
+from filterd.mta.cf.macros import expand
+from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.header import take_return_path
+from filterd.mta.queue.spool import Entry, Target
+
+TIMEOUT = 600.0
+"""Seconds that a delivery program may take; it is killed then, and the mail tried again later."""
+
+SAFE_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+TEXT_LIMIT = 200
+"""Characters of a program's complaint that are kept."""
+
+# sysexits.h → (temporary, enhanced status code, text), as sendmail's SysExMsg has them.
+STATUSES: dict[int, tuple[bool, str, str]] = {
+    64: (False, "5.5.4", "Command line usage error"),
+    65: (False, "5.6.0", "Data format error"),
+    66: (False, "5.3.0", "Cannot open input"),
+    67: (False, "5.1.1", "User unknown"),
+    68: (False, "5.1.2", "Host unknown"),
+    69: (False, "5.0.0", "Service unavailable"),
+    70: (False, "5.3.0", "Internal error"),
+    71: (True, "4.0.0", "Operating system error"),
+    72: (False, "5.3.5", "System file missing"),
+    73: (False, "5.0.0", "Can't create output"),
+    74: (True, "4.0.0", "I/O error"),
+    75: (True, "4.0.0", "Deferred"),
+    76: (False, "5.5.0", "Remote protocol error"),
+    77: (False, "5.0.0", "Insufficient permission"),
+    78: (False, "5.3.5", "Local configuration error"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramMailer:
+    """One recipient's delivery program.
+
+    path, argv: P= and A= with `$u`, `$h`, `$g`, `$f` not yet expanded; words are split before, so
+    that an address cannot add any. flags: F= of the M line. macros: of the configuration.
+    uid, gid: whom it runs as, None for the MTA's own user.
+    """
+
+    path: str
+    argv: str
+    flags: str
+    user: str
+    host: str
+    macros: dict[str, str]
+    uid: int | None = None
+    gid: int | None = None
+
+    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+        """Run the program. Raises DeliveryError."""
+        values = {
+            **self.macros,
+            "u": self.user,
+            "h": self.host,
+            "g": entry.sender or "MAILER-DAEMON",
+            "f": entry.sender or "MAILER-DAEMON",
+            "i": entry.id,
+        }
+        words = [expand(word, values) for word in shlex.split(self.argv)]
+        if not words:
+            raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
+        data = prepared(message, entry.sender, self.flags)
+        options: dict[str, object] = {}
+        environment = {"PATH": SAFE_PATH, "AGENT": "sendmail"}
+        if self.uid is not None:
+            options = {"user": self.uid, "group": self.gid, "extra_groups": []}
+        if target.user:
+            options |= _as_user(target.user, environment)
+        try:
+            done = subprocess.run(  # type: ignore[call-overload]
+                words,
+                executable=self.path,
+                input=data,
+                capture_output=True,
+                timeout=TIMEOUT,
+                env=environment,
+                cwd="/",
+                check=False,
+                **options,
+            )
+        except subprocess.TimeoutExpired:
+            raise DeliveryError(
+                f"{self.path}: no end within {TIMEOUT:g} s", temporary=True, code="4.4.7"
+            ) from None
+        except OSError as error:
+            raise DeliveryError(
+                f"{self.path}: {error.strerror}", temporary=True, code="4.3.5"
+            ) from None
+        if done.returncode:
+            raise _failure(self.path, done.returncode, done.stdout + done.stderr)
+        return os.path.basename(self.path)  # noqa: PTH119  # a name for the log, no path
+
+
+def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
+    """Run as the user whose `.forward` named the program, in his name and home."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        raise DeliveryError(f"no user {name} any more", temporary=False, code="5.1.1") from None
+    environment.update(HOME=user.pw_dir, USER=name, LOGNAME=name)
+    if os.geteuid() != 0:
+        return {}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def prepared(message: bytes, sender: str, flags: str) -> bytes:
+    """The message as a mailer's flags want it: Return-Path (P), From_ line (no n), >From (E)."""
+    # sendmail's $g of the null reverse-path.
+    envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
+    given, data = take_return_path(message)
+    if "E" in flags:
+        data = re.sub(rb"^From ", b">From ", data, flags=re.MULTILINE)
+    if "P" in flags:
+        data = (b"Return-Path: <" + envelope + b">\n" if given is None else given) + data
+    if "n" not in flags:
+        stamp = time.asctime(time.gmtime()).encode()
+        data = b"From " + envelope + b" " + stamp + b"\n" + data
+    return data
+
+
+def _failure(path: str, status: int, output: bytes) -> DeliveryError:
+    said = output.decode("utf-8", "replace").strip().split("\n")[0][:TEXT_LIMIT]
+    if status < 0:
+        return DeliveryError(f"{path} died of signal {-status}", temporary=True, code="4.3.0")
+    temporary, code, text = STATUSES.get(status, (False, "5.3.0", f"unknown mailer error {status}"))
+    return DeliveryError(f"{text}: {said}" if said else text, temporary=temporary, code=code)

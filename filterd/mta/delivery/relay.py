@@ -1,0 +1,105 @@
+"""Delivery to other hosts by SMTP: to a smart host, or where the DNS says.
+
+The hosts of a domain are its MX records by priority, else its address (RFC 5321 §5.1). Each is
+tried in turn until one answers for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from filterd.mta.delivery.client import SendError, SmtpClient
+from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.header import take_return_path
+from filterd.mta.queue.spool import Entry, Target
+
+PORT = 25
+CONNECT_TIMEOUT = 60.0
+"""Seconds for a connection and its greeting, RFC 5321 §4.5.3.2.1 allows 300."""
+
+SEND_TIMEOUT = 600.0
+"""Seconds for one message, the wait after the final dot (RFC 5321 §4.5.3.2.6) included."""
+
+DNS_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpMailer:
+    """Sends one recipient's copy to a host. host: a domain, or `[host]` or `[address]` for that
+    very host without a look at its MX records; a port may follow behind a colon."""
+
+    host: str
+    helo: str
+
+    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+        """Send. Raises DeliveryError."""
+        _, message = take_return_path(message)
+        trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
+        for name, port in self._hosts():
+            try:
+                return asyncio.run(self._send(name, port, entry, target, message))
+            except DeliveryError as error:
+                trouble = error
+                if not error.temporary:
+                    break
+        raise trouble
+
+    def _hosts(self) -> list[tuple[str, int]]:
+        name, _, port_text = self.host.partition(":")
+        port = int(port_text) if port_text.isdecimal() else PORT
+        if name.startswith("["):
+            return [(name.strip("[]"), port)]
+        return [(host, port) for host in mail_exchangers(name)]
+
+    async def _send(
+        self, host: str, port: int, entry: Entry, target: Target, message: bytes
+    ) -> str:
+        try:
+            client = await SmtpClient.open(host, port, self.helo, CONNECT_TIMEOUT)
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    result = await client.send(entry.id, message, entry.sender, [target.address])
+            finally:
+                await client.quit()
+        except SendError as error:
+            raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
+        except TimeoutError:
+            raise DeliveryError(
+                f"{host}: no answer in time", temporary=True, code="4.4.2"
+            ) from None
+        if not result.accepted:
+            permanent = result.code >= 500
+            code = "5.0.0" if permanent else "4.0.0"
+            raise DeliveryError(f"{host} said: {result.reply}", temporary=not permanent, code=code)
+        return f"{host} ({result.reply})"
+
+
+def mail_exchangers(domain: str) -> list[str]:
+    """The hosts that take mail for a domain, best first. Raises DeliveryError.
+
+    A null MX (RFC 7505) and a domain that does not exist are permanent.
+    """
+    # Only mail for elsewhere needs the DNS.
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
+    resolver = dns.resolver.Resolver()
+    resolver.lifetime = DNS_TIMEOUT
+    try:
+        answer = resolver.resolve(domain, "MX")
+    except dns.resolver.NXDOMAIN:
+        raise DeliveryError(f"Host unknown ({domain})", temporary=False, code="5.1.2") from None
+    except dns.resolver.NoAnswer:
+        return [domain]
+    except dns.exception.DNSException as error:
+        raise DeliveryError(
+            f"name server: {domain}: {type(error).__name__}", temporary=True, code="4.4.3"
+        ) from None
+    records = [(record.preference, str(record.exchange).rstrip(".")) for record in answer]
+    if any(not host for _, host in records):
+        raise DeliveryError(f"{domain} takes no mail", temporary=False, code="5.1.10")
+    # Hosts of one priority share the load.
+    random.shuffle(records)
+    return [host for _, host in sorted(records, key=lambda one: one[0])]

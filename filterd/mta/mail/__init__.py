@@ -1,0 +1,1 @@
+"""A message under way in the MTA: envelope, header, addresses, client."""

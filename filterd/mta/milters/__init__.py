@@ -1,0 +1,1 @@
+"""The MTA as a milter client: connection, replies of filters, edits, macros."""

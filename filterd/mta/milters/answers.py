@@ -1,0 +1,98 @@
+"""What the filters of an MTA say together to one SMTP command, and how they are asked.
+
+The SMTP side knows filters by this contract only; `filters` keeps it as sendmail does,
+`postfix_filters` as Postfix does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from filterd.mta.mail.draft import Draft
+from filterd.mta.mail.peer import Peer
+
+
+class Kind(Enum):
+    """How the filters want a command answered."""
+
+    CONTINUE = "continue"
+    REJECT = "reject"
+    TEMPFAIL = "tempfail"
+    DISCARD = "discard"
+    REPLY = "reply"
+    """With the filter's own text."""
+
+    CLOSE = "close"
+    """With a 421, and hang up."""
+
+    HOLD = "hold"
+    """Take the message and keep it (Postfix's default action `quarantine`)."""
+
+    MISCONFIGURED = "misconfigured"
+    """Postfix's 451 4.3.5: the filter answered what it must not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. text: for REPLY, the reply as the filter gave it (`550 5.7.1 no`), lines in it
+    separated by CRLF."""
+
+    kind: Kind = Kind.CONTINUE
+    text: bytes = b""
+
+    @property
+    def goes_on(self) -> bool:
+        return self.kind is Kind.CONTINUE
+
+
+CONTINUE = Answer()
+
+Values = Mapping[str, str]
+"""Macros by name as on the wire: one letter bare (`i`), longer ones in braces. An undefined macro
+is absent; a defined and empty one is `""`."""
+
+
+class Filters(Protocol):
+    """The filters of one SMTP session, asked in order.
+
+    sticky: a refusal at connect or HELO is the session's to remember (sendmail); else the filters
+    say it again at each command (Postfix).
+    """
+
+    sticky: bool
+    queue_id: str
+    """Of the message that comes next, for the log."""
+
+    async def open(self) -> Answer:
+        """Connect and negotiate, before the greeting."""
+
+    async def connect(self, peer: Peer, values: Values) -> Answer: ...
+
+    async def helo(self, name: bytes, values: Values) -> Answer: ...
+
+    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer: ...
+
+    async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
+        """refused: the MTA itself has refused this recipient; filters may have asked to be told."""
+
+    async def data(self, values: Values) -> Answer: ...
+
+    async def unknown(self, line: bytes) -> Answer: ...
+
+    async def other(self) -> Answer:
+        """VRFY or ETRN has come: what filters that are asked nothing say all the same."""
+
+    async def message(self, draft: Draft, values: Values) -> Answer:
+        """Show the message and apply to it what the filters change."""
+
+    async def abort(self) -> None:
+        """The transaction ends without a message: RSET, EHLO."""
+
+    async def finish(self) -> None:
+        """The message has been answered."""
+
+    async def quit(self) -> None:
+        """The session ends."""

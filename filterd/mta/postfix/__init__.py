@@ -1,0 +1,1 @@
+"""What is Postfix's own: filters and replies."""

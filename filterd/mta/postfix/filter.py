@@ -1,0 +1,302 @@
+"""One filter in one SMTP session, as Postfix 3.7 speaks to it.
+
+Every answer is a reply text, and a failure, or an answer at connect or HELO, becomes the filter's
+standing reply for the rest of the session; an impossible reply acts at once; PROGRESS is waited
+through at any stage and there is no clock over the whole end of message. Header and body are shown
+by another process than the rest, so that what a filter says there does not stand; only its death
+does. Source: `src/milter/milter8.c`, and observation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from enum import Enum
+
+from filterd.milter import commands, replies
+from filterd.milter.constants import Command, MacroStage, ReplyCode
+from filterd.milter.negotiation import Negotiation, NegotiationError, agree_postfix
+from filterd.milter.packets import Packet
+from filterd.mta.mail.draft import Draft
+from filterd.mta.milters import edits
+from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.base import Asked, Context, body_packets, known_macros
+from filterd.mta.milters.connection import FilterConnection, FilterFailureError
+from filterd.mta.milters.envelope_edits import PostfixEnvelope
+from filterd.mta.milters.settings import InputMailFilter
+
+log = logging.getLogger("filterd.mta")
+
+REJECTED = Answer(Kind.REPLY, b"550 5.7.1 Command rejected")
+TEMPFAILED = Answer(Kind.REPLY, b"451 4.7.1 Service unavailable - try again later")
+MISCONFIGURED = Answer(Kind.REPLY, b"451 4.3.5 Server configuration problem - try again later")
+
+DEFAULT_ACTIONS = {
+    "accept": CONTINUE,
+    "reject": Answer(Kind.REPLY, b"550 5.5.0 Service unavailable"),
+    "tempfail": TEMPFAILED,
+    "quarantine": Answer(Kind.HOLD),
+    # Known from Postfix 3.8 on; 3.7 warns of an unrecognized default action.
+    "shutdown": MISCONFIGURED,
+}
+"""`milter_default_action`: the standing reply of a filter that failed."""
+
+_ENVELOPE = PostfixEnvelope()
+
+_SINCE = {Command.UNKNOWN: 3, Command.DATA: 4}
+"""The first version of the protocol that has a command."""
+
+_EARLY = (Command.CONNECT, Command.HELO)
+_SHORT = (Command.CONNECT, Command.HELO, Command.MAIL, Command.RCPT, Command.DATA, Command.UNKNOWN)
+"""Commands under milter_command_timeout; the others are content."""
+
+
+_LISTS = {
+    **{stage.name.lower(): stage for stage in MacroStage},
+    "header": MacroStage.EOH,
+    "body": MacroStage.EOM,
+}
+"""Whose list a filter's request replaces, by stage."""
+
+
+class State(Enum):
+    """MILTER8_STAT_* of Postfix."""
+
+    CLOSED = "closed"
+    LISTENING = "listening"
+    ACCEPTED_MESSAGE = "accepted the message"
+    ERROR = "error"
+
+
+class PostfixFilter(Asked):
+    """One filter. standing: what it says to everything from now on."""
+
+    def __init__(self, settings: InputMailFilter, context: Context) -> None:
+        super().__init__(settings, context)
+        self.state = State.CLOSED
+        self.standing = CONTINUE
+        self.holds = False
+        """It wanted a message held before its content came: all of the session are, and it is asked
+        about content only."""
+
+        self._skipping: Command | None = None
+        """Commands of this kind are skipped until another kind comes (SKIP)."""
+
+    async def negotiate(self) -> None:
+        """Connect and agree; the default action stands where that fails."""
+        settings = self.settings
+        try:
+            self.connection = await FilterConnection.open(
+                settings.address, settings.connect_timeout, patient=False
+            )
+            offer = Negotiation.offer()
+            await self.connection.send([offer.encode()], settings.command_timeout)
+            answer = Negotiation.parse(await self.connection.receive(settings.command_timeout))
+            self.agree(agree_postfix(offer, answer))
+            self.state = State.LISTENING
+        except (FilterFailureError, NegotiationError) as error:
+            self.fail(str(error))
+
+    def _timeout(self, command: Command) -> float:
+        short = command in _SHORT
+        return self.settings.command_timeout if short else self.settings.content_timeout
+
+    async def send(self, packets: list[Packet], command: Command) -> None:
+        assert self.connection is not None
+        await self.connection.send(packets, self._timeout(command))
+
+    async def receive(self, command: Command) -> Packet:
+        assert self.connection is not None
+        return await self.connection.receive(self._timeout(command))
+
+    async def abort(self) -> None:
+        """The message is over: ABORT, and what accepted it listens again."""
+        if self.state is State.ACCEPTED_MESSAGE:
+            self.state = State.LISTENING
+        if self.state is State.LISTENING:
+            try:
+                await self.send([commands.Bare(Command.ABORT).encode()], Command.MAIL)
+            except FilterFailureError as failure:
+                self.fail(str(failure))
+
+    async def quit(self) -> None:
+        if self.connection is not None:
+            await self.connection.quit()
+            self.connection = None
+
+    async def ask(self, packet: Packet, stage: str, values: Values) -> Answer:
+        """milter8_event: macros and command out, replies in."""
+        if self.state is not State.LISTENING:
+            return self.standing
+        command = Command(packet.command)
+        if self.holds and command in _SHORT:
+            return Answer(Kind.HOLD)
+        if self._skipping is command:
+            return self.standing
+        self._skipping = None
+        wanted = command not in self.unsent
+        spoken = self.agreed.version >= _SINCE.get(command, 0)
+        packets = [packet] if wanted else []
+        if wanted or (command in _SHORT and spoken):
+            packets = [*self._macros(command, stage, values), *packets]
+        try:
+            if packets:
+                await self.send(packets, command)
+            if not wanted or command in self.unanswered:
+                return self.standing
+            return await self._replies(command)
+        except FilterFailureError as failure:
+            return self.fail(str(failure))
+
+    def _macros(self, command: Command, stage: str, values: Values) -> list[Packet]:
+        """A packet for each stage that has a list, be it an empty self.
+
+        A filter's own list for the end of header is used for each field as well, that for the end
+        of message for the body.
+        """
+        names = self._context.macro_list(stage)
+        if stage in _LISTS:
+            # An empty list of its own is nself.
+            names = self.agreed.macros.get(_LISTS[stage]) or names
+        if names is None:
+            return []
+        return [known_macros(command, names, values)]
+
+    async def _replies(self, command: Command) -> Answer:
+        """Read until something final comes. A quarantine counts with what follows it."""
+        held = False
+        while True:
+            reply = replies.parse(await self.receive(command))
+            match reply:
+                case replies.Plain(data=data) if data:
+                    raise FilterFailureError(f"reply with data to {command.name}: {reply!r:.60}")
+                case replies.Plain(ReplyCode.PROGRESS):
+                    continue
+                case replies.Quarantine():
+                    held = True
+                    continue
+                case replies.Plain(ReplyCode.CONTINUE):
+                    self.holds |= held and command in _SHORT
+                    return Answer(Kind.HOLD) if held else self.standing
+                case replies.Plain(ReplyCode.SKIP):
+                    self._skipping = command
+                    return self.standing
+            answer = self._verdict(command, reply)
+            if answer is None:
+                raise FilterFailureError(f"unexpected reply to {command.name}: {reply!r:.60}")
+            return answer
+
+    def _verdict(self, command: Command, reply: replies.FilterReply) -> Answer | None:
+        """The answer of a reply that decides; None for one that has no business here."""
+        early = command in _EARLY
+        match reply:
+            case replies.Plain(ReplyCode.ACCEPT):
+                if early:
+                    self._leave()
+                else:
+                    self.state = State.ACCEPTED_MESSAGE
+                return self.standing
+            case replies.Plain(ReplyCode.DISCARD):
+                # Not allowed that early: a warning in the log is all.
+                return self.standing if early else Answer(Kind.DISCARD)
+            case replies.Plain(ReplyCode.REJECT):
+                return self._stand(REJECTED, early)
+            case replies.Plain(ReplyCode.TEMPFAIL):
+                return self._stand(TEMPFAILED, early)
+            case replies.Plain(ReplyCode.SHUTDOWN):
+                if command not in _SHORT:
+                    # Observed: the client hears 250 and the message goes nowhere.
+                    return Answer(Kind.DISCARD)
+                return self._stand(Answer(Kind.CLOSE), True)
+            case replies.ReplyText(data):
+                text = replies.postfix_text(data)
+                if text is None:
+                    return self._misconfigured(command)
+                return self._stand(Answer(Kind.REPLY, text), early)
+        return None
+
+    def _misconfigured(self, command: Command) -> Answer:
+        """A reply text that cannot be. A default action that lets mail through stands."""
+        answer = self.fail("malformed reply text")
+        if answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            return answer
+        if command in _SHORT:
+            self.standing = MISCONFIGURED
+        return MISCONFIGURED
+
+    def _stand(self, answer: Answer, for_good: bool) -> Answer:
+        if for_good:
+            self.standing = answer
+            self._leave()
+        return answer
+
+    def _leave(self) -> None:
+        """Close without a goodbye; the filter's standing answer speaks for it."""
+        self.drop()
+        self.state = State.ERROR
+
+    def fail(self, why: str) -> Answer:
+        """milter8_comm_error: close, and the default action stands."""
+        log.warning("%s: milter=%s: %s", self._context.queue_id, self.settings.name, why)
+        self._leave()
+        if self.standing == CONTINUE:
+            self.standing = DEFAULT_ACTIONS[self.settings.default_action]
+        return self.standing
+
+    # The message
+
+    async def show(self, draft: Draft, values: Values) -> Answer:
+        for packet, stage in self._parts(draft):
+            answer = await self.ask(packet, stage, values)
+            if not answer.goes_on or self.state is not State.LISTENING:
+                return answer
+        macros = self._macros(Command.BODYEOB, "eom", values)
+        end = commands.Bare(Command.BODYEOB).encode()
+        await self.send([*macros, end], Command.BODYEOB)
+        return await self._end_of_message(draft)
+
+    def _parts(self, draft: Draft) -> Iterable[tuple[Packet, str]]:
+        for name, value in draft.header.for_filter(verbatim=self.verbatim):
+            # Postfix hands strings on as C has them: a NUL ends self.
+            yield commands.Header(name, value.partition(b"\0")[0]).encode(), "header"
+        yield commands.Bare(Command.EOH).encode(), "eoh"
+        for chunk in body_packets(draft):
+            yield chunk, "body"
+
+    async def _end_of_message(self, draft: Draft) -> Answer:
+        """Read edits until the final reply. A body ends with the first other edit behind it."""
+        chunks: list[bytes] = []
+        body_over = False
+        try:
+            while True:
+                reply = replies.parse(await self.receive(Command.BODYEOB))
+                match reply:
+                    case replies.Plain(data=data) if data:
+                        raise FilterFailureError(f"reply with data: {reply!r:.60}")
+                    case replies.ChangeHeader(name=b""):
+                        return self._misconfigured(Command.BODYEOB)
+                    case replies.Plain(ReplyCode.PROGRESS):
+                        continue
+                    case replies.ReplaceBody(chunk):
+                        if body_over:
+                            # body_edit_lockout: a body comes in one piece.
+                            return self._misconfigured(Command.BODYEOB)
+                        chunks.append(chunk)
+                        continue
+                    case replies.Plain(ReplyCode.CONTINUE | ReplyCode.SKIP):
+                        return self.standing
+                    case replies.Malformed() | replies.UnknownReply():
+                        raise FilterFailureError(f"bad reply to BODYEOB: {reply!r:.60}")
+                body_over = bool(chunks)
+                answer = self._verdict(Command.BODYEOB, reply)
+                if answer is not None:
+                    return answer
+                if isinstance(reply, replies.Plain | replies.ReplyText):
+                    raise FilterFailureError(f"unexpected reply to BODYEOB: {reply!r:.60}")
+                done = edits.apply(reply, draft, verbatim=self.verbatim, envelope=_ENVELOPE)
+                log.info("%s: milter=%s: %s", self._context.queue_id, self.settings.name, done)
+        finally:
+            if chunks:
+                # cleanup(8) writes lines: the last one is ended.
+                whole = b"".join(chunks)
+                draft.replace_body([whole if whole[-1:] in (b"", b"\n") else whole + b"\r\n"])

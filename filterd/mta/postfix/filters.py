@@ -1,0 +1,148 @@
+"""The filters of one SMTP session as Postfix 3.7 asks them.
+
+What differs from sendmail: a filter is connected when the client is, one after the other; ABORT is
+sent at each reset, more often than needed; a message on hold is shown to nobody else.
+Source: `src/milter/milter.c`, `src/smtpd/smtpd.c`, and observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from filterd.milter import commands
+from filterd.milter.constants import Command, Steps
+from filterd.milter.packets import Packet
+from filterd.mta.mail.draft import Draft
+from filterd.mta.mail.peer import Peer
+from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.base import Context, MacroList, connect_packet
+from filterd.mta.milters.connection import FilterFailureError
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.postfix.filter import PostfixFilter, State
+
+
+class PostfixFilters:
+    """See the module. Not to be used by two tasks at a time."""
+
+    sticky = False
+
+    def __init__(self, filters: Iterable[InputMailFilter], macro_list: MacroList) -> None:
+        self._context = Context(macro_list)
+        self._filters = [PostfixFilter(one, self._context) for one in filters]
+        self._greeted = False
+        self._in_mail = False
+
+    @property
+    def queue_id(self) -> str:
+        return self._context.queue_id
+
+    @queue_id.setter
+    def queue_id(self, id: str) -> None:
+        self._context.queue_id = id
+
+    async def open(self) -> Answer:
+        return CONTINUE
+
+    async def connect(self, peer: Peer, values: Values) -> Answer:
+        for one in self._filters:
+            await one.negotiate()
+            answer = await one.ask(connect_packet(peer), "connect", values)
+            if not answer.goes_on:
+                # The others are not even connected.
+                return answer
+        return CONTINUE
+
+    async def helo(self, name: bytes, values: Values) -> Answer:
+        answer = await self._round(commands.Helo(name).encode(), "helo", values)
+        if self._greeted:
+            await self._abort()
+        # A client that is hung up on has not been greeted.
+        closing = answer.kind is Kind.CLOSE or answer.text.startswith(b"421")
+        self._greeted = self._greeted or not closing
+        await self._reset_mail()
+        return answer
+
+    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer:
+        answer = await self._round(commands.Mail(arguments).encode(), "envfrom", values)
+        self._in_mail = True
+        if answer.kind not in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
+            await self._reset_mail()
+        return answer
+
+    async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
+        packet = commands.Rcpt(arguments).encode()
+        return await self._round(packet, "envrcpt", values, refused=refused)
+
+    async def data(self, values: Values) -> Answer:
+        return await self._round(commands.Bare(Command.DATA).encode(), "data", values)
+
+    async def unknown(self, line: bytes) -> Answer:
+        """Postfix shows the verb only."""
+        verb = line.split(None, 1)[0] if line.split() else b""
+        return await self._round(commands.Unknown(verb).encode(), "unknown", {})
+
+    async def other(self) -> Answer:
+        """milter_other_event: for commands that filters are not asked about."""
+        return next((one.standing for one in self._filters if not one.standing.goes_on), CONTINUE)
+
+    async def abort(self) -> None:
+        await self._reset_mail()
+
+    async def finish(self) -> None:
+        self._in_mail = True
+        await self._reset_mail()
+
+    async def quit(self) -> None:
+        if self._greeted:
+            await self._abort()
+        await self._reset_mail()
+        for one in self._filters:
+            await one.quit()
+
+    # One command
+
+    async def _round(
+        self, packet: Packet, stage: str, values: Values, *, refused: bool = False
+    ) -> Answer:
+        """Ask in order until one says something else than "go on"."""
+        for one in self._filters:
+            if refused and not one.agreed.steps & Steps.RCPT_REJ:
+                continue
+            answer = await one.ask(packet, stage, values)
+            if not answer.goes_on:
+                return answer
+        return CONTINUE
+
+    # The message
+
+    async def message(self, draft: Draft, values: Values) -> Answer:
+        self.queue_id = draft.queue_id
+        for one in self._filters:
+            answer = one.standing
+            asked = one.state is State.LISTENING
+            if asked:
+                try:
+                    answer = await one.show(draft, {**values, **draft.macros})
+                except FilterFailureError as failure:
+                    answer = one.fail(str(failure))
+            if answer.kind is Kind.HOLD:
+                draft.quarantine = draft.quarantine or f"milter {one.settings.name} failed"
+            if asked and draft.quarantine is not None and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+                # A message that has just been put on hold is shown to nobody else.
+                return Answer(Kind.HOLD)
+            if answer.kind not in (Kind.CONTINUE, Kind.HOLD):
+                return answer
+        if any(one.holds for one in self._filters):
+            draft.quarantine = draft.quarantine or "a milter wants the message held"
+        return CONTINUE if draft.quarantine is None else Answer(Kind.HOLD)
+
+    # Resets
+
+    async def _reset_mail(self) -> None:
+        if self._in_mail:
+            await self._abort()
+        self._in_mail = False
+
+    async def _abort(self) -> None:
+        for one in self._filters:
+            await one.abort()

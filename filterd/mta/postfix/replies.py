@@ -1,0 +1,95 @@
+"""Postfix 3.7's replies, word by word. Source: `smtpd.c`; observed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from filterd.mta.smtp.replies import Reply, Wording, filter_lines
+
+
+class PostfixWording(Wording):
+    """Postfix 3.7."""
+
+    mends_bare = True
+    # smtpd_soft_error_limit, smtpd_hard_error_limit
+    soft_errors, hard_errors = 10, 20
+    unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
+
+    def mended_address(self, path: str) -> str | None:
+        """Postfix quotes a local part that has an `@` in it."""
+        local, at, domain = path.strip("<> ").rpartition("@")
+        plain = local and domain and not re.search(r"[\s<>\"]", local + domain)
+        return f'"{local}"@{domain}' if at and plain else None
+
+    def greeting(self, date: str) -> Reply:  # noqa: ARG002
+        return Reply.of(f"220 {self.host} ESMTP Postfix")
+
+    def not_accepting(self) -> Reply:
+        return Reply.of(f"554 {self.host} ESMTP not accepting connections")
+
+    def closing(self) -> Reply:
+        return Reply.of("421 4.7.0 Server closing connection")
+
+    def closing_command(self) -> Reply:
+        return self.closing()
+
+    def closing_connect(self) -> Reply:
+        return Reply.of(f"421 {self.host} Service unavailable - try again later")
+
+    def bye(self) -> Reply:
+        return Reply.of("221 2.0.0 Bye")
+
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply:  # noqa: ARG002
+        return Reply(
+            tuple(f.encode() for f in (f"250 {self.host}", *(f"250 {e}" for e in extensions)))
+        )
+
+    def ok(self) -> Reply:
+        return Reply.of("250 2.0.0 Ok")
+
+    def reset(self) -> Reply:
+        return self.ok()
+
+    def sender_ok(self, path: str) -> Reply:  # noqa: ARG002
+        return Reply.of("250 2.1.0 Ok")
+
+    def recipient_ok(self, path: str) -> Reply:  # noqa: ARG002
+        return Reply.of("250 2.1.5 Ok")
+
+    def accepted(self, queue_id: str) -> Reply:
+        return Reply.of(f"250 2.0.0 Ok: queued as {queue_id}")
+
+    def nested_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: nested MAIL command")
+
+    def rcpt_without_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: need MAIL command")
+
+    def data_without_mail(self) -> Reply:
+        return Reply.of("503 5.5.1 Error: need RCPT command")
+
+    def data_without_rcpt(self, refused: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("554 5.5.1 Error: no valid recipients")
+
+    def unknown(self, line: bytes) -> Reply:  # noqa: ARG002
+        return Reply.of("500 5.5.2 Error: command not recognized")
+
+    def bad_argument(self, verb: str, argument: str) -> Reply:  # noqa: ARG002
+        syntax = {"MAIL": "MAIL FROM:<address>", "RCPT": "RCPT TO:<address>"}
+        return Reply.of(f"501 5.5.4 Syntax: {syntax.get(verb, f'{verb} hostname')}")
+
+    def bad_address(self, path: str, code: str, text: str) -> Reply:  # noqa: ARG002
+        return Reply.of("501 5.1.3 Bad recipient address syntax")
+
+    def tempfail(self) -> Reply:
+        return Reply.of("451 4.7.1 Service unavailable - try again later")
+
+    def refused_session(self) -> Reply:
+        return Reply.of("550 5.7.1 Command rejected")
+
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("550 5.7.1 Command rejected")
+
+    def filter_text(self, text: bytes, path: str | None) -> Reply:  # noqa: ARG002
+        return Reply(filter_lines(text))

@@ -1,0 +1,1 @@
+"""The queue: spool files, attempts, bounces."""

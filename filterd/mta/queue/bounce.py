@@ -1,0 +1,118 @@
+"""Reports to the sender about recipients who cannot be served: DSNs, RFC 3464.
+
+A report has the null reverse-path. About one that fails the postmaster is told, once: that report
+breeds no other. Nobody is told about a recipient with `NOTIFY=NEVER` or without `FAILURE`
+(RFC 3461 §4.1).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.queue.spool import Entry, Target
+
+HEADER_LIMIT = 1 << 16
+"""Octets of the undelivered message's header section that go back with the report."""
+
+
+POSTMASTER = "postmaster"
+"""Who hears of reports that cannot be delivered; a local name, RFC 5321 §4.5.1."""
+
+
+class Bouncer:
+    """Makes reports, see the module. host: the MTA's name. next_id: gives queue ids."""
+
+    def __init__(self, host: str, next_id: Callable[[], str], expire: float = 432000.0) -> None:
+        self._host = host
+        self._next_id = next_id
+        self._expire = expire
+
+    def __call__(
+        self, entry: Entry, failed: list[tuple[Target, DeliveryError]], message: bytes
+    ) -> tuple[Entry, bytes] | None:
+        """The report and its envelope, or None where nobody is to be told."""
+        told = [(target, error) for target, error in failed if _wants_report(target)]
+        if entry.last or not told:
+            return None
+        id, to = self._next_id(), entry.sender or POSTMASTER
+        report = self._report(id, to, entry, told, message)
+        expires = time.time() + self._expire
+        return Entry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
+
+    def _report(
+        self,
+        id: str,
+        to: str,
+        entry: Entry,
+        told: list[tuple[Target, DeliveryError]],
+        message: bytes,
+    ) -> bytes:
+        boundary = f"{id}/{self._host}"
+        whole = "RET=FULL" in (one.upper() for one in entry.sender_parameters)
+        header, _, _ = message.partition(b"\n\n")
+        original = message if whole else header[:HEADER_LIMIT] + b"\n"
+        envelope_id = next(
+            (
+                one.partition("=")[2]
+                for one in entry.sender_parameters
+                if one.upper().startswith("ENVID=")
+            ),
+            "",
+        )
+        people = "".join(
+            f"   <{target.address}>\n      {error.code} {error}\n" for target, error in told
+        )
+        fields = [f"Reporting-MTA: dns; {self._host}"]
+        fields += [f"Original-Envelope-Id: {envelope_id}"] if envelope_id else []
+        fields += [f"Arrival-Date: {formatdate(entry.arrived, localtime=True)}"]
+        for target, error in told:
+            fields += ["", *_recipient_fields(target, error)]
+        text = (
+            f"From: Mail Delivery Subsystem <MAILER-DAEMON@{self._host}>\n"
+            f"To: <{to}>\n"
+            "Subject: Returned mail: see transcript for details\n"
+            f"Date: {formatdate(localtime=True)}\n"
+            f"Message-Id: <{id}@{self._host}>\n"
+            "Auto-Submitted: auto-replied (rejected)\n"
+            "MIME-Version: 1.0\n"
+            "Content-Type: multipart/report; report-type=delivery-status;\n"
+            f'\tboundary="{boundary}"\n'
+            "\n"
+            f"--{boundary}\n"
+            "\n"
+            f"Your message could not be delivered by {self._host} to:\n\n{people}\n"
+            f"--{boundary}\n"
+            "Content-Type: message/delivery-status\n"
+            "\n"
+            + "\n".join(fields)
+            + f"\n\n--{boundary}\n"
+            + f"Content-Type: {'message/rfc822' if whole else 'text/rfc822-headers'}\n"
+            "\n"
+        )
+        closing = f"\n--{boundary}--\n"
+        return text.encode("ascii", "surrogateescape") + original + closing.encode()
+
+
+def _wants_report(target: Target) -> bool:
+    for parameter in target.parameters:
+        name, _, value = parameter.upper().partition("=")
+        if name == "NOTIFY":
+            return "FAILURE" in value.split(",")
+    return True
+
+
+def _recipient_fields(target: Target, error: DeliveryError) -> list[str]:
+    original = next(
+        (one.partition("=")[2] for one in target.parameters if one.upper().startswith("ORCPT=")), ""
+    )
+    fields = [f"Original-Recipient: {original.replace(';', '; ', 1)}"] if original else []
+    return [
+        *fields,
+        f"Final-Recipient: rfc822; {target.address}",
+        "Action: failed",
+        f"Status: {error.code}",
+        f"Diagnostic-Code: x-unix; {error}",
+    ]

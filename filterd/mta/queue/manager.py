@@ -1,0 +1,190 @@
+"""The queue at work: deliver what the spool holds, try again later, give up in the end.
+
+A message is delivered to its recipients one after the other in a worker thread; who was served is
+struck off the envelope on disk when the attempt ends. After a crash the whole remaining list is
+tried again, so that a recipient may get a message twice and never not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from filterd.mta.delivery.router import DeliveryError, Router
+from filterd.mta.queue.spool import Entry, Spool, SpoolError, Target
+
+log = logging.getLogger("filterd.mta")
+
+PARALLEL = 8
+"""Deliveries at a time: they mostly wait for the disk."""
+
+LOOK_INTERVAL = 5.0
+"""Seconds between looks at the spool for what has become due, or was released by hand."""
+
+LONGEST_WAIT = 3600.0
+"""Seconds between attempts at most."""
+
+Bounce = Callable[[Entry, list[tuple[Target, DeliveryError]], bytes], tuple[Entry, bytes] | None]
+"""Makes the report to the sender about recipients who cannot be served, None for nobody to tell."""
+
+
+class Queue:
+    """Runs deliveries of one spool. retry: seconds to the first new attempt, then doubled."""
+
+    def __init__(
+        self, spool: Spool, router: Router, executor: Executor, *, retry: float, bounce: Bounce
+    ) -> None:
+        self._spool = spool
+        self._router = router
+        self._executor = executor
+        self._retry = retry
+        self._bounce = bounce
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def submit(self, entry: Entry, message: bytes) -> None:
+        """Accept a message: durable when this returns, on its way soon after. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._spool.store, entry, message)
+        if entry.held is None:
+            self._start(entry, message)
+        else:
+            log.info("%s: quarantine=%s, stat=quarantined", entry.id, entry.held)
+
+    async def run(self) -> None:
+        """Look for due messages until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except SpoolError as error:
+                log.error("%s", error)
+            await asyncio.sleep(LOOK_INTERVAL)
+
+    async def look(self, *, all: bool = False) -> None:
+        """Start every message that is due (or all) and not being delivered."""
+        loop = asyncio.get_running_loop()
+        entries = await loop.run_in_executor(self._executor, lambda: list(self._spool.entries()))
+        for entry in entries:
+            if all or entry.due <= time.time():
+                self._start(entry, None, anyway=all)
+
+    async def settled(self) -> None:
+        """Wait until no delivery is under way."""
+        await self._idle.wait()
+
+    def _start(self, entry: Entry, message: bytes | None, *, anyway: bool = False) -> None:
+        """Deliver a message, read again from the disk if None is given. anyway: due or not."""
+        if entry.id in self._running:
+            return
+        task = asyncio.get_running_loop().create_task(self._attempt(entry, message, anyway))
+        self._running[entry.id] = task
+        self._idle.clear()
+        task.add_done_callback(lambda _: self._done(entry.id))
+
+    def _done(self, id: str) -> None:
+        del self._running[id]
+        if not self._running:
+            self._idle.set()
+
+    async def _attempt(self, entry: Entry, message: bytes | None, anyway: bool) -> None:
+        loop = asyncio.get_running_loop()
+        async with self._slots:
+            reports = await loop.run_in_executor(
+                self._executor, self._deliver, entry, message, anyway
+            )
+        for report in reports:
+            self._start(report, None)
+
+    def _deliver(self, entry: Entry, message: bytes | None, anyway: bool) -> list[Entry]:
+        """One attempt, in a worker thread. Returns the reports to the sender."""
+        try:
+            if message is None:
+                # Read again: what was seen when looking may have been served since.
+                current = self._spool.read(entry.id)
+                if current is None or (current.due > time.time() and not anyway):
+                    return []
+                entry, message = current, self._spool.message(current)
+            left, failed = self._serve(entry, message)
+            if entry.expires and time.time() >= entry.expires:
+                failed, left = failed + left, []
+            reports = self._reports(entry, failed, message)
+            for report in reports:
+                # Safe before the recipients it speaks of are forgotten.
+                self._spool.store(*report)
+            if left:
+                self._postpone(entry, left)
+            else:
+                self._spool.remove(entry)
+        except (OSError, SpoolError) as error:
+            log.error("%s: queue: %s; tried again later", entry.id, error)
+            return []
+        return [report[0] for report in reports]
+
+    def _reports(
+        self, entry: Entry, failed: list[tuple[Target, DeliveryError]], message: bytes
+    ) -> list[tuple[Entry, bytes]]:
+        """A report for each of those who are to hear of it: the sender, owners of lists."""
+        reports = []
+        for sender in dict.fromkeys(_sender(entry, target) for target, _ in failed):
+            theirs = [one for one in failed if _sender(entry, one[0]) == sender]
+            report = self._bounce(replace(entry, sender=sender), theirs, message)
+            if report is not None:
+                # Senders and the postmaster may be aliases.
+                targets = self._router.expand(report[0].targets)
+                reports.append((replace(report[0], targets=targets), report[1]))
+        return reports
+
+    def _serve(
+        self, entry: Entry, message: bytes
+    ) -> tuple[list[tuple[Target, DeliveryError]], list[tuple[Target, DeliveryError]]]:
+        """Try each recipient; return those to try again and those to give up."""
+        left: list[tuple[Target, DeliveryError]] = []
+        failed: list[tuple[Target, DeliveryError]] = []
+        for target in entry.targets:
+            try:
+                route = self._router.resolve(target.address, listed=target.listed)
+                seen = replace(entry, sender=_sender(entry, target))
+                place = self._router.mailer(route).deliver(seen, target, message)
+            except DeliveryError as error:
+                (left if error.temporary else failed).append((target, error))
+                log.info(
+                    "%s: to=<%s>, dsn=%s, stat=%s: %s",
+                    entry.id,
+                    target.address,
+                    error.code,
+                    "Deferred" if error.temporary else "Failed",
+                    error,
+                )
+            else:
+                delay = time.time() - entry.arrived
+                log.info(
+                    "%s: to=<%s>, mailer=%s, delay=%.3f, dsn=2.0.0, stat=Sent (%s)",
+                    entry.id,
+                    target.address,
+                    route.mailer,
+                    delay,
+                    place,
+                )
+        return left, failed
+
+    def _postpone(self, entry: Entry, left: list[tuple[Target, DeliveryError]]) -> None:
+        wait = min(self._retry * 2.0 ** min(entry.attempts, 20), LONGEST_WAIT)
+        later = replace(
+            entry,
+            targets=tuple(target for target, _ in left),
+            attempts=entry.attempts + 1,
+            due=time.time() + wait,
+            trouble=str(left[-1][1]),
+        )
+        self._spool.update(later)
+
+
+def _sender(entry: Entry, target: Target) -> str:
+    """The envelope sender of one recipient's copy; a report keeps its null one in any case."""
+    return entry.sender if target.sender is None or not entry.sender else target.sender

@@ -1,0 +1,1 @@
+"""What is sendmail's own: filters, header, replies, queue ids, routing."""

@@ -1,0 +1,163 @@
+"""sendmail 8.17's replies, word by word. Sources: `srvrsmtp.c`, `err.c` (fmtmsg); observed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from filterd.mta.settings import SENDMAIL_VERSION
+from filterd.mta.smtp.replies import Reply, Wording, filter_lines
+from filterd.mta.smtp.sasl import MECHANISMS
+
+NAME_LIMIT = 256
+"""Characters of a name at HELO, MAXNAME."""
+
+_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= )")
+_NAMING = (b"450", b"550", b"553")
+"""Codes behind which sendmail puts the address in question, `fmtmsg` in `err.c`."""
+
+
+PLAIN_HELP: Mapping[str, Sequence[str]] = {
+    "smtp": ("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP",)
+}
+"""Without a sendmail.cf there is no help file; this is all that HELP knows then."""
+
+
+class SendmailWording(Wording):
+    """sendmail 8.17.
+
+    greeting_text: `O SmtpGreetingMessage`, expanded but for the date. topics: what HELP knows,
+    lines by topic; None without a help file.
+    """
+
+    # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`; AUTH: the number of
+    # mechanisms and one more; refused recipients: BadRcptThrottle as `sendmail.mc` advises it.
+    patience: Mapping[str, int] = {
+        "HELO": 3,
+        "NOOP": 20,
+        "VRFY": 6,
+        "AUTH": len(MECHANISMS) + 1,
+        "refused RCPT": 20,
+    }
+    stops: Mapping[str, int] = {"AUTH": 2 * (len(MECHANISMS) + 1)}
+    flat = frozenset({"refused RCPT"})
+
+    def __init__(
+        self,
+        host: str,
+        greeting_text: str = "",
+        topics: Mapping[str, Sequence[str]] | None = PLAIN_HELP,
+    ) -> None:
+        super().__init__(host)
+        self._topics = topics
+        self._greeting = greeting_text or f"{host} Sendmail {SENDMAIL_VERSION}/filterd; $b"
+
+    def help(self, topic: str) -> Reply:
+        if self._topics is None:
+            return Reply.of(f"502 5.3.0 Sendmail {SENDMAIL_VERSION} -- HELP not implemented")
+        found = self._topics.get(topic or "smtp")
+        if found is None:
+            return Reply.of(f'504 5.3.0 HELP topic "{topic}" unknown')
+        lines = (*found, "End of HELP info")
+        return Reply(tuple(f"214 2.0.0 {line}".encode("ascii", "replace") for line in lines))
+
+    def takes_name(self, name: str) -> bool:
+        return len(name) <= NAME_LIMIT and re.fullmatch(r"[A-Za-z0-9\[\]._#:-]+", name) is not None
+
+    def too_long(self, client: str) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} Command too long, possible attack {client}")
+
+    def too_many_bad(self) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} Too many bad commands; closing connection")
+
+    def greeting(self, date: str) -> Reply:
+        # sendmail puts ESMTP after the first word of the message.
+        first, _, rest = self._greeting.replace("$b", date).partition(" ")
+        return Reply.of(f"220 {first} ESMTP {rest}")
+
+    def not_accepting(self) -> Reply:
+        return Reply.of(f"554 {self.host} ESMTP not accepting messages")
+
+    def closing(self) -> Reply:
+        return Reply.of(f"421 4.7.0 {self.host} closing connection")
+
+    def closing_command(self) -> Reply:
+        return Reply.of("421 4.3.0 closing connection")
+
+    def closing_connect(self) -> Reply:
+        return self.closing()
+
+    def bye(self) -> Reply:
+        return Reply.of(f"221 2.0.0 {self.host} closing connection")
+
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply:
+        first = f"250 {self.host} Hello {client}, pleased to meet you"
+        return Reply(tuple(f.encode() for f in (first, *(f"250 {e}" for e in extensions))))
+
+    def ok(self) -> Reply:
+        return Reply.of("250 2.0.0 OK")
+
+    def reset(self) -> Reply:
+        return Reply.of("250 2.0.0 Reset state")
+
+    def sender_ok(self, path: str) -> Reply:
+        return Reply.of(f"250 2.1.0 {path}... Sender ok")
+
+    def recipient_ok(self, path: str) -> Reply:
+        return Reply.of(f"250 2.1.5 {path}... Recipient ok")
+
+    def accepted(self, queue_id: str) -> Reply:
+        return Reply.of(f"250 2.0.0 {queue_id} Message accepted for delivery")
+
+    def nested_mail(self) -> Reply:
+        return Reply.of("503 5.5.0 Sender already specified")
+
+    def rcpt_without_mail(self) -> Reply:
+        return Reply.of("503 5.0.0 Need MAIL before RCPT")
+
+    def data_without_mail(self) -> Reply:
+        return Reply.of("503 5.0.0 Need MAIL command")
+
+    def data_without_rcpt(self, refused: bool) -> Reply:  # noqa: ARG002
+        return Reply.of("503 5.0.0 Need RCPT (recipient)")
+
+    def unknown(self, line: bytes) -> Reply:
+        shown = bytes(octet & 0x7F for octet in line[:200])
+        return Reply((b'500 5.5.1 Command unrecognized: "' + shown + b'"',))
+
+    def bad_argument(self, verb: str, argument: str) -> Reply:
+        return (
+            Reply.of(f'501 5.5.2 Syntax error in parameters scanning "{argument}"')
+            if (verb in ("MAIL", "RCPT"))
+            else Reply.of(f"501 5.0.0 {verb} requires domain address")
+        )
+
+    def bad_address(self, path: str, code: str, text: str) -> Reply:
+        return Reply.of(f"553 {code} {path}... {text}")
+
+    def tempfail(self) -> Reply:
+        return Reply.of("451 4.3.2 Please try again later")
+
+    def refused_session(self) -> Reply:
+        return Reply.of("550 5.0.0 Command rejected")
+
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+        if path is not None:
+            return Reply.of(f"550 5.7.1 {path}... Command rejected")
+        return Reply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
+
+    def filter_text(self, text: bytes, path: str | None) -> Reply:
+        """usrerr(): an enhanced code is put in where there is none, the path behind it for some.
+
+        Octets above 0x7f lose their high bit; whatever is behind the code's three digits counts
+        for a blank.
+        """
+        plain = bytes(octet & 0x7F for octet in text)
+        first, *rest = filter_lines(plain[:3] + b" " + plain[4:])
+        code, words = first[:3], first[4:]
+        match = _ENHANCED.match(words)
+        enhanced = match[0] if match else code[:1] + b".0.0"
+        words = words[match.end() :].removeprefix(b" ") if match else words
+        if path is not None and code in _NAMING:
+            words = path.encode("ascii", "surrogateescape") + b"... " + words
+        return Reply((code + b" " + enhanced + b" " + words, *rest))

@@ -1,0 +1,193 @@
+"""From a sendmail.cf to a running MTA: settings, listeners, greeting, extensions."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+from filterd.mta.cf.reader import CfError, SendmailCf
+from filterd.mta.mail.composer import SendmailComposer
+from filterd.mta.milters.settings import EX_CONFIG, parse_time
+from filterd.mta.sendmail.replies import SendmailWording
+from filterd.mta.sendmail.router import CfRouter
+from filterd.mta.server import ReferenceMta
+from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
+from filterd.mta.state import Listener
+from filterd.system.bounded import open_regular
+
+UNANNOUNCED_LIMIT = 1 << 30
+"""Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""
+
+HELP_LIMIT = 1 << 16
+"""Octets of a help file that are read; sendmail's own has 4000."""
+
+M4_TIMEOUT = 60.0
+"""Seconds for m4."""
+
+CF_FOLDERS = (
+    Path("/usr/share/sendmail/cf"),
+    Path("/usr/share/sendmail-cf"),
+    Path("/usr/lib/mail/cf"),
+)
+"""Where distributions install sendmail's m4 files (packages sendmail-cf, sendmail-base)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CfSite:
+    """What one sendmail.cf asks for."""
+
+    cf: SendmailCf
+    settings: MtaSettings
+    listeners: tuple[Listener, ...]
+
+    def router(self) -> CfRouter:
+        """Who gets mail and how. Raises CfError for a file without a local mailer."""
+        try:
+            return CfRouter(self.cf)
+        except ValueError as error:
+            raise CfError([str(error)], EX_CONFIG) from None
+
+    def mta(self) -> ReferenceMta:
+        """The MTA, not yet running. Raises CfError for a file without a local mailer."""
+        return ReferenceMta(
+            self.settings,
+            router=self.router(),
+            composer=SendmailComposer(
+                self.settings.hostname,
+                self.cf.macros.get("Z", SENDMAIL_VERSION),
+                warns="authwarnings" in self.settings.forbidden,
+            ),
+            extensions=_extensions(self.cf),
+            wording=SendmailWording(
+                self.settings.hostname,
+                self.cf.expand(
+                    self.cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"),
+                    v=SENDMAIL_VERSION,
+                    b="$b",
+                ),
+                _help_topics(self.cf),
+            ),
+            listeners=self.listeners,
+        )
+
+
+def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) -> CfSite:
+    """The site of a file; spool and port stand in for what the file says."""
+    filters = tuple(cf.filters[name] for name in cf.input_filters())
+    listeners = tuple(
+        Listener(
+            one.name,
+            one.address,
+            port if port is not None and index == 0 else one.port,
+            filters if one.filters is None else tuple(cf.filters[n] for n in one.filters),
+        )
+        for index, one in enumerate(cf.daemons())
+    )
+    size = cf.option("MaxMessageSize")
+    first = listeners[0]
+    defaults = MtaSettings()
+    settings = replace(
+        defaults,
+        listen=first.address or "0.0.0.0",  # noqa: S104  # as sendmail does without Addr=
+        port=first.port,
+        hostname=cf.macros.get("j", defaults.hostname),
+        filters=first.filters,
+        spool=spool or Path(cf.option("QueueDirectory", "/var/spool/mqueue")),
+        max_message_size=int(size) if size.isdecimal() and int(size) else UNANNOUNCED_LIMIT,
+        max_recipients=_number(cf, "MaxRecipientsPerMessage", 100000),
+        max_hops=_number(cf, "MaxHopCount", 25),
+        max_connections=_number(cf, "MaxDaemonChildren", defaults.max_connections),
+        idle_timeout=parse_time(cf.option("Timeout.command", "1h")) or 3600.0,
+        expire=parse_time(cf.option("Timeout.queuereturn", "5d")) or defaults.expire,
+        retry=parse_time(cf.option("MinQueueAge", "30m")) or 1800.0,
+        privacy=site_privacy(cf),
+        tls_certificate=_path(cf, "ServerCertFile"),
+        tls_key=_path(cf, "ServerKeyFile"),
+        macros={stage: names for stage, names in cf.milter_macros.items() if names},
+    )
+    return CfSite(cf, settings, listeners)
+
+
+def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:
+    """What `O HelpFile` says by topic (`topic`, a tab, a line), None where it cannot be read."""
+    topics: dict[str, list[str]] = {}
+    try:
+        with open_regular(Path(cf.expand(cf.option("HelpFile", "/etc/mail/helpfile")))) as file:
+            text = file.read(HELP_LIMIT).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return None
+    for line in text.split("\n"):
+        topic, tab, words = line.partition("\t")
+        if topic and not topic.startswith("#"):
+            shown = cf.expand(words.rstrip("\r"), v=SENDMAIL_VERSION) if tab else ""
+            topics.setdefault(topic.lower(), []).append(shown)
+    return topics
+
+
+def _number(cf: SendmailCf, option: str, default: int) -> int:
+    value = cf.option(option)
+    return int(value) if value.isdecimal() and int(value) else default
+
+
+def _path(cf: SendmailCf, option: str) -> Path | None:
+    value = cf.expand(cf.option(option))
+    return Path(value) if value and Path(value).is_file() else None
+
+
+def site_privacy(cf: SendmailCf) -> tuple[Privacy, ...]:
+    """The flags of `O PrivacyOptions` that this MTA has a use for."""
+    said = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
+    return tuple(flag for flag in get_args(Privacy) if flag in said)
+
+
+def _extensions(cf: SendmailCf) -> tuple[str, ...]:
+    """What EHLO announces, in sendmail's order, less what privacy flags forbid."""
+    privacy = site_privacy(cf)
+    size = cf.option("MaxMessageSize")
+    said = [
+        ("ENHANCEDSTATUSCODES", True),
+        ("PIPELINING", True),
+        ("EXPN", not {"noexpn", "goaway"} & set(privacy)),
+        ("VERB", not {"noverb", "goaway"} & set(privacy)),
+        ("8BITMIME", True),
+        (f"SIZE {size}" if size.isdecimal() and int(size) else "SIZE", True),
+        ("DSN", True),
+        ("ETRN", "noetrn" not in privacy),
+        ("HELP", True),
+    ]
+    return tuple(word for word, announced in said if announced)
+
+
+def make_cf(mc: Path, cf_folder: Path | None = None) -> str:
+    """Run m4 over a sendmail.mc and return the text of the sendmail.cf. Raises CfError."""
+    folders = (cf_folder,) if cf_folder else CF_FOLDERS
+    folder = next((one for one in folders if (one / "m4" / "cf.m4").is_file()), None)
+    if folder is None:
+        tried = ", ".join(map(str, folders))
+        raise CfError(
+            [
+                f"{mc}: sendmail's m4 files are not in {tried}; "
+                "Debian has them in the package sendmail-cf, others in sendmail-cf as well"
+            ],
+            EX_CONFIG,
+        )
+    m4 = shutil.which("m4")
+    if m4 is None:
+        raise CfError([f"{mc}: no m4 to run; it is in the package m4"], EX_CONFIG)
+    try:
+        done = subprocess.run(
+            [m4, f"-D_CF_DIR_={folder}/", str(folder / "m4" / "cf.m4"), str(mc.resolve())],
+            capture_output=True,
+            cwd=folder / "cf",
+            timeout=M4_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CfError([f"{mc}: m4: {error}"], EX_CONFIG) from None
+    if done.returncode:
+        raise CfError([f"{mc}: m4: {done.stderr.decode('utf-8', 'replace').strip()}"], EX_CONFIG)
+    return done.stdout.decode("utf-8", "surrogateescape")

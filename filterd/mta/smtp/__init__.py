@@ -1,0 +1,1 @@
+"""The SMTP server's side: commands, states, replies, AUTH, message data."""

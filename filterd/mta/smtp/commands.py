@@ -1,0 +1,347 @@
+"""The SMTP session as a state machine. No I/O: octets in, events out, replies back in, octets out.
+
+The caller feeds what the client sent and asks for the next event. Commands that need nobody's
+opinion are answered here; the others become an event that waits until the caller settles it
+(`session`). While an event waits nothing more is read, so that pipelined commands keep their order.
+Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from filterd.mta.mail.address import AddressError, parse_path
+from filterd.mta.mail.draft import Path
+from filterd.mta.smtp import sasl
+from filterd.mta.smtp.data import BareError
+from filterd.mta.smtp.events import (
+    Content,
+    Credentials,
+    Data,
+    Helo,
+    Mail,
+    Quit,
+    Rcpt,
+    Reset,
+    RunQueue,
+    StartTls,
+    TooLarge,
+    Unknown,
+    Verify,
+)
+from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
+from filterd.mta.smtp.replies import Reply, Wording
+from filterd.mta.smtp.session import Limits, Session
+
+COMMAND_LIMIT = 2048
+"""Octets of a command line: RFC 5321 §4.5.3.1.4 asks for 512, extensions add to it."""
+
+BAD_COMMAND_LIMIT = 100
+"""Commands that are refused before the session is ended."""
+
+UNKNOWN_LIMIT = 25
+"""Commands that nobody knows before the session is ended, MAXBADCOMMANDS."""
+
+NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
+"""Commands of RFC 821 that sendmail knows and does not have."""
+
+STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
+"""Commands that a client gets a reply of its own to although its session is refused."""
+
+NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
+
+ERROR_DELAY = 1.0
+"""Seconds that Postfix waits before each refusal behind the soft limit, smtpd_error_sleep_time."""
+
+LONGEST_DELAY = 240.0
+"""Seconds that a client is made to wait at most, MAXTIMEOUT."""
+
+_VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
+_PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
+
+
+class SmtpSession(Session):
+    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`.
+
+    may_log_in: there are passwords. forbidden: sendmail's privacy flags.
+    """
+
+    def __init__(
+        self,
+        wording: Wording,
+        client: str,
+        *,
+        limits: Limits | None = None,
+        extensions: Callable[[Session], list[str]] = lambda _: [],
+        identity: Callable[[str], str] = str.lower,
+        sticky: bool = True,
+        may_log_in: bool = False,
+        forbidden: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(
+            wording, client, limits=limits, extensions=extensions, identity=identity, sticky=sticky
+        )
+        self._may_log_in = may_log_in
+        self._forbidden = forbidden
+        self._auth: sasl.Dialogue | None = None
+        self._counts: Counter[str] = Counter()
+        self._bad_commands = 0
+        self._errors = 0
+
+    # Reading commands
+
+    def _read_command(self) -> bool:
+        """Take one line and act on it. False: there is no whole line yet."""
+        end = self._input.find(b"\n")
+        if end < 0:
+            if len(self._input) > COMMAND_LIMIT:
+                self.close(self.wording.too_long(self.client))
+            return False
+        if self.wording.hard_errors and self._errors >= self.wording.hard_errors:
+            self.close(self.wording.too_many_bad())
+            return True
+        line = bytes(self._input[:end]).removesuffix(b"\r")
+        del self._input[: end + 1]
+        if len(line) > COMMAND_LIMIT:
+            self.close(self.wording.too_long(self.client))
+        elif self._auth is not None:
+            self._auth_step(self._auth, line)
+        else:
+            self._command(line)
+        return True
+
+    def _bad(self, reply: Reply) -> None:
+        """Refuse a command that makes no sense; a client that sends many is let go."""
+        self._bad_commands += 1
+        if self._bad_commands > BAD_COMMAND_LIMIT:
+            self.close(self.wording.too_many_bad())
+        else:
+            self.send(reply)
+
+    def _command(self, line: bytes) -> None:
+        match = _VERB.match(line.strip())
+        verb = match[1].decode("ascii").upper() if match else ""
+        argument = match[2].decode("ascii", "surrogateescape") if match else ""
+        handler = {
+            "HELO": self._helo,
+            "EHLO": self._helo,
+            "MAIL": self._mail,
+            "RCPT": self._rcpt,
+            "DATA": self._data,
+            "RSET": self._rset,
+            "NOOP": self._noop,
+            "QUIT": self._quit,
+            "VRFY": self._verify,
+            "EXPN": self._verify,
+            "HELP": self._help,
+            "VERB": self._verb,
+            "ETRN": self._etrn,
+            "STARTTLS": self._starttls,
+            "AUTH": self._start_auth,
+        }.get(verb)
+        if verb in self.wording.unknown_verbs:
+            handler, verb = None, ""
+        known = handler is not None or verb in NOT_IMPLEMENTED
+        if self.refusing is not None and known and verb not in STILL_SERVED:
+            self._bad(self.refusing)
+            return
+        if handler is None and verb in NOT_IMPLEMENTED:
+            self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
+        elif handler is None:
+            self._slow_down("unknown")
+            if not self.wording.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
+                self.close(self.wording.too_many_bad())
+            else:
+                self._ask(Unknown(line.strip()))
+        else:
+            handler(verb, argument.strip())
+
+    def _slow_down(self, verb: str) -> None:
+        """sendmail's checksmtpattack(): from the limit on each further one waits twice as long."""
+        self._counts[verb] += 1
+        excess = self._counts[verb] - self.wording.patience.get(verb, self._counts[verb] + 1)
+        if excess >= 0:
+            flat = verb in self.wording.flat
+            self.delay = 1.0 if flat else min(2.0**excess, LONGEST_DELAY)
+
+    def _gives_up(self, verb: str) -> bool:
+        """Count a command of a kind; True if it was one too many."""
+        self._slow_down(verb)
+        return self._counts[verb] >= self.wording.stops.get(verb, self._counts[verb] + 1)
+
+    def send(self, reply: Reply) -> None:
+        """Postfix counts every refusal, and slows down and at last ends who earns many."""
+        super().send(reply)
+        if self.wording.hard_errors and reply.code >= 400:
+            self._errors += 1
+            if self._errors > self.wording.soft_errors:
+                self.delay = max(self.delay, ERROR_DELAY)
+
+    def accepted_message(self) -> None:
+        """A message was taken: what was refused before is forgiven."""
+        self._errors = 0
+
+    def refused_recipient(self) -> None:
+        """A recipient was refused."""
+        self._slow_down("refused RCPT")
+
+    def _helo(self, verb: str, argument: str) -> None:
+        self._slow_down("HELO")
+        if not argument:
+            self._bad(self.wording.bad_argument(verb, ""))
+        elif not self.wording.takes_name(argument):
+            self._bad(Reply.of("501 5.0.0 Invalid domain name"))
+        else:
+            self._ask(Helo(argument, verb == "EHLO"))
+
+    def _mail(self, verb: str, argument: str) -> None:
+        if self.transaction is not None:
+            self._bad(self.wording.nested_mail())
+        elif not self.helo and "needmailhelo" in self._forbidden:
+            self._bad(Reply.of("503 5.0.0 Polite people say HELO first"))
+        elif self.tempfailing:
+            self.send(self.wording.tempfail())
+        elif (path := self._path(verb, "from", argument)) is not None:
+            if (refusal := bad_sender_parameter(path, self.limits.max_size)) is not None:
+                self._bad(refusal)
+            else:
+                self._ask(Mail(path))
+
+    def _rcpt(self, verb: str, argument: str) -> None:
+        if self.transaction is None:
+            self._bad(self.wording.rcpt_without_mail())
+        elif len(self.transaction.recipients) >= self.limits.max_recipients:
+            self.send(Reply.of("452 4.5.3 Too many recipients"))
+        elif (path := self._path(verb, "to", argument)) is not None:
+            if not path.address:
+                self._bad(self.wording.bad_address(path.text, "5.0.0", "User address required"))
+            elif (bad := bad_recipient_parameter(path)) is not None:
+                self._bad(bad)
+            else:
+                self._ask(Rcpt(path))
+
+    def _path(self, verb: str, word: str, argument: str) -> Path | None:
+        """The path after `FROM:` or `TO:`; None where the client was told what is wrong."""
+        head, colon, rest = argument.partition(":")
+        match = _PATH.fullmatch(rest.strip())
+        if head.strip().lower() != word or not colon or match is None:
+            scanned = re.match(r"\w*", argument)
+            self._bad(self.wording.bad_argument(verb, scanned[0] if scanned else ""))
+            return None
+        text, parameters = match[1], tuple(match[2].split())
+        try:
+            return Path(parse_path(text), text, parameters)
+        except AddressError as error:
+            mended = self.wording.mended_address(text)
+            if mended is not None:
+                return Path(mended, text, parameters)
+            self._bad(self.wording.bad_address(text, error.code, str(error)))
+            return None
+
+    def _data(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        if self.transaction is None:
+            self._bad(self.wording.data_without_mail())
+        elif not self.transaction.recipients:
+            self._bad(self.wording.data_without_rcpt(self.transaction.refused))
+        else:
+            self._ask(Data())
+
+    def _rset(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        self._ask(Reset())
+
+    def _noop(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        self._slow_down("NOOP")
+        self.send(self.wording.ok())
+
+    def _quit(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        self._ask(Quit())
+
+    def _verify(self, verb: str, argument: str) -> None:
+        self._slow_down("VRFY")
+        if not argument:
+            self._bad(Reply.of("501 5.5.2 Argument required"))
+        elif verb == "VRFY" and "novrfy" in self._forbidden:
+            self.send(Reply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
+        elif verb == "EXPN" and "noexpn" in self._forbidden:
+            self.send(NOT_ALLOWED)
+        else:
+            self._ask(Verify(argument, verb == "EXPN"))
+
+    def _verb(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        allowed = "noverb" not in self._forbidden
+        self.send(Reply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
+
+    def _etrn(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        if "noetrn" in self._forbidden:
+            self.send(NOT_ALLOWED)
+        elif argument:
+            self._ask(RunQueue(argument))
+        else:
+            self._bad(Reply.of("500 5.5.2 Parameter required"))
+
+    def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        self.send(self.wording.help(argument.lower()))
+
+    # TLS and AUTH
+
+    def _starttls(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        if self.secure:
+            self._bad(Reply.of("503 5.5.0 TLS already active"))
+        else:
+            self._ask(StartTls())
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether AUTH is to be had now."""
+        return self._may_log_in and self.secure and not self.user
+
+    def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
+        name, _, initial = argument.partition(" ")
+        if not name:
+            self._bad(Reply.of("501 5.5.2 AUTH mechanism must be specified"))
+        elif self.user:
+            self._bad(Reply.of("503 5.5.0 Already Authenticated"))
+        elif not self.may_log_in or name.upper() not in sasl.MECHANISMS:
+            self._bad(Reply.of(f"504 5.3.3 AUTH mechanism {name} not available"))
+        elif self.transaction is not None:
+            self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
+        elif self._gives_up("AUTH"):
+            self.close(self.wording.too_many_bad())
+        else:
+            self._auth = sasl.Dialogue(name.upper())
+            self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)
+
+    def _auth_step(self, dialogue: sasl.Dialogue, line: bytes | None) -> None:
+        """One turn of an AUTH exchange. line: what the client sent, None at its beginning."""
+        try:
+            if line == b"*":
+                raise sasl.SaslError("aborted")
+            result = dialogue.step(None if line is None else sasl.decode(line))
+        except sasl.SaslError as error:
+            self._auth = None
+            self._bad(Reply.of(f"501 5.5.2 AUTH {error}"))
+            return
+        if isinstance(result, bytes):
+            self.send(Reply.of(f"334 {base64.b64encode(result).decode()}"))
+        else:
+            self._auth = None
+            self._ask(Credentials(dialogue.mechanism, *result))
+
+    # The message
+
+    def _read_content(self) -> bool:
+        """Take octets of the message. False: its end has not come yet."""
+        assert self._content is not None
+        try:
+            data = self._content.read(self._input)
+        except BareError as error:
+            self.close(Reply.of(f"421 4.5.0 {error}"))
+            return False
+        if data is None:
+            return False
+        oversize, self._content = self._content.oversize, None
+        self._ask(TooLarge() if oversize else Content(data))
+        return True

@@ -1,0 +1,107 @@
+"""What a client does in an SMTP session, as values: what `smtp.SmtpSession` wants settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filterd.mta.mail.draft import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The client is there; nothing was said yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helo:
+    name: str
+    extended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """DATA, before the 354."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The whole message, LF line ends, dots unstuffed."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """A message was over the limit and has been dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The transaction is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """VRFY or EXPN."""
+
+    argument: str
+    expand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunQueue:
+    """ETRN (RFC 1985): try now what waits."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """AUTH: what the client claims to be."""
+
+    mechanism: str
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    pass
+
+
+Event = (
+    Connected
+    | Helo
+    | Mail
+    | Rcpt
+    | Data
+    | Content
+    | TooLarge
+    | Reset
+    | Unknown
+    | Verify
+    | StartTls
+    | Credentials
+    | RunQueue
+    | Quit
+)

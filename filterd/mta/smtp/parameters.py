@@ -1,0 +1,60 @@
+"""Parameters of MAIL and RCPT: what is wrong with them, in sendmail's words.
+
+Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT); sendmail 8.17
+`srvrsmtp.c` (mail_esmtp_args, rcpt_esmtp_args).
+"""
+
+from __future__ import annotations
+
+from filterd.mta.mail.draft import Path
+from filterd.mta.smtp.replies import Reply
+
+_MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8"})
+_RCPT = frozenset({"NOTIFY", "ORCPT"})
+
+
+def bad_sender_parameter(path: Path, max_size: int) -> Reply | None:
+    """What is wrong with the parameters of MAIL, if anything. max_size: octets of a message."""
+    if (bad := _unknown(path, _MAIL)) is not None:
+        return bad
+    for parameter in path.parameters:
+        name, _, value = parameter.upper().partition("=")
+        if name == "SIZE" and not value.isdecimal():
+            return Reply.of("501 5.5.2 SIZE requires a value")
+        if name == "SIZE" and int(value) > max_size:
+            return too_large(max_size)
+        if name == "RET" and value not in ("FULL", "HDRS"):
+            return Reply.of(f'501 5.5.4 Bad argument "{value}" to RET')
+        if name == "BODY" and value not in ("7BIT", "8BITMIME"):
+            return Reply.of(f"501 5.5.4 Unknown BODY type {value}")
+    return None
+
+
+def bad_recipient_parameter(path: Path) -> Reply | None:
+    """What is wrong with the parameters of RCPT, if anything. RFC 3461 §4.1: NEVER stands alone."""
+    for parameter in path.parameters:
+        name, _, value = parameter.upper().partition("=")
+        words = value.split(",")
+        for word in words if name == "NOTIFY" else ():
+            alone = word != "NEVER" or len(words) == 1
+            if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
+                return Reply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
+    return _unknown(path, _RCPT)
+
+
+def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
+    """The parameters in a text whose names are known."""
+    return tuple(word for word in text.split() if word.partition("=")[0].upper() in known)
+
+
+def too_large(limit: int) -> Reply:
+    """The refusal of a message of more than `limit` octets."""
+    return Reply.of(f"552 5.3.4 Message size exceeds fixed maximum message size ({limit})")
+
+
+def _unknown(path: Path, known: frozenset[str]) -> Reply | None:
+    for parameter in path.parameters:
+        name = parameter.partition("=")[0].upper()
+        if name not in known:
+            return Reply.of(f"555 5.5.4 {name} parameter unrecognized")
+    return None

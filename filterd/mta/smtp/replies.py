@@ -1,0 +1,187 @@
+"""What the server says: replies as values, and what an MTA has to have words for.
+
+An SMTP reply is a value. A filter's own text is taken as its MTA takes it, with one difference that
+is ours: lines that would end the reply early, and so desynchronise the client, are made
+continuation lines.
+`sendmail_wording` and `postfix_wording` have the words.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from filterd.mta.milters.answers import Answer, Kind
+
+LINE_LIMIT = 2048
+"""Octets of one reply line: RFC 5321 wants 512, and sendmail passes 900 of a filter's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply. lines: each with its code, `250 2.1.0 Ok`."""
+
+    lines: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Reply:
+        """A reply of one line, `250 2.1.0 Ok`; octets kept by surrogate escapes survive."""
+        return cls((text.encode("ascii", "surrogateescape"),))
+
+    @property
+    def code(self) -> int:
+        return int(self.lines[-1][:3])
+
+    def encode(self) -> bytes:
+        """The reply on the wire: every line but the last is a continuation line."""
+        last = len(self.lines) - 1
+        return b"".join(
+            line[:3] + (b" " if index == last else b"-") + line[4:LINE_LIMIT] + b"\r\n"
+            for index, line in enumerate(self.lines)
+        )
+
+
+def filter_lines(text: bytes) -> tuple[bytes, ...]:
+    """A filter's text as reply lines; a line without a code of its own gets the first one's."""
+    lines = [line for line in re.split(rb"[\r\n]+", text) if line]
+    code = lines[0][:3]
+    return tuple(
+        line if re.match(rb"[2-5]\d\d(?:[ -]|$)", line) else code + b" " + line for line in lines
+    )
+
+
+class Wording(ABC):
+    """The replies of one MTA. host: its own name.
+
+    patience: how many commands of a kind a client may send before it is slowed down.
+    mends_bare: a lone LF in a message is a line end and a lone CR a blank, not an error.
+    """
+
+    patience: Mapping[str, int] = {}
+    mends_bare = False
+    unknown_verbs: frozenset[str] = frozenset()
+    """Commands of ours that this MTA does not have."""
+
+    flat: frozenset[str] = frozenset()
+    """Kinds of which each further one waits a second, and not twice as long as the one before."""
+
+    stops: Mapping[str, int] = {}
+    """Commands of a kind after which the session is ended."""
+
+    soft_errors = hard_errors = 0
+    """Refusals of any kind after which each further one is slowed down, and after which the session
+    is ended; 0: they are not counted."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def takes_name(self, name: str) -> bool:  # noqa: ARG002
+        """Whether HELO takes such a name."""
+        return True
+
+    def too_long(self, client: str) -> Reply:  # noqa: ARG002
+        """The last word to a client whose command has no end."""
+        return Reply.of("500 5.5.2 Error: line too long")
+
+    def too_many_bad(self) -> Reply:
+        """The last word to a client that says nothing sensible."""
+        return Reply.of(f"421 4.7.0 {self.host} Error: too many errors")
+
+    def help(self, topic: str) -> Reply:  # noqa: ARG002
+        """The reply to HELP."""
+        return Reply.of("502 5.3.0 HELP not implemented")
+
+    def mended_address(self, path: str) -> str | None:  # noqa: ARG002
+        """The address that the MTA makes of a path that is none, None if it refuses it."""
+        return None
+
+    # While the session lives
+
+    @abstractmethod
+    def greeting(self, date: str) -> Reply: ...
+    @abstractmethod
+    def not_accepting(self) -> Reply:
+        """Instead of the greeting, when the filters refuse the client."""
+
+    @abstractmethod
+    def closing(self) -> Reply:
+        """421, when a filter wants the session closed."""
+
+    @abstractmethod
+    def closing_command(self) -> Reply:
+        """421 at MAIL, RCPT and what is no command, which sendmail words otherwise."""
+
+    @abstractmethod
+    def closing_connect(self) -> Reply:
+        """421 instead of the greeting."""
+
+    @abstractmethod
+    def bye(self) -> Reply: ...
+    @abstractmethod
+    def hello(self, client: str, extensions: Sequence[str]) -> Reply: ...
+    @abstractmethod
+    def ok(self) -> Reply: ...
+    @abstractmethod
+    def reset(self) -> Reply: ...
+
+    # Accepted commands
+
+    @abstractmethod
+    def sender_ok(self, path: str) -> Reply: ...
+    @abstractmethod
+    def recipient_ok(self, path: str) -> Reply: ...
+    def go_ahead(self) -> Reply:
+        return Reply.of("354 End data with <CR><LF>.<CR><LF>")
+
+    @abstractmethod
+    def accepted(self, queue_id: str) -> Reply: ...
+
+    # Out of order, or not understood
+
+    @abstractmethod
+    def nested_mail(self) -> Reply: ...
+    @abstractmethod
+    def rcpt_without_mail(self) -> Reply: ...
+    @abstractmethod
+    def data_without_mail(self) -> Reply: ...
+    @abstractmethod
+    def data_without_rcpt(self, refused: bool) -> Reply: ...
+    @abstractmethod
+    def unknown(self, line: bytes) -> Reply: ...
+    @abstractmethod
+    def bad_argument(self, verb: str, argument: str) -> Reply: ...
+    @abstractmethod
+    def bad_address(self, path: str, code: str, text: str) -> Reply: ...
+
+    # Filters
+
+    @abstractmethod
+    def tempfail(self) -> Reply: ...
+    @abstractmethod
+    def refused_session(self) -> Reply:
+        """To each command of a session that was refused as a whole."""
+
+    @abstractmethod
+    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+        """A plain REJECT. path: at MAIL and RCPT the path in question."""
+
+    @abstractmethod
+    def filter_text(self, text: bytes, path: str | None) -> Reply:
+        """A REPLYCODE with its text."""
+
+    def refusal(
+        self, answer: Answer, path: str | None = None, *, after_data: bool = False
+    ) -> Reply:
+        """The reply to a command that the filters did not let through."""
+        match answer.kind:
+            case Kind.REPLY:
+                return self.filter_text(answer.text, path)
+            case Kind.REJECT:
+                return self.rejected(path, after_data=after_data)
+            case Kind.CLOSE:
+                return self.closing_command() if path is not None else self.closing()
+            case Kind.MISCONFIGURED:
+                return Reply.of("451 4.3.5 Server configuration problem - try again later")
+        return self.tempfail()

@@ -1,0 +1,122 @@
+"""AUTH: the dialogues of PLAIN (RFC 4616) and LOGIN, and the file of passwords.
+
+The file has a line for each user, `name:scrypt$N$r$p$salt$key` (salt and key in base64), or
+`name:{PLAIN}password` for a laboratory. Both mechanisms send the password as it is, so they are
+offered under TLS only (RFC 4954 §4).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filterd.system.bounded import read_regular
+
+MECHANISMS = ("PLAIN", "LOGIN")
+
+# OWASP's advice of 2024 for interactive logins: 32 MiB of memory, some 50 ms.
+COST, BLOCK, PARALLEL = 1 << 15, 8, 1
+MEMORY = 64 << 20
+SALT_OCTETS, KEY_OCTETS = 16, 32
+
+PROMPTS = (b"Username:", b"Password:")
+
+
+class SaslError(Exception):
+    """What the client said is no answer in this mechanism."""
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """One AUTH exchange. `step` takes what the client said, decoded, None for nothing yet."""
+
+    mechanism: str
+    _said: list[bytes] = field(default_factory=list)
+
+    def step(self, answer: bytes | None) -> bytes | tuple[str, str]:
+        """The next challenge, or user and password. Raises SaslError."""
+        if self.mechanism == "PLAIN":
+            return b"" if answer is None else _plain(answer)
+        if answer is not None:
+            self._said.append(answer)
+        if len(self._said) < len(PROMPTS):
+            return PROMPTS[len(self._said)]
+        return _text(self._said[0]), _text(self._said[1])
+
+
+def _plain(answer: bytes) -> tuple[str, str]:
+    """`authorization \\0 authentication \\0 password`; acting for another is not possible."""
+    parts = answer.split(b"\0")
+    if len(parts) != 3 or not parts[1] or parts[0] not in (b"", parts[1]):
+        raise SaslError("not a PLAIN message")
+    return _text(parts[1]), _text(parts[2])
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SaslError("not UTF-8") from None
+
+
+def decode(line: bytes) -> bytes:
+    """Base64 of one line; `=` is the empty answer. Raises SaslError."""
+    if line.strip() == b"=":
+        return b""
+    try:
+        return base64.b64decode(line.strip(), validate=True)
+    except binascii.Error:
+        raise SaslError("not base64") from None
+
+
+def hash_password(password: str) -> str:
+    """The password as the file has it."""
+    salt = secrets.token_bytes(SALT_OCTETS)
+    key = _key(password, salt, COST, BLOCK, PARALLEL)
+    encoded = (base64.b64encode(part).decode() for part in (salt, key))
+    return f"scrypt${COST}${BLOCK}${PARALLEL}${'$'.join(encoded)}"
+
+
+def _key(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        password.encode(), salt=salt, n=n, r=r, p=p, maxmem=MEMORY, dklen=KEY_OCTETS
+    )
+
+
+SIZE_LIMIT = 16 << 20
+"""Bytes of a file of passwords; a user takes about 100."""
+
+
+class Passwords:
+    """The users of one file, read when asked so that a change counts at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def check(self, user: str, password: str) -> bool:
+        """Whether the password is the user's. Takes as long for a user who does not exist.
+
+        Raises OSError where the file cannot be read.
+        """
+        table = dict(
+            line.split(":", 1)
+            for line in read_regular(self._path, SIZE_LIMIT).decode("utf-8-sig").splitlines()
+            if ":" in line and not line.startswith("#")
+        )
+        stored = table.get(user)
+        if stored is None:
+            _key(password, b"nobody", COST, BLOCK, PARALLEL)
+            return False
+        if stored.startswith("{PLAIN}"):
+            return hmac.compare_digest(stored.removeprefix("{PLAIN}").encode(), password.encode())
+        try:
+            scheme, n, r, p, salt, key = stored.split("$")
+            made = _key(password, base64.b64decode(salt), int(n), int(r), int(p))
+            return scheme == "scrypt" and hmac.compare_digest(made, base64.b64decode(key))
+        except ValueError:
+            return False

@@ -1,0 +1,299 @@
+"""What an SMTP session remembers, and what the answer to each event makes of it. No I/O.
+
+`smtp` reads the client's commands and turns them into events; here they are settled, with what the
+filters say (`Answer`) or with a refusal of the server's own (`Reply`).
+Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from filterd.mta.mail.draft import Path
+from filterd.mta.milters.answers import CONTINUE, Answer, Kind
+from filterd.mta.smtp.data import ContentReader
+from filterd.mta.smtp.events import (
+    Connected,
+    Content,
+    Credentials,
+    Data,
+    Event,
+    Helo,
+    Mail,
+    Quit,
+    Rcpt,
+    Reset,
+    StartTls,
+    TooLarge,
+    Unknown,
+)
+from filterd.mta.smtp.parameters import too_large
+from filterd.mta.smtp.replies import Reply, Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """max_size: octets of a message. max_recipients: of one."""
+
+    max_size: int = 100 << 20
+    max_recipients: int = 1000
+
+
+@dataclass(slots=True)
+class Transaction:
+    """From MAIL to the reply to the final dot."""
+
+    sender: Path
+    recipients: list[Path] = field(default_factory=list)
+    known: dict[str, Path] = field(default_factory=dict)
+    """The recipients by what makes them one."""
+
+    refused: bool = False
+    """A recipient was refused."""
+
+    def add(self, path: Path, identity: Callable[[str], str]) -> Path:
+        """Add a recipient, unless it was named before: return the one that counts."""
+        counts = self.known.setdefault(identity(path.address), path)
+        if counts is path:
+            self.recipients.append(path)
+        return counts
+
+
+class Session(ABC):
+    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`."""
+
+    def __init__(
+        self,
+        wording: Wording,
+        client: str,
+        *,
+        limits: Limits | None = None,
+        extensions: Callable[[Session], list[str]] = lambda _: [],
+        identity: Callable[[str], str] = str.lower,
+        sticky: bool = True,
+    ) -> None:
+        self.wording = wording
+        self.client = client
+        self.limits = limits or Limits()
+        self.helo = ""
+        self.extended = False
+        self.transaction: Transaction | None = None
+        self.refusing: Reply | None = None
+        """Set once the whole session is refused: the reply to each command."""
+
+        self.tempfailing = False
+        self.secure = False
+        self.user = ""
+        self.closing = False
+        self.refused = False
+        """The client was refused at connect or HELO."""
+
+        self.delay = 0.0
+        """Seconds to wait before the next reply: clients that try things are slowed down."""
+
+        self._extensions = extensions
+        self._identity = identity
+        self._sticky = sticky
+        self._input = bytearray()
+        self._output = bytearray()
+        self._waiting: Event | None = Connected()
+        self._delivered = False
+        self._content: ContentReader | None = None
+
+    # Octets
+
+    def receive_data(self, data: bytes) -> None:
+        self._input += data
+
+    def data_to_send(self) -> bytes:
+        """What the client is to get, once."""
+        data, self._output = bytes(self._output), bytearray()
+        return data
+
+    def next_event(self) -> Event | None:
+        """The next event, or None: send, read more, ask again (unless `closing`).
+
+        An event must be settled before the next one is given.
+        """
+        assert not (self._waiting and self._delivered), "the last event waits to be settled"
+        while not self.closing:
+            if self._waiting is not None:
+                self._delivered = True
+                return self._waiting
+            if self._content is not None:
+                if not self._read_content():
+                    return None
+            elif not self._read_command():
+                return None
+        return None
+
+    def send(self, reply: Reply) -> None:
+        self._output += reply.encode()
+
+    def close(self, reply: Reply | None = None) -> None:
+        """Say a last word and end the session."""
+        if reply is not None:
+            self.send(reply)
+        self.closing = True
+
+    def _ask(self, event: Event) -> None:
+        self._waiting, self._delivered = event, False
+
+    # Settling events
+
+    def settle(self, outcome: Answer | Reply = CONTINUE, *, queue_id: str = "") -> None:
+        """Answer the event that waits. queue_id: of an accepted message."""
+        event, self._waiting = self._waiting, None
+        if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
+            self._close_on(event)
+        elif isinstance(outcome, Answer) and outcome.text.startswith((b"421 ", b"421-")):
+            if isinstance(event, Connected):
+                self._close_on(event)
+                return
+            self.close(self.wording.filter_text(outcome.text, None))
+        else:
+            self._settle(event, outcome, queue_id)
+
+    def _close_on(self, event: Event | None) -> None:
+        match event:
+            case Connected():
+                self.close(self.wording.closing_connect())
+            case Mail() | Rcpt() | Unknown():
+                self.close(self.wording.closing_command())
+            case _:
+                self.close(self.wording.closing())
+
+    def _settle(self, event: Event | None, outcome: Answer | Reply, queue_id: str) -> None:
+        match event:
+            case Connected():
+                self._settle_connected(outcome)
+            case Helo():
+                self._settle_helo(event, outcome)
+            case Mail(path):
+                if (refusal := self._refusal(outcome, path.text)) is None:
+                    self.transaction = Transaction(path)
+                self.send(refusal or self.wording.sender_ok(path.text))
+            case Rcpt(path):
+                assert self.transaction is not None
+                refusal = self._refusal(outcome, path.text)
+                self._settle_recipient(path, refusal, self.transaction)
+            case Data():
+                refusal = self._refusal(outcome)
+                if refusal is None:
+                    limit = self.limits.max_size
+                    self._content = ContentReader(limit, mends_bare=self.wording.mends_bare)
+                self.send(refusal or self.wording.go_ahead())
+            case Content():
+                refusal = self._refusal(outcome, after_data=True)
+                self.transaction = None
+                self.send(refusal or self.wording.accepted(queue_id))
+                if refusal is None:
+                    self.accepted_message()
+            case Unknown(line):
+                self.send(self._refusal(outcome) or self.wording.unknown(line))
+            case _:
+                self._settle_service(event, outcome)
+
+    def _settle_recipient(
+        self, path: Path, refusal: Reply | None, transaction: Transaction
+    ) -> None:
+        if refusal is None:
+            path = transaction.add(path, self._identity)
+        else:
+            transaction.refused = True
+            self.refused_recipient()
+        self.send(refusal or self.wording.recipient_ok(path.text))
+
+    def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
+        """Events that filters have no say in; the server's own reply counts."""
+        match event:
+            case Reset():
+                self.transaction = None
+                self.send(self.wording.reset())
+            case TooLarge():
+                self.transaction = None
+                self.send(too_large(self.limits.max_size))
+            case Quit():
+                self.close(self.wording.bye())
+            case Credentials(user=user):
+                if isinstance(outcome, Reply):
+                    self.send(outcome)
+                else:
+                    self.user = user
+                    self.send(Reply.of("235 2.0.0 OK Authenticated"))
+            case StartTls() if not isinstance(outcome, Reply):
+                self.send(Reply.of("220 2.0.0 Ready to start TLS"))
+                # RFC 3207 §4.2: what was learnt before is forgotten, what was sent ahead dropped.
+                self._input.clear()
+                self.secure, self.helo, self.transaction = True, "", None
+            case _:
+                assert isinstance(outcome, Reply)
+                self.send(outcome)
+
+    def _refusal(
+        self, outcome: Answer | Reply, path: str | None = None, *, after_data: bool = False
+    ) -> Reply | None:
+        if isinstance(outcome, Reply):
+            return outcome
+        if outcome.kind in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
+            return None
+        return self.wording.refusal(outcome, path, after_data=after_data)
+
+    def _settle_connected(self, outcome: Answer | Reply) -> None:
+        if isinstance(outcome, Reply):
+            self.close(outcome)
+            return
+        self._remember(outcome)
+        if self.refused:
+            self.send(self.wording.not_accepting())
+        else:
+            self.send(self.wording.greeting(formatdate(localtime=True)))
+
+    def _remember(self, outcome: Answer) -> None:
+        """An answer at connect or HELO counts for the whole session."""
+        temporary = outcome.kind is Kind.TEMPFAIL or outcome.text.startswith(b"4")
+        # A session that answers everything with a text is refused, whatever the text.
+        self.refused |= outcome.kind in (Kind.REJECT, Kind.REPLY) and (
+            not temporary or (self._sticky and outcome.kind is Kind.REPLY)
+        )
+        if not self._sticky:
+            return
+        if outcome.kind is Kind.REPLY:
+            self.refusing = self.wording.filter_text(outcome.text, None)
+        elif outcome.kind is Kind.REJECT:
+            self.refusing = self.wording.refused_session()
+        elif outcome.kind is Kind.TEMPFAIL:
+            self.tempfailing = True
+
+    def _settle_helo(self, event: Helo, outcome: Answer | Reply) -> None:
+        if isinstance(outcome, Reply):
+            self.send(outcome)
+            return
+        self._remember(outcome)
+        self.helo, self.extended = event.name, event.extended
+        self.transaction = None
+        extensions = self._extensions(self) if event.extended else []
+        self.send(self.wording.hello(self.client, extensions))
+
+    # Counting
+
+    @abstractmethod
+    def accepted_message(self) -> None:
+        """A message was taken."""
+
+    @abstractmethod
+    def refused_recipient(self) -> None:
+        """A recipient was refused."""
+
+    # Reading
+
+    @abstractmethod
+    def _read_content(self) -> bool:
+        """Take octets of the message. False: its end has not come yet."""
+
+    @abstractmethod
+    def _read_command(self) -> bool:
+        """Take one line and act on it. False: there is no whole line yet."""

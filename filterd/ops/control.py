@@ -1,0 +1,77 @@
+"""Asking a running daemon: a unix socket beside the milter's, one JSON line each way.
+
+Only the daemon's user and root can connect (mode 0600), and nothing that is asked changes mail.
+This is the asking side; `daemon.control` answers.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from filterd.config.load import Settings
+from filterd.ops.address import Address, AddressError
+from filterd.system.bounded import json_value
+
+ANSWER_LIMIT = 1 << 20
+"""Octets of an answer: some hundred for each filter."""
+
+STATUS_SECONDS = 2.0
+"""For an answer that is only read off."""
+
+RELOAD_SECONDS = 120.0
+"""For a reload: all filters are prepared anew, models and compiled parts with them."""
+
+
+class ControlError(Exception):
+    """The daemon was not reached, or its answer was none; the text says why."""
+
+
+class RefusedError(ControlError):
+    """The daemon answered that it did not do it; the text is its own."""
+
+
+def control_path(settings: Settings) -> Path:
+    """Where the daemon of these settings can be asked.
+
+    Beside a unix milter socket with the ending `.control`, and in the spool folder, which is the
+    daemon's own, if it listens on TCP. Raises ControlError if `daemon.socket` is no address.
+    """
+    try:
+        address = Address.parse(settings.daemon.socket)
+    except AddressError as error:
+        raise ControlError(f"daemon.socket: {error}") from None
+    if address.path is None:
+        return settings.daemon.spool / "filterd.control"
+    return address.path.with_suffix(".control")
+
+
+def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> dict[str, Any]:
+    """The daemon's answer to `status`, `reload` or `failed`. Raises ControlError."""
+    path = control_path(settings)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(seconds)
+        try:
+            peer.connect(str(path))
+            peer.sendall(json.dumps({"ask": question}).encode("ascii") + b"\n")
+            said = bytearray()
+            while not said.endswith(b"\n"):
+                block = peer.recv(1 << 16)
+                if not block or len(said) > ANSWER_LIMIT:
+                    break
+                said += block
+        except TimeoutError:
+            raise ControlError(f"{path}: no answer within {seconds:g} s") from None
+        except OSError as error:
+            raise ControlError(f"{path}: {error.strerror or error}") from None
+    try:
+        answer = json_value(bytes(said))
+    except ValueError:
+        raise ControlError(f"{path}: the answer is no JSON") from None
+    if not isinstance(answer, dict):
+        raise ControlError(f"{path}: the answer is no JSON object")
+    if "error" in answer:
+        raise RefusedError(str(answer["error"]))
+    return answer

@@ -1,0 +1,175 @@
+"""Logging: to stderr (systemd's journal takes it) or syslog, key=value or JSON, one line an event.
+
+Everything that comes from mail is quoted, so that no message can forge a line or a field of one,
+or speak to a terminal. The line about each message is rendered without a detour through records
+and processors: it is the one that costs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from filterd.config.processes import DaemonSettings
+
+SYSLOG_SOCKET = Path("/dev/log")
+
+TEXT_LIMIT = 500
+"""Characters of a value in a log line; a Message-ID may be as long as its sender likes."""
+
+LIST_LIMIT = 50
+"""Items of a list in a log line; a message may have a hundred thousand recipients. How many more
+there are is said behind them."""
+
+LINES = logging.getLogger("filterd.messages")
+"""Takes lines that are rendered already."""
+
+# What stands in a line as it is: printable ASCII but the blank, the quote and the equals sign.
+_PLAIN = re.compile(r"[!#-<>-~]*")
+
+_NESTED = (dict, list, tuple)
+
+Event = MutableMapping[str, Any]
+Render = Callable[[Any, str, Event], str]
+
+
+def keyvalue(_logger: Any, _method: str, event: Event) -> str:
+    """`key=value key="quoted value"`, quoted as JSON quotes, ASCII only."""
+    return " ".join([f"{key}={_quoted(value)}" for key, value in event.items()])
+
+
+def _quoted(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def as_json(_logger: Any, _method: str, event: Event) -> str:
+    """A JSON object, ASCII only."""
+    return json.dumps(event, default=str)
+
+
+def _shorten(_logger: Any, _method: str, event: Event) -> Event:
+    for key, value in event.items():
+        if isinstance(value, str) and key != "exception":
+            event[key] = _shortened(value)
+    return event
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
+
+
+def _stamp(_logger: Any, _method: str, event: Event) -> Event:
+    """Time and level first; syslogd adds a time itself."""
+    return {"time": _now(), "level": event.pop("level", ""), **event}
+
+
+def _now() -> str:
+    """The time as ISO 8601 in UTC, with milliseconds; the seconds are put together once each."""
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")[:19]
+
+
+class _Formatter(logging.Formatter):
+    """Passes rendered lines on and renders all others. head: put before every line."""
+
+    def __init__(self, inner: logging.Formatter, head: str) -> None:
+        super().__init__()
+        self._inner = inner
+        self._head = head
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.msg if record.name == LINES.name else self._inner.format(record)
+        return f"{self._head}{line}"
+
+
+class MessageLog:
+    """Writes the one line a message, in the format of the settings."""
+
+    def __init__(self, settings: DaemonSettings) -> None:
+        self._render: Render = as_json if settings.log_format == "json" else keyvalue
+        self._stamped = settings.log_to != "syslog"
+
+    def report(self, facts: Mapping[str, Any]) -> None:
+        """Write the line; what is empty is left out, but the null reverse-path."""
+        if not LINES.isEnabledFor(logging.INFO):
+            return
+        event: Event = {"time": _now()} if self._stamped else {}
+        event.update(level="info", event="message")
+        for key, value in facts.items():
+            if isinstance(value, _NESTED):
+                if value:
+                    event[key] = _flat(value)
+            elif isinstance(value, str):
+                if value or key == "from":
+                    event[key] = _shortened(value)
+            elif value is not None:
+                event[key] = value
+        LINES.info(self._render(None, "info", event))
+
+
+def _flat(value: Any) -> str:
+    """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats; of many the
+    first ones, and `+N` for how many more there are."""
+    first = list(islice(value.items() if isinstance(value, dict) else value, LIST_LIMIT))
+    texts = (
+        [f"{one[0]}:{one[1]}" for one in first] if isinstance(value, dict) else [*map(str, first)]
+    )
+    shown, size = 0, 0
+    while shown < len(texts) and (not shown or size + len(texts[shown]) < TEXT_LIMIT):
+        size += len(texts[shown]) + 1
+        shown += 1
+    texts[0] = _shortened(texts[0])
+    more = len(value) - shown
+    return ",".join([*texts[:shown], f"+{more}"] if more else texts[:shown])
+
+
+def configure(settings: DaemonSettings) -> None:
+    """Make all logging of this process go where the settings say."""
+    render: Render = as_json if settings.log_format == "json" else keyvalue
+    to_syslog = settings.log_to == "syslog"
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.format_exc_info,
+        _shorten,
+    ]
+    if not to_syslog:
+        shared.append(_stamp)
+    inner = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        foreign_pre_chain=shared,
+    )
+    handler: logging.Handler
+    if to_syslog:
+        address = str(SYSLOG_SOCKET) if SYSLOG_SOCKET.exists() else ("localhost", 514)
+        handler = logging.handlers.SysLogHandler(
+            address, facility=logging.handlers.SysLogHandler.LOG_MAIL
+        )
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(inner, "filterd: " if to_syslog else ""))
+    # Nothing of ours tells source lines, threads or processes, so nobody needs to look them up.
+    logging._srcfile = None  # as the logging manual says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())

@@ -1,0 +1,319 @@
+"""How filterd does: daemon, filters, clamd, classifier, quarantine, the flow of the last hour.
+
+All is read from files and sockets, so that it can be told of a daemon that is not well. What cannot
+be found out says why, and the rest is told all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from filterd.bayes.model.classifier import Learned
+from filterd.bayes.model.store import ModelFileError
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import JournalError
+from filterd.config.assembly import open_history
+from filterd.config.load import Settings
+from filterd.filters.bayes import Bayes
+from filterd.filters.clamav import ClamAV
+from filterd.filters.clamd import ClamdError, Server
+from filterd.history import HistoryError, HistoryQuery
+from filterd.ops.address import Address, AddressError
+from filterd.ops.control import ControlError, ask
+from filterd.quarantine import Store, StoreError
+from filterd.quarantine.caution import state_of
+
+PROBE_SECONDS = 2.0
+"""For an answer of the daemon's socket or of a clamd."""
+
+WINDOW = 3600.0
+"""Seconds of the flow that is told."""
+
+SAMPLE = 1000
+"""Messages, the newest ones, over which filters' times and failures are told."""
+
+LOOK_BACK = 86400.0
+"""Seconds in which a filter's last failure is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """socket: as in the settings. answers: somebody takes connections there. error: why not.
+
+    The rest is what the daemon says of itself, None and empty if its control socket does not
+    answer. started: seconds since 1970; settings_read: when it read its settings. workers, idle:
+    processes. queue: messages that wait for a worker. in_flight: messages without an answer yet.
+    worker_deaths, messages (by action): since it started. history_lost: messages that are not in
+    the history. silent: why it does not say.
+    """
+
+    socket: str
+    answers: bool
+    error: str = ""
+    version: str = ""
+    pid: int | None = None
+    started: float | None = None
+    workers: int | None = None
+    idle: int | None = None
+    queue: int | None = None
+    in_flight: int | None = None
+    worker_deaths: int | None = None
+    history_lost: int | None = None
+    settings_read: float | None = None
+    messages: Mapping[str, int] = field(default_factory=dict)
+    silent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterStatus:
+    """One filter of the chain, since the daemon started if that says so, else over the newest
+    messages of the history. milliseconds: mean of one message. errors: failures by kind, where the
+    daemon says. last_failure: when (seconds since 1970), of which message, and why, within
+    `LOOK_BACK` or since it started."""
+
+    name: str
+    messages: int
+    failures: int
+    milliseconds: float
+    errors: Mapping[str, int] = field(default_factory=dict)
+    last_failure: float | None = None
+    last_failure_id: str = ""
+    last_failure_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClamdStatus:
+    """One clamd. engine, number: what it scans with. days: age of its signatures, None if it does
+    not say. error: why it does not answer."""
+
+    server: str
+    engine: str = ""
+    number: int | None = None
+    days: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """The site's own model. generation: 0 for none. missing_spam, missing_ham: messages until it
+    speaks alone. share: of it in the blend with the starter model, 0 to 1."""
+
+    generation: int = 0
+    spam: int = 0
+    ham: int = 0
+    missing_spam: int = 0
+    missing_ham: int = 0
+    share: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineStatus:
+    """messages: kept, by state. octets: of all that is kept. expiry: why nothing expires, empty if
+    all is well."""
+
+    messages: Mapping[str, int] = field(default_factory=dict)
+    octets: int = 0
+    error: str = ""
+    expiry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStatus:
+    """Messages by action in the last `seconds`."""
+
+    seconds: float = WINDOW
+    messages: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it, at the moment `time` (seconds since 1970)."""
+
+    time: float
+    daemon: DaemonStatus
+    filters: tuple[FilterStatus, ...]
+    clamd: tuple[ClamdStatus, ...]
+    model: ModelStatus
+    quarantine: QuarantineStatus
+    flow: FlowStatus
+
+    def to_json(self) -> dict[str, Any]:
+        """The status as a plain value, the time as ISO 8601 in UTC."""
+        plain = asdict(self)
+        plain["time"] = datetime.fromtimestamp(self.time, UTC).isoformat()
+        return plain
+
+
+Counts = Sequence[tuple[str, str, int, int]]
+"""Messages and octets in the quarantine, by reason and state."""
+
+
+def status(
+    settings: Settings, clock: Callable[[], float] = time.time, counts: Counts | None = None
+) -> Status:
+    """How the filterd of these settings does; takes up to `PROBE_SECONDS` for each server that is
+    silent. counts: the store's, for who has them already."""
+    now = clock()
+    flow, filters = _flow(settings, now)
+    daemon = daemon_status(settings.daemon.socket)
+    if daemon.answers:
+        daemon, filters = _asked(settings, daemon, filters)
+    return Status(
+        now,
+        daemon,
+        filters,
+        clamd_status(settings),
+        model_status(settings),
+        quarantine_status(settings) if counts is None else _summed(settings, counts),
+        flow,
+    )
+
+
+def daemon_status(text: str) -> DaemonStatus:
+    """Whether somebody takes connections at the address."""
+    try:
+        Address.parse(text).reach(PROBE_SECONDS)
+    except AddressError as error:
+        return DaemonStatus(text, False, str(error))
+    except OSError as error:
+        return DaemonStatus(text, False, error.strerror or str(error))
+    return DaemonStatus(text, True)
+
+
+def _asked(
+    settings: Settings, daemon: DaemonStatus, filters: tuple[FilterStatus, ...]
+) -> tuple[DaemonStatus, tuple[FilterStatus, ...]]:
+    """The same with what the daemon says of itself."""
+    try:
+        told = ask(settings, "status", PROBE_SECONDS)
+    except ControlError as error:
+        return dataclasses.replace(daemon, silent=str(error)), filters
+    names = [f.name for f in dataclasses.fields(DaemonStatus) if f.name in told]
+    daemon = dataclasses.replace(daemon, **{name: told[name] for name in names})
+    own = told.get("filters", {})
+    found = []
+    for one in filters:
+        # Settings that were not reloaded yet may name a filter that the daemon does not have.
+        counts = own.get(one.name)
+        if counts is None:
+            found.append(one)
+            continue
+        last = counts["last_failure"] or {}
+        if last.get("time", 0.0) >= (one.last_failure or 0.0) and last:
+            one = dataclasses.replace(  # noqa: PLW2901
+                one,
+                last_failure=last["time"],
+                last_failure_id=last["id"],
+                last_failure_detail=last["detail"],
+            )
+        errors = counts["errors"]
+        found.append(
+            dataclasses.replace(
+                one,
+                messages=counts["messages"],
+                milliseconds=counts["mean_ms"],
+                failures=sum(errors.values()),
+                errors=errors,
+            )
+        )
+    return daemon, tuple(found)
+
+
+def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatus, ...]]:
+    names = settings.chain.filters
+    nothing = tuple(FilterStatus(name, 0, 0, 0.0) for name in names)
+    if not settings.history.enabled:
+        return FlowStatus(error="[history] is switched off"), nothing
+    try:
+        history = open_history(settings)
+        counted: Counter[str] = Counter()
+        for _start, action, number in history.flow(now - WINDOW, now + 1, WINDOW + 1):
+            counted[action] += number
+        rows = history.search(HistoryQuery(limit=SAMPLE)).rows
+        failed = {one.filter: one for one in history.failures(now - LOOK_BACK)}
+    except HistoryError as error:
+        return FlowStatus(error=str(error)), nothing
+    found = []
+    for name in names:
+        times = [row.milliseconds[name] for row in rows if name in row.milliseconds]
+        failures = sum(name in row.failures for row in rows)
+        mean = round(sum(times) / len(times), 3) if times else 0.0
+        one = FilterStatus(name, len(times), failures, mean)
+        if name in failed:
+            last = failed[name]
+            one = dataclasses.replace(
+                one,
+                last_failure=last.last,
+                last_failure_id=last.id,
+                last_failure_detail=last.detail,
+            )
+        found.append(one)
+    return FlowStatus(WINDOW, dict(counted)), tuple(found)
+
+
+def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
+    """What each clamd of the chain says."""
+    entry = settings.filters.get("clamav")
+    if "clamav" not in settings.chain.filters:
+        return ()
+    own = entry.own if entry is not None else ClamAV()
+    servers = (own.server,) if isinstance(own.server, str) else own.server
+    return tuple(_one_clamd(text) for text in servers)
+
+
+def _one_clamd(text: str) -> ClamdStatus:
+    try:
+        found = Server.parse(text).version(PROBE_SECONDS)
+    except (ClamdError, ValueError) as error:
+        return ClamdStatus(text, error=str(error))
+    days = None if found.built is None else max((datetime.now(UTC) - found.built).days, 0)
+    return ClamdStatus(text, found.engine, found.number, days)
+
+
+def model_status(settings: Settings) -> ModelStatus:
+    """What the site's own model has learned."""
+    entry = settings.filters.get("bayes")
+    folder = ModelFolder((entry.own if entry is not None else Bayes()).models)
+    try:
+        stored = folder.load_current()
+    except (ModelFileError, JournalError, OSError) as error:
+        return ModelStatus(error=str(error))
+    learned = Learned(stored.model.spam, stored.model.ham) if stored else Learned()
+    return ModelStatus(
+        folder.current() or 0, learned.spam, learned.ham, *learned.missing, round(learned.share, 3)
+    )
+
+
+def quarantine_status(settings: Settings) -> QuarantineStatus:
+    """What the store holds."""
+    # Looking makes no index, which would be root's where root looks first.
+    if not settings.quarantine.database and not os.path.lexists(
+        settings.quarantine.folder / "index.sqlite"
+    ):
+        return QuarantineStatus()
+    store = Store(settings.quarantine)
+    with contextlib.closing(store):
+        try:
+            counts = store.index.counts()
+        except StoreError as error:
+            return QuarantineStatus(error=str(error))
+    return _summed(settings, counts)
+
+
+def _summed(settings: Settings, counts: Counts) -> QuarantineStatus:
+    messages: Counter[str] = Counter()
+    for _reason, state, number, _octets in counts:
+        messages[state] += number
+    octets = sum(octets for *_, octets in counts)
+    put_off = state_of(settings.quarantine.folder).put_off
+    return QuarantineStatus(dict(messages), octets, expiry=put_off)

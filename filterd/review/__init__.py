@@ -1,0 +1,1 @@
+"""What reviewers do with kept mail, and who may do what."""

@@ -1,0 +1,1 @@
+"""Worker processes, in which messages are scanned: pool, fork server, framing, codec."""

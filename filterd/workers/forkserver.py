@@ -1,0 +1,183 @@
+"""The nursery: a process that prepares the filters once and forks workers from that.
+
+The daemon starts it as a program of its own and speaks to it over one socket (SOCK_SEQPACKET, a
+JSON object a packet). It has no threads, so forking is safe; all workers share the model's pages.
+
+    daemon → nursery: {"fork": 1}   {"kill": PID}
+    nursery → daemon: {"ready": true, "filters": [...]}   {"error": TEXT, "status": N}
+                      {"worker": PID} with two descriptors: its socket, its watch page
+                      {"ended": PID, "signal": N, "status": N}
+
+When the daemon closes the socket, or dies, the nursery kills its workers and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from filterd.chain.budget import own_alarm
+from filterd.chain.pipeline import Pipeline
+from filterd.config.assembly import build_pipeline
+from filterd.config.load import ConfigError, load
+from filterd.ops.logs import configure
+from filterd.workers import watch
+from filterd.workers.worker import confine, die_with_parent, serve
+
+PACKET_LIMIT = 1 << 16
+"""Octets of a packet between daemon and nursery."""
+
+EX_UNAVAILABLE, EX_CONFIG = 69, 78
+
+log = logging.getLogger(__name__)
+
+
+class Nursery:
+    """The running nursery. control: the socket to the daemon."""
+
+    def __init__(self, control: socket.socket, pipeline: Pipeline, memory: int) -> None:
+        self._control = control
+        self._pipeline = pipeline
+        self._memory = memory
+        self._children: set[int] = set()
+
+    def run(self) -> None:
+        """Serve the daemon until it closes the socket."""
+        wake_read, wake_write = os.pipe()
+        for descriptor in (wake_read, wake_write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        # The daemon decides when this ends; a SIGINT or SIGTERM to the whole group must not.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        tell(self._control, {"ready": True, "filters": list(self._pipeline.chain.names)})
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        while True:
+            for descriptor, _events in poll.poll():
+                if descriptor == wake_read:
+                    os.read(wake_read, 4096)
+                    self._reap()
+                elif not self._obey():
+                    self._end()
+                    return
+
+    def _obey(self) -> bool:
+        packet = self._control.recv(PACKET_LIMIT)
+        if not packet:
+            return False
+        order = json.loads(packet)
+        if "fork" in order:
+            self._fork()
+        elif order.get("kill") in self._children:
+            os.kill(order["kill"], signal.SIGKILL)
+        return True
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        page = watch.new_page()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._be_worker(theirs, page)
+        self._children.add(pid)
+        theirs.close()
+        try:
+            packet = json.dumps({"worker": pid}).encode()
+            socket.send_fds(self._control, [packet], [ours.fileno(), page])
+        finally:
+            ours.close()
+            os.close(page)
+
+    def _be_worker(self, peer: socket.socket, page: int) -> None:
+        """Never returns: the child serves and ends here, whatever happens."""
+        status = 1
+        try:
+            die_with_parent()
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            self._control.close()
+            names = self._pipeline.chain.names
+            shared = watch.WatchPage(page, names, writable=True)
+            os.close(page)
+            confine(self._memory)
+            own_alarm()
+            serve(peer, shared, self._pipeline)
+            status = 0
+        except BaseException:  # noqa: BLE001  (the child must end here, not in the nursery's loop)
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+            tell(self._control, {"ended": pid, "signal": killed, "status": code})
+
+    def _end(self) -> None:
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+
+
+def tell(control: socket.socket, packet: dict[str, Any]) -> None:
+    """Send the daemon one packet; a daemon that is gone by now needs none."""
+    try:
+        control.send(json.dumps(packet).encode())
+    except OSError as error:
+        log.debug("the daemon is gone: %s", error)
+
+
+def main() -> int:
+    """`python -m filterd.workers.forkserver`: started by the daemon, not by people."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--config", type=Path)
+    arguments = parser.parse_args()
+    control = socket.socket(fileno=arguments.control)
+    try:
+        settings = load(arguments.config)
+        configure(settings.daemon)
+        pipeline = build_pipeline(settings)
+        pipeline.chain.prepare()
+    except ConfigError as error:
+        tell(control, {"error": str(error), "status": EX_CONFIG})
+        return EX_CONFIG
+    except Exception as error:  # a filter that cannot start, for whatever reason
+        log.debug("prepare", exc_info=True)
+        tell(control, {"error": f"a filter cannot start: {error}", "status": EX_UNAVAILABLE})
+        return EX_UNAVAILABLE
+    # The store needs this for its first message; loaded here, it is shared like the rest.
+    importlib.import_module("filterd.quarantine.index")
+    # What is alive now stays shared with the workers: the collector must not write into its pages.
+    gc.collect()
+    gc.freeze()
+    Nursery(control, pipeline, settings.workers.memory).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

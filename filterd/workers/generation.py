@@ -1,0 +1,125 @@
+"""A nursery and its workers, as the daemon holds them.
+
+A *generation* is one nursery process, the socket to it, and the workers that it forked. A reload
+makes a new one beside the old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filterd.system.child import python_command
+from filterd.workers import framing
+from filterd.workers.forkserver import PACKET_LIMIT
+from filterd.workers.watch import WatchPage
+
+log = logging.getLogger(__name__)
+
+EX_UNAVAILABLE, EX_SOFTWARE = 69, 70
+
+START_LIMIT = 120.0
+"""Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
+
+END_LIMIT = 2.0
+"""Seconds that a nursery gets to end; it takes a tenth of one."""
+
+POLL_INTERVAL = 0.1
+"""Seconds between two looks at what a silent worker is doing."""
+
+_RECEIVE_TIME = struct.pack("@ll", 0, int(POLL_INTERVAL * 1_000_000))
+"""The same for the kernel (SO_RCVTIMEO, struct timeval): one system call waits and reads."""
+
+
+class StartError(Exception):
+    """The nursery cannot prepare the filters. status: what the daemon should exit with."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One worker process and our end of its socket."""
+
+    pid: int
+    peer: socket.socket
+    receiver: framing.Receiver
+    page: WatchPage
+    generation: Generation
+    answered: int = 0
+    lent: bool = False
+
+    @classmethod
+    def adopt(cls, pid: int, peer: int, page: int, generation: Generation) -> Worker:
+        """A worker that the nursery forked; takes the descriptors over."""
+        stream = socket.socket(fileno=peer)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIME)
+        watch = WatchPage(page, generation.filters, writable=False)
+        os.close(page)
+        return cls(pid, stream, framing.Receiver(stream, body_limit=0), watch, generation)
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """A nursery and what is known of its workers."""
+
+    control: socket.socket
+    process: subprocess.Popen[bytes]
+    filters: Sequence[str]
+    alive: dict[int, Worker] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
+    retired: bool = False
+
+    def order(self, **packet: Any) -> None:
+        """Tell the nursery to do something; see `nursery` for what it can do."""
+        try:
+            self.control.send(json.dumps(packet).encode())
+        except OSError as error:
+            log.debug("nursery %d: %s", self.process.pid, error)
+
+    def hang_up(self) -> None:
+        """Let the nursery end itself and the workers it has."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+
+    def await_end(self) -> None:
+        """Let it be gone before the daemon is, for who sees it left over would kill it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_LIMIT)
+
+    @classmethod
+    def hatch(cls, config: Path | None) -> Generation:
+        """Start a nursery and wait until its filters are prepared. Raises StartError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = python_command("filterd.workers.forkserver", f"--control={theirs.fileno()}")
+        if config is not None:
+            command.append(f"--config={config}")
+        with theirs:
+            process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        ours.settimeout(START_LIMIT)
+        try:
+            packet = ours.recv(PACKET_LIMIT)
+        except OSError:
+            packet = b""
+        ours.settimeout(None)
+        told = json.loads(packet) if packet else {}
+        if "ready" not in told:
+            ours.close()
+            process.kill()
+            process.wait()
+            text = told.get("error", "the filters could not be prepared (no word from the nursery)")
+            raise StartError(text, int(told.get("status", EX_SOFTWARE)))
+        return cls(ours, process, told["filters"])

@@ -1,0 +1,344 @@
+"""The workers as the daemon sees them: lend one, wait for its answer, replace it when it dies.
+
+Idle workers are a stack, so that a quiet daemon keeps using the one whose caches are warm. The
+queue to them is bounded: who comes when it is full is told at once. A *generation* is one nursery
+with its workers; a reload starts a new one and lets the old one finish what it has.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filterd.workers import framing
+from filterd.workers.forkserver import PACKET_LIMIT
+from filterd.workers.generation import EX_UNAVAILABLE, START_LIMIT, Generation, StartError, Worker
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RESPAWN_DELAY = 1.0
+"""Seconds between the death of a worker that never answered and its replacement: a filter that dies
+at once must not become a fork bomb."""
+
+ENDED_LIMIT = 1.0
+"""Seconds to wait for the nursery to say how a worker ended; it is only for the log."""
+
+
+class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the caller)
+    """All workers are at work and the queue is full."""
+
+
+class WorkerLostError(Exception):
+    """The worker gave no answer. filter: what it was running, empty for nothing; kind: `timeout` or
+    `crash`. blamed: the message did it, as far as can be told: its worker was not ended with all
+    the others, and had its time."""
+
+    def __init__(self, filter: str, kind: str, detail: str, *, blamed: bool = True) -> None:
+        super().__init__(f"{kind} in {filter or 'no filter'}: {detail}")
+        self.filter = filter
+        self.kind = kind
+        self.detail = detail
+        self.blamed = blamed
+
+
+class Pool:
+    """The workers. All methods may be called from any thread."""
+
+    def __init__(
+        self, config: Path | None, count: int, *, queue: int, recycle: int, grace: float
+    ) -> None:
+        self._config = config
+        self._count = count
+        self._queue = queue
+        self._recycle = recycle
+        self._grace = grace
+        self._changed = threading.Condition()
+        self._idle: list[Worker] = []
+        self._waiting: deque[_Waiter] = deque()
+        self._current: Generation | None = None
+        self._closed = False
+        self.deaths = 0
+        """Workers that ended by a signal or with a status, and were replaced."""
+
+    def start(self) -> None:
+        """Start a nursery and its workers; once they are ready they take over from the former.
+
+        Raises StartError, and then the former generation goes on.
+        """
+        generation = Generation.hatch(self._config)
+        threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
+        for _ in range(self._count):
+            generation.order(fork=1)
+        deadline = time.monotonic() + START_LIMIT
+        with self._changed:
+            while len(generation.alive) < self._count:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    generation.hang_up()
+                    raise StartError("the workers did not start in time", EX_UNAVAILABLE)
+            former, self._current = self._current, generation
+            if former is not None:
+                # From here on, a worker of the former that gets free ends instead of idling.
+                former.retired = True
+            self._idle = []
+            for worker in generation.alive.values():
+                self._lend_on(worker)
+        if former is not None:
+            self._retire(former)
+
+    def _listen(self, generation: Generation) -> None:
+        """Thread: hear what a nursery says, until it closes."""
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(generation.control, PACKET_LIMIT, 2)
+            except OSError:
+                packet, descriptors = b"", []
+            if not packet:
+                break
+            told = json.loads(packet)
+            if "worker" in told:
+                peer, page = descriptors
+                self._born(generation, told["worker"], peer, page)
+            elif "ended" in told:
+                self._died(generation, told)
+        generation.process.wait()
+        generation.control.close()
+        with self._changed:
+            unexpected = generation is self._current and not self._closed
+            if unexpected:
+                self._current = None
+            self._idle = [w for w in self._idle if w.generation is not generation]
+        if unexpected:
+            log.error("the nursery ended (status %s); starting anew", generation.process.returncode)
+            self._restart()
+
+    def _restart(self) -> None:
+        while not self._closed:
+            try:
+                self.start()
+            except StartError as error:
+                log.error("workers cannot be started: %s", error)
+                time.sleep(RESPAWN_DELAY * 5)
+            else:
+                return
+
+    def _born(self, generation: Generation, pid: int, peer: int, page: int) -> None:
+        worker = Worker.adopt(pid, peer, page, generation)
+        with self._changed:
+            generation.alive[pid] = worker
+            if generation.retired:
+                worker.peer.close()
+            if generation is self._current:
+                self._lend_on(worker)
+            self._changed.notify_all()
+
+    def _died(self, generation: Generation, told: dict[str, Any]) -> None:
+        pid = told["ended"]
+        how = f"signal {told['signal']}" if told["signal"] else f"status {told['status']}"
+        with self._changed:
+            worker = generation.alive.pop(pid, None)
+            if worker is not None and worker.lent:
+                generation.ended[pid] = how
+            if worker is not None and worker in self._idle:
+                self._idle.remove(worker)
+            replace = not generation.retired and not self._closed
+            if replace and (told["signal"] or told["status"]):
+                self.deaths += 1
+            last = generation.retired and not generation.alive
+            self._changed.notify_all()
+        if replace:
+            if worker is not None and worker.answered == 0:
+                threading.Timer(RESPAWN_DELAY, generation.order, kwargs={"fork": 1}).start()
+            else:
+                generation.order(fork=1)
+        if last:
+            generation.hang_up()
+
+    def _retire(self, generation: Generation) -> None:
+        """Let a generation go: idle workers now, busy ones when they have answered."""
+        with self._changed:
+            for worker in generation.alive.values():
+                if not worker.lent:
+                    worker.peer.close()
+            last = not generation.alive
+        if last:
+            generation.hang_up()
+
+    def close(self) -> None:
+        """End all workers, also those at work. Who waits for one gets WorkerLostError."""
+        with self._changed:
+            self._closed = True
+            generation = self._current
+        if generation is not None:
+            generation.hang_up()
+            generation.await_end()
+
+    @property
+    def load(self) -> tuple[int, int, int]:
+        """Workers alive, idle, and messages that wait for one."""
+        with self._changed:
+            alive = len(self._current.alive) if self._current is not None else 0
+            return alive, len(self._idle), len(self._waiting)
+
+    def examine(
+        self,
+        head: bytes,
+        body: Sequence[framing.Buffer],
+        descriptor: int | None,
+        decode: Callable[[bytes], T],
+        *,
+        deadline: float,
+        waiting: Callable[[], None],
+        interval: float,
+    ) -> T:
+        """Have a request examined; return what `decode` makes of the answer.
+
+        deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
+        Raises Busy if no worker can be had, WorkerLostError if it gave no answer, and what `decode`
+        raises; a worker whose answer cannot be decoded is not used again.
+        """
+        ticker = _Ticker(waiting, interval)
+        worker = self._borrow(deadline, ticker)
+        try:
+            answer = decode(self._converse(worker, (head, body, descriptor), deadline, ticker))
+        except WorkerLostError:
+            worker.peer.close()
+            raise
+        except BaseException:
+            # A worker that talks nonsense, or whose message's connection is gone.
+            worker.generation.order(kill=worker.pid)
+            worker.peer.close()
+            raise
+        self._give_back(worker)
+        return answer
+
+    def _borrow(self, deadline: float, ticker: _Ticker) -> Worker:
+        with self._changed:
+            if self._idle:
+                worker = self._idle.pop()
+                worker.lent = True
+                return worker
+            if len(self._waiting) >= self._queue:
+                raise Busy
+            waiter = _Waiter()
+            self._waiting.append(waiter)
+        try:
+            while not waiter.given(min(ticker.remaining, max(deadline - _now(), 0))):
+                ticker.tick()
+                if _now() >= deadline or self._closed:
+                    raise Busy
+        except BaseException:
+            with self._changed:
+                if waiter.worker is None:
+                    self._waiting.remove(waiter)
+                else:
+                    self._lend_on(waiter.worker)
+            raise
+        assert waiter.worker is not None
+        return waiter.worker
+
+    def _lend_on(self, worker: Worker) -> None:
+        """Give a free worker to who waits longest, or let it idle. Called with the lock held."""
+        worker.lent = bool(self._waiting)
+        if self._waiting:
+            self._waiting.popleft().give(worker)
+        else:
+            self._idle.append(worker)
+
+    def _converse(
+        self,
+        worker: Worker,
+        request: tuple[bytes, Sequence[framing.Buffer], int | None],
+        deadline: float,
+        ticker: _Ticker,
+    ) -> bytes:
+        try:
+            framing.send(worker.peer, *request)
+        except OSError:
+            raise self._lost(worker, "crash") from None
+        while True:
+            try:
+                return worker.receiver.receive()[0]
+            except BlockingIOError:
+                # Nothing came within POLL_INTERVAL.
+                pass
+            except framing.FrameError:
+                raise self._lost(worker, "crash") from None
+            ticker.tick()
+            _name, over = worker.page.read()
+            if _now() > min(deadline, over + self._grace if over else deadline):
+                worker.generation.order(kill=worker.pid)
+                raise self._lost(worker, "timeout", blamed=bool(over) and _now() > over)
+
+    def _lost(self, worker: Worker, kind: str, *, blamed: bool = True) -> WorkerLostError:
+        """Why the worker gives no answer, as far as can be known within a moment."""
+        ended = worker.generation.ended
+        with self._changed:
+            self._changed.wait_for(lambda: worker.pid in ended, ENDED_LIMIT)
+            how = ended.pop(worker.pid, "no answer that can be read")
+        name, _over = worker.page.read()
+        if kind == "timeout":
+            how = "no answer in time, killed"
+        if worker.generation.process.poll() is not None:
+            how, blamed = "its nursery ended", False
+        return WorkerLostError(name, kind, f"worker {worker.pid}: {how}", blamed=blamed)
+
+    def _give_back(self, worker: Worker) -> None:
+        worker.answered += 1
+        worn = worker.page.spent or (self._recycle and worker.answered >= self._recycle)
+        with self._changed:
+            if not (worn or worker.generation.retired or self._closed):
+                self._lend_on(worker)
+                return
+            worker.lent = False
+        # It ends when it reads the end of the stream, and the nursery says so.
+        worker.peer.close()
+
+
+class _Waiter:
+    """A message that waits for a worker, in order of arrival."""
+
+    __slots__ = ("_lock", "worker")
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def give(self, worker: Worker) -> None:
+        self.worker = worker
+        self._lock.release()
+
+    def given(self, seconds: float) -> bool:
+        """Wait that long at most; True if there is a worker now."""
+        return self._lock.acquire(timeout=seconds)
+
+
+class _Ticker:
+    """Calls a function every `interval` seconds of waiting."""
+
+    def __init__(self, waiting: Callable[[], None], interval: float) -> None:
+        self._waiting = waiting
+        self._interval = interval
+        self._next = _now() + interval
+
+    @property
+    def remaining(self) -> float:
+        return max(self._next - _now(), 0.0)
+
+    def tick(self) -> None:
+        if _now() >= self._next:
+            self._waiting()
+            self._next = _now() + self._interval
+
+
+def _now() -> float:
+    return time.monotonic()
