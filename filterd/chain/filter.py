@@ -19,6 +19,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
+from filterd.chain import old_names
 from filterd.chain.verdict import Verdict
 from filterd.message import Message
 
@@ -53,6 +54,7 @@ def load(name: str) -> type[Any]:
 
     Raises UnknownFilterError if no package offers it or its module cannot be imported.
     """
+    old_names.install()
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
         try:
             loaded: type[Any] = point.load()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from filterd.chain import old_names
 from filterd.chain.chain import LinkSettings
 from filterd.cli.common import (
     ConfigOption,
@@ -45,7 +46,7 @@ def check(
         check_folders(loaded)
     _check_senders(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
-    warnings = [*times, *open_gates(loaded), *bare_names(loaded)]
+    warnings = [*times, *open_gates(loaded), *bare_names(loaded), *old_names.warnings()]
     if as_json:
         emit(
             {
