@@ -91,9 +91,8 @@ def sample(chosen: Chosen) -> str:
 
 def _block(name: str, classes: list[type[Any]], chosen: Mapping[str, Any]) -> str:
     lines = []
-    summary = _summary(classes[-1])
-    if summary:
-        lines += _comment(summary)
+    if about := summary(classes[-1]):
+        lines += _comment(about)
     lines.append(f"[{name}]")
     arrays: list[str] = []
     for cls in classes:
@@ -101,8 +100,8 @@ def _block(name: str, classes: list[type[Any]], chosen: Mapping[str, Any]) -> st
         for field in dataclasses.fields(cls):
             if not field.init:
                 continue
-            inner = _rows(hints[field.name])
-            explained = ["", *_comment(_doc(hints[field.name]))]
+            inner = array_of(hints[field.name])
+            explained = ["", *_comment(documentation(hints[field.name]))]
             if inner is not None:
                 # After all plain keys: what follows an array's heading belongs to that.
                 arrays += [*explained, *_rows_sample(f"{name}.{field.name}", inner)]
@@ -120,7 +119,7 @@ def _block(name: str, classes: list[type[Any]], chosen: Mapping[str, Any]) -> st
     return "\n".join(lines + arrays)
 
 
-def _rows(hint: Any) -> type[Any] | None:
+def array_of(hint: Any) -> type[Any] | None:
     """The dataclass of an array of tables (`tuple[Rule, ...]`), else None."""
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     found = [arg for arg in get_args(plain) if dataclasses.is_dataclass(arg)]
@@ -131,7 +130,7 @@ def _rows_sample(name: str, cls: type[Any]) -> list[str]:
     hints = get_type_hints(cls, include_extras=True)
     lines = [f"#[[{name}]]"]
     for field in dataclasses.fields(cls):
-        lines += [f"#  {line}" for line in _comment(_doc(hints[field.name]))]
+        lines += [f"#  {line}" for line in _comment(documentation(hints[field.name]))]
         unset = (
             "" if field.default in (None, dataclasses.MISSING) else f" {toml_value(field.default)}"
         )
@@ -139,13 +138,13 @@ def _rows_sample(name: str, cls: type[Any]) -> list[str]:
     return lines
 
 
-def _doc(hint: Any) -> str:
+def documentation(hint: Any) -> str:
     """The `Doc` of an annotated field."""
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return next((note.documentation for note in notes if isinstance(note, Doc)), "")
 
 
-def _summary(cls: type[Any]) -> str:
+def summary(cls: type[Any]) -> str:
     """The first paragraph of the class's docstring, without `Settings [x]:`."""
     paragraph = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
     return "" if paragraph.startswith(("Settings `[", cls.__name__ + "(")) else paragraph
