@@ -1,6 +1,6 @@
 """All hostile samples through the daemon: an answer to each, no worker lost, memory bounded.
 
-How much the workers needed at most is printed (`pytest -s`); docs/mime.md states it.
+How much the workers needed at most is printed (`pytest -s`); docs/figures/mime.md states it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each part is every n-th message, so all parts see all times and both classes, an
 its own under the same salt; `online.merged` then adds the counts and averages the weights
 (R. McDonald, K. Hall, G. Mann, "Distributed Training Strategies for the Structured Perceptron",
 NAACL 2010, call it parameter mixing). It depends on the number of parts, not on who trains them.
-How near it comes to one model that learned everything in order: docs/accuracy.md.
+How near it comes to one model that learned everything in order: docs/figures/accuracy.md.
 """
 
 from __future__ import annotations

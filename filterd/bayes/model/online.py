@@ -10,7 +10,7 @@ the logarithm keeps a few extreme counts from outvoting everything else.
 
 Sources: J. Goodman, W. Yih, "Online Discriminative Spam Filter Training" (CEAS 2006); F. Assis,
 "OSBF-Lua, a Text Classification Module for Lua" (TREC 2006); T. Lynam, G. Cormack, "On-line Spam
-Filter Fusion" (SIGIR 2006). Constants: docs/accuracy.md.
+Filter Fusion" (SIGIR 2006). Constants: docs/figures/accuracy.md.
 
 No import here is heavier than numpy: this is what runs in the workers.
 """

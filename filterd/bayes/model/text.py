@@ -2,7 +2,7 @@
 
 All of it is bounded by octets, near the top of the message: a spam filter learns nothing more
 from the second hundred kilobytes, and a sender decides how many there are. The figures are those
-that served best in experiments over several corpora (see docs/accuracy.md).
+that served best in experiments over several corpora (see docs/figures/accuracy.md).
 """
 
 from __future__ import annotations

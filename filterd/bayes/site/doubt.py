@@ -4,7 +4,7 @@ In a heap of labelled mail some labels are wrong, and a learner that believes ea
 by few. A label is *doubted* when the model, once it has learned enough of both classes to speak, is
 sure of the other class: then the lesson moves the weights a quarter as far and leaves the counts
 alone. It is what a robust loss does to a gradient (P. Huber, "Robust Statistics"). Figures:
-docs/accuracy.md, wrong labels.
+docs/figures/accuracy.md, wrong labels.
 
 Not for a person's correction of one message: that one must be believed in full.
 """

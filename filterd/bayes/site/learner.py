@@ -39,7 +39,7 @@ CHECKPOINT_SECONDS = 30.0
 
 AUTOMATIC_SHARE = 0.125
 """Weight of a lesson that no person gave. Five wrong ones at full weight move every message of a
-site by several log-odds (docs/accuracy.md, poisoning)."""
+site by several log-odds (docs/figures/accuracy.md, poisoning)."""
 
 
 class Outcome(Enum):
