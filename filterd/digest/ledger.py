@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from filterd.database.search import Unindexed
 from filterd.message.address import Mailbox, checked_domains
 from filterd.quarantine.index import Index, Row, row_of
-from filterd.quarantine.query import Unindexed
 from filterd.quarantine.schema import deliveries, digests, messages
 
 CLAIM_LIMIT = 900.0

@@ -13,19 +13,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from filterd.database.engine import Database
+from filterd.database.search import storable
 from filterd.message.address import readable
-from filterd.quarantine.database import database
+from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import SEARCHED, Query, cursor, statement
-from filterd.quarantine.rows import delivery_of, delivery_row, storable
+from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
 from filterd.system.bounded import json_value
 
@@ -79,7 +82,7 @@ class Index:
     """The tables of kept messages. Opened on first use; all of one process share what is open."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self._database = database(url, folder)
+        self._url, self._folder = url, folder
 
     def add(self, entry: Entry, path: str, standing: Standing) -> None:
         """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
@@ -241,20 +244,23 @@ class Index:
 
     def close(self) -> None:
         """Close the connections unless others in this process use them; they open again."""
-        self._database.leave(self)
+        with store_errors():
+            self._database.leave(self)
 
     def check(self) -> None:
         """Raises BrokenIndexError if files and journal have to make the index again, StoreError if
         it cannot be had."""
-        self._database.check(self)
+        with store_errors():
+            self._database.check(self)
 
     def begin_anew(self, now: float) -> str:
         """Put aside what cannot be used and make empty tables; the name under which it is kept. Who
         was told what by digests is taken over if it can be read. Raises StoreError."""
         told: list[dict[str, Any]] = []
-        with suppress(StoreError), self._database.raw(self) as connection:
+        with suppress(StoreError), self._as_it_is() as connection:
             told = [dict(row) for row in connection.execute(sa.select(digests)).mappings()]
-        aside = self._database.put_aside(self, now)
+        with store_errors():
+            aside = self._database.put_aside(self, now)
         with suppress(StoreError), self.connection() as connection:
             if told:
                 connection.execute(sa.insert(digests), told)
@@ -264,8 +270,18 @@ class Index:
     def connection(self) -> Iterator[sa.Connection]:
         """One transaction. Raises StoreError for whatever the database says, BrokenIndexError if it
         cannot be used any more."""
-        with self._database.transaction(self) as connection:
+        with store_errors(), self._database.transaction(self) as connection:
             yield connection
+
+    @contextmanager
+    def _as_it_is(self) -> Iterator[sa.Connection]:
+        """A connection to tables of any kind. Raises StoreError."""
+        with store_errors(), self._database.connection(self, ready=False) as connection:
+            yield connection
+
+    @cached_property
+    def _database(self) -> Database:
+        return index_database(self._url, self._folder)
 
 
 def _is_deadlock(error: sa.exc.DBAPIError) -> bool:

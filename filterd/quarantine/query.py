@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
-from filterd.message.address import DELIMITER, canonical_domain, readable_domain, readable_part
+from filterd.database.search import Contains, Matches, Recipients, Unindexed, between, storable
+from filterd.message.address import canonical_domain, readable_domain, readable_part
 from filterd.quarantine.schema import messages
 from filterd.quarantine.words import REASONS, STATES, UnknownWordError, known
 
@@ -31,6 +29,9 @@ SEARCHED = (
     "id",
 )
 """The columns that a free search looks at."""
+
+
+_RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +62,6 @@ class Query:
     limit: int = 50
     after: str = ""
     visible: tuple[str, ...] = ()
-
-
-class Unindexed(FunctionElement[str]):
-    """A column whose index SQLite is not to use: it has no statistics, and would rather visit every
-    held message than read the index that has the words beside the order."""
-
-    inherit_cache = True
-    type = sa.String()
-
-
-@compiles(Unindexed)
-def _as_it_is(element: Unindexed, compiler: Any, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-@compiles(Unindexed, "sqlite")
-def _with_a_plus(element: Unindexed, compiler: Any, **options: Any) -> str:
-    # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary +"
-    return f"+{compiler.process(element.clauses, **options)}"
 
 
 class QueryError(ValueError):
@@ -122,7 +104,7 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
         if wanted:
             yield (Unindexed(column) if reads_words else column) == wanted
     if query.visible:
-        yield sa.or_(*map(_is_recipient, query.visible))
+        yield _RECIPIENTS.any_of(query.visible)
     for column, part in (
         (c.sender, readable_part(query.sender)),
         (c.recipients, readable_part(query.recipient)),
@@ -139,9 +121,9 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
         # Recipients are a JSON list: the quotation mark is an address's end.
         yield sa.or_(
             sa.func.lower(c.sender).endswith(ending.lower(), autoescape=True),
-            _shown_has(ending, query.visible, ends=True)
+            _RECIPIENTS.shown_has(ending, query.visible, ends=True)
             if query.visible
-            else _has(c.recipients, f'{ending}"'),
+            else _RECIPIENTS.has(f'{ending}"'),
         )
     yield from _text(query)
     if query.symbol:
@@ -166,7 +148,7 @@ def _text(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     if not query.visible:
         return
     if query.recipient:
-        yield _shown_has(readable_part(query.recipient), query.visible)
+        yield _RECIPIENTS.shown_has(readable_part(query.recipient), query.visible)
     if texts:
         yield sa.or_(*(_shown_text(text, query.visible) for text in texts))
 
@@ -177,109 +159,29 @@ def _shown_text(text: str, visible: tuple[str, ...]) -> sa.ColumnElement[bool]:
         sa.and_(
             # With one the lines would not be where they are looked for.
             sa.not_(messages.c.sender.contains("\n")),
-            _Matches(messages.c.words, _BEHIND_RECIPIENTS + re.escape(text.casefold())),
+            Matches(messages.c.words, _BEHIND_RECIPIENTS + re.escape(storable(text).casefold())),
         ),
-        _shown_has(text, visible),
+        _RECIPIENTS.shown_has(text, visible),
     )
 
 
 def _ranges(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     c = messages.c
-    if query.since is not None:
-        yield c.received >= query.since
-    if query.until is not None:
-        yield c.received < query.until
+    yield from between(c.received, query.since, query.until)
     if query.score_from is not None:
         yield c.score >= query.score_from
     if query.score_to is not None:
         yield c.score <= query.score_to
 
 
-def _is_recipient(limit: str) -> sa.ColumnElement[bool]:
-    """True for messages to that address, with any detail, or to that `@domain`."""
-    if len(limit) < 2:
-        return sa.false()
-    # Recipients are a JSON list, where a quotation mark inside an address has a backslash before
-    # it: one without is an address's end.
-    listed = json.dumps(limit, ensure_ascii=False)
-    if limit.startswith("@"):
-        return sa.and_(_is_in_words(limit), _has(messages.c.recipients, listed[1:]))
-    local, at, domain = limit.rpartition("@")
-    detailed = sa.and_(
-        _is_in_words(local + DELIMITER),
-        _is_in_words(at + domain),
-        _Matches(messages.c.recipients, f'"{_limit(limit)}"'),
-    )
-    return sa.or_(
-        sa.and_(_is_in_words(limit), _has(messages.c.recipients, listed)),
-        sa.false() if DELIMITER in local else detailed,
-    )
-
-
-class _Matches(FunctionElement[bool]):
-    """True for a text in which a regular expression is found, capitals or not."""
-
-    inherit_cache = True
-    type = sa.Boolean()
-
-    def __init__(self, text: sa.ColumnElement[str], pattern: str) -> None:
-        super().__init__(text, sa.literal(pattern))
-
-
-@compiles(_Matches, "sqlite")
-def _by_function(element: _Matches, compiler: Any, **options: Any) -> str:
-    return f"matches({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_Matches, "postgresql")
-def _by_operator(element: _Matches, compiler: Any, **options: Any) -> str:
-    text, pattern = (compiler.process(one, **options) for one in element.clauses)
-    return f"({text} ~* {pattern})"
-
-
 _BEHIND_RECIPIENTS = r"^[^\n]*\n[^\n]*\n.*"
 """The words up to somewhere behind their second line."""
 assert SEARCHED[:2] == ("sender", "recipients")
 
-_LETTER = r'(?:[^"\\]|\\.)*'
-"""So much of one text in a JSON list."""
-
-
-def _shown_has(
-    part: str, visible: tuple[str, ...], *, ends: bool = False
-) -> sa.ColumnElement[bool]:
-    """True for messages to a recipient within the limits whose address has that part, or ends so.
-    By whom a reviewer does not see it must not find, else it could guess them letter by letter."""
-    wanted = _LETTER + _quoted(part) + ('"' if ends else "")
-    limits = "|".join(_limit(one) for one in visible if len(one) > 1)
-    # The first quotation mark may be the end of another address: nothing with limits follows it
-    # before the next one.
-    pattern = f'"(?={wanted})(?:{limits})"' if limits else "(?!)"
-    return _Matches(messages.c.recipients, pattern)
-
-
-def _limit(limit: str) -> str:
-    """Every address that an address, with any detail, or an `@domain` lets a reviewer see."""
-    local, _, domain = limit.rpartition("@")
-    if not local:
-        return _LETTER + _quoted(limit)
-    detail = "" if DELIMITER in local else r"(?:\+(?:[^\"\\@]|\\.)*)?"
-    return f"{_quoted(local)}{detail}{_quoted('@' + domain)}"
-
-
-def _quoted(text: str) -> str:
-    """As it stands in a JSON list, for a regular expression."""
-    return re.escape(json.dumps(text, ensure_ascii=False)[1:-1])
-
-
-def matches(text: str, pattern: str) -> bool:
-    """The same for SQLite, which has no regular expressions of its own."""
-    return re.search(pattern, text, re.IGNORECASE | re.DOTALL) is not None
-
 
 def _is_in_words(part: str) -> sa.ColumnElement[bool]:
-    return messages.c.words.contains(part.casefold(), autoescape=True)
+    return Contains(messages.c.words, part.casefold())
 
 
 def _has(column: sa.Column[str], part: str) -> sa.ColumnElement[bool]:
-    return column.icontains(part, autoescape=True)
+    return column.icontains(storable(part), autoescape=True)

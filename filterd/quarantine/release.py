@@ -21,11 +21,11 @@ from functools import partial
 from typing import Literal
 
 from filterd.chain import marks
+from filterd.database.search import storable
 from filterd.message.address import Mailbox, readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import UNKNOWN, Delivery, Event
-from filterd.quarantine.rows import storable
 from filterd.quarantine.settings import ADDRESS
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from alembic import context
+from filterd.database.schema import run_migrations
 
-from filterd.quarantine.schema import meta
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=meta)
-with context.begin_transaction():
-    context.run_migrations()
+run_migrations()

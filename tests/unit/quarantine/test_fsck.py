@@ -220,7 +220,7 @@ def test_who_was_told_what_is_taken_over(store: Store) -> None:
 
 
 def test_a_lock_is_no_damage(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filterd.quarantine.rows.BUSY_LIMIT", 0.05)
+    monkeypatch.setattr("filterd.database.engine.BUSY_LIMIT", 0.05)
     other = sqlite3.connect(tmp_path / "q" / "index.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     other.execute("UPDATE messages SET pinned = pinned")

@@ -12,22 +12,21 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
-from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filterd.chain.verdict import Symbol
+from filterd.database.schema import alembic_config
 from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine import QuarantineSettings, Store, StoreError, migrations
+from filterd.quarantine import QuarantineSettings, Store, StoreError
 from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
+from filterd.quarantine.schema import SCHEMA
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
 from tests.unit.quarantine.test_store import RECEIVED, new
-
-MIGRATIONS = Path(migrations.__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -205,10 +204,7 @@ def test_an_index_of_the_first_version_is_brought_up_to_date(store: Store) -> No
     """What an earlier version has written is found, and a digest's table is there."""
     store.put(new("old", data=b"Subject: needle\r\n\r\nx\r\n"))
     with store.index.connection() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+        command.downgrade(alembic_config(connection, SCHEMA), "0001")
         assert not sa.inspect(connection).has_table("digests")
     store.index.close()
     again = Store(store.settings)

@@ -140,7 +140,7 @@ def test_a_broken_index_loses_no_message_and_fsck_mends_it(
 def test_a_locked_index_loses_no_message(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filterd.quarantine.rows.BUSY_LIMIT", 0.05)
+    monkeypatch.setattr("filterd.database.engine.BUSY_LIMIT", 0.05)
     store.put(new("id0"))
     other = sqlite3.connect(tmp_path / "q" / "index.sqlite")
     other.execute("BEGIN EXCLUSIVE")

@@ -1,1 +1,1 @@
-"""One module a migration; `filterd.quarantine.schema.HEAD` names the newest."""
+"""One module a migration; `filterd.quarantine.schema.SCHEMA` names them."""

@@ -1,0 +1,217 @@
+"""A room's tables, and a database brought to their newest form.
+
+Alembic's migrations make and change the tables. A process that finds the database at the newest
+form goes on at once and never loads alembic.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from filterd.database.sqlite import ALONE_LIMIT
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+ADVISORY_LOCK = 0x66696C74
+"""Number of the lock under which PostgreSQL lets one host migrate (`filt`, in ASCII)."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""SQLSTATE of a lock that is not waited for."""
+
+ONLY_POSTGRESQL = "only PostgreSQL"
+"""Key in a column's `info`: SQLite's tables have it without saying so, as they have `rowid`."""
+
+
+class WrongTablesError(Exception):
+    """Tables that are not this room's, or are damaged."""
+
+
+class UnknownFormError(WrongTablesError):
+    """Tables of a form that this version of filterd does not know."""
+
+    def __init__(self, revision: str | None, newest: str) -> None:
+        super().__init__(
+            f"its form is {revision}, this version of filterd knows {newest} and older"
+        )
+
+
+def _nothing_before(_connection: sa.Connection) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one room.
+
+    title: as errors and the log name the database. folder: of alembic's migrations. forms: their
+    revisions, in order. version_table: where alembic notes the form; each room has its own, for
+    they may share a database. before: asked once about a database without a form. It returns the
+    form that its tables have, None if there are none, and raises WrongTablesError for others.
+    pragmas: what each connection to SQLite is told. busy: seconds that a writer to SQLite waits for
+    another one, None: the usual ones. repair: what brings back rows that were lost with a
+    write-ahead log.
+    """
+
+    title: str
+    meta: sa.MetaData
+    folder: Path
+    forms: tuple[str, ...]
+    version_table: str
+    before: Callable[[sa.Connection], str | None] = _nothing_before
+    pragmas: tuple[str, ...] = ("journal_mode = WAL", "synchronous = NORMAL")
+    busy: float | None = None
+    repair: str = ""
+
+    @property
+    def newest(self) -> str:
+        """Revision of the newest migration."""
+        return self.forms[-1]
+
+
+def bring_up_to_date(engine: sa.Engine, schema: Schema) -> None:
+    """Make or change the tables if the database is not at the newest form.
+
+    In one transaction, which one process at a time can have: a crash leaves the form that was
+    there. Raises SQLAlchemyError, and WrongTablesError for tables that cannot be brought there.
+    """
+    with engine.connect() as connection:
+        if _form(connection, schema) == schema.newest:
+            return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        else:
+            # Python's module would begin a transaction before rows are changed, not before tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        found = _form(connection, schema)
+        if found == schema.newest:
+            return
+        if found is not None and found not in schema.forms:
+            raise UnknownFormError(found, schema.newest)
+        if found is None and (found := schema.before(connection)) is not None:
+            _alembic(connection, schema, found, stamp=True)
+        if found != schema.newest:
+            _alembic(connection, schema, schema.newest)
+
+
+def check(connection: sa.Connection, schema: Schema) -> None:
+    """Look whether the tables are those of the newest form. Raises WrongTablesError,
+    SQLAlchemyError."""
+    if (found := _form(connection, schema)) != schema.newest:
+        raise UnknownFormError(found, schema.newest)
+    check_columns(connection, schema)
+
+
+def check_columns(connection: sa.Connection, schema: Schema) -> None:
+    """Look whether the tables have their columns and no others. Raises WrongTablesError,
+    SQLAlchemyError."""
+    inspector = sa.inspect(connection)
+    is_sqlite = connection.dialect.name == "sqlite"
+    for table in schema.meta.sorted_tables:
+        wanted = {
+            column.name
+            for column in table.columns
+            if not (is_sqlite and column.info.get(ONLY_POSTGRESQL))
+        }
+        found = set[str]()
+        if inspector.has_table(table.name):
+            found = {column["name"] for column in inspector.get_columns(table.name)}
+        if found != wanted:
+            wrong = ", ".join(sorted(found ^ wanted))
+            raise WrongTablesError(f"its table {table.name} has other columns ({wrong})")
+
+
+def put_tables_aside(engine: sa.Engine, schema: Schema, now: float) -> str:
+    """Move a room's tables in a PostgreSQL database, with their indexes, into a schema of their
+    own, and make new ones; the schema's name. Raises SQLAlchemyError."""
+    name = f"filterd_broken_{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}".lower()
+    deadline = time.monotonic() + ALONE_LIMIT
+    while True:
+        try:
+            with engine.begin() as connection:
+                return _move_tables(connection, schema, name)
+        except sa.exc.OperationalError as error:
+            busy = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def run_migrations() -> None:
+    """For the `env.py` of each room: run alembic's migrations on the connection that it was given.
+
+    A connection is given as the attribute `connection` of alembic's configuration, and the schema
+    as the attribute `schema`.
+    """
+    from alembic import context  # noqa: PLC0415  (see `_alembic`)
+
+    given = context.config.attributes
+    schema: Schema = given["schema"]
+    context.configure(
+        connection=given["connection"],
+        target_metadata=schema.meta,
+        version_table=schema.version_table,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def alembic_config(connection: sa.Connection, schema: Schema) -> Config:
+    """What alembic's commands need to know."""
+    from alembic.config import Config  # noqa: PLC0415  (see `_alembic`)
+
+    config = Config()
+    # A percent sign would begin a reference to another option.
+    config.set_main_option("script_location", str(schema.folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["schema"] = schema
+    return config
+
+
+def _form(connection: sa.Connection, schema: Schema) -> str | None:
+    table = schema.version_table
+    if not sa.inspect(connection).has_table(table):
+        return None
+    found = connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(table)))
+    return None if found is None else str(found)
+
+
+def _alembic(connection: sa.Connection, schema: Schema, form: str, *, stamp: bool = False) -> None:
+    """Upgrade to a form; stamp: only note that the tables have it."""
+    # It tells of its plugins and of every step, as if that were news of the mail flow.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from alembic import command  # noqa: PLC0415  (costs 0.1 s, needed once in a database's life)
+
+    config = alembic_config(connection, schema)
+    (command.stamp if stamp else command.upgrade)(config, form)
+
+
+def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:
+    """Into a schema of the wanted name, or of that and a number where it is taken; its name."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    inspector = sa.inspect(connection)
+    taken, name, number = set(inspector.get_schema_names()), wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    tables = (*schema.meta.tables, schema.version_table)
+    present = [table for table in tables if inspector.has_table(table)]
+    if present:
+        # To wait for one table with another one locked would be a deadlock with who uses both.
+        connection.execute(
+            sa.text(f"LOCK TABLE {', '.join(present)} IN ACCESS EXCLUSIVE MODE NOWAIT")
+        )
+    connection.execute(sa.schema.CreateSchema(name))
+    for table in present:
+        connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
+    _alembic(connection, schema, schema.newest)
+    return name
