@@ -14,21 +14,16 @@ import typer
 
 from filterd.cli.common import emit
 from filterd.cli.mta_run import Source, cf_errors, cf_site, own_settings
-from filterd.mta.delivery.router import BuiltInRouter, DeliveryError, Route, Router
+from filterd.mta.delivery.builtin import BuiltInRouter
+from filterd.mta.delivery.router import DeliveryError, Router
+from filterd.mta.flavours import personality
+from filterd.mta.mail.address import Route
 from filterd.mta.milters.settings import InputMailFilter, missing_sockets
+from filterd.mta.personality import Personality
 from filterd.mta.queue.spool import Target
-from filterd.mta.settings import MtaSettings
 
 NO_USER = 67
 """EX_NOUSER of sysexits.h, what `sendmail -bv` ends with."""
-
-MEANING = {
-    "": "as if the filter were not there",
-    "T": "451, try again",
-    "R": "refuse",
-    "4": "421, close",
-}
-"""What `F=` makes of a failure."""
 
 Row = dict[str, Any]
 
@@ -39,14 +34,15 @@ def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> No
         made = cf_site(source)
         with cf_errors():
             router: Router = made.router()
-        settings = made.settings
+        mta = made.personality()
         listeners = [(one.name, one.filters) for one in made.listeners]
     else:
         settings = own_settings(source)
-        router = BuiltInRouter(settings)
+        mta = personality(settings)
+        router = BuiltInRouter(settings, keeps_duplicates=mta.keeps_duplicates)
         listeners = [("MTA", settings.filters)]
     for name, filters in listeners:
-        for row in (filter_row(one, settings, name) for one in filters):
+        for row in (filter_row(one, mta, name) for one in filters):
             emit(row) if as_json else sys.stdout.write(filter_text(row))
     failed = False
     for address in addresses:
@@ -57,7 +53,7 @@ def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> No
         raise typer.Exit(NO_USER)
 
 
-def filter_row(one: InputMailFilter, settings: MtaSettings, listener: str) -> Row:
+def filter_row(one: InputMailFilter, mta: Personality, listener: str) -> Row:
     """A filter with what is in force, defaults filled in. Clocks are seconds, 0 is no limit."""
     row: Row = {
         "filter": one.name,
@@ -65,18 +61,7 @@ def filter_row(one: InputMailFilter, settings: MtaSettings, listener: str) -> Ro
         "socket": one.socket,
         "missing": bool(missing_sockets((one,))),
     }
-    if settings.flavour == "postfix":
-        return row | {
-            "on_failure": one.default_action,
-            "connect": one.connect_timeout,
-            "command": one.command_timeout,
-            "content": one.content_timeout,
-        }
-    return row | {
-        "flags": one.flags,
-        "on_failure": MEANING[one.on_failure],
-        **asdict(one.clocks),
-    }
+    return row | dict(mta.on_failure(one))
 
 
 def filter_text(row: Row) -> str:

@@ -60,7 +60,7 @@ def run(source: Source, faults: list[str]) -> None:
             )
             made = dataclasses.replace(made, settings=final, listeners=listeners)
             with cf_errors(), reported(Exit.UNAVAILABLE, OSError):
-                _run(made.mta(), tuple(made.cf.filters.values()))
+                _run(ReferenceMta.from_cf(made), tuple(made.cf.filters.values()))
         return
     wanted = own_settings(source)
     privileges.give_up_root()

@@ -8,17 +8,16 @@ import logging
 import ssl
 
 from filterd.mta.delivery.router import identity
-from filterd.mta.mail.peer import Peer, find_peer
-from filterd.mta.milters.answers import CONTINUE, Answer, Filters
+from filterd.mta.mail.peer import find_peer
+from filterd.mta.milters.answers import CONTINUE, Answer
 from filterd.mta.milters.clock import Clock
-from filterd.mta.milters.macros import Macros, PostfixMacros, SendmailMacros
-from filterd.mta.postfix.filters import PostfixFilters
-from filterd.mta.sendmail.filters import SendmailFilters
+from filterd.mta.milters.macros import Connection
+from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.replies import Reply
 from filterd.mta.smtp.sasl import MECHANISMS
 from filterd.mta.smtp.session import Limits, Session
-from filterd.mta.state import Listener, Site
+from filterd.mta.state import Site
 from filterd.mta.transactions import Transactions
 
 log = logging.getLogger("filterd.mta")
@@ -49,12 +48,14 @@ class SessionHandler:
 
     async def run(self) -> None:
         settings, router = self._site.settings, self._site.router
+        personality = self._site.personality
         peer = await find_peer(self._writer)
-        self._macros = self._table(peer)
-        made = PostfixFilters if settings.flavour == "postfix" else SendmailFilters
-        filters: Filters = made(self._listener.filters, settings.macro_list)
+        local = self._writer.get_extra_info("sockname")[:2]
+        sessions = self._site.clients[peer.address]
+        self._macros = personality.macros(Connection(self._listener.name, peer, local, sessions))
+        filters = personality.filters(self._listener.filters)
         self._session = commands.SmtpSession(
-            self._site.wording,
+            personality.replies,
             peer.shown,
             limits=Limits(settings.max_message_size, settings.max_recipients),
             extensions=self._extensions,
@@ -80,15 +81,6 @@ class SessionHandler:
         finally:
             self._idle.stop()
             await filters.quit()
-
-    def _table(self, peer: Peer) -> Macros:
-        local = self._writer.get_extra_info("sockname")[:2]
-        settings = self._site.settings
-        if settings.flavour == "postfix":
-            return PostfixMacros(settings, peer, local)
-        connections = self._site.clients[peer.address]
-        version = self._site.composer.version
-        return SendmailMacros(settings, self._listener.name, peer, local, version, connections)
 
     async def _handle(
         self, event: events.Event, transactions: Transactions
@@ -128,12 +120,12 @@ class SessionHandler:
         """What EHLO announces."""
         if session.refused:
             return ["ENHANCEDSTATUSCODES"]
-        said = list(self._site.extensions)
+        announced = list(self._site.personality.extensions)
         if self._site.tls is not None and not session.secure:
-            said.insert(-1, "STARTTLS")
+            announced.insert(-1, "STARTTLS")
         if self._session.may_log_in:
-            said.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
-        return said
+            announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
+        return announced
 
     async def _start_tls(self) -> None:
         """The handshake. A client that fails at it is gone: raises ConnectionError.

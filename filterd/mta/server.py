@@ -15,20 +15,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filterd.mta.delivery.router import BuiltInRouter, Router
+from filterd.mta.delivery.builtin import BuiltInRouter
+from filterd.mta.delivery.router import Router
+from filterd.mta.flavours import personality as chosen
 from filterd.mta.handler import SessionHandler
-from filterd.mta.mail.composer import Composer, PostfixComposer, SendmailComposer
-from filterd.mta.postfix.replies import PostfixWording
+from filterd.mta.personality import Personality
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.manager import Queue
 from filterd.mta.queue.spool import Spool
-from filterd.mta.sendmail.queue_ids import PostfixQueueIds, QueueIds
-from filterd.mta.sendmail.replies import SendmailWording
-from filterd.mta.settings import MtaSettings
-from filterd.mta.smtp.replies import Wording
+from filterd.mta.settings import Listener, MtaSettings
 from filterd.mta.smtp.sasl import Passwords
-from filterd.mta.state import Listener, Site
+from filterd.mta.state import Site
+
+if TYPE_CHECKING:
+    from filterd.mta.sendmail.site import CfSite
 
 log = logging.getLogger("filterd.mta")
 
@@ -42,9 +44,9 @@ BACKLOG = 512
 class ReferenceMta:
     """The MTA, running between `async with`. port: the one it listens on.
 
-    router: who gets mail and how; by default every local recipient has a mailbox. composer,
-    extensions, wording, listeners: what a sendmail.cf says otherwise than the settings.
-    Raises OSError where the address cannot be listened on or the spool not be written.
+    router: who gets mail and how; by default every local recipient has a mailbox. personality,
+    listeners: what a sendmail.cf says; by default those of the settings.
+    Raises OSError if it cannot listen on the address or write to the spool.
     """
 
     def __init__(
@@ -52,21 +54,29 @@ class ReferenceMta:
         settings: MtaSettings,
         *,
         router: Router | None = None,
-        composer: Composer | None = None,
-        extensions: tuple[str, ...] = (),
-        wording: Wording | None = None,
+        personality: Personality | None = None,
         listeners: tuple[Listener, ...] = (),
     ) -> None:
         self.settings = settings
         self.port = settings.port
-        self._router = router or BuiltInRouter(settings)
-        self._composer = composer or _composer(settings)
-        self._extensions = extensions or _extensions(settings)
-        self._wording = wording or _wording(settings)
+        self._personality = personality or chosen(settings)
+        self._router = router or BuiltInRouter(
+            settings, keeps_duplicates=self._personality.keeps_duplicates
+        )
         self._listeners = listeners or (
             Listener("MTA", settings.listen, settings.port, settings.filters),
         )
         self._sessions: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def from_cf(cls, site: CfSite) -> ReferenceMta:
+        """The MTA of a sendmail.cf. Raises CfError for a file without a local mailer."""
+        return cls(
+            site.settings,
+            router=site.router(),
+            personality=site.personality(),
+            listeners=site.listeners,
+        )
 
     async def __aenter__(self) -> ReferenceMta:
         settings = self.settings
@@ -74,23 +84,18 @@ class ReferenceMta:
         spool.prepare()
         host = settings.hostname
         self._executor = ThreadPoolExecutor(THREADS, "filterd-mta")
-        postfix = settings.flavour == "postfix"
-        ids = PostfixQueueIds() if postfix else QueueIds()
         self.queue = Queue(
             spool,
             self._router,
             self._executor,
             retry=settings.retry,
-            bounce=Bouncer(host, ids.next),
+            bounce=Bouncer(host, self._personality.queue_id),
         )
         self._site = Site(
             settings=settings,
-            wording=self._wording,
-            composer=self._composer,
+            personality=self._personality,
             router=self._router,
             queue=self.queue,
-            ids=ids,
-            extensions=self._extensions,
             tls=_tls(settings),
             passwords=Passwords(settings.passwords) if settings.passwords else None,
         )
@@ -147,37 +152,6 @@ def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     return context
-
-
-def _composer(settings: MtaSettings) -> Composer:
-    if settings.flavour == "postfix":
-        return PostfixComposer(settings.hostname)
-    return SendmailComposer(settings.hostname, warns="authwarnings" in settings.forbidden)
-
-
-def _wording(settings: MtaSettings) -> Wording:
-    made = PostfixWording if settings.flavour == "postfix" else SendmailWording
-    return made(settings.hostname)
-
-
-def _extensions(settings: MtaSettings) -> tuple[str, ...]:
-    """What EHLO announces without a sendmail.cf."""
-    size = f"SIZE {settings.max_message_size}"
-    if settings.flavour == "postfix":
-        return ("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
-    told = {"EXPN": "noexpn", "VERB": "noverb", "ETRN": "noetrn"}
-    words = (
-        "ENHANCEDSTATUSCODES",
-        "PIPELINING",
-        "EXPN",
-        "VERB",
-        "8BITMIME",
-        size,
-        "DSN",
-        "ETRN",
-        "HELP",
-    )
-    return tuple(word for word in words if told.get(word) not in settings.forbidden)
 
 
 class MtaThread:

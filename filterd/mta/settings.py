@@ -11,54 +11,9 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.mta.milters.settings import InputMailFilter
 
-SENDMAIL_VERSION = "8.17.1.9"
-"""The sendmail whose behaviour the sendmail flavour has, its $v."""
-
-POSTFIX_VERSION = "Postfix 3.7.11"
-
 Flavour = Literal["sendmail", "postfix"]
 
 Privacy = Literal["authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]
-
-SENDMAIL_MACROS: dict[str, tuple[str, ...]] = {
-    "connect": ("j", "_", "{daemon_name}", "{if_name}", "{if_addr}"),
-    "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
-    "envfrom": (
-        "i",
-        "{auth_type}",
-        "{auth_authen}",
-        "{auth_ssf}",
-        "{auth_author}",
-        "{mail_mailer}",
-        "{mail_host}",
-        "{mail_addr}",
-    ),
-    "envrcpt": ("{rcpt_mailer}", "{rcpt_host}", "{rcpt_addr}"),
-    "eom": ("{msg_id}",),
-}
-"""What sendmail's m4 puts into `O Milter.macros.*`. A stage without a list gets no macro packet."""
-
-POSTFIX_MACROS: dict[str, tuple[str, ...]] = {
-    "connect": ("j", "{daemon_name}", "{daemon_addr}", "v", "_"),
-    "helo": ("{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}"),
-    "envfrom": (
-        "i",
-        "{auth_type}",
-        "{auth_authen}",
-        "{auth_author}",
-        "{mail_addr}",
-        "{mail_host}",
-        "{mail_mailer}",
-    ),
-    "envrcpt": ("i", "{rcpt_addr}", "{rcpt_host}", "{rcpt_mailer}"),
-    "data": ("i",),
-    "unknown": (),
-    "header": ("i",),
-    "eoh": ("i",),
-    "body": ("i",),
-    "eom": ("i",),
-}
-"""Postfix 3.7's `milter_*_macros`."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +84,12 @@ class MtaSettings:
             flags |= {"authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb"}
         return flags
 
-    def macro_list(self, stage: str) -> tuple[str, ...] | None:
-        """The macros sent before a stage's command, None for none at all."""
-        default = SENDMAIL_MACROS if self.flavour == "sendmail" else POSTFIX_MACROS
-        return self.macros.get(stage, default.get(stage))
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address that is listened on, sendmail's daemon. name: its `{daemon_name}`."""
+
+    name: str
+    address: str
+    port: int
+    filters: tuple[InputMailFilter, ...]

@@ -7,18 +7,17 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from filterd.mta.delivery.router import DeliveryError, Route, identity
-from filterd.mta.mail.address import domain_part
+from filterd.mta.delivery.router import DeliveryError, identity
+from filterd.mta.mail.address import Route, to_octets
 from filterd.mta.mail.composer import Arrival
 from filterd.mta.mail.draft import Draft, Path
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
-from filterd.mta.milters.macros import Macros
+from filterd.mta.milters.macros import MacroTable
 from filterd.mta.queue.spool import Entry, Target
-from filterd.mta.sendmail.verify import verify
 from filterd.mta.smtp import events
 from filterd.mta.smtp.commands import SmtpSession
-from filterd.mta.smtp.refusal_log import Client, Place, postfix_line, sendmail_line
+from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import Reply
 from filterd.mta.state import Site
 
@@ -44,14 +43,14 @@ class Transactions:
     """The mail of one session."""
 
     def __init__(
-        self, site: Site, session: SmtpSession, peer: Peer, macros: Macros, filters: Filters
+        self, site: Site, session: SmtpSession, peer: Peer, macros: MacroTable, filters: Filters
     ) -> None:
         self._site = site
         self._session = session
         self._peer = peer
         self._macros = macros
         self._filters = filters
-        self._postfix = site.settings.flavour == "postfix"
+        self._personality = site.personality
         self._asked = False
         self._new_message()
 
@@ -60,53 +59,51 @@ class Transactions:
         match event:
             case events.Connected():
                 peer = self._peer
-                where = Place("CONNECT", f"host={peer.name}, addr={peer.address}")
-                return self._noted(where, await self._connected()), ""
+                command = RefusedCommand("CONNECT", f"host={peer.name}, addr={peer.address}")
+                return self._noted(command, await self._connected()), ""
             case events.Helo(name):
-                return self._noted(Place("EHLO", name), await self._helo(name)), ""
+                return self._noted(RefusedCommand("EHLO", name), await self._helo(name)), ""
             case events.Mail(path):
-                return self._noted(Place("MAIL", path.text), await self._mail(path)), ""
+                return self._noted(RefusedCommand("MAIL", path.text), await self._mail(path)), ""
             case events.Rcpt(path):
-                return self._noted(Place("RCPT", path.text), await self._rcpt(path)), ""
+                return self._noted(RefusedCommand("RCPT", path.text), await self._rcpt(path)), ""
             case events.Data():
-                return self._noted(Place("DATA"), await self._data()), ""
+                return self._noted(RefusedCommand("DATA"), await self._data()), ""
             case events.Content(data):
                 return await self._content(data)
             case events.Unknown(line) if self._asking:
                 answer = await self._filters.unknown(line)
                 self._message.swallowed |= self._message.started and answer.kind is Kind.DISCARD
-                return self._noted(Place("UNKNOWN"), answer), ""
+                return self._noted(RefusedCommand("UNKNOWN"), answer), ""
             case events.Reset() | events.TooLarge():
                 await self._filters.abort()
                 self._new_message()
             case events.Verify() | events.RunQueue() if not (
                 answer := await self._filters.other()
             ).goes_on:
-                return self._site.wording.refusal(answer), ""
+                return self._personality.replies.refusal(answer), ""
             case events.Verify(argument, expand):
-                return verify(self._site, argument, expand=expand), ""
+                return self._personality.verify(self._site.router, argument, expand), ""
             case events.RunQueue(node):
                 await self._site.queue.look(all=True)
                 return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
         return CONTINUE, ""
 
-    def _noted(self, place: Place, answer: Answer | Reply) -> Answer | Reply:
-        """Write into the log what the filters refused, and pass it on."""
+    def _noted(self, command: RefusedCommand, answer: Answer | Reply) -> Answer | Reply:
+        """Log what the filters refused, and pass the answer on."""
         if isinstance(answer, Reply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
             return answer
-        reply = self._site.wording.refusal(answer, after_data=place.verb == "END-OF-MESSAGE")
-        if self._postfix:
-            transaction = self._session.transaction
-            client = Client(
-                self._peer.name,
-                self._peer.address,
-                self._session.helo,
-                self._protocol(),
-                transaction.sender.address if transaction else None,
-            )
-            line = postfix_line(place, client, answer, reply)
-        else:
-            line = sendmail_line(place, answer, reply)
+        after_data = command.verb == "END-OF-MESSAGE"
+        reply = self._personality.replies.refusal(answer, after_data=after_data)
+        transaction = self._session.transaction
+        client = RefusedClient(
+            self._peer.name,
+            self._peer.address,
+            self._session.helo,
+            self._protocol(),
+            transaction.sender.address if transaction else None,
+        )
+        line = self._personality.refusal_line(command, client, answer, reply)
         log.info("%s: %s", self._message.id, line)
         return answer
 
@@ -115,7 +112,7 @@ class Transactions:
         return self._asked and not self._message.swallowed
 
     def _new_message(self) -> None:
-        self._message = _Message(self._site.ids.next())
+        self._message = _Message(self._personality.queue_id())
         self._macros.begin(self._message.id)
         self._filters.queue_id = self._message.id
 
@@ -132,7 +129,7 @@ class Transactions:
             self._new_message()
         if not self._asking:
             return CONTINUE
-        answer = await self._filters.helo(_octets(name), self._macros.now)
+        answer = await self._filters.helo(to_octets(name), self._macros.now)
         self._asked = answer.goes_on or not self._filters.sticky
         return answer
 
@@ -186,11 +183,7 @@ class Transactions:
             code = 451 if error.temporary else 550
             refusal = Reply.of(f"{code} {error.code} {path.text}... {error}")
             return Route("error", error.code, f"{code} {error.code} {error}"), refusal
-        if self._postfix:
-            full = path.address.lower()
-            full = full if "@" in full else f"{full}@{self._site.settings.hostname}"
-            route = Route("virtual", domain_part(full), full)
-        return route, None
+        return self._personality.filter_route(path.address, route), None
 
     def _may_relay(self) -> bool:
         """Clients on this host, and those who have logged in, may send mail anywhere."""
@@ -211,13 +204,15 @@ class Transactions:
         assert transaction is not None
         started, id = time.monotonic(), self._message.id
         arrival = self._arrival(transaction.recipients)
-        draft = self._site.composer.draft(arrival, transaction.sender, transaction.recipients, data)
+        draft = self._personality.composer.draft(
+            arrival, transaction.sender, transaction.recipients, data
+        )
         draft.identity = partial(identity, self._site.router)
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
         answer: Answer | Reply = CONTINUE
         if self._asking:
             answer = self._noted(
-                Place("END-OF-MESSAGE"),
+                RefusedCommand("END-OF-MESSAGE"),
                 await self._filters.message(draft, self._macros.content),
             )
         if self._message.swallowed or _is(answer, Kind.DISCARD):
@@ -263,7 +258,7 @@ class Transactions:
 
     async def _accept(self, draft: Draft) -> Answer | Reply:
         """Queue the message; the reply is a refusal where the disk is in trouble."""
-        if self._site.composer.hops(draft) > self._site.settings.max_hops:
+        if self._personality.composer.hops(draft) > self._site.settings.max_hops:
             return Reply.of("554 5.4.6 Too many hops")
         named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
         targets = self._site.router.expand(named)
@@ -280,7 +275,7 @@ class Transactions:
             sender_parameters=draft.sender.parameters,
         )
         try:
-            await self._site.queue.submit(entry, self._site.composer.message(draft))
+            await self._site.queue.submit(entry, self._personality.composer.message(draft))
         except OSError as error:
             log.error("%s: queue: %s", draft.queue_id, error)
             return Reply.of("452 4.3.1 Insufficient system storage")
@@ -292,12 +287,8 @@ class Transactions:
         return "ESMTP" + "S" * self._session.secure + "A" * bool(self._session.user)
 
 
-def _octets(text: str) -> bytes:
-    return text.encode("ascii", "surrogateescape")
-
-
 def _arguments(path: Path) -> tuple[bytes, ...]:
-    return tuple(_octets(one) for one in (path.text, *path.parameters))
+    return tuple(to_octets(one) for one in (path.text, *path.parameters))
 
 
 def _is(answer: Answer | Reply, kind: Kind) -> bool:

@@ -18,12 +18,13 @@ from ipaddress import ip_address
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
 from filterd.mta.mail.draft import Draft, Path, Recipients
-from filterd.mta.mail.header import Header, PostfixHeader, split_message
+from filterd.mta.mail.header import Header, split_message
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import Answer, Kind
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.postfix.header import PostfixHeader
 from filterd.mta.sendmail.filters import SendmailFilters
-from filterd.mta.settings import MtaSettings
+from filterd.mta.sendmail.macros import MACRO_LISTS
 from filterd.ops.address import Address, AddressError
 from filterd.replay.cases import Case
 from filterd.replay.judged import TAKEN, Judged
@@ -96,7 +97,7 @@ class Daemon:
 
     async def _open(self) -> SendmailFilters:
         """A session of which the daemon does not know the client yet."""
-        filters = SendmailFilters([self._settings], MtaSettings().macro_list)
+        filters = SendmailFilters([self._settings], MACRO_LISTS.get)
         answer = await filters.open()
         if not answer.goes_on:
             raise WireError(f"{self._address}: no filter answers there")

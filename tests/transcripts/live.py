@@ -209,7 +209,7 @@ def _sendmail(trial: Trial, place: Path) -> tuple[Seen, Seen]:
         path.unlink()
     with scripted(trial, place) as filters:
         made = site(read_cf(place / "sendmail.cf"), spool=place / "spool", port=0)
-        with _Own(made.mta()) as own:
+        with _Own(ReferenceMta.from_cf(made)) as own:
             ours = observe(trial, place, own.port, filters)
             own.settle()
             ours.mail = collect(place / "mailboxes", maildir=False)

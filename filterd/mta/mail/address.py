@@ -1,4 +1,4 @@
-"""Paths of MAIL and RCPT: taken apart without rewriting rules, with sendmail's complaints.
+"""Addresses and the paths of MAIL and RCPT, parsed without rewriting rules, with sendmail's errors.
 
 Addresses are `str` in ASCII with surrogate escapes, so that every octet survives a round trip.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _ROUTE = re.compile(r"@[^,:<>]+(,@[^,:<>]+)*:")
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -25,6 +26,25 @@ class AddressError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where mail to an address goes: sendmail's triple. host: `""` for a local mailer."""
+
+    mailer: str
+    host: str
+    user: str
+
+
+def to_octets(text: str) -> bytes:
+    """The octets of an address, or of other text that came from the wire."""
+    return text.encode("ascii", "surrogateescape")
+
+
+def to_text(octets: bytes) -> str:
+    """Octets from the wire as text; `to_octets` gives them back."""
+    return octets.decode("ascii", "surrogateescape")
 
 
 def parse_path(text: str) -> str:

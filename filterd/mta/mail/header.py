@@ -1,8 +1,7 @@
 """The header section while filters change it, counted and ordered as sendmail or Postfix does.
 
-A field's value is everything after the colon, lines joined by a bare LF. `sendmail_header` has
-sendmail's list; Postfix's is here: its own Received and then the fields of the message, where a
-deleted field is gone. Source: Postfix 3.7 `cleanup_milter.c`.
+A field's value is everything after the colon, lines joined by a bare LF. `sendmail.header` and
+`postfix.header` have the lists of the two MTAs.
 """
 
 from __future__ import annotations
@@ -173,36 +172,3 @@ def folded(value: bytes, blank: bytes) -> bytes:
     first, *others = value.split(b"\n")
     indented = (line if line[:1] in (b" ", b"\t") else blank + line for line in others)
     return b"\n".join([first, *indented])
-
-
-class PostfixHeader(Header):
-    """Postfix's list: its Received, then the message's fields."""
-
-    def __init__(self, message: list[tuple[bytes, bytes]]) -> None:
-        super().__init__([Field(b"Received", None, own=True)], message)
-
-    _shift = 0
-
-    def _stored(self, name: bytes, value: bytes, verbatim: bool) -> tuple[bytes, bytes]:
-        name, value = super()._stored(name, value, verbatim)
-        # Postfix keeps fields as text, so that a colon in a name ends the name.
-        before, _, rest = (name + b":" + folded(value, b"\t")).partition(b":")
-        return before, rest
-
-    def _add(self, name: bytes, value: bytes) -> None:
-        self._fields.append(Field(name, value))
-
-    def _change(self, index: int, name: bytes, value: bytes | None) -> None:
-        key = name.lower()
-        for position, field in enumerate(self._fields):
-            if field.key != key or field.own:
-                continue
-            index -= 1
-            if index == 0:
-                if value is None:
-                    del self._fields[position]
-                else:
-                    field.name, field.value = name, value
-                return
-        if value is not None:
-            self._fields.append(Field(name, value))

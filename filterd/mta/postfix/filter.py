@@ -22,8 +22,8 @@ from filterd.mta.milters import edits
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.milters.base import Asked, Context, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
-from filterd.mta.milters.envelope_edits import PostfixEnvelope
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.postfix.envelope_edits import PostfixEnvelope
 
 log = logging.getLogger("filterd.mta")
 

@@ -23,7 +23,8 @@ from filterd.mta.milters import edits
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
 from filterd.mta.milters.base import Asked, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
-from filterd.mta.milters.envelope_edits import SendmailEnvelope, shown
+from filterd.mta.milters.envelope_edits import shown
+from filterd.mta.sendmail.envelope_edits import SendmailEnvelope
 
 log = logging.getLogger("filterd.mta")
 

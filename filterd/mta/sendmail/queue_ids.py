@@ -14,10 +14,8 @@ import time
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
 """Sixty of them: QueueIdChars."""
 
-_POSTFIX_DIGITS = "0123456789ABCDEF"
 
-
-class QueueIds:
+class SendmailQueueIds:
     """A source of ids; `next` gives a new one each time."""
 
     def __init__(self) -> None:
@@ -48,11 +46,3 @@ class QueueIds:
             low,
         )
         return "".join(DIGITS[place] for place in places) + f"{os.getpid() % 1000000:06d}"
-
-
-class PostfixQueueIds(QueueIds):
-    """Postfix's short ids: eleven hexadecimal digits, here of time and a counter."""
-
-    def next(self) -> str:
-        count = next(self._counter)
-        return f"{(time.time_ns() // 1000 & 0xFFFFF) << 24 | count & 0xFFFFFF:011X}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from filterd.mta.settings import SENDMAIL_VERSION
+from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.smtp.replies import Reply, Wording, filter_lines
 from filterd.mta.smtp.sasl import MECHANISMS
 
@@ -50,11 +50,11 @@ class SendmailWording(Wording):
     ) -> None:
         super().__init__(host)
         self._topics = topics
-        self._greeting = greeting_text or f"{host} Sendmail {SENDMAIL_VERSION}/filterd; $b"
+        self._greeting = greeting_text or f"{host} Sendmail {VERSION}/filterd; $b"
 
     def help(self, topic: str) -> Reply:
         if self._topics is None:
-            return Reply.of(f"502 5.3.0 Sendmail {SENDMAIL_VERSION} -- HELP not implemented")
+            return Reply.of(f"502 5.3.0 Sendmail {VERSION} -- HELP not implemented")
         found = self._topics.get(topic or "smtp")
         if found is None:
             return Reply.of(f'504 5.3.0 HELP topic "{topic}" unknown')

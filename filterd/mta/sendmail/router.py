@@ -20,8 +20,15 @@ from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.mailbox import append
 from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.relay import SmtpMailer
-from filterd.mta.delivery.router import DeliveryError, Mailer, Route, unique
-from filterd.mta.mail.address import AddressError, domain_part, local_part, parse_path, unrouted
+from filterd.mta.delivery.router import DeliveryError, Mailer, unique
+from filterd.mta.mail.address import (
+    AddressError,
+    Route,
+    domain_part,
+    local_part,
+    parse_path,
+    unrouted,
+)
 from filterd.mta.queue.spool import Entry, Target
 
 FILE_MAILER = "*file*"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import get_args
 
 from filterd.mta.cf.reader import CfError, SendmailCf
-from filterd.mta.mail.composer import SendmailComposer
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
+from filterd.mta.personality import Personality
+from filterd.mta.sendmail.macros import VERSION
+from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.replies import SendmailWording
 from filterd.mta.sendmail.router import CfRouter
-from filterd.mta.server import ReferenceMta
-from filterd.mta.settings import SENDMAIL_VERSION, MtaSettings, Privacy
-from filterd.mta.state import Listener
+from filterd.mta.settings import Listener, MtaSettings, Privacy
 from filterd.system.bounded import open_regular
 
 UNANNOUNCED_LIMIT = 1 << 30
@@ -51,27 +51,17 @@ class CfSite:
         except ValueError as error:
             raise CfError([str(error)], EX_CONFIG) from None
 
-    def mta(self) -> ReferenceMta:
-        """The MTA, not yet running. Raises CfError for a file without a local mailer."""
-        return ReferenceMta(
+    def personality(self) -> Personality:
+        """sendmail, with what the file says."""
+        cf, size = self.cf, self.cf.option("MaxMessageSize")
+        greeting = cf.expand(
+            cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"), v=VERSION, b="$b"
+        )
+        return sendmail(
             self.settings,
-            router=self.router(),
-            composer=SendmailComposer(
-                self.settings.hostname,
-                self.cf.macros.get("Z", SENDMAIL_VERSION),
-                warns="authwarnings" in self.settings.forbidden,
-            ),
-            extensions=_extensions(self.cf),
-            wording=SendmailWording(
-                self.settings.hostname,
-                self.cf.expand(
-                    self.cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"),
-                    v=SENDMAIL_VERSION,
-                    b="$b",
-                ),
-                _help_topics(self.cf),
-            ),
-            listeners=self.listeners,
+            version=cf.macros.get("Z", VERSION),
+            replies=SendmailWording(self.settings.hostname, greeting, _help_topics(cf)),
+            size_limit=int(size) if size.isdecimal() else 0,
         )
 
 
@@ -123,7 +113,7 @@ def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:
     for line in text.split("\n"):
         topic, tab, words = line.partition("\t")
         if topic and not topic.startswith("#"):
-            shown = cf.expand(words.rstrip("\r"), v=SENDMAIL_VERSION) if tab else ""
+            shown = cf.expand(words.rstrip("\r"), v=VERSION) if tab else ""
             topics.setdefault(topic.lower(), []).append(shown)
     return topics
 
@@ -142,24 +132,6 @@ def site_privacy(cf: SendmailCf) -> tuple[Privacy, ...]:
     """The flags of `O PrivacyOptions` that this MTA has a use for."""
     said = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
     return tuple(flag for flag in get_args(Privacy) if flag in said)
-
-
-def _extensions(cf: SendmailCf) -> tuple[str, ...]:
-    """What EHLO announces, in sendmail's order, less what privacy flags forbid."""
-    privacy = site_privacy(cf)
-    size = cf.option("MaxMessageSize")
-    said = [
-        ("ENHANCEDSTATUSCODES", True),
-        ("PIPELINING", True),
-        ("EXPN", not {"noexpn", "goaway"} & set(privacy)),
-        ("VERB", not {"noverb", "goaway"} & set(privacy)),
-        ("8BITMIME", True),
-        (f"SIZE {size}" if size.isdecimal() and int(size) else "SIZE", True),
-        ("DSN", True),
-        ("ETRN", "noetrn" not in privacy),
-        ("HELP", True),
-    ]
-    return tuple(word for word, announced in said if announced)
 
 
 def make_cf(mc: Path, cf_folder: Path | None = None) -> str:

@@ -1,39 +1,35 @@
-"""VRFY and EXPN: what a server tells of an address."""
+"""VRFY and EXPN: what sendmail tells about an address."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
 
 from filterd.mta.delivery.router import DeliveryError, Router
-from filterd.mta.settings import MtaSettings
+from filterd.mta.mail.address import to_octets
 from filterd.mta.smtp.replies import Reply
 
 
-class Addresses(Protocol):
-    """The part of a site that knows addresses."""
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Answers VRFY and EXPN. host: the MTA's name."""
 
-    @property
-    def settings(self) -> MtaSettings: ...
-    @property
-    def router(self) -> Router: ...
+    host: str
 
+    def __call__(self, router: Router, argument: str, expand: bool) -> Reply:
+        """The reply to VRFY, or with `expand` to EXPN."""
+        address = argument.strip("<> ")
+        try:
+            route = router.resolve(address)
+            # An alias is verified by its own name, in the lower case that it is looked up in.
+            plain = route.user if "@" in route.user else route.user.partition("+")[0].lower()
+            members = router.members(address) if expand else [plain]
+        except DeliveryError as error:
+            text = str(error) if "... " in str(error) else f"{address}... {error}"
+            return Reply.of(f"550 {error.code} {text}")
+        # 252: known to be elsewhere, not looked up there.
+        code = 252 if route.host and not expand else 250
+        lines = (f"{code} 2.1.5 <{self._with_host(one)}>" for one in members)
+        return Reply(tuple(to_octets(line) for line in lines))
 
-def verify(site: Addresses, argument: str, *, expand: bool) -> Reply:
-    """The reply to VRFY, or with `expand` to EXPN."""
-    address = argument.strip("<> ")
-    host = site.settings.hostname
-    if site.settings.flavour == "postfix":
-        return Reply.of(f"252 2.0.0 {address}")
-    try:
-        route = site.router.resolve(address)
-        # An alias is verified by its own name, in the lower case that it is looked up in.
-        plain = route.user if "@" in route.user else route.user.partition("+")[0].lower()
-        found = site.router.members(address) if expand else [plain]
-    except DeliveryError as error:
-        named = str(error) if "... " in str(error) else f"{address}... {error}"
-        return Reply.of(f"550 {error.code} {named}")
-    whole = [one if "@" in one or one[:1] in '/|"' else f"{one}@{host}" for one in found]
-    # 252: known to be elsewhere, not looked up there.
-    code = 252 if route.host and not expand else 250
-    lines = (f"{code} 2.1.5 <{one}>" for one in whole)
-    return Reply(tuple(line.encode("ascii", "surrogateescape") for line in lines))
+    def _with_host(self, name: str) -> str:
+        return name if "@" in name or name[:1] in '/|"' else f"{name}@{self.host}"

@@ -12,6 +12,12 @@ from filterd.mta.smtp.replies import Reply
 _MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8"})
 _RCPT = frozenset({"NOTIFY", "ORCPT"})
 
+KNOWN_MAIL = _MAIL | {"MT-PRIORITY"}
+"""Parameters that a filter may give a sender."""
+
+KNOWN_RCPT = _RCPT
+"""Parameters that a filter may give a recipient."""
+
 
 def bad_sender_parameter(path: Path, max_size: int) -> Reply | None:
     """What is wrong with the parameters of MAIL, if anything. max_size: octets of a message."""

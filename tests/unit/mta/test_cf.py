@@ -14,7 +14,8 @@ from filterd.mta.cf.reader import CfError, DaemonPort, Rule, parse_cf, read_cf
 from filterd.mta.delivery.aliases import Aliases, parse_aliases
 from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.program import ProgramMailer, prepared
-from filterd.mta.delivery.router import DeliveryError, Route
+from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.address import Route
 from filterd.mta.queue.spool import Entry, Target
 from filterd.mta.sendmail.router import CfRouter
 from filterd.mta.sendmail.site import make_cf, site
@@ -188,7 +189,7 @@ def test_a_site_is_made_of_a_file(tmp_path: Path) -> None:
     assert made.settings.max_message_size == 1000
     assert [f.name for f in made.listeners[0].filters] == ["f1"]
     assert [f.name for f in made.listeners[1].filters] == ["f2", "f1"]
-    assert made.settings.macro_list("connect") == ("j", "{daemon_name}")
+    assert made.settings.macros["connect"] == ("j", "{daemon_name}")
 
 
 def test_m4_files_that_are_missing_are_named_with_their_package(tmp_path: Path) -> None:

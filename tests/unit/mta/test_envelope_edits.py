@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from filterd.mta.mail.draft import Draft, Path, Recipients
-from filterd.mta.mail.header import PostfixHeader
-from filterd.mta.milters.envelope_edits import EnvelopeEdits, PostfixEnvelope, SendmailEnvelope
+from filterd.mta.milters.envelope_edits import EnvelopeEdits
+from filterd.mta.postfix.envelope_edits import PostfixEnvelope
+from filterd.mta.postfix.header import PostfixHeader
+from filterd.mta.sendmail.envelope_edits import SendmailEnvelope
 
 HOST = "@mx.example.test"
 

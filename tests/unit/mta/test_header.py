@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.mail.header import Header, PostfixHeader, split_message, take_return_path
+from filterd.mta.mail.header import Header, split_message, take_return_path
+from filterd.mta.postfix.header import PostfixHeader
 from filterd.mta.sendmail.header import SendmailHeader
 
 MESSAGE = [(b"From", b" a@x"), (b"X-A", b" a1"), (b"X-B", b" b1"), (b"X-A", b" a2")]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from filterd.mta.delivery.router import Route
+from filterd.mta.mail.address import Route
 from filterd.mta.mail.draft import Path
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.macros import PostfixMacros, SendmailMacros
+from filterd.mta.milters.macros import Connection
+from filterd.mta.postfix.macros import PostfixMacros
+from filterd.mta.sendmail.macros import SendmailMacros
 from filterd.mta.settings import MtaSettings
 
 PEER = Peer("client.test", "192.0.2.1", 40000)
+CONNECTION = Connection("MTA", PEER, ("192.0.2.9", 25), 3)
 ANN = Path("ann@x.test", "<ann@x.test>", ("SIZE=100", "RET=HDRS", "ENVID=abc"))
 JOE = Path("joe@mx.example.test", "<joe@mx.example.test>", ("NOTIFY=NEVER",))
 LOCAL = Route("local", "", "joe")
 
 
 def sendmail() -> SendmailMacros:
-    macros = SendmailMacros(MtaSettings(), "MTA", PEER, ("192.0.2.9", 25), "filterd", 3)
+    macros = SendmailMacros(MtaSettings(), "filterd", CONNECTION)
     macros.begin("ID1")
     return macros
 
@@ -76,13 +79,13 @@ def test_a_local_sender_has_no_host() -> None:
 
 
 def test_the_loopback_interface_has_no_address() -> None:
-    local = SendmailMacros(MtaSettings(), "MTA", PEER, ("127.0.0.1", 25), "", 1)
+    local = SendmailMacros(MtaSettings(), "", Connection("MTA", PEER, ("127.0.0.1", 25)))
     assert local.session["{if_name}"] == "localhost"
     assert "{if_addr}" not in local.session
 
 
 def test_postfix_has_an_id_from_the_first_recipient_on() -> None:
-    macros = PostfixMacros(MtaSettings(flavour="postfix"), PEER, ("192.0.2.9", 25))
+    macros = PostfixMacros(MtaSettings(flavour="postfix"), CONNECTION)
     macros.begin("ID")
     macros.mail(ANN, local=False, helo="client.test", protocol="ESMTP")
     virtual = Route("virtual", "mx.example.test", "joe@mx.example.test")
@@ -96,7 +99,7 @@ def test_postfix_has_an_id_from_the_first_recipient_on() -> None:
 
 
 def test_postfix_shows_the_content_little_more_than_the_client() -> None:
-    macros = PostfixMacros(MtaSettings(flavour="postfix"), PEER, ("192.0.2.9", 25))
+    macros = PostfixMacros(MtaSettings(flavour="postfix"), CONNECTION)
     macros.begin("ID")
     macros.mail(ANN, local=False, helo="client.test", protocol="ESMTP")
     assert set(macros.content) == {

@@ -5,43 +5,49 @@ from __future__ import annotations
 import pytest
 
 from filterd.mta.milters.answers import Answer, Kind
-from filterd.mta.smtp.refusal_log import Client, Place, postfix_line, sendmail_line
+from filterd.mta.postfix.refusal_log import refusal_line as postfix_line
+from filterd.mta.sendmail.refusal_log import refusal_line as sendmail_line
+from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import Reply
 
 REJECT = Answer(Kind.REJECT)
 NO = Reply.of("550 5.7.1 no")
+NOBODY = RefusedClient("localhost", "127.0.0.1")
 
 
 @pytest.mark.parametrize(
-    ("place", "answer", "line"),
+    ("command", "answer", "line"),
     [
-        (Place("MAIL", "<ann@x.test>"), REJECT, "from=<ann@x.test>, reject=550 5.7.1 no"),
-        (Place("RCPT", "<joe>"), REJECT, "to=<joe>, reject=550 5.7.1 no"),
-        (Place("EHLO", "client.test"), REJECT, "helo=client.test, reject=550 5.7.1 no"),
-        (Place("DATA"), REJECT, "cmd=data, reject=550 5.7.1 no"),
-        (Place("END-OF-MESSAGE"), REJECT, "data, reject=550 5.7.1 no"),
-        (Place("END-OF-MESSAGE"), Answer(Kind.DISCARD), "data, discard"),
-        (Place("MAIL", "<ann>"), Answer(Kind.CLOSE), "from=<ann>, reject=421, errormode=4"),
-        (Place("MAIL", "<a\r\nb>"), REJECT, "from=<a??b>, reject=550 5.7.1 no"),
+        (RefusedCommand("MAIL", "<ann@x.test>"), REJECT, "from=<ann@x.test>, reject=550 5.7.1 no"),
+        (RefusedCommand("RCPT", "<joe>"), REJECT, "to=<joe>, reject=550 5.7.1 no"),
+        (RefusedCommand("EHLO", "client.test"), REJECT, "helo=client.test, reject=550 5.7.1 no"),
+        (RefusedCommand("DATA"), REJECT, "cmd=data, reject=550 5.7.1 no"),
+        (RefusedCommand("END-OF-MESSAGE"), REJECT, "data, reject=550 5.7.1 no"),
+        (RefusedCommand("END-OF-MESSAGE"), Answer(Kind.DISCARD), "data, discard"),
+        (
+            RefusedCommand("MAIL", "<ann>"),
+            Answer(Kind.CLOSE),
+            "from=<ann>, reject=421, errormode=4",
+        ),
+        (RefusedCommand("MAIL", "<a\r\nb>"), REJECT, "from=<a??b>, reject=550 5.7.1 no"),
     ],
 )
-def test_sendmails_line(place: Place, answer: Answer, line: str) -> None:
-    assert sendmail_line(place, answer, NO) == f"Milter: {line}"
+def test_sendmails_line(command: RefusedCommand, answer: Answer, line: str) -> None:
+    assert sendmail_line(command, NOBODY, answer, NO) == f"Milter: {line}"
 
 
 def test_several_lines_are_one_in_the_log() -> None:
     reply = Reply((b"550 5.7.1 one", b"550 5.7.1 two\x1b[31m"))
-    line = sendmail_line(Place("DATA"), REJECT, reply)
+    line = sendmail_line(RefusedCommand("DATA"), NOBODY, REJECT, reply)
     assert line == r"Milter: cmd=data, reject=550 5.7.1 one\r\n550 5.7.1 two?[31m"
 
 
 def test_postfixs_line() -> None:
-    client = Client("localhost", "127.0.0.1", "client.test", "ESMTP", "ann@x.test")
-    assert postfix_line(Place("RCPT", "<joe>"), client, REJECT, NO) == (
+    client = RefusedClient("localhost", "127.0.0.1", "client.test", "ESMTP", "ann@x.test")
+    assert postfix_line(RefusedCommand("RCPT", "<joe>"), client, REJECT, NO) == (
         "milter-reject: RCPT from localhost[127.0.0.1]: 550 5.7.1 no; "
         "from=<ann@x.test> to=<joe> proto=ESMTP helo=<client.test>"
     )
-    early = Client("localhost", "127.0.0.1")
-    assert postfix_line(Place("CONNECT"), early, Answer(Kind.DISCARD), NO) == (
+    assert postfix_line(RefusedCommand("CONNECT"), NOBODY, Answer(Kind.DISCARD), NO) == (
         "milter-discard: CONNECT from localhost[127.0.0.1]: proto=SMTP"
     )

@@ -14,7 +14,7 @@ from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.spool import Entry, Spool, SpoolError, Target
-from filterd.mta.sendmail.queue_ids import DIGITS, QueueIds
+from filterd.mta.sendmail.queue_ids import DIGITS, SendmailQueueIds
 
 ENTRY = Entry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
 MESSAGE = b"Subject: one\n\nbody\n"
@@ -121,7 +121,7 @@ def test_mailbox_names_stay_in_their_folder(address: str, name: str) -> None:
 
 
 def test_queue_ids_are_sendmails_and_do_not_repeat() -> None:
-    source = QueueIds()
+    source = SendmailQueueIds()
     ids = [source.next() for _ in range(8000)]
     assert len(set(ids)) == len(ids)
     assert all(len(one) == 14 and one[-6:].isdecimal() and set(one) <= set(DIGITS) for one in ids)

@@ -1,0 +1,58 @@
+"""How one MTA behaves where MTAs differ, as one value: everything that sendmail and Postfix do not
+have in common.
+
+Nothing else asks which of the two the server is. `sendmail.personality` and `postfix.personality`
+build it, once for a server; `flavours` chooses by the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from filterd.mta.delivery.router import Router
+from filterd.mta.mail.address import Route
+from filterd.mta.mail.composer import Composer
+from filterd.mta.milters.answers import Filters
+from filterd.mta.milters.macros import Connection, MacroTable
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.smtp.refusal_log import RefusalLine
+from filterd.mta.smtp.replies import Reply, Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Personality:
+    """One MTA's ways. Each session calls `filters` and `macros` once."""
+
+    replies: Wording
+    """What the server says to a client."""
+
+    extensions: tuple[str, ...]
+    """What EHLO announces; STARTTLS and AUTH go before the last."""
+
+    composer: Composer
+    """The MTA's own header fields."""
+
+    queue_id: Callable[[], str]
+    """A new queue id at each call."""
+
+    filters: Callable[[Iterable[InputMailFilter]], Filters]
+    """The filters of one session: how they are asked, what their failures mean."""
+
+    macros: Callable[[Connection], MacroTable]
+    """The macros of one session."""
+
+    filter_route: Callable[[str, Route], Route]
+    """The triple that filters are shown for a recipient's address and its real route."""
+
+    verify: Callable[[Router, str, bool], Reply]
+    """The reply to VRFY of an argument, or with True to EXPN."""
+
+    refusal_line: RefusalLine
+    """The line of the log about a command that a filter refused."""
+
+    on_failure: Callable[[InputMailFilter], Mapping[str, str | float]]
+    """What happens when a filter fails, `on_failure`, and the limits in seconds by name."""
+
+    keeps_duplicates: bool = False
+    """A recipient that a filter has added beside the client's gets the message twice."""
