@@ -23,8 +23,9 @@ from filterd.cli.common import (
     reported,
     settings,
 )
+from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.mail.files import sync_folder, write_new
-from filterd.mta.queue.spool import Entry, Spool, SpoolError
+from filterd.mta.queue.spool import Spool, SpoolError
 from filterd.system import privileges
 from filterd.system.bounded import read_regular
 
@@ -233,7 +234,7 @@ def _spool(config: Path | None, spool: Path | None) -> Spool:
     return Spool(folder)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: QueueEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "from": entry.sender,

@@ -18,9 +18,9 @@ from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.flavours import personality
 from filterd.mta.mail.address import Route
+from filterd.mta.mail.entry import Target
 from filterd.mta.milters.settings import InputMailFilter, missing_sockets
 from filterd.mta.personality import Personality
-from filterd.mta.queue.spool import Target
 
 NO_USER = 67
 """EX_NOUSER of sysexits.h, what `sendmail -bv` ends with."""

@@ -11,10 +11,10 @@ from filterd.mta.delivery.router import DeliveryError, identity
 from filterd.mta.mail.address import Route, to_octets
 from filterd.mta.mail.composer import Arrival
 from filterd.mta.mail.draft import Draft, Path
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
 from filterd.mta.milters.macros import MacroTable
-from filterd.mta.queue.spool import Entry, Target
 from filterd.mta.smtp import events
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
@@ -265,7 +265,7 @@ class Transactions:
         if not targets:
             return CONTINUE
         now = time.time()
-        entry = Entry(
+        entry = QueueEntry(
             draft.queue_id,
             draft.sender.address,
             targets,

@@ -26,7 +26,7 @@ from filterd.history.record import Record
 from filterd.message import Envelope
 from filterd.mta.cf.reader import CfError, read_cf
 from filterd.mta.delivery.aliases import Aliases
-from filterd.mta.queue.spool import Entry as SpoolEntry
+from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.smtp.sasl import Passwords
 from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded
@@ -129,7 +129,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(EntryError):
         Entry.decode(data)
     with pytest.raises(ValueError, match="deep"):
-        SpoolEntry.decode(data)
+        QueueEntry.decode(data)
     with pytest.raises(ValueError, match="deep"):
         Record.decode("id", 0.0, "accept", 0.0, text)
     assert _decoded(data) is None

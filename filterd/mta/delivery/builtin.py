@@ -13,8 +13,8 @@ from filterd.mta.mail.address import (
     to_octets,
     unrouted,
 )
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
-from filterd.mta.queue.spool import Entry, Target
 from filterd.mta.settings import MtaSettings
 
 
@@ -25,7 +25,7 @@ class MailboxMailer:
         self._boxes = boxes
         self._name = name
 
-    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         del target
         sender = to_octets(entry.sender)
         given, rest = take_return_path(message)

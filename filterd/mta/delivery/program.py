@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from filterd.mta.cf.macros import expand
 from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
-from filterd.mta.queue.spool import Entry, Target
 
 TIMEOUT = 600.0
 """Seconds that a delivery program may take; it is killed then, and the mail tried again later."""
@@ -63,7 +63,7 @@ class ProgramMailer:
     uid: int | None = None
     gid: int | None = None
 
-    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         """Run the program. Raises DeliveryError."""
         values = {
             **self.macros,

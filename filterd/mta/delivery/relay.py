@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from filterd.mta.delivery.client import SendError, SmtpClient
 from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
-from filterd.mta.queue.spool import Entry, Target
 
 PORT = 25
 CONNECT_TIMEOUT = 60.0
@@ -33,7 +33,7 @@ class SmtpMailer:
     host: str
     helo: str
 
-    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         """Send. Raises DeliveryError."""
         _, message = take_return_path(message)
         trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
@@ -54,7 +54,7 @@ class SmtpMailer:
         return [(host, port) for host in mail_exchangers(name)]
 
     async def _send(
-        self, host: str, port: int, entry: Entry, target: Target, message: bytes
+        self, host: str, port: int, entry: QueueEntry, target: Target, message: bytes
     ) -> str:
         try:
             client = await SmtpClient.open(host, port, self.helo, CONNECT_TIMEOUT)

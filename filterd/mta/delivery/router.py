@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from filterd.mta.mail.address import Route
-from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.mail.entry import QueueEntry, Target
 
 
 class DeliveryError(Exception):
@@ -21,10 +21,14 @@ class DeliveryError(Exception):
         self.code = code
 
 
+Failures = list[tuple[Target, DeliveryError]]
+"""Recipients who were not served, and why."""
+
+
 class Mailer(Protocol):
     """Delivers. Raises DeliveryError."""
 
-    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         """Deliver a message (LF line ends) and return where to, for the log."""
 
 

@@ -1,1 +1,4 @@
-"""A message under way in the MTA: envelope, header, addresses, client."""
+"""What the MTA knows of a message: addresses, header, envelope, and the client it came from.
+
+Values and parsers; no other room of the MTA is imported.
+"""

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
-from filterd.mta.delivery.router import DeliveryError
-from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.delivery.router import DeliveryError, Failures
+from filterd.mta.mail.entry import QueueEntry, Target
 
 HEADER_LIMIT = 1 << 16
 """Octets of the undelivered message's header section that go back with the report."""
@@ -31,8 +31,8 @@ class Bouncer:
         self._expire = expire
 
     def __call__(
-        self, entry: Entry, failed: list[tuple[Target, DeliveryError]], message: bytes
-    ) -> tuple[Entry, bytes] | None:
+        self, entry: QueueEntry, failed: Failures, message: bytes
+    ) -> tuple[QueueEntry, bytes] | None:
         """The report and its envelope, or None where nobody is to be told."""
         told = [(target, error) for target, error in failed if _wants_report(target)]
         if entry.last or not told:
@@ -40,14 +40,14 @@ class Bouncer:
         id, to = self._next_id(), entry.sender or POSTMASTER
         report = self._report(id, to, entry, told, message)
         expires = time.time() + self._expire
-        return Entry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
+        return QueueEntry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
 
     def _report(
         self,
         id: str,
         to: str,
-        entry: Entry,
-        told: list[tuple[Target, DeliveryError]],
+        entry: QueueEntry,
+        told: Failures,
         message: bytes,
     ) -> bytes:
         boundary = f"{id}/{self._host}"

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from filterd.mta.delivery.router import DeliveryError, Router
-from filterd.mta.queue.spool import Entry, Spool, SpoolError, Target
+from filterd.mta.delivery.router import DeliveryError, Failures, Router
+from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.queue.spool import Spool, SpoolError
 
 log = logging.getLogger("filterd.mta")
 
@@ -28,7 +29,7 @@ LOOK_INTERVAL = 5.0
 LONGEST_WAIT = 3600.0
 """Seconds between attempts at most."""
 
-Bounce = Callable[[Entry, list[tuple[Target, DeliveryError]], bytes], tuple[Entry, bytes] | None]
+Bounce = Callable[[QueueEntry, Failures, bytes], tuple[QueueEntry, bytes] | None]
 """Makes the report to the sender about recipients who cannot be served, None for nobody to tell."""
 
 
@@ -48,7 +49,7 @@ class Queue:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def submit(self, entry: Entry, message: bytes) -> None:
+    async def submit(self, entry: QueueEntry, message: bytes) -> None:
         """Accept a message: durable when this returns, on its way soon after. Raises OSError."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._spool.store, entry, message)
@@ -78,7 +79,7 @@ class Queue:
         """Wait until no delivery is under way."""
         await self._idle.wait()
 
-    def _start(self, entry: Entry, message: bytes | None, *, anyway: bool = False) -> None:
+    def _start(self, entry: QueueEntry, message: bytes | None, *, anyway: bool = False) -> None:
         """Deliver a message, read again from the disk if None is given. anyway: due or not."""
         if entry.id in self._running:
             return
@@ -92,7 +93,7 @@ class Queue:
         if not self._running:
             self._idle.set()
 
-    async def _attempt(self, entry: Entry, message: bytes | None, anyway: bool) -> None:
+    async def _attempt(self, entry: QueueEntry, message: bytes | None, anyway: bool) -> None:
         loop = asyncio.get_running_loop()
         async with self._slots:
             reports = await loop.run_in_executor(
@@ -101,7 +102,7 @@ class Queue:
         for report in reports:
             self._start(report, None)
 
-    def _deliver(self, entry: Entry, message: bytes | None, anyway: bool) -> list[Entry]:
+    def _deliver(self, entry: QueueEntry, message: bytes | None, anyway: bool) -> list[QueueEntry]:
         """One attempt, in a worker thread. Returns the reports to the sender."""
         try:
             if message is None:
@@ -127,8 +128,8 @@ class Queue:
         return [report[0] for report in reports]
 
     def _reports(
-        self, entry: Entry, failed: list[tuple[Target, DeliveryError]], message: bytes
-    ) -> list[tuple[Entry, bytes]]:
+        self, entry: QueueEntry, failed: Failures, message: bytes
+    ) -> list[tuple[QueueEntry, bytes]]:
         """A report for each of those who are to hear of it: the sender, owners of lists."""
         reports = []
         for sender in dict.fromkeys(_sender(entry, target) for target, _ in failed):
@@ -140,12 +141,10 @@ class Queue:
                 reports.append((replace(report[0], targets=targets), report[1]))
         return reports
 
-    def _serve(
-        self, entry: Entry, message: bytes
-    ) -> tuple[list[tuple[Target, DeliveryError]], list[tuple[Target, DeliveryError]]]:
+    def _serve(self, entry: QueueEntry, message: bytes) -> tuple[Failures, Failures]:
         """Try each recipient; return those to try again and those to give up."""
-        left: list[tuple[Target, DeliveryError]] = []
-        failed: list[tuple[Target, DeliveryError]] = []
+        left: Failures = []
+        failed: Failures = []
         for target in entry.targets:
             try:
                 route = self._router.resolve(target.address, listed=target.listed)
@@ -173,7 +172,7 @@ class Queue:
                 )
         return left, failed
 
-    def _postpone(self, entry: Entry, left: list[tuple[Target, DeliveryError]]) -> None:
+    def _postpone(self, entry: QueueEntry, left: Failures) -> None:
         wait = min(self._retry * 2.0 ** min(entry.attempts, 20), LONGEST_WAIT)
         later = replace(
             entry,
@@ -185,6 +184,6 @@ class Queue:
         self._spool.update(later)
 
 
-def _sender(entry: Entry, target: Target) -> str:
+def _sender(entry: QueueEntry, target: Target) -> str:
     """The envelope sender of one recipient's copy; a report keeps its null one in any case."""
     return entry.sender if target.sender is None or not entry.sender else target.sender

@@ -29,7 +29,7 @@ from filterd.mta.mail.address import (
     parse_path,
     unrouted,
 )
-from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.mail.entry import QueueEntry, Target
 
 FILE_MAILER = "*file*"
 
@@ -40,7 +40,7 @@ class FileMailer:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def deliver(self, entry: Entry, target: Target, message: bytes) -> str:
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         del target
         try:
             append(self._path, entry.sender, prepared(message, entry.sender, "Pn"))

@@ -16,7 +16,7 @@ from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.address import Route
-from filterd.mta.queue.spool import Entry, Target
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.router import CfRouter
 from filterd.mta.sendmail.site import make_cf, site
 
@@ -344,7 +344,7 @@ def test_quoted_members_keep_their_commas() -> None:
     assert parse_aliases('a: "|prog x, y", b') == {"a": ["|prog x, y", "b"]}
 
 
-ENTRY = Entry("ID", "ann@x.test", (Target("joe"),))
+ENTRY = QueueEntry("ID", "ann@x.test", (Target("joe"),))
 
 
 def program(script: str, user: str = "joe") -> ProgramMailer:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.queue.spool import Entry, Spool, Target
+from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.queue.spool import Spool
 from tests.integration.servers.process import wait_for
 
 CF = """\
@@ -125,7 +126,7 @@ def test_the_queue_is_listed_released_and_deleted(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.prepare()
     for id in ("ONE", "TWO"):
-        spool.store(Entry(id, "a@x", (Target("joe"),), held="why"), b"x\n")
+        spool.store(QueueEntry(id, "a@x", (Target("joe"),), held="why"), b"x\n")
     at = ("--spool", str(tmp_path))
     listed = [json.loads(line) for line in run("queue", "list", *at, "--json").stdout.splitlines()]
     assert [(row["id"], row["held"]) for row in listed] == [("ONE", "why"), ("TWO", "why")]

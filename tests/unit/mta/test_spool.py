@@ -12,11 +12,12 @@ import pytest
 
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.bounce import Bouncer
-from filterd.mta.queue.spool import Entry, Spool, SpoolError, Target
+from filterd.mta.queue.spool import Spool, SpoolError
 from filterd.mta.sendmail.queue_ids import DIGITS, SendmailQueueIds
 
-ENTRY = Entry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
+ENTRY = QueueEntry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
 MESSAGE = b"Subject: one\n\nbody\n"
 
 
