@@ -84,8 +84,8 @@ def own_settings(source: Source) -> MtaSettings:
 def cf_site(source: Source) -> CfSite:
     """What sendmail's files say, or the end with sendmail's complaints and exit status."""
     # sendmail's grammar is not for those who run without it.
-    from filterd.mta.cf.reader import CfError, parse_cf, read_cf  # noqa: PLC0415
-    from filterd.mta.sendmail.site import make_cf, site  # noqa: PLC0415
+    from filterd.mta.sendmail.cf_files import checked, make_cf, parse_cf, read_cf  # noqa: PLC0415
+    from filterd.mta.sendmail.site import site  # noqa: PLC0415
 
     _refuse_beside_cf(
         mail=source.mail,
@@ -95,9 +95,7 @@ def cf_site(source: Source) -> CfSite:
     )
     with cf_errors():
         if source.mc is not None:
-            cf = parse_cf(make_cf(source.mc), f"{source.mc} (by m4)")
-            if cf.problems:
-                raise CfError(cf.problems + cf.hints, cf.status)
+            cf = checked(parse_cf(make_cf(source.mc), f"{source.mc} (by m4)"))
         else:
             assert source.cf is not None
             cf = read_cf(source.cf)
@@ -114,7 +112,7 @@ def _refuse_beside_cf(**given: object) -> None:
 @contextlib.contextmanager
 def cf_errors() -> Iterator[None]:
     """End with sendmail's words and status where its file is at fault."""
-    from filterd.mta.cf.reader import CfError  # noqa: PLC0415
+    from filterd.mta.cf.config import CfError  # noqa: PLC0415
 
     try:
         yield

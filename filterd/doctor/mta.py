@@ -13,7 +13,7 @@ from filterd.doctor.postfix import patience as of_postfix
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import patience as of_sendmail
 from filterd.doctor.sendmail import sendmail
-from filterd.mta.cf.reader import CfError
+from filterd.mta.cf.config import CfError
 
 SENDMAIL_CF = Path("/etc/mail/sendmail.cf")
 MAIN_CF = Path("/etc/postfix/main.cf")

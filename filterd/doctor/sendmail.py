@@ -11,8 +11,9 @@ from filterd.doctor.access import hindrance, unsafe_folder
 from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on, worst
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
-from filterd.mta.cf.reader import CfError, SendmailCf, read_cf
+from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.sendmail.cf_files import read_cf
 from filterd.ops.address import Address
 
 ABOUT = "sendmail"

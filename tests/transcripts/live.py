@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-from filterd.mta.cf.reader import read_cf
 from filterd.mta.milters.scripted import ScriptedFilter
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.sendmail.cf_files import read_cf
 from filterd.mta.sendmail.site import site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings

@@ -24,9 +24,10 @@ from filterd.doctor.postfix import postfix
 from filterd.filters.senders import read as read_senders
 from filterd.history.record import Record
 from filterd.message import Envelope
-from filterd.mta.cf.reader import CfError, read_cf
+from filterd.mta.cf.config import CfError
 from filterd.mta.delivery.aliases import Aliases
 from filterd.mta.mail.entry import QueueEntry
+from filterd.mta.sendmail.cf_files import read_cf
 from filterd.mta.smtp.sasl import Passwords
 from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded

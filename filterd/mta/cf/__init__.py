@@ -1,7 +1,5 @@
-"""sendmail.cf: read as sendmail reads it, and turned into what the MTA needs.
+"""sendmail's configuration language: a sendmail.cf as text in, as values out (`SendmailCf`).
 
-`lines` joins continuation lines, `names` knows the options, `reader` parses every line into a
-`SendmailCf`, `macros` expands `$x`, `router` resolves addresses with the classes, aliases and
-mailers. R lines are parsed and kept, rule set by rule set; an interpreter of them has its place
-beside `router`, which until then follows the stock rules: class w is local, the rest is relayed.
+No I/O here: who parses hands in how a file is read that the configuration names. What an MTA makes
+of the values is in `sendmail`; rules and maps belong here.
 """

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from filterd.mta.cf.reader import CfError, SendmailCf
+from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
 from filterd.mta.sendmail.macros import VERSION
@@ -24,16 +22,6 @@ UNANNOUNCED_LIMIT = 1 << 30
 
 HELP_LIMIT = 1 << 16
 """Octets of a help file that are read; sendmail's own has 4000."""
-
-M4_TIMEOUT = 60.0
-"""Seconds for m4."""
-
-CF_FOLDERS = (
-    Path("/usr/share/sendmail/cf"),
-    Path("/usr/share/sendmail-cf"),
-    Path("/usr/lib/mail/cf"),
-)
-"""Where distributions install sendmail's m4 files (packages sendmail-cf, sendmail-base)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,34 +120,3 @@ def site_privacy(cf: SendmailCf) -> tuple[Privacy, ...]:
     """The flags of `O PrivacyOptions` that this MTA has a use for."""
     said = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
     return tuple(flag for flag in get_args(Privacy) if flag in said)
-
-
-def make_cf(mc: Path, cf_folder: Path | None = None) -> str:
-    """Run m4 over a sendmail.mc and return the text of the sendmail.cf. Raises CfError."""
-    folders = (cf_folder,) if cf_folder else CF_FOLDERS
-    folder = next((one for one in folders if (one / "m4" / "cf.m4").is_file()), None)
-    if folder is None:
-        tried = ", ".join(map(str, folders))
-        raise CfError(
-            [
-                f"{mc}: sendmail's m4 files are not in {tried}; "
-                "Debian has them in the package sendmail-cf, others in sendmail-cf as well"
-            ],
-            EX_CONFIG,
-        )
-    m4 = shutil.which("m4")
-    if m4 is None:
-        raise CfError([f"{mc}: no m4 to run; it is in the package m4"], EX_CONFIG)
-    try:
-        done = subprocess.run(
-            [m4, f"-D_CF_DIR_={folder}/", str(folder / "m4" / "cf.m4"), str(mc.resolve())],
-            capture_output=True,
-            cwd=folder / "cf",
-            timeout=M4_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CfError([f"{mc}: m4: {error}"], EX_CONFIG) from None
-    if done.returncode:
-        raise CfError([f"{mc}: m4: {done.stderr.decode('utf-8', 'replace').strip()}"], EX_CONFIG)
-    return done.stdout.decode("utf-8", "surrogateescape")

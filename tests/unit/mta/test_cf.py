@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from filterd.mta.cf.config import CfError, DaemonPort, Rule
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
-from filterd.mta.cf.reader import CfError, DaemonPort, Rule, parse_cf, read_cf
 from filterd.mta.delivery.aliases import Aliases, parse_aliases
 from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.sendmail.cf_files import make_cf, parse_cf, read_cf
 from filterd.mta.sendmail.router import CfRouter
-from filterd.mta.sendmail.site import make_cf, site
+from filterd.mta.sendmail.site import site
 
 CF = """\
 V10/Berkeley

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import filterd.mta
-from filterd.mta.cf.reader import parse_cf
 from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.flavours import personality
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.macros import Connection
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.sendmail.cf_files import parse_cf
 from filterd.mta.sendmail.personality import extensions
 from filterd.mta.sendmail.site import site
 from filterd.mta.settings import Flavour, MtaSettings

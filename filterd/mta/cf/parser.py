@@ -1,26 +1,22 @@
-"""Parse a sendmail.cf, every kind of line, with sendmail's complaints.
+"""Parse the text of a sendmail.cf, every kind of line, with sendmail's error messages.
 
-A mistake does not end the reading: sendmail reports it and reads on, and exits in the end with the
+A mistake does not end the parsing: sendmail reports it and reads on, and exits in the end with the
 status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 from filterd.milter.negotiation import macro_names
+from filterd.mta.cf.config import MailerLine, MapLine, Rule, SendmailCf
 from filterd.mta.cf.lines import logical_lines
-from filterd.mta.cf.macros import expand
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
-from filterd.system.bounded import open_regular, read_regular
 
 EX_NOINPUT = 66
-
-SIZE_LIMIT = 8 << 20
-"""Octets of a configuration file; a stock one has 60,000."""
 
 MILTER_MACRO_LIMIT = 50
 """Macros in one of the milter's lists, MAXFILTERMACROS."""
@@ -28,144 +24,23 @@ MILTER_MACRO_LIMIT = 50
 MAX_FILTERS = 24
 """Filters in use at a time, MAXFILTERS less the end mark."""
 
-
-class CfError(Exception):
-    """A configuration that sendmail would not run with.
-
-    The text has all complaints, one a line. status: what sendmail exits with.
-    """
-
-    def __init__(self, problems: list[str], status: int) -> None:
-        super().__init__("\n".join(problems))
-        self.status = status
+ReadFile = Callable[[Path], bytes]
+"""Reads a file that the configuration names (F lines). Raises OSError."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailerLine:
-    """An M line. path, argv: the program; `[IPC]` for SMTP. flags: its letters."""
-
-    name: str
-    path: str
-    argv: str
-    flags: str
-    max_size: int = 0
-    equates: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An R line, kept as it is."""
-
-    line: int
-    left: str
-    right: str
-
-
-@dataclass(frozen=True, slots=True)
-class MapLine:
-    """A K line."""
-
-    name: str
-    type: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonPort:
-    """`O DaemonPortOptions`. filters: None for those of InputMailFilters."""
-
-    name: str = "MTA"
-    address: str = ""
-    port: int = 25
-    filters: tuple[str, ...] | None = None
-
-
-@dataclass(slots=True)
-class SendmailCf:
-    """Everything that a file says. Names of long macros and classes are without braces."""
-
-    source: str
-    level: int = 0
-    macros: dict[str, str] = field(default_factory=dict)
-    classes: dict[str, set[str]] = field(default_factory=dict)
-    options: dict[str, list[str]] = field(default_factory=dict)
-    maps: dict[str, MapLine] = field(default_factory=dict)
-    mailers: dict[str, MailerLine] = field(default_factory=dict)
-    filters: dict[str, InputMailFilter] = field(default_factory=dict)
-    headers: list[str] = field(default_factory=list)
-    precedences: dict[str, int] = field(default_factory=dict)
-    trusted: list[str] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)
-    queue_groups: list[str] = field(default_factory=list)
-    rulesets: dict[str, list[Rule]] = field(default_factory=dict)
-    milter_macros: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-    status: int = 0
-
-    def option(self, name: str, default: str = "") -> str:
-        """The last value of an option."""
-        return self.options.get(name, [default])[-1]
-
-    def input_filters(self) -> tuple[str, ...]:
-        """The names in `O InputMailFilters`, in the order in which they are asked."""
-        return _names(self.option("InputMailFilters"))
-
-    def daemons(self) -> tuple[DaemonPort, ...]:
-        """Where to listen."""
-        return tuple(map(_daemon, self.options.get("DaemonPortOptions", [""])))
-
-    def expand(self, text: str, **values: str) -> str:
-        """Text with this file's macros, and others, expanded."""
-        return expand(text, {**self.macros, **values})
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in re.split("[,;]", text) if name.strip())
-
-
-def _daemon(text: str) -> DaemonPort:
-    """`Name=MTA, Addr=127.0.0.1, Port=25, InputMailFilters=f2;f1`: first letters count."""
-    given: dict[str, str] = {}
-    for one in text.split(","):
-        key, equals, value = one.strip().partition("=")
-        if equals:
-            given[key.strip()[:1]] = value.strip()
-    port = given.get("P", "25")
-    numbers = {"smtp": 25, "submission": 587, "smtps": 465}
-    return DaemonPort(
-        given.get("N", "MTA"),
-        given.get("A", ""),
-        int(port) if port.isdecimal() else numbers.get(port, 25),
-        _names(given["I"]) if "I" in given else None,
-    )
-
-
-def read_cf(path: Path) -> SendmailCf:
-    """Read a file. Raises CfError where sendmail would not start with it."""
-    try:
-        with open_regular(path) as file:
-            text = file.read(SIZE_LIMIT + 1).decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise CfError([f"{path}: line 0: cannot open: {error.strerror}"], EX_NOINPUT) from None
-    cf = parse_cf(text, str(path))
-    if cf.problems:
-        raise CfError(cf.problems + cf.hints, cf.status)
-    return cf
-
-
-def parse_cf(text: str, source: str = "sendmail.cf") -> SendmailCf:
-    """Parse the text of a file; mistakes are in `problems`."""
-    reader = _Reader(source)
+def parse(text: str, source: str, read_file: ReadFile) -> SendmailCf:
+    """Parse the text of a file; mistakes are in `problems`. source: its name in those."""
+    parser = _CfParser(source, read_file)
     for number, line in logical_lines(text):
-        reader.line(number, line)
-    reader.finish()
-    return reader.cf
+        parser.line(number, line)
+    parser.finish()
+    return parser.cf
 
 
-class _Reader:
-    def __init__(self, source: str) -> None:
+class _CfParser:
+    def __init__(self, source: str, read_file: ReadFile) -> None:
         self.cf = SendmailCf(source)
+        self._read_file = read_file
         self._line = 0
         self._ruleset: str | None = None
 
@@ -194,7 +69,7 @@ class _Reader:
             handler(text[1:])
 
     def finish(self) -> None:
-        """What can be judged only when all was read."""
+        """Check what can be checked only at the end."""
         for name in self.cf.input_filters():
             if name not in self.cf.filters:
                 self.cf.problems.append(
@@ -244,7 +119,7 @@ class _Reader:
             self._bad(f"fileclass: programs are not run for class {named[0]}: {name}")
             return
         try:
-            data = read_regular(Path(name.partition("@")[0]), SIZE_LIMIT)
+            data = self._read_file(Path(name.partition("@")[0]))
         except OSError as error:
             if not optional:
                 self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)

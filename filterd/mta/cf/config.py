@@ -1,0 +1,121 @@
+"""What a sendmail.cf says, as values: its macros, classes, options, mailers, maps and rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from filterd.mta.cf.macros import expand
+from filterd.mta.milters.settings import InputMailFilter
+
+
+class CfError(Exception):
+    """A configuration that sendmail would not run with.
+
+    The text has all complaints, one a line. status: what sendmail exits with.
+    """
+
+    def __init__(self, problems: list[str], status: int) -> None:
+        super().__init__("\n".join(problems))
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class MailerLine:
+    """An M line. path, argv: the program; `[IPC]` for SMTP. flags: its letters."""
+
+    name: str
+    path: str
+    argv: str
+    flags: str
+    max_size: int = 0
+    equates: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An R line, kept as it is."""
+
+    line: int
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapLine:
+    """A K line."""
+
+    name: str
+    type: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonPort:
+    """`O DaemonPortOptions`. filters: None for those of InputMailFilters."""
+
+    name: str = "MTA"
+    address: str = ""
+    port: int = 25
+    filters: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class SendmailCf:
+    """Everything that a file says. Names of long macros and classes are without braces."""
+
+    source: str
+    level: int = 0
+    macros: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, set[str]] = field(default_factory=dict)
+    options: dict[str, list[str]] = field(default_factory=dict)
+    maps: dict[str, MapLine] = field(default_factory=dict)
+    mailers: dict[str, MailerLine] = field(default_factory=dict)
+    filters: dict[str, InputMailFilter] = field(default_factory=dict)
+    headers: list[str] = field(default_factory=list)
+    precedences: dict[str, int] = field(default_factory=dict)
+    trusted: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    queue_groups: list[str] = field(default_factory=list)
+    rulesets: dict[str, list[Rule]] = field(default_factory=dict)
+    milter_macros: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    status: int = 0
+
+    def option(self, name: str, default: str = "") -> str:
+        """The last value of an option."""
+        return self.options.get(name, [default])[-1]
+
+    def input_filters(self) -> tuple[str, ...]:
+        """The names in `O InputMailFilters`, in the order in which they are asked."""
+        return names(self.option("InputMailFilters"))
+
+    def daemons(self) -> tuple[DaemonPort, ...]:
+        """Where to listen."""
+        return tuple(map(_daemon, self.options.get("DaemonPortOptions", [""])))
+
+    def expand(self, text: str, **values: str) -> str:
+        """Text with this file's macros, and others, expanded."""
+        return expand(text, {**self.macros, **values})
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in re.split("[,;]", text) if name.strip())
+
+
+def _daemon(text: str) -> DaemonPort:
+    """`Name=MTA, Addr=127.0.0.1, Port=25, InputMailFilters=f2;f1`: first letters count."""
+    given: dict[str, str] = {}
+    for one in text.split(","):
+        key, equals, value = one.strip().partition("=")
+        if equals:
+            given[key.strip()[:1]] = value.strip()
+    port = given.get("P", "25")
+    numbers = {"smtp": 25, "submission": 587, "smtps": 465}
+    return DaemonPort(
+        given.get("N", "MTA"),
+        given.get("A", ""),
+        int(port) if port.isdecimal() else numbers.get(port, 25),
+        names(given["I"]) if "I" in given else None,
+    )
