@@ -16,8 +16,8 @@ from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.replies import Reply
 from filterd.mta.smtp.sasl import MECHANISMS
-from filterd.mta.smtp.session import Limits, Session
-from filterd.mta.state import Site
+from filterd.mta.smtp.session import BaseSession, SessionLimits
+from filterd.mta.state import ServerState
 from filterd.mta.transactions import Transactions
 
 log = logging.getLogger("filterd.mta")
@@ -34,12 +34,12 @@ class SessionHandler:
 
     def __init__(
         self,
-        site: Site,
+        server: ServerState,
         listener: Listener,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._site = site
+        self._server = server
         self._listener = listener
         self._reader = reader
         self._writer = writer
@@ -47,24 +47,24 @@ class SessionHandler:
         self._idle = Clock(lambda: reader.set_exception(TimeoutError("idle")))
 
     async def run(self) -> None:
-        settings, router = self._site.settings, self._site.router
-        personality = self._site.personality
+        settings, router = self._server.settings, self._server.router
+        personality = self._server.personality
         peer = await find_peer(self._writer)
         local = self._writer.get_extra_info("sockname")[:2]
-        sessions = self._site.clients[peer.address]
+        sessions = self._server.clients[peer.address]
         self._macros = personality.macros(Connection(self._listener.name, peer, local, sessions))
         filters = personality.filters(self._listener.filters)
         self._session = commands.SmtpSession(
             personality.replies,
             peer.shown,
-            limits=Limits(settings.max_message_size, settings.max_recipients),
+            limits=SessionLimits(settings.max_message_size, settings.max_recipients),
             extensions=self._extensions,
             identity=lambda address: identity(router, address),
             sticky=filters.sticky,
-            may_log_in=self._site.passwords is not None,
+            may_log_in=self._server.passwords is not None,
             forbidden=settings.forbidden,
         )
-        transactions = Transactions(self._site, self._session, peer, self._macros, filters)
+        transactions = Transactions(self._server, self._session, peer, self._macros, filters)
         try:
             while not self._session.closing:
                 event = self._session.next_event()
@@ -87,7 +87,7 @@ class SessionHandler:
     ) -> tuple[Answer | Reply, str]:
         """Settle what is about the session here, what is about mail there."""
         match event:
-            case events.StartTls() if self._site.tls is None:
+            case events.StartTls() if self._server.tls is None:
                 return Reply.of("454 4.3.3 TLS not available after start"), ""
             case events.Credentials():
                 return await self._log_in(event), ""
@@ -105,7 +105,7 @@ class SessionHandler:
 
     async def _read(self) -> bool:
         """Wait for the client. False: it is gone."""
-        self._idle.start(self._site.settings.idle_timeout)
+        self._idle.start(self._server.settings.idle_timeout)
         try:
             data = await self._reader.read(READ_SIZE)
         except TimeoutError:
@@ -116,12 +116,12 @@ class SessionHandler:
         self._session.receive_data(data)
         return bool(data)
 
-    def _extensions(self, session: Session) -> list[str]:
+    def _extensions(self, session: BaseSession) -> list[str]:
         """What EHLO announces."""
         if session.refused:
             return ["ENHANCEDSTATUSCODES"]
-        announced = list(self._site.personality.extensions)
-        if self._site.tls is not None and not session.secure:
+        announced = list(self._server.personality.extensions)
+        if self._server.tls is not None and not session.secure:
             announced.insert(-1, "STARTTLS")
         if self._session.may_log_in:
             announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
@@ -134,14 +134,14 @@ class SessionHandler:
         Nothing may be awaited between the 220 and the handshake, whose first octets may be there
         at once.
         """
-        assert self._site.tls is not None
+        assert self._server.tls is not None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0):
                 await self._reader.read(READ_SIZE)
                 raise ConnectionAbortedError("octets sent ahead of TLS")
         await self._send()
         try:
-            await self._writer.start_tls(self._site.tls, ssl_handshake_timeout=TLS_TIMEOUT)
+            await self._writer.start_tls(self._server.tls, ssl_handshake_timeout=TLS_TIMEOUT)
         except (ssl.SSLError, TimeoutError) as error:
             raise ConnectionAbortedError(f"TLS: {error}") from None
         cipher = self._writer.get_extra_info("cipher")
@@ -156,9 +156,11 @@ class SessionHandler:
 
     async def _log_in(self, claim: events.Credentials) -> Answer | Reply:
         """Check a password, in a thread: it is meant to take long."""
-        assert self._site.passwords is not None
+        assert self._server.passwords is not None
         try:
-            right = await asyncio.to_thread(self._site.passwords.check, claim.user, claim.password)
+            right = await asyncio.to_thread(
+                self._server.passwords.check, claim.user, claim.password
+            )
         except OSError as error:
             log.error("passwords: %s", error)
             return Reply.of("454 4.3.0 Temporary authentication failure")

@@ -17,14 +17,14 @@ from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import Connection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.smtp.refusal_log import RefusalLine
-from filterd.mta.smtp.replies import Reply, Wording
+from filterd.mta.smtp.replies import Replies, Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Personality:
     """One MTA's ways. Each session calls `filters` and `macros` once."""
 
-    replies: Wording
+    replies: Replies
     """What the server says to a client."""
 
     extensions: tuple[str, ...]

@@ -23,11 +23,11 @@ from filterd.mta.flavours import personality as chosen
 from filterd.mta.handler import SessionHandler
 from filterd.mta.personality import Personality
 from filterd.mta.queue.bounce import Bouncer
-from filterd.mta.queue.manager import Queue
+from filterd.mta.queue.manager import QueueManager
 from filterd.mta.queue.spool import Spool
 from filterd.mta.settings import Listener, MtaSettings
 from filterd.mta.smtp.sasl import Passwords
-from filterd.mta.state import Site
+from filterd.mta.state import ServerState
 
 if TYPE_CHECKING:
     from filterd.mta.sendmail.site import CfSite
@@ -84,14 +84,14 @@ class ReferenceMta:
         spool.prepare()
         host = settings.hostname
         self._executor = ThreadPoolExecutor(THREADS, "filterd-mta")
-        self.queue = Queue(
+        self.queue = QueueManager(
             spool,
             self._router,
             self._executor,
             retry=settings.retry,
             bounce=Bouncer(host, self._personality.queue_id),
         )
-        self._site = Site(
+        self._state = ServerState(
             settings=settings,
             personality=self._personality,
             router=self._router,
@@ -126,20 +126,20 @@ class ReferenceMta:
         assert task is not None
         self._sessions.add(task)
         host = str(writer.get_extra_info("peername")[0])
-        self._site.clients[host] += 1
+        self._state.clients[host] += 1
         try:
             if len(self._sessions) > self.settings.max_connections:
                 writer.write(b"421 4.3.2 Too many connections, try again later\r\n")
                 return
-            await SessionHandler(self._site, listener, reader, writer).run()
+            await SessionHandler(self._state, listener, reader, writer).run()
         except (ConnectionError, asyncio.CancelledError):
             # The client is gone, or the server is being stopped.
             pass
         finally:
             self._sessions.discard(task)
-            self._site.clients[host] -= 1
-            if not self._site.clients[host]:
-                del self._site.clients[host]
+            self._state.clients[host] -= 1
+            if not self._state.clients[host]:
+                del self._state.clients[host]
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()

@@ -19,7 +19,7 @@ from filterd.mta.smtp import events
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import Reply
-from filterd.mta.state import Site
+from filterd.mta.state import ServerState
 
 log = logging.getLogger("filterd.mta")
 
@@ -35,7 +35,7 @@ class _Message:
     started: bool = False
     """MAIL has come."""
 
-    swallowed: bool = False
+    discarded: bool = False
     """A filter said DISCARD: all is accepted, no filter is asked, nothing delivered."""
 
 
@@ -43,15 +43,20 @@ class Transactions:
     """The mail of one session."""
 
     def __init__(
-        self, site: Site, session: SmtpSession, peer: Peer, macros: MacroTable, filters: Filters
+        self,
+        server: ServerState,
+        session: SmtpSession,
+        peer: Peer,
+        macros: MacroTable,
+        filters: Filters,
     ) -> None:
-        self._site = site
+        self._server = server
         self._session = session
         self._peer = peer
         self._macros = macros
         self._filters = filters
-        self._personality = site.personality
-        self._asked = False
+        self._personality = server.personality
+        self._active = False
         self._new_message()
 
     async def handle(self, event: events.Event) -> tuple[Answer | Reply, str]:
@@ -60,21 +65,25 @@ class Transactions:
             case events.Connected():
                 peer = self._peer
                 command = RefusedCommand("CONNECT", f"host={peer.name}, addr={peer.address}")
-                return self._noted(command, await self._connected()), ""
+                return self._log_refusal(command, await self._connected()), ""
             case events.Helo(name):
-                return self._noted(RefusedCommand("EHLO", name), await self._helo(name)), ""
+                return self._log_refusal(RefusedCommand("EHLO", name), await self._helo(name)), ""
             case events.Mail(path):
-                return self._noted(RefusedCommand("MAIL", path.text), await self._mail(path)), ""
+                return self._log_refusal(
+                    RefusedCommand("MAIL", path.text), await self._mail(path)
+                ), ""
             case events.Rcpt(path):
-                return self._noted(RefusedCommand("RCPT", path.text), await self._rcpt(path)), ""
+                return self._log_refusal(
+                    RefusedCommand("RCPT", path.text), await self._rcpt(path)
+                ), ""
             case events.Data():
-                return self._noted(RefusedCommand("DATA"), await self._data()), ""
-            case events.Content(data):
+                return self._log_refusal(RefusedCommand("DATA"), await self._data()), ""
+            case events.MessageData(data):
                 return await self._content(data)
-            case events.Unknown(line) if self._asking:
+            case events.Unknown(line) if self._filters_active:
                 answer = await self._filters.unknown(line)
-                self._message.swallowed |= self._message.started and answer.kind is Kind.DISCARD
-                return self._noted(RefusedCommand("UNKNOWN"), answer), ""
+                self._message.discarded |= self._message.started and answer.kind is Kind.DISCARD
+                return self._log_refusal(RefusedCommand("UNKNOWN"), answer), ""
             case events.Reset() | events.TooLarge():
                 await self._filters.abort()
                 self._new_message()
@@ -83,13 +92,13 @@ class Transactions:
             ).goes_on:
                 return self._personality.replies.refusal(answer), ""
             case events.Verify(argument, expand):
-                return self._personality.verify(self._site.router, argument, expand), ""
+                return self._personality.verify(self._server.router, argument, expand), ""
             case events.RunQueue(node):
-                await self._site.queue.look(all=True)
+                await self._server.queue.look(all=True)
                 return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
         return CONTINUE, ""
 
-    def _noted(self, command: RefusedCommand, answer: Answer | Reply) -> Answer | Reply:
+    def _log_refusal(self, command: RefusedCommand, answer: Answer | Reply) -> Answer | Reply:
         """Log what the filters refused, and pass the answer on."""
         if isinstance(answer, Reply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
             return answer
@@ -108,8 +117,8 @@ class Transactions:
         return answer
 
     @property
-    def _asking(self) -> bool:
-        return self._asked and not self._message.swallowed
+    def _filters_active(self) -> bool:
+        return self._active and not self._message.discarded
 
     def _new_message(self) -> None:
         self._message = _Message(self._personality.queue_id())
@@ -121,16 +130,16 @@ class Transactions:
         if answer.goes_on:
             answer = await self._filters.connect(self._peer, self._macros.now)
         # sendmail asks filters that refused the client, or failed, nothing more.
-        self._asked = answer.goes_on or not self._filters.sticky
+        self._active = answer.goes_on or not self._filters.sticky
         return answer
 
     async def _helo(self, name: str) -> Answer:
         if self._session.transaction is not None:
             self._new_message()
-        if not self._asking:
+        if not self._filters_active:
             return CONTINUE
         answer = await self._filters.helo(to_octets(name), self._macros.now)
-        self._asked = answer.goes_on or not self._filters.sticky
+        self._active = answer.goes_on or not self._filters.sticky
         return answer
 
     async def _mail(self, path: Path) -> Answer:
@@ -140,16 +149,16 @@ class Transactions:
         local = self._is_local(path.address)
         helo, protocol = self._session.helo, self._protocol()
         self._macros.mail(path, local=local, helo=helo, protocol=protocol)
-        if not self._asking:
+        if not self._filters_active:
             return CONTINUE
         answer = await self._filters.mail(_arguments(path), self._macros.now)
         if answer.kind is Kind.DISCARD:
-            self._message.swallowed = True
+            self._message.discarded = True
         return answer
 
     def _is_local(self, address: str) -> bool:
         try:
-            route = self._site.router.resolve(address)
+            route = self._server.router.resolve(address)
         except DeliveryError:
             return False
         return route.mailer == "local" and "@" not in route.user
@@ -162,13 +171,13 @@ class Transactions:
         route, refusal = self._route(path)
         values = self._macros.rcpt(path, route, good=good, bad=max(bad, 0))
         answer = CONTINUE
-        if self._asking:
+        if self._filters_active:
             answer = await self._filters.rcpt(_arguments(path), values, refused=refusal is not None)
         if refusal is not None:
             # sendmail would send the filter's refusal as a second reply; one reply is enough.
             return refusal
         if answer.kind is Kind.DISCARD:
-            self._message.swallowed = True
+            self._message.discarded = True
         taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
         self._macros.rcpt_done(path, route, taken=taken)
         return answer
@@ -176,7 +185,7 @@ class Transactions:
     def _route(self, path: Path) -> tuple[Route, Reply | None]:
         """Where mail for a recipient would go, and the refusal if it goes nowhere."""
         try:
-            route = self._site.router.resolve(path.address)
+            route = self._server.router.resolve(path.address)
             if route.host and not self._may_relay():
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
         except DeliveryError as error:
@@ -190,11 +199,11 @@ class Transactions:
         return bool(self._session.user) or self._peer.is_local
 
     async def _data(self) -> Answer:
-        if not self._asking:
+        if not self._filters_active:
             return CONTINUE
         answer = await self._filters.data(self._macros.now)
         if answer.kind is Kind.DISCARD:
-            self._message.swallowed = True
+            self._message.discarded = True
         return answer
 
     # The message
@@ -207,15 +216,15 @@ class Transactions:
         draft = self._personality.composer.draft(
             arrival, transaction.sender, transaction.recipients, data
         )
-        draft.identity = partial(identity, self._site.router)
+        draft.identity = partial(identity, self._server.router)
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
         answer: Answer | Reply = CONTINUE
-        if self._asking:
-            answer = self._noted(
+        if self._filters_active:
+            answer = self._log_refusal(
                 RefusedCommand("END-OF-MESSAGE"),
                 await self._filters.message(draft, self._macros.content),
             )
-        if self._message.swallowed or _is(answer, Kind.DISCARD):
+        if self._message.discarded or _is(answer, Kind.DISCARD):
             outcome, answer = "discarded", CONTINUE
         elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):
             answer = await self._accept(draft)
@@ -258,10 +267,10 @@ class Transactions:
 
     async def _accept(self, draft: Draft) -> Answer | Reply:
         """Queue the message; the reply is a refusal where the disk is in trouble."""
-        if self._personality.composer.hops(draft) > self._site.settings.max_hops:
+        if self._personality.composer.hops(draft) > self._server.settings.max_hops:
             return Reply.of("554 5.4.6 Too many hops")
         named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
-        targets = self._site.router.expand(named)
+        targets = self._server.router.expand(named)
         if not targets:
             return CONTINUE
         now = time.time()
@@ -270,12 +279,12 @@ class Transactions:
             draft.sender.address,
             targets,
             arrived=now,
-            expires=now + self._site.settings.expire,
+            expires=now + self._server.settings.expire,
             held=draft.quarantine,
             sender_parameters=draft.sender.parameters,
         )
         try:
-            await self._site.queue.submit(entry, self._personality.composer.message(draft))
+            await self._server.queue.submit(entry, self._personality.composer.message(draft))
         except OSError as error:
             log.error("%s: queue: %s", draft.queue_id, error)
             return Reply.of("452 4.3.1 Insufficient system storage")

@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
 from filterd.mta.mail.draft import Draft, Path, Recipients
-from filterd.mta.mail.header import Header, split_message
+from filterd.mta.mail.header import HeaderSection, split_message
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import Answer, Kind
 from filterd.mta.milters.settings import InputMailFilter
@@ -221,7 +221,7 @@ def _judged(answer: Answer, draft: Draft) -> Judged:
     return Judged(action, flagged, _score(draft.header))
 
 
-def _score(header: Header) -> float | None:
+def _score(header: HeaderSection) -> float | None:
     """The points in X-Spam-Score, None if the daemon does not write it."""
     try:
         return float(header.get(b"X-Spam-Score") or b"")

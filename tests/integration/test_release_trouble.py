@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from filterd.message import Envelope, Recipient
-from filterd.mta.milters.scripted import Answer, ScriptedFilter, Step, Wait
+from filterd.mta.milters.scripted import Respond, ScriptedFilter, Step, Wait
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser
 from tests.integration.servers.own_mta import OwnMta
@@ -78,7 +78,7 @@ def site() -> Iterator[Site]:
 
 def reply(text: str) -> Sequence[Step]:
     """The filter's own reply."""
-    return (Answer(b"y", text.encode() + b"\0"),)
+    return (Respond(b"y", text.encode() + b"\0"),)
 
 
 WHOLE = (BODY + b"\r\n").replace(b"\r\n", b"\n")
@@ -109,7 +109,7 @@ def test_refused_for_good_until_a_person_tries_again(site: Site, text: str) -> N
 
 
 def test_silence_after_the_dot_is_never_tried_again_by_itself(site: Site) -> None:
-    outcome = site.release(Wait(4.0), Answer(b"c"))
+    outcome = site.release(Wait(4.0), Respond(b"c"))
     assert (outcome.state, outcome.again_at) == ("failed", 0.0)
     assert outcome.reply.startswith("unknown: no answer after the final dot")
     with pytest.raises(ReleaseError, match="may have reached"):

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filterd.mta.milters.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Stall, Step, Wait
+from filterd.mta.milters.scripted import (
+    Close,
+    Plan,
+    Raw,
+    Respond,
+    ScriptedFilter,
+    Stall,
+    Step,
+    Wait,
+)
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
@@ -85,7 +94,7 @@ def steps(plan: str) -> Plan:
 
 def _step(kind: str, *rest: Any) -> Step:
     made: dict[str, Callable[..., Step]] = {
-        "r": Answer,
+        "r": Respond,
         "close": Close,
         "rst": lambda: Close(reset=True),
         "sleep": Wait,

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from filterd.mta.mail.draft import Draft, Path, Recipients
-from filterd.mta.mail.header import Header, split_message
+from filterd.mta.mail.header import HeaderSection, split_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Composer(ABC):
         """How many Received fields the message brought."""
         return draft.header.count(b"Received")
 
-    def _macros(self, header: Header) -> dict[str, str]:  # noqa: ARG002
+    def _macros(self, header: HeaderSection) -> dict[str, str]:  # noqa: ARG002
         """Macros that come with the message."""
         return {}
 
     @abstractmethod
     def _header(
         self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
-    ) -> Header: ...
+    ) -> HeaderSection: ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from filterd.mta.mail.header import Header
+from filterd.mta.mail.header import HeaderSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Draft:
     queue_id: str
     sender: Path
     recipients: Recipients
-    header: Header
+    header: HeaderSection
     body: bytes
     quarantine: str | None = None
     """Why the message is to be held, None if it is not."""

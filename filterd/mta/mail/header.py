@@ -88,7 +88,7 @@ def take_return_path(message: bytes) -> tuple[bytes | None, bytes]:
     return (b"" if field == RETURN_PATH + b"\n" else field), message[end:]
 
 
-class Header(ABC):
+class HeaderSection(ABC):
     """The fields of one message and what filters may do to them.
 
     Names and values come from a filter as they are on the wire. verbatim: HDR_LEADSPC is in force,

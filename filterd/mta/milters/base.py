@@ -24,17 +24,17 @@ MacroList = Callable[[str], tuple[str, ...] | None]
 
 
 @dataclass(slots=True)
-class Context:
+class FilterContext:
     """What all filters of a session share. queue_id: of the message, for the log."""
 
     macro_list: MacroList
     queue_id: str = ""
 
 
-class Asked:
+class BaseFilter:
     """One filter. connection: None while there is none, or no more."""
 
-    def __init__(self, settings: InputMailFilter, context: Context) -> None:
+    def __init__(self, settings: InputMailFilter, context: FilterContext) -> None:
         self.settings = settings
         self.connection: FilterConnection | None = None
         self._context = context

@@ -25,7 +25,7 @@ UNANSWERED = frozenset({b"D", b"A", b"Q", b"K"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Respond:
     """Step: send a packet."""
 
     command: bytes
@@ -58,22 +58,22 @@ class Stall:
     """Step: read nothing more, keep the connection open."""
 
 
-Step = Answer | Raw | Wait | Close | Stall
+Step = Respond | Raw | Wait | Close | Stall
 Plan = Mapping[str, Sequence[Step]]
 
 FAULTS: Mapping[str, Sequence[Step]] = {
     "close": (Close(),),
     "silent": (),
-    "slow": (Wait(3.0), Answer(b"c")),
-    "garbage": (Answer(b"Z", b"junk\0"),),
+    "slow": (Wait(3.0), Respond(b"c")),
+    "garbage": (Respond(b"Z", b"junk\0"),),
     "huge": (Raw(b"\x01\x00\x00\x00c"),),
     "empty": (Raw(b"\x00\x00\x00\x00"),),
     "truncated": (Raw(b"\x00\x00\x00\x10y55"), Close()),
     "stall": (Stall(),),
-    "reject": (Answer(b"r"),),
-    "tempfail": (Answer(b"t"),),
-    "discard": (Answer(b"d"),),
-    "quarantine": (Answer(b"q", b"held by the fault script\0"), Answer(b"c")),
+    "reject": (Respond(b"r"),),
+    "tempfail": (Respond(b"t"),),
+    "discard": (Respond(b"d"),),
+    "quarantine": (Respond(b"q", b"held by the fault script\0"), Respond(b"c")),
 }
 """Faults by the word that `filterd mta run --fault` takes."""
 
@@ -116,14 +116,14 @@ def parse_fault(text: str) -> tuple[str, Plan]:
         raise FaultError(f"{text!r}: {form}")
     if fault[0] == "slow" and len(fault) > 1:
         try:
-            steps = (Wait(float(fault[1].removesuffix("s"))), Answer(b"c"))
+            steps = (Wait(float(fault[1].removesuffix("s"))), Respond(b"c"))
         except ValueError:
             raise FaultError(f"{text!r}: {fault[1]!r} is no number of seconds") from None
     return name.strip(), {STAGES[stage[0]]: steps}
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PacketRecord:
     """One packet that crossed. seconds: since the filter started. incoming: from the MTA."""
 
     seconds: float
@@ -149,7 +149,7 @@ class ScriptedFilter:
     backlog: int = 20
 
     def __post_init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[PacketRecord] = []
         self._started = time.monotonic()
         self._connections = 0
         self._open: list[socket.socket] = []
@@ -210,13 +210,13 @@ class ScriptedFilter:
     def _healthy(self, packet: Packet) -> Sequence[Step]:
         if packet.command == Command.OPTNEG.value:
             answer = Negotiation(self.version, self.actions, self.steps).encode()
-            return (Answer(b"O", answer.data + self.lists),)
-        return () if packet.command in UNANSWERED else (Answer(b"c"),)
+            return (Respond(b"O", answer.data + self.lists),)
+        return () if packet.command in UNANSWERED else (Respond(b"c"),)
 
     def _do(self, connection: socket.socket, number: int, step: Step) -> bool:
         """Take one step. False: the connection is closed."""
         match step:
-            case Answer(command, data):
+            case Respond(command, data):
                 packet = Packet(command, data)
                 self._note(number, False, packet)
                 connection.sendall(packet.encode())
@@ -236,7 +236,7 @@ class ScriptedFilter:
 
     def _note(self, connection: int, incoming: bool, packet: Packet) -> None:
         seconds = time.monotonic() - self._started
-        self.records.append(Record(seconds, connection, incoming, packet))
+        self.records.append(PacketRecord(seconds, connection, incoming, packet))
 
 
 def _packets(connection: socket.socket) -> Iterator[Packet]:

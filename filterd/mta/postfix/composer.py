@@ -8,7 +8,7 @@ from time import gmtime, strftime
 from filterd.mta.mail.address import to_octets
 from filterd.mta.mail.composer import Arrival, Composer
 from filterd.mta.mail.draft import Path
-from filterd.mta.mail.header import Header
+from filterd.mta.mail.header import HeaderSection
 from filterd.mta.postfix.header import PostfixHeader
 
 _DROPPED = frozenset({b"bcc", b"content-length", b"resent-bcc", b"return-path"})
@@ -18,7 +18,9 @@ _DROPPED = frozenset({b"bcc", b"content-length", b"resent-bcc", b"return-path"})
 class PostfixComposer(Composer):
     """Postfix 3.7 for a client whose mail it completes (local_header_rewrite_clients)."""
 
-    def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
+    def _header(
+        self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
+    ) -> HeaderSection:
         stamp = f"{formatdate(localtime=True)} ({strftime('%Z')})"
         # One recipient makes a line of its own, else the date does.
         only = arrival.only_recipient

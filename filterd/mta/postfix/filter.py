@@ -20,7 +20,7 @@ from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.milters import edits
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
-from filterd.mta.milters.base import Asked, Context, body_packets, known_macros
+from filterd.mta.milters.base import BaseFilter, FilterContext, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.postfix.envelope_edits import PostfixEnvelope
@@ -59,7 +59,7 @@ _LISTS = {
 """Whose list a filter's request replaces, by stage."""
 
 
-class State(Enum):
+class PostfixState(Enum):
     """MILTER8_STAT_* of Postfix."""
 
     CLOSED = "closed"
@@ -68,13 +68,13 @@ class State(Enum):
     ERROR = "error"
 
 
-class PostfixFilter(Asked):
+class PostfixFilter(BaseFilter):
     """One filter. standing: what it says to everything from now on."""
 
-    def __init__(self, settings: InputMailFilter, context: Context) -> None:
+    def __init__(self, settings: InputMailFilter, context: FilterContext) -> None:
         super().__init__(settings, context)
-        self.state = State.CLOSED
-        self.standing = CONTINUE
+        self.state = PostfixState.CLOSED
+        self.default_reply = CONTINUE
         self.holds = False
         """It wanted a message held before its content came: all of the session are, and it is asked
         about content only."""
@@ -93,7 +93,7 @@ class PostfixFilter(Asked):
             await self.connection.send([offer.encode()], settings.command_timeout)
             answer = Negotiation.parse(await self.connection.receive(settings.command_timeout))
             self.agree(agree_postfix(offer, answer))
-            self.state = State.LISTENING
+            self.state = PostfixState.LISTENING
         except (FilterFailureError, NegotiationError) as error:
             self.fail(str(error))
 
@@ -111,9 +111,9 @@ class PostfixFilter(Asked):
 
     async def abort(self) -> None:
         """The message is over: ABORT, and what accepted it listens again."""
-        if self.state is State.ACCEPTED_MESSAGE:
-            self.state = State.LISTENING
-        if self.state is State.LISTENING:
+        if self.state is PostfixState.ACCEPTED_MESSAGE:
+            self.state = PostfixState.LISTENING
+        if self.state is PostfixState.LISTENING:
             try:
                 await self.send([commands.Bare(Command.ABORT).encode()], Command.MAIL)
             except FilterFailureError as failure:
@@ -126,13 +126,13 @@ class PostfixFilter(Asked):
 
     async def ask(self, packet: Packet, stage: str, values: Values) -> Answer:
         """milter8_event: macros and command out, replies in."""
-        if self.state is not State.LISTENING:
-            return self.standing
+        if self.state is not PostfixState.LISTENING:
+            return self.default_reply
         command = Command(packet.command)
         if self.holds and command in _SHORT:
             return Answer(Kind.HOLD)
         if self._skipping is command:
-            return self.standing
+            return self.default_reply
         self._skipping = None
         wanted = command not in self.unsent
         spoken = self.agreed.version >= _SINCE.get(command, 0)
@@ -143,7 +143,7 @@ class PostfixFilter(Asked):
             if packets:
                 await self.send(packets, command)
             if not wanted or command in self.unanswered:
-                return self.standing
+                return self.default_reply
             return await self._replies(command)
         except FilterFailureError as failure:
             return self.fail(str(failure))
@@ -177,10 +177,10 @@ class PostfixFilter(Asked):
                     continue
                 case replies.Plain(ReplyCode.CONTINUE):
                     self.holds |= held and command in _SHORT
-                    return Answer(Kind.HOLD) if held else self.standing
+                    return Answer(Kind.HOLD) if held else self.default_reply
                 case replies.Plain(ReplyCode.SKIP):
                     self._skipping = command
-                    return self.standing
+                    return self.default_reply
             answer = self._verdict(command, reply)
             if answer is None:
                 raise FilterFailureError(f"unexpected reply to {command.name}: {reply!r:.60}")
@@ -194,25 +194,25 @@ class PostfixFilter(Asked):
                 if early:
                     self._leave()
                 else:
-                    self.state = State.ACCEPTED_MESSAGE
-                return self.standing
+                    self.state = PostfixState.ACCEPTED_MESSAGE
+                return self.default_reply
             case replies.Plain(ReplyCode.DISCARD):
                 # Not allowed that early: a warning in the log is all.
-                return self.standing if early else Answer(Kind.DISCARD)
+                return self.default_reply if early else Answer(Kind.DISCARD)
             case replies.Plain(ReplyCode.REJECT):
-                return self._stand(REJECTED, early)
+                return self._decide(REJECTED, early)
             case replies.Plain(ReplyCode.TEMPFAIL):
-                return self._stand(TEMPFAILED, early)
+                return self._decide(TEMPFAILED, early)
             case replies.Plain(ReplyCode.SHUTDOWN):
                 if command not in _SHORT:
                     # Observed: the client hears 250 and the message goes nowhere.
                     return Answer(Kind.DISCARD)
-                return self._stand(Answer(Kind.CLOSE), True)
+                return self._decide(Answer(Kind.CLOSE), True)
             case replies.ReplyText(data):
                 text = replies.postfix_text(data)
                 if text is None:
                     return self._misconfigured(command)
-                return self._stand(Answer(Kind.REPLY, text), early)
+                return self._decide(Answer(Kind.REPLY, text), early)
         return None
 
     def _misconfigured(self, command: Command) -> Answer:
@@ -221,34 +221,34 @@ class PostfixFilter(Asked):
         if answer.kind in (Kind.CONTINUE, Kind.HOLD):
             return answer
         if command in _SHORT:
-            self.standing = MISCONFIGURED
+            self.default_reply = MISCONFIGURED
         return MISCONFIGURED
 
-    def _stand(self, answer: Answer, for_good: bool) -> Answer:
+    def _decide(self, answer: Answer, for_good: bool) -> Answer:
         if for_good:
-            self.standing = answer
+            self.default_reply = answer
             self._leave()
         return answer
 
     def _leave(self) -> None:
         """Close without a goodbye; the filter's standing answer speaks for it."""
         self.drop()
-        self.state = State.ERROR
+        self.state = PostfixState.ERROR
 
     def fail(self, why: str) -> Answer:
         """milter8_comm_error: close, and the default action stands."""
         log.warning("%s: milter=%s: %s", self._context.queue_id, self.settings.name, why)
         self._leave()
-        if self.standing == CONTINUE:
-            self.standing = DEFAULT_ACTIONS[self.settings.default_action]
-        return self.standing
+        if self.default_reply == CONTINUE:
+            self.default_reply = DEFAULT_ACTIONS[self.settings.default_action]
+        return self.default_reply
 
     # The message
 
     async def show(self, draft: Draft, values: Values) -> Answer:
         for packet, stage in self._parts(draft):
             answer = await self.ask(packet, stage, values)
-            if not answer.goes_on or self.state is not State.LISTENING:
+            if not answer.goes_on or self.state is not PostfixState.LISTENING:
                 return answer
         macros = self._macros(Command.BODYEOB, "eom", values)
         end = commands.Bare(Command.BODYEOB).encode()
@@ -284,7 +284,7 @@ class PostfixFilter(Asked):
                         chunks.append(chunk)
                         continue
                     case replies.Plain(ReplyCode.CONTINUE | ReplyCode.SKIP):
-                        return self.standing
+                        return self.default_reply
                     case replies.Malformed() | replies.UnknownReply():
                         raise FilterFailureError(f"bad reply to BODYEOB: {reply!r:.60}")
                 body_over = bool(chunks)

@@ -15,10 +15,10 @@ from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
-from filterd.mta.milters.base import Context, MacroList, connect_packet
+from filterd.mta.milters.base import FilterContext, MacroList, connect_packet
 from filterd.mta.milters.connection import FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.mta.postfix.filter import PostfixFilter, State
+from filterd.mta.postfix.filter import PostfixFilter, PostfixState
 
 
 class PostfixFilters:
@@ -27,7 +27,7 @@ class PostfixFilters:
     sticky = False
 
     def __init__(self, filters: Iterable[InputMailFilter], macro_list: MacroList) -> None:
-        self._context = Context(macro_list)
+        self._context = FilterContext(macro_list)
         self._filters = [PostfixFilter(one, self._context) for one in filters]
         self._greeted = False
         self._in_mail = False
@@ -83,7 +83,9 @@ class PostfixFilters:
 
     async def other(self) -> Answer:
         """milter_other_event: for commands that filters are not asked about."""
-        return next((one.standing for one in self._filters if not one.standing.goes_on), CONTINUE)
+        return next(
+            (one.default_reply for one in self._filters if not one.default_reply.goes_on), CONTINUE
+        )
 
     async def abort(self) -> None:
         await self._reset_mail()
@@ -118,8 +120,8 @@ class PostfixFilters:
     async def message(self, draft: Draft, values: Values) -> Answer:
         self.queue_id = draft.queue_id
         for one in self._filters:
-            answer = one.standing
-            asked = one.state is State.LISTENING
+            answer = one.default_reply
+            asked = one.state is PostfixState.LISTENING
             if asked:
                 try:
                     answer = await one.show(draft, {**values, **draft.macros})

@@ -5,10 +5,10 @@ A deleted field is gone and counts no more. Source: `cleanup_milter.c`.
 
 from __future__ import annotations
 
-from filterd.mta.mail.header import Field, Header, folded
+from filterd.mta.mail.header import Field, HeaderSection, folded
 
 
-class PostfixHeader(Header):
+class PostfixHeader(HeaderSection):
     """Postfix's list: its Received, then the message's fields."""
 
     def __init__(self, message: list[tuple[bytes, bytes]]) -> None:

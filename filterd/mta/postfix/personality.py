@@ -13,7 +13,7 @@ from filterd.mta.postfix.filters import PostfixFilters
 from filterd.mta.postfix.macros import MACRO_LISTS, PostfixMacros
 from filterd.mta.postfix.queue_ids import PostfixQueueIds
 from filterd.mta.postfix.refusal_log import refusal_line
-from filterd.mta.postfix.replies import PostfixWording
+from filterd.mta.postfix.replies import PostfixReplies
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp.replies import Reply
 
@@ -31,7 +31,7 @@ def postfix(settings: MtaSettings) -> Personality:
         return Route("virtual", domain_part(full), full)
 
     return Personality(
-        replies=PostfixWording(host),
+        replies=PostfixReplies(host),
         extensions=("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"),
         composer=PostfixComposer(host),
         queue_id=PostfixQueueIds().next,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from filterd.mta.smtp.replies import Reply, Wording, filter_lines
+from filterd.mta.smtp.replies import Replies, Reply, filter_lines
 
 
-class PostfixWording(Wording):
+class PostfixReplies(Replies):
     """Postfix 3.7."""
 
-    mends_bare = True
+    repairs_bare = True
     # smtpd_soft_error_limit, smtpd_hard_error_limit
     soft_errors, hard_errors = 10, 20
     unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
 
-    def mended_address(self, path: str) -> str | None:
+    def repaired_address(self, path: str) -> str | None:
         """Postfix quotes a local part that has an `@` in it."""
         local, at, domain = path.strip("<> ").rpartition("@")
         plain = local and domain and not re.search(r"[\s<>\"]", local + domain)

@@ -33,7 +33,7 @@ Bounce = Callable[[QueueEntry, Failures, bytes], tuple[QueueEntry, bytes] | None
 """Makes the report to the sender about recipients who cannot be served, None for nobody to tell."""
 
 
-class Queue:
+class QueueManager:
     """Runs deliveries of one spool. retry: seconds to the first new attempt, then doubled."""
 
     def __init__(

@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from filterd.mta.mail.address import to_octets
 from filterd.mta.mail.composer import Arrival, Composer
 from filterd.mta.mail.draft import Path
-from filterd.mta.mail.header import Header
+from filterd.mta.mail.header import HeaderSection
 from filterd.mta.sendmail.header import SendmailHeader
 from filterd.mta.sendmail.macros import VERSION, sendmail_date
 
@@ -27,11 +27,13 @@ class SendmailComposer(Composer):
         super().__init__(host, version)
         self._warns = warns
 
-    def _macros(self, header: Header) -> dict[str, str]:
+    def _macros(self, header: HeaderSection) -> dict[str, str]:
         known = {"{msg_id}": header.get(b"Message-Id"), "a": header.get(b"Date")}
         return {name: value.decode("latin-1") for name, value in known.items() if value}
 
-    def _header(self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]) -> Header:
+    def _header(
+        self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
+    ) -> HeaderSection:
         stamp = sendmail_date()
         # $u is the address as the client wrote it.
         to = f"\n\tfor {arrival.only_recipient.text}" if arrival.only_recipient else ""

@@ -21,7 +21,7 @@ from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.milters import edits
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
-from filterd.mta.milters.base import Asked, body_packets, known_macros
+from filterd.mta.milters.base import BaseFilter, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
 from filterd.mta.milters.envelope_edits import shown
 from filterd.mta.sendmail.envelope_edits import SendmailEnvelope
@@ -29,7 +29,7 @@ from filterd.mta.sendmail.envelope_edits import SendmailEnvelope
 log = logging.getLogger("filterd.mta")
 
 
-class State(Enum):
+class SendmailState(Enum):
     """SMFS_* of sendmail."""
 
     CLOSED = "closed"
@@ -80,14 +80,17 @@ _REFUSALS = {
 }
 
 
-class SendmailFilter(Asked):
+class SendmailFilter(BaseFilter):
     """One filter. Methods that speak to it raise FilterFailureError where that cannot be done."""
 
-    state = State.CLOSED
+    state = SendmailState.CLOSED
 
     @property
     def listens(self) -> bool:
-        return self.connection is not None and self.state in (State.OPEN, State.IN_MESSAGE)
+        return self.connection is not None and self.state in (
+            SendmailState.OPEN,
+            SendmailState.IN_MESSAGE,
+        )
 
     @property
     def on_failure(self) -> Answer:
@@ -101,7 +104,7 @@ class SendmailFilter(Asked):
         offer = Negotiation.offer()
         await self.send(offer.encode())
         self.agree(agree_sendmail(offer, Negotiation.parse(await self.receive())))
-        self.state = State.OPEN
+        self.state = SendmailState.OPEN
 
     async def send(self, *packets: Packet) -> None:
         assert self.connection is not None
@@ -117,8 +120,8 @@ class SendmailFilter(Asked):
         if self.connection is not None:
             await self.connection.quit()
             self.connection = None
-        if self.state is not State.ERROR:
-            self.state = State.CLOSED
+        if self.state is not SendmailState.ERROR:
+            self.state = SendmailState.CLOSED
 
     def fail(self, why: str) -> None:
         """milter_error: close without a goodbye; the state stays for the session."""
@@ -126,7 +129,7 @@ class SendmailFilter(Asked):
             "%s: Milter (%s): to error state: %s", self._context.queue_id, self.settings.name, why
         )
         self.drop()
-        self.state = State.ERROR
+        self.state = SendmailState.ERROR
 
     async def tell_macros(self, command: bytes, stage: str | None, values: Values) -> None:
         """Only the macros of a command that the filter is not to get."""
@@ -159,12 +162,12 @@ class SendmailFilter(Asked):
                     _ACTIONS[command],
                 )
                 early = command in (Command.CONNECT, Command.HELO)
-                self.state = State.CLOSABLE if early else State.DONE
+                self.state = SendmailState.CLOSABLE if early else SendmailState.DONE
             case replies.Plain(ReplyCode.CONTINUE):
                 if command is Command.MAIL:
-                    self.state = State.IN_MESSAGE
+                    self.state = SendmailState.IN_MESSAGE
             case replies.Plain(ReplyCode.SKIP):
-                self.state = State.SKIPPED
+                self.state = SendmailState.SKIPPED
             case bogus:
                 # Counts as "go on" here; the error state answers for the filter from the next
                 # command on.
@@ -211,7 +214,7 @@ class SendmailFilter(Asked):
             answer = await self.ask(packet, stage, known)
             if not answer.goes_on:
                 return answer
-            if self.state in (State.ERROR, State.DONE):
+            if self.state in (SendmailState.ERROR, SendmailState.DONE):
                 return CONTINUE
         end = commands.Bare(Command.BODYEOB).encode()
         # From here: a filter may begin to count before we hear that it has been sent.
@@ -229,7 +232,7 @@ class SendmailFilter(Asked):
         if self.agreed.steps & Steps.NOBODY:
             return
         for chunk in body_packets(draft):
-            if self.state is State.SKIPPED:
+            if self.state is SendmailState.SKIPPED:
                 return
             yield chunk, None
 

@@ -17,10 +17,10 @@ from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
-from filterd.mta.milters.base import Context, MacroList, connect_packet
+from filterd.mta.milters.base import FilterContext, MacroList, connect_packet
 from filterd.mta.milters.connection import FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.mta.sendmail.filter import SendmailFilter, State
+from filterd.mta.sendmail.filter import SendmailFilter, SendmailState
 
 
 class SendmailFilters:
@@ -29,7 +29,7 @@ class SendmailFilters:
     sticky = True
 
     def __init__(self, filters: Iterable[InputMailFilter], macro_list: MacroList) -> None:
-        self._context = Context(macro_list)
+        self._context = FilterContext(macro_list)
         self._filters = [SendmailFilter(one, self._context) for one in filters]
 
     @property
@@ -49,7 +49,7 @@ class SendmailFilters:
                 await one.negotiate()
             except (FilterFailureError, NegotiationError) as error:
                 one.fail(str(error))
-            if one.state is State.ERROR:
+            if one.state is SendmailState.ERROR:
                 answer = one.on_failure
                 if not answer.goes_on:
                     await self.quit()
@@ -117,7 +117,7 @@ class SendmailFilters:
     ) -> Answer:
         """milter_command: ask in order until one does not say "go on"."""
         for one in self._filters:
-            if one.state is State.ERROR:
+            if one.state is SendmailState.ERROR:
                 answer = one.on_failure
                 if not answer.goes_on:
                     return answer
@@ -143,18 +143,18 @@ class SendmailFilters:
         self.queue_id = draft.queue_id
         answer = CONTINUE
         for one in self._filters:
-            if one.state is not State.ERROR and not one.listens:
+            if one.state is not SendmailState.ERROR and not one.listens:
                 continue
-            if one.state is not State.ERROR:
-                one.state = State.IN_MESSAGE
+            if one.state is not SendmailState.ERROR:
+                one.state = SendmailState.IN_MESSAGE
                 try:
                     answer = await one.show(draft, values)
                 except FilterFailureError as failure:
                     one.fail(str(failure))
-            if one.state is State.ERROR:
+            if one.state is SendmailState.ERROR:
                 answer = one.on_failure
             else:
-                one.state = State.DONE
+                one.state = SendmailState.DONE
             if not answer.goes_on:
                 break
         await self._end_if_decided(answer)
@@ -170,21 +170,21 @@ class SendmailFilters:
     def _reopen(self) -> None:
         """Filters that were done with a message listen again."""
         for one in self._filters:
-            if one.state is State.DONE:
-                one.state = State.OPEN
+            if one.state is SendmailState.DONE:
+                one.state = SendmailState.OPEN
 
     async def _abort_open(self) -> None:
         """milter_abort: tell those in the message; they hear nothing before HELO or MAIL."""
         for one in self._filters:
-            if one.state is State.IN_MESSAGE:
+            if one.state is SendmailState.IN_MESSAGE:
                 try:
                     await one.send(commands.Bare(Command.ABORT).encode())
                 except FilterFailureError as failure:
                     one.fail(str(failure))
                     continue
-                one.state = State.DONE
+                one.state = SendmailState.DONE
 
     async def _close_closable(self) -> None:
         for one in self._filters:
-            if one.state is State.CLOSABLE:
+            if one.state is SendmailState.CLOSABLE:
                 await one.quit()

@@ -7,7 +7,7 @@ Source: `milter.c` (milter_addheader and its neighbours), `headers.c` (addheader
 
 from __future__ import annotations
 
-from filterd.mta.mail.header import RETURN_PATH, Field, Header, folded
+from filterd.mta.mail.header import RETURN_PATH, Field, HeaderSection, folded
 
 SENDMAIL_OWN = (
     b"Return-Path",
@@ -49,7 +49,7 @@ def _written(value: bytes) -> bytes:
     return folded(value.replace(b"\r\n", b"\n"), b" ")
 
 
-class SendmailHeader(Header):
+class SendmailHeader(HeaderSection):
     """sendmail's list. defaults: values of own fields that the message may go without, by name.
 
     warning: value of X-Authentication-Warning. Values that filters set are folded only when the

@@ -13,7 +13,7 @@ from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.sendmail.macros import MACRO_LISTS, SendmailMacros
 from filterd.mta.sendmail.queue_ids import SendmailQueueIds
 from filterd.mta.sendmail.refusal_log import refusal_line
-from filterd.mta.sendmail.replies import SendmailWording
+from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.verify import Verifier
 from filterd.mta.settings import MtaSettings
 
@@ -49,7 +49,7 @@ def sendmail(
     settings: MtaSettings,
     *,
     version: str = CF_VERSION,
-    replies: SendmailWording | None = None,
+    replies: SendmailReplies | None = None,
     size_limit: int | None = None,
 ) -> Personality:
     """Build it. version, replies, size_limit: what a sendmail.cf says; without one the defaults.
@@ -60,7 +60,7 @@ def sendmail(
     limit = settings.max_message_size if size_limit is None else size_limit
     lists = {**MACRO_LISTS, **settings.macros}
     return Personality(
-        replies=replies or SendmailWording(host),
+        replies=replies or SendmailReplies(host),
         extensions=extensions(settings.forbidden, limit),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
         queue_id=SendmailQueueIds().next,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from filterd.mta.sendmail.macros import VERSION
-from filterd.mta.smtp.replies import Reply, Wording, filter_lines
+from filterd.mta.smtp.replies import Replies, Reply, filter_lines
 from filterd.mta.smtp.sasl import MECHANISMS
 
 NAME_LIMIT = 256
@@ -23,7 +23,7 @@ PLAIN_HELP: Mapping[str, Sequence[str]] = {
 """Without a sendmail.cf there is no help file; this is all that HELP knows then."""
 
 
-class SendmailWording(Wording):
+class SendmailReplies(Replies):
     """sendmail 8.17.
 
     greeting_text: `O SmtpGreetingMessage`, expanded but for the date. topics: what HELP knows,

@@ -12,7 +12,7 @@ from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.sendmail.personality import sendmail
-from filterd.mta.sendmail.replies import SendmailWording
+from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.router import CfRouter
 from filterd.mta.settings import Listener, MtaSettings, Privacy
 from filterd.system.bounded import open_regular
@@ -48,7 +48,7 @@ class CfSite:
         return sendmail(
             self.settings,
             version=cf.macros.get("Z", VERSION),
-            replies=SendmailWording(self.settings.hostname, greeting, _help_topics(cf)),
+            replies=SendmailReplies(self.settings.hostname, greeting, _help_topics(cf)),
             size_limit=int(size) if size.isdecimal() else 0,
         )
 

@@ -18,11 +18,11 @@ from filterd.mta.mail.draft import Path
 from filterd.mta.smtp import sasl
 from filterd.mta.smtp.data import BareError
 from filterd.mta.smtp.events import (
-    Content,
     Credentials,
     Data,
     Helo,
     Mail,
+    MessageData,
     Quit,
     Rcpt,
     Reset,
@@ -33,8 +33,8 @@ from filterd.mta.smtp.events import (
     Verify,
 )
 from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
-from filterd.mta.smtp.replies import Reply, Wording
-from filterd.mta.smtp.session import Limits, Session
+from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.session import BaseSession, SessionLimits
 
 COMMAND_LIMIT = 2048
 """Octets of a command line: RFC 5321 §4.5.3.1.4 asks for 512, extensions add to it."""
@@ -63,7 +63,7 @@ _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
 _PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
 
 
-class SmtpSession(Session):
+class SmtpSession(BaseSession):
     """One client's session. client: how the server calls it, `localhost [127.0.0.1]`.
 
     may_log_in: there are passwords. forbidden: sendmail's privacy flags.
@@ -71,18 +71,18 @@ class SmtpSession(Session):
 
     def __init__(
         self,
-        wording: Wording,
+        replies: Replies,
         client: str,
         *,
-        limits: Limits | None = None,
-        extensions: Callable[[Session], list[str]] = lambda _: [],
+        limits: SessionLimits | None = None,
+        extensions: Callable[[BaseSession], list[str]] = lambda _: [],
         identity: Callable[[str], str] = str.lower,
         sticky: bool = True,
         may_log_in: bool = False,
         forbidden: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(
-            wording, client, limits=limits, extensions=extensions, identity=identity, sticky=sticky
+            replies, client, limits=limits, extensions=extensions, identity=identity, sticky=sticky
         )
         self._may_log_in = may_log_in
         self._forbidden = forbidden
@@ -98,15 +98,15 @@ class SmtpSession(Session):
         end = self._input.find(b"\n")
         if end < 0:
             if len(self._input) > COMMAND_LIMIT:
-                self.close(self.wording.too_long(self.client))
+                self.close(self.replies.too_long(self.client))
             return False
-        if self.wording.hard_errors and self._errors >= self.wording.hard_errors:
-            self.close(self.wording.too_many_bad())
+        if self.replies.hard_errors and self._errors >= self.replies.hard_errors:
+            self.close(self.replies.too_many_bad())
             return True
         line = bytes(self._input[:end]).removesuffix(b"\r")
         del self._input[: end + 1]
         if len(line) > COMMAND_LIMIT:
-            self.close(self.wording.too_long(self.client))
+            self.close(self.replies.too_long(self.client))
         elif self._auth is not None:
             self._auth_step(self._auth, line)
         else:
@@ -117,7 +117,7 @@ class SmtpSession(Session):
         """Refuse a command that makes no sense; a client that sends many is let go."""
         self._bad_commands += 1
         if self._bad_commands > BAD_COMMAND_LIMIT:
-            self.close(self.wording.too_many_bad())
+            self.close(self.replies.too_many_bad())
         else:
             self.send(reply)
 
@@ -142,7 +142,7 @@ class SmtpSession(Session):
             "STARTTLS": self._starttls,
             "AUTH": self._start_auth,
         }.get(verb)
-        if verb in self.wording.unknown_verbs:
+        if verb in self.replies.unknown_verbs:
             handler, verb = None, ""
         known = handler is not None or verb in NOT_IMPLEMENTED
         if self.refusing is not None and known and verb not in STILL_SERVED:
@@ -152,8 +152,8 @@ class SmtpSession(Session):
             self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
         elif handler is None:
             self._slow_down("unknown")
-            if not self.wording.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
-                self.close(self.wording.too_many_bad())
+            if not self.replies.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
+                self.close(self.replies.too_many_bad())
             else:
                 self._ask(Unknown(line.strip()))
         else:
@@ -162,22 +162,22 @@ class SmtpSession(Session):
     def _slow_down(self, verb: str) -> None:
         """sendmail's checksmtpattack(): from the limit on each further one waits twice as long."""
         self._counts[verb] += 1
-        excess = self._counts[verb] - self.wording.patience.get(verb, self._counts[verb] + 1)
+        excess = self._counts[verb] - self.replies.patience.get(verb, self._counts[verb] + 1)
         if excess >= 0:
-            flat = verb in self.wording.flat
+            flat = verb in self.replies.flat
             self.delay = 1.0 if flat else min(2.0**excess, LONGEST_DELAY)
 
     def _gives_up(self, verb: str) -> bool:
         """Count a command of a kind; True if it was one too many."""
         self._slow_down(verb)
-        return self._counts[verb] >= self.wording.stops.get(verb, self._counts[verb] + 1)
+        return self._counts[verb] >= self.replies.stops.get(verb, self._counts[verb] + 1)
 
     def send(self, reply: Reply) -> None:
         """Postfix counts every refusal, and slows down and at last ends who earns many."""
         super().send(reply)
-        if self.wording.hard_errors and reply.code >= 400:
+        if self.replies.hard_errors and reply.code >= 400:
             self._errors += 1
-            if self._errors > self.wording.soft_errors:
+            if self._errors > self.replies.soft_errors:
                 self.delay = max(self.delay, ERROR_DELAY)
 
     def accepted_message(self) -> None:
@@ -191,19 +191,19 @@ class SmtpSession(Session):
     def _helo(self, verb: str, argument: str) -> None:
         self._slow_down("HELO")
         if not argument:
-            self._bad(self.wording.bad_argument(verb, ""))
-        elif not self.wording.takes_name(argument):
+            self._bad(self.replies.bad_argument(verb, ""))
+        elif not self.replies.takes_name(argument):
             self._bad(Reply.of("501 5.0.0 Invalid domain name"))
         else:
             self._ask(Helo(argument, verb == "EHLO"))
 
     def _mail(self, verb: str, argument: str) -> None:
         if self.transaction is not None:
-            self._bad(self.wording.nested_mail())
+            self._bad(self.replies.nested_mail())
         elif not self.helo and "needmailhelo" in self._forbidden:
             self._bad(Reply.of("503 5.0.0 Polite people say HELO first"))
         elif self.tempfailing:
-            self.send(self.wording.tempfail())
+            self.send(self.replies.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
             if (refusal := bad_sender_parameter(path, self.limits.max_size)) is not None:
                 self._bad(refusal)
@@ -212,12 +212,12 @@ class SmtpSession(Session):
 
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:
-            self._bad(self.wording.rcpt_without_mail())
+            self._bad(self.replies.rcpt_without_mail())
         elif len(self.transaction.recipients) >= self.limits.max_recipients:
             self.send(Reply.of("452 4.5.3 Too many recipients"))
         elif (path := self._path(verb, "to", argument)) is not None:
             if not path.address:
-                self._bad(self.wording.bad_address(path.text, "5.0.0", "User address required"))
+                self._bad(self.replies.bad_address(path.text, "5.0.0", "User address required"))
             elif (bad := bad_recipient_parameter(path)) is not None:
                 self._bad(bad)
             else:
@@ -229,23 +229,23 @@ class SmtpSession(Session):
         match = _PATH.fullmatch(rest.strip())
         if head.strip().lower() != word or not colon or match is None:
             scanned = re.match(r"\w*", argument)
-            self._bad(self.wording.bad_argument(verb, scanned[0] if scanned else ""))
+            self._bad(self.replies.bad_argument(verb, scanned[0] if scanned else ""))
             return None
         text, parameters = match[1], tuple(match[2].split())
         try:
             return Path(parse_path(text), text, parameters)
         except AddressError as error:
-            mended = self.wording.mended_address(text)
+            mended = self.replies.repaired_address(text)
             if mended is not None:
                 return Path(mended, text, parameters)
-            self._bad(self.wording.bad_address(text, error.code, str(error)))
+            self._bad(self.replies.bad_address(text, error.code, str(error)))
             return None
 
     def _data(self, verb: str, argument: str) -> None:  # noqa: ARG002
         if self.transaction is None:
-            self._bad(self.wording.data_without_mail())
+            self._bad(self.replies.data_without_mail())
         elif not self.transaction.recipients:
-            self._bad(self.wording.data_without_rcpt(self.transaction.refused))
+            self._bad(self.replies.data_without_rcpt(self.transaction.refused))
         else:
             self._ask(Data())
 
@@ -254,7 +254,7 @@ class SmtpSession(Session):
 
     def _noop(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self._slow_down("NOOP")
-        self.send(self.wording.ok())
+        self.send(self.replies.ok())
 
     def _quit(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self._ask(Quit())
@@ -283,7 +283,7 @@ class SmtpSession(Session):
             self._bad(Reply.of("500 5.5.2 Parameter required"))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        self.send(self.wording.help(argument.lower()))
+        self.send(self.replies.help(argument.lower()))
 
     # TLS and AUTH
 
@@ -309,7 +309,7 @@ class SmtpSession(Session):
         elif self.transaction is not None:
             self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
         elif self._gives_up("AUTH"):
-            self.close(self.wording.too_many_bad())
+            self.close(self.replies.too_many_bad())
         else:
             self._auth = sasl.Dialogue(name.upper())
             self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)
@@ -332,16 +332,16 @@ class SmtpSession(Session):
 
     # The message
 
-    def _read_content(self) -> bool:
+    def _read_message(self) -> bool:
         """Take octets of the message. False: its end has not come yet."""
-        assert self._content is not None
+        assert self._reader is not None
         try:
-            data = self._content.read(self._input)
+            data = self._reader.read(self._input)
         except BareError as error:
             self.close(Reply.of(f"421 4.5.0 {error}"))
             return False
         if data is None:
             return False
-        oversize, self._content = self._content.oversize, None
-        self._ask(TooLarge() if oversize else Content(data))
+        oversize, self._reader = self._reader.oversize, None
+        self._ask(TooLarge() if oversize else MessageData(data))
         return True

@@ -22,12 +22,12 @@ class BareError(Exception):
         super().__init__(f"Bare {name} not allowed")
 
 
-class ContentReader:
+class DataReader:
     """Reads one message. limit: octets; more are read and dropped, and `oversize` is set."""
 
-    def __init__(self, limit: int, *, mends_bare: bool) -> None:
+    def __init__(self, limit: int, *, repairs_bare: bool) -> None:
         self._limit = limit
-        self._mends_bare = mends_bare
+        self._repairs_bare = repairs_bare
         self._scanned = 0
         self.oversize = False
 
@@ -52,7 +52,7 @@ class ContentReader:
         return self._plain(data)
 
     def _refuse_bare(self, buffer: bytearray, stop: int) -> None:
-        if self._mends_bare:
+        if self._repairs_bare:
             return
         # The octet before decides about the first new one.
         start = max(self._scanned - 1, 0)
@@ -66,4 +66,4 @@ class ContentReader:
     def _plain(self, data: bytes) -> bytes:
         """Dots unstuffed (RFC 5321 §4.5.2), line ends LF."""
         plain = (b"\r\n" + data).replace(b"\r\n.", b"\r\n")[2:].replace(b"\r\n", b"\n")
-        return plain.replace(b"\r", b" ") if self._mends_bare else plain
+        return plain.replace(b"\r", b" ") if self._repairs_bare else plain

@@ -34,7 +34,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class MessageData:
     """The whole message, LF line ends, dots unstuffed."""
 
     data: bytes
@@ -95,7 +95,7 @@ Event = (
     | Mail
     | Rcpt
     | Data
-    | Content
+    | MessageData
     | TooLarge
     | Reset
     | Unknown

@@ -52,7 +52,7 @@ def filter_lines(text: bytes) -> tuple[bytes, ...]:
     )
 
 
-class Wording(ABC):
+class Replies(ABC):
     """The replies of one MTA. host: its own name.
 
     patience: how many commands of a kind a client may send before it is slowed down.
@@ -60,7 +60,7 @@ class Wording(ABC):
     """
 
     patience: Mapping[str, int] = {}
-    mends_bare = False
+    repairs_bare = False
     unknown_verbs: frozenset[str] = frozenset()
     """Commands of ours that this MTA does not have."""
 
@@ -93,7 +93,7 @@ class Wording(ABC):
         """The reply to HELP."""
         return Reply.of("502 5.3.0 HELP not implemented")
 
-    def mended_address(self, path: str) -> str | None:  # noqa: ARG002
+    def repaired_address(self, path: str) -> str | None:  # noqa: ARG002
         """The address that the MTA makes of a path that is none, None if it refuses it."""
         return None
 

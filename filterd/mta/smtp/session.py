@@ -14,15 +14,15 @@ from email.utils import formatdate
 
 from filterd.mta.mail.draft import Path
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind
-from filterd.mta.smtp.data import ContentReader
+from filterd.mta.smtp.data import DataReader
 from filterd.mta.smtp.events import (
     Connected,
-    Content,
     Credentials,
     Data,
     Event,
     Helo,
     Mail,
+    MessageData,
     Quit,
     Rcpt,
     Reset,
@@ -31,11 +31,11 @@ from filterd.mta.smtp.events import (
     Unknown,
 )
 from filterd.mta.smtp.parameters import too_large
-from filterd.mta.smtp.replies import Reply, Wording
+from filterd.mta.smtp.replies import Replies, Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SessionLimits:
     """max_size: octets of a message. max_recipients: of one."""
 
     max_size: int = 100 << 20
@@ -43,7 +43,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Transaction:
+class SmtpTransaction:
     """From MAIL to the reply to the final dot."""
 
     sender: Path
@@ -62,25 +62,25 @@ class Transaction:
         return counts
 
 
-class Session(ABC):
+class BaseSession(ABC):
     """One client's session. client: how the server calls it, `localhost [127.0.0.1]`."""
 
     def __init__(
         self,
-        wording: Wording,
+        replies: Replies,
         client: str,
         *,
-        limits: Limits | None = None,
-        extensions: Callable[[Session], list[str]] = lambda _: [],
+        limits: SessionLimits | None = None,
+        extensions: Callable[[BaseSession], list[str]] = lambda _: [],
         identity: Callable[[str], str] = str.lower,
         sticky: bool = True,
     ) -> None:
-        self.wording = wording
+        self.replies = replies
         self.client = client
-        self.limits = limits or Limits()
+        self.limits = limits or SessionLimits()
         self.helo = ""
         self.extended = False
-        self.transaction: Transaction | None = None
+        self.transaction: SmtpTransaction | None = None
         self.refusing: Reply | None = None
         """Set once the whole session is refused: the reply to each command."""
 
@@ -101,7 +101,7 @@ class Session(ABC):
         self._output = bytearray()
         self._waiting: Event | None = Connected()
         self._delivered = False
-        self._content: ContentReader | None = None
+        self._reader: DataReader | None = None
 
     # Octets
 
@@ -123,8 +123,8 @@ class Session(ABC):
             if self._waiting is not None:
                 self._delivered = True
                 return self._waiting
-            if self._content is not None:
-                if not self._read_content():
+            if self._reader is not None:
+                if not self._read_message():
                     return None
             elif not self._read_command():
                 return None
@@ -153,18 +153,18 @@ class Session(ABC):
             if isinstance(event, Connected):
                 self._close_on(event)
                 return
-            self.close(self.wording.filter_text(outcome.text, None))
+            self.close(self.replies.filter_text(outcome.text, None))
         else:
             self._settle(event, outcome, queue_id)
 
     def _close_on(self, event: Event | None) -> None:
         match event:
             case Connected():
-                self.close(self.wording.closing_connect())
+                self.close(self.replies.closing_connect())
             case Mail() | Rcpt() | Unknown():
-                self.close(self.wording.closing_command())
+                self.close(self.replies.closing_command())
             case _:
-                self.close(self.wording.closing())
+                self.close(self.replies.closing())
 
     def _settle(self, event: Event | None, outcome: Answer | Reply, queue_id: str) -> None:
         match event:
@@ -174,8 +174,8 @@ class Session(ABC):
                 self._settle_helo(event, outcome)
             case Mail(path):
                 if (refusal := self._refusal(outcome, path.text)) is None:
-                    self.transaction = Transaction(path)
-                self.send(refusal or self.wording.sender_ok(path.text))
+                    self.transaction = SmtpTransaction(path)
+                self.send(refusal or self.replies.sender_ok(path.text))
             case Rcpt(path):
                 assert self.transaction is not None
                 refusal = self._refusal(outcome, path.text)
@@ -184,40 +184,40 @@ class Session(ABC):
                 refusal = self._refusal(outcome)
                 if refusal is None:
                     limit = self.limits.max_size
-                    self._content = ContentReader(limit, mends_bare=self.wording.mends_bare)
-                self.send(refusal or self.wording.go_ahead())
-            case Content():
+                    self._reader = DataReader(limit, repairs_bare=self.replies.repairs_bare)
+                self.send(refusal or self.replies.go_ahead())
+            case MessageData():
                 refusal = self._refusal(outcome, after_data=True)
                 self.transaction = None
-                self.send(refusal or self.wording.accepted(queue_id))
+                self.send(refusal or self.replies.accepted(queue_id))
                 if refusal is None:
                     self.accepted_message()
             case Unknown(line):
-                self.send(self._refusal(outcome) or self.wording.unknown(line))
+                self.send(self._refusal(outcome) or self.replies.unknown(line))
             case _:
                 self._settle_service(event, outcome)
 
     def _settle_recipient(
-        self, path: Path, refusal: Reply | None, transaction: Transaction
+        self, path: Path, refusal: Reply | None, transaction: SmtpTransaction
     ) -> None:
         if refusal is None:
             path = transaction.add(path, self._identity)
         else:
             transaction.refused = True
             self.refused_recipient()
-        self.send(refusal or self.wording.recipient_ok(path.text))
+        self.send(refusal or self.replies.recipient_ok(path.text))
 
     def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
         """Events that filters have no say in; the server's own reply counts."""
         match event:
             case Reset():
                 self.transaction = None
-                self.send(self.wording.reset())
+                self.send(self.replies.reset())
             case TooLarge():
                 self.transaction = None
                 self.send(too_large(self.limits.max_size))
             case Quit():
-                self.close(self.wording.bye())
+                self.close(self.replies.bye())
             case Credentials(user=user):
                 if isinstance(outcome, Reply):
                     self.send(outcome)
@@ -240,7 +240,7 @@ class Session(ABC):
             return outcome
         if outcome.kind in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
             return None
-        return self.wording.refusal(outcome, path, after_data=after_data)
+        return self.replies.refusal(outcome, path, after_data=after_data)
 
     def _settle_connected(self, outcome: Answer | Reply) -> None:
         if isinstance(outcome, Reply):
@@ -248,9 +248,9 @@ class Session(ABC):
             return
         self._remember(outcome)
         if self.refused:
-            self.send(self.wording.not_accepting())
+            self.send(self.replies.not_accepting())
         else:
-            self.send(self.wording.greeting(formatdate(localtime=True)))
+            self.send(self.replies.greeting(formatdate(localtime=True)))
 
     def _remember(self, outcome: Answer) -> None:
         """An answer at connect or HELO counts for the whole session."""
@@ -262,9 +262,9 @@ class Session(ABC):
         if not self._sticky:
             return
         if outcome.kind is Kind.REPLY:
-            self.refusing = self.wording.filter_text(outcome.text, None)
+            self.refusing = self.replies.filter_text(outcome.text, None)
         elif outcome.kind is Kind.REJECT:
-            self.refusing = self.wording.refused_session()
+            self.refusing = self.replies.refused_session()
         elif outcome.kind is Kind.TEMPFAIL:
             self.tempfailing = True
 
@@ -276,7 +276,7 @@ class Session(ABC):
         self.helo, self.extended = event.name, event.extended
         self.transaction = None
         extensions = self._extensions(self) if event.extended else []
-        self.send(self.wording.hello(self.client, extensions))
+        self.send(self.replies.hello(self.client, extensions))
 
     # Counting
 
@@ -291,7 +291,7 @@ class Session(ABC):
     # Reading
 
     @abstractmethod
-    def _read_content(self) -> bool:
+    def _read_message(self) -> bool:
         """Take octets of the message. False: its end has not come yet."""
 
     @abstractmethod

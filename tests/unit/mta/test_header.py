@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.mail.header import Header, split_message, take_return_path
+from filterd.mta.mail.header import HeaderSection, split_message, take_return_path
 from filterd.mta.postfix.header import PostfixHeader
 from filterd.mta.sendmail.header import SendmailHeader
 
 MESSAGE = [(b"From", b" a@x"), (b"X-A", b" a1"), (b"X-B", b" b1"), (b"X-A", b" a2")]
 
 
-def sendmail(**defaults: bytes) -> Header:
+def sendmail(**defaults: bytes) -> HeaderSection:
     own = {b"Received": b" us", b"Date": b" now", b"Message-Id": b" <our@mx>"}
     return SendmailHeader(list(MESSAGE), own | {k.encode(): v for k, v in defaults.items()})
 
 
-def postfix() -> Header:
+def postfix() -> HeaderSection:
     header = PostfixHeader(list(MESSAGE))
     header.set_own(b"Received", b" us")
     return header
 
 
-def names(header: Header) -> str:
+def names(header: HeaderSection) -> str:
     """The values in order, our own ones in brackets."""
     own = {b" us": "(R)", b" now": "(D)", b" <our@mx>": "(M)"}
     return " ".join(

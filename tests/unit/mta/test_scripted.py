@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.milters.scripted import Answer, Close, FaultError, Plan, Wait, parse_fault
+from filterd.mta.milters.scripted import Close, FaultError, Plan, Respond, Wait, parse_fault
 
 
 @pytest.mark.parametrize(
@@ -12,8 +12,8 @@ from filterd.mta.milters.scripted import Answer, Close, FaultError, Plan, Wait, 
     [
         ("f1: close at body", "f1", {"B": (Close(),)}),
         ("f1: silent at negotiate", "f1", {"O": ()}),
-        ("f 1 : slow 5s at mail", "f 1", {"M": (Wait(5.0), Answer(b"c"))}),
-        ("f1: reject at eom", "f1", {"E": (Answer(b"r"),)}),
+        ("f 1 : slow 5s at mail", "f 1", {"M": (Wait(5.0), Respond(b"c"))}),
+        ("f1: reject at eom", "f1", {"E": (Respond(b"r"),)}),
     ],
 )
 def test_faults(text: str, name: str, plan: Plan) -> None:

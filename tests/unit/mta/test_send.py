@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.delivery.client import Result, send_all, stuffed, wire_form
-from filterd.mta.milters.scripted import Answer, ScriptedFilter
+from filterd.mta.milters.scripted import Respond, ScriptedFilter
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
@@ -70,9 +70,9 @@ def test_mail_goes_byte_for_byte_over_several_connections(tmp_path: Path) -> Non
 def test_refusals_are_reported_with_their_stage(tmp_path: Path) -> None:
     path = tmp_path / "f"
     plan = {
-        "M1": [Answer(b"r")],
-        "R2": [Answer(b"y", b"550 5.1.1 no such user\0")],
-        "E2": [Answer(b"t")],
+        "M1": [Respond(b"r")],
+        "R2": [Respond(b"y", b"550 5.1.1 no such user\0")],
+        "E2": [Respond(b"t")],
     }
     settings = MtaSettings(
         port=0,

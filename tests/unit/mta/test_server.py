@@ -17,7 +17,7 @@ import pytest
 from filterd.milter.constants import Command
 from filterd.milter.legality import NEXT_COMMANDS
 from filterd.milter.packets import Packet
-from filterd.mta.milters.scripted import Answer, Close, Plan, Raw, ScriptedFilter, Wait
+from filterd.mta.milters.scripted import Close, Plan, Raw, Respond, ScriptedFilter, Wait
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.queue.spool import Spool
 from filterd.mta.sendmail.filter import SendmailFilter
@@ -142,13 +142,13 @@ def test_steps_that_a_filter_does_not_answer_are_not_waited_for(lab: Lab) -> Non
 def test_edits_are_seen_by_the_next_filter_and_delivered(lab: Lab) -> None:
     first: Plan = {
         "E": [
-            Answer(b"m", b"\0\0\0\x01Subject\0changed\0"),
-            Answer(b"h", b"X-One\0yes\0"),
-            Answer(b"b", b"new body\r"),
-            Answer(b"b", b"\nend\r\n"),
-            Answer(b"+", b"<sue@mx.example.test>\0"),
-            Answer(b"e", b"<other@y.test>\0"),
-            Answer(b"c"),
+            Respond(b"m", b"\0\0\0\x01Subject\0changed\0"),
+            Respond(b"h", b"X-One\0yes\0"),
+            Respond(b"b", b"new body\r"),
+            Respond(b"b", b"\nend\r\n"),
+            Respond(b"+", b"<sue@mx.example.test>\0"),
+            Respond(b"e", b"<other@y.test>\0"),
+            Respond(b"c"),
         ]
     }
     site = lab.site(first, {})
@@ -168,8 +168,8 @@ def test_edits_are_seen_by_the_next_filter_and_delivered(lab: Lab) -> None:
 
 def test_a_body_from_a_filter_that_may_not_change_it_tempfails_the_message(lab: Lab) -> None:
     plan: Plan = {
-        "O": [Answer(b"O", bytes.fromhex("00000006 00000001 00000000"))],
-        "E": [Answer(b"b", b"evil\r\n"), Answer(b"c")],
+        "O": [Respond(b"O", bytes.fromhex("00000006 00000001 00000000"))],
+        "E": [Respond(b"b", b"evil\r\n"), Respond(b"c")],
     }
     assert lab.site(plan).send()[0] == 451
 
@@ -202,12 +202,12 @@ def test_a_filter_that_says_nothing_usable_runs_into_the_read_clock(
 
 
 def test_an_impossible_reply_acts_one_command_later(lab: Lab) -> None:
-    site = lab.site({"M": [Answer(b"Z", b"junk\0")]}, equates=", F=R")
+    site = lab.site({"M": [Respond(b"Z", b"junk\0")]}, equates=", F=R")
     assert site.send() == (550, f"5.7.1 <{JOE}>... Command rejected")
 
 
 def test_progress_keeps_the_read_clock_from_running_out(lab: Lab) -> None:
-    plan: Plan = {"E": [Wait(2.5), Answer(b"p"), Wait(2.5), Answer(b"p"), Answer(b"c")]}
+    plan: Plan = {"E": [Wait(2.5), Respond(b"p"), Wait(2.5), Respond(b"p"), Respond(b"c")]}
     assert lab.site(plan, equates=", F=T, T=R:4s;E:60s").send()[0] == 250
 
 
@@ -222,25 +222,25 @@ def test_the_clock_of_end_of_message_starts_before_the_filter_hears_of_it(
             await asyncio.sleep(0.5)
 
     monkeypatch.setattr(SendmailFilter, "send", busy)
-    works: Plan = {"E": [Wait(1.1), Answer(b"p"), Answer(b"c")]}
+    works: Plan = {"E": [Wait(1.1), Respond(b"p"), Respond(b"c")]}
     assert lab.site(works, equates=", F=T, T=R:9s;E:1s").send()[0] == 451
 
 
 def test_the_others_abort_when_one_refuses_the_sender(lab: Lab) -> None:
-    site = lab.site({}, {"M": [Answer(b"r")]})
+    site = lab.site({}, {"M": [Respond(b"r")]})
     assert site.send() == (550, "5.7.1 <ann@x.test>... Command rejected")
     assert site.filters[0].commands() == "ODCDHDMAQ"
 
 
 def test_discard_is_accepted_and_goes_nowhere(lab: Lab) -> None:
-    site = lab.site({"R": [Answer(b"d")]})
+    site = lab.site({"R": [Respond(b"d")]})
     assert site.send()[0] == 250
     assert site.mailbox() == []
     assert "T" not in site.filters[0].commands()
 
 
 def test_quarantined_mail_is_held_until_released(lab: Lab) -> None:
-    site = lab.site({"E": [Answer(b"q", b"held by test\0"), Answer(b"c")]})
+    site = lab.site({"E": [Respond(b"q", b"held by test\0"), Respond(b"c")]})
     assert site.send()[0] == 250
     assert site.mailbox() == []
     spool = Spool(lab.folder / "spool")
@@ -313,7 +313,7 @@ def test_a_route_to_this_host_is_the_mailbox_it_names(lab: Lab, address: str) ->
 @pytest.mark.parametrize("flavour", ["sendmail", "postfix"])
 @pytest.mark.parametrize("reason", [b"", b"\0", b"held", b"held\0"])
 def test_quarantine_needs_no_reason(lab: Lab, flavour: str, reason: bytes) -> None:
-    site = lab.site({"E": (Answer(b"q", reason), Answer(b"c"))}, flavour=flavour)
+    site = lab.site({"E": (Respond(b"q", reason), Respond(b"c"))}, flavour=flavour)
     assert site.send()[0] == 250
     assert site.mailbox() == []
     assert len(list((lab.folder / "spool" / "hold").iterdir())) == 2

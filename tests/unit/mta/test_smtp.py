@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind
-from filterd.mta.postfix.replies import PostfixWording
-from filterd.mta.sendmail.replies import SendmailWording
+from filterd.mta.postfix.replies import PostfixReplies
+from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.commands import SmtpSession
-from filterd.mta.smtp.replies import Reply, Wording
-from filterd.mta.smtp.session import Limits
+from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.session import SessionLimits
 
 Outcome = Answer | Reply
 Says = Callable[[events.Event], Outcome]
@@ -24,12 +24,12 @@ class Table:
     """A session whose events are settled by what a test says, `CONTINUE` by default."""
 
     def __init__(
-        self, says: Says = lambda _: CONTINUE, wording: Wording | None = None, **more: object
+        self, says: Says = lambda _: CONTINUE, replies: Replies | None = None, **more: object
     ) -> None:
         self.seen: list[events.Event] = []
         self._says = says
         self.session = SmtpSession(
-            wording or SendmailWording("mx.example"),
+            replies or SendmailReplies("mx.example"),
             "localhost [127.0.0.1]",
             **more,  # type: ignore[arg-type]
         )
@@ -87,7 +87,7 @@ def test_a_message_from_helo_to_quit() -> None:
         C: QUIT
         S: 221 2.0.0 mx.example closing connection
     """)
-    content = next(e for e in table.seen if isinstance(e, events.Content))
+    content = next(e for e in table.seen if isinstance(e, events.MessageData))
     assert content.data == b"Subject: one\n\n.dot\n"
     assert table.session.closing
 
@@ -236,7 +236,7 @@ def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) ->
     answer = Answer(Kind.REPLY, text)
     said = greeted(on(events.Mail, answer)).feed(b"MAIL FROM:<a@x>\r\n")
     assert said.strip().split("\r\n") == mail.split("|")
-    table = greeted(on(events.Content, answer))
+    table = greeted(on(events.MessageData, answer))
     table.feed(b"MAIL FROM:<a@x>\r\nRCPT TO:<b>\r\nDATA\r\n")
     assert table.feed(b"x\r\n.\r\n").strip().split("\r\n") == dot.split("|")
 
@@ -258,10 +258,10 @@ def test_a_bare_cr_or_lf_ends_the_session(data: bytes, name: str) -> None:
 
 
 def test_the_postfix_flavour_mends_them() -> None:
-    table = greeted(wording=PostfixWording("mx.example"), sticky=False)
+    table = greeted(replies=PostfixReplies("mx.example"), sticky=False)
     table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
     assert table.feed(b"a\rb\nc\r\n.\r\n") == "250 2.0.0 Ok: queued as ID\r\n"
-    assert table.seen[-1] == events.Content(b"a b\nc\n")
+    assert table.seen[-1] == events.MessageData(b"a b\nc\n")
 
 
 @given(
@@ -277,22 +277,22 @@ def test_any_cut_gives_the_same_message(lines: list[bytes], cuts: list[int]) -> 
         size, index = cuts[index % len(cuts)], index + 1
         table.feed(wire[:size])
         wire = wire[size:]
-    assert table.seen[-1] == events.Content(b"".join(line + b"\n" for line in lines))
+    assert table.seen[-1] == events.MessageData(b"".join(line + b"\n" for line in lines))
 
 
 def test_a_message_over_the_limit_is_read_to_its_end_and_refused() -> None:
-    table = greeted(limits=Limits(max_size=1000))
+    table = greeted(limits=SessionLimits(max_size=1000))
     for _ in range(2):
         table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
         for _ in range(50):
             assert table.feed(b"x" * 70 + b"\r\n") == ""
         assert table.feed(b".\r\n").startswith("552 5.3.4 ")
     assert table.feed(b"MAIL FROM:<a> SIZE=1001\r\n").startswith("552 5.3.4 ")
-    assert not any(isinstance(event, events.Content) for event in table.seen)
+    assert not any(isinstance(event, events.MessageData) for event in table.seen)
 
 
 def test_recipients_are_limited() -> None:
-    table = greeted(limits=Limits(max_recipients=1))
+    table = greeted(limits=SessionLimits(max_recipients=1))
     table.play("""
         C: MAIL FROM:<a>
         S: 250 2.1.0 <a>... Sender ok
@@ -327,10 +327,10 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     assert table.session.closing
 
 
-def logging_in(wording: Wording) -> Table:
+def logging_in(replies: Replies) -> Table:
     """A session under TLS in which every password is wrong."""
     wrong = Reply.of("535 5.7.0 authentication failed")
-    table = greeted(on(events.Credentials, wrong), wording=wording, may_log_in=True)
+    table = greeted(on(events.Credentials, wrong), replies=replies, may_log_in=True)
     table.session.secure = True
     return table
 
@@ -349,14 +349,14 @@ LOGIN = b"AUTH PLAIN AGFubgB4\r\n"
 
 
 def test_who_guesses_passwords_is_slowed_down_and_let_go_as_by_sendmail() -> None:
-    table = logging_in(SendmailWording("mx.example"))
+    table = logging_in(SendmailReplies("mx.example"))
     # Two mechanisms: the third try waits, the sixth ends the session.
     assert waits(table, LOGIN, 100) == [0.0, 0.0, 1.0, 2.0, 4.0, 8.0]
     assert table.session.closing
 
 
 def test_aborted_logins_count_too() -> None:
-    table = logging_in(SendmailWording("mx.example"))
+    table = logging_in(SendmailReplies("mx.example"))
     said = "".join(table.feed(b"AUTH LOGIN\r\n*\r\n") for _ in range(10))
     assert said.count("334 ") == 5
     assert said.endswith("421 4.7.0 mx.example Too many bad commands; closing connection\r\n")
@@ -374,7 +374,7 @@ def test_postfix_counts_every_refusal(command: bytes) -> None:
                 return Reply.of("550 5.1.1 <nobody@mx.example>: Recipient address rejected")
         return CONTINUE
 
-    table = greeted(says, wording=PostfixWording("mx.example"), may_log_in=True)
+    table = greeted(says, replies=PostfixReplies("mx.example"), may_log_in=True)
     table.session.secure = True
     if command.startswith(b"RCPT"):
         table.feed(b"MAIL FROM:<a@x.test>\r\n")
@@ -386,7 +386,7 @@ def test_postfix_counts_every_refusal(command: bytes) -> None:
 
 
 def test_a_message_that_was_taken_makes_postfix_forget_refusals() -> None:
-    table = greeted(wording=PostfixWording("mx.example"))
+    table = greeted(replies=PostfixReplies("mx.example"))
     for _ in range(5):
         for _ in range(15):
             assert table.feed(b"FOO\r\n").startswith("500 ")

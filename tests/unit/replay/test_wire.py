@@ -11,7 +11,7 @@ import pytest
 from filterd.history import History, HistorySettings, Record
 from filterd.message import Client, Envelope, Recipient
 from filterd.milter.constants import Command
-from filterd.mta.milters.scripted import Answer, Close, ScriptedFilter, Step
+from filterd.mta.milters.scripted import Close, Respond, ScriptedFilter, Step
 from filterd.replay.cases import NOBODY, Case
 from filterd.replay.judged import TAKEN, Judged
 from filterd.replay.wire import Daemon, WireError
@@ -19,9 +19,9 @@ from filterd.replay.wire import Daemon, WireError
 MAIL = b"Subject: hello\r\n\r\nhi\r\n"
 
 LABELS = (
-    Answer(b"i", b"\0\0\0\0X-Spam-Score\0 7.9\0"),
-    Answer(b"i", b"\0\0\0\0X-Spam-Flag\0 YES\0"),
-    Answer(b"c"),
+    Respond(b"i", b"\0\0\0\0X-Spam-Score\0 7.9\0"),
+    Respond(b"i", b"\0\0\0\0X-Spam-Flag\0 YES\0"),
+    Respond(b"c"),
 )
 
 
@@ -42,14 +42,14 @@ def asked(
     [
         ({}, Judged("accept")),
         ({"E": LABELS}, Judged("accept", labelled=True, score=7.9)),
-        ({"E": (Answer(b"i", b"\0\0\0\0X-Spam-Score\0 many\0"), Answer(b"c"))}, Judged("accept")),
-        ({"E": (Answer(b"y", b"550 5.7.1 spam (id=x)\0"),)}, Judged("reject", reply="550 5.7.1")),
-        ({"E": (Answer(b"y", b"451 4.3.0 busy\0"),)}, Judged("tempfail", reply="451 4.3.0")),
-        ({"E": (Answer(b"r"),)}, Judged("reject", reply="550 5.7.1")),
-        ({"E": (Answer(b"t"),)}, Judged("tempfail", reply="451 4.7.1")),
-        ({"E": (Answer(b"d"),)}, Judged(TAKEN)),
-        ({"E": (Answer(b"q", b"spam\0"), Answer(b"c"))}, Judged("quarantine")),
-        ({"R": (Answer(b"y", b"550 5.1.1 no\0"),)}, Judged("reject", reply="550 5.1.1")),
+        ({"E": (Respond(b"i", b"\0\0\0\0X-Spam-Score\0 many\0"), Respond(b"c"))}, Judged("accept")),
+        ({"E": (Respond(b"y", b"550 5.7.1 spam (id=x)\0"),)}, Judged("reject", reply="550 5.7.1")),
+        ({"E": (Respond(b"y", b"451 4.3.0 busy\0"),)}, Judged("tempfail", reply="451 4.3.0")),
+        ({"E": (Respond(b"r"),)}, Judged("reject", reply="550 5.7.1")),
+        ({"E": (Respond(b"t"),)}, Judged("tempfail", reply="451 4.7.1")),
+        ({"E": (Respond(b"d"),)}, Judged(TAKEN)),
+        ({"E": (Respond(b"q", b"spam\0"), Respond(b"c"))}, Judged("quarantine")),
+        ({"R": (Respond(b"y", b"550 5.1.1 no\0"),)}, Judged("reject", reply="550 5.1.1")),
         ({"L": (Close(),)}, Judged("tempfail", note="the daemon hung up")),
     ],
 )
@@ -115,7 +115,7 @@ def test_no_address() -> None:
 def test_the_history_says_what_the_wire_does_not(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite3", HistorySettings())
 
-    with ScriptedFilter(tmp_path / "s", {"E": (Answer(b"d"),)}) as filter:
+    with ScriptedFilter(tmp_path / "s", {"E": (Respond(b"d"),)}) as filter:
         daemon = Daemon(f"unix:{tmp_path}/s", history)
         found = [daemon.judge(Case("m", MAIL, NOBODY)) for _ in range(3)]
         macros = b"".join(p.data for p in filter.received() if p.command == b"D")
