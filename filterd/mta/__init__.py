@@ -1,6 +1,6 @@
-"""The reference MTA: SMTP server, milter client, queue and delivery with sendmail's semantics.
+"""The reference MTA: SMTP server, milter client, queue and delivery, as sendmail or Postfix.
 
-The wording and the state machines do no I/O (`smtp`, `wording`, `draft`, `header`); the edges are
-`server`, `connection`, `filters`, `spool` and `delivery`. It meets a filter over the milter
-protocol only, as a stranger would.
+`server` is the whole MTA, `handler` one client, `transactions` its mail. What sendmail and Postfix
+do differently is one value, a `Personality`, chosen by `flavours`. It meets filters over the milter
+protocol only, and knows nothing of filterd's own.
 """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import socket
 import ssl
 
 from filterd.mta.delivery.router import identity
-from filterd.mta.mail.peer import find_peer
+from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer
 from filterd.mta.milters.clock import Clock
 from filterd.mta.milters.macros import Connection
@@ -21,6 +23,9 @@ from filterd.mta.state import ServerState
 from filterd.mta.transactions import Transactions
 
 log = logging.getLogger("filterd.mta")
+
+NAME_TIMEOUT = 5.0
+"""Seconds that the resolver may take to name a client."""
 
 TLS_TIMEOUT = 60.0
 """Seconds for a TLS handshake."""
@@ -171,3 +176,21 @@ class SessionHandler:
             {"{auth_type}": claim.mechanism, "{auth_authen}": claim.user, "{auth_ssf}": "0"}
         )
         return CONTINUE
+
+
+async def find_peer(writer: asyncio.StreamWriter) -> Peer:
+    """Who the client is. The name is what the resolver says, `[address]` where it says nothing."""
+    address, port = writer.get_extra_info("peername")[:2]
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        # The milter protocol wants such a client as IPv4.
+        parsed = parsed.ipv4_mapped
+    name = f"[{parsed}]"
+    if parsed.is_loopback:
+        name = "localhost"
+    else:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(NAME_TIMEOUT):
+                name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
+    return Peer(name, str(parsed), port, str(parsed.version))

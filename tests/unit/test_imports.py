@@ -57,8 +57,9 @@ def test_every_module_is_in_a_room_of_the_table() -> None:
 
 def test_a_room_says_what_it_is_for() -> None:
     for room in TABLE:
-        text = (PACKAGE / room / "__init__.py").read_text(encoding="utf-8")
-        assert ast.get_docstring(ast.parse(text)), room
+        folder = PACKAGE / room
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), room
 
 
 def test_an_arrow_that_points_up_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""sendmail's configuration language: a sendmail.cf as text in, as values out (`SendmailCf`).
+"""sendmail's configuration language: the text of a sendmail.cf in, its values out (`SendmailCf`).
 
-No I/O here: who parses hands in how a file is read that the configuration names. What an MTA makes
-of the values is in `sendmail`; rules and maps belong here.
+No I/O: the caller passes a function that reads a file which the configuration names. What an MTA
+does with the values is in `sendmail`; the engine of rewriting rules and maps belongs here.
 """

@@ -1,4 +1,5 @@
-"""What the MTA knows of a message: addresses, header, envelope, and the client it came from.
+"""A message on its way through the MTA, as values and parsers.
 
-Values and parsers; no other room of the MTA is imported.
+Addresses and paths, the header section, the draft that filters may change, the entry in the queue,
+and the client that it came from. What sendmail and Postfix do differently is in their own rooms.
 """

@@ -1,5 +1,6 @@
-"""The reference MTA as sendmail 8.17: replies, macros, header list, milter client, queue ids.
+"""The MTA as sendmail 8.17: replies, macros, header list, milter client, queue ids, log lines.
 
-`personality` puts them together, `site` does it for what a sendmail.cf says, and `router` resolves
-addresses as its stock rules do. Functions of sendmail's sources are named where ours follow them.
+`personality` puts them together; `cf_files` and `site` do it for a sendmail.cf, whose addresses
+`router` resolves as the stock rules do. Functions of sendmail's sources are named where ours follow
+them.
 """
