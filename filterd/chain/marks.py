@@ -9,10 +9,8 @@ settings do not name.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
@@ -24,6 +22,7 @@ from filterd.message import Message
 from filterd.message.address import Mailbox
 from filterd.message.matching import is_in_networks, networks
 from filterd.system.bounded import read_regular
+from filterd.system.durable import make_folder, write_once
 
 KEY_NAME = "release.key"
 KEY_SIZE = 32
@@ -57,18 +56,8 @@ def load_key(folder: Path) -> bytes:
     """The key in that folder; it is made where there is none. Raises OSError."""
     path = folder / KEY_NAME
     if not path.exists():
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-        temporary = folder / f".{KEY_NAME}.{secrets.token_hex(8)}"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, secrets.token_bytes(KEY_SIZE))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        # A link does not replace: of two processes that make a key at once, one wins for both.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)
-        temporary.unlink()
+        make_folder(folder)
+        write_once(path, secrets.token_bytes(KEY_SIZE))
     key = read_regular(path, 1 << 10)
     if len(key) != KEY_SIZE:
         raise OSError(0, f"a release key has {KEY_SIZE} bytes, this has {len(key)}", str(path))

@@ -24,10 +24,8 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.mta.mail.entry import QueueEntry
-from filterd.mta.mail.files import sync_folder, write_new
 from filterd.mta.queue.spool import Spool, SpoolError
 from filterd.system import privileges
-from filterd.system.bounded import read_regular
 
 if TYPE_CHECKING:
     from filterd.mta.delivery.client import Result
@@ -205,22 +203,12 @@ def passwd(
     user: Annotated[str, typer.Argument(help="who may log in")],
 ) -> None:
     """Set a user's password, read from the terminal or standard input."""
-    from filterd.mta.smtp.sasl import SIZE_LIMIT, hash_password  # noqa: PLC0415
+    from filterd.mta.smtp.sasl import set_password  # noqa: PLC0415
 
-    if not user or set(user) & set(":\n\0"):
-        fail(f"{user!r}: a user's name has no colon and no line end", Exit.USAGE)
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     privileges.act_as_owner([file, file.parent])
-    with reported(Exit.IO_ERROR, OSError):
-        old = read_regular(file, SIZE_LIMIT) if file.exists() else b""
-        lines = old.decode("utf-8-sig").splitlines()
-        kept = [line for line in lines if line.partition(":")[0] != user]
-        new = file.with_name(file.name + ".new")
-        new.unlink(missing_ok=True)
-        text = "\n".join([*kept, f"{user}:{hash_password(password)}"]) + "\n"
-        write_new((new, text.encode()))
-        new.rename(file)
-        sync_folder(file.parent)
+    with reported(Exit.USAGE, ValueError), reported(Exit.IO_ERROR, OSError):
+        set_password(file, user, password)
 
 
 # The queue

@@ -7,18 +7,16 @@ without its message.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from mmap import mmap
 from pathlib import Path
+from typing import Self
 
 from filterd.quarantine.entry import Entry, EntryError
-
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+from filterd.system.durable import make_folder, write_atomically
 
 DESCRIPTION_LIMIT = 16 << 20
 """Octets of a description file that are read: thousands of recipients and symbols fit."""
@@ -31,6 +29,11 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 class StoreError(OSError):
     """The quarantine cannot do what it must; the text names the file and the trouble."""
+
+    @classmethod
+    def about(cls, path: Path, error: OSError) -> Self:
+        """The error of the operating system, of this file."""
+        return cls(error.errno or errno.EIO, error.strerror or str(error), str(path))
 
     def __str__(self) -> str:
         text = self.strerror or super().__str__()
@@ -77,41 +80,8 @@ class Files:
 
     def write(self, path: Path, content: bytes | memoryview | mmap) -> None:
         """Put a file in place durably. Raises StoreError; then nothing of that name is new."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            self._make_folder(path.parent)
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-            try:
-                _write_all(handle, memoryview(content))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            temporary.rename(path)
-            fsync_folder(path.parent)
+            make_folder(path.parent)
+            write_atomically(path, [content])
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise StoreError(
-                error.errno or errno.EIO, f"{error.strerror or error}", str(path)
-            ) from error
-
-    def _make_folder(self, folder: Path) -> None:
-        if folder.is_dir():
-            return
-        self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        folder.mkdir(FOLDER_MODE, exist_ok=True)
-        fsync_folder(self.folder)
-
-
-def _write_all(handle: int, content: memoryview) -> None:
-    while content:
-        content = content[os.write(handle, content) :]
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make new names in a folder durable. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            raise StoreError.about(path, error) from error

@@ -17,9 +17,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from filterd.quarantine.files import FILE_MODE, FOLDER_MODE, StoreError, fsync_folder
+from filterd.quarantine.files import StoreError
 from filterd.system.bounded import json_value
-from filterd.system.durable import create_file
+from filterd.system.durable import PRIVATE_FILE, append, locked, make_folder, sync_folder
 
 What = Literal[
     "viewed",
@@ -90,25 +90,21 @@ class Journal:
         path = self._folder / f"{datetime.fromtimestamp(event.time, UTC):%Y-%m}.jsonl"
         line = json.dumps(event.to_json(), ensure_ascii=True).encode("ascii") + b"\n"
         try:
-            is_new = not path.exists()
-            self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
+            make_folder(self._folder)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 size = os.fstat(handle).st_size
                 # A line that a crash cut short must not spoil the next one.
                 if size and os.pread(handle, 1, size - 1) != b"\n":
                     line = b"\n" + line
-                if os.write(handle, line) != len(line):
-                    raise OSError(28, "only a part of the line could be written")
-                os.fsync(handle)
+                append(handle, line)
+                if not size:
+                    sync_folder(self._folder)
             finally:
                 os.close(handle)
-            if is_new:
-                fsync_folder(self._folder)
-                fsync_folder(self._folder.parent)
         except OSError as error:
-            raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
+            raise StoreError.about(path, error) from error
 
     def claim(
         self, event: Event, held_for: Iterable[str], states: Container[str], *, again: bool = False
@@ -119,29 +115,25 @@ class Journal:
         This is what keeps a copy from being released twice where the index has lost it. again: also
         where nobody knows whether the MTA took it. Raises StoreError.
         """
-        path = self._folder / ".claim.lock"
+        path = self._folder / "claim"
         try:
-            self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-            create_file(path)
-            lock = os.open(path, os.O_RDWR)
+            with locked(path):
+                copies = {
+                    d.recipient: d for d in standing(held_for, self.events(event.id), 0).deliveries
+                }
+                free = tuple(
+                    recipient
+                    for recipient in event.recipients
+                    if (copy := copies.get(recipient, Delivery(recipient, ""))).state in states
+                    and (again or not copy.is_unknown)
+                )
+                if free:
+                    self.append(replace(event, recipients=free))
+                return free
+        except StoreError:
+            raise
         except OSError as error:
-            raise StoreError(error.errno or 5, error.strerror or str(error), str(path)) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            copies = {
-                d.recipient: d for d in standing(held_for, self.events(event.id), 0).deliveries
-            }
-            free = tuple(
-                recipient
-                for recipient in event.recipients
-                if (copy := copies.get(recipient, Delivery(recipient, ""))).state in states
-                and (again or not copy.is_unknown)
-            )
-            if free:
-                self.append(replace(event, recipients=free))
-            return free
-        finally:
-            os.close(lock)
+            raise StoreError.about(path, error) from error
 
     def events(self, id: str | None = None) -> Iterator[Event]:
         """All events in order, or those of one message. Lines that are none are passed over.

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.quarantine.entry import Entry, NewEntry, describe
-from filterd.quarantine.files import Files, StoreError, fsync_folder
+from filterd.quarantine.files import Files, StoreError
 from filterd.quarantine.fsck import Report, fsck
 from filterd.quarantine.journal import Event, Journal, Standing, What, standing
 from filterd.quarantine.settings import QuarantineSettings
+from filterd.system.durable import sync_folder
 
 if TYPE_CHECKING:
     from filterd.quarantine.index import Index
@@ -106,7 +107,7 @@ class Store:
         except FileNotFoundError:
             raise GoneError(f"the bytes of {id} are no longer kept") from None
         except OSError as error:
-            raise StoreError(error.errno or 5, error.strerror or "", str(path)) from error
+            raise StoreError.about(path, error) from error
         if hashlib.sha256(data).hexdigest() != entry.digest:
             raise StoreError(0, "its bytes are not those that were stored", str(path))
         return data
@@ -152,9 +153,9 @@ class Store:
         self.note("expired" if expired else "deleted", id, who, note)
         try:
             path.unlink(missing_ok=True)
-            fsync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
-            raise StoreError(error.errno or 5, error.strerror or "", str(path)) from error
+            raise StoreError.about(path, error) from error
         self.index.update(id, self.standing(id))
         return entry.size
 

@@ -1,4 +1,7 @@
-"""Small files that are replaced as a whole, so that a crash leaves the old one or the new one."""
+"""Files that survive a crash and a power cut: written, synced, renamed, and the folder synced.
+
+Everything in filterd that has to be on disk before somebody hears of it goes through this module.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,25 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
+from mmap import mmap
 from pathlib import Path
 
 from filterd.system import privileges
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
-def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+
+def write_atomically(
+    path: Path,
+    chunks: Iterable[bytes | memoryview | mmap],
+    mode: int = PRIVATE_FILE,
+    *,
+    synced: bool = True,
+) -> None:
     """Write a file in a way that leaves the old one or the new one, whatever happens; it and its
     name are on disk when this returns. Written by root, it belongs to the owner of the store.
 
+    synced: False for what nobody was promised; a power cut may then leave an empty file.
     Raises OSError.
     """
     with privileges.writing_in(path.parent) as user:
@@ -28,15 +41,81 @@ def write_atomically(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> 
                     os.fchown(descriptor, user.uid, user.gid)
                 file.writelines(chunks)
                 file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(descriptor)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if synced:
+            sync_folder(path.parent)
 
 
-def create_file(path: Path, mode: int = 0o600) -> None:
+def write_new(*files: tuple[Path, bytes]) -> None:
+    """Write and sync files that must not exist yet. `rename` makes their names durable.
+
+    All are on their way before the first is waited for, so that the disk has to write its journal
+    once for all of them. Raises OSError.
+    """
+    with contextlib.ExitStack() as stack:
+        descriptors = []
+        for path, data in files:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            descriptor = os.open(path, flags, PRIVATE_FILE)
+            stack.callback(os.close, descriptor)
+            descriptors.append(descriptor)
+            _write_all(descriptor, data)
+            if len(files) > 1:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file if there is none. Of two processes that do so at once, one's content is there
+    for both. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    write_new((temporary, data))
+    try:
+        # A link does not replace what is there.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink()
+    sync_folder(path.parent)
+
+
+def append(descriptor: int, data: bytes) -> None:
+    """Add data at the end of a file that the caller has open for writing and has locked, and sync
+    it; on an error the file is as long as before. Raises OSError."""
+    before = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise
+
+
+def rename(*pairs: tuple[Path, Path]) -> None:
+    """Rename finished files (old, new) in this order, replacing what is there; the new names are on
+    disk when this returns. Raises OSError."""
+    for old, new in pairs:
+        old.replace(new)
+    for folder in {new.parent for _, new in pairs}:
+        sync_folder(folder)
+
+
+def make_folder(folder: Path, mode: int = PRIVATE_FOLDER) -> None:
+    """Make a folder, and those above it, where they are missing; their names are on disk when this
+    returns. Raises OSError."""
+    if not folder.is_dir():
+        make_folder(folder.parent, mode)
+        folder.mkdir(mode, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def create_file(path: Path, mode: int = PRIVATE_FILE) -> None:
     """Make an empty file if there is none, without opening it. Raises OSError.
 
     For files that must not be opened and closed by hand, as those of SQLite. Made by root, it is
@@ -65,8 +144,9 @@ def locked(path: Path) -> Iterator[None]:
     folder = path.parent
     with privileges.writing_in(folder) as user:
         is_new = not folder.exists()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        make_folder(folder)
+        create_file(name := path.with_name(f".{path.name}.lock"))
+        lock = os.open(name, os.O_RDWR)
         if user is not None:
             os.fchown(lock, user.uid, user.gid)
             if is_new:
@@ -76,3 +156,9 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

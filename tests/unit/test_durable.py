@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from filterd.system.durable import create_file, locked, write_atomically
+from filterd.system.durable import (
+    append,
+    create_file,
+    locked,
+    make_folder,
+    rename,
+    write_atomically,
+    write_new,
+    write_once,
+)
+
+PACKAGE = Path(__file__).resolve().parents[2] / "filterd"
 
 
 def test_the_new_file_is_there_and_private(tmp_path: Path) -> None:
@@ -83,3 +96,143 @@ def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     create_file(tmp_path / "database")
     found = (tmp_path / "database").stat()
     assert (found.st_uid, found.st_gid) == (12345, 23456)
+
+
+def test_new_files_must_be_new(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    write_new((one, b"1"), (two, b"22"))
+    assert (one.read_bytes(), two.read_bytes()) == (b"1", b"22")
+    assert one.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        write_new((one, b"other"))
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        write_new((tmp_path / "link", b"x"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_of_those_that_write_once_the_first_wins(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    barrier = threading.Barrier(8)
+
+    def write(number: int) -> bytes:
+        barrier.wait()
+        write_once(path, bytes([number]) * 32)
+        return path.read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(write, range(8)))
+    assert seen == {path.read_bytes()}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_appended_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\n")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with path.open("ab") as file:
+        append(file.fileno(), b"two\n")
+        assert path.read_bytes() == b"one\ntwo\n"
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            append(file.fileno(), b"three\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def synced_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what is synced from now on."""
+    names = list[str]()
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: names.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+    )
+    return names
+
+
+def test_names_are_synced_once_for_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tmp", "queue"):
+        (tmp_path / name).mkdir()
+    pairs = [(tmp_path / "tmp" / name, tmp_path / "queue" / name) for name in ("a.msg", "a.json")]
+    write_new(*((old, b"x") for old, _ in pairs))
+    names = synced_names(monkeypatch)
+    rename(*pairs)
+    assert [new.read_bytes() for _, new in pairs] == [b"x", b"x"]
+    assert names == ["queue"]
+
+
+def test_folders_are_private_and_their_names_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = synced_names(monkeypatch)
+    make_folder(tmp_path / "a" / "b")
+    assert names == [tmp_path.name, "a"]
+    assert [p.stat().st_mode & 0o777 for p in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+    make_folder(tmp_path / "a" / "b")
+    assert len(names) == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file" / "c")
+
+
+# Calls by which a file or its name gets on disk, or is put in another's place. All but those of
+# `durable` stand here, with the reason why they do not go through it.
+BY_HAND = {
+    "sqlite.py": "puts a broken database aside: its rest is kept, nothing new is promised",
+    "history/recovery.py": "a database that SQLite wrote, put where the broken one was",
+    "cli/quarantine/look.py": "a copy for the person who asked for it: the message is kept anyway",
+    "mta/sendmail_filter.py": "a body in memory",
+}
+
+
+def test_only_durable_syncs_and_renames() -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and is_durable_work(node)
+    }
+    assert found - {"durable.py"} == set(BY_HAND)
+
+
+def is_durable_work(call: ast.Call) -> bool:
+    """fsync, a renaming by `os` or `Path`, a temporary file that is to stay."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name in {"fsync", "fdatasync", "syncfs", "rename", "renames", "mkstemp"}:
+        # A function of `durable` by that name is meant if it is called as such.
+        return ast.unparse(call.func) not in {"rename", "durable.rename"}
+    if name == "NamedTemporaryFile":
+        return any(keyword.arg in {"delete", "delete_on_close"} for keyword in call.keywords)
+    if ast.unparse(call.func) in {"replace", "dataclasses.replace"}:
+        return False
+    # str.replace has two arguments, datetime.replace has keywords.
+    is_of_path = len(call.args) == 1 and not call.keywords
+    return name == "replace" and (is_of_path or ast.unparse(call.func) == "os.replace")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("os.fsync(f)", True),
+        ("os.replace(a, b)", True),
+        ("os.rename(a, b)", True),
+        ("path.replace(other)", True),
+        ("path.rename(other)", True),
+        ("tempfile.mkstemp()", True),
+        ("tempfile.NamedTemporaryFile(delete=False)", True),
+        ("tempfile.TemporaryFile()", False),
+        ("text.replace('a', 'b')", False),
+        ("replace(entry, held=None)", False),
+        ("when.replace(tzinfo=UTC)", False),
+        ("durable.rename((a, b))", False),
+    ],
+)
+def test_what_counts_as_durable_work(code: str, expected: bool) -> None:
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert is_durable_work(call) is expected

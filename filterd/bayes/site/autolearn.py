@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +22,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Lt
 
 from filterd.message import Message
+from filterd.system.durable import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -132,21 +132,11 @@ class Queue:
             return False
         sender = sender_of(message)
         name = f"{'spam' if spam else 'ham'}-{sender}-{message.id}.eml"
-        temporary = self.folder / f".{name}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._has_room(sender):
                 return False
-            descriptor = os.open(
-                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            )
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(message.data)
-                temporary.rename(self.folder / name)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            write_atomically(self.folder / name, [message.data], synced=False)
         except (OSError, ValueError) as error:
             if not self._trouble:
                 log.warning("nothing is queued to be learned: %s: %s", self.folder, error)

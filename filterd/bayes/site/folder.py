@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filterd.bayes.model.store import ModelFileError, StoredModel, load, save
 from filterd.system import paths
-from filterd.system.durable import sync_folder
+from filterd.system.durable import make_folder, rename
 
 CURRENT = "current"
 KEPT_VERSIONS = 8
@@ -87,8 +87,7 @@ class ModelFolder:
         temporary = self.path / f".{CURRENT}.{os.getpid()}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(path.name)
-        temporary.replace(self.link)
-        sync_folder(self.path)
+        rename((temporary, self.link))
 
     def add(self, stored: StoredModel) -> Path:
         """Write a model as the next version and put it in force; return its file.
@@ -105,7 +104,7 @@ class ModelFolder:
 
     def make(self) -> None:
         """Create the folder if it is missing."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.path)
 
     def lock(self) -> int:
         """The lock of the folder's one writer; waits for it. Closing the descriptor gives it back.

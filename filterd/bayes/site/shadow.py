@@ -19,7 +19,7 @@ from filterd.bayes.model.store import ModelFileError, StoredModel, load
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.folder import ModelFolder
 from filterd.message import Message
-from filterd.system.durable import sync_folder
+from filterd.system.durable import rename
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ def cast(folder: ModelFolder, candidate: Path) -> StoredModel:
     except OSError:  # another file system
         shutil.copyfile(candidate, temporary)
         temporary.chmod(0o600)
-    temporary.replace(shadow_path(folder))
-    sync_folder(folder.path)
+    rename((temporary, shadow_path(folder)))
     return stored
 
 

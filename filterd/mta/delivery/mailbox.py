@@ -15,7 +15,8 @@ import re
 import time
 from pathlib import Path
 
-from filterd.mta.mail.files import PRIVATE_FILE, make_folder, sync_folder, write_new
+from filterd.system import durable
+from filterd.system.durable import make_folder, write_new
 
 _counter = itertools.count()
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
@@ -50,13 +51,11 @@ class Maildir:
         if name not in self._known:
             for part in ("tmp", "new", "cur"):
                 make_folder(folder / part)
-            sync_folder(self._root)
             self._known.add(name)
         unique = f"{time.time():.6f}.P{os.getpid()}Q{next(_counter)}.{self._host}"
         temporary, final = folder / "tmp" / unique, folder / "new" / unique
         write_new((temporary, message))
-        temporary.rename(final)
-        sync_folder(folder / "new")
+        durable.rename((temporary, final))
         return final
 
 
@@ -82,17 +81,9 @@ def append(path: Path, sender: str, message: bytes) -> None:
     ending = b"\n" if text.endswith(b"\n") else b"\n\n"
     envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
     data = b"From " + envelope + b" " + stamp.encode() + b"\n" + text + ending
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, durable.PRIVATE_FILE)
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX)
-        before = os.lseek(descriptor, 0, os.SEEK_END)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
-        except OSError:
-            os.ftruncate(descriptor, before)
-            raise
+        durable.append(descriptor, data)
     finally:
         os.close(descriptor)

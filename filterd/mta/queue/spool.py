@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from filterd.mta.mail.entry import QueueEntry
-from filterd.mta.mail.files import make_folder, sync_folder, write_new
+from filterd.system.durable import make_folder, rename, write_new
 
 
 class SpoolError(Exception):
@@ -42,7 +42,7 @@ class Spool:
                 if message.with_suffix(".json").exists():
                     (self._hold / message.name).with_suffix(".json").unlink()
                 else:
-                    message.rename(self._hold / message.name)
+                    rename((message, self._hold / message.name))
         for folder in (self._queue, self._hold):
             for message in folder.glob("*.msg"):
                 if not message.with_suffix(".json").exists():
@@ -54,9 +54,7 @@ class Spool:
         data, envelope = self._tmp / f"{entry.id}.msg", self._tmp / f"{entry.id}.json"
         try:
             write_new((data, message), (envelope, entry.encode()))
-            data.rename(folder / data.name)
-            envelope.rename(folder / envelope.name)
-            sync_folder(folder)
+            rename((data, folder / data.name), (envelope, folder / envelope.name))
         except OSError:
             for path in (data, envelope, folder / data.name, folder / envelope.name):
                 with contextlib.suppress(OSError):
@@ -69,8 +67,7 @@ class Spool:
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)
         write_new((new, entry.encode()))
-        new.rename(folder / f"{entry.id}.json")
-        sync_folder(folder)
+        rename((new, folder / f"{entry.id}.json"))
 
     def remove(self, entry: QueueEntry) -> None:
         """Forget a message. After a crash it may come back once more: better twice than never."""
@@ -107,9 +104,10 @@ class Spool:
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)
         write_new((new, free.encode()))
-        (self._hold / f"{entry.id}.msg").rename(self._queue / f"{entry.id}.msg")
-        new.rename(self._queue / f"{entry.id}.json")
-        sync_folder(self._queue)
+        rename(
+            (self._hold / f"{entry.id}.msg", self._queue / f"{entry.id}.msg"),
+            (new, self._queue / f"{entry.id}.json"),
+        )
         (self._hold / f"{entry.id}.json").unlink()
         return free
 

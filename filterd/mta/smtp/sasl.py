@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filterd.system.bounded import read_regular
+from filterd.system.durable import locked, write_atomically
 
 MECHANISMS = ("PLAIN", "LOGIN")
 
@@ -23,6 +24,9 @@ MECHANISMS = ("PLAIN", "LOGIN")
 COST, BLOCK, PARALLEL = 1 << 15, 8, 1
 MEMORY = 64 << 20
 SALT_OCTETS, KEY_OCTETS = 16, 32
+
+SIZE_LIMIT = 16 << 20
+"""Bytes of a file of passwords; a user takes about 100."""
 
 PROMPTS = (b"Username:", b"Password:")
 
@@ -88,8 +92,22 @@ def _key(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     )
 
 
-SIZE_LIMIT = 16 << 20
-"""Bytes of a file of passwords; a user takes about 100."""
+def set_password(file: Path, user: str, password: str) -> None:
+    """Set a user's password in a file, which is made (0600) where there is none; other lines stay.
+
+    Raises ValueError for a name that the file cannot hold, OSError.
+    """
+    if not user or set(user) & set(":\n\0"):
+        raise ValueError(f"{user!r}: a user name may not be empty or contain a colon or a line end")
+    with locked(file):
+        old = read_regular(file, SIZE_LIMIT) if file.exists() else b""
+        try:
+            lines = old.decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: not a file of passwords: not UTF-8") from None
+        kept = [line for line in lines if line.partition(":")[0] != user]
+        text = "\n".join([*kept, f"{user}:{hash_password(password)}"]) + "\n"
+        write_atomically(file, [text.encode()])
 
 
 class Passwords:

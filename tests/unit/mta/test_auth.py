@@ -13,7 +13,14 @@ import pytest
 
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.mta.smtp.sasl import Dialogue, Passwords, SaslError, decode, hash_password
+from filterd.mta.smtp.sasl import (
+    Dialogue,
+    Passwords,
+    SaslError,
+    decode,
+    hash_password,
+    set_password,
+)
 
 
 def test_plain_in_one_step_and_login_in_two() -> None:
@@ -45,6 +52,32 @@ def test_passwords(tmp_path: Path) -> None:
     assert table.check("lab", "easy")
     for user, password in (("ann", "Secret"), ("nobody", "x"), ("bad", "x"), ("lab", "")):
         assert not table.check(user, password)
+
+
+def test_a_password_is_set_and_the_other_lines_stay(tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    set_password(file, "ann", "one")
+    with file.open("a") as lines:
+        lines.write("# a remark\nbob:{PLAIN}two\n")
+    set_password(file, "ann", "three")
+    users = Passwords(file)
+    assert [users.check("ann", word) for word in ("one", "three")] == [False, True]
+    assert users.check("bob", "two")
+    assert "# a remark" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("user", ["", "a:b", "a\nb", "a\0b"])
+def test_a_name_that_the_file_cannot_hold(tmp_path: Path, user: str) -> None:
+    with pytest.raises(ValueError, match="user name may not"):
+        set_password(tmp_path / "passwords", user, "x")
+    assert not (tmp_path / "passwords").exists()
+
+
+def test_a_file_of_passwords_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "passwords").write_bytes(b"ann:\xff\n")
+    with pytest.raises(ValueError, match="passwords: not a file of passwords"):
+        set_password(tmp_path / "passwords", "ann", "x")
 
 
 @pytest.fixture(scope="module")
