@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,16 +42,6 @@ class Lessons:
         self._config = config
         self._clock = clock
         self._last = clock()
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Work until `end` is called."""
-        while not self._ended.wait(LOOK_INTERVAL):
-            self.once()
-
-    def end(self) -> None:
-        """Let `run` return; learning that is under way goes on in its process."""
-        self._ended.set()
 
     def once(self) -> None:
         """Learn if it is time to and something waits. Raises nothing."""

@@ -18,7 +18,7 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import Milter
 import milter
@@ -28,7 +28,7 @@ from filterd import __version__
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import ConfigError, Settings, load
 from filterd.daemon.apply import ACTIONS
-from filterd.daemon.autolearn_runner import Lessons
+from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
 from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.libmilter import (
@@ -46,9 +46,13 @@ from filterd.ops.address import Address, AddressError
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
 from filterd.ops.logs import MessageLog, configure
-from filterd.quarantine.upkeep import Upkeep
+from filterd.quarantine.upkeep import RETRY_INTERVAL, Upkeep
+from filterd.system.periodic import Periodic
 from filterd.workers.generation import StartError
 from filterd.workers.pool import Pool
+
+if TYPE_CHECKING:
+    from filterd.digest.run import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +64,9 @@ LIBMILTER_ENDED = b"\0"
 SETTLE = 0.1
 """Seconds that the last replies have to reach the MTA before the process ends."""
 
+
+DIGEST_INTERVAL = 60.0
+"""Seconds between two looks whether digests are due."""
 
 NUDGE_INTERVAL = 1.0
 """Seconds between connections to our own socket. libmilter 8.17 with a pool of threads, as Debian
@@ -108,6 +115,15 @@ class Daemon:
         # Steps agreed on, by libmilter's thread of the connection; thread ids are used again.
         self._agreed: dict[int, int] = {}
         self._awaiting: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
+        self._schedule: Schedule | None = None
+        upkeep = Upkeep(lambda: self._settings.quarantine)
+        lessons = Lessons(lambda: self._settings, config)
+        self._periodic = (
+            Periodic("upkeep", upkeep.once, RETRY_INTERVAL),
+            Periodic("digest", self._send_digests, DIGEST_INTERVAL),
+            Periodic("autolearn", lessons.once, LOOK_INTERVAL),
+            Periodic("nudge", self._address.nudge, NUDGE_INTERVAL),
+        )
 
     def run(self) -> None:
         """Start everything, obey signals, end in order. Raises StartFailure."""
@@ -138,12 +154,8 @@ class Daemon:
         threads = len(thread_states())
         serving.start()
         await_signal_thread(threads)
-        upkeep = Upkeep(lambda: self._settings.quarantine)
-        threading.Thread(target=upkeep.run, name="upkeep", daemon=True).start()
-        threading.Thread(target=self._send_digests, name="digest", daemon=True).start()
-        lessons = Lessons(lambda: self._settings, self._config)
-        threading.Thread(target=lessons.run, name="lessons", daemon=True).start()
-        threading.Thread(target=self._nudge, name="nudge", daemon=True).start()
+        for periodic in self._periodic:
+            periodic.start()
         log.info(
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
@@ -157,12 +169,6 @@ class Daemon:
             self._obey()
         finally:
             self._end()
-
-    def _nudge(self) -> None:
-        """Thread: see `NUDGE_INTERVAL`."""
-        while True:
-            time.sleep(NUDGE_INTERVAL)
-            self._address.nudge()
 
     def _started_pool(self, settings: Settings) -> Pool:
         workers = settings.workers
@@ -218,10 +224,14 @@ class Daemon:
             log.warning("%s: %s; `filterd status` tells less, reload needs SIGHUP", path, error)
 
     def _send_digests(self) -> None:
-        """Thread: send digests when they are due."""
-        from filterd.digest.run import Schedule  # noqa: PLC0415  (loads the database)
+        """Send digests that are due."""
+        if self._schedule is None:
+            if not self._settings.digest.enabled:
+                return
+            from filterd.digest.run import Schedule  # noqa: PLC0415  (loads the database)
 
-        Schedule(lambda: self._settings).run()
+            self._schedule = Schedule(lambda: self._settings)
+        self._schedule.once()
 
     def _negotiated(self, context: Any, options: list[int]) -> int:
         """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""
@@ -339,6 +349,8 @@ class Daemon:
     def _end(self) -> None:
         """Take no more sessions, answer what is in flight, end the workers."""
         self._notify.notify("STOPPING=1")
+        for periodic in self._periodic:
+            periodic.end()
         self._control.close()
         # It waits for the listener, which looks up every five seconds; nothing else needs to.
         threading.Thread(target=milter.stop, daemon=True).start()

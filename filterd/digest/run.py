@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -27,9 +26,6 @@ from filterd.quarantine import Store, StoreError
 from filterd.quarantine.submission import Result, Server, submit
 
 log = logging.getLogger(__name__)
-
-LOOK_INTERVAL = 60.0
-"""Seconds between two looks whether digests are due."""
 
 HOUR = 3600.0
 
@@ -126,7 +122,7 @@ def _all_told(found: Iterable[str], results: Mapping[str, Result]) -> bool:
 
 
 class Schedule:
-    """Sends digests when they are due, in a thread of the daemon. settings: asked for each time, so
+    """Sends digests when they are due, asked from time to time. settings: asked for each time, so
     that a reload counts."""
 
     def __init__(
@@ -134,18 +130,8 @@ class Schedule:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._ended = threading.Event()
         self._done: tuple[DigestSettings, float] | None = None
         self._wait_until = 0.0
-
-    def run(self) -> None:
-        """Work until `end` is called."""
-        while not self._ended.wait(LOOK_INTERVAL):
-            self.once()
-
-    def end(self) -> None:
-        """Let `run` return."""
-        self._ended.set()
 
     def once(self) -> None:
         """Send what is due now. Raises nothing that disk, database, template or MTA cause."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from filterd.history.record import Record
 from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError, History, HistoryError
 from filterd.message.decoding import header_text
+from filterd.system.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,13 @@ class Recorder:
         self.lost = 0
         """Messages that are not in the history because the file was too slow or not there."""
         self._waiting: deque[Record] = deque()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._writing = Periodic("history", self.write, INTERVAL, at_end=True)
         self._next_expiry = self._next_complaint = 0.0
         self._began = time.time(), time.monotonic()
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._writing.start()
 
     def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
         """Take one message, at once. facts: as for the log line. subject: the field's octets.
@@ -68,18 +67,11 @@ class Recorder:
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, and end; what cannot be written then is lost."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
+        self._writing.end(seconds)
         if self._waiting and self.history is not None:
             self.lost += len(self._waiting)
             self._waiting.clear()
             log.error("history: %d messages are not noted", self.lost)
-
-    def _run(self) -> None:
-        while not self._stop.wait(INTERVAL):
-            self.write()
-        self.write()
 
     def write(self) -> None:
         """Write what waits now, and let old records go when that is due.

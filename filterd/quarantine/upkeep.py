@@ -1,13 +1,12 @@
 """What has to be done from time to time: put-off releases tried again, old mail expired.
 
-The daemon runs this in a thread; where several hosts share an index, each does it, and the index
+The daemon runs this periodically; where several hosts share an index, each does it, and the index
 decides who releases what. Trouble is logged and tried again: it never ends the daemon.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from filterd.quarantine.caution import ADVICE
@@ -31,16 +30,6 @@ class Upkeep:
     def __init__(self, settings: Callable[[], QuarantineSettings]) -> None:
         self._settings = settings
         self._expired_at = float("-inf")
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Work until `end` is called."""
-        while not self._ended.wait(RETRY_INTERVAL):
-            self.once()
-
-    def end(self) -> None:
-        """Let `run` return; a release that is under way is not interrupted."""
-        self._ended.set()
 
     def once(self) -> None:
         """Do what is due now. Raises nothing that disk, database or MTA cause."""
