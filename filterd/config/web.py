@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
+
+from filterd.message.envelope import ip
+from filterd.message.matching import networks
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,18 @@ class WebSettings:
     ] = 50
 
     def __post_init__(self) -> None:
-        try:
-            address = ip_address(self.listen)
-        except ValueError:
-            raise ValueError(
-                f'listen: {self.listen!r} is no IP address; expected "127.0.0.1"'
-            ) from None
+        address = ip(self.listen)
+        if address is None:
+            raise ValueError(f'listen: {self.listen!r} is not an IP address; expected "127.0.0.1"')
         if not address.is_loopback and not self.expose:
             raise ValueError(
                 f"listen: {self.listen} can be reached from outside, and filterd speaks no TLS; "
                 "expected 127.0.0.1 behind a TLS proxy, or `expose = true`"
             )
-        for text in self.trusted_proxies:
-            try:
-                ip_network(text, strict=False)
-            except ValueError:
-                raise ValueError(
-                    f'trusted_proxies: {text!r} is no network; expected "127.0.0.1/32"'
-                ) from None
+        try:
+            networks(self.trusted_proxies, local=False)
+        except ValueError as error:
+            raise ValueError(f"trusted_proxies: {error}") from None
         parts = urlsplit(self.url)
         if self.url and not (
             parts.scheme in ("http", "https") and parts.netloc and parts.path in ("", "/")
@@ -90,4 +86,5 @@ class WebSettings:
     @property
     def is_local(self) -> bool:
         """True if only this machine can reach the pages, so that plain HTTP is no danger."""
-        return ip_address(self.listen).is_loopback and not self.url.startswith("https:")
+        address = ip(self.listen)
+        return address is not None and address.is_loopback and not self.url.startswith("https:")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 
 from filterd.config.load import Settings
+from filterd.message.envelope import ip
 from filterd.ops.address import Address
 
 READS = 4
@@ -47,9 +47,8 @@ def is_same_host(one: str, other: str) -> bool:
 def _kind(host: str) -> str:
     if host.lower() == "localhost":
         return "loopback"
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
+    address = ip(host.strip("[]"))
+    if address is None:
         return host
     if address.is_unspecified:
         return "any"

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from filterd.message.address import (
     DELIMITER,
-    canonical_domain,
+    listed_domain,
     reaches,
-    readable_domain,
     readable_part,
 )
 from filterd.quarantine.words import ACTIONS, known
@@ -84,9 +83,7 @@ def conditions_of(query: HistoryQuery) -> Iterator[Condition]:
             "(instr(words, ?) > 0 OR instr(words, ?) > 0)",
             (_folded(query.text), _part(query.text)),
         )
-    ending = "@" + _folded(
-        readable_domain(canonical_domain(storable(query.domain).removeprefix("@")))
-    )
+    ending = "@" + _folded(listed_domain(storable(query.domain)))
     if query.domain:
         yield Condition("instr(words, ?) > 0", (f"{ending}\n",))
     if query.visible:

@@ -17,9 +17,10 @@ import unicodedata
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
 
 import idna
+
+from filterd.message.envelope import ip
 
 DOMAIN_LIMIT = 255
 """Characters of a domain that are converted; RFC 5321 §4.5.3.1.2 has no longer ones."""
@@ -174,7 +175,7 @@ def _local(text: str) -> str:
 def canonical_domain(text: str) -> str:
     """A domain in lower case and A-labels, without a dot at its end; an address literal in the form
     of its address. What is neither stays as it is, in lower case; never raises."""
-    domain = text.strip()
+    domain = as_text(text.strip())
     if domain.startswith("["):
         return _literal(domain)
     if not domain.isascii() and len(domain) <= DOMAIN_LIMIT:
@@ -191,6 +192,11 @@ def readable_domain(domain: str) -> str:
     if "xn--" not in domain or len(domain) > DOMAIN_LIMIT:
         return domain
     return ".".join(map(_u_label, domain.split(".")))
+
+
+def listed_domain(text: str) -> str:
+    """A domain in any spelling, `mx.example` or `@mx.example`, as lists and searches show it."""
+    return readable_domain(canonical_domain(text.removeprefix("@")))
 
 
 def _a_label(label: str) -> str:
@@ -220,9 +226,8 @@ def _u_label(label: str) -> str:
 def _literal(domain: str) -> str:
     """`[192.0.2.1]`, `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3)."""
     inner = domain.removesuffix(".").lower().removeprefix("[").removesuffix("]")
-    try:
-        address = ip_address(inner.removeprefix("ipv6:"))
-    except ValueError:
+    address = ip(inner.removeprefix("ipv6:"))
+    if address is None:
         return domain.lower()
     return f"[{address}]" if address.version == 4 else f"[ipv6:{address}]"
 
@@ -283,6 +288,18 @@ def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     return frozenset(found)
 
 
+def checked_mailbox(text: str) -> str:
+    """The address as it was typed, if mail can be sent there. Raises PatternError."""
+    expected = 'expected an address such as "ann@mx.example"'
+    try:
+        key = pattern_keys(text)[0]
+    except PatternError as error:
+        raise PatternError(error.what, expected) from None
+    if key.startswith(("@", ".")):
+        raise PatternError(f"{text!r} is not an address", expected)
+    return text
+
+
 def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     """Domains, `mx.example` or `@mx.example`, in their canonical form. Raises PatternError."""
     found = set()
@@ -305,13 +322,11 @@ def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
 def _checked_domain(pattern: str, text: str) -> str:
     domain = canonical_domain(text)
     if domain.startswith("[") and domain.endswith("]"):
-        try:
-            ip_address(domain[1:-1].removeprefix("ipv6:"))
-        except ValueError:
+        if ip(domain[1:-1].removeprefix("ipv6:")) is None:
             raise PatternError(
                 f"{pattern!r} is not an address literal",
                 'expected "[192.0.2.1]" or "[IPv6:2001:db8::1]"',
-            ) from None
+            )
         return domain
     labels = domain.split(".")
     if (

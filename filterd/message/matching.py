@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from filterd.message.address import Mailbox, canonical_domain
 from filterd.message.envelope import Client, Envelope, Recipient, ip
@@ -12,6 +12,9 @@ LOCAL = "local"
 """Among networks: this host itself."""
 
 Network = IPv4Network | IPv6Network
+
+MAPPED_BITS = 96
+"""Bits of an IPv4-mapped IPv6 address before the IPv4 address, RFC 4291 §2.5.5.2."""
 
 
 def recipient_keys(recipient: Recipient, envelope: Envelope) -> frozenset[str]:
@@ -39,19 +42,35 @@ def _mailboxes(recipient: Recipient, envelope: Envelope) -> Iterator[Mailbox]:
         yield Mailbox(resolved.local, spelled.domain or host)
 
 
-def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """The networks that are written there, `LOCAL` left out. Raises ValueError for what is none."""
+def networks(texts: Iterable[str], *, local: bool = True) -> tuple[Network, ...]:
+    """The networks that are written there, one of IPv4-mapped addresses as the IPv4 network that it
+    is. local: `LOCAL` may be among them, and is left out. Raises ValueError."""
     found = []
     for text in texts:
-        if text == LOCAL:
+        if local and text == LOCAL:
             continue
         try:
-            found.append(ip_network(text, strict=False))
+            found.append(_unmapped(ip_network(text, strict=False)))
         except ValueError as error:
-            raise ValueError(
-                f'{text!r} is not a network; expected "192.0.2.0/24", "2001:db8::/32" or "{LOCAL}"'
-            ) from error
+            examples = ['"192.0.2.0/24"', '"2001:db8::/32"', *([f'"{LOCAL}"'] if local else ())]
+            expected = f"{', '.join(examples[:-1])} or {examples[-1]}"
+            raise ValueError(f"{text!r} is not a network; expected {expected}") from error
     return tuple(found)
+
+
+def _unmapped(network: Network) -> Network:
+    """RFC 4291 §2.5.5.2."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return IPv4Network((mapped, network.prefixlen - MAPPED_BITS))
+    return network
+
+
+def mapped(network: IPv4Network) -> IPv6Network:
+    """The same network in IPv4-mapped addresses, for those who compare such as they stand."""
+    address = IPv6Address(f"::ffff:{network.network_address}")
+    return IPv6Network((address, network.prefixlen + MAPPED_BITS))
 
 
 def client_matches(client: Client, texts: Collection[str], known: Sequence[Network]) -> bool:

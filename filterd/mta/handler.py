@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 import ssl
 
+from filterd.message.envelope import ip
 from filterd.mta.delivery.router import identity
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer
@@ -181,10 +181,9 @@ class SessionHandler:
 async def find_peer(writer: asyncio.StreamWriter) -> Peer:
     """Who the client is. The name is what the resolver says, `[address]` where it says nothing."""
     address, port = writer.get_extra_info("peername")[:2]
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        # The milter protocol wants such a client as IPv4.
-        parsed = parsed.ipv4_mapped
+    # The milter protocol wants an IPv4-mapped client as IPv4, too.
+    parsed = ip(address)
+    assert parsed is not None, address
     name = f"[{parsed}]"
     if parsed.is_loopback:
         name = "localhost"

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filterd.database.search import Contains, Matches, Recipients, Unindexed, between, storable
-from filterd.message.address import canonical_domain, readable_domain, readable_part
+from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.schema import messages
 from filterd.quarantine.words import REASONS, STATES, UnknownWordError, known
 
@@ -116,7 +116,7 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
             yield _is_in_words(part)
             yield _has(column, part)
     if query.domain:
-        ending = "@" + readable_domain(canonical_domain(query.domain.removeprefix("@")))
+        ending = "@" + listed_domain(query.domain)
         yield _is_in_words(ending)
         # Recipients are a JSON list: the quotation mark is an address's end.
         yield sa.or_(

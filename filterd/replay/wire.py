@@ -13,10 +13,10 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
+from filterd.message.envelope import ip
 from filterd.mta.mail.draft import Draft, Path, Recipients
 from filterd.mta.mail.header import HeaderSection, split_message
 from filterd.mta.mail.peer import Peer
@@ -189,11 +189,10 @@ def _values(envelope: Envelope) -> Mapping[str, str]:
 
 
 def _peer(client: Client) -> Peer:
-    try:
-        family = str(ip_address(client.address).version)
-    except ValueError:
-        family = "U"
-    return Peer(client.name, client.address, client.port, family)
+    found = ip(client.address)
+    if found is None:
+        return Peer(client.name, client.address, client.port, "U")
+    return Peer(client.name, str(found), client.port, str(found.version))
 
 
 def _octets(text: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from filterd.message.address import canonical_domain, reaches, readable, readable_domain
+from filterd.message.address import listed_domain, reaches, readable
 
 Role = Literal["admin", "reviewer"]
 
@@ -30,7 +30,7 @@ class Reviewer:
 
     def __post_init__(self) -> None:
         # Frozen, and still each limit is to have one spelling, whoever makes the value.
-        for name, spell in (("domains", _domain), ("recipients", readable)):
+        for name, spell in (("domains", listed_domain), ("recipients", readable)):
             spelled = frozenset(map(spell, getattr(self, name)))
             object.__setattr__(self, name, spelled)
 
@@ -61,7 +61,3 @@ class Reviewer:
 
     def _reaches(self, recipient: str) -> bool:
         return self.is_admin or reaches(self.recipients, self.domains, recipient)
-
-
-def _domain(text: str) -> str:
-    return readable_domain(canonical_domain(text.removeprefix("@")))

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
+from filterd.message.address import PatternError, checked_mailbox
 from filterd.quarantine.query import Query
 from filterd.quarantine.words import REASONS, STATES
 
@@ -158,9 +159,10 @@ def addresses_of(text: str) -> list[str]:
     if len(found) > ADDRESS_LIMIT:
         raise ValueError(f"more than {ADDRESS_LIMIT} addresses")
     for address in found:
-        local, _, domain = address.rpartition("@")
-        if not local or not domain or not address.isprintable() or set(address) & set("<>"):
-            raise ValueError(f"{address[:80]} is no address; expected ann@mx.example")
+        try:
+            checked_mailbox(address)
+        except PatternError:
+            raise ValueError(f"{address[:80]} is not an address; expected ann@mx.example") from None
     return found
 
 

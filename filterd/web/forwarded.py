@@ -10,12 +10,13 @@ import json
 import logging
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filterd.config.load import Settings
+from filterd.message.matching import Network, is_in_networks, mapped, networks
 from filterd.system.bounded import json_value, read_regular
 from filterd.system.durable import write_atomically
 from filterd.web.accounts import accounts_path
@@ -56,12 +57,20 @@ def seen(settings: Settings, now: float) -> Seen | None:
 
 def is_trusted(settings: Settings, address: str) -> bool:
     """Whether what that address says of its clients is believed."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    networks = (ip_network(text, strict=False) for text in settings.web.trusted_proxies)
-    return any(parsed in one for one in networks)
+    return is_in_networks(address, _proxies(settings))
+
+
+def believed(settings: Settings) -> list[str]:
+    """The same for uvicorn, which compares addresses as they stand."""
+    found = _proxies(settings)
+    return [
+        *map(str, found),
+        *(str(mapped(network)) for network in found if isinstance(network, IPv4Network)),
+    ]
+
+
+def _proxies(settings: Settings) -> tuple[Network, ...]:
+    return networks(settings.web.trusted_proxies, local=False)
 
 
 class ForwardedNotice:

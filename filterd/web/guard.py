@@ -14,12 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from filterd.message.matching import is_in_networks, networks
 from filterd.web.throttle import network
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Guard:
         self.limits = limits
         self.closed = 0
         """Connections that were closed because of a limit."""
-        self._trusted = tuple(ip_network(text, strict=False) for text in trusted)
+        self._trusted = networks(trusted, local=False)
         self._told = float("-inf")
         # In the order in which they came.
         self._open: dict[GuardedProtocol, str] = {}
@@ -80,7 +80,7 @@ class Guard:
         site = network(address)
         self._open[one] = site
         each = Counter(self._open.values())
-        if not self._is_trusted(address) and each[site] > self.limits.each:
+        if not is_in_networks(address, self._trusted) and each[site] > self.limits.each:
             self._make_room(site, address)
         elif len(self._open) > self.limits.connections:
             for crowd, _number in each.most_common():
@@ -114,13 +114,6 @@ class Guard:
         if now - self._told >= TELL_INTERVAL:
             self._told = now
             log.warning("many connections from %s: those without a request are closed", address)
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in one for one in self._trusted)
 
 
 class GuardedProtocol(H11Protocol):

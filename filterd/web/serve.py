@@ -15,6 +15,7 @@ import uvicorn
 
 from filterd.config.load import Settings
 from filterd.web.app import create_app
+from filterd.web.forwarded import believed
 from filterd.web.guard import Guard, Limits
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def serve(settings: Settings) -> int:
         server_header=False,
         date_header=True,
         proxy_headers=bool(web.trusted_proxies),
-        forwarded_allow_ips=list(web.trusted_proxies),
+        forwarded_allow_ips=believed(settings),
         limit_concurrency=REQUEST_LIMIT,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=STOP_LIMIT,

@@ -17,7 +17,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
+
+from filterd.message.envelope import ip
 
 SITE_FACTOR = 10
 """Failures of one address with all accounts together, in those with one account."""
@@ -131,10 +133,7 @@ class Devices:
 
 def network(address: str) -> str:
     """The address as far as it tells one site from another."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or IPv6Address(int(found) >> V6_BITS << V6_BITS))
+    found = ip(address)
+    if isinstance(found, IPv6Address):
+        found = IPv6Address(int(found) >> V6_BITS << V6_BITS)
+    return address if found is None else str(found)

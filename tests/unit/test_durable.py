@@ -183,10 +183,10 @@ def test_folders_are_private_and_their_names_on_disk(
 # Calls by which a file or its name gets on disk, or is put in another's place. All but those of
 # `durable` stand here, with the reason why they do not go through it.
 BY_HAND = {
-    "sqlite.py": "puts a broken database aside: its rest is kept, nothing new is promised",
+    "database/sqlite.py": "puts a broken database aside: its rest is kept, nothing new is promised",
     "history/recovery.py": "a database that SQLite wrote, put where the broken one was",
     "cli/quarantine/look.py": "a copy for the person who asked for it: the message is kept anyway",
-    "mta/sendmail_filter.py": "a body in memory",
+    "mta/sendmail/filter.py": "a body in memory",
 }
 
 
@@ -197,7 +197,7 @@ def test_only_durable_syncs_and_renames() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and is_durable_work(node)
     }
-    assert found - {"durable.py"} == set(BY_HAND)
+    assert found - {"system/durable.py"} == set(BY_HAND)
 
 
 def is_durable_work(call: ast.Call) -> bool:

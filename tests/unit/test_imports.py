@@ -128,6 +128,7 @@ BROAD = {
     "workers/forkserver.py": "a worker ends here; a filter that cannot start",
     "daemon/control.py": "whoever asks is told of an internal error",
     "daemon/vitals.py": "the message has its answer already",
+    "system/periodic.py": "the next run goes on",
     "history/recorder.py": "the history's thread goes on",
 }
 

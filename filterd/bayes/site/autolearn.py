@@ -22,6 +22,8 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Lt
 
 from filterd.message import Message
+from filterd.message.address import Mailbox
+from filterd.message.envelope import ip
 from filterd.system.durable import write_atomically
 
 log = logging.getLogger(__name__)
@@ -107,8 +109,8 @@ def sender_of(message: Message) -> str:
 
     The domain, for who owns one has as many addresses as he likes.
     """
-    sender = message.envelope.sender.strip("<>")
-    name = sender.rpartition("@")[2].lower() or str(message.envelope.client.address)
+    client = message.envelope.client.address
+    name = Mailbox.parse(message.envelope.sender).domain or str(ip(client) or client)
     return hashlib.blake2b(
         name.encode("utf-8", "surrogateescape"), digest_size=_SENDER_LENGTH
     ).hexdigest()

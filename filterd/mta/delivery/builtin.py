@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.router import DeliveryError, Mailer, unique
 from filterd.mta.mail.address import (
@@ -45,8 +46,8 @@ class BuiltInRouter:
     """
 
     def __init__(self, settings: MtaSettings, *, keeps_duplicates: bool = False) -> None:
-        self._own = {settings.hostname.lower(), "localhost"}
-        self._domains = self._own | {domain.lower() for domain in settings.local_domains}
+        self._own = {canonical_domain(settings.hostname), "localhost"}
+        self._domains = self._own | set(map(canonical_domain, settings.local_domains))
         self._all = not settings.local_domains
         self._boxes: Maildir | Mbox
         if settings.deliver == "mbox":
@@ -63,7 +64,7 @@ class BuiltInRouter:
             parse_path(plain)
         except AddressError as error:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
-        domain = domain_part(plain)
+        domain = canonical_domain(domain_part(plain))
         if plain != address and not self._is_own(domain):
             # A route through this host to another one, which even a host for all domains is not.
             raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
@@ -75,7 +76,7 @@ class BuiltInRouter:
         raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
 
     def _is_own(self, domain: str) -> bool:
-        return not domain or domain in self._domains
+        return not domain or canonical_domain(domain) in self._domains
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         return targets if self._keeps_duplicates else unique(targets)

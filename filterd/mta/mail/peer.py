@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
+
+from filterd.message.envelope import ip
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +23,5 @@ class Peer:
 
     @property
     def is_local(self) -> bool:
-        return ipaddress.ip_address(self.address).is_loopback
+        found = ip(self.address)
+        return found is not None and found.is_loopback

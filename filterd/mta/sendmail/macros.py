@@ -5,13 +5,13 @@ Sources: `srvrsmtp.c`, `envelope.c`, `doc/op` §5.2; observed.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from time import time
 
+from filterd.message.envelope import ip
 from filterd.mta.mail.address import Route, domain_part
 from filterd.mta.mail.draft import Path
 from filterd.mta.milters.macros import Connection, MacroTable, Table, client_macros
@@ -74,7 +74,7 @@ class SendmailMacros(MacroTable):
             "{if_name}": host,
             "{if_addr}": address,
         }
-        if ipaddress.ip_address(address).is_loopback:
+        if (found := ip(address)) is not None and found.is_loopback:
             # sendmail does not show the loopback interface's address.
             table["{if_name}"] = "localhost"
             del table["{if_addr}"]

@@ -73,7 +73,7 @@ def test_a_reviewer_scans_only_its_own_again(bob: Site) -> None:
     ("file", "data", "status", "said"),
     [
         (b"", {}, 422, "empty"),
-        (b"Subject: x\n\n", {"recipients": "nonsense"}, 422, "is no address"),
+        (b"Subject: x\n\n", {"recipients": "nonsense"}, 422, "is not an address"),
         (b"x" * ((1 << 20) + 1), {}, 413, ""),
     ],
 )

@@ -42,7 +42,7 @@ def test_to_another_address_as_an_attachment(releasing: Site, mta: Mta) -> None:
     ("fields", "said"),
     [
         ({}, "choose a recipient"),
-        ({"other": "nonsense"}, "is no address"),
+        ({"other": "nonsense"}, "is not an address"),
         ({"to": "joe@mx.example"}, "Eicar"),
         ({"to": "joe@mx.example", "virus": "yes"}, "Eicar"),
     ],
