@@ -47,6 +47,24 @@ replies and the longest wait for the last one are over by then."""
 LOST = "the release was interrupted, nobody knows whether the MTA took the message"
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What somebody wants released.
+
+    id: the message. who: as the journal names people. recipients: any addresses; empty for those
+    whose copy is held, or all of the envelope where nobody's is. note: why. again: also to those
+    who have it, or of whom that is not known. viruses: let a virus pass; needs a note.
+    """
+
+    id: str
+    who: str
+    recipients: tuple[str, ...] = ()
+    note: str = ""
+    form: Form = "original"
+    again: bool = False
+    viruses: bool = False
+
+
 class ReleaseError(Exception):
     """A release that must not be, in words for who asked for it."""
 
@@ -74,39 +92,28 @@ class Releaser:
             settings.release_host, settings.release_port, settings.release_timeout
         )
 
-    def release(
-        self,
-        id: str,
-        recipients: Sequence[str] = (),
-        *,
-        who: str,
-        note: str = "",
-        form: Form = "original",
-        again: bool = False,
-        virus: bool = False,
-    ) -> tuple[Outcome, ...]:
+    def release(self, request: ReleaseRequest) -> tuple[Outcome, ...]:
         """Release a message; return what became of each recipient.
 
-        recipients: any addresses; empty for those whose copy is held, or all of the envelope where
-        nobody's is. again: also to those who have it, or of whom that is not known. virus: let a
-        virus pass; needs a note. Raises ReleaseError, and as `Store.read` does.
+        Raises ReleaseError, and as `Store.read` does.
         """
+        id = request.id
         entry = self._store.get(id)
-        if entry.virus and not (virus and note):
+        if entry.virus and not (request.viruses and request.note):
             raise ReleaseError(
                 f"{id} contains {entry.virus}; to release it, confirm that and give a reason"
             )
-        chosen = _as_it_came(entry, recipients) or tuple(
+        chosen = _as_it_came(entry, request.recipients) or tuple(
             dict.fromkeys(entry.held_for or entry.recipients)
         )
         if not chosen:
             raise ReleaseError(f"{id} has no recipient; name one")
         data = self._store.read(id)
-        states = ["held", "failed", ""] + (["released"] if again else [])
-        if not again:
+        states = ["held", "failed", ""] + (["released"] if request.again else [])
+        if not request.again:
             self._refuse_unknown(id, chosen)
-        won = self._claim(entry, chosen, states, who, note, form, again=again)
-        results = self._send(entry, data, won, who, note, form, viruses=virus) if won else {}
+        won = self._claim(entry, chosen, states, request)
+        results = self._send(entry, data, won, request) if won else {}
         by_name = self._copies(id)
         return tuple(
             _outcome(r, by_name.get(storable(r), Delivery(r, "releasing")), r in results)
@@ -132,6 +139,12 @@ class Releaser:
         """Try one copy again; None if somebody else does."""
         entry = self._store.get(id)
         real = self._real_name(entry, delivery.recipient)
+        request = ReleaseRequest(
+            id,
+            "filterd",
+            form=_form(delivery.form),
+            viruses=bool(entry.virus),  # a first release of it was allowed by a person
+        )
         if delivery.state == "releasing":
             noted = {storable(d.recipient): d for d in self._store.standing(id).deliveries}
             copy = noted.get(delivery.recipient)
@@ -140,19 +153,18 @@ class Releaser:
                 self._store.index.settle(id, copy)
                 return _outcome(real, copy, True)
             lost = Result("unknown", LOST)
-            self._conclude(id, real, delivery, lost, "filterd", "", delivery.form)
+            self._conclude(real, delivery, lost, request)
         else:
             try:
                 data = self._store.read(id)
             except GoneError as error:
                 refused = Result("refused", str(error))
-                self._conclude(id, real, delivery, refused, "filterd", "", delivery.form)
+                self._conclude(real, delivery, refused, request)
             else:
-                won = self._claim(entry, (real,), ["failed"], "filterd", "", delivery.form)
+                won = self._claim(entry, (real,), ["failed"], request)
                 if not won:
                     return None
-                viruses = bool(entry.virus)  # a first release of it was allowed by a person
-                self._send(entry, data, won, "filterd", "", delivery.form, viruses=viruses)
+                self._send(entry, data, won, request)
         return _outcome(real, self._copies(id).get(storable(real), delivery), True)
 
     def _refuse_unknown(self, id: str, chosen: Sequence[str]) -> None:
@@ -170,49 +182,40 @@ class Releaser:
         entry: Entry,
         recipients: Sequence[str],
         states: Sequence[str],
-        who: str,
-        note: str,
-        form: str,
-        *,
-        again: bool = False,
+        request: ReleaseRequest,
     ) -> tuple[str, ...]:
         """The recipients whose copies this process releases, by index and journal."""
         now = self._store.clock()
+        form = request.form
         won = self._store.index.claim(entry.id, recipients, states, now, form)
         if not won:
             return ()
-        event = Event("releasing", entry.id, who, won, note=note, form=form, time=now)
-        free = self._store.journal.claim(event, entry.held_for, states, again=again)
+        event = Event(
+            "releasing", entry.id, request.who, won, note=request.note, form=form, time=now
+        )
+        free = self._store.journal.claim(event, entry.held_for, states, again=request.again)
         if free != won:
             log.warning("id=%s: the index was not what the journal says; it is put right", entry.id)
             self._store.index.update(entry.id, self._store.standing(entry.id))
         return free
 
     def _send(
-        self,
-        entry: Entry,
-        data: bytes,
-        recipients: Sequence[str],
-        who: str,
-        note: str,
-        form: str,
-        *,
-        viruses: bool,
+        self, entry: Entry, data: bytes, recipients: Sequence[str], request: ReleaseRequest
     ) -> dict[str, Result]:
         sender = entry.sender
-        if form == "attached":
+        if request.form == "attached":
             # A message of ours: it goes out under our name, and so do notices that it failed.
             sender = self._store.settings.release_from or f"postmaster@{socket.getfqdn()}"
             data = attached(entry, data, recipients, sender, self._store.clock())
         key = marks.load_key(self._store.settings.folder)
-        mark = partial(marks.envelope_id, key, entry.id, data, viruses=viruses)
+        mark = partial(marks.envelope_id, key, entry.id, data, viruses=request.viruses)
         before = len(self._kept_again(entry.id))
         # From the journal: the index may have been put aside since the claim.
         noted = {d.recipient: d for d in self._store.standing(entry.id).deliveries}
         results = submit(self._server, sender, recipients, data, mark)
         results = _as_kept(results, self._kept_again(entry.id)[before:])
         for recipient, result in results.items():
-            self._conclude(entry.id, recipient, noted[recipient], result, who, note, form)
+            self._conclude(recipient, noted[recipient], result, request)
         return results
 
     def _kept_again(self, id: str) -> list[Event]:
@@ -220,14 +223,7 @@ class Releaser:
         return [event for event in self._store.journal.events(id) if event.what == "held_again"]
 
     def _conclude(
-        self,
-        id: str,
-        recipient: str,
-        before: Delivery,
-        result: Result,
-        who: str,
-        note: str,
-        form: str,
+        self, recipient: str, before: Delivery, result: Result, request: ReleaseRequest
     ) -> None:
         """Write down, and then show, what became of one copy."""
         now = self._store.clock()
@@ -236,8 +232,20 @@ class Releaser:
             again_at = now + min(FIRST_PAUSE * 2 ** (before.attempts - 1), LONGEST_PAUSE)
         state: Literal["released", "failed"] = "released" if result.outcome == "sent" else "failed"
         reply = f"{UNKNOWN} {result.reply}" if result.outcome == "unknown" else result.reply
+        id, form = request.id, request.form
         self._store.journal.append(
-            Event(state, id, who, (recipient,), note, reply, result.queue_id, again_at, form, now)
+            Event(
+                state,
+                id,
+                request.who,
+                (recipient,),
+                request.note,
+                reply,
+                result.queue_id,
+                again_at,
+                form,
+                now,
+            )
         )
         copy = Delivery(
             recipient, state, now, reply, result.queue_id, before.attempts, again_at, form
@@ -319,6 +327,10 @@ def attached(
     )
     head = "\r\n".join(lines).encode("ascii", "replace")
     return head + data + f"\r\n--{boundary}--\r\n".encode("ascii")
+
+
+def _form(text: str) -> Form:
+    return "attached" if text == "attached" else "original"
 
 
 def _outcome(recipient: str, delivery: Delivery, done: bool) -> Outcome:

@@ -1,9 +1,9 @@
-"""The reviewer's desk: what a person does with kept mail, one way for command line, REST and web.
+"""What people do with kept mail, one way for command line, REST interface and pages.
 
-Each deed is done to one or several messages by somebody (`who`, such as `cli:root` or `web:ann`)
-and leaves an event in the quarantine's journal. What becomes of each message is told as `Done`; a
-deed that must not be is a `DeskError`, in words for who asked. Who may do what is decided above
-(`filterd.review.access`); the desk does what it is told.
+Each action is done to one or several messages by somebody (`who`, such as `cli:root` or `web:ann`)
+and leaves an event in the quarantine's journal. What became of each message is an `ActionResult`;
+what cannot be done is an `ActionError`, in words for who asked. Who may do what is decided above
+(`filterd.review.access`); here it is done.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from filterd.config.load import Settings
 from filterd.filters import senders
 from filterd.message import Envelope, Message
 from filterd.message.ids import new_id
-from filterd.quarantine import GoneError, Store
+from filterd.quarantine import GoneError, Store, StoreError
 from filterd.quarantine.journal import What
-from filterd.quarantine.release import Form, Outcome, ReleaseError, Releaser
+from filterd.quarantine.release import Form, Outcome, ReleaseError, Releaser, ReleaseRequest
+from filterd.system.display import size
 from filterd.workers.sandbox import Examined, ExaminerError, examine
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-class DeskError(Exception):
-    """A deed that must not be, or could not be done, in words for who asked for it."""
+class ActionError(Exception):
+    """An action that is not permitted, or could not be done, in words for who asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What became of one message. ok: the deed is done (or had been). words: for people. detail:
+class ActionResult:
+    """What became of one message. ok: the action is done (or had been). words: for people. detail:
     plain values for scripts; of a release one for each recipient."""
 
     id: str
@@ -44,64 +45,84 @@ class Done:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-class Desk:
-    """One process's desk."""
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """How an action is to be done.
+
+    who: as the journal names people. source: where it came from (`quarantine`, `web`, `api`,
+    `digest`), for the model's journal. note: why. recipients: of a release, or of an entry in the
+    list of senders; empty for the message's own. form, again, viruses: as `ReleaseRequest` has
+    them. everybody: list the sender for all recipients. off: take the entry out of the list again.
+    """
+
+    who: str = "filterd"
+    source: str = "quarantine"
+    note: str = ""
+    recipients: tuple[str, ...] = ()
+    form: Form = "original"
+    again: bool = False
+    viruses: bool = False
+    everybody: bool = False
+    off: bool = False
+
+
+class ReviewActions:
+    """What can be done with the kept mail of one site."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.quarantine)
 
-    def release(
-        self,
-        ids: Sequence[str],
-        to: Sequence[str] = (),
-        *,
-        who: str,
-        note: str = "",
-        attached: bool = False,
-        again: bool = False,
-        virus: bool = False,
-    ) -> list[Done]:
+    def release(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
         """Hand messages to the MTA for their recipients, or for others.
 
-        to, again, virus: as `Releaser.release` takes them. attached: as an attachment of a new
-        message. Raises UnknownIdError, StoreError.
+        Raises UnknownIdError, StoreError.
         """
         releaser = Releaser(self.store)
-        form: Form = "attached" if attached else "original"
-        done = []
+        results = []
         for id in ids:
-            try:
-                outcomes = releaser.release(
-                    id, to, who=who, note=note, form=form, again=again, virus=virus
-                )
-            except (ReleaseError, GoneError) as error:
-                done.append(Done(id, False, str(error)))
-            else:
-                done.append(released(id, outcomes))
-        return done
-
-    def release_and_learn(
-        self, ids: Sequence[str], *, who: str, source: str, note: str = ""
-    ) -> list[Done]:
-        """Release messages and teach the site's model that they are ham; what cannot be released is
-        not learned either."""
-        done = {one.id: one for one in self.release(ids, who=who, note=note)}
-        good = [id for id, one in done.items() if one.ok]
-        for one in self.learn(good, spam=False, who=who, source=source, note=note):
-            before = done[one.id]
-            done[one.id] = Done(
-                one.id, one.ok, f"{before.words}; {one.words}", {**before.detail, **one.detail}
+            one = ReleaseRequest(
+                id,
+                request.who,
+                request.recipients,
+                request.note,
+                request.form,
+                request.again,
+                request.viruses,
             )
-        return list(done.values())
+            try:
+                results.append(released(id, releaser.release(one)))
+            except (ReleaseError, GoneError) as error:
+                results.append(ActionResult(id, False, str(error)))
+        return results
+
+    def release_and_learn(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
+        """Release messages and teach the site's model that they are ham; what cannot be released is
+        not learned either. detail: that of both, with the words of the second as `learned`."""
+        results = {one.id: one for one in self.release(ids, request)}
+        good = [id for id, one in results.items() if one.ok]
+        try:
+            learned = self.learn(good, request, spam=False)
+        except (ActionError, StoreError) as error:
+            # They are released, and whoever asked has to know that.
+            why = error.strerror if isinstance(error, StoreError) else str(error)
+            learned = [ActionResult(id, False, f"not learned: {why}") for id in good]
+        for second in learned:
+            first = results[second.id]
+            results[second.id] = ActionResult(
+                second.id,
+                second.ok,
+                f"{first.words}; {second.words}",
+                {**first.detail, **second.detail, "learned": second.words},
+            )
+        return list(results.values())
 
     def learn(
-        self, ids: Sequence[str], *, spam: bool, who: str, source: str, note: str = ""
-    ) -> list[Done]:
+        self, ids: Sequence[str], request: ActionRequest, *, spam: bool
+    ) -> list[ActionResult]:
         """Teach the site's model what these messages are.
 
-        source: the door it came by (`quarantine`, `web`, `api`, `digest`), for the journal. Raises
-        DeskError if the model cannot be taught now, UnknownIdError, StoreError.
+        Raises ActionError if the model cannot be taught now, UnknownIdError, StoreError.
         """
         # numpy and the model: only for who teaches.
         from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
@@ -109,119 +130,108 @@ class Desk:
         from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
         from filterd.bayes.site.learner import Learner  # noqa: PLC0415
 
-        done: dict[str, Done] = {}
+        results: dict[str, ActionResult] = {}
         messages: dict[str, Message] = {}
         for id in ids:
             try:
                 messages[id] = Message(self.store.read(id))
             except GoneError as error:
-                done[id] = Done(id, False, str(error))
+                results[id] = ActionResult(id, False, str(error))
         if not messages:
-            return list(done.values())
+            return list(results.values())
         kind = "spam" if spam else "ham"
         try:
-            with Learner(ModelFolder(self.bayes.models), who, source) as learner:
+            with Learner(ModelFolder(self.bayes.models), request.who, request.source) as learner:
                 outcomes = {id: learner.learn(m, spam=spam) for id, m in messages.items()}
         except (JournalError, ModelFileError, OSError) as error:
-            raise DeskError(f"the model cannot be taught now: {error}") from error
+            raise ActionError(f"the model cannot be taught now: {error}") from error
         for id, outcome in outcomes.items():
-            self.store.note("learned", id, who, f"{kind} {note}".rstrip())
-            done[id] = Done(
+            self.store.note("learned", id, request.who, f"{kind} {request.note}".rstrip())
+            results[id] = ActionResult(
                 id, True, f"{outcome.value} as {kind}", {"class": kind, "outcome": outcome.value}
             )
-        return [done[id] for id in dict.fromkeys(ids)]
+        return [results[id] for id in dict.fromkeys(ids)]
 
     def list_senders(
-        self,
-        kind: senders.Kind,
-        ids: Sequence[str],
-        *,
-        everybody: bool = False,
-        off: bool = False,
-        who: str,
-        note: str = "",
-        recipients: Sequence[str] = (),
-    ) -> list[Done]:
+        self, kind: senders.Kind, ids: Sequence[str], request: ActionRequest
+    ) -> list[ActionResult]:
         """Allow or block the senders of these messages, from the next message on.
 
-        everybody: for all recipients; else for `recipients`, or the message's own where that is
-        empty. off: take the entries out again. What would have no effect is not done. Raises
-        DeskError if the list cannot be written.
+        What would have no effect is not done. Raises ActionError if the list cannot be written.
         """
-        why = "" if off else _without_effect(self, kind)
+        why = "" if request.off else _without_effect(self, kind)
         if why:
-            raise DeskError(f"nothing was listed, for it would have no effect: {why}")
-        return [self._list_sender(kind, id, everybody, off, who, note, recipients) for id in ids]
+            raise ActionError(f"nothing was listed, it would have no effect: {why}")
+        return [self._list_sender(kind, id, request) for id in ids]
 
-    def _list_sender(
-        self,
-        kind: senders.Kind,
-        id: str,
-        everybody: bool,
-        off: bool,
-        who: str,
-        note: str,
-        recipients: Sequence[str],
-    ) -> Done:
+    def _list_sender(self, kind: senders.Kind, id: str, request: ActionRequest) -> ActionResult:
         found = self.store.get(id)
         if not found.sender:
-            return Done(id, False, f"{id} has the null sender, which stands for many")
+            return ActionResult(id, False, f"{id} has the null sender, which stands for many")
         host = found.macros.get("j", "")
+        recipients = request.recipients or concerned(found)
         wanted = (
             [senders.EVERYBODY]
-            if everybody
-            else [senders.word_for(recipient, host) for recipient in recipients or concerned(found)]
+            if request.everybody
+            else [senders.word_for(recipient, host) for recipient in recipients]
         )
-        word: What = "unlisted" if off else "allowed" if kind == "allow" else "blocked"
-        told: list[str] = []
+        word: What = "unlisted" if request.off else "allowed" if kind == "allow" else "blocked"
+        words: list[str] = []
         entries: list[dict[str, Any]] = []
         for recipient in wanted:
             try:
                 one = senders.Entry(kind, senders.word_for(found.sender, host), recipient)
-                changed = senders.change(self.senders.file, one, remove=off)
+                changed = senders.change(self.senders.file, one, remove=request.off)
             except senders.NoEffectError as error:
-                return Done(id, False, f"not listed: {error}", {"entries": entries})
+                return ActionResult(id, False, f"not listed: {error}", {"entries": entries})
             except senders.ListError as error:
-                raise DeskError(str(error)) from error
+                raise ActionError(str(error)) from error
             except OSError as error:
-                raise DeskError(f"{self.senders.file}: {error.strerror}") from error
+                raise ActionError(f"{self.senders.file}: {error.strerror}") from error
             if changed:
-                self.store.note(word, id, who, f"{one} {note}".rstrip())
-            told.append(f"{one}: {word if changed else 'nothing to change'}")
+                self.store.note(word, id, request.who, f"{one} {request.note}".rstrip())
+            words.append(f"{one}: {word if changed else 'nothing to change'}")
             entries.append({"entry": str(one), "changed": changed})
-        return Done(id, True, "; ".join(told), {"entries": entries})
+        return ActionResult(id, True, "; ".join(words), {"entries": entries})
 
-    def delete(self, ids: Sequence[str], *, who: str, note: str = "") -> list[Done]:
+    def delete(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
         """Delete messages' bytes; their description and history stay for a while.
 
         Raises UnknownIdError, StoreError.
         """
-        done = []
+        results = []
         for id in ids:
-            freed = self.store.delete(id, who, note)
-            words = f"{freed} octets deleted" if freed else "was gone"
-            done.append(Done(id, True, words, {"octets": freed}))
-        return done
+            freed = self.store.delete(id, request.who, request.note)
+            words = f"{size(freed)} deleted" if freed else "was already deleted"
+            results.append(ActionResult(id, True, words, {"octets": freed}))
+        return results
 
     def pin(
-        self, ids: Sequence[str], *, who: str, note: str = "", pinned: bool = True
-    ) -> list[Done]:
+        self, ids: Sequence[str], request: ActionRequest, *, pinned: bool
+    ) -> list[ActionResult]:
         """Keep messages from expiring, or let them again. Raises UnknownIdError, StoreError."""
         for id in ids:
-            self.store.pin(id, who, note, pinned=pinned)
-        words = "stays" if pinned else "may expire"
-        return [Done(id, True, words, {"pinned": pinned}) for id in ids]
+            self.store.pin(id, request.who, request.note, pinned=pinned)
+        words = "pinned: does not expire" if pinned else "unpinned: expires as others do"
+        return [ActionResult(id, True, words, {"pinned": pinned}) for id in ids]
+
+    def download(self, id: str, request: ActionRequest, number: int = 0) -> bytes:
+        """The exact bytes, or those of a removed part (from 1), to be taken away; the journal says
+        so first. Raises as `Store.part` does."""
+        data = self.store.part(id, number) if number else self.store.read(id)
+        self.store.note("exported", id, request.who, f"part {number}" if number else "")
+        return data
 
     def scan(self, data: bytes, envelope: Envelope | None = None) -> Examined:
         """Examine a message as if it came now, in a process of its own; lone line ends count as
-        CRLF, as on the wire. Raises DeskError if that is not possible."""
+        CRLF, as on the wire. Raises ActionError if that is not possible."""
         wire = _LINE_END.sub(b"\r\n", data)
         return self._examine(Message(wire, envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> Examined:
         """Examine a kept message again, with the envelope it came with.
 
-        Raises UnknownIdError, GoneError, StoreError, DeskError.
+        Raises UnknownIdError, GoneError, StoreError, ActionError.
         """
         return self._examine(Message(self.store.read(id), self.store.get(id).envelope, id))
 
@@ -229,7 +239,7 @@ class Desk:
         try:
             return examine(self.settings, message)
         except ExaminerError as error:
-            raise DeskError(str(error)) from error
+            raise ActionError(str(error)) from error
 
     @property
     def bayes(self) -> Bayes:
@@ -246,13 +256,13 @@ class Desk:
         return entry.own if entry is not None else senders.Senders()
 
 
-def _without_effect(desk: Desk, kind: senders.Kind) -> str:
+def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
     """Why no entry of that kind would change anything; empty if one does."""
-    if "senders" not in desk.settings.chain.filters:
+    if "senders" not in actions.settings.chain.filters:
         return '"senders" is not in [chain] filters'
-    if desk.settings.filters["senders"].link.dry_run:
+    if actions.settings.filters["senders"].link.dry_run:
         return "[filters.senders] has dry_run = true"
-    score = desk.senders.allow_score if kind == "allow" else desk.senders.block_score
+    score = actions.senders.allow_score if kind == "allow" else actions.senders.block_score
     return "" if score else f"[filters.senders] has {kind}_score = 0"
 
 
@@ -261,13 +271,13 @@ def concerned(entry: Entry) -> tuple[str, ...]:
     return entry.held_for or entry.recipients
 
 
-def released(id: str, outcomes: Iterable[Outcome]) -> Done:
+def released(id: str, outcomes: Iterable[Outcome]) -> ActionResult:
     """What became of a release, over all its recipients."""
-    told, plain, ok = [], [], True
+    words, plain, ok = [], [], True
     for outcome in outcomes:
         ok &= outcome.state == "released"
         state = outcome.state if outcome.done else f"was {outcome.state} already"
-        told.append(f"{outcome.recipient}: {state} {outcome.reply}".rstrip())
+        words.append(f"{outcome.recipient}: {state} {outcome.reply}".rstrip())
         plain.append(
             {
                 "recipient": outcome.recipient,
@@ -278,4 +288,4 @@ def released(id: str, outcomes: Iterable[Outcome]) -> Done:
                 "again_at": outcome.again_at,
             }
         )
-    return Done(id, ok, "; ".join(told), {"recipients": plain})
+    return ActionResult(id, ok, "; ".join(words), {"recipients": plain})

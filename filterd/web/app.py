@@ -20,7 +20,7 @@ from filterd.config.load import Settings
 from filterd.history import HistoryError
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import QueryError
-from filterd.review.actions import DeskError
+from filterd.review.actions import ActionError
 from filterd.web import api, pages
 from filterd.web.accounts import AccountError
 from filterd.web.api.problems import problem
@@ -118,8 +118,8 @@ def _add_handlers(app: FastAPI) -> None:
     def gone(request: Request, _cause: GoneError) -> Response:
         return _error(request, 410, "The message was deleted or has expired.")
 
-    @app.exception_handler(DeskError)
-    def refused(request: Request, error: DeskError) -> Response:
+    @app.exception_handler(ActionError)
+    def refused(request: Request, error: ActionError) -> Response:
         return _error(request, 403, str(error))
 
     @app.exception_handler(StoreError)

@@ -1,4 +1,4 @@
-"""What all requests share: settings, desk, accounts, sessions, history."""
+"""What all requests share: settings, review actions, accounts, sessions, history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from filterd.chain.marks import load_key
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.history import History
-from filterd.review.actions import Desk
+from filterd.review.actions import ReviewActions
 from filterd.web.accounts import Accounts, accounts_path
 from filterd.web.sessions import Sessions
 from filterd.web.throttle import Devices, Throttle
@@ -33,7 +33,7 @@ class State:
     def __init__(self, settings: Settings) -> None:
         web = settings.web
         self.settings = settings
-        self.desk = Desk(settings)
+        self.actions = ReviewActions(settings)
         self.accounts = Accounts(accounts_path(settings))
         self.sessions = Sessions(web.idle_minutes * 60, web.session_hours * 3600)
         self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
@@ -65,7 +65,7 @@ class State:
 
     def close(self) -> None:
         """Close what was opened."""
-        self.desk.store.close()
+        self.actions.store.close()
 
 
 def state_of(request: Request) -> State:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from filterd import __version__
 from filterd.chain.headers import points
-from filterd.review.actions import Done
+from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.web.identity import session_of
 from filterd.web.preview import shown
@@ -75,7 +75,7 @@ def page(
 ) -> HTMLResponse:
     """A page for somebody who is logged in, with what was done just now on top of it."""
     session = session_of(request)
-    notices: Sequence[Done] = session.notices.pop(request.query_params.get("done", ""), ())
+    notices: Sequence[ActionResult] = session.notices.pop(request.query_params.get("done", ""), ())
     return plain_page(
         request, template, status, reviewer=reviewer, csrf=session.csrf, notices=notices, **context
     )
@@ -92,7 +92,7 @@ def plain_page(
     return HTMLResponse(text.encode("utf-8", "replace"), status)
 
 
-def back(request: Request, path: str, done: Sequence[Done]) -> RedirectResponse:
+def back(request: Request, path: str, done: Sequence[ActionResult]) -> RedirectResponse:
     """To a page that tells what was done; a reload of it does nothing again."""
     notices = session_of(request).notices
     key = secrets.token_hex(4)

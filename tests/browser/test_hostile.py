@@ -110,7 +110,7 @@ def test_another_sites_form_does_nothing(site: Site, stranger: Stranger, host: s
     visit = site.logged_in()
     stranger.pages["/attack"] = (
         f'<form id="f" method="post" action="{site.url}/quarantine/do">'
-        f'<input name="deed" value="delete"><input name="id" value="{id}">'
+        f'<input name="do" value="delete"><input name="id" value="{id}">'
         '<input name="csrf" value="guessed"></form><script>f.submit()</script>',
         {},
     )

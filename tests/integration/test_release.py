@@ -13,7 +13,7 @@ import pytest
 from filterd.message import Envelope, Recipient
 from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry, Store
-from filterd.quarantine.release import Releaser
+from filterd.quarantine.release import Releaser, ReleaseRequest
 from tests.helpers import messages
 from tests.helpers.smtp import send
 from tests.integration.servers.filterd import Filterd, id_in
@@ -54,7 +54,7 @@ def test_a_released_message_arrives_as_it_was_and_is_not_held_again(
     id = held(filterd, mta, messages.message(body, HOLD, b"X-Odd:value"))
     store, releaser = releasing(filterd, mta)
     before = filterd.stored
-    (outcome,) = releaser.release(id, who="test")
+    (outcome,) = releaser.release(ReleaseRequest(id, "test"))
     assert outcome.state == "released", outcome
     assert outcome.queue_id
     (came,) = mta.mail()
@@ -93,7 +93,7 @@ def test_a_virus_that_was_not_known_then_is_caught_now(mta: Mta, filterd: Filter
             received=datetime.now(UTC),
         )
     )
-    (outcome,) = releaser.release(id, who="test")
+    (outcome,) = releaser.release(ReleaseRequest(id, "test"))
     assert (outcome.state, outcome.reply[:3]) == ("failed", "554")
     assert store.standing(id).state == "failed"
 
@@ -102,8 +102,8 @@ def test_a_virus_passes_if_a_person_says_so_and_why(mta: Mta, filterd: Filterd) 
     refused = send(mta.port, messages.eicar()).final
     assert refused.code == 554
     _, releaser = releasing(filterd, mta)
-    (outcome,) = releaser.release(
-        id_in(refused.text), who="test", virus=True, note="a sample for the laboratory"
-    )
+    why = "a sample for the laboratory"
+    request = ReleaseRequest(id_in(refused.text), "test", note=why, viruses=True)
+    (outcome,) = releaser.release(request)
     assert outcome.state == "released", outcome
     assert mta.mail()[0].body.startswith(messages.EICAR)

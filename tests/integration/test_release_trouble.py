@@ -14,7 +14,7 @@ import pytest
 from filterd.message import Envelope, Recipient
 from filterd.mta.milters.scripted import Respond, ScriptedFilter, Step, Wait
 from filterd.quarantine import QuarantineSettings, Store
-from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser
+from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser, ReleaseRequest
 from tests.integration.servers.own_mta import OwnMta
 from tests.integration.servers.process import folder
 from tests.unit.quarantine.test_store import new
@@ -38,7 +38,7 @@ class Site:
     def release(self, *steps: Step, **options: bool) -> Outcome:
         """Release it while the filter does this at the end of the message."""
         with ScriptedFilter(self.filter_path, {"E": steps} if steps else {}):
-            (outcome,) = Releaser(self.store).release("id1", who="test", **options)  # type: ignore[arg-type]
+            (outcome,) = Releaser(self.store).release(ReleaseRequest("id1", "test", **options))  # type: ignore[arg-type]
         return outcome
 
     def retry(self) -> Outcome:
@@ -128,7 +128,7 @@ def test_an_mta_that_dies_between_data_and_250(site: Site) -> None:
             return iter(())
 
     with ScriptedFilter(site.filter_path, {"E": Kill()}):
-        (outcome,) = Releaser(site.store).release("id1", who="test")
+        (outcome,) = Releaser(site.store).release(ReleaseRequest("id1", "test"))
     assert killed
     assert outcome.reply.startswith("unknown: no answer after the final dot")
     assert site.store.standing("id1").state == "failed"

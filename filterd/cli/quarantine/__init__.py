@@ -2,7 +2,7 @@
 
 # Importing them is what registers the commands, in the order in which the help shows them.
 from filterd.cli.quarantine import look  # isort: skip
-from filterd.cli.quarantine import deeds  # isort: skip
+from filterd.cli.quarantine import actions  # isort: skip
 from filterd.cli.quarantine.common import app
 
-__all__ = ["app", "deeds", "look"]
+__all__ = ["actions", "app", "look"]

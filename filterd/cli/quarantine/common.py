@@ -13,7 +13,7 @@ from filterd.cli.common import Exit, fail, settings
 from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError
 
 if TYPE_CHECKING:
-    from filterd.review.actions import Desk
+    from filterd.review.actions import ActionRequest, ActionResult, ReviewActions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +35,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         def guarded(*args: Any, **kwargs: Any) -> None:
             from filterd.quarantine.query import QueryError  # noqa: PLC0415
             from filterd.quarantine.release import ReleaseError  # noqa: PLC0415
-            from filterd.review.actions import DeskError  # noqa: PLC0415
+            from filterd.review.actions import ActionError  # noqa: PLC0415
 
             try:
                 function(*args, **kwargs)
@@ -45,7 +45,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 fail(str(error), Exit.USAGE)
             except ReleaseError as error:
                 fail(str(error), Exit.DATA)
-            except DeskError as error:
+            except ActionError as error:
                 fail(str(error), Exit.CANNOT_CREATE)
             except StoreError as error:
                 fail(str(error), Exit.IO_ERROR)
@@ -63,8 +63,20 @@ def store_of(config: Path | None) -> Store:
     return Store(settings(config).quarantine)
 
 
-def desk_of(config: Path | None) -> Desk:
-    """The desk over the store that the settings name."""
-    from filterd.review.actions import Desk  # noqa: PLC0415  (it brings the whole chain along)
+def actions_of(config: Path | None) -> ReviewActions:
+    """What can be done with the store that the settings name."""
+    from filterd.review.actions import ReviewActions  # noqa: PLC0415  (loads the chain)
 
-    return Desk(settings(config))
+    return ReviewActions(settings(config))
+
+
+def perform(
+    actions: ReviewActions, name: str, ids: list[str], request: ActionRequest
+) -> list[ActionResult]:
+    """Do one of the table's actions. At the command line everybody who may read the store is an
+    admin. Raises ActionError, UnknownIdError, StoreError."""
+    from filterd.review.rights import BULK  # noqa: PLC0415
+
+    run = BULK[name].run
+    assert run is not None
+    return run(actions, list(dict.fromkeys(ids)), request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from filterd.web.api import deeds, looking, site
+from filterd.web.api import actions, looking, site
 from filterd.web.api.parameters import only_known
 from filterd.web.api.problems import documented
 from filterd.web.state import State
@@ -15,6 +15,6 @@ def router(_state: State) -> APIRouter:
     found = APIRouter(
         responses=documented(401, 403, 404, 413, 422, 503), dependencies=[Depends(only_known)]
     )
-    for module in (looking, deeds, site):
+    for module in (looking, actions, site):
         found.include_router(module.router)
     return found

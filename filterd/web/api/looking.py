@@ -37,7 +37,8 @@ def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONRe
 @router.get("/messages/{id}", response_model=dict[str, Any])
 def message(access: Bearer, id: Id) -> JSONResponse:
     """Envelope, verdict with every symbol, how each copy stands, and what was done with it."""
-    plain = plain_entry(access.entry(id), access.reviewer)
+    look = access.look(id)
+    plain = plain_entry(look.entry, access.reviewer)
     plain["deliveries"] = [
         {
             "recipient": d.recipient,
@@ -46,9 +47,9 @@ def message(access: Bearer, id: Id) -> JSONResponse:
             "queue_id": d.queue_id,
             "attempts": d.attempts,
         }
-        for d in access.deliveries(id)
+        for d in look.deliveries
     ]
-    plain["events"] = [event.to_json() for event in access.events(id)]
+    plain["events"] = [event.to_json() for event in look.events]
     access.viewed(id)
     return Plain(plain)
 
@@ -60,7 +61,7 @@ def raw(access: Bearer, id: Id) -> Response:
 
 
 @router.get("/messages/{id}/parts/{number}", responses=_BYTES, response_class=Response)
-def part(access: Admin, id: Id, number: Annotated[int, Path(ge=1, le=100_000)]) -> Response:
+def part(access: Bearer, id: Id, number: Annotated[int, Path(ge=1, le=100_000)]) -> Response:
     """The N-th part that was removed, from 1, as it stood in the message."""
     return _octets(access.download(id, number), f"{id}.{number}.part")
 
@@ -76,7 +77,7 @@ def audit(
     skip: Annotated[int, Parameter(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=EVENTS_LIMIT)] = 100,
 ) -> JSONResponse:
-    """Who did what, oldest first; a reviewer sees its own deeds."""
+    """Who did what, oldest first; a reviewer sees its own actions."""
     events = islice(access.audit(), skip, skip + limit)
     return Plain({"events": [event.to_json() for event in events]})
 

@@ -14,7 +14,7 @@ from filterd.quarantine.query import PAGE_LIMIT, Query
 from filterd.review.reviewer import Reviewer
 
 IDS_LIMIT = 1000
-"""Messages of one deed."""
+"""Messages of one action."""
 
 TEXT_LIMIT = 500
 """Characters of a condition, and of a reason."""

@@ -35,7 +35,7 @@ FIELDS = ("who", "what", "id", "text", "since", "until")
 @router.get("/audit")
 def list_(request: Request, asking: Asking) -> Response:
     """Events, newest first."""
-    access = Access(state_of(request).desk, asking, "web")
+    access = Access(state_of(request).actions, asking, "web")
     given = request.query_params
     typed = {name: given.get(name, "").strip()[:TEXT_LIMIT] for name in FIELDS}
     errors: dict[str, str] = {}

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from filterd.history import HistoryError
 from filterd.ops.status import status
 from filterd.review.access import Access
+from filterd.review.actions import ActionError
 from filterd.web.chart import flow_chart
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
@@ -37,9 +38,12 @@ TOP = 12
 @router.get("/")
 def show(request: Request, asking: Asking) -> Response:
     """The dashboard; it tells of everybody's mail, so a reviewer goes to its own list."""
-    if not asking.is_admin:
-        return RedirectResponse("/quarantine", 303)
     state = state_of(request)
+    access = Access(state.actions, asking, "web")
+    try:
+        counts = access.counts()
+    except ActionError:
+        return RedirectResponse("/quarantine", 303)
     days = request.query_params.get("days", "1")
     if days not in RANGES:
         days = "1"
@@ -56,7 +60,6 @@ def show(request: Request, asking: Asking) -> Response:
         except HistoryError as error:
             # The health below says so, and the rest of the page is still of use.
             log.error("%s", error)
-    counts = Access(state.desk, asking, "web").counts()
     return page(
         request,
         "dashboard.html",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from filterd.digest.links import Link, LinkError, Signer
 from filterd.quarantine import Entry, UnknownIdError
 from filterd.quarantine.entry import for_admins_only
-from filterd.review.actions import DeskError
+from filterd.review.actions import ActionError, ActionRequest
 from filterd.web.state import State, state_of
 from filterd.web.views import plain_page
 
@@ -32,7 +32,7 @@ def show(request: Request, token: str) -> Response:
         return _error(request, error)
     had = any(
         copy.recipient == link.recipient and copy.state == "released"
-        for copy in state.desk.store.standing(link.id).deliveries
+        for copy in state.actions.store.standing(link.id).deliveries
     )
     words = "It was delivered to you already." if had else ""
     return plain_page(
@@ -65,10 +65,11 @@ def release(request: Request, token: str) -> Response:
                 ok=False,
                 refused=refused,
             )
-        (done,) = state.desk.release(
-            [link.id], [link.recipient], who=f"digest:{link.recipient}", note="by a digest's link"
+        wanted = ActionRequest(
+            f"digest:{link.recipient}", "digest", "by a digest's link", (link.recipient,)
         )
-    except (LinkError, UnknownIdError, DeskError) as error:
+        (done,) = state.actions.release([link.id], wanted)
+    except (LinkError, UnknownIdError, ActionError) as error:
         return _error(request, error)
     words = "It is on its way to you." if done.ok else NOT_NOW
     return plain_page(
@@ -87,8 +88,8 @@ def release(request: Request, token: str) -> Response:
 def _found(state: State, token: str) -> tuple[Link, Entry]:
     """What the link is for. Raises LinkError, UnknownIdError."""
     link = Signer(state.settings.quarantine.folder).link(token, time.time())
-    entry = state.desk.store.get(link.id)
-    if not state.desk.store.path(link.id).exists():
+    entry = state.actions.store.get(link.id)
+    if not state.actions.store.path(link.id).exists():
         raise UnknownIdError(link.id)
     if entry.virus or link.recipient not in (*entry.held_for, *entry.recipients):
         raise UnknownIdError(link.id)

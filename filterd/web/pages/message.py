@@ -14,9 +14,9 @@ from filterd.message import Message
 from filterd.message.decoding import header_text
 from filterd.quarantine import GoneError
 from filterd.review.access import Access
-from filterd.review.actions import DeskError, Done
+from filterd.review.actions import ActionError, ActionRequest, ActionResult
+from filterd.review.rights import ACTIONS, BULK
 from filterd.web import preview
-from filterd.web.deeds import DEEDS, How
 from filterd.web.explain import Explanation, explain
 from filterd.web.forms import NOTE_LIMIT, addresses_of, text_of, texts_of
 from filterd.web.identity import Asking, Posted, session_of
@@ -55,7 +55,7 @@ class Shown:
 def show(request: Request, asking: Asking, id: str) -> Response:
     """The message; the journal says that it was looked at, once for a session."""
     state = state_of(request)
-    access = Access(state.desk, asking, "web")
+    access = Access(state.actions, asking, "web")
     entry = access.entry(id)
     session = session_of(request)
     if id not in session.viewed:
@@ -89,9 +89,9 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         shown=_shown(message) if message else [],
         others=max(0, len(preview.text_parts(message)) - OPEN_PARTS) if message else 0,
         explanation=_explanation(state, message),
-        deeds=DEEDS,
-        may_decide=asking.may_decide((*entry.recipients, *entry.held_for)),
-        may_download=asking.is_admin or not entry.virus,
+        actions=ACTIONS,
+        permitted=access.permitted(entry),
+        no_release=access.refusal("release", entry),
     )
 
 
@@ -101,7 +101,7 @@ def part(request: Request, asking: Asking, id: str, number: int) -> Response:
 
     Only after the message itself was looked at, which the journal has.
     """
-    access = Access(state_of(request).desk, asking, "web")
+    access = Access(state_of(request).actions, asking, "web")
     entry = access.entry(id)
     if id not in session_of(request).viewed or entry.size > SIZE_LIMIT:
         raise HTTPException(404, "Open the message first.")
@@ -123,7 +123,7 @@ def part(request: Request, asking: Asking, id: str, number: int) -> Response:
 @router.get("/message/{id}/raw")
 def raw(request: Request, asking: Asking, id: str) -> Response:
     """The exact bytes, as a file."""
-    data = Access(state_of(request).desk, asking, "web").download(id)
+    data = Access(state_of(request).actions, asking, "web").download(id)
     return _download(data, f"{id}.eml")
 
 
@@ -132,52 +132,51 @@ def removed(request: Request, asking: Asking, id: str, number: int) -> Response:
     """The bytes of a removed part, its header included, as a file."""
     if number < 1:
         raise HTTPException(404, "The message has no such part.")
-    data = Access(state_of(request).desk, asking, "web").download(id, number)
+    data = Access(state_of(request).actions, asking, "web").download(id, number)
     return _download(data, f"{id}.part{number}")
 
 
 @router.post("/message/{id}/release")
 def release(request: Request, asking: Asking, id: str, form: Posted) -> Response:
     """Release to those who were chosen."""
-    access = Access(state_of(request).desk, asking, "web")
+    access = Access(state_of(request).actions, asking, "web")
     chosen = texts_of(form, "to", RECIPIENT_LIMIT)
     here = f"/message/{id}"
     try:
         chosen += addresses_of(text_of(form, "other", 4000))
     except ValueError as error:
-        return back(request, here, [Done(id, False, str(error), {})])
+        return back(request, here, [ActionResult(id, False, str(error))])
     if not chosen:
-        return back(request, here, [Done(id, False, "choose a recipient, or name one", {})])
-    done = access.release(
-        [id],
-        chosen,
+        return back(request, here, [ActionResult(id, False, "choose a recipient, or name one")])
+    wanted = ActionRequest(
         note=text_of(form, "note", NOTE_LIMIT),
-        attached=bool(text_of(form, "attached")),
+        recipients=tuple(chosen),
+        form="attached" if text_of(form, "attached") else "original",
         again=bool(text_of(form, "again")),
-        virus=bool(text_of(form, "virus")),
+        viruses=bool(text_of(form, "virus")),
     )
-    return back(request, here, done)
+    return back(request, here, access.perform("release", [id], wanted))
 
 
 @router.post("/message/{id}/do")
 def do(request: Request, asking: Asking, id: str, form: Posted) -> Response:
-    """A deed that needs no second question."""
-    access = Access(state_of(request).desk, asking, "web")
-    deed = DEEDS.get(text_of(form, "deed"))
-    if deed is None or deed.is_grave:
-        raise DeskError("that deed needs a second question")
-    return back(request, f"/message/{id}", deed.act(access, [id], How()))
+    """An action that is done without asking first."""
+    access = Access(state_of(request).actions, asking, "web")
+    name = text_of(form, "do")
+    if name not in BULK or BULK[name].asks_first:
+        raise ActionError("that has to be confirmed first")
+    return back(request, f"/message/{id}", access.perform(name, [id]))
 
 
 @router.post("/message/{id}/rescan")
 def rescan(request: Request, asking: Asking, id: str) -> Response:
     """What the chain, as it is today, says about it. Nothing is changed."""
-    access = Access(state_of(request).desk, asking, "web")
+    access = Access(state_of(request).actions, asking, "web")
     entry = access.entry(id)
     try:
         examined = access.rescan(id)
-    except DeskError as error:
-        return back(request, f"/message/{id}", [Done(id, False, str(error), {})])
+    except ActionError as error:
+        return back(request, f"/message/{id}", [ActionResult(id, False, str(error))])
     return page(request, "rescan.html", asking, entry=entry, examined=examined)
 
 

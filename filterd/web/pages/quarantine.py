@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,7 +12,8 @@ from filterd.quarantine.index import Page
 from filterd.quarantine.query import QueryError
 from filterd.quarantine.words import REASONS, STATES
 from filterd.review.access import Access
-from filterd.web.deeds import DEEDS, Deed, How
+from filterd.review.actions import ActionRequest
+from filterd.review.rights import BULK, Action
 from filterd.web.forms import (
     ID_LIMIT,
     LIMITS,
@@ -34,7 +36,7 @@ SHOWN_LIMIT = 100
 @router.get("/quarantine")
 def list_(request: Request, asking: Asking) -> Response:
     """What is kept and fits the search, newest first."""
-    access = Access(state_of(request).desk, asking, "web")
+    access = Access(state_of(request).actions, asking, "web")
     search = search_of(request.query_params)
     try:
         found = access.search(search.query)
@@ -49,7 +51,7 @@ def list_(request: Request, asking: Asking) -> Response:
         rows=found.rows,
         next=search.link(after=found.next) if found.next else "",
         here=f"/quarantine{search.link(after=search.query.after)}",
-        deeds=DEEDS,
+        actions=BULK,
         reasons=REASONS,
         states=STATES,
         limits=LIMITS,
@@ -59,21 +61,22 @@ def list_(request: Request, asking: Asking) -> Response:
 @router.post("/quarantine/confirm")
 def confirm(request: Request, asking: Asking, form: Posted) -> Response:
     """Ask once more, and for a reason. Nothing is done yet."""
-    access = Access(state_of(request).desk, asking, "web")
-    deed = _deed(text_of(form, "deed"))
+    access = Access(state_of(request).actions, asking, "web")
+    name, action = _action(form)
     ids = texts_of(form, "id", ID_LIMIT)
     entries = []
     for id in ids[:SHOWN_LIMIT]:
         try:
-            entries.append(access.entry(id))
+            entry = access.entry(id)
         except (UnknownIdError, StoreError):
             continue
+        entries.append((entry, access.refusal(name, entry)))
     return page(
         request,
         "confirm.html",
         asking,
-        deed=deed,
-        name=text_of(form, "deed"),
+        action=action,
+        name=name,
         ids=ids,
         entries=entries,
         back=local_path(text_of(form, "back", 4000), "/quarantine"),
@@ -83,17 +86,21 @@ def confirm(request: Request, asking: Asking, form: Posted) -> Response:
 @router.post("/quarantine/do")
 def do(request: Request, asking: Asking, form: Posted) -> Response:
     """Do it, and tell on the page from where it came what became of each."""
-    access = Access(state_of(request).desk, asking, "web")
-    deed = _deed(text_of(form, "deed"))
+    access = Access(state_of(request).actions, asking, "web")
+    name, action = _action(form)
     ids = texts_of(form, "id", ID_LIMIT)
-    note = text_of(form, "note", NOTE_LIMIT)
-    everybody = deed.has_everybody and bool(text_of(form, "everybody"))
-    done = deed.act(access, ids, How(note, everybody))
-    return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), done)
+    wanted = ActionRequest(
+        note=text_of(form, "note", NOTE_LIMIT),
+        everybody=action.for_everybody and bool(text_of(form, "everybody")),
+    )
+    results = access.perform(name, ids, wanted)
+    return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), results)
 
 
-def _deed(name: str) -> Deed:
-    deed = DEEDS.get(name)
-    if deed is None:
-        raise HTTPException(400, "Choose what is to be done with the messages.")
-    return deed
+def _action(form: FormData) -> tuple[str, Action]:
+    """The action that was chosen, and its name."""
+    name = text_of(form, "do")
+    action = BULK.get(name)
+    if action is None:
+        raise HTTPException(400, "Choose what to do with the messages.")
+    return name, action

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.review.access import Access
-from filterd.review.actions import DeskError
+from filterd.review.actions import ActionError
 from filterd.review.reviewer import Reviewer
 from filterd.web.explain import explain
 from filterd.web.forms import addresses_of, text_of
@@ -61,8 +61,8 @@ def _scanned(
         typed["sender"], tuple(map(Recipient, recipients)), Client(address=typed["client"])
     )
     try:
-        examined = Access(state.desk, asking, "web").scan(wire, envelope)
-    except DeskError as error:
+        examined = Access(state.actions, asking, "web").scan(wire, envelope)
+    except ActionError as error:
         return _page(request, asking, typed, error=str(error))
     message = Message(wire, envelope)
     return _page(

@@ -36,7 +36,7 @@ if (list) {
 
   const count = () => {
     const number = boxes.filter((box) => box.checked).length;
-    chosen.textContent = number ? `With the ${number} chosen:` : "With the chosen:";
+    chosen.textContent = number ? `${number} selected:` : "Selected messages:";
     allBox.checked = number === boxes.length;
     allBox.indeterminate = number > 0 && number < boxes.length;
   };
@@ -57,7 +57,7 @@ if (list) {
   list.addEventListener("submit", (event) => {
     if (!boxes.some((box) => box.checked)) {
       event.preventDefault();
-      chosen.textContent = "Choose messages first.";
+      chosen.textContent = "Select messages first.";
     }
   });
   addEventListener("pageshow", count);

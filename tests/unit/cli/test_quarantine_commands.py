@@ -132,8 +132,8 @@ def test_pin_delete_expire_stats_fsck(desk: Desk) -> None:
     assert desk("pin", "id1", "--reason", "police").exit_code == 0
     assert "0 messages expired" in desk("expire").stdout
     assert desk("pin", "id1", "--off").exit_code == 0
-    assert "octets deleted" in desk("delete", "id1", "--reason", "spam").stdout
-    assert "was gone" in desk("delete", "id1").stdout
+    assert "bytes deleted" in desk("delete", "id1", "--reason", "spam").stdout
+    assert "was already deleted" in desk("delete", "id1").stdout
     assert desk("raw", "id1").exit_code == 66
     (row,) = lines(desk("stats", "--json"))
     assert (row["reason"], row["state"], row["messages"]) == ("spam", "deleted", 1)

@@ -25,7 +25,7 @@ from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.run import Schedule, due_moment, send_now
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
-from filterd.review.actions import Desk
+from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.app import create_app
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -152,7 +152,9 @@ def test_a_copy_is_told_although_the_release_of_another_failed(tmp_path: Path, m
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example", "sue@mx.example")
     mta.answers["RCPT:sue@mx.example"] = "550 no"
-    Desk(settings).release(["a"], ["sue@mx.example"], who="cli:root")
+    ReviewActions(settings).release(
+        ["a"], ActionRequest("cli:root", recipients=("sue@mx.example",))
+    )
     assert list(send_now(settings, NOW.timestamp())) == ["joe@mx.example"]
 
 
@@ -341,7 +343,7 @@ def test_what_the_mta_does_not_take_is_told_and_may_be_tried_again(
 def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) -> None:
     client, path = browser
     client.post(path)
-    store = client.app.state.filterd.desk.store  # type: ignore[attr-defined]
+    store = client.app.state.filterd.actions.store  # type: ignore[attr-defined]
     assert [e.who for e in store.journal.events("a") if e.what == "released"] == [
         "digest:joe@mx.example"
     ]
@@ -399,7 +401,7 @@ def test_a_recipient_cannot_have_what_would_be_stripped_from_other_mail(
 def test_what_is_gone_is_told(browser: tuple[TestClient, str], mta: Mta) -> None:
     client, path = browser
     state = client.app.state.filterd  # type: ignore[attr-defined]
-    state.desk.delete(["a"], who="cli:root")
+    state.actions.delete(["a"], ActionRequest("cli:root"))
     for method in ("GET", "POST"):
         answer = client.request(method, path)
         assert answer.status_code == 404

@@ -25,7 +25,7 @@ from filterd.doctor.servers import store as doctor_store
 from filterd.quarantine import QuarantineSettings, Store, StoreError
 from filterd.quarantine.database import BrokenIndexError
 from filterd.quarantine.journal import Delivery, Event
-from filterd.quarantine.release import Releaser
+from filterd.quarantine.release import Releaser, ReleaseRequest
 from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.locks import locks_on
 from tests.unit.quarantine.mta import Mta, running
@@ -55,7 +55,7 @@ def filled(settings: QuarantineSettings) -> Store:
     store = Store(settings)
     for number in range(MESSAGES):
         store.put(new(f"id{number}"))
-    Releaser(store).release("id1", who="test")
+    Releaser(store).release(ReleaseRequest("id1", "test"))
     store.pin("id2", "test")
     store.delete("id3", "test")
     return store
@@ -149,7 +149,7 @@ def test_a_broken_index_is_kept_and_made_again(
     assert len(told) == 1
     assert "`filterd quarantine fsck` puts it aside" in told[0].found
     with pytest.raises(BrokenIndexError, match="`filterd quarantine fsck` puts it aside"):
-        Releaser(store).release("id5", who="test") if damage == "no database" else (
+        Releaser(store).release(ReleaseRequest("id5", "test")) if damage == "no database" else (
             store.index.check()
         )
     looked = store.fsck(repair=False)
@@ -164,7 +164,7 @@ def test_a_broken_index_is_kept_and_made_again(
     again = store.fsck()
     assert (again.fault, again.added, again.stale, again.restated) == ("", (), (), ())
     assert [f for f in doctor_store(settings) if f.level is Level.FAIL] == []
-    (outcome,) = Releaser(store).release("id1", who="test")
+    (outcome,) = Releaser(store).release(ReleaseRequest("id1", "test"))
     assert (outcome.state, outcome.done, len(mta.taken)) == ("released", False, 1)
 
 
@@ -180,7 +180,7 @@ def test_what_is_done_while_fsck_reads_is_neither_damage_nor_forgotten(
             monkeypatch.undo()
             other = Store(store.settings)
             other.delete("id8", "test")
-            Releaser(other).release("id9", who="test")
+            Releaser(other).release(ReleaseRequest("id9", "test"))
 
     monkeypatch.setattr(store.journal, "events", events)
     report = store.fsck(rebuild=True)
@@ -339,7 +339,7 @@ def test_tables_in_postgresql_are_kept_in_a_schema_of_their_own(
     with store.index.connection() as connection:
         kept = sa.inspect(connection).get_table_names(report.aside)
     assert "alembic_version" in kept
-    (outcome,) = Releaser(store).release("id1", who="test")
+    (outcome,) = Releaser(store).release(ReleaseRequest("id1", "test"))
     assert (outcome.state, outcome.done, len(mta.taken)) == ("released", False, 1)
 
 

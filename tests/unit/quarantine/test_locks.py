@@ -21,7 +21,7 @@ from filterd.message import Message
 from filterd.ops.status import status
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.upkeep import Upkeep
-from filterd.review.actions import Desk
+from filterd.review.actions import ReviewActions
 from tests.helpers.locks import locks_on
 from tests.helpers.messages import message
 from tests.unit.quarantine.test_store import new
@@ -53,7 +53,7 @@ DEEDS: dict[str, Callable[[Settings], object]] = {
     ),
     "doctor": lambda settings: list(doctor_store(settings)),
     "fsck": lambda settings: Store(settings.quarantine).fsck(),
-    "a second desk": lambda settings: Desk(settings).store.index.counts(),
+    "a second process": lambda settings: ReviewActions(settings).store.index.counts(),
     "a look that is closed": look,
     "a reload": again,
 }

@@ -22,7 +22,14 @@ from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import GoneError, QuarantineSettings, Store
 from filterd.quarantine.journal import standing
 from filterd.quarantine.query import Query
-from filterd.quarantine.release import CLAIM_LIMIT, FIRST_PAUSE, Outcome, ReleaseError, Releaser
+from filterd.quarantine.release import (
+    CLAIM_LIMIT,
+    FIRST_PAUSE,
+    Outcome,
+    ReleaseError,
+    Releaser,
+    ReleaseRequest,
+)
 from filterd.quarantine.submission import Server, submit
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -58,7 +65,8 @@ def store(tmp_path: Path, mta: Mta, clock: Clock) -> Store:
 
 
 def release(store: Store, *to: str, id: str = "id1", **options: object) -> tuple[Outcome, ...]:
-    return Releaser(store).release(id, to, who="test:ann", **options)  # type: ignore[arg-type]
+    request = ReleaseRequest(id, "test:ann", to, **options)  # type: ignore[arg-type]
+    return Releaser(store).release(request)
 
 
 def state(store: Store, id: str = "id1") -> str:
@@ -339,7 +347,7 @@ def test_no_mta_at_all(tmp_path: Path, clock: Clock) -> None:
 
 
 def _release_and_die(settings: QuarantineSettings) -> None:
-    Releaser(Store(settings, Clock())).release("id1", who="test:ann")
+    Releaser(Store(settings, Clock())).release(ReleaseRequest("id1", "test:ann"))
 
 
 def test_a_process_killed_between_the_dot_and_the_answer(
@@ -486,11 +494,11 @@ def test_a_release_that_the_index_did_not_hear_of(
 
 def test_a_virus_needs_a_word_and_a_reason(store: Store, mta: Mta) -> None:
     store.put(dataclasses.replace(new(data=PLAIN), virus="Eicar"))
-    for options in ({}, {"virus": True}, {"note": "please"}):
+    for options in ({}, {"viruses": True}, {"note": "please"}):
         with pytest.raises(ReleaseError, match="contains Eicar"):
             release(store, **options)
     assert mta.taken == []
-    release(store, virus=True, note="false alarm")
+    release(store, viruses=True, note="false alarm")
     assert len(mta.taken) == 1
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from filterd.quarantine import QuarantineSettings, Store
-from filterd.quarantine.release import FIRST_PAUSE, Releaser
+from filterd.quarantine.release import FIRST_PAUSE, Releaser, ReleaseRequest
 from filterd.quarantine.upkeep import Upkeep
 from tests.unit.quarantine.mta import Mta, running
 from tests.unit.quarantine.test_store import new
@@ -36,7 +36,9 @@ def test_due_releases_and_old_mail(tmp_path: Path, mta: Mta) -> None:
     store.put(dataclasses.replace(new("fresh"), received=now))
     store.put(dataclasses.replace(new("old"), received=now - timedelta(days=2)))
     mta.answers = {"DOT": "452 full"}
-    Releaser(Store(settings, lambda: now.timestamp() - FIRST_PAUSE - 1)).release("fresh", who="t")
+    Releaser(Store(settings, lambda: now.timestamp() - FIRST_PAUSE - 1)).release(
+        ReleaseRequest("fresh", "t")
+    )
     mta.answers = {}
     upkeep.once()
     assert len(mta.taken) == 1

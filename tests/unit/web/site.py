@@ -112,7 +112,7 @@ class Site:
         to = recipients or ("joe@mx.example",)
         if subject:
             data = data.replace(b"Subject: hello", b"Subject: " + subject)
-        return self.state.desk.store.put(
+        return self.state.actions.store.put(
             NewEntry(
                 id=new_id(),
                 data=data,
@@ -155,7 +155,7 @@ class Site:
 
     def events(self, id: str | None = None) -> list[str]:
         """What the journal says was done."""
-        return [event.what for event in self.state.desk.store.journal.events(id)]
+        return [event.what for event in self.state.actions.store.journal.events(id)]
 
 
 def token_in(answer: Response) -> str:

@@ -34,9 +34,9 @@ def test_a_reviewer_sees_its_own_only(bob: Site) -> None:
 )
 def test_a_reviewer_does_nothing_to_others(bob: Site, deed: str) -> None:
     foreign = bob.put("max@other.example", subject=b"a secret subject")
-    asked = bob.post("/quarantine/confirm", deed=deed, id=foreign)
+    asked = bob.post("/quarantine/confirm", do=deed, id=foreign)
     assert "secret" not in asked.text
-    answer = bob.post("/quarantine/do", deed=deed, id=foreign)
+    answer = bob.post("/quarantine/do", do=deed, id=foreign)
     assert "not done" in text_of(answer)
     assert "secret" not in answer.text
     assert bob.events(foreign) == []
@@ -46,14 +46,14 @@ def test_a_reviewer_does_nothing_to_others(bob: Site, deed: str) -> None:
 @pytest.mark.parametrize("deed", ["delete", "release-ham"])
 def test_a_reviewer_does_not_decide_for_others(bob: Site, deed: str) -> None:
     shared = bob.put("joe@mx.example", "max@other.example")
-    answer = bob.post("/quarantine/do", deed=deed, id=shared)
+    answer = bob.post("/quarantine/do", do=deed, id=shared)
     assert "not yours" in text_of(answer)
     assert bob.events(shared) == []
 
 
 def test_a_reviewer_does_not_see_what_concerns_others(bob: Site) -> None:
     shared = bob.put("joe@mx.example", "max@other.example")
-    journal = bob.state.desk.store.journal
+    journal = bob.state.actions.store.journal
     for recipient, note in (
         ("max@other.example", "note-of-max"),
         ("joe@mx.example", "note-of-joe"),
@@ -75,7 +75,7 @@ def test_a_reviewer_releases_its_own_copy_only(releasing: Site, mta: Mta) -> Non
         answer = releasing.post(f"/message/{shared}/release", to="joe@mx.example", other=other)
         assert "your own recipients only" in text_of(answer)
     assert mta.taken == []
-    releasing.post("/quarantine/do", deed="release", id=shared)
+    releasing.post("/quarantine/do", do="release", id=shared)
     (taken,) = mta.taken
     assert ["joe@mx.example" in line for line in taken.rcpt] == [True]
 
@@ -84,8 +84,8 @@ def test_a_reviewer_leaves_viruses_to_admins(releasing: Site, mta: Mta) -> None:
     releasing.log_in("bob")
     id = releasing.put(reason="virus", virus="Eicar")
     releasing.post(f"/message/{id}/release", to="joe@mx.example", virus="yes", note="I want it")
-    releasing.post("/quarantine/do", deed="release", id=id)
-    releasing.post("/quarantine/do", deed="release-ham", id=id)
+    releasing.post("/quarantine/do", do="release", id=id)
+    releasing.post("/quarantine/do", do="release-ham", id=id)
     assert mta.taken == []
     assert releasing.get(f"/message/{id}/raw").status_code == 403
     assert releasing.events(id) == ["viewed"], "by the page after the first try"
@@ -93,9 +93,9 @@ def test_a_reviewer_leaves_viruses_to_admins(releasing: Site, mta: Mta) -> None:
 
 def test_a_reviewer_allows_for_its_own_only(bob: Site) -> None:
     shared = bob.put("joe@mx.example", "max@other.example")
-    answer = bob.post("/quarantine/do", deed="allow", id=shared, everybody="yes")
+    answer = bob.post("/quarantine/do", do="allow", id=shared, everybody="yes")
     assert "only an admin" in text_of(answer)
-    bob.post("/quarantine/do", deed="allow", id=shared)
+    bob.post("/quarantine/do", do="allow", id=shared)
     lines = (bob.folder / "senders.list").read_text().splitlines()
     assert lines == ["allow ann@a.example for joe@mx.example"]
 
@@ -106,8 +106,8 @@ def test_a_reviewer_has_no_dashboard(bob: Site) -> None:
 
 def test_a_reviewers_audit_page_has_its_own_deeds(bob: Site) -> None:
     mine, foreign = bob.put("joe@mx.example"), bob.put("max@other.example")
-    bob.state.desk.store.note("viewed", foreign, "web:ann")
-    bob.post("/quarantine/do", deed="pin", id=mine)
+    bob.state.actions.store.note("viewed", foreign, "web:ann")
+    bob.post("/quarantine/do", do="pin", id=mine)
     text = bob.get("/audit").text
     assert mine in text
     assert foreign not in text

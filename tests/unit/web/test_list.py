@@ -16,7 +16,7 @@ def test_the_list_shows_what_is_kept(ann: Site) -> None:
 
 def test_an_empty_list_says_so(ann: Site) -> None:
     assert "The quarantine is empty." in text_of(ann.get("/quarantine"))
-    assert "Nothing of that" in text_of(ann.get("/quarantine?text=x"))
+    assert "No matching messages." in text_of(ann.get("/quarantine?text=x"))
 
 
 def test_what_a_message_says_of_itself_cannot_become_markup(ann: Site) -> None:
@@ -72,16 +72,16 @@ def test_a_page_that_is_none_is_told(ann: Site) -> None:
 
 def test_several_at_once_after_a_question(ann: Site) -> None:
     ids = [ann.put() for _ in range(3)]
-    asked = ann.post("/quarantine/confirm", deed="delete", id=ids[:2], back="/quarantine?text=a")
-    assert "Delete: 2 messages" in text_of(asked)
+    asked = ann.post("/quarantine/confirm", do="delete", id=ids[:2], back="/quarantine?text=a")
+    assert "Delete 2 messages" in text_of(asked)
     assert ann.events() == [], "asking does nothing"
     done = ann.post(
-        "/quarantine/do", deed="delete", id=ids[:2], back="/quarantine?reason=spam", note="old"
+        "/quarantine/do", do="delete", id=ids[:2], back="/quarantine?reason=spam", note="old"
     )
     assert "2 messages: done" in text_of(done)
-    states = [ann.state.desk.store.standing(id).state for id in ids]
+    states = [ann.state.actions.store.standing(id).state for id in ids]
     assert states == ["deleted", "deleted", "held"]
-    (event,) = ann.state.desk.store.journal.events(ids[0])
+    (event,) = ann.state.actions.store.journal.events(ids[0])
     assert (event.who, event.note) == ("web:ann", "old")
     assert "2 messages: done" not in text_of(ann.get(str(done.url.raw_path, "ascii")))
 
@@ -92,7 +92,7 @@ def test_several_at_once_after_a_question(ann: Site) -> None:
 )
 def test_each_deed_is_in_the_journal(ann: Site, deed: str, event: str) -> None:
     id = ann.put()
-    answer = ann.post("/quarantine/do", deed=deed, id=id, back=f"/message/{id}")
+    answer = ann.post("/quarantine/do", do=deed, id=id, back=f"/message/{id}")
     assert answer.status_code == 200
     assert "1 message: done" in text_of(answer)
     assert ann.events(id)[0] == event
@@ -101,7 +101,7 @@ def test_each_deed_is_in_the_journal(ann: Site, deed: str, event: str) -> None:
 @pytest.mark.parametrize("deed", ["spam", "ham"])
 def test_what_is_learned_is_in_the_models_journal(ann: Site, deed: str) -> None:
     id = ann.put()
-    answer = ann.post(f"/message/{id}/do", deed=deed)
+    answer = ann.post(f"/message/{id}/do", do=deed)
     assert f"learned as {deed}" in text_of(answer)
     assert ann.events(id)[0] == "learned"
     journal = b"".join(p.read_bytes() for p in (ann.folder / "models").rglob("*") if p.is_file())
@@ -109,8 +109,8 @@ def test_what_is_learned_is_in_the_models_journal(ann: Site, deed: str) -> None:
 
 
 def test_an_allowed_sender_is_in_the_list(ann: Site) -> None:
-    ann.post("/quarantine/do", deed="allow", id=ann.put())
-    ann.post("/quarantine/do", deed="block", id=ann.put(), everybody="yes")
+    ann.post("/quarantine/do", do="allow", id=ann.put())
+    ann.post("/quarantine/do", do="block", id=ann.put(), everybody="yes")
     lines = (ann.folder / "senders.list").read_text().splitlines()
     assert lines == ["block ann@a.example for *", "allow ann@a.example for joe@mx.example"]
 
@@ -119,25 +119,25 @@ def test_an_allowed_sender_is_in_the_list(ann: Site) -> None:
 def test_a_deed_that_is_none(ann: Site, deed: str) -> None:
     id = ann.put()
     for path in ("/quarantine/confirm", "/quarantine/do", f"/message/{id}/do"):
-        assert ann.post(path, deed=deed, id=id).status_code in (400, 403)
+        assert ann.post(path, do=deed, id=id).status_code in (400, 403)
     assert ann.events() == []
 
 
 def test_a_grave_deed_is_not_done_without_the_question(ann: Site) -> None:
     id = ann.put()
-    assert ann.post(f"/message/{id}/do", deed="delete").status_code == 403
+    assert ann.post(f"/message/{id}/do", do="delete").status_code == 403
     assert ann.events() == []
 
 
 def test_ids_that_are_none_are_told_and_stop_nothing(ann: Site) -> None:
     id = ann.put()
-    answer = ann.post("/quarantine/do", deed="pin", id=["../../etc/passwd", "1m8zzzzzzzzzzzzz", id])
+    answer = ann.post("/quarantine/do", do="pin", id=["../../etc/passwd", "1m8zzzzzzzzzzzzz", id])
     assert "1 message: done" in text_of(answer)
     assert "2 messages: not done" in text_of(answer)
 
 
 def test_nobody_is_sent_to_another_site_after_a_deed(ann: Site) -> None:
     token = token_in(ann.get("/scan"))
-    data = {"csrf": token, "deed": "pin", "id": ann.put(), "back": "https://evil.example/"}
+    data = {"csrf": token, "do": "pin", "id": ann.put(), "back": "https://evil.example/"}
     answer = ann.browser.post("/quarantine/do", data=data)
     assert answer.headers["location"].startswith("/quarantine?done=")

@@ -42,7 +42,7 @@ def test_no_page_without_a_login(site: Site, path: str) -> None:
 @pytest.mark.parametrize("path", FORMS)
 def test_no_form_without_a_login(site: Site, path: str) -> None:
     id = site.put()
-    answer = site.browser.post(path.format(id=id), data={"csrf": "x", "deed": "delete", "id": id})
+    answer = site.browser.post(path.format(id=id), data={"csrf": "x", "do": "delete", "id": id})
     assert answer.status_code == 403
     assert site.events() == []
 
@@ -59,7 +59,7 @@ def test_no_login_that_another_site_sends(site: Site) -> None:
 def test_no_form_without_its_token(site: Site, path: str, token: str | None) -> None:
     site.log_in()
     id = site.put()
-    data = {"deed": "delete", "id": id, "to": "joe@mx.example"}
+    data = {"do": "delete", "id": id, "to": "joe@mx.example"}
     if token is not None:
         data["csrf"] = token
     answer = site.browser.post(path.format(id=id), data=data)
@@ -74,7 +74,7 @@ def test_the_token_of_another_session_does_not_fit(site: Site) -> None:
     site.log_in("bob", browser=other)
     token = token_in(other.get("/quarantine"))
     id = site.put()
-    answer = site.browser.post("/quarantine/do", data={"csrf": token, "deed": "pin", "id": id})
+    answer = site.browser.post("/quarantine/do", data={"csrf": token, "do": "pin", "id": id})
     assert answer.status_code == 403
     assert site.events() == []
 
@@ -84,7 +84,7 @@ def test_a_form_that_another_site_sends_is_refused(site: Site) -> None:
     token, id = token_in(site.get("/scan")), site.put()
     answer = site.browser.post(
         "/quarantine/do",
-        data={"csrf": token, "deed": "pin", "id": id},
+        data={"csrf": token, "do": "pin", "id": id},
         headers={"Sec-Fetch-Site": "cross-site"},
     )
     assert answer.status_code == 403
@@ -240,7 +240,7 @@ def test_a_session_that_is_not_used_ends(site: Site) -> None:
     token = token_in(site.get("/quarantine"))
     clock.now += 1801
     id = site.put()
-    answer = site.browser.post("/quarantine/do", data={"csrf": token, "deed": "pin", "id": id})
+    answer = site.browser.post("/quarantine/do", data={"csrf": token, "do": "pin", "id": id})
     assert answer.status_code == 403
     assert "session has ended" in text_of(answer)
     assert site.events() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from filterd.chain.verdict import RemovedPart
@@ -31,6 +33,50 @@ def test_a_message_and_that_it_was_viewed(ann: Site) -> None:
         assert word in text
     ann.get(f"/message/{id}")
     assert ann.events(id) == ["viewed"]
+
+
+def buttons_of(page: str) -> list[str]:
+    return re.findall(r'<button name="do" value="([a-z-]+)"', page)
+
+
+@pytest.mark.parametrize(
+    ("who", "recipients", "virus", "shown"),
+    [
+        (
+            "ann",
+            ["joe@mx.example"],
+            "",
+            ["spam", "ham", "pin", "release-ham", "allow", "block", "delete"],
+        ),
+        (
+            "bob",
+            ["joe@mx.example"],
+            "",
+            ["spam", "ham", "pin", "release-ham", "allow", "block", "delete"],
+        ),
+        (
+            "bob",
+            ["joe@mx.example", "max@other.example"],
+            "",
+            ["spam", "ham", "pin", "allow", "block"],
+        ),
+        ("bob", ["joe@mx.example"], "Eicar", ["spam", "ham", "pin", "allow", "block", "delete"]),
+    ],
+)
+def test_the_buttons_are_those_of_what_is_permitted(
+    site: Site, who: str, recipients: list[str], virus: str, shown: list[str]
+) -> None:
+    site.log_in(who)
+    id = site.put(*recipients, virus=virus, removed=(RemovedPart("a.exe", "a name", 0, 4),))
+    if not virus and who == "bob":
+        shown = [name for name in shown if name != "release-ham"]
+    page = site.get(f"/message/{id}").text
+    assert buttons_of(page) == shown
+    assert ("Release</button>" in page) is (who == "ann")
+    assert (f"/message/{id}/removed/1" in page) is (who == "ann")
+    assert (f"/message/{id}/raw" in page) is not bool(virus)
+    for name in buttons_of(page):
+        assert "not done:" not in site.post("/quarantine/confirm", do=name, id=id).text
 
 
 def test_html_is_shown_in_a_frame_of_its_own(ann: Site) -> None:
@@ -86,7 +132,7 @@ def test_a_removed_part_as_a_file(ann: Site) -> None:
 
 def test_what_was_deleted_is_still_described(ann: Site) -> None:
     id = ann.put()
-    ann.post("/quarantine/do", deed="delete", id=id)
+    ann.post("/quarantine/do", do="delete", id=id)
     text = text_of(ann.get(f"/message/{id}"))
     assert "no longer kept" in text
     assert "BAYES_99" in text

@@ -114,7 +114,7 @@ def test_a_message_that_is_not_there(admin: Program, id: str) -> None:
 
 
 def test_octets_are_exact(site: Site, admin: Program) -> None:
-    id = site.state.desk.store.put(new("id1", HOSTILE))
+    id = site.state.actions.store.put(new("id1", HOSTILE))
     answer = admin.get(f"/messages/{id}/raw")
     assert answer.content == HOSTILE
     assert answer.headers["Content-Type"] == "application/octet-stream"
@@ -164,7 +164,7 @@ def test_learn_and_list_senders(site: Site, admin: Program) -> None:
     assert result["detail"] == {"class": "spam", "outcome": "learned"}
     wish = {"ids": [id], "kind": "block", "everybody": True}
     assert admin.post("/messages/senders", wish).json()["results"][0]["ok"]
-    path = site.state.desk.senders.file
+    path = site.state.actions.senders.file
     assert senders.Entry("block", "ann@a.example") in senders.read(path)
 
 

@@ -41,7 +41,7 @@ def test_bodies(admin: Program, body: bytes) -> None:
             if answer.status_code != 200:
                 assert answer.headers["Content-Type"] == "application/problem+json"
     # One deed is one line of the journal, whatever its reason reads.
-    events = admin.site.state.desk.store.journal.events()
+    events = admin.site.state.actions.store.journal.events()
     assert all(event.who == "api:robot" for event in events)
 
 

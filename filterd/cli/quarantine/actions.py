@@ -1,4 +1,4 @@
-"""What is done with quarantined mail: release, delete, pin, learn, allow, block, expire, rescan."""
+"""Commands that act on quarantined mail: release, delete, pin, learn, allow, block, expire …"""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from rich.markup import escape
 from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
 from filterd.cli.learn import who
-from filterd.cli.quarantine.common import IdArguments, ReasonOption, command, desk_of, store_of
+from filterd.cli.quarantine.common import (
+    IdArguments,
+    ReasonOption,
+    actions_of,
+    command,
+    perform,
+    store_of,
+)
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters import senders
 from filterd.quarantine.caution import ADVICE
 
 if TYPE_CHECKING:
-    from filterd.review.actions import Done
+    from filterd.review.actions import ActionRequest, ActionResult
 
 
 @command("release")
@@ -31,7 +38,7 @@ def release(
     ] = None,
     attach: Annotated[bool, typer.Option("--attach", help="as an attachment")] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="also to those who have it, or may have it")
+        bool, typer.Option("--again", help="also to recipients who already have it, or may")
     ] = False,
     virus: Annotated[
         bool, typer.Option("--virus", help="although it has a virus; needs --reason")
@@ -44,30 +51,40 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """Hand messages to the MTA, unchanged, with their own sender. Status 75 if any is not taken."""
-    desk = desk_of(config)
+    actions = actions_of(config)
+    request = _request(
+        reason,
+        recipients=tuple(to or ()),
+        form="attached" if attach else "original",
+        again=again,
+        viruses=virus,
+    )
     complete = True
     for id in ids:
-        (done,) = desk.release(
-            [id], to or (), who=who(), note=reason, attached=attach, again=again, virus=virus
-        )
-        if not done.detail:
-            fail(done.words, Exit.DATA)
-        complete &= _told(id, done.detail["recipients"], as_json)
-        if learn and done.ok:
-            _said(desk.learn([id], spam=False, who=who(), source="quarantine", note=reason))
+        (result,) = perform(actions, "release-ham" if learn else "release", [id], request)
+        if not result.detail:
+            fail(result.words, Exit.DATA)
+        complete &= _print_release(id, result.detail["recipients"], as_json)
+        if learned := result.detail.get("learned"):
+            if not result.ok:
+                fail(f"{id}: {learned}", Exit.CANNOT_CREATE)
+            if as_json:
+                emit({"id": id, "learned": learned})
+            else:
+                sys.stdout.write(f"{id}: {learned}\n")
     if not complete:
         raise typer.Exit(Exit.TEMPFAIL)
 
 
 @command("retry")
 def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Try again the releases that the MTA put off and that are due."""
+    """Try again the releases that the MTA deferred and that are due."""
     from filterd.quarantine.release import Releaser  # noqa: PLC0415
     from filterd.review.actions import released  # noqa: PLC0415
 
     complete = True
     for id, outcome in Releaser(store_of(config)).retry():
-        complete &= _told(id, released(id, [outcome]).detail["recipients"], as_json)
+        complete &= _print_release(id, released(id, [outcome]).detail["recipients"], as_json)
     if not complete:
         raise typer.Exit(Exit.TEMPFAIL)
 
@@ -75,7 +92,7 @@ def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @command("delete")
 def delete(ids: IdArguments, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """Delete messages' bytes; their description and history stay for a while."""
-    _said(desk_of(config).delete(ids, who=who(), note=reason))
+    _print(perform(actions_of(config), "delete", ids, _request(reason)))
 
 
 @command("pin")
@@ -86,7 +103,7 @@ def pin(
     config: ConfigOption = None,
 ) -> None:
     """Keep messages from expiring."""
-    desk_of(config).pin(ids, who=who(), note=reason, pinned=not off)
+    perform(actions_of(config), "unpin" if off else "pin", ids, _request(reason))
 
 
 @command("learn")
@@ -99,16 +116,15 @@ def learn(
     """Teach the site's model what these messages are."""
     if kind not in ("spam", "ham"):
         fail(f"{kind!r} is neither spam nor ham", Exit.USAGE)
-    desk = desk_of(config)
-    _said(desk.learn(ids, spam=kind == "spam", who=who(), source="quarantine", note=reason))
+    _print(perform(actions_of(config), kind, ids, _request(reason)))
 
 
 @command("rescan")
 def rescan(ids: IdArguments, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Examine kept messages again, with the chain as it is today; nothing is changed."""
-    desk = desk_of(config)
+    actions = actions_of(config)
     for id in ids:
-        before, now = desk.store.get(id), desk.rescan(id)
+        before, now = actions.store.get(id), actions.rescan(id)
         if as_json:
             symbols = [{"name": s.name, "score": s.score} for s in now.verdict.symbols]
             emit(
@@ -210,22 +226,27 @@ def _list_senders(
     reason: str,
     config: Path | None,
 ) -> None:
-    desk = desk_of(config)
+    actions = actions_of(config)
     for id in ids:
-        (done,) = desk.list_senders(
-            kind, [id], everybody=everybody, off=off, who=who(), note=reason
-        )
-        if not done.ok:
-            fail(done.words, Exit.DATA)
-        sys.stdout.write(done.words.replace("; ", "\n") + "\n")
+        request = _request(reason, everybody=everybody, off=off)
+        (result,) = perform(actions, kind, [id], request)
+        if not result.ok:
+            fail(result.words, Exit.DATA)
+        sys.stdout.write(result.words.replace("; ", "\n") + "\n")
 
 
-def _said(done: list[Done]) -> None:
-    for one in done:
+def _request(reason: str, **options: Any) -> ActionRequest:
+    from filterd.review.actions import ActionRequest  # noqa: PLC0415
+
+    return ActionRequest(who(), "quarantine", reason, **options)
+
+
+def _print(results: list[ActionResult]) -> None:
+    for one in results:
         sys.stdout.write(f"{one.id}: {one.words}\n")
 
 
-def _told(id: str, recipients: list[dict[str, Any]], as_json: bool) -> bool:
+def _print_release(id: str, recipients: list[dict[str, Any]], as_json: bool) -> bool:
     """Print what became of a release; True if it was taken for each recipient."""
     for one in recipients:
         if as_json:

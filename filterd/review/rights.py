@@ -1,0 +1,183 @@
+"""The table of actions: what can be done with kept mail, and the right that each needs.
+
+Pages, REST interface and command line all read it: a page shows the buttons of what is permitted,
+`Access` refuses the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from filterd.quarantine.entry import for_admins_only
+
+if TYPE_CHECKING:
+    from filterd.quarantine import Entry
+    from filterd.review.actions import ActionRequest, ActionResult, ReviewActions
+    from filterd.review.reviewer import Reviewer
+
+NOT_ALONE = "it also concerns recipients who are not yours; ask an admin"
+ADMIN_ONLY = "only an admin may do that"
+OWN_ONLY = "you may release to your own recipients only"
+
+
+class Right(Enum):
+    """What a reviewer needs for an action on one message; an admin has them all."""
+
+    SEE = "one of the recipients is its own"
+    OWN = "the same, and only for its own recipients"
+    ALL = "all recipients are its own"
+    ADMIN = "for admins only"
+
+
+Run = Callable[["ReviewActions", Sequence[str], "ActionRequest"], list["ActionResult"]]
+
+
+def _unchecked(_entry: Entry) -> str:
+    return ""
+
+
+def _virus(entry: Entry) -> str:
+    return f"it contains a virus ({entry.virus})" if entry.virus else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action.
+
+    button: on a message's page. phrase: what is done, `{}` for how many messages: `Delete {}`.
+    explained: what will happen. admin_only: why a certain message is for admins only, empty if it
+    is not. run: does it; None where it is not done to a list of messages. asks_first: cannot be
+    undone, or has an effect on mail to come. for_everybody: can be done for all recipients, by
+    admins. together: done to all messages at once.
+    """
+
+    right: Right
+    button: str = ""
+    phrase: str = ""
+    explained: str = ""
+    run: Run | None = None
+    admin_only: Callable[[Entry], str] = _unchecked
+    asks_first: bool = False
+    for_everybody: bool = False
+    together: bool = False
+
+
+ACTIONS: Mapping[str, Action] = {
+    "release": Action(
+        Right.OWN,
+        "Release",
+        "Release {}",
+        "The original is delivered to the recipients whose copy is held, or to all recipients "
+        "where only a copy is kept. Nobody gets it twice.",
+        lambda do, ids, request: do.release(ids, request),
+        admin_only=for_admins_only,
+    ),
+    "release-ham": Action(
+        Right.ALL,
+        "Release and learn as ham",
+        "Release {} and learn as ham",
+        "As a release, and the classifier learns that this is wanted mail.",
+        lambda do, ids, request: do.release_and_learn(ids, request),
+        admin_only=for_admins_only,
+    ),
+    "spam": Action(
+        Right.SEE,
+        "Learn as spam",
+        "Learn {} as spam",
+        "The classifier learns that this is unwanted mail.",
+        lambda do, ids, request: do.learn(ids, request, spam=True),
+        together=True,
+    ),
+    "ham": Action(
+        Right.SEE,
+        "Learn as ham",
+        "Learn {} as ham",
+        "The classifier learns that this is wanted mail.",
+        lambda do, ids, request: do.learn(ids, request, spam=False),
+        together=True,
+    ),
+    "pin": Action(
+        Right.SEE,
+        "Pin",
+        "Pin {}",
+        "Pinned messages do not expire.",
+        lambda do, ids, request: do.pin(ids, request, pinned=True),
+    ),
+    "unpin": Action(
+        Right.SEE,
+        "Unpin",
+        "Unpin {}",
+        "The messages expire as others do.",
+        lambda do, ids, request: do.pin(ids, request, pinned=False),
+    ),
+    "allow": Action(
+        Right.OWN,
+        "Allow sender",
+        "Allow the senders of {}",
+        "From now on mail from these envelope senders gets negative points.",
+        lambda do, ids, request: do.list_senders("allow", ids, request),
+        asks_first=True,
+        for_everybody=True,
+    ),
+    "block": Action(
+        Right.OWN,
+        "Block sender",
+        "Block the senders of {}",
+        "From now on mail from these envelope senders gets points.",
+        lambda do, ids, request: do.list_senders("block", ids, request),
+        asks_first=True,
+        for_everybody=True,
+    ),
+    "delete": Action(
+        Right.ALL,
+        "Delete",
+        "Delete {}",
+        "The messages' bytes are removed for good. Their description and history stay.",
+        lambda do, ids, request: do.delete(ids, request),
+        asks_first=True,
+    ),
+    "rescan": Action(Right.SEE, "Scan again"),
+    "download": Action(Right.SEE, "Download the exact bytes", admin_only=_virus),
+    "download-part": Action(Right.ADMIN, "download"),
+    "status": Action(Right.ADMIN),
+}
+"""By name, as forms and URLs use it, in the order of the menu. `status` is no action on a message:
+the dashboard, counts and the state of the site."""
+
+BULK: Mapping[str, Action] = {name: one for name, one in ACTIONS.items() if one.run is not None}
+"""What can be done with several messages."""
+
+
+def recipients_of(entry: Entry) -> tuple[str, ...]:
+    """All recipients that a message concerns."""
+    return tuple(dict.fromkeys((*entry.recipients, *entry.held_for)))
+
+
+def own_recipients(reviewer: Reviewer, entry: Entry) -> tuple[str, ...]:
+    """Those for whom a reviewer acts where it names nobody."""
+    return reviewer.within(entry.held_for or entry.recipients)
+
+
+def refusal(
+    reviewer: Reviewer, action: Action, entry: Entry, request: ActionRequest | None = None
+) -> str:
+    """Why the reviewer may not do that with a message that it may see; empty if it may."""
+    if reviewer.is_admin:
+        return ""
+    if action.right is Right.ADMIN:
+        return ADMIN_ONLY
+    if request is not None and (request.everybody or request.viruses):
+        return ADMIN_ONLY
+    if why := action.admin_only(entry):
+        return f"{ADMIN_ONLY}: {why}"
+    chosen = request.recipients if request is not None else ()
+    if set(chosen) - set(reviewer.within(chosen)):
+        return OWN_ONLY
+    if action.right is Right.ALL and not reviewer.may_decide(recipients_of(entry)):
+        return NOT_ALONE
+    if action.right is Right.OWN and not (chosen or own_recipients(reviewer, entry)):
+        return NOT_ALONE
+    return ""

@@ -1,0 +1,63 @@
+"""Values as people read them, on pages, in the terminal and in mail: times, sizes, counts, text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+_BREAKS = frozenset("\n\t")
+
+
+def when(seconds: float) -> str:
+    """Local time of seconds since 1970, to the minute."""
+    return f"{_local(seconds):%Y-%m-%d %H:%M}"
+
+
+def when_short(seconds: float) -> str:
+    """The same as a list has room for: without this year, or without the hour."""
+    moment = _local(seconds)
+    return f"{moment:%m-%d %H:%M}" if moment.year == datetime.now().year else f"{moment:%Y-%m-%d}"
+
+
+def to_the_second(seconds: float) -> str:
+    """Local time with seconds."""
+    return f"{_local(seconds):%Y-%m-%d %H:%M:%S}"
+
+
+def exactly(seconds: float) -> str:
+    """Local time with seconds and offset."""
+    return f"{_local(seconds):%Y-%m-%d %H:%M:%S %z}"
+
+
+def _local(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds).astimezone()
+
+
+def size(number: int) -> str:
+    """Bytes in units of 1024: `17 bytes`, `2.4 KB`, `12 MB`."""
+    if number < 1024:
+        return count(number, "byte")
+    value, unit = number / 1024, "KB"
+    for larger in ("MB", "GB", "TB"):
+        if value < 1023.5:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 message`, `2 messages`, with thousands set apart."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def printable(text: str, limit: int | None = None, *, lines: bool = False) -> str:
+    """Text of strangers without control characters: none that turn the direction of what follows,
+    none that have no width, no lone surrogates.
+
+    limit: characters of the result. lines: leave line ends and tabs.
+    """
+    if not text.isprintable():
+        kept = _BREAKS if lines else frozenset()
+        text = "".join(
+            c if c.isprintable() or c in kept else "\N{REPLACEMENT CHARACTER}" for c in text
+        )
+    return text[:limit]
