@@ -1,4 +1,4 @@
-"""One client: events of the session are put to the filters, the addresses and the queue."""
+"""One client: reads and writes its connection, and settles the events of its session."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from filterd.mta.transactions import Transactions
 log = logging.getLogger("filterd.mta")
 
 NAME_TIMEOUT = 5.0
-"""Seconds that the resolver may take to name a client."""
+"""Seconds for the resolver to name a client."""
 
 TLS_TIMEOUT = 60.0
 """Seconds for a TLS handshake."""
 
 READ_SIZE = 1 << 16
-"""Octets asked of the kernel at a time."""
+"""Octets read at a time."""
 
 
 class SessionHandler:
-    """Runs one session to its end. Raises ConnectionError where the client goes away."""
+    """Runs one session. Raises ConnectionError if the client disconnects."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class SessionHandler:
         self._listener = listener
         self._reader = reader
         self._writer = writer
-        # A read that waits too long fails, and so would all that come after it.
+        # A read that times out fails, and so would all later ones.
         self._idle = Clock(lambda: reader.set_exception(TimeoutError("idle")))
 
     async def run(self) -> None:
@@ -90,7 +90,7 @@ class SessionHandler:
     async def _handle(
         self, event: events.Event, transactions: Transactions
     ) -> tuple[Answer | Reply, str]:
-        """Settle what is about the session here, what is about mail there."""
+        """Handle STARTTLS and AUTH here, everything else in `transactions`."""
         match event:
             case events.StartTls() if self._server.tls is None:
                 return Reply.of("454 4.3.3 TLS not available after start"), ""
@@ -109,7 +109,7 @@ class SessionHandler:
                 await self._writer.drain()
 
     async def _read(self) -> bool:
-        """Wait for the client. False: it is gone."""
+        """Wait for data of the client. False: it has disconnected."""
         self._idle.start(self._server.settings.idle_timeout)
         try:
             data = await self._reader.read(READ_SIZE)
@@ -133,17 +133,17 @@ class SessionHandler:
         return announced
 
     async def _start_tls(self) -> None:
-        """The handshake. A client that fails at it is gone: raises ConnectionError.
+        """The TLS handshake. Raises ConnectionError if it fails.
 
-        So is one that has sent anything behind STARTTLS: it would be read as if TLS had brought it.
-        Nothing may be awaited between the 220 and the handshake, whose first octets may be there
-        at once.
+        Also for a client that sent anything after STARTTLS, which would be read as if it had come
+        over TLS. Nothing may be awaited between the 220 and the handshake, whose first octets may
+        arrive at once.
         """
         assert self._server.tls is not None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0):
                 await self._reader.read(READ_SIZE)
-                raise ConnectionAbortedError("octets sent ahead of TLS")
+                raise ConnectionAbortedError("data sent before the TLS handshake")
         await self._send()
         try:
             await self._writer.start_tls(self._server.tls, ssl_handshake_timeout=TLS_TIMEOUT)
@@ -160,16 +160,16 @@ class SessionHandler:
         )
 
     async def _log_in(self, claim: events.Credentials) -> Answer | Reply:
-        """Check a password, in a thread: it is meant to take long."""
+        """Check a password, in a thread: it takes long on purpose."""
         assert self._server.passwords is not None
         try:
-            right = await asyncio.to_thread(
+            valid = await asyncio.to_thread(
                 self._server.passwords.check, claim.user, claim.password
             )
         except OSError as error:
             log.error("passwords: %s", error)
             return Reply.of("454 4.3.0 Temporary authentication failure")
-        if not right:
+        if not valid:
             log.warning("AUTH failure: user=%s, relay=%s", claim.user, self._session.client)
             return Reply.of("535 5.7.0 authentication failed")
         self._macros.session.update(
@@ -179,9 +179,9 @@ class SessionHandler:
 
 
 async def find_peer(writer: asyncio.StreamWriter) -> Peer:
-    """Who the client is. The name is what the resolver says, `[address]` where it says nothing."""
+    """Who the client is. Its name is from the resolver, `[address]` if that has none."""
     address, port = writer.get_extra_info("peername")[:2]
-    # The milter protocol wants an IPv4-mapped client as IPv4, too.
+    # In the milter protocol, too, an IPv4-mapped client is an IPv4 one.
     parsed = ip(address)
     assert parsed is not None, address
     name = f"[{parsed}]"

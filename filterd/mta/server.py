@@ -1,4 +1,4 @@
-"""The SMTP server: one task for each client joins the session, the filters and the queue.
+"""The SMTP server: a task for each client joins session, filters and queue.
 
 `ReferenceMta` is the whole MTA as an asynchronous context manager; `running_mta` runs one in a
 thread of its own, for tests and demonstrations.
@@ -38,13 +38,13 @@ THREADS = 16
 """Threads for the disk."""
 
 BACKLOG = 512
-"""Connections that the kernel keeps for us while all sessions are busy."""
+"""Connections that the kernel keeps while all sessions are busy."""
 
 
 class ReferenceMta:
     """The MTA, running between `async with`. port: the one it listens on.
 
-    router: who gets mail and how; by default every local recipient has a mailbox. personality,
+    router: where mail goes; by default every local recipient has a mailbox. personality,
     listeners: what a sendmail.cf says; by default those of the settings.
     Raises OSError if it cannot listen on the address or write to the spool.
     """
@@ -133,7 +133,7 @@ class ReferenceMta:
                 return
             await SessionHandler(self._state, listener, reader, writer).run()
         except (ConnectionError, asyncio.CancelledError):
-            # The client is gone, or the server is being stopped.
+            # The client has disconnected, or the server is stopping.
             pass
         finally:
             self._sessions.discard(task)
@@ -146,7 +146,7 @@ class ReferenceMta:
 
 
 def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
-    """The context of STARTTLS, None without a certificate. Raises OSError for one that is none."""
+    """The context of STARTTLS, None without a certificate. Raises OSError for an invalid one."""
     if settings.tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -174,19 +174,19 @@ class MtaThread:
         return sorted((self.mail / name / "new").glob("*"))
 
     def start(self) -> None:
-        """Returns when the MTA listens. Raises OSError if it cannot."""
+        """Return when the MTA listens. Raises OSError if it cannot."""
         self._thread.start()
         self._ready.wait()
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """Stop taking clients and finish the deliveries under way."""
+        """Stop accepting clients and finish running deliveries."""
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
     def settle(self) -> None:
-        """Wait until no delivery is under way."""
+        """Wait until no delivery is running."""
         asyncio.run_coroutine_threadsafe(self._mta.queue.settled(), self._loop).result()
 
     async def _main(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings `[mta]`: the embedded MTA for people without a sendmail.cf."""
+"""Settings `[mta]`: the embedded MTA without a sendmail.cf."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class MtaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address that is listened on, sendmail's daemon. name: its `{daemon_name}`."""
+    """One address to listen on, sendmail's daemon. name: its `{daemon_name}`."""
 
     name: str
     address: str

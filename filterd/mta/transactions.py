@@ -1,4 +1,4 @@
-"""What a client's commands come to: they are put to the filters, the addresses and the queue."""
+"""The mail of a session: asks the filters, resolves recipients, queues messages."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Message:
 
     id: str
     named: int = 0
-    """Recipients that the client named, refused ones counted."""
+    """Recipients that the client named, with the refused ones."""
 
     started: bool = False
-    """MAIL has come."""
+    """MAIL was received."""
 
     discarded: bool = False
-    """A filter said DISCARD: all is accepted, no filter is asked, nothing delivered."""
+    """A filter answered DISCARD: accept everything, ask no filter, deliver nothing."""
 
 
 class Transactions:
@@ -129,7 +129,7 @@ class Transactions:
         answer = await self._filters.open()
         if answer.goes_on:
             answer = await self._filters.connect(self._peer, self._macros.now)
-        # sendmail asks filters that refused the client, or failed, nothing more.
+        # sendmail asks filters that refused the client, or failed, no more.
         self._active = answer.goes_on or not self._filters.sticky
         return answer
 
@@ -174,7 +174,7 @@ class Transactions:
         if self._filters_active:
             answer = await self._filters.rcpt(_arguments(path), values, refused=refusal is not None)
         if refusal is not None:
-            # sendmail would send the filter's refusal as a second reply; one reply is enough.
+            # sendmail would send the filter's refusal as a second reply; we send one reply.
             return refusal
         if answer.kind is Kind.DISCARD:
             self._message.discarded = True
@@ -183,7 +183,7 @@ class Transactions:
         return answer
 
     def _route(self, path: Path) -> tuple[Route, Reply | None]:
-        """Where mail for a recipient would go, and the refusal if it goes nowhere."""
+        """The route that filters are shown for a recipient, and the refusal of an unknown one."""
         try:
             route = self._server.router.resolve(path.address)
             if route.host and not self._may_relay():
@@ -195,7 +195,7 @@ class Transactions:
         return self._personality.filter_route(path.address, route), None
 
     def _may_relay(self) -> bool:
-        """Clients on this host, and those who have logged in, may send mail anywhere."""
+        """Clients on this host, and authenticated ones, may send mail anywhere."""
         return bool(self._session.user) or self._peer.is_local
 
     async def _data(self) -> Answer:
@@ -266,7 +266,7 @@ class Transactions:
         )
 
     async def _accept(self, draft: Draft) -> Answer | Reply:
-        """Queue the message; the reply is a refusal where the disk is in trouble."""
+        """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
         if self._personality.composer.hops(draft) > self._server.settings.max_hops:
             return Reply.of("554 5.4.6 Too many hops")
         named = tuple(Target(one.address, one.parameters) for one in draft.recipients)

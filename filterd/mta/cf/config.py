@@ -10,9 +10,9 @@ from filterd.mta.milters.settings import InputMailFilter
 
 
 class CfError(Exception):
-    """A configuration that sendmail would not run with.
+    """A configuration that sendmail refuses.
 
-    The text has all complaints, one a line. status: what sendmail exits with.
+    The text has all error messages, one a line. status: sendmail's exit status.
     """
 
     def __init__(self, problems: list[str], status: int) -> None:
@@ -34,7 +34,7 @@ class MailerLine:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An R line, kept as it is."""
+    """An R line, not parsed further."""
 
     line: int
     left: str
@@ -62,7 +62,7 @@ class DaemonPort:
 
 @dataclass(slots=True)
 class SendmailCf:
-    """Everything that a file says. Names of long macros and classes are without braces."""
+    """The whole of a file. Names of long macros and classes are without braces."""
 
     source: str
     level: int = 0
@@ -88,11 +88,11 @@ class SendmailCf:
         return self.options.get(name, [default])[-1]
 
     def input_filters(self) -> tuple[str, ...]:
-        """The names in `O InputMailFilters`, in the order in which they are asked."""
+        """The names in `O InputMailFilters`, in order."""
         return names(self.option("InputMailFilters"))
 
     def daemons(self) -> tuple[DaemonPort, ...]:
-        """Where to listen."""
+        """The addresses to listen on."""
         return tuple(map(_daemon, self.options.get("DaemonPortOptions", [""])))
 
     def expand(self, text: str, **values: str) -> str:

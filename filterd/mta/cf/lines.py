@@ -1,4 +1,4 @@
-"""The logical lines of a sendmail.cf: comments gone, continuation lines joined.
+"""The logical lines of a sendmail.cf: without comments, continuation lines joined.
 
 Source: sendmail 8.17 `util.c` (fgetfolded), `readcf.c`; observed.
 """
@@ -12,8 +12,8 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Number (of its last physical line, as sendmail counts) and text of each logical line.
 
     A line that begins with a blank or a tab belongs to the one before, joined by a newline, even if
-    there is nothing else in it or the one before is a comment or empty. Only then is looked whether
-    the whole is a comment or empty.
+    it is otherwise empty or the one before is a comment or empty. Only the joined line is checked
+    for being a comment or empty.
     """
     number, current = 0, ""
     for index, physical in enumerate(text.split("\n"), 1):
@@ -21,13 +21,13 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if line[:1] in (" ", "\t") and number:
             current += "\n" + line
         else:
-            if _says_something(current):
+            if _is_significant(current):
                 yield number, current
             current = line
         number = index
-    if _says_something(current):
+    if _is_significant(current):
         yield number, current
 
 
-def _says_something(line: str) -> bool:
+def _is_significant(line: str) -> bool:
     return bool(line) and not line.startswith("#")

@@ -11,11 +11,11 @@ _MARK = re.compile(r"\$(\$|\?\{\w+\}|\?.|\||\.|&?\{[^}$]*+\}|&?.)", re.DOTALL)
 def expand(text: str, values: Mapping[str, str]) -> str:
     """The text with its macros in. values: by name, long ones without braces.
 
-    An undefined macro is nothing; a condition holds where its macro is defined and not empty.
+    An undefined macro is empty; a condition holds if its macro is defined and not empty.
     Conditions nest.
     """
     out: list[str] = []
-    # One flag for each open condition: whether its text counts.
+    # For each open condition, whether its text is used.
     open_conditions: list[bool] = []
     position = 0
     for match in _MARK.finditer(text):

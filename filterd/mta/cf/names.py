@@ -91,4 +91,4 @@ MAP_TYPES = frozenset(
     regex program sequence null syslog switch bestmx macro arith dequote socket ph dprintf cdb
     """.split()
 )
-"""Classes of maps that sendmail's sources have; a build may lack some."""
+"""Map classes in sendmail's sources; a build may lack some."""

@@ -99,7 +99,7 @@ class _CfParser:
 
     def _macro(self, rest: str) -> None:
         if (named := self._named(rest)) is not None:
-            # Undoing $-escapes is left to the expansion; tabs and blanks around are not text.
+            # expand() handles $-escapes; surrounding tabs and blanks are not part of the value.
             self.cf.macros[named[0]] = named[1].strip()
 
     def _class(self, rest: str) -> None:

@@ -1,8 +1,8 @@
-"""The aliases file: who a local name stands for.
+"""The aliases file: the members of each local name.
 
     name: someone, someone@else.where, |program, /file, :include:/list, \\name
 
-`\\name` is delivered as it is, and so is a name that comes back to itself. Source: aliases(5),
+`\\name` is delivered as it is, and so is a name that expands to itself. Source: aliases(5),
 sendmail 8.17 `alias.c`; EXPN and loops as observed.
 """
 
@@ -21,12 +21,12 @@ MAX_DEPTH = 10
 INCLUDE_LIMIT = 1 << 20
 """Octets of an :include: file."""
 
-# A quote that is never closed goes to the end.
+# A quote that is not closed reaches to the end.
 _MEMBER = re.compile(r'((?:"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^",])++)(?:,|\Z)')
 
 
 class AliasError(Exception):
-    """An alias that cannot be expanded. member: the one that is at fault; the text says why."""
+    """An alias that cannot be expanded. member: the one at fault; the text says why."""
 
     def __init__(self, member: str, text: str) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ def parse_aliases(text: str) -> dict[str, list[str]]:
 
 
 def members(text: str) -> list[str]:
-    """The members of a list, without the quotes that hold one together."""
+    """The members of a list, without their quotes."""
     found = (match[1].strip() for match in _MEMBER.finditer(text))
     return [one[1:-1] if one.startswith('"') and one.endswith('"') else one for one in found if one]
 
@@ -73,8 +73,8 @@ class Aliases:
         return name.lower() in self._table
 
     def owner(self, name: str) -> str | None:
-        """Who hears of trouble with a list: what `owner-NAME` stands for if that is one address,
-        else that name. None for a name without an owner."""
+        """Who gets reports about a list: the member of `owner-NAME` if it is one address, else that
+        name. None for a name without an owner."""
         owner = f"owner-{name.partition('+')[0]}".lower()
         if owner not in self._table:
             return None
@@ -82,13 +82,13 @@ class Aliases:
         return found[0] if len(found) == 1 and found[0][:1] not in "|/:" else owner
 
     def expand(self, name: str) -> list[str]:
-        """Everybody that a local name stands for in the end. Raises AliasError."""
+        """The final members of a local name. Raises AliasError."""
         return list(dict.fromkeys(self._expand(name, ())))
 
     def _expand(self, name: str, above: tuple[str, ...]) -> Iterator[str]:
         key = name.lower()
         if key in above or key not in self._table or len(above) > MAX_DEPTH:
-            # Not an alias, or one that has come round: delivered under this name.
+            # Not an alias, or a loop: delivered to this name.
             yield name
             return
         for one in self._table[key]:

@@ -66,7 +66,7 @@ class BuiltInRouter:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
         domain = canonical_domain(domain_part(plain))
         if plain != address and not self._is_own(domain):
-            # A route through this host to another one, which even a host for all domains is not.
+            # A route through this host to another one: not even a host for all domains relays that.
             raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
         address = plain
         if not domain or domain in self._own:

@@ -1,7 +1,7 @@
-"""`.forward`: where a user wants his mail to go.
+"""`.forward`: where a user's mail is to go instead.
 
-The file counts only if nobody but its owner (the user or root) can have written it. Its members
-are those of an alias; `\\user` means the user's own mailbox. Source: sendmail 8.17 `recipient.c`
+The file counts only if nobody but its owner (the user or root) can write it. Its members are as
+in an alias; `\\user` is the user's own mailbox. Source: sendmail 8.17 `recipient.c`
 (forward), `safefile.c`.
 """
 
@@ -21,7 +21,7 @@ WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def forward(user: pwd.struct_passwd, paths: list[Path]) -> list[str] | None:
-    """The members of the first file that is there, None where there is none to go by."""
+    """The members of the first usable file, None if there is none."""
     for path in paths:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,8 +1,8 @@
-"""Built-in local delivery: Maildir and mbox, synced before they count.
+"""Local delivery to Maildir and mbox; a message is on disk before delivery counts as done.
 
-A mailbox is named by its recipient: the local part where the domain is the MTA's own, else the
-whole address, lower case, octets that a file name should not have as %XX. Line ends are LF, as
-sendmail's local mailers write them.
+A mailbox has the name of its recipient: the local part if the domain is the MTA's own, else the
+whole address, in lower case, octets that a file name should not have as %XX. Line ends are LF, as
+from sendmail's local mailers.
 Sources: cr.yp.to/proto/maildir.html; RFC 4155 appendix A with mboxrd quoting.
 """
 
@@ -31,13 +31,13 @@ def folder_name(address: str) -> str:
         chr(octet) if re.match(rb"[a-z0-9@+_.=-]", bytes([octet])) else f"%{octet:02x}"
         for octet in octets
     )
-    # A name must not be hidden, nor be a way up.
+    # A name must not be hidden, nor lead out of the folder.
     name = "%2e" + name[1:] if name.startswith(".") else name
     return name[:NAME_LIMIT] or "%"
 
 
 class Maildir:
-    """One Maildir for each recipient below `root`."""
+    """A Maildir for each recipient in the folder `root`."""
 
     def __init__(self, root: Path, host: str) -> None:
         self._root = root
@@ -60,7 +60,7 @@ class Maildir:
 
 
 class Mbox:
-    """One mbox file for each recipient below `root`, locked with fcntl while it is appended to."""
+    """An mbox file for each recipient in the folder `root`, locked with fcntl for each append."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -74,8 +74,8 @@ class Mbox:
 
 
 def append(path: Path, sender: str, message: bytes) -> None:
-    """Append a message to an mbox file, locked and synced; on trouble the file is as long as
-    before. Raises OSError."""
+    """Append a message to an mbox file, locked and synced. After an OSError the file is as long
+    as before."""
     stamp = time.asctime(time.gmtime())
     text = _FROM.sub(rb">\1", message)
     ending = b"\n" if text.endswith(b"\n") else b"\n\n"

@@ -1,5 +1,5 @@
-"""Delivery to a program, as an M line says: its standard input is the message, its exit status the
-answer. Source: sendmail 8.17 `deliver.c`, `sysexits.h`; flags from `cf/README`.
+"""Delivery to a program, as an M line says: the message is its standard input, its exit status the
+result. Source: sendmail 8.17 `deliver.c`, `sysexits.h`; flags from `cf/README`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
 
 TIMEOUT = 600.0
-"""Seconds that a delivery program may take; it is killed then, and the mail tried again later."""
+"""Seconds for a delivery program; after that it is killed, and the mail deferred."""
 
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 TEXT_LIMIT = 200
-"""Characters of a program's complaint that are kept."""
+"""Characters of a program's output that are kept."""
 
 # sysexits.h → (temporary, enhanced status code, text), as sendmail's SysExMsg has them.
 STATUSES: dict[int, tuple[bool, str, str]] = {
@@ -50,8 +50,8 @@ class ProgramMailer:
     """One recipient's delivery program.
 
     path, argv: P= and A= with `$u`, `$h`, `$g`, `$f` not yet expanded; words are split before, so
-    that an address cannot add any. flags: F= of the M line. macros: of the configuration.
-    uid, gid: whom it runs as, None for the MTA's own user.
+    that an address cannot add one. flags: F= of the M line. macros: of the configuration.
+    uid, gid: the user it runs as, None for the MTA's own.
     """
 
     path: str
@@ -97,7 +97,7 @@ class ProgramMailer:
             )
         except subprocess.TimeoutExpired:
             raise DeliveryError(
-                f"{self.path}: no end within {TIMEOUT:g} s", temporary=True, code="4.4.7"
+                f"{self.path}: timeout after {TIMEOUT:g} s", temporary=True, code="4.4.7"
             ) from None
         except OSError as error:
             raise DeliveryError(
@@ -109,11 +109,13 @@ class ProgramMailer:
 
 
 def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
-    """Run as the user whose `.forward` named the program, in his name and home."""
+    """Run as the user whose `.forward` named the program, with HOME and USER set."""
     try:
         user = pwd.getpwnam(name)
     except KeyError:
-        raise DeliveryError(f"no user {name} any more", temporary=False, code="5.1.1") from None
+        raise DeliveryError(
+            f"user {name} no longer exists", temporary=False, code="5.1.1"
+        ) from None
     environment.update(HOME=user.pw_dir, USER=name, LOGNAME=name)
     if os.geteuid() != 0:
         return {}
@@ -121,7 +123,7 @@ def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
 
 
 def prepared(message: bytes, sender: str, flags: str) -> bytes:
-    """The message as a mailer's flags want it: Return-Path (P), From_ line (no n), >From (E)."""
+    """The message as the mailer's flags ask for: Return-Path (P), From_ line (no n), >From (E)."""
     # sendmail's $g of the null reverse-path.
     envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
     given, data = take_return_path(message)
@@ -136,8 +138,10 @@ def prepared(message: bytes, sender: str, flags: str) -> bytes:
 
 
 def _failure(path: str, status: int, output: bytes) -> DeliveryError:
-    said = output.decode("utf-8", "replace").strip().split("\n")[0][:TEXT_LIMIT]
+    text_line = output.decode("utf-8", "replace").strip().split("\n")[0][:TEXT_LIMIT]
     if status < 0:
-        return DeliveryError(f"{path} died of signal {-status}", temporary=True, code="4.3.0")
+        return DeliveryError(f"{path} was killed by signal {-status}", temporary=True, code="4.3.0")
     temporary, code, text = STATUSES.get(status, (False, "5.3.0", f"unknown mailer error {status}"))
-    return DeliveryError(f"{text}: {said}" if said else text, temporary=temporary, code=code)
+    return DeliveryError(
+        f"{text}: {text_line}" if text_line else text, temporary=temporary, code=code
+    )

@@ -1,7 +1,7 @@
 """Delivery to other hosts by SMTP: to a smart host, or where the DNS says.
 
-The hosts of a domain are its MX records by priority, else its address (RFC 5321 §5.1). Each is
-tried in turn until one answers for good.
+The hosts of a domain are its MX records by priority, else its address (RFC 5321 §5.1). They are
+tried in turn until one accepts the message or refuses it permanently.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DNS_TIMEOUT = 10.0
 @dataclass(frozen=True, slots=True)
 class SmtpMailer:
     """Sends one recipient's copy to a host. host: a domain, or `[host]` or `[address]` for that
-    very host without a look at its MX records; a port may follow behind a colon."""
+    host itself, without MX records; a port may follow after a colon."""
 
     host: str
     helo: str
@@ -66,13 +66,13 @@ class SmtpMailer:
         except SendError as error:
             raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
         except TimeoutError:
-            raise DeliveryError(
-                f"{host}: no answer in time", temporary=True, code="4.4.2"
-            ) from None
+            raise DeliveryError(f"{host}: timeout", temporary=True, code="4.4.2") from None
         if not result.accepted:
             permanent = result.code >= 500
             code = "5.0.0" if permanent else "4.0.0"
-            raise DeliveryError(f"{host} said: {result.reply}", temporary=not permanent, code=code)
+            raise DeliveryError(
+                f"{host} replied: {result.reply}", temporary=not permanent, code=code
+            )
         return f"{host} ({result.reply})"
 
 
@@ -99,7 +99,7 @@ def mail_exchangers(domain: str) -> list[str]:
         ) from None
     records = [(record.preference, str(record.exchange).rstrip(".")) for record in answer]
     if any(not host for _, host in records):
-        raise DeliveryError(f"{domain} takes no mail", temporary=False, code="5.1.10")
+        raise DeliveryError(f"{domain} accepts no mail (null MX)", temporary=False, code="5.1.10")
     # Hosts of one priority share the load.
     random.shuffle(records)
     return [host for _, host in sorted(records, key=lambda one: one[0])]

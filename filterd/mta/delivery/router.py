@@ -1,7 +1,6 @@
-"""Where a recipient's mail goes, and what can go wrong on the way.
+"""The protocols of delivery: a `Router` finds the mailer for an address, a `Mailer` delivers.
 
-A `Mailer` delivers one message to one recipient; a `Router` finds the mailer. Both are called in
-worker threads and may block.
+Both are called in worker threads and may block.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from filterd.mta.mail.entry import QueueEntry, Target
 
 
 class DeliveryError(Exception):
-    """A recipient who was not served. temporary: another attempt may help. code: RFC 3463."""
+    """A delivery failed. temporary: another attempt may help. code: RFC 3463."""
 
     def __init__(self, text: str, *, temporary: bool, code: str) -> None:
         super().__init__(text)
@@ -22,36 +21,36 @@ class DeliveryError(Exception):
 
 
 Failures = list[tuple[Target, DeliveryError]]
-"""Recipients who were not served, and why."""
+"""Recipients whose delivery failed, and why."""
 
 
 class Mailer(Protocol):
     """Delivers. Raises DeliveryError."""
 
     def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
-        """Deliver a message (LF line ends) and return where to, for the log."""
+        """Deliver a message (LF line ends). Returns the destination, for the log."""
 
 
 class Router(Protocol):
-    """Knows the addresses."""
+    """Resolves addresses."""
 
     def resolve(self, address: str, *, listed: bool = False) -> Route:
-        """The triple. Raises DeliveryError for an address that gets no mail here.
+        """The triple of an address. Raises DeliveryError for an unknown one.
 
-        listed: it comes out of an alias or a `.forward` file, and so may be a program or a file.
+        listed: it is from an alias or a `.forward` file, and so may be a program or a file.
         """
 
     def mailer(self, route: Route) -> Mailer: ...
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        """The recipients that a message really has: aliases replaced, nobody twice."""
+        """The final recipients: aliases replaced, each once."""
 
     def members(self, address: str) -> list[str]:
-        """What EXPN shows of an address. Raises DeliveryError."""
+        """The answer to EXPN of an address. Raises DeliveryError."""
 
 
 def identity(router: Router, address: str) -> str:
-    """The same text for addresses that are one recipient: `joe` and `Joe@mx.example.test`."""
+    """The same text for addresses of one recipient: `joe` and `Joe@mx.example.test`."""
     try:
         route = router.resolve(address)
     except DeliveryError:
@@ -60,7 +59,7 @@ def identity(router: Router, address: str) -> str:
 
 
 def unique(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    """Everybody once, whoever was named first; case does not count."""
+    """Each recipient once, the first one named; case is ignored."""
     people: dict[str, Target] = {}
     for target in targets:
         people.setdefault(target.address.lower(), target)

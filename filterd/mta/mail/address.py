@@ -21,7 +21,7 @@ ADDRESS_LIMIT = 256
 
 
 class AddressError(Exception):
-    """An address that cannot be. code: enhanced status code; the text is sendmail's."""
+    """An invalid address. code: enhanced status code; the text is sendmail's."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -48,9 +48,9 @@ def to_text(octets: bytes) -> str:
 
 
 def parse_path(text: str) -> str:
-    """Return the address in a path: without brackets and route, `""` for `<>`.
+    """Return the address of a path, without brackets and route: `""` for `<>`.
 
-    Takes `<a@b>`, `a@b`, `<@relay:a@b>`. Raises AddressError.
+    Accepts `<a@b>`, `a@b`, `<@relay:a@b>`. Raises AddressError.
     """
     inner = text.strip()
     if inner.startswith("<"):
@@ -79,9 +79,9 @@ def parse_path(text: str) -> str:
 
 
 def unrouted(address: str, is_own: Callable[[str], bool]) -> str:
-    """The address that a route in the local part leads to: `u%other@us`, `other!u`, `"u@other"@us`
+    """The address that a route in the local part means: `u%other@us`, `other!u`, `"u@other"@us`
     are `u@other`, as sendmail's stock rules and Postfix (swap_bangpath, allow_percent_hack) read
-    them. Without a route the address itself.
+    them. Without a route: the address itself.
 
     is_own: whether a domain is this MTA's; `""` is.
     """
@@ -109,10 +109,10 @@ def _split(address: str) -> tuple[str, str, str]:
 
 
 def local_part(address: str) -> str:
-    """What is before the last `@`."""
+    """The part before the last `@`."""
     return _split(address)[0]
 
 
 def domain_part(address: str) -> str:
-    """What is after the last `@`, lower case, `""` if there is none."""
+    """The part after the last `@`, lower case, `""` if there is none."""
     return _split(address)[2].lower().removesuffix(".")

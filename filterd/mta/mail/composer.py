@@ -1,4 +1,4 @@
-"""From what the client sent to what is queued: a draft for the filters, then the final message.
+"""A message from the client to the queue: a draft for the filters, then the final message.
 
 The MTA's own fields: Received with the client, the id and, if the client named exactly one
 recipient, that one; Date, Message-Id and From if the message has none.
@@ -15,14 +15,14 @@ from filterd.mta.mail.header import HeaderSection, split_message
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How a message came. protocol: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)."""
+    """How a message arrived. protocol: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)."""
 
     queue_id: str
     helo: str
     client: str
     protocol: str
     only_recipient: Path | None
-    """The one recipient that the client named, None if it named several."""
+    """The only recipient that the client named, None if it named several."""
 
     tls: str = ""
     """`version=TLSv1.3 cipher=… bits=… verify=…`, empty without TLS."""
@@ -45,7 +45,7 @@ class Composer(ABC):
     def draft(
         self, arrival: Arrival, sender: Path, recipients: list[Path], content: bytes
     ) -> Draft:
-        """What the filters see. content: the message, LF line ends."""
+        """The draft for the filters. content: the message, LF line ends."""
         fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
         return Draft(
@@ -58,12 +58,12 @@ class Composer(ABC):
         )
 
     def message(self, draft: Draft) -> bytes:
-        """What goes into the queue: LF line ends, the last line ended."""
+        """The message for the queue: LF line ends, also after the last line."""
         body = draft.body if not draft.body or draft.body.endswith(b"\n") else draft.body + b"\n"
         return draft.header.encode() + b"\n" + body
 
     def hops(self, draft: Draft) -> int:
-        """How many Received fields the message brought."""
+        """How many Received fields the message has."""
         return draft.header.count(b"Received")
 
     def _macros(self, header: HeaderSection) -> dict[str, str]:  # noqa: ARG002

@@ -1,6 +1,6 @@
-"""A message between the client's final dot and the queue: what filters may still change.
+"""A message between the end of its data and the queue: what filters may still change.
 
-The body is kept with LF line ends, as sendmail keeps it; a filter gets and gives CRLF.
+The body has LF line ends, as in sendmail; on the wire to filters it has CRLF.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Path:
 
 
 class Recipients:
-    """The recipients in order, found by a key of their addresses without looking at all of them: a
-    filter may take tens of thousands off one message, one by one."""
+    """The recipients in order, found by a key of their addresses without a search through all: a
+    filter may remove tens of thousands from one message, one by one."""
 
     __slots__ = ("_index", "_key", "_next", "_paths")
 
@@ -42,18 +42,18 @@ class Recipients:
         return len(self._paths)
 
     def found(self, key: Callable[[str], str], text: str) -> list[Path]:
-        """Those whose address has that key."""
+        """The recipients whose address has this key."""
         return list(self._by(key).get(text, {}).values())
 
     def append(self, path: Path) -> None:
-        """One more, the last."""
+        """Add one at the end."""
         self._paths[self._next] = path
         if self._key is not None:
             self._index.setdefault(self._key(path.address), {})[self._next] = path
         self._next += 1
 
     def remove(self, key: Callable[[str], str], text: str) -> None:
-        """Take out all whose address has that key."""
+        """Remove all whose address has this key."""
         for number in self._by(key).pop(text, {}):
             del self._paths[number]
 
@@ -86,6 +86,6 @@ class Draft:
         return self.body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
     def replace_body(self, chunks: list[bytes]) -> None:
-        """Take a body from a filter: CRLF (cut between chunks or not) becomes LF; a lone CR or LF
-        stays what it is."""
+        """Use the body that a filter sent: CRLF (also across chunks) becomes LF; a lone CR or LF is
+        kept."""
         self.body = b"".join(chunks).replace(b"\r\n", b"\n")

@@ -17,8 +17,8 @@ FORMAT = 1
 class Target:
     """One recipient still to be served. parameters: its DSN parameters, RFC 3461.
 
-    sender: who hears of trouble instead of the envelope's sender (`owner-` of a list), None for the
-    envelope's. user: whose `.forward` named this address, and so whom a program runs as.
+    sender: who gets reports instead of the envelope's sender (`owner-` of a list), None for the
+    envelope's. user: the user whose `.forward` named this address; programs run as that user.
     """
 
     address: str
@@ -26,15 +26,16 @@ class Target:
     sender: str | None = None
     user: str = ""
     listed: bool = False
-    """It comes out of an alias or a `.forward` file, and so may be a program or a file."""
+    """It is from an alias or a `.forward` file, and so may be a program or a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
     """One message in the queue. Times are seconds since the epoch.
 
-    sender: `""` for the null reverse-path. targets: recipients not yet served. due: when the next
-    attempt is. expires: when it goes back. held: why it is quarantined, None if it is not.
+    sender: `""` for the null reverse-path. targets: recipients not yet served. due: time of the
+    next attempt. expires: when it is returned to the sender. held: why it is quarantined, None if
+    it is not.
     """
 
     id: str
@@ -50,7 +51,7 @@ class QueueEntry:
     """Why the last attempt failed, one line."""
 
     last: bool = False
-    """A report to the postmaster about a report: if it fails, nobody is told."""
+    """A report to the postmaster about a report: if it fails, no further report is sent."""
 
     def encode(self) -> bytes:
         # asdict() copies deeply; this is on the way of every message.
@@ -63,7 +64,7 @@ class QueueEntry:
         """Raises ValueError, KeyError or TypeError if the data is not an entry."""
         table: dict[str, Any] = json_value(data)
         if table.pop("format") != FORMAT:
-            raise ValueError("not of a format that this version reads")
+            raise ValueError("format not known to this version")
         targets = tuple(
             Target(
                 one["address"],

@@ -1,4 +1,4 @@
-"""The header section while filters change it, counted and ordered as sendmail or Postfix does.
+"""The header section of a message, which filters may change.
 
 A field's value is everything after the colon, lines joined by a bare LF. `sendmail.header` and
 `postfix.header` have the lists of the two MTAs.
@@ -19,8 +19,9 @@ RETURN_PATH = b"Return-Path:"
 
 @dataclass(slots=True)
 class Field:
-    """One field. value: None for deleted, or an own field not wanted. own: the MTA's; given: and a
-    filter has put its value there, so that it counts among the message's."""
+    """One field. value: None if it is deleted, or an own field that is not used. own: the MTA's
+    field. given: an own field whose value a filter has set, so that it counts as one of the
+    message."""
 
     name: bytes
     value: bytes | None
@@ -49,7 +50,7 @@ def split_message(
     """The header fields (name, value after the colon) and the body of a message with LF line ends.
 
     eats_from: drop an mbox separator at the beginning, as sendmail does (eatfrom in `collect.c`).
-    The header section ends with an empty line, or before a line that is no field. NULs in it are
+    The header section ends with an empty line, or before a line that is not a field. NULs in it are
     dropped, as sendmail drops them.
     """
     fields: list[tuple[bytes, bytes]] = []
@@ -79,7 +80,7 @@ def _end_of_field(data: bytes, start: int) -> int:
 def take_return_path(message: bytes) -> tuple[bytes | None, bytes]:
     """The Return-Path that a filter gave a queued message, and the message without it.
 
-    None: no filter has changed it, the mailer writes its own. `b""`: one has deleted it.
+    None: no filter has changed it, the mailer writes its own. `b""`: a filter has deleted it.
     """
     if not message.startswith(RETURN_PATH):
         return None, message
@@ -89,21 +90,21 @@ def take_return_path(message: bytes) -> tuple[bytes | None, bytes]:
 
 
 class HeaderSection(ABC):
-    """The fields of one message and what filters may do to them.
+    """The fields of one message, and the edits of filters.
 
-    Names and values come from a filter as they are on the wire. verbatim: HDR_LEADSPC is in force,
-    values come with their leading blank.
+    Names and values of edits are as on the wire. verbatim: HDR_LEADSPC was negotiated, values
+    include the leading blank.
     """
 
     _shift: int
-    """How many fields are always above an inserted one."""
+    """How many of the first fields always stay above an inserted one."""
 
     def __init__(self, own: list[Field], message: list[tuple[bytes, bytes]]) -> None:
         self._fields = own + [Field(name, value) for name, value in message]
 
     def for_filter(self, *, verbatim: bool) -> Iterator[tuple[bytes, bytes]]:
-        """Name and value of each field of the message, as a filter gets them: without exactly one
-        leading space unless it wants them verbatim."""
+        """Name and value of each field of the message, as a filter gets them: without one leading
+        blank, unless verbatim."""
         for field in self._fields:
             if field.counts and field.value is not None:
                 yield field.name, field.value if verbatim else field.value.removeprefix(b" ")
@@ -117,12 +118,12 @@ class HeaderSection(ABC):
         return None
 
     def count(self, name: bytes) -> int:
-        """How many fields of that name the message brought, the MTA's own not among them."""
+        """How many fields of that name the message has, without the MTA's own."""
         key = name.lower()
         return sum(f.key == key and f.value is not None and not f.own for f in self._fields)
 
     def set_own(self, name: bytes, value: bytes) -> None:
-        """Give the MTA's own field of that name its value (with its leading blank)."""
+        """Set the value of the MTA's own field of that name (with the leading blank)."""
         for field in self._fields:
             if field.own and field.key == name.lower():
                 field.value = value
@@ -149,7 +150,7 @@ class HeaderSection(ABC):
             self._change(max(index, 1), name, stored if value else None)
 
     def _stored(self, name: bytes, value: bytes, verbatim: bool) -> tuple[bytes, bytes]:
-        """A filter's field as it is stored."""
+        """Name and value of a filter's field as they are stored."""
         return name, value if verbatim else b" " + value
 
     @abstractmethod
@@ -159,7 +160,7 @@ class HeaderSection(ABC):
     def _change(self, index: int, name: bytes, value: bytes | None) -> None: ...
 
     def _before_first(self, name: bytes, value: bytes) -> None:
-        """Put a field before the first of its name, at the end where there is none."""
+        """Put a field before the first of its name, at the end if there is none."""
         key = name.lower()
         position = next(
             (i for i, field in enumerate(self._fields) if field.key == key), len(self._fields)
@@ -168,7 +169,7 @@ class HeaderSection(ABC):
 
 
 def folded(value: bytes, blank: bytes) -> bytes:
-    """A value whose line breaks can start no field of their own: `blank` is put behind them."""
+    """A value whose line breaks cannot start a new field: `blank` is put after each."""
     first, *others = value.split(b"\n")
     indented = (line if line[:1] in (b" ", b"\t") else blank + line for line in others)
     return b"\n".join([first, *indented])

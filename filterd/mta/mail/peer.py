@@ -1,4 +1,4 @@
-"""The SMTP client: who it is."""
+"""The SMTP client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Peer:
 
     @property
     def shown(self) -> str:
-        """As replies, the log and Received fields show it: `localhost [127.0.0.1]`."""
+        """Its name in replies, the log and Received fields: `localhost [127.0.0.1]`."""
         return f"{self.name} [{self.address}]"
 
     @property

@@ -1,7 +1,6 @@
-"""What the filters of an MTA say together to one SMTP command, and how they are asked.
+"""What the filters of an MTA answer together to one SMTP command, and the protocol to ask them.
 
-The SMTP side knows filters by this contract only; `filters` keeps it as sendmail does,
-`postfix_filters` as Postfix does.
+`sendmail.filters` and `postfix.filters` implement it as the two MTAs do.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from filterd.mta.mail.peer import Peer
 
 
 class Kind(Enum):
-    """How the filters want a command answered."""
+    """How a command is to be answered."""
 
     CONTINUE = "continue"
     REJECT = "reject"
@@ -32,7 +31,7 @@ class Kind(Enum):
     """Take the message and keep it (Postfix's default action `quarantine`)."""
 
     MISCONFIGURED = "misconfigured"
-    """Postfix's 451 4.3.5: the filter answered what it must not."""
+    """Postfix's 451 4.3.5: the filter sent a reply that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,13 @@ is absent; a defined and empty one is `""`."""
 class Filters(Protocol):
     """The filters of one SMTP session, asked in order.
 
-    sticky: a refusal at connect or HELO is the session's to remember (sendmail); else the filters
-    say it again at each command (Postfix).
+    sticky: the session remembers a refusal at connect or HELO (sendmail); else the filters repeat
+    it at each command (Postfix).
     """
 
     sticky: bool
     queue_id: str
-    """Of the message that comes next, for the log."""
+    """Of the next message, for the log."""
 
     async def open(self) -> Answer:
         """Connect and negotiate, before the greeting."""
@@ -76,23 +75,24 @@ class Filters(Protocol):
     async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer: ...
 
     async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
-        """refused: the MTA itself has refused this recipient; filters may have asked to be told."""
+        """refused: the MTA itself has refused this recipient; only filters that negotiated RCPT_REJ
+        get it."""
 
     async def data(self, values: Values) -> Answer: ...
 
     async def unknown(self, line: bytes) -> Answer: ...
 
     async def other(self) -> Answer:
-        """VRFY or ETRN has come: what filters that are asked nothing say all the same."""
+        """VRFY or ETRN: the answer of filters that refuse every command."""
 
     async def message(self, draft: Draft, values: Values) -> Answer:
-        """Show the message and apply to it what the filters change."""
+        """Send the message to the filters and apply their edits to the draft."""
 
     async def abort(self) -> None:
-        """The transaction ends without a message: RSET, EHLO."""
+        """The transaction ended without a message: RSET, EHLO."""
 
     async def finish(self) -> None:
-        """The message has been answered."""
+        """The message was answered."""
 
     async def quit(self) -> None:
-        """The session ends."""
+        """The session ended."""

@@ -1,6 +1,6 @@
-"""What one filter of one session is in both flavours: settings, connection, what was agreed.
+"""One filter in one session, as far as MTAs agree: settings, connection, negotiated options.
 
-`sendmail_filter` and `postfix_filter` say how each MTA speaks to it.
+`sendmail.filter` and `postfix.filter` speak to it as the two MTAs do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FilterContext:
 
 
 class BaseFilter:
-    """One filter. connection: None while there is none, or no more."""
+    """One filter. connection: None before it is made and after it is closed."""
 
     def __init__(self, settings: InputMailFilter, context: FilterContext) -> None:
         self.settings = settings
@@ -41,7 +41,7 @@ class BaseFilter:
         self.agree(Negotiation())
 
     def agree(self, agreed: Negotiation) -> None:
-        """This holds from now on."""
+        """Use these options from now on."""
         self.agreed = agreed
         self.unsent = flagged(NOT_SENT, agreed.steps)
         self.unanswered = flagged(NOT_ANSWERED, agreed.steps)
@@ -52,7 +52,7 @@ class BaseFilter:
         return bool(self.agreed.steps & Steps.HDR_LEADSPC)
 
     def drop(self) -> None:
-        """Close without a goodbye."""
+        """Close without QUIT."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None
@@ -65,13 +65,13 @@ def connect_packet(peer: Peer) -> Packet:
 
 
 def known_macros(command: Command, names: Iterable[str], values: Values) -> Packet:
-    """The packet of macros before a command: those of the list that have a value."""
+    """The packet of macros before a command: those of the list that are defined."""
     known = {name: values[name].encode("latin-1", "replace") for name in names if name in values}
     return commands.Macros(command, known).encode()
 
 
 def body_packets(draft: Draft) -> Iterator[Packet]:
-    """The body as it goes over the wire, in chunks."""
+    """The body in chunks, as it is sent."""
     body = memoryview(draft.wire_body())
     for start in range(0, len(body), CHUNK_SIZE):
         yield commands.Body(bytes(body[start : start + CHUNK_SIZE])).encode()

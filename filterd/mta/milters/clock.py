@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Calls `expired` when time is up. Starting it anew costs next to nothing: the event loop's
-    timer is put off when it fires too early, not set for each of the thirty waits of a message."""
+    """Calls `expired` when time is up. Restarting it is cheap: the event loop's timer is not set
+    for each of the thirty waits of a message, but set again when it fires too early."""
 
     def __init__(self, expired: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -18,7 +18,7 @@ class Clock:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, seconds: float) -> None:
-        """From now on so many seconds, 0 for ever."""
+        """Expire in this many seconds, 0 for never."""
         self._due = self._loop.time() + seconds if seconds else math.inf
         if self._timer is not None and self._timer.when() > self._due:
             self._timer.cancel()
@@ -27,11 +27,11 @@ class Clock:
             self._timer = self._loop.call_at(self._due, self._tick)
 
     def pause(self) -> None:
-        """What was waited for has come."""
+        """The wait is over."""
         self._due = math.inf
 
     def stop(self) -> None:
-        """The clock is not needed any more."""
+        """Give the timer back."""
         self.pause()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,9 +1,8 @@
-"""One connection to one filter: packets over a socket, with sendmail's four clocks.
+"""One connection to one filter: packets over a socket, with sendmail's timeouts.
 
-Nothing here knows what a failure means: every way to fail is a `FilterFailureError`, and the caller
-has its policy. The clocks: one for connecting; one for each write; one for each reply packet,
-header and data together. Source: sendmail 8.17 `milter.c` (milter_open, milter_write,
-milter_read).
+Every failure is a `FilterFailureError`; what it means is the caller's policy. There is a timeout
+for connecting, for each write, and for each reply packet, header and data together. Source:
+sendmail 8.17 `milter.c` (milter_open, milter_write, milter_read).
 """
 
 from __future__ import annotations
@@ -19,31 +18,31 @@ from filterd.mta.milters.clock import Clock
 from filterd.mta.milters.settings import SocketAddress
 
 PENDING_LIMIT = 2 * MAX_LENGTH
-"""Octets kept that nobody has asked for yet; a filter that says more is left waiting."""
+"""Octets received and not read yet; a filter that sends more has to wait."""
 
 BACKLOG_POLL = 0.05
 """Seconds between attempts to connect to a unix socket whose backlog is full."""
 
 
 class FilterFailureError(Exception):
-    """The filter cannot be spoken to any more. The text says why, for the log."""
+    """The connection to the filter failed. The text says why, for the log."""
 
 
 class _Exchange(asyncio.Protocol):
-    """What comes from the filter, and one task that waits for it or for the kernel."""
+    """Receives from the filter; one task waits for it, or for the kernel to send."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.packets = PacketReader()
         self.clock = Clock(self._expired)
         self.gone: str | None = None
-        """Why nothing more will come."""
+        """Why nothing more will be received, None while the connection is open."""
 
         self.broken = False
-        """Nothing can be written any more either."""
+        """Nothing can be written any more."""
 
         self.dropping = 0
-        """Octets still to come that nobody wants."""
+        """Octets still to be received and dropped."""
 
         self._transport: asyncio.Transport | None = None
         self._paused = False
@@ -54,7 +53,7 @@ class _Exchange(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        # send() is to wait until the kernel has everything: the write clock is about that.
+        # send() waits until the kernel has everything: the write timeout is for that.
         transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
@@ -73,8 +72,8 @@ class _Exchange(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        told = isinstance(error, OSError) and error.strerror
-        self.gone = self.gone or str(told or error or "closed by the filter")
+        reason = isinstance(error, OSError) and error.strerror
+        self.gone = self.gone or str(reason or error or "closed by the filter")
         self.broken = True
         self._wake()
 
@@ -88,7 +87,7 @@ class _Exchange(asyncio.Protocol):
     # Called by the task
 
     async def wait(self, timeout: float) -> None:
-        """Until something has happened. Raises TimeoutError after so many seconds, 0: never."""
+        """Wait for the next event. Raises TimeoutError after `timeout` seconds, 0 for never."""
         if self._paused and self._transport is not None:
             self._transport.resume_reading()
             self._paused = False
@@ -106,7 +105,7 @@ class _Exchange(asyncio.Protocol):
 
 
 class FilterConnection:
-    """A connected filter. Made with `open`; every method raises FilterFailureError on trouble."""
+    """A connected filter. Created by `open`; every method raises FilterFailureError."""
 
     def __init__(self, transport: asyncio.Transport, exchange: _Exchange, patient: bool) -> None:
         self._patient = patient
@@ -141,7 +140,7 @@ class FilterConnection:
         return cls(transport, exchange, patient)
 
     async def send(self, packets: list[Packet], timeout: float) -> None:
-        """Write packets, in `timeout` seconds each time the kernel makes us wait."""
+        """Write packets, within `timeout` seconds each time the kernel makes us wait."""
         self._transport.write(b"".join(packet.encode() for packet in packets))
         due = time.monotonic() + timeout
         try:
@@ -150,7 +149,7 @@ class FilterConnection:
                 await self._exchange.wait(max(due - time.monotonic(), 0.001) if timeout else 0)
         except TimeoutError:
             raise FilterFailureError(f"write: timeout after {timeout:g} s") from None
-        # Of a pipe that breaks in this very call the loop tells its protocol later.
+        # If the pipe breaks in this very call, the loop calls the protocol later.
         if self._exchange.broken or self._transport.is_closing():
             raise FilterFailureError(f"write: {self._exchange.gone or 'broken pipe'}")
 
@@ -173,10 +172,10 @@ class FilterConnection:
         return self._exchange.packets.next_packet()
 
     async def _drop_impossible(self, error: PacketError, due: float) -> NoReturn:
-        """Fail on a length that cannot be, when sendmail would. due: when time is up, 0 for never.
+        """Fail on an impossible length when sendmail would. due: when time is up, 0 for never.
 
-        sendmail reads the octet after a length of 0 before it looks, and believes any other length
-        until the read clock runs out. So do we, without keeping an octet.
+        sendmail reads the octet after a length of 0 before it checks, and any other length until
+        the read timeout. So do we, without keeping an octet.
         """
         if error.length == 0 and not self._patient:
             raise FilterFailureError(str(error))
@@ -190,7 +189,7 @@ class FilterConnection:
         raise FilterFailureError(str(error))
 
     async def quit(self) -> None:
-        """Say goodbye and close; a filter that is gone by now is no failure."""
+        """Send QUIT and close; a filter that has closed already is not a failure."""
         if not self._exchange.broken:
             self._transport.write(Packet(Command.QUIT.value).encode())
         self.close()
@@ -201,8 +200,8 @@ class FilterConnection:
 
 
 async def _unix(path: str) -> socket.socket:
-    """Connect to a unix socket. While its backlog is full Linux answers EAGAIN at once to a socket
-    that does not block, where connect(2) otherwise waits; so ask again until the clock runs out."""
+    """Connect to a unix socket. While its backlog is full, Linux answers EAGAIN at once to a
+    non-blocking socket, where connect(2) otherwise waits; so try again until the timeout."""
     connecting = socket.socket(socket.AF_UNIX)
     try:
         connecting.setblocking(False)

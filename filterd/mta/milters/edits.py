@@ -1,7 +1,7 @@
-"""Apply a filter's changes to a draft, with sendmail's or Postfix's results.
+"""Apply a filter's edits to a draft.
 
 Sources: sendmail 8.17 `milter.c` (milter_addheader … milter_replbody), Postfix 3.7
-`cleanup_milter.c`; the two count and compare differently, see `header` and `envelope_edits`.
+`cleanup_milter.c`; the two count and compare differently, see their `header` and `envelope_edits`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from filterd.mta.milters.envelope_edits import EnvelopeEdits, shown
 def apply(edit: replies.Edit, draft: Draft, *, verbatim: bool, envelope: EnvelopeEdits) -> str:
     """Change the draft; return what was done, for the log, or why it was not.
 
-    A body comes in chunks and is not handled here. verbatim: HDR_LEADSPC is in force.
+    The body is not handled here, it comes in chunks. verbatim: HDR_LEADSPC is in force.
     """
     match edit:
         case replies.AddHeader(name, value):

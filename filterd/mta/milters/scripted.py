@@ -1,9 +1,9 @@
-"""A milter that does what a script says: a filter for tests, and for seeing what `F=` and `T=` do.
+"""A milter that follows a script: a filter for tests, and to see what `F=` and `T=` do.
 
-It speaks the wire protocol by hand, so that it can misbehave: stay silent, be slow, send garbage,
-close, claim a huge length, negotiate wrongly. A plan maps a command's octet (`M`), or the n-th of
-its kind (`L2`), to steps; a command that the plan does not name is answered as a healthy filter
-answers it. Socket I/O in threads of its own: it is a stranger to the MTA's event loop.
+It writes packets itself, so that it can misbehave: stay silent, be slow, send garbage, close, claim
+a huge length, negotiate wrongly. A plan maps a command's octet (`M`), or the n-th of its kind
+(`L2`), to steps; other commands are answered as by a healthy filter. It does its socket I/O in
+threads of its own, outside of the MTA's event loop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Step: be slow. seconds: for how long."""
+    """Step: wait. seconds: for how long."""
 
     seconds: float
 
@@ -75,7 +75,7 @@ FAULTS: Mapping[str, Sequence[Step]] = {
     "discard": (Respond(b"d"),),
     "quarantine": (Respond(b"q", b"held by the fault script\0"), Respond(b"c")),
 }
-"""Faults by the word that `filterd mta run --fault` takes."""
+"""Faults by their names in `filterd mta run --fault`."""
 
 STAGES: Mapping[str, str] = {
     "negotiate": "O",
@@ -90,11 +90,11 @@ STAGES: Mapping[str, str] = {
     "eom": "E",
     "unknown": "U",
 }
-"""Stages by the word that `--fault` takes, and the command of each."""
+"""The command of each stage that `--fault` can name."""
 
 
 class FaultError(ValueError):
-    """A fault that cannot be read. The text says what was expected."""
+    """An invalid fault. The text says what was expected."""
 
 
 def parse_fault(text: str) -> tuple[str, Plan]:
@@ -118,13 +118,13 @@ def parse_fault(text: str) -> tuple[str, Plan]:
         try:
             steps = (Wait(float(fault[1].removesuffix("s"))), Respond(b"c"))
         except ValueError:
-            raise FaultError(f"{text!r}: {fault[1]!r} is no number of seconds") from None
+            raise FaultError(f"{text!r}: {fault[1]!r} is not a number of seconds") from None
     return name.strip(), {STAGES[stage[0]]: steps}
 
 
 @dataclass(frozen=True, slots=True)
 class PacketRecord:
-    """One packet that crossed. seconds: since the filter started. incoming: from the MTA."""
+    """One packet. seconds: since the filter started. incoming: from the MTA."""
 
     seconds: float
     connection: int

@@ -1,8 +1,8 @@
-"""INPUT_MAIL_FILTER as sendmail reads it: `Xname, S=socket, F=flags, T=timeouts`.
+"""The settings of one filter, and INPUT_MAIL_FILTER: `Xname, S=socket, F=flags, T=timeouts`.
 
-The grammar is sendmail's, down to its oddities: the name ends at the first comma or blank, of a
-key only the first letter counts, of several `S=` the last wins, letters of `F=` add up, and a comma
-ends an equate even inside `T=`. Source: sendmail 8.17 `milter.c` (milter_setup,
+The grammar is exactly sendmail's: the name ends at the first comma or blank, only the first letter
+of a key counts, the last `S=` wins, letters of `F=` add up, and a comma ends an equate even inside
+`T=`. Source: sendmail 8.17 `milter.c` (milter_setup,
 milter_parse_timeouts, milter_open).
 """
 
@@ -29,10 +29,10 @@ Action = Literal["accept", "reject", "tempfail", "quarantine", "shutdown"]
 
 
 class FilterSyntaxError(ValueError):
-    """A filter's line that sendmail would not take.
+    """A filter's line that sendmail refuses.
 
-    problems: texts as sendmail words them, without file and line. status: what sendmail exits with.
-    usable: the filter is defined all the same, as far as it was understood.
+    problems: sendmail's error messages, without file and line. status: sendmail's exit status.
+    hint: what was probably meant.
     """
 
     def __init__(self, problems: list[str], status: int, hint: str = "") -> None:
@@ -53,7 +53,7 @@ class SocketAddress:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds for connecting, one write, one read, end of message in all; 0 is no limit."""
+    """Seconds for connecting, one write, one read, and the whole end of message; 0 for no limit."""
 
     connect: float = 300.0
     write: float = 10.0
@@ -65,10 +65,10 @@ class Timeouts:
 class InputMailFilter:
     """One filter of the MTA, `[[mta.filters]]`.
 
-    Raises FilterSyntaxError for a socket or timeouts that cannot be read.
+    Raises FilterSyntaxError for an invalid socket or invalid timeouts.
     """
 
-    name: Annotated[str, Doc("what the log calls the filter")]
+    name: Annotated[str, Doc("name of the filter, for the log")]
     socket: Annotated[
         str, Doc("where it listens: unix:/path, inet:port@host or inet6:port@host (sendmail's S=)")
     ]
@@ -101,7 +101,7 @@ class InputMailFilter:
 
     @cached_property
     def address(self) -> SocketAddress:
-        """The socket, taken apart."""
+        """The parsed socket."""
         address = parse_socket(self.socket)[0]
         assert address is not None, "checked when the filter was made"
         return address
@@ -121,7 +121,7 @@ class InputMailFilter:
     def parse(cls, text: str) -> InputMailFilter:
         """Read `name, S=unix:/path, F=T, T=C:5m;S:10s;R:10s;E:5m`, what follows the `X` of a line.
 
-        Raises FilterSyntaxError with every problem, worded as sendmail words it.
+        Raises FilterSyntaxError with every problem, in sendmail's words.
         """
         match = re.match(r"[^,\s]*", text)
         assert match is not None
@@ -134,8 +134,8 @@ class InputMailFilter:
             key, equals, value = field.partition("=")
             letter = key.strip()[:1]
             if not equals:
-                # sendmail throws the whole filter away here, so that its name in InputMailFilters
-                # is then unknown.
+                # sendmail drops the whole filter here, so that its name in InputMailFilters is
+                # unknown.
                 hint = ""
                 if re.match(r"T\s*\+", field):
                     hint = f"expected T={field.partition('+')[2].strip()}"
@@ -183,7 +183,7 @@ _POSTFIX_ARGUMENTS = {
 
 
 def _equates(text: str) -> list[str]:
-    """The fields between commas; leading commas and blanks do not count."""
+    """The fields between commas; empty ones are dropped."""
     fields = (field.strip() for field in text.split(","))
     return [field for field in fields if field]
 
@@ -253,7 +253,7 @@ def _port(text: str) -> int | None:
 
 
 def missing_sockets(filters: tuple[InputMailFilter, ...]) -> list[str]:
-    """sendmail's warnings for local sockets that are not there (yet)."""
+    """sendmail's warnings for local sockets that do not exist (yet)."""
     return [
         f"WARNING: X{one.name}: local socket name {one.address.host} missing"
         for one in filters

@@ -16,13 +16,13 @@ _DROPPED = frozenset({b"bcc", b"content-length", b"resent-bcc", b"return-path"})
 
 
 class PostfixComposer(Composer):
-    """Postfix 3.7 for a client whose mail it completes (local_header_rewrite_clients)."""
+    """Postfix 3.7 for a client whose header it completes (local_header_rewrite_clients)."""
 
     def _header(
         self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection:
         stamp = f"{formatdate(localtime=True)} ({strftime('%Z')})"
-        # One recipient makes a line of its own, else the date does.
+        # With one recipient that gets its own line, else the date does.
         only = arrival.only_recipient
         to = f"\n\tfor <{only.address}>; " if only else ";\n\t"
         received = (

@@ -27,8 +27,8 @@ class PostfixEnvelope(EnvelopeEdits):
         if not parsed:
             return "recipient not added: empty address"
         path = Path(parsed, "", known_only(to_text(parameters), KNOWN_RCPT))
-        # The client's own recipients have an original address, this has none: they are not one.
-        if path not in draft.recipients.found(_by_the_letter, parsed):
+        # The client's own recipients have an original address, this one has none: they differ.
+        if path not in draft.recipients.found(_exactly, parsed):
             draft.recipients.append(path)
         return f"add recipient {shown(address)}"
 
@@ -37,7 +37,7 @@ class PostfixEnvelope(EnvelopeEdits):
             parsed = parse_path(_first(to_text(address)))
         except AddressError as error:
             return f"recipient {shown(address)} not deleted: {error}"
-        draft.recipients.remove(_by_the_letter, parsed)
+        draft.recipients.remove(_exactly, parsed)
         return f"delete recipient {shown(address)}"
 
     def change_sender(self, draft: Draft, address: bytes, parameters: bytes) -> str:
@@ -53,12 +53,12 @@ class PostfixEnvelope(EnvelopeEdits):
         return f"change sender to {shown(address)}"
 
 
-def _by_the_letter(address: str) -> str:
+def _exactly(address: str) -> str:
     return address
 
 
 def _first(text: str) -> str:
-    """The first address of a list, out of its angle brackets if it has a name beside them."""
+    """The first address of a list, without angle brackets if there is a name beside them."""
     parts = address_list(text)
     part = without_comments(parts[0]).strip() if parts else ""
     match = _WHOLE_ANGLE.fullmatch(part)

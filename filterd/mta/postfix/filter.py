@@ -1,10 +1,10 @@
 """One filter in one SMTP session, as Postfix 3.7 speaks to it.
 
-Every answer is a reply text, and a failure, or an answer at connect or HELO, becomes the filter's
-standing reply for the rest of the session; an impossible reply acts at once; PROGRESS is waited
-through at any stage and there is no clock over the whole end of message. Header and body are shown
-by another process than the rest, so that what a filter says there does not stand; only its death
-does. Source: `src/milter/milter8.c`, and observation.
+Every answer is a reply text. After a failure, or an answer at connect or HELO, it is the filter's
+default reply for the rest of the session. An impossible reply counts at once. PROGRESS is allowed
+at any stage, and there is no timeout for the whole end of message. cleanup(8) sends header and
+body, so what a filter answers there does not become its default reply; only a failure does. Source:
+`src/milter/milter8.c`, and observation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DEFAULT_ACTIONS = {
     # Known from Postfix 3.8 on; 3.7 warns of an unrecognized default action.
     "shutdown": MISCONFIGURED,
 }
-"""`milter_default_action`: the standing reply of a filter that failed."""
+"""`milter_default_action`: the default reply of a filter that failed."""
 
 _ENVELOPE = PostfixEnvelope()
 
@@ -56,7 +56,7 @@ _LISTS = {
     "header": MacroStage.EOH,
     "body": MacroStage.EOM,
 }
-"""Whose list a filter's request replaces, by stage."""
+"""The stage whose list a filter may have set, by configured list."""
 
 
 class PostfixState(Enum):
@@ -69,21 +69,21 @@ class PostfixState(Enum):
 
 
 class PostfixFilter(BaseFilter):
-    """One filter. standing: what it says to everything from now on."""
+    """One filter. default_reply: its answer to every command (def_reply)."""
 
     def __init__(self, settings: InputMailFilter, context: FilterContext) -> None:
         super().__init__(settings, context)
         self.state = PostfixState.CLOSED
         self.default_reply = CONTINUE
         self.holds = False
-        """It wanted a message held before its content came: all of the session are, and it is asked
-        about content only."""
+        """It quarantined a message before its header was sent: every message of the session is
+        held, and it is asked about header and body only."""
 
         self._skipping: Command | None = None
-        """Commands of this kind are skipped until another kind comes (SKIP)."""
+        """Commands of this kind are not sent until one of another kind was (SKIP)."""
 
     async def negotiate(self) -> None:
-        """Connect and agree; the default action stands where that fails."""
+        """Connect and negotiate; if that fails the default action is the default reply."""
         settings = self.settings
         try:
             self.connection = await FilterConnection.open(
@@ -110,7 +110,7 @@ class PostfixFilter(BaseFilter):
         return await self.connection.receive(self._timeout(command))
 
     async def abort(self) -> None:
-        """The message is over: ABORT, and what accepted it listens again."""
+        """The message is over: send ABORT; a filter that accepted it is asked again."""
         if self.state is PostfixState.ACCEPTED_MESSAGE:
             self.state = PostfixState.LISTENING
         if self.state is PostfixState.LISTENING:
@@ -125,7 +125,7 @@ class PostfixFilter(BaseFilter):
             self.connection = None
 
     async def ask(self, packet: Packet, stage: str, values: Values) -> Answer:
-        """milter8_event: macros and command out, replies in."""
+        """milter8_event: send macros and command, read replies."""
         if self.state is not PostfixState.LISTENING:
             return self.default_reply
         command = Command(packet.command)
@@ -149,21 +149,21 @@ class PostfixFilter(BaseFilter):
             return self.fail(str(failure))
 
     def _macros(self, command: Command, stage: str, values: Values) -> list[Packet]:
-        """A packet for each stage that has a list, be it an empty self.
+        """A packet for each stage that has a list, even an empty one.
 
-        A filter's own list for the end of header is used for each field as well, that for the end
-        of message for the body.
+        A filter's own list for end of header is used for each field as well, the one for end of
+        message for the body.
         """
         names = self._context.macro_list(stage)
         if stage in _LISTS:
-            # An empty list of its own is nself.
+            # An empty list of its own counts as no list.
             names = self.agreed.macros.get(_LISTS[stage]) or names
         if names is None:
             return []
         return [known_macros(command, names, values)]
 
     async def _replies(self, command: Command) -> Answer:
-        """Read until something final comes. A quarantine counts with what follows it."""
+        """Read until a final reply. A quarantine counts together with the reply after it."""
         held = False
         while True:
             reply = replies.parse(await self.receive(command))
@@ -187,7 +187,7 @@ class PostfixFilter(BaseFilter):
             return answer
 
     def _verdict(self, command: Command, reply: replies.FilterReply) -> Answer | None:
-        """The answer of a reply that decides; None for one that has no business here."""
+        """The answer of a final reply; None for a reply that is not allowed here."""
         early = command in _EARLY
         match reply:
             case replies.Plain(ReplyCode.ACCEPT):
@@ -197,7 +197,7 @@ class PostfixFilter(BaseFilter):
                     self.state = PostfixState.ACCEPTED_MESSAGE
                 return self.default_reply
             case replies.Plain(ReplyCode.DISCARD):
-                # Not allowed that early: a warning in the log is all.
+                # Not allowed that early: Postfix only logs a warning.
                 return self.default_reply if early else Answer(Kind.DISCARD)
             case replies.Plain(ReplyCode.REJECT):
                 return self._decide(REJECTED, early)
@@ -205,7 +205,7 @@ class PostfixFilter(BaseFilter):
                 return self._decide(TEMPFAILED, early)
             case replies.Plain(ReplyCode.SHUTDOWN):
                 if command not in _SHORT:
-                    # Observed: the client hears 250 and the message goes nowhere.
+                    # Observed: the client gets 250 and the message is dropped.
                     return Answer(Kind.DISCARD)
                 return self._decide(Answer(Kind.CLOSE), True)
             case replies.ReplyText(data):
@@ -216,7 +216,7 @@ class PostfixFilter(BaseFilter):
         return None
 
     def _misconfigured(self, command: Command) -> Answer:
-        """A reply text that cannot be. A default action that lets mail through stands."""
+        """A malformed reply text. A default action that lets mail through is kept."""
         answer = self.fail("malformed reply text")
         if answer.kind in (Kind.CONTINUE, Kind.HOLD):
             return answer
@@ -231,12 +231,12 @@ class PostfixFilter(BaseFilter):
         return answer
 
     def _leave(self) -> None:
-        """Close without a goodbye; the filter's standing answer speaks for it."""
+        """Close without QUIT; from now on the default reply is its answer."""
         self.drop()
         self.state = PostfixState.ERROR
 
     def fail(self, why: str) -> Answer:
-        """milter8_comm_error: close, and the default action stands."""
+        """milter8_comm_error: close; the default action becomes the default reply."""
         log.warning("%s: milter=%s: %s", self._context.queue_id, self.settings.name, why)
         self._leave()
         if self.default_reply == CONTINUE:
@@ -257,14 +257,14 @@ class PostfixFilter(BaseFilter):
 
     def _parts(self, draft: Draft) -> Iterable[tuple[Packet, str]]:
         for name, value in draft.header.for_filter(verbatim=self.verbatim):
-            # Postfix hands strings on as C has them: a NUL ends self.
+            # Postfix has C strings: a NUL ends them.
             yield commands.Header(name, value.partition(b"\0")[0]).encode(), "header"
         yield commands.Bare(Command.EOH).encode(), "eoh"
         for chunk in body_packets(draft):
             yield chunk, "body"
 
     async def _end_of_message(self, draft: Draft) -> Answer:
-        """Read edits until the final reply. A body ends with the first other edit behind it."""
+        """Read edits until the final reply. The first other edit after a body ends the body."""
         chunks: list[bytes] = []
         body_over = False
         try:
@@ -279,7 +279,7 @@ class PostfixFilter(BaseFilter):
                         continue
                     case replies.ReplaceBody(chunk):
                         if body_over:
-                            # body_edit_lockout: a body comes in one piece.
+                            # body_edit_lockout: all chunks of a body must follow each other.
                             return self._misconfigured(Command.BODYEOB)
                         chunks.append(chunk)
                         continue
@@ -297,6 +297,6 @@ class PostfixFilter(BaseFilter):
                 log.info("%s: milter=%s: %s", self._context.queue_id, self.settings.name, done)
         finally:
             if chunks:
-                # cleanup(8) writes lines: the last one is ended.
+                # cleanup(8) writes lines and so ends the last one.
                 whole = b"".join(chunks)
                 draft.replace_body([whole if whole[-1:] in (b"", b"\n") else whole + b"\r\n"])

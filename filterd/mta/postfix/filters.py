@@ -1,7 +1,7 @@
 """The filters of one SMTP session as Postfix 3.7 asks them.
 
-What differs from sendmail: a filter is connected when the client is, one after the other; ABORT is
-sent at each reset, more often than needed; a message on hold is shown to nobody else.
+Unlike sendmail it connects to each filter in turn when the client connects, sends ABORT at each
+reset, more often than needed, and sends a message that is on hold to no further filter.
 Source: `src/milter/milter.c`, `src/smtpd/smtpd.c`, and observation.
 """
 
@@ -48,7 +48,7 @@ class PostfixFilters:
             await one.negotiate()
             answer = await one.ask(connect_packet(peer), "connect", values)
             if not answer.goes_on:
-                # The others are not even connected.
+                # Postfix does not connect to the others.
                 return answer
         return CONTINUE
 
@@ -56,7 +56,7 @@ class PostfixFilters:
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
         if self._greeted:
             await self._abort()
-        # A client that is hung up on has not been greeted.
+        # A client that got 421 has not been greeted.
         closing = answer.kind is Kind.CLOSE or answer.text.startswith(b"421")
         self._greeted = self._greeted or not closing
         await self._reset_mail()
@@ -77,12 +77,12 @@ class PostfixFilters:
         return await self._round(commands.Bare(Command.DATA).encode(), "data", values)
 
     async def unknown(self, line: bytes) -> Answer:
-        """Postfix shows the verb only."""
+        """Postfix sends the verb only."""
         verb = line.split(None, 1)[0] if line.split() else b""
         return await self._round(commands.Unknown(verb).encode(), "unknown", {})
 
     async def other(self) -> Answer:
-        """milter_other_event: for commands that filters are not asked about."""
+        """milter_other_event: for commands that filters do not get."""
         return next(
             (one.default_reply for one in self._filters if not one.default_reply.goes_on), CONTINUE
         )
@@ -106,7 +106,7 @@ class PostfixFilters:
     async def _round(
         self, packet: Packet, stage: str, values: Values, *, refused: bool = False
     ) -> Answer:
-        """Ask in order until one says something else than "go on"."""
+        """Ask in order until one answers other than "continue"."""
         for one in self._filters:
             if refused and not one.agreed.steps & Steps.RCPT_REJ:
                 continue
@@ -130,7 +130,7 @@ class PostfixFilters:
             if answer.kind is Kind.HOLD:
                 draft.quarantine = draft.quarantine or f"milter {one.settings.name} failed"
             if asked and draft.quarantine is not None and answer.kind in (Kind.CONTINUE, Kind.HOLD):
-                # A message that has just been put on hold is shown to nobody else.
+                # A message that is on hold now is sent to no further filter.
                 return Answer(Kind.HOLD)
             if answer.kind not in (Kind.CONTINUE, Kind.HOLD):
                 return answer

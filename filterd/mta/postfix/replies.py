@@ -1,4 +1,4 @@
-"""Postfix 3.7's replies, word by word. Source: `smtpd.c`; observed."""
+"""The texts of Postfix 3.7's replies. Source: `smtpd.c`; observed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PostfixReplies(Replies):
     unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
 
     def repaired_address(self, path: str) -> str | None:
-        """Postfix quotes a local part that has an `@` in it."""
+        """Postfix quotes a local part that contains `@`."""
         local, at, domain = path.strip("<> ").rpartition("@")
         plain = local and domain and not re.search(r"[\s<>\"]", local + domain)
         return f'"{local}"@{domain}' if at and plain else None

@@ -1,7 +1,7 @@
-"""Reports to the sender about recipients who cannot be served: DSNs, RFC 3464.
+"""Reports to the sender about failed recipients: DSNs, RFC 3464.
 
-A report has the null reverse-path. About one that fails the postmaster is told, once: that report
-breeds no other. Nobody is told about a recipient with `NOTIFY=NEVER` or without `FAILURE`
+A report has the null reverse-path. If it fails, the postmaster gets a report, and there is none
+about that. There is no report about a recipient with `NOTIFY=NEVER` or without `FAILURE`
 (RFC 3461 §4.1).
 """
 
@@ -15,11 +15,11 @@ from filterd.mta.delivery.router import DeliveryError, Failures
 from filterd.mta.mail.entry import QueueEntry, Target
 
 HEADER_LIMIT = 1 << 16
-"""Octets of the undelivered message's header section that go back with the report."""
+"""Octets of the undelivered message's header section that are returned in the report."""
 
 
 POSTMASTER = "postmaster"
-"""Who hears of reports that cannot be delivered; a local name, RFC 5321 §4.5.1."""
+"""Gets reports about reports that failed; a local name, RFC 5321 §4.5.1."""
 
 
 class Bouncer:
@@ -33,12 +33,12 @@ class Bouncer:
     def __call__(
         self, entry: QueueEntry, failed: Failures, message: bytes
     ) -> tuple[QueueEntry, bytes] | None:
-        """The report and its envelope, or None where nobody is to be told."""
-        told = [(target, error) for target, error in failed if _wants_report(target)]
-        if entry.last or not told:
+        """The report and its envelope, None if there is nobody to report to."""
+        reported = [(target, error) for target, error in failed if _wants_report(target)]
+        if entry.last or not reported:
             return None
         id, to = self._next_id(), entry.sender or POSTMASTER
-        report = self._report(id, to, entry, told, message)
+        report = self._report(id, to, entry, reported, message)
         expires = time.time() + self._expire
         return QueueEntry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
 
@@ -47,7 +47,7 @@ class Bouncer:
         id: str,
         to: str,
         entry: QueueEntry,
-        told: Failures,
+        failed: Failures,
         message: bytes,
     ) -> bytes:
         boundary = f"{id}/{self._host}"
@@ -63,12 +63,12 @@ class Bouncer:
             "",
         )
         people = "".join(
-            f"   <{target.address}>\n      {error.code} {error}\n" for target, error in told
+            f"   <{target.address}>\n      {error.code} {error}\n" for target, error in failed
         )
         fields = [f"Reporting-MTA: dns; {self._host}"]
         fields += [f"Original-Envelope-Id: {envelope_id}"] if envelope_id else []
         fields += [f"Arrival-Date: {formatdate(entry.arrived, localtime=True)}"]
-        for target, error in told:
+        for target, error in failed:
             fields += ["", *_recipient_fields(target, error)]
         text = (
             f"From: Mail Delivery Subsystem <MAILER-DAEMON@{self._host}>\n"

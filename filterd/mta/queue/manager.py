@@ -1,8 +1,8 @@
-"""The queue at work: deliver what the spool holds, try again later, give up in the end.
+"""The queue manager: deliver messages of the spool, retry deferred ones, return them at last.
 
-A message is delivered to its recipients one after the other in a worker thread; who was served is
-struck off the envelope on disk when the attempt ends. After a crash the whole remaining list is
-tried again, so that a recipient may get a message twice and never not at all.
+A message is delivered to one recipient after the other in a worker thread. When the attempt ends,
+the recipients that were served are removed from the envelope on disk. After a crash the whole
+remaining list is tried again: a recipient may get a message twice, but never not at all.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from filterd.mta.queue.spool import Spool, SpoolError
 log = logging.getLogger("filterd.mta")
 
 PARALLEL = 8
-"""Deliveries at a time: they mostly wait for the disk."""
+"""Deliveries at a time: most of their time they wait for the disk."""
 
 LOOK_INTERVAL = 5.0
-"""Seconds between looks at the spool for what has become due, or was released by hand."""
+"""Seconds between scans of the spool for messages that are due, or were released by an admin."""
 
 LONGEST_WAIT = 3600.0
 """Seconds between attempts at most."""
 
 Bounce = Callable[[QueueEntry, Failures, bytes], tuple[QueueEntry, bytes] | None]
-"""Makes the report to the sender about recipients who cannot be served, None for nobody to tell."""
+"""Makes the report to the sender about failed recipients, None if there is nobody to report to."""
 
 
 class QueueManager:
@@ -50,7 +50,7 @@ class QueueManager:
         self._idle.set()
 
     async def submit(self, entry: QueueEntry, message: bytes) -> None:
-        """Accept a message: durable when this returns, on its way soon after. Raises OSError."""
+        """Make a message durable and start its delivery. Raises OSError."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._spool.store, entry, message)
         if entry.held is None:
@@ -59,7 +59,7 @@ class QueueManager:
             log.info("%s: quarantine=%s, stat=quarantined", entry.id, entry.held)
 
     async def run(self) -> None:
-        """Look for due messages until cancelled."""
+        """Run the queue until cancelled."""
         while True:
             try:
                 await self.look()
@@ -68,7 +68,7 @@ class QueueManager:
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def look(self, *, all: bool = False) -> None:
-        """Start every message that is due (or all) and not being delivered."""
+        """Start delivery of every message that is due (or of all) and not being delivered."""
         loop = asyncio.get_running_loop()
         entries = await loop.run_in_executor(self._executor, lambda: list(self._spool.entries()))
         for entry in entries:
@@ -76,11 +76,11 @@ class QueueManager:
                 self._start(entry, None, anyway=all)
 
     async def settled(self) -> None:
-        """Wait until no delivery is under way."""
+        """Wait until no delivery is running."""
         await self._idle.wait()
 
     def _start(self, entry: QueueEntry, message: bytes | None, *, anyway: bool = False) -> None:
-        """Deliver a message, read again from the disk if None is given. anyway: due or not."""
+        """Deliver a message; None: read it from the disk. anyway: also if it is not due."""
         if entry.id in self._running:
             return
         task = asyncio.get_running_loop().create_task(self._attempt(entry, message, anyway))
@@ -106,7 +106,7 @@ class QueueManager:
         """One attempt, in a worker thread. Returns the reports to the sender."""
         try:
             if message is None:
-                # Read again: what was seen when looking may have been served since.
+                # Read again: it may have been delivered since the scan.
                 current = self._spool.read(entry.id)
                 if current is None or (current.due > time.time() and not anyway):
                     return []
@@ -116,33 +116,33 @@ class QueueManager:
                 failed, left = failed + left, []
             reports = self._reports(entry, failed, message)
             for report in reports:
-                # Safe before the recipients it speaks of are forgotten.
+                # Durable before the recipients in it are removed.
                 self._spool.store(*report)
             if left:
                 self._postpone(entry, left)
             else:
                 self._spool.remove(entry)
         except (OSError, SpoolError) as error:
-            log.error("%s: queue: %s; tried again later", entry.id, error)
+            log.error("%s: queue: %s; will retry later", entry.id, error)
             return []
         return [report[0] for report in reports]
 
     def _reports(
         self, entry: QueueEntry, failed: Failures, message: bytes
     ) -> list[tuple[QueueEntry, bytes]]:
-        """A report for each of those who are to hear of it: the sender, owners of lists."""
+        """Reports for the sender, and for the owners of the lists that named a failed recipient."""
         reports = []
         for sender in dict.fromkeys(_sender(entry, target) for target, _ in failed):
             theirs = [one for one in failed if _sender(entry, one[0]) == sender]
             report = self._bounce(replace(entry, sender=sender), theirs, message)
             if report is not None:
-                # Senders and the postmaster may be aliases.
+                # The sender or the postmaster may be an alias.
                 targets = self._router.expand(report[0].targets)
                 reports.append((replace(report[0], targets=targets), report[1]))
         return reports
 
     def _serve(self, entry: QueueEntry, message: bytes) -> tuple[Failures, Failures]:
-        """Try each recipient; return those to try again and those to give up."""
+        """Try each recipient. Returns the deferred and the failed ones."""
         left: Failures = []
         failed: Failures = []
         for target in entry.targets:
@@ -185,5 +185,5 @@ class QueueManager:
 
 
 def _sender(entry: QueueEntry, target: Target) -> str:
-    """The envelope sender of one recipient's copy; a report keeps its null one in any case."""
+    """The envelope sender for one recipient; that of a report stays the null reverse-path."""
     return entry.sender if target.sender is None or not entry.sender else target.sender

@@ -20,24 +20,24 @@ from filterd.system.durable import make_folder, rename, write_new
 
 
 class SpoolError(Exception):
-    """A queue file that cannot be read or is not there. The text names it."""
+    """A queue file cannot be read or does not exist. The text names it."""
 
 
 class Spool:
-    """The queue below one folder. Every method does blocking I/O; none keeps state in memory."""
+    """The queue in one folder. Every method does blocking I/O; there is no state in memory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._queue, self._hold, self._tmp = root / "queue", root / "hold", root / "tmp"
 
     def prepare(self) -> None:
-        """Make the folders, drop what a crash left half written. Raises OSError."""
+        """Make the folders and remove what a crash left half written. Raises OSError."""
         for folder in (self._queue, self._hold, self._tmp):
             make_folder(folder)
         for leftover in self._tmp.iterdir():
             leftover.unlink()
         for message in self._queue.glob("*.msg"):
-            # A release that was cut off has moved the message and not yet its envelope.
+            # A release that was interrupted has moved the message but not its envelope.
             if (self._hold / message.name).with_suffix(".json").exists():
                 if message.with_suffix(".json").exists():
                     (self._hold / message.name).with_suffix(".json").unlink()
@@ -49,7 +49,7 @@ class Spool:
                     message.unlink()
 
     def store(self, entry: QueueEntry, message: bytes) -> None:
-        """Make a message durable. Raises OSError; then nothing of it is left."""
+        """Make a message durable. After an OSError nothing of it is left."""
         folder = self._hold if entry.held is not None else self._queue
         data, envelope = self._tmp / f"{entry.id}.msg", self._tmp / f"{entry.id}.json"
         try:
@@ -62,7 +62,7 @@ class Spool:
             raise
 
     def update(self, entry: QueueEntry) -> None:
-        """Replace the envelope of a message that stays where it is. Raises OSError."""
+        """Replace the envelope of a message. Raises OSError."""
         folder = self._hold if entry.held is not None else self._queue
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class Spool:
         rename((new, folder / f"{entry.id}.json"))
 
     def remove(self, entry: QueueEntry) -> None:
-        """Forget a message. After a crash it may come back once more: better twice than never."""
+        """Remove a message. A crash may bring it back: delivered twice is better than never."""
         folder = self._hold if entry.held is not None else self._queue
         (folder / f"{entry.id}.json").unlink(missing_ok=True)
         (folder / f"{entry.id}.msg").unlink(missing_ok=True)
@@ -80,11 +80,11 @@ class Spool:
         return (folder / f"{entry.id}.msg").read_bytes()
 
     def read(self, id: str) -> QueueEntry | None:
-        """A waiting message's envelope as it is now, None if it is gone. Raises SpoolError."""
+        """The current envelope of a queued message, None if it is gone. Raises SpoolError."""
         return self._read(self._queue / f"{id}.json")
 
     def entries(self) -> Iterator[QueueEntry]:
-        """Messages that wait for delivery, oldest first."""
+        """Messages to be delivered, oldest first."""
         return self._read_all(self._queue)
 
     def held(self) -> Iterator[QueueEntry]:
@@ -99,7 +99,7 @@ class Spool:
         raise SpoolError(f"no message {id} is held in {self._hold}")
 
     def release(self, entry: QueueEntry) -> QueueEntry:
-        """Move a held message to the queue; a running server delivers it with its next look."""
+        """Move a held message to the queue; a running server delivers it at its next scan."""
         free = replace(entry, held=None, due=0.0)
         new = self._tmp / f"{entry.id}.new"
         new.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ class SendmailEnvelope(EnvelopeEdits):
         if bad_recipient_parameter(probe) is not None:
             return f"recipient {shown(address)} not added: bad argument {shown(parameters)}"
         for one in _addresses(to_text(address)):
-            # What cannot be served is queued all the same; the sender hears of it in a report.
+            # An unknown recipient is queued all the same; the sender gets a report.
             if not draft.recipients.found(draft.identity, draft.identity(one)):
                 draft.recipients.append(Path(one, f"<{one}>", words))
         return f"add recipient {shown(address)}"
@@ -42,7 +42,7 @@ class SendmailEnvelope(EnvelopeEdits):
             return "sender not changed: no address"
         found = _addresses(text)
         words = known_only(to_text(parameters), KNOWN_MAIL)
-        # Of several sendmail can make no sender.
+        # Several addresses are no valid sender.
         sender = found[0] if len(found) == 1 else ""
         draft.sender = Path(sender, f"<{sender}>", words or draft.sender.parameters)
         return f"change sender to {shown(address)}"

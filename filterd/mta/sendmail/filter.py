@@ -1,9 +1,9 @@
 """One filter in one SMTP session, as sendmail 8.17 speaks to it.
 
-A filter has a state; one that fails is in the error state for the rest of the session, and its `F=`
-speaks for it from then on: an I/O error at once, an impossible reply one command later, since
-sendmail looks at the state only before it asks.
-Source: `sendmail/milter.c`; the functions of that file are named where ours follow them.
+A filter that fails is in the error state for the rest of the session, and its `F=` decides from
+then on: after an I/O error at once, after an impossible reply one command later, since sendmail
+checks the state only before it asks. Source: `sendmail/milter.c`; the functions of that file are
+named where ours follow them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _ACTIONS = {
     Command.BODYEOB: "eom",
     Command.UNKNOWN: "unknown",
 }
-"""Commands as sendmail's log calls them."""
+"""Commands by their names in sendmail's log."""
 
 _COMMAND_TEXT = b"550 5.7.1 Command rejected"
 _MESSAGE_TEXT = b"554 5.7.1 Command rejected"
@@ -71,7 +71,7 @@ _DEFAULT_TEXT = {
     Command.HELO: b"550 Command rejected",
     Command.BODY: _MESSAGE_TEXT,
 }
-"""What stands in for a reply text that sendmail refuses, MILTER_CHECK_REPLYCODE."""
+"""Used in the place of a reply text that sendmail refuses, MILTER_CHECK_REPLYCODE."""
 
 _REFUSALS = {
     ReplyCode.REJECT: Answer(Kind.REJECT),
@@ -81,7 +81,7 @@ _REFUSALS = {
 
 
 class SendmailFilter(BaseFilter):
-    """One filter. Methods that speak to it raise FilterFailureError where that cannot be done."""
+    """One filter. Methods that speak to it raise FilterFailureError."""
 
     state = SendmailState.CLOSED
 
@@ -94,7 +94,7 @@ class SendmailFilter(BaseFilter):
 
     @property
     def on_failure(self) -> Answer:
-        """What its `F=` says for a filter in the error state."""
+        """The answer of its `F=` for a filter in the error state."""
         return _FAILURE_ANSWERS[self.settings.on_failure]
 
     async def negotiate(self) -> None:
@@ -116,7 +116,7 @@ class SendmailFilter(BaseFilter):
         return await self.connection.receive(self.settings.clocks.read)
 
     async def quit(self) -> None:
-        """milter_quit_filter: a goodbye, and out of the session."""
+        """milter_quit_filter: send QUIT; the filter has left the session."""
         if self.connection is not None:
             await self.connection.quit()
             self.connection = None
@@ -124,7 +124,7 @@ class SendmailFilter(BaseFilter):
             self.state = SendmailState.CLOSED
 
     def fail(self, why: str) -> None:
-        """milter_error: close without a goodbye; the state stays for the session."""
+        """milter_error: close without QUIT; the state stays for the session."""
         log.error(
             "%s: Milter (%s): to error state: %s", self._context.queue_id, self.settings.name, why
         )
@@ -132,7 +132,7 @@ class SendmailFilter(BaseFilter):
         self.state = SendmailState.ERROR
 
     async def tell_macros(self, command: bytes, stage: str | None, values: Values) -> None:
-        """Only the macros of a command that the filter is not to get."""
+        """Send only the macros of a command that the filter does not get."""
         await self.send(*self._macros(command, stage, values))
 
     async def ask(self, packet: Packet, stage: str | None, values: Values) -> Answer:
@@ -169,27 +169,26 @@ class SendmailFilter(BaseFilter):
             case replies.Plain(ReplyCode.SKIP):
                 self.state = SendmailState.SKIPPED
             case bogus:
-                # Counts as "go on" here; the error state answers for the filter from the next
-                # command on.
+                # Counts as "continue" here; the error state decides from the next command on.
                 self.fail(f"bogus response to {command.name}: {bogus!r:.60}")
         return CONTINUE
 
     def _note(self, command: Command, answer: Answer) -> None:
-        """What a filter refused, in the words of sendmail's own log."""
-        said = answer.kind.value
+        """Log what a filter refused, as sendmail does."""
+        action = answer.kind.value
         if answer.kind is Kind.REPLY:
-            said = "reject=" + shown(answer.text.replace(b"\r\n", b"\\r\\n"))
+            action = "reject=" + shown(answer.text.replace(b"\r\n", b"\\r\\n"))
         log.info(
             "%s: milter=%s, action=%s, %s",
             self._context.queue_id,
             self.settings.name,
             _ACTIONS[command],
-            said,
+            action,
         )
 
     def _macros(self, command: bytes, stage: str | None, values: Values) -> list[Packet]:
         """milter_send_macros: a stage that has a list gets its packet, even an empty one, and
-        whether or not the command itself is wanted. It crosses together with the command."""
+        whether or not the filter wants the command. It is sent together with the command."""
         names = self._names(stage) if stage is not None else None
         if not names:
             return []
@@ -198,8 +197,8 @@ class SendmailFilter(BaseFilter):
     def _names(self, stage: str) -> tuple[str, ...] | None:
         """The filter's own list of a stage, else the configured one.
 
-        At end of message sendmail asks whether the filter set a list for *end of header*, so that
-        one that set the other alone gets the configured macros.
+        At end of message sendmail checks whether the filter set a list for *end of header*; a
+        filter that set only the one for end of message gets the configured macros.
         """
         wanted = MacroStage[stage.upper()]
         flag = MacroStage.EOH if wanted is MacroStage.EOM else wanted
@@ -208,7 +207,7 @@ class SendmailFilter(BaseFilter):
         return self._context.macro_list(stage)
 
     async def show(self, draft: Draft, values: Values) -> Answer:
-        """One filter's turn. An impossible reply leaves it in the error state."""
+        """Send the message to this filter. An impossible reply leaves it in the error state."""
         known = {**values, **draft.macros}
         for packet, stage in self._parts(draft):
             answer = await self.ask(packet, stage, known)
@@ -217,13 +216,13 @@ class SendmailFilter(BaseFilter):
             if self.state in (SendmailState.ERROR, SendmailState.DONE):
                 return CONTINUE
         end = commands.Bare(Command.BODYEOB).encode()
-        # From here: a filter may begin to count before we hear that it has been sent.
+        # From here: the filter may have the packet before send() returns.
         started = time.monotonic()
         await self.send(*self._macros(end.command, "eom", known), end)
         return await self._end_of_message(draft, started)
 
     def _parts(self, draft: Draft) -> Iterable[tuple[Packet, str | None]]:
-        """Header, end of header, body; the body only while the filter did not say SKIP."""
+        """Header, end of header, body; the body only until the filter answers SKIP."""
         for name, value in draft.header.for_filter(verbatim=self.verbatim):
             yield commands.Header(name, value).encode(), None
         eoh_wanted = not self.agreed.steps & Steps.NOEOH
@@ -239,7 +238,7 @@ class SendmailFilter(BaseFilter):
     async def _end_of_message(self, draft: Draft, started: float) -> Answer:
         """Read replies until the final one.
 
-        The whole clock is looked at before each read only: silence is the read clock's business.
+        The timeout for the whole is checked before each read only; silence is for the read timeout.
         """
         limit = self.settings.clocks.eom
         body = _NewBody(allowed=bool(self.agreed.actions & Actions.CHGBODY))
@@ -276,7 +275,7 @@ class SendmailFilter(BaseFilter):
 
 @dataclass(slots=True)
 class _NewBody:
-    """The body that a filter sends in pieces. allowed: it negotiated CHGBODY; without that sendmail
+    """The body that a filter sends in chunks. allowed: it negotiated CHGBODY; without that sendmail
     takes no body and answers the message with 451."""
 
     allowed: bool
@@ -292,7 +291,7 @@ class _NewBody:
 
 
 def _final(reply: replies.FilterReply) -> Answer | None:
-    """The answer that a final reply to end of message gives, None if it is not final."""
+    """The answer of a final reply to end of message, None for a reply that is not final."""
     match reply:
         case replies.Plain(ReplyCode.CONTINUE | ReplyCode.ACCEPT):
             return CONTINUE

@@ -1,8 +1,8 @@
 """The filters of one SMTP session as sendmail 8.17 asks them.
 
-A command goes to one filter after the other and the first answer that is not "go on" ends the
-round; the message itself (header to final reply) goes to one filter completely before the next,
-which then sees the first one's changes.
+A command goes to one filter after the other; the first answer other than "continue" ends the round.
+The message itself (header to final reply) goes completely to one filter before the next, which then
+sees the edits of the first.
 Source: `sendmail/milter.c`; the functions of that file are named where ours follow them.
 """
 
@@ -57,7 +57,7 @@ class SendmailFilters:
         return CONTINUE
 
     async def connect(self, peer: Peer, values: Values) -> Answer:
-        """milter_connect: any other answer than "go on" quits every filter; a text is thrown away,
+        """milter_connect: any answer other than "continue" quits every filter. A text is dropped;
         of its code only `421` and the first digit count."""
         answer = await self._round(connect_packet(peer), "connect", values)
         if not answer.goes_on:
@@ -70,7 +70,7 @@ class SendmailFilters:
         return CONTINUE if answer.kind is Kind.DISCARD else answer
 
     async def helo(self, name: bytes, values: Values) -> Answer:
-        """milter_helo: may come at any point and ends a message."""
+        """milter_helo: possible at any time; it ends a message."""
         await self._abort_open()
         self._reopen()
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
@@ -85,12 +85,12 @@ class SendmailFilters:
         return answer
 
     async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
-        """milter_envrcpt. Nobody is told to abort: the transaction goes on with the others."""
+        """milter_envrcpt. No ABORT is sent: the transaction goes on with the other recipients."""
         packet = commands.Rcpt(arguments).encode()
         return await self._round(packet, "envrcpt", values, refused=refused)
 
     async def data(self, values: Values) -> Answer:
-        """milter_data_cmd. Nobody is told to abort: the client may say DATA again."""
+        """milter_data_cmd. No ABORT is sent: the client may send DATA again."""
         return await self._round(commands.Bare(Command.DATA).encode(), "data", values)
 
     async def unknown(self, line: bytes) -> Answer:
@@ -100,7 +100,7 @@ class SendmailFilters:
         return CONTINUE
 
     async def abort(self) -> None:
-        """milter_abort: only filters that are in the message are told."""
+        """milter_abort: only for filters that are in the message."""
         await self._abort_open()
 
     async def finish(self) -> None:
@@ -115,7 +115,7 @@ class SendmailFilters:
     async def _round(
         self, packet: Packet, stage: str | None, values: Values, *, refused: bool = False
     ) -> Answer:
-        """milter_command: ask in order until one does not say "go on"."""
+        """milter_command: ask in order until one answers other than "continue"."""
         for one in self._filters:
             if one.state is SendmailState.ERROR:
                 answer = one.on_failure
@@ -163,7 +163,7 @@ class SendmailFilters:
     # States
 
     async def _end_if_decided(self, answer: Answer) -> None:
-        """MILTER_CHECK_DONE_MSG: the message is decided, tell the others."""
+        """MILTER_CHECK_DONE_MSG: the message is decided; send ABORT to the other filters."""
         if answer.kind in (Kind.REPLY, Kind.REJECT, Kind.DISCARD, Kind.TEMPFAIL):
             await self._abort_open()
 
@@ -174,7 +174,7 @@ class SendmailFilters:
                 one.state = SendmailState.OPEN
 
     async def _abort_open(self) -> None:
-        """milter_abort: tell those in the message; they hear nothing before HELO or MAIL."""
+        """milter_abort: send ABORT to those in the message; next they get HELO or MAIL."""
         for one in self._filters:
             if one.state is SendmailState.IN_MESSAGE:
                 try:

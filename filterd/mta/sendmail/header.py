@@ -23,7 +23,7 @@ SENDMAIL_OWN = (
 """The H lines of a stock sendmail.cf, in order; insertion positions count them."""
 
 INDEX_LIMIT = 0x7FFFFFFF
-"""The largest place that a filter can name."""
+"""The largest index that a filter can name."""
 
 _TRACE = frozenset({b"received", b"via", b"mail-from"})
 """Fields that sendmail never takes for "the header of that name" (H_TRACE in `conf.c`)."""
@@ -35,14 +35,14 @@ _BLIND = frozenset({b"bcc", b"resent-bcc"})
 """Fields that leave sendmail without their value, or not at all (H_BCC in `conf.c`)."""
 
 _RECIPIENTS = frozenset({b"to", b"cc", b"apparently-to"})
-"""A message that brings one of these has no need of Bcc (EF_DELETE_BCC in `collect.c`)."""
+"""A message with one of these needs no Bcc (EF_DELETE_BCC in `collect.c`)."""
 
 _FORCED = frozenset({b"received", b"return-path"})
-"""Own fields that stay although the message brings one of that name (H_FORCE in `conf.c`)."""
+"""Own fields that are kept although the message has one of that name (H_FORCE in `conf.c`)."""
 
 
 _UNCHANGED = b"\0"
-"""A value that no filter can give."""
+"""A value that no filter can set."""
 
 
 def _written(value: bytes) -> bytes:
@@ -50,10 +50,10 @@ def _written(value: bytes) -> bytes:
 
 
 class SendmailHeader(HeaderSection):
-    """sendmail's list. defaults: values of own fields that the message may go without, by name.
+    """sendmail's list. defaults: values of own fields that the message may lack, by name.
 
     warning: value of X-Authentication-Warning. Values that filters set are folded only when the
-    message is written; the filters behind see them as they were given.
+    message is written; later filters see them as they were set.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class SendmailHeader(HeaderSection):
             )
             for name in SENDMAIL_OWN
         ]
-        # Each mailer writes it for itself, unless a filter has changed it.
+        # The mailer writes it, unless a filter has changed it.
         own[0].value = _UNCHANGED
         if warning is not None:
             own.append(Field(b"X-Authentication-Warning", warning, own=True))
         super().__init__(own, message)
 
-    # sendmail counts from its Received: Return-Path stays on top whatever comes.
+    # sendmail counts from its Received field: Return-Path stays on top.
     _shift = 1
 
     def insert(self, index: int, name: bytes, value: bytes, *, verbatim: bool) -> None:
-        # The index is signed: what is beyond its range is below zero, and so on top.
+        # The index is signed: larger ones are negative, and so the top.
         super().insert(0 if index > INDEX_LIMIT else index, name, value, verbatim=verbatim)
 
     def _add(self, name: bytes, value: bytes) -> None:
@@ -105,7 +105,7 @@ class SendmailHeader(HeaderSection):
 
     def _change(self, index: int, name: bytes, value: bytes | None) -> None:
         key = name.lower()
-        # The index is signed: what is beyond its range is below one, and so the first.
+        # The index is signed: larger ones are negative, and so the first.
         index = 1 if index > INDEX_LIMIT else index
         own = None
         for field in self._fields:
@@ -124,8 +124,8 @@ class SendmailHeader(HeaderSection):
             self._before_first(name, value)
 
     def encode(self) -> bytes:
-        """Without what sendmail takes out on delivery, whoever put it in: who is in Bcc, and
-        Return-Path, which a local mailer writes anew; see `take_return_path`."""
+        """Without what sendmail removes on delivery: the value of Bcc, and Return-Path, which a
+        local mailer writes again; see `take_return_path`."""
         written = bytearray()
         for field in self._fields:
             if field.own and field.key == b"return-path":

@@ -75,7 +75,7 @@ class SendmailMacros(MacroTable):
             "{if_addr}": address,
         }
         if (found := ip(address)) is not None and found.is_loopback:
-            # sendmail does not show the loopback interface's address.
+            # sendmail hides the loopback interface's address.
             table["{if_name}"] = "localhost"
             del table["{if_addr}"]
         super().__init__(table)
@@ -103,7 +103,7 @@ class SendmailMacros(MacroTable):
             "{nbadrcpts}": "0",
             "{ntries}": "0",
         }
-        # Who has not said HELO has the name that we know.
+        # Without HELO it is the name that we know.
         self._message["s"] = helo or self.session["{client_name}"]
         if host:
             self._message["h"] = host

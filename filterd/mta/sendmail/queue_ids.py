@@ -1,7 +1,7 @@
-"""Queue ids, made as sendmail makes them: `6AM9o2ZU027215`.
+"""Queue ids as sendmail's: `6AM9o2ZU027215`.
 
-Six characters of time to the second, two that count within the process, the process id in six
-digits. Ids of one process do not repeat for 3600 messages a second, and not for sixty years.
+Six characters of time to the second, two of a counter, six digits of the process id. Ids of one
+process do not repeat up to 3600 messages a second, for sixty years.
 Source: sendmail 8.17 `queue.c` (assign_queueid).
 """
 
@@ -26,7 +26,7 @@ class SendmailQueueIds:
     def next(self) -> str:
         now = int(time.time())
         if now <= self._second:
-            # More than 3600 in this second borrow the next one.
+            # After 3600 in this second use the next one.
             self._used += 1
             if self._used >= len(DIGITS) ** 2:
                 self._second, self._used = self._second + 1, 0

@@ -1,4 +1,4 @@
-"""sendmail 8.17's replies, word by word. Sources: `srvrsmtp.c`, `err.c` (fmtmsg); observed."""
+"""The texts of sendmail 8.17's replies. Sources: `srvrsmtp.c`, `err.c` (fmtmsg); observed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NAME_LIMIT = 256
 
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= )")
 _NAMING = (b"450", b"550", b"553")
-"""Codes behind which sendmail puts the address in question, `fmtmsg` in `err.c`."""
+"""Codes after which sendmail names the address, `fmtmsg` in `err.c`."""
 
 
 PLAIN_HELP: Mapping[str, Sequence[str]] = {
     "smtp": ("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY EXPN HELP",)
 }
-"""Without a sendmail.cf there is no help file; this is all that HELP knows then."""
+"""HELP without a sendmail.cf, and so without a help file."""
 
 
 class SendmailReplies(Replies):
@@ -147,10 +147,10 @@ class SendmailReplies(Replies):
         return Reply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
 
     def filter_text(self, text: bytes, path: str | None) -> Reply:
-        """usrerr(): an enhanced code is put in where there is none, the path behind it for some.
+        """usrerr(): add an enhanced code if there is none, and after it, for some codes, the path.
 
-        Octets above 0x7f lose their high bit; whatever is behind the code's three digits counts
-        for a blank.
+        Octets above 0x7f lose their high bit; the octet after the code's three digits counts as a
+        blank.
         """
         plain = bytes(octet & 0x7F for octet in text)
         first, *rest = filter_lines(plain[:3] + b" " + plain[4:])

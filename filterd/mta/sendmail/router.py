@@ -1,8 +1,8 @@
-"""Addresses as a stock sendmail.cf resolves them: class w is here, the rest elsewhere.
+"""Resolve addresses as a stock sendmail.cf does: domains in class w are local, others are not.
 
-Local names go through the aliases, and with the flag `w` of the local mailer must be in passwd;
-`|program`, `/file` and `\\name` come out of aliases only. Other domains go to the smart host (DS)
-or where their MX records say.
+Local names are expanded by the aliases, and must be in passwd if the local mailer has the flag `w`.
+`|program`, `/file` and `\\name` are valid in aliases only. Mail for other domains goes to the smart
+host (DS) or to their MX hosts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILE_MAILER = "*file*"
 
 
 class FileMailer:
-    """Appends to a file that an alias names."""
+    """Appends to a file named by an alias."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,7 +52,7 @@ class FileMailer:
 
 
 class CfRouter:
-    """See the module. Raises ValueError without a local mailer, as sendmail does not run then."""
+    """See the module. Raises ValueError without a local mailer; sendmail does not start then."""
 
     def __init__(self, cf: SendmailCf) -> None:
         self._cf = cf
@@ -67,7 +67,7 @@ class CfRouter:
 
     def resolve(self, address: str, *, listed: bool = False) -> Route:
         if address[:1] in ("|", "/") and not listed:
-            # From outside this would be somebody's command line.
+            # From a client this would be a command line of its choice.
             what = "mail to programs" if address.startswith("|") else "mail directly to files"
             raise DeliveryError(f"Cannot {what}", temporary=False, code="5.7.1")
         if address.startswith("|"):
@@ -75,7 +75,7 @@ class CfRouter:
         if address.startswith("/"):
             return Route(FILE_MAILER, "", address)
         if address.startswith(":include:"):
-            # What is left of a list that could not be read; the sender hears of it.
+            # A list that could not be read; the sender gets a report.
             raise DeliveryError("Cannot open list", temporary=False, code="5.2.4")
         try:
             parsed = parse_path(address.removeprefix("\\"))
@@ -91,7 +91,7 @@ class CfRouter:
         known = name in self.aliases or plain in self.aliases
         if "w" in self._local.flags and not known and not _in_passwd(plain):
             raise DeliveryError("User unknown", temporary=False, code="5.1.1")
-        # Only a mailer with the flag u keeps upper case in a user's name.
+        # Only a mailer with the flag u keeps upper case in user names.
         return Route("local", "", name if "u" in self._local.flags else name.lower())
 
     def _resolve_remote(self, address: str) -> Route:
@@ -105,7 +105,7 @@ class CfRouter:
         return unique(tuple(one for target in targets for one in self._expanded(target)))
 
     def _expanded(self, target: Target, depth: int = 0) -> Iterator[Target]:
-        """The target, or whom aliases and `.forward` files put in its place."""
+        """The target, or what aliases and `.forward` files replace it by."""
         address = target.address
         try:
             route = self.resolve(address, listed=target.listed)
@@ -130,7 +130,7 @@ class CfRouter:
         yield from self._forwarded(target, route.user, depth)
 
     def _forwarded(self, target: Target, name: str, depth: int) -> Iterator[Target]:
-        """A user's `.forward`, for mailers that know users (flag w)."""
+        """Expand a user's `.forward`, for mailers whose users are in passwd (flag w)."""
         plain, _, detail = name.partition("+")
         try:
             user = pwd.getpwnam(plain) if "w" in self._local.flags else None
@@ -167,7 +167,7 @@ class CfRouter:
         return [f'"{one}"' if one.startswith("|") else one for one in found]
 
     def _aliased(self, name: str) -> list[str] | None:
-        """Whom a local name stands for, None if it is no alias. `joe+x` falls back on `joe`."""
+        """The members of a local name, None if it is not an alias. `joe+x` falls back to `joe`."""
         for candidate in (name, name.partition("+")[0]):
             if candidate in self.aliases:
                 return self.aliases.expand(candidate)
@@ -186,7 +186,7 @@ class CfRouter:
     def _program(self, line: MailerLine, route: Route) -> ProgramMailer:
         user = route.user.partition("+")[0] if route.mailer == "local" else route.user
         macros = {key: value for key, value in self._cf.macros.items() if key not in "ugfh"}
-        # Only root can become somebody else.
+        # Only root can run a program as another user.
         privileged = os.geteuid() == 0
         return ProgramMailer(
             line.path,
@@ -201,13 +201,13 @@ class CfRouter:
 
 
 def _alias_files(option: str) -> list[Path]:
-    """`/etc/mail/aliases, hash:/other`: the text files; map types before the colon are dropped."""
+    """The text files of `/etc/mail/aliases, hash:/other`; map types are dropped."""
     names = (one.strip().split()[-1] for one in option.split(",") if one.strip())
     return [Path(name.rpartition(":")[2]) for name in names if "/" in name]
 
 
 def _default_user(option: str) -> tuple[int | None, int | None]:
-    """`O DefaultUser`: `mail:mail`, `8:12`, `mailnull`. None for nobody in particular."""
+    """User and group id of `O DefaultUser`: `mail:mail`, `8:12`, `mailnull`. None if not set."""
     user, _, group = option.replace(".", ":").partition(":")
     if not user:
         return None, None

@@ -18,7 +18,7 @@ from filterd.mta.settings import Listener, MtaSettings, Privacy
 from filterd.system.bounded import open_regular
 
 UNANNOUNCED_LIMIT = 1 << 30
-"""Octets of a message where the file sets no MaxMessageSize: memory is finite all the same."""
+"""Octets of a message if the file sets no MaxMessageSize, since memory is finite."""
 
 HELP_LIMIT = 1 << 16
 """Octets of a help file that are read; sendmail's own has 4000."""
@@ -26,21 +26,21 @@ HELP_LIMIT = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CfSite:
-    """What one sendmail.cf asks for."""
+    """What one sendmail.cf configures."""
 
     cf: SendmailCf
     settings: MtaSettings
     listeners: tuple[Listener, ...]
 
     def router(self) -> CfRouter:
-        """Who gets mail and how. Raises CfError for a file without a local mailer."""
+        """Its router. Raises CfError for a file without a local mailer."""
         try:
             return CfRouter(self.cf)
         except ValueError as error:
             raise CfError([str(error)], EX_CONFIG) from None
 
     def personality(self) -> Personality:
-        """sendmail, with what the file says."""
+        """sendmail's personality, with what the file says."""
         cf, size = self.cf, self.cf.option("MaxMessageSize")
         greeting = cf.expand(
             cf.option("SmtpGreetingMessage", "$j Sendmail $v/$Z; $b"), v=VERSION, b="$b"
@@ -54,7 +54,7 @@ class CfSite:
 
 
 def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) -> CfSite:
-    """The site of a file; spool and port stand in for what the file says."""
+    """What a file configures. spool, port: used in the place of the file's."""
     filters = tuple(cf.filters[name] for name in cf.input_filters())
     listeners = tuple(
         Listener(
@@ -91,7 +91,7 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
 
 
 def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:
-    """What `O HelpFile` says by topic (`topic`, a tab, a line), None where it cannot be read."""
+    """The lines of `O HelpFile` by topic (`topic`, a tab, a line), None if it cannot be read."""
     topics: dict[str, list[str]] = {}
     try:
         with open_regular(Path(cf.expand(cf.option("HelpFile", "/etc/mail/helpfile")))) as file:
@@ -117,6 +117,6 @@ def _path(cf: SendmailCf, option: str) -> Path | None:
 
 
 def site_privacy(cf: SendmailCf) -> tuple[Privacy, ...]:
-    """The flags of `O PrivacyOptions` that this MTA has a use for."""
-    said = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
-    return tuple(flag for flag in get_args(Privacy) if flag in said)
+    """The flags of `O PrivacyOptions` that this MTA implements."""
+    flags = {flag.strip().lower() for flag in re.split(r"[,\s]+", cf.option("PrivacyOptions"))}
+    return tuple(flag for flag in get_args(Privacy) if flag in flags)

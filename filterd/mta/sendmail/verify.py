@@ -1,4 +1,4 @@
-"""VRFY and EXPN: what sendmail tells about an address."""
+"""VRFY and EXPN: what sendmail answers about an address."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Verifier:
         address = argument.strip("<> ")
         try:
             route = router.resolve(address)
-            # An alias is verified by its own name, in the lower case that it is looked up in.
+            # An alias is shown by its own name, in the lower case that it is looked up in.
             plain = route.user if "@" in route.user else route.user.partition("+")[0].lower()
             members = router.members(address) if expand else [plain]
         except DeliveryError as error:
             text = str(error) if "... " in str(error) else f"{address}... {error}"
             return Reply.of(f"550 {error.code} {text}")
-        # 252: known to be elsewhere, not looked up there.
+        # 252: the address is on another host, which is not asked.
         code = 252 if route.host and not expand else 250
         lines = (f"{code} 2.1.5 <{self._with_host(one)}>" for one in members)
         return Reply(tuple(to_octets(line) for line in lines))

@@ -1,8 +1,8 @@
 """The SMTP session as a state machine. No I/O: octets in, events out, replies back in, octets out.
 
-The caller feeds what the client sent and asks for the next event. Commands that need nobody's
-opinion are answered here; the others become an event that waits until the caller settles it
-(`session`). While an event waits nothing more is read, so that pipelined commands keep their order.
+The caller passes in what the client sent and asks for the next event. Commands that need no
+decision are answered here; the others become an event that the caller settles (`session`). Until
+then nothing more is read, so that pipelined commands keep their order.
 Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
 """
 
@@ -40,31 +40,31 @@ COMMAND_LIMIT = 2048
 """Octets of a command line: RFC 5321 §4.5.3.1.4 asks for 512, extensions add to it."""
 
 BAD_COMMAND_LIMIT = 100
-"""Commands that are refused before the session is ended."""
+"""Refused commands before the session is ended."""
 
 UNKNOWN_LIMIT = 25
-"""Commands that nobody knows before the session is ended, MAXBADCOMMANDS."""
+"""Unknown commands before the session is ended, MAXBADCOMMANDS."""
 
 NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
-"""Commands of RFC 821 that sendmail knows and does not have."""
+"""Commands of RFC 821 that sendmail does not implement."""
 
 STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
-"""Commands that a client gets a reply of its own to although its session is refused."""
+"""Commands that get their normal reply although the session is refused."""
 
 NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
 
 ERROR_DELAY = 1.0
-"""Seconds that Postfix waits before each refusal behind the soft limit, smtpd_error_sleep_time."""
+"""Seconds that Postfix waits before each refusal over the soft limit, smtpd_error_sleep_time."""
 
 LONGEST_DELAY = 240.0
-"""Seconds that a client is made to wait at most, MAXTIMEOUT."""
+"""Seconds of the longest wait, MAXTIMEOUT."""
 
 _VERB = re.compile(rb"([A-Za-z]+)[ \t]*(.*)", re.DOTALL)
 _PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
 
 
 class SmtpSession(BaseSession):
-    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`.
+    """One client's session. client: its name in replies and logs, `localhost [127.0.0.1]`.
 
     may_log_in: there are passwords. forbidden: sendmail's privacy flags.
     """
@@ -94,7 +94,7 @@ class SmtpSession(BaseSession):
     # Reading commands
 
     def _read_command(self) -> bool:
-        """Take one line and act on it. False: there is no whole line yet."""
+        """Read one line and act on it. False: no whole line was received yet."""
         end = self._input.find(b"\n")
         if end < 0:
             if len(self._input) > COMMAND_LIMIT:
@@ -114,7 +114,7 @@ class SmtpSession(BaseSession):
         return True
 
     def _bad(self, reply: Reply) -> None:
-        """Refuse a command that makes no sense; a client that sends many is let go."""
+        """Refuse a bad command; a client that sends too many is disconnected."""
         self._bad_commands += 1
         if self._bad_commands > BAD_COMMAND_LIMIT:
             self.close(self.replies.too_many_bad())
@@ -160,7 +160,7 @@ class SmtpSession(BaseSession):
             handler(verb, argument.strip())
 
     def _slow_down(self, verb: str) -> None:
-        """sendmail's checksmtpattack(): from the limit on each further one waits twice as long."""
+        """sendmail's checksmtpattack(): over the limit each further command waits twice as long."""
         self._counts[verb] += 1
         excess = self._counts[verb] - self.replies.patience.get(verb, self._counts[verb] + 1)
         if excess >= 0:
@@ -168,12 +168,12 @@ class SmtpSession(BaseSession):
             self.delay = 1.0 if flat else min(2.0**excess, LONGEST_DELAY)
 
     def _gives_up(self, verb: str) -> bool:
-        """Count a command of a kind; True if it was one too many."""
+        """Count a command of a kind; True if the limit is reached."""
         self._slow_down(verb)
         return self._counts[verb] >= self.replies.stops.get(verb, self._counts[verb] + 1)
 
     def send(self, reply: Reply) -> None:
-        """Postfix counts every refusal, and slows down and at last ends who earns many."""
+        """Postfix counts every refusal, and slows down and at last disconnects the client."""
         super().send(reply)
         if self.replies.hard_errors and reply.code >= 400:
             self._errors += 1
@@ -181,7 +181,7 @@ class SmtpSession(BaseSession):
                 self.delay = max(self.delay, ERROR_DELAY)
 
     def accepted_message(self) -> None:
-        """A message was taken: what was refused before is forgiven."""
+        """A message was accepted: earlier refusals count no more."""
         self._errors = 0
 
     def refused_recipient(self) -> None:
@@ -224,7 +224,7 @@ class SmtpSession(BaseSession):
                 self._ask(Rcpt(path))
 
     def _path(self, verb: str, word: str, argument: str) -> Path | None:
-        """The path after `FROM:` or `TO:`; None where the client was told what is wrong."""
+        """The path after `FROM:` or `TO:`; None if the command was refused."""
         head, colon, rest = argument.partition(":")
         match = _PATH.fullmatch(rest.strip())
         if head.strip().lower() != word or not colon or match is None:
@@ -295,7 +295,7 @@ class SmtpSession(BaseSession):
 
     @property
     def may_log_in(self) -> bool:
-        """Whether AUTH is to be had now."""
+        """Whether AUTH is possible now."""
         return self._may_log_in and self.secure and not self.user
 
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
@@ -315,7 +315,7 @@ class SmtpSession(BaseSession):
             self._auth_step(self._auth, initial.encode("ascii", "replace") if initial else None)
 
     def _auth_step(self, dialogue: sasl.Dialogue, line: bytes | None) -> None:
-        """One turn of an AUTH exchange. line: what the client sent, None at its beginning."""
+        """One step of an AUTH exchange. line: what the client sent, None at the beginning."""
         try:
             if line == b"*":
                 raise sasl.SaslError("aborted")
@@ -333,7 +333,7 @@ class SmtpSession(BaseSession):
     # The message
 
     def _read_message(self) -> bool:
-        """Take octets of the message. False: its end has not come yet."""
+        """Read data of the message. False: its end was not received yet."""
         assert self._reader is not None
         try:
             data = self._reader.read(self._input)

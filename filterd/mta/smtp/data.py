@@ -1,8 +1,8 @@
-"""The message behind DATA: found, unstuffed and measured, however its octets are cut. No I/O.
+"""The data after DATA: find its end, undo dot-stuffing, check its size. No I/O.
 
-A bare CR or LF is an error, as in Debian's sendmail since CVE-2023-51765: servers that take them
-can be made to see another end of message than their peers. Postfix 3.7 mends them instead; the end
-of the message is `CRLF . CRLF` here in any case.
+A bare CR or LF is an error, as in Debian's sendmail since CVE-2023-51765: servers that accept them
+can be made to see another end of data than their peers. Postfix 3.7 repairs them instead. The end
+of data is `CRLF . CRLF` in any case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BARE = re.compile(rb"\r(?=[^\n])|(?<!\r)\n")
 
 
 class BareError(Exception):
-    """A CR or LF that is no part of a CRLF. The text is sendmail's."""
+    """A CR or LF that is not part of a CRLF. The text is sendmail's."""
 
     def __init__(self, octet: bytes) -> None:
         name = "carriage return (CR)" if octet == b"\r" else "linefeed (LF)"
@@ -23,7 +23,7 @@ class BareError(Exception):
 
 
 class DataReader:
-    """Reads one message. limit: octets; more are read and dropped, and `oversize` is set."""
+    """Reads one message. limit: octets; a larger message is read and dropped, `oversize` is set."""
 
     def __init__(self, limit: int, *, repairs_bare: bool) -> None:
         self._limit = limit
@@ -32,8 +32,8 @@ class DataReader:
         self.oversize = False
 
     def read(self, buffer: bytearray) -> bytes | None:
-        """Return the message once its end is in the buffer, LF line ends; None: call again with
-        more. What belongs to the message is taken out of the buffer. Raises BareError."""
+        """Return the message with LF line ends once its end is in the buffer, else None: call again
+        with more data. Removes the message from the buffer. Raises BareError."""
         if not self.oversize and buffer.startswith(END[2:]):
             del buffer[:3]
             return b""
@@ -54,7 +54,7 @@ class DataReader:
     def _refuse_bare(self, buffer: bytearray, stop: int) -> None:
         if self._repairs_bare:
             return
-        # The octet before decides about the first new one.
+        # A CR may be the last octet of what was checked before.
         start = max(self._scanned - 1, 0)
         pairs = buffer.count(b"\r\n", start, stop)
         if pairs == buffer.count(b"\r", start, stop) == buffer.count(b"\n", start, stop):

@@ -1,4 +1,4 @@
-"""What a client does in an SMTP session, as values: what `smtp.SmtpSession` wants settled."""
+"""What a client does in an SMTP session, as values. `SmtpSession` returns them to be settled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from filterd.mta.mail.draft import Path
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The client is there; nothing was said yet."""
+    """The client has connected; there was no greeting yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,19 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class MessageData:
-    """The whole message, LF line ends, dots unstuffed."""
+    """The whole message, LF line ends, dot-stuffing undone."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """A message was over the limit and has been dropped."""
+    """A message was over the size limit and was dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The transaction is given up."""
+    """RSET: the transaction is aborted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class RunQueue:
-    """ETRN (RFC 1985): try now what waits."""
+    """ETRN (RFC 1985): run the queue now."""
 
     node: str
 
@@ -77,7 +77,7 @@ class StartTls:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """AUTH: what the client claims to be."""
+    """AUTH: user and password, not yet checked."""
 
     mechanism: str
     user: str

@@ -1,4 +1,4 @@
-"""Parameters of MAIL and RCPT: what is wrong with them, in sendmail's words.
+"""Parameters of MAIL and RCPT, checked with sendmail's error messages.
 
 Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT); sendmail 8.17
 `srvrsmtp.c` (mail_esmtp_args, rcpt_esmtp_args).
@@ -20,7 +20,7 @@ KNOWN_RCPT = _RCPT
 
 
 def bad_sender_parameter(path: Path, max_size: int) -> Reply | None:
-    """What is wrong with the parameters of MAIL, if anything. max_size: octets of a message."""
+    """The refusal of bad parameters of MAIL, None if they are valid. max_size: in octets."""
     if (bad := _unknown(path, _MAIL)) is not None:
         return bad
     for parameter in path.parameters:
@@ -37,7 +37,8 @@ def bad_sender_parameter(path: Path, max_size: int) -> Reply | None:
 
 
 def bad_recipient_parameter(path: Path) -> Reply | None:
-    """What is wrong with the parameters of RCPT, if anything. RFC 3461 §4.1: NEVER stands alone."""
+    """The refusal of bad parameters of RCPT, None if they are valid. RFC 3461 §4.1: NEVER must be
+    alone."""
     for parameter in path.parameters:
         name, _, value = parameter.upper().partition("=")
         words = value.split(",")

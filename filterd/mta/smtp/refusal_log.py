@@ -13,12 +13,12 @@ from filterd.mta.milters.answers import Answer
 from filterd.mta.smtp.replies import Reply
 
 TEXT_LIMIT = 300
-"""Characters of a reply in the log."""
+"""Characters of a reply in a log line."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedCommand:
-    """What was refused. verb: `MAIL`, `RCPT`, ... argument: the path or name that came with it."""
+    """What was refused. verb: `MAIL`, `RCPT`, ... argument: the path or name after it."""
 
     verb: str
     argument: str = ""

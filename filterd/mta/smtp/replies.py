@@ -1,9 +1,8 @@
-"""What the server says: replies as values, and what an MTA has to have words for.
+"""SMTP replies as values, and the replies that an MTA must have.
 
-An SMTP reply is a value. A filter's own text is taken as its MTA takes it, with one difference that
-is ours: lines that would end the reply early, and so desynchronise the client, are made
-continuation lines.
-`sendmail_wording` and `postfix_wording` have the words.
+A filter's own text is used as the MTA uses it, with one difference: lines that would end the reply
+early, and so desynchronise the client, become continuation lines.
+`sendmail.replies` and `postfix.replies` have the texts.
 """
 
 from __future__ import annotations
@@ -56,37 +55,38 @@ class Replies(ABC):
     """The replies of one MTA. host: its own name.
 
     patience: how many commands of a kind a client may send before it is slowed down.
-    mends_bare: a lone LF in a message is a line end and a lone CR a blank, not an error.
+    repairs_bare: a lone LF in a message is a line end and a lone CR a blank, not an error.
     """
 
     patience: Mapping[str, int] = {}
     repairs_bare = False
     unknown_verbs: frozenset[str] = frozenset()
-    """Commands of ours that this MTA does not have."""
+    """Commands that this MTA does not have."""
 
     flat: frozenset[str] = frozenset()
-    """Kinds of which each further one waits a second, and not twice as long as the one before."""
+    """Kinds for which each further command waits one second, instead of twice as long as the
+    last."""
 
     stops: Mapping[str, int] = {}
-    """Commands of a kind after which the session is ended."""
+    """How many commands of a kind end the session."""
 
     soft_errors = hard_errors = 0
-    """Refusals of any kind after which each further one is slowed down, and after which the session
-    is ended; 0: they are not counted."""
+    """How many refusals of any kind slow down each further one, and how many end the session; 0 for
+    no limit."""
 
     def __init__(self, host: str) -> None:
         self.host = host
 
     def takes_name(self, name: str) -> bool:  # noqa: ARG002
-        """Whether HELO takes such a name."""
+        """Whether HELO accepts the name."""
         return True
 
     def too_long(self, client: str) -> Reply:  # noqa: ARG002
-        """The last word to a client whose command has no end."""
+        """The last reply to a client that sent a line over the limit."""
         return Reply.of("500 5.5.2 Error: line too long")
 
     def too_many_bad(self) -> Reply:
-        """The last word to a client that says nothing sensible."""
+        """The last reply to a client that sent too many bad commands."""
         return Reply.of(f"421 4.7.0 {self.host} Error: too many errors")
 
     def help(self, topic: str) -> Reply:  # noqa: ARG002
@@ -94,7 +94,7 @@ class Replies(ABC):
         return Reply.of("502 5.3.0 HELP not implemented")
 
     def repaired_address(self, path: str) -> str | None:  # noqa: ARG002
-        """The address that the MTA makes of a path that is none, None if it refuses it."""
+        """What the MTA takes an invalid path for, None if it refuses it."""
         return None
 
     # While the session lives
@@ -111,7 +111,7 @@ class Replies(ABC):
 
     @abstractmethod
     def closing_command(self) -> Reply:
-        """421 at MAIL, RCPT and what is no command, which sendmail words otherwise."""
+        """421 at MAIL, RCPT and unknown commands, which has another text in sendmail."""
 
     @abstractmethod
     def closing_connect(self) -> Reply:
@@ -161,7 +161,7 @@ class Replies(ABC):
     def tempfail(self) -> Reply: ...
     @abstractmethod
     def refused_session(self) -> Reply:
-        """To each command of a session that was refused as a whole."""
+        """The reply to each command of a session that was refused as a whole."""
 
     @abstractmethod
     def rejected(self, path: str | None, *, after_data: bool) -> Reply:
@@ -174,7 +174,7 @@ class Replies(ABC):
     def refusal(
         self, answer: Answer, path: str | None = None, *, after_data: bool = False
     ) -> Reply:
-        """The reply to a command that the filters did not let through."""
+        """The reply to a command that the filters refused."""
         match answer.kind:
             case Kind.REPLY:
                 return self.filter_text(answer.text, path)

@@ -1,7 +1,7 @@
-"""AUTH: the dialogues of PLAIN (RFC 4616) and LOGIN, and the file of passwords.
+"""AUTH: the mechanisms PLAIN (RFC 4616) and LOGIN, and the file of passwords.
 
 The file has a line for each user, `name:scrypt$N$r$p$salt$key` (salt and key in base64), or
-`name:{PLAIN}password` for a laboratory. Both mechanisms send the password as it is, so they are
+`name:{PLAIN}password` for tests. Both mechanisms send the password in the clear, so they are
 offered under TLS only (RFC 4954 §4).
 """
 
@@ -20,7 +20,7 @@ from filterd.system.durable import locked, write_atomically
 
 MECHANISMS = ("PLAIN", "LOGIN")
 
-# OWASP's advice of 2024 for interactive logins: 32 MiB of memory, some 50 ms.
+# As OWASP advised in 2024 for interactive logins: 32 MiB of memory, about 50 ms.
 COST, BLOCK, PARALLEL = 1 << 15, 8, 1
 MEMORY = 64 << 20
 SALT_OCTETS, KEY_OCTETS = 16, 32
@@ -32,29 +32,29 @@ PROMPTS = (b"Username:", b"Password:")
 
 
 class SaslError(Exception):
-    """What the client said is no answer in this mechanism."""
+    """The client's response is not valid in this mechanism."""
 
 
 @dataclass(slots=True)
 class Dialogue:
-    """One AUTH exchange. `step` takes what the client said, decoded, None for nothing yet."""
+    """One AUTH exchange. `step` takes the decoded response of the client, None at the beginning."""
 
     mechanism: str
-    _said: list[bytes] = field(default_factory=list)
+    _responses: list[bytes] = field(default_factory=list)
 
     def step(self, answer: bytes | None) -> bytes | tuple[str, str]:
         """The next challenge, or user and password. Raises SaslError."""
         if self.mechanism == "PLAIN":
             return b"" if answer is None else _plain(answer)
         if answer is not None:
-            self._said.append(answer)
-        if len(self._said) < len(PROMPTS):
-            return PROMPTS[len(self._said)]
-        return _text(self._said[0]), _text(self._said[1])
+            self._responses.append(answer)
+        if len(self._responses) < len(PROMPTS):
+            return PROMPTS[len(self._responses)]
+        return _text(self._responses[0]), _text(self._responses[1])
 
 
 def _plain(answer: bytes) -> tuple[str, str]:
-    """`authorization \\0 authentication \\0 password`; acting for another is not possible."""
+    """`authorization \\0 authentication \\0 password`; both identities must be the same."""
     parts = answer.split(b"\0")
     if len(parts) != 3 or not parts[1] or parts[0] not in (b"", parts[1]):
         raise SaslError("not a PLAIN message")
@@ -69,7 +69,7 @@ def _text(data: bytes) -> str:
 
 
 def decode(line: bytes) -> bytes:
-    """Base64 of one line; `=` is the empty answer. Raises SaslError."""
+    """Base64 of one line; `=` is the empty response. Raises SaslError."""
     if line.strip() == b"=":
         return b""
     try:
@@ -79,7 +79,7 @@ def decode(line: bytes) -> bytes:
 
 
 def hash_password(password: str) -> str:
-    """The password as the file has it."""
+    """The password as it is stored in the file."""
     salt = secrets.token_bytes(SALT_OCTETS)
     key = _key(password, salt, COST, BLOCK, PARALLEL)
     encoded = (base64.b64encode(part).decode() for part in (salt, key))
@@ -111,7 +111,7 @@ def set_password(file: Path, user: str, password: str) -> None:
 
 
 class Passwords:
-    """The users of one file, read when asked so that a change counts at once."""
+    """The users of one file. It is read for each login, so changes count at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -119,7 +119,7 @@ class Passwords:
     def check(self, user: str, password: str) -> bool:
         """Whether the password is the user's. Takes as long for a user who does not exist.
 
-        Raises OSError where the file cannot be read.
+        Raises OSError if the file cannot be read.
         """
         table = dict(
             line.split(":", 1)
@@ -134,7 +134,7 @@ class Passwords:
             return hmac.compare_digest(stored.removeprefix("{PLAIN}").encode(), password.encode())
         try:
             scheme, n, r, p, salt, key = stored.split("$")
-            made = _key(password, base64.b64decode(salt), int(n), int(r), int(p))
-            return scheme == "scrypt" and hmac.compare_digest(made, base64.b64decode(key))
+            computed = _key(password, base64.b64decode(salt), int(n), int(r), int(p))
+            return scheme == "scrypt" and hmac.compare_digest(computed, base64.b64decode(key))
         except ValueError:
             return False

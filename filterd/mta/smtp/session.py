@@ -1,7 +1,7 @@
-"""What an SMTP session remembers, and what the answer to each event makes of it. No I/O.
+"""The state of an SMTP session, and what the answer to each event changes. No I/O.
 
-`smtp` reads the client's commands and turns them into events; here they are settled, with what the
-filters say (`Answer`) or with a refusal of the server's own (`Reply`).
+`commands` reads the client's commands and turns them into events; here they are settled, with an
+answer of the filters (`Answer`) or a reply of the server's own (`Reply`).
 Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
 """
 
@@ -44,18 +44,18 @@ class SessionLimits:
 
 @dataclass(slots=True)
 class SmtpTransaction:
-    """From MAIL to the reply to the final dot."""
+    """A mail transaction: from MAIL to the reply after the data."""
 
     sender: Path
     recipients: list[Path] = field(default_factory=list)
     known: dict[str, Path] = field(default_factory=dict)
-    """The recipients by what makes them one."""
+    """The recipients by identity."""
 
     refused: bool = False
     """A recipient was refused."""
 
     def add(self, path: Path, identity: Callable[[str], str]) -> Path:
-        """Add a recipient, unless it was named before: return the one that counts."""
+        """Add a recipient unless it is there already; return the one that counts."""
         counts = self.known.setdefault(identity(path.address), path)
         if counts is path:
             self.recipients.append(path)
@@ -63,7 +63,7 @@ class SmtpTransaction:
 
 
 class BaseSession(ABC):
-    """One client's session. client: how the server calls it, `localhost [127.0.0.1]`."""
+    """One client's session. client: its name in replies and logs, `localhost [127.0.0.1]`."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class BaseSession(ABC):
         self.extended = False
         self.transaction: SmtpTransaction | None = None
         self.refusing: Reply | None = None
-        """Set once the whole session is refused: the reply to each command."""
+        """The reply to each command once the whole session is refused."""
 
         self.tempfailing = False
         self.secure = False
@@ -92,7 +92,7 @@ class BaseSession(ABC):
         """The client was refused at connect or HELO."""
 
         self.delay = 0.0
-        """Seconds to wait before the next reply: clients that try things are slowed down."""
+        """Seconds to wait before the next reply, for clients that send bad commands."""
 
         self._extensions = extensions
         self._identity = identity
@@ -109,16 +109,16 @@ class BaseSession(ABC):
         self._input += data
 
     def data_to_send(self) -> bytes:
-        """What the client is to get, once."""
+        """Octets to send to the client; they are returned once."""
         data, self._output = bytes(self._output), bytearray()
         return data
 
     def next_event(self) -> Event | None:
-        """The next event, or None: send, read more, ask again (unless `closing`).
+        """The next event. None: send the output, receive more data, call again (unless `closing`).
 
-        An event must be settled before the next one is given.
+        Each event must be settled before the next one is returned.
         """
-        assert not (self._waiting and self._delivered), "the last event waits to be settled"
+        assert not (self._waiting and self._delivered), "the last event is not settled"
         while not self.closing:
             if self._waiting is not None:
                 self._delivered = True
@@ -134,7 +134,7 @@ class BaseSession(ABC):
         self._output += reply.encode()
 
     def close(self, reply: Reply | None = None) -> None:
-        """Say a last word and end the session."""
+        """Send a last reply and end the session."""
         if reply is not None:
             self.send(reply)
         self.closing = True
@@ -145,7 +145,7 @@ class BaseSession(ABC):
     # Settling events
 
     def settle(self, outcome: Answer | Reply = CONTINUE, *, queue_id: str = "") -> None:
-        """Answer the event that waits. queue_id: of an accepted message."""
+        """Answer the event. queue_id: of an accepted message."""
         event, self._waiting = self._waiting, None
         if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
             self._close_on(event)
@@ -208,7 +208,7 @@ class BaseSession(ABC):
         self.send(refusal or self.replies.recipient_ok(path.text))
 
     def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
-        """Events that filters have no say in; the server's own reply counts."""
+        """Events that filters do not decide; the server's own reply counts."""
         match event:
             case Reset():
                 self.transaction = None
@@ -226,7 +226,7 @@ class BaseSession(ABC):
                     self.send(Reply.of("235 2.0.0 OK Authenticated"))
             case StartTls() if not isinstance(outcome, Reply):
                 self.send(Reply.of("220 2.0.0 Ready to start TLS"))
-                # RFC 3207 §4.2: what was learnt before is forgotten, what was sent ahead dropped.
+                # RFC 3207 §4.2: forget what is known of the client, drop what it sent ahead.
                 self._input.clear()
                 self.secure, self.helo, self.transaction = True, "", None
             case _:
@@ -255,7 +255,7 @@ class BaseSession(ABC):
     def _remember(self, outcome: Answer) -> None:
         """An answer at connect or HELO counts for the whole session."""
         temporary = outcome.kind is Kind.TEMPFAIL or outcome.text.startswith(b"4")
-        # A session that answers everything with a text is refused, whatever the text.
+        # A session where every reply is that text is refused, whatever the text.
         self.refused |= outcome.kind in (Kind.REJECT, Kind.REPLY) and (
             not temporary or (self._sticky and outcome.kind is Kind.REPLY)
         )
@@ -282,7 +282,7 @@ class BaseSession(ABC):
 
     @abstractmethod
     def accepted_message(self) -> None:
-        """A message was taken."""
+        """A message was accepted."""
 
     @abstractmethod
     def refused_recipient(self) -> None:
@@ -292,8 +292,8 @@ class BaseSession(ABC):
 
     @abstractmethod
     def _read_message(self) -> bool:
-        """Take octets of the message. False: its end has not come yet."""
+        """Read data of the message. False: its end was not received yet."""
 
     @abstractmethod
     def _read_command(self) -> bool:
-        """Take one line and act on it. False: there is no whole line yet."""
+        """Read one line and act on it. False: no whole line was received yet."""

@@ -369,7 +369,7 @@ def test_a_program_gets_the_message_and_its_words(tmp_path: Path) -> None:
         ("exit 67", False, "5.1.1", "User unknown"),
         ("echo no room >&2; exit 73", False, "5.0.0", "Can't create output: no room"),
         ("exit 99", False, "5.3.0", "unknown mailer error 99"),
-        ("kill -9 $$$$", True, "4.3.0", "died of signal 9"),
+        ("kill -9 $$$$", True, "4.3.0", "killed by signal 9"),
     ],
 )
 def test_exit_statuses(script: str, temporary: bool, code: str, text: str) -> None:

@@ -27,7 +27,7 @@ def test_faults(text: str, name: str, plan: Plan) -> None:
         ("f1: close", "expected"),
         ("f1: explode at body", "faults: close"),
         ("f1: close at noon", "stages are negotiate"),
-        ("f1: slow soon at mail", "no number of seconds"),
+        ("f1: slow soon at mail", "not a number of seconds"),
         (": close at body", "expected"),
     ],
 )
