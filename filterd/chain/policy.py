@@ -30,7 +30,6 @@ from filterd.message.address import PatternError, patterns
 from filterd.message.matching import client_matches, networks, recipient_keys
 from filterd.message.subject import TAG_LIMIT
 
-Threshold = Annotated[float, Doc("points; inf switches the step off")]
 ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
 
 VirusWord = Literal["reject", "discard", "quarantine", "strip"]

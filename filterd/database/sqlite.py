@@ -170,8 +170,6 @@ class Connections:
 
     def __init__(self, file: SqliteFile, prepare: Callable[[sqlite3.Connection], None]) -> None:
         self.file = file
-        self.log_vanished = 0
-        """How often another program removed the write-ahead log that was in use here."""
         self._prepare = prepare
         self._idle: list[tuple[sqlite3.Connection, Identity | None]] = []
         self._lent = 0
@@ -226,8 +224,6 @@ class Connections:
                 if opened == now:
                     self._lent += 1
                     return connection, opened
-                if now and opened and now[:2] == opened[:2]:
-                    self.log_vanished += 1
                 connection.close()
             self.file.create()
             # One thread at a time uses a connection, but not always the one that made it.

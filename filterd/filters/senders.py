@@ -77,10 +77,6 @@ class Entry:
     def __str__(self) -> str:
         return f"{self.kind} {self.sender} for {self.recipient}"
 
-    def fits(self, sender: str, recipient: str) -> bool:
-        """True if the entry speaks of that sender and of that recipient."""
-        return _covers(self.sender, sender) and _covers(self.recipient, recipient)
-
     def is_same(self, other: Entry) -> bool:
         """True if both say the same of the same mailboxes, however they are spelled."""
         return self.kind == other.kind and self.speaks_of_same(other)
@@ -106,11 +102,6 @@ def word_for(address: str, host: str) -> str:
 
 def _keys(word: str) -> tuple[str, ...]:
     return (EVERYBODY,) if word == EVERYBODY else pattern_keys(word)
-
-
-def _covers(pattern: str, address: str) -> bool:
-    covered = {EVERYBODY, *Mailbox.parse(address).covered_by()}
-    return not covered.isdisjoint(_keys(pattern))
 
 
 def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:

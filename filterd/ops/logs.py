@@ -124,7 +124,9 @@ class MessageLog:
                     event[key] = _shortened(value)
             elif value is not None:
                 event[key] = value
-        LINES.info(self._render(None, "info", event))
+        line = self._render(None, "info", event)
+        # Without `LINES.info`, which looks up the caller's file and line, and nothing shows them.
+        LINES.handle(logging.LogRecord(LINES.name, logging.INFO, "", 0, line, None, None))
 
 
 def _flat(value: Any) -> str:
@@ -167,9 +169,6 @@ def configure(settings: DaemonSettings) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(inner, "filterd: " if to_syslog else ""))
-    # Nothing of ours tells source lines, threads or processes, so nobody needs to look them up.
-    logging._srcfile = None  # as the logging manual says
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

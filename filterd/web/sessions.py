@@ -96,11 +96,6 @@ class Sessions:
         with self._lock:
             self._known.pop(_key(token), None)
 
-    def end_all(self, name: str) -> None:
-        """End every session of an account."""
-        with self._lock:
-            self._known = {key: one for key, one in self._known.items() if one.name != name}
-
     def _prune(self, now: float) -> None:
         self._known = {k: one for k, one in self._known.items() if not self._is_over(one, now)}
 

@@ -19,7 +19,7 @@ from filterd.chain.headers import LabelSettings
 from filterd.chain.policy import Policy, PolicyRule, PolicySettings
 from filterd.chain.verdict import NO_OPINION
 from filterd.filters.parts_rules import PartRule, Profile, Profiles
-from filterd.filters.senders import Entry
+from filterd.filters.senders import Entry, _Lookup
 from filterd.history import History, HistoryQuery, HistorySettings
 from filterd.history.record import Record
 from filterd.message import Client, Envelope, Message, Recipient
@@ -87,11 +87,15 @@ def by_parts(pattern: str, address: str) -> bool:
 
 
 def by_senders(pattern: str, address: str) -> bool:
-    return Entry("allow", pattern).fits(address, "joe@mx.example")
+    return found_by_senders(Entry("allow", pattern), address, "joe@mx.example")
 
 
 def by_recipient_of_sender(pattern: str, address: str) -> bool:
-    return Entry("allow", "a@x.example", pattern).fits("a@x.example", address)
+    return found_by_senders(Entry("allow", "a@x.example", pattern), "a@x.example", address)
+
+
+def found_by_senders(entry: Entry, sender: str, recipient: str) -> bool:
+    return _Lookup([entry]).find(Envelope(sender, (Recipient(recipient),))) is not None
 
 
 def by_reviewer(pattern: str, address: str) -> bool:

@@ -12,9 +12,6 @@ import re
 HEAD_SIZE = 36 << 10
 """Octets that `kind_of` needs: ISO 9660 has its mark at 32 KiB (ECMA-119 §8.1)."""
 
-PROGRAM_KINDS = frozenset({"exe", "elf", "macho", "script", "class", "lnk", "msi", "chm", "url"})
-"""Kinds that run when they are opened."""
-
 ARCHIVE_KINDS = frozenset(
     "zip 7z rar tar cpio ar cab iso lha xar gz bz2 xz zst lz4 lzip compress rpm lzma".split()
 )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from filterd.milter import commands
 from filterd.milter.constants import CHUNK_SIZE, Command, Steps
-from filterd.milter.legality import NOT_ANSWERED, NOT_SENT, flagged
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import Packet
+from filterd.milter.steps import NOT_ANSWERED, NOT_SENT, flagged
 from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import Values

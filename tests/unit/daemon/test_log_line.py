@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from filterd.config.processes import DaemonSettings
-from filterd.ops.logs import MessageLog, keyvalue
+from filterd.ops.logs import MessageLog, configure, keyvalue
 from tests.helpers.milter import one_message
 from tests.unit.daemon.running import RunningDaemon
 
@@ -125,3 +125,18 @@ def test_all_that_is_promised_of_a_message(daemon: RunningDaemon) -> None:
     ):
         assert f" {key}=" in keys, (key, line)
     assert re.search(r" ms=misbehaving:[0-9.]+ ", line)
+
+
+def test_others_in_the_process_log_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else logs in this process may want to know who called, and in which thread."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+    before = dict(vars(logging))
+    try:
+        configure(DaemonSettings())
+        assert {
+            name: value for name, value in vars(logging).items() if value is not before[name]
+        } == {}
+    finally:
+        root.setLevel(level)

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from filterd.milter.constants import Command, ReplyCode
-from filterd.milter.legality import (
-    EDITS,
-    FINAL,
-    NEXT_COMMANDS,
-    NOT_ANSWERED,
-    NOT_SENT,
-    POSTFIX_REPLIES,
-    SENDMAIL_REPLIES,
-)
+from filterd.milter.steps import NOT_ANSWERED, NOT_SENT
+from tests.helpers.legality import EDITS, FINAL, NEXT_COMMANDS, POSTFIX_REPLIES, SENDMAIL_REPLIES
 
 UNANSWERED = {Command.MACRO, Command.ABORT, Command.QUIT, Command.QUIT_NC, Command.OPTNEG}
 

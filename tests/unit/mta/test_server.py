@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from filterd.milter.constants import Command
-from filterd.milter.legality import NEXT_COMMANDS
 from filterd.milter.packets import Packet
 from filterd.mta.milters.scripted import Close, Plan, Raw, Respond, ScriptedFilter, Wait
 from filterd.mta.milters.settings import InputMailFilter
@@ -23,6 +22,7 @@ from filterd.mta.queue.spool import Spool
 from filterd.mta.sendmail.filter import SendmailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
+from tests.helpers.legality import NEXT_COMMANDS
 from tests.integration.servers.process import wait_for
 
 MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
