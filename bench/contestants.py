@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.system.child import python_command
-from tests.integration.servers.clamav_milter import ClamavMilter
-from tests.integration.servers.clamd import Clamd
-from tests.integration.servers.process import Program, listens
+from tests.helpers.process import Program, listens
+from tests.helpers.servers.clamav_milter import ClamavMilter
+from tests.helpers.servers.clamd import Clamd
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from filterd.bayes.site.folder import ModelFolder
-from tests.unit.bayes.test_learner import kill_and_check
+from tests.helpers.learning import kill_and_check
 
 LONGEST = 0.6  # seconds before the kill; the victim learns for about that long
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filterd.mta.delivery.client import Result, send_all
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import free_port
+from tests.helpers.process import free_port
+from tests.helpers.servers.filterd import COMMAND
 
 MARK = re.compile(rb"^X-Mark: (m\d+)$", re.MULTILINE)
 

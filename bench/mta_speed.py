@@ -27,8 +27,8 @@ from pathlib import Path
 from bench.mail import Writer
 from bench.processes import tree
 from filterd.mta.delivery.client import stuffed, wire_form
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import free_port, wait_for
+from tests.helpers.process import free_port, wait_for
+from tests.helpers.servers.filterd import COMMAND
 
 FILTER = Path(__file__).with_name("null_filter.py")
 

@@ -28,8 +28,8 @@ from filterd.history import Record
 from filterd.quarantine import Store
 from filterd.web.api.tokens import Tokens, tokens_path
 from tests.helpers.postgresql import postgresql
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import Program, answers, free_port
+from tests.helpers.process import Program, answers, free_port
+from tests.helpers.servers.filterd import COMMAND
 
 DAY = 86400.0
 PASSWORD = "correct horse battery"

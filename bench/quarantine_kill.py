@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 
 from tests.helpers.postgresql import postgresql
-from tests.integration.killing import play, site
+from tests.helpers.quarantine_kill import play, site
 
 
 def main() -> None:

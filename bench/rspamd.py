@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.contestants import Contestant
-from tests.integration.servers.process import Program, listens, wait_for
+from tests.helpers.process import Program, listens, wait_for
 
 CONFIGURATION = Path("/etc/rspamd/rspamd.conf")
 

@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 
 from tests.helpers.postgresql import postgresql
-from tests.integration.torturing import Torture, busy_site
+from tests.helpers.torture import Torture, busy_site
 
 
 def main() -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from filterd.system.child import SAFE_PATH
+from tests.helpers.postgresql import AbsentError
+from tests.helpers.postgresql import postgresql as server
 
 # Two busy cores make any single example slow now and then; a deadline would fail at random.
 settings.register_profile("filterd", deadline=None)
@@ -36,7 +39,7 @@ def pytest_runtest_makereport(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was missing: a skipped test that nobody notices is no test."""
-    from tests.integration.servers.process import missing
+    from tests.helpers.process import missing
 
     if missing:
         terminalreporter.section("not tested, servers are missing")
@@ -79,3 +82,15 @@ def module_path_of_one_test() -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a fresh database of a server of our own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(server())
+        except AbsentError as error:
+            pytest.skip(str(error))
+        yield url

@@ -10,8 +10,8 @@ import pytest
 
 from tests.browser.site import LIMIT, Site
 from tests.browser.stranger import Stranger
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.process import folder, require
+from tests.helpers.process import folder, require
+from tests.helpers.servers.own_mta import OwnMta
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -14,8 +14,8 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry, Store
 from filterd.quarantine.query import Query
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import Program, answers, free_port
+from tests.helpers.process import Program, answers, free_port
+from tests.helpers.servers.filterd import COMMAND
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

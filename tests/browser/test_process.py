@@ -15,10 +15,10 @@ import pytest
 from filterd.config.load import load
 from filterd.message.ids import new_id
 from filterd.quarantine import Store
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import Program, answers, folder, free_port
-from tests.unit.quarantine.mta import running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.process import Program, answers, folder, free_port
+from tests.helpers.receiving_mta import running
+from tests.helpers.servers.filterd import COMMAND
 
 PASSWORD = "correct horse battery"
 

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from filterd.digest.links import Link, Signer
 from tests.browser.site import JOE, MAX, PASSWORD, Site, message
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.process import folder
+from tests.helpers.process import folder
+from tests.helpers.servers.own_mta import OwnMta
 
 
 def test_log_in_and_out(site: Site) -> None:

@@ -20,10 +20,9 @@ with atheris.instrument_imports(include=["filterd.message", "filterd.filters"]):
 from filterd.chain.verdict import Splice
 from filterd.lab.samples import samples
 from filterd.workers.codec import spliced
+from tests.helpers.mime import FRAGMENTS
+from tests.helpers.readings import HONEST, TRICKS, everything, tiles
 from tests.hostile.tricks import encodings, names, structure, wrappings
-from tests.unit.message.mail import FRAGMENTS
-from tests.unit.message.test_properties import everything, tiles
-from tests.unit.message.test_readings import HONEST, TRICKS
 
 INPUT_LIMIT = 8192
 """Octets of one input: small ones are tried more often, and every branch fits in."""

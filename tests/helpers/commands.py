@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
 from filterd.cli import app
@@ -63,3 +64,14 @@ def forked(
             os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return status, "" if isinstance(output, int) else output.read_text(encoding, "replace")
+
+
+def filterd(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
+    """A command in this process: status, what it printed, and its errors."""
+    monkeypatch.setattr("sys.argv", ["filterd", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.integration.servers.process import wait_for
+from tests.helpers.process import wait_for
 
 
 class Gate:

@@ -5,7 +5,6 @@ The classes are those of the samples' own index; `any` means that nothing may br
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from filterd.filters.clamav import ClamAV
 from filterd.filters.gtube import Gtube
 from filterd.filters.parts import Parts
 from filterd.message import Message
-from tests.hostile.corpus import unpacked
-from tests.integration.servers.clamd import Clamd
+from tests.helpers.servers.clamd import Clamd
+from tests.hostile.corpus import attached, unpacked
 
 SLOWEST = 30.0
 """Seconds for one sample: the filter's own time limit as it comes."""
@@ -109,15 +108,3 @@ def test_every_broken_message_is_read(tmp_path: Path) -> None:
             assert entity.start <= entity.body_start <= entity.end <= message.size
             assert isinstance(entity.text, str)
         parts.examine(message)
-
-
-def attached(path: Path) -> bytes:
-    """A message with the file as its attachment."""
-    name = path.name.encode()
-    coded = base64.encodebytes(path.read_bytes()).replace(b"\n", b"\r\n")
-    return (
-        b"From: <a@client.example>\r\nMIME-Version: 1.0\r\n"
-        b"Content-Type: multipart/mixed; boundary=X\r\n\r\n--X\r\n\r\nHello\r\n--X\r\n"
-        b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
-        b'Content-Disposition: attachment; filename="' + name + b'"\r\n\r\n' + coded + b"--X--\r\n"
-    )

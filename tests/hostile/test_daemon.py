@@ -14,11 +14,10 @@ import pytest
 from filterd.daemon.libmilter import PACKET_LIMIT
 from filterd.message import Message
 from tests.helpers.milter import Gone, MilterClient
-from tests.hostile.corpus import unpacked
-from tests.hostile.test_classes import attached
-from tests.integration.servers.clamd import Clamd
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.process import folder
+from tests.helpers.process import folder
+from tests.helpers.servers.clamd import Clamd
+from tests.helpers.servers.filterd import Filterd
+from tests.hostile.corpus import attached, unpacked
 
 WORKER_LIMIT = 512 << 10
 """KiB of memory that a worker may have needed at most (VmHWM); its own limit is twice as much."""

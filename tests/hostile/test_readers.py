@@ -11,13 +11,13 @@ from filterd.chain.verdict import Action
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from filterd.milter.replies import ReplaceBody
+from tests.helpers.edits import after
 from tests.helpers.milter import MilterClient
+from tests.helpers.servers.filterd import Filterd
 from tests.hostile import recorded
 from tests.hostile.tricks import pairs
 from tests.hostile.tricks.archives import zipped
 from tests.hostile.tricks.structure import base64_of
-from tests.integration.servers.filterd import Filterd
-from tests.unit.filters.test_parts import after
 
 SHARDS = 6
 """Pieces of the long list, so that several processes can share it."""

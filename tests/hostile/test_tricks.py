@@ -9,6 +9,7 @@ import pytest
 from filterd.filters.clamav import ClamAV
 from filterd.filters.parts import Parts
 from filterd.message import Message
+from tests.helpers.servers.clamd import Clamd
 from tests.hostile.tricks import (
     VIRUS,
     Trick,
@@ -19,7 +20,6 @@ from tests.hostile.tricks import (
     structure,
     wrappings,
 )
-from tests.integration.servers.clamd import Clamd
 
 CLASSES: dict[str, Callable[[], Iterator[Trick]]] = {
     "names": names.tricks,

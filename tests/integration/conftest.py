@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.servers.clamav_milter import ClamavMilter
-from tests.integration.servers.clamd import Clamd
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.opendkim import Opendkim
-from tests.integration.servers.process import folder
+from tests.helpers.process import folder
+from tests.helpers.servers.clamav_milter import ClamavMilter
+from tests.helpers.servers.clamd import Clamd
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import MTAS, Mta
+from tests.helpers.servers.opendkim import Opendkim
 
 HERE = Path(__file__).parent
 

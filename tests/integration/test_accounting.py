@@ -16,11 +16,11 @@ from functools import partial
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.clamd import Clamd
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import MTAS, Mta
 from tests.helpers.smtp import Conversation
-from tests.integration.servers.clamd import Clamd
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.process import folder, wait_for
 
 CLIENTS = 4
 """Connections at a time; more than there are workers."""

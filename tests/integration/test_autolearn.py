@@ -8,8 +8,8 @@ import subprocess
 from filterd.bayes.site.journal import Journal
 from filterd.lab.samples import GTUBE
 from tests.helpers.milter import one_message
-from tests.integration.servers.filterd import COMMAND, Filterd
-from tests.integration.servers.process import folder, wait_for
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.filterd import COMMAND, Filterd
 
 SETTINGS = """
 [autolearn]

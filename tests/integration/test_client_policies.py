@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import folder
+from tests.helpers.servers.filterd import Filterd, id_in
+from tests.helpers.servers.mta import sendmail_with
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import Conversation, Reply, send
-from tests.integration.servers.filterd import Filterd, id_in
-from tests.integration.servers.mta import sendmail_with
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder
-from tests.integration.servers.sendmail import Sendmail
 
 ANN, JOE, SUE = "ann@client.example", "joe@mx.example.test", "sue@mx.example.test"
 

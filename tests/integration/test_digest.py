@@ -18,11 +18,11 @@ import pytest
 
 from filterd.lab import samples
 from tests.helpers import messages
+from tests.helpers.process import Program, answers, folder, free_port
+from tests.helpers.servers.filterd import COMMAND, Filterd
+from tests.helpers.servers.mailbox import Delivered
+from tests.helpers.servers.mta import MTAS, Mta
 from tests.helpers.smtp import send
-from tests.integration.servers.filterd import COMMAND, Filterd
-from tests.integration.servers.mailbox import Delivered
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.process import Program, answers, folder, free_port
 
 HOLD = b"X-Obey: score=9"
 SUBJECT = f"offer {samples.GTUBE}"

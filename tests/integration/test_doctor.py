@@ -10,10 +10,10 @@ from filterd.config.load import Settings, load
 from filterd.doctor import Finding
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
-from tests.integration.servers import sendmail as sendmail_server
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder
-from tests.integration.servers.sendmail import Sendmail
+from tests.helpers.process import folder
+from tests.helpers.servers import sendmail as sendmail_server
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 
 
 def site(path: Path) -> Settings:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from filterd.bayes.site.journal import Batch, Journal
-from tests.integration.servers.dovecot import Dovecot
-from tests.integration.servers.process import folder, wait_for
-from tests.unit.bayes.mail import mail
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.dovecot import Dovecot
+from tests.helpers.training_mail import mail
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import Mta
+from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import send
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import Mta
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.sendmail import Sendmail
 
 HOLD = b"X-Obey: score=9"
 PASS = b"X-Obey: score=0.5"

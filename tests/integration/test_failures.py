@@ -15,14 +15,14 @@ import pytest
 
 from tests.helpers import messages
 from tests.helpers.gate import Gate
+from tests.helpers.process import folder, listens, wait_for
+from tests.helpers.servers import sendmail as sendmail_server
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import Mta, postfix_with, sendmail_with
+from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import Conversation, Reply, send, stuffed
-from tests.integration.servers import sendmail as sendmail_server
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import Mta, postfix_with, sendmail_with
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder, listens, wait_for
-from tests.integration.servers.sendmail import Sendmail
 
 numbers = count(1)
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import folder
+from tests.helpers.servers.clamav_milter import ClamavMilter
+from tests.helpers.servers.clamd import SIGNATURE
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import MTAS, Mta
+from tests.helpers.servers.opendkim import Opendkim
 from tests.helpers.smtp import Conversation, send
-from tests.integration.servers.clamav_milter import ClamavMilter
-from tests.integration.servers.clamd import SIGNATURE
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.opendkim import Opendkim
-from tests.integration.servers.process import folder
 
 
 @pytest.fixture(scope="module")

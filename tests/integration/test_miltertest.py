@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import messages
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.process import require
+from tests.helpers.process import require
+from tests.helpers.servers.filterd import Filterd
 
 SCRIPT = """
 local function check(what, problem)

@@ -21,8 +21,8 @@ from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import LENGTH, Packet
 from tests.helpers import messages
 from tests.helpers.milter import Gone, MilterClient
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.process import folder, wait_for
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.filterd import Filterd
 
 CONNECTIONS = 1000
 

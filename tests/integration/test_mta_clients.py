@@ -14,8 +14,8 @@ import pytest
 
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder, require, wait_for
+from tests.helpers.process import folder, require, wait_for
+from tests.helpers.servers.postfix import Postfix
 
 MESSAGE = b"From: ann@x.test\nTo: joe@mx.example.test\nSubject: hello\n\n.dot\nFrom here\nlast\n"
 ON_THE_WIRE = MESSAGE.replace(b"\n", b"\r\n")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import MTAS, Mta
+from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import send
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder, wait_for
-from tests.integration.servers.sendmail import Sendmail
 
 SPAM = messages.message(messages.CLEAN_BODY, b"X-Obey: score=9")
 

@@ -17,7 +17,7 @@ from filterd.lab.samples import EICAR, GTUBE
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from tests.integration.servers.spamd import Spamd
+from tests.helpers.servers.spamd import Spamd
 
 pytestmark = pytest.mark.integration
 

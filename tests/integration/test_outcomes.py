@@ -11,13 +11,13 @@ import pytest
 
 from tests.helpers import messages
 from tests.helpers.messages import told
+from tests.helpers.servers.clamd import VIRUS
+from tests.helpers.servers.filterd import Filterd, id_in
+from tests.helpers.servers.mta import Mta
+from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import Conversation, send
-from tests.integration.servers.clamd import VIRUS
-from tests.integration.servers.filterd import Filterd, id_in
-from tests.integration.servers.mta import Mta
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.sendmail import Sendmail
 
 JOE, SUE, MAX = (f"{user}@mx.example.test" for user in ("joe", "sue", "max"))
 

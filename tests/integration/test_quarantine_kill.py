@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.killing import play, site
-from tests.unit.quarantine.test_search import postgresql
-
-__all__ = ["postgresql"]
+from tests.helpers.quarantine_kill import play, site
 
 DECISIONS, KILLS = 300, 8
 

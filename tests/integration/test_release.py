@@ -15,9 +15,9 @@ from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry, Store
 from filterd.quarantine.release import Releaser, ReleaseRequest
 from tests.helpers import messages
+from tests.helpers.servers.filterd import Filterd, id_in
+from tests.helpers.servers.mta import Mta
 from tests.helpers.smtp import send
-from tests.integration.servers.filterd import Filterd, id_in
-from tests.integration.servers.mta import Mta
 
 HOLD = b"X-Obey: score=9"
 

@@ -15,9 +15,9 @@ from filterd.message import Envelope, Recipient
 from filterd.mta.milters.scripted import Respond, ScriptedFilter, Step, Wait
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser, ReleaseRequest
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.process import folder
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.process import folder
+from tests.helpers.servers.own_mta import OwnMta
 
 JOE = "joe@mx.example.test"
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.helpers.process import folder
+from tests.helpers.servers.filterd import Filterd
+from tests.helpers.servers.mta import MTAS, Mta
+from tests.helpers.servers.opendkim import Opendkim
+from tests.helpers.servers.postfix import HOST
 from tests.helpers.smtp import send
-from tests.integration.servers.filterd import Filterd
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.opendkim import Opendkim
-from tests.integration.servers.postfix import HOST
-from tests.integration.servers.process import folder
 
 FORGED = f"Authentication-Results: {HOST}; dkim=pass header.d=bank.example"
 

@@ -23,7 +23,7 @@ from filterd.system import privileges
 from tests.helpers.commands import commands, forked
 from tests.helpers.messages import GTUBE, message
 from tests.helpers.milter import MilterClient
-from tests.integration.servers.process import Program, answers, folder, free_port, listens, wait_for
+from tests.helpers.process import Program, answers, folder, free_port, listens, wait_for
 
 if os.geteuid() != 0:
     pytest.skip("only root can act as another user: run the tests as root", allow_module_level=True)

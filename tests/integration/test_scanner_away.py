@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.clamd import VIRUS, Clamd
+from tests.helpers.servers.filterd import Filterd, id_in
+from tests.helpers.servers.mta import MTAS, Mta, sendmail_with
+from tests.helpers.servers.own_mta import OwnMta
 from tests.helpers.smtp import Conversation, Reply, send
-from tests.integration.servers.clamd import VIRUS, Clamd
-from tests.integration.servers.filterd import Filterd, id_in
-from tests.integration.servers.mta import MTAS, Mta, sendmail_with
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.process import folder, wait_for
 
 UNCHECKED = "451 4.3.0 Message could not be checked, please try again later (id="
 

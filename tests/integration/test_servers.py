@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.process import Program, folder, listens
+from tests.helpers.servers.clamav_milter import ClamavMilter
+from tests.helpers.servers.mta import MTAS, Mta
+from tests.helpers.servers.opendkim import Opendkim
+from tests.helpers.servers.own_mta import OwnMta
 from tests.helpers.smtp import send
-from tests.integration.servers.clamav_milter import ClamavMilter
-from tests.integration.servers.mta import MTAS, Mta
-from tests.integration.servers.opendkim import Opendkim
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.process import Program, folder, listens
 
 TAGGING = Path(__file__).parent / "servers/tagging_filter.py"
 

@@ -12,7 +12,7 @@ import pytest
 from filterd.config.load import load
 from filterd.doctor.sendmail import sendmail
 from filterd.mta.sendmail.cf_files import read_cf
-from tests.integration.servers.process import require, unpacked
+from tests.helpers.process import require, unpacked
 
 
 @pytest.fixture

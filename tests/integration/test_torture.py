@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.torturing import EVENTS, Torture, busy_site
-from tests.unit.quarantine.test_search import postgresql
-
-__all__ = ["postgresql"]
+from tests.helpers.torture import EVENTS, Torture, busy_site
 
 BETWEEN = 40
 """Messages between two events."""

@@ -8,8 +8,8 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.transcripts import FOLDER
 from tests.transcripts.replay import Outcome, replay
-from tests.transcripts.test_observed import FOLDER
 
 PARALLEL = 12
 """Runs at a time: most wait for a clock."""

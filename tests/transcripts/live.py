@@ -26,9 +26,9 @@ from filterd.mta.sendmail.cf_files import read_cf
 from filterd.mta.sendmail.site import site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.process import folder, wait_for
-from tests.integration.servers.sendmail import HOST, Sendmail
+from tests.helpers.process import folder, wait_for
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import HOST, Sendmail
 from tests.transcripts.newer import unexplained
 from tests.transcripts.replay import Client, normal, plain, steps
 

@@ -7,16 +7,12 @@ a clock take seconds and are left to `python -m tests.transcripts`, which plays 
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.transcripts import FOLDER
 from tests.transcripts.replay import replay
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("FILTERD_SHARED", ROOT.parent / "shared")) / "transcripts"
 
 QUICK = 0.5
 """Seconds; a run that took longer is about a clock."""

@@ -10,7 +10,7 @@ from filterd.config import load as config
 from filterd.config.assembly import build_pipeline
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
-from tests.unit.filters.scanner import Scanner, finds
+from tests.helpers.scanner import Scanner, finds
 
 DATA = b"Subject: x\r\n\r\nEVIL\r\n"
 

@@ -19,9 +19,9 @@ from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, examine, files, host
 from filterd.history import Record
 from filterd.quarantine import Store
-from tests.unit.filters.scanner import Scanner, clean
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.scanner import Scanner, clean
 
 AGES = [
     ("Sat Nov 21 09:26:11 2020", Level.FAIL, "days old"),

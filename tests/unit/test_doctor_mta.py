@@ -17,7 +17,7 @@ from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
 from filterd.doctor.mta import time_warnings
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
-from tests.integration.servers.process import folder as open_folder
+from tests.helpers.process import folder as open_folder
 
 TRUST = "O DontBlameSendmail=TrustStickyBit, nonrootsafeaddr\n"
 """Tests have their folders below /tmp."""

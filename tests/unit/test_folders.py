@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from filterd.cli.app import _command
 from filterd.config.load import ConfigError, load
 from filterd.ops.folders import check_folders, private_folders, troubles
-from tests.integration.servers.process import folder
+from tests.helpers.process import folder
 
 needs_root = pytest.mark.skipif(
     "os.geteuid() != 0", reason="only root gives files to others: run the tests as root"

@@ -169,3 +169,44 @@ def test_what_the_daemon_process_loads(tmp_path: Path, chain: str, loaded: str) 
     command = [sys.executable, "-P", "-c", LOADED, config, *heavy]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == loaded
+
+
+SHARED = {"helpers", "hostile", "transcripts"}
+"""Folders of tests from which others may import; what else two folders need is moved to helpers."""
+
+
+def imports_of_tests(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of every module below `tests` that a file imports."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            below = [f"{module}.{alias.name}" for alias in node.names]
+            names = [module, *(name for name in below if is_module(name))]
+        yield from ((node.lineno, name) for name in names if name.split(".")[0] == "tests")
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def test_nobody_imports_from_a_test_module() -> None:
+    """Helper code lives in tests/helpers: a change of one test must not break another."""
+    bad = []
+    for folder in ("tests", "bench", "scripts"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            at = path.relative_to(ROOT)
+            for line, name in imports_of_tests(path):
+                suite, module = name.split(".")[1:2], name.split(".")[-1]
+                if not is_module(name):
+                    bad.append(f"{at}:{line}: there is no {name}")
+                elif module.startswith("test_") or module == "conftest":
+                    bad.append(f"{at}:{line}: {name} is a test module")
+                elif suite and suite[0] not in SHARED and suite[0] != at.parts[1]:
+                    bad.append(f"{at}:{line}: {name} belongs to other tests")
+    assert bad == [], "helper code lives in tests/helpers"

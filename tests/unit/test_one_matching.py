@@ -32,7 +32,7 @@ from filterd.quarantine.query import Query
 from filterd.review.reviewer import Reviewer
 from filterd.web.guard import Guard, Limits
 from filterd.web.throttle import network
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
 
 
 class Address(NamedTuple):

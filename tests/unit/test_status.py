@@ -19,8 +19,8 @@ from filterd.history import Record
 from filterd.message import Message
 from filterd.ops.status import status
 from filterd.quarantine import Store
-from tests.unit.filters.scanner import Scanner, clean
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.scanner import Scanner, clean
 
 
 def site(folder: Path, more: str = "") -> Settings:

@@ -24,8 +24,8 @@ from filterd.lab.samples import GTUBE
 from filterd.message import Envelope, Message
 from filterd.message.envelope import Client
 from filterd.message.ids import new_id
-from tests.unit.bayes.mail import mail, message
-from tests.unit.bayes.test_commands import filterd
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail, message
 
 ON = AutolearnSettings(enabled=True)
 EVIDENT = {True: [("VIRUS", 20.0)], False: [("SENDER_ALLOWED", -20.0)]}

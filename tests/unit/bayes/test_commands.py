@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from filterd.cli.app import main
-from tests.unit.bayes.mail import mail
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail
 
 
 @pytest.fixture
@@ -22,16 +22,6 @@ def site(tmp_path: Path) -> Path:
         lines.append(f"{'spam' if spam else 'ham'} {n}.eml\n")
     (tmp_path / "index").write_text("".join(lines))
     return tmp_path
-
-
-def filterd(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
-) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["filterd", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    out, err = capsys.readouterr()
-    return int(end.value.code or 0), out, err
 
 
 def test_train_learn_undo_and_roll_back(

@@ -20,8 +20,8 @@ from filterd.bayes.site.difference import difference, subtract
 from filterd.bayes.site.folder import ModelFolder
 from filterd.filters.bayes import Bayes
 from filterd.message import Message
-from tests.unit.bayes.mail import mail
-from tests.unit.bayes.test_commands import filterd
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail
 
 PAGE = 4096
 Value = Any

@@ -16,8 +16,8 @@ from filterd.bayes.site import doubt
 from filterd.bayes.site.doubt import is_doubted
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learner import Learner
-from tests.unit.bayes.mail import mail, message
-from tests.unit.bayes.test_commands import filterd
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail, message
 
 HASHER = Hasher(b"salt of the test")
 

@@ -15,7 +15,7 @@ from filterd.bayes.lab.baselines import NAMES, Baseline
 from filterd.bayes.lab.evaluate import Ours, Plan, run, suggest
 from filterd.bayes.model.online import OnlineModel
 from filterd.mailfiles.corpora import Item
-from tests.unit.bayes.mail import mail
+from tests.helpers.training_mail import mail
 
 ITEMS = [Item(n % 2 == 0, str(n), lambda n=n: mail(n, spam=n % 2 == 0)) for n in range(120)]  # type: ignore[misc]
 

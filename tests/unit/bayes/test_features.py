@@ -15,7 +15,7 @@ from filterd.bayes.model.leaks import is_leak
 from filterd.bayes.model.text import TEXT_LIMIT, text_of
 from filterd.bayes.model.tokens import TABLE, Features, Hasher
 from filterd.message import Message
-from tests.unit.bayes.mail import mail
+from tests.helpers.training_mail import mail
 
 HASHER = Hasher(b"a test's own salt")
 

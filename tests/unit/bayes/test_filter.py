@@ -22,7 +22,7 @@ from filterd.filters import bayes as bayes_module
 from filterd.filters.bayes import STARTER_POINTS, Bayes, symbol_name
 from filterd.filters.points import DEFAULT_POINTS, log_odds
 from filterd.message import Message
-from tests.unit.bayes.mail import mail, message
+from tests.helpers.training_mail import mail, message
 
 
 def trained(count: int, origin: str = "site", salt: bytes = b"salt of the test") -> StoredModel:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +13,11 @@ from filterd.bayes.model.store import Card, ModelFileError, StoredModel
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import learner as learner_module
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import Journal, JournalError
+from filterd.bayes.site.journal import JournalError
 from filterd.bayes.site.learner import Learner, Outcome
 from filterd.message import Message
-from tests.unit.bayes.mail import mail, message
+from tests.helpers.learning import contents, kill_and_check, model_of
+from tests.helpers.training_mail import mail, message
 
 
 @pytest.fixture
@@ -34,20 +30,6 @@ def teach(
 ) -> list[Outcome]:
     with Learner(folder, source) as learner:
         return [learner.learn(message(n, spam=spam), spam=spam) for n in numbers]
-
-
-def model_of(folder: ModelFolder) -> OnlineModel:
-    stored = folder.load_current()
-    assert stored is not None
-    return stored.model
-
-
-def contents(folder: ModelFolder) -> dict[bool, int]:
-    journal = Journal(folder.path / "journal.sqlite3")
-    try:
-        return journal.contents()
-    finally:
-        journal.close()
 
 
 def same(a: OnlineModel, b: OnlineModel) -> bool:
@@ -180,49 +162,6 @@ def test_training_afresh_replaces_the_model_and_can_be_undone(folder: ModelFolde
         learner.undo(2)
     assert same(before, model_of(folder))
     assert contents(folder) == {True: 5, False: 0}
-
-
-_VICTIM = """
-import sys
-from pathlib import Path
-from filterd.bayes.site import learner
-from filterd.bayes.site.folder import ModelFolder
-from tests.unit.bayes.mail import message
-learner.CHECKPOINT_MESSAGES = 3
-with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:
-    print("learning", flush=True)
-    for number in range(200):
-        one.learn(message(number, spam=number % 2 == 0), spam=number % 2 == 0)
-"""
-
-
-def kill_and_check(folder: ModelFolder, delay: float) -> None:
-    """Let a process learn, kill it after a while, and compare model, journal and truth."""
-    victim = subprocess.Popen(
-        [sys.executable, "-c", _VICTIM, str(folder.path)],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-    )
-    assert victim.stdout is not None
-    victim.stdout.readline()
-    time.sleep(delay)
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
-    victim.stdout.close()
-    if folder.current() is not None:
-        model_of(folder)  # whatever a worker would load now is whole
-    with Learner(folder, "cli:check") as learner:
-        model = learner.model
-        assert learner.stored.card.generation == (folder.current() or 0)
-    assert contents(folder) == {True: model.spam, False: model.ham}
-    # The model is exactly the sum of the lessons that the journal knows.
-    with Learner(folder, "cli:check") as learner:
-        for number in range(200):
-            learner.forget(message(number, spam=number % 2 == 0))
-        left = learner.model
-    assert not np.any(left.weights)
-    assert not np.any(left.counts)
-    assert (left.spam, left.ham, left.spam_counted, left.ham_counted) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.011, 0.05, 0.13])

@@ -31,8 +31,8 @@ from filterd.mailfiles.selection import (
     why_not_mail,
 )
 from filterd.system.child import python_command
-from tests.unit.bayes.mail import mail
-from tests.unit.bayes.test_commands import filterd
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail
 
 A = b"From: a@s.example\nSubject: a\n\nfirst\n"
 B = b"From: b@s.example\nSubject: b\n\nsecond\n"

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.utils import estimator_checks
 
 from filterd.bayes.lab.estimator import SpamClassifier
-from tests.unit.bayes.mail import mail
+from tests.helpers.training_mail import mail
 
 X = [mail(n, spam=n % 2 == 0) for n in range(80)]
 Y = np.array(["spam" if n % 2 == 0 else "ham" for n in range(80)])

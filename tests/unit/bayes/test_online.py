@@ -13,7 +13,7 @@ from filterd.bayes.model import windows
 from filterd.bayes.model.online import STEP, OnlineModel, Score, fused, logistic, merged, unfused
 from filterd.bayes.model.tokens import Hasher
 from filterd.message import Message
-from tests.unit.bayes.mail import mail, message
+from tests.helpers.training_mail import mail, message
 
 HASHER = Hasher(b"a test's own salt")
 

@@ -20,8 +20,8 @@ from filterd.bayes.model.tokens import Hasher
 from filterd.mailfiles.corpora import Item
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
-from tests.unit.bayes.mail import mail
-from tests.unit.bayes.test_commands import filterd
+from tests.helpers.commands import filterd
+from tests.helpers.training_mail import mail
 
 SALT = b"salt of the test"
 COUNT = BUNDLE * 4 + 7

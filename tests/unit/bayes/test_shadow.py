@@ -16,7 +16,7 @@ from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.shadow import cast, lift, shadow_path, zone
 from filterd.filters import bayes as bayes_module
 from filterd.filters.bayes import Bayes
-from tests.unit.bayes.mail import message
+from tests.helpers.training_mail import message
 
 SPAM = message(999, spam=True)
 

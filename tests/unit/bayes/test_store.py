@@ -12,7 +12,7 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.folder import ModelFolder
-from tests.unit.bayes.mail import message
+from tests.helpers.training_mail import message
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from filterd.config.load import load
 from filterd.history import Record
 from filterd.quarantine import Store
 from tests.helpers.commands import commands, forked
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
 
 SUBJECT = "Preis 5 \N{EURO SIGN} \N{PILE OF POO} \N{BLACK STAR} geprüft"
 ENCODINGS = ["ascii", "iso-8859-1", "koi8-r", "utf-8"]

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from filterd.cli.quarantine import app
 from filterd.message import Envelope, Recipient
 from filterd.quarantine import QuarantineSettings, Store
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import HOSTILE, new
+from tests.helpers.entries import HOSTILE, new
+from tests.helpers.receiving_mta import Mta, running
 
 
 @pytest.fixture

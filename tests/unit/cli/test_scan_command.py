@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from filterd.cli.app import main
-from tests.unit.filters.scanner import Scanner, finds
+from tests.helpers.scanner import Scanner, finds
 
 MAIL = b"From: ann@s.example\r\nTo: joe@mx.example\r\nSubject: hello\r\n\r\nSee you on Tuesday.\r\n"
 

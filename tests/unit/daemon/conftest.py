@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.servers.process import folder
-from tests.unit.daemon.running import RunningDaemon
-
-NewDaemon = Callable[..., RunningDaemon]
+from tests.helpers.daemon import NewDaemon, RunningDaemon
+from tests.helpers.process import folder
 
 
 @pytest.fixture(scope="module")

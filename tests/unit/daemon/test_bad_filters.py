@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.daemon import NewDaemon, RunningDaemon, worker_in
 from tests.helpers.gate import Gate
 from tests.helpers.milter import MilterClient
-from tests.integration.servers.process import wait_for
-from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import RunningDaemon, worker_in
+from tests.helpers.process import wait_for
 
 TROUBLE = re.compile(
     r"451 4\.3\.0 Message could not be checked, please try again later \(id=[0-9a-z]{16}\)"

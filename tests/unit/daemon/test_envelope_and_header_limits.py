@@ -14,9 +14,8 @@ from filterd.config.processes import (
 )
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
 from filterd.workers import framing
+from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.milter import MilterClient, Outcome, one_message
-from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import RunningDaemon
 
 MIB = 1 << 20
 

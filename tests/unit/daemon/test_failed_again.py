@@ -22,9 +22,8 @@ from filterd.daemon.remembered import (
 )
 from filterd.daemon.transaction import Transaction
 from filterd.message import Message
+from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
 from tests.helpers.milter import Outcome, one_message
-from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import PLUGIN, RunningDaemon
 
 # What the filter does · the kind of failure
 COSTLY = [

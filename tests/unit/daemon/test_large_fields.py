@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import one_message
-from tests.unit.daemon.running import RunningDaemon
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 100_000, 1_000_000])

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from filterd.milter.packets import Packet
+from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.gate import Gate
 from tests.helpers.milter import Gone, MilterClient, one_message
-from tests.integration.servers.process import listens, wait_for
-from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import RunningDaemon
+from tests.helpers.process import listens, wait_for
 
 # For messages that wait as long as a test takes.
 PATIENT = {"filter_timeout": 100, "timeout": 110}

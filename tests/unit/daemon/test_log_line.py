@@ -11,8 +11,8 @@ import pytest
 
 from filterd.config.processes import DaemonSettings
 from filterd.ops.logs import MessageLog, configure, keyvalue
+from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import one_message
-from tests.unit.daemon.running import RunningDaemon
 
 FACTS: dict[str, Any] = {
     "id": "id1",

@@ -11,8 +11,8 @@ from filterd.milter.commands import Bare, Body, Connect, Header, Helo, Macros, M
 from filterd.milter.constants import Command, ReplyCode
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.replies import ChangeHeader, InsertHeader, Plain, ReplaceBody
+from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import MilterClient, one_message
-from tests.unit.daemon.running import RunningDaemon
 
 HEADERS: list[tuple[str, list[tuple[bytes, bytes]], bytes]] = [
     # what · fields as on the wire (LF between lines) · the header section that filters see

@@ -30,10 +30,9 @@ from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
 from filterd.ops.control import ControlError, RefusedError, ask, control_path
 from filterd.ops.status import status
-from tests.integration.servers.process import free_port, wait_for
-from tests.unit.daemon.conftest import NewDaemon
-from tests.unit.daemon.running import PLUGIN, RunningDaemon
-from tests.unit.filters.scanner import Scanner, clean
+from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
+from tests.helpers.process import free_port, wait_for
+from tests.helpers.scanner import Scanner, clean
 
 
 @pytest.fixture(autouse=True)

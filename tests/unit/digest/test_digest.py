@@ -27,8 +27,8 @@ from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
 from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.app import create_app
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
 
 NOW = datetime.now(UTC)
 HOUR = 3600.0

@@ -5,16 +5,22 @@ from __future__ import annotations
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, Ledger
 from filterd.quarantine import Store
-from tests.unit.quarantine.test_search import postgresql, store
-from tests.unit.quarantine.test_store import RECEIVED, new
-
-__all__ = ["postgresql", "store"]
+from tests.helpers.entries import RECEIVED, new
+from tests.helpers.stores import empty_store
 
 NOW = RECEIVED.timestamp()
 JOE, SUE = "joe@mx.test", "Sue@Mx.Test"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return empty_store(request, tmp_path)
 
 
 def put(store: Store, id: str, hours: float, *to: str, **changes: object) -> None:

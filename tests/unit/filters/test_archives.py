@@ -19,19 +19,9 @@ import pytest
 from filterd.filters.contents import archive
 from filterd.filters.contents.files import File
 from filterd.filters.contents.unpack import Limits, Unpacker
-
-PROGRAM = b"MZ" + bytes(62) + b"PE\0\0"
-
+from tests.helpers.archives import PROGRAM, zipped
 
 USUAL = Limits()
-
-
-def zipped(**files: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as writer:
-        for name, content in files.items():
-            writer.writestr(name, content)
-    return packed.getvalue()
 
 
 def tarred(name: str, content: bytes) -> bytes:

@@ -19,7 +19,7 @@ from filterd.filters.clamav_findings import Unscanned
 from filterd.filters.clamd import ClamdError, Server, TooLargeError
 from filterd.filters.slots import NoSlotError, Slots
 from filterd.message import Envelope, Message, Recipient
-from tests.unit.filters.scanner import Judge, Scanner, clean, finds
+from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"
 MAIL = b"From: a@b.example\r\nSubject: hello\r\n\r\n" + BAD + b"\r\n"

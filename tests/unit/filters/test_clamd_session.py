@@ -10,8 +10,7 @@ import pytest
 
 from filterd.filters.clamd import ClamdError, Server
 from filterd.filters.clamd_session import SESSION_LIMIT, Sessions
-
-from .scanner import Judge, Scanner, clean, finds
+from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"
 PATIENCE = 5.0

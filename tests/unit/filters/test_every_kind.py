@@ -17,11 +17,11 @@ from filterd.filters.contents.files import File
 from filterd.filters.contents.unpack import Limits, Unpacker
 from filterd.filters.parts import Parts
 from filterd.message import Message
+from tests.helpers.tnef import DATA, RENDER_DATA, TITLE, attribute, tnef
 from tests.hostile import harmless
 from tests.hostile.tricks import archives, documents, wrappings
 from tests.hostile.tricks.encodings import PROGRAM, uuencoded, yenc
 from tests.hostile.tricks.structure import TEXT, attachment, base64_of, usual
-from tests.unit.filters.test_tnef import DATA, RENDER_DATA, TITLE, attribute, tnef
 
 NAME = "run.exe"
 PAGE = b'<html><body><a download="x" href="data:application/octet-stream;base64,%s">open</a></html>'

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.chain.verdict import Action, ChangeField, Splice, Verdict
+from filterd.chain.verdict import Action, ChangeField, Verdict
 from filterd.filters.contents.kinds import kind_of
 from filterd.filters.contents.office import workbook
 from filterd.filters.gtube import Gtube
@@ -20,23 +20,15 @@ from filterd.filters.parts import Parts
 from filterd.filters.parts_rules import PartRule
 from filterd.message import Message
 from tests.helpers import messages
+from tests.helpers.archives import PROGRAM, zipped
+from tests.helpers.edits import after
 from tests.hostile.tricks import archives, encodings
-from tests.unit.filters.test_archives import PROGRAM, zipped
 
 PDF_WITH_SCRIPT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/Java#53cript/JS(app.alert)>>>>"
 
 
 def examined(data: bytes, parts: Parts | None = None) -> Verdict:
     return (parts or Parts()).examine(Message(data, id="X1"))
-
-
-def after(data: bytes, verdict: Verdict) -> bytes:
-    """The message with the verdict's splices made."""
-    for edit in sorted(
-        (e for e in verdict.edits if isinstance(e, Splice)), key=lambda e: e.start, reverse=True
-    ):
-        data = data[: edit.start] + edit.replacement + data[edit.end :]
-    return data
 
 
 def names(verdict: Verdict) -> set[str]:

@@ -21,7 +21,7 @@ from filterd.cli.app import main
 from filterd.filters.points import DEFAULT_POINTS
 from filterd.filters.sklearn import Sklearn, symbol_name
 from filterd.message import Message
-from tests.unit.bayes.mail import mail, message
+from tests.helpers.training_mail import mail, message
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "filters" / "sklearn.md"

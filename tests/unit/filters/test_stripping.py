@@ -9,7 +9,7 @@ from filterd.chain.verdict import Splice, Verdict
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from filterd.workers.codec import spliced
-from tests.unit.message.mail import EOLS, noise
+from tests.helpers.mime import EOLS, noise
 
 BAD = b"Content-Type: application/octet-stream; name=tool.exe"
 SCRIPT = b"Content-Type: text/plain\nContent-Disposition: attachment; filename=a.vbs"

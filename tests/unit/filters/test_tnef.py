@@ -8,28 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents.tnef import SIGNATURE, TnefError, attachments
+from filterd.filters.contents.tnef import TnefError, attachments
 from filterd.filters.contents.unpack import Unpacker
 from filterd.filters.parts import Parts
 from filterd.message import Message
 from tests.helpers import messages
+from tests.helpers.archives import zipped
+from tests.helpers.tnef import DATA, PROPERTIES, RENDER_DATA, TITLE, attribute, tnef
 from tests.hostile.tricks import documents
 from tests.hostile.tricks.wrappings import packaged
-from tests.unit.filters.test_archives import zipped
-
-RENDER_DATA, TITLE, DATA, PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
-
-
-def attribute(identifier: int, value: bytes, level: int = 2) -> bytes:
-    return (
-        struct.pack("<BII", level, identifier, len(value))
-        + value
-        + struct.pack("<H", sum(value) & 0xFFFF)
-    )
-
-
-def tnef(*attributes: bytes) -> bytes:
-    return struct.pack("<IH", SIGNATURE, 1) + b"".join(attributes)
 
 
 def long_filename(name: str) -> bytes:

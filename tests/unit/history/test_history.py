@@ -21,58 +21,9 @@ from filterd.history import (
 )
 from filterd.history.record import LIST_LIMIT, TEXT_LIMIT
 from filterd.history.recorder import Recorder
+from tests.helpers.records import FACTS, NOW, RECORDS, opened
 
-NOW = 1_800_000_000.0
 DAY = 86400.0
-
-RECORDS = (
-    Record(
-        "a",
-        NOW,
-        "q1",
-        "<1@x>",
-        "c[192.0.2.7]",
-        "ann@a.test",
-        ("joe@mx.test",),
-        "Cheap pills",
-        100,
-        "quarantine",
-        "spam",
-        9.0,
-        5.0,
-        (("BAYES_99", 9.0),),
-        {"bayes": 1.5},
-    ),
-    Record(
-        "b",
-        NOW + 1,
-        sender="bob@b.test",
-        recipients=("sue@mx.test",),
-        subject="100% off_now",
-        action="reject",
-        symbols=(("CLAM_VIRUS", 0.0),),
-    ),
-    Record(
-        "c",
-        NOW + 2,
-        recipients=("max@other.test",),
-        subject="Gr\u00fc\u00dfe",
-        action="accept",
-        symbols=(("BAYES_00", -1.0),),
-    ),
-    Record(
-        "d",
-        NOW + 3,
-        sender="eve@sub.a.test",
-        recipients=("joe@mx.test", "x\udce9@y.test"),
-        action="accept",
-        failures={"clamav": "unavailable: no answer"},
-    ),
-)
-
-
-def opened(folder: Path, **settings: Any) -> History:
-    return History(folder / "history.sqlite3", HistorySettings(**settings), lambda: NOW + 60)
 
 
 @pytest.fixture
@@ -248,22 +199,6 @@ def test_any_text_can_be_noted_and_asked_for(
     if asked:
         with pytest.raises(ValueError, match=r"action: .* is unknown.*; expected accept, "):
             history.search(HistoryQuery(action=asked))
-
-
-FACTS = {
-    "id": "m1",
-    "queue_id": "q",
-    "message_id": "<m>",
-    "client": "c[192.0.2.1]",
-    "from": "a@b.test",
-    "to": ["joe@mx.test"],
-    "size": 5,
-    "action": "accept",
-    "score": 1.5,
-    "required": 5.0,
-    "symbols": {"GTUBE": 1.5},
-    "ms": {"gtube": 0.1},
-}
 
 
 def test_what_the_daemon_logs_is_noted(tmp_path: Path) -> None:

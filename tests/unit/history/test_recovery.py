@@ -15,7 +15,7 @@ from filterd.history import History, HistoryError, HistoryQuery, HistorySettings
 from filterd.history.recorder import Recorder
 from filterd.history.recovery import KEPT_ASIDE, recover
 from filterd.history.store import BrokenHistoryError
-from tests.unit.history.test_history import FACTS, NOW, RECORDS, opened
+from tests.helpers.records import FACTS, NOW, RECORDS, opened
 
 MANY = [Record(f"n{number}", NOW + number / 1000, subject="x" * 400) for number in range(2000)]
 

@@ -12,39 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.message import Entity, Message
-from tests.unit.message.mail import EOLS, Part, noise, trees
-
-
-def everything(message: Message) -> list[object]:
-    """All that can be asked of a message."""
-    found: list[object] = [message.header_fields, message.body_start, message.anomalies]
-    roots = [message.root, *(reading.root for reading in message.readings)]
-    for entity in (entity for root in roots for entity in root.walk()):
-        found += [
-            (entity.start, entity.body_start, entity.end, entity.gaps, entity.boundaries),
-            (entity.content_type, entity.disposition, entity.transfer_encoding),
-            (entity.filenames, entity.header_fields, entity.is_encoded, entity.repeats),
-        ]
-        if entity.is_leaf:
-            found += [entity.body, entity.content, entity.other_contents, entity.head(10)]
-            found += [entity.text]
-    return found
-
-
-def tiles(entity: Entity, data: bytes) -> bytes:
-    """The entity's octets, put together from its header, its gaps and its children."""
-    if entity.is_leaf:
-        return data[entity.start : entity.body_start] + data[entity.body_start : entity.end]
-    octets = data[entity.start : entity.body_start]
-    gaps = entity.gaps
-    assert len(gaps) == len(entity.children) + 1
-    for (start, end), child in zip(gaps, entity.children, strict=False):
-        assert start <= end == child.start
-        octets += data[start:end] + tiles(child, data)
-    start, end = gaps[-1]
-    assert start <= end == entity.end
-    return octets + data[start:end]
+from filterd.message import Message
+from tests.helpers.mime import EOLS, Part, noise, trees
+from tests.helpers.readings import everything, tiles
 
 
 @given(st.one_of(noise, st.binary(max_size=200)))

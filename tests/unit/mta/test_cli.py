@@ -12,7 +12,7 @@ import pytest
 
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.spool import Spool
-from tests.integration.servers.process import wait_for
+from tests.helpers.process import wait_for
 
 CF = """\
 V10

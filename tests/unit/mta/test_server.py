@@ -23,7 +23,7 @@ from filterd.mta.sendmail.filter import SendmailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
 from tests.helpers.legality import NEXT_COMMANDS
-from tests.integration.servers.process import wait_for
+from tests.helpers.process import wait_for
 
 MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
 JOE = "joe@mx.example.test"

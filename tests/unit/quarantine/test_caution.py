@@ -19,7 +19,7 @@ from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.caution import DAY, FEW, state_of
 from filterd.quarantine.expiry import expire
 from filterd.quarantine.upkeep import Upkeep
-from tests.unit.quarantine.test_store import RECEIVED, new
+from tests.helpers.entries import RECEIVED, new
 
 NOW = RECEIVED.timestamp()
 

@@ -12,7 +12,7 @@ import pytest
 from filterd.quarantine import GoneError, QuarantineSettings, Store, UnknownIdError
 from filterd.quarantine.expiry import DAY, expire
 from filterd.quarantine.query import Query
-from tests.unit.quarantine.test_store import RECEIVED, new
+from tests.helpers.entries import RECEIVED, new
 
 NOW = RECEIVED.timestamp() + 10 * DAY
 

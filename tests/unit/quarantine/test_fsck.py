@@ -27,12 +27,10 @@ from filterd.quarantine.database import BrokenIndexError
 from filterd.quarantine.journal import Delivery, Event
 from filterd.quarantine.release import Releaser, ReleaseRequest
 from filterd.quarantine.upkeep import Upkeep
+from tests.helpers.entries import new
 from tests.helpers.locks import locks_on
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_search import postgresql
-from tests.unit.quarantine.test_store import new
-
-__all__ = ["postgresql"]
+from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.stores import empty
 
 MESSAGES = 60
 
@@ -236,7 +234,7 @@ OTHER_PROCESS = """
 import sys
 from pathlib import Path
 from filterd.quarantine import QuarantineSettings, Store
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
 
 store = Store(QuarantineSettings(Path(sys.argv[1])))
 store.put(new("other0"))
@@ -304,14 +302,6 @@ def test_the_command_tells_what_it_did(store: Store, tmp_path: Path) -> None:
     assert (found["index"], found["history"]["fault"]) == ({"fault": "", "aside": ""}, "")
 
 
-def fresh_database(url: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-
-
 PG_DAMAGES = {
     "a column too few": "ALTER TABLE deliveries DROP COLUMN form",
     "a column too many": "ALTER TABLE messages ADD COLUMN other text NOT NULL DEFAULT 'x'",
@@ -324,7 +314,7 @@ PG_DAMAGES = {
 def test_tables_in_postgresql_are_kept_in_a_schema_of_their_own(
     tmp_path: Path, postgresql: str, mta: Mta, damage: str
 ) -> None:
-    fresh_database(postgresql)
+    empty(postgresql)
     store = filled(QuarantineSettings(tmp_path / "q", postgresql, release_port=mta.port))
     with store.index.connection() as connection:
         connection.execute(sa.text(PG_DAMAGES[damage]))
@@ -347,7 +337,7 @@ def test_who_uses_both_tables_and_who_puts_them_aside_do_not_wait_for_each_other
     tmp_path: Path, postgresql: str, mta: Mta
 ) -> None:
     """A claim locks `deliveries`, then `messages`: neither it nor the other one may be given up."""
-    fresh_database(postgresql)
+    empty(postgresql)
     store = filled(QuarantineSettings(tmp_path / "q", postgresql, release_port=mta.port))
     engine = sa.create_engine(postgresql)
     with ThreadPoolExecutor(1) as pool, engine.begin() as claim:
@@ -363,7 +353,7 @@ def test_who_uses_both_tables_and_who_puts_them_aside_do_not_wait_for_each_other
 
 
 def test_two_in_the_same_second_are_both_kept(tmp_path: Path, postgresql: str) -> None:
-    fresh_database(postgresql)
+    empty(postgresql)
     for url in (postgresql, ""):
         store = Store(QuarantineSettings(tmp_path / "q", url), lambda: 1_800_000_000.5)
         names = [store.fsck(rebuild=True).aside for _ in range(3)]
@@ -378,7 +368,7 @@ def test_who_writes_the_same_copies_at_once_gets_no_error(
     url = ""
     if database == "postgresql":
         url = request.getfixturevalue("postgresql")
-        fresh_database(url)
+        empty(url)
     store = Store(QuarantineSettings(tmp_path / "q", url))
     store.put(new())
     entry, standing = store.get("id1"), store.standing("id1")

@@ -22,9 +22,9 @@ from filterd.ops.status import status
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.upkeep import Upkeep
 from filterd.review.actions import ReviewActions
+from tests.helpers.entries import new
 from tests.helpers.locks import locks_on
 from tests.helpers.messages import message
-from tests.unit.quarantine.test_store import new
 
 NOW = 1_800_000_000.0
 

@@ -31,8 +31,8 @@ from filterd.quarantine.release import (
     ReleaseRequest,
 )
 from filterd.quarantine.submission import Server, submit
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
 
 PLAIN = b"Subject: x\r\n\r\ntext\r\n"
 

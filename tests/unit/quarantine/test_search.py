@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,19 @@ from hypothesis import strategies as st
 from filterd.chain.verdict import Symbol
 from filterd.database.schema import alembic_config
 from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine import QuarantineSettings, Store, StoreError
+from filterd.quarantine import Store, StoreError
 from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
 from filterd.quarantine.schema import SCHEMA
-from tests.helpers.postgresql import AbsentError
-from tests.helpers.postgresql import postgresql as server
-from tests.unit.quarantine.test_store import RECEIVED, new
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """URL of a fresh database of a server of our own."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(server())
-        except AbsentError as error:
-            pytest.skip(str(error))
-        yield url
+from tests.helpers.entries import RECEIVED, new
+from tests.helpers.stores import empty_store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "sqlite":
-        return Store(QuarantineSettings(tmp_path / "q"))
-    url = request.getfixturevalue("postgresql")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-    return Store(QuarantineSettings(tmp_path / "q", database=url))
+    return empty_store(request, tmp_path)
 
 
 def found(store: Store, **conditions: Any) -> list[str]:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import sqlite3
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.chain.verdict import RemovedPart, Symbol
-from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine import NewEntry, QuarantineSettings, Store, StoreError
+from filterd.quarantine import QuarantineSettings, Store, StoreError
 from filterd.quarantine.entry import Entry, EntryError, describe
 from filterd.quarantine.query import Query
 from filterd.quarantine.store import UnknownIdError
-
-RECEIVED = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
-HOSTILE = b"Subject: caf\xe9 \xff\r\nX:\r\n\r\nbare\rcr \x00 nul\r\n.\r\nno newline at the end"
-
-
-def new(id: str = "id1", data: bytes = HOSTILE) -> NewEntry:
-    return NewEntry(
-        id=id,
-        data=data,
-        envelope=Envelope(
-            "a\udce9@x.test",
-            (Recipient("ann@mx.test"), Recipient("joe@mx.test")),
-            Client("c.x.test", "192.0.2.7", helo="c"),
-            macros={"i": "q1", "{daemon_name}": "MTA"},
-        ),
-        held_for=("joe@mx.test",),
-        reason="spam",
-        action="quarantine",
-        score=9.5,
-        required=5.0,
-        symbols=(Symbol("BAYES_99", 9.5, "why"),),
-        virus="",
-        removed=(RemovedPart("a\u202e.exe", "banned", 10, 20),),
-        received=RECEIVED,
-    )
+from tests.helpers.entries import HOSTILE, RECEIVED, new
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.release import FIRST_PAUSE, Releaser, ReleaseRequest
 from filterd.quarantine.upkeep import Upkeep
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from filterd.quarantine import QuarantineSettings, Store
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
 
 store = Store(QuarantineSettings(Path(sys.argv[1])))
 for number in range(10**6):

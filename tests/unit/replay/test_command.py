@@ -15,8 +15,8 @@ from filterd.cli.app import _command
 from filterd.config.load import load
 from filterd.filters.gtube import STRING
 from filterd.quarantine import Store
-from tests.integration.servers.process import Program, folder, listens
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.process import Program, folder, listens
 
 HEADER = b"From: ann@client.example\r\nSubject: hello\r\n\r\n"
 

@@ -16,8 +16,8 @@ from filterd.review.access import Access
 from filterd.review.actions import ActionError, ActionRequest, ReviewActions
 from filterd.review.reviewer import Reviewer
 from filterd.review.rights import ACTIONS, ADMIN_ONLY, BULK, NOT_ALONE, OWN_ONLY
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
 
 ADMIN = Reviewer("ann", "admin")
 BOB = Reviewer("bob", "reviewer", frozenset({"mx.example"}))

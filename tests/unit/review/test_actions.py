@@ -18,8 +18,8 @@ from filterd.quarantine.journal import Event
 from filterd.review.actions import ActionError, ActionRequest, ReviewActions
 from filterd.workers import sandbox
 from filterd.workers.sandbox import ExaminerError
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.quarantine.test_store import new
+from tests.helpers.entries import new
+from tests.helpers.receiving_mta import Mta, running
 
 ANN = "web:ann"
 BY_ANN = ActionRequest(ANN, "web")

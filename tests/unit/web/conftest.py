@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.quarantine.mta import Mta, running
-from tests.unit.web.site import Site
+from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.site import Site
 
 
 @pytest.fixture

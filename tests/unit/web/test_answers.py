@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.web.site import PAGES, Site
+from tests.helpers.site import PAGES, Site
 
 HEADERS = {
     "x-content-type-options": "nosniff",

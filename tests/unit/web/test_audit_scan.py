@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.message import Envelope
-from tests.unit.web.site import Site, text_of, token_in
+from tests.helpers.site import Site, text_of, token_in
 
 
 def test_the_audit_page_is_newest_first_and_can_be_searched(ann: Site) -> None:

@@ -16,7 +16,7 @@ from filterd.ops.status import (
     Status,
 )
 from filterd.web.pages import dashboard
-from tests.unit.web.site import Site, text_of
+from tests.helpers.site import Site, text_of
 
 NOW = 1_800_000_000.0
 

@@ -15,7 +15,7 @@ import uvicorn
 from filterd.config.load import load
 from filterd.web import serve
 from filterd.web.guard import Guard, GuardedProtocol, Limits
-from tests.unit.web.site import Site
+from tests.helpers.site import Site
 
 HALF = b"GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: "
 WHOLE = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 from httpx import Response
 
 from filterd.history import Record
-from tests.unit.web.site import Site, text_of
+from tests.helpers.site import Site, text_of
 
 
 def record(number: int, recipient: str, action: str = "accept") -> Record:

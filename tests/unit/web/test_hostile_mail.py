@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from filterd.web.preview import HTML_LIMIT
+from tests.helpers.site import Site
 from tests.hostile.corpus import unpacked
-from tests.unit.web.site import Site
 
 SLOWEST = 15.0
 """Seconds of processor time for one message's page; two busy cores make anything slow at times."""

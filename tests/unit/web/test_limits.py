@@ -7,8 +7,8 @@ import pytest
 from filterd.history import Record
 from filterd.quarantine.journal import Event
 from filterd.web.api.tokens import Tokens, tokens_path
-from tests.unit.quarantine.mta import Mta
-from tests.unit.web.site import Site, text_of
+from tests.helpers.receiving_mta import Mta
+from tests.helpers.site import Site, text_of
 
 
 def test_a_reviewer_sees_its_own_only(bob: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.web.site import Site, text_of, token_in
+from tests.helpers.site import Site, text_of, token_in
 
 
 def test_the_list_shows_what_is_kept(ann: Site) -> None:

@@ -10,8 +10,8 @@ from filterd.doctor.web import proxies
 from filterd.web import pages
 from filterd.web.accounts import Accounts
 from filterd.web.sessions import Sessions
-from tests.unit.web.site import FORMS, PAGES, PASSWORD, QUICK, Site, text_of, token_in
-from tests.unit.web.test_sessions import Clock
+from tests.helpers.clock import Clock
+from tests.helpers.site import FORMS, PAGES, PASSWORD, QUICK, Site, text_of, token_in
 
 
 def test_in_with_the_right_password(site: Site) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from filterd.chain.verdict import RemovedPart
-from tests.unit.web.site import PLAIN, Site, text_of
+from tests.helpers.site import PLAIN, Site, text_of
 
 HTML = (
     b"From: Ann <ann@a.example>\r\nSubject: hello\r\nMIME-Version: 1.0\r\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.quarantine.mta import Mta
-from tests.unit.web.site import PLAIN, Site, text_of
+from tests.helpers.receiving_mta import Mta
+from tests.helpers.site import PLAIN, Site, text_of
 
 
 def test_release_to_those_who_were_chosen(releasing: Site, mta: Mta) -> None:

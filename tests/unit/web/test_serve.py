@@ -10,7 +10,7 @@ import uvicorn
 
 from filterd.config.load import load
 from filterd.web.serve import serve
-from tests.integration.servers.process import free_port
+from tests.helpers.process import free_port
 
 
 def test_an_answer_does_not_wait_for_acknowledgements(

@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 
 from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, Sessions
 from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, SITE_FACTOR, Devices, Throttle, network
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.helpers.clock import Clock
 
 
 @pytest.fixture

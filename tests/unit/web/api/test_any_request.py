@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.unit.web.api.conftest import Program
+from tests.helpers.api import Program
 
 EXAMPLES = 20
 """Requests of each operation, with parameters and bodies as the OpenAPI document has them."""

@@ -11,10 +11,10 @@ from filterd.chain.verdict import RemovedPart
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
 from filterd.history import Record
-from tests.unit.quarantine.mta import Mta
-from tests.unit.quarantine.test_store import HOSTILE, new
-from tests.unit.web.api.conftest import Program, tokens_of
-from tests.unit.web.site import PLAIN, Site
+from tests.helpers.api import Program, tokens_of
+from tests.helpers.entries import HOSTILE, new
+from tests.helpers.receiving_mta import Mta
+from tests.helpers.site import PLAIN, Site
 
 NOBODYS = ["/messages", "/messages/x", "/messages/x/raw", "/audit", "/stats", "/history", "/status"]
 

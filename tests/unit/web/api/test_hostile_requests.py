@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.web.api.conftest import Program
+from tests.helpers.api import Program
 
 BODIES = {
     "nothing": b"",

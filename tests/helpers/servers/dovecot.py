@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.servers.process import Program, answers, free_port, require
+from tests.helpers.process import Program, answers, free_port, require
 
 RECIPE = Path(__file__).resolve().parents[3] / "packaging" / "dovecot"
 ROOT = RECIPE.parents[1]

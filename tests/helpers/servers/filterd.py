@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from filterd.quarantine import Entry, QuarantineSettings, Store
-from tests.integration.servers.process import Program, listens, wait_for
+from tests.helpers.process import Program, listens, wait_for
 
-PLUGIN = Path(__file__).parent.parent / "plugin"
+PLUGIN = Path(__file__).parent.parent / "plugins" / "obedient"
 COMMAND = Path(sys.executable).with_name("filterd")
 
 CONFIGURATION = """\

@@ -7,15 +7,16 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filterd.quarantine import Entry, QuarantineSettings, Store
 from tests.helpers.milter import Outcome, one_message
-from tests.integration.servers.process import Program, listens, wait_for
+from tests.helpers.process import Program, listens, wait_for
 
-PLUGIN = Path(__file__).parent / "plugin"
-ROOT = Path(__file__).resolve().parents[3]
+PLUGIN = Path(__file__).parent / "plugins" / "misbehaving"
+ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS = """\
 [daemon]
@@ -72,7 +73,7 @@ class RunningDaemon:
         self.configure(**settings)
         paths = [str(PLUGIN), str(ROOT), os.environ.get("PYTHONPATH", "")]
         self.process = Program(
-            [sys.executable, "-m", "filterd", "run", "--config", self.config],
+            [sys.executable, "-P", "-m", "filterd", "run", "--config", self.config],
             folder,
             {"PYTHONPATH": os.pathsep.join(paths), "NOTIFY_SOCKET": ""},
         )
@@ -132,6 +133,10 @@ class RunningDaemon:
             found |= below
             parents = below
         return found
+
+
+NewDaemon = Callable[..., RunningDaemon]
+"""Starts a daemon with settings of the test's own (see `DEFAULTS`)."""
 
 
 def worker_in(outcome: Outcome) -> int:

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from tests.helpers.messages import EICAR
-from tests.integration.servers.process import Program, free_port, listens, require
+from tests.helpers.process import Program, free_port, listens, require
 
 SIGNATURE = "Eicar-Test-Signature"
 VIRUS = f"{SIGNATURE}.UNOFFICIAL"

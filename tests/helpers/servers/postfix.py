@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.servers.mailbox import Delivered, delivered
-from tests.integration.servers.process import (
+from tests.helpers.process import (
     Program,
     answers,
     free_port,
@@ -24,6 +23,7 @@ from tests.integration.servers.process import (
     unpacked,
     wait_for,
 )
+from tests.helpers.servers.mailbox import Delivered, delivered
 
 HOST = "mx.example.test"
 OWNER, GROUP = "mail", "daemon"

@@ -31,9 +31,9 @@ from filterd.milter.constants import Command
 from filterd.quarantine import Store
 from filterd.web.api.tokens import Tokens, tokens_path
 from tests.helpers.milter import Gone, MilterClient
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import Program, answers, folder, free_port, listens
-from tests.unit.quarantine.mta import Mta, running
+from tests.helpers.process import Program, answers, folder, free_port, listens
+from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.servers.filterd import COMMAND
 
 CLIENTS = 4
 

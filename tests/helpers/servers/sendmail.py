@@ -14,8 +14,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.integration.servers.mailbox import Delivered, delivered
-from tests.integration.servers.process import (
+from tests.helpers.process import (
     Program,
     answers,
     free_port,
@@ -23,6 +22,7 @@ from tests.integration.servers.process import (
     unpacked,
     wait_for,
 )
+from tests.helpers.servers.mailbox import Delivered, delivered
 
 HOST = "mx.example.test"
 SNIPPET = Path(__file__).parents[3] / "sendmail.mc.snippet"

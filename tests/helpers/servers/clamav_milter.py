@@ -6,7 +6,7 @@ import os
 import pwd
 from pathlib import Path
 
-from tests.integration.servers.process import Program, listens, require
+from tests.helpers.process import Program, listens, require
 
 
 class ClamavMilter:

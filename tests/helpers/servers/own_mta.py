@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.mailbox import Delivered, delivered
-from tests.integration.servers.process import Program, answers, free_port, wait_for
+from tests.helpers.process import Program, answers, free_port, wait_for
+from tests.helpers.servers.filterd import COMMAND
+from tests.helpers.servers.mailbox import Delivered, delivered
 
 HOST = "mx.example.test"
 

@@ -31,10 +31,10 @@ from filterd.lab import samples
 from filterd.ops.control import ControlError, ask
 from tests.helpers.locks import locks_on
 from tests.helpers.milter import Gone, MilterClient
-from tests.integration.killing import Books, Site, compare, message_of
-from tests.integration.servers.filterd import COMMAND
-from tests.integration.servers.process import Program, answers, folder, free_port
-from tests.unit.quarantine.mta import Mta, running
+from tests.helpers.process import Program, answers, folder, free_port
+from tests.helpers.quarantine_kill import Books, Site, compare, message_of
+from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.servers.filterd import COMMAND
 
 CLIENTS = 3
 
@@ -126,7 +126,7 @@ class BusySite(Site):
             path / "second",
         )
         (path / "upkeep").mkdir()
-        self.upkeep = Program([sys.executable, "-c", UPKEEP, self.config], path / "upkeep")
+        self.upkeep = Program([sys.executable, "-P", "-c", UPKEEP, self.config], path / "upkeep")
 
     def start(self) -> None:
         self.start_daemon()

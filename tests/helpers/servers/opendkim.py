@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.integration.servers.process import Program, listens, require
+from tests.helpers.process import Program, listens, require
 
 
 class Opendkim:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.integration.servers import sendmail
-from tests.integration.servers.own_mta import OwnMta
-from tests.integration.servers.postfix import Postfix
-from tests.integration.servers.sendmail import Sendmail, input_mail_filter
+from tests.helpers.servers import sendmail
+from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.postfix import Postfix
+from tests.helpers.servers.sendmail import Sendmail, input_mail_filter
 
 Mta: TypeAlias = Sendmail | Postfix | OwnMta
 

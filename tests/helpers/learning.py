@@ -1,0 +1,77 @@
+"""A folder of models while a learner teaches, and after it was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import Journal
+from filterd.bayes.site.learner import Learner
+from tests.helpers.training_mail import message
+
+
+def model_of(folder: ModelFolder) -> OnlineModel:
+    """The model in force."""
+    stored = folder.load_current()
+    assert stored is not None
+    return stored.model
+
+
+def contents(folder: ModelFolder) -> dict[bool, int]:
+    """How many messages the journal has of spam (True) and ham."""
+    journal = Journal(folder.path / "journal.sqlite3")
+    try:
+        return journal.contents()
+    finally:
+        journal.close()
+
+
+_VICTIM = """
+import sys
+from pathlib import Path
+from filterd.bayes.site import learner
+from filterd.bayes.site.folder import ModelFolder
+from tests.helpers.training_mail import message
+learner.CHECKPOINT_MESSAGES = 3
+with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:
+    print("learning", flush=True)
+    for number in range(200):
+        one.learn(message(number, spam=number % 2 == 0), spam=number % 2 == 0)
+"""
+
+
+def kill_and_check(folder: ModelFolder, delay: float) -> None:
+    """Let a process learn, kill it after a while, and compare model, journal and truth."""
+    victim = subprocess.Popen(
+        [sys.executable, "-P", "-c", _VICTIM, str(folder.path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert victim.stdout is not None
+    victim.stdout.readline()
+    time.sleep(delay)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    victim.stdout.close()
+    if folder.current() is not None:
+        model_of(folder)  # whatever a worker would load now is whole
+    with Learner(folder, "cli:check") as learner:
+        model = learner.model
+        assert learner.stored.card.generation == (folder.current() or 0)
+    assert contents(folder) == {True: model.spam, False: model.ham}
+    # The model is exactly the sum of the lessons that the journal knows.
+    with Learner(folder, "cli:check") as learner:
+        for number in range(200):
+            learner.forget(message(number, spam=number % 2 == 0))
+        left = learner.model
+    assert not np.any(left.weights)
+    assert not np.any(left.counts)
+    assert (left.spam, left.ham, left.spam_counted, left.ham_counted) == (0, 0, 0, 0)

@@ -1,0 +1,77 @@
+"""Records of messages for a history, and one whose clock stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from filterd.history import History, HistorySettings, Record
+
+NOW = 1_800_000_000.0
+
+RECORDS = (
+    Record(
+        "a",
+        NOW,
+        "q1",
+        "<1@x>",
+        "c[192.0.2.7]",
+        "ann@a.test",
+        ("joe@mx.test",),
+        "Cheap pills",
+        100,
+        "quarantine",
+        "spam",
+        9.0,
+        5.0,
+        (("BAYES_99", 9.0),),
+        {"bayes": 1.5},
+    ),
+    Record(
+        "b",
+        NOW + 1,
+        sender="bob@b.test",
+        recipients=("sue@mx.test",),
+        subject="100% off_now",
+        action="reject",
+        symbols=(("CLAM_VIRUS", 0.0),),
+    ),
+    Record(
+        "c",
+        NOW + 2,
+        recipients=("max@other.test",),
+        subject="Gr\u00fc\u00dfe",
+        action="accept",
+        symbols=(("BAYES_00", -1.0),),
+    ),
+    Record(
+        "d",
+        NOW + 3,
+        sender="eve@sub.a.test",
+        recipients=("joe@mx.test", "x\udce9@y.test"),
+        action="accept",
+        failures={"clamav": "unavailable: no answer"},
+    ),
+)
+"""Four messages, a second apart: a, b, c, d."""
+
+FACTS = {
+    "id": "m1",
+    "queue_id": "q",
+    "message_id": "<m>",
+    "client": "c[192.0.2.1]",
+    "from": "a@b.test",
+    "to": ["joe@mx.test"],
+    "size": 5,
+    "action": "accept",
+    "score": 1.5,
+    "required": 5.0,
+    "symbols": {"GTUBE": 1.5},
+    "ms": {"gtube": 0.1},
+}
+"""What the daemon notes of one message."""
+
+
+def opened(folder: Path, **settings: Any) -> History:
+    """A history in the folder, a minute after NOW by its clock."""
+    return History(folder / "history.sqlite3", HistorySettings(**settings), lambda: NOW + 60)
