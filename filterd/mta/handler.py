@@ -61,6 +61,7 @@ class SessionHandler:
         filters = personality.filters(self._listener.filters)
         self._session = commands.SmtpSession(
             personality.replies,
+            personality.rules,
             peer.shown,
             limits=SessionLimits(settings.max_message_size, settings.max_recipients),
             extensions=self._extensions,

@@ -18,6 +18,7 @@ from filterd.mta.milters.macros import Connection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.rules import SessionRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Personality:
 
     replies: Replies
     """What the server says to a client."""
+
+    rules: SessionRules
+    """What it accepts from a client, and when it slows one down."""
 
     extensions: tuple[str, ...]
     """What EHLO announces; STARTTLS and AUTH go before the last."""

@@ -14,6 +14,7 @@ from filterd.mta.postfix.macros import MACRO_LISTS, PostfixMacros
 from filterd.mta.postfix.queue_ids import PostfixQueueIds
 from filterd.mta.postfix.refusal_log import refusal_line
 from filterd.mta.postfix.replies import PostfixReplies
+from filterd.mta.postfix.rules import RULES
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp.replies import Reply
 
@@ -32,6 +33,7 @@ def postfix(settings: MtaSettings) -> Personality:
 
     return Personality(
         replies=PostfixReplies(host),
+        rules=RULES,
         extensions=("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"),
         composer=PostfixComposer(host),
         queue_id=PostfixQueueIds().next,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from filterd.mta.smtp.replies import Replies, Reply, filter_lines
@@ -10,17 +9,6 @@ from filterd.mta.smtp.replies import Replies, Reply, filter_lines
 
 class PostfixReplies(Replies):
     """Postfix 3.7."""
-
-    repairs_bare = True
-    # smtpd_soft_error_limit, smtpd_hard_error_limit
-    soft_errors, hard_errors = 10, 20
-    unknown_verbs = frozenset({"EXPN", "HELP", "VERB", "TURN", "SEND", "SAML", "SOML"})
-
-    def repaired_address(self, path: str) -> str | None:
-        """Postfix quotes a local part that contains `@`."""
-        local, at, domain = path.strip("<> ").rpartition("@")
-        plain = local and domain and not re.search(r"[\s<>\"]", local + domain)
-        return f'"{local}"@{domain}' if at and plain else None
 
     def greeting(self, date: str) -> Reply:  # noqa: ARG002
         return Reply.of(f"220 {self.host} ESMTP Postfix")

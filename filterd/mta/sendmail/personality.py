@@ -14,6 +14,7 @@ from filterd.mta.sendmail.macros import MACRO_LISTS, SendmailMacros
 from filterd.mta.sendmail.queue_ids import SendmailQueueIds
 from filterd.mta.sendmail.refusal_log import refusal_line
 from filterd.mta.sendmail.replies import SendmailReplies
+from filterd.mta.sendmail.rules import RULES
 from filterd.mta.sendmail.verify import Verifier
 from filterd.mta.settings import MtaSettings
 
@@ -61,6 +62,7 @@ def sendmail(
     lists = {**MACRO_LISTS, **settings.macros}
     return Personality(
         replies=replies or SendmailReplies(host),
+        rules=RULES,
         extensions=extensions(settings.forbidden, limit),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
         queue_id=SendmailQueueIds().next,

@@ -7,10 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.smtp.replies import Replies, Reply, filter_lines
-from filterd.mta.smtp.sasl import MECHANISMS
-
-NAME_LIMIT = 256
-"""Characters of a name at HELO, MAXNAME."""
 
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= )")
 _NAMING = (b"450", b"550", b"553")
@@ -30,18 +26,6 @@ class SendmailReplies(Replies):
     lines by topic; None without a help file.
     """
 
-    # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS in `srvrsmtp.c`; AUTH: the number of
-    # mechanisms and one more; refused recipients: BadRcptThrottle as `sendmail.mc` advises it.
-    patience: Mapping[str, int] = {
-        "HELO": 3,
-        "NOOP": 20,
-        "VRFY": 6,
-        "AUTH": len(MECHANISMS) + 1,
-        "refused RCPT": 20,
-    }
-    stops: Mapping[str, int] = {"AUTH": 2 * (len(MECHANISMS) + 1)}
-    flat = frozenset({"refused RCPT"})
-
     def __init__(
         self,
         host: str,
@@ -60,9 +44,6 @@ class SendmailReplies(Replies):
             return Reply.of(f'504 5.3.0 HELP topic "{topic}" unknown')
         lines = (*found, "End of HELP info")
         return Reply(tuple(f"214 2.0.0 {line}".encode("ascii", "replace") for line in lines))
-
-    def takes_name(self, name: str) -> bool:
-        return len(name) <= NAME_LIMIT and re.fullmatch(r"[A-Za-z0-9\[\]._#:-]+", name) is not None
 
     def too_long(self, client: str) -> Reply:
         return Reply.of(f"421 4.7.0 {self.host} Command too long, possible attack {client}")

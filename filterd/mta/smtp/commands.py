@@ -34,6 +34,7 @@ from filterd.mta.smtp.events import (
 )
 from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
 from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.rules import SessionRules
 from filterd.mta.smtp.session import BaseSession, SessionLimits
 
 COMMAND_LIMIT = 2048
@@ -72,6 +73,7 @@ class SmtpSession(BaseSession):
     def __init__(
         self,
         replies: Replies,
+        rules: SessionRules,
         client: str,
         *,
         limits: SessionLimits | None = None,
@@ -82,7 +84,13 @@ class SmtpSession(BaseSession):
         forbidden: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(
-            replies, client, limits=limits, extensions=extensions, identity=identity, sticky=sticky
+            replies,
+            rules,
+            client,
+            limits=limits,
+            extensions=extensions,
+            identity=identity,
+            sticky=sticky,
         )
         self._may_log_in = may_log_in
         self._forbidden = forbidden
@@ -100,7 +108,7 @@ class SmtpSession(BaseSession):
             if len(self._input) > COMMAND_LIMIT:
                 self.close(self.replies.too_long(self.client))
             return False
-        if self.replies.hard_errors and self._errors >= self.replies.hard_errors:
+        if self.rules.hard_errors and self._errors >= self.rules.hard_errors:
             self.close(self.replies.too_many_bad())
             return True
         line = bytes(self._input[:end]).removesuffix(b"\r")
@@ -142,7 +150,7 @@ class SmtpSession(BaseSession):
             "STARTTLS": self._starttls,
             "AUTH": self._start_auth,
         }.get(verb)
-        if verb in self.replies.unknown_verbs:
+        if verb in self.rules.unknown_verbs:
             handler, verb = None, ""
         known = handler is not None or verb in NOT_IMPLEMENTED
         if self.refusing is not None and known and verb not in STILL_SERVED:
@@ -152,7 +160,7 @@ class SmtpSession(BaseSession):
             self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
         elif handler is None:
             self._slow_down("unknown")
-            if not self.replies.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
+            if not self.rules.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
                 self.close(self.replies.too_many_bad())
             else:
                 self._ask(Unknown(line.strip()))
@@ -162,22 +170,22 @@ class SmtpSession(BaseSession):
     def _slow_down(self, verb: str) -> None:
         """sendmail's checksmtpattack(): over the limit each further command waits twice as long."""
         self._counts[verb] += 1
-        excess = self._counts[verb] - self.replies.patience.get(verb, self._counts[verb] + 1)
+        excess = self._counts[verb] - self.rules.slow_after.get(verb, self._counts[verb] + 1)
         if excess >= 0:
-            flat = verb in self.replies.flat
-            self.delay = 1.0 if flat else min(2.0**excess, LONGEST_DELAY)
+            constant = verb in self.rules.constant_delay
+            self.delay = 1.0 if constant else min(2.0**excess, LONGEST_DELAY)
 
     def _gives_up(self, verb: str) -> bool:
         """Count a command of a kind; True if the limit is reached."""
         self._slow_down(verb)
-        return self._counts[verb] >= self.replies.stops.get(verb, self._counts[verb] + 1)
+        return self._counts[verb] >= self.rules.close_after.get(verb, self._counts[verb] + 1)
 
     def send(self, reply: Reply) -> None:
         """Postfix counts every refusal, and slows down and at last disconnects the client."""
         super().send(reply)
-        if self.replies.hard_errors and reply.code >= 400:
+        if self.rules.hard_errors and reply.code >= 400:
             self._errors += 1
-            if self._errors > self.replies.soft_errors:
+            if self._errors > self.rules.soft_errors:
                 self.delay = max(self.delay, ERROR_DELAY)
 
     def accepted_message(self) -> None:
@@ -192,7 +200,7 @@ class SmtpSession(BaseSession):
         self._slow_down("HELO")
         if not argument:
             self._bad(self.replies.bad_argument(verb, ""))
-        elif not self.replies.takes_name(argument):
+        elif not self.rules.valid_name(argument):
             self._bad(Reply.of("501 5.0.0 Invalid domain name"))
         else:
             self._ask(Helo(argument, verb == "EHLO"))
@@ -235,7 +243,7 @@ class SmtpSession(BaseSession):
         try:
             return Path(parse_path(text), text, parameters)
         except AddressError as error:
-            mended = self.replies.repaired_address(text)
+            mended = self.rules.repaired_address(text)
             if mended is not None:
                 return Path(mended, text, parameters)
             self._bad(self.replies.bad_address(text, error.code, str(error)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filterd.mta.milters.answers import Answer, Kind
@@ -52,34 +52,10 @@ def filter_lines(text: bytes) -> tuple[bytes, ...]:
 
 
 class Replies(ABC):
-    """The replies of one MTA. host: its own name.
-
-    patience: how many commands of a kind a client may send before it is slowed down.
-    repairs_bare: a lone LF in a message is a line end and a lone CR a blank, not an error.
-    """
-
-    patience: Mapping[str, int] = {}
-    repairs_bare = False
-    unknown_verbs: frozenset[str] = frozenset()
-    """Commands that this MTA does not have."""
-
-    flat: frozenset[str] = frozenset()
-    """Kinds for which each further command waits one second, instead of twice as long as the
-    last."""
-
-    stops: Mapping[str, int] = {}
-    """How many commands of a kind end the session."""
-
-    soft_errors = hard_errors = 0
-    """How many refusals of any kind slow down each further one, and how many end the session; 0 for
-    no limit."""
+    """The replies of one MTA. host: its own name."""
 
     def __init__(self, host: str) -> None:
         self.host = host
-
-    def takes_name(self, name: str) -> bool:  # noqa: ARG002
-        """Whether HELO accepts the name."""
-        return True
 
     def too_long(self, client: str) -> Reply:  # noqa: ARG002
         """The last reply to a client that sent a line over the limit."""
@@ -92,10 +68,6 @@ class Replies(ABC):
     def help(self, topic: str) -> Reply:  # noqa: ARG002
         """The reply to HELP."""
         return Reply.of("502 5.3.0 HELP not implemented")
-
-    def repaired_address(self, path: str) -> str | None:  # noqa: ARG002
-        """What the MTA takes an invalid path for, None if it refuses it."""
-        return None
 
     # While the session lives
 

@@ -32,6 +32,7 @@ from filterd.mta.smtp.events import (
 )
 from filterd.mta.smtp.parameters import too_large
 from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.rules import SessionRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class BaseSession(ABC):
     def __init__(
         self,
         replies: Replies,
+        rules: SessionRules,
         client: str,
         *,
         limits: SessionLimits | None = None,
@@ -76,6 +78,7 @@ class BaseSession(ABC):
         sticky: bool = True,
     ) -> None:
         self.replies = replies
+        self.rules = rules
         self.client = client
         self.limits = limits or SessionLimits()
         self.helo = ""
@@ -184,7 +187,7 @@ class BaseSession(ABC):
                 refusal = self._refusal(outcome)
                 if refusal is None:
                     limit = self.limits.max_size
-                    self._reader = DataReader(limit, repairs_bare=self.replies.repairs_bare)
+                    self._reader = DataReader(limit, repairs_bare=self.rules.repairs_bare)
                 self.send(refusal or self.replies.go_ahead())
             case MessageData():
                 refusal = self._refusal(outcome, after_data=True)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind
 from filterd.mta.postfix.replies import PostfixReplies
+from filterd.mta.postfix.rules import RULES as POSTFIX
 from filterd.mta.sendmail.replies import SendmailReplies
+from filterd.mta.sendmail.rules import RULES as SENDMAIL
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.replies import Replies, Reply
@@ -30,6 +32,7 @@ class Table:
         self._says = says
         self.session = SmtpSession(
             replies or SendmailReplies("mx.example"),
+            POSTFIX if isinstance(replies, PostfixReplies) else SENDMAIL,
             "localhost [127.0.0.1]",
             **more,  # type: ignore[arg-type]
         )
