@@ -16,7 +16,7 @@ from filterd.mta.milters.clock import Clock
 from filterd.mta.milters.macros import Connection
 from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.smtp.sasl import MECHANISMS
 from filterd.mta.smtp.session import BaseSession, SessionLimits
 from filterd.mta.state import ServerState
@@ -90,11 +90,11 @@ class SessionHandler:
 
     async def _handle(
         self, event: events.Event, transactions: Transactions
-    ) -> tuple[Answer | Reply, str]:
+    ) -> tuple[Answer | SmtpReply, str]:
         """Handle STARTTLS and AUTH here, everything else in `transactions`."""
         match event:
             case events.StartTls() if self._server.tls is None:
-                return Reply.of("454 4.3.3 TLS not available after start"), ""
+                return SmtpReply.of("454 4.3.3 TLS not available after start"), ""
             case events.Credentials():
                 return await self._log_in(event), ""
         return await transactions.handle(event)
@@ -115,7 +115,7 @@ class SessionHandler:
         try:
             data = await self._reader.read(READ_SIZE)
         except TimeoutError:
-            self._session.close(Reply.of("421 4.4.1 timeout waiting for input"))
+            self._session.close(SmtpReply.of("421 4.4.1 timeout waiting for input"))
             return True
         finally:
             self._idle.pause()
@@ -160,7 +160,7 @@ class SessionHandler:
             }
         )
 
-    async def _log_in(self, claim: events.Credentials) -> Answer | Reply:
+    async def _log_in(self, claim: events.Credentials) -> Answer | SmtpReply:
         """Check a password, in a thread: it takes long on purpose."""
         assert self._server.passwords is not None
         try:
@@ -169,10 +169,10 @@ class SessionHandler:
             )
         except OSError as error:
             log.error("passwords: %s", error)
-            return Reply.of("454 4.3.0 Temporary authentication failure")
+            return SmtpReply.of("454 4.3.0 Temporary authentication failure")
         if not valid:
             log.warning("AUTH failure: user=%s, relay=%s", claim.user, self._session.client)
-            return Reply.of("535 5.7.0 authentication failed")
+            return SmtpReply.of("535 5.7.0 authentication failed")
         self._macros.session.update(
             {"{auth_type}": claim.mechanism, "{auth_authen}": claim.user, "{auth_ssf}": "0"}
         )

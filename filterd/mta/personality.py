@@ -17,7 +17,7 @@ from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import Connection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.smtp.refusal_log import RefusalLine
-from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
 
 
@@ -49,7 +49,7 @@ class Personality:
     filter_route: Callable[[str, Route], Route]
     """The triple that filters are shown for a recipient's address and its real route."""
 
-    verify: Callable[[Router, str, bool], Reply]
+    verify: Callable[[Router, str, bool], SmtpReply]
     """The reply to VRFY of an argument, or with True to EXPN."""
 
     refusal_line: RefusalLine

@@ -18,7 +18,7 @@ from filterd.mta.milters.macros import MacroTable
 from filterd.mta.smtp import events
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.state import ServerState
 
 log = logging.getLogger("filterd.mta")
@@ -59,28 +59,28 @@ class Transactions:
         self._active = False
         self._new_message()
 
-    async def handle(self, event: events.Event) -> tuple[Answer | Reply, str]:
+    async def handle(self, event: events.Event) -> tuple[Answer | SmtpReply, str]:
         """The answer to an event, and the queue id where a message was accepted."""
         match event:
             case events.Connected():
                 peer = self._peer
                 command = RefusedCommand("CONNECT", f"host={peer.name}, addr={peer.address}")
                 return self._log_refusal(command, await self._connected()), ""
-            case events.Helo(name):
+            case events.HeloCommand(name):
                 return self._log_refusal(RefusedCommand("EHLO", name), await self._helo(name)), ""
-            case events.Mail(path):
+            case events.MailCommand(path):
                 return self._log_refusal(
                     RefusedCommand("MAIL", path.text), await self._mail(path)
                 ), ""
-            case events.Rcpt(path):
+            case events.RcptCommand(path):
                 return self._log_refusal(
                     RefusedCommand("RCPT", path.text), await self._rcpt(path)
                 ), ""
-            case events.Data():
+            case events.DataCommand():
                 return self._log_refusal(RefusedCommand("DATA"), await self._data()), ""
             case events.MessageData(data):
                 return await self._content(data)
-            case events.Unknown(line) if self._filters_active:
+            case events.UnknownCommand(line) if self._filters_active:
                 answer = await self._filters.unknown(line)
                 self._message.discarded |= self._message.started and answer.kind is Kind.DISCARD
                 return self._log_refusal(RefusedCommand("UNKNOWN"), answer), ""
@@ -95,12 +95,14 @@ class Transactions:
                 return self._personality.verify(self._server.router, argument, expand), ""
             case events.RunQueue(node):
                 await self._server.queue.look(all=True)
-                return Reply.of(f"250 2.0.0 Queuing for node {node} started"), ""
+                return SmtpReply.of(f"250 2.0.0 Queuing for node {node} started"), ""
         return CONTINUE, ""
 
-    def _log_refusal(self, command: RefusedCommand, answer: Answer | Reply) -> Answer | Reply:
+    def _log_refusal(
+        self, command: RefusedCommand, answer: Answer | SmtpReply
+    ) -> Answer | SmtpReply:
         """Log what the filters refused, and pass the answer on."""
-        if isinstance(answer, Reply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
+        if isinstance(answer, SmtpReply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
             return answer
         after_data = command.verb == "END-OF-MESSAGE"
         reply = self._personality.replies.refusal(answer, after_data=after_data)
@@ -163,7 +165,7 @@ class Transactions:
             return False
         return route.mailer == "local" and "@" not in route.user
 
-    async def _rcpt(self, path: Path) -> Answer | Reply:
+    async def _rcpt(self, path: Path) -> Answer | SmtpReply:
         transaction = self._session.transaction
         assert transaction is not None
         good, bad = len(transaction.recipients), self._message.named - len(transaction.recipients)
@@ -182,7 +184,7 @@ class Transactions:
         self._macros.rcpt_done(path, route, taken=taken)
         return answer
 
-    def _route(self, path: Path) -> tuple[Route, Reply | None]:
+    def _route(self, path: Path) -> tuple[Route, SmtpReply | None]:
         """The route that filters are shown for a recipient, and the refusal of an unknown one."""
         try:
             route = self._server.router.resolve(path.address)
@@ -190,7 +192,7 @@ class Transactions:
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
         except DeliveryError as error:
             code = 451 if error.temporary else 550
-            refusal = Reply.of(f"{code} {error.code} {path.text}... {error}")
+            refusal = SmtpReply.of(f"{code} {error.code} {path.text}... {error}")
             return Route("error", error.code, f"{code} {error.code} {error}"), refusal
         return self._personality.filter_route(path.address, route), None
 
@@ -208,7 +210,7 @@ class Transactions:
 
     # The message
 
-    async def _content(self, data: bytes) -> tuple[Answer | Reply, str]:
+    async def _content(self, data: bytes) -> tuple[Answer | SmtpReply, str]:
         transaction = self._session.transaction
         assert transaction is not None
         started, id = time.monotonic(), self._message.id
@@ -218,7 +220,7 @@ class Transactions:
         )
         draft.identity = partial(identity, self._server.router)
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
-        answer: Answer | Reply = CONTINUE
+        answer: Answer | SmtpReply = CONTINUE
         if self._filters_active:
             answer = self._log_refusal(
                 RefusedCommand("END-OF-MESSAGE"),
@@ -265,10 +267,10 @@ class Transactions:
             bool(self._session.user),
         )
 
-    async def _accept(self, draft: Draft) -> Answer | Reply:
+    async def _accept(self, draft: Draft) -> Answer | SmtpReply:
         """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
         if self._personality.composer.hops(draft) > self._server.settings.max_hops:
-            return Reply.of("554 5.4.6 Too many hops")
+            return SmtpReply.of("554 5.4.6 Too many hops")
         named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
         targets = self._server.router.expand(named)
         if not targets:
@@ -287,7 +289,7 @@ class Transactions:
             await self._server.queue.submit(entry, self._personality.composer.message(draft))
         except OSError as error:
             log.error("%s: queue: %s", draft.queue_id, error)
-            return Reply.of("452 4.3.1 Insufficient system storage")
+            return SmtpReply.of("452 4.3.1 Insufficient system storage")
         return CONTINUE
 
     def _protocol(self) -> str:
@@ -300,5 +302,5 @@ def _arguments(path: Path) -> tuple[bytes, ...]:
     return tuple(to_octets(one) for one in (path.text, *path.parameters))
 
 
-def _is(answer: Answer | Reply, kind: Kind) -> bool:
+def _is(answer: Answer | SmtpReply, kind: Kind) -> bool:
     return isinstance(answer, Answer) and answer.kind is kind

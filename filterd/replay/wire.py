@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
 from filterd.message.envelope import ip
-from filterd.mta.mail.draft import Draft, Path, Recipients
+from filterd.mta.mail.draft import Draft, Path, RecipientList
 from filterd.mta.mail.header import HeaderSection, split_message
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import Answer, Kind
@@ -132,7 +132,7 @@ class Daemon:
             Path(one.address, f"<{one.address}>", one.parameters) for one in envelope.recipients
         ]
         fields, body = split_message(case.data.replace(b"\r\n", b"\n"))
-        draft = Draft(queue_id, sender, Recipients(recipients), PostfixHeader(fields), body)
+        draft = Draft(queue_id, sender, RecipientList(recipients), PostfixHeader(fields), body)
         answer = await filters.mail(_arguments(sender), values)
         for recipient in recipients:
             if answer.goes_on:

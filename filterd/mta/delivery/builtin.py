@@ -6,7 +6,7 @@ from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.router import DeliveryError, Mailer, unique
 from filterd.mta.mail.address import (
-    AddressError,
+    PathError,
     Route,
     domain_part,
     local_part,
@@ -62,7 +62,7 @@ class BuiltInRouter:
             parse_path(address)
             plain = unrouted(address, lambda domain: self._all or self._is_own(domain))
             parse_path(plain)
-        except AddressError as error:
+        except PathError as error:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
         domain = canonical_domain(domain_part(plain))
         if plain != address and not self._is_own(domain):

@@ -20,7 +20,7 @@ ADDRESS_LIMIT = 256
 """Characters of a path, RFC 5321 §4.5.3.1.3."""
 
 
-class AddressError(Exception):
+class PathError(Exception):
     """An invalid address. code: enhanced status code; the text is sendmail's."""
 
     def __init__(self, code: str, text: str) -> None:
@@ -55,26 +55,26 @@ def parse_path(text: str) -> str:
     inner = text.strip()
     if inner.startswith("<"):
         if not inner.endswith(">"):
-            raise AddressError("5.0.0", "Unbalanced '<'")
+            raise PathError("5.0.0", "Unbalanced '<'")
         inner = inner[1:-1].strip()
     elif inner.endswith(">"):
-        raise AddressError("5.0.0", "Unbalanced '>'")
+        raise PathError("5.0.0", "Unbalanced '>'")
     if not inner:
         return ""
     if len(inner) > ADDRESS_LIMIT:
-        raise AddressError("5.1.0", "Address too long")
+        raise PathError("5.1.0", "Address too long")
     inner = inner[match.end() :] if (match := _ROUTE.match(inner)) else inner
     local, at, domain = _split(inner)
     if inner.count('"') % 2:
-        raise AddressError("5.0.0", "Unbalanced '\"'")
+        raise PathError("5.0.0", "Unbalanced '\"'")
     if "@" in local and not local.startswith('"'):
-        raise AddressError("5.1.3", "Invalid route address")
+        raise PathError("5.1.3", "Invalid route address")
     if not local or not _LOCAL.fullmatch(local):
-        raise AddressError("5.1.3", "User address required" if not local else "Invalid user name")
+        raise PathError("5.1.3", "User address required" if not local else "Invalid user name")
     if at and not domain:
-        raise AddressError("5.1.3", "Hostname required")
+        raise PathError("5.1.3", "Hostname required")
     if domain and not (_DOMAIN.fullmatch(domain) or _LITERAL.fullmatch(domain)):
-        raise AddressError("5.1.2", "Invalid host name")
+        raise PathError("5.1.2", "Invalid host name")
     return inner
 
 

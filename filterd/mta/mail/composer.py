@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from filterd.mta.mail.draft import Draft, Path, Recipients
+from filterd.mta.mail.draft import Draft, Path, RecipientList
 from filterd.mta.mail.header import HeaderSection, split_message
 
 
@@ -51,7 +51,7 @@ class Composer(ABC):
         return Draft(
             arrival.queue_id,
             sender,
-            Recipients(recipients),
+            RecipientList(recipients),
             header,
             body,
             macros=self._macros(header),

@@ -23,7 +23,7 @@ class Path:
     parameters: tuple[str, ...] = ()
 
 
-class Recipients:
+class RecipientList:
     """The recipients in order, found by a key of their addresses without a search through all: a
     filter may remove tens of thousands from one message, one by one."""
 
@@ -71,7 +71,7 @@ class Draft:
 
     queue_id: str
     sender: Path
-    recipients: Recipients
+    recipients: RecipientList
     header: HeaderSection
     body: bytes
     quarantine: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from filterd.mta.mail.address import AddressError, parse_path, to_text
+from filterd.mta.mail.address import PathError, parse_path, to_text
 from filterd.mta.mail.draft import Draft, Path
 from filterd.mta.milters.envelope_edits import EnvelopeEdits, address_list, shown, without_comments
 from filterd.mta.smtp.parameters import KNOWN_MAIL, KNOWN_RCPT, known_only
@@ -22,7 +22,7 @@ class PostfixEnvelope(EnvelopeEdits):
     def add(self, draft: Draft, address: bytes, parameters: bytes) -> str:
         try:
             parsed = parse_path(_first(to_text(address)))
-        except AddressError as error:
+        except PathError as error:
             return f"recipient {shown(address)} not added: {error}"
         if not parsed:
             return "recipient not added: empty address"
@@ -35,7 +35,7 @@ class PostfixEnvelope(EnvelopeEdits):
     def delete(self, draft: Draft, address: bytes) -> str:
         try:
             parsed = parse_path(_first(to_text(address)))
-        except AddressError as error:
+        except PathError as error:
             return f"recipient {shown(address)} not deleted: {error}"
         draft.recipients.remove(_exactly, parsed)
         return f"delete recipient {shown(address)}"
@@ -44,7 +44,7 @@ class PostfixEnvelope(EnvelopeEdits):
         words = to_text(parameters).split()
         try:
             parsed = parse_path(_first(to_text(address)))
-        except AddressError as error:
+        except PathError as error:
             return f"sender not changed to {shown(address)}: {error}"
         unknown = [one for one in words if one.partition("=")[0].upper() not in KNOWN_MAIL]
         if unknown:

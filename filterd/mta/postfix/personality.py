@@ -16,7 +16,7 @@ from filterd.mta.postfix.refusal_log import refusal_line
 from filterd.mta.postfix.replies import PostfixReplies
 from filterd.mta.postfix.rules import RULES
 from filterd.mta.settings import MtaSettings
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 
 def postfix(settings: MtaSettings) -> Personality:
@@ -47,10 +47,10 @@ def postfix(settings: MtaSettings) -> Personality:
     )
 
 
-def _verify(router: Router, argument: str, expand: bool) -> Reply:
+def _verify(router: Router, argument: str, expand: bool) -> SmtpReply:
     """Postfix knows no EXPN, and VRFY looks nothing up."""
     del router, expand
-    return Reply.of(f"252 2.0.0 {argument.strip('<> ')}")
+    return SmtpReply.of(f"252 2.0.0 {argument.strip('<> ')}")
 
 
 def _on_failure(one: InputMailFilter) -> dict[str, str | float]:

@@ -6,11 +6,11 @@ import re
 
 from filterd.mta.milters.answers import Answer, Kind
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand, shown
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 
 def refusal_line(
-    command: RefusedCommand, client: RefusedClient, answer: Answer, reply: Reply
+    command: RefusedCommand, client: RefusedClient, answer: Answer, reply: SmtpReply
 ) -> str:
     """`milter-reject: MAIL from localhost[127.0.0.1]: 550 5.7.1 no; from=<a@x> proto=ESMTP ...`."""
     kind = "discard" if answer.kind is Kind.DISCARD else "reject"

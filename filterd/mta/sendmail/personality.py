@@ -15,7 +15,7 @@ from filterd.mta.sendmail.queue_ids import SendmailQueueIds
 from filterd.mta.sendmail.refusal_log import refusal_line
 from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES
-from filterd.mta.sendmail.verify import Verifier
+from filterd.mta.sendmail.verify import AddressVerifier
 from filterd.mta.settings import MtaSettings
 
 CF_VERSION = "filterd"
@@ -69,7 +69,7 @@ def sendmail(
         filters=lambda filters: SendmailFilters(filters, lists.get),
         macros=partial(SendmailMacros, settings, version),
         filter_route=_same_route,
-        verify=Verifier(host),
+        verify=AddressVerifier(host),
         refusal_line=refusal_line,
         on_failure=_on_failure,
     )

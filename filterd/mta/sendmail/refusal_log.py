@@ -9,7 +9,7 @@ import re
 
 from filterd.mta.milters.answers import Answer, Kind
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand, shown
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 _FIELDS = {
     "MAIL": "from={}",
@@ -23,7 +23,7 @@ _FIELDS = {
 
 
 def refusal_line(
-    command: RefusedCommand, client: RefusedClient, answer: Answer, reply: Reply
+    command: RefusedCommand, client: RefusedClient, answer: Answer, reply: SmtpReply
 ) -> str:
     """`Milter: to=<joe@mx.example.test>, reject=550 5.7.1 Command rejected`."""
     del client

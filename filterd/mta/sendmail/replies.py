@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from filterd.mta.sendmail.macros import VERSION
-from filterd.mta.smtp.replies import Replies, Reply, filter_lines
+from filterd.mta.smtp.replies import Replies, SmtpReply, filter_lines
 
 _ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= )")
 _NAMING = (b"450", b"550", b"553")
@@ -36,98 +36,98 @@ class SendmailReplies(Replies):
         self._topics = topics
         self._greeting = greeting_text or f"{host} Sendmail {VERSION}/filterd; $b"
 
-    def help(self, topic: str) -> Reply:
+    def help(self, topic: str) -> SmtpReply:
         if self._topics is None:
-            return Reply.of(f"502 5.3.0 Sendmail {VERSION} -- HELP not implemented")
+            return SmtpReply.of(f"502 5.3.0 Sendmail {VERSION} -- HELP not implemented")
         found = self._topics.get(topic or "smtp")
         if found is None:
-            return Reply.of(f'504 5.3.0 HELP topic "{topic}" unknown')
+            return SmtpReply.of(f'504 5.3.0 HELP topic "{topic}" unknown')
         lines = (*found, "End of HELP info")
-        return Reply(tuple(f"214 2.0.0 {line}".encode("ascii", "replace") for line in lines))
+        return SmtpReply(tuple(f"214 2.0.0 {line}".encode("ascii", "replace") for line in lines))
 
-    def too_long(self, client: str) -> Reply:
-        return Reply.of(f"421 4.7.0 {self.host} Command too long, possible attack {client}")
+    def too_long(self, client: str) -> SmtpReply:
+        return SmtpReply.of(f"421 4.7.0 {self.host} Command too long, possible attack {client}")
 
-    def too_many_bad(self) -> Reply:
-        return Reply.of(f"421 4.7.0 {self.host} Too many bad commands; closing connection")
+    def too_many_bad(self) -> SmtpReply:
+        return SmtpReply.of(f"421 4.7.0 {self.host} Too many bad commands; closing connection")
 
-    def greeting(self, date: str) -> Reply:
+    def greeting(self, date: str) -> SmtpReply:
         # sendmail puts ESMTP after the first word of the message.
         first, _, rest = self._greeting.replace("$b", date).partition(" ")
-        return Reply.of(f"220 {first} ESMTP {rest}")
+        return SmtpReply.of(f"220 {first} ESMTP {rest}")
 
-    def not_accepting(self) -> Reply:
-        return Reply.of(f"554 {self.host} ESMTP not accepting messages")
+    def not_accepting(self) -> SmtpReply:
+        return SmtpReply.of(f"554 {self.host} ESMTP not accepting messages")
 
-    def closing(self) -> Reply:
-        return Reply.of(f"421 4.7.0 {self.host} closing connection")
+    def closing(self) -> SmtpReply:
+        return SmtpReply.of(f"421 4.7.0 {self.host} closing connection")
 
-    def closing_command(self) -> Reply:
-        return Reply.of("421 4.3.0 closing connection")
+    def closing_command(self) -> SmtpReply:
+        return SmtpReply.of("421 4.3.0 closing connection")
 
-    def closing_connect(self) -> Reply:
+    def closing_connect(self) -> SmtpReply:
         return self.closing()
 
-    def bye(self) -> Reply:
-        return Reply.of(f"221 2.0.0 {self.host} closing connection")
+    def bye(self) -> SmtpReply:
+        return SmtpReply.of(f"221 2.0.0 {self.host} closing connection")
 
-    def hello(self, client: str, extensions: Sequence[str]) -> Reply:
+    def hello(self, client: str, extensions: Sequence[str]) -> SmtpReply:
         first = f"250 {self.host} Hello {client}, pleased to meet you"
-        return Reply(tuple(f.encode() for f in (first, *(f"250 {e}" for e in extensions))))
+        return SmtpReply(tuple(f.encode() for f in (first, *(f"250 {e}" for e in extensions))))
 
-    def ok(self) -> Reply:
-        return Reply.of("250 2.0.0 OK")
+    def ok(self) -> SmtpReply:
+        return SmtpReply.of("250 2.0.0 OK")
 
-    def reset(self) -> Reply:
-        return Reply.of("250 2.0.0 Reset state")
+    def reset(self) -> SmtpReply:
+        return SmtpReply.of("250 2.0.0 Reset state")
 
-    def sender_ok(self, path: str) -> Reply:
-        return Reply.of(f"250 2.1.0 {path}... Sender ok")
+    def sender_ok(self, path: str) -> SmtpReply:
+        return SmtpReply.of(f"250 2.1.0 {path}... Sender ok")
 
-    def recipient_ok(self, path: str) -> Reply:
-        return Reply.of(f"250 2.1.5 {path}... Recipient ok")
+    def recipient_ok(self, path: str) -> SmtpReply:
+        return SmtpReply.of(f"250 2.1.5 {path}... Recipient ok")
 
-    def accepted(self, queue_id: str) -> Reply:
-        return Reply.of(f"250 2.0.0 {queue_id} Message accepted for delivery")
+    def accepted(self, queue_id: str) -> SmtpReply:
+        return SmtpReply.of(f"250 2.0.0 {queue_id} Message accepted for delivery")
 
-    def nested_mail(self) -> Reply:
-        return Reply.of("503 5.5.0 Sender already specified")
+    def nested_mail(self) -> SmtpReply:
+        return SmtpReply.of("503 5.5.0 Sender already specified")
 
-    def rcpt_without_mail(self) -> Reply:
-        return Reply.of("503 5.0.0 Need MAIL before RCPT")
+    def rcpt_without_mail(self) -> SmtpReply:
+        return SmtpReply.of("503 5.0.0 Need MAIL before RCPT")
 
-    def data_without_mail(self) -> Reply:
-        return Reply.of("503 5.0.0 Need MAIL command")
+    def data_without_mail(self) -> SmtpReply:
+        return SmtpReply.of("503 5.0.0 Need MAIL command")
 
-    def data_without_rcpt(self, refused: bool) -> Reply:  # noqa: ARG002
-        return Reply.of("503 5.0.0 Need RCPT (recipient)")
+    def data_without_rcpt(self, refused: bool) -> SmtpReply:  # noqa: ARG002
+        return SmtpReply.of("503 5.0.0 Need RCPT (recipient)")
 
-    def unknown(self, line: bytes) -> Reply:
+    def unknown(self, line: bytes) -> SmtpReply:
         shown = bytes(octet & 0x7F for octet in line[:200])
-        return Reply((b'500 5.5.1 Command unrecognized: "' + shown + b'"',))
+        return SmtpReply((b'500 5.5.1 Command unrecognized: "' + shown + b'"',))
 
-    def bad_argument(self, verb: str, argument: str) -> Reply:
+    def bad_argument(self, verb: str, argument: str) -> SmtpReply:
         return (
-            Reply.of(f'501 5.5.2 Syntax error in parameters scanning "{argument}"')
+            SmtpReply.of(f'501 5.5.2 Syntax error in parameters scanning "{argument}"')
             if (verb in ("MAIL", "RCPT"))
-            else Reply.of(f"501 5.0.0 {verb} requires domain address")
+            else SmtpReply.of(f"501 5.0.0 {verb} requires domain address")
         )
 
-    def bad_address(self, path: str, code: str, text: str) -> Reply:
-        return Reply.of(f"553 {code} {path}... {text}")
+    def bad_address(self, path: str, code: str, text: str) -> SmtpReply:
+        return SmtpReply.of(f"553 {code} {path}... {text}")
 
-    def tempfail(self) -> Reply:
-        return Reply.of("451 4.3.2 Please try again later")
+    def tempfail(self) -> SmtpReply:
+        return SmtpReply.of("451 4.3.2 Please try again later")
 
-    def refused_session(self) -> Reply:
-        return Reply.of("550 5.0.0 Command rejected")
+    def refused_session(self) -> SmtpReply:
+        return SmtpReply.of("550 5.0.0 Command rejected")
 
-    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+    def rejected(self, path: str | None, *, after_data: bool) -> SmtpReply:
         if path is not None:
-            return Reply.of(f"550 5.7.1 {path}... Command rejected")
-        return Reply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
+            return SmtpReply.of(f"550 5.7.1 {path}... Command rejected")
+        return SmtpReply.of(f"{554 if after_data else 550} 5.7.1 Command rejected")
 
-    def filter_text(self, text: bytes, path: str | None) -> Reply:
+    def filter_text(self, text: bytes, path: str | None) -> SmtpReply:
         """usrerr(): add an enhanced code if there is none, and after it, for some codes, the path.
 
         Octets above 0x7f lose their high bit; the octet after the code's three digits counts as a
@@ -141,4 +141,4 @@ class SendmailReplies(Replies):
         words = words[match.end() :].removeprefix(b" ") if match else words
         if path is not None and code in _NAMING:
             words = path.encode("ascii", "surrogateescape") + b"... " + words
-        return Reply((code + b" " + enhanced + b" " + words, *rest))
+        return SmtpReply((code + b" " + enhanced + b" " + words, *rest))

@@ -22,7 +22,7 @@ from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.relay import SmtpMailer
 from filterd.mta.delivery.router import DeliveryError, Mailer, unique
 from filterd.mta.mail.address import (
-    AddressError,
+    PathError,
     Route,
     domain_part,
     local_part,
@@ -80,7 +80,7 @@ class CfRouter:
         try:
             parsed = parse_path(address.removeprefix("\\"))
             parsed = parse_path(unrouted(parsed, self._domains.__contains__))
-        except AddressError as error:
+        except PathError as error:
             raise DeliveryError(str(error), temporary=False, code=error.code) from None
         if domain_part(parsed) in self._domains:
             return self._resolve_local(local_part(parsed))

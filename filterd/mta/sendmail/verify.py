@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.mail.address import to_octets
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
+class AddressVerifier:
     """Answers VRFY and EXPN. host: the MTA's name."""
 
     host: str
 
-    def __call__(self, router: Router, argument: str, expand: bool) -> Reply:
+    def __call__(self, router: Router, argument: str, expand: bool) -> SmtpReply:
         """The reply to VRFY, or with `expand` to EXPN."""
         address = argument.strip("<> ")
         try:
@@ -25,11 +25,11 @@ class Verifier:
             members = router.members(address) if expand else [plain]
         except DeliveryError as error:
             text = str(error) if "... " in str(error) else f"{address}... {error}"
-            return Reply.of(f"550 {error.code} {text}")
+            return SmtpReply.of(f"550 {error.code} {text}")
         # 252: the address is on another host, which is not asked.
         code = 252 if route.host and not expand else 250
         lines = (f"{code} 2.1.5 <{self._with_host(one)}>" for one in members)
-        return Reply(tuple(to_octets(line) for line in lines))
+        return SmtpReply(tuple(to_octets(line) for line in lines))
 
     def _with_host(self, name: str) -> str:
         return name if "@" in name or name[:1] in '/|"' else f"{name}@{self.host}"

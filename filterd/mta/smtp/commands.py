@@ -13,27 +13,27 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from filterd.mta.mail.address import AddressError, parse_path
+from filterd.mta.mail.address import PathError, parse_path
 from filterd.mta.mail.draft import Path
 from filterd.mta.smtp import sasl
 from filterd.mta.smtp.data import BareError
 from filterd.mta.smtp.events import (
     Credentials,
-    Data,
-    Helo,
-    Mail,
+    DataCommand,
+    HeloCommand,
+    MailCommand,
     MessageData,
     Quit,
-    Rcpt,
+    RcptCommand,
     Reset,
     RunQueue,
     StartTls,
     TooLarge,
-    Unknown,
+    UnknownCommand,
     Verify,
 )
 from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
-from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
 from filterd.mta.smtp.session import BaseSession, SessionLimits
 
@@ -52,7 +52,7 @@ NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
 STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
 """Commands that get their normal reply although the session is refused."""
 
-NOT_ALLOWED = Reply.of("502 5.7.0 Sorry, we do not allow this operation")
+NOT_ALLOWED = SmtpReply.of("502 5.7.0 Sorry, we do not allow this operation")
 
 ERROR_DELAY = 1.0
 """Seconds that Postfix waits before each refusal over the soft limit, smtpd_error_sleep_time."""
@@ -121,7 +121,7 @@ class SmtpSession(BaseSession):
             self._command(line)
         return True
 
-    def _bad(self, reply: Reply) -> None:
+    def _bad(self, reply: SmtpReply) -> None:
         """Refuse a bad command; a client that sends too many is disconnected."""
         self._bad_commands += 1
         if self._bad_commands > BAD_COMMAND_LIMIT:
@@ -157,13 +157,13 @@ class SmtpSession(BaseSession):
             self._bad(self.refusing)
             return
         if handler is None and verb in NOT_IMPLEMENTED:
-            self._bad(Reply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
+            self._bad(SmtpReply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
         elif handler is None:
             self._slow_down("unknown")
             if not self.rules.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
                 self.close(self.replies.too_many_bad())
             else:
-                self._ask(Unknown(line.strip()))
+                self._ask(UnknownCommand(line.strip()))
         else:
             handler(verb, argument.strip())
 
@@ -180,7 +180,7 @@ class SmtpSession(BaseSession):
         self._slow_down(verb)
         return self._counts[verb] >= self.rules.close_after.get(verb, self._counts[verb] + 1)
 
-    def send(self, reply: Reply) -> None:
+    def send(self, reply: SmtpReply) -> None:
         """Postfix counts every refusal, and slows down and at last disconnects the client."""
         super().send(reply)
         if self.rules.hard_errors and reply.code >= 400:
@@ -201,35 +201,35 @@ class SmtpSession(BaseSession):
         if not argument:
             self._bad(self.replies.bad_argument(verb, ""))
         elif not self.rules.valid_name(argument):
-            self._bad(Reply.of("501 5.0.0 Invalid domain name"))
+            self._bad(SmtpReply.of("501 5.0.0 Invalid domain name"))
         else:
-            self._ask(Helo(argument, verb == "EHLO"))
+            self._ask(HeloCommand(argument, verb == "EHLO"))
 
     def _mail(self, verb: str, argument: str) -> None:
         if self.transaction is not None:
             self._bad(self.replies.nested_mail())
         elif not self.helo and "needmailhelo" in self._forbidden:
-            self._bad(Reply.of("503 5.0.0 Polite people say HELO first"))
+            self._bad(SmtpReply.of("503 5.0.0 Polite people say HELO first"))
         elif self.tempfailing:
             self.send(self.replies.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
             if (refusal := bad_sender_parameter(path, self.limits.max_size)) is not None:
                 self._bad(refusal)
             else:
-                self._ask(Mail(path))
+                self._ask(MailCommand(path))
 
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:
             self._bad(self.replies.rcpt_without_mail())
         elif len(self.transaction.recipients) >= self.limits.max_recipients:
-            self.send(Reply.of("452 4.5.3 Too many recipients"))
+            self.send(SmtpReply.of("452 4.5.3 Too many recipients"))
         elif (path := self._path(verb, "to", argument)) is not None:
             if not path.address:
                 self._bad(self.replies.bad_address(path.text, "5.0.0", "User address required"))
             elif (bad := bad_recipient_parameter(path)) is not None:
                 self._bad(bad)
             else:
-                self._ask(Rcpt(path))
+                self._ask(RcptCommand(path))
 
     def _path(self, verb: str, word: str, argument: str) -> Path | None:
         """The path after `FROM:` or `TO:`; None if the command was refused."""
@@ -242,7 +242,7 @@ class SmtpSession(BaseSession):
         text, parameters = match[1], tuple(match[2].split())
         try:
             return Path(parse_path(text), text, parameters)
-        except AddressError as error:
+        except PathError as error:
             mended = self.rules.repaired_address(text)
             if mended is not None:
                 return Path(mended, text, parameters)
@@ -255,7 +255,7 @@ class SmtpSession(BaseSession):
         elif not self.transaction.recipients:
             self._bad(self.replies.data_without_rcpt(self.transaction.refused))
         else:
-            self._ask(Data())
+            self._ask(DataCommand())
 
     def _rset(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self._ask(Reset())
@@ -270,9 +270,9 @@ class SmtpSession(BaseSession):
     def _verify(self, verb: str, argument: str) -> None:
         self._slow_down("VRFY")
         if not argument:
-            self._bad(Reply.of("501 5.5.2 Argument required"))
+            self._bad(SmtpReply.of("501 5.5.2 Argument required"))
         elif verb == "VRFY" and "novrfy" in self._forbidden:
-            self.send(Reply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
+            self.send(SmtpReply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
         elif verb == "EXPN" and "noexpn" in self._forbidden:
             self.send(NOT_ALLOWED)
         else:
@@ -280,7 +280,7 @@ class SmtpSession(BaseSession):
 
     def _verb(self, verb: str, argument: str) -> None:  # noqa: ARG002
         allowed = "noverb" not in self._forbidden
-        self.send(Reply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
+        self.send(SmtpReply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
 
     def _etrn(self, verb: str, argument: str) -> None:  # noqa: ARG002
         if "noetrn" in self._forbidden:
@@ -288,7 +288,7 @@ class SmtpSession(BaseSession):
         elif argument:
             self._ask(RunQueue(argument))
         else:
-            self._bad(Reply.of("500 5.5.2 Parameter required"))
+            self._bad(SmtpReply.of("500 5.5.2 Parameter required"))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self.send(self.replies.help(argument.lower()))
@@ -297,7 +297,7 @@ class SmtpSession(BaseSession):
 
     def _starttls(self, verb: str, argument: str) -> None:  # noqa: ARG002
         if self.secure:
-            self._bad(Reply.of("503 5.5.0 TLS already active"))
+            self._bad(SmtpReply.of("503 5.5.0 TLS already active"))
         else:
             self._ask(StartTls())
 
@@ -309,13 +309,13 @@ class SmtpSession(BaseSession):
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
         name, _, initial = argument.partition(" ")
         if not name:
-            self._bad(Reply.of("501 5.5.2 AUTH mechanism must be specified"))
+            self._bad(SmtpReply.of("501 5.5.2 AUTH mechanism must be specified"))
         elif self.user:
-            self._bad(Reply.of("503 5.5.0 Already Authenticated"))
+            self._bad(SmtpReply.of("503 5.5.0 Already Authenticated"))
         elif not self.may_log_in or name.upper() not in sasl.MECHANISMS:
-            self._bad(Reply.of(f"504 5.3.3 AUTH mechanism {name} not available"))
+            self._bad(SmtpReply.of(f"504 5.3.3 AUTH mechanism {name} not available"))
         elif self.transaction is not None:
-            self._bad(Reply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
+            self._bad(SmtpReply.of("503 5.5.0 AUTH not permitted during a mail transaction"))
         elif self._gives_up("AUTH"):
             self.close(self.replies.too_many_bad())
         else:
@@ -330,10 +330,10 @@ class SmtpSession(BaseSession):
             result = dialogue.step(None if line is None else sasl.decode(line))
         except sasl.SaslError as error:
             self._auth = None
-            self._bad(Reply.of(f"501 5.5.2 AUTH {error}"))
+            self._bad(SmtpReply.of(f"501 5.5.2 AUTH {error}"))
             return
         if isinstance(result, bytes):
-            self.send(Reply.of(f"334 {base64.b64encode(result).decode()}"))
+            self.send(SmtpReply.of(f"334 {base64.b64encode(result).decode()}"))
         else:
             self._auth = None
             self._ask(Credentials(dialogue.mechanism, *result))
@@ -346,7 +346,7 @@ class SmtpSession(BaseSession):
         try:
             data = self._reader.read(self._input)
         except BareError as error:
-            self.close(Reply.of(f"421 4.5.0 {error}"))
+            self.close(SmtpReply.of(f"421 4.5.0 {error}"))
             return False
         if data is None:
             return False

@@ -13,23 +13,23 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Helo:
+class HeloCommand:
     name: str
     extended: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class MailCommand:
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Rcpt:
+class RcptCommand:
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class DataCommand:
     """DATA, before the 354."""
 
 
@@ -51,7 +51,7 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownCommand:
     line: bytes
 
 
@@ -91,14 +91,14 @@ class Quit:
 
 Event = (
     Connected
-    | Helo
-    | Mail
-    | Rcpt
-    | Data
+    | HeloCommand
+    | MailCommand
+    | RcptCommand
+    | DataCommand
     | MessageData
     | TooLarge
     | Reset
-    | Unknown
+    | UnknownCommand
     | Verify
     | StartTls
     | Credentials

@@ -7,7 +7,7 @@ Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT);
 from __future__ import annotations
 
 from filterd.mta.mail.draft import Path
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 _MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8"})
 _RCPT = frozenset({"NOTIFY", "ORCPT"})
@@ -19,24 +19,24 @@ KNOWN_RCPT = _RCPT
 """Parameters that a filter may give a recipient."""
 
 
-def bad_sender_parameter(path: Path, max_size: int) -> Reply | None:
+def bad_sender_parameter(path: Path, max_size: int) -> SmtpReply | None:
     """The refusal of bad parameters of MAIL, None if they are valid. max_size: in octets."""
     if (bad := _unknown(path, _MAIL)) is not None:
         return bad
     for parameter in path.parameters:
         name, _, value = parameter.upper().partition("=")
         if name == "SIZE" and not value.isdecimal():
-            return Reply.of("501 5.5.2 SIZE requires a value")
+            return SmtpReply.of("501 5.5.2 SIZE requires a value")
         if name == "SIZE" and int(value) > max_size:
             return too_large(max_size)
         if name == "RET" and value not in ("FULL", "HDRS"):
-            return Reply.of(f'501 5.5.4 Bad argument "{value}" to RET')
+            return SmtpReply.of(f'501 5.5.4 Bad argument "{value}" to RET')
         if name == "BODY" and value not in ("7BIT", "8BITMIME"):
-            return Reply.of(f"501 5.5.4 Unknown BODY type {value}")
+            return SmtpReply.of(f"501 5.5.4 Unknown BODY type {value}")
     return None
 
 
-def bad_recipient_parameter(path: Path) -> Reply | None:
+def bad_recipient_parameter(path: Path) -> SmtpReply | None:
     """The refusal of bad parameters of RCPT, None if they are valid. RFC 3461 §4.1: NEVER must be
     alone."""
     for parameter in path.parameters:
@@ -45,7 +45,7 @@ def bad_recipient_parameter(path: Path) -> Reply | None:
         for word in words if name == "NOTIFY" else ():
             alone = word != "NEVER" or len(words) == 1
             if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
-                return Reply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
+                return SmtpReply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
     return _unknown(path, _RCPT)
 
 
@@ -54,14 +54,14 @@ def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in text.split() if word.partition("=")[0].upper() in known)
 
 
-def too_large(limit: int) -> Reply:
+def too_large(limit: int) -> SmtpReply:
     """The refusal of a message of more than `limit` octets."""
-    return Reply.of(f"552 5.3.4 Message size exceeds fixed maximum message size ({limit})")
+    return SmtpReply.of(f"552 5.3.4 Message size exceeds fixed maximum message size ({limit})")
 
 
-def _unknown(path: Path, known: frozenset[str]) -> Reply | None:
+def _unknown(path: Path, known: frozenset[str]) -> SmtpReply | None:
     for parameter in path.parameters:
         name = parameter.partition("=")[0].upper()
         if name not in known:
-            return Reply.of(f"555 5.5.4 {name} parameter unrecognized")
+            return SmtpReply.of(f"555 5.5.4 {name} parameter unrecognized")
     return None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from filterd.mta.milters.answers import Answer
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 TEXT_LIMIT = 300
 """Characters of a reply in a log line."""
@@ -35,11 +35,11 @@ class RefusedClient:
     sender: str | None = None
 
 
-def shown(reply: Reply) -> str:
+def shown(reply: SmtpReply) -> str:
     """A reply on one line, every octet printable."""
     text = "\\r\\n".join(line.decode("ascii", "replace") for line in reply.lines)
     return re.sub(r"[^ -~]", "?", text)[:TEXT_LIMIT]
 
 
-RefusalLine = Callable[[RefusedCommand, RefusedClient, Answer, Reply], str]
+RefusalLine = Callable[[RefusedCommand, RefusedClient, Answer, SmtpReply], str]
 """Writes the line of the log about one refusal."""

@@ -19,13 +19,13 @@ LINE_LIMIT = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmtpReply:
     """One reply. lines: each with its code, `250 2.1.0 Ok`."""
 
     lines: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, text: str) -> Reply:
+    def of(cls, text: str) -> SmtpReply:
         """A reply of one line, `250 2.1.0 Ok`; octets kept by surrogate escapes survive."""
         return cls((text.encode("ascii", "surrogateescape"),))
 
@@ -57,95 +57,95 @@ class Replies(ABC):
     def __init__(self, host: str) -> None:
         self.host = host
 
-    def too_long(self, client: str) -> Reply:  # noqa: ARG002
+    def too_long(self, client: str) -> SmtpReply:  # noqa: ARG002
         """The last reply to a client that sent a line over the limit."""
-        return Reply.of("500 5.5.2 Error: line too long")
+        return SmtpReply.of("500 5.5.2 Error: line too long")
 
-    def too_many_bad(self) -> Reply:
+    def too_many_bad(self) -> SmtpReply:
         """The last reply to a client that sent too many bad commands."""
-        return Reply.of(f"421 4.7.0 {self.host} Error: too many errors")
+        return SmtpReply.of(f"421 4.7.0 {self.host} Error: too many errors")
 
-    def help(self, topic: str) -> Reply:  # noqa: ARG002
+    def help(self, topic: str) -> SmtpReply:  # noqa: ARG002
         """The reply to HELP."""
-        return Reply.of("502 5.3.0 HELP not implemented")
+        return SmtpReply.of("502 5.3.0 HELP not implemented")
 
     # While the session lives
 
     @abstractmethod
-    def greeting(self, date: str) -> Reply: ...
+    def greeting(self, date: str) -> SmtpReply: ...
     @abstractmethod
-    def not_accepting(self) -> Reply:
+    def not_accepting(self) -> SmtpReply:
         """Instead of the greeting, when the filters refuse the client."""
 
     @abstractmethod
-    def closing(self) -> Reply:
+    def closing(self) -> SmtpReply:
         """421, when a filter wants the session closed."""
 
     @abstractmethod
-    def closing_command(self) -> Reply:
+    def closing_command(self) -> SmtpReply:
         """421 at MAIL, RCPT and unknown commands, which has another text in sendmail."""
 
     @abstractmethod
-    def closing_connect(self) -> Reply:
+    def closing_connect(self) -> SmtpReply:
         """421 instead of the greeting."""
 
     @abstractmethod
-    def bye(self) -> Reply: ...
+    def bye(self) -> SmtpReply: ...
     @abstractmethod
-    def hello(self, client: str, extensions: Sequence[str]) -> Reply: ...
+    def hello(self, client: str, extensions: Sequence[str]) -> SmtpReply: ...
     @abstractmethod
-    def ok(self) -> Reply: ...
+    def ok(self) -> SmtpReply: ...
     @abstractmethod
-    def reset(self) -> Reply: ...
+    def reset(self) -> SmtpReply: ...
 
     # Accepted commands
 
     @abstractmethod
-    def sender_ok(self, path: str) -> Reply: ...
+    def sender_ok(self, path: str) -> SmtpReply: ...
     @abstractmethod
-    def recipient_ok(self, path: str) -> Reply: ...
-    def go_ahead(self) -> Reply:
-        return Reply.of("354 End data with <CR><LF>.<CR><LF>")
+    def recipient_ok(self, path: str) -> SmtpReply: ...
+    def go_ahead(self) -> SmtpReply:
+        return SmtpReply.of("354 End data with <CR><LF>.<CR><LF>")
 
     @abstractmethod
-    def accepted(self, queue_id: str) -> Reply: ...
+    def accepted(self, queue_id: str) -> SmtpReply: ...
 
     # Out of order, or not understood
 
     @abstractmethod
-    def nested_mail(self) -> Reply: ...
+    def nested_mail(self) -> SmtpReply: ...
     @abstractmethod
-    def rcpt_without_mail(self) -> Reply: ...
+    def rcpt_without_mail(self) -> SmtpReply: ...
     @abstractmethod
-    def data_without_mail(self) -> Reply: ...
+    def data_without_mail(self) -> SmtpReply: ...
     @abstractmethod
-    def data_without_rcpt(self, refused: bool) -> Reply: ...
+    def data_without_rcpt(self, refused: bool) -> SmtpReply: ...
     @abstractmethod
-    def unknown(self, line: bytes) -> Reply: ...
+    def unknown(self, line: bytes) -> SmtpReply: ...
     @abstractmethod
-    def bad_argument(self, verb: str, argument: str) -> Reply: ...
+    def bad_argument(self, verb: str, argument: str) -> SmtpReply: ...
     @abstractmethod
-    def bad_address(self, path: str, code: str, text: str) -> Reply: ...
+    def bad_address(self, path: str, code: str, text: str) -> SmtpReply: ...
 
     # Filters
 
     @abstractmethod
-    def tempfail(self) -> Reply: ...
+    def tempfail(self) -> SmtpReply: ...
     @abstractmethod
-    def refused_session(self) -> Reply:
+    def refused_session(self) -> SmtpReply:
         """The reply to each command of a session that was refused as a whole."""
 
     @abstractmethod
-    def rejected(self, path: str | None, *, after_data: bool) -> Reply:
+    def rejected(self, path: str | None, *, after_data: bool) -> SmtpReply:
         """A plain REJECT. path: at MAIL and RCPT the path in question."""
 
     @abstractmethod
-    def filter_text(self, text: bytes, path: str | None) -> Reply:
+    def filter_text(self, text: bytes, path: str | None) -> SmtpReply:
         """A REPLYCODE with its text."""
 
     def refusal(
         self, answer: Answer, path: str | None = None, *, after_data: bool = False
-    ) -> Reply:
+    ) -> SmtpReply:
         """The reply to a command that the filters refused."""
         match answer.kind:
             case Kind.REPLY:
@@ -155,5 +155,5 @@ class Replies(ABC):
             case Kind.CLOSE:
                 return self.closing_command() if path is not None else self.closing()
             case Kind.MISCONFIGURED:
-                return Reply.of("451 4.3.5 Server configuration problem - try again later")
+                return SmtpReply.of("451 4.3.5 Server configuration problem - try again later")
         return self.tempfail()

@@ -18,20 +18,20 @@ from filterd.mta.smtp.data import DataReader
 from filterd.mta.smtp.events import (
     Connected,
     Credentials,
-    Data,
+    DataCommand,
     Event,
-    Helo,
-    Mail,
+    HeloCommand,
+    MailCommand,
     MessageData,
     Quit,
-    Rcpt,
+    RcptCommand,
     Reset,
     StartTls,
     TooLarge,
-    Unknown,
+    UnknownCommand,
 )
 from filterd.mta.smtp.parameters import too_large
-from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
 
 
@@ -84,7 +84,7 @@ class BaseSession(ABC):
         self.helo = ""
         self.extended = False
         self.transaction: SmtpTransaction | None = None
-        self.refusing: Reply | None = None
+        self.refusing: SmtpReply | None = None
         """The reply to each command once the whole session is refused."""
 
         self.tempfailing = False
@@ -133,10 +133,10 @@ class BaseSession(ABC):
                 return None
         return None
 
-    def send(self, reply: Reply) -> None:
+    def send(self, reply: SmtpReply) -> None:
         self._output += reply.encode()
 
-    def close(self, reply: Reply | None = None) -> None:
+    def close(self, reply: SmtpReply | None = None) -> None:
         """Send a last reply and end the session."""
         if reply is not None:
             self.send(reply)
@@ -147,7 +147,7 @@ class BaseSession(ABC):
 
     # Settling events
 
-    def settle(self, outcome: Answer | Reply = CONTINUE, *, queue_id: str = "") -> None:
+    def settle(self, outcome: Answer | SmtpReply = CONTINUE, *, queue_id: str = "") -> None:
         """Answer the event. queue_id: of an accepted message."""
         event, self._waiting = self._waiting, None
         if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
@@ -164,26 +164,26 @@ class BaseSession(ABC):
         match event:
             case Connected():
                 self.close(self.replies.closing_connect())
-            case Mail() | Rcpt() | Unknown():
+            case MailCommand() | RcptCommand() | UnknownCommand():
                 self.close(self.replies.closing_command())
             case _:
                 self.close(self.replies.closing())
 
-    def _settle(self, event: Event | None, outcome: Answer | Reply, queue_id: str) -> None:
+    def _settle(self, event: Event | None, outcome: Answer | SmtpReply, queue_id: str) -> None:
         match event:
             case Connected():
                 self._settle_connected(outcome)
-            case Helo():
+            case HeloCommand():
                 self._settle_helo(event, outcome)
-            case Mail(path):
+            case MailCommand(path):
                 if (refusal := self._refusal(outcome, path.text)) is None:
                     self.transaction = SmtpTransaction(path)
                 self.send(refusal or self.replies.sender_ok(path.text))
-            case Rcpt(path):
+            case RcptCommand(path):
                 assert self.transaction is not None
                 refusal = self._refusal(outcome, path.text)
                 self._settle_recipient(path, refusal, self.transaction)
-            case Data():
+            case DataCommand():
                 refusal = self._refusal(outcome)
                 if refusal is None:
                     limit = self.limits.max_size
@@ -195,13 +195,13 @@ class BaseSession(ABC):
                 self.send(refusal or self.replies.accepted(queue_id))
                 if refusal is None:
                     self.accepted_message()
-            case Unknown(line):
+            case UnknownCommand(line):
                 self.send(self._refusal(outcome) or self.replies.unknown(line))
             case _:
                 self._settle_service(event, outcome)
 
     def _settle_recipient(
-        self, path: Path, refusal: Reply | None, transaction: SmtpTransaction
+        self, path: Path, refusal: SmtpReply | None, transaction: SmtpTransaction
     ) -> None:
         if refusal is None:
             path = transaction.add(path, self._identity)
@@ -210,7 +210,7 @@ class BaseSession(ABC):
             self.refused_recipient()
         self.send(refusal or self.replies.recipient_ok(path.text))
 
-    def _settle_service(self, event: Event | None, outcome: Answer | Reply) -> None:
+    def _settle_service(self, event: Event | None, outcome: Answer | SmtpReply) -> None:
         """Events that filters do not decide; the server's own reply counts."""
         match event:
             case Reset():
@@ -222,31 +222,31 @@ class BaseSession(ABC):
             case Quit():
                 self.close(self.replies.bye())
             case Credentials(user=user):
-                if isinstance(outcome, Reply):
+                if isinstance(outcome, SmtpReply):
                     self.send(outcome)
                 else:
                     self.user = user
-                    self.send(Reply.of("235 2.0.0 OK Authenticated"))
-            case StartTls() if not isinstance(outcome, Reply):
-                self.send(Reply.of("220 2.0.0 Ready to start TLS"))
+                    self.send(SmtpReply.of("235 2.0.0 OK Authenticated"))
+            case StartTls() if not isinstance(outcome, SmtpReply):
+                self.send(SmtpReply.of("220 2.0.0 Ready to start TLS"))
                 # RFC 3207 §4.2: forget what is known of the client, drop what it sent ahead.
                 self._input.clear()
                 self.secure, self.helo, self.transaction = True, "", None
             case _:
-                assert isinstance(outcome, Reply)
+                assert isinstance(outcome, SmtpReply)
                 self.send(outcome)
 
     def _refusal(
-        self, outcome: Answer | Reply, path: str | None = None, *, after_data: bool = False
-    ) -> Reply | None:
-        if isinstance(outcome, Reply):
+        self, outcome: Answer | SmtpReply, path: str | None = None, *, after_data: bool = False
+    ) -> SmtpReply | None:
+        if isinstance(outcome, SmtpReply):
             return outcome
         if outcome.kind in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
             return None
         return self.replies.refusal(outcome, path, after_data=after_data)
 
-    def _settle_connected(self, outcome: Answer | Reply) -> None:
-        if isinstance(outcome, Reply):
+    def _settle_connected(self, outcome: Answer | SmtpReply) -> None:
+        if isinstance(outcome, SmtpReply):
             self.close(outcome)
             return
         self._remember(outcome)
@@ -271,8 +271,8 @@ class BaseSession(ABC):
         elif outcome.kind is Kind.TEMPFAIL:
             self.tempfailing = True
 
-    def _settle_helo(self, event: Helo, outcome: Answer | Reply) -> None:
-        if isinstance(outcome, Reply):
+    def _settle_helo(self, event: HeloCommand, outcome: Answer | SmtpReply) -> None:
+        if isinstance(outcome, SmtpReply):
             self.send(outcome)
             return
         self._remember(outcome)

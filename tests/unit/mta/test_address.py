@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.mail.address import AddressError, domain_part, local_part, parse_path
+from filterd.mta.mail.address import PathError, domain_part, local_part, parse_path
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_is_a_path(text: str, address: str) -> None:
     ],
 )
 def test_what_is_none(text: str, code: str, complaint: str) -> None:
-    with pytest.raises(AddressError) as caught:
+    with pytest.raises(PathError) as caught:
         parse_path(text)
     assert (caught.value.code, str(caught.value)) == (code, complaint)
 

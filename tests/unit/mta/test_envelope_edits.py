@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.mail.draft import Draft, Path, Recipients
+from filterd.mta.mail.draft import Draft, Path, RecipientList
 from filterd.mta.milters.envelope_edits import EnvelopeEdits
 from filterd.mta.postfix.envelope_edits import PostfixEnvelope
 from filterd.mta.postfix.header import PostfixHeader
@@ -14,7 +14,7 @@ HOST = "@mx.example.test"
 
 
 def draft(*recipients: str) -> Draft:
-    people = Recipients(Path(one, f"<{one}>") for one in recipients)
+    people = RecipientList(Path(one, f"<{one}>") for one in recipients)
     made = Draft("ID", Path("ann@x.test", "<ann@x.test>"), people, PostfixHeader([]), b"")
     # As a router sees it: the own host is nothing, case does not count.
     made.identity = lambda address: address.lower().removesuffix(HOST)
@@ -132,7 +132,7 @@ def test_many_edits_look_at_each_recipient_once(edits: EnvelopeEdits) -> None:
             asked += name == "address"
             return super().__getattribute__(name)
 
-    one.recipients = Recipients(Counted(path.address, path.text) for path in one.recipients)
+    one.recipients = RecipientList(Counted(path.address, path.text) for path in one.recipients)
     for number in range(0, count, 2):
         edits.delete(one, b"<user%d@x.test>" % number)
         edits.add(one, b"<new%d@x.test>" % number, b"")

@@ -8,10 +8,10 @@ from filterd.mta.milters.answers import Answer, Kind
 from filterd.mta.postfix.refusal_log import refusal_line as postfix_line
 from filterd.mta.sendmail.refusal_log import refusal_line as sendmail_line
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
-from filterd.mta.smtp.replies import Reply
+from filterd.mta.smtp.replies import SmtpReply
 
 REJECT = Answer(Kind.REJECT)
-NO = Reply.of("550 5.7.1 no")
+NO = SmtpReply.of("550 5.7.1 no")
 NOBODY = RefusedClient("localhost", "127.0.0.1")
 
 
@@ -37,7 +37,7 @@ def test_sendmails_line(command: RefusedCommand, answer: Answer, line: str) -> N
 
 
 def test_several_lines_are_one_in_the_log() -> None:
-    reply = Reply((b"550 5.7.1 one", b"550 5.7.1 two\x1b[31m"))
+    reply = SmtpReply((b"550 5.7.1 one", b"550 5.7.1 two\x1b[31m"))
     line = sendmail_line(RefusedCommand("DATA"), NOBODY, REJECT, reply)
     assert line == r"Milter: cmd=data, reject=550 5.7.1 one\r\n550 5.7.1 two?[31m"
 

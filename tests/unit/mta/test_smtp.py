@@ -15,10 +15,10 @@ from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES as SENDMAIL
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.commands import SmtpSession
-from filterd.mta.smtp.replies import Replies, Reply
+from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.session import SessionLimits
 
-Outcome = Answer | Reply
+Outcome = Answer | SmtpReply
 Says = Callable[[events.Event], Outcome]
 
 
@@ -126,7 +126,7 @@ def test_pipelined_commands_are_answered_in_order() -> None:
     ],
 )
 def test_single_commands(command: str, reply: str) -> None:
-    no_tls = on(events.StartTls, Reply.of("454 4.3.3 TLS not available"))
+    no_tls = on(events.StartTls, SmtpReply.of("454 4.3.3 TLS not available"))
     assert greeted(no_tls).feed(command.encode() + b"\r\n") == reply + "\r\n"
 
 
@@ -190,8 +190,8 @@ def test_a_filter_refuses_the_client() -> None:
 
 
 def test_a_filter_tempfails_the_client() -> None:
-    Table(on(events.Helo, TEMPFAIL)).feed(b"EHLO c\r\n")
-    table = greeted(on(events.Helo, TEMPFAIL))
+    Table(on(events.HeloCommand, TEMPFAIL)).feed(b"EHLO c\r\n")
+    table = greeted(on(events.HeloCommand, TEMPFAIL))
     table.play("""
         C: MAIL FROM:<a@x>
         S: 451 4.3.2 Please try again later
@@ -204,7 +204,7 @@ def test_a_filter_tempfails_the_client() -> None:
     ("event", "script"),
     [
         (events.Connected, "S: 421 4.7.0 mx.example closing connection"),
-        (events.Mail, "C: MAIL FROM:<a@x>\nS: 421 4.3.0 closing connection"),
+        (events.MailCommand, "C: MAIL FROM:<a@x>\nS: 421 4.3.0 closing connection"),
     ],
 )
 def test_a_filter_closes_the_session(event: type[events.Event], script: str) -> None:
@@ -237,7 +237,7 @@ def test_a_filter_closes_the_session(event: type[events.Event], script: str) -> 
 )
 def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) -> None:
     answer = Answer(Kind.REPLY, text)
-    said = greeted(on(events.Mail, answer)).feed(b"MAIL FROM:<a@x>\r\n")
+    said = greeted(on(events.MailCommand, answer)).feed(b"MAIL FROM:<a@x>\r\n")
     assert said.strip().split("\r\n") == mail.split("|")
     table = greeted(on(events.MessageData, answer))
     table.feed(b"MAIL FROM:<a@x>\r\nRCPT TO:<b>\r\nDATA\r\n")
@@ -332,7 +332,7 @@ def test_a_line_without_an_end_is_not_kept() -> None:
 
 def logging_in(replies: Replies) -> Table:
     """A session under TLS in which every password is wrong."""
-    wrong = Reply.of("535 5.7.0 authentication failed")
+    wrong = SmtpReply.of("535 5.7.0 authentication failed")
     table = greeted(on(events.Credentials, wrong), replies=replies, may_log_in=True)
     table.session.secure = True
     return table
@@ -372,9 +372,9 @@ def test_postfix_counts_every_refusal(command: bytes) -> None:
     def says(event: events.Event) -> Outcome:
         match event:
             case events.Credentials():
-                return Reply.of("535 5.7.8 Error: authentication failed")
-            case events.Rcpt():
-                return Reply.of("550 5.1.1 <nobody@mx.example>: Recipient address rejected")
+                return SmtpReply.of("535 5.7.8 Error: authentication failed")
+            case events.RcptCommand():
+                return SmtpReply.of("550 5.1.1 <nobody@mx.example>: Recipient address rejected")
         return CONTINUE
 
     table = greeted(says, replies=PostfixReplies("mx.example"), may_log_in=True)
@@ -399,8 +399,8 @@ def test_a_message_that_was_taken_makes_postfix_forget_refusals() -> None:
 
 
 def test_sendmail_waits_a_second_before_each_of_many_refused_recipients() -> None:
-    unknown = Reply.of("550 5.1.1 User unknown")
-    table = greeted(on(events.Rcpt, unknown))
+    unknown = SmtpReply.of("550 5.1.1 User unknown")
+    table = greeted(on(events.RcptCommand, unknown))
     table.feed(b"MAIL FROM:<a@x.test>\r\n")
     found = waits(table, b"RCPT TO:<nobody@mx.example>\r\n", 300)
     assert found == [0.0] * 19 + [1.0] * 281
