@@ -1,4 +1,4 @@
-"""What SMTP clients are told when mail is refused or put off: the defaults, and how settings change
+"""Replies to SMTP clients when mail is refused or deferred: the defaults, and how settings change
 them.
 
 Sources: RFC 5321 §4.2, §4.5.3.1.5; RFC 3463 §2 (the class of the enhanced code is the code's).

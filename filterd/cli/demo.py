@@ -66,7 +66,7 @@ def demo(
     mail: Annotated[
         str | None, typer.Option(help="send this as well: message, folder, mbox, Maildir, index")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="where everything is kept")] = Path("demo"),
+    folder: Annotated[Path, typer.Option(help="folder for everything")] = Path("demo"),
 ) -> int:
     """Send sample mail through the embedded MTA and the daemon; show what happened to each."""
     _prepare(folder)
@@ -105,13 +105,16 @@ def _prepare(folder: Path) -> None:
     try:
         if folder.exists():
             if not (folder / MARKER).exists() and any(folder.iterdir()):
-                fail(f"{folder} is there and not the demo's own; name another --folder", Exit.USAGE)
+                fail(
+                    f"{folder} exists and was not made by the demo; name another --folder",
+                    Exit.USAGE,
+                )
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         (folder / MARKER).touch()
     except OSError as error:
         fail(
-            f"cannot make {folder} anew: {error.strerror}. If another user (root by sudo?) left "
+            f"cannot create {folder} anew: {error.strerror}. If another user (root by sudo?) left "
             "it, remove it as that user, or name another --folder",
             Exit.CANNOT_CREATE,
         )
@@ -121,7 +124,7 @@ def _start(lab: Lab, console: Console) -> int:
     """Start clamd, daemon and MTA; return the MTA's port. Raises LabError."""
     clamd = lab.clamd()
     if clamd is None:
-        console.print("clamd is not installed: going without the virus scan")
+        console.print("clamd is not installed: no virus scan")
     root = lab.folder.resolve()
     socket = root / "filterd.sock"
     port = free_port()
@@ -276,7 +279,7 @@ def _table(fates: list[Fate], about: dict[str, str]) -> Table:
             f"[{styles.get(what, 'white')}]{what}[/]",
             points(float(facts.get("score", 0))),
             escape(str(why)),
-            escape("\n".join(map(_short, places)) or "nowhere: the sender has it"),
+            escape("\n".join(map(_short, places)) or "not delivered: the sender has it"),
         )
     return table
 

@@ -1,4 +1,4 @@
-"""`filterd digest`: mail that tells recipients what is held for them."""
+"""`filterd digest`: mail to recipients about what is held for them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Mail that tells recipients what is held for them.",
+    help="Mail to recipients about what is held for them.",
 )
 
 HoursOption = Annotated[
     float | None,
-    typer.Option("--hours", help="tell of the last so many hours; else since the last digest"),
+    typer.Option("--hours", help="list the last HOURS hours (default: since the last digest)"),
 ]
 
 
@@ -42,7 +42,7 @@ def send(
         else:
             sys.stdout.write(f"{recipient}: {result.outcome} ({result.reply})\n")
     if not results and not as_json:
-        sys.stdout.write("nobody has anything new\n")
+        sys.stdout.write("nothing new for anybody\n")
     if any(result.outcome == "later" for result in results.values()):
         raise typer.Exit(Exit.TEMPFAIL)
 
@@ -50,7 +50,7 @@ def send(
 @app.command("show")
 def show(
     recipient: Annotated[str, typer.Argument(metavar="ADDRESS")],
-    hours: Annotated[float, typer.Option("--hours", help="of the last so many hours")] = 24.0,
+    hours: Annotated[float, typer.Option("--hours", help="list the last HOURS hours")] = 24.0,
     config: ConfigOption = None,
 ) -> None:
     """Print the digest that somebody would get, without sending it; its links work."""

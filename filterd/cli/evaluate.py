@@ -56,16 +56,17 @@ def evaluate(
         int | None, typer.Option(metavar="SEED", help="shuffle the messages with this seed")
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="fresh|site|starter|FILE", help="the model to begin with")
+        str, typer.Option(metavar="fresh|site|starter|FILE", help="the model to start with")
     ] = _FRESH,
     starter: Annotated[
-        bool, typer.Option("--starter", help="let the starter speak along, as the filter does")
+        bool, typer.Option("--starter", help="use the starter model too, as the filter does")
     ] = False,
     baseline: Annotated[
         str, typer.Option(metavar="NAME,...", help="run beside it: nb, complement, logreg")
     ] = "",
     scores: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write `path label score` a message")
+        Path | None,
+        typer.Option(metavar="FILE", help="write one line `path label score` for each message"),
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="draw the result")] = None,
     suggest: Annotated[
@@ -130,7 +131,7 @@ def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours
         if model == "site":
             stored = ModelFolder(bayes_filter(settings(config, models_first)).models).load_current()
             if stored is None:
-                fail("the site has no model yet: `filterd train` makes one", Exit.UNAVAILABLE)
+                fail("the site has no model yet: create one with `filterd train`", Exit.UNAVAILABLE)
         else:
             stored = _starter() if model == "starter" else load(Path(model))
     return Ours(stored.model.copy(), stored.card.salt, starter)
@@ -139,7 +140,7 @@ def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours
 def _starter() -> StoredModel:
     path = starter_path()
     if path is None:
-        fail("there is no starter model here", Exit.UNAVAILABLE)
+        fail("no starter model found", Exit.UNAVAILABLE)
     with reported(Exit.UNAVAILABLE, ModelFileError):
         return load(path)
 

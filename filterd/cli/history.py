@@ -30,11 +30,11 @@ def history(
         str, typer.Option(help="accept, quarantine, discard, tempfail or reject")
     ] = "",
     symbol: Annotated[str, typer.Option(help="a symbol's whole name")] = "",
-    failed: Annotated[str, typer.Option(help="a filter that gave no opinion")] = "",
+    failed: Annotated[str, typer.Option(help="a filter that failed")] = "",
     since: Annotated[str, typer.Option(metavar="DATE", help="2026-11-23 or with T12:00")] = "",
-    until: Annotated[str, typer.Option(metavar="DATE", help="before this moment")] = "",
+    until: Annotated[str, typer.Option(metavar="DATE", help="before this time")] = "",
     limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
-    after: Annotated[str, typer.Option(help="the `next` of the page before")] = "",
+    after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
     as_json: JsonOption = False,
 ) -> int:
     """List what came, newest first; all conditions must hold."""
@@ -44,12 +44,12 @@ def history(
 
     loaded = settings(config)
     if not loaded.history.enabled:
-        fail("[history] enabled is false, so nothing is noted", Exit.UNAVAILABLE)
+        fail("[history] enabled is false, so nothing is recorded", Exit.UNAVAILABLE)
     with reported(Exit.USAGE, ValueError):
         known("failed", failed, (*loaded.chain.filters, *sorted(available())))
     records = open_history(loaded)
     if not records.file.exists():
-        fail(f"{records.file}: no message was noted yet", Exit.NO_INPUT)
+        fail(f"{records.file}: no messages recorded yet", Exit.NO_INPUT)
     query = HistoryQuery(
         text=text,
         sender=sender,

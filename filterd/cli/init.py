@@ -22,7 +22,7 @@ CLAMD_SOCKETS = (Path("/run/clamav/clamd.ctl"), Path("/var/run/clamd.scan/clamd.
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="made if it is not there")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="created if it does not exist")],
 ) -> int:
     """Write DIR/filterd.toml, commented, with everything filterd writes below DIR."""
     path = folder / "filterd.toml"
@@ -59,7 +59,7 @@ def init(
     sys.stdout.write(f"wrote {path}\n")
     if not clamd:
         sys.stdout.write(
-            "clamd does not run here: clamav is left out of [chain] filters; add it once it does\n"
+            "clamd is not running here, so [chain] filters has no clamav; add it once clamd runs\n"
         )
     sys.stdout.write(mta_lines(written))
     sys.stdout.write(f"\nStart the daemon with: filterd run --config {path}\n")

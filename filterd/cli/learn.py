@@ -54,15 +54,16 @@ learn_app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Teach the site's model single messages, or let it forget them.",
+    help="Teach the site's model messages, or make it forget them.",
 )
 
 _PATHS = typer.Argument(
     metavar="PATH...", help="message, folder, mbox, Maildir, index, archive, or - (stdin)"
 )
-_SOURCE = typer.Option("--source", help="who teaches; `auto:...` never overrules a person")
+_SOURCE = typer.Option("--source", help="who teaches; `auto:...` never overrides a person")
 _UNWRAP = typer.Option(
-    "--unwrap", help="learn the messages attached to these, as people forward them, not the wrapper"
+    "--unwrap",
+    help="learn the attached messages, as people forward them, not the message around them",
 )
 
 
@@ -153,12 +154,12 @@ def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool
         emit({"model": str(folder.path), "generation": generation, **counts, "left_out": left_out})
         return
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    Console(highlight=False).print(told or "no message there")
+    Console(highlight=False).print(told or "no messages found there")
     show_skips(skips)
     missing = Learned(learner.stored.model.spam, learner.stored.model.ham).missing
     if any(missing):
         Console(highlight=False).print(
-            f"{missing[0]} spam and {missing[1]} ham are missing until the site's own model speaks"
+            f"{missing[0]} spam and {missing[1]} ham are needed until the site's own model is used"
         )
 
 

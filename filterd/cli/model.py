@@ -47,7 +47,9 @@ def _folder(config: Path | None) -> ModelFolder:
 def _journal(folder: ModelFolder) -> Journal:
     path = folder.path / "journal.sqlite3"
     if not path.exists():
-        fail(f"{path}: nothing was learned yet; `filterd train` or `learn` begins", Exit.NO_INPUT)
+        fail(
+            f"{path}: nothing was learned yet; start with `filterd train` or `learn`", Exit.NO_INPUT
+        )
     return Journal(path)
 
 
@@ -93,7 +95,7 @@ def show(
             current = folder.current()
         found = starter_path() if current is None else folder.version_path(current)
         if found is None:
-            fail("there is no model: `filterd train` makes one from spam and ham", Exit.NO_INPUT)
+            fail("no model found: create one with `filterd train`", Exit.NO_INPUT)
         file = found
     with reported(Exit.DATA, ModelFileError):
         stored = load(file)
@@ -147,14 +149,16 @@ def compare(
 
 @app.command("merge")
 def merge(
-    files: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="trained with one salt")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help="models trained with the same salt")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="the new model")],
 ) -> None:
     """Make one model out of several that were trained apart (`train --output --salt-of`)."""
     with reported(Exit.DATA, ModelFileError):
         stored = [load(file) for file in files]
     if len({each.card.salt for each in stored}) != 1:
-        fail("the models have different salts; `train --salt-of` makes them alike", Exit.DATA)
+        fail("the models have different salts; train with `train --salt-of`", Exit.DATA)
     about = f"merged from {len(files)}"
     with reported(Exit.CANNOT_CREATE, OSError):
         save(
@@ -191,7 +195,7 @@ def activate(
 @app.command("shadow")
 def shadow(
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION|FILE|off", help="(default: say what is on)")
+        str | None, typer.Argument(metavar="VERSION|FILE|off", help="(default: show the candidate)")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -202,7 +206,7 @@ def shadow(
         if version is None:
             told = f"candidate: {_described(load(path))}" if path.exists() else "no candidate"
         elif version == "off":
-            told = "no candidate any more" if lift(folder) else "there was no candidate"
+            told = "candidate removed" if lift(folder) else "no candidate was set"
         else:
             told = f"candidate: {_described(cast(folder, _model_file(folder, version)))}"
     Console(highlight=False, soft_wrap=True).print(told)
@@ -232,7 +236,7 @@ def undo(
     with trouble, Learner(folder, who(), f"undo of batch {batch}") as learner:
         undone = learner.undo(batch)
     Console(highlight=False).print(
-        f"batch {batch} undone: {undone.spam} spam and {undone.ham} ham are out; "
+        f"batch {batch} undone: {undone.spam} spam and {undone.ham} ham removed; "
         f"version {learner.stored.card.generation} is in force"
     )
 

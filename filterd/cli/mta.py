@@ -73,7 +73,7 @@ def run(
         typer.Option(
             "--fault",
             metavar="'NAME: FAULT at STAGE'",
-            help="put a filter that misbehaves in the place of NAME, e.g. 'f1: close at body'",
+            help="replace NAME by a filter that misbehaves, e.g. 'f1: close at body'",
         ),
     ] = None,
 ) -> None:
@@ -97,16 +97,14 @@ def run(
 @app.command()
 def test(
     addresses: Annotated[
-        list[str] | None, typer.Argument(metavar="ADDRESS...", help="whose mail goes where")
+        list[str] | None, typer.Argument(metavar="ADDRESS...", help="addresses to resolve")
     ] = None,
     config: ConfigOption = None,
     cf: CfOption = None,
     mc: McOption = None,
     flavour: FlavourOption = None,
     filters: FilterOption = None,
-    mx: Annotated[
-        bool, typer.Option("--mx", help="ask the DNS where mail for other hosts goes")
-    ] = False,
+    mx: Annotated[bool, typer.Option("--mx", help="look up the MX of other hosts in DNS")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say where mail for an address would go, and what is set for each filter, without running.

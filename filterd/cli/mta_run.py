@@ -106,7 +106,7 @@ def cf_site(source: Source) -> CfSite:
 def _refuse_beside_cf(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
-            fail(f"--{name}: the sendmail.cf says this; expected one of the two", Exit.USAGE)
+            fail(f"--{name}: the sendmail.cf sets this; expected one of the two", Exit.USAGE)
 
 
 @contextlib.contextmanager

@@ -82,5 +82,5 @@ def _made(made_by: str) -> Any:
     except Exception as error:  # noqa: BLE001
         fail(f"--sklearn {made_by}: {type(error).__name__}: {error}", Exit.DATA)
     if not hasattr(pipeline, "fit"):
-        fail(f"--sklearn {made_by}: returns no pipeline, it has no method fit", Exit.DATA)
+        fail(f"--sklearn {made_by}: does not return a pipeline (no method fit)", Exit.DATA)
     return pipeline

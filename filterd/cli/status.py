@@ -29,7 +29,7 @@ def _of_itself(told: Status) -> str:
     parts = [
         f"version {daemon.version}, pid {daemon.pid}, since {_when(daemon.started or 0.0)}",
         f"{daemon.workers} workers, {daemon.idle} idle",
-        f"{daemon.queue} messages wait, {daemon.in_flight} under way",
+        f"{daemon.queue} messages waiting, {daemon.in_flight} in progress",
     ]
     if daemon.worker_deaths:
         parts.append(f"{daemon.worker_deaths} workers died")
@@ -51,7 +51,7 @@ def _table(told: Status) -> Table:
     if told.daemon.started is not None:
         table.add_row("", _of_itself(told))
     elif told.daemon.silent:
-        table.add_row("", f"says nothing of itself: {shown(told.daemon.silent)}")
+        table.add_row("", f"does not report its state: {shown(told.daemon.silent)}")
     flow = ", ".join(f"{number} {action}" for action, number in told.flow.messages.items())
     table.add_row("last hour", told.flow.error or flow or "no messages")
     for one in told.filters:
@@ -61,7 +61,7 @@ def _table(told: Status) -> Table:
         known = one.messages or one.failures
         table.add_row(
             f"filter {one.name}",
-            (seen if known else "nothing seen yet") + (f" ({kinds})" if kinds else ""),
+            (seen if known else "no messages yet") + (f" ({kinds})" if kinds else ""),
         )
         if one.last_failure is not None:
             last = f"last {_when(one.last_failure)}, {one.last_failure_id}: "
@@ -85,5 +85,5 @@ def _table(told: Status) -> Table:
     octets = f", {told.quarantine.octets / (1 << 20):.1f} MiB" if kept else ""
     table.add_row("quarantine", told.quarantine.error or (kept or "empty") + octets)
     if told.quarantine.expiry:
-        table.add_row("", f"expiry is put off: {told.quarantine.expiry}; {ADVICE}")
+        table.add_row("", f"expiry is postponed: {told.quarantine.expiry}; {ADVICE}")
     return table

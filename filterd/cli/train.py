@@ -57,11 +57,11 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="write one model file; activate nothing"
+            "--output", "-o", metavar="FILE", help="write a model file without activating it"
         ),
     ] = None,
     starter: Annotated[
-        bool, typer.Option("--starter", help="with --output: make a packed starter model")
+        bool, typer.Option("--starter", help="with --output: write a packed starter model")
     ] = False,
     salt_of: Annotated[
         Path | None,
@@ -79,11 +79,13 @@ def train(
         ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="believe every label, however unlikely")
+        bool, typer.Option("--trust", help="believe every label, even unlikely ones")
     ] = False,
     doubted: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="write `label path` of labels that are probably wrong"),
+        typer.Option(
+            metavar="FILE", help="write lines `label path` for labels that are probably wrong"
+        ),
     ] = None,
     jobs: JobsOption = 1,
     cluster: ClusterOption = None,

@@ -38,7 +38,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="read the password from its first line (- for standard input), else one is made",
+        help="read the password from its first line (- for stdin); otherwise one is generated",
     ),
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
@@ -53,7 +53,7 @@ def web(
         typer.Option(
             "--first-password-file",
             metavar="FILE",
-            help="for the account that the first run makes; else a password is made and printed",
+            help="password of the first account; otherwise one is generated and printed",
         ),
     ] = None,
 ) -> None:
@@ -178,7 +178,7 @@ def _password(file: Path | None) -> tuple[str, bool]:
             with file.open("rb") as opened:
                 line = opened.readline(PASSWORD_OCTETS)
             if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-                sys.stderr.write(f"warning: {file}: others may read it\n")
+                sys.stderr.write(f"warning: {file}: it is readable by others\n")
         return line.rstrip(b"\r\n").decode("utf-8-sig"), False
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{file}: the password cannot be read ({error})", Exit.NO_INPUT)

@@ -17,7 +17,7 @@ from filterd.quarantine.index import Index, Row, row_of
 from filterd.quarantine.schema import deliveries, digests, messages
 
 CLAIM_LIMIT = 900.0
-"""Seconds after which a digest that was begun or put off is tried again."""
+"""Seconds after which a digest that was begun or deferred is tried again."""
 
 BEGINNING = ""
 """Stands for everybody who was never told: mail counts from that row's moment on."""

@@ -1,6 +1,6 @@
 """Sending digests: who has something new, one mail each, by SMTP to the MTA of the quarantine.
 
-Each recipient stands alone: what the MTA puts off for one is tried again for that one. A crash
+Each recipient stands alone: what the MTA defers for one is tried again for that one. A crash
 between the MTA's 250 and our note of it sends one digest a second time, and never leaves one out.
 """
 

@@ -48,7 +48,9 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
             found.append(Finding(Level.FAIL, "daemon.socket", str(error), "set daemon.socket"))
         except OSError as error:
             found.append(
-                Finding(Level.FAIL, about, str(error), "see that this user may read and write it")
+                Finding(
+                    Level.FAIL, about, str(error), "make it readable and writable for this user"
+                )
             )
     return list(dict.fromkeys(found))
 
@@ -57,6 +59,6 @@ def _settings(settings: Settings, where: Mtas) -> Iterator[Finding]:
     """filterd's own times (an MTA's are checked with the rest of its files), settings that let
     unexamined mail pass, and patterns that probably mean something else."""
     for text in own_warnings(settings, where):
-        yield Finding(Level.WARN, "settings", text, "change one of the times that are named")
+        yield Finding(Level.WARN, "settings", text, "change one of these times")
     for text in [*open_gates(settings), *bare_names(settings)]:
-        yield Finding(Level.WARN, "settings", text, "change the setting unless that is wanted")
+        yield Finding(Level.WARN, "settings", text, "change the setting unless you want this")

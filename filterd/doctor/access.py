@@ -29,7 +29,7 @@ def milter_socket(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             "socket",
-            f"{path}: everybody on this host may connect",
+            f"{path}: everybody on this host can connect",
             "set daemon.socket_mode = 0o660 and daemon.socket_group to the MTA's group",
         )
         return

@@ -27,7 +27,10 @@ def settings_file(settings: Settings) -> Iterator[Finding]:
     """The settings file, and a chain that does nothing."""
     if settings.source is None:
         yield Finding(
-            Level.WARN, "settings", "no file, defaults count", "`filterd init DIR` writes one"
+            Level.WARN,
+            "settings",
+            "no file, defaults are used",
+            "create one with `filterd init DIR`",
         )
     else:
         mode = settings.source.stat().st_mode
@@ -35,14 +38,14 @@ def settings_file(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.FAIL if is_open else Level.OK,
             "settings",
-            f"{settings.source}" + (" can be written by everybody" if is_open else ""),
+            f"{settings.source}" + (" is world-writable" if is_open else ""),
             f"chmod o-w {settings.source}" if is_open else "",
         )
     if not settings.chain.filters:
         yield Finding(
             Level.WARN,
             "settings",
-            "chain.filters is empty: mail passes unexamined",
+            "chain.filters is empty: mail passes without being scanned",
             "name the filters in [chain]",
         )
 
@@ -57,17 +60,17 @@ def folders(settings: Settings) -> Iterator[Finding]:
         if not folder.exists():
             above = _existing(folder)
             if os.access(above, os.W_OK | os.X_OK):
-                yield Finding(Level.OK, name, f"{folder} is not there yet; the daemon makes it")
+                yield Finding(Level.OK, name, f"{folder} does not exist yet; the daemon creates it")
             else:
                 yield Finding(
                     Level.FAIL,
                     name,
-                    f"{folder} is not there, and this user may not make it",
+                    f"{folder} does not exist, and this user may not create it",
                     f"mkdir -p {folder}; chown it to the daemon's user; chmod 700",
                 )
             continue
         if not folder.is_dir():
-            yield Finding(Level.FAIL, name, f"{folder} is no folder", "move it away")
+            yield Finding(Level.FAIL, name, f"{folder} is not a folder", "move it away")
             continue
         mode = folder.stat().st_mode
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
@@ -105,12 +108,12 @@ def disk(settings: Settings) -> Iterator[Finding]:
         told = f"{usage.free / (1 << 30):.1f} GiB free of {usage.total / (1 << 30):.0f} at {place}"
         level, advice = Level.OK, ""
         if share < FULL_SHARE and usage.free < FULL_OCTETS:
-            level, advice = Level.FAIL, "mail that cannot be stored is answered with 451; make room"
+            level, advice = Level.FAIL, "mail that cannot be stored gets 451; free some space"
         elif share < SCARCE_SHARE and usage.free < SCARCE_OCTETS:
             level = Level.WARN
-            advice = "make room, or lower quarantine.keep_days or keep_megabytes"
+            advice = "free some space, or lower quarantine.keep_days or keep_megabytes"
         elif system.f_files and system.f_favail / system.f_files < FULL_SHARE:
-            level, advice = Level.WARN, "the file system has hardly an inode left; remove files"
+            level, advice = Level.WARN, "the file system is almost out of inodes; remove files"
         yield Finding(level, f"disk ({name})", told, advice)
 
 
@@ -134,7 +137,8 @@ def owners(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 Level.FAIL,
                 name,
-                f"{len(strange)} files are not their folder's owner's, {strange[0]} for one",
+                f"{len(strange)} files do not belong to their folder's owner, "
+                f"for example {strange[0]}",
                 f"chown -R --reference={folder} {folder}; run filterd as that user from now on",
             )
 

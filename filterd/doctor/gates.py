@@ -20,16 +20,17 @@ def open_gates(settings: Settings) -> Iterator[str]:
         link = entry.link
         if link.dry_run:
             yield (
-                f"filters.{name}.dry_run: what {name} finds, and that it found out nothing, "
-                "changes nothing: all mail passes"
+                f"filters.{name}.dry_run: neither what {name} finds nor its failure has "
+                "any effect: all mail passes"
             )
             continue
         for key in ("on_error", "on_error_authenticated"):
             if getattr(link, key) == "continue":
                 whose = " of clients that logged in" if key != "on_error" else ""
                 yield (
-                    f'filters.{name}.{key} = "continue": mail{whose} that {name} could not examine '
-                    'is delivered, also what made it fail; "tempfail" or "quarantine" keeps it'
+                    f'filters.{name}.{key} = "continue": mail{whose} that {name} could not '
+                    'scan is delivered, even if it made the filter fail; "tempfail" or '
+                    '"quarantine" keeps it'
                 )
         for key in ("over_limit", "too_large"):
             if getattr(entry.own, key, "") == "continue":

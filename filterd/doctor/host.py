@@ -29,7 +29,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
             newest = open_history(settings).search(HistoryQuery(limit=1)).rows
         except HistoryError as error:
             found.append(
-                Finding(Level.WARN, "history", str(error), "see that this user may read it")
+                Finding(Level.WARN, "history", str(error), "make it readable for this user")
             )
             newest = ()
         if newest and newest[0].received > now + AHEAD:
@@ -38,7 +38,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
                     Level.FAIL,
                     "clock",
                     f"the newest message is {newest[0].received - now:.0f} s ahead of it",
-                    "set the clock; what came in between is kept too long, and found last",
+                    "set the clock; messages from that time are kept too long and listed last",
                 )
             )
     if kernel_clock.is_unsynchronized():
@@ -46,7 +46,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
             Finding(
                 Level.WARN,
                 "clock",
-                "the kernel says that nobody keeps it in time",
+                "not synchronised",
                 "run chrony or systemd-timesyncd",
             )
         )
@@ -75,7 +75,7 @@ def names(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "names",
             f"no answer about {host} within {RESOLVER_SECONDS:g} s",
-            "see /etc/resolv.conf; a caching resolver on this host helps MTA and filters alike",
+            "see /etc/resolv.conf; a caching resolver on this host helps the MTA and the filters",
         )
     elif said[0]:
         yield Finding(

@@ -90,5 +90,5 @@ def mtas(settings: Settings, where: Mtas) -> Iterator[Finding]:
             Level.WARN,
             "mta",
             f"neither {SENDMAIL_CF} nor {MAIN_CF} is there",
-            "name one with --sendmail FILE or --postfix FILE, if this host has an MTA",
+            "if this host has an MTA, name its file with --sendmail FILE or --postfix FILE",
         )

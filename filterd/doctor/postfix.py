@@ -171,7 +171,7 @@ def _patience(
             yield Finding(
                 Level.WARN,
                 ABOUT,
-                f"{service.name}: {name} is {parse_time(text):g} s, which a busy machine may take",
+                f"{service.name}: {name} is {parse_time(text):g} s, too short for a busy machine",
                 f"set {name} = 30s",
             )
 

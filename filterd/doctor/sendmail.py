@@ -19,8 +19,8 @@ from filterd.ops.address import Address
 ABOUT = "sendmail"
 
 WANTED_MACROS = {
-    "i": "the log and the quarantine go without sendmail's queue-id",
-    "{auth_authen}": "who has logged in counts as a stranger",
+    "i": "log and quarantine lack sendmail's queue id",
+    "{auth_authen}": "authenticated clients count as strangers",
 }
 """Macros that filterd uses, and what comes of it where sendmail does not send them."""
 
@@ -34,7 +34,7 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             Level.WARN,
             ABOUT,
             f"{error}",
-            "run this as root if it may not be read; else sendmail may not start with it either",
+            "run this as root if it is not readable; otherwise sendmail cannot read it either",
         )
         return
     line = (
@@ -104,7 +104,7 @@ def _asked(cf: SendmailCf, one: InputMailFilter) -> Iterator[Finding]:
             yield Finding(
                 Level.FAIL if daemon.filters is None else Level.WARN,
                 ABOUT,
-                f"X{one.name} is there, but {daemon.name} (port {daemon.port}) does not ask it",
+                f"X{one.name} is there, but {daemon.name} (port {daemon.port}) does not use it",
                 "write INPUT_MAIL_FILTER instead of MAIL_FILTER, or name it in the "
                 "InputMailFilters of that DAEMON_OPTIONS",
             )
@@ -148,7 +148,7 @@ def _fate(one: InputMailFilter) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             ABOUT,
-            f"X{one.name}: no F=: mail passes unexamined while filterd is away",
+            f"X{one.name}: no F=: mail passes without being scanned while filterd is down",
             "set F=T, and the client tries again later",
         )
 

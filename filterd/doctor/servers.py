@@ -38,7 +38,7 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             Level.FAIL,
             "daemon",
             f"{daemon.socket}: {daemon.error}",
-            "start it: systemctl start filterd, or filterd run; its log says why it ended",
+            "start it: systemctl start filterd, or filterd run; see its log",
         )
         return
     try:
@@ -47,7 +47,7 @@ def daemon(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             "daemon",
-            f"{daemon.socket} answers; of itself it says nothing: {error}",
+            f"{daemon.socket} answers, but does not report its state: {error}",
             "run this as the daemon's user; a daemon of an older version has to be restarted",
         )
         return
@@ -58,14 +58,14 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "workers",
             f"{alive} of {wanted}",
-            "if that stays so, they die as they start: the daemon's log says of what",
+            "if that does not change, they die at start: see the daemon's log",
         )
     if told["history_lost"]:
         yield Finding(
             Level.WARN,
             "history",
             f"{told['history_lost']} records were lost since it started",
-            f"the daemon's log says why; see that {open_history(settings).file} can be written",
+            f"see the daemon's log; make sure that {open_history(settings).file} can be written",
         )
     chain = list(told["filters"])
     if chain != list(settings.chain.filters):
@@ -106,7 +106,7 @@ def clamd(settings: Settings) -> Iterator[Finding]:
             told = f"{one.server}: {one.engine}, signatures {one.days} days old"
             if one.days >= OLD_DAYS:
                 level = Level.FAIL if one.days >= STALE_DAYS else Level.WARN
-                yield Finding(level, "clamd", told, "freshclam does not run; its log says why")
+                yield Finding(level, "clamd", told, "freshclam is not running; see its log")
             else:
                 yield Finding(Level.OK, "clamd", told)
         yield from _sizes(settings, one.server)
@@ -132,7 +132,7 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
         yield Finding(
             Level.OK,
             "clamd",
-            f"mail of {_mib(limit)} to {_mib(largest)} goes unscanned: too_large says what then",
+            f"mail of {_mib(limit)} to {_mib(largest)} is not scanned: too_large says what happens",
         )
 
 
@@ -147,7 +147,7 @@ def model(settings: Settings) -> Iterator[Finding]:
     model = model_status(settings)
     if model.error:
         yield Finding(
-            Level.FAIL, "model", model.error, "`filterd model rollback` puts an older one in force"
+            Level.FAIL, "model", model.error, "`filterd model rollback` activates an older one"
         )
         return
     told = f"learned {model.spam} spam and {model.ham} ham"
@@ -156,8 +156,8 @@ def model(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.FAIL,
             "model",
-            "none: neither a starter model nor one of the site",
-            "`filterd train --spam … --ham …` makes one",
+            "none: no starter model and no site model",
+            "create one with `filterd train --spam … --ham …`",
         )
     elif model.missing_spam or model.missing_ham:
         yield Finding(
@@ -198,7 +198,7 @@ def store(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "quarantine",
             f"{described} messages in {folder}, {number} in the index",
-            "`filterd quarantine fsck` makes them agree, unless mail came in just now",
+            "run `filterd quarantine fsck`, unless mail arrived just now",
         )
     else:
         yield Finding(Level.OK, "quarantine", f"{number} messages")
@@ -214,7 +214,7 @@ def store(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "quarantine",
             f"{kept.messages['failed']} releases failed",
-            "`filterd quarantine list --state failed`, then `show`, says what the MTA answered",
+            "`filterd quarantine list --state failed`, then `show`, gives the MTA's answer",
         )
 
 
@@ -259,5 +259,5 @@ def release(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "release",
             f"{host}:{port} greets with {''.join(said)!r}",
-            "that is no SMTP server that takes mail now",
+            "not an SMTP server that accepts mail now",
         )

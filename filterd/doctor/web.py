@@ -20,14 +20,14 @@ def proxies(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "web",
             f"requests with X-Forwarded-For came from {found.address}, which is not trusted: all "
-            "people behind that proxy count as one address, and failed logins of one hinder others",
+            "people behind that proxy count as one address, and failed logins of one block others",
             f'if it is your proxy, set web.trusted_proxies = ["{found.address}/{mask}"]',
         )
     elif settings.web.url.startswith("https:") and not settings.web.trusted_proxies:
         yield Finding(
             Level.WARN,
             "web",
-            "web.url is https, so a proxy stands before the pages, but web.trusted_proxies is "
+            "web.url is https, so a proxy is in front of the pages, but web.trusted_proxies is "
             "empty: all people behind it count as one address",
             'set web.trusted_proxies to the proxy, e.g. ["127.0.0.1/32"]',
         )

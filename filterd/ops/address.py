@@ -59,7 +59,7 @@ class Address:
         if self.path is None:
             return
         if not self.path.parent.is_dir():
-            raise AddressError(f"{self.path}: there is no folder {self.path.parent}; make it first")
+            raise AddressError(f"{self.path}: no such folder: {self.path.parent}; make it first")
         if not self.path.exists():
             return
         if not self.path.is_socket():

@@ -69,9 +69,9 @@ def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> d
     try:
         answer = json_value(bytes(said))
     except ValueError:
-        raise ControlError(f"{path}: the answer is no JSON") from None
+        raise ControlError(f"{path}: the answer is not JSON") from None
     if not isinstance(answer, dict):
-        raise ControlError(f"{path}: the answer is no JSON object")
+        raise ControlError(f"{path}: the answer is not a JSON object")
     if "error" in answer:
         raise RefusedError(str(answer["error"]))
     return answer

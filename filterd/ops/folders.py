@@ -60,8 +60,8 @@ def check_folders(settings: Settings) -> None:
             place = place.parent
         if not os.access(place, os.W_OK | os.X_OK):
             raise ConfigError(
-                f"{name}: {folders[name]} cannot be written by {user.name}, whom other folders of "
-                f"the daemon belong to; chown them all to one user"
+                f"{name}: {folders[name]} cannot be written by {user.name}, who owns other "
+                f"folders of the daemon; chown them all to one user"
             )
 
 
@@ -88,7 +88,7 @@ def troubles(folder: Path) -> Iterator[Trouble]:
                 f"run it as {owner}, or chown -R {here} {folder}",
             )
         if told.st_mode & stat.S_IWOTH:
-            yield Trouble(f"{folder} can be written by everybody", f"chmod o-w {folder}")
+            yield Trouble(f"{folder} is world-writable", f"chmod o-w {folder}")
         elif told.st_mode & stat.S_IWGRP and not _is_own_group(told.st_gid):
             yield Trouble(
                 f"{folder} can be written by group {_group_name(told.st_gid)}",
@@ -101,12 +101,12 @@ def troubles(folder: Path) -> Iterator[Trouble]:
         if told.st_uid not in (ROOT, os.geteuid()) and not _is_unmapped(told.st_uid):
             yield Trouble(
                 f"{folder} lies in {above}, which belongs to {user_name(told.st_uid)}, "
-                "who could put another folder in its place",
+                "who could replace it",
                 f"chown {above} to root or {here}, or use another folder",
             )
         elif told.st_mode & stat.S_IWOTH and not told.st_mode & stat.S_ISVTX:
             yield Trouble(
-                f"{folder} lies in {above}, which everybody can write", f"chmod o-w {above}"
+                f"{folder} lies in {above}, which is world-writable", f"chmod o-w {above}"
             )
 
 

@@ -1,8 +1,8 @@
 """Whether expiry may go on: it deletes by the clock's word, and a clock can be wrong.
 
 A file beside the messages, `expiry.json`, says when expiry ran last, by the clock and by the time
-since the host was started, and why it was put off. What a person has confirmed goes on; so does an
-hourly run after it, until the clock gives reason to doubt again.
+since the host was started, and why it was postponed. What a person has confirmed goes on; so does
+an hourly run after it, until the clock gives reason to doubt again.
 """
 
 from __future__ import annotations

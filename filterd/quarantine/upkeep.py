@@ -82,4 +82,4 @@ class Upkeep:
         for id, why in report.failed:
             log.warning("quarantine: %s stays: %s", id, why)
         if report.doubt:
-            log.warning("quarantine: expiry is put off: %s; %s", report.doubt, ADVICE)
+            log.warning("quarantine: expiry is postponed: %s; %s", report.doubt, ADVICE)

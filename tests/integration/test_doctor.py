@@ -30,7 +30,11 @@ def told(findings: list[Finding]) -> list[tuple[str, str]]:
     ("flags", "timeouts", "expected"),
     [
         (None, None, ("OK", "{0}/sendmail.cf asks filterd at unix:{0}/s")),
-        ("", None, ("WARN", "Xfilterd: no F=: mail passes unexamined while filterd is away")),
+        (
+            "",
+            None,
+            ("WARN", "Xfilterd: no F=: mail passes without being scanned while filterd is down"),
+        ),
         (
             "T",
             "C:5s;S:5s;R:60s;E:20s",
@@ -71,7 +75,10 @@ def test_main_cf_as_postfix_runs_with_it() -> None:
         server.start()
         main = path / "etc/main.cf"
         one, two, _ = (f"127.0.0.1:{port}" for port in [server.port, *server.ports.values()])
-        accepts = f"{two}: default_action is accept: mail passes unexamined while filterd is away"
+        accepts = (
+            f"{two}: default_action is accept: mail passes without being scanned "
+            "while filterd is down"
+        )
         assert told(list(postfix(site(path), main))) == [
             ("OK", f"{one} asks unix:{path}/s"),
             ("WARN", accepts),

@@ -102,7 +102,7 @@ def test_folders_that_everybody_can_read(tmp_path: Path) -> None:
 
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("")
-    assert "is no folder" in about(site(tmp_path), "daemon.spool").found
+    assert "is not a folder" in about(site(tmp_path), "daemon.spool").found
 
 
 def test_settings_that_everybody_can_write(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_files_that_somebody_else_made(tmp_path: Path, monkeypatch: pytest.Monke
     )
     (told,) = files.owners(settings)
     assert (told.level, told.about) == ("FAIL", "quarantine.folder")
-    assert told.found.startswith("2 files are not their folder's owner's")
+    assert told.found.startswith("2 files do not belong to their folder's owner")
     # What goes away meanwhile is nobody's.
     monkeypatch.setattr(files, "_owner", lambda _path: None)
     assert not list(files.owners(settings))
@@ -179,7 +179,9 @@ def test_clamd_that_takes_less_than_it_is_sent(tmp_path: Path) -> None:
 def test_mail_that_is_too_large_for_clamd(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock"):
         told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
-    assert told[-1].found == "mail of 100 MiB to 256 MiB goes unscanned: too_large says what then"
+    assert (
+        told[-1].found == "mail of 100 MiB to 256 MiB is not scanned: too_large says what happens"
+    )
 
 
 def test_files_that_the_index_does_not_know(tmp_path: Path) -> None:

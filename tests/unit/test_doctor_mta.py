@@ -63,7 +63,7 @@ def test_sendmail_as_the_snippet_sets_it_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("equates", "more", "level", "says"),
     [
-        ("T=R:60s;E:5m", "", "WARN", "no F=: mail passes unexamined"),
+        ("T=R:60s;E:5m", "", "WARN", "no F=: mail passes without being scanned"),
         ("F=T, T=R:60s;E:30s", "timeout = 60\n", "FAIL", "T=E: is 30 s"),
         ("F=T, T=R:60s;E:0", "timeout = 600\n", "OK", "asks filterd"),
         ("F=T, T=R:3s;E:5m", "", "FAIL", "T=R: is 3 s"),
@@ -94,14 +94,14 @@ def test_a_long_chain_gets_a_long_time_in_the_line_that_is_advised(tmp_path: Pat
 def test_a_filter_that_is_defined_and_not_asked(tmp_path: Path) -> None:
     text = asks(tmp_path).partition("\n")[2]
     assert [
-        (level, "does not ask it" in says) for level, says in found(of_sendmail(tmp_path, text))
+        (level, "does not use it" in says) for level, says in found(of_sendmail(tmp_path, text))
     ] == [("FAIL", True)]
     text = (
         asks(tmp_path)
         + "O DaemonPortOptions=Name=MTA\nO DaemonPortOptions=Name=MSA, Port=587, I=\n"
     )
     assert found(of_sendmail(tmp_path, text)) == [
-        ("WARN", "Xfilterd is there, but MSA (port 587) does not ask it")
+        ("WARN", "Xfilterd is there, but MSA (port 587) does not use it")
     ]
 
 

@@ -36,7 +36,7 @@ def test_a_folder_of_our_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "words"),
-    [(0o777, "written by everybody"), (0o702, "written by everybody"), (0o1777, "by everybody")],
+    [(0o777, "world-writable"), (0o702, "world-writable"), (0o1777, "world-writable")],
 )
 def test_a_folder_that_everybody_writes(tmp_path: Path, mode: int, words: str) -> None:
     own = tmp_path / "store"
@@ -75,7 +75,7 @@ def test_a_folder_in_one_that_everybody_writes(tmp_path: Path) -> None:
     above = tmp_path / "open"
     above.mkdir()
     above.chmod(0o777)
-    assert "which everybody can write" in said(above / "store")
+    assert "which is world-writable" in said(above / "store")
     # As /tmp: only its owner can rename what lies in it.
     above.chmod(0o777 | stat.S_ISVTX)
     assert said(above / "store") == ""
@@ -93,8 +93,8 @@ def test_check_names_setting_and_folder(name: str, tmp_path: Path) -> None:
     place = private_folders(settings)[name]
     place.mkdir()
     place.chmod(0o777)
-    with pytest.raises(ConfigError, match=f"{name}: {place} can be written by everybody"):
+    with pytest.raises(ConfigError, match=f"{name}: {place} is world-writable"):
         check_folders(settings)
     done = CliRunner().invoke(_command("check"), [f"--config={config}"])
     assert done.exit_code == 78
-    assert f"{name}: {place} can be written by everybody; chmod o-w {place}" in done.output
+    assert f"{name}: {place} is world-writable; chmod o-w {place}" in done.output

@@ -34,17 +34,20 @@ def release(
     ids: IdArguments,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="ADDRESS", help="only to this one, or to another; may be repeated"),
+        typer.Option(
+            metavar="ADDRESS", help="only to this recipient, or to another; may be repeated"
+        ),
     ] = None,
     attach: Annotated[bool, typer.Option("--attach", help="as an attachment")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="also to recipients who already have it, or may")
     ] = False,
     virus: Annotated[
-        bool, typer.Option("--virus", help="although it has a virus; needs --reason")
+        bool, typer.Option("--virus", help="even with a virus; needs --reason")
     ] = False,
     learn: Annotated[
-        bool, typer.Option("--learn", help="teach the site's model that it is ham, once released")
+        bool,
+        typer.Option("--learn", help="teach the site's model that it is ham, after the release"),
     ] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
@@ -98,7 +101,7 @@ def delete(ids: IdArguments, reason: ReasonOption = "", config: ConfigOption = N
 @command("pin")
 def pin(
     ids: IdArguments,
-    off: Annotated[bool, typer.Option("--off", help="let it expire again")] = False,
+    off: Annotated[bool, typer.Option("--off", help="unpin: let it expire again")] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
@@ -108,14 +111,14 @@ def pin(
 
 @command("learn")
 def learn(
-    kind: Annotated[str, typer.Argument(metavar="spam|ham", help="what the messages are")],
+    kind: Annotated[str, typer.Argument(metavar="spam|ham", help="class of the messages")],
     ids: IdArguments,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Teach the site's model what these messages are."""
     if kind not in ("spam", "ham"):
-        fail(f"{kind!r} is neither spam nor ham", Exit.USAGE)
+        fail(f"{kind!r}: expected spam or ham", Exit.USAGE)
     _print(perform(actions_of(config), kind, ids, _request(reason)))
 
 
@@ -151,7 +154,7 @@ def allow(
     everybody: Annotated[
         bool, typer.Option("--for-all", help="for all recipients, not only this message's")
     ] = False,
-    off: Annotated[bool, typer.Option("--off", help="take the entry out again")] = False,
+    off: Annotated[bool, typer.Option("--off", help="remove the entry again")] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
@@ -165,7 +168,7 @@ def block(
     everybody: Annotated[
         bool, typer.Option("--for-all", help="for all recipients, not only this message's")
     ] = False,
-    off: Annotated[bool, typer.Option("--off", help="take the entry out again")] = False,
+    off: Annotated[bool, typer.Option("--off", help="remove the entry again")] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
@@ -175,9 +178,12 @@ def block(
 
 @command("expire")
 def expire(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only list what would be deleted")
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="also where clock or number give reason to ask")
+        bool,
+        typer.Option("--yes", help="do not ask, even if the clock or the number would be a reason"),
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -188,7 +194,7 @@ def expire(
     store = store_of(config)
     if not (yes or dry_run or as_json) and sys.stdin.isatty():
         doubt = expiry.expire(store, who=who(), dry_run=True).doubt
-        yes = bool(doubt) and typer.confirm(f"{doubt}; let them go?")
+        yes = bool(doubt) and typer.confirm(f"{doubt}; delete them?")
     report = expiry.expire(store, who=who(), dry_run=dry_run, confirmed=yes)
     if as_json:
         emit(
@@ -205,15 +211,15 @@ def expire(
             sys.stdout.write(f"{one.id} {one.why} {one.size}\n")
         verb = "would go" if dry_run else "expired"
         sys.stdout.write(
-            f"{len(report.expired)} messages {verb}, {report.octets} octets; "
+            f"{len(report.expired)} messages {verb}, {report.octets} bytes; "
             f"{report.forgotten} old descriptions forgotten\n"
         )
         for id, why in report.failed:
             sys.stderr.write(f"filterd: {id} stays: {why}\n")
     if report.doubt and not dry_run:
-        fail(f"expiry is put off: {report.doubt}; {ADVICE}", Exit.DATA)
+        fail(f"expiry is postponed: {report.doubt}; {ADVICE}", Exit.DATA)
     if report.doubt and not as_json:
-        sys.stdout.write(f"that would be asked about: {report.doubt}\n")
+        sys.stdout.write(f"this needs confirmation: {report.doubt}\n")
     if report.failed:
         raise typer.Exit(Exit.IO_ERROR)
 

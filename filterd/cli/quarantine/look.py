@@ -41,12 +41,12 @@ def list_(
     symbol: Annotated[str, typer.Option(help="a symbol's whole name")] = "",
     virus: Annotated[str, typer.Option(help="a part of the virus name")] = "",
     since: Annotated[str, typer.Option(metavar="DATE", help="2026-11-23 or with T12:00")] = "",
-    until: Annotated[str, typer.Option(metavar="DATE", help="before this moment")] = "",
+    until: Annotated[str, typer.Option(metavar="DATE", help="before this time")] = "",
     score_from: Annotated[float | None, typer.Option(help="points, at least")] = None,
     score_to: Annotated[float | None, typer.Option(help="points, at most")] = None,
     pinned: Annotated[bool | None, typer.Option(help="only pinned ones, or only others")] = None,
     limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
-    after: Annotated[str, typer.Option(help="the `next` of the page before")] = "",
+    after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """List what is kept, newest first; all conditions must hold."""
@@ -154,7 +154,9 @@ def audit(
         for event in events:
             emit(event.to_json())
         return
-    Console(highlight=False).print(event_table(events) if events else "nothing was done yet")
+    Console(highlight=False).print(
+        event_table(events) if events else "nothing was done with it yet"
+    )
 
 
 @command("export")

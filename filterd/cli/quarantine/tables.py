@@ -88,7 +88,7 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
         ("message-id", entry.message_id),
         ("from", entry.header_from),
         ("subject", entry.subject),
-        ("size", f"{entry.size} octets"),
+        ("size", f"{entry.size} bytes"),
         ("reason", entry.reason),
         ("answer", entry.action),
         ("virus", entry.virus),
@@ -129,7 +129,7 @@ def stats_table(counts: Iterable[tuple[str, str, int, int]]) -> Table:
     """Counts by reason and state."""
     table = Table("reason", "state", box=None, pad_edge=False, header_style="bold")
     table.add_column("messages", justify="right")
-    table.add_column("octets", justify="right")
+    table.add_column("bytes", justify="right")
     for reason, state, number, octets in counts:
         table.add_row(reason, state, str(number), str(octets))
     return table

@@ -160,8 +160,8 @@ def test_candidates_score_along_and_are_put_in_force(
     assert run("model", "shadow") == "no candidate"
     assert "version 1 of" in run("model", "shadow", 1)
     assert "60 spam and 60 ham learned" in run("model", "shadow")
-    assert run("model", "shadow", "off") == "no candidate any more"
-    assert run("model", "shadow", "off") == "there was no candidate"
+    assert run("model", "shadow", "off") == "candidate removed"
+    assert run("model", "shadow", "off") == "no candidate was set"
     assert run("model", "activate", 1) == "version 1 is in force"
     assert generation() == 1
     # What was rolled back is put in force again as a version of its own.

@@ -55,7 +55,7 @@ def test_for_people_and_for_scripts(config: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(config: Path, arguments: list[str], status: int, says: str) -> None:
-    assert "no message was noted" in history(config, *arguments).stderr
+    assert "no messages recorded" in history(config, *arguments).stderr
     open_history(load(config)).add([Record("m1", NOW)])
     result = history(config, *arguments)
     assert result.exit_code == status

@@ -65,7 +65,7 @@ def test_list_for_people_and_for_scripts(desk: Desk) -> None:
         (["show", "../x"], 66, "not a quarantine id"),
         (["list", "--since", "yesterday"], 64, "is not a date"),
         (["list", "--limit", "0"], 64, "limit is 0"),
-        (["learn", "eggs", "id1"], 64, "neither spam nor ham"),
+        (["learn", "eggs", "id1"], 64, "expected spam or ham"),
         (["release", "none"], 66, "no message none"),
     ],
 )

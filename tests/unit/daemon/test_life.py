@@ -278,7 +278,7 @@ def test_it_refuses_a_store_that_others_may_write(tmp_path: Path) -> None:
         env=daemon.process.environment,
     )
     assert done.returncode == 78
-    words = f"quarantine.folder: {store} can be written by everybody; chmod o-w {store}"
+    words = f"quarantine.folder: {store} is world-writable; chmod o-w {store}"
     assert done.stderr == f"filterd: {words}\n"
     store.chmod(0o700)
     daemon.start()

@@ -420,4 +420,4 @@ def test_the_commands(tmp_path: Path, mta: Mta) -> None:
     assert nobody.exit_code == 66
     sent = CliRunner().invoke(command, ["send", *config])
     assert sent.stdout.startswith("joe@mx.example: sent")
-    assert "nobody has anything new" in CliRunner().invoke(command, ["send", *config]).stdout
+    assert "nothing new for anybody" in CliRunner().invoke(command, ["send", *config]).stdout

@@ -177,7 +177,7 @@ def test_the_upkeep_says_why(
     Store(settings).put(dataclasses.replace(new("old"), received=RECEIVED - timedelta(days=400)))
     monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: True)
     Upkeep(lambda: settings).once()
-    assert "expiry is put off: " in caplog.text
+    assert "expiry is postponed: " in caplog.text
     assert "`filterd quarantine expire --yes` lets it go" in caplog.text
     assert kept(Store(settings)) == 1
 
@@ -194,11 +194,11 @@ def test_the_command_asks(tmp_path: Path) -> None:
 
     code, output = ran()
     assert code == 65
-    assert "expiry is put off: by the clock" in output
+    assert "expiry is postponed: by the clock" in output
     code, output = ran("--dry-run")
     assert code == 0
     assert "1 messages would go" in output
-    assert "that would be asked about: by the clock" in output
+    assert "this needs confirmation: by the clock" in output
     assert state_of(tmp_path / "q").put_off
     code, output = ran("--yes")
     assert (code, kept(store)) == (0, 0)
