@@ -26,7 +26,8 @@ from filterd.config.load import Settings, load
 from filterd.digest.ledger import Ledger
 from filterd.history import Record
 from filterd.quarantine import Store
-from filterd.web.api.tokens import Tokens, tokens_path
+from filterd.review.principals import tokens_path
+from filterd.review.tokens import Tokens
 from tests.helpers.postgresql import postgresql
 from tests.helpers.process import Program, answers, free_port
 from tests.helpers.servers.filterd import COMMAND

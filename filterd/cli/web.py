@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, fail, reported, settings
+from filterd.cli.principals import (
+    AdminOption,
+    DomainOption,
+    NameArgument,
+    RecipientOption,
+    role_of,
+    show,
+)
 from filterd.cli.web_token import app as tokens
 from filterd.config.load import ConfigError, Settings
 from filterd.ops.folders import check_folders
@@ -41,7 +47,6 @@ PasswordFile = Annotated[
         help="read the password from its first line (- for stdin); otherwise one is generated",
     ),
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 @app.callback()
@@ -60,14 +65,14 @@ def web(
     """Serve the review pages and the REST interface, until SIGTERM."""
     if context.invoked_subcommand:
         return
-    from filterd.web.accounts import AccountError  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError  # noqa: PLC0415
     from filterd.web.serve import serve  # noqa: PLC0415
 
     loaded = settings(config)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    with reported(Exit.CONFIG, AccountError):
+    with reported(Exit.CONFIG, PrincipalError):
         _first_account(loaded, password_file)
     privileges.give_up_root(loaded.source)
     with reported(Exit.CONFIG, ConfigError):
@@ -81,24 +86,20 @@ def web(
 @account.command("add")
 def add(
     name: NameArgument,
-    admin: Annotated[bool, typer.Option("--admin", help="sees and does everything")] = False,
-    domains: Annotated[
-        list[str] | None,
-        typer.Option("--domain", metavar="DOMAIN", help="of recipients; may be repeated"),
-    ] = None,
-    recipients: Annotated[
-        list[str] | None, typer.Option("--recipient", metavar="ADDRESS", help="may be repeated")
-    ] = None,
+    admin: AdminOption = False,
+    domains: DomainOption = None,
+    recipients: RecipientOption = None,
     password_file: PasswordFile = None,
     config: ConfigOption = None,
 ) -> None:
     """Make an account: an admin, or a reviewer for domains and recipients."""
-    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+    from filterd.review.accounts import Accounts  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     password, is_made = _password(password_file)
-    with reported(Exit.DATA, AccountError):
+    with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).add(
-            name, password, "admin" if admin else "reviewer", domains or (), recipients or ()
+            name, password, role_of(admin), domains or (), recipients or ()
         )
     _tell(name, password, is_made)
 
@@ -106,29 +107,21 @@ def add(
 @account.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the accounts."""
-    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+    from filterd.review.accounts import Accounts  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
-    with reported(Exit.DATA, AccountError):
+    with reported(Exit.DATA, PrincipalError):
         found = Accounts(accounts_path(settings(config))).all()
-    if as_json:
-        for one in found:
-            plain = one.to_json()
-            del plain["password"]
-            emit(plain)
-        return
-    table = Table("name", "role", "sees mail to", box=None, pad_edge=False, header_style="bold")
-    for one in found:
-        limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
-        table.add_row(one.name, one.role, ", ".join(limits) or "everybody")
-    Console(highlight=False).print(table if found else "there are no accounts yet")
+    show(found, "there are no accounts yet", as_json=as_json)
 
 
 @account.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Take an account away. Its sessions end at once."""
-    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+    from filterd.review.accounts import Accounts  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
-    with reported(Exit.DATA, AccountError):
+    with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).remove(name)
 
 
@@ -137,22 +130,19 @@ def password(
     name: NameArgument, password_file: PasswordFile = None, config: ConfigOption = None
 ) -> None:
     """Give an account another password. Its sessions end at once."""
-    from filterd.web.accounts import AccountError, Accounts, accounts_path  # noqa: PLC0415
+    from filterd.review.accounts import Accounts  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     chosen, is_made = _password(password_file)
-    with reported(Exit.DATA, AccountError):
+    with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).set_password(name, chosen)
     _tell(name, chosen, is_made)
 
 
 def _first_account(loaded: Settings, password_file: Path | None) -> None:
     """Make the first account where there is none: nothing has a password that others know."""
-    from filterd.web.accounts import (  # noqa: PLC0415
-        FIRST,
-        AccountError,
-        Accounts,
-        accounts_path,
-    )
+    from filterd.review.accounts import FIRST, Accounts  # noqa: PLC0415
+    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     accounts = Accounts(accounts_path(loaded))
     if accounts.all():
@@ -160,7 +150,7 @@ def _first_account(loaded: Settings, password_file: Path | None) -> None:
     chosen, is_made = _password(password_file)
     try:
         accounts.add(FIRST, chosen, "admin")
-    except AccountError:
+    except PrincipalError:
         if not accounts.all():
             raise
         return  # another `filterd web` that starts at the same time was faster

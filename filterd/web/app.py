@@ -21,8 +21,8 @@ from filterd.history import HistoryError
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import QueryError
 from filterd.review.actions import ActionError
+from filterd.review.principals import PrincipalError
 from filterd.web import api, pages
-from filterd.web.accounts import AccountError
 from filterd.web.api.problems import problem
 from filterd.web.forwarded import ForwardedNotice
 from filterd.web.identity import LoginNeededError, current
@@ -132,8 +132,8 @@ def _add_handlers(app: FastAPI) -> None:
         log.error("%s", error)
         return _error(request, 503, "The history cannot be read now; the log says why.")
 
-    @app.exception_handler(AccountError)
-    def no_accounts(request: Request, error: AccountError) -> Response:
+    @app.exception_handler(PrincipalError)
+    def no_accounts(request: Request, error: PrincipalError) -> Response:
         log.error("%s", error)
         return _error(request, 503, "The accounts cannot be read now; the log says why.")
 
@@ -156,5 +156,5 @@ def _error(request: Request, status: int, words: str) -> Response:
     head = HEADS.get(status, "Something is wrong")
     try:
         return page(request, "error.html", current(request), status, head=head, words=words)
-    except (LoginNeededError, AccountError):
+    except (LoginNeededError, PrincipalError):
         return plain_page(request, "error.html", status, head=head, words=words)

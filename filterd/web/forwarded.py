@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filterd.config.load import Settings
 from filterd.message.matching import Network, is_in_networks, mapped, networks
+from filterd.review.principals import accounts_path
 from filterd.system.bounded import json_value, read_regular
 from filterd.system.durable import write_atomically
-from filterd.web.accounts import accounts_path
 
 log = logging.getLogger(__name__)
 

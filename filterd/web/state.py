@@ -13,8 +13,10 @@ from filterd.chain.marks import load_key
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.history import History
+from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
-from filterd.web.accounts import Accounts, accounts_path
+from filterd.review.principals import accounts_path, tokens_path
+from filterd.review.tokens import Tokens
 from filterd.web.sessions import Sessions
 from filterd.web.throttle import Devices, Throttle
 
@@ -35,6 +37,7 @@ class State:
         self.settings = settings
         self.actions = ReviewActions(settings)
         self.accounts = Accounts(accounts_path(settings))
+        self.tokens = Tokens(tokens_path(settings))
         self.sessions = Sessions(web.idle_minutes * 60, web.session_hours * 3600)
         self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()

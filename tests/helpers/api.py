@@ -7,7 +7,8 @@ from typing import Any
 
 from httpx import Response
 
-from filterd.web.api.tokens import Tokens, tokens_path
+from filterd.review.principals import tokens_path
+from filterd.review.tokens import Tokens
 from tests.helpers.site import Site
 
 

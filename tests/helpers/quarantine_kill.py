@@ -29,7 +29,8 @@ from filterd.lab import samples
 from filterd.milter.commands import Bare
 from filterd.milter.constants import Command
 from filterd.quarantine import Store
-from filterd.web.api.tokens import Tokens, tokens_path
+from filterd.review.principals import tokens_path
+from filterd.review.tokens import Tokens
 from tests.helpers.milter import Gone, MilterClient
 from tests.helpers.process import Program, answers, folder, free_port, listens
 from tests.helpers.receiving_mta import Mta, running

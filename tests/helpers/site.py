@@ -17,7 +17,7 @@ from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
 from filterd.quarantine import NewEntry
-from filterd.web.accounts import Accounts
+from filterd.review.accounts import Accounts
 from filterd.web.app import create_app
 from filterd.web.state import State
 

@@ -24,7 +24,7 @@ from filterd.filters import signatures
 from filterd.filters.parts import Parts
 from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox, readable
-from filterd.web.accounts import Accounts
+from filterd.review.accounts import Accounts
 from filterd.web.preview import document, harmless
 from tests.hostile.tricks.documents import pdf
 from tests.hostile.tricks.structure import TEXT, TOP, attachment, base64_of, usual

@@ -31,8 +31,9 @@ from filterd.mta.sendmail.cf_files import read_cf
 from filterd.mta.smtp.sasl import Passwords
 from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded
-from filterd.web.accounts import AccountError, Accounts
-from filterd.web.api.tokens import Tokens
+from filterd.review.accounts import Accounts
+from filterd.review.principals import PrincipalError
+from filterd.review.tokens import Tokens
 from filterd.workers.codec import AnswerError, decode_answer
 from filterd.workers.sandbox import ExaminerError, _checked
 
@@ -47,8 +48,8 @@ DEEP_OBJECT = b'{"a":' * 50_000
         (load_model, ModelFileError),
         (TextPipeline, ModelFileError),
         (read_senders, OSError),
-        (lambda path: Accounts(path).all(), AccountError),
-        (lambda path: Tokens(path).all(), AccountError),
+        (lambda path: Accounts(path).all(), PrincipalError),
+        (lambda path: Tokens(path).all(), PrincipalError),
     ],
 )
 def test_a_fifo_is_refused(
@@ -139,9 +140,9 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "accounts.json"
     file.write_bytes(data)
     file.chmod(0o600)
-    with pytest.raises(AccountError, match="damaged"):
+    with pytest.raises(PrincipalError, match="damaged"):
         Accounts(file).all()
-    with pytest.raises(AccountError, match="damaged"):
+    with pytest.raises(PrincipalError, match="damaged"):
         Tokens(file).all()
 
 

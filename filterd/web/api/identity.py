@@ -9,7 +9,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
 from filterd.review.access import Access
-from filterd.web.api.tokens import Tokens, tokens_path
 from filterd.web.state import state_of
 
 _bearer = HTTPBearer(
@@ -21,9 +20,9 @@ def current(
     request: Request,
     shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Access:
-    """Kept mail as the bearer of this token has it. Raises HTTPException 401, AccountError."""
+    """Kept mail as the bearer of this token has it. Raises HTTPException 401, PrincipalError."""
     state = state_of(request)
-    token = Tokens(tokens_path(state.settings)).find(shown.credentials) if shown else None
+    token = state.tokens.find(shown.credentials) if shown else None
     if token is None:
         raise HTTPException(
             401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}

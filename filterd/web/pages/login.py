@@ -88,7 +88,7 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
     log.info("%r has logged in from %s", name, address)
     # Whoever had this browser before has no part in the new session.
     state.sessions.end(request.cookies.get(cookie_name(request, state), ""))
-    token, _ = state.sessions.start(account.name, account.password)
+    token, _ = state.sessions.start(account.name, account.secret)
     answer = RedirectResponse(local_path(next_path, "/"), 303)
     set_cookie(answer, request, state, cookie_name(request, state), token)
     shown = request.cookies[device_cookie] if device else state.devices.new(name)

@@ -8,7 +8,8 @@ import pytest
 
 from filterd.cli import web
 from filterd.config.load import load
-from filterd.web.accounts import FIRST, Accounts, accounts_path
+from filterd.review.accounts import FIRST, Accounts
+from filterd.review.principals import accounts_path
 
 
 def test_another_process_that_makes_it_at_the_same_time_is_no_error(

@@ -6,7 +6,8 @@ import pytest
 
 from filterd.history import Record
 from filterd.quarantine.journal import Event
-from filterd.web.api.tokens import Tokens, tokens_path
+from filterd.review.principals import tokens_path
+from filterd.review.tokens import Tokens
 from tests.helpers.receiving_mta import Mta
 from tests.helpers.site import Site, text_of
 

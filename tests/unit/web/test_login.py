@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from filterd.doctor.web import proxies
+from filterd.review.accounts import Accounts
 from filterd.web import pages
-from filterd.web.accounts import Accounts
 from filterd.web.sessions import Sessions
 from tests.helpers.clock import Clock
 from tests.helpers.site import FORMS, PAGES, PASSWORD, QUICK, Site, text_of, token_in

@@ -9,8 +9,9 @@ from pathlib import Path
 import argon2
 import pytest
 
-from filterd.web.accounts import AccountError, Accounts
-from filterd.web.api.tokens import Tokens
+from filterd.review.accounts import Accounts
+from filterd.review.principals import PrincipalError
+from filterd.review.tokens import Tokens
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -67,13 +68,13 @@ def test_a_reviewer_has_its_limits_in_lower_case(accounts: Accounts) -> None:
     ("name", "password", "role", "domains", "said"),
     [
         ("ann", PASSWORD, "admin", [], "already"),
-        ("", PASSWORD, "admin", [], "no account name"),
-        ("x" * 65, PASSWORD, "admin", [], "no account name"),
-        ("a\nb", PASSWORD, "admin", [], "no account name"),
+        ("", PASSWORD, "admin", [], "is not a name"),
+        ("x" * 65, PASSWORD, "admin", [], "is not a name"),
+        ("a\nb", PASSWORD, "admin", [], "is not a name"),
         ("bob", "short", "admin", [], "5 characters"),
         ("bob", "x" * 2000, "admin", [], "2000 characters"),
         ("bob", PASSWORD, "reviewer", [], "sees nothing"),
-        ("bob", PASSWORD, "reviewer", ["a@b"], "is not a domain alone"),
+        ("bob", PASSWORD, "reviewer", ["a@b"], "is not a domain"),
         ("bob", PASSWORD, "reviewer", ["a,b"], "several addresses; expected a domain such as mx"),
         ("bob", PASSWORD, "reviewer", ["a.b;c.d"], "'a.b;c.d' has several addresses; expected"),
         ("bob", PASSWORD, "admin", ["mx.example"], "sees everything"),
@@ -83,7 +84,7 @@ def test_what_cannot_be(
     accounts: Accounts, name: str, password: str, role: str, domains: list[str], said: str
 ) -> None:
     accounts.add("ann", PASSWORD, "admin")
-    with pytest.raises(AccountError, match=said):
+    with pytest.raises(PrincipalError, match=said):
         accounts.add(name, password, role, domains)  # type: ignore[arg-type]
     assert [one.name for one in accounts.all()] == ["ann"]
 
@@ -97,7 +98,7 @@ def test_what_another_process_changes_counts_at_once(accounts: Accounts) -> None
     assert other.verify("ann", "another password")
     accounts.remove("ann")
     assert other.get("ann") is None
-    with pytest.raises(AccountError, match="no account 'ann'"):
+    with pytest.raises(PrincipalError, match="no account 'ann'"):
         accounts.remove("ann")
 
 
@@ -108,7 +109,10 @@ def test_what_another_process_changes_counts_at_once(accounts: Accounts) -> None
         ("[]", "is damaged"),
         ('{"format": 1}', "is damaged"),
         (json.dumps({"format": 9, "accounts": []}), "format 9"),
-        ('{"format": 1, "accounts": [{"name": "x", "role": "god"}]}', "role 'god'"),
+        (
+            '{"format": 1, "accounts": [{"name": "x", "role": "god"}]}',
+            "account 1 \\('x'\\): role is 'god'; expected admin or reviewer",
+        ),
     ],
 )
 def test_a_damaged_file_lets_nobody_in_and_is_named(
@@ -117,7 +121,7 @@ def test_a_damaged_file_lets_nobody_in_and_is_named(
     accounts.path.parent.mkdir()
     accounts.path.write_text(content)
     accounts.path.chmod(0o600)
-    with pytest.raises(AccountError, match=said) as caught:
+    with pytest.raises(PrincipalError, match=said) as caught:
         accounts.verify("x", PASSWORD)
     assert str(accounts.path) in str(caught.value)
 
@@ -125,7 +129,7 @@ def test_a_damaged_file_lets_nobody_in_and_is_named(
 def test_a_file_that_others_may_read_is_refused(accounts: Accounts) -> None:
     accounts.add("ann", PASSWORD, "admin")
     accounts.path.chmod(0o644)
-    with pytest.raises(AccountError, match="chmod 600"):
+    with pytest.raises(PrincipalError, match="chmod 600"):
         Accounts(accounts.path, QUICK).verify("ann", PASSWORD)
 
 
@@ -161,7 +165,7 @@ def test_limits_that_fit_nobody_are_refused_alike(
         lambda: accounts.add("bob", PASSWORD, "reviewer", domains, recipients),
         lambda: tokens.add("bob", "reviewer", domains, recipients),
     ):
-        with pytest.raises(AccountError, match=r"expected .*(mx|ann@mx)\.example") as caught:
+        with pytest.raises(PrincipalError, match=r"expected .*(mx|ann@mx)\.example") as caught:
             add()
         said.append(str(caught.value))
     assert said[0] == said[1]

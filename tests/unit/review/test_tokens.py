@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.web.accounts import AccountError
-from filterd.web.api.tokens import PREFIX, Tokens
+from filterd.review.principals import PrincipalError
+from filterd.review.tokens import PREFIX, Tokens
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_removed_token_is_nobodys_at_once(tokens: Tokens) -> None:
     assert other.find(secret) is not None
     tokens.remove("robot")
     assert other.find(secret) is None
-    with pytest.raises(AccountError, match="no token 'robot'"):
+    with pytest.raises(PrincipalError, match="no token 'robot'"):
         tokens.remove("robot")
 
 
@@ -50,22 +50,22 @@ def test_limits_are_those_of_a_reviewer(tokens: Tokens) -> None:
 @pytest.mark.parametrize(
     ("name", "role", "domains", "text"),
     [
-        ("a b", "admin", [], "no name of a token"),
-        ("", "admin", [], "no name of a token"),
+        ("a b", "admin", [], "is not a name"),
+        ("", "admin", [], "is not a name"),
         ("x", "reviewer", [], "needs a domain or a recipient"),
-        ("x", "admin", ["mx.example"], "no limits"),
+        ("x", "admin", ["mx.example"], "sees everything"),
     ],
 )
 def test_what_makes_no_sense_is_said(
     tokens: Tokens, name: str, role: str, domains: list[str], text: str
 ) -> None:
-    with pytest.raises(AccountError, match=text):
+    with pytest.raises(PrincipalError, match=text):
         tokens.add(name, role, domains)  # type: ignore[arg-type]
 
 
 def test_a_name_is_given_once(tokens: Tokens) -> None:
     tokens.add("robot", "admin")
-    with pytest.raises(AccountError, match="already"):
+    with pytest.raises(PrincipalError, match="already"):
         tokens.add("robot", "admin")
 
 
@@ -86,12 +86,12 @@ def test_a_name_is_given_once(tokens: Tokens) -> None:
 def test_a_damaged_file_is_told_and_lets_nobody_in(tokens: Tokens, content: bytes) -> None:
     tokens.path.write_bytes(content)
     tokens.path.chmod(0o600)
-    with pytest.raises(AccountError, match=r"tokens\.json"):
+    with pytest.raises(PrincipalError, match=r"tokens\.json"):
         tokens.find("x")
 
 
 def test_a_file_that_others_may_read_is_refused(tokens: Tokens) -> None:
     secret = tokens.add("robot", "admin")
     tokens.path.chmod(0o644)
-    with pytest.raises(AccountError, match="chmod 600"):
+    with pytest.raises(PrincipalError, match="chmod 600"):
         tokens.find(secret)

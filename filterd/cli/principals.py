@@ -1,0 +1,45 @@
+"""What the commands about accounts and tokens share: options, and how both are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.cli.common import emit
+
+if TYPE_CHECKING:
+    from filterd.review.principals import Principal
+    from filterd.review.reviewer import Role
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
+AdminOption = Annotated[bool, typer.Option("--admin", help="sees and does everything")]
+DomainOption = Annotated[
+    list[str] | None,
+    typer.Option("--domain", metavar="DOMAIN", help="of recipients; may be repeated"),
+]
+RecipientOption = Annotated[
+    list[str] | None, typer.Option("--recipient", metavar="ADDRESS", help="may be repeated")
+]
+
+
+def role_of(admin: bool) -> Role:
+    """The role that `--admin` means."""
+    return "admin" if admin else "reviewer"
+
+
+def show(found: Sequence[Principal], nobody: str, *, as_json: bool) -> None:
+    """Print accounts or tokens without their secrets. nobody: what to say if there are none."""
+    if as_json:
+        for one in found:
+            emit(one.described())
+        return
+    table = Table("name", "role", "made", "sees mail to", box=None, pad_edge=False)
+    for one in found:
+        limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
+        sees = "everybody" if one.role == "admin" else ", ".join(limits) or "nobody"
+        table.add_row(one.name, one.role, one.made, sees)
+    Console(highlight=False).print(table if found else nobody)
