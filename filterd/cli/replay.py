@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,25 +20,14 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.config.load import Settings
 
 if TYPE_CHECKING:
+    from filterd.config.load import Settings
     from filterd.message import Envelope
-    from filterd.replay.cases import Case
-    from filterd.replay.judged import Judged, Pair, Summary
+    from filterd.replay.judged import Pair, Summary
 
 WIDTH = 150
 """Characters of a line where the output is no terminal."""
-
-
-class Side(Protocol):
-    """What judges; see `filterd.replay`."""
-
-    def judge(self, case: Case) -> Judged: ...
-
-    def complete(self, judged: list[Judged]) -> list[Judged]: ...
-
-    def close(self) -> None: ...
 
 
 def replay(
@@ -96,67 +85,21 @@ def _assumed(sender: str, recipients: list[str], client: str) -> Envelope:
 def _pairs(
     loaded: Settings, other: Settings | None, against: str, paths: list[str], envelope: Envelope
 ) -> Iterator[Pair]:
-    """The messages on both sides. What is missing of a daemon's answers comes at the end, so with
-    one all pairs come then."""
+    """The messages on both sides; what goes wrong there ends the command."""
     from filterd.mailfiles.mail_file import CorpusError  # noqa: PLC0415
-    from filterd.quarantine import Store  # noqa: PLC0415
-    from filterd.replay.cases import CaseError, cases  # noqa: PLC0415
-    from filterd.replay.judged import Pair  # noqa: PLC0415
+    from filterd.replay.cases import CaseError  # noqa: PLC0415
+    from filterd.replay.compare import Comparison, UndecidedError  # noqa: PLC0415
     from filterd.replay.wire import WireError  # noqa: PLC0415
 
-    errors = (CaseError, CorpusError, OSError)
     with reported(Exit.UNAVAILABLE, OSError, ValueError, WireError):
-        one, two = _sides(loaded, other, against)
-    names: list[str] = []
-    before: list[Judged] = []
-    after: list[Judged] = []
+        comparison = Comparison(loaded, other, against)
     with (
-        closing(one or two),
-        closing(two),
-        closing(Store(loaded.quarantine)) as store,
+        closing(comparison),
+        reported(Exit.USAGE, UndecidedError),
         reported(Exit.UNAVAILABLE, WireError),
-        reported(Exit.NO_INPUT, *errors),
+        reported(Exit.NO_INPUT, CaseError, CorpusError, OSError),
     ):
-        for case in cases(paths, envelope, store, left_out):
-            if one is None and case.decided is None:
-                fail(
-                    f"{case.name}: that is no kept message, of which is known what was decided; "
-                    "say with --compare or --against what it is to be compared with",
-                    Exit.USAGE,
-                )
-            earlier = one.judge(case) if one is not None else case.decided
-            assert earlier is not None
-            names.append(case.name)
-            before.append(earlier)
-            after.append(two.judge(case))
-            if not against:
-                yield Pair(names.pop(), before.pop(), after.pop())
-        if against:
-            before = one.complete(before) if one is not None else before
-            yield from map(Pair, names, before, two.complete(after))
-
-
-def _sides(loaded: Settings, other: Settings | None, against: str) -> tuple[Side | None, Side]:
-    """Before (None: what was decided then) and after. Raises WireError, OSError, ValueError."""
-    from filterd.replay.offline import Offline  # noqa: PLC0415
-
-    if not against:
-        after = Offline(other or loaded)
-        return (Offline(loaded) if other is not None else None), after
-    daemon = _daemon(loaded, against)
-    if other is None:
-        return Offline(loaded), daemon
-    return daemon, Offline(other)
-
-
-def _daemon(loaded: Settings, against: str) -> Side:
-    from filterd.config.assembly import open_history  # noqa: PLC0415
-    from filterd.replay.wire import Daemon  # noqa: PLC0415
-
-    # The history of another daemon than that of the settings cannot be known; then nothing in it
-    # has our queue-ids, and looking does no harm.
-    history = open_history(loaded) if loaded.history.enabled else None
-    return Daemon(loaded.daemon.socket if against == "daemon" else against, history)
+        yield from comparison.pairs(paths, envelope, left_out)
 
 
 def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:

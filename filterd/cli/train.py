@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,9 @@ import typer
 from rich.console import Console
 
 from filterd.bayes.lab.parallel import ClusterError, Readers
-from filterd.bayes.lab.shards import train_parts
+from filterd.bayes.lab.runs import card_for, train_file, train_site
 from filterd.bayes.lab.train import Source, TrainReport
-from filterd.bayes.lab.train import train as train_from
-from filterd.bayes.model.online import OnlineModel
-from filterd.bayes.model.reading import FeatureReader
-from filterd.bayes.model.store import STARTER_SALT, Card, ModelFileError, StoredModel, load, save
-from filterd.bayes.model.tokens import Features
-from filterd.bayes.site import doubt
+from filterd.bayes.model.store import ModelFileError
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import JournalError
 from filterd.bayes.site.learner import Learner
@@ -119,25 +113,17 @@ def train(
         reported(Exit.UNAVAILABLE, ClusterError),
     ):
         if output is not None:
-            card = Card(STARTER_SALT, "starter", about=about) if starter else Card.new(about=about)
-            if salt_of is not None:
-                card = replace(card, salt=load(salt_of).card.salt)
+            path, card = output, card_for(about, starter=starter, salt_of=salt_of)
             doubting = not (trust or starter)
-            model, report = _trained(sources, card.salt, shards, readers, doubting)
-            save(output, StoredModel(card, model), packed=starter)
-            path = output
+            with progress_bar("training") as progress:
+                report = train_file(
+                    path, card, sources, progress, readers, shards=shards, doubting=doubting
+                )
         else:
             folder = ModelFolder(bayes_filter(settings(config, models_first)).models)
             learner = Learner(folder, who(), about or "train", fresh=True, doubting=not trust)
-
-            def teach(seen: tuple[bytes, Features], spam: bool) -> bool:
-                before = learner.doubted
-                learner.learn_read(seen, spam=spam)
-                return learner.doubted > before
-
-            with learner, progress_bar("training") as progress:
-                report = train_from(sources, learner.read, teach, progress, readers)
-            path = folder.version_path(learner.stored.card.generation)
+            with progress_bar("training") as progress:
+                path, report = train_site(folder, learner, sources, progress, readers)
         if doubted is not None:
             _write_doubted(doubted, report)
     result = {
@@ -167,26 +153,6 @@ def train(
                 highlight=False,
             )
     return Exit.OK
-
-
-def _trained(
-    sources: list[Source], salt: bytes, shards: int, readers: Readers, doubting: bool
-) -> tuple[OnlineModel, TrainReport]:
-    """A new model of all the mail, in order or in parts."""
-    with progress_bar("training") as progress:
-        if shards > 1:
-            return train_parts(sources, salt, shards, readers)
-        model = OnlineModel.empty()
-
-        def teach(seen: tuple[Features, Features | None], spam: bool) -> bool:
-            features, _theirs = seen
-            if doubting:
-                return doubt.learn(model, features, spam=spam)[1]
-            model.learn(features, spam=spam)
-            return False
-
-        report = train_from(sources, FeatureReader(salt), teach, progress, readers)
-    return model, report
 
 
 def _write_doubted(path: Path, report: TrainReport) -> None:

@@ -9,13 +9,14 @@ import pytest
 import typer
 
 from filterd.cli.common import Exit
-from filterd.cli.demo import MARKER, _prepare
+from filterd.cli.demo import demo
+from filterd.lab.demo import MARKER, prepare
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and the one line."""
     with pytest.raises(typer.Exit) as caught:
-        _prepare(folder)
+        demo(folder=folder)
     said = capsys.readouterr().err
     assert said.startswith("filterd: ")
     assert said.count("\n") == 1
@@ -23,9 +24,9 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]
 
 
 def test_its_own_is_emptied(tmp_path: Path) -> None:
-    _prepare(tmp_path / "demo")
+    prepare(tmp_path / "demo")
     (tmp_path / "demo/old").touch()
-    _prepare(tmp_path / "demo")
+    prepare(tmp_path / "demo")
     assert [path.name for path in (tmp_path / "demo").iterdir()] == [MARKER]
 
 
@@ -38,7 +39,7 @@ def test_any_other_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_one_that_root_left_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _prepare(tmp_path / "demo")
+    prepare(tmp_path / "demo")
 
     def denied(folder: Path) -> None:
         raise PermissionError(13, "Permission denied", str(folder / "clamd.log"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from filterd.chain.verdict import Action
-from filterd.cli.selftest_expected import Expected, Promises
 from filterd.config.load import load
+from filterd.lab.expected import Expected, Promises
 from filterd.mta.delivery.client import Result
 from filterd.system.child import python_command
 

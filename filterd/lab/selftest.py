@@ -1,0 +1,133 @@
+"""The self-test: sample messages through the daemon behind an embedded MTA, and what came of each.
+
+What the settings promise for them is in `filterd.lab.expected`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.config.load import Settings, load
+from filterd.config.sample import toml_value
+from filterd.lab.expected import Promises
+from filterd.lab.samples import RECIPIENT, SENDER, sample
+from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.server import MtaThread, running_mta
+from filterd.mta.settings import MtaSettings
+from filterd.ops.status import clamd_status
+
+HOST = "mx.example"
+
+SAMPLES: Mapping[str, str] = {"gtube": "gtube", "clamav": "eicar", "parts": "exe"}
+"""The test message for each filter that has one."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of one test message: the last reply, and the delivered copy if there is one."""
+
+    result: Result
+    delivered: bytes | None
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        place = "delivered" if self.delivered is not None else "not delivered"
+        return f"{self.result.reply} ({place})"
+
+
+OWN_SETTINGS = """\
+[daemon]
+socket = {socket}
+socket_mode = 0o600
+spool = {spool}
+[workers]
+count = 1
+[chain]
+filters = {filters}
+[quarantine]
+folder = {quarantine}
+"""
+
+
+def own_settings(folder: Path, given: Settings) -> Settings:
+    """Settings for a test without a file: the defaults, with all that is written in a folder of
+    the test's own, and without the virus scanner if there is none."""
+    filters = [name for name in given.chain.filters if name != "clamav" or _scanner_answers(given)]
+    file = folder / "filterd.toml"
+    file.write_text(
+        OWN_SETTINGS.format(
+            socket=toml_value(f"unix:{folder}/socket"),
+            spool=toml_value(folder / "daemon-spool"),
+            quarantine=toml_value(folder / "quarantine"),
+            filters=toml_value(filters),
+        ),
+        "utf-8",
+    )
+    return load(file)
+
+
+def _scanner_answers(loaded: Settings) -> bool:
+    return any(not one.error for one in clamd_status(loaded))
+
+
+def names_for(loaded: Settings) -> list[str]:
+    """The messages that the chain can be asked about."""
+    chain = loaded.chain.filters
+    return ["clean", *(sample for name, sample in SAMPLES.items() if name in chain)]
+
+
+def remarks(given: Settings, loaded: Settings, promises: Promises) -> Iterator[str]:
+    """What the table does not say."""
+    for name in SAMPLES:
+        if name not in given.chain.filters:
+            yield f"{name} is not in [chain] filters and was not tested"
+        elif name not in loaded.chain.filters:
+            yield f"no clamd answers at the usual place, so {name} was not tested"
+        elif loaded.filters[name].link.dry_run:
+            yield f"{name} only observes (dry_run), so its opinion changes nothing"
+    for name, why in promises.left_out.items():
+        yield f"{name} could not be asked what to expect: {why}"
+
+
+def run(folder: Path, socket: str, names: Iterable[str]) -> dict[str, Came]:
+    """Send the samples of these names through an MTA in that folder, with the daemon as its filter.
+
+    Raises OSError if the MTA cannot run.
+    """
+    mta_settings = MtaSettings(
+        port=0,
+        hostname=HOST,
+        filters=(InputMailFilter("filterd", socket, "T"),),
+        mail=folder / "mail",
+        spool=folder / "spool",
+    )
+    came = {}
+    with running_mta(mta_settings) as mta:
+        for name in names:
+            before = set(mta.mailbox(RECIPIENT.partition("@")[0]))
+            result = _send(mta, name)
+            mta.settle()
+            new = set(mta.mailbox(RECIPIENT.partition("@")[0])) - before
+            came[name] = Came(result, new.pop().read_bytes() if new else None)
+    return came
+
+
+def _send(mta: MtaThread, name: str) -> Result:
+    results: list[Result] = []
+    message = sample(name)
+    asyncio.run(
+        send_all(
+            [(name, message.data)],
+            results.append,
+            host="127.0.0.1",
+            port=mta.port,
+            sender=SENDER,
+            recipients=[RECIPIENT],
+        )
+    )
+    return results[0]
