@@ -31,11 +31,11 @@ Row = dict[str, Any]
 def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> None:
     """Print a line for each filter and each address (with `--json` an object each)."""
     if source.is_sendmail:
-        made = cf_site(source)
+        site = cf_site(source)
         with cf_errors():
-            router: Router = made.router()
-        mta = made.personality()
-        listeners = [(one.name, one.filters) for one in made.listeners]
+            router: Router = site.router()
+        mta = site.personality()
+        listeners = [(one.name, one.filters) for one in site.listeners]
     else:
         settings = own_settings(source)
         mta = personality(settings)
@@ -54,7 +54,7 @@ def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> No
 
 
 def filter_row(one: InputMailFilter, mta: Personality, listener: str) -> Row:
-    """A filter with what is in force, defaults filled in. Clocks are seconds, 0 is no limit."""
+    """A filter and its settings in force. Timeouts are in seconds, 0 for no limit."""
     row: Row = {
         "filter": one.name,
         "listener": listener,
@@ -65,13 +65,13 @@ def filter_row(one: InputMailFilter, mta: Personality, listener: str) -> Row:
 
 
 def filter_text(row: Row) -> str:
-    clocks = ("connect", "command", "content", "write", "read", "eom")
-    shown = ", ".join(f"{name} {row[name]:g} s" for name in clocks if name in row)
+    limits = ("connect", "command", "content", "write", "read", "eom")
+    shown = ", ".join(f"{name} {row[name]:g} s" for name in limits if name in row)
     flags = f"F={row['flags']}: " if row.get("flags") else ""
     there = "" if not row["missing"] else " (no such socket now)"
     return (
         f"filter {row['filter']} at {row['listener']}: {row['socket']}{there}\n"
-        f"  when it fails: {flags}{row['on_failure']}\n  clocks: {shown}\n"
+        f"  when it fails: {flags}{row['on_failure']}\n  timeouts: {shown}\n"
     )
 
 

@@ -51,16 +51,16 @@ def run(source: Source, faults: list[str]) -> None:
     """Run the MTA until SIGTERM or SIGINT."""
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if source.is_sendmail:
-        made = cf_site(source)
-        with _faults(made.settings, faults) as final:
+        site = cf_site(source)
+        with _faults(site.settings, faults) as final:
             changed = {one.name: one for one in final.filters}
             listeners = tuple(
                 dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
-                for one in made.listeners
+                for one in site.listeners
             )
-            made = dataclasses.replace(made, settings=final, listeners=listeners)
+            site = dataclasses.replace(site, settings=final, listeners=listeners)
             with cf_errors(), reported(Exit.UNAVAILABLE, OSError):
-                _run(ReferenceMta.from_cf(made), tuple(made.cf.filters.values()))
+                _run(ReferenceMta.from_cf(site), tuple(site.cf.filters.values()))
         return
     wanted = own_settings(source)
     privileges.give_up_root()

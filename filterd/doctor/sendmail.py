@@ -111,27 +111,27 @@ def _asked(cf: SendmailCf, one: InputMailFilter) -> Iterator[Finding]:
 
 
 def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
-    clocks = one.clocks
-    if clocks.eom and clocks.eom <= worst(settings):
+    limits = one.time_limits
+    if limits.eom and limits.eom <= worst(settings):
         yield Finding(
             Level.FAIL,
             ABOUT,
-            f"X{one.name}: T=E: is {clocks.eom:g} s, a verdict may take {worst(settings):g} s "
+            f"X{one.name}: T=E: is {limits.eom:g} s, a verdict may take {worst(settings):g} s "
             "([chain] timeout and [workers] grace)",
             f"set E:{_advised(settings):g}s, or lower [chain] timeout",
         )
-    if clocks.read and clocks.read < least_read(settings):
-        tight = clocks.read <= settings.daemon.progress_interval
+    if limits.read and limits.read < least_read(settings):
+        tight = limits.read <= settings.daemon.progress_interval
         yield Finding(
             Level.FAIL if tight else Level.WARN,
             ABOUT,
-            f"X{one.name}: T=R: is {clocks.read:g} s, the daemon reports progress every "
+            f"X{one.name}: T=R: is {limits.read:g} s, the daemon reports progress every "
             f"{settings.daemon.progress_interval:g} s",
             f"set R:{least_read(settings):g}s or more",
         )
     for letter, what, seconds in (
-        ("C", "connecting", clocks.connect),
-        ("S", "sending a command", clocks.write),
+        ("C", "connecting", limits.connect),
+        ("S", "sending a command", limits.write),
     ):
         if 0 < seconds < LEAST_STEP:
             yield Finding(

@@ -12,8 +12,8 @@ from filterd.message.envelope import ip
 from filterd.mta.delivery.router import identity
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer
-from filterd.mta.milters.clock import Clock
-from filterd.mta.milters.macros import Connection
+from filterd.mta.milters.macros import ClientConnection
+from filterd.mta.milters.timer import Timer
 from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.replies import SmtpReply
@@ -49,7 +49,7 @@ class SessionHandler:
         self._reader = reader
         self._writer = writer
         # A read that times out fails, and so would all later ones.
-        self._idle = Clock(lambda: reader.set_exception(TimeoutError("idle")))
+        self._idle = Timer(lambda: reader.set_exception(TimeoutError("idle")))
 
     async def run(self) -> None:
         settings, router = self._server.settings, self._server.router
@@ -57,7 +57,9 @@ class SessionHandler:
         peer = await find_peer(self._writer)
         local = self._writer.get_extra_info("sockname")[:2]
         sessions = self._server.clients[peer.address]
-        self._macros = personality.macros(Connection(self._listener.name, peer, local, sessions))
+        self._macros = personality.macros(
+            ClientConnection(self._listener.name, peer, local, sessions)
+        )
         filters = personality.filters(self._listener.filters)
         self._session = commands.SmtpSession(
             personality.replies,

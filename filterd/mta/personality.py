@@ -14,7 +14,7 @@ from filterd.mta.delivery.router import Router
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.composer import Composer
 from filterd.mta.milters.answers import Filters
-from filterd.mta.milters.macros import Connection, MacroTable
+from filterd.mta.milters.macros import ClientConnection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply
@@ -43,7 +43,7 @@ class Personality:
     filters: Callable[[Iterable[InputMailFilter]], Filters]
     """The filters of one session: how they are asked, what their failures mean."""
 
-    macros: Callable[[Connection], MacroTable]
+    macros: Callable[[ClientConnection], MacroTable]
     """The macros of one session."""
 
     filter_route: Callable[[str, Route], Route]

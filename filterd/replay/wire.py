@@ -29,7 +29,7 @@ from filterd.ops.address import Address, AddressError
 from filterd.replay.cases import Case
 from filterd.replay.judged import TAKEN, Judged
 
-CLOCKS = "C:10s;S:60s;R:60s;E:15m"
+TIMEOUTS = "C:10s;S:60s;R:60s;E:15m"
 """Longer than an MTA's own: this is about the answer, not about the time that it takes."""
 
 HISTORY_SECONDS = 3.0
@@ -59,7 +59,7 @@ class Daemon:
             self._address = Address.parse(socket).text
         except AddressError as error:
             raise WireError(str(error)) from None
-        self._settings = InputMailFilter("replay", self._address, "4", CLOCKS)
+        self._settings = InputMailFilter("replay", self._address, "4", TIMEOUTS)
         self._history = history
         self._began = time.time()
         self._name = f"replay-{secrets.token_hex(4)}"

@@ -14,8 +14,8 @@ from typing import NoReturn
 
 from filterd.milter.constants import Command
 from filterd.milter.packets import MAX_LENGTH, Packet, PacketError, PacketReader
-from filterd.mta.milters.clock import Clock
 from filterd.mta.milters.settings import SocketAddress
+from filterd.mta.milters.timer import Timer
 
 PENDING_LIMIT = 2 * MAX_LENGTH
 """Octets received and not read yet; a filter that sends more has to wait."""
@@ -34,7 +34,7 @@ class _Exchange(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.packets = PacketReader()
-        self.clock = Clock(self._expired)
+        self.timer = Timer(self._expired)
         self.gone: str | None = None
         """Why nothing more will be received, None while the connection is open."""
 
@@ -92,11 +92,11 @@ class _Exchange(asyncio.Protocol):
             self._transport.resume_reading()
             self._paused = False
         self._waiter = self._loop.create_future()
-        self.clock.start(timeout)
+        self.timer.start(timeout)
         try:
             await self._waiter
         finally:
-            self.clock.pause()
+            self.timer.pause()
             self._waiter = None
 
     def _expired(self) -> None:
@@ -195,7 +195,7 @@ class FilterConnection:
         self.close()
 
     def close(self) -> None:
-        self._exchange.clock.stop()
+        self._exchange.timer.stop()
         self._transport.close()
 
 

@@ -18,7 +18,7 @@ Table = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ClientConnection:
     """One client's connection, as macros show it.
 
     listener: the name of what it connected to, sendmail's `{daemon_name}`. local: address and port

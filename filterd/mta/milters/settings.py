@@ -107,7 +107,7 @@ class InputMailFilter:
         return address
 
     @cached_property
-    def clocks(self) -> Timeouts:
+    def time_limits(self) -> Timeouts:
         """The timeouts in seconds."""
         return _timeouts(self.timeouts, self.name, [])
 

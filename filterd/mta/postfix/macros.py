@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from filterd.mta.mail.address import Route, domain_part
 from filterd.mta.mail.draft import Path
-from filterd.mta.milters.macros import Connection, MacroTable, Table, client_macros
+from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
 from filterd.mta.settings import MtaSettings
 
 VERSION = "Postfix 3.7.11"
@@ -41,7 +41,7 @@ MACRO_LISTS: Mapping[str, tuple[str, ...]] = {
 class PostfixMacros(MacroTable):
     """Postfix 3.7's table."""
 
-    def __init__(self, settings: MtaSettings, connection: Connection) -> None:
+    def __init__(self, settings: MtaSettings, connection: ClientConnection) -> None:
         address, port = connection.local
         self._host = settings.hostname
         super().__init__(

@@ -99,8 +99,8 @@ class SendmailFilter(BaseFilter):
 
     async def negotiate(self) -> None:
         """Connect and agree. Raises NegotiationError as well."""
-        clocks = self.settings.clocks
-        self.connection = await FilterConnection.open(self.settings.address, clocks.connect)
+        limits = self.settings.time_limits
+        self.connection = await FilterConnection.open(self.settings.address, limits.connect)
         offer = Negotiation.offer()
         await self.send(offer.encode())
         self.agree(agree_sendmail(offer, Negotiation.parse(await self.receive())))
@@ -109,11 +109,11 @@ class SendmailFilter(BaseFilter):
     async def send(self, *packets: Packet) -> None:
         assert self.connection is not None
         if packets:
-            await self.connection.send(list(packets), self.settings.clocks.write)
+            await self.connection.send(list(packets), self.settings.time_limits.write)
 
     async def receive(self) -> Packet:
         assert self.connection is not None
-        return await self.connection.receive(self.settings.clocks.read)
+        return await self.connection.receive(self.settings.time_limits.read)
 
     async def quit(self) -> None:
         """milter_quit_filter: send QUIT; the filter has left the session."""
@@ -240,7 +240,7 @@ class SendmailFilter(BaseFilter):
 
         The timeout for the whole is checked before each read only; silence is for the read timeout.
         """
-        limit = self.settings.clocks.eom
+        limit = self.settings.time_limits.eom
         body = _NewBody(allowed=bool(self.agreed.actions & Actions.CHGBODY))
         try:
             while True:

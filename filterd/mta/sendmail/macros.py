@@ -14,7 +14,7 @@ from time import time
 from filterd.message.envelope import ip
 from filterd.mta.mail.address import Route, domain_part
 from filterd.mta.mail.draft import Path
-from filterd.mta.milters.macros import Connection, MacroTable, Table, client_macros
+from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
 from filterd.mta.settings import MtaSettings
 
 VERSION = "8.17.1.9"
@@ -53,7 +53,7 @@ def _sendmail_date(second: int) -> str:
 class SendmailMacros(MacroTable):
     """sendmail's table. version: `$Z`."""
 
-    def __init__(self, settings: MtaSettings, version: str, connection: Connection) -> None:
+    def __init__(self, settings: MtaSettings, version: str, connection: ClientConnection) -> None:
         host, (address, port) = settings.hostname, connection.local
         table = {
             **client_macros(host, connection.peer),

@@ -89,4 +89,4 @@ def _same_route(address: str, route: Route) -> Route:
 
 def _on_failure(one: InputMailFilter) -> dict[str, str | float]:
     action = FAILURE_ACTIONS[one.on_failure]
-    return {"flags": one.flags, "on_failure": action, **asdict(one.clocks)}
+    return {"flags": one.flags, "on_failure": action, **asdict(one.time_limits)}

@@ -121,7 +121,7 @@ def test_every_kind_of_line_is_understood() -> None:
         Rule(25, "$+", "$#esmtp $@ $1"),
     ]
     assert cf.filters["f1"].on_failure == "T"
-    assert cf.filters["f1"].clocks.connect == 60
+    assert cf.filters["f1"].time_limits.connect == 60
     assert cf.mailers["local"].argv == "cat -d $u"
     assert cf.environment == {"FOO": "bar"}
     assert cf.milter_macros == {"connect": ("j", "{daemon_name}")}

@@ -159,9 +159,9 @@ def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
         "on_failure": "451, try again",
         "missing": True,
     }
-    # T= of the file names one clock; the others are sendmail's defaults.
-    clocks = (rows[0]["connect"], rows[0]["write"], rows[0]["read"], rows[0]["eom"])
-    assert clocks == (300.0, 10.0, 2.0, 300.0)
+    # T= of the file names one timeout; the others are sendmail's defaults.
+    limits = (rows[0]["connect"], rows[0]["write"], rows[0]["read"], rows[0]["eom"])
+    assert limits == (300.0, 10.0, 2.0, 300.0)
     people = [(one["to"], one["mailer"], one["errors_to"]) for one in rows[1]["deliveries"]]
     assert people == [
         ("ann", "local", "sue"),
@@ -176,7 +176,7 @@ def test_an_address_that_gets_no_mail_ends_with_sendmails_status(cf: Path) -> No
     assert done.returncode == 67
     assert "  to |/bin/sh: refused 5.7.1 Cannot mail to programs\n" in done.stdout
     assert "joe: mailer local, user joe\n" in done.stdout
-    assert "clocks: connect 300 s, write 10 s, read 2 s, eom 300 s\n" in done.stdout
+    assert "timeouts: connect 300 s, write 10 s, read 2 s, eom 300 s\n" in done.stdout
 
 
 def test_postfixs_filters_are_explained_in_its_own_words(tmp_path: Path) -> None:
@@ -194,4 +194,4 @@ def test_postfixs_filters_are_explained_in_its_own_words(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stderr
     assert "when it fails: accept\n" in done.stdout
-    assert "clocks: connect 30 s, command 30 s, content 300 s\n" in done.stdout
+    assert "timeouts: connect 30 s, command 30 s, content 300 s\n" in done.stdout

@@ -1,4 +1,4 @@
-"""One connection to a filter: its clocks, and what it keeps of what a filter sends."""
+"""One connection to a filter: its timeouts, and what it keeps of what a filter sends."""
 
 from __future__ import annotations
 

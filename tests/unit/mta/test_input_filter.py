@@ -55,7 +55,7 @@ def test_letters_of_flags_add_up_and_the_last_socket_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "clocks"),
+    ("text", "timeouts"),
     [
         ("", Timeouts(300, 10, 10, 300)),
         (", T=C:5m;S:10s;R:10s;E:5m", Timeouts(300, 10, 10, 300)),
@@ -64,8 +64,8 @@ def test_letters_of_flags_add_up_and_the_last_socket_wins() -> None:
         (", Timeouts=C:1m", Timeouts(60, 10, 10, 300)),
     ],
 )
-def test_timeouts(text: str, clocks: Timeouts) -> None:
-    assert InputMailFilter.parse(f"f1, S=unix:/s{text}").clocks == clocks
+def test_timeouts(text: str, timeouts: Timeouts) -> None:
+    assert InputMailFilter.parse(f"f1, S=unix:/s{text}").time_limits == timeouts
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.draft import Path
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.macros import Connection
+from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.postfix.macros import PostfixMacros
 from filterd.mta.sendmail.macros import SendmailMacros
 from filterd.mta.settings import MtaSettings
 
 PEER = Peer("client.test", "192.0.2.1", 40000)
-CONNECTION = Connection("MTA", PEER, ("192.0.2.9", 25), 3)
+CONNECTION = ClientConnection("MTA", PEER, ("192.0.2.9", 25), 3)
 ANN = Path("ann@x.test", "<ann@x.test>", ("SIZE=100", "RET=HDRS", "ENVID=abc"))
 JOE = Path("joe@mx.example.test", "<joe@mx.example.test>", ("NOTIFY=NEVER",))
 LOCAL = Route("local", "", "joe")
@@ -79,7 +79,7 @@ def test_a_local_sender_has_no_host() -> None:
 
 
 def test_the_loopback_interface_has_no_address() -> None:
-    local = SendmailMacros(MtaSettings(), "", Connection("MTA", PEER, ("127.0.0.1", 25)))
+    local = SendmailMacros(MtaSettings(), "", ClientConnection("MTA", PEER, ("127.0.0.1", 25)))
     assert local.session["{if_name}"] == "localhost"
     assert "{if_addr}" not in local.session
 

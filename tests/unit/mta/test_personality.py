@@ -12,7 +12,7 @@ from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.flavours import personality
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.macros import Connection
+from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.sendmail.cf_files import parse_cf
 from filterd.mta.sendmail.personality import extensions
@@ -46,7 +46,7 @@ def test_a_sendmail_cf_has_its_own_size_greeting_and_version(tmp_path: Path) -> 
     assert "SIZE 5000" in sized.extensions
     assert "SIZE" in unsized.extensions
     assert sized.replies.greeting("now").lines == (b"220 mx.test ESMTP ours 8.17.1.9; now",)
-    connection = Connection("MTA", Peer("client.test", "192.0.2.1", 4000), ("192.0.2.9", 25))
+    connection = ClientConnection("MTA", Peer("client.test", "192.0.2.1", 4000), ("192.0.2.9", 25))
     assert sized.macros(connection).now["Z"] == "ours"
 
 

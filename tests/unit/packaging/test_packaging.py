@@ -73,8 +73,8 @@ def test_the_snippet_fits_the_defaults() -> None:
 
     assert line.socket == DaemonSettings().socket
     assert line.on_failure == "T"
-    assert line.clocks.read >= 4 * DaemonSettings().progress_interval
-    assert line.clocks.eom > ChainSettings().timeout + WorkerSettings().grace
+    assert line.time_limits.read >= 4 * DaemonSettings().progress_interval
+    assert line.time_limits.eom > ChainSettings().timeout + WorkerSettings().grace
 
 
 def test_the_manual_shows_the_snippets_line() -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 
-class Clock:
+class Timer:
     """Calls `expired` when time is up. Restarting it is cheap: the event loop's timer is not set
     for each of the thirty waits of a message, but set again when it fires too early."""
 
