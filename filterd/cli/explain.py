@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.model.explain import clues
+from filterd.bayes.model.explain import explain as explain_opinion
 from filterd.bayes.model.store import ModelFileError
 from filterd.cli.common import (
     ConfigOption,
@@ -30,6 +29,7 @@ from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from filterd.ops.control import ControlError, ask
+from filterd.system.display import to_the_second
 
 
 def explain(
@@ -71,14 +71,11 @@ def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, A
     """Why a message gets its score, as a plain value. The weights under `spam`, `ham` and
     `rest` add up to `log_odds`."""
     opinion = bayes.opinion(Message(data))
-    found = clues(opinion)
-    spam = [clue for clue in found if clue.weight > 0][:shown]
-    ham = [clue for clue in found if clue.weight < 0][:shown]
-    rest = opinion.total - sum(c.weight for c in spam) - sum(c.weight for c in ham)
+    found = explain_opinion(opinion, shown)
     return {
         "file": name,
-        "probability": opinion.probability,
-        "log_odds": opinion.total,
+        "probability": found.probability,
+        "log_odds": found.log_odds,
         "points": round(bayes.score(opinion), 2),
         "learned": {"spam": opinion.learned.spam, "ham": opinion.learned.ham},
         "models": [
@@ -90,9 +87,9 @@ def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, A
             }
             for voice in opinion.voices
         ],
-        "spam": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in spam],
-        "ham": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in ham],
-        "rest": rest,
+        "spam": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in found.spam],
+        "ham": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in found.ham],
+        "rest": found.rest,
     }
 
 
@@ -109,10 +106,10 @@ def _print_explanation(value: dict[str, Any]) -> None:
         )
     if (failed := value["failed"]) is not None:
         did = ", ".join(f"{kind} in {name or 'no filter'}" for name, kind in failed["failures"])
-        since, until = (datetime.fromtimestamp(failed[key]) for key in ("since", "until"))
+        since, until = (to_the_second(failed[key]) for key in ("since", "until"))
         console.print(
-            f"  This content failed ({did}) as {failed['id']} at {since:%F %T}. The running daemon "
-            f"does not try it again with the same filters until {until:%F %T} or a reload; where "
+            f"  This content failed ({did}) as {failed['id']} at {since}. The running daemon "
+            f"does not try it again with the same filters until {until} or a reload; where "
             "their failure means tempfail it holds the message."
         )
     table = Table(box=None, pad_edge=False, header_style="bold")

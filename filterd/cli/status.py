@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rich.console import Console
 from rich.table import Table
 
@@ -12,6 +10,7 @@ from filterd.cli.quarantine.tables import shown
 from filterd.ops.status import Status
 from filterd.ops.status import status as found
 from filterd.quarantine.caution import ADVICE
+from filterd.system.display import size, to_the_second
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> int:
@@ -27,7 +26,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> int:
 def _of_itself(told: Status) -> str:
     daemon = told.daemon
     parts = [
-        f"version {daemon.version}, pid {daemon.pid}, since {_when(daemon.started or 0.0)}",
+        f"version {daemon.version}, pid {daemon.pid}, since {to_the_second(daemon.started or 0.0)}",
         f"{daemon.workers} workers, {daemon.idle} idle",
         f"{daemon.queue} messages waiting, {daemon.in_flight} in progress",
     ]
@@ -36,10 +35,6 @@ def _of_itself(told: Status) -> str:
     if daemon.history_lost:
         parts.append(f"{daemon.history_lost} messages are not in the history")
     return "; ".join(parts)
-
-
-def _when(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _table(told: Status) -> Table:
@@ -64,7 +59,7 @@ def _table(told: Status) -> Table:
             (seen if known else "no messages yet") + (f" ({kinds})" if kinds else ""),
         )
         if one.last_failure is not None:
-            last = f"last {_when(one.last_failure)}, {one.last_failure_id}: "
+            last = f"last {to_the_second(one.last_failure)}, {one.last_failure_id}: "
             table.add_row("", last + shown(one.last_failure_detail))
     for clamd in told.clamd:
         age = "" if clamd.days is None else f", signatures {clamd.days} days old"
@@ -82,8 +77,8 @@ def _table(told: Status) -> Table:
             )
         table.add_row("model", f"learned {model.spam} spam, {model.ham} ham{missing}")
     kept = ", ".join(f"{n} {state}" for state, n in told.quarantine.messages.items())
-    octets = f", {told.quarantine.octets / (1 << 20):.1f} MiB" if kept else ""
-    table.add_row("quarantine", told.quarantine.error or (kept or "empty") + octets)
+    stored = f", {size(told.quarantine.octets)}" if kept else ""
+    table.add_row("quarantine", told.quarantine.error or (kept or "empty") + stored)
     if told.quarantine.expiry:
         table.add_row("", f"expiry is postponed: {told.quarantine.expiry}; {ADVICE}")
     return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -19,6 +18,7 @@ from filterd.config.digest import DigestSettings
 from filterd.digest.links import Link, Signer
 from filterd.quarantine.index import Row
 from filterd.system.bounded import plain_text, read_regular
+from filterd.system.display import printable, when
 
 LISTED_LIMIT = 200
 """Messages in one digest; who has more looks at them in another way."""
@@ -51,20 +51,20 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
     until = now + site.settings.link_days * 86400
     listed = [
         {
-            "received": _when(row.received),
+            "received": when(row.received),
             "score": points(row.score),
-            "sender": _shown(row.header_from or row.sender or "<>"),
-            "subject": _shown(row.subject) or "(no subject)",
+            "sender": printable(row.header_from or row.sender or "<>", TEXT_LIMIT),
+            "subject": printable(row.subject, TEXT_LIMIT) or "(no subject)",
             "link": f"{site.base}/held/{site.signer.token(Link(row.id, recipient, until))}",
         }
         for row in rows
     ]
     values = {
-        "recipient": _shown(recipient),
+        "recipient": printable(recipient, TEXT_LIMIT),
         "subject": site.settings.subject,
         "messages": listed,
         "more": more,
-        "until": _when(until),
+        "until": when(until),
     }
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = site.settings.sender
@@ -118,12 +118,3 @@ def _rendered(folder: Path | None, name: str, values: dict[str, object]) -> str:
         raise DigestError(f"{folder}/{name}: no such template") from None
     except jinja2.TemplateError as error:
         raise DigestError(f"{name}: {error}") from None
-
-
-def _when(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _shown(text: str) -> str:
-    """A stranger's text in one line, without what would speak to a terminal or turn it round."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)[:TEXT_LIMIT]

@@ -22,6 +22,7 @@ from filterd.ops.status import (
 )
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import ADVICE
+from filterd.system.display import size
 
 OLD_DAYS = 3
 """Days of clamd's signatures from which that is said: freshclam fetches new ones daily."""
@@ -124,7 +125,7 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
         yield Finding(
             Level.WARN,
             "clamd",
-            f"{server} takes less than size_limit, {_mib(limit)}",
+            f"{server} takes less than size_limit, {size(limit)}",
             "raise StreamMaxLength in clamd.conf, or lower filters.clamav.size_limit",
         )
     largest = settings.daemon.max_message_size
@@ -132,12 +133,8 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
         yield Finding(
             Level.OK,
             "clamd",
-            f"mail of {_mib(limit)} to {_mib(largest)} is not scanned: too_large says what happens",
+            f"mail of {size(limit)} to {size(largest)} is not scanned: too_large says what happens",
         )
-
-
-def _mib(octets: int) -> str:
-    return f"{octets / (1 << 20):.0f} MiB"
 
 
 def model(settings: Settings) -> Iterator[Finding]:

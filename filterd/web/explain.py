@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from filterd.bayes.model.explain import Clue, clues
+from filterd.bayes.model import explain as model
 from filterd.bayes.model.store import ModelFileError
 from filterd.message import Message
 from filterd.web.state import State
@@ -18,15 +18,10 @@ WORDS = 12
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the classifier thinks of a message today. probability: of spam, 0.0 to 1.0. The weights
-    of spam, ham and rest are log-odds and add up to `total`."""
+    """What the classifier thinks of a message today."""
 
-    probability: float
     points: float
-    total: float
-    spam: tuple[Clue, ...]
-    ham: tuple[Clue, ...]
-    rest: float
+    why: model.Explanation
 
 
 def explain(state: State, message: Message) -> Explanation | None:
@@ -37,12 +32,7 @@ def explain(state: State, message: Message) -> Explanation | None:
     try:
         with state.explaining:
             opinion = bayes.opinion(message)
-            found = clues(opinion)
-            points = bayes.score(opinion)
+            return Explanation(bayes.score(opinion), model.explain(opinion, WORDS))
     except (ModelFileError, ValueError, OSError) as error:
         log.warning("the classifier cannot explain a message: %s", error)
         return None
-    spam = tuple(c for c in found if c.weight > 0)[:WORDS]
-    ham = tuple(c for c in found if c.weight < 0)[:WORDS]
-    rest = opinion.total - sum(c.weight for c in (*spam, *ham))
-    return Explanation(opinion.probability, points, opinion.total, spam, ham, rest)

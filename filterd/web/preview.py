@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import nh3
 
 from filterd.message import Entity, Message
+from filterd.system.display import printable
 
 TEXT_LIMIT = 200_000
 """Characters of a part that are shown; nobody reads more to judge a message."""
@@ -119,7 +120,7 @@ def parts(message: Message) -> Iterator[Part]:
         yield Part(
             depth,
             entity.content_type,
-            shown(", ".join(entity.filenames)),
+            printable(", ".join(entity.filenames), lines=True),
             entity.disposition,
             entity.transfer_encoding if entity.is_leaf else "",
             len(entity.content) if entity.is_leaf else entity.end - entity.start,
@@ -130,7 +131,7 @@ def parts(message: Message) -> Iterator[Part]:
 def plain(entity: Entity) -> tuple[str, bool]:
     """A part's text as one can look at it, and whether it was cut."""
     text = entity.text
-    return shown(text[:TEXT_LIMIT].replace("\r\n", "\n")), len(text) > TEXT_LIMIT
+    return printable(text[:TEXT_LIMIT].replace("\r\n", "\n"), lines=True), len(text) > TEXT_LIMIT
 
 
 def harmless(html: str) -> Safe:
@@ -141,7 +142,7 @@ def harmless(html: str) -> Safe:
     def look(tag: str, attribute: str, value: str) -> str | None:
         if attribute == "href":
             if tag == "a" and len(links) < LINK_LIMIT:
-                links[shown(value[:LINK_WIDTH])] = None
+                links[printable(value[:LINK_WIDTH], lines=True)] = None
             return None
         if attribute == "src":
             if tag == "img":
@@ -211,17 +212,4 @@ def document(safe: Safe) -> str:
     return (
         '<!DOCTYPE html><html><head><meta charset="utf-8"><title>message</title>'
         f"<style>{STYLE}</style></head><body>{safe.html}</body></html>"
-    )
-
-
-_BREAKS = {"\n", "\t"}
-
-
-def shown(text: str) -> str:
-    """Text of strangers without control characters: none that turn the direction of what follows,
-    none that have no width, no lone surrogates."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in _BREAKS else "\N{REPLACEMENT CHARACTER}" for c in text
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from filterd import __version__
 from filterd.chain.headers import points
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
+from filterd.system.display import count, exactly, printable, size, when
 from filterd.web.identity import session_of
-from filterd.web.preview import shown
 
 NOTICE_LIMIT = 20
 """Outcomes that wait to be shown; who never looks does not fill the memory."""
@@ -27,34 +26,7 @@ _FOLDER = Path(__file__).parent
 
 def _finalize(value: object) -> object:
     """Text of strangers without control characters, wherever a template shows it."""
-    return shown(value) if type(value) is str else value
-
-
-def when(seconds: float) -> str:
-    """Local time, to the minute."""
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
-
-
-def exactly(seconds: float) -> str:
-    """Local time with seconds and offset."""
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
-
-
-def size(octets: int) -> str:
-    """Octets as people read them, in units of 1024."""
-    if octets < 1024:
-        return f"{octets} B"
-    value, unit = octets / 1024, "KiB"
-    for larger in ("MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 message`, `2 messages`, with thousands set apart."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return printable(value, lines=True) if type(value) is str else value
 
 
 _environment = jinja2.Environment(
@@ -65,9 +37,7 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(
-    when=when, exactly=exactly, size=size, points=points, count=count, shown=shown
-)
+_environment.filters.update(when=when, exactly=exactly, size=size, points=points, count=count)
 
 
 def page(

@@ -172,16 +172,14 @@ def test_clamd_that_takes_less_than_it_is_sent(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock", limit=1 << 20):
         told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
     assert ("WARN", True) in [
-        (one.level, "less than size_limit, 100 MiB" in one.found) for one in told
+        (one.level, "less than size_limit, 100 MB" in one.found) for one in told
     ]
 
 
 def test_mail_that_is_too_large_for_clamd(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock"):
         told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
-    assert (
-        told[-1].found == "mail of 100 MiB to 256 MiB is not scanned: too_large says what happens"
-    )
+    assert told[-1].found == "mail of 100 MB to 256 MB is not scanned: too_large says what happens"
 
 
 def test_files_that_the_index_does_not_know(tmp_path: Path) -> None:

@@ -65,6 +65,27 @@ def clues(opinion: Opinion) -> list[Clue]:
     return sorted(found, key=lambda clue: -abs(clue.weight))
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why the classifier scores a message as it does. probability: of spam, 0.0 to 1.0. The weights
+    of spam, ham (the strongest words on each side) and rest add up to `log_odds`."""
+
+    probability: float
+    log_odds: float
+    spam: tuple[Clue, ...]
+    ham: tuple[Clue, ...]
+    rest: float
+
+
+def explain(opinion: Opinion, shown: int) -> Explanation:
+    """An opinion with so many words on each side."""
+    found = clues(opinion)
+    spam = tuple(clue for clue in found if clue.weight > 0)[:shown]
+    ham = tuple(clue for clue in found if clue.weight < 0)[:shown]
+    rest = opinion.total - sum(clue.weight for clue in (*spam, *ham))
+    return Explanation(opinion.probability, opinion.total, spam, ham, rest)
+
+
 def strongest(opinion: Opinion, shown: int = SHOWN_WORDS) -> Iterator[str]:
     """The strongest words and pairs for spam and for ham, by the model with the larger share.
 

@@ -24,6 +24,7 @@ from filterd.cli.quarantine.common import (
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters import senders
 from filterd.quarantine.caution import ADVICE
+from filterd.system.display import count, size
 
 if TYPE_CHECKING:
     from filterd.review.actions import ActionRequest, ActionResult
@@ -208,11 +209,11 @@ def expire(
         )
     else:
         for one in report.expired:
-            sys.stdout.write(f"{one.id} {one.why} {one.size}\n")
-        verb = "would go" if dry_run else "expired"
+            sys.stdout.write(f"{one.id} {one.why} {size(one.size)}\n")
+        verb = "would expire" if dry_run else "expired"
         sys.stdout.write(
-            f"{len(report.expired)} messages {verb}, {report.octets} bytes; "
-            f"{report.forgotten} old descriptions forgotten\n"
+            f"{count(len(report.expired), 'message')} {verb}, {size(report.octets)}; "
+            f"{count(report.forgotten, 'old description')} forgotten\n"
         )
         for id, why in report.failed:
             sys.stderr.write(f"filterd: {id} stays: {why}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -12,6 +11,7 @@ from rich.table import Table
 from filterd.chain.headers import points
 from filterd.quarantine import Entry
 from filterd.quarantine.journal import Event, Standing
+from filterd.system.display import exactly, printable, size, when, when_short
 
 if TYPE_CHECKING:
     from filterd.quarantine.index import Row
@@ -23,24 +23,9 @@ FIXED = 62
 """Columns that id, time, state, reason and score take, with the gaps between them."""
 
 
-def _when(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _short(seconds: float) -> str:
-    """The time as a list has room for: without the year, or without the hour where that matters."""
-    when = datetime.fromtimestamp(seconds).astimezone()
-    return f"{when:%m-%d %H:%M}" if when.year == datetime.now().year else f"{when:%Y-%m-%d}"
-
-
 def shown(text: str) -> str:
     """Text of strangers as a terminal can bear it: no control characters, no markup."""
     return escape(printable(text))
-
-
-def printable(text: str) -> str:
-    """The same where there is no markup."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def message_table(rows: Iterable[Row], width: int) -> Table:
@@ -61,7 +46,7 @@ def message_table(rows: Iterable[Row], width: int) -> Table:
         }
         table.add_row(
             row.id,
-            _short(row.received),
+            when_short(row.received),
             row.state + (" *" if row.pinned else ""),
             row.reason,
             *(shown(people[name]) for name in names),
@@ -79,7 +64,7 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
     for name, value in (
         ("id", entry.id),
         ("state", standing.state + (", pinned" if standing.pinned else "")),
-        ("received", f"{entry.received.astimezone():%Y-%m-%d %H:%M:%S %z}"),
+        ("received", exactly(entry.received.timestamp())),
         ("queue-id", entry.queue_id),
         ("client", client),
         ("sender", entry.sender or "<>"),
@@ -101,9 +86,9 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
     for number, part in enumerate(entry.removed, 1):
         table.add_row("removed", shown(f"{number}. {part.filename}: {part.reason}"))
     for copy in standing.deliveries:
-        words = [copy.state, _when(copy.changed), copy.reply]
+        words = [copy.state, when(copy.changed), copy.reply]
         if copy.again_at:
-            words.append(f"next try {_when(copy.again_at)}")
+            words.append(f"next try {when(copy.again_at)}")
         told = ", ".join(filter(None, words))
         table.add_row("copy", shown(f"{copy.recipient}: {told}"))
     table.add_row("file", shown(path))
@@ -115,7 +100,7 @@ def event_table(events: Iterable[Event]) -> Table:
     table = Table("time", "what", "id", "who", "recipients", "why or reply", box=None)
     for event in events:
         table.add_row(
-            _when(event.time),
+            when(event.time),
             event.what,
             event.id,
             shown(event.who),
@@ -131,13 +116,13 @@ def stats_table(counts: Iterable[tuple[str, str, int, int]]) -> Table:
     table.add_column("messages", justify="right")
     table.add_column("bytes", justify="right")
     for reason, state, number, octets in counts:
-        table.add_row(reason, state, str(number), str(octets))
+        table.add_row(reason, state, str(number), size(octets))
     return table
 
 
 def outcome_line(id: str, one: Mapping[str, Any]) -> str:
-    """What became of one recipient of a release, as `Done.detail` tells it."""
+    """What became of one recipient of a release, as `ActionResult.detail` tells it."""
     if not one["done"]:
         return f"{id}: {one['recipient']}: was {one['state']} already ({one['reply']})"
-    tail = f"; next try {_when(one['again_at'])}" if one["again_at"] else ""
+    tail = f"; next try {when(one['again_at'])}" if one["again_at"] else ""
     return f"{id}: {one['recipient']}: {one['state']} ({one['reply']}){tail}"

@@ -197,7 +197,7 @@ def test_the_command_asks(tmp_path: Path) -> None:
     assert "expiry is postponed: by the clock" in output
     code, output = ran("--dry-run")
     assert code == 0
-    assert "1 messages would go" in output
+    assert "1 message would expire" in output
     assert "this needs confirmation: by the clock" in output
     assert state_of(tmp_path / "q").put_off
     code, output = ran("--yes")

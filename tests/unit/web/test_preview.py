@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.message import Message
+from filterd.system.display import printable
 from filterd.web.preview import (
     ATTRIBUTES,
     HTML_LIMIT,
@@ -20,7 +21,6 @@ from filterd.web.preview import (
     harmless,
     parts,
     plain,
-    shown,
     text_parts,
 )
 
@@ -150,7 +150,7 @@ def test_the_frame_has_no_style_but_its_own() -> None:
     ],
 )
 def test_text_of_strangers_cannot_deceive(text: str, seen: str) -> None:
-    assert shown(text) == seen
+    assert printable(text, lines=True) == seen
 
 
 MIXED = (
