@@ -259,6 +259,7 @@ def _write(stream: BinaryIO, kind: bytes, octets: bytes) -> None:
 def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> None:
     """Read the archive and write what is in it, in the child."""
     import libarchive  # noqa: PLC0415
+    from libarchive.read import ArchiveRead  # noqa: PLC0415
 
     if kind == "xz":
         _tell_xz(content, write)
@@ -266,8 +267,8 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
     if kind == "zst":
         content = content[: streams.end_of_zstd(content)]
     try:
-        with _warnings() as warnings, _opened(content, kind, passwords) as reader:
-            for entry in reader:
+        with _warnings() as warnings, _opened(content, kind, passwords) as opened:
+            for entry in ArchiveRead(opened):
                 warnings.clear()
                 name = _octets(entry.pathname)
                 link = _octets(entry.linkpath) if entry.issym or entry.islnk else b""
@@ -277,7 +278,7 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
                 head = _MEMBER.pack(is_file, size, len(name))
                 write(_A_MEMBER, head + name + link)
                 try:
-                    for block in entry.get_blocks(BLOCK_SIZE):
+                    for block in _blocks(opened):
                         write(_BLOCK, block)
                 except libarchive.ArchiveError as error:
                     if _has_word(error, _MEMORY_WORDS):
@@ -295,6 +296,36 @@ def _tell(content: bytes, kind: str, passwords: Sequence[str], write: Write) -> 
         else:
             write(_ENCRYPTED if _has_word(error, _ENCRYPTION_WORDS) else _DAMAGED, _reason(error))
     write(_END, b"")
+
+
+def _blocks(opened: object) -> Iterator[bytes]:
+    """The content of the member that the reader stands at, at most BLOCK_SIZE octets at a time;
+    holes are zeros. Raises libarchive.ArchiveError.
+
+    The last block before a wrong checksum comes together with the error. archive_read_data(3) would
+    drop it, so that a small member would look empty.
+    """
+    from libarchive import ArchiveError, ffi  # noqa: PLC0415
+
+    position = 0
+    while True:
+        start, size, offset = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_longlong()
+        failure: ArchiveError | None = None
+        try:
+            if ffi.read_data_block(opened, start, size, offset) == ffi.ARCHIVE_EOF:
+                return
+        except ArchiveError as error:
+            if error.retcode <= ffi.ARCHIVE_FATAL:
+                raise
+            failure = error
+        if start.value:
+            for hole in range(position, offset.value, BLOCK_SIZE):
+                yield bytes(min(BLOCK_SIZE, offset.value - hole))
+            for done in range(0, size.value, BLOCK_SIZE):
+                yield ctypes.string_at(start.value + done, min(BLOCK_SIZE, size.value - done))
+            position = max(position, offset.value) + size.value
+        if failure:
+            raise failure
 
 
 def _tell_xz(content: bytes, write: Write) -> None:
@@ -329,7 +360,6 @@ def _reason(error: Exception) -> bytes:
 @contextmanager
 def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any]:
     from libarchive import ffi  # noqa: PLC0415
-    from libarchive.read import ArchiveRead  # noqa: PLC0415
 
     archive = ffi.read_new()
     try:
@@ -345,7 +375,7 @@ def _opened(content: bytes, kind: str, passwords: Sequence[str]) -> Iterator[Any
             ffi.get_read_filter_function(name)(archive)
         start = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p)
         ffi.read_open_memory(archive, start, len(content))
-        yield ArchiveRead(archive)
+        yield archive
     finally:
         ffi.read_free(archive)
 

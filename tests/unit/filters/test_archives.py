@@ -199,13 +199,49 @@ def test_a_kept_file_knows_its_place() -> None:
     assert file.shown_path == "a.zip/b.zip/c.txt"
 
 
-def test_what_could_be_read_of_a_damaged_member_counts() -> None:
-    """Unpackers warn of a wrong checksum and go on."""
-    inner = zipped(**{"run.exe": PROGRAM})
+def with_wrong_checksum(name: str, content: bytes, method: int) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as writer:
-        writer.writestr("b.zip", inner)
-    crc = struct.pack("<I", zlib.crc32(inner))
-    paths, notes = unpacked("a.zip", packed.getvalue().replace(crc, b"\1\2\3\4"))
+    with zipfile.ZipFile(packed, "w", method) as writer:
+        writer.writestr(name, content)
+    return packed.getvalue().replace(struct.pack("<I", zlib.crc32(content)), b"\1\2\3\4")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("size", [0, 100, 70_000, 600_000])
+def test_what_could_be_read_of_a_damaged_member_counts(method: int, size: int) -> None:
+    """Unpackers warn of a wrong checksum and go on."""
+    inner = zipped(**{"run.exe": PROGRAM + os.urandom(size)})
+    paths, notes = unpacked("a.zip", with_wrong_checksum("b.zip", inner, method))
     assert "a.zip/b.zip/run.exe" in paths
     assert set(notes) == {"ARCHIVE_DAMAGED"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("size", [1, 100, 70_000, 600_000])
+def test_a_damaged_member_has_every_octet_it_came_with(method: int, size: int) -> None:
+    content = PROGRAM + os.urandom(size)
+    unpacker = Unpacker()
+    packed = with_wrong_checksum("photo.jpg", content, method)
+    _whole, member = unpacker.files(("a.zip",), packed)
+    assert member.content == content
+    assert "exe" in member.kinds
+
+
+def test_the_holes_of_a_sparse_member_are_zeros() -> None:
+    """A sparse file as GNU tar 1.0 packs it: a map of what is there, padded, then that."""
+    pieces = [(0, b"a" * 5000), (305_000, b"z" * 5000)]
+    map_ = "".join(f"{number}\n" for at, piece in pieces for number in (at, len(piece)))
+    member = tarfile.TarInfo("sparse")
+    member.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "sparse",
+        "GNU.sparse.realsize": "310000",
+    }
+    data = f"{len(pieces)}\n{map_}".encode().ljust(512, b"\0") + b"".join(d for _, d in pieces)
+    member.size = len(data)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as writer:
+        writer.addfile(member, io.BytesIO(data))
+    contents = [b"".join(entry.blocks()) for entry in archive.entries(packed.getvalue(), "tar")]
+    assert contents == [b"a" * 5000 + bytes(300_000) + b"z" * 5000]
