@@ -48,8 +48,6 @@ def history(
     with reported(Exit.USAGE, ValueError):
         known("failed", failed, (*loaded.chain.filters, *sorted(available())))
     records = open_history(loaded)
-    if not records.file.exists():
-        fail(f"{records.file}: no messages recorded yet", Exit.NO_INPUT)
     query = HistoryQuery(
         text=text,
         sender=sender,
@@ -65,6 +63,8 @@ def history(
     )
     with reported(Exit.IO_ERROR, HistoryError), reported(Exit.USAGE, ValueError):
         page = records.search(query)
+    if not page.rows and not records.file.exists():
+        fail(f"{records.file}: no messages recorded yet", Exit.NO_INPUT)
     if as_json:
         for record in page.rows:
             emit(record.to_json())

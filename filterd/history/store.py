@@ -137,14 +137,16 @@ class History:
         return vanished
 
     def search(self, query: HistoryQuery) -> Page:
-        """One page of what fits. Raises ValueError for a question that cannot be asked,
-        HistoryError."""
+        """One page of what fits, an empty one while there is no file. Raises ValueError for a
+        question that cannot be asked, HistoryError."""
         if not 1 <= query.limit <= PAGE_LIMIT:
             raise ValueError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
         conditions, values = ["1"], list[object]()
         for condition in conditions_of(query):
             conditions.append(condition.sql)
             values += condition.values
+        if not self.file.exists():
+            return Page(())
         # Only fixed text is put together here; what was asked for goes by placeholders.
         sql = (
             "SELECT rowid, id, received, action, score, rest FROM records "  # noqa: S608

@@ -52,15 +52,24 @@ def test_for_people_and_for_scripts(config: Path) -> None:
         (["--limit", "0"], 64, "limit is 0"),
         (["--after", "x"], 64, "after is not"),
         (["--since", "yesterday"], 64, "is not a date"),
+        (["--action", "acept"], 64, "acept"),
+        (["--failed", "clamv"], 64, "clamv"),
     ],
 )
 def test_mistakes_are_one_line(config: Path, arguments: list[str], status: int, says: str) -> None:
-    assert "no messages recorded" in history(config, *arguments).stderr
-    open_history(load(config)).add([Record("m1", NOW)])
-    result = history(config, *arguments)
-    assert result.exit_code == status
-    assert says in result.stderr
-    assert result.stderr.count("\n") == 1
+    """Before there is a file as well as afterwards."""
+    for _ in range(2):
+        result = history(config, *arguments)
+        assert result.exit_code == status
+        assert says in result.stderr
+        assert result.stderr.count("\n") == 1
+        open_history(load(config)).add([Record("m1", NOW)])
+
+
+def test_no_file_yet(config: Path) -> None:
+    result = history(config, "--action", "accept")
+    assert (result.exit_code, result.stderr.count("\n")) == (66, 1)
+    assert "no messages recorded yet" in result.stderr
 
 
 def test_where_nothing_is_noted(config: Path) -> None:
