@@ -7,7 +7,8 @@ is known by its name (`index`, `NAME.index`) or by its first line. A folder that
 above it: `spam`, `spam_2`, `.Junk`, `easy_ham`, ...
 
 Messages that a mail server compressed (Dovecot's zlib plugin) are decompressed. A mailbox may be in
-use meanwhile: a Maildir message whose flags change is found under its new name.
+use meanwhile: a Maildir message that is moved from `new` to `cur`, or whose flags change, is found
+under its new name, and found once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,16 +33,22 @@ from filterd.mailfiles.mail_file import (
     MESSAGE_LIMIT,
     CorpusError,
     SkippedError,
+    in_maildir,
     present,
     read_all,
     reader,
     span_reader,
+    unique_path,
 )
 from filterd.system.bounded import plain_text
 
 SPOOL_LIMIT = archives.UNPACKED_LIMIT
 """Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
 file."""
+
+_LISTINGS = 5
+"""Times that the folders of a Maildir are listed again; a message would have to be renamed during
+each of them to be missed, and mail that goes on coming is left for the next run."""
 
 _PIECE = 1 << 20  # bytes read at a time from what is not a regular file
 _INDEX_LINE_LIMIT = 4096  # bytes of an index's first line; longer than any path
@@ -191,19 +198,41 @@ def _folder(
             yield _skipped(own, skipped)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterable[Path]:
     """All regular files below a folder, which may change meanwhile. Raises CorpusError for a folder
-    that may not be read."""
+    that may not be read.
 
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
-
-    for top, _folders, names in os.walk(folder, onerror=refuse):
+    A message that is renamed while a folder of a Maildir is listed may be missing from the list, or
+    be in it twice (readdir(3) leaves that open). So these are listed again until nothing new comes.
+    """
+    found: dict[Path, Path] = {}
+    busy: list[Path] = []
+    for top, _folders, names in os.walk(folder, onerror=_refuse):
+        is_maildir = in_maildir(Path(top))
+        if is_maildir:
+            busy.append(Path(top))
         for name in names:
             path = Path(top, name)
             if path.is_file():
-                yield path
+                found.setdefault(unique_path(path) if is_maildir else path, path)
+    for _ in range(_LISTINGS):
+        now = {unique_path(path): path for one in busy for path in _listed(one) if path.is_file()}
+        if now.keys() <= found.keys():
+            break
+        found = now | found
+    return found.values()
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    try:
+        yield from folder.iterdir()
+    except OSError as error:
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
 def _skipped(label: Label | None, error: SkippedError) -> Item:

@@ -106,18 +106,32 @@ _RENAMES = 5
 """Times that a message is looked for again; its flags would have to change each time."""
 
 
+def in_maildir(folder: Path) -> bool:
+    """True for `cur` and `new` of a Maildir, which is a folder that has these two and `tmp`."""
+    return folder.name in ("cur", "new") and all(
+        (folder.parent / one).is_dir() for one in ("cur", "new", "tmp")
+    )
+
+
+def unique_path(path: Path) -> Path:
+    """One path for a Maildir message, wherever it is moved and however its flags change: that in
+    `cur` without flags."""
+    unique = _UNIQUE.match(path.name)
+    assert unique is not None  # it matches everything
+    return path.parent.parent / "cur" / unique[0]
+
+
 def _renamed(path: Path) -> Path | None:
     """A Maildir message under the name that it has now, None if it is not there any more."""
     if path.parent.name not in ("cur", "new"):
         return None
-    unique = _UNIQUE.match(path.name)
-    assert unique is not None  # it matches everything
+    unique = unique_path(path).name
     for folder in (path.parent, path.parent.parent / "cur"):
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name == unique[0] or entry.name.startswith(
-                        (unique[0] + ":", unique[0] + ";", unique[0] + "!")
+                    if entry.name == unique or entry.name.startswith(
+                        (unique + ":", unique + ";", unique + "!")
                     ):
                         return Path(entry.path)
         except OSError:

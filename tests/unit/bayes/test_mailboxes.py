@@ -11,7 +11,7 @@ import lzma
 import os
 import subprocess
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import libarchive
@@ -231,6 +231,85 @@ def test_a_message_whose_flags_change_is_read_under_its_new_name(
     items = {item.name: item for item in find_messages(tmp_path, stack)}
     (tmp_path / before).rename(tmp_path / after)
     assert items[str(tmp_path / before)].read() == A
+
+
+MOVES = [
+    # What is listed first and second, and the move between them
+    ("cur", "new", "new/1.M1.mx", "cur/1.M1.mx:2,S"),
+    ("new", "cur", "new/1.M1.mx", "cur/1.M1.mx:2,S"),
+    ("cur", "cur", "cur/1.M1.mx:2,", "cur/1.M1.mx:2,S"),
+]
+
+
+@pytest.fixture
+def maildir(tmp_path: Path) -> Path:
+    for folder in ("cur", "new", "tmp"):
+        (tmp_path / "box" / folder).mkdir(parents=True)
+    (tmp_path / "box/cur/1.M1.mxx:2,S").write_bytes(B)
+    return tmp_path / "box"
+
+
+@pytest.mark.parametrize(("first", "second", "before", "after"), MOVES)
+def test_a_message_that_moves_while_the_folders_are_listed_is_read_once(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, before: str, after: str
+) -> None:
+    (maildir / before).write_bytes(A)
+
+    def names(folder: Path) -> list[str]:
+        return [path.name for path in folder.iterdir()]
+
+    def walk(top: Path, **_: object) -> Iterator[tuple[str, list[str], list[str]]]:
+        yield str(top), ["cur", "new", "tmp"], []
+        yield str(top / first), [], names(top / first)
+        (maildir / before).rename(maildir / after)
+        yield str(top / second), [], names(top / second)
+
+    monkeypatch.setattr(os, "walk", walk)
+    assert sorted(read(maildir)) == [A, B]
+
+
+def test_a_message_that_a_listing_passed_over_is_read(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (maildir / "cur/1.M1.mx:2,S").write_bytes(A)
+    walked = [(top, folders, []) for top, folders, _names in os.walk(maildir)]
+    monkeypatch.setattr(os, "walk", lambda *_, **__: iter(walked))
+    assert sorted(read(maildir)) == [A, B]
+
+
+def test_a_delivery_that_ends_while_the_folders_are_listed_is_read(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (maildir / "tmp/1.M1.mx").write_bytes(A)
+    walked = list(os.walk(maildir))
+    (maildir / "tmp/1.M1.mx").rename(maildir / "new/1.M1.mx")
+    monkeypatch.setattr(os, "walk", lambda *_, **__: iter(walked))
+    assert sorted(read(maildir)) == [A, B]
+
+
+def test_a_maildir_that_never_stands_still_is_listed_a_few_times(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listings: list[Path] = []
+    listed = corpora._listed
+
+    def growing(folder: Path) -> Iterator[Path]:
+        listings.append(folder)
+        (folder / f"{len(listings)}.M1.mx").write_bytes(A)
+        return listed(folder)
+
+    monkeypatch.setattr(corpora, "_listed", growing)
+    assert len(read(maildir)) == 1 + len(listings)
+    assert len(listings) == 2 * corpora._LISTINGS
+
+
+def test_folders_with_those_names_that_are_no_maildir_have_names_of_any_kind(
+    tmp_path: Path,
+) -> None:
+    for name, data in (("new/1;a", A), ("new/1;b", B), ("cur/1", A)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    assert sorted(read(tmp_path)) == [A, A, B]
 
 
 def test_an_expunged_message_is_left_out_and_counted(
