@@ -79,9 +79,9 @@ class RunningDaemon:
         )
 
     def configure(self, **settings: object) -> None:
-        self.config.write_text(
-            SETTINGS.format(folder=self.folder, **{**DEFAULTS, **settings}), "utf-8"
-        )
+        values = {**DEFAULTS, **settings}
+        self._count = values["count"]
+        self.config.write_text(SETTINGS.format(folder=self.folder, **values), "utf-8")
 
     def start(self) -> RunningDaemon:
         self.process.start(lambda: listens(self.socket))
@@ -116,6 +116,16 @@ class RunningDaemon:
         store = Store(QuarantineSettings(folder=self.folder / "quarantine"))
         files = sorted((self.folder / "quarantine").glob("*/*.eml"))
         return [store.get(file.stem) for file in files]
+
+    def settled(self) -> set[int]:
+        """Pids of all processes below the daemon, once all workers are there and idle."""
+
+        def is_settled() -> bool:
+            told = self.asked("status")
+            return bool(told["workers"] == told["idle"] == self._count)
+
+        wait_for("idle workers", is_settled)
+        return self.children()
 
     def children(self) -> set[int]:
         """Pids of all processes below the daemon: the nursery and its workers."""

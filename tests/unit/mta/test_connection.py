@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,21 +40,35 @@ async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     await reader.read()
 
 
-def test_each_wait_has_a_clock_of_its_own(tmp_path: Path) -> None:
+def test_each_wait_has_a_clock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    given: list[float] = []
+    waiting = asyncio.Event()
+    wait = connection._Exchange.wait
+
+    async def watched(exchange: connection._Exchange, timeout: float) -> None:
+        given.append(timeout)
+        waiting.set()
+        await wait(exchange, timeout)
+
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal now
         for _ in range(4):
-            await asyncio.sleep(1.0)
+            await waiting.wait()
+            waiting.clear()
+            now += 200.0  # four times that is more than any clock
             writer.write(CONTINUE)
         await reader.read()
 
     async def talk(filter: FilterConnection) -> None:
-        started = time.monotonic()
         for _ in range(4):
-            assert await filter.receive(3.0) == Packet(b"c")
-        assert time.monotonic() - started > 3.0  # longer than any clock
+            assert await filter.receive(300.0) == Packet(b"c")
         with pytest.raises(FilterFailureError, match=r"read: timeout after 0\.3 s"):
             await filter.receive(0.3)
+        assert given == [300.0] * 4 + [pytest.approx(0.3)]
 
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(connection._Exchange, "wait", watched)
     spoken(tmp_path, slow, talk)
 
 
@@ -128,18 +142,19 @@ def test_an_impossible_length_waits_for_its_octets_and_keeps_none(
     tmp_path: Path, length: int
 ) -> None:
     pause = 0.2
+    said: list[str] = []
 
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(length.to_bytes(4, "big"))
         await asyncio.sleep(pause)
+        said.append("octets")
         writer.write(b"x" * max(length, 1))
         await reader.read()
 
     async def talk(filter: FilterConnection) -> None:
-        started = time.monotonic()
         with pytest.raises(FilterFailureError, match=f"packet length {length}"):
-            await filter.receive(5)
-        assert time.monotonic() - started > 0.15
+            await filter.receive(300)
+        assert said == ["octets"]
 
     async def impatient(filter: FilterConnection) -> None:
         with pytest.raises(FilterFailureError, match="read: timeout"):
