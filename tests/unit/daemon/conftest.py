@@ -20,6 +20,17 @@ def daemon() -> Iterator[RunningDaemon]:
             running.process.stop()
 
 
+@pytest.fixture(scope="module")
+def patient_daemon() -> Iterator[RunningDaemon]:
+    """One that no filter is too slow for."""
+    with folder("daemon") as path:
+        running = RunningDaemon(path, timeout=200.0, filter_timeout=100.0)
+        try:
+            yield running.start()
+        finally:
+            running.process.stop()
+
+
 @pytest.fixture
 def new_daemon() -> Iterator[NewDaemon]:
     """Start a daemon with settings of the test's own (see `running.DEFAULTS`)."""
