@@ -29,28 +29,28 @@ class MtaSettings:
     filters: Annotated[tuple[InputMailFilter, ...], Doc("milters, asked in this order")] = ()
     local_domains: Annotated[
         tuple[str, ...],
-        Doc("domains delivered here beside the MTA's own name; empty: every domain is"),
+        Doc("domains delivered here in addition to the MTA's own name; empty: all domains"),
     ] = ()
-    deliver: Annotated[Literal["maildir", "mbox"], Doc("what a recipient's mail is kept in")] = (
-        "maildir"
-    )
+    deliver: Annotated[Literal["maildir", "mbox"], Doc("format of the mailboxes")] = "maildir"
     mail: Annotated[Path, Doc("folder of the mailboxes, one for each recipient")] = Path("mail")
-    spool: Annotated[Path, Doc("folder of the queue; accepted mail is here before the 250")] = Path(
-        "spool"
+    spool: Annotated[
+        Path, Doc("folder of the queue; accepted mail is here before the client gets 250")
+    ] = Path("spool")
+    max_message_size: Annotated[int, Gt(0), Doc("bytes; a larger message is refused with 552")] = (
+        100 << 20
     )
-    max_message_size: Annotated[
-        int, Gt(0), Doc("octets; a larger message is answered with 552")
-    ] = 100 << 20
-    max_recipients: Annotated[int, Gt(0), Doc("recipients of one message, then 452")] = 1000
-    max_connections: Annotated[int, Gt(0), Doc("clients at a time, then 421")] = 1000
+    max_recipients: Annotated[
+        int, Gt(0), Doc("recipients of one message; more are refused with 452")
+    ] = 1000
+    max_connections: Annotated[int, Gt(0), Doc("clients at a time; more get 421")] = 1000
     idle_timeout: Annotated[
-        float, Gt(0), Doc("seconds that a client may be silent; RFC 5321 §4.5.3.2.7 wants 300")
+        float, Gt(0), Doc("seconds that a client may be silent; RFC 5321 §4.5.3.2.7 asks for 300")
     ] = 300.0
     privacy: Annotated[
         tuple[Privacy, ...],
         Doc(
-            "what clients may not do, sendmail's PrivacyOptions; goaway is all of it but noetrn; "
-            "authwarnings puts X-Authentication-Warning into what comes without HELO"
+            "what clients may not do, sendmail's PrivacyOptions; goaway is all of them but noetrn; "
+            "authwarnings adds X-Authentication-Warning to mail from clients without HELO"
         ),
     ] = ("noetrn",)
     tls_certificate: Annotated[
@@ -61,18 +61,20 @@ class MtaSettings:
         Path | None,
         Doc("users who may log in (AUTH, under TLS only); `filterd mta passwd` writes its lines"),
     ] = None
-    max_hops: Annotated[int, Gt(0), Doc("Received fields; one more is a loop and bounces")] = 100
+    max_hops: Annotated[
+        int, Gt(0), Doc("Received fields; a message with more is refused as a loop")
+    ] = 100
     retry: Annotated[
-        float, Gt(0), Doc("seconds to the first new attempt; doubled each time, at most an hour")
+        float, Gt(0), Doc("seconds to the first retry; doubled each time, at most an hour")
     ] = 60.0
     expire: Annotated[
-        float, Gt(0), Doc("seconds after which undelivered mail goes back to its sender")
+        float, Gt(0), Doc("seconds after which undelivered mail is returned to its sender")
     ] = 432000.0
     macros: Annotated[
         dict[str, tuple[str, ...]],
         Doc(
-            "macro lists by stage (connect, helo, envfrom, envrcpt, data, eoh, eom); a stage that "
-            "is not named keeps the flavour's list"
+            "macro lists by stage (connect, helo, envfrom, envrcpt, data, eoh, eom); other stages "
+            "keep the flavour's list"
         ),
     ] = field(default_factory=dict)
 

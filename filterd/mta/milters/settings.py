@@ -74,13 +74,15 @@ class InputMailFilter:
     ]
     flags: Annotated[
         str,
-        Doc("when the filter fails: T answer 451, R refuse, 4 close with 421; none: go on without"),
+        Doc(
+            "if the filter fails: T answers 451, R refuses, 4 closes with 421; none: go on without"
+        ),
     ] = ""
     timeouts: Annotated[
-        str, Doc("connect, write, read, whole end of message, as sendmail's T= has them")
+        str, Doc("connect (C), write (S), read (R), whole end of message (E), as in sendmail's T=")
     ] = "C:5m;S:10s;R:10s;E:5m"
     default_action: Annotated[
-        Action, Doc("when the filter fails, in the Postfix flavour: milter_default_action")
+        Action, Doc("if the filter fails, in the Postfix flavour: milter_default_action")
     ] = "tempfail"
     connect_timeout: Annotated[float, Doc("seconds; Postfix flavour only")] = 30.0
     command_timeout: Annotated[float, Doc("seconds; Postfix flavour only")] = 30.0
