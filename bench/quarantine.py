@@ -18,6 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import Action, Reason
 from filterd.digest.ledger import Ledger
 from filterd.message import Envelope
 from filterd.quarantine import NewEntry, QuarantineSettings, Store
@@ -95,17 +97,10 @@ def filled(settings: QuarantineSettings, count: int) -> Store:
     received = datetime.now(UTC) - timedelta(days=30)
     store.put(
         NewEntry(
-            "m1",
+            ScanReport(id="m1", action=Action.QUARANTINE, reason=Reason.SPAM, score=9.0),
             b"Subject: x\r\n\r\nx\r\n",
             Envelope("a@b.example"),
             ("joe@mx.test",),
-            "spam",
-            "quarantine",
-            9.0,
-            5.0,
-            (),
-            "",
-            (),
             received,
         )
     )

@@ -23,13 +23,10 @@ from annotated_types import Gt
 from filterd.chain.budget import BudgetExceeded, within
 from filterd.chain.filter import Filter
 from filterd.chain.marks import Mark
-from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
+from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Message
 
 log = logging.getLogger(__name__)
-
-NO_TIME_LEFT = "no time was left"
-"""How the detail of a timeout begins that other filters caused, which ran before."""
 
 DETAIL_LIMIT = 500
 """Characters of an error's text that are kept; it may quote the message."""
@@ -87,21 +84,6 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One filter without an opinion.
-
-    kind: `timeout`, `memory`, `error`, `crash` (its process), or `unavailable` (a server or file it
-    needs; an OSError), which says nothing about the message. again: the same content did this
-    before, and the filter was not tried.
-    """
-
-    filter: str
-    kind: str
-    detail: str
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Examination:
     """What the chain found.
 
@@ -111,11 +93,6 @@ class Examination:
     verdict: Verdict = NO_OPINION
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
-
-    @property
-    def ran(self) -> frozenset[str]:
-        """Names of the filters that gave an opinion."""
-        return frozenset(self.milliseconds) - {failure.filter for failure in self.failures}
 
 
 Announce = Callable[[str, float], None]
@@ -209,10 +186,11 @@ class Chain:
                 failures.append(failure)
                 opinion = _failed(failure)
                 action = _on_error(link.settings, message, again=failure.again)
+                meant = Verdict(action, failed=action is not Action.ACCEPT)
                 if not failure.again:
-                    missing |= Verdict(action)
+                    missing |= meant
                 else:
-                    verdict |= Verdict(action)
+                    verdict |= meant
             if opinion is not NO_OPINION:
                 verdict |= opinion
         # What goes wrong from here on is no filter's fault.
@@ -246,24 +224,25 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     name, settings = link.filter.name, link.settings
     budget = min(settings.timeout, max(remaining, 0.0))
     if budget <= 0:
-        return NO_OPINION, Failure(name, "timeout", f"{NO_TIME_LEFT} by the filters before it")
+        why = "no time was left by the filters before it"
+        return NO_OPINION, Failure(name, FailureKind.TIMEOUT, why, starved=True)
     try:
         opinion = within(budget, link.filter.examine, message)
     except BudgetExceeded:
-        return NO_OPINION, Failure(name, "timeout", f"no opinion within {budget:.1f} s")
+        return NO_OPINION, Failure(name, FailureKind.TIMEOUT, f"no opinion within {budget:.1f} s")
     except MemoryError:
-        return NO_OPINION, Failure(name, "memory", "out of memory")
+        return NO_OPINION, Failure(name, FailureKind.MEMORY, "out of memory")
     except OSError as error:
-        return NO_OPINION, Failure(name, "unavailable", str(error)[:DETAIL_LIMIT])
+        return NO_OPINION, Failure(name, FailureKind.UNAVAILABLE, str(error)[:DETAIL_LIMIT])
     except Exception as error:  # whatever a filter does wrong, its policy answers
         log.debug("filter=%s id=%s", name, message.id, exc_info=True)
-        return NO_OPINION, Failure(name, "error", f"{type(error).__name__}: {error}"[:DETAIL_LIMIT])
+        why = f"{type(error).__name__}: {error}"[:DETAIL_LIMIT]
+        return NO_OPINION, Failure(name, FailureKind.ERROR, why)
     return (_observed(opinion) if settings.dry_run else opinion), None
 
 
 def _failed(failure: Failure) -> Verdict:
-    text = f"{failure.kind}: {failure.detail}"
-    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, text),))
+    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, str(failure)),))
 
 
 def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Action:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -119,19 +119,18 @@ def header_edits(
     decision: Decision,
     settings: LabelSettings,
     *,
-    scanned_by: Sequence[str] = (),
     stored: bool = False,
 ) -> tuple[Edit, ...]:
     """All changes of header fields for a message that is delivered (or held by the MTA).
 
-    scanned_by: names of the filters that gave an opinion. stored: the original is in the
-    quarantine, so the delivered copy names its id. The first AddField is to stand on top.
+    stored: the original is in the quarantine, so the delivered copy names its id. The first
+    AddField is to stand on top.
     """
     host = settings.hostname or message.envelope.macros.get("j", "") or "localhost"
     edits: list[Edit] = []
     shows = settings.label_outbound or not settings.is_outbound(message.envelope)
     if shows:
-        edits += _added(message, verdict, decision, settings, host, scanned_by, stored)
+        edits += _added(message, verdict, decision, settings, host, stored)
     if settings.remove_forged and _may_have_ours(message):
         kept = _results_of_this_host(message, settings.trusted_results, host)
         edits += _removed(message.header_fields, host, kept)
@@ -152,7 +151,6 @@ def _added(
     decision: Decision,
     settings: LabelSettings,
     host: str,
-    scanned_by: Sequence[str],
     stored: bool,
 ) -> Iterator[AddField]:
     if stored:
@@ -165,7 +163,7 @@ def _added(
         yield AddField("X-Spam-Score", points(score))
         if score >= 1:
             yield AddField("X-Spam-Level", "*" * min(int(score), LEVEL_LIMIT))
-    if "clamav" in scanned_by:
+    if verdict.scanner or verdict.virus:
         yield AddField("X-Virus-Scanned", f"{verdict.scanner or 'filterd'} at {host}")
         found = f"Infected ({_NOT_A_WORD.sub('_', verdict.virus)})" if verdict.virus else "Clean"
         yield AddField("X-Virus-Status", found)

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from filterd.chain.budget import BudgetExceeded, within
-from filterd.chain.chain import Chain, Examination, Failure
+from filterd.chain.chain import Chain, Examination
 from filterd.chain.headers import LabelSettings, final_reply, header_edits
 from filterd.chain.policy import Decision, Policy
 from filterd.chain.replies import TROUBLE
-from filterd.chain.verdict import Action
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import Action, Failure, Reason
 from filterd.message import Message
 
 log = logging.getLogger(__name__)
@@ -27,11 +27,12 @@ DECISION_LIMIT = 5.0
 """Seconds for the decision and the labels of one message, which look at its envelope and header
 alone, in milliseconds. Behind the chain, so that no filter's time covers them."""
 
-_LATER = Decision(Action.TEMPFAIL, TROUBLE, reason="failed")
+_LATER = Decision(Action.TEMPFAIL, TROUBLE, reason=Reason.FAILED)
 
-Keep = Callable[[Message, Examination, Decision, datetime], None]
-"""Stores a message durably; returns only when it is on disk and fsynced.
-Raises OSError (the store's errors are OSErrors) if it cannot."""
+Keep = Callable[[Message, ScanReport, tuple[str, ...], datetime], None]
+"""Stores a message durably, with its report, the recipients whose copy this is, and when it was
+received; returns only when it is on disk and fsynced. Raises OSError (the store's errors are
+OSErrors) if it cannot."""
 
 Offer = Callable[[Message, Examination], object]
 """Offers a message to autolearn; raises nothing and waits for nobody."""
@@ -43,7 +44,12 @@ class Result:
 
     decision: Decision
     examination: Examination
-    stored: bool = False
+    report: ScanReport
+
+    @property
+    def stored(self) -> bool:
+        """True if the message is in the quarantine, on disk."""
+        return self.report.stored
 
 
 class Pipeline:
@@ -84,11 +90,12 @@ class Pipeline:
                 DECISION_LIMIT,
             )
             later = replace(_LATER, required=self.policy.settings.label)
-            return Result(self._worded(message, later), examination)
+            return _result(message, examination, self._worded(message, later))
         stored = False
         if decision.store and self._keep is not None:
             try:
-                self._keep(message, examination, decision, received)
+                report = ScanReport.on(message, examination, answer, stored=True)
+                self._keep(message, report, decision.held_for, received)
             except OSError as error:
                 log.error("id=%s cannot be stored, answering 451: %s", message.id, error)
                 outcomes = tuple(replace(o, action=Action.TEMPFAIL) for o in decision.outcomes)
@@ -99,7 +106,7 @@ class Pipeline:
         if self._offer is not None and decision.action is not Action.TEMPFAIL:
             # One that is told to come again is offered when it does.
             self._offer(message, examination)
-        return Result(answer, examination, stored)
+        return _result(message, examination, answer, stored=stored)
 
     def _decided(
         self, message: Message, examination: Examination, keeping: bool
@@ -129,7 +136,6 @@ class Pipeline:
                     examination.verdict,
                     decision,
                     self._labels,
-                    scanned_by=sorted(examination.ran),
                     stored=stored,
                 )
                 + decision.edits,
@@ -137,23 +143,8 @@ class Pipeline:
         return decision
 
 
-def plain(id: str, examination: Examination, decision: Decision) -> dict[str, Any]:
-    """What was found and decided as a plain value, for JSON: one form for all front doors."""
-    verdict = examination.verdict
-    return {
-        "id": id,
-        "action": decision.action.word,
-        "labelled": decision.labelled,
-        "score": verdict.score,
-        "required": decision.required,
-        "probability": verdict.probability,
-        "symbols": [
-            {"name": s.name, "score": s.score, "detail": s.detail} for s in verdict.symbols
-        ],
-        "virus": verdict.virus,
-        "removed": [{"filename": r.filename, "reason": r.reason} for r in verdict.removed],
-        "ms": dict(examination.milliseconds),
-        "failures": [
-            {"filter": f.filter, "kind": f.kind, "detail": f.detail} for f in examination.failures
-        ],
-    }
+def _result(
+    message: Message, examination: Examination, decision: Decision, *, stored: bool = False
+) -> Result:
+    report = ScanReport.on(message, examination, decision, stored=stored)
+    return Result(decision, examination, report)

@@ -24,7 +24,7 @@ from annotated_doc import Doc
 
 from filterd.chain import replies
 from filterd.chain.replies import ReplyError
-from filterd.chain.verdict import Action, Edit, RecipientAction, Reply, Verdict
+from filterd.chain.verdict import Action, Edit, Outcome, Reason, RecipientAction, Reply, Verdict
 from filterd.message import Envelope, Recipient
 from filterd.message.address import PatternError, patterns
 from filterd.message.matching import client_matches, networks, recipient_keys
@@ -151,22 +151,13 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one recipient gets, and the rule that said so."""
-
-    recipient: str
-    action: Action
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """The answer to one message, ready to be carried out.
 
     action: the message's own. reply: for TEMPFAIL and REJECT. edits: to the delivered message.
     drop_recipients: removed from the envelope before delivery. store: the message must be on disk
     before the MTA hears of the decision. held_for: recipients whose copy the store holds. reason:
-    why it is stored, one of the store's words. mta_quarantine: reason for SMFIR_QUARANTINE, where
+    why it is stored. mta_quarantine: reason for SMFIR_QUARANTINE, where
     the MTA holds the message. labelled: the delivered message carries `X-Spam-Flag: YES`.
     required: the label threshold that was applied, in points. outcomes: per recipient.
     """
@@ -177,7 +168,7 @@ class Decision:
     drop_recipients: tuple[str, ...] = ()
     store: bool = False
     held_for: tuple[str, ...] = ()
-    reason: str = ""
+    reason: Reason | Literal[""] = ""
     mta_quarantine: str | None = None
     labelled: bool = False
     required: float = PolicySettings.label
@@ -243,7 +234,7 @@ class Policy:
                 Action.TEMPFAIL,
                 first.reply(_tempfail_reply(verdict)),
                 outcomes=_all(outcomes, Action.TEMPFAIL),
-                reason="failed",
+                reason=Reason.FAILED,
                 required=min(t.label for t in chosen.values()),
             )
         if actions == {Action.REJECT}:
@@ -253,7 +244,7 @@ class Policy:
                 first.reply(_reject_reply(verdict)),
                 outcomes=outcomes,
                 store=keep,
-                reason=_reason(verdict, "rejected"),
+                reason=_reason(verdict, Reason.SPAM),
                 labelled=True,
                 required=min(t.label for t in chosen.values()),
             )
@@ -275,7 +266,8 @@ class Policy:
         # A person who released it must be able to see what became of it.
         keeps = self.settings.keep_discarded or bool(verdict.released)
         kept = held + (discarded if keeps else [])
-        reason = _reason(verdict, "spam" if held else "discarded") if kept else ""
+        otherwise = Reason.SPAM if held else Reason.DISCARDED
+        reason: Reason | Literal[""] = _reason(verdict, otherwise) if kept else ""
         concerned = [chosen[recipient] for recipient in stays or held or discarded]
         labelling = min(concerned, key=lambda thresholds: thresholds.label)
         labelled = verdict.score >= labelling.label and not verdict.released
@@ -304,13 +296,15 @@ class Policy:
             )
         disinfecting = _disinfecting(verdict)
         removed = bool(verdict.removed or disinfecting)
+        if not reason and (verdict.virus or removed):
+            reason = Reason.VIRUS if verdict.virus else Reason.STRIPPED
         return Decision(
             Action.ACCEPT,
             edits=verdict.edits + disinfecting,
             drop_recipients=tuple(held + discarded),
             store=bool(kept) or removed,
             held_for=tuple(kept),
-            reason=reason or ("virus" if verdict.virus else "stripped" if removed else ""),
+            reason=reason,
             labelled=labelled,
             required=labelling.label,
             subject_tag=tag,
@@ -447,14 +441,15 @@ def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
     return tuple(Outcome(o.recipient, action, o.rule) for o in outcomes)
 
 
-def _reason(verdict: Verdict, otherwise: str) -> str:
+def _reason(verdict: Verdict, otherwise: Reason) -> Reason:
+    """Why the message is kept. otherwise: where nothing but its points says so."""
     if verdict.virus:
-        return "virus"
+        return Reason.VIRUS
     if verdict.action > Action.ACCEPT or verdict.apart:
-        if verdict.removed or any(s.name.startswith("BANNED") for s in verdict.symbols):
-            return "banned"
-        return "failed" if any(s.name.endswith("_FAILED") for s in verdict.symbols) else "policy"
-    return "spam" if otherwise == "rejected" else otherwise
+        if verdict.removed or verdict.banned:
+            return Reason.BANNED
+        return Reason.FAILED if verdict.failed else Reason.POLICY
+    return otherwise
 
 
 def _reject_reply(verdict: Verdict) -> Reply:
@@ -469,5 +464,4 @@ def _reject_reply(verdict: Verdict) -> Reply:
 def _tempfail_reply(verdict: Verdict) -> Reply:
     if verdict.action is Action.TEMPFAIL and verdict.reply is not None:
         return verdict.reply
-    failed = any(symbol.name.endswith("_FAILED") for symbol in verdict.symbols)
-    return replies.TROUBLE if failed else replies.DELAY
+    return replies.TROUBLE if verdict.failed else replies.DELAY

@@ -8,9 +8,9 @@ turns the sum into a `Decision` (see `filterd.policy`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import StrEnum
 from typing import Final
 
 SCORE_DECIMALS = 2
@@ -18,19 +18,100 @@ SCORE_DECIMALS = 2
 that the figures an admin reads add up exactly to the total."""
 
 
-class Action(IntEnum):
-    """What happens to a message; of two opinions about one message the greater wins."""
+class Action(StrEnum):
+    """What happens to a message; of two opinions about one message the greater wins.
 
-    ACCEPT = 0
-    QUARANTINE = 1
-    DISCARD = 2
-    TEMPFAIL = 3
-    REJECT = 4
+    The values are the words of log lines, JSON and settings. They compare by severity, in the
+    order in which they stand here, not by the alphabet.
+    """
+
+    ACCEPT = "accept"
+    QUARANTINE = "quarantine"
+    DISCARD = "discard"
+    TEMPFAIL = "tempfail"
+    REJECT = "reject"
 
     @property
     def word(self) -> str:
         """The action as log lines, JSON and settings spell it: `accept`, `quarantine`, ..."""
-        return self.name.lower()
+        return self.value
+
+    def __lt__(self, other: str) -> bool:
+        return _SEVERITY[self] < _SEVERITY[other]
+
+    def __le__(self, other: str) -> bool:
+        return _SEVERITY[self] <= _SEVERITY[other]
+
+    def __gt__(self, other: str) -> bool:
+        return _SEVERITY[self] > _SEVERITY[other]
+
+    def __ge__(self, other: str) -> bool:
+        return _SEVERITY[self] >= _SEVERITY[other]
+
+
+_SEVERITY: Final[Mapping[str, int]] = {action: rank for rank, action in enumerate(Action)}
+
+
+class Reason(StrEnum):
+    """Why a message is kept, or not delivered as it came."""
+
+    SPAM = "spam"
+    VIRUS = "virus"
+    BANNED = "banned"
+    POLICY = "policy"
+    DISCARDED = "discarded"
+    STRIPPED = "stripped"
+    FAILED = "failed"
+
+
+class FailureKind(StrEnum):
+    """How a filter failed to give an opinion. `crash`: its process ended. `unavailable`: a server
+    or file that it needs was not there (an OSError), which says nothing about the message."""
+
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    ERROR = "error"
+    CRASH = "crash"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One filter without an opinion.
+
+    filter: its name, `""` where a worker ended and no filter was running. again: the same content
+    did this before, and the filter was not tried. starved: it was not tried because the filters
+    before it had used up the message's time.
+    """
+
+    filter: str
+    kind: FailureKind
+    detail: str
+    again: bool = False
+    starved: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+    @classmethod
+    def parse(cls, filter: str, text: str) -> Failure:
+        """The failure that `str` made this text of; an `error` where the text names no kind."""
+        kind, _, detail = text.partition(": ")
+        if kind in _FAILURE_KINDS:
+            return cls(filter, FailureKind(kind), detail)
+        return cls(filter, FailureKind.ERROR, text)
+
+
+_FAILURE_KINDS = frozenset(FailureKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient gets, and the rule of the policy (or of a filter) that said so."""
+
+    recipient: str
+    action: Action
+    rule: str
 
 
 class Symbol:
@@ -158,9 +239,11 @@ class Verdict:
     action: the least that must happen, whatever the score. apart: the same for some recipients
     only. reply: what the client is told if that is a refusal (the policy has defaults). virus:
     signature name; what that means the policy says. infected: the parts that have it, if without
-    them the message is clean. scanner: what looked for viruses, as `X-Virus-Scanned` names it.
-    probability: that the message is spam, 0.0 to 1.0, where a filter estimates one. released:
-    the id of the kept message that this is, if a person released it; then only a virus stops it.
+    them the message is clean. scanner: what looked for viruses, as `X-Virus-Scanned` names it; a
+    filter that sets none has not looked for any. banned: a part is there that may not be delivered,
+    whether it was removed or not. failed: the action is what a filter's failure means. probability:
+    that the message is spam, 0.0 to 1.0, where a filter estimates one. released: the id of the kept
+    message that this is, if a person released it; then only a virus stops it.
     """
 
     action: Action = Action.ACCEPT
@@ -169,6 +252,8 @@ class Verdict:
     removed: tuple[RemovedPart, ...] = ()
     virus: str | None = None
     scanner: str | None = None
+    banned: bool = False
+    failed: bool = False
     probability: float | None = None
     reply: Reply | None = None
     apart: tuple[RecipientAction, ...] = ()
@@ -185,6 +270,8 @@ class Verdict:
             removed=self.removed + other.removed,
             virus=self.virus or other.virus,
             scanner=self.scanner or other.scanner,
+            banned=self.banned or other.banned,
+            failed=self.failed or other.failed,
             probability=self.probability if other.probability is None else other.probability,
             reply=stronger.reply
             if stronger.reply or stronger.action > weaker.action

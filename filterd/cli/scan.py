@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.chain.headers import points
-from filterd.chain.pipeline import Pipeline, Result, plain
+from filterd.chain.pipeline import Pipeline
+from filterd.chain.report import ScanReport
+from filterd.chain.report_codec import plain
 from filterd.chain.verdict import Action
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
 from filterd.config.assembly import build_pipeline
@@ -87,7 +89,7 @@ def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterato
     for path in paths:
         for _label, name, data in read_messages(path, left_out):
             message = Message(as_on_the_wire(data), envelope, new_id())
-            yield as_row(name, message, pipeline.process(message))
+            yield as_row(name, pipeline.process(message).report)
 
 
 def as_on_the_wire(data: bytes) -> bytes:
@@ -95,9 +97,9 @@ def as_on_the_wire(data: bytes) -> bytes:
     return _LINE_END.sub(b"\r\n", data)
 
 
-def as_row(name: str, message: Message, result: Result) -> dict[str, Any]:
-    """The verdict as a plain value."""
-    return {"file": name, **plain(message.id, result.examination, result.decision)}
+def as_row(name: str, report: ScanReport) -> dict[str, Any]:
+    """The report as a plain value."""
+    return {"file": name, **plain(report)}
 
 
 _STYLES = {

@@ -13,8 +13,9 @@ from filterd.bayes.site.autolearn import Queue
 from filterd.chain.chain import Chain, Examination, Link
 from filterd.chain.marks import Verifier, load_key
 from filterd.chain.pipeline import Keep, Offer, Pipeline
-from filterd.chain.policy import Decision, Policy
-from filterd.chain.verdict import Action, Symbol
+from filterd.chain.policy import Policy
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Symbol
 from filterd.config.load import Settings
 from filterd.history import History
 from filterd.message import Message
@@ -65,7 +66,7 @@ def _offerer(settings: Settings) -> Offer:
     def offer(message: Message, examination: Examination) -> None:
         symbols = examination.verdict.symbols
         # Where a filter failed, or a person has decided already, the evidence is not whole.
-        if not examination.failures and not any(s.name == "RELEASED" for s in symbols):
+        if not examination.failures and not examination.verdict.released:
             queue.offer(message, ((symbol.name, symbol.score) for symbol in symbols))
 
     return offer
@@ -87,29 +88,13 @@ def _keeper(settings: Settings) -> Keep:
     store = Store(settings.quarantine)
 
     def keep(
-        message: Message, examination: Examination, decision: Decision, received: datetime
+        message: Message, report: ScanReport, held_for: tuple[str, ...], received: datetime
     ) -> None:
-        verdict = examination.verdict
-        if verdict.released and decision.held_for:
+        if report.released and held_for:
             # Before the MTA hears of it: who releases asks the journal what became of the message.
-            why = f"{message.id} ({decision.reason})"
-            store.note("held_again", verdict.released, "filterd", why, decision.held_for)
-        store.put(
-            NewEntry(
-                id=message.id,
-                data=message.data,
-                envelope=message.envelope,
-                held_for=decision.held_for,
-                reason=decision.reason,
-                action=decision.action.word,
-                score=verdict.score,
-                required=decision.required,
-                symbols=verdict.symbols,
-                virus=verdict.virus or "",
-                removed=verdict.removed,
-                received=received,
-            )
-        )
+            why = f"{message.id} ({report.reason})"
+            store.note("held_again", report.released, "filterd", why, held_for)
+        store.put(NewEntry(report, message.data, message.envelope, held_for, received))
 
     return keep
 
@@ -125,21 +110,17 @@ class FailureKeeper:
     def __call__(self, message: Message, reason: str, *, held: bool) -> None:
         """Store message and reason durably; held: in place of delivery. Raises OSError if that
         cannot be done."""
+        report = ScanReport(
+            id=message.id,
+            action=Action.QUARANTINE if held else Action.TEMPFAIL,
+            reason=Reason.FAILED,
+            required=self._required,
+            symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
+            failures=(Failure("", FailureKind.CRASH, reason),),
+        )
+        recipients = tuple(r.address for r in message.envelope.recipients) if held else ()
         self._store.put(
-            NewEntry(
-                id=message.id,
-                data=message.data,
-                envelope=message.envelope,
-                held_for=tuple(r.address for r in message.envelope.recipients) if held else (),
-                reason="failed",
-                action=(Action.QUARANTINE if held else Action.TEMPFAIL).word,
-                score=0.0,
-                required=self._required,
-                symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
-                virus="",
-                removed=(),
-                received=datetime.now(UTC),
-            )
+            NewEntry(report, message.data, message.envelope, recipients, datetime.now(UTC))
         )
 
     def close(self) -> None:

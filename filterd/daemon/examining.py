@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from filterd.chain import replies
-from filterd.chain.chain import Failure
-from filterd.chain.verdict import Action, Reply
+from filterd.chain.report import Arrival, ScanReport, values
+from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Reply, Symbol
 from filterd.daemon.remembered import Known, again, of_content
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
@@ -31,16 +32,24 @@ UNEXPLAINED_LIMIT = 2
 """Workers that it may cost where no filter can be named: another try changes nothing but chance."""
 
 
-def refusing(service: Service, default: Reply, id: str) -> Answer:
+def refusing(service: Service, default: Reply, arrival: Arrival) -> Answer:
     """The answer that gives a reply, as the settings word it, with the message's id in its text."""
     reply = replies.chosen(service.settings.policy.replies, default)
-    text = f"{reply.text} (id={id})"
-    action = Action.REJECT if reply.code >= 500 else Action.TEMPFAIL
-    return Answer(action, Reply(reply.code, reply.xcode, text))
+    return Answer(
+        ScanReport(
+            **values(arrival),
+            action=Action.REJECT if reply.code >= 500 else Action.TEMPFAIL,
+            reply=Reply(reply.code, reply.xcode, f"{reply.text} (id={arrival.id})"),
+        )
+    )
 
 
 def examine(
-    service: Service, context: Any, id: str, envelope: Envelope, transaction: Transaction
+    service: Service,
+    context: Any,
+    arrival: Arrival,
+    envelope: Envelope,
+    transaction: Transaction,
 ) -> tuple[Answer, str]:
     """The answer for the message, and a note for the log if the way there was not smooth.
 
@@ -53,8 +62,8 @@ def examine(
         and not all(failure.filter for failure in known.failures)
         and not envelope.client.is_local
     ):
-        return _held(service, id, envelope, transaction, known)
-    return _Examination(service, id, envelope, transaction, known).run(context)
+        return _held(service, arrival, envelope, transaction, known)
+    return _Examination(service, arrival, envelope, transaction, known).run(context)
 
 
 class _Examination:
@@ -63,13 +72,14 @@ class _Examination:
     def __init__(
         self,
         service: Service,
-        id: str,
+        arrival: Arrival,
         envelope: Envelope,
         transaction: Transaction,
         known: Known | None,
     ) -> None:
         self._service = service
-        self._id = id
+        self._arrival = arrival
+        self._id = arrival.id
         self._envelope = envelope
         self._transaction = transaction
         self._failed = [*again(known, time.time())] if known is not None else []
@@ -85,7 +95,7 @@ class _Examination:
             head = encode_request(self._id, self._envelope, tuple(self._failed))
             if len(head) > framing.HEAD_LIMIT:
                 return refusing(
-                    self._service, replies.RECIPIENTS, self._id
+                    self._service, replies.RECIPIENTS, self._arrival
                 ), "not examined: a very large envelope"
             try:
                 answer = self._service.pool.examine(
@@ -98,10 +108,10 @@ class _Examination:
                     interval=settings.daemon.progress_interval,
                 )
             except Busy:
-                return refusing(self._service, replies.BUSY, self._id), "no worker was free"
+                return refusing(self._service, replies.BUSY, self._arrival), "no worker was free"
             except AnswerError as error:
                 trouble = f"the worker's answer cannot be used: {error}"
-                lost = WorkerLostError("", "crash", trouble)
+                lost = WorkerLostError("", FailureKind.CRASH, trouble)
             except WorkerLostError as error:
                 lost, trouble = error, str(error)
             else:
@@ -116,14 +126,13 @@ class _Examination:
                     self._failed.append(Failure("", lost.kind, lost.detail))
                 break
         self._remember()
-        return refusing(self._service, replies.TROUBLE, self._id), self._kept(trouble)
+        return refusing(self._service, replies.TROUBLE, self._arrival), self._kept(trouble)
 
     def _decode(self, head: bytes) -> Answer:
         return decode_answer(
             head,
-            self._envelope,
+            self._arrival,
             self._transaction.header_size,
-            self._transaction.size,
             may_discard=not self._service.settings.policy.keep_discarded,
         )
 
@@ -131,12 +140,11 @@ class _Examination:
         return all(failure.filter != filter for failure in self._failed)
 
     def _answered(self, answer: Answer) -> tuple[Answer, str]:
-        told = answer.log.get("failures")
-        if isinstance(told, dict) and told:
-            filters = self._service.settings.chain.filters
-            self._failed += [f for f in of_content(told, filters) if self._is_new(f.filter)]
+        report = answer.report
+        filters = self._service.settings.chain.filters
+        self._failed += [f for f in of_content(report.failures, filters) if self._is_new(f.filter)]
         self._remember()
-        return answer, self._kept(answer.trouble, stored=answer.stored)
+        return answer, self._kept(report.trouble, stored=report.stored)
 
     def _remember(self) -> None:
         """Have what the content did anew remembered."""
@@ -158,17 +166,26 @@ class _Examination:
 
 
 def _held(
-    service: Service, id: str, envelope: Envelope, transaction: Transaction, known: Known
+    service: Service, arrival: Arrival, envelope: Envelope, transaction: Transaction, known: Known
 ) -> tuple[Answer, str]:
     """Hold a message that no worker can examine: it took some down, no filter can be left out."""
     did = next(failure for failure in known.failures if not failure.filter)
     reason = f"not examined: the same content ended its workers as {known.id} ({did.detail})"
-    facts = {"reason": "failed", "symbols": {"WORKER_FAILED": 0.0}}
-    if service.settings.policy.quarantine_in == "mta":
-        return Answer(Action.QUARANTINE, mta_quarantine="failed", log=facts), reason
+    in_mta = service.settings.policy.quarantine_in == "mta"
+    report = ScanReport(
+        **values(arrival),
+        action=Action.QUARANTINE,
+        reason=Reason.FAILED,
+        symbols=(Symbol("WORKER_FAILED"),),
+        failures=(replace(did, again=True),),
+        stored=not in_mta,
+        mta_quarantine=Reason.FAILED.value if in_mta else None,
+    )
+    if in_mta:
+        return Answer(report), reason
     try:
-        service.failures.hold(Message(transaction.data(), envelope, id), reason)
+        service.failures.hold(Message(transaction.data(), envelope, arrival.id), reason)
     except OSError as error:
-        log.error("id=%s cannot be stored, answering 451: %s", id, error)
-        return refusing(service, replies.TROUBLE, id), f"{reason}; cannot be stored: {error}"
-    return Answer(Action.QUARANTINE, stored=True, log=facts), reason
+        log.error("id=%s cannot be stored, answering 451: %s", arrival.id, error)
+        return refusing(service, replies.TROUBLE, arrival), f"{reason}; cannot be stored: {error}"
+    return Answer(report), reason

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filterd.chain.chain import NO_TIME_LEFT, Failure
+from filterd.chain.verdict import Failure, FailureKind
 from filterd.daemon.transaction import Transaction
 from filterd.message import Message
 
@@ -35,7 +35,7 @@ SHORT_BODY = 100
 """Octets of a body from which on it stands for the content alone. No file fits into fewer, and
 what is said in fewer ("see attachment", a signature) many messages have in common."""
 
-KINDS = frozenset({"timeout", "memory", "crash"})
+KINDS = frozenset({FailureKind.TIMEOUT, FailureKind.MEMORY, FailureKind.CRASH})
 """Of failures that content costs dearly each time; others are quick, or say nothing about it."""
 
 BLOCK = 1 << 20
@@ -181,12 +181,11 @@ def again(known: Known, now: float) -> tuple[Failure, ...]:
     )
 
 
-def of_content(failures: dict[str, Any], filters: Sequence[str]) -> Iterator[Failure]:
-    """Those failures of an answer (`kind: detail` by filter) that are worth remembering."""
-    for name, text in failures.items():
-        kind, _, detail = str(text).partition(": ")
-        if name in filters and kind in KINDS and not detail.startswith(NO_TIME_LEFT):
-            yield Failure(name, kind, detail[:DETAIL_LIMIT])
+def of_content(failures: Iterable[Failure], filters: Sequence[str]) -> Iterator[Failure]:
+    """Those failures of an answer that are worth remembering."""
+    for one in failures:
+        if one.filter in filters and one.kind in KINDS and not one.starved:
+            yield Failure(one.filter, one.kind, one.detail[:DETAIL_LIMIT])
 
 
 DETAIL_LIMIT = 200

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.remembered import Remembered
@@ -20,9 +20,10 @@ class Service:
     settings: Settings
     pool: Pool
     failures: FailedMail
-    report: Callable[[Mapping[str, Any]], None]
-    note: Callable[[Mapping[str, Any], bytes], None]
-    """Takes a message for the history: what was logged, and the Subject."""
+    report: Callable[[ScanReport], None]
+    """Logs a message."""
+    note: Callable[[ScanReport, bytes], None]
+    """Takes a message for the history: its report, and the Subject."""
     remembered: Remembered = field(default_factory=Remembered)
     """Contents that are not examined again by the filters that they harmed."""
     unreadable: int = 0

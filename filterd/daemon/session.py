@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import Milter
 import milter
 
 from filterd.chain import replies
+from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Reply
-from filterd.daemon.apply import answer_with, carry_out, facts
+from filterd.daemon.apply import answer_with, carry_out
 from filterd.daemon.examining import examine, refusing
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
@@ -170,7 +172,6 @@ class Session:
 
     def _end_of_message(self, context: Any) -> int:
         started = time.monotonic()
-        id = new_id()
         transaction = self._transaction
         macros = _macros(context)
         client = self._client
@@ -183,6 +184,8 @@ class Session:
             transaction.sender_parameters,
             macros,
         )
+        message_id = transaction.field("Message-ID")
+        arrival = Arrival.at(new_id(), envelope, transaction.size, message_id)
         if self._unreadable != self._service.unreadable:
             # Which message lost an event cannot be told, so none that was under way is judged.
             self._refuse(replies.TROUBLE)
@@ -190,25 +193,27 @@ class Session:
         self._service.begin()
         try:
             if self._refusal is not None:
-                answer = refusing(self._service, self._refusal, id)
+                answer = refusing(self._service, self._refusal, arrival)
                 note = f"not examined: over a limit, or not received whole ({self._refusal.text})"
             else:
-                answer, note = examine(self._service, context, id, envelope, transaction)
+                answer, note = examine(self._service, context, arrival, envelope, transaction)
             blank = " " if self._steps & Milter.P_HDR_LEADSPC else ""
             result = carry_out(context, answer, transaction, blank)
         except milter.error as error:
             note = f"the MTA did not take the answer: {error}"
-            answer, result = Answer(Action.TEMPFAIL), int(Milter.TEMPFAIL)
+            lost = ScanReport(**values(arrival), action=Action.TEMPFAIL)
+            answer, result = Answer(lost), int(Milter.TEMPFAIL)
         except Exception:
-            log.exception("id=%s", id)
+            log.exception("id=%s", arrival.id)
             note = "internal error"
-            answer = refusing(self._service, replies.TROUBLE, id)
-            result = answer_with(context, answer.reply, Milter.TEMPFAIL)
+            answer = refusing(self._service, replies.TROUBLE, arrival)
+            result = answer_with(context, answer.report.reply, Milter.TEMPFAIL)
         finally:
             self._service.end()
-        told = facts(id, envelope, transaction, answer, note, started)
-        self._service.report(told)
-        self._service.note(told, transaction.octets("Subject"))
+        total = round((time.monotonic() - started) * 1000, 1)
+        report = replace(answer.report, note=note, total_ms=total)
+        self._service.report(report)
+        self._service.note(report, transaction.octets("Subject"))
         self.abort()
         return result
 

@@ -1,7 +1,7 @@
 """What the daemon counts since its start: messages by action, and each filter's time and failures.
 
-Counted where the log line is made, so that log and counters tell the same. Names of filters and
-kinds of failure come from a worker that a message may have taken over, so only known ones count: a
+Counted from the report that the log line is made of, so that log and counters tell the same. Names
+of filters come from a worker that a message may have taken over, so only known ones count: a
 stranger must not be able to make up new time series.
 """
 
@@ -11,21 +11,19 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-ACTIONS = ("accept", "quarantine", "discard", "tempfail", "reject")
-
-KINDS = ("timeout", "memory", "error", "crash", "unavailable")
-"""Of failures; see `chain.Failure`."""
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import Action
 
 BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 """Upper ends in seconds of the classes in which filters' times are counted: most take under a
 millisecond, a scan of clamd some hundred, and 30 s is the usual limit."""
 
 LONGEST = 1e9
-"""Milliseconds, eleven days; whoever says that a filter took longer lies."""
+"""Milliseconds, eleven days; whoever says that a filter took longer, or NaN, lies."""
 
 DETAIL_LIMIT = 200
 """Characters of the last failure's text."""
@@ -74,7 +72,7 @@ class Statistics:
     def __init__(self, filters: Sequence[str], clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.started = clock()
-        self._actions: Counter[str] = Counter()
+        self._actions: Counter[Action] = Counter()
         self._filters: dict[str, FilterCount] = {}
         self._lock = threading.Lock()
         self.expect(filters)
@@ -85,46 +83,33 @@ class Statistics:
             for name in filters:
                 self._filters.setdefault(name, FilterCount())
 
-    def count(self, facts: Mapping[str, Any]) -> None:
-        """Count one message; facts: as for the log line."""
-        times, failures = facts.get("ms"), facts.get("failures")
+    def count(self, report: ScanReport) -> None:
+        """Count one message."""
         with self._lock:
-            action = facts.get("action")
-            if action in ACTIONS:
-                self._actions[action] += 1
+            self._actions[report.action] += 1
             known = self._filters
-            if isinstance(times, dict):
-                for name, milliseconds in times.items():
-                    one = known.get(name)
-                    if one is not None and _is_time(milliseconds):
-                        seconds = milliseconds / 1000
-                        one.messages += 1
-                        one.seconds += seconds
-                        one.classes[bisect_left(BUCKETS, seconds)] += 1
-            if failures and isinstance(failures, dict):
-                for name, detail in failures.items():
-                    one = known.get(name)
-                    if one is not None:
-                        self._failed(one, str(facts.get("id", "")), str(detail))
-
-    def _failed(self, one: FilterCount, id: str, text: str) -> None:
-        kind, _, _rest = text.partition(":")
-        one.errors[kind if kind in KINDS else "error"] += 1
-        one.failed_at, one.failed_id, one.detail = self._clock(), id, text[:DETAIL_LIMIT]
+            for name, milliseconds in report.milliseconds.items():
+                one = known.get(name)
+                if one is not None and 0 <= milliseconds < LONGEST:
+                    seconds = milliseconds / 1000
+                    one.messages += 1
+                    one.seconds += seconds
+                    one.classes[bisect_left(BUCKETS, seconds)] += 1
+            for failure in report.failures:
+                one = known.get(failure.filter)
+                if one is not None:
+                    one.errors[failure.kind] += 1
+                    one.failed_at, one.failed_id = self._clock(), report.id
+                    one.detail = str(failure)[:DETAIL_LIMIT]
 
     @property
     def messages(self) -> dict[str, int]:
         """Messages by action, all actions in order."""
         with self._lock:
-            return {action: self._actions[action] for action in ACTIONS}
+            return {action.word: self._actions[action] for action in Action}
 
     @property
     def filters(self) -> dict[str, FilterCount]:
         """Counts by filter, as they are now."""
         with self._lock:
             return {name: one.copy() for name, one in self._filters.items()}
-
-
-def _is_time(value: object) -> bool:
-    """Milliseconds that a filter may have taken; neither NaN nor what no float can hold."""
-    return isinstance(value, (int, float)) and 0 <= value < LONGEST

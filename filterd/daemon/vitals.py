@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from filterd import __version__
+from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
 from filterd.daemon.metrics import Exporter, MetricsError
 from filterd.daemon.service import Service
@@ -37,14 +37,14 @@ class Vitals:
             except MetricsError as error:
                 log.error("metrics.listen: %s; no metrics", error)
 
-    def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
-        """Count and note one message. facts: as for the log line. subject: the field's octets."""
+    def note(self, report: ScanReport, subject: bytes) -> None:
+        """Count and note one message. subject: the field's octets."""
         try:
-            self.statistics.count(facts)
-            self.recorder.note(facts, subject)
+            self.statistics.count(report)
+            self.recorder.note(report, subject)
         except Exception:
             # The message has its answer already, and must not get another one for our counting.
-            log.exception("id=%s is not counted", facts.get("id"))
+            log.exception("id=%s is not counted", report.id)
 
     def reload(self, settings: Settings, history: History | None) -> None:
         """Go on with other settings; the counts stay."""

@@ -28,6 +28,7 @@ from filterd.filters.contents.notice import NOTICE, check_template, is_signed, r
 from filterd.filters.contents.unpack import Limits, Unpacker
 from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES, SOURCE_CODE
 from filterd.filters.parts_rules import (
+    BANNED_PART,
     GROUPS,
     PartRule,
     Profile,
@@ -214,7 +215,7 @@ class Parts:
             begun = replace(begun, kind="", others=())
         first = _banned(begun, profiles)
         if first[0]:
-            yield Finding("BANNED_PART", shown(shown_name), removable, shown_name, *first)
+            yield Finding(BANNED_PART, shown(shown_name), removable, shown_name, *first)
         if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
             return
         seen = len(unpacker.findings)
@@ -225,7 +226,7 @@ class Parts:
             if banned and (file.path or (banned, concerned) != first):
                 reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
                 detail = shown(file.shown_path)
-                found = Finding("BANNED_PART", detail, removable, shown_name, reason, concerned)
+                found = Finding(BANNED_PART, detail, removable, shown_name, reason, concerned)
                 if not file.path or _banned(file, profiles, SOURCE_CODE)[0]:
                     yield found
                 else:
@@ -273,6 +274,7 @@ class Parts:
             ),
             edits=tuple(edits),
             removed=tuple(removed),
+            banned=any(finding.symbol == BANNED_PART for finding in found),
             reply=BANNED_REPLY if wanted.is_refused else None,
             apart=wanted.apart,
         )
@@ -293,7 +295,7 @@ def _banned(
 
 def _hidden(finding: Finding, reading: Reading) -> Finding:
     """What was found in a reading; what is banned in a file that no tree has is said as such."""
-    if reading.hidden_at is None or finding.symbol != "BANNED_PART":
+    if reading.hidden_at is None or finding.symbol != BANNED_PART:
         return finding
     detail = f"{shown(finding.name)} near octet {reading.hidden_at}: {finding.reason}"
     return replace(finding, symbol="MIME_HIDDEN_PART", detail=detail)

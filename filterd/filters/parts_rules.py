@@ -28,6 +28,9 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 Treatment = Literal["score", "strip", "quarantine", "reject"]
 Direction = Literal["inbound", "outbound"]
 
+BANNED_PART = "BANNED_PART"
+"""The symbol of a part that may not be delivered."""
+
 GROUPS: Mapping[str, str] = {
     "ARCHIVE_AMBIGUOUS": "ambiguous",
     "ARCHIVE_ENCRYPTED": "encrypted",
@@ -35,7 +38,7 @@ GROUPS: Mapping[str, str] = {
     "ARCHIVE_LIMIT": "limit",
     "ARCHIVE_PATH": "action",
     "ARCHIVE_UNREADABLE": "unreadable",
-    "BANNED_PART": "action",
+    BANNED_PART: "action",
     "DOC_DAMAGED": "damaged",
     "DOC_EMBEDDED": "suspicious",
     "DOC_ENCRYPTED": "encrypted",

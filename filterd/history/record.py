@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
+from filterd.chain.report import ScanReport, values
+from filterd.chain.report_codec import Codec, plain
+from filterd.chain.verdict import Failure, Symbol
 from filterd.system.bounded import json_value
 
 TEXT_LIMIT = 500
@@ -22,146 +26,112 @@ LIST_LIMIT = 1000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One message. received: seconds since 1970, when its last octet came. client: `name[address]`.
-    action: the answer, as a word. milliseconds: by filter. failures: `kind: detail`, by filter."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(ScanReport):
+    """One message: its report, and when it came. received: seconds since 1970, when its last octet
+    came. subject: decoded."""
 
-    id: str
-    received: float
-    queue_id: str = ""
-    message_id: str = ""
-    client: str = ""
-    sender: str = ""
-    recipients: tuple[str, ...] = ()
+    received: float = 0.0
     subject: str = ""
-    size: int = 0
-    action: str = ""
-    reason: str = ""
-    score: float = 0.0
-    required: float = 0.0
-    symbols: tuple[tuple[str, float], ...] = ()
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The record as a plain value, the time as ISO 8601 in UTC."""
         return {
-            "id": self.id,
+            **plain(self),
             "received": datetime.fromtimestamp(self.received, UTC).isoformat(),
-            "queue_id": self.queue_id,
-            "message_id": self.message_id,
-            "client": self.client,
-            "sender": self.sender,
-            "recipients": list(self.recipients),
             "subject": self.subject,
-            "size": self.size,
-            "action": self.action,
-            "reason": self.reason,
-            "score": self.score,
-            "required": self.required,
-            "symbols": [{"name": name, "score": score} for name, score in self.symbols],
-            "ms": dict(self.milliseconds),
-            "failures": dict(self.failures),
+            "client": self.client,
+            "reason": self.why,
+            "symbols": [{"name": one.name, "score": one.score} for one in self.symbols],
+            "failures": {one.filter: str(one) for one in self.failures},
         }
+
+    @property
+    def why(self) -> str:
+        """The reason; of a message that a person released, and that passed, which kept one it was:
+        it came under a new id."""
+        return self.reason or (f"release of {self.released}" if self.released else "")
 
     def encode(self) -> str:
         """What the store keeps besides its columns: JSON in ASCII, so that octets of no charset
         (lone surrogates) survive."""
-        return _ENCODER.encode(
-            [
-                self.queue_id,
-                self.message_id,
-                self.client,
-                self.sender,
-                self.recipients,
-                self.subject,
-                self.size,
-                self.reason,
-                self.required,
-                self.symbols,
-                dict(self.milliseconds),
-                dict(self.failures),
-            ]
-        )
+        return _ENCODER.encode(_CODEC.sparse(self, details=False))
 
     @classmethod
     def decode(cls, id: str, received: float, action: str, score: float, text: str) -> Record:
         """The record of a row. Raises ValueError."""
-        (
-            queue_id,
-            message_id,
-            client,
-            sender,
-            recipients,
-            subject,
-            size,
-            reason,
-            required,
-            symbols,
-            milliseconds,
-            failures,
-        ) = json_value(text)
-        return cls(
-            id,
-            received,
-            queue_id,
-            message_id,
-            client,
-            sender,
-            tuple(recipients),
-            subject,
-            size,
-            action,
-            reason,
-            score,
-            required,
-            tuple((name, points) for name, points in symbols),
-            milliseconds,
-            failures,
-        )
+        value = json_value(text)
+        if isinstance(value, list):
+            value = _first_form(value)
+        if not isinstance(value, dict):
+            raise ValueError("expected an object")
+        columns = {"id": id, "received": received, "action": action, "score": score}
+        return _CODEC.read({**value, **columns})
 
     @classmethod
-    def of_facts(cls, facts: Mapping[str, Any], received: float, subject: str) -> Record:
-        """The record of what the daemon logs about a message. Values come from strangers, so they
-        are cut to size here."""
-        symbols, times, failures = (_table(facts.get(k)) for k in ("symbols", "ms", "failures"))
-        return cls(
-            str(facts["id"]),
-            received,
-            _cut(facts.get("queue_id")),
-            _cut(facts.get("message_id")),
-            _cut(facts.get("client")),
-            _cut(facts.get("from")),
-            tuple(_cut(one) for one in list(facts.get("to") or ())[:LIST_LIMIT]),
-            _cut(subject),
-            int(facts.get("size") or 0),
-            str(facts.get("action") or ""),
-            _cut(facts.get("reason") or _release(facts)),
-            _number(facts.get("score")),
-            _number(facts.get("required")),
-            tuple((_cut(name), _number(points)) for name, points in symbols),
-            {_cut(name): _number(milliseconds) for name, milliseconds in times},
-            {_cut(name): _cut(detail) for name, detail in failures},
-        )
+    def of(cls, report: ScanReport, received: float, subject: str) -> Record:
+        """The record of a message. Values come from strangers, so they are cut to size here."""
+        cut = {name: _cut(value) for name, value in values(report).items()}
+        return cls(**cut, received=received, subject=_cut(subject))
 
 
-def _table(value: object) -> list[tuple[object, object]]:
-    """The items of a mapping that a worker sent, as many as are noted."""
-    return list(value.items())[:LIST_LIMIT] if isinstance(value, Mapping) else []
+_CODEC = Codec(Record, ("id", "received", "action", "score"))
 
 
-def _release(facts: Mapping[str, Any]) -> str:
-    """Which kept message it was, of one that a person released; it came under a new id."""
-    return f"release of {facts['released']}" if facts.get("released") else ""
+def _first_form(value: list[Any]) -> dict[str, Any]:
+    """The fields of a row in its first form, a list."""
+    (
+        queue_id,
+        message_id,
+        client,
+        sender,
+        recipients,
+        subject,
+        size,
+        reason,
+        required,
+        symbols,
+        milliseconds,
+        failures,
+    ) = value
+    name, _, address = client.rpartition("[")
+    released = reason.removeprefix(_RELEASE) if reason.startswith(_RELEASE) else ""
+    return {
+        "queue_id": queue_id,
+        "message_id": message_id,
+        "client_name": name,
+        "client_address": address.removesuffix("]"),
+        "sender": sender,
+        "recipients": recipients,
+        "subject": subject,
+        "size": size,
+        "reason": "" if released else reason,
+        "released": released,
+        "required": required,
+        "symbols": symbols,
+        "milliseconds": milliseconds,
+        "failures": [Failure.parse(name, text) for name, text in failures.items()],
+    }
 
 
-def _cut(value: object) -> str:
-    return "" if value is None else str(value)[:TEXT_LIMIT]
+_RELEASE = "release of "
 
 
-def _number(value: object) -> float:
-    # Neither NaN nor infinite, nor an integer that no float can hold.
-    if isinstance(value, (int, float)) and abs(value) < NUMBER_LIMIT:
-        return float(value)
-    return 0.0
+def _cut(value: Any) -> Any:
+    """The value with no text, list or number larger than what is noted."""
+    if isinstance(value, str):
+        return value if isinstance(value, Enum) or len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
+    if isinstance(value, (bool, int)) or value is None:
+        return value
+    if isinstance(value, float):
+        # Neither NaN nor infinite.
+        return value if abs(value) < NUMBER_LIMIT else 0.0
+    if isinstance(value, tuple):
+        return tuple([_cut(one) for one in value[:LIST_LIMIT]])
+    if isinstance(value, Mapping):
+        return {_cut(name): _cut(one) for name, one in [*value.items()][:LIST_LIMIT]}
+    if isinstance(value, Symbol):
+        return Symbol(_cut(value.name), _cut(value.score))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _cut(getattr(value, f.name)) for f in fields(value)})
+    raise TypeError(f"a report has no {type(value).__name__}")

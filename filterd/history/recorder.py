@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
 
+from filterd.chain.report import ScanReport
 from filterd.history.record import Record
 from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError, History, HistoryError
@@ -52,10 +51,10 @@ class Recorder:
         """Begin to write."""
         self._writing.start()
 
-    def note(self, facts: Mapping[str, Any], subject: bytes) -> None:
-        """Take one message, at once. facts: as for the log line. subject: the field's octets.
+    def note(self, report: ScanReport, subject: bytes) -> None:
+        """Take one message, at once. subject: the field's octets.
 
-        What waits is a record, cut to size, for facts may name a hundred thousand recipients.
+        What waits is a record, cut to size: a report may name a hundred thousand recipients.
         """
         if self.history is None:
             return
@@ -63,7 +62,7 @@ class Recorder:
             self.lost += 1
             return
         text = header_text(subject[:SUBJECT_LIMIT])
-        self._waiting.append(Record.of_facts(facts, time.time(), text))
+        self._waiting.append(Record.of(report, time.time(), text))
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, and end; what cannot be written then is lost."""

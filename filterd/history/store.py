@@ -195,9 +195,10 @@ class History:
         newest: dict[str, tuple[float, str, str]] = {}
         counted: Counter[str] = Counter()
         for received, rest, action, score, id in found:
-            for name, detail in Record.decode(id, received, action, score, rest).failures.items():
-                newest.setdefault(name, (received, id, detail))
-                counted[name] += 1
+            for failure in Record.decode(id, received, action, score, rest).failures:
+                if failure.filter:
+                    newest.setdefault(failure.filter, (received, id, str(failure)))
+                    counted[failure.filter] += 1
         return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
 
     def expire(self, *, by_age: bool = True) -> int:
@@ -295,6 +296,7 @@ def span(connection: sqlite3.Connection) -> int:
 def _row(record: Record) -> tuple[object, ...]:
     # One spelling of each mailbox, for searches and for what a reviewer may see.
     sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
+    failed = [storable(failure.filter) for failure in record.failures if failure.filter]
     words = (
         record.id,
         record.queue_id,
@@ -307,11 +309,11 @@ def _row(record: Record) -> tuple[object, ...]:
     return (
         storable(record.id),
         record.received,
-        storable(record.action),
+        record.action.value,
         record.score,
         _ENCODER.encode([storable(r).casefold() for r in recipients]),
-        f" {' '.join(storable(name) for name, _ in record.symbols)} ",
-        f" {' '.join(map(storable, record.failures))} " if record.failures else "",
+        f" {' '.join(storable(symbol.name) for symbol in record.symbols)} ",
+        f" {' '.join(failed)} " if failed else "",
         storable("\n".join((sender, *words))).casefold(),
         record.encode(),
     )

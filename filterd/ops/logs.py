@@ -13,7 +13,7 @@ import logging.handlers
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -22,7 +22,11 @@ from typing import Any
 
 import structlog
 
+from filterd.chain.report import ScanReport, names
 from filterd.config.processes import DaemonSettings
+
+PROBABILITY_DECIMALS = 6
+"""Digits after the point; `filterd explain` has them all."""
 
 SYSLOG_SOCKET = Path("/dev/log")
 
@@ -109,13 +113,13 @@ class MessageLog:
         self._render: Render = as_json if settings.log_format == "json" else keyvalue
         self._stamped = settings.log_to != "syslog"
 
-    def report(self, facts: Mapping[str, Any]) -> None:
+    def report(self, report: ScanReport) -> None:
         """Write the line; what is empty is left out, but the null reverse-path."""
         if not LINES.isEnabledFor(logging.INFO):
             return
         event: Event = {"time": _now()} if self._stamped else {}
         event.update(level="info", event="message")
-        for key, value in facts.items():
+        for key, value in log_fields(report).items():
             if isinstance(value, _NESTED):
                 if value:
                     event[key] = _flat(value)
@@ -127,6 +131,73 @@ class MessageLog:
         line = self._render(None, "info", event)
         # Without `LINES.info`, which looks up the caller's file and line, and nothing shows them.
         LINES.handle(logging.LogRecord(LINES.name, logging.INFO, "", 0, line, None, None))
+
+
+def log_fields(report: ScanReport) -> dict[str, Any]:
+    """What the line says, by the names that it has there. A field of the report that is not named
+    here comes by its own name, where it is not empty."""
+    reply = report.reply
+    found: dict[str, Any] = {
+        "id": report.id,
+        "queue_id": report.queue_id,
+        "message_id": report.message_id,
+        "client": report.client,
+        "auth": report.authenticated,
+        "from": report.sender,
+        "to": report.recipients,
+        "size": report.size,
+        "action": report.action.value,
+        "reply": f"{reply.code} {reply.xcode}" if reply is not None else "",
+        "stored": report.stored,
+        "dropped": report.dropped,
+    }
+    # What no filter has seen has no score.
+    if report.outcomes or report.milliseconds:
+        probability = report.probability
+        found |= {
+            "score": report.score,
+            "required": report.required,
+            "labelled": report.labelled,
+            "symbols": {symbol.name: symbol.score for symbol in report.symbols},
+            "ms": report.milliseconds,
+            "probability": None
+            if probability is None
+            else round(probability, PROBABILITY_DECIMALS),
+        }
+    elif report.symbols:
+        found["symbols"] = {symbol.name: symbol.score for symbol in report.symbols}
+    found |= {
+        "virus": report.virus,
+        "reason": report.reason,
+        "released": report.released,
+        "removed": [part.filename for part in report.removed],
+        "failures": {failure.filter: failure for failure in report.failures},
+        "outcomes": [f"{one.recipient}:{one.action}/{one.rule}" for one in report.outcomes],
+        "rule": report.rule,
+    }
+    for name in _OTHERS:
+        if value := getattr(report, name):
+            found[name] = value
+    return {**found, "note": report.note, "total_ms": report.total_ms}
+
+
+_NAMED = frozenset(
+    "id queue_id message_id client_name client_address authenticated sender recipients size action "
+    "reply stored dropped score required labelled symbols milliseconds probability virus reason "
+    "released removed failures outcomes note total_ms".split()
+)
+"""Fields that the line calls otherwise, or shows in another form."""
+
+_LEFT_OUT = frozenset({"scanner"})
+"""Fields that are the same in every line."""
+
+
+def other_fields(kind: type[ScanReport]) -> tuple[str, ...]:
+    """Fields of a report that the line calls by their own names."""
+    return tuple(name for name in names(kind) if name not in _NAMED | _LEFT_OUT)
+
+
+_OTHERS = other_fields(ScanReport)
 
 
 def _flat(value: Any) -> str:

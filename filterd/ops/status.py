@@ -246,7 +246,7 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
     found = []
     for name in names:
         times = [row.milliseconds[name] for row in rows if name in row.milliseconds]
-        failures = sum(name in row.failures for row in rows)
+        failures = sum(name in {one.filter for one in row.failures} for row in rows)
         mean = round(sum(times) / len(times), 3) if times else 0.0
         one = FilterStatus(name, len(times), failures, mean)
         if name in failed:

@@ -14,7 +14,9 @@ from datetime import datetime
 from mmap import mmap
 from typing import Any
 
-from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.chain.report import Arrival, ScanReport, values
+from filterd.chain.report_codec import Codec
+from filterd.chain.verdict import Action, Failure
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.decoding import header_text
 from filterd.system.bounded import json_value
@@ -37,51 +39,36 @@ class EntryError(ValueError):
 class NewEntry:
     """A message to be kept.
 
-    id: filterd's id of the message, also the file's name. data: its exact bytes (anything that
-    gives a buffer). held_for: recipients whose copy this is; empty where they got the message or
-    the client was refused. reason: `spam`, `virus`, `banned`, `policy`, `discarded`, `stripped` or
-    `failed`. action: what the MTA was told, as a word. received: with time zone.
+    report: what was found and decided; its id is the file's name, too. data: the message's exact
+    bytes (anything that gives a buffer). held_for: recipients whose copy this is; empty where they
+    got the message or the client was refused. received: with time zone.
     """
 
-    id: str
+    report: ScanReport
     data: bytes | memoryview | mmap
     envelope: Envelope
     held_for: tuple[str, ...]
-    reason: str
-    action: str
-    score: float
-    required: float
-    symbols: tuple[Symbol, ...]
-    virus: str
-    removed: tuple[RemovedPart, ...]
     received: datetime
 
+    @property
+    def id(self) -> str:
+        """filterd's id of the message."""
+        return self.report.id
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A kept message without its bytes. size: octets; digest: SHA-256 of the bytes, in hex."""
 
-    id: str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(ScanReport):
+    """A kept message without its bytes: its report, and what the quarantine knows besides.
+
+    held_for: recipients whose copy this is. digest: SHA-256 of the bytes, in hex. subject,
+    header_from: the first field of that name, decoded. macros: the MTA's.
+    """
+
     received: datetime
-    size: int
-    digest: str
-    sender: str
-    recipients: tuple[str, ...]
-    held_for: tuple[str, ...]
-    client_name: str
-    client_address: str
-    helo: str
-    queue_id: str
-    message_id: str
-    subject: str
-    header_from: str
-    reason: str
-    action: str
-    score: float
-    required: float
-    symbols: tuple[Symbol, ...] = ()
-    virus: str = ""
-    removed: tuple[RemovedPart, ...] = ()
+    held_for: tuple[str, ...] = ()
+    digest: str = ""
+    subject: str = ""
+    header_from: str = ""
     macros: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -96,38 +83,11 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The description as a plain value."""
-        return {
-            "format": FORMAT,
-            "id": self.id,
-            "received": self.received.isoformat(),
-            "size": self.size,
-            "sha256": self.digest,
-            "sender": self.sender,
-            "recipients": list(self.recipients),
-            "held_for": list(self.held_for),
-            "client": {
-                "name": self.client_name,
-                "address": self.client_address,
-                "helo": self.helo,
-            },
-            "queue_id": self.queue_id,
-            "message_id": self.message_id,
-            "subject": self.subject,
-            "from": self.header_from,
-            "reason": self.reason,
-            "action": self.action,
-            "score": self.score,
-            "required": self.required,
-            "symbols": [
-                {"name": s.name, "score": s.score, "detail": s.detail} for s in self.symbols
-            ],
-            "virus": self.virus,
-            "removed": [
-                {"filename": r.filename, "reason": r.reason, "start": r.start, "end": r.end}
-                for r in self.removed
-            ],
-            "macros": dict(self.macros),
-        }
+        plain = _CODEC.plain(self)
+        client = {name: plain.pop(field) for name, field in _CLIENT.items()}
+        renamed = {new: plain.pop(old) for old, new in _RENAMED.items()}
+        received = self.received.isoformat()
+        return {"format": FORMAT, **plain, "client": client, **renamed, "received": received}
 
     def encode(self) -> bytes:
         """The description file's content."""
@@ -140,66 +100,51 @@ class Entry:
             value = json_value(content)
             if not isinstance(value, dict) or value["format"] > FORMAT:
                 raise EntryError(f"format {value.get('format')!r}, this version reads {FORMAT}")
-            return cls(
-                id=str(value["id"]),
-                received=datetime.fromisoformat(value["received"]),
-                size=int(value["size"]),
-                digest=str(value["sha256"]),
-                sender=value["sender"],
-                recipients=tuple(value["recipients"]),
-                held_for=tuple(value["held_for"]),
-                client_name=value["client"]["name"],
-                client_address=value["client"]["address"],
-                helo=value["client"]["helo"],
-                queue_id=value["queue_id"],
-                message_id=value["message_id"],
-                subject=value["subject"],
-                header_from=value["from"],
-                reason=value["reason"],
-                action=value["action"],
-                score=float(value["score"]),
-                required=float(value["required"]),
-                symbols=tuple(Symbol(s["name"], s["score"], s["detail"]) for s in value["symbols"]),
-                virus=value["virus"],
-                removed=tuple(
-                    RemovedPart(r["filename"], r["reason"], r["start"], r["end"])
-                    for r in value["removed"]
-                ),
-                macros=dict(value["macros"]),
-            )
+            client = {field: value["client"][name] for name, field in _CLIENT.items()}
+            renamed = {old: value[new] for old, new in _RENAMED.items() if new in value}
+            received = datetime.fromisoformat(value["received"])
+            if "failures" not in value:
+                renamed |= _first_form(value)
+            return _CODEC.read({**value, **client, **renamed, "received": received})
         except EntryError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EntryError(f"{type(error).__name__}: {error}") from error
 
 
+_CODEC = Codec(Entry)
+
+_CLIENT = {"name": "client_name", "address": "client_address", "helo": "helo"}
+_RENAMED = {"digest": "sha256", "header_from": "from", "milliseconds": "ms"}
+"""Fields that the description file calls by other names."""
+
+
+def _first_form(value: dict[str, Any]) -> dict[str, Any]:
+    """What descriptions that have no report say by the names of symbols alone."""
+    failures, symbols = [], value["symbols"]
+    for symbol in symbols:
+        if symbol["name"].endswith("_FAILED"):
+            filter = symbol["name"].removesuffix("_FAILED").lower()
+            failures.append(Failure.parse(filter, symbol["detail"]))
+    return {
+        "failures": failures,
+        "banned": any(symbol["name"].startswith("BANNED") for symbol in symbols),
+        "labelled": value["action"] == Action.ACCEPT and value["score"] >= value["required"],
+    }
+
+
 def describe(new: NewEntry) -> Entry:
     """The description of a message that is to be kept."""
     message = Message(bytes(new.data), new.envelope, new.id)
-    envelope = new.envelope
+    arrival = Arrival.at(new.id, new.envelope, len(new.data), message.get("Message-ID"))
     return Entry(
-        id=new.id,
+        **{**values(new.report), **values(arrival)},
         received=new.received,
-        size=len(new.data),
-        digest=hashlib.sha256(new.data).hexdigest(),
-        sender=envelope.sender,
-        recipients=tuple(r.address for r in envelope.recipients),
         held_for=new.held_for,
-        client_name=envelope.client.name,
-        client_address=envelope.client.address,
-        helo=envelope.client.helo,
-        queue_id=envelope.queue_id,
-        message_id=message.get("Message-ID")[:SUBJECT_LIMIT],
+        digest=hashlib.sha256(new.data).hexdigest(),
         subject=_readable(message, "Subject"),
         header_from=_readable(message, "From"),
-        reason=new.reason,
-        action=new.action,
-        score=new.score,
-        required=new.required,
-        symbols=new.symbols,
-        virus=new.virus,
-        removed=new.removed,
-        macros=dict(envelope.macros),
+        macros=dict(new.envelope.macros),
     )
 
 
@@ -219,10 +164,9 @@ def for_admins_only(entry: Entry) -> str:
     if names:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return f"it carries {', '.join(names[:NAMED])}{more}, which may not be delivered"
-    symbols = {symbol.name for symbol in entry.symbols}
-    if any(name.startswith("BANNED") for name in symbols):
+    if entry.banned:
         return "it carries a part that may not be delivered"
-    if any(name.endswith("_FAILED") for name in symbols):
+    if entry.failures:
         return "it could not be examined whole"
     return ""
 

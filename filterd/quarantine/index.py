@@ -30,6 +30,7 @@ from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import SEARCHED, Query, cursor, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
+from filterd.quarantine.words import State
 from filterd.system.bounded import json_value
 
 BATCH = 100
@@ -191,7 +192,7 @@ class Index:
                 if done.rowcount == 0 and "" in states:
                     if connection.scalar(sa.select(c.id).where(*mine)) is not None:
                         continue
-                    fresh = Delivery(recipient, "releasing", now, attempts=1, form=form)
+                    fresh = Delivery(recipient, State.RELEASING, now, attempts=1, form=form)
                     try:
                         connection.execute(sa.insert(deliveries), [delivery_row(id, fresh)])
                     except sa.exc.IntegrityError:
@@ -215,7 +216,7 @@ class Index:
             connection.execute(
                 sa.update(messages)
                 .where(messages.c.id == id)
-                .values(state=standing.state, pinned=standing.pinned)
+                .values(state=standing.state.value, pinned=standing.pinned)
             )
 
     def settle(self, id: str, delivery: Delivery) -> None:
@@ -307,13 +308,13 @@ def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing)
         "message_id": storable(entry.message_id),
         "header_from": storable(entry.header_from),
         "subject": storable(entry.subject),
-        "reason": entry.reason,
-        "action": entry.action,
+        "reason": str(entry.reason),
+        "action": entry.action.value,
         "score": entry.score,
         "symbols": f" {' '.join(s.name for s in entry.symbols)} ",
         "virus": storable(entry.virus),
         "path": path,
-        "state": standing.state,
+        "state": standing.state.value,
         "pinned": standing.pinned,
     }
     row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
@@ -332,7 +333,7 @@ def _summarize(connection: sa.Connection, id: str) -> None:
     """Write the one word for the whole message anew."""
     found = connection.execute(sa.select(deliveries).where(deliveries.c.id == id)).mappings()
     state = Standing(tuple(map(delivery_of, found))).state
-    connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state))
+    connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state.value))
 
 
 def row_of(found: Any) -> Row:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from filterd.quarantine.files import StoreError
+from filterd.quarantine.words import State
 from filterd.system.bounded import json_value
 from filterd.system.durable import PRIVATE_FILE, append, locked, make_folder, sync_folder
 
@@ -124,8 +125,8 @@ class Journal:
                 free = tuple(
                     recipient
                     for recipient in event.recipients
-                    if (copy := copies.get(recipient, Delivery(recipient, ""))).state in states
-                    and (again or not copy.is_unknown)
+                    if ("" if (copy := copies.get(recipient)) is None else copy.state) in states
+                    and (again or copy is None or not copy.is_unknown)
                 )
                 if free:
                     self.append(replace(event, recipients=free))
@@ -224,12 +225,12 @@ def _decoded(line: bytes) -> Event | None:
 class Delivery:
     """One recipient's copy: its state, since when, and what the MTA said last.
 
-    state: `held`, `releasing`, `released`, `failed`, `deleted` or `expired`. attempts: releases
-    that were tried. again_at: seconds since 1970 of the next try, 0 for none.
+    state: any but `copy`. attempts: releases that were tried. again_at: seconds since 1970 of the
+    next try, 0 for none.
     """
 
     recipient: str
-    state: str = "held"
+    state: State = State.HELD
     changed: float = 0.0
     reply: str = ""
     queue_id: str = ""
@@ -240,7 +241,7 @@ class Delivery:
     @property
     def is_unknown(self) -> bool:
         """True if nobody knows whether the MTA took it."""
-        return self.state == "failed" and self.reply.startswith(UNKNOWN)
+        return self.state is State.FAILED and self.reply.startswith(UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,34 +251,35 @@ class Standing:
 
     deliveries: tuple[Delivery, ...] = ()
     pinned: bool = False
-    gone: str = ""
+    gone: State | Literal[""] = ""
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """One word for the whole message; what needs a person's eye comes before the rest."""
         if self.gone:
             return self.gone
         states = {delivery.state for delivery in self.deliveries}
-        order = ("releasing", "failed", "held", "released")
-        return next((state for state in order if state in states), "copy")
+        order = (State.RELEASING, State.FAILED, State.HELD, State.RELEASED)
+        return next((state for state in order if state in states), State.COPY)
 
 
 def standing(held_for: Iterable[str], events: Iterable[Event], received: float) -> Standing:
     """Where a message stands after its events, given in order."""
     copies = {r: Delivery(r, changed=received) for r in held_for}
-    pinned, gone = False, ""
+    pinned = False
+    gone: State | Literal[""] = ""
     for event in events:
         if event.what in ("pinned", "unpinned"):
             pinned = event.what == "pinned"
         elif event.what in ("deleted", "expired"):
-            gone = event.what
+            gone = State(event.what)
             copies = {r: _gone(d, event) for r, d in copies.items()}
         elif event.what in STATE_EVENTS:
             for recipient in event.recipients:
                 old = copies.get(recipient, Delivery(recipient))
                 copies[recipient] = Delivery(
                     recipient,
-                    event.what,
+                    State(event.what),
                     event.time,
                     event.reply,
                     event.queue_id,
@@ -290,6 +292,8 @@ def standing(held_for: Iterable[str], events: Iterable[Event], received: float) 
 
 def _gone(old: Delivery, event: Event) -> Delivery:
     # What reached its recipient stays released; only the kept copy is gone.
-    if old.state == "released":
+    if old.state is State.RELEASED:
         return old
-    return Delivery(old.recipient, event.what, event.time, old.reply, old.queue_id, old.attempts)
+    return Delivery(
+        old.recipient, State(event.what), event.time, old.reply, old.queue_id, old.attempts
+    )

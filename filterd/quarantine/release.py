@@ -29,6 +29,7 @@ from filterd.quarantine.journal import UNKNOWN, Delivery, Event
 from filterd.quarantine.settings import ADDRESS
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
 from filterd.quarantine.submission import Result, Server, submit
+from filterd.quarantine.words import State
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Releaser:
         results = self._send(entry, data, won, request) if won else {}
         by_name = self._copies(id)
         return tuple(
-            _outcome(r, by_name.get(storable(r), Delivery(r, "releasing")), r in results)
+            _outcome(r, by_name.get(storable(r), Delivery(r, State.RELEASING)), r in results)
             for r in chosen
         )
 
@@ -248,7 +249,7 @@ class Releaser:
             )
         )
         copy = Delivery(
-            recipient, state, now, reply, result.queue_id, before.attempts, again_at, form
+            recipient, State(state), now, reply, result.queue_id, before.attempts, again_at, form
         )
         try:
             self._store.index.settle(id, copy)

@@ -7,14 +7,17 @@ from typing import Any
 
 from filterd.database.search import storable
 from filterd.quarantine.journal import Delivery
+from filterd.quarantine.words import State
 
 
 def delivery_of(found: Any) -> Delivery:
     """The copy that a row of `deliveries` stands for."""
-    return Delivery(**{name: value for name, value in found.items() if name != "id"})
+    values = {name: value for name, value in found.items() if name != "id"}
+    return Delivery(**values | {"state": State(values["state"])})
 
 
 def delivery_row(id: str, delivery: Delivery) -> dict[str, Any]:
     """The row of a copy."""
     row = {"id": id, **asdict(delivery)}
+    row["state"] = str(delivery.state)
     return {**row, "recipient": storable(delivery.recipient), "reply": storable(delivery.reply)}

@@ -7,14 +7,31 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from enum import StrEnum
 
-REASONS = ("spam", "virus", "banned", "policy", "discarded", "stripped", "failed")
+from filterd.chain.verdict import Action, Reason
+
+
+class State(StrEnum):
+    """How a kept message stands, or one recipient's copy of it. `copy`: no recipient's copy is
+    held, the message is kept for the admin."""
+
+    HELD = "held"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    FAILED = "failed"
+    COPY = "copy"
+    DELETED = "deleted"
+    EXPIRED = "expired"
+
+
+REASONS = tuple(reason.value for reason in Reason)
 """Why a message is kept."""
 
-STATES = ("held", "releasing", "released", "failed", "copy", "deleted", "expired")
+STATES = tuple(state.value for state in State)
 """How a kept message stands."""
 
-ACTIONS = ("accept", "quarantine", "discard", "tempfail", "reject")
+ACTIONS = tuple(action.value for action in Action)
 """What was done with a message when it came."""
 
 

@@ -60,7 +60,4 @@ def _kept(id: str, store: Store) -> Case:
         raise CaseError(f"{id}: no such file or folder; {error}") from None
     except (GoneError, ValueError) as error:
         raise CaseError(f"{id}: no such file or folder, and no kept message: {error}") from None
-    symbols = tuple((symbol.name, symbol.score) for symbol in entry.symbols)
-    labelled = entry.action == "accept" and entry.score >= entry.required
-    decided = Judged(entry.action, labelled, entry.score, symbols)
-    return Case(id, data, entry.envelope, decided)
+    return Case(id, data, entry.envelope, Judged.of(entry))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filterd.chain.headers import points
+from filterd.chain.report import ScanReport
 
 TAKEN = "taken"
 """The action of a daemon of which only the wire is known: the recipients do not get the message.
@@ -30,6 +31,20 @@ class Judged:
     symbols: tuple[tuple[str, float], ...] | None = None
     reply: str = ""
     note: str = ""
+
+    @classmethod
+    def of(cls, report: ScanReport, *, seen: bool = True) -> Judged:
+        """What a report says. seen: False if no filter has seen the message, which then has no
+        points."""
+        reply = report.reply
+        return cls(
+            report.action.word,
+            report.labelled,
+            report.score if seen else None,
+            tuple((one.name, one.score) for one in report.symbols) if seen else None,
+            f"{reply.code} {reply.xcode}" if reply is not None else "",
+            "; ".join(f"{one.filter}: {one.kind}" for one in report.failures),
+        )
 
     @property
     def word(self) -> str:

@@ -19,17 +19,8 @@ class Offline:
 
     def judge(self, case: Case) -> Judged:
         """What the chain and the policy make of the message."""
-        result = self._pipeline.process(Message(case.data, case.envelope, new_id()))
-        decision, examination = result.decision, result.examination
-        reply = decision.reply
-        return Judged(
-            decision.action.word,
-            decision.labelled,
-            examination.verdict.score,
-            tuple((symbol.name, symbol.score) for symbol in examination.verdict.symbols),
-            f"{reply.code} {reply.xcode}" if reply is not None else "",
-            "; ".join(f"{f.filter}: {f.kind}" for f in examination.failures),
-        )
+        message = Message(case.data, case.envelope, new_id())
+        return Judged.of(self._pipeline.process(message).report)
 
     def complete(self, judged: list[Judged]) -> list[Judged]:
         """Nothing is missing."""

@@ -231,15 +231,11 @@ def _score(header: HeaderSection) -> float | None:
 def _completed(judged: Judged, record: Record | None) -> Judged:
     if record is None:
         return judged
-    note = judged.note or "; ".join(
-        f"{name}: {detail.partition(':')[0]}" for name, detail in record.failures.items()
-    )
-    # A message that no filter has seen has no points.
-    known = bool(record.milliseconds)
+    noted = Judged.of(record, seen=bool(record.milliseconds))
     return dataclasses.replace(
         judged,
-        action=record.action or judged.action,
-        score=record.score if known else judged.score,
-        symbols=record.symbols if known else None,
-        note=note,
+        action=noted.action,
+        score=judged.score if noted.score is None else noted.score,
+        symbols=noted.symbols,
+        note=judged.note or noted.note,
     )

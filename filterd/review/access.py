@@ -27,11 +27,11 @@ from filterd.review.rights import (
 )
 
 if TYPE_CHECKING:
+    from filterd.chain.report import ScanReport
     from filterd.message import Envelope
     from filterd.quarantine.index import Page
     from filterd.quarantine.query import Query
     from filterd.review.reviewer import Reviewer
-    from filterd.workers.sandbox import Examined
 
 Source = Literal["web", "api"]
 
@@ -165,13 +165,13 @@ class Access:
         """The same, newest first; with a word, those whose line in the journal has it."""
         return self._own(self._store.journal.newest(word))
 
-    def rescan(self, id: str) -> Examined:
+    def rescan(self, id: str) -> ScanReport:
         """Examine a kept message with the chain as it is. Raises as `ReviewActions.rescan`."""
         if why := self.refusal("rescan", self.entry(id)):
             raise ActionError(why)
         return self._actions.rescan(id)
 
-    def scan(self, data: bytes, envelope: Envelope) -> Examined:
+    def scan(self, data: bytes, envelope: Envelope) -> ScanReport:
         """What a message would get now. Raises ActionError."""
         return self._actions.scan(data, envelope)
 

@@ -21,9 +21,10 @@ from filterd.quarantine import GoneError, Store, StoreError
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, Outcome, ReleaseError, Releaser, ReleaseRequest
 from filterd.system.display import size
-from filterd.workers.sandbox import Examined, ExaminerError, examine
+from filterd.workers.sandbox import ExaminerError, examine
 
 if TYPE_CHECKING:
+    from filterd.chain.report import ScanReport
     from filterd.filters.bayes import Bayes
     from filterd.quarantine.entry import Entry
 
@@ -222,20 +223,20 @@ class ReviewActions:
         self.store.note("exported", id, request.who, f"part {number}" if number else "")
         return data
 
-    def scan(self, data: bytes, envelope: Envelope | None = None) -> Examined:
+    def scan(self, data: bytes, envelope: Envelope | None = None) -> ScanReport:
         """Examine a message as if it came now, in a process of its own; lone line ends count as
         CRLF, as on the wire. Raises ActionError if that is not possible."""
         wire = _LINE_END.sub(b"\r\n", data)
         return self._examine(Message(wire, envelope or Envelope(""), new_id()))
 
-    def rescan(self, id: str) -> Examined:
+    def rescan(self, id: str) -> ScanReport:
         """Examine a kept message again, with the envelope it came with.
 
         Raises UnknownIdError, GoneError, StoreError, ActionError.
         """
         return self._examine(Message(self.store.read(id), self.store.get(id).envelope, id))
 
-    def _examine(self, message: Message) -> Examined:
+    def _examine(self, message: Message) -> ScanReport:
         try:
             return examine(self.settings, message)
         except ExaminerError as error:

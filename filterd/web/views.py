@@ -13,6 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from filterd import __version__
 from filterd.chain.headers import points
+from filterd.chain.report import ScanReport, remaining
+from filterd.chain.verdict import Outcome
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.system.display import count, exactly, printable, size, when
@@ -29,6 +31,11 @@ def _finalize(value: object) -> object:
     return printable(value, lines=True) if type(value) is str else value
 
 
+def outcomes_within(report: ScanReport, reviewer: Reviewer) -> list[Outcome]:
+    """The outcomes of the reviewer's own recipients."""
+    return [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
+
+
 _environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -37,7 +44,15 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(when=when, exactly=exactly, size=size, points=points, count=count)
+_environment.filters.update(
+    when=when,
+    exactly=exactly,
+    size=size,
+    points=points,
+    count=count,
+    remaining=remaining,
+    outcomes_within=outcomes_within,
+)
 
 
 def page(

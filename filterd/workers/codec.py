@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from filterd.chain.chain import Failure
 from filterd.chain.pipeline import Result
-from filterd.chain.verdict import Action, AddField, ChangeField, Edit, Reply, Splice
+from filterd.chain.report import Arrival, ScanReport, names, values
+from filterd.chain.report_codec import Codec, ReportError
+from filterd.chain.verdict import (
+    Action,
+    AddField,
+    ChangeField,
+    Edit,
+    Failure,
+    FailureKind,
+    Reply,
+    Splice,
+)
 from filterd.message import Client, Envelope, Recipient
 from filterd.system.bounded import json_value
 
@@ -29,11 +38,7 @@ NAME_LIMIT = 200
 VALUE_LIMIT = 60_000
 """Characters of a header field value; a milter packet holds 65,535 octets."""
 
-PROBABILITY_DECIMALS = 6
-"""Digits after the point in the log line; `filterd explain` has them all."""
-
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
-_ACTIONS = {action.word: action for action in Action}
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _FIELD_VALUE = re.compile(r"(?:[^\0\r\n]|\n[ \t])*")
@@ -47,20 +52,19 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be done with a message, checked.
+    """What is to be done with a message, checked, and why."""
 
-    stored: the message is in the quarantine, on disk. trouble: what the message did to filters,
-    empty if nothing. log: plain values for the log line.
-    """
-
-    action: Action
-    reply: Reply | None = None
+    report: ScanReport
     edits: tuple[Edit, ...] = ()
-    drop_recipients: tuple[str, ...] = ()
-    mta_quarantine: str | None = None
-    stored: bool = False
-    trouble: str = ""
-    log: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def action(self) -> Action:
+        """What happens to the message."""
+        return self.report.action
+
+
+_CODEC = Codec(ScanReport, names(Arrival))
+"""Of a report without what the daemon knows better than a worker."""
 
 
 def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()) -> bytes:
@@ -90,47 +94,34 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...]]:
         tuple(parameters),
         value["macros"],
     )
-    return value["id"], envelope, tuple(Failure(*failure) for failure in value["failed"])
+    failed = tuple(
+        Failure(filter, FailureKind(kind), detail, again)
+        for filter, kind, detail, again in value["failed"]
+    )
+    return value["id"], envelope, failed
+
+
+def encode_report(report: ScanReport, *, details: bool) -> dict[str, Any]:
+    """A report without what came, which is known on the other side. details: of the symbols."""
+    return _CODEC.sparse(report, details=details)
+
+
+def decode_report(value: object, arrival: Arrival) -> ScanReport:
+    """The report that `encode_report` made a value of. Raises AnswerError."""
+    if not isinstance(value, dict):
+        raise AnswerError("report: not an object")
+    try:
+        return _CODEC.read({**value, **values(arrival)})
+    except ReportError as error:
+        raise AnswerError(f"report: {error}") from error
 
 
 def encode_answer(result: Result) -> bytes:
     """The answer for a result of the pipeline."""
-    decision, examination = result.decision, result.examination
-    verdict = examination.verdict
-    outcomes = decision.outcomes
-    differ = len({(o.action, o.rule) for o in outcomes}) > 1
-    log: dict[str, Any] = {
-        "score": verdict.score,
-        "required": decision.required,
-        "labelled": decision.labelled,
-        "symbols": {s.name: s.score for s in verdict.symbols},
-        "ms": dict(examination.milliseconds),
-        "probability": None
-        if verdict.probability is None
-        else round(verdict.probability, PROBABILITY_DECIMALS),
-        "virus": verdict.virus,
-        "reason": decision.reason,
-        "released": verdict.released,
-        "removed": [part.filename for part in verdict.removed],
-        "failures": {f.filter: f"{f.kind}: {f.detail}" for f in examination.failures},
-        "outcomes": {o.recipient: f"{o.action.word}/{o.rule}" for o in outcomes} if differ else {},
-        "rule": outcomes[0].rule if outcomes and not differ else "",
-    }
-    reply = decision.reply
     return _ENCODER.encode(
         {
-            "action": decision.action.word,
-            "reply": [reply.code, reply.xcode, reply.text] if reply else None,
-            "edits": [_plain_edit(edit) for edit in decision.edits],
-            "drop": list(decision.drop_recipients),
-            "mta_quarantine": decision.mta_quarantine,
-            "stored": result.stored,
-            "trouble": "; ".join(
-                f"{f.kind} in {f.filter}: {f.detail}"
-                for f in examination.failures
-                if f.kind != "unavailable"
-            ),
-            "log": {key: value for key, value in log.items() if value not in (None, "", {}, [])},
+            "report": encode_report(result.report, details=False),
+            "edits": [_plain_edit(edit) for edit in result.decision.edits],
         }
     ).encode("ascii")
 
@@ -146,9 +137,9 @@ def _plain_edit(edit: Edit) -> list[Any]:
 
 
 def decode_answer(
-    head: bytes, envelope: Envelope, body_start: int, size: int, *, may_discard: bool = False
+    head: bytes, arrival: Arrival, body_start: int, *, may_discard: bool = False
 ) -> Answer:
-    """Check a worker's answer about a message of `size` octets.
+    """Check a worker's answer about the message that came.
 
     may_discard: the settings allow discarding without a stored copy. Raises AnswerError.
     """
@@ -158,51 +149,38 @@ def decode_answer(
         raise AnswerError(f"no JSON: {error}") from error
     if not isinstance(value, dict):
         raise AnswerError("no JSON object")
-    action = _action(value.get("action"))
-    reply = _reply(value.get("reply"), action)
+    report = decode_report(value.get("report"), arrival)
+    action, held = report.action, report.mta_quarantine
+    _check_reply(report.reply, action)
     edits = value.get("edits")
     if not isinstance(edits, list) or len(edits) > EDIT_LIMIT:
         raise AnswerError("edits: no list, or too long")
-    checked = tuple([_edit(edit, body_start, size) for edit in edits])
+    checked = tuple([_edit(edit, body_start, arrival.size) for edit in edits])
     _check_splices(checked)
-    known = {recipient.address for recipient in envelope.recipients}
-    drop = value.get("drop")
-    if not isinstance(drop, list) or not all(isinstance(r, str) and r in known for r in drop):
-        raise AnswerError("drop: names somebody who is no recipient")
-    stored, held = value.get("stored"), value.get("mta_quarantine")
-    if not isinstance(stored, bool):
-        raise AnswerError("stored: not a boolean")
-    if held is not None and not (isinstance(held, str) and _REPLY_TEXT.fullmatch(held)):
-        raise AnswerError("mta_quarantine: no plain text")
-    log, trouble = value.get("log"), value.get("trouble")
-    if not isinstance(log, dict) or not isinstance(trouble, str):
-        raise AnswerError("log, trouble: not an object and a text")
-    takes_away = bool(drop) or action in (Action.QUARANTINE, Action.DISCARD)
+    known = set(arrival.recipients)
+    if not known.issuperset(report.dropped):
+        raise AnswerError("dropped: names somebody who is not a recipient")
+    if not all(outcome.recipient in known for outcome in report.outcomes if known):
+        raise AnswerError("outcomes: names somebody who is not a recipient")
+    if held is not None and not _REPLY_TEXT.fullmatch(held):
+        raise AnswerError("mta_quarantine: not plain text")
+    takes_away = bool(report.dropped) or action in (Action.QUARANTINE, Action.DISCARD)
+    safe = report.stored or held
     # The promise of the project, checked where it would be broken.
-    if takes_away and not (stored or held) and (action is Action.QUARANTINE or not may_discard):
+    if takes_away and not safe and (action is Action.QUARANTINE or not may_discard):
         raise AnswerError("takes mail away without having stored it")
-    return Answer(action, reply, checked, tuple(drop), held, stored, trouble, log)
+    return Answer(report, checked)
 
 
-def _action(word: object) -> Action:
-    action = _ACTIONS.get(word) if isinstance(word, str) else None
-    if action is None:
-        raise AnswerError(f"action: {word!r} is none")
-    return action
-
-
-def _reply(value: object, action: Action) -> Reply | None:
-    if value is None:
+def _check_reply(reply: Reply | None, action: Action) -> None:
+    if reply is None:
         if action in (Action.TEMPFAIL, Action.REJECT):
             raise AnswerError("reply: a refusal without one")
-        return None
-    match value:
-        case [int(code), str(xcode), str(text)]:
-            first = "4" if action is Action.TEMPFAIL else "5"
-            right = str(code)[0] == first == xcode[:1] and 400 <= code <= 599
-            if right and _XCODE.fullmatch(xcode) and _REPLY_TEXT.fullmatch(text):
-                return Reply(code, xcode, text)
-    raise AnswerError(f"reply: {value!r} is none for {action.word}")
+        return
+    first = "4" if action is Action.TEMPFAIL else "5"
+    right = str(reply.code)[0] == first == reply.xcode[:1] and 400 <= reply.code <= 599
+    if not (right and _XCODE.fullmatch(reply.xcode) and _REPLY_TEXT.fullmatch(reply.text)):
+        raise AnswerError(f"reply: {reply!r} is not one for {action.word}")
 
 
 def _edit(value: object, body_start: int, size: int) -> Edit:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filterd.chain.verdict import FailureKind
 from filterd.workers import framing
 from filterd.workers.forkserver import PACKET_LIMIT
 from filterd.workers.generation import EX_UNAVAILABLE, START_LIMIT, Generation, StartError, Worker
@@ -42,7 +43,7 @@ class WorkerLostError(Exception):
     `crash`. blamed: the message did it, as far as can be told: its worker was not ended with all
     the others, and had its time."""
 
-    def __init__(self, filter: str, kind: str, detail: str, *, blamed: bool = True) -> None:
+    def __init__(self, filter: str, kind: FailureKind, detail: str, *, blamed: bool = True) -> None:
         super().__init__(f"{kind} in {filter or 'no filter'}: {detail}")
         self.filter = filter
         self.kind = kind
@@ -263,7 +264,7 @@ class Pool:
         try:
             framing.send(worker.peer, *request)
         except OSError:
-            raise self._lost(worker, "crash") from None
+            raise self._lost(worker, FailureKind.CRASH) from None
         while True:
             try:
                 return worker.receiver.receive()[0]
@@ -271,21 +272,21 @@ class Pool:
                 # Nothing came within POLL_INTERVAL.
                 pass
             except framing.FrameError:
-                raise self._lost(worker, "crash") from None
+                raise self._lost(worker, FailureKind.CRASH) from None
             ticker.tick()
             _name, over = worker.page.read()
             if _now() > min(deadline, over + self._grace if over else deadline):
                 worker.generation.order(kill=worker.pid)
-                raise self._lost(worker, "timeout", blamed=bool(over) and _now() > over)
+                raise self._lost(worker, FailureKind.TIMEOUT, blamed=bool(over) and _now() > over)
 
-    def _lost(self, worker: Worker, kind: str, *, blamed: bool = True) -> WorkerLostError:
+    def _lost(self, worker: Worker, kind: FailureKind, *, blamed: bool = True) -> WorkerLostError:
         """Why the worker gives no answer, as far as can be known within a moment."""
         ended = worker.generation.ended
         with self._changed:
             self._changed.wait_for(lambda: worker.pid in ended, ENDED_LIMIT)
             how = ended.pop(worker.pid, "no answer that can be read")
         name, _over = worker.page.read()
-        if kind == "timeout":
+        if kind is FailureKind.TIMEOUT:
             how = "no answer in time, killed"
         if worker.generation.process.poll() is not None:
             how, blamed = "its nursery ended", False

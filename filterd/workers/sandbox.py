@@ -8,23 +8,24 @@ is checked before anybody believes it.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from filterd.chain.chain import Failure
-from filterd.chain.policy import Decision
-from filterd.chain.verdict import Action, RemovedPart, Reply, Symbol, Verdict
+from filterd.chain.report import Arrival, ScanReport
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, Settings, load
 from filterd.message import Message
+from filterd.system.bounded import json_value
 from filterd.system.child import python_command
-from filterd.workers.codec import decode_request, encode_request
+from filterd.workers.codec import (
+    AnswerError,
+    decode_report,
+    decode_request,
+    encode_report,
+    encode_request,
+)
 from filterd.workers.worker import confine, die_with_parent
 
 START_SECONDS = 20.0
@@ -38,39 +39,8 @@ class ExaminerError(Exception):
     """The message could not be examined; the text says what happened instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What the chain, as it is today, says about a message; nothing was stored or changed."""
-
-    id: str
-    verdict: Verdict
-    decision: Decision
-    milliseconds: Mapping[str, float]
-    failures: tuple[Failure, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the child says, as plain values."""
-
-    action: str
-    labelled: bool
-    required: float
-    reason: str
-    reply: tuple[int, str, str] | None
-    symbols: list[tuple[str, float, str]]
-    virus: str | None
-    removed: list[tuple[str, str, int, int]]
-    probability: float | None
-    milliseconds: dict[str, float]
-    failures: list[tuple[str, str, str]]
-
-
-_ANSWER: TypeAdapter[_Answer] = TypeAdapter(_Answer)
-
-
-def examine(settings: Settings, message: Message) -> Examined:
-    """Have a message examined as these settings say. Raises ExaminerError.
+def examine(settings: Settings, message: Message) -> ScanReport:
+    """The report on a message as these settings say. Raises ExaminerError.
 
     The settings must be those of their file as it stands: the child reads it again.
     """
@@ -94,33 +64,18 @@ def examine(settings: Settings, message: Message) -> Examined:
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ExaminerError(lines[-1][:500] if lines else "the message could not be examined")
-    return _checked(message.id, done.stdout)
+    return _checked(message, done.stdout)
 
 
-def _checked(id: str, output: bytes) -> Examined:
+def _checked(message: Message, output: bytes) -> ScanReport:
     """The child's answer: it may be in the hands of the message, so its form is checked."""
+    if len(output) > ANSWER_LIMIT:
+        raise ExaminerError("the answer of the examining process is too long")
+    arrival = Arrival.at(message.id, message.envelope, len(message.data), message.get("Message-ID"))
     try:
-        if len(output) > ANSWER_LIMIT:
-            raise ExaminerError("the answer of the examining process is too long")
-        answer = _ANSWER.validate_json(output)
-        verdict = Verdict(
-            symbols=tuple(Symbol(*symbol) for symbol in answer.symbols),
-            removed=tuple(RemovedPart(*part) for part in answer.removed),
-            virus=answer.virus,
-            probability=answer.probability,
-        )
-        action = next(action for action in Action if action.word == answer.action)
-    except (ValidationError, ValueError, StopIteration) as error:
+        return decode_report(json_value(output), arrival)
+    except (AnswerError, ValueError) as error:
         raise ExaminerError("the answer of the examining process is not of its form") from error
-    decision = Decision(
-        action,
-        Reply(*answer.reply) if answer.reply else None,
-        reason=answer.reason,
-        labelled=answer.labelled,
-        required=answer.required,
-    )
-    failures = tuple(Failure(*failure) for failure in answer.failures)
-    return Examined(id, verdict, decision, answer.milliseconds, failures)
 
 
 def main(arguments: list[str]) -> int:
@@ -139,29 +94,10 @@ def main(arguments: list[str]) -> int:
         return 69
     confine(int(memory))
     id, envelope, _failed = decode_request(head)
-    result = pipeline.process(Message(data, envelope, id))
-    verdict, decision = result.examination.verdict, result.decision
-    reply = decision.reply
-    answer = _Answer(
-        decision.action.word,
-        decision.labelled,
-        decision.required,
-        decision.reason,
-        (reply.code, reply.xcode, reply.text) if reply else None,
-        [(s.name, s.score, _plain(s.detail)) for s in verdict.symbols],
-        None if verdict.virus is None else _plain(verdict.virus),
-        [(_plain(r.filename), r.reason, r.start, r.end) for r in verdict.removed],
-        verdict.probability,
-        dict(result.examination.milliseconds),
-        [(f.filter, f.kind, _plain(f.detail)) for f in result.examination.failures],
-    )
-    sys.stdout.buffer.write(_ANSWER.dump_json(answer))
+    report = pipeline.process(Message(data, envelope, id)).report
+    # ASCII, so that octets of no charset (lone surrogates) survive.
+    sys.stdout.write(json.dumps(encode_report(report, details=True)))
     return 0
-
-
-def _plain(text: Any) -> str:
-    """Text without lone surrogates, which JSON's readers do not take."""
-    return str(text).encode("utf-8", "replace").decode()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from filterd.chain.verdict import Symbol
 from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
-from filterd.quarantine import NewEntry, Store
+from filterd.quarantine import Store
 from filterd.quarantine.query import Query
 from tests.helpers.process import Program, answers, free_port
+from tests.helpers.reports import new_entry
 from tests.helpers.servers.filterd import COMMAND
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Site:
         """Keep a message; its id."""
         to = recipients or (JOE,)
         return self.store.put(
-            NewEntry(
+            new_entry(
                 id=new_id(),
                 data=data,
                 envelope=Envelope(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from filterd.chain.verdict import RemovedPart, Symbol
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import NewEntry
+from tests.helpers.reports import new_entry
 
 RECEIVED = datetime(2026, 11, 23, 1, 2, 3, 456789, UTC)
 """When every entry of `new` was received, unless a test says otherwise."""
@@ -17,7 +18,7 @@ HOSTILE = b"Subject: caf\xe9 \xff\r\nX:\r\n\r\nbare\rcr \x00 nul\r\n.\r\nno newl
 
 def new(id: str = "id1", data: bytes = HOSTILE) -> NewEntry:
     """A message as the pipeline hands it to the store: spam for ann and joe, held for joe alone."""
-    return NewEntry(
+    return new_entry(
         id=id,
         data=data,
         envelope=Envelope(

@@ -5,29 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from filterd.history import History, HistorySettings, Record
+from filterd.history import History, HistorySettings
+from tests.helpers.reports import record, report
 
 NOW = 1_800_000_000.0
 
 RECORDS = (
-    Record(
+    record(
         "a",
         NOW,
         "q1",
-        "<1@x>",
-        "c[192.0.2.7]",
-        "ann@a.test",
-        ("joe@mx.test",),
-        "Cheap pills",
-        100,
-        "quarantine",
-        "spam",
-        9.0,
-        5.0,
-        (("BAYES_99", 9.0),),
-        {"bayes": 1.5},
+        message_id="<1@x>",
+        client="c[192.0.2.7]",
+        sender="ann@a.test",
+        recipients=("joe@mx.test",),
+        subject="Cheap pills",
+        size=100,
+        action="quarantine",
+        reason="spam",
+        score=9.0,
+        required=5.0,
+        symbols=(("BAYES_99", 9.0),),
+        milliseconds={"bayes": 1.5},
     ),
-    Record(
+    record(
         "b",
         NOW + 1,
         sender="bob@b.test",
@@ -36,7 +37,7 @@ RECORDS = (
         action="reject",
         symbols=(("CLAM_VIRUS", 0.0),),
     ),
-    Record(
+    record(
         "c",
         NOW + 2,
         recipients=("max@other.test",),
@@ -44,7 +45,7 @@ RECORDS = (
         action="accept",
         symbols=(("BAYES_00", -1.0),),
     ),
-    Record(
+    record(
         "d",
         NOW + 3,
         sender="eve@sub.a.test",
@@ -55,20 +56,19 @@ RECORDS = (
 )
 """Four messages, a second apart: a, b, c, d."""
 
-FACTS = {
-    "id": "m1",
-    "queue_id": "q",
-    "message_id": "<m>",
-    "client": "c[192.0.2.1]",
-    "from": "a@b.test",
-    "to": ["joe@mx.test"],
-    "size": 5,
-    "action": "accept",
-    "score": 1.5,
-    "required": 5.0,
-    "symbols": {"GTUBE": 1.5},
-    "ms": {"gtube": 0.1},
-}
+REPORT = report(
+    "m1",
+    queue_id="q",
+    message_id="<m>",
+    client="c[192.0.2.1]",
+    sender="a@b.test",
+    recipients=("joe@mx.test",),
+    size=5,
+    score=1.5,
+    required=5.0,
+    symbols=[("GTUBE", 1.5)],
+    milliseconds={"gtube": 0.1},
+)
 """What the daemon notes of one message."""
 
 

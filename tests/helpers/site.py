@@ -16,10 +16,10 @@ from filterd.chain.verdict import RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
-from filterd.quarantine import NewEntry
 from filterd.review.accounts import Accounts
 from filterd.web.app import create_app
 from filterd.web.state import State
+from tests.helpers.reports import new_entry
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -113,7 +113,7 @@ class Site:
         if subject:
             data = data.replace(b"Subject: hello", b"Subject: " + subject)
         return self.state.actions.store.put(
-            NewEntry(
+            new_entry(
                 id=new_id(),
                 data=data,
                 envelope=Envelope(

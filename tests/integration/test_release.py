@@ -12,9 +12,10 @@ import pytest
 
 from filterd.message import Envelope, Recipient
 from filterd.message.ids import new_id
-from filterd.quarantine import NewEntry, Store
+from filterd.quarantine import Store
 from filterd.quarantine.release import Releaser, ReleaseRequest
 from tests.helpers import messages
+from tests.helpers.reports import new_entry
 from tests.helpers.servers.filterd import Filterd, id_in
 from tests.helpers.servers.mta import Mta
 from tests.helpers.smtp import send
@@ -78,7 +79,7 @@ def test_a_virus_that_was_not_known_then_is_caught_now(mta: Mta, filterd: Filter
     store, releaser = releasing(filterd, mta)
     id = new_id()
     store.put(
-        NewEntry(
+        new_entry(
             id=id,
             data=messages.eicar(),
             envelope=Envelope("ann@client.example", (Recipient("joe@mx.example.test"),)),

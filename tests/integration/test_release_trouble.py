@@ -17,6 +17,7 @@ from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser, ReleaseRequest
 from tests.helpers.entries import new
 from tests.helpers.process import folder
+from tests.helpers.reports import revised
 from tests.helpers.servers.own_mta import OwnMta
 
 JOE = "joe@mx.example.test"
@@ -65,7 +66,7 @@ def site() -> Iterator[Site]:
         settings = QuarantineSettings(path / "q", release_port=mta.port, release_timeout=2.0)
         store = Store(settings)
         store.put(
-            dataclasses.replace(
+            revised(
                 new("id1", b"Subject: x\r\n\r\n" + BODY),
                 envelope=Envelope("ann@client.example", (Recipient(JOE),)),
                 held_for=(JOE,),

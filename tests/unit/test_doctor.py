@@ -17,10 +17,10 @@ from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, examine, files, host
-from filterd.history import Record
 from filterd.quarantine import Store
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import record
 from tests.helpers.scanner import Scanner, clean
 
 AGES = [
@@ -199,9 +199,9 @@ def test_files_that_the_index_does_not_know(tmp_path: Path) -> None:
 def test_a_clock_that_went_back(tmp_path: Path) -> None:
     settings = site(tmp_path)
     history = open_history(settings)
-    history.add([Record("id1", time.time() - 5)])
+    history.add([record("id1", time.time() - 5)])
     assert "ahead" not in about(settings, "clock").found
-    history.add([Record("id2", time.time() + 7200)])
+    history.add([record("id2", time.time() + 7200)])
     told = about(settings, "clock")
     assert (told.level, "s ahead of it" in told.found) == ("FAIL", True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,17 +34,16 @@ def changed(edits: tuple[Edit, ...]) -> list[tuple[str, int, str | None]]:
 def test_spam_is_labelled() -> None:
     edits = header_edits(
         message("Subject: x"),
-        scored(A=5, B=2.9),
+        replace(scored(A=5, B=2.9), scanner="ClamAV 1.4.3"),
         Decision(Action.ACCEPT, labelled=True),
         HERE,
-        scanned_by=["bayes", "clamav"],
     )
     assert added(edits) == [
         "X-Spam-Flag: YES",
         "X-Spam-Status: Yes, score=7.9 required=5.0 tests=A,B",
         "X-Spam-Score: 7.9",
         "X-Spam-Level: *******",
-        "X-Virus-Scanned: filterd at mx.test",
+        "X-Virus-Scanned: ClamAV 1.4.3 at mx.test",
         "X-Virus-Status: Clean",
     ]
 
@@ -145,10 +145,8 @@ def test_only_results_in_our_own_name_are_forgeries(value: str, removed: bool) -
 
 def test_the_host_is_the_mtas_own_name_where_none_is_set() -> None:
     mail = Message(b"\r\n", Envelope(macros={"j": "relay.test"}), "id7")
-    edits = header_edits(
-        mail, scored(), Decision(Action.ACCEPT), LabelSettings(), scanned_by=["clamav"]
-    )
-    assert "X-Virus-Scanned: filterd at relay.test" in added(edits)
+    edits = header_edits(mail, Verdict(scanner="S"), Decision(Action.ACCEPT), LabelSettings())
+    assert "X-Virus-Scanned: S at relay.test" in added(edits)
 
 
 @pytest.mark.parametrize(
@@ -228,10 +226,9 @@ def test_outbound_mail_does_not_tell_the_world_its_score(
     decision = Decision(Action.ACCEPT, labelled=True, subject_tag="[spam] ")
     edits = header_edits(
         mail,
-        scored(A=6),
+        replace(scored(A=6), scanner="S"),
         decision,
         LabelSettings("mx.test", **settings),
-        scanned_by=["clamav"],
         stored=True,
     )
     assert bool(added(edits)) is labelled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
@@ -21,7 +20,6 @@ from filterd.chain.verdict import NO_OPINION
 from filterd.filters.parts_rules import PartRule, Profile, Profiles
 from filterd.filters.senders import Entry, _Lookup
 from filterd.history import History, HistoryQuery, HistorySettings
-from filterd.history.record import Record
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.address import Mailbox, canonical_domain, listed_domain, reaches, readable
 from filterd.message.matching import client_matches, is_in_networks, mapped, networks
@@ -33,6 +31,7 @@ from filterd.review.reviewer import Reviewer
 from filterd.web.guard import Guard, Limits
 from filterd.web.throttle import network
 from tests.helpers.entries import new
+from tests.helpers.reports import record, revised
 
 
 class Address(NamedTuple):
@@ -178,8 +177,8 @@ def test_searches_find_every_spelling(tmp_path: Path) -> None:
     history = History(tmp_path / "history.sqlite3", HistorySettings())
     for number, address in enumerate(written):
         envelope = Envelope("a@x.example", (Recipient(address),))
-        store.put(dataclasses.replace(new(f"id{number}"), envelope=envelope, held_for=(address,)))
-        history.add([Record(f"id{number}", 1e9 + number, recipients=(address,))])
+        store.put(revised(new(f"id{number}"), envelope=envelope, held_for=(address,)))
+        history.add([record(f"id{number}", 1e9 + number, recipients=(address,))])
     for asked in written[:-1]:
         reviewer = Reviewer("r", "reviewer", recipients=frozenset({asked}))
         conditions = [

@@ -71,7 +71,7 @@ def test_default_thresholds(
         ),
         (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, replies.DELAY),
         (
-            Verdict(Action.TEMPFAIL, (Symbol("CLAMAV_FAILED"),)),
+            Verdict(Action.TEMPFAIL, failed=True),
             Action.TEMPFAIL,
             replies.TROUBLE,
         ),
@@ -358,7 +358,7 @@ def test_replies_are_settings_globally_and_by_rule() -> None:
     assert told(scored(20), "ann@mx.test") == Reply(554, "5.7.1", "No spam, call +1 555")
     assert told(LOCATED, "ann@mx.test") == Reply(550, "5.7.9", "Not for Ann")
     assert told(LOCATED, "bob@mx.test") == Reply(550, "5.7.0", "Infected")
-    failed = Verdict(Action.TEMPFAIL, (Symbol("CLAMAV_FAILED"),))
+    failed = Verdict(Action.TEMPFAIL, failed=True)
     assert told(failed, "bob@mx.test") == Reply(450, "4.3.0", "Later")
     assert told(Verdict(Action.REJECT), "bob@mx.test") == replies.POLICY
     assert policy.reply(replies.TROUBLE).code == 450

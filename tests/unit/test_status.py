@@ -15,11 +15,11 @@ from filterd.bayes.site.learner import Learner
 from filterd.cli import app as command_line
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
-from filterd.history import Record
 from filterd.message import Message
 from filterd.ops.status import status
 from filterd.quarantine import Store
 from tests.helpers.entries import new
+from tests.helpers.reports import record
 from tests.helpers.scanner import Scanner, clean
 
 
@@ -56,15 +56,15 @@ def test_a_site_at_work(tmp_path: Path) -> None:
     now = time.time()
     open_history(settings).add(
         [
-            Record("a", now - 5, action="accept", milliseconds={"gtube": 1.0, "bayes": 2.0}),
-            Record(
+            record("a", now - 5, action="accept", milliseconds={"gtube": 1.0, "bayes": 2.0}),
+            record(
                 "b",
                 now - 4,
                 action="tempfail",
                 failures={"clamav": "timeout: 30 s"},
                 milliseconds={"gtube": 2.0, "clamav": 9.0},
             ),
-            Record("old", now - 9000, action="accept"),
+            record("old", now - 9000, action="accept"),
         ]
     )
     Store(settings.quarantine).put(new("id1"))
@@ -128,7 +128,7 @@ def test_the_command(tmp_path: Path, form: list[str]) -> None:
 
 def test_the_history_command(tmp_path: Path) -> None:
     settings = site(tmp_path)
-    open_history(settings).add([Record("a", time.time(), subject="hi \x1b[31m", action="accept")])
+    open_history(settings).add([record("a", time.time(), subject="hi \x1b[31m", action="accept")])
 
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(

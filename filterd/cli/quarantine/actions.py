@@ -130,22 +130,22 @@ def rescan(ids: IdArguments, config: ConfigOption = None, as_json: JsonOption = 
     for id in ids:
         before, now = actions.store.get(id), actions.rescan(id)
         if as_json:
-            symbols = [{"name": s.name, "score": s.score} for s in now.verdict.symbols]
+            symbols = [{"name": s.name, "score": s.score} for s in now.symbols]
             emit(
                 {
                     "id": id,
-                    "action": now.decision.action.word,
-                    "score": now.verdict.score,
-                    "virus": now.verdict.virus,
+                    "action": now.action.word,
+                    "score": now.score,
+                    "virus": now.virus or None,
                     "symbols": symbols,
                     "before": {"action": before.action, "score": before.score},
                 }
             )
         else:
-            found = ", ".join(f"{s.name} {points(s.score)}" for s in now.verdict.symbols)
+            found = ", ".join(f"{s.name} {points(s.score)}" for s in now.symbols)
             sys.stdout.write(
                 f"{id}: {before.action} {points(before.score)} then, "
-                f"{now.decision.action.word} {points(now.verdict.score)} now: {found}\n"
+                f"{now.action.word} {points(now.score)} now: {found}\n"
             )
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from filterd.chain.headers import points
+from filterd.chain.report import remaining
 from filterd.quarantine import Entry
 from filterd.quarantine.journal import Event, Standing
 from filterd.system.display import exactly, printable, size, when, when_short
@@ -55,6 +56,10 @@ def message_table(rows: Iterable[Row], width: int) -> Table:
     return table
 
 
+OUTCOMES = 100
+"""Recipients whose outcomes are shown; `--json` has all."""
+
+
 def description(entry: Entry, standing: Standing, path: str) -> Table:
     """Everything about one message."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -81,10 +86,21 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
     ):
         if value:
             table.add_row(name, shown(value))
+    for one in entry.outcomes[:OUTCOMES]:
+        table.add_row("outcome", shown(f"{one.recipient}: {one.action}, rule {one.rule}"))
+    if len(entry.outcomes) > OUTCOMES:
+        table.add_row("outcome", f"and {len(entry.outcomes) - OUTCOMES} more recipients")
     for symbol in entry.symbols:
         table.add_row("symbol", shown(f"{points(symbol.score):>7}  {symbol.name}  {symbol.detail}"))
     for number, part in enumerate(entry.removed, 1):
         table.add_row("removed", shown(f"{number}. {part.filename}: {part.reason}"))
+    times = ", ".join(f"{name} {taken:.1f} ms" for name, taken in entry.milliseconds.items())
+    if times:
+        table.add_row("times", shown(times))
+    for failure in entry.failures:
+        table.add_row("failed", shown(f"{failure.filter or 'no filter'}: {failure}"))
+    for label, text in remaining(entry):
+        table.add_row(label.lower(), shown(text))
     for copy in standing.deliveries:
         words = [copy.state, when(copy.changed), copy.reply]
         if copy.again_at:

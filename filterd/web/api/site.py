@@ -11,16 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from filterd.chain.chain import Examination
-from filterd.chain.pipeline import plain
+from filterd.chain.report_codec import plain
 from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine.words import known
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
-from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, seconds
+from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, plain_report, seconds, within
 from filterd.web.state import state_of
-from filterd.workers.sandbox import Examined
 
 router = APIRouter(tags=["site"])
 
@@ -30,7 +28,7 @@ _Word = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
 @router.post("/messages/{id}/rescan", response_model=dict[str, Any], responses=documented(410))
 def rescan(access: Bearer, id: Id) -> JSONResponse:
     """Examine a kept message with the chain as it is today. Nothing is changed."""
-    return Plain(_plain(access.rescan(id)))
+    return Plain(plain_report(access.rescan(id), access.reviewer))
 
 
 @router.post(
@@ -60,12 +58,7 @@ async def scan(
     if not data:
         raise HTTPException(422, "the body of the request is empty; it should be a message")
     envelope = Envelope(sender, tuple(map(Recipient, recipient or ())), Client(address=client))
-    return Plain(_plain(await run_in_threadpool(access.scan, data, envelope)))
-
-
-def _plain(examined: Examined) -> dict[str, Any]:
-    found = Examination(examined.verdict, examined.milliseconds, examined.failures)
-    return plain(examined.id, found, examined.decision)
+    return Plain(plain(await run_in_threadpool(access.scan, data, envelope)))
 
 
 @router.get("/history", response_model=dict[str, Any])
@@ -108,11 +101,7 @@ def history(
         page = state.history.search(query)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
-    rows = []
-    for record in page.rows:
-        plain = record.to_json()
-        plain["recipients"] = list(access.reviewer.within(record.recipients))
-        rows.append(plain)
+    rows = [within(record.to_json(), access.reviewer) for record in page.rows]
     return Plain({"messages": rows, "next": page.next})
 
 

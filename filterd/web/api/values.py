@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from filterd.chain.report import ScanReport
+from filterd.chain.report_codec import plain
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
 from filterd.quarantine.query import PAGE_LIMIT, Query
@@ -179,10 +181,25 @@ def plain_row(row: Row, reviewer: Reviewer) -> dict[str, Any]:
 
 def plain_entry(entry: Entry, reviewer: Reviewer) -> dict[str, Any]:
     """All that is known of a message, without recipients that are not the reviewer's."""
-    plain = entry.to_json()
+    value = within(entry.to_json(), reviewer)
     if not reviewer.is_admin:
-        plain["recipients"] = list(reviewer.within(entry.recipients))
-        plain["held_for"] = list(reviewer.within(entry.held_for))
         # The MTA's macros name a recipient too.
-        del plain["macros"]
-    return plain
+        del value["macros"]
+    return value
+
+
+def plain_report(report: ScanReport, reviewer: Reviewer) -> dict[str, Any]:
+    """A report without recipients that are not the reviewer's."""
+    return within(plain(report), reviewer)
+
+
+def within(value: dict[str, Any], reviewer: Reviewer) -> dict[str, Any]:
+    """The plain value of a message without recipients that are not the reviewer's."""
+    if reviewer.is_admin:
+        return value
+    own = set(reviewer.within(value["recipients"]))
+    for name in ("recipients", "held_for", "dropped"):
+        if name in value:
+            value[name] = [one for one in value[name] if one in own]
+    value["outcomes"] = [one for one in value["outcomes"] if one["recipient"] in own]
+    return value

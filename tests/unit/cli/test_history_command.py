@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import load
-from filterd.history import Record
+from tests.helpers.reports import record
 
 NOW = 1_800_000_000.0
 
@@ -30,8 +30,8 @@ def history(config: Path, *arguments: str) -> Result:
 def test_for_people_and_for_scripts(config: Path) -> None:
     open_history(load(config)).add(
         [
-            Record("m1", NOW, sender="a@b.test", recipients=("joe@mx.test",), action="accept"),
-            Record("m2", NOW + 1, subject="\x1b[31mPills[/]", action="reject", score=12.5),
+            record("m1", NOW, sender="a@b.test", recipients=("joe@mx.test",), action="accept"),
+            record("m2", NOW + 1, subject="\x1b[31mPills[/]", action="reject", score=12.5),
         ]
     )
     told = history(config).stdout
@@ -63,7 +63,7 @@ def test_mistakes_are_one_line(config: Path, arguments: list[str], status: int, 
         assert result.exit_code == status
         assert says in result.stderr
         assert result.stderr.count("\n") == 1
-        open_history(load(config)).add([Record("m1", NOW)])
+        open_history(load(config)).add([record("m1", NOW)])
 
 
 def test_no_file_yet(config: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 
 from filterd.config.assembly import open_history
 from filterd.config.load import load
-from filterd.history import Record
 from filterd.quarantine import Store
 from tests.helpers.commands import commands, forked
 from tests.helpers.entries import new
+from tests.helpers.reports import record
 
 SUBJECT = "Preis 5 \N{EURO SIGN} \N{PILE OF POO} \N{BLACK STAR} geprüft"
 ENCODINGS = ["ascii", "iso-8859-1", "koi8-r", "utf-8"]
@@ -152,7 +152,7 @@ def test_a_real_locale_without_utf8(config: Path, tmp_path: Path) -> None:
 def test_the_history_in_ascii(config: Path, tmp_path: Path) -> None:
     history = open_history(load(config))
     now = datetime.now(UTC).timestamp()
-    history.add([Record(id="a1", received=now, subject=SUBJECT, action="accept")])
+    history.add([record("a1", now, subject=SUBJECT, action="accept")])
     history.close()
     status, output = forked(tmp_path / "output", "history", f"--config={config}", encoding="ascii")
     assert (status, "Preis 5" in output) == (0, True), output

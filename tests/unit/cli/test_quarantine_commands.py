@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from filterd.message import Envelope, Recipient
 from filterd.quarantine import QuarantineSettings, Store
 from tests.helpers.entries import HOSTILE, new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_release_and_retry(desk: Desk, mta: Mta) -> None:
 
 
 def test_a_virus_asks_for_more(desk: Desk, mta: Mta) -> None:
-    desk.store.put(dataclasses.replace(new(), virus="Eicar"))
+    desk.store.put(revised(new(), virus="Eicar"))
     result = desk("release", "id1")
     assert (result.exit_code, mta.taken) == (65, [])
     assert desk("release", "id1", "--virus", "--reason", "sample").exit_code == 0
@@ -159,7 +159,7 @@ def test_learn_teaches_the_model(desk: Desk) -> None:
     ],
 )
 def test_nothing_is_allowed_where_that_has_no_effect(desk: Desk, without_effect: str) -> None:
-    desk.store.put(dataclasses.replace(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
+    desk.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
     desk.config.write_text(desk.config.read_text() + without_effect)
     result = desk("allow", "id1")
     assert result.exit_code == 73
@@ -168,7 +168,7 @@ def test_nothing_is_allowed_where_that_has_no_effect(desk: Desk, without_effect:
 
 
 def test_allow_and_block(desk: Desk) -> None:
-    desk.store.put(dataclasses.replace(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
+    desk.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
     desk.config.write_text(
         desk.config.read_text() + f'[filters.senders]\nfile = "{desk.config.parent}/list"\n'
     )

@@ -9,17 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.chain.chain import Examination, Failure
+from filterd.chain.chain import Examination
 from filterd.chain.pipeline import Result
-from filterd.chain.policy import Decision, Outcome
-from filterd.chain.verdict import Action, AddField, ChangeField, Reply, Splice, Symbol, Verdict
-from filterd.message import Client, Envelope, Recipient
+from filterd.chain.policy import Decision
+from filterd.chain.report import Arrival, ScanReport, names, values
+from filterd.chain.verdict import (
+    Action,
+    AddField,
+    ChangeField,
+    Failure,
+    FailureKind,
+    Outcome,
+    Reply,
+    Splice,
+    Symbol,
+    Verdict,
+)
+from filterd.message import Client, Envelope, Message, Recipient
 from filterd.workers.codec import (
     Answer,
     AnswerError,
     decode_answer,
+    decode_report,
     decode_request,
     encode_answer,
+    encode_report,
     encode_request,
     spliced,
 )
@@ -30,23 +44,20 @@ BODY_START, SIZE = 100, 200
 octets = st.binary(max_size=20).map(lambda data: data.decode("ascii", "surrogateescape"))
 
 
-def plain(**changes: Any) -> bytes:
-    """An answer that accepts, with changes."""
-    answer: dict[str, Any] = {
-        "action": "accept",
-        "reply": None,
-        "edits": [],
-        "drop": [],
-        "mta_quarantine": None,
-        "stored": False,
-        "trouble": "",
-        "log": {},
-    }
-    return json.dumps({**answer, **changes}).encode()
+def plain(*, edits: Any = (), **changes: Any) -> bytes:
+    """An answer that accepts, with changes of its report."""
+    return json.dumps({"report": {"action": "accept", **changes}, "edits": edits}).encode()
+
+
+def refusal(action: str, code: int, xcode: str, text: str) -> bytes:
+    return plain(action=action, reply={"code": code, "xcode": xcode, "text": text})
+
+
+ARRIVAL = Arrival.at("id1", ENVELOPE, SIZE, "<m@a>")
 
 
 def decoded(head: bytes, **options: bool) -> Answer:
-    return decode_answer(head, ENVELOPE, BODY_START, SIZE, **options)
+    return decode_answer(head, ARRIVAL, BODY_START, **options)
 
 
 @given(octets, st.lists(octets, max_size=3), octets, st.dictionaries(octets, octets, max_size=3))
@@ -60,7 +71,7 @@ def test_requests_arrive_as_they_were(
         ("SIZE=1",),
         macros,
     )
-    failed = (Failure("bayes", "crash", "signal 11"),)
+    failed = (Failure("bayes", FailureKind.CRASH, "signal 11"),)
     assert decode_request(encode_request("id1", envelope, failed)) == ("id1", envelope, failed)
 
 
@@ -81,27 +92,62 @@ def test_answer_of_a_result() -> None:
             Outcome("sue@b", Action.QUARANTINE, "strict"),
         ),
     )
-    failures = (Failure("bayes", "error", "x"), Failure("clamav", "unavailable", "y"))
-    result = Result(decision, Examination(verdict, {"a": 1.0}, failures), stored=True)
-    answer = decoded(encode_answer(result))
-    assert answer.edits == edits
-    assert answer.drop_recipients == ("sue@b",)
-    assert answer.stored
-    assert answer.trouble == "error in bayes: x"
-    assert answer.log["symbols"] == {"A": 1.5}
-    assert answer.log["outcomes"] == {"joe@b": "accept/default", "sue@b": "quarantine/strict"}
+    failures = (
+        Failure("bayes", FailureKind.ERROR, "x", again=True),
+        Failure("clamav", FailureKind.UNAVAILABLE, "y"),
+    )
+    examination = Examination(verdict, {"a": 1.0}, failures)
+    message = Message(b"Message-ID: <m@a>\r\n\r\n".ljust(SIZE, b"x"), ENVELOPE, "id1")
+    report = ScanReport.on(message, examination, decision, stored=True)
+    answer = decoded(encode_answer(Result(decision, examination, report)))
+    assert answer == Answer(report, edits)
+    assert answer.report.trouble == "error in bayes: x"
+
+
+@given(
+    st.lists(st.tuples(octets, st.sampled_from(Action), st.text(max_size=5)), max_size=4),
+    st.booleans(),
+)
+def test_each_recipients_outcome_arrives(
+    wanted: list[tuple[str, Action, str]], alike: bool
+) -> None:
+    """Whether all are alike, and are sent as one, or differ."""
+    by_recipient = {to: (action, rule) for to, action, rule in wanted}
+    if alike and wanted:
+        by_recipient = dict.fromkeys(by_recipient, wanted[0][1:])
+    outcomes = tuple(Outcome(to, *rest) for to, rest in by_recipient.items())
+    envelope = Envelope("a@b", tuple(map(Recipient, by_recipient)))
+    arrival = Arrival.at("id1", envelope, 5, "")
+    report = ScanReport(**values(arrival), action=Action.ACCEPT, outcomes=outcomes)
+    sent = encode_report(report, details=False)
+    assert len(sent.get("outcomes", ())) == (1 if alike and wanted else len(outcomes)) or (
+        len(set(by_recipient.values())) == 1
+    )
+    assert decode_report(json.loads(json.dumps(sent)), arrival) == report
+
+
+def test_an_answer_to_very_many_recipients_is_short() -> None:
+    outcomes = tuple(Outcome(f"{n}@x.example", Action.ACCEPT, "default") for n in range(100_000))
+    sent = encode_report(ScanReport(id="x", action=Action.ACCEPT, outcomes=outcomes), details=False)
+    assert len(json.dumps(sent)) < 200
+
+
+def test_what_came_is_not_a_workers_word() -> None:
+    lies = {"id": "other", "sender": "eve@x", "recipients": ["eve@x"], "size": 1, "queue_id": "q"}
+    report = decoded(plain(**lies)).report
+    assert report == ScanReport(**values(ARRIVAL), action=Action.ACCEPT)
 
 
 REFUSED = {
     "an action that is none": plain(action="explode"),
     "no action": plain(action=None),
     "a refusal without a reply": plain(action="reject"),
-    "a reply of the wrong class": plain(action="reject", reply=[451, "4.3.0", "later"]),
-    "an enhanced code of another class": plain(action="reject", reply=[550, "4.3.0", "no"]),
-    "a reply that is none": plain(action="reject", reply=[250, "2.0.0", "fine"]),
-    "a second reply line": plain(action="reject", reply=[550, "5.7.1", "no\r\n250 yes"]),
-    "8-bit in a reply": plain(action="reject", reply=[550, "5.7.1", "né"]),
-    "an empty reply": plain(action="reject", reply=[550, "5.7.1", ""]),
+    "a reply of the wrong class": refusal("reject", 451, "4.3.0", "later"),
+    "an enhanced code of another class": refusal("reject", 550, "4.3.0", "no"),
+    "a reply that is none": refusal("reject", 250, "2.0.0", "fine"),
+    "a second reply line": refusal("reject", 550, "5.7.1", "no\r\n250 yes"),
+    "8-bit in a reply": refusal("reject", 550, "5.7.1", "né"),
+    "an empty reply": refusal("reject", 550, "5.7.1", ""),
     "edits that are no list": plain(edits={}),
     "an edit that is none": plain(edits=[["format", "/"]]),
     "too many edits": plain(edits=[["add", "A", "1"]] * 10_001),
@@ -120,14 +166,32 @@ REFUSED = {
     "a splice backwards": plain(edits=[["splice", 150, 140, ""]]),
     "splices that overlap": plain(edits=[["splice", 100, 120, ""], ["splice", 119, 130, ""]]),
     "a splice of no octets": plain(edits=[["splice", 100, 101, "€"]]),
-    "a recipient who is none": plain(drop=["eve@b"], stored=True),
-    "recipients that are no list": plain(drop="joe@b", stored=True),
+    "a recipient who is none": plain(dropped=["eve@b"], stored=True),
+    "recipients that are no list": plain(dropped="joe@b", stored=True),
     "stored: maybe": plain(stored="yes"),
     "a reason with a line end": plain(mta_quarantine="a\nb"),
-    "a log that is no object": plain(log=[]),
+    "stored: as a word": plain(action="quarantine", stored="true"),
+    "stored: as a number": plain(action="quarantine", stored=1),
+    "an outcome of somebody else": plain(
+        outcomes=[{"recipient": "eve@b", "action": "accept", "rule": "r"}]
+    ),
+    "an outcome that is none": plain(
+        outcomes=[{"recipient": "joe@b", "action": "explode", "rule": "r"}]
+    ),
+    "a reason that is none": plain(reason="because"),
+    "a failure of no kind": plain(failures=[{"filter": "a", "kind": "odd", "detail": ""}]),
+    "a symbol without points": plain(symbols=[["A"]]),
+    "a symbol of endless points": plain(symbols=[["A", float("inf")]]),
+    "symbols that are no list": plain(symbols={"A": 1}),
+    "times that are no numbers": plain(milliseconds={"a": "x"}),
+    "a score that is none": plain(score=float("nan")),
+    "a report that is none": json.dumps({"report": [], "edits": []}).encode(),
+    "no report": json.dumps({"edits": []}).encode(),
+    "no edits": json.dumps({"report": {"action": "accept"}}).encode(),
+    "a report without an action": json.dumps({"report": {}, "edits": []}).encode(),
     "quarantine without a copy": plain(action="quarantine"),
     "discard without a copy": plain(action="discard"),
-    "a recipient lost without a copy": plain(drop=["joe@b"]),
+    "a recipient lost without a copy": plain(dropped=["joe@b"]),
     "no object": b"[]",
     "no JSON": b"{",
     "no UTF-8": b"\xff\xfe\xfd",
@@ -144,14 +208,15 @@ def test_is_not_believed(head: bytes) -> None:
 
 def test_discarding_without_a_copy_needs_the_settings_word() -> None:
     assert decoded(plain(action="discard"), may_discard=True).action is Action.DISCARD
-    assert decoded(plain(action="quarantine", mta_quarantine="spam")).mta_quarantine == "spam"
+    held = decoded(plain(action="quarantine", mta_quarantine="spam"))
+    assert held.report.mta_quarantine == "spam"
     with pytest.raises(AnswerError):
         decoded(plain(action="quarantine"), may_discard=True)
 
 
 def test_refusals() -> None:
-    answer = decoded(plain(action="tempfail", reply=[451, "4.7.1", "later 100%"]))
-    assert answer.reply == Reply(451, "4.7.1", "later 100%")
+    answer = decoded(refusal("tempfail", 451, "4.7.1", "later 100%"))
+    assert answer.report.reply == Reply(451, "4.7.1", "later 100%")
 
 
 json_values = st.recursive(
@@ -159,7 +224,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=10,
 )
-KEYS = ["action", "reply", "edits", "drop", "mta_quarantine", "stored", "trouble", "log"]
+KEYS = [*names(ScanReport), "edits"]
 
 
 @given(st.sampled_from(KEYS), json_values)
@@ -168,7 +233,11 @@ def test_any_json_is_taken_whole_or_not_at_all(key: str, value: Any) -> None:
         answer = decoded(plain(**{key: value}))
     except AnswerError:
         return
-    assert answer.action in Action
+    report = answer.report
+    assert type(report.action) is Action
+    assert type(report.stored) is type(report.labelled) is bool
+    assert all(type(one) is Failure and type(one.kind) is FailureKind for one in report.failures)
+    assert values(report) | values(ARRIVAL) == values(report)
     assert all(isinstance(edit, AddField | ChangeField | Splice) for edit in answer.edits)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from filterd.chain.chain import NO_TIME_LEFT, Failure
+from filterd.chain.verdict import Failure, FailureKind
 from filterd.cli.app import _command
 from filterd.daemon.remembered import (
     SHORT_BODY,
@@ -165,7 +166,7 @@ def transaction(tmp_path: Path, body: bytes, *fields: tuple[str, bytes]) -> Tran
     return one
 
 
-FAILED = [Failure("parts", "timeout", "no opinion within 30.0 s")]
+FAILED = [Failure("parts", FailureKind.TIMEOUT, "no opinion within 30.0 s")]
 
 
 def test_fields_that_copies_differ_in_do_not_count(tmp_path: Path) -> None:
@@ -208,7 +209,7 @@ def test_failures_of_one_content_add_up(tmp_path: Path) -> None:
     memory = Remembered()
     one = transaction(tmp_path, b"z" * 200)
     memory.note(one, "first", FAILED)
-    memory.note(one, "second", [Failure("clamav", "crash", "signal 11")])
+    memory.note(one, "second", [Failure("clamav", FailureKind.CRASH, "signal 11")])
     known = memory.find(one)
     assert known is not None
     assert known.id == "first"
@@ -220,20 +221,20 @@ def test_failures_of_one_content_add_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "counts"),
+    ("failure", "counts"),
     [
-        ("timeout: no opinion within 30.0 s", True),
-        ("memory: out of memory", True),
-        ("crash: worker 7", True),
-        (f"timeout: {NO_TIME_LEFT} by the filters before it", False),
-        ("error: ValueError: x", False),
-        ("unavailable: clamd is away", False),
-        ("nonsense", False),
+        (Failure("parts", FailureKind.TIMEOUT, "no opinion within 30.0 s"), True),
+        (Failure("parts", FailureKind.TIMEOUT, "no time was left, says a filter"), True),
+        (Failure("parts", FailureKind.MEMORY, "out of memory"), True),
+        (Failure("parts", FailureKind.CRASH, "worker 7"), True),
+        (Failure("parts", FailureKind.TIMEOUT, "no time was left", starved=True), False),
+        (Failure("parts", FailureKind.ERROR, "timeout: ValueError"), False),
+        (Failure("parts", FailureKind.UNAVAILABLE, "clamd is away"), False),
     ],
 )
-def test_what_is_worth_remembering(text: str, counts: bool) -> None:
-    assert bool(list(of_content({"parts": text}, ["parts"]))) is counts
-    assert not list(of_content({"stranger": text}, ["parts"]))
+def test_what_is_worth_remembering(failure: Failure, counts: bool) -> None:
+    assert bool(list(of_content([failure], ["parts"]))) is counts
+    assert not list(of_content([replace(failure, filter="stranger")], ["parts"]))
 
 
 @pytest.mark.parametrize("size", [0, 1, SHORT_BODY - 1, SHORT_BODY, 2_000_000])

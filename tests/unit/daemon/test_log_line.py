@@ -5,50 +5,114 @@ from __future__ import annotations
 import json
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import Action, Outcome, RemovedPart, Reply
 from filterd.config.processes import DaemonSettings
-from filterd.ops.logs import MessageLog, configure, keyvalue
+from filterd.ops.logs import MessageLog, configure, keyvalue, other_fields
 from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import one_message
-
-FACTS: dict[str, Any] = {
-    "id": "id1",
-    "queue_id": "4F2A",
-    "message_id": "<a b@c>",
-    "client": "[192.0.2.1]",
-    "from": "",
-    "to": ["a@x", 'b"@x'],
-    "size": 10,
-    "action": "accept",
-    "reply": "",
-    "stored": False,
-    "dropped": [],
-    "score": 1.5,
-    "symbols": {"A": 1.0, "B": 0.5},
-    "ms": {"a": 0.1},
-    "note": "",
-}
+from tests.helpers.reports import report
 
 
-def written(caplog: pytest.LogCaptureFixture, format: str, facts: dict[str, Any]) -> str:
+def said(**fields: Any) -> ScanReport:
+    """A report of a message that two filters have seen."""
+    usual: dict[str, Any] = {
+        "queue_id": "4F2A",
+        "message_id": "<a b@c>",
+        "client": "[192.0.2.1]",
+        "recipients": ("a@x", 'b"@x'),
+        "size": 10,
+        "score": 1.5,
+        "required": 5.0,
+        "symbols": [("A", 1.0), ("B", 0.5)],
+        "milliseconds": {"a": 0.1},
+        "total_ms": 2.5,
+    }
+    found = report("id1", **{**usual, **fields})
+    assert isinstance(found, ScanReport)
+    return found
+
+
+def written(caplog: pytest.LogCaptureFixture, format: str, report: ScanReport) -> str:
     caplog.clear()
     with caplog.at_level(logging.INFO, "filterd.messages"):
-        MessageLog(DaemonSettings(log_format=format)).report(facts)  # type: ignore[arg-type]
+        MessageLog(DaemonSettings(log_format=format)).report(report)  # type: ignore[arg-type]
     (record,) = caplog.records
     return str(record.msg)
 
 
 def test_key_and_value(caplog: pytest.LogCaptureFixture) -> None:
-    stamp, _, line = written(caplog, "keyvalue", FACTS).partition(" ")
+    stamp, _, line = written(caplog, "keyvalue", said()).partition(" ")
     assert re.fullmatch(r"time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", stamp)
     assert line == (
         'level=info event=message id=id1 queue_id=4F2A message_id="<a b@c>" client=[192.0.2.1] '
-        'from= to="a@x,b\\"@x" size=10 action=accept stored=false score=1.5 symbols=A:1.0,B:0.5 '
-        "ms=a:0.1"
+        'from= to="a@x,b\\"@x" size=10 action=accept stored=false score=1.5 required=5.0 '
+        "labelled=false symbols=A:1.0,B:0.5 ms=a:0.1 total_ms=2.5"
     )
+
+
+def test_what_was_found_and_decided(caplog: pytest.LogCaptureFixture) -> None:
+    found = said(
+        action="reject",
+        reply=Reply(550, "5.7.1", "no"),
+        reason="virus",
+        labelled=True,
+        virus="V",
+        probability=0.12345678,
+        removed=(RemovedPart("a.exe", "banned", 1, 2),),
+        failures={"bayes": "timeout: no opinion"},
+        note="kept as id9",
+        helo="h",
+        banned=True,
+        outcomes=(Outcome("a@x", Action.REJECT, "r"), Outcome("b@x", Action.REJECT, "r")),
+    )
+    line = json.loads(written(caplog, "json", found))
+    shown = {
+        "reply": "550 5.7.1",
+        "reason": "virus",
+        "labelled": True,
+        "virus": "V",
+        "probability": 0.123457,
+        "removed": "a.exe",
+        "failures": "bayes:timeout: no opinion",
+        "note": "kept as id9",
+        "rule": "r",
+        "outcomes": "a@x:reject/r,b@x:reject/r",
+        "helo": "h",
+        "banned": True,
+    }
+    assert {name: line.get(name) for name in shown} == shown
+
+
+def test_where_recipients_differ_each_one_has_its_rule(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes = (Outcome("a@x", Action.ACCEPT, "r"), Outcome("b@x", Action.QUARANTINE, "s"))
+    line = json.loads(written(caplog, "json", said(outcomes=outcomes)))
+    assert line["outcomes"] == "a@x:accept/r,b@x:quarantine/s"
+    assert "rule" not in line
+
+
+def test_no_points_where_no_filter_was_asked(caplog: pytest.LogCaptureFixture) -> None:
+    busy = said(action="tempfail", milliseconds={}, symbols=(), note="no worker was free")
+    line = json.loads(written(caplog, "json", busy))
+    assert not {"score", "required", "labelled", "symbols", "ms"} & set(line)
+    assert line["note"] == "no worker was free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located(ScanReport):
+    """A report with one more fact."""
+
+    country: str = ""
+
+
+def test_a_new_fact_needs_no_line_in_the_log() -> None:
+    for report_kind, names in ((ScanReport, set()), (Located, {"country"})):
+        assert set(other_fields(report_kind)) == {"helo", "mta_quarantine", "banned"} | names
 
 
 @pytest.mark.parametrize("format", ["keyvalue", "json"])
@@ -65,7 +129,7 @@ def test_key_and_value(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_long_list_is_cut_with_a_count(
     caplog: pytest.LogCaptureFixture, format: str, to: list[str], shown: str
 ) -> None:
-    line = written(caplog, format, {**FACTS, "to": to, "symbols": {}})
+    line = written(caplog, format, said(recipients=tuple(to), symbols=()))
     if format == "json":
         assert json.loads(line)["to"] == shown
     else:
@@ -75,7 +139,7 @@ def test_a_long_list_is_cut_with_a_count(
 
 
 def test_json(caplog: pytest.LogCaptureFixture) -> None:
-    line = json.loads(written(caplog, "json", FACTS))
+    line = json.loads(written(caplog, "json", said()))
     assert (line["from"], line["symbols"], line["stored"]) == ("", "A:1.0,B:0.5", False)
     assert not {"reply", "dropped", "note"} & set(line)
 
@@ -87,7 +151,7 @@ def test_json(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_message_adds_nothing_to_the_line(
     caplog: pytest.LogCaptureFixture, text: str, format: str
 ) -> None:
-    line = written(caplog, format, {**FACTS, "message_id": text, "from": text})
+    line = written(caplog, format, said(message_id=text, sender=text))
     assert line.isascii()
     assert line.isprintable()
     assert len(line) < 2000

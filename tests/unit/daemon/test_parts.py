@@ -25,6 +25,7 @@ from filterd.ops import logs
 from filterd.ops.address import Address, AddressError
 from filterd.workers import framing
 from filterd.workers.watch import WatchPage, new_page
+from tests.helpers.reports import report
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -228,11 +229,13 @@ def test_no_value_forges_a_key(text: str) -> None:
 
 def test_message_line(capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure(DaemonSettings())
-    facts = {"id": "x1", "to": ["a@b", "c@d"], "ms": {"bayes": 1.5}, "note": "", "stored": False}
-    logs.MessageLog(DaemonSettings()).report(facts)
+    one = report("x1", recipients=("a@b", "c@d"), milliseconds={"bayes": 1.5}, client="c[]")
+    logs.MessageLog(DaemonSettings()).report(one)
     line = capfd.readouterr().err
     assert re.fullmatch(
-        r"time=\S+ level=info event=message id=x1 to=a@b,c@d ms=bayes:1.5 stored=false\n", line
+        r"time=\S+ level=info event=message id=x1 client=c\[\] from= to=a@b,c@d size=0 "
+        r"action=accept stored=false score=0.0 required=0.0 labelled=false ms=bayes:1.5\n",
+        line,
     )
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
+from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import ConfigError, load
@@ -30,8 +31,10 @@ from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
 from filterd.ops.control import ControlError, RefusedError, ask, control_path
 from filterd.ops.status import status
+from filterd.workers.codec import AnswerError, decode_report
 from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
 from tests.helpers.process import free_port, wait_for
+from tests.helpers.reports import report
 from tests.helpers.scanner import Scanner, clean
 
 
@@ -125,7 +128,7 @@ def test_every_message_is_in_the_history(new_daemon: NewDaemon) -> None:
     daemon.process.stop()
     second, _ = rows(daemon)
     assert second.action == "tempfail"
-    assert second.failures["misbehaving"].startswith("error: ")
+    assert [(one.filter, one.kind) for one in second.failures] == [("misbehaving", "error")]
     assert not (daemon.folder / "s.control").exists()
     assert command("status", daemon).exit_code == 69
     assert "is the daemon running" in command("reload", daemon).stderr
@@ -258,11 +261,11 @@ def test_where_a_daemon_on_tcp_is_asked(tmp_path: Path) -> None:
 
 def test_what_a_worker_says_makes_no_new_names() -> None:
     counts = Statistics(["bayes"])
-    counts.count({"action": "accept", "ms": {"bayes": 2.0, "made-up": 1.0}})
-    counts.count({"action": "own3d", "ms": {"bayes": float("nan")}, "failures": {"x": "y"}})
-    counts.count({"ms": [], "failures": {"bayes": "own3d: x" * 500}})
-    counts.count({"ms": {"bayes": "1"}, "failures": 7})
-    assert {a: n for a, n in counts.messages.items() if n} == {"accept": 1}
+    nan, long = float("nan"), "x" * 500
+    counts.count(report(milliseconds={"bayes": 2.0, "made-up": 1.0}))
+    counts.count(report(milliseconds={"bayes": nan}, failures={"x": "timeout: y"}))
+    counts.count(report(milliseconds={"bayes": -1.0}, failures={"bayes": f"own3d: {long}"}))
+    assert {a: n for a, n in counts.messages.items() if n} == {"accept": 3}
     assert list(counts.filters) == ["bayes"]
     one = counts.filters["bayes"]
     assert (one.messages, one.seconds, one.errors) == (1, 0.002, {"error": 1})
@@ -285,20 +288,27 @@ anything = st.recursive(
 )
 
 
+ARRIVAL = Arrival(id="1", queue_id="q", recipients=("a@b.test",), size=1)
+
+
 @given(
     st.dictionaries(
-        st.sampled_from(["ms", "failures", "symbols", "score", "required", "reason", "action"]),
+        st.sampled_from(["milliseconds", "failures", "symbols", "score", "required", "reason"])
+        | st.sampled_from(["probability", "removed", "outcomes", "virus", "released", "note"]),
         anything,
     )
 )
-def test_whatever_a_worker_says_is_counted_and_noted(
+def test_whatever_a_worker_says_is_counted_and_noted_or_not_believed(
     tmp_path_factory: pytest.TempPathFactory, said: dict[str, object]
 ) -> None:
-    facts = {"id": "1", "queue_id": "q", "to": ["a@b.test"], "size": 1, **said}
+    try:
+        found = decode_report({"action": "accept", **said}, ARRIVAL)
+    except AnswerError:
+        return
     history = History(tmp_path_factory.mktemp("h") / "h.sqlite3", HistorySettings())
     recorder = Recorder(history)
-    Statistics(["bayes"]).count(facts)
-    recorder.note(facts, b"\xff")
+    Statistics(["bayes"]).count(found)
+    recorder.note(found, b"\xff")
     recorder.write()
     assert recorder.lost == 0
     assert [row.id for row in history.search(HistoryQuery()).rows] == ["1"]

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from filterd.chain.marks import Verifier, load_key
-from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.chain.verdict import Failure, FailureKind, RemovedPart
 from filterd.cli.digest import app as command
 from filterd.config.digest import DigestSettings
 from filterd.config.load import ConfigError, Settings, load
@@ -29,6 +29,7 @@ from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.app import create_app
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 NOW = datetime.now(UTC)
 HOUR = 3600.0
@@ -54,7 +55,7 @@ def site(folder: Path, port: int, more: str = "") -> Settings:
 
 def put(settings: Settings, id: str, *to: str, hours: float = 1.0, **changes: object) -> None:
     """Keep a message that came some hours ago."""
-    entry = dataclasses.replace(
+    entry = revised(
         new(id, f"From: Eve <eve@e.example>\r\nSubject: offer {id}\r\n\r\nbuy\r\n".encode()),
         envelope=Envelope("eve@e.example", tuple(map(Recipient, to)), Client("", "192.0.2.1")),
         held_for=to,
@@ -374,10 +375,13 @@ def test_other_links_lead_nowhere(browser: tuple[TestClient, str], mta: Mta, cha
             "it carries a part without a name, which may not be delivered",
         ),
         (
-            {"symbols": (Symbol("BANNED_PART", 0.0, "x"),)},
+            {"banned": True},
             "it carries a part that may not be delivered",
         ),
-        ({"symbols": (Symbol("PARTS_FAILED", 0.0, "x"),)}, "it could not be examined whole"),
+        (
+            {"failures": (Failure("parts", FailureKind.ERROR, "x"),)},
+            "it could not be examined whole",
+        ),
     ],
     ids=["a part", "many parts", "no name", "held for it", "not examined"],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, Ledger
 from filterd.quarantine import Store
 from tests.helpers.entries import RECEIVED, new
+from tests.helpers.reports import revised
 from tests.helpers.stores import empty_store
 
 NOW = RECEIVED.timestamp()
@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 def put(store: Store, id: str, hours: float, *to: str, **changes: object) -> None:
     received = RECEIVED - timedelta(hours=hours)
-    store.put(dataclasses.replace(new(id), received=received, held_for=to, **changes))
+    store.put(revised(new(id), received=received, held_for=to, **changes))
 
 
 def test_what_is_due(store: Store) -> None:

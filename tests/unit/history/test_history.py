@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.chain.verdict import Action, Failure, FailureKind, Outcome, RemovedPart, Symbol
 from filterd.history import (
     FilterFailures,
     History,
@@ -21,7 +23,8 @@ from filterd.history import (
 )
 from filterd.history.record import LIST_LIMIT, TEXT_LIMIT
 from filterd.history.recorder import Recorder
-from tests.helpers.records import FACTS, NOW, RECORDS, opened
+from tests.helpers.records import NOW, RECORDS, REPORT, opened
+from tests.helpers.reports import record, report
 
 DAY = 86400.0
 
@@ -56,9 +59,9 @@ def test_a_mailbox_is_found_however_it_is_spelled(
     history = opened(tmp_path)
     history.add(
         [
-            Record("a", NOW, sender="jürgen@müller.test", recipients=('"team"@mx.test',)),
-            Record("b", NOW, sender=octets, recipients=("team+x@mx.test",)),
-            Record("c", NOW, sender="Jürgen@XN--MLLER-KVA.test", recipients=("TEAM@mx.test.",)),
+            record("a", NOW, sender="jürgen@müller.test", recipients=('"team"@mx.test',)),
+            record("b", NOW, sender=octets, recipients=("team+x@mx.test",)),
+            record("c", NOW, sender="Jürgen@XN--MLLER-KVA.test", recipients=("TEAM@mx.test.",)),
         ]
     )
     assert "".join(one.id for one in history.search(HistoryQuery(**wish)).rows) == ids
@@ -105,7 +108,7 @@ def test_every_condition(history: History, conditions: dict[str, Any], ids: str)
 
 def test_pages_follow_each_other_although_mail_comes_in(history: History) -> None:
     first = history.search(HistoryQuery(limit=3))
-    history.add([Record("e", NOW + 4)])
+    history.add([record("e", NOW + 4)])
     second = history.search(HistoryQuery(limit=3, after=first.next))
     assert [r.id for r in (*first.rows, *second.rows)] == ["d", "c", "b", "a"]
     assert second.next == ""
@@ -130,7 +133,7 @@ def test_the_flow_and_what_was_found(history: History) -> None:
 
 def test_failures_by_filter_with_the_newest(history: History) -> None:
     timeout = {"clamav": "timeout: 30 s", "bayes": "error: x"}
-    history.add([Record("e", NOW + 9, failures=timeout)])
+    history.add([record("e", NOW + 9, failures=timeout)])
     assert history.failures(NOW) == [
         FilterFailures("clamav", 2, NOW + 9, "e", "timeout: 30 s"),
         FilterFailures("bayes", 1, NOW + 9, "e", "error: x"),
@@ -140,7 +143,7 @@ def test_failures_by_filter_with_the_newest(history: History) -> None:
 
 def test_old_records_go_and_so_do_too_many(tmp_path: Path) -> None:
     history = opened(tmp_path, keep_days=1.0, keep_messages=2)
-    history.add([Record("old", NOW - 2 * DAY), *RECORDS])
+    history.add([record("old", NOW - 2 * DAY), *RECORDS])
     assert history.expire() == 3
     assert [r.id for r in history.search(HistoryQuery()).rows] == ["d", "c"]
 
@@ -173,7 +176,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 def test_many_threads_write_and_read(history: History) -> None:
     def work(number: int) -> None:
         for index in range(20):
-            history.add([Record(f"{number}-{index}", NOW + 10)])
+            history.add([record(f"{number}-{index}", NOW + 10)])
             history.search(HistoryQuery(limit=5))
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
@@ -192,9 +195,9 @@ def test_any_text_can_be_noted_and_asked_for(
     tmp_path_factory: pytest.TempPathFactory, id: str, sender: str, to: list[str], asked: str
 ) -> None:
     history = opened(tmp_path_factory.mktemp("h"))
-    record = Record(id, NOW, sender=sender, recipients=tuple(to), subject=asked)
-    history.add([record])
-    assert history.search(HistoryQuery()).rows == (record,)
+    one = record(id, NOW, sender=sender, recipients=tuple(to), subject=asked)
+    history.add([one])
+    assert history.search(HistoryQuery()).rows == (one,)
     history.search(HistoryQuery(asked, asked, asked, asked, "", asked, visible=(asked,)))
     if asked:
         with pytest.raises(ValueError, match=r"action: .* is unknown.*; expected accept, "):
@@ -205,11 +208,15 @@ def test_what_the_daemon_logs_is_noted(tmp_path: Path) -> None:
     history = History(tmp_path / "history.sqlite3", HistorySettings())
     recorder = Recorder(history)
     recorder.start()
-    recorder.note(FACTS, b" =?utf-8?q?Gr=C3=BC=C3=9Fe?=")
-    recorder.note({"id": "m2"}, b"")
+    recorder.note(REPORT, b" =?utf-8?q?Gr=C3=BC=C3=9Fe?=")
+    recorder.note(report("m2"), b"")
     recorder.close()
     second, first = history.search(HistoryQuery()).rows
-    assert (first.id, first.subject, first.symbols) == ("m1", "Gr\u00fc\u00dfe", (("GTUBE", 1.5),))
+    assert (first.id, first.subject, first.symbols) == (
+        "m1",
+        "Gr\u00fc\u00dfe",
+        (Symbol("GTUBE", 1.5),),
+    )
     assert (second.id, second.score) == ("m2", 0.0)
 
 
@@ -229,7 +236,7 @@ def test_a_folded_subject_is_shown_and_found_as_one_line(
 ) -> None:
     history = History(tmp_path / "history.sqlite3", HistorySettings())
     recorder = Recorder(history)
-    recorder.note(FACTS, octets)
+    recorder.note(REPORT, octets)
     recorder.write()
     (row,) = history.search(HistoryQuery("minutes of tuesday")).rows
     assert row.subject == shown
@@ -237,17 +244,34 @@ def test_a_folded_subject_is_shown_and_found_as_one_line(
 
 
 def test_a_released_message_names_the_kept_one() -> None:
-    facts = {"id": "id2", "action": "accept", "reason": "", "released": "id1"}
-    assert Record.of_facts(facts, NOW, "x").reason == "release of id1"
-    assert Record.of_facts(facts | {"reason": "virus"}, NOW, "x").reason == "virus"
+    passed = Record.of(report("id2", released="id1"), NOW, "x")
+    assert (passed.why, passed.to_json()["reason"]) == ("release of id1", "release of id1")
+    assert Record.of(report("id2", released="id1", reason="virus"), NOW, "x").why == "virus"
 
 
 def test_strangers_texts_are_cut_to_size() -> None:
-    facts = {"id": "x", "to": ["a"] * 5000, "from": "b" * 5000, "symbols": {"S": "no number"}}
-    record = Record.of_facts(facts, NOW, "s" * 5000)
-    assert len(record.recipients) == LIST_LIMIT
-    assert len(record.sender) == len(record.subject) == TEXT_LIMIT
-    assert record.symbols == (("S", 0.0),)
+    long = "b" * 5000
+    many = report(
+        "x",
+        recipients=("a",) * 5000,
+        sender=long,
+        outcomes=(Outcome(long, Action.ACCEPT, long),) * 5000,
+        symbols=[(long, 1e300)] * 5000,
+        failures={long: f"crash: {long}"},
+        milliseconds={long: math.nan, "a": math.inf},
+        required=math.inf,
+        removed=(RemovedPart(long, long, 1, 2),),
+    )
+    one = Record.of(many, NOW, "s" * 5000)
+    assert len(one.recipients) == len(one.outcomes) == len(one.symbols) == LIST_LIMIT
+    short = "b" * TEXT_LIMIT
+    assert (one.sender, one.subject) == (short, "s" * TEXT_LIMIT)
+    assert one.outcomes[0] == Outcome(short, Action.ACCEPT, short)
+    assert one.symbols[0] == Symbol(short, 0.0)
+    assert one.failures == (Failure(short, FailureKind.CRASH, short),)
+    assert one.milliseconds == {short: 0.0, "a": 0.0}
+    assert one.removed == (RemovedPart(short, short, 1, 2),)
+    assert one.required == 0.0
 
 
 @pytest.mark.parametrize(
@@ -272,7 +296,7 @@ def test_hidden_recipients_cannot_be_guessed(
 ) -> None:
     to = ("Bob@Other.test", "Joe@mx.test", "bob@other.test")
     history = opened(tmp_path)
-    history.add([Record("a", NOW, sender="other@sender.test", recipients=to, subject="Pills")])
+    history.add([record("a", NOW, sender="other@sender.test", recipients=to, subject="Pills")])
     assert history.search(HistoryQuery(**wish)).rows
     for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
         assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown
@@ -281,12 +305,13 @@ def test_hidden_recipients_cannot_be_guessed(
 def test_what_waits_to_be_noted_is_cut_to_size(tmp_path: Path) -> None:
     """Twenty thousand messages may wait, each with a hundred thousand recipients."""
     recorder = Recorder(History(tmp_path / "history.sqlite3", HistorySettings()))
-    facts = {
-        "id": "id1",
-        "to": [f"{n}@x.test" for n in range(100_000)],
-        "message_id": "m" * 1_000_000,
-        "outcomes": {f"{n}@x.test": "accept/x" for n in range(100_000)},
-    }
-    recorder.note(facts, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
-    (record,) = recorder._waiting
-    assert len(pickle.dumps(record)) < 100_000
+    to = tuple(f"{n}@x.test" for n in range(100_000))
+    large = report(
+        recipients=to,
+        message_id="m" * 1_000_000,
+        outcomes=tuple(Outcome(one, Action.ACCEPT, "x") for one in to),
+        dropped=to,
+    )
+    recorder.note(large, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
+    (one,) = recorder._waiting
+    assert len(pickle.dumps(one)) < 150_000

@@ -15,9 +15,10 @@ from filterd.history import History, HistoryError, HistoryQuery, HistorySettings
 from filterd.history.recorder import Recorder
 from filterd.history.recovery import KEPT_ASIDE, recover
 from filterd.history.store import BrokenHistoryError
-from tests.helpers.records import FACTS, NOW, RECORDS, opened
+from tests.helpers.records import NOW, RECORDS, REPORT, opened
+from tests.helpers.reports import record
 
-MANY = [Record(f"n{number}", NOW + number / 1000, subject="x" * 400) for number in range(2000)]
+MANY = [record(f"n{number}", NOW + number / 1000, subject="x" * 400) for number in range(2000)]
 
 
 def sql(file: Path, *statements: str) -> None:
@@ -144,7 +145,7 @@ def test_a_lock_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     recorder = recorder_of(tmp_path)
-    recorder.note(FACTS, b"x")
+    recorder.note(REPORT, b"x")
     recorder.write()
     assert (recorder.lost, len(list(tmp_path.glob("*.broken-*")))) == (0, 0)
     other.close()
@@ -162,7 +163,7 @@ def test_the_recorder_puts_aside_what_it_cannot_write_and_goes_on(
 ) -> None:
     sql(closed(tmp_path, MANY), "DROP INDEX records_failed", "PRAGMA user_version = 1")
     recorder = recorder_of(tmp_path, keep_days=1e5)
-    recorder.note(FACTS, b"x")
+    recorder.note(REPORT, b"x")
     recorder.write()
     assert "of version 1, this filterd's are of 2; it is kept as history.sqlite3." in caplog.text
     assert "2000 records were read from it, 0 records are lost" in caplog.text
@@ -175,17 +176,17 @@ def test_the_recorder_counts_what_is_lost_with_a_file(
 ) -> None:
     recorder = recorder_of(tmp_path)
     for _ in range(3):
-        recorder.note(FACTS, b"x")
+        recorder.note(REPORT, b"x")
     recorder.write()
     no_database(tmp_path / "history.sqlite3")
-    recorder.note(FACTS, b"y")
+    recorder.note(REPORT, b"y")
     recorder.write()
     assert recorder.lost in (0, 3)  # its write-ahead log may have them all
     file = tmp_path / "history.sqlite3"
     shown = len(opened(tmp_path).search(HistoryQuery()).rows)
     assert shown + recorder.lost == 4
     file.unlink()
-    recorder.note(FACTS, b"z")
+    recorder.note(REPORT, b"z")
     recorder.write()
     assert recorder.lost == 4
     assert f"somebody removed {shown} records from {file}" in caplog.text
@@ -197,11 +198,11 @@ def test_the_recorder_notices_that_its_log_was_removed(
 ) -> None:
     recorder = recorder_of(tmp_path)
     for _ in range(3):
-        recorder.note(FACTS, b"x")
+        recorder.note(REPORT, b"x")
     recorder.write()
     (tmp_path / "history.sqlite3-wal").unlink()
     (tmp_path / "history.sqlite3-shm").unlink()
-    recorder.note(FACTS, b"y")
+    recorder.note(REPORT, b"y")
     recorder.write()
     rows = opened(tmp_path).search(HistoryQuery()).rows
     assert rows[0].subject == "y"
@@ -223,7 +224,7 @@ def test_a_file_that_cannot_be_written_costs_notes_and_nothing_else(
     (tmp_path / "file").touch()
     recorder = Recorder(opened(tmp_path / "file"))
     recorder.start()
-    recorder.note(FACTS, b"x")
+    recorder.note(REPORT, b"x")
     recorder.close()
     assert recorder.lost == 1
     assert "1 messages are not noted" in caplog.text
@@ -233,7 +234,7 @@ def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCapt
     (tmp_path / "file").touch()
     recorder = Recorder(opened(tmp_path / "file"))
     for _ in range(3):
-        recorder.note(FACTS, b"x")
+        recorder.note(REPORT, b"x")
         recorder.write()
     assert recorder.lost == 0
     assert len(caplog.records) == 1
@@ -246,12 +247,12 @@ def test_a_clock_that_was_set_deletes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = recorder_of(tmp_path)
-    recorder.note(FACTS, b"x")
+    recorder.note(REPORT, b"x")
     recorder.write()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 60 * 86400)
     recorder._next_expiry = 0.0
-    recorder.note(FACTS, b"y")
+    recorder.note(REPORT, b"y")
     recorder.write()
     assert "the clock was set since the start" in caplog.text
     assert len(opened(tmp_path).search(HistoryQuery()).rows) == 2

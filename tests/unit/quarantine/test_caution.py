@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from filterd.quarantine.caution import DAY, FEW, state_of
 from filterd.quarantine.expiry import expire
 from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.entries import RECEIVED, new
+from tests.helpers.reports import revised
 
 NOW = RECEIVED.timestamp()
 
@@ -56,7 +56,7 @@ def store_of(folder: Path, host: Host, messages: int = 10, **limits: float) -> S
     store = Store(QuarantineSettings(folder / "q", **limits), host)  # type: ignore[arg-type]
     for age in range(messages):
         received = RECEIVED - timedelta(days=age)
-        store.put(dataclasses.replace(new(f"d{age}"), received=received))
+        store.put(revised(new(f"d{age}"), received=received))
     assert expire(store).doubt == ""
     return store
 
@@ -92,7 +92,7 @@ def test_a_clock_in_doubt_deletes_nothing_until_a_person_says_so(
     if deed == "before the newest message":
         # Old ones are there that would have to go.
         received = RECEIVED - timedelta(days=40)
-        store.put(dataclasses.replace(new("old"), received=received))
+        store.put(revised(new("old"), received=received))
     before = kept(store)
     happens, words = DOUBTS[deed]
     happens(host)
@@ -129,12 +129,12 @@ def test_a_confirmed_clock_is_believed_until_it_jumps(tmp_path: Path, host: Host
     store = Store(QuarantineSettings(tmp_path / "q", keep_days=30.0), host)
     for age in (31, 32, 0):
         received = RECEIVED - timedelta(days=age)
-        store.put(dataclasses.replace(new(f"d{age}"), received=received))
+        store.put(revised(new(f"d{age}"), received=received))
     assert "not synchronized" in expire(store).doubt
     assert len(expire(store, confirmed=True).expired) == 2
     host.passes(31)
     assert len(expire(store).expired) == 1
-    store.put(dataclasses.replace(new("last"), received=RECEIVED + timedelta(days=31)))
+    store.put(revised(new("last"), received=RECEIVED + timedelta(days=31)))
     host.now += 60 * DAY
     assert "set ahead by 60 days" in expire(store).doubt
 
@@ -174,7 +174,7 @@ def test_the_upkeep_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = QuarantineSettings(tmp_path / "q", keep_days=1.0)
-    Store(settings).put(dataclasses.replace(new("old"), received=RECEIVED - timedelta(days=400)))
+    Store(settings).put(revised(new("old"), received=RECEIVED - timedelta(days=400)))
     monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: True)
     Upkeep(lambda: settings).once()
     assert "expiry is postponed: " in caplog.text
@@ -186,7 +186,7 @@ def test_the_command_asks(tmp_path: Path) -> None:
     config = tmp_path / "filterd.toml"
     config.write_text(f'[quarantine]\nfolder = "{tmp_path / "q"}"\n', encoding="utf-8")
     store = Store(QuarantineSettings(tmp_path / "q"))
-    store.put(dataclasses.replace(new("old"), received=RECEIVED - timedelta(days=400)))
+    store.put(revised(new("old"), received=RECEIVED - timedelta(days=400)))
 
     def ran(*options: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["expire", "--config", str(config), *options])

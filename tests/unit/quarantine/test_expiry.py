@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from filterd.quarantine import GoneError, QuarantineSettings, Store, UnknownIdEr
 from filterd.quarantine.expiry import DAY, expire
 from filterd.quarantine.query import Query
 from tests.helpers.entries import RECEIVED, new
+from tests.helpers.reports import revised
 
 NOW = RECEIVED.timestamp() + 10 * DAY
 
@@ -22,7 +22,7 @@ def filled(tmp_path: Path, **limits: Any) -> Store:
     store = Store(QuarantineSettings(tmp_path / "q", **limits), lambda: NOW)
     for age in range(10):
         store.put(
-            dataclasses.replace(
+            revised(
                 new(f"d{age}", b"A: b\r\n\r\n".ljust(1 << 19, b"x")),
                 received=RECEIVED + timedelta(days=10 - age),
             )

@@ -16,7 +16,7 @@ import pytest
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import Settings
 from filterd.doctor.servers import store as doctor_store
-from filterd.history import History, HistoryQuery, Record
+from filterd.history import History, HistoryQuery
 from filterd.message import Message
 from filterd.ops.status import status
 from filterd.quarantine import QuarantineSettings, Store
@@ -25,6 +25,7 @@ from filterd.review.actions import ReviewActions
 from tests.helpers.entries import new
 from tests.helpers.locks import locks_on
 from tests.helpers.messages import message
+from tests.helpers.reports import record
 
 NOW = 1_800_000_000.0
 
@@ -35,7 +36,7 @@ def settings_in(folder: Path) -> Settings:
 
 def again(settings: Settings) -> None:
     """What a reload does: everything is opened anew beside what is open."""
-    open_history(settings).add([Record("again", NOW)])
+    open_history(settings).add([record("again", NOW)])
     Store(settings.quarantine).put(new("again"))
 
 
@@ -64,14 +65,14 @@ def test_the_locks_on_index_and_history_stay(tmp_path: Path, deed: str) -> None:
     settings = settings_in(tmp_path)
     store, history = Store(settings.quarantine), open_history(settings)
     store.put(new())
-    history.add([Record("a", NOW)])
+    history.add([record("a", NOW)])
     index = settings.quarantine.folder / "index.sqlite"
     before = {path: locks_on(path) for path in (index, history.file)}
     assert all(len(locks) >= 2 for locks in before.values()), before
     DEEDS[deed](settings)
     assert {path: locks_on(path) for path in (index, history.file)} == before
     store.put(new("id2"))
-    history.add([Record("b", NOW)])
+    history.add([record("b", NOW)])
     assert "id2" in Store(settings.quarantine).index.states()
     assert "b" in {row.id for row in open_history(settings).search(HistoryQuery()).rows}
 
@@ -95,7 +96,7 @@ def in_a_child(work: Callable[[], object]) -> str:
 def used_in_a_child(store: Store, history: History) -> list[str]:
     """Tries to use both, and lets go of them; what went wrong."""
     said = []
-    for deed in (store.index.states, lambda: history.add([Record("child", NOW)])):
+    for deed in (store.index.states, lambda: history.add([record("child", NOW)])):
         try:
             deed()
         except OSError as error:
@@ -109,7 +110,7 @@ def test_a_forked_child_does_not_touch_what_its_parent_has_open(tmp_path: Path) 
     settings = settings_in(tmp_path)
     store, history = Store(settings.quarantine), open_history(settings)
     store.put(new())
-    history.add([Record("a", NOW)])
+    history.add([record("a", NOW)])
     index = settings.quarantine.folder / "index.sqlite"
     before = {path: locks_on(path) for path in (index, history.file)}
     # SQLite in the child takes the parent's locks for its own.
@@ -117,7 +118,7 @@ def test_a_forked_child_does_not_touch_what_its_parent_has_open(tmp_path: Path) 
     assert in_a_child(lambda: used_in_a_child(store, history)) == str([refused] * 2)
     assert {path: locks_on(path) for path in (index, history.file)} == before
     store.put(new("id2"))
-    history.add([Record("b", NOW)])
+    history.add([record("b", NOW)])
     assert {"id1", "id2"} == store.index.states().keys()
     assert {row.id for row in history.search(HistoryQuery()).rows} == {"a", "b"}
 
@@ -126,13 +127,13 @@ def test_a_forked_child_uses_what_its_parent_has_closed(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     store, history = Store(settings.quarantine), open_history(settings)
     store.put(new())
-    history.add([Record("a", NOW)])
+    history.add([record("a", NOW)])
     store.close()
     history.close()
 
     def work() -> list[int]:
         store.put(new("child"))
-        history.add([Record("child", NOW)])
+        history.add([record("child", NOW)])
         index = settings.quarantine.folder / "index.sqlite"
         return [len(locks_on(path)) for path in (index, history.file)]
 

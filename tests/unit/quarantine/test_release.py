@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import multiprocessing
 import os
@@ -33,6 +32,7 @@ from filterd.quarantine.release import (
 from filterd.quarantine.submission import Server, submit
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 PLAIN = b"Subject: x\r\n\r\ntext\r\n"
 
@@ -93,7 +93,7 @@ def test_another_spelling_of_a_recipient_is_no_second_copy(
 ) -> None:
     recipient = '"team"@mx.test'
     envelope = Envelope("a@b.test", (Recipient(recipient),))
-    store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=(recipient,)))
+    store.put(revised(new("id1"), envelope=envelope, held_for=(recipient,)))
     (first,) = release(store, spelled)
     (second,) = release(store, spelled, "team@mx.test")
     assert (first.recipient, first.state, first.done) == (recipient, "released", True)
@@ -106,7 +106,7 @@ def test_of_two_spellings_that_the_client_used_the_one_that_is_named_is_released
 ) -> None:
     came = ("joe@mx.test", '"joe"@mx.test')
     envelope = Envelope("a@b.test", tuple(map(Recipient, came)))
-    store.put(dataclasses.replace(new("id1"), envelope=envelope, held_for=came))
+    store.put(revised(new("id1"), envelope=envelope, held_for=came))
     for one in came:
         (outcome,) = release(store, one)
         assert (outcome.recipient, outcome.state, outcome.done) == (one, "released", True)
@@ -188,7 +188,7 @@ def test_to_some_to_others_and_attached(store: Store, mta: Mta) -> None:
 
 
 def test_a_copy_goes_to_the_whole_envelope(store: Store, mta: Mta) -> None:
-    store.put(dataclasses.replace(new(data=PLAIN), held_for=()))
+    store.put(revised(new(data=PLAIN), held_for=()))
     assert state(store) == "copy"
     release(store)
     assert mta.taken[0].rcpt == ["ann@mx.test", "joe@mx.test"]
@@ -274,7 +274,7 @@ def test_tries_come_to_an_end(store: Store, mta: Mta, clock: Clock) -> None:
 
 
 def test_a_refusal_is_final_and_the_others_get_theirs(store: Store, mta: Mta) -> None:
-    store.put(dataclasses.replace(new(data=PLAIN), held_for=("ann@mx.test", "joe@mx.test")))
+    store.put(revised(new(data=PLAIN), held_for=("ann@mx.test", "joe@mx.test")))
     mta.answers = {"RCPT:ann@mx.test": "550 5.1.1 no such user"}
     ann, joe = release(store)
     assert (ann.state, ann.reply, ann.again_at) == ("failed", "550 5.1.1 no such user", 0.0)
@@ -493,7 +493,7 @@ def test_a_release_that_the_index_did_not_hear_of(
 
 
 def test_a_virus_needs_a_word_and_a_reason(store: Store, mta: Mta) -> None:
-    store.put(dataclasses.replace(new(data=PLAIN), virus="Eicar"))
+    store.put(revised(new(data=PLAIN), virus="Eicar"))
     for options in ({}, {"viruses": True}, {"note": "please"}):
         with pytest.raises(ReleaseError, match="contains Eicar"):
             release(store, **options)

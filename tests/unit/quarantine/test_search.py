@@ -23,6 +23,7 @@ from filterd.quarantine.journal import Delivery, Standing
 from filterd.quarantine.query import Query, QueryError
 from filterd.quarantine.schema import SCHEMA
 from tests.helpers.entries import RECEIVED, new
+from tests.helpers.reports import revised
 from tests.helpers.stores import empty_store
 
 
@@ -47,7 +48,7 @@ def filled(store: Store) -> Store:
         envelope = Envelope(sender, (Recipient(recipient),), Client("c", "192.0.2.7"))
         symbol = Symbol("BAYES_99" if reason == "spam" else "BAYES_00", score)
         store.put(
-            dataclasses.replace(
+            revised(
                 new("abcd"[number], f"Subject: {subject}\r\n\r\n".encode()),
                 envelope=envelope,
                 held_for=(recipient,),
@@ -105,7 +106,7 @@ def test_pages_follow_each_other_although_mail_comes_in(store: Store) -> None:
     filled(store)
     first = store.index.search(Query(limit=3))
     assert "".join(row.id for row in first.rows) == "dcb"
-    store.put(dataclasses.replace(new("late"), received=RECEIVED + timedelta(days=1)))
+    store.put(revised(new("late"), received=RECEIVED + timedelta(days=1)))
     second = store.index.search(Query(limit=3, after=first.next))
     assert ("".join(row.id for row in second.rows), second.next) == ("a", "")
 
@@ -233,7 +234,7 @@ def test_without_the_extension_searches_do_without_it(
 def test_hidden_recipients_cannot_be_guessed(store: Store, wish: dict[str, Any]) -> None:
     to = ("bob@other.test", "joe@mx.test", "Al@Mx.Test")
     envelope = Envelope("Other@sender.test", tuple(map(Recipient, to)), Client("c", "192.0.2.7"))
-    store.put(dataclasses.replace(new("a"), envelope=envelope, held_for=to))
+    store.put(revised(new("a"), envelope=envelope, held_for=to))
     if '"' not in str(wish):
         assert found(store, **wish) == ["a"]
     for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):

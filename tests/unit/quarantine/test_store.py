@@ -19,6 +19,7 @@ from filterd.quarantine.entry import Entry, EntryError, describe
 from filterd.quarantine.query import Query
 from filterd.quarantine.store import UnknownIdError
 from tests.helpers.entries import HOSTILE, RECEIVED, new
+from tests.helpers.reports import revised
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_lists_are_newest_first_and_can_be_narrowed(store: Store) -> None:
     for number in range(5):
         entry = new(f"id{number}", b"Subject: number %d\r\n\r\n" % number)
         store.put(
-            dataclasses.replace(
+            revised(
                 entry,
                 received=RECEIVED.replace(second=number),
                 reason="virus" if number % 2 else "spam",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from filterd.quarantine.release import FIRST_PAUSE, Releaser, ReleaseRequest
 from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_due_releases_and_old_mail(tmp_path: Path, mta: Mta) -> None:
     upkeep.once()
     assert not (tmp_path / "q").exists()
     now = datetime.now(UTC)
-    store.put(dataclasses.replace(new("fresh"), received=now))
-    store.put(dataclasses.replace(new("old"), received=now - timedelta(days=2)))
+    store.put(revised(new("fresh"), received=now))
+    store.put(revised(new("old"), received=now - timedelta(days=2)))
     mta.answers = {"DOT": "452 full"}
     Releaser(Store(settings, lambda: now.timestamp() - FIRST_PAUSE - 1)).release(
         ReleaseRequest("fresh", "t")

@@ -85,7 +85,7 @@ def test_what_was_decided_then_and_today(site: Path) -> None:
     store.put(kept)
     store.close()
     (row, _) = rows(replay(site, kept.id, "--json"))
-    assert (row["before"]["action"], row["before"]["score"]) == (kept.action, kept.score)
+    assert (row["before"]["action"], row["before"]["score"]) == ("quarantine", kept.report.score)
     assert (row["after"]["action"], row["after"]["score"]) == ("accept", 0.0)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from filterd.history import History, HistorySettings, Record
+from filterd.history import History, HistorySettings
 from filterd.message import Client, Envelope, Recipient
 from filterd.milter.constants import Command
 from filterd.mta.milters.scripted import Close, Respond, ScriptedFilter, Step
 from filterd.replay.cases import NOBODY, Case
 from filterd.replay.judged import TAKEN, Judged
 from filterd.replay.wire import Daemon, WireError
+from tests.helpers.reports import record
 
 MAIL = b"Subject: hello\r\n\r\nhi\r\n"
 
@@ -122,7 +123,7 @@ def test_the_history_says_what_the_wire_does_not(tmp_path: Path) -> None:
         names = [m.split(b"\0")[0].decode() for m in macros.split(b"i\0")[1:] if b"replay-" in m]
         history.add(
             [
-                Record(
+                record(
                     "id1",
                     time.time(),
                     names[1],
@@ -132,8 +133,8 @@ def test_the_history_says_what_the_wire_does_not(tmp_path: Path) -> None:
                     milliseconds={"a": 1.0},
                     failures={"b": "timeout: over 5 s"},
                 ),
-                Record("id2", time.time(), names[2], action="tempfail"),
-                Record("id3", time.time(), "replay-of-another-one", action="accept"),
+                record("id2", time.time(), names[2], action="tempfail"),
+                record("id3", time.time(), "replay-of-another-one", action="accept"),
             ]
         )
         assert daemon.complete(found) == [

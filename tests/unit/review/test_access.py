@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.chain.verdict import Failure, FailureKind, RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Envelope, Recipient
 from filterd.quarantine import GoneError, UnknownIdError
@@ -18,6 +17,7 @@ from filterd.review.reviewer import Reviewer
 from filterd.review.rights import ACTIONS, ADMIN_ONLY, BULK, NOT_ALONE, OWN_ONLY
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 ADMIN = Reviewer("ann", "admin")
 BOB = Reviewer("bob", "reviewer", frozenset({"mx.example"}))
@@ -37,6 +37,9 @@ FOR_ADMINS = {"download-part", "status"}
 def mta() -> Iterator[Mta]:
     with running() as mta:
         yield mta
+
+
+FAILED = Failure("clamav", FailureKind.ERROR, "x")
 
 
 @pytest.fixture
@@ -60,17 +63,21 @@ def keep(
     virus: str = "",
     removed: bool = False,
     symbol: str = "BAYES_99",
+    banned: bool = False,
+    failures: tuple[Failure, ...] = (),
 ) -> None:
     """Keep a message to these recipients, held for all of them."""
     part = RemovedPart("a.exe", "banned", 0, 4)
     actions.store.put(
-        replace(
+        revised(
             new(id, f"Subject: {id}\r\n\r\ntext\r\n".encode()),
             envelope=Envelope("ann@a.example", tuple(map(Recipient, recipients))),
             held_for=recipients,
             virus=virus,
             removed=(part,) if removed else (),
             symbols=(Symbol(symbol, 9.0, ""),),
+            banned=banned,
+            failures=failures,
         )
     )
 
@@ -85,8 +92,11 @@ def keep(
         (BOB, (JOE,), {"virus": "Eicar"}, LOOKS | LISTS | {"delete"}),
         (BOB, (JOE, MAX), {"virus": "Eicar"}, LOOKS | LISTS),
         (BOB, (JOE,), {"removed": True}, LOOKS | LISTS | {"delete", "download"}),
-        (BOB, (JOE,), {"symbol": "BANNED_NAME"}, LOOKS | LISTS | {"delete", "download"}),
-        (BOB, (JOE,), {"symbol": "CLAMAV_FAILED"}, LOOKS | LISTS | {"delete", "download"}),
+        (BOB, (JOE,), {"banned": True}, LOOKS | LISTS | {"delete", "download"}),
+        (BOB, (JOE,), {"failures": (FAILED,)}, LOOKS | LISTS | {"delete", "download"}),
+        # Symbols of a plugin, which may call them as it likes.
+        (BOB, (JOE,), {"symbol": "BANNED_NAME"}, ALL - FOR_ADMINS),
+        (BOB, (JOE,), {"symbol": "DMARC_FAILED"}, ALL - FOR_ADMINS),
     ],
 )
 def test_what_is_permitted(

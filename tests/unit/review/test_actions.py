@@ -20,6 +20,7 @@ from filterd.workers import sandbox
 from filterd.workers.sandbox import ExaminerError
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
+from tests.helpers.reports import revised
 
 ANN = "web:ann"
 BY_ANN = ActionRequest(ANN, "web")
@@ -70,7 +71,7 @@ def test_a_release_says_what_the_mta_said_of_each_recipient(
 
 
 def test_what_must_not_be_released_is_said(actions: ReviewActions) -> None:
-    actions.store.put(replace(new("id1"), virus="Evil"))
+    actions.store.put(revised(new("id1"), virus="Evil"))
     (done,) = actions.release(["id1"], BY_ANN)
     assert not done.ok
     assert "contains Evil" in done.words
@@ -80,7 +81,7 @@ def test_released_mail_is_learned_and_what_was_refused_is_not(
     actions: ReviewActions, mta: Mta
 ) -> None:
     actions.store.put(new("id1"))
-    actions.store.put(replace(new("id2"), data=b"Subject: other\r\n\r\nx\r\n", virus="E"))
+    actions.store.put(revised(new("id2"), data=b"Subject: other\r\n\r\nx\r\n", virus="E"))
     first, second = actions.release_and_learn(["id1", "id2"], BY_ANN)
     assert first.ok
     assert first.detail["outcome"] == "learned"
@@ -153,7 +154,7 @@ def test_who_is_allowed_gets_points_and_off_takes_them_back(
     actions: ReviewActions, sender: str, recipients: tuple[str, ...]
 ) -> None:
     envelope = Envelope(sender, tuple(map(Recipient, recipients)))
-    actions.store.put(replace(new("id1"), envelope=envelope, held_for=recipients))
+    actions.store.put(revised(new("id1"), envelope=envelope, held_for=recipients))
 
     def score() -> float:
         examined = senders.Senders(actions.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
@@ -175,7 +176,7 @@ def test_a_sender_that_no_entry_could_name_is_not_called_allowed(
     actions: ReviewActions, sender: str
 ) -> None:
     envelope = Envelope(sender, (Recipient("joe@mx.example"),))
-    actions.store.put(replace(new("id1"), envelope=envelope, held_for=()))
+    actions.store.put(revised(new("id1"), envelope=envelope, held_for=()))
     (done,) = actions.list_senders("allow", ["id1"], BY_ANN)
     listed = senders.Senders(actions.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
     assert done.ok == (listed.score < 0)
@@ -183,7 +184,7 @@ def test_a_sender_that_no_entry_could_name_is_not_called_allowed(
 
 def test_the_null_sender_cannot_be_listed(actions: ReviewActions) -> None:
     envelope = Envelope("", (Recipient("joe@mx.example"),))
-    actions.store.put(replace(new("id1"), envelope=envelope))
+    actions.store.put(revised(new("id1"), envelope=envelope))
     (done,) = actions.list_senders("block", ["id1"], BY_ANN)
     assert not done.ok
     assert "stands for many" in done.words
@@ -200,19 +201,19 @@ def test_pins(actions: ReviewActions) -> None:
 def test_a_scan_is_what_would_happen_now_and_changes_nothing(actions: ReviewActions) -> None:
     envelope = Envelope("a@b.example", (Recipient("joe@mx.example"),), Client("", "192.0.2.1"))
     found = actions.scan(b"Subject: test\n\n" + STRING + b"\n", envelope)
-    assert [s.name for s in found.verdict.symbols] == ["GTUBE"]
-    assert found.decision.action.word == "reject"
-    assert found.decision.reply is not None
-    assert found.decision.reply.code == 550
+    assert [s.name for s in found.symbols] == ["GTUBE"]
+    assert found.action == "reject"
+    assert found.reply is not None
+    assert found.reply.code == 550
     assert set(found.milliseconds) == {"senders", "gtube"}
     assert actions.store.index.counts() == []
 
 
 def test_a_rescan_goes_by_todays_settings(actions: ReviewActions) -> None:
     actions.store.put(new("id1"))
-    before = actions.rescan("id1").verdict.score
+    before = actions.rescan("id1").score
     actions.list_senders("block", ["id1"], replace(BY_ANN, everybody=True))
-    assert actions.rescan("id1").verdict.score > before
+    assert actions.rescan("id1").score > before
 
 
 def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
@@ -228,11 +229,12 @@ def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
         b"",
         b"nothing",
         b"{}",
-        b'{"action": "accept"}',
+        b'{"action": "explode"}',
+        b'{"action": "accept", "score": "high"}',
         b"[" * 100_000,
         b"x" * (sandbox.ANSWER_LIMIT + 1),
     ],
 )
 def test_a_child_in_the_hands_of_a_message_is_not_believed(output: bytes) -> None:
     with pytest.raises(ExaminerError):
-        sandbox._checked("id", output)
+        sandbox._checked(Message(b"\r\n"), output)

@@ -9,13 +9,14 @@ import pytest
 from httpx import Response
 
 from filterd.history import Record
+from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
 
-def record(number: int, recipient: str, action: str = "accept") -> Record:
-    return Record(
-        id=f"id{number}",
-        received=time.time() - number,
+def numbered(number: int, recipient: str, action: str = "accept") -> Record:
+    return record(
+        f"id{number}",
+        time.time() - number,
         queue_id=f"Q{number}",
         client="c[192.0.2.1]",
         sender="ann@a.example",
@@ -35,9 +36,9 @@ def lived(site: Site) -> Site:
     """A site through which mail went."""
     site.state.history.add(
         [
-            record(1, "joe@mx.example"),
-            record(2, "joe@mx.example", "reject"),
-            record(3, "max@other.example", "quarantine"),
+            numbered(1, "joe@mx.example"),
+            numbered(2, "joe@mx.example", "reject"),
+            numbered(3, "max@other.example", "quarantine"),
         ]
     )
     return site
@@ -84,7 +85,7 @@ def test_a_reviewers_history_is_that_of_its_recipients(lived: Site) -> None:
 
 def test_the_history_has_pages(site: Site) -> None:
     site.log_in()
-    site.state.history.add([record(number, "joe@mx.example") for number in range(60)])
+    site.state.history.add([numbered(number, "joe@mx.example") for number in range(60)])
     first = site.get("/history?limit=25")
     assert subjects(first) == set(range(25))
     link = first.text.split('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.history import Record
 from filterd.quarantine.journal import Event
 from filterd.review.principals import tokens_path
 from filterd.review.tokens import Tokens
 from tests.helpers.receiving_mta import Mta
+from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
 
@@ -120,7 +120,7 @@ def test_a_reviewer_cannot_guess_hidden_recipients(bob: Site, name: str) -> None
     shared = bob.put("joe@mx.example", "max@other.example")
     bob.state.history.add(
         [
-            Record(
+            record(
                 "h1", 1.0, recipients=("joe@mx.example", "max@other.example"), subject="to-be-found"
             )
         ]

@@ -10,10 +10,10 @@ import pytest
 from filterd.chain.verdict import RemovedPart
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
-from filterd.history import Record
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.entries import HOSTILE, new
 from tests.helpers.receiving_mta import Mta
+from tests.helpers.reports import record
 from tests.helpers.site import PLAIN, Site
 
 NOBODYS = ["/messages", "/messages/x", "/messages/x/raw", "/audit", "/stats", "/history", "/status"]
@@ -258,8 +258,8 @@ def test_stats_audit_status_and_history(site: Site, admin: Program) -> None:
 def test_the_history_of_a_reviewer_is_that_of_its_recipients(site: Site, reviewer: Program) -> None:
     site.state.history.add(
         [
-            Record("a", 1.0, recipients=("joe@mx.example", "sue@other.example")),
-            Record("b", 2.0, recipients=("sue@other.example",)),
+            record("a", 1.0, recipients=("joe@mx.example", "sue@other.example")),
+            record("b", 2.0, recipients=("sue@other.example",)),
         ]
     )
     (found,) = reviewer.get("/history").json()["messages"]

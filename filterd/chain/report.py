@@ -1,0 +1,235 @@
+"""One report of one message: what came, what the filters found, what was decided and why.
+
+Everything that speaks of a message is this value or has it inside: the worker's answer, the log
+line, the history's record, the quarantine's description, `scan`, the pages and REST. All of them
+show every field, so that a new fact is a field here and the place that sets it.
+
+How a report is written as JSON and read again is in `filterd.chain.report_codec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializationInfo,
+)
+
+from filterd.chain.verdict import (
+    Action,
+    Failure,
+    FailureKind,
+    Outcome,
+    Reason,
+    RemovedPart,
+    Reply,
+    Symbol,
+)
+from filterd.message import Envelope, Message
+
+if TYPE_CHECKING:
+    from filterd.chain.chain import Examination
+    from filterd.chain.policy import Decision
+
+TEXT_LIMIT = 1000
+"""Characters of a Message-ID; it may be as long as its sender likes."""
+
+
+def _symbol_in(value: object) -> Symbol:
+    if isinstance(value, Symbol):
+        return value
+    match value:
+        case [str(name), int() | float() as score]:
+            return Symbol(name, score)
+        case {"name": str(name), "score": int() | float() as score, "detail": str(detail)}:
+            return Symbol(name, score, detail)
+    raise ValueError("expected a symbol: name, score and detail, or name and score")
+
+
+def _symbol_out(symbol: Symbol, info: SerializationInfo) -> object:
+    if info.context is None:
+        return symbol.name, symbol.score
+    return {"name": symbol.name, "score": symbol.score, "detail": symbol.detail}
+
+
+_Flag = Annotated[bool, Field(strict=True)]
+_Symbol = Annotated[Symbol, PlainValidator(_symbol_in), PlainSerializer(_symbol_out)]
+_Points = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What came: the message's envelope and size.
+
+    id: filterd's own name of the message. size: octets. authenticated: the SMTP AUTH identity.
+    Addresses are as `filterd.message.envelope` has them.
+    """
+
+    id: str
+    queue_id: str = ""
+    message_id: str = ""
+    client_name: str = ""
+    client_address: str = ""
+    helo: str = ""
+    authenticated: str = ""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    size: int = 0
+
+    @classmethod
+    def at(cls, id: str, envelope: Envelope, size: int, message_id: str) -> Arrival:
+        """What is known of a message before anybody examined it."""
+        return Arrival(
+            id=id,
+            queue_id=envelope.queue_id,
+            message_id=message_id[:TEXT_LIMIT],
+            client_name=envelope.client.name,
+            client_address=envelope.client.address,
+            helo=envelope.client.helo,
+            authenticated=envelope.authenticated,
+            sender=envelope.sender,
+            recipients=tuple([recipient.address for recipient in envelope.recipients]),
+            size=size,
+        )
+
+    @property
+    def client(self) -> str:
+        """The client as MTAs write it, `name[address]`."""
+        return f"{self.client_name}[{self.client_address}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReport(Arrival):
+    """All that is known of one message.
+
+    action, reply, reason, labelled, required: the decision, see `filterd.chain.policy.Decision`.
+    outcomes: what each recipient gets, with the rule that decided. stored: the message is in the
+    quarantine, on disk. dropped: recipients taken out of the envelope. mta_quarantine: why the MTA
+    is to hold the message. score, required: points. symbols, virus, removed, banned, probability,
+    released, scanner: what the filters found, see `filterd.chain.verdict.Verdict`. milliseconds: by
+    filter, wall-clock. failures: filters without an opinion. note: what did not go smoothly on the
+    way to the filters. total_ms: from the end of the message to the answer.
+    """
+
+    action: Action
+    reply: Reply | None = None
+    reason: Reason | Literal[""] = ""
+    labelled: _Flag = False
+    required: float = 0.0
+    outcomes: tuple[Outcome, ...] = ()
+    stored: _Flag = False
+    dropped: tuple[str, ...] = ()
+    mta_quarantine: str | None = None
+    score: _Points = 0.0
+    symbols: tuple[_Symbol, ...] = ()
+    probability: float | None = None
+    virus: str = ""
+    scanner: str = ""
+    removed: tuple[RemovedPart, ...] = ()
+    banned: _Flag = False
+    released: str = ""
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    note: str = ""
+    total_ms: float | None = None
+
+    @classmethod
+    def on(
+        cls, message: Message, examination: Examination, decision: Decision, *, stored: bool = False
+    ) -> ScanReport:
+        """The report on a message that the chain has seen and the policy has decided on."""
+        verdict = examination.verdict
+        arrival = Arrival.at(
+            message.id, message.envelope, len(message.data), message.get("Message-ID")
+        )
+        return ScanReport(
+            **values(arrival),
+            action=decision.action,
+            reply=decision.reply,
+            reason=decision.reason,
+            labelled=decision.labelled,
+            required=decision.required,
+            outcomes=decision.outcomes,
+            stored=stored,
+            dropped=decision.drop_recipients,
+            mta_quarantine=decision.mta_quarantine,
+            score=verdict.score,
+            symbols=verdict.symbols,
+            probability=verdict.probability,
+            virus=verdict.virus or "",
+            scanner=verdict.scanner or "",
+            removed=verdict.removed,
+            banned=verdict.banned,
+            released=verdict.released,
+            milliseconds=examination.milliseconds,
+            failures=examination.failures,
+        )
+
+    @property
+    def rule(self) -> str:
+        """The rule that decided for all recipients alike, `""` where they differ."""
+        rules = {(outcome.action, outcome.rule) for outcome in self.outcomes}
+        return self.outcomes[0].rule if len(rules) == 1 else ""
+
+    @property
+    def trouble(self) -> str:
+        """What the message did to filters, in words; empty if it did nothing."""
+        return "; ".join(
+            f"{failure.kind} in {failure.filter}: {failure.detail}"
+            for failure in self.failures
+            if failure.kind is not FailureKind.UNAVAILABLE
+        )
+
+
+def values(report: Arrival) -> dict[str, Any]:
+    """The fields of a report by name, to make another one with these."""
+    return {name: getattr(report, name) for name in names(type(report))}
+
+
+def names(kind: type[Arrival]) -> tuple[str, ...]:
+    """The names of a kind of report's fields, in order."""
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = tuple(one.name for one in fields(kind))
+    return found
+
+
+_NAMES: dict[type[Arrival], tuple[str, ...]] = {}
+
+
+SHOWN = frozenset(
+    "id queue_id message_id client_name client_address helo sender recipients size action reason "
+    "labelled required outcomes dropped stored score symbols virus removed released milliseconds "
+    "failures".split()
+)
+"""Fields for which pages and tables have a place of their own."""
+
+
+def remaining(report: ScanReport) -> list[tuple[str, str]]:
+    """What a report says besides, as people read it: label and text. So pages and tables show a
+    field that they do not know."""
+    return [
+        (name.replace("_", " ").capitalize(), _text(value))
+        for name in names(ScanReport)
+        if name not in SHOWN and (value := getattr(report, name))
+    ]
+
+
+def _text(value: object) -> str:
+    match value:
+        case True:
+            return "yes"
+        case float():
+            return f"{value:g}"
+        case Reply():
+            return f"{value.code} {value.xcode} {value.text}"
+        case Mapping():
+            return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
+        case tuple():
+            return ", ".join(map(_text, value))
+    return str(value)
