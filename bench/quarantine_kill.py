@@ -1,4 +1,4 @@
-"""kill -9 of worker, nursery, web process and daemon while messages are quarantined and released.
+"""kill -9 of worker, fork server, web and daemon while messages are quarantined and released.
 
 python -m bench.quarantine_kill [--decisions 5000] [--kills 100] [--seed 1]
 [--database sqlite|postgresql]

@@ -80,13 +80,13 @@ def measure(driver: Path, contestant: Contestant, files: Sequence[Path], **load:
 
 
 def _by_role(contestant: Contestant) -> dict[str, Usage]:
-    """Every process under a name of its own: `daemon`, `nursery`, `worker 1`, …"""
+    """Every process under a name of its own: `daemon`, `fork server`, `worker 1`, …"""
     found = {}
     for name, pid in contestant.roots:
         processes = tree(pid)
         found[name] = processes[0]
         if name == "daemon" and len(processes) > 1:
-            found["nursery"] = processes[1]
+            found["fork server"] = processes[1]
             workers = sorted(processes[2:], key=lambda one: one.pid)
             found.update({f"worker {i}": one for i, one in enumerate(workers, 1)})
         elif name == "rspamd":

@@ -50,7 +50,7 @@ class ChainSettings:
     """Settings `[chain]`."""
 
     filters: Annotated[
-        tuple[str, ...], Doc("the filters, in the order in which they see a message")
+        tuple[str, ...], Doc("the filters, in the order in which they scan a message")
     ] = ("senders", "gtube", "parts", "clamav", "bayes")
     timeout: Annotated[
         float,
@@ -65,14 +65,12 @@ class LinkSettings:
 
     timeout: Annotated[float, Gt(0), Doc("seconds this filter may take for one message")] = 30.0
     on_error: Annotated[
-        OnError, Doc("what its failure means: tempfail, continue (without it) or quarantine")
+        OnError, Doc("if it fails: tempfail, continue (without it) or quarantine")
     ] = "tempfail"
     on_error_authenticated: Annotated[
         OnError | None, Doc("the same for clients that logged in; unset: as on_error")
     ] = None
-    dry_run: Annotated[bool, Doc("true: examine and log, but let its opinion change nothing")] = (
-        False
-    )
+    dry_run: Annotated[bool, Doc("true: scan and log, but ignore the result")] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,6 @@ def install() -> None:
 def warnings() -> list[str]:
     """A sentence for each old name that a plugin imported."""
     return [
-        f"a plugin imports {name}, which is now {MODULES[name]}; the old name will go"
+        f"a plugin imports {name}, which is now {MODULES[name]}; the old name will be removed"
         for name in sorted(used)
     ]

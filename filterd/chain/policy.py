@@ -35,7 +35,7 @@ ActionWord = Literal["accept", "quarantine", "discard", "tempfail", "reject"]
 VirusWord = Literal["reject", "discard", "quarantine", "strip"]
 
 REPLIES_DOC = (
-    'what refused clients are told, e.g. { spam = "550 5.7.1 Message refused as spam" }; names: '
+    'replies to refused clients, e.g. { spam = "550 5.7.1 Message refused as spam" }; names: '
     + ", ".join(replies.DEFAULTS)
 )
 
@@ -60,7 +60,7 @@ class PolicyRule:
     Every condition that is set must hold; of several rules the first that matches counts.
     """
 
-    name: Annotated[str, Doc("how the log calls the rule")] = "rule"
+    name: Annotated[str, Doc("name of the rule in the log")] = "rule"
     recipients: Annotated[
         tuple[str, ...],
         Doc(
@@ -80,13 +80,15 @@ class PolicyRule:
     subject_tag: Annotated[str | None, Doc("put before the Subject of labelled mail")] = None
     at_most: Annotated[
         ActionWord | None,
-        Doc("the strongest action the score may cause; a virus or a failure is not softened"),
+        Doc(
+            "the strongest action that the score may cause; does not apply to a virus or a failure"
+        ),
     ] = None
     virus: Annotated[
         VirusWord | None, Doc("what a virus means: reject, discard, quarantine or strip")
     ] = None
     replies: Annotated[
-        Mapping[str, str], Doc("other replies than [policy] has, by the same names")
+        Mapping[str, str], Doc("replies that differ from those in [policy], by the same names")
     ] = field(default_factory=dict)
 
 
@@ -98,7 +100,7 @@ class PolicySettings:
     quarantine: Annotated[float, Doc("points from which it is quarantined; inf: never")] = 8.0
     reject: Annotated[float, Doc("points from which it is rejected; inf: never")] = 15.0
     subject_tag: Annotated[
-        str, Doc('put before the Subject of labelled mail, e.g. "***SPAM*** "; empty: leave it')
+        str, Doc('put before the Subject of labelled mail, e.g. "***SPAM*** "; empty: unchanged')
     ] = ""
     quarantine_in: Annotated[
         Literal["store", "mta"],
@@ -109,8 +111,8 @@ class PolicySettings:
     virus: Annotated[
         VirusWord,
         Doc(
-            "what a virus means: reject, discard, quarantine (hold), or strip (take the infected "
-            "parts out and deliver the rest; held where that cannot be done)"
+            "what a virus means: reject, discard, quarantine (hold), or strip (remove the infected "
+            "parts and deliver the rest; hold the message if that is not possible)"
         ),
     ] = "reject"
     replies: Annotated[

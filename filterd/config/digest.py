@@ -22,24 +22,24 @@ class DigestSettings:
         bool, Doc("let the daemon send each recipient a list of what is held for them")
     ] = False
     every_hours: Annotated[
-        float, Gt(0), Doc("hours between two digests; one without anything new is not sent")
+        float, Gt(0), Doc("hours between two digests; an empty one is not sent")
     ] = 24.0
     at: Annotated[
         tuple[str, ...],
         Doc('local times of day at which digests are sent, e.g. "07:00"; then not by every_hours'),
     ] = ()
     sender: Annotated[str, Doc("From of the digest, e.g. postmaster@mx.example; must be set")] = ""
-    envelope_sender: Annotated[
-        str, Doc("who gets it back if it cannot be delivered; empty: nobody (the null sender)")
-    ] = ""
+    envelope_sender: Annotated[str, Doc("who gets the bounce; empty: nobody (the null sender)")] = (
+        ""
+    )
     subject: Annotated[str, Doc("Subject of the digest")] = "Mail held for you"
     domains: Annotated[
         tuple[str, ...], Doc("only recipients in these domains get digests; empty: all")
     ] = ()
     reasons: Annotated[
-        tuple[str, ...], Doc("what is listed, by the reason for which it is held; never a virus")
+        tuple[str, ...], Doc("reasons of the messages that are listed; never virus")
     ] = ("spam",)
-    link_days: Annotated[float, Gt(0), Doc("days for which a link in a digest works")] = 7.0
+    link_days: Annotated[float, Gt(0), Doc("days for which links in a digest are valid")] = 7.0
     templates: Annotated[
         Path | None,
         Doc("folder with digest.txt and digest.html of your own (Jinja2); unset: filterd's"),

@@ -108,10 +108,10 @@ def load(given: Path | None = None) -> Settings:
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); "
-            "`filterd init DIR` writes a settings file to begin with"
+            "`filterd init DIR` writes one to start with"
         ) from None
     if len(raw) > SIZE_LIMIT:
-        raise ConfigError(f"{path}: larger than {SIZE_LIMIT} octets, this is no settings file")
+        raise ConfigError(f"{path}: larger than {SIZE_LIMIT} bytes, this is not a settings file")
     try:
         text = plain_text(raw)
     except ValueError as error:
@@ -248,7 +248,7 @@ class _Reader:
         if settings.digest.enabled and not settings.web.url:
             raise self._error(
                 ("digest", "enabled"),
-                "nobody could follow a digest's links, since web.url is not set",
+                "links in digests would not work, since web.url is not set",
                 'expected url = "https://mail.example" in [web]',
             )
 

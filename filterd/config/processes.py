@@ -76,15 +76,15 @@ class DaemonSettings:
     sendmail_cf: Annotated[
         Path | None,
         Doc(
-            "configuration of the MTA, whose times `run`, `check` and `doctor` compare with "
-            "filterd's; unset: /etc/mail/sendmail.cf, where it is there"
+            "configuration of sendmail, whose timeouts `run`, `check` and `doctor` compare with "
+            "filterd's; unset: /etc/mail/sendmail.cf if it exists"
         ),
     ] = None
     main_cf: Annotated[
-        Path | None, Doc("the same of Postfix; unset: /etc/postfix/main.cf, where it is there")
+        Path | None, Doc("the same for Postfix; unset: /etc/postfix/main.cf if it exists")
     ] = None
     spool: Annotated[
-        Path, Doc("folder for bodies over 1 MiB while they are examined; private to the daemon")
+        Path, Doc("folder for bodies over 1 MiB while they are scanned; private to the daemon")
     ] = Path("/var/spool/filterd/tmp")
     log_to: Annotated[
         Literal["stderr", "syslog"],
@@ -104,9 +104,9 @@ class DaemonSettings:
             "must be below the MTA's T=R:"
         ),
     ] = 3.0
-    max_message_size: Annotated[
-        int, Gt(0), Doc("octets; a larger message is answered with 552 5.3.4")
-    ] = 256 << 20
+    max_message_size: Annotated[int, Gt(0), Doc("bytes; a larger message gets 552 5.3.4")] = (
+        256 << 20
+    )
     shutdown_grace: Annotated[
         float, Gt(0), Doc("seconds that messages in flight have to finish after SIGTERM")
     ] = 30.0
@@ -120,17 +120,17 @@ class WorkerSettings:
         int,
         Ge(0),
         Le(1024),
-        Doc("worker processes; 0: one for each core; some more pay where they wait for clamd"),
+        Doc("worker processes; 0: one for each core; more help if they wait for clamd"),
     ] = 0
     queue: Annotated[
-        int, Ge(0), Doc("messages that may wait for a worker; when more come they get 451 at once")
+        int, Ge(0), Doc("messages that may wait for a worker; further ones get 451 at once")
     ] = 64
     memory: Annotated[
         int, Ge(64), Doc("MiB of address space that a worker may use above what it starts with")
     ] = 1024
-    recycle: Annotated[
-        int, Ge(0), Doc("messages after which a worker is replaced by a fresh one; 0: never")
-    ] = 5000
+    recycle: Annotated[int, Ge(0), Doc("messages after which a worker is replaced; 0: never")] = (
+        5000
+    )
     grace: Annotated[
         float, Gt(0), Doc("seconds over the chain's timeout after which a worker is killed")
     ] = 2.0
@@ -148,8 +148,8 @@ class MetricsSettings:
     listen: Annotated[
         str,
         Doc(
-            "host:port where Prometheus may fetch metrics by HTTP, 127.0.0.1:9108 for example; "
-            "empty: nowhere. There is no password: keep it where only the monitor reaches it"
+            "host:port where Prometheus can fetch metrics by HTTP, 127.0.0.1:9108 for example; "
+            "empty: nowhere. There is no password: only the monitor should be able to reach it"
         ),
     ] = ""
 

@@ -55,7 +55,7 @@ def page() -> str:
     for name, cls in SECTIONS.items():
         blocks.append(_section(f"[{name}]", [cls]))
     blocks.append(
-        "## Every `[filters.NAME]`\n\nWhat the chain does with a filter, whichever it is.\n\n"
+        "## Every `[filters.NAME]`\n\nSettings of the chain that every filter has.\n\n"
         + _table(LinkSettings)
     )
     for name in sorted(filters.available()):

@@ -79,7 +79,7 @@ def sample(chosen: Chosen) -> str:
     """The text of a settings file: all keys with explanation and default, the chosen ones set."""
     blocks = [
         "# Settings of filterd. A line without `#` before it is set; the others show the default.\n"
-        "# `filterd check` says whether all is right, `filterd check --show` what is in force."
+        "# `filterd check` checks this file, `filterd check --show` prints what is in force."
     ]
     for name, cls in SECTIONS.items():
         blocks.append(_block(name, [cls], chosen.get(name, {})))

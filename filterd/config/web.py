@@ -34,24 +34,24 @@ class WebSettings:
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Doc("networks whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+        Doc("networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"),
     ] = ()
     accounts: Annotated[
         Path | None,
         Doc("file with the accounts, mode 0600; unset: accounts.json in the quarantine's folder"),
     ] = None
     idle_minutes: Annotated[
-        float, Gt(0), Doc("minutes without a request after which a session ends")
+        float, Gt(0), Doc("a session ends after so many minutes without a request")
     ] = 30.0
-    session_hours: Annotated[float, Gt(0), Doc("hours after which a session ends in any case")] = (
-        12.0
-    )
+    session_hours: Annotated[
+        float, Gt(0), Doc("a session ends after so many hours in any case")
+    ] = 12.0
     login_attempts: Annotated[
         int, Ge(1), Doc("failed logins with one account from one address within login_minutes")
     ] = 5
     login_minutes: Annotated[float, Gt(0), Doc("minutes for which a failed login counts")] = 15.0
     upload_megabytes: Annotated[
-        int, Gt(0), Le(1024), Doc("MiB of a message that is uploaded to be scanned, at most")
+        int, Gt(0), Le(1024), Doc("largest message, in MiB, that may be uploaded to be scanned")
     ] = 50
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class WebSettings:
             raise ValueError(f'listen: {self.listen!r} is not an IP address; expected "127.0.0.1"')
         if not address.is_loopback and not self.expose:
             raise ValueError(
-                f"listen: {self.listen} can be reached from outside, and filterd speaks no TLS; "
+                f"listen: {self.listen} can be reached from outside, and filterd has no TLS; "
                 "expected 127.0.0.1 behind a TLS proxy, or `expose = true`"
             )
         try:

@@ -81,16 +81,16 @@ class Control:
         try:
             value = json_value(line)
         except ValueError:
-            return {"error": "the question is no JSON line"}
+            return {"error": "the request is not a line of JSON"}
         asked = value.get("ask") if isinstance(value, dict) else None
         answer = self._answers.get(asked) if isinstance(asked, str) else None
         if answer is None:
-            return {"error": f"there are the questions {', '.join(self._answers)}"}
+            return {"error": f"expected one of {', '.join(self._answers)}"}
         try:
             return answer()
         except Exception:
             log.exception("control: %s", asked)
-            return {"error": "internal error, the daemon's log says more"}
+            return {"error": "internal error, see the daemon's log"}
 
 
 def _question(peer: socket.socket) -> bytes:

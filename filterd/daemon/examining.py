@@ -96,7 +96,7 @@ class _Examination:
             if len(head) > framing.HEAD_LIMIT:
                 return refusing(
                     self._service, replies.RECIPIENTS, self._arrival
-                ), "not examined: a very large envelope"
+                ), "not scanned: a very large envelope"
             try:
                 answer = self._service.pool.examine(
                     head,
@@ -170,7 +170,7 @@ def _held(
 ) -> tuple[Answer, str]:
     """Hold a message that no worker can examine: it took some down, no filter can be left out."""
     did = next(failure for failure in known.failures if not failure.filter)
-    reason = f"not examined: the same content ended its workers as {known.id} ({did.detail})"
+    reason = f"not scanned: the same content crashed its workers as {known.id} ({did.detail})"
     in_mta = service.settings.policy.quarantine_in == "mta"
     report = ScanReport(
         **values(arrival),

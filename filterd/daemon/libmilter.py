@@ -56,7 +56,9 @@ def take_large_fields() -> None:
     try:
         set_limit = ctypes.CDLL(milter.__file__).smfi_setmaxdatasize
     except (OSError, AttributeError):
-        log.warning("this libmilter hangs up on fields of 64 KiB; the MTA puts such mail off")
+        log.warning(
+            "this libmilter closes the connection at fields of 64 KiB; the MTA defers such mail"
+        )
         return
     set_limit.argtypes, set_limit.restype = [ctypes.c_size_t], ctypes.c_size_t
     set_limit(PACKET_LIMIT)

@@ -221,7 +221,7 @@ class Daemon:
         try:
             self._control.start()
         except (OSError, AddressError) as error:
-            log.warning("%s: %s; `filterd status` tells less, reload needs SIGHUP", path, error)
+            log.warning("%s: %s; `filterd status` shows less, reload needs SIGHUP", path, error)
 
     def _send_digests(self) -> None:
         """Send digests that are due."""
@@ -257,7 +257,7 @@ class Daemon:
         """What pymilter would print: an exception of a callback, or of calling it. A name of host,
         client or header field that is not UTF-8 costs the filters no more than that name."""
         if isinstance(value, UnicodeDecodeError):
-            log.warning("passed over what is not UTF-8: %r", value.object)
+            log.warning("ignored what is not UTF-8: %r", value.object)
             return
         log.error("a milter command was lost", exc_info=(type, value, trace))
         self._service.unreadable += 1
@@ -356,7 +356,7 @@ class Daemon:
         threading.Thread(target=milter.stop, daemon=True).start()
         grace = self._settings.daemon.shutdown_grace
         if not self._service.wait_until_idle(grace):
-            log.warning("messages still in flight after %g s; their clients will come again", grace)
+            log.warning("messages still in flight after %g s; their clients will retry", grace)
         # libmilter sends a reply after our callback has returned it.
         time.sleep(SETTLE)
         self._service.pool.close()

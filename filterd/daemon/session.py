@@ -194,13 +194,15 @@ class Session:
         try:
             if self._refusal is not None:
                 answer = refusing(self._service, self._refusal, arrival)
-                note = f"not examined: over a limit, or not received whole ({self._refusal.text})"
+                note = (
+                    f"not scanned: over a limit, or not received completely ({self._refusal.text})"
+                )
             else:
                 answer, note = examine(self._service, context, arrival, envelope, transaction)
             blank = " " if self._steps & Milter.P_HDR_LEADSPC else ""
             result = carry_out(context, answer, transaction, blank)
         except milter.error as error:
-            note = f"the MTA did not take the answer: {error}"
+            note = f"the MTA did not accept the answer: {error}"
             lost = ScanReport(**values(arrival), action=Action.TEMPFAIL)
             answer, result = Answer(lost), int(Milter.TEMPFAIL)
         except Exception:

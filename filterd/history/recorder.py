@@ -70,7 +70,7 @@ class Recorder:
         if self._waiting and self.history is not None:
             self.lost += len(self._waiting)
             self._waiting.clear()
-            log.error("history: %d messages are not noted", self.lost)
+            log.error("history: %d messages are not recorded", self.lost)
 
     def write(self) -> None:
         """Write what waits now, and let old records go when that is due.
@@ -92,7 +92,7 @@ class Recorder:
             if time.monotonic() >= self._next_complaint:
                 self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
                 log.error(
-                    "history: %s; %d messages wait to be noted, %d are lost",
+                    "history: %s; %d messages wait to be recorded, %d are lost",
                     error,
                     len(self._waiting),
                     self.lost,
@@ -107,7 +107,7 @@ class Recorder:
         looks old may not be."""
         if abs(time.time() - self._began[0] - (time.monotonic() - self._began[1])) <= JUMP:
             return False
-        log.warning("history: the clock was set since the start; no record goes for its age")
+        log.warning("history: the clock was set since the start; no record is deleted for its age")
         return True
 
     def _add(self, history: History, records: list[Record]) -> None:

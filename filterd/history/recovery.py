@@ -67,7 +67,7 @@ def recover(history: History, clock: Callable[[], float] = time.time) -> Recover
         for old in file.put_aside_before()[:-KEPT_ASIDE]:
             _remove(old)
     except sqlite3.Error as error:
-        raise HistoryError(f"{history.file}: cannot begin anew: {error}") from error
+        raise HistoryError(f"{history.file}: cannot start a new one: {error}") from error
     except HistoryError:
         raise
     except OSError as error:

@@ -15,13 +15,15 @@ class HistorySettings:
     """Settings `[history]`."""
 
     enabled: Annotated[
-        bool, Doc("note every message's envelope, Subject, action, score and symbols")
+        bool, Doc("record every message's envelope, Subject, action, score and symbols")
     ] = True
     file: Annotated[
         Path | None,
         Doc("SQLite file with the records; unset: history.sqlite3 in the quarantine's folder"),
     ] = None
-    keep_days: Annotated[float, Gt(0), Doc("days after which a record goes")] = 14.0
+    keep_days: Annotated[float, Gt(0), Doc("days after which a record is deleted")] = 14.0
     keep_messages: Annotated[
-        int, Ge(1), Doc("records that are kept at most, the oldest go first; about 1 KiB each")
+        int,
+        Ge(1),
+        Doc("records that are kept at most, the oldest are deleted first; about 1 KiB each"),
     ] = 1_000_000

@@ -124,7 +124,7 @@ _OPENERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
 def _target(folder: Path, name: str) -> Path:
     target = (folder / name.lstrip("/")).resolve()
     if not target.is_relative_to(folder.resolve()):
-        raise OSError(f"member {name!r} would lie outside of the archive's folder")
+        raise OSError(f"member {name!r} would be outside of the archive's folder")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return target
 

@@ -77,7 +77,7 @@ def span_reader(path: Path, name: str, start: int, end: int) -> Callable[[], byt
     return read
 
 
-_GONE = "gone before it was read"
+_GONE = "removed before it was read"
 
 
 def present(path: Path, name: str, *, listed: bool = False) -> BinaryIO:

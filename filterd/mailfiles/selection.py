@@ -16,7 +16,7 @@ from filterd.mailfiles.mail_file import SkippedError
 from filterd.message import Entity, Message
 
 EMPTY = "empty file"
-NOT_MAIL = "no header field of mail"
+NOT_MAIL = "not a message: no known header field"
 NO_ATTACHED = "no attached message"
 
 _FIELDS = frozenset(

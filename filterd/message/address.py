@@ -243,16 +243,14 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
         raise PatternError(f"{pattern!r} is empty")
     shape = _QUOTED_STRING.sub("", text)
     if "," in shape or ";" in shape:
-        raise PatternError(
-            f"{pattern!r} has several addresses", "write each as an entry of its own"
-        )
+        raise PatternError(f"{pattern!r} has several addresses", "write one entry for each")
     inside = _BRACKETED.search(shape)
     if inside:
         raise PatternError(
-            f"{pattern!r} is not an address alone", f'expected "{inside[1].strip()}"'
+            f"{pattern!r} is more than an address", f'expected "{inside[1].strip()}"'
         )
     if any(c.isspace() or not c.isprintable() for c in shape if not "\udc80" <= c <= "\udcff"):
-        raise PatternError(f"{pattern!r} has blanks or control characters")
+        raise PatternError(f"{pattern!r} has spaces or control characters")
     if shape.startswith("*."):
         raise PatternError(
             f"{pattern!r}: there are no wildcards",
@@ -310,7 +308,7 @@ def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
             if not key.startswith("@"):
                 domain = key.rpartition("@")[2].lstrip(".")
                 expected = f'expected "{domain}"'
-                raise PatternError(f"{text!r} is not a domain alone")
+                raise PatternError(f"{text!r} is more than a domain")
         except PatternError as error:
             wrong = PatternError(error.what, expected)
             wrong.key = (*where, index)

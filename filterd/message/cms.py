@@ -94,7 +94,7 @@ def _octets(data: bytes, at: int) -> bytes:
     while start < end and data[start : start + 2] != _END:
         tag, length, begin = _head(data, start)
         if tag != _OCTETS or length == _INDEFINITE:
-            raise ValueError("pieces in pieces")
+            raise ValueError("nested constructed strings")
         pieces.append(data[begin : begin + length])
         start = begin + length
     return b"".join(pieces)

@@ -35,7 +35,7 @@ def wrapped(entity: Entity, depth: int) -> Reading | None:
             return None
         data, reason = unfolded.octets, ""
         if not unfolded.is_whole:
-            text = f"an S/MIME message unfolds to more than {cms.SIZE_LIMIT >> 20} MiB"
+            text = f"an S/MIME message decompresses to more than {cms.SIZE_LIMIT >> 20} MiB"
             return of_limit("MIME_TOO_MANY_READINGS", text)
     elif not entity.is_encoded:
         return None
@@ -48,7 +48,7 @@ def wrapped(entity: Entity, depth: int) -> Reading | None:
     else:
         return None
     if depth >= NESTING_LIMIT:
-        text = f"more than {NESTING_LIMIT} encoded messages in each other"
+        text = f"more than {NESTING_LIMIT} nested encoded messages"
         return of_limit("MIME_TOO_DEEP", text)
     reading = of_octets(reason, data, is_message=True)
     return reading if is_message or reading.root.children else None

@@ -97,13 +97,13 @@ class Message:
 
     def _elsewhere(self) -> Iterator[Anomaly]:
         if self._readings[1]:
-            yield "MIME_TOO_MANY_READINGS", "readers may see more in it than is looked at"
+            yield "MIME_TOO_MANY_READINGS", "mail readers may see more in it than is scanned"
         roots = (self.root, *(reading.root for reading in self.readings))
         for entity in (entity for root in roots for entity in root.walk()):
             if entity.content_type == "message/partial":
-                yield "MIME_PARTIAL", "one piece of a message that was sent in several"
+                yield "MIME_PARTIAL", "one fragment of a message that was sent in several"
             elif entity.content_type == "message/external-body":
-                yield "MIME_EXTERNAL", "the content is to be fetched from elsewhere"
+                yield "MIME_EXTERNAL", "the content is stored elsewhere"
 
     def walk(self) -> Iterator[Entity]:
         """All entities, in the order of the message."""

@@ -144,7 +144,7 @@ class _Candidates:
             reason = "a line that only begins with a boundary"
             yield by_rules(data, Quirks(loose_boundary=True), reason)
         if any(_is_undivided(data, entity) for entity in entities):
-            reason = "a multipart whose boundary is not said"
+            reason = "a multipart without a declared boundary"
             yield by_rules(data, Quirks(any_boundary=True), reason)
 
     def _outside(self, data: Buffer, entity: Entity) -> Iterator[Reading]:
@@ -174,9 +174,16 @@ def _rewritings(data: Buffer, root: Entity) -> Iterator[Callable[[], Reading | N
         return lambda: of_octets(reason, change(bytes(data[:]))) if is_copied else None
 
     if _has_bare_cr(data):
-        yield rewritten("bare CR, a line end to some", lambda octets: _BARE_CR.sub(b"\n", octets))
-        yield rewritten("LF CR, a line end to some", lambda octets: _LF_CR.sub(b"\n", octets))
-        yield rewritten("bare CR, nothing to some", lambda octets: _BARE_CR.sub(b"", octets))
+        yield rewritten(
+            "bare CR, a line end to some readers readers",
+            lambda octets: _BARE_CR.sub(b"\n", octets),
+        )
+        yield rewritten(
+            "LF CR, a line end to some readers readers", lambda octets: _LF_CR.sub(b"\n", octets)
+        )
+        yield rewritten(
+            "bare CR, ignored by some readers", lambda octets: _BARE_CR.sub(b"", octets)
+        )
     if root.body_start <= _EMPTY_LINE and bytes(data[:_EMPTY_LINE]).startswith(_TOP_LINE_ENDS):
         yield rewritten("an empty line before the header", lambda octets: octets.lstrip(b"\r\n"))
     if data.find(b"\0") >= 0:

@@ -33,8 +33,8 @@ FEW = 20
 """Messages that may go at once although they are more than half: small stores are like that."""
 
 ADVICE = (
-    "`filterd quarantine expire --dry-run` lists what would go, "
-    "`filterd quarantine expire --yes` lets it go"
+    "`filterd quarantine expire --dry-run` lists what would be deleted, "
+    "`filterd quarantine expire --yes` deletes it"
 )
 
 STATE_LIMIT = 1 << 16
@@ -106,7 +106,7 @@ def clock_doubt(folder: Path, now: float, newest: float | None) -> str:
                 f"{(now - last) / DAY:.0f} days"
             )
     if clock.is_unsynchronized() and not known.confirmed:
-        return "the kernel says that the clock is not synchronized"
+        return "the clock is not synchronised"
     return ""
 
 
@@ -114,7 +114,7 @@ def amount_doubt(due: int, kept: int) -> str:
     """Why so many of the kept messages should not go at once, empty if they may."""
     if due < FEW or due <= kept / 2:
         return ""
-    return f"{due} of {kept} messages would go at once"
+    return f"{due} of {kept} messages would be deleted at once"
 
 
 def _date(moment: float) -> str:

@@ -20,8 +20,8 @@ class BrokenIndexError(StoreError):
         option = " --rebuild" if is_newer else ""
         super().__init__(
             0,
-            f"quarantine index: {cause}; `filterd quarantine fsck{option}` puts it aside and "
-            "makes it again from the files",
+            f"quarantine index: {cause}; `filterd quarantine fsck{option}` sets it aside and "
+            "rebuilds it from the files",
         )
 
 

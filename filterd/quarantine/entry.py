@@ -167,7 +167,7 @@ def for_admins_only(entry: Entry) -> str:
     if entry.banned:
         return "it carries a part that may not be delivered"
     if entry.failures:
-        return "it could not be examined whole"
+        return "it could not be scanned completely"
     return ""
 
 

@@ -128,7 +128,7 @@ def _look_at_index(store: Store, *, repair: bool, rebuild: bool) -> tuple[str, s
     """Why the index cannot be used, and where it is now; empty texts for a good one."""
     from filterd.quarantine.database import BrokenIndexError  # noqa: PLC0415  (loads the database)
 
-    fault = "it was to be made anew" if rebuild else ""
+    fault = "it was to be rebuilt" if rebuild else ""
     try:
         store.index.check()
     except BrokenIndexError as error:

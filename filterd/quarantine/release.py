@@ -45,7 +45,7 @@ CLAIM_LIMIT = 3600.0
 """Seconds after which a copy that is `releasing` has nobody left who releases it: connecting, a few
 replies and the longest wait for the last one are over by then."""
 
-LOST = "the release was interrupted, nobody knows whether the MTA took the message"
+LOST = "the release was interrupted; the MTA may or may not have accepted the message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Releaser:
             dict.fromkeys(entry.held_for or entry.recipients)
         )
         if not chosen:
-            raise ReleaseError(f"{id} has no recipient; name one")
+            raise ReleaseError(f"{id} has no recipient; expected one")
         data = self._store.read(id)
         states = ["held", "failed", ""] + (["released"] if request.again else [])
         if not request.again:
@@ -196,7 +196,7 @@ class Releaser:
         )
         free = self._store.journal.claim(event, entry.held_for, states, again=request.again)
         if free != won:
-            log.warning("id=%s: the index was not what the journal says; it is put right", entry.id)
+            log.warning("id=%s: the index differed from the journal; it is corrected", entry.id)
             self._store.index.update(entry.id, self._store.standing(entry.id))
         return free
 

@@ -71,7 +71,7 @@ def _begin_anew(connection: sa.Connection) -> None:
     """Tables without a form are a migration that an older version of filterd had not finished. What
     the index holds can be made again."""
     if sa.inspect(connection).has_table(messages.name):
-        log.warning("the quarantine's index begins anew; `filterd quarantine fsck` fills it")
+        log.warning("the quarantine's index is new and empty; `filterd quarantine fsck` fills it")
         meta.drop_all(connection)
 
 

@@ -29,21 +29,23 @@ class QuarantineSettings:
     ] = ""
     keep_days: Annotated[float, Ge(0), Doc("days after which a message expires; 0: never")] = 30.0
     keep_megabytes: Annotated[
-        int, Ge(0), Doc("MiB of messages that are kept, the oldest go first; 0: no limit")
+        int, Ge(0), Doc("MiB of messages that are kept, the oldest are deleted first; 0: no limit")
     ] = 0
     keep_messages: Annotated[
-        int, Ge(0), Doc("messages that are kept, the oldest go first; 0: no limit")
+        int, Ge(0), Doc("messages that are kept, the oldest are deleted first; 0: no limit")
     ] = 0
     forget_days: Annotated[
-        float, Ge(0), Doc("days after which the description of a deleted message goes; 0: never")
+        float,
+        Ge(0),
+        Doc("days after which the description of a deleted message is removed; 0: never"),
     ] = 90.0
-    release_host: Annotated[str, Doc("MTA that released mail is handed to, by SMTP")] = "127.0.0.1"
+    release_host: Annotated[str, Doc("MTA that released mail is sent to, by SMTP")] = "127.0.0.1"
     release_port: Annotated[int, Gt(0), Doc("its port")] = 25
     release_from: Annotated[
         str,
         Doc(
-            "From and envelope sender of a message that carries a kept one as an attachment; empty:"
-            " postmaster at this host"
+            "From and envelope sender of a message with a kept one attached; empty: "
+            "postmaster at this host"
         ),
     ] = ""
     release_timeout: Annotated[

@@ -188,7 +188,7 @@ class Store:
     def _description(self, id: str) -> Path:
         found = self.files.find(id)
         if found is None:
-            raise UnknownIdError(f"no message {id} is in the quarantine {self.settings.folder}")
+            raise UnknownIdError(f"no message {id} in the quarantine {self.settings.folder}")
         return found
 
     def fsck(self, *, repair: bool = True, rebuild: bool = False) -> Report:

@@ -18,7 +18,7 @@ _DOT = re.compile(rb"(^|\n)\.")
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z._-]+)", re.IGNORECASE)
 _ACCEPTED = re.compile(r"(?<![0-9A-Za-z._-])([0-9A-Za-z._-]++) Message accepted", re.IGNORECASE)
 
-NO_ADDRESS = "no address that SMTP can carry"
+NO_ADDRESS = "an address that SMTP cannot transmit"
 CONNECT_LIMIT = 30.0
 """Seconds for the connection; an MTA that is up takes one at once."""
 

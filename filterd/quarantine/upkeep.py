@@ -65,7 +65,7 @@ class Upkeep:
     @staticmethod
     def _add_missing(store: Store) -> None:
         if added := add_missing(store):
-            log.warning("quarantine: %d messages were missing in the index and are added", added)
+            log.warning("quarantine: %d messages were missing in the index; added", added)
 
     @staticmethod
     def _expire(store: Store) -> None:
@@ -74,7 +74,7 @@ class Upkeep:
         report = expire(store)
         if report.expired or report.forgotten:
             log.info(
-                "quarantine: %d messages expired, %d octets; %d old descriptions forgotten",
+                "quarantine: %d messages expired, %d bytes; %d old descriptions removed",
                 len(report.expired),
                 report.octets,
                 report.forgotten,

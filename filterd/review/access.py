@@ -73,7 +73,7 @@ class Access:
         except ValueError:
             raise UnknownIdError(f"{id[:40]!r} is not an id") from None
         if not self.reviewer.may_see(recipients_of(entry)):
-            raise UnknownIdError(f"no message {id} is in the quarantine")
+            raise UnknownIdError(f"no message {id} in the quarantine")
         return entry
 
     def permitted(self, entry: Entry) -> frozenset[str]:

@@ -48,7 +48,7 @@ def read_regular(path: Path, limit: int) -> bytes:
     with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise OSError(errno.EFBIG, f"is larger than {limit} octets", str(path))
+        raise OSError(errno.EFBIG, f"is larger than {limit} bytes", str(path))
     return content
 
 
@@ -104,13 +104,13 @@ def _check_nesting(text: str) -> None:
         # The innermost pairs, all over the text.
         brackets = brackets.replace("[]", "").replace("{}", "")
     if brackets:
-        raise ValueError(f"brackets without a partner, or more than {NESTING_LIMIT} deep")
+        raise ValueError(f"unbalanced brackets, or more than {NESTING_LIMIT} deep")
 
 
 def toml_table(text: str) -> dict[str, Any]:
     """The table of a TOML text. Raises tomllib.TOMLDecodeError, a ValueError, for what is not TOML
     or nests deeper than `NESTING_LIMIT`."""
-    too_deep = f"more than {NESTING_LIMIT} arrays or tables inside of each other"
+    too_deep = f"more than {NESTING_LIMIT} nested arrays or tables"
     try:
         table = tomllib.loads(text)
     except RecursionError:

@@ -95,7 +95,7 @@ def act_as_owner(folders: Iterable[Path], settings: Path | None = None) -> None:
         # A container that has no such user, or a root without the capability to become one.
         sys.stderr.write(
             f"filterd: warning: cannot act as {user.name} ({error.strerror}): "
-            "what is made now belongs to root\n"
+            "new files belong to root\n"
         )
         os.setresgid(ROOT, ROOT, ROOT)
         return

@@ -1,14 +1,14 @@
-"""The nursery: a process that prepares the filters once and forks workers from that.
+"""The fork server: a process that prepares the filters once and forks workers from that.
 
 The daemon starts it as a program of its own and speaks to it over one socket (SOCK_SEQPACKET, a
 JSON object a packet). It has no threads, so forking is safe; all workers share the model's pages.
 
-    daemon → nursery: {"fork": 1}   {"kill": PID}
-    nursery → daemon: {"ready": true, "filters": [...]}   {"error": TEXT, "status": N}
+    daemon → fork server: {"fork": 1}   {"kill": PID}
+    fork server → daemon: {"ready": true, "filters": [...]}   {"error": TEXT, "status": N}
                       {"worker": PID} with two descriptors: its socket, its watch page
                       {"ended": PID, "signal": N, "status": N}
 
-When the daemon closes the socket, or dies, the nursery kills its workers and ends.
+When the daemon closes the socket, or dies, the fork server kills its workers and ends.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from filterd.workers import watch
 from filterd.workers.worker import confine, die_with_parent, serve
 
 PACKET_LIMIT = 1 << 16
-"""Octets of a packet between daemon and nursery."""
+"""Octets of a packet between daemon and fork server."""
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
 
 log = logging.getLogger(__name__)
 
 
-class Nursery:
-    """The running nursery. control: the socket to the daemon."""
+class ForkServer:
+    """The running fork server. control: the socket to the daemon."""
 
     def __init__(self, control: socket.socket, pipeline: Pipeline, memory: int) -> None:
         self._control = control
@@ -119,7 +119,7 @@ class Nursery:
             own_alarm()
             serve(peer, shared, self._pipeline)
             status = 0
-        except BaseException:  # noqa: BLE001  (the child must end here, not in the nursery's loop)
+        except BaseException:  # noqa: BLE001  (the child must end here, not in the fork server's loop)
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -175,7 +175,7 @@ def main() -> int:
     # What is alive now stays shared with the workers: the collector must not write into its pages.
     gc.collect()
     gc.freeze()
-    Nursery(control, pipeline, settings.workers.memory).run()
+    ForkServer(control, pipeline, settings.workers.memory).run()
     return 0
 
 

@@ -1,6 +1,6 @@
-"""A nursery and its workers, as the daemon holds them.
+"""A fork server and its workers, as the daemon holds them.
 
-A *generation* is one nursery process, the socket to it, and the workers that it forked. A reload
+A *generation* is one fork server, the socket to it, and the workers that it forked. A reload
 makes a new one beside the old.
 """
 
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 EX_UNAVAILABLE, EX_SOFTWARE = 69, 70
 
 START_LIMIT = 120.0
-"""Seconds that a nursery may take to prepare the filters: imports and models from a cold disk."""
+"""Seconds for a fork server to prepare the filters: imports and models from a cold disk."""
 
 END_LIMIT = 2.0
-"""Seconds that a nursery gets to end; it takes a tenth of one."""
+"""Seconds that a fork server gets to end; it takes a tenth of one."""
 
 POLL_INTERVAL = 0.1
 """Seconds between two looks at what a silent worker is doing."""
@@ -41,7 +41,7 @@ _RECEIVE_TIME = struct.pack("@ll", 0, int(POLL_INTERVAL * 1_000_000))
 
 
 class StartError(Exception):
-    """The nursery cannot prepare the filters. status: what the daemon should exit with."""
+    """The fork server cannot prepare the filters. status: what the daemon should exit with."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -58,11 +58,11 @@ class Worker:
     page: WatchPage
     generation: Generation
     answered: int = 0
-    lent: bool = False
+    busy: bool = False
 
     @classmethod
-    def adopt(cls, pid: int, peer: int, page: int, generation: Generation) -> Worker:
-        """A worker that the nursery forked; takes the descriptors over."""
+    def attach(cls, pid: int, peer: int, page: int, generation: Generation) -> Worker:
+        """A worker that the fork server forked; takes the descriptors over."""
         stream = socket.socket(fileno=peer)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _RECEIVE_TIME)
         watch = WatchPage(page, generation.filters, writable=False)
@@ -72,7 +72,7 @@ class Worker:
 
 @dataclass(slots=True, eq=False)
 class Generation:
-    """A nursery and what is known of its workers."""
+    """A fork server and what is known of its workers."""
 
     control: socket.socket
     process: subprocess.Popen[bytes]
@@ -82,25 +82,25 @@ class Generation:
     retired: bool = False
 
     def order(self, **packet: Any) -> None:
-        """Tell the nursery to do something; see `nursery` for what it can do."""
+        """Tell the fork server to do something; see `forkserver` for what it can do."""
         try:
             self.control.send(json.dumps(packet).encode())
         except OSError as error:
-            log.debug("nursery %d: %s", self.process.pid, error)
+            log.debug("fork server %d: %s", self.process.pid, error)
 
-    def hang_up(self) -> None:
-        """Let the nursery end itself and the workers it has."""
+    def close(self) -> None:
+        """Let the fork server end itself and the workers it has."""
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
 
     def await_end(self) -> None:
-        """Let it be gone before the daemon is, for who sees it left over would kill it."""
+        """Wait for it to exit first; a supervisor would kill a leftover process."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(END_LIMIT)
 
     @classmethod
-    def hatch(cls, config: Path | None) -> Generation:
-        """Start a nursery and wait until its filters are prepared. Raises StartError."""
+    def start(cls, config: Path | None) -> Generation:
+        """Start a fork server and wait until its filters are prepared. Raises StartError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = python_command("filterd.workers.forkserver", f"--control={theirs.fileno()}")
         if config is not None:
@@ -115,11 +115,13 @@ class Generation:
         except OSError:
             packet = b""
         ours.settimeout(None)
-        told = json.loads(packet) if packet else {}
-        if "ready" not in told:
+        answer = json.loads(packet) if packet else {}
+        if "ready" not in answer:
             ours.close()
             process.kill()
             process.wait()
-            text = told.get("error", "the filters could not be prepared (no word from the nursery)")
-            raise StartError(text, int(told.get("status", EX_SOFTWARE)))
-        return cls(ours, process, told["filters"])
+            text = answer.get(
+                "error", "the filters could not be prepared (no answer from the fork server)"
+            )
+            raise StartError(text, int(answer.get("status", EX_SOFTWARE)))
+        return cls(ours, process, answer["filters"])

@@ -1,7 +1,7 @@
-"""The workers as the daemon sees them: lend one, wait for its answer, replace it when it dies.
+"""The workers as the daemon sees them: acquire one, wait for its answer, replace it when it dies.
 
 Idle workers are a stack, so that a quiet daemon keeps using the one whose caches are warm. The
-queue to them is bounded: who comes when it is full is told at once. A *generation* is one nursery
+queue to them is bounded: a request to a full one fails at once. A *generation* is one fork server
 with its workers; a reload starts a new one and lets the old one finish what it has.
 """
 
@@ -31,7 +31,7 @@ RESPAWN_DELAY = 1.0
 at once must not become a fork bomb."""
 
 ENDED_LIMIT = 1.0
-"""Seconds to wait for the nursery to say how a worker ended; it is only for the log."""
+"""Seconds to wait for the fork server to say how a worker ended; it is only for the log."""
 
 
 class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the caller)
@@ -40,7 +40,7 @@ class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the 
 
 class WorkerLostError(Exception):
     """The worker gave no answer. filter: what it was running, empty for nothing; kind: `timeout` or
-    `crash`. blamed: the message did it, as far as can be told: its worker was not ended with all
+    `crash`. blamed: the message did it, as far as is known: its worker was not ended with all
     the others, and had its time."""
 
     def __init__(self, filter: str, kind: FailureKind, detail: str, *, blamed: bool = True) -> None:
@@ -71,11 +71,11 @@ class Pool:
         """Workers that ended by a signal or with a status, and were replaced."""
 
     def start(self) -> None:
-        """Start a nursery and its workers; once they are ready they take over from the former.
+        """Start a fork server and its workers; once they are ready they take over from the former.
 
         Raises StartError, and then the former generation goes on.
         """
-        generation = Generation.hatch(self._config)
+        generation = Generation.start(self._config)
         threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
         for _ in range(self._count):
             generation.order(fork=1)
@@ -83,7 +83,7 @@ class Pool:
         with self._changed:
             while len(generation.alive) < self._count:
                 if not self._changed.wait(deadline - time.monotonic()):
-                    generation.hang_up()
+                    generation.close()
                     raise StartError("the workers did not start in time", EX_UNAVAILABLE)
             former, self._current = self._current, generation
             if former is not None:
@@ -91,12 +91,12 @@ class Pool:
                 former.retired = True
             self._idle = []
             for worker in generation.alive.values():
-                self._lend_on(worker)
+                self._hand_on(worker)
         if former is not None:
             self._retire(former)
 
     def _listen(self, generation: Generation) -> None:
-        """Thread: hear what a nursery says, until it closes."""
+        """Thread: hear what a fork server says, until it closes."""
         while True:
             try:
                 packet, descriptors, _, _ = socket.recv_fds(generation.control, PACKET_LIMIT, 2)
@@ -104,12 +104,12 @@ class Pool:
                 packet, descriptors = b"", []
             if not packet:
                 break
-            told = json.loads(packet)
-            if "worker" in told:
+            answer = json.loads(packet)
+            if "worker" in answer:
                 peer, page = descriptors
-                self._born(generation, told["worker"], peer, page)
-            elif "ended" in told:
-                self._died(generation, told)
+                self._born(generation, answer["worker"], peer, page)
+            elif "ended" in answer:
+                self._died(generation, answer)
         generation.process.wait()
         generation.control.close()
         with self._changed:
@@ -118,7 +118,10 @@ class Pool:
                 self._current = None
             self._idle = [w for w in self._idle if w.generation is not generation]
         if unexpected:
-            log.error("the nursery ended (status %s); starting anew", generation.process.returncode)
+            log.error(
+                "the fork server ended (status %s); starting a new one",
+                generation.process.returncode,
+            )
             self._restart()
 
     def _restart(self) -> None:
@@ -132,26 +135,26 @@ class Pool:
                 return
 
     def _born(self, generation: Generation, pid: int, peer: int, page: int) -> None:
-        worker = Worker.adopt(pid, peer, page, generation)
+        worker = Worker.attach(pid, peer, page, generation)
         with self._changed:
             generation.alive[pid] = worker
             if generation.retired:
                 worker.peer.close()
             if generation is self._current:
-                self._lend_on(worker)
+                self._hand_on(worker)
             self._changed.notify_all()
 
-    def _died(self, generation: Generation, told: dict[str, Any]) -> None:
-        pid = told["ended"]
-        how = f"signal {told['signal']}" if told["signal"] else f"status {told['status']}"
+    def _died(self, generation: Generation, answer: dict[str, Any]) -> None:
+        pid = answer["ended"]
+        how = f"signal {answer['signal']}" if answer["signal"] else f"status {answer['status']}"
         with self._changed:
             worker = generation.alive.pop(pid, None)
-            if worker is not None and worker.lent:
+            if worker is not None and worker.busy:
                 generation.ended[pid] = how
             if worker is not None and worker in self._idle:
                 self._idle.remove(worker)
             replace = not generation.retired and not self._closed
-            if replace and (told["signal"] or told["status"]):
+            if replace and (answer["signal"] or answer["status"]):
                 self.deaths += 1
             last = generation.retired and not generation.alive
             self._changed.notify_all()
@@ -161,17 +164,17 @@ class Pool:
             else:
                 generation.order(fork=1)
         if last:
-            generation.hang_up()
+            generation.close()
 
     def _retire(self, generation: Generation) -> None:
         """Let a generation go: idle workers now, busy ones when they have answered."""
         with self._changed:
             for worker in generation.alive.values():
-                if not worker.lent:
+                if not worker.busy:
                     worker.peer.close()
             last = not generation.alive
         if last:
-            generation.hang_up()
+            generation.close()
 
     def close(self) -> None:
         """End all workers, also those at work. Who waits for one gets WorkerLostError."""
@@ -179,7 +182,7 @@ class Pool:
             self._closed = True
             generation = self._current
         if generation is not None:
-            generation.hang_up()
+            generation.close()
             generation.await_end()
 
     @property
@@ -225,7 +228,7 @@ class Pool:
         with self._changed:
             if self._idle:
                 worker = self._idle.pop()
-                worker.lent = True
+                worker.busy = True
                 return worker
             if len(self._waiting) >= self._queue:
                 raise Busy
@@ -241,14 +244,14 @@ class Pool:
                 if waiter.worker is None:
                     self._waiting.remove(waiter)
                 else:
-                    self._lend_on(waiter.worker)
+                    self._hand_on(waiter.worker)
             raise
         assert waiter.worker is not None
         return waiter.worker
 
-    def _lend_on(self, worker: Worker) -> None:
+    def _hand_on(self, worker: Worker) -> None:
         """Give a free worker to who waits longest, or let it idle. Called with the lock held."""
-        worker.lent = bool(self._waiting)
+        worker.busy = bool(self._waiting)
         if self._waiting:
             self._waiting.popleft().give(worker)
         else:
@@ -284,12 +287,12 @@ class Pool:
         ended = worker.generation.ended
         with self._changed:
             self._changed.wait_for(lambda: worker.pid in ended, ENDED_LIMIT)
-            how = ended.pop(worker.pid, "no answer that can be read")
+            how = ended.pop(worker.pid, "the answer cannot be read")
         name, _over = worker.page.read()
         if kind is FailureKind.TIMEOUT:
             how = "no answer in time, killed"
         if worker.generation.process.poll() is not None:
-            how, blamed = "its nursery ended", False
+            how, blamed = "its fork server ended", False
         return WorkerLostError(name, kind, f"worker {worker.pid}: {how}", blamed=blamed)
 
     def _give_back(self, worker: Worker) -> None:
@@ -297,10 +300,10 @@ class Pool:
         worn = worker.page.spent or (self._recycle and worker.answered >= self._recycle)
         with self._changed:
             if not (worn or worker.generation.retired or self._closed):
-                self._lend_on(worker)
+                self._hand_on(worker)
                 return
-            worker.lent = False
-        # It ends when it reads the end of the stream, and the nursery says so.
+            worker.busy = False
+        # It ends when it reads the end of the stream, and the fork server says so.
         worker.peer.close()
 
 

@@ -1,8 +1,8 @@
 """A worker: one process that examines one message at a time, and may die of it.
 
-It is forked by the nursery with the filters already prepared. It reads requests from its socket
+It is forked by the fork server with the filters already prepared. It reads requests from its socket
 until the daemon closes it, under limits of memory, file size and core dumps, and tells through a
-shared page which filter is running. It dies with the nursery.
+shared page which filter is running. It dies with the fork server.
 """
 
 from __future__ import annotations

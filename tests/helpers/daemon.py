@@ -128,7 +128,7 @@ class RunningDaemon:
         return self.children()
 
     def children(self) -> set[int]:
-        """Pids of all processes below the daemon: the nursery and its workers."""
+        """Pids of all processes below the daemon: the fork server and its workers."""
         found, parents = set(), {self.process.pid}
         while parents:
             below = set()

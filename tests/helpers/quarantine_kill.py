@@ -1,4 +1,4 @@
-"""kill -9 of worker, nursery, web process and daemon in the midst of mail; then books are compared.
+"""kill -9 of worker, fork server, web and daemon in the midst of mail; then books are compared.
 
 The client's own record is the truth: what it was told (DISCARD: the filter has taken the message)
 must be in the store and in the index, once, with the very octets. A message whose answer was lost
@@ -119,10 +119,10 @@ class Site:
 
     def kill(self, victim: str, dice: random.Random) -> None:
         """SIGKILL to one process; what does not come back by itself is started again."""
-        if victim in ("worker", "nursery"):
+        if victim in ("worker", "fork server"):
             found = _children(self.daemon.pid)
             if victim == "worker":
-                found = [pid for nursery in found for pid in _children(nursery)]
+                found = [pid for server in found for pid in _children(server)]
             if found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(dice.choice(found), signal.SIGKILL)
@@ -169,7 +169,7 @@ def play(site: Site, decisions: int, kills: int, seed: int = 1) -> Books:
     for thread in (*threads, clicker):
         thread.start()
     dice = random.Random(seed)
-    victims = ("worker", "web", "daemon", "nursery")
+    victims = ("worker", "web", "daemon", "fork server")
     for number in range(kills):
         due = decisions * (number + 1) // (kills + 1)
         books.allowed = decisions * (number + 2) // (kills + 1)

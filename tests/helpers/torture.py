@@ -83,7 +83,7 @@ EVENTS = (
     "fsck --rebuild",
     "daemon",
     "reload",
-    "nursery",
+    "fork server",
     "upkeep",
 )
 """What happens in turn, each after some more messages."""

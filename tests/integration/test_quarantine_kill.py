@@ -17,5 +17,5 @@ def test_nothing_is_lost_or_kept_twice(request: pytest.FixtureRequest, kind: str
     with site(database) as made:
         books = play(made, DECISIONS, KILLS)
     assert len(books.told) >= DECISIONS
-    assert books.kills == dict.fromkeys(("worker", "web", "daemon", "nursery"), 2)
+    assert books.kills == dict.fromkeys(("worker", "web", "daemon", "fork server"), 2)
     assert books.released, "the web process was never there"

@@ -77,10 +77,10 @@ def test_a_command_of_our_own() -> None:
 
 
 @pytest.mark.usefixtures("foreign")
-def test_the_nursery(config: Path) -> None:
-    generation = Generation.hatch(config)
+def test_the_fork_server(config: Path) -> None:
+    generation = Generation.start(config)
     assert list(generation.filters) == ["gtube"]
-    generation.hang_up()
+    generation.close()
     generation.await_end()
 
 

@@ -68,7 +68,7 @@ def measure(scores: Scores, labels: Labels) -> Measures:
     """
     spam, ham = scores[labels], scores[~labels]
     if not (len(spam) and len(ham)):
-        raise ValueError("both spam and ham are needed to measure anything")
+        raise ValueError("both spam and ham are needed")
     p = probabilities(scores)
     hm, sm = tradeoff(scores, labels)
     return Measures(

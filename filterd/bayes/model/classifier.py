@@ -90,7 +90,7 @@ class Classifier:
 
     def __init__(self, site: StoredModel | None, starter: StoredModel | None) -> None:
         if site is None and starter is None:
-            raise ValueError("no model: `filterd train` makes one from spam and ham")
+            raise ValueError("no model: create one with `filterd train`")
         self.learned = Learned(site.model.spam, site.model.ham) if site else Learned()
         share = self.learned.share
         self._models: list[tuple[str, float, StoredModel, Hasher]] = []

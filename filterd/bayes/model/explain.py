@@ -26,7 +26,7 @@ WORD_WIDTH = 40  # characters of a word that are shown
 BETWEEN_WORDS = "(signs)"
 """Stands for 4-grams that overlap no word: runs of punctuation, blanks, markup."""
 
-STRETCH = ("", "(taken off: only a stretch of the message decided)")
+STRETCH = ("", "(subtracted: only a window of the message decided)")
 
 _WORD = re.compile(rb"[A-Za-z0-9$'!%_\x80-\xff-]+")
 _FIELD_LINE = re.compile(rb"(?<![!-9;-~])([!-9;-~]++):[^\n]*+\n?")

@@ -121,7 +121,7 @@ class TextPipeline:
         return math.log(p / (1.0 - p))
 
 
-_TRAIN = "`filterd train --sklearn` makes one"
+_TRAIN = "create one with `filterd train --sklearn`"
 
 
 def _loaded(path: Path, trusted: Collection[str]) -> Any:
@@ -133,19 +133,19 @@ def _loaded(path: Path, trusted: Collection[str]) -> Any:
     except OSError as error:
         raise ModelFileError(path, f"cannot be read ({error.strerror})", _TRAIN) from None
     if len(data) > FILE_LIMIT:
-        raise ModelFileError(path, f"is larger than {FILE_LIMIT} octets", "fewer features would do")
+        raise ModelFileError(path, f"is larger than {FILE_LIMIT} octets", "use fewer features")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inside = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile:
         raise ModelFileError(
-            path, "is no skops file", f"pickle and joblib files are never read; {_TRAIN}"
+            path, "is not a skops file", f"pickle and joblib files are never read; {_TRAIN}"
         ) from None
     if inside > FILE_LIMIT:
         raise ModelFileError(
             path,
             f"unpacks to {inside} octets, {FILE_LIMIT} is the limit",
-            "fewer features would do",
+            "use fewer features",
         )
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted))
@@ -153,7 +153,7 @@ def _loaded(path: Path, trusted: Collection[str]) -> Any:
             raise ModelFileError(
                 path,
                 f"holds types that are not trusted: {', '.join(unknown)}",
-                "if you know them to be harmless, list them in `trusted`",
+                "list them in `trusted` if you know that they are harmless",
             )
         return skops.io.loads(data, trusted=list(trusted))
     except ModelFileError:
@@ -169,8 +169,7 @@ def _spam_column(pipeline: Any) -> int:
     """Which column of `predict_proba` is spam's. Raises ValueError."""
     if not hasattr(pipeline, "predict_proba"):
         raise ValueError(
-            "the pipeline has no predict_proba; CalibratedClassifierCV around its classifier "
-            "would give it one"
+            "the pipeline has no predict_proba; wrap its classifier in CalibratedClassifierCV"
         )
     names = [str(name) for name in getattr(pipeline, "classes_", ())]
     found = [names.index(name) for name in SPAM_LABELS if name in names]

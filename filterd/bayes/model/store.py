@@ -194,7 +194,7 @@ def load(path: Path) -> StoredModel:
 WEIGHT_LIMIT = 65536.0
 """No weight is larger: one lesson moves a weight by 8 at most, and weights beyond 64 are rare."""
 
-_RESTORE = "an earlier version of the model, or training it anew, would help"
+_RESTORE = "use an earlier version of the model, or train it again"
 
 
 def _mapped(path: Path) -> mmap.mmap:
@@ -203,9 +203,7 @@ def _mapped(path: Path) -> mmap.mmap:
         with open_regular(path) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
-        raise ModelFileError(
-            path, "no such file", "`filterd train` makes a model from spam and ham"
-        ) from None
+        raise ModelFileError(path, "no such file", "create a model with `filterd train`") from None
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         reason = getattr(error, "strerror", None) or "is empty"
         raise ModelFileError(path, f"cannot be read ({reason})", _RESTORE) from None
@@ -215,10 +213,10 @@ def _description(path: Path, data: mmap.mmap) -> tuple[Description, int]:
     head = len(MAGIC) + _PREFIX.size
     if data[: len(MAGIC)] != MAGIC:
         raise ModelFileError(
-            path, "is not a filterd model (it begins otherwise)", "expected a .fdm file"
+            path, "is not a filterd model (wrong first bytes)", "expected a .fdm file"
         )
     if len(data) < head:
-        raise ModelFileError(path, f"ends at byte {len(data)}, within its head", _RESTORE)
+        raise ModelFileError(path, f"ends at byte {len(data)}, within its header", _RESTORE)
     length, crc = _PREFIX.unpack_from(data, len(MAGIC))
     if length > DESCRIPTION_LIMIT or head + length > len(data):
         raise ModelFileError(path, f"ends at byte {len(data)}, within its description", _RESTORE)
@@ -233,7 +231,7 @@ def _description(path: Path, data: mmap.mmap) -> tuple[Description, int]:
                 raise ModelFileError(
                     path,
                     f"has {key} version {_shown(value)}, this filterd reads {ours}",
-                    "train it anew with this version",
+                    "train it again with this version",
                 )
         description = model_description.checked(found)
     except DescriptionError as error:

@@ -41,14 +41,14 @@ _SENDER_LENGTH = 8  # octets of a sender's hash
 class AutolearnSettings:
     """Settings `[autolearn]`."""
 
-    enabled: Annotated[bool, Doc("learn mail that other filters are sure of, without a person")] = (
-        False
-    )
+    enabled: Annotated[
+        bool, Doc("learn mail that other filters are sure about, without a person")
+    ] = False
     interval: Annotated[
         int,
         Ge(0),
         Doc(
-            "seconds between two times that the daemon learns what is queued; 0: never, a timer "
+            "seconds between two runs of learning by the daemon; 0: never, a timer "
             "runs `filterd learn auto`"
         ),
     ] = 600
@@ -67,14 +67,16 @@ class AutolearnSettings:
     ] = ("BAYES_*", "SKLEARN_*", "GTUBE")
     disputed: Annotated[
         bool,
-        Doc("learn also what the site's own model, once it speaks, is sure is of the other class"),
+        Doc(
+            "learn a message even if the site's own model, once trained, is sure of the other class"
+        ),
     ] = False
     per_sender: Annotated[
         int, Gt(0), Doc("messages of one sender's domain that are learned in a day")
     ] = 5
     per_day: Annotated[int, Gt(0), Doc("messages of all senders that are learned in a day")] = 100
     queue_messages: Annotated[
-        int, Gt(0), Doc("copies that wait to be learned; more are not kept")
+        int, Gt(0), Doc("copies waiting to be learned; more are not kept")
     ] = 1000
 
 

@@ -59,7 +59,7 @@ class ModelFolder:
             raise ModelFileError(
                 self.link,
                 f"cannot be read as a link ({error.strerror})",
-                "`filterd model activate` makes it again",
+                "`filterd model activate` creates it again",
             ) from None
         match = _VERSION.fullmatch(target.name)
         if match is None:

@@ -194,7 +194,7 @@ class Learner:
         current = self.journal.current
         earlier = [g for g in self.folder.generations() if g < current and self.journal.is_live(g)]
         if not earlier:
-            raise JournalError("there is no earlier version to go back to")
+            raise JournalError("no earlier version to go back to")
         return earlier[-1]
 
     def is_live(self, generation: int) -> bool:

@@ -95,7 +95,7 @@ class Shadow:
             log.error("the candidate is not used: %s", error)
             return
         self._candidate = stored, Hasher(stored.card.salt)
-        log.info("candidate model %s scores along", stored.card.generation)
+        log.info("candidate model %s scores mail too", stored.card.generation)
 
     def judge(self, message: Message, opinion: Opinion) -> None:
         """Log where the candidate puts the message into another zone."""
@@ -113,7 +113,7 @@ class Shadow:
         # Whatever it is, it is the candidate's, and mail must not suffer from it.
         except Exception as error:  # noqa: BLE001
             log.error(
-                "the candidate failed and scores no more: id=%s %s: %s",
+                "the candidate failed and is not used any more: id=%s %s: %s",
                 message.id,
                 type(error).__name__,
                 error,

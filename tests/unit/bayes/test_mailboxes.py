@@ -341,7 +341,7 @@ def test_an_expunged_message_is_left_out_and_counted(
     )
     assert status == 0, err
     told = json.loads(out)
-    assert (told["learned"], told["left_out"]) == (3, {"gone before it was read": 3})
+    assert (told["learned"], told["left_out"]) == (3, {"removed before it was read": 3})
 
 
 # --- what is not mail --------------------------------------------------------------------------
@@ -398,10 +398,10 @@ def test_folders_with_other_files_are_learned_without_them(
     config = ("--config", tmp_path / "filterd.toml")
     _status, out, _err = filterd(monkeypatch, capsys, "train", tmp_path / "mail", *config)
     assert "3 spam and 3 ham learned" in out
-    assert "2 left out: no header field of mail" in out
+    assert "2 left out: not a message: no known header field" in out
     assert "1 left out: empty file" in out
     _status, out, _err = filterd(monkeypatch, capsys, "learn", "spam", other, *config)
-    assert out.startswith("3 known\n2 left out: no header field of mail (")
+    assert out.startswith("3 known\n2 left out: not a message: no known header field (")
     _status, out, _err = filterd(
         monkeypatch, capsys, "evaluate", tmp_path / "mail", "--json", *config
     )
@@ -559,5 +559,5 @@ def test_skips_are_counted_by_reason_with_an_example() -> None:
     assert skips.total == 3
     assert list(skips.lines()) == [
         "2 left out: empty file (a, ...)",
-        "1 left out: no header field of mail (c)",
+        "1 left out: not a message: no known header field (c)",
     ]

@@ -94,22 +94,22 @@ def test_worker_is_replaced_after_its_share(new_daemon: NewDaemon) -> None:
 def test_workers_go_when_the_daemon_is_killed(new_daemon: NewDaemon) -> None:
     daemon = new_daemon()
     below = daemon.children()
-    assert len(below) == 3  # nursery, two workers
+    assert len(below) == 3  # fork server, two workers
     os.kill(daemon.process.pid, 9)
     daemon.process.wait()
 
     def all_gone() -> bool:
         return not any(_alive(pid) for pid in below)
 
-    wait_for("end of nursery and workers", all_gone)
+    wait_for("end of fork server and workers", all_gone)
 
 
-def test_nursery_is_started_anew_when_it_dies(new_daemon: NewDaemon) -> None:
+def test_fork_server_is_started_again_when_it_dies(new_daemon: NewDaemon) -> None:
     daemon = new_daemon()
-    nursery = min(daemon.children())
-    os.kill(nursery, 9)
-    daemon.wait_for_line("the nursery ended")
-    wait_for("new workers", lambda: len(daemon.children() - {nursery}) == 3)
+    server = min(daemon.children())
+    os.kill(server, 9)
+    daemon.wait_for_line("the fork server ended")
+    wait_for("new workers", lambda: len(daemon.children() - {server}) == 3)
     assert wait_for("an answer", lambda: daemon.told("x").word == "continue")
 
 

@@ -99,7 +99,7 @@ def test_hup_reloads_without_dropping_a_session(new_daemon: NewDaemon) -> None:
         client.content([(b"X-Do", b" mood")])
         assert "100%% good" in client.end().word
         assert "100%% good" in client.message(fields=[(b"X-Do", b" mood")]).word
-    wait_for("the former nursery's end", lambda: len(daemon.children()) == 3)
+    wait_for("the former fork server's end", lambda: len(daemon.children()) == 3)
 
 
 def test_hup_answers_what_the_former_workers_have(new_daemon: NewDaemon, gate: Gate) -> None:
@@ -134,7 +134,7 @@ def test_reload_changes_the_workers(new_daemon: NewDaemon) -> None:
     daemon.configure(count=3)
     daemon.process.signal(signal.SIGHUP)
     daemon.wait_for_line("reloaded, chain")
-    wait_for("three workers, one nursery", lambda: len(daemon.children()) == 4)
+    wait_for("three workers, one fork server", lambda: len(daemon.children()) == 4)
     assert daemon.told("x").word == "continue"
 
 

@@ -380,7 +380,7 @@ def test_other_links_lead_nowhere(browser: tuple[TestClient, str], mta: Mta, cha
         ),
         (
             {"failures": (Failure("parts", FailureKind.ERROR, "x"),)},
-            "it could not be examined whole",
+            "it could not be scanned completely",
         ),
     ],
     ids=["a part", "many parts", "no name", "held for it", "not examined"],

@@ -217,7 +217,7 @@ def test_a_pipeline_that_cannot_judge_is_refused(make: Any, said: str, tmp_path:
 def test_pickles_are_never_read(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(["anything"]))
-    with pytest.raises(ModelFileError, match="is no skops file"):
+    with pytest.raises(ModelFileError, match="is not a skops file"):
         TextPipeline(path)
 
 

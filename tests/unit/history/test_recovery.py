@@ -227,7 +227,7 @@ def test_a_file_that_cannot_be_written_costs_notes_and_nothing_else(
     recorder.note(REPORT, b"x")
     recorder.close()
     assert recorder.lost == 1
-    assert "1 messages are not noted" in caplog.text
+    assert "1 messages are not recorded" in caplog.text
 
 
 def test_trouble_is_not_told_every_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -79,7 +79,7 @@ DOUBTS: dict[str, tuple[Deed, str]] = {
     "before the newest message": (lambda host: host.restarts(-1), "is before the newest message"),
     "nobody keeps it in time": (
         lambda host: (host.passes(28), setattr(host, "unsynchronized", True)),
-        "the clock is not synchronized",
+        "the clock is not synchronised",
     ),
 }
 
@@ -166,7 +166,7 @@ def test_limits_of_number_and_size_need_no_clock(tmp_path: Path, host: Host) -> 
     host.unsynchronized = True
     fewer = Store(QuarantineSettings(tmp_path / "q", keep_days=5.0, keep_messages=8), host)
     report = expire(fewer)
-    assert "the clock is not synchronized" in report.doubt
+    assert "the clock is not synchronised" in report.doubt
     assert [one.why for one in report.expired] == ["number", "number"]
 
 
