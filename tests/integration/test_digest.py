@@ -108,7 +108,7 @@ def test_held_told_and_released_by_a_link(site: Site) -> None:
     assert site.filterd.stored == before
     assert mail.value("Auto-Submitted") == "auto-generated"
     assert SUBJECT in text_of(mail)
-    assert "nobody has anything new" in site.digest("send").stdout
+    assert "nothing new for anybody" in site.digest("send").stdout
 
     (link,) = re.findall(rf"http://127\.0\.0\.1:{site.web_port}/held/\S+", text_of(mail))
     with httpx.Client(timeout=60) as browser:
@@ -137,4 +137,4 @@ def test_what_the_mta_does_not_take_is_told_later(site: Site) -> None:
     assert put_off.returncode == 75
     assert put_off.stdout.startswith("joe@mx.example.test: later")
     # Somebody may be at it still; a quarter of an hour later it is tried again.
-    assert "nobody has anything new" in site.digest("send").stdout
+    assert "nothing new for anybody" in site.digest("send").stdout

@@ -154,7 +154,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, line: int, key: str, word
         ("[daemon]\n".encode("utf-16-le"), "is UTF-16, expected UTF-8"),
         ("[daemon]\n".encode("utf-32"), "is UTF-32, expected UTF-8"),
         (b"[daemon]\nlog_to = 'sys\0log'\n", "octet 22 is NUL"),
-        (b"#" * (SIZE_LIMIT + 1), "this is no settings file"),
+        (b"#" * (SIZE_LIMIT + 1), "this is not a settings file"),
     ],
 )
 def test_files_that_are_no_settings(tmp_path: Path, content: bytes, words: str) -> None:

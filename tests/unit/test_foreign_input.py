@@ -126,7 +126,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     text = data.decode()
     with pytest.raises(AnswerError, match="JSON"):
         decode_answer(data, Envelope(), 0, 10)
-    with pytest.raises(ExaminerError, match="not of its form"):
+    with pytest.raises(ExaminerError, match="malformed"):
         _checked("id", data)
     with pytest.raises(EntryError):
         Entry.decode(data)

@@ -471,7 +471,7 @@ def test_an_alias_pipes_reports_into_the_command(tmp_path: Path, before: bytes) 
     command = python_command("filterd", "learn", "spam", "--unwrap", "--source", "forwarded", "-")
     for report, said in (
         (forwarded(mail(1, spam=True)), "1 learned\n"),
-        (A, f"no message there\n1 left out: {NO_ATTACHED} (-)\n"),
+        (A, f"no messages found there\n1 left out: {NO_ATTACHED} (-)\n"),
     ):
         done = subprocess.run(
             [*command, "--config", str(tmp_path / "filterd.toml")],

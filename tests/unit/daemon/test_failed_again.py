@@ -149,7 +149,7 @@ def test_no_filter_to_leave_out(daemon: RunningDaemon) -> None:
     assert later.word == "discard"
     entry = daemon.kept()[-1]
     assert (entry.reason, entry.held_for) == ("failed", ("joe2@mx.example.test",))
-    assert "the same content ended its workers as" in entry.symbols[0].detail
+    assert "the same content crashed its workers as" in entry.symbols[0].detail
     assert "action=quarantine" in daemon.wait_for_line("to=joe2@")
     assert daemon.settled() == before
 

@@ -90,10 +90,10 @@ def test_a_worker_that_died_is_counted(daemon: RunningDaemon) -> None:
 @pytest.mark.parametrize(
     ("question", "says"),
     [
-        (b"nonsense\n", "no JSON line"),
-        (b"[" * 4000 + b"\n", "no JSON line"),
-        (b"x" * 5000, "no JSON line"),
-        (b"[" * 4000 + b"]" * 4000 + b"\n", "no JSON line"),
+        (b"nonsense\n", "not a line of JSON"),
+        (b"[" * 4000 + b"\n", "not a line of JSON"),
+        (b"x" * 5000, "not a line of JSON"),
+        (b"[" * 4000 + b"]" * 4000 + b"\n", "not a line of JSON"),
         (b"[]\n", "status, reload, failed"),
         (b'{"ask": "stop"}\n', "status, reload"),
         (b'{"ask": ["status"]}\n', "status, reload"),

@@ -77,7 +77,7 @@ DOUBTS: dict[str, tuple[Deed, str]] = {
         "nothing has come and no expiry has run for 60 days",
     ),
     "before the newest message": (lambda host: host.restarts(-1), "is before the newest message"),
-    "nobody keeps it in time": (
+    "not synchronised": (
         lambda host: (host.passes(28), setattr(host, "unsynchronized", True)),
         "the clock is not synchronised",
     ),
@@ -178,7 +178,7 @@ def test_the_upkeep_says_why(
     monkeypatch.setattr("filterd.system.clock.is_unsynchronized", lambda: True)
     Upkeep(lambda: settings).once()
     assert "expiry is postponed: " in caplog.text
-    assert "`filterd quarantine expire --yes` lets it go" in caplog.text
+    assert "`filterd quarantine expire --yes` deletes it" in caplog.text
     assert kept(Store(settings)) == 1
 
 
