@@ -17,9 +17,9 @@ from filterd.config.load import Settings
 from filterd.filters import senders
 from filterd.message import Envelope, Message
 from filterd.message.ids import new_id
-from filterd.quarantine import GoneError, Store, StoreError
+from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
-from filterd.quarantine.release import Form, Outcome, ReleaseError, Releaser, ReleaseRequest
+from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
 from filterd.system.display import size
 from filterd.workers.sandbox import ExaminerError, examine
 
@@ -129,7 +129,7 @@ class ReviewActions:
         from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
         from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415
         from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
-        from filterd.bayes.site.learner import Learner  # noqa: PLC0415
+        from filterd.bayes.site.learner import Learner, Outcome  # noqa: PLC0415
 
         results: dict[str, ActionResult] = {}
         messages: dict[str, Message] = {}
@@ -146,10 +146,17 @@ class ReviewActions:
                 outcomes = {id: learner.learn(m, spam=spam) for id, m in messages.items()}
         except (JournalError, ModelFileError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error
+        words = {
+            Outcome.KNOWN: f"already learned as {kind}",
+            Outcome.MOVED: f"learned as {kind}, and no longer as {'ham' if spam else 'spam'}",
+        }
         for id, outcome in outcomes.items():
             self.store.note("learned", id, request.who, f"{kind} {request.note}".rstrip())
             results[id] = ActionResult(
-                id, True, f"{outcome.value} as {kind}", {"class": kind, "outcome": outcome.value}
+                id,
+                True,
+                words.get(outcome, f"{outcome.value} as {kind}"),
+                {"class": kind, "outcome": outcome.value},
             )
         return [results[id] for id in dict.fromkeys(ids)]
 
@@ -272,7 +279,7 @@ def concerned(entry: Entry) -> tuple[str, ...]:
     return entry.held_for or entry.recipients
 
 
-def released(id: str, outcomes: Iterable[Outcome]) -> ActionResult:
+def released(id: str, outcomes: Iterable[release.Outcome]) -> ActionResult:
     """What became of a release, over all its recipients."""
     words, plain, ok = [], [], True
     for outcome in outcomes:

@@ -23,7 +23,7 @@ def mta() -> Iterator[Mta]:
         yield mta
 
 
-class Desk:
+class Command:
     def __init__(self, folder: Path, port: int) -> None:
         self.config = folder / "filterd.toml"
         self.config.write_text(
@@ -37,8 +37,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, mta: Mta) -> Desk:
-    return Desk(tmp_path, mta.port)
+def filterd(tmp_path: Path, mta: Mta) -> Command:
+    return Command(tmp_path, mta.port)
 
 
 def lines(result: Result) -> list[dict[str, object]]:
@@ -46,16 +46,16 @@ def lines(result: Result) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_list_for_people_and_for_scripts(desk: Desk) -> None:
-    assert "no matching messages" in desk("list").stdout
+def test_list_for_people_and_for_scripts(filterd: Command) -> None:
+    assert "no matching messages" in filterd("list").stdout
     for id in ("id1", "id2", "id3"):
-        desk.store.put(new(id))
-    assert "id1" in desk("list").stdout
-    first = lines(desk("list", "--json", "--limit", "2"))
+        filterd.store.put(new(id))
+    assert "id1" in filterd("list").stdout
+    first = lines(filterd("list", "--json", "--limit", "2"))
     assert [row.get("id") for row in first] == ["id3", "id2", None]
-    rest = lines(desk("list", "--json", "--after", str(first[2]["next"])))
+    rest = lines(filterd("list", "--json", "--after", str(first[2]["next"])))
     assert [row["id"] for row in rest] == ["id1"]
-    assert lines(desk("list", "--json", "--reason", "virus")) == []
+    assert lines(filterd("list", "--json", "--reason", "virus")) == []
 
 
 @pytest.mark.parametrize(
@@ -69,85 +69,109 @@ def test_list_for_people_and_for_scripts(desk: Desk) -> None:
         (["release", "none"], 66, "no message none"),
     ],
 )
-def test_mistakes_are_one_line(desk: Desk, arguments: list[str], status: int, says: str) -> None:
-    result = desk(*arguments)
+def test_mistakes_are_one_line(
+    filterd: Command, arguments: list[str], status: int, says: str
+) -> None:
+    result = filterd(*arguments)
     assert result.exit_code == status
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_show_raw_and_export(desk: Desk, tmp_path: Path) -> None:
-    desk.store.put(new())
-    shown = desk("show", "id1").stdout
+def test_show_raw_and_export(filterd: Command, tmp_path: Path) -> None:
+    filterd.store.put(new())
+    shown = filterd("show", "id1").stdout
     assert "BAYES_99" in shown
     assert "\x1b" not in shown
-    (value,) = lines(desk("show", "id1", "--json"))
+    (value,) = lines(filterd("show", "id1", "--json"))
     assert (value["state"], value["held_for"]) == ("held", ["joe@mx.test"])
-    assert desk("raw", "id1").stdout_bytes == HOSTILE
-    assert desk("raw", "id1", "--part", "1").stdout_bytes == HOSTILE[10:20]
+    assert filterd("raw", "id1").stdout_bytes == HOSTILE
+    assert filterd("raw", "id1", "--part", "1").stdout_bytes == HOSTILE[10:20]
     out = tmp_path / "out"
     out.mkdir()
-    assert desk("export", "id1", "--to", str(out)).exit_code == 0
+    assert filterd("export", "id1", "--to", str(out)).exit_code == 0
     assert (out / "id1.eml").read_bytes() == HOSTILE
-    whats = [event["what"] for event in lines(desk("audit", "id1", "--json"))]
+    whats = [event["what"] for event in lines(filterd("audit", "id1", "--json"))]
     assert whats == ["viewed", "viewed", "exported", "exported", "exported"]
 
 
-def test_the_audit_trail_has_no_export_that_failed(desk: Desk, tmp_path: Path) -> None:
-    desk.store.put(new())
+def test_the_audit_trail_has_no_export_that_failed(filterd: Command, tmp_path: Path) -> None:
+    filterd.store.put(new())
     out = tmp_path / "out"
     (out / "id1.json.part").mkdir(parents=True)  # so that the second file cannot be written
     for folder in (tmp_path / "nowhere", out):
-        result = desk("export", "id1", "--to", str(folder))
+        result = filterd("export", "id1", "--to", str(folder))
         assert result.exit_code == 73
         assert str(folder) in result.stderr
     assert list(out.iterdir()) == [out / "id1.json.part"]
-    assert [event.what for event in desk.store.journal.events("id1")] == []
+    assert [event.what for event in filterd.store.journal.events("id1")] == []
 
 
-def test_release_and_retry(desk: Desk, mta: Mta) -> None:
-    desk.store.put(new())
+def test_release_and_retry(filterd: Command, mta: Mta) -> None:
+    filterd.store.put(new())
     mta.answers = {"DOT": "452 full"}
-    result = desk("release", "id1")
+    result = filterd("release", "id1")
     assert result.exit_code == 75
     assert "failed (452 full); next try" in result.stdout
-    assert desk("retry").exit_code == 0
+    assert filterd("retry").exit_code == 0
     mta.answers = {}
-    result = desk("release", "id1", "--reason", "fine")
+    result = filterd("release", "id1", "--reason", "fine")
     assert result.exit_code == 0, result.output
     assert "queued as Q1" in result.stdout
-    assert "was released already" in desk("release", "id1").stdout
+    assert "was released already" in filterd("release", "id1").stdout
     assert len(mta.taken) == 1
 
 
-def test_a_virus_asks_for_more(desk: Desk, mta: Mta) -> None:
-    desk.store.put(revised(new(), virus="Eicar"))
-    result = desk("release", "id1")
+def test_a_virus_asks_for_more(filterd: Command, mta: Mta) -> None:
+    filterd.store.put(revised(new(), virus="Eicar"))
+    result = filterd("release", "id1")
     assert (result.exit_code, mta.taken) == (65, [])
-    assert desk("release", "id1", "--virus", "--reason", "sample").exit_code == 0
+    assert filterd("release", "id1", "--virus", "--reason", "sample").exit_code == 0
 
 
-def test_pin_delete_expire_stats_fsck(desk: Desk) -> None:
-    desk.store.put(new())
-    assert desk("pin", "id1", "--reason", "police").exit_code == 0
-    assert "0 messages expired" in desk("expire").stdout
-    assert desk("pin", "id1", "--off").exit_code == 0
-    assert "bytes deleted" in desk("delete", "id1", "--reason", "spam").stdout
-    assert "was already deleted" in desk("delete", "id1").stdout
-    assert desk("raw", "id1").exit_code == 66
-    (row,) = lines(desk("stats", "--json"))
+def test_pin_delete_expire_stats_fsck(filterd: Command) -> None:
+    filterd.store.put(new())
+    assert filterd("pin", "id1", "--reason", "police").exit_code == 0
+    assert "0 messages expired" in filterd("expire").stdout
+    assert filterd("pin", "id1", "--off").exit_code == 0
+    assert "bytes deleted" in filterd("delete", "id1", "--reason", "spam").stdout
+    assert "was already deleted" in filterd("delete", "id1").stdout
+    assert filterd("raw", "id1").exit_code == 66
+    (row,) = lines(filterd("stats", "--json"))
     assert (row["reason"], row["state"], row["messages"]) == ("spam", "deleted", 1)
-    assert "1 messages; missing in the index: 0" in desk("fsck").stdout
-    told = [(e["what"], e.get("note")) for e in lines(desk("audit", "--json"))]
+    assert "1 messages; missing in the index: 0" in filterd("fsck").stdout
+    told = [(e["what"], e.get("note")) for e in lines(filterd("audit", "--json"))]
     assert told == [("pinned", "police"), ("unpinned", None), ("deleted", "spam")]
 
 
-def test_learn_teaches_the_model(desk: Desk) -> None:
-    desk.store.put(new(data=b"Subject: cheap pills\r\n\r\nbuy cheap pills now\r\n"))
-    assert "id1: learned as spam" in desk("learn", "spam", "id1").stdout
-    assert "id1: known as spam" in desk("learn", "spam", "id1").stdout
-    assert "id1: moved as ham" in desk("learn", "ham", "id1").stdout
-    assert [e["note"] for e in lines(desk("audit", "--json"))] == ["spam", "spam", "ham"]
+def test_learn_teaches_the_model(filterd: Command) -> None:
+    filterd.store.put(new(data=b"Subject: cheap pills\r\n\r\nbuy cheap pills now\r\n"))
+    assert "id1: learned as spam" in filterd("learn", "spam", "id1").stdout
+    assert "id1: already learned as spam" in filterd("learn", "spam", "id1").stdout
+    assert "id1: learned as ham, and no longer as spam" in filterd("learn", "ham", "id1").stdout
+    assert [e["note"] for e in lines(filterd("audit", "--json"))] == ["spam", "spam", "ham"]
+
+
+def test_a_release_is_learned_once_it_is_done(filterd: Command, mta: Mta) -> None:
+    filterd.store.put(new(data=b"Subject: a good letter\r\n\r\nwords of a good letter\r\n"))
+    mta.answers["DOT"] = "452 4.3.1 full"
+    assert filterd("release", "id1", "--learn").exit_code == 75
+    assert "learned" not in [event["what"] for event in lines(filterd("audit", "--json"))]
+    mta.answers = {}
+    done = filterd("release", "id1", "--learn", "--json")
+    assert [value.get("learned") for value in lines(done)] == [None, "learned as ham"]
+
+
+def test_a_release_that_cannot_be_learned_is_released_and_told(
+    filterd: Command, mta: Mta, tmp_path: Path
+) -> None:
+    (tmp_path / "models").write_text("a file, not a folder")
+    filterd.store.put(new())
+    done = filterd("release", "id1", "--learn")
+    assert done.exit_code == 73
+    assert "released (250" in done.stdout
+    assert "id1: not learned: the model cannot be taught now" in done.stderr
+    assert len(mta.taken) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,28 +182,28 @@ def test_learn_teaches_the_model(desk: Desk) -> None:
         "[filters.senders]\ndry_run = true\n",
     ],
 )
-def test_nothing_is_allowed_where_that_has_no_effect(desk: Desk, without_effect: str) -> None:
-    desk.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
-    desk.config.write_text(desk.config.read_text() + without_effect)
-    result = desk("allow", "id1")
+def test_nothing_is_allowed_where_that_has_no_effect(filterd: Command, without_effect: str) -> None:
+    filterd.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
+    filterd.config.write_text(filterd.config.read_text() + without_effect)
+    result = filterd("allow", "id1")
     assert result.exit_code == 73
     assert "allowed" not in result.stdout
     assert "nothing was listed" in result.stderr
 
 
-def test_allow_and_block(desk: Desk) -> None:
-    desk.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
-    desk.config.write_text(
-        desk.config.read_text() + f'[filters.senders]\nfile = "{desk.config.parent}/list"\n'
+def test_allow_and_block(filterd: Command) -> None:
+    filterd.store.put(revised(new(), envelope=Envelope("ann@a.test", (Recipient("j@m"),))))
+    filterd.config.write_text(
+        filterd.config.read_text() + f'[filters.senders]\nfile = "{filterd.config.parent}/list"\n'
     )
-    result = desk("allow", "id1", "--reason", "known")
+    result = filterd("allow", "id1", "--reason", "known")
     assert result.exit_code == 0, result.output
     assert "allow ann@a.test for joe@mx.test: allowed" in result.stdout
-    assert desk("block", "id1", "--for-all").exit_code == 0
-    assert (desk.config.parent / "list").read_text() == (
+    assert filterd("block", "id1", "--for-all").exit_code == 0
+    assert (filterd.config.parent / "list").read_text() == (
         "block ann@a.test for *\nallow ann@a.test for joe@mx.test\n"
     )
-    assert desk("allow", "id1", "--off").exit_code == 0
-    assert (desk.config.parent / "list").read_text() == "block ann@a.test for *\n"
-    whats = [event["what"] for event in lines(desk("audit", "--json"))]
+    assert filterd("allow", "id1", "--off").exit_code == 0
+    assert (filterd.config.parent / "list").read_text() == "block ann@a.test for *\n"
+    whats = [event["what"] for event in lines(filterd("audit", "--json"))]
     assert whats[-3:] == ["allowed", "blocked", "unlisted"]

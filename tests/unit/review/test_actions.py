@@ -95,9 +95,9 @@ def test_learning_is_in_the_models_journal_with_who(actions: ReviewActions, tmp_
     (done,) = actions.learn(["id1"], replace(BY_ANN, note="clear"), spam=True)
     assert done.words == "learned as spam"
     (done,) = actions.learn(["id1"], BY_ANN, spam=True)
-    assert done.words == "known as spam"
+    assert done.words == "already learned as spam"
     (done,) = actions.learn(["id1"], BY_ANN, spam=False)
-    assert done.words == "moved as ham"
+    assert done.words == "learned as ham, and no longer as spam"
     assert ModelFolder(tmp_path / "models").load_current() is not None
     journal = Journal(tmp_path / "models" / "journal.sqlite3")
     assert {batch.source for batch in journal.batches()} == {ANN}
