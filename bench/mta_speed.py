@@ -26,7 +26,8 @@ from pathlib import Path
 
 from bench.mail import Writer
 from bench.processes import tree
-from filterd.mta.delivery.client import stuffed, wire_form
+from filterd.mta.delivery.client import wire_form
+from filterd.smtp.client import stuffed
 from tests.helpers.process import free_port, wait_for
 from tests.helpers.servers.filterd import COMMAND
 

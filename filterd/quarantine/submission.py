@@ -9,22 +9,18 @@ for SMTP cannot say it otherwise.
 from __future__ import annotations
 
 import re
-import smtplib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-_DOT = re.compile(rb"(^|\n)\.")
+from filterd.smtp.client import END_OF_DATA, Reply, SmtpClient, SmtpError, stuffed
+
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z._-]+)", re.IGNORECASE)
 _ACCEPTED = re.compile(r"(?<![0-9A-Za-z._-])([0-9A-Za-z._-]++) Message accepted", re.IGNORECASE)
 
 NO_ADDRESS = "an address that SMTP cannot transmit"
 CONNECT_LIMIT = 30.0
 """Seconds for the connection; an MTA that is up takes one at once."""
-
-QUIT_LIMIT = 5.0
-"""Seconds for the answer to QUIT."""
-
 
 ROUNDS = 5
 """Transactions that are begun for one message, each without the recipients that the MTA refused in
@@ -81,24 +77,27 @@ def submit(
         return dict.fromkeys(recipients, Result("refused", NO_ADDRESS))
     results: dict[str, Result] = {}
     try:
-        with smtplib.SMTP(timeout=min(server.timeout, CONNECT_LIMIT)) as client:
-            try:
-                _transact(client, server, sender, recipients, data, envelope_id, results)
-            except _Ended as end:
-                results |= {r: end.result for r in recipients if r not in results}
-            if client.sock is not None:
-                # Everything is settled; the answer to QUIT is not worth a long wait.
-                client.sock.settimeout(min(server.timeout, QUIT_LIMIT))
-    except (OSError, smtplib.SMTPException) as error:
+        client = SmtpClient(
+            server.host,
+            server.port,
+            connect_timeout=min(server.timeout, CONNECT_LIMIT),
+            reply_timeout=server.timeout,
+        )
+        try:
+            _transact(client, sender, recipients, data, envelope_id, results)
+        except _Ended as end:
+            results |= {r: end.result for r in recipients if r not in results}
+        finally:
+            client.quit()
+    except SmtpError as error:
         # Whatever is not settled yet was not sent whole: it may be tried again.
-        trouble = Result("later", _words(error))
+        trouble = Result("later", str(error))
         results |= {r: trouble for r in recipients if r not in results}
     return results
 
 
 def _transact(
-    client: smtplib.SMTP,
-    server: Server,
+    client: SmtpClient,
     sender: str,
     recipients: Sequence[str],
     data: bytes,
@@ -106,69 +105,64 @@ def _transact(
     results: dict[str, Result],
 ) -> None:
     """One mail transaction; fills in the results. Raises _Ended where one reply settles the rest,
-    OSError and SMTPException for trouble with the connection."""
-    _expect(client.connect(server.host, server.port), 220)
-    assert client.sock is not None
-    client.sock.settimeout(server.timeout)
+    SmtpError."""
+    _expect(client.greeting, 220)
     _expect(client.ehlo(), 250)
     results |= {r: Result("refused", NO_ADDRESS) for r in recipients if not _is_sendable(r)}
     accepted = [r for r in recipients if r not in results]
     for _round in range(ROUNDS):
         wanted = accepted
         parameters = _parameters(client, data, envelope_id(wanted), [sender, *wanted])
-        _expect(_say(client, b"MAIL FROM:<" + _octets(sender) + b">" + parameters), 250)
+        _expect(client.command(b"MAIL FROM:<" + _octets(sender) + b">" + parameters), 250)
         accepted = _recipients(client, wanted, results)
         if not accepted:
             return
         if accepted == wanted or b" ENVID=" not in parameters:
-            _expect(_say(client, b"DATA"), 354)
+            _expect(client.command(b"DATA"), 354)
             results |= dict.fromkeys(accepted, _send(client, data))
             return
         # The envelope identifier names the recipients, so it is another one now.
-        _expect(_say(client, b"RSET"), 250)
+        _expect(client.command(b"RSET"), 250)
     raise _Ended(Result("later", "the MTA accepts other recipients each time"))
 
 
 def _recipients(
-    client: smtplib.SMTP, recipients: Sequence[str], results: dict[str, Result]
+    client: SmtpClient, recipients: Sequence[str], results: dict[str, Result]
 ) -> list[str]:
     """Name the recipients; those that the MTA accepts. The others get their result."""
     accepted = []
     for recipient in recipients:
-        code, text = _say(client, b"RCPT TO:<" + _octets(recipient) + b">")
-        if code in (250, 251):
+        reply = client.command(b"RCPT TO:<" + _octets(recipient) + b">")
+        if reply.code in (250, 251):
             accepted.append(recipient)
         else:
-            results[recipient] = _result(code, text)
+            results[recipient] = _result(reply)
     return accepted
 
 
-def _send(client: smtplib.SMTP, data: bytes) -> Result:
-    stuffed = _DOT.sub(rb"\1..", data)
-    if not stuffed.endswith(b"\r\n"):
-        stuffed += b"\r\n"
+def _send(client: SmtpClient, data: bytes) -> Result:
+    octets = stuffed(data or b"\r\n")
     try:
-        client.send(stuffed)
+        client.send(octets[: -len(END_OF_DATA)])
         # Until the last octet is out, the MTA cannot have taken the message.
-        client.send(b".\r\n")
-    except (OSError, smtplib.SMTPException) as error:
-        return Result("later", _words(error))
+        client.send(END_OF_DATA)
+    except SmtpError as error:
+        return Result("later", str(error))
     try:
-        code, text = client.getreply()
-    except (OSError, smtplib.SMTPException) as error:
-        return Result("unknown", f"no answer after the final dot ({_words(error)})")
-    return _result(code, text)
+        return _result(client.reply())
+    except SmtpError as error:
+        return Result("unknown", f"no answer after the final dot ({error})")
 
 
 def _parameters(
-    client: smtplib.SMTP, data: bytes, envelope_id: str, addresses: Sequence[str]
+    client: SmtpClient, data: bytes, envelope_id: str, addresses: Sequence[str]
 ) -> bytes:
     words = b""
-    if not data.isascii() and client.has_extn("8bitmime"):
+    if not data.isascii() and client.offers("8BITMIME"):
         words += b" BODY=8BITMIME"
-    if not all(address.isascii() for address in addresses) and client.has_extn("smtputf8"):
+    if not all(address.isascii() for address in addresses) and client.offers("SMTPUTF8"):
         words += b" SMTPUTF8"
-    if envelope_id and client.has_extn("dsn"):
+    if envelope_id and client.offers("DSN"):
         words += b" ENVID=" + envelope_id.encode("ascii")
     return words
 
@@ -182,25 +176,15 @@ def _octets(address: str) -> bytes:
     return address.encode("utf-8", "surrogateescape")
 
 
-def _say(client: smtplib.SMTP, line: bytes) -> tuple[int, bytes]:
-    client.send(line + b"\r\n")
-    return client.getreply()
+def _expect(reply: Reply, code: int) -> None:
+    if reply.code != code:
+        raise _Ended(_result(reply))
 
 
-def _expect(reply: tuple[int, bytes], code: int) -> None:
-    if reply[0] != code:
-        raise _Ended(_result(*reply))
-
-
-def _result(code: int, text: bytes) -> Result:
-    words = " ".join(text.decode("utf-8", "replace").split())
-    reply = f"{code} {words}"
-    if 200 <= code < 300:
+def _result(reply: Reply) -> Result:
+    words = reply.words
+    shown = f"{reply.code} {words}"
+    if 200 <= reply.code < 300:
         found = _QUEUED_AS.search(words) or _ACCEPTED.search(words)
-        return Result("sent", reply, found[1] if found else "")
-    # A code that is none (-1: the MTA spoke no SMTP) is trouble that may pass.
-    return Result("refused" if 500 <= code < 600 else "later", reply)
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+        return Result("sent", shown, found[1] if found else "")
+    return Result("refused" if reply.code >= 500 else "later", shown)

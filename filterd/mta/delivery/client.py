@@ -1,4 +1,4 @@
-"""An SMTP client that submits stored mail: byte for byte, over several connections.
+"""Stored mail sent by SMTP: byte for byte, over several connections.
 
 What a stored message is on the wire: line ends CRLF, dots at the beginning of a line doubled, the
 last line ended. A lone CR or LF inside a message cannot be sent (RFC 5321 §2.3.8) and becomes CRLF,
@@ -8,21 +8,20 @@ which the result says; a file with plain LF line ends throughout is just a store
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from filterd.smtp.client import Reply, SmtpClient, SmtpError, stuffed
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 
-REPLY_LIMIT = 1 << 20
-"""Octets of one reply that are read: a server that says more is broken."""
-
-
-class SendError(Exception):
-    """The server cannot be talked to. The text says why."""
+REPLY_TIMEOUT = 600.0
+"""Seconds for one reply, as long as a server may take for its word on a whole message (RFC 5321
+§4.5.3.2.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,97 +56,55 @@ def wire_form(data: bytes) -> tuple[bytes, bool]:
     return (wire if not wire or wire.endswith(b"\r\n") else wire + b"\r\n"), mended
 
 
-def stuffed(wire: bytes) -> bytes:
-    """The data of DATA: dots doubled (RFC 5321 §4.5.2), end of message behind."""
-    doubled = wire.replace(b"\r\n.", b"\r\n..")
-    return (b"." + doubled if doubled.startswith(b".") else doubled) + b".\r\n"
+def transact(
+    client: SmtpClient, name: str, data: bytes, sender: str, recipients: Sequence[str]
+) -> Result:
+    """One mail transaction; one that was refused is reset. Raises SmtpError."""
+    wire, mended = wire_form(data)
+    started = time.monotonic()
+    refused: list[tuple[str, str]] = []
+
+    def result(stage: str, reply: Reply) -> Result:
+        seconds = round(time.monotonic() - started, 6)
+        return Result(
+            name, reply.code, reply.text, stage, len(wire), seconds, tuple(refused), mended
+        )
+
+    reply = client.command(f"MAIL FROM:<{sender}>")
+    if reply.code != 250:
+        return result("mail", reply)
+    for recipient in recipients:
+        reply = client.command(f"RCPT TO:<{recipient}>")
+        if reply.code not in (250, 251):
+            refused.append((recipient, reply.text))
+    if len(refused) == len(recipients):
+        client.command("RSET")
+        return result("rcpt", reply)
+    reply = client.command("DATA")
+    if reply.code != 354:
+        client.command("RSET")
+        return result("data", reply)
+    client.send(stuffed(wire))
+    return result("message", client.reply())
 
 
-class SmtpClient:
-    """One connection. Raises SendError where the server is gone or talks nonsense."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, host: str, port: int, helo: str, timeout: float) -> SmtpClient:
-        """Connect, take the greeting, say EHLO."""
-        try:
-            async with asyncio.timeout(timeout):
-                client = cls(*await asyncio.open_connection(host, port, limit=REPLY_LIMIT))
-                code, reply = await client.reply()
-                if code == 220:
-                    code, reply = await client.command(f"EHLO {helo}")
-                if code != 250:
-                    client.close()
-                    raise SendError(reply)
-        except TimeoutError:
-            raise SendError(f"{host} port {port}: no answer in {timeout:g} s") from None
-        except OSError as error:
-            raise SendError(f"{host} port {port}: {error.strerror or error}") from None
-        return client
-
-    async def command(self, line: str) -> tuple[int, str]:
-        return await self.raw(line.encode("utf-8", "surrogateescape") + b"\r\n")
-
-    async def raw(self, data: bytes) -> tuple[int, str]:
-        """Send octets and return the reply: its code and its text, lines joined by ` / `."""
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
-        except OSError as error:
-            raise SendError(f"connection lost: {error.strerror or error}") from None
-        return await self.reply()
-
-    async def reply(self) -> tuple[int, str]:
-        lines: list[str] = []
-        while True:
-            try:
-                line = await self._reader.readline()
-            except (OSError, ValueError) as error:
-                raise SendError(f"connection lost: {error}") from None
-            text = line.decode("ascii", "replace").rstrip("\r\n")
-            if not line.endswith(b"\n") or not re.match(r"[2-5]\d\d(?:[ -]|$)", text):
-                raise SendError("connection closed by the server" if not line else f"said {text!r}")
-            lines.append(text)
-            if text[3:4] != "-":
-                return int(text[:3]), " / ".join(lines)
-
-    async def send(self, name: str, data: bytes, sender: str, recipients: Sequence[str]) -> Result:
-        """One mail transaction; a transaction that was refused is reset."""
-        wire, mended = wire_form(data)
-        started = time.monotonic()
-        refused: list[tuple[str, str]] = []
-
-        def result(stage: str, code: int, reply: str) -> Result:
-            seconds = round(time.monotonic() - started, 6)
-            return Result(name, code, reply, stage, len(wire), seconds, tuple(refused), mended)
-
-        code, reply = await self.command(f"MAIL FROM:<{sender}>")
-        if code != 250:
-            return result("mail", code, reply)
-        for recipient in recipients:
-            code, reply = await self.command(f"RCPT TO:<{recipient}>")
-            if code not in (250, 251):
-                refused.append((recipient, reply))
-        if len(refused) == len(recipients):
-            await self.command("RSET")
-            return result("rcpt", code, reply)
-        code, reply = await self.command("DATA")
-        if code != 354:
-            await self.command("RSET")
-            return result("data", code, reply)
-        code, reply = await self.raw(stuffed(wire))
-        return result("message", code, reply)
-
-    async def quit(self) -> None:
-        with contextlib.suppress(SendError):
-            await self.command("QUIT")
-        self.close()
-
-    def close(self) -> None:
-        self._writer.close()
+def connected(host: str, port: int, helo: str, timeout: float) -> SmtpClient:
+    """A connection that is ready for a transaction, after so many seconds. Raises SmtpError."""
+    deadline = time.monotonic() + timeout
+    try:
+        client = SmtpClient(
+            host, port, helo=helo, connect_timeout=timeout, reply_timeout=REPLY_TIMEOUT
+        )
+        reply, expected = client.greeting, 220
+        if reply.code == expected:
+            with client.within(deadline - time.monotonic()):
+                reply, expected = client.ehlo(), 250
+    except SmtpError as error:
+        raise SmtpError(f"{host} port {port}: {error}") from None
+    if reply.code != expected:
+        client.close()
+        raise SmtpError(reply.text)
+    return client
 
 
 async def send_all(
@@ -169,39 +126,66 @@ async def send_all(
     for one message.
     """
     source = iter(messages)
-    await asyncio.gather(
-        *(
-            _work(source, on_result, host, port, sender, recipients, helo, timeout)
-            for _ in range(connections)
+    with ThreadPoolExecutor(connections, "smtp") as pool:
+        await asyncio.gather(
+            *(
+                _Sender(pool, host, port, helo, timeout).work(source, on_result, sender, recipients)
+                for _ in range(connections)
+            )
         )
-    )
 
 
-async def _work(
-    source: Iterator[tuple[str, bytes]],
-    on_result: Callable[[Result], None],
-    host: str,
-    port: int,
-    sender: str,
-    recipients: Sequence[str],
-    helo: str,
-    timeout: float,
-) -> None:
-    client: SmtpClient | None = None
-    for name, data in source:
+class _Sender:
+    """One of the connections; what blocks is done in the pool."""
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, host: str, port: int, helo: str, timeout: float
+    ) -> None:
+        self._pool = pool
+        self._address = host, port
+        self._helo = helo
+        self._timeout = timeout
+        self._client: SmtpClient | None = None
+        self._is_over = False
+
+    async def work(
+        self,
+        source: Iterator[tuple[str, bytes]],
+        on_result: Callable[[Result], None],
+        sender: str,
+        recipients: Sequence[str],
+    ) -> None:
+        """Send what the source has, until it is empty."""
+        loop = asyncio.get_running_loop()
+        try:
+            for name, data in source:
+                on_result(
+                    await loop.run_in_executor(
+                        self._pool, self._send, name, data, sender, recipients
+                    )
+                )
+            if self._client is not None:
+                await loop.run_in_executor(self._pool, self._client.quit)
+        finally:
+            # Whoever gives up does not wait for a server that is silent.
+            self._is_over = True
+            if self._client is not None:
+                self._client.close()
+
+    def _send(self, name: str, data: bytes, sender: str, recipients: Sequence[str]) -> Result:
+        """In a thread of the pool: one message, over a new connection if there is none."""
         stage = "connect"
         try:
-            if client is None:
-                client = await SmtpClient.open(host, port, helo, timeout)
+            if self._client is None:
+                self._client = connected(*self._address, self._helo, self._timeout)
+            if self._is_over:
+                raise SmtpError("given up")
             stage = "message"
-            async with asyncio.timeout(timeout):
-                result = await client.send(name, data, sender, recipients)
-        except (SendError, TimeoutError) as error:
-            why = str(error) or f"no answer in {timeout:g} s"
-            result = Result(name, 0, why, stage, len(data), 0.0)
-        if result.code in (0, 421) and client is not None:
-            client.close()
-            client = None
-        on_result(result)
-    if client is not None:
-        await client.quit()
+            with self._client.within(self._timeout):
+                result = transact(self._client, name, data, sender, recipients)
+        except SmtpError as error:
+            result = Result(name, 0, str(error), stage, len(data), 0.0)
+        if result.code in (0, 421) and self._client is not None:
+            self._client.close()
+            self._client = None
+        return result

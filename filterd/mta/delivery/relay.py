@@ -6,14 +6,14 @@ tried in turn until one accepts the message or refuses it permanently.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass
 
-from filterd.mta.delivery.client import SendError, SmtpClient
+from filterd.mta.delivery.client import connected, transact
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
+from filterd.smtp.client import SmtpError
 
 PORT = 25
 CONNECT_TIMEOUT = 60.0
@@ -39,7 +39,7 @@ class SmtpMailer:
         trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
         for name, port in self._hosts():
             try:
-                return asyncio.run(self._send(name, port, entry, target, message))
+                return self._send(name, port, entry, target, message)
             except DeliveryError as error:
                 trouble = error
                 if not error.temporary:
@@ -53,20 +53,18 @@ class SmtpMailer:
             return [(name.strip("[]"), port)]
         return [(host, port) for host in mail_exchangers(name)]
 
-    async def _send(
-        self, host: str, port: int, entry: QueueEntry, target: Target, message: bytes
-    ) -> str:
+    def _send(self, host: str, port: int, entry: QueueEntry, target: Target, message: bytes) -> str:
         try:
-            client = await SmtpClient.open(host, port, self.helo, CONNECT_TIMEOUT)
-            try:
-                async with asyncio.timeout(SEND_TIMEOUT):
-                    result = await client.send(entry.id, message, entry.sender, [target.address])
-            finally:
-                await client.quit()
-        except SendError as error:
+            client = connected(host, port, self.helo, CONNECT_TIMEOUT)
+        except SmtpError as error:
             raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
-        except TimeoutError:
-            raise DeliveryError(f"{host}: timeout", temporary=True, code="4.4.2") from None
+        try:
+            with client.within(SEND_TIMEOUT):
+                result = transact(client, entry.id, message, entry.sender, [target.address])
+        except SmtpError as error:
+            raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None
+        finally:
+            client.quit()
         if not result.accepted:
             permanent = result.code >= 500
             code = "5.0.0" if permanent else "4.0.0"

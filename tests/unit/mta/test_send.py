@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.client import Result, send_all, stuffed, wire_form
+from filterd.mta.delivery.client import Result, send_all, wire_form
 from filterd.mta.milters.scripted import Respond, ScriptedFilter
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
@@ -29,14 +29,6 @@ from filterd.mta.settings import MtaSettings
 )
 def test_the_form_on_the_wire(stored: bytes, wire: bytes, mended: bool) -> None:
     assert wire_form(stored) == (wire, mended)
-
-
-@pytest.mark.parametrize(
-    ("wire", "data"),
-    [(b"", b".\r\n"), (b"a\r\n", b"a\r\n.\r\n"), (b".\r\n..\r\n", b"..\r\n...\r\n.\r\n")],
-)
-def test_dots_are_doubled(wire: bytes, data: bytes) -> None:
-    assert stuffed(wire) == data
 
 
 def send(port: int, messages: list[tuple[str, bytes]], **more: object) -> dict[str, Result]:
