@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from filterd.chain.chain import Chain, Link, LinkSettings, OnError
+from filterd.chain.chain import Chain, Failure, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
 from filterd.message import Envelope, Message
@@ -137,13 +137,37 @@ def test_a_dry_run_is_seen_and_changes_nothing() -> None:
     assert failing.examine(MAIL).verdict.action is Action.ACCEPT
 
 
-def test_filters_are_prepared_once_and_a_chain_that_cannot_start_does_not() -> None:
-    class Prepared(Says):
-        def prepare(self) -> None:
-            raise OSError("no model")
+class Prepared(Says):
+    """A filter that loads something first."""
 
+    def __init__(self, name: str, log: list[str], error: OSError | None = None) -> None:
+        super().__init__(name, lambda _message: log.append(f"{name} examines") or NO_OPINION)
+        self._log = log
+        self._error = error
+
+    def prepare(self) -> None:
+        self._log.append(f"{self.name} prepares")
+        if self._error is not None:
+            raise self._error
+
+
+def test_filters_are_prepared_once_in_order_before_the_first_message() -> None:
+    log: list[str] = []
+    chain = Chain([Link(Prepared("a", log)), Link(Says("b", raises)), Link(Prepared("c", log))])
+    assert log == []
+    chain.prepare()
+    assert log == ["a prepares", "c prepares"]
+    chain.examine(MAIL)
+    chain.examine(MAIL)
+    assert log[2:] == ["a examines", "c examines"] * 2
+
+
+def test_a_chain_that_cannot_start_does_not() -> None:
+    log: list[str] = []
+    bad = Link(Prepared("bad", log, OSError("no model")))
     with pytest.raises(OSError, match="no model"):
-        Chain([Link(Prepared("p", raises))]).prepare()
+        Chain([bad, Link(Prepared("late", log))]).prepare()
+    assert log == ["bad prepares"]
 
 
 class Asks(Says):
@@ -192,3 +216,65 @@ def test_nobody_asks_about_what_a_person_released() -> None:
     chain.released = lambda _message: Mark("id", viruses=False)
     assert chain.examine(MAIL).verdict.symbols[0].name == "RELEASED"
     assert log == []
+
+
+def test_nobody_asks_about_a_message_that_some_filter_must_not_see() -> None:
+    """A question is work as well: whatever took the last process down could be in it."""
+    log: list[str] = []
+    chain = Chain([Link(Asks(name, log, lambda _message: None)) for name in "ab"])
+    crash = Failure("a", "crash", "it died")
+    examination = chain.examine(MAIL, [crash])
+    assert log == ["b examines"]
+    assert examination.failures == (crash,)
+    assert examination.ran == {"b"}
+    assert [symbol.name for symbol in examination.verdict.symbols] == ["A_FAILED"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_failed_over_the_same_content_before_is_told_apart(
+    again: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one that fails again the client would send the same for days: it is not deferred."""
+    failed = Failure("a", "crash", "it died", again)
+    link = Link(Says("a", found("A", 1)), LinkSettings(on_error="tempfail"))
+    verdict = Chain([link]).examine(MAIL, [failed]).verdict
+    assert verdict.action is (Action.QUARANTINE if again else Action.TEMPFAIL)
+    assert all(word in caplog.text for word in ("filter=a", "kind=crash", "id=t1", "it died"))
+
+
+def test_who_watches_is_told_which_filter_runs_and_until_when() -> None:
+    told: list[tuple[str, float]] = []
+    quick = Link(Says("quick", found("A", 1)), LinkSettings(timeout=5))
+    patient = Link(Says("patient", found("B", 1)), LinkSettings(timeout=3600))
+    chain = Chain([quick, patient], timeout=60)
+    chain.announce = lambda name, until: told.append((name, until))
+    before = time.monotonic()
+    chain.examine(MAIL)
+    after = time.monotonic()
+    assert [name for name, _ in told] == ["quick", "patient", ""]
+    (_, first), (_, second), (_, last) = told
+    assert before + 5 <= first <= after + 5
+    assert before + 60 <= second <= after + 60
+    assert second == last
+
+
+def test_a_filter_that_is_not_tried_is_not_announced_and_has_no_time() -> None:
+    told: list[str] = []
+    chain = Chain([Link(Says(name, found(name.upper(), 1))) for name in "ab"])
+    chain.announce = lambda name, _until: told.append(name)
+    examination = chain.examine(MAIL, [Failure("a", "crash", "it died")])
+    assert told == ["b", ""]
+    assert set(examination.milliseconds) == {"b"}
+
+
+def test_scanners_are_told_to_locate_viruses() -> None:
+    class Scanner(Says):
+        locates = False
+
+    scanner, other = Scanner("scanner", raises), Says("other", raises)
+    chain = Chain([Link(other), Link(scanner)])
+    assert not scanner.locates
+    chain.locate_viruses()
+    assert scanner.locates
+    assert not hasattr(other, "locates")
+    assert chain.names == ("other", "scanner")

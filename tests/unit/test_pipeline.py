@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.chain import Chain, Examination, Failure, Link
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Decision, Policy, PolicyRule, PolicySettings
 from filterd.chain.verdict import Action, AddField, RemovedPart, Splice, Symbol, Verdict
@@ -145,3 +147,144 @@ def test_labels_are_made_before_anything_is_kept(monkeypatch: pytest.MonkeyPatch
     pipeline = Pipeline(Chain([Link(Says(strip))]), Policy(PolicySettings()), keep=keeper)
     assert pipeline.process(MAIL).decision.action is Action.TEMPFAIL
     assert keeper.kept == []
+
+
+class Offers:
+    """Remembers what autolearn was offered."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, Verdict]] = []
+
+    def __call__(self, message: Message, examination: Examination) -> None:
+        self.made.append((message.id, examination.verdict))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_offered"),
+    [
+        (scored(1), True),
+        (scored(9), True),
+        (Verdict(Action.DISCARD), True),
+        (Verdict(Action.TEMPFAIL), False),
+    ],
+    ids=["accepted", "held", "discarded", "deferred"],
+)
+def test_autolearn_is_offered_what_does_not_come_again(verdict: Verdict, is_offered: bool) -> None:
+    offers = Offers()
+    Pipeline(
+        Chain([Link(Says(verdict))]), Policy(PolicySettings()), keep=Keeper(), offer=offers
+    ).process(MAIL)
+    assert offers.made == ([("id7", verdict)] if is_offered else [])
+
+
+def test_what_cannot_be_kept_is_offered_when_it_comes_again() -> None:
+    offers, full = Offers(), Keeper(OSError(28, "No space left on device"))
+    Pipeline(
+        Chain([Link(Says(scored(9)))]), Policy(PolicySettings()), keep=full, offer=offers
+    ).process(MAIL)
+    assert offers.made == []
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_what_the_mta_holds_is_kept_if_a_part_is_missing_from_it(removed: bool) -> None:
+    """The MTA has only what is left of the message."""
+    keeper = Keeper()
+    held = replace(STRIPPED, symbols=(Symbol("TEST", 9),))
+    if not removed:
+        held = replace(held, edits=(), removed=())
+    policy = Policy(PolicySettings(quarantine_in="mta"))
+    result = Pipeline(Chain([Link(Says(held))]), policy, keep=keeper).process(MAIL)
+    assert result.decision.mta_quarantine
+    assert (result.stored, len(keeper.kept)) == (removed, int(removed))
+    assert (AddField("X-Quarantine-ID", "id7") in result.decision.edits) is removed
+    # It may be released from there: it carries the labels.
+    assert AddField("X-Spam-Flag", "YES") in result.decision.edits
+    assert set(held.edits) <= set(result.decision.edits)
+
+
+def test_a_filter_that_took_a_process_down_is_not_tried_again() -> None:
+    tried = Says(scored(1))
+    crash = Failure("says", "crash", "it died")
+    result = Pipeline(Chain([Link(tried)]), Policy(PolicySettings())).process(MAIL, [crash])
+    assert result.examination.failures == (crash,)
+    assert result.decision.action is Action.TEMPFAIL
+    assert [symbol.name for symbol in result.examination.verdict.symbols] == ["SAYS_FAILED"]
+
+
+def test_the_sites_own_words_for_trouble_and_the_id_after_them() -> None:
+    settings = PolicySettings(label=4.5, replies={"trouble": "450 4.7.1 Come back at noon"})
+    full = Keeper(OSError(28, "No space left on device"))
+    chain = Chain([Link(Says(scored(9)))])
+    decision = Pipeline(chain, Policy(settings), keep=full).process(MAIL).decision
+    assert decision.reply is not None
+    assert decision.reply.code == 450
+    assert decision.reply.text == "Come back at noon (id=id7)"
+    assert decision.required == 4.5
+
+
+def test_a_recipients_own_words_are_not_replaced_by_the_sites() -> None:
+    rule = PolicyRule("joe", replies={"trouble": "450 4.7.1 The rule's words"})
+    settings = PolicySettings(replies={"trouble": "450 4.7.1 The site's words"}, rules=(rule,))
+    chain = Chain([Link(Says(scored(1)))])
+    crash = Failure("says", "crash", "it died")
+    decision = Pipeline(chain, Policy(settings)).process(MAIL, [crash]).decision
+    assert decision.reply is not None
+    assert decision.reply.text == "The rule's words (id=id7)"
+
+
+def test_trouble_with_the_decision_is_worded_and_has_the_sites_threshold(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("filterd.chain.pipeline.DECISION_LIMIT", 0.2)
+    settings = PolicySettings(label=4.5, replies={"trouble": "450 4.7.1 Come back at noon"})
+    decision = Pipeline(Chain([]), Endless(settings)).process(MAIL).decision
+    assert decision.reply is not None
+    assert decision.reply.text == "Come back at noon (id=id7)"
+    assert decision.required == 4.5
+    assert "id=id7" in caplog.text
+
+
+def test_the_log_says_why_a_message_could_not_be_kept(caplog: pytest.LogCaptureFixture) -> None:
+    full = Keeper(OSError(28, "No space left on device"))
+    with caplog.at_level(logging.ERROR):
+        Pipeline(Chain([Link(Says(scored(9)))]), Policy(PolicySettings()), keep=full).process(MAIL)
+    assert "id=id7" in caplog.text
+    assert "No space left on device" in caplog.text
+
+
+def test_the_copy_says_who_looked_for_viruses_and_where_the_original_is() -> None:
+    class ClamAV(Says):
+        name = "clamav"
+
+    def edits(keeper: Keeper | None) -> set[object]:
+        chain = Chain([Link(ClamAV(STRIPPED))])
+        return set(
+            Pipeline(chain, Policy(PolicySettings()), keep=keeper).process(MAIL).decision.edits
+        )
+
+    assert AddField("X-Virus-Status", "Clean") in edits(None)
+    assert AddField("X-Quarantine-ID", "id7") in edits(Keeper())
+    assert AddField("X-Quarantine-ID", "id7") not in edits(None)  # nothing is kept offline
+
+
+def test_a_copy_of_which_nothing_is_missing_names_no_original() -> None:
+    chain = Chain([Link(Says(scored(6)))])
+    decision = Pipeline(chain, Policy(PolicySettings()), keep=Keeper()).process(MAIL).decision
+    assert AddField("X-Quarantine-ID", "id7") not in decision.edits
+
+
+def test_the_time_of_receipt_is_that_of_the_examination() -> None:
+    times: list[datetime] = []
+
+    def keep(_message: Message, _found: Examination, _decision: Decision, at: datetime) -> None:
+        times.append(at)
+
+    class Looks(Says):
+        def examine(self, message: Message) -> Verdict:
+            times.append(datetime.now(UTC))
+            return super().examine(message)
+
+    Pipeline(Chain([Link(Looks(scored(9)))]), Policy(PolicySettings()), keep=keep).process(MAIL)
+    looked, received = times
+    assert received <= looked
+    assert received.tzinfo is UTC

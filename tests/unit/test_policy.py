@@ -228,6 +228,46 @@ def test_the_mta_may_hold_the_message_instead_of_the_store() -> None:
     assert (decision.mta_quarantine, decision.store) == ("spam", False)
 
 
+def test_what_the_mta_holds_without_a_part_is_stored_whole() -> None:
+    cut = Splice(10, 20, b"gone")
+    verdict = Verdict(
+        symbols=(Symbol("TEST", 9),), edits=(cut,), removed=(RemovedPart("a", "banned", 10, 20),)
+    )
+    decision = Policy(PolicySettings(quarantine_in="mta")).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.mta_quarantine, decision.store) == (decision.reason, True)
+    assert decision.edits == (cut,)
+
+
+@pytest.mark.parametrize(
+    ("keep_discarded", "held_for"),
+    [(True, ("joe@mx.test", "max@mx.test")), (False, ("joe@mx.test",))],
+)
+def test_a_discarded_copy_beside_one_that_is_delivered(
+    keep_discarded: bool, held_for: tuple[str, ...]
+) -> None:
+    """ann gets it, joe's is held, max's is discarded: the store holds what nobody else has."""
+    verdict = Verdict(
+        apart=(
+            RecipientAction("joe@mx.test", Action.QUARANTINE, "list"),
+            RecipientAction("max@mx.test", Action.DISCARD, "list"),
+        )
+    )
+    decision = Policy(PolicySettings(keep_discarded=keep_discarded)).decide(
+        verdict, envelope("ann@mx.test", "joe@mx.test", "max@mx.test")
+    )
+    assert decision.action is Action.ACCEPT
+    assert decision.drop_recipients == ("joe@mx.test", "max@mx.test")
+    assert (decision.store, decision.held_for) == (True, held_for)
+
+
+def test_discarded_copies_alone_are_kept_beside_one_that_is_delivered() -> None:
+    verdict = Verdict(apart=(RecipientAction("max@mx.test", Action.DISCARD, "list"),))
+    decision = Policy(PolicySettings(keep_discarded=True)).decide(
+        verdict, envelope("ann@mx.test", "max@mx.test")
+    )
+    assert (decision.store, decision.held_for) == (True, ("max@mx.test",))
+
+
 def test_the_label_is_that_of_the_strictest_who_receives() -> None:
     settings = PolicySettings(rules=(PolicyRule("s", recipients=("s@mx.test",), label=1),))
     decision = Policy(settings).decide(scored(2), envelope("ann@mx.test", "s@mx.test"))
