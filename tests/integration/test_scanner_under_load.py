@@ -48,6 +48,7 @@ class Traffic:
         self.clean: list[Reply] = []
         self.viruses: list[Reply] = []
         self._port = mta.port
+        self._failures: list[Exception] = []
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._send, args=(messages.message, self.clean)),
@@ -55,11 +56,16 @@ class Traffic:
         ]
 
     def _send(self, make: Callable[[], bytes], replies: list[Reply]) -> None:
-        while not self._over.is_set():
-            replies.append(send(self._port, make()).final)
+        try:
+            while not self._over.is_set():
+                replies.append(send(self._port, make()).final)
+        except Exception as error:
+            self._failures.append(error)
 
     def has_sent(self, count: int) -> bool:
-        """True once so many of each kind were answered."""
+        """True once so many of each kind were answered. Raises what kept one from being sent."""
+        if self._failures:
+            raise self._failures[0]
         return min(len(self.clean), len(self.viruses)) >= count
 
     def __enter__(self) -> Traffic:
@@ -67,10 +73,12 @@ class Traffic:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._over.set()
         for thread in self._threads:
             thread.join()
+        if error is None and self._failures:
+            raise self._failures[0]
 
 
 def first_words(replies: list[Reply]) -> set[str]:

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import messages
+from filterd.mta.sendmail.cf_files import read_cf
+from tests.helpers import messages, servers
 from tests.helpers.process import Program, folder, listens
 from tests.helpers.servers.clamav_milter import ClamavMilter
 from tests.helpers.servers.mta import MTAS, Mta
 from tests.helpers.servers.opendkim import Opendkim
 from tests.helpers.servers.own_mta import OwnMta
+from tests.helpers.servers.sendmail import Sendmail
 from tests.helpers.smtp import send
 
-TAGGING = Path(__file__).parent / "servers/tagging_filter.py"
+TAGGING = Path(servers.__file__).with_name("tagging_filter.py")
 
 
 @pytest.fixture(scope="module", params=MTAS)
@@ -39,6 +41,13 @@ def mta(
         yield server
         server.stop()
         tagging.stop()
+
+
+def test_no_load_average_makes_sendmail_refuse_mail_or_put_it_off() -> None:
+    with folder("sendmail") as path:
+        cf = read_cf(Sendmail(path, "").folder / "sendmail.cf")
+    for name in ("QueueLA", "RefuseLA"):
+        assert int(cf.option(name, "8")) > 10_000
 
 
 def test_clean_mail_passes_all_filters(mta: Mta) -> None:

@@ -25,6 +25,9 @@ from tests.helpers.process import (
 from tests.helpers.servers.mailbox import Delivered, delivered
 
 HOST = "mx.example.test"
+LOAD = 1_000_000
+"""Load average from which on sendmail queues only, or refuses connections: never."""
+
 SNIPPET = Path(__file__).parents[3] / "sendmail.mc.snippet"
 SHIM_SOURCE = Path(__file__).with_name("syslog_shim.c")
 
@@ -48,6 +51,9 @@ define(`confDELIVERY_MODE', `background')dnl
 define(`confLOG_LEVEL', `9')dnl
 define(`confMILTER_LOG_LEVEL', `22')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
+dnl a busy machine is no reason to refuse connections or to put mail off
+define(`confQUEUE_LA', `{load}')dnl
+define(`confREFUSE_LA', `{load}')dnl
 define(`confDONT_BLAME_SENDMAIL', `groupwritabledirpathsafe,nonrootsafeaddr,truststickybit')dnl
 define(`confDEF_USER_ID', ``{user}'')dnl
 define(`confTRUSTED_USERS', `{name}')dnl
@@ -147,6 +153,7 @@ class Sendmail:
             CONFIGURATION.format(
                 folder=folder,
                 host=HOST,
+                load=LOAD,
                 port=self.port,
                 user=user,
                 name=name,
