@@ -155,7 +155,7 @@ def main() -> None:
         due = slowest(lambda: ledger.due(day, NOW + 10 * count, ("spam",)))
         print(f"{'digests of a day':24} {due:8.1f} ms")
         store = filled(QuarantineSettings(Path(folder)), count)
-        page = slowest(lambda: (store.read("m1"), store.standing("m1")))
+        page = slowest(lambda: (store.read("m1"), store.delivery_state("m1")))
         print(f"{'one message, its history':24} {page:8.1f} ms")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import STORING_LIMIT, StoreError
-from filterd.quarantine.journal import Event, Standing, standing
+from filterd.quarantine.journal import DeliveryState, Event, delivery_state_of
 
 if TYPE_CHECKING:
     from filterd.quarantine.store import Store
@@ -52,7 +52,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
         events[event.id].append(event)
     seen: set[str] = set()
     added, restated, damaged = [], [], []
-    missing: list[tuple[Entry, str, Standing]] = []
+    missing: list[tuple[Entry, str, DeliveryState]] = []
     for day in store.files.days():
         for description in sorted(day.glob("*.json")):
             id, message = description.stem, description.with_suffix(".eml")
@@ -62,19 +62,24 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
             except StoreError as error:
                 damaged.append((id, str(error)))
                 continue
-            stands = standing(entry.held_for, events[id], entry.received.timestamp())
+            delivery_state = delivery_state_of(
+                entry.held_for, events[id], entry.received.timestamp()
+            )
             # What was deleted since the journal was read is not damaged.
-            trouble = "" if stands.gone else _disagreement(entry, message)
-            if trouble and not store.standing(id).gone:
+            trouble = "" if delivery_state.gone else _disagreement(entry, message)
+            if trouble and not store.delivery_state(id).gone:
                 damaged.append((id, trouble))
             if id not in known:
                 added.append(id)
-                missing.append((entry, str(message), stands))
-            elif known[id] != (stands.state, stands.pinned) and known[id][0] != "releasing":
+                missing.append((entry, str(message), delivery_state))
+            elif (
+                known[id] != (delivery_state.state, delivery_state.pinned)
+                and known[id][0] != "releasing"
+            ):
                 # A release that is under way stands in the index first; one that began since
                 # the journal was read is left alone as well.
                 restated.append(id)
-                if repair and (fresh := store.standing(id)).state != "releasing":
+                if repair and (fresh := store.delivery_state(id)).state != "releasing":
                     store.index.update(id, fresh)
         damaged += _undescribed(store, day)
         if repair:
@@ -107,7 +112,7 @@ def add_missing(store: Store) -> int:
             log.warning("quarantine: %s", error)
             continue
         message = description.with_suffix(".eml")
-        store.index.add(entry, str(message), store.standing(entry.id))
+        store.index.add(entry, str(message), store.delivery_state(entry.id))
     _catch_up(store, {description.stem for description in missing}, began)
     return len(missing)
 
@@ -120,8 +125,8 @@ def _catch_up(store: Store, added: set[str], since: float) -> None:
             break
         touched.add(event.id)
     for id in touched & added:
-        if (stands := store.standing(id)).state != "releasing":
-            store.index.update(id, stands)
+        if (delivery_state := store.delivery_state(id)).state != "releasing":
+            store.index.update(id, delivery_state)
 
 
 def _look_at_index(store: Store, *, repair: bool, rebuild: bool) -> tuple[str, str]:

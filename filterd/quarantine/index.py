@@ -26,7 +26,7 @@ from filterd.message.address import readable
 from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
-from filterd.quarantine.journal import Delivery, Standing
+from filterd.quarantine.journal import Delivery, DeliveryState
 from filterd.quarantine.query import SEARCHED, Query, cursor, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
@@ -85,11 +85,11 @@ class Index:
     def __init__(self, url: str, folder: Path) -> None:
         self._url, self._folder = url, folder
 
-    def add(self, entry: Entry, path: str, standing: Standing) -> None:
+    def add(self, entry: Entry, path: str, delivery_state: DeliveryState) -> None:
         """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
-        self.add_all([(entry, path, standing)])
+        self.add_all([(entry, path, delivery_state)])
 
-    def add_all(self, entries: Sequence[tuple[Entry, str, Standing]]) -> None:
+    def add_all(self, entries: Sequence[tuple[Entry, str, DeliveryState]]) -> None:
         """Add the rows of several, `BATCH` in a transaction. Raises StoreError."""
         # In one order everywhere, so that two who add the same ones do not wait for each other.
         entries = sorted(entries, key=lambda one: one[0].id)
@@ -97,9 +97,9 @@ class Index:
             some = entries[start : start + BATCH]
             with self.connection() as connection:
                 try:
-                    _lock(connection, [entry.id for entry, _path, _standing in some])
-                    for entry, path, standing in some:
-                        _add(connection, entry, path, standing)
+                    _lock(connection, [entry.id for entry, _path, _state in some])
+                    for entry, path, delivery_state in some:
+                        _add(connection, entry, path, delivery_state)
                     continue
                 except sa.exc.DBAPIError as error:
                     # Somebody else has just added one of them, or is at it.
@@ -204,11 +204,11 @@ class Index:
             won.append(recipient)
         return tuple(won)
 
-    def update(self, id: str, standing: Standing) -> None:
-        """Write where a message stands. Raises StoreError."""
+    def update(self, id: str, delivery_state: DeliveryState) -> None:
+        """Write the delivery state of a message. Raises StoreError."""
         with self.connection() as connection:
             _lock(connection, [id])
-            rows = [delivery_row(id, d) for d in standing.deliveries]
+            rows = [delivery_row(id, d) for d in delivery_state.deliveries]
             names = [row["recipient"] for row in rows]
             others = (deliveries.c.id == id, deliveries.c.recipient.not_in(names))
             connection.execute(sa.delete(deliveries).where(*others))
@@ -216,11 +216,11 @@ class Index:
             connection.execute(
                 sa.update(messages)
                 .where(messages.c.id == id)
-                .values(state=standing.state.value, pinned=standing.pinned)
+                .values(state=delivery_state.state.value, pinned=delivery_state.pinned)
             )
 
     def settle(self, id: str, delivery: Delivery) -> None:
-        """Write how one copy stands now. Raises StoreError."""
+        """Write the state of one copy. Raises StoreError."""
         with self.connection() as connection:
             _lock(connection, [id])
             _put_deliveries(connection, [delivery_row(id, delivery)])
@@ -289,7 +289,7 @@ def _is_deadlock(error: sa.exc.DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
-def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing) -> None:
+def _add(connection: sa.Connection, entry: Entry, path: str, delivery_state: DeliveryState) -> None:
     known = sa.select(messages.c.id).where(messages.c.id == entry.id)
     if connection.scalar(known) is not None:
         return
@@ -314,15 +314,15 @@ def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing)
         "symbols": f" {' '.join(s.name for s in entry.symbols)} ",
         "virus": storable(entry.virus),
         "path": path,
-        "state": standing.state.value,
-        "pinned": standing.pinned,
+        "state": delivery_state.state.value,
+        "pinned": delivery_state.pinned,
     }
     row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
     connection.execute(sa.insert(messages), [row])
     # A copy that somebody claimed while its message had no row stays as it is.
     mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)
     there = set(connection.scalars(mine))
-    rows = [delivery_row(entry.id, d) for d in standing.deliveries]
+    rows = [delivery_row(entry.id, d) for d in delivery_state.deliveries]
     fresh = [row for row in rows if row["recipient"] not in there]
     _put_deliveries(connection, fresh, keep=True)
     if there:
@@ -332,7 +332,7 @@ def _add(connection: sa.Connection, entry: Entry, path: str, standing: Standing)
 def _summarize(connection: sa.Connection, id: str) -> None:
     """Write the one word for the whole message anew."""
     found = connection.execute(sa.select(deliveries).where(deliveries.c.id == id)).mappings()
-    state = Standing(tuple(map(delivery_of, found))).state
+    state = DeliveryState(tuple(map(delivery_of, found))).state
     connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state.value))
 
 

@@ -120,7 +120,8 @@ class Journal:
         try:
             with locked(path):
                 copies = {
-                    d.recipient: d for d in standing(held_for, self.events(event.id), 0).deliveries
+                    d.recipient: d
+                    for d in delivery_state_of(held_for, self.events(event.id), 0).deliveries
                 }
                 free = tuple(
                     recipient
@@ -245,9 +246,9 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where one message stands: its recipients' copies, whether it is pinned, whether its bytes
-    were taken away (`deleted`, `expired`) or not (`""`)."""
+class DeliveryState:
+    """The delivery state of one message: its recipients' copies, whether it is pinned, whether its
+    bytes were removed (`deleted`, `expired`) or not (`""`)."""
 
     deliveries: tuple[Delivery, ...] = ()
     pinned: bool = False
@@ -263,8 +264,10 @@ class Standing:
         return next((state for state in order if state in states), State.COPY)
 
 
-def standing(held_for: Iterable[str], events: Iterable[Event], received: float) -> Standing:
-    """Where a message stands after its events, given in order."""
+def delivery_state_of(
+    held_for: Iterable[str], events: Iterable[Event], received: float
+) -> DeliveryState:
+    """The delivery state of a message after its events, given in order."""
     copies = {r: Delivery(r, changed=received) for r in held_for}
     pinned = False
     gone: State | Literal[""] = ""
@@ -287,7 +290,7 @@ def standing(held_for: Iterable[str], events: Iterable[Event], received: float) 
                     event.again_at,
                     event.form or old.form,
                 )
-    return Standing(tuple(copies.values()), pinned, gone)
+    return DeliveryState(tuple(copies.values()), pinned, gone)
 
 
 def _gone(old: Delivery, event: Event) -> Delivery:

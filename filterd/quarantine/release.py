@@ -147,7 +147,7 @@ class Releaser:
             viruses=bool(entry.virus),  # a first release of it was allowed by a person
         )
         if delivery.state == "releasing":
-            noted = {storable(d.recipient): d for d in self._store.standing(id).deliveries}
+            noted = {storable(d.recipient): d for d in self._store.delivery_state(id).deliveries}
             copy = noted.get(delivery.recipient)
             if copy is not None and copy.state != "releasing" and copy.changed >= delivery.changed:
                 # It ended before the index heard of it.
@@ -197,7 +197,7 @@ class Releaser:
         free = self._store.journal.claim(event, entry.held_for, states, again=request.again)
         if free != won:
             log.warning("id=%s: the index differed from the journal; it is corrected", entry.id)
-            self._store.index.update(entry.id, self._store.standing(entry.id))
+            self._store.index.update(entry.id, self._store.delivery_state(entry.id))
         return free
 
     def _send(
@@ -212,7 +212,7 @@ class Releaser:
         mark = partial(marks.envelope_id, key, entry.id, data, viruses=request.viruses)
         before = len(self._kept_again(entry.id))
         # From the journal: the index may have been put aside since the claim.
-        noted = {d.recipient: d for d in self._store.standing(entry.id).deliveries}
+        noted = {d.recipient: d for d in self._store.delivery_state(entry.id).deliveries}
         results = submit(self._server, sender, recipients, data, mark)
         results = _as_kept(results, self._kept_again(entry.id)[before:])
         for recipient, result in results.items():
@@ -259,7 +259,7 @@ class Releaser:
 
     def _copies(self, id: str) -> dict[str, Delivery]:
         """How the copies of a message stand, by recipients as the index has them."""
-        noted = {storable(d.recipient): d for d in self._store.standing(id).deliveries}
+        noted = {storable(d.recipient): d for d in self._store.delivery_state(id).deliveries}
         try:
             return noted | {d.recipient: d for d in self._store.index.deliveries(id)}
         except StoreError as error:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from filterd.quarantine.entry import Entry, NewEntry, describe
 from filterd.quarantine.files import Files, StoreError
 from filterd.quarantine.fsck import Report, fsck
-from filterd.quarantine.journal import Event, Journal, Standing, What, standing
+from filterd.quarantine.journal import DeliveryState, Event, Journal, What, delivery_state_of
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.system.durable import sync_folder
 
@@ -76,7 +76,7 @@ class Store:
         self.files.write(message, new.data)
         self.files.write(description, entry.encode())
         try:
-            self.index.add(entry, str(message), _standing(entry, []))
+            self.index.add(entry, str(message), _delivery_state(entry, []))
         except StoreError as error:
             log.warning(
                 "id=%s is kept but not in the index (%s); `filterd quarantine fsck` adds it",
@@ -123,9 +123,9 @@ class Store:
         part = removed[number - 1]
         return self.read(id)[part.start : part.end]
 
-    def standing(self, id: str) -> Standing:
-        """Where a message stands, by the journal. Raises as `get` does."""
-        return _standing(self.get(id), list(self.journal.events(id)))
+    def delivery_state(self, id: str) -> DeliveryState:
+        """The delivery state of a message, by the journal. Raises as `get` does."""
+        return _delivery_state(self.get(id), list(self.journal.events(id)))
 
     def note(
         self, what: What, id: str, who: str, note: str = "", recipients: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ class Store:
         """Keep a message from expiring, or no longer. Raises as `get` does."""
         self.get(id)
         self.note("pinned" if pinned else "unpinned", id, who, note)
-        self.index.update(id, self.standing(id))
+        self.index.update(id, self.delivery_state(id))
 
     def delete(self, id: str, who: str, note: str = "", *, expired: bool = False) -> int:
         """Take a message's bytes away; its description stays until it is forgotten.
@@ -156,7 +156,7 @@ class Store:
             sync_folder(path.parent)
         except OSError as error:
             raise StoreError.about(path, error) from error
-        self.index.update(id, self.standing(id))
+        self.index.update(id, self.delivery_state(id))
         return entry.size
 
     def forget(self, before: float) -> int:
@@ -169,8 +169,8 @@ class Store:
                 if description.with_suffix(".eml").exists():
                     continue
                 entry = self.files.describe(description)
-                stands = _standing(entry, events[entry.id])
-                if entry.received.timestamp() < before and stands.gone:
+                delivery_state = _delivery_state(entry, events[entry.id])
+                if entry.received.timestamp() < before and delivery_state.gone:
                     description.unlink(missing_ok=True)
                     forgotten.append(entry.id)
             with contextlib.suppress(OSError):
@@ -196,5 +196,5 @@ class Store:
         return fsck(self, repair=repair, rebuild=rebuild)
 
 
-def _standing(entry: Entry, events: list[Event]) -> Standing:
-    return standing(entry.held_for, events, entry.received.timestamp())
+def _delivery_state(entry: Entry, events: list[Event]) -> DeliveryState:
+    return delivery_state_of(entry.held_for, events, entry.received.timestamp())

@@ -1,4 +1,4 @@
-"""The words for why a message is kept and how it stands, and the check that a word is one of them.
+"""The words for why a message is kept and its state, and the check that a word is one of them.
 
 A misspelled word that is taken for a condition finds nothing, and looks like an empty quarantine.
 """
@@ -13,7 +13,7 @@ from filterd.chain.verdict import Action, Reason
 
 
 class State(StrEnum):
-    """How a kept message stands, or one recipient's copy of it. `copy`: no recipient's copy is
+    """The state of a kept message, or of one recipient's copy of it. `copy`: no recipient's copy is
     held, the message is kept for the admin."""
 
     HELD = "held"
@@ -29,7 +29,7 @@ REASONS = tuple(reason.value for reason in Reason)
 """Why a message is kept."""
 
 STATES = tuple(state.value for state in State)
-"""How a kept message stands."""
+"""The states of a kept message."""
 
 ACTIONS = tuple(action.value for action in Action)
 """What was done with a message when it came."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from filterd.quarantine import Entry, GoneError, StoreError, UnknownIdError
-from filterd.quarantine.journal import Delivery, Event, Standing, standing
+from filterd.quarantine.journal import Delivery, DeliveryState, Event, delivery_state_of
 from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
 from filterd.review.rights import (
     ACTIONS,
@@ -38,11 +38,11 @@ Source = Literal["web", "api"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One message as one reviewer has it. standing: of the whole message; deliveries and events:
-    those that it may see."""
+    """One message as one reviewer sees it. delivery_state: of the whole message; deliveries and
+    events: those that it may see."""
 
     entry: Entry
-    standing: Standing
+    delivery_state: DeliveryState
     deliveries: tuple[Delivery, ...]
     events: tuple[Event, ...]
 
@@ -149,13 +149,13 @@ class Access:
         self._store.note("viewed", id, self.who)
 
     def look(self, id: str) -> Look:
-        """A message, how its copies stand and what was done with it, by one reading of the journal;
-        of others' recipients nothing. Raises as `entry` does."""
+        """A message, the state of its copies and what was done with it, by one reading of the
+        journal; nothing of other people's recipients. Raises as `entry` does."""
         entry = self.entry(id)
         events = tuple(self._store.journal.events(id))
-        stands = standing(entry.held_for, events, entry.received.timestamp())
-        copies = tuple(d for d in stands.deliveries if self.reviewer.within([d.recipient]))
-        return Look(entry, stands, copies, tuple(filter(self._shows, events)))
+        delivery_state = delivery_state_of(entry.held_for, events, entry.received.timestamp())
+        copies = tuple(d for d in delivery_state.deliveries if self.reviewer.within([d.recipient]))
+        return Look(entry, delivery_state, copies, tuple(filter(self._shows, events)))
 
     def audit(self) -> Iterator[Event]:
         """All that was done, oldest first; a reviewer sees its own actions. Raises StoreError."""

@@ -192,7 +192,7 @@ class Site:
 
     def state(self, id: str) -> str:
         """The state of a kept message."""
-        return self.store.standing(id).state
+        return self.store.delivery_state(id).state
 
     def events(self, id: str) -> list[str]:
         """What was done with it."""

@@ -156,7 +156,7 @@ def test_all_of_a_page_by_keys(site: Site) -> None:
     visit.page.get_by_role("button", name="Pin …", exact=True).click()
     visit.page.get_by_role("button", name="Pin 3 messages").click()
     expect(visit.page.get_by_role("status")).to_contain_text("3 messages: done")
-    assert all(site.store.standing(id).pinned for id in ids)
+    assert all(site.store.delivery_state(id).pinned for id in ids)
     visit.page.keyboard.press("j")
     visit.page.keyboard.press("k")
     visit.page.keyboard.press("j")
@@ -182,7 +182,7 @@ def test_a_reviewer_has_its_own_mail_only(site: Site, mta: OwnMta) -> None:
     visit.page.get_by_role("button", name="Release", exact=True).click()
     expect(visit.page.get_by_role("status")).to_contain_text("1 message: done")
     mta.mail(1)
-    states = {d.recipient: d.state for d in site.store.standing(shared).deliveries}
+    states = {d.recipient: d.state for d in site.store.delivery_state(shared).deliveries}
     assert states == {JOE: "released", MAX: "held"}
     assert site.events(foreign) == []
     assert site.state(own) == "held"

@@ -113,7 +113,7 @@ def test_held_told_and_released_by_a_link(site: Site) -> None:
     (link,) = re.findall(rf"http://127\.0\.0\.1:{site.web_port}/held/\S+", text_of(mail))
     with httpx.Client(timeout=60) as browser:
         assert "offer" in browser.get(link).text
-        assert site.filterd.store.standing(id).state == "held"
+        assert site.filterd.store.delivery_state(id).state == "held"
         for _ in range(2):
             assert "on its way" in browser.post(link).text
         changed = link[:-1] + ("A" if link[-1] != "A" else "Q")
@@ -123,7 +123,7 @@ def test_held_told_and_released_by_a_link(site: Site) -> None:
     site.mta.settled()
     # Once, and to nobody else.
     assert site.mta.mailboxes == {}
-    states = {d.recipient: d.state for d in site.filterd.store.standing(id).deliveries}
+    states = {d.recipient: d.state for d in site.filterd.store.delivery_state(id).deliveries}
     assert states == {joe: "released", sue: "held"}
     released = [e for e in site.filterd.store.journal.events(id) if e.what == "released"]
     assert [(e.who, e.recipients) for e in released] == [(f"digest:{joe}", (joe,))]

@@ -64,7 +64,7 @@ def test_a_released_message_arrives_as_it_was_and_is_not_held_again(
     assert "RELEASED" in came.value("X-Spam-Status")
     assert came.values("X-Spam-Flag") == []
     assert filterd.stored == before
-    assert store.standing(id).state == "released"
+    assert store.delivery_state(id).state == "released"
 
 
 def test_the_mark_does_not_fit_another_message(mta: Mta, filterd: Filterd) -> None:
@@ -96,7 +96,7 @@ def test_a_virus_that_was_not_known_then_is_caught_now(mta: Mta, filterd: Filter
     )
     (outcome,) = releaser.release(ReleaseRequest(id, "test"))
     assert (outcome.state, outcome.reply[:3]) == ("failed", "554")
-    assert store.standing(id).state == "failed"
+    assert store.delivery_state(id).state == "failed"
 
 
 def test_a_virus_passes_if_a_person_says_so_and_why(mta: Mta, filterd: Filterd) -> None:

@@ -132,7 +132,7 @@ def test_an_mta_that_dies_between_data_and_250(site: Site) -> None:
         (outcome,) = Releaser(site.store).release(ReleaseRequest("id1", "test"))
     assert killed
     assert outcome.reply.startswith("unknown: no answer after the final dot")
-    assert site.store.standing("id1").state == "failed"
+    assert site.store.delivery_state("id1").state == "failed"
     # It had not taken the message; that nobody could know, and the message is still kept.
     site.mta.start()
     site.mta.settled()

@@ -89,7 +89,7 @@ def list_(
 def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one message: envelope, verdict, reasons, and what was done with it."""
     store = store_of(config)
-    entry, standing = store.get(id), store.standing(id)
+    entry, delivery_state = store.get(id), store.delivery_state(id)
     events = [event.to_json() for event in store.journal.events(id)]
     store.note("viewed", id, who())
     if as_json:
@@ -97,8 +97,8 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
             {
                 **entry.to_json(),
                 "path": str(store.path(id)),
-                "state": standing.state,
-                "pinned": standing.pinned,
+                "state": delivery_state.state,
+                "pinned": delivery_state.pinned,
                 "deliveries": [
                     {
                         "recipient": d.recipient,
@@ -107,13 +107,13 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
                         "queue_id": d.queue_id,
                         "attempts": d.attempts,
                     }
-                    for d in standing.deliveries
+                    for d in delivery_state.deliveries
                 ],
                 "events": events,
             }
         )
         return
-    Console(highlight=False).print(description(entry, standing, str(store.path(id))))
+    Console(highlight=False).print(description(entry, delivery_state, str(store.path(id))))
 
 
 @command("raw")

@@ -11,7 +11,7 @@ from rich.table import Table
 from filterd.chain.headers import points
 from filterd.chain.report import remaining
 from filterd.quarantine import Entry
-from filterd.quarantine.journal import Event, Standing
+from filterd.quarantine.journal import DeliveryState, Event
 from filterd.system.display import exactly, printable, size, when, when_short
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ OUTCOMES = 100
 """Recipients whose outcomes are shown; `--json` has all."""
 
 
-def description(entry: Entry, standing: Standing, path: str) -> Table:
+def description(entry: Entry, delivery_state: DeliveryState, path: str) -> Table:
     """Everything about one message."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -68,7 +68,7 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
     client = f"{entry.client_name} [{entry.client_address}] helo={entry.helo}"
     for name, value in (
         ("id", entry.id),
-        ("state", standing.state + (", pinned" if standing.pinned else "")),
+        ("state", delivery_state.state + (", pinned" if delivery_state.pinned else "")),
         ("received", exactly(entry.received.timestamp())),
         ("queue-id", entry.queue_id),
         ("client", client),
@@ -101,7 +101,7 @@ def description(entry: Entry, standing: Standing, path: str) -> Table:
         table.add_row("failed", shown(f"{failure.filter or 'no filter'}: {failure}"))
     for label, text in remaining(entry):
         table.add_row(label.lower(), shown(text))
-    for copy in standing.deliveries:
+    for copy in delivery_state.deliveries:
         words = [copy.state, when(copy.changed), copy.reply]
         if copy.again_at:
             words.append(f"next try {when(copy.again_at)}")

@@ -36,7 +36,7 @@ def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONRe
 
 @router.get("/messages/{id}", response_model=dict[str, Any])
 def message(access: Bearer, id: Id) -> JSONResponse:
-    """Envelope, verdict with every symbol, how each copy stands, and what was done with it."""
+    """Envelope, verdict with every symbol, the state of each copy, and what was done with it."""
     look = access.look(id)
     plain = plain_entry(look.entry, access.reviewer)
     plain["deliveries"] = [

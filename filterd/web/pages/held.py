@@ -32,7 +32,7 @@ def show(request: Request, token: str) -> Response:
         return _error(request, error)
     had = any(
         copy.recipient == link.recipient and copy.state == "released"
-        for copy in state.actions.store.standing(link.id).deliveries
+        for copy in state.actions.store.delivery_state(link.id).deliveries
     )
     words = "It was delivered to you already." if had else ""
     return plain_page(

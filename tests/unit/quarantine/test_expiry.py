@@ -80,7 +80,7 @@ def test_an_expired_message_keeps_its_story_until_it_is_forgotten(tmp_path: Path
     store = filled(tmp_path, keep_days=3.5, forget_days=8.5)
     report = expire(store)
     assert report.forgotten == 1
-    assert store.standing("d8").state == "expired"
+    assert store.delivery_state("d8").state == "expired"
     assert store.get("d8").subject == describe_subject(store)
     with pytest.raises(GoneError):
         store.read("d8")

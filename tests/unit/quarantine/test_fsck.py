@@ -129,9 +129,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 def agrees(store: Store) -> bool:
     """True if the index says of every message what the journal says."""
     states = store.index.states()
-    stands = {id: store.standing(id) for id in states}
+    delivery_state = {id: store.delivery_state(id) for id in states}
     return len(states) == MESSAGES and states == {
-        id: (stand.state, stand.pinned) for id, stand in stands.items()
+        id: (stand.state, stand.pinned) for id, stand in delivery_state.items()
     }
 
 
@@ -371,7 +371,7 @@ def test_who_writes_the_same_copies_at_once_gets_no_error(
         empty(url)
     store = Store(QuarantineSettings(tmp_path / "q", url))
     store.put(new())
-    entry, standing = store.get("id1"), store.standing("id1")
+    entry, delivery_state = store.get("id1"), store.delivery_state("id1")
     rounds, start = 40, threading.Barrier(4)
 
     def repeat(deed: Callable[[], object]) -> None:
@@ -381,15 +381,15 @@ def test_who_writes_the_same_copies_at_once_gets_no_error(
 
     settled = Delivery("joe@mx.test", "released", 1.0)
     deeds: list[Callable[[], object]] = [
-        lambda: store.index.update("id1", standing),
+        lambda: store.index.update("id1", delivery_state),
         lambda: store.index.settle("id1", settled),
         lambda: store.index.settle("id1", Delivery("ann@mx.test", "released", 1.0)),
-        lambda: (store.index.remove(["id1"]), store.index.add(entry, "path", standing)),
+        lambda: (store.index.remove(["id1"]), store.index.add(entry, "path", delivery_state)),
     ]
     with ThreadPoolExecutor(len(deeds)) as threads:
         for done in [threads.submit(repeat, deed) for deed in deeds]:
             done.result()
-    store.index.add(entry, "path", standing)
+    store.index.add(entry, "path", delivery_state)
     store.index.settle("id1", settled)
     assert {d.recipient: d.state for d in store.index.deliveries("id1")}[
         "joe@mx.test"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from filterd.chain import marks
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import GoneError, QuarantineSettings, Store
-from filterd.quarantine.journal import standing
+from filterd.quarantine.journal import delivery_state_of
 from filterd.quarantine.query import Query
 from filterd.quarantine.release import (
     CLAIM_LIMIT,
@@ -72,7 +72,7 @@ def release(store: Store, *to: str, id: str = "id1", **options: object) -> tuple
 def state(store: Store, id: str = "id1") -> str:
     """The state of a message, on which journal and index must agree."""
     in_index = next(row.state for row in store.index.search(Query()).rows if row.id == id)
-    assert in_index == store.standing(id).state
+    assert in_index == store.delivery_state(id).state
     return in_index
 
 
@@ -180,7 +180,7 @@ def test_to_some_to_others_and_attached(store: Store, mta: Mta) -> None:
     part = next(e for e in Message(taken.data).walk() if e.content_type == "message/rfc822")
     assert taken.data[part.body_start : part.end] == PLAIN
     assert state(store) == "held"
-    assert {d.recipient: d.state for d in store.standing("id1").deliveries} == {
+    assert {d.recipient: d.state for d in store.delivery_state("id1").deliveries} == {
         "joe@mx.test": "held",
         "boss@mx.test": "released",
         "ann@mx.test": "released",
@@ -410,7 +410,7 @@ def test_nothing_is_released_twice_although_the_index_is_lost(
     release(store)
     fresh = lose_the_index(store, tmp_path)
     if add_rows:  # as they were before anything was released
-        fresh.index.add(fresh.get("id1"), "", standing(("joe@mx.test",), (), 0.0))
+        fresh.index.add(fresh.get("id1"), "", delivery_state_of(("joe@mx.test",), (), 0.0))
     for _ in range(2):
         (outcome,) = release(fresh)
         assert (outcome.state, outcome.done) == ("released", False)
@@ -488,7 +488,7 @@ def test_a_release_that_the_index_did_not_hear_of(
     clock.now += CLAIM_LIMIT + 1
     ((_, outcome),) = Releaser(store).retry()
     assert outcome.state == "released"
-    assert store.standing("id1").state == "released"
+    assert store.delivery_state("id1").state == "released"
     assert len(mta.taken) == 1
 
 

@@ -19,7 +19,7 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.entry import describe
 from filterd.quarantine.index import Index
-from filterd.quarantine.journal import Delivery, Standing
+from filterd.quarantine.journal import Delivery, DeliveryState
 from filterd.quarantine.query import Query, QueryError
 from filterd.quarantine.schema import SCHEMA
 from tests.helpers.entries import RECEIVED, new
@@ -145,7 +145,7 @@ def test_hostile_text_can_be_stored(store: Store) -> None:
     entry = dataclasses.replace(
         describe(new("x")), subject="\0 \udc80 \u202e '; --", sender="\udcff@x", virus="\0"
     )
-    store.index.add(entry, "p", Standing((Delivery("\udce9\0@x"),)))
+    store.index.add(entry, "p", DeliveryState((Delivery("\udce9\0@x"),)))
     assert found(store) == ["x"]
     assert [d.state for d in store.index.deliveries("x")] == ["held"]
 

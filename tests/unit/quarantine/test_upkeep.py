@@ -42,8 +42,8 @@ def test_due_releases_and_old_mail(tmp_path: Path, mta: Mta) -> None:
     mta.answers = {}
     upkeep.once()
     assert len(mta.taken) == 1
-    assert store.standing("fresh").state == "released"
-    assert store.standing("old").state == "expired"
+    assert store.delivery_state("fresh").state == "released"
+    assert store.delivery_state("old").state == "expired"
     upkeep.once()
     assert len(mta.taken) == 1
 

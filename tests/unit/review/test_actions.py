@@ -193,9 +193,9 @@ def test_the_null_sender_cannot_be_listed(actions: ReviewActions) -> None:
 def test_pins(actions: ReviewActions) -> None:
     actions.store.put(new("id1"))
     assert actions.pin(["id1"], BY_ANN, pinned=True)[0].words == "pinned: does not expire"
-    assert actions.store.standing("id1").pinned
+    assert actions.store.delivery_state("id1").pinned
     actions.pin(["id1"], BY_ANN, pinned=False)
-    assert not actions.store.standing("id1").pinned
+    assert not actions.store.delivery_state("id1").pinned
 
 
 def test_a_scan_is_what_would_happen_now_and_changes_nothing(actions: ReviewActions) -> None:

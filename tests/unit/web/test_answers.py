@@ -67,7 +67,7 @@ def test_getting_changes_nothing(site: Site) -> None:
     for path in PAGES:
         site.get(path.format(id=id) + "?deed=delete&id=" + id)
     assert set(site.events()) <= {"viewed", "exported"}
-    assert site.state.actions.store.standing(id).state == "held"
+    assert site.state.actions.store.delivery_state(id).state == "held"
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "not told"])

@@ -79,7 +79,7 @@ def test_several_at_once_after_a_question(ann: Site) -> None:
         "/quarantine/do", do="delete", id=ids[:2], back="/quarantine?reason=spam", note="old"
     )
     assert "2 messages: done" in text_of(done)
-    states = [ann.state.actions.store.standing(id).state for id in ids]
+    states = [ann.state.actions.store.delivery_state(id).state for id in ids]
     assert states == ["deleted", "deleted", "held"]
     (event,) = ann.state.actions.store.journal.events(ids[0])
     assert (event.who, event.note) == ("web:ann", "old")

@@ -16,7 +16,9 @@ def test_release_to_those_who_were_chosen(releasing: Site, mta: Mta) -> None:
     (taken,) = mta.taken
     assert ["sue@mx.example" in line for line in taken.rcpt] == [True]
     assert taken.data == PLAIN
-    states = {d.recipient: d.state for d in releasing.state.actions.store.standing(id).deliveries}
+    states = {
+        d.recipient: d.state for d in releasing.state.actions.store.delivery_state(id).deliveries
+    }
     assert states == {"joe@mx.example": "held", "sue@mx.example": "released"}
 
 
