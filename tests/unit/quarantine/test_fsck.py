@@ -145,8 +145,8 @@ def test_a_broken_index_is_kept_and_made_again(
     settings = Settings(quarantine=store.settings)
     told = [finding for finding in doctor_store(settings) if finding.level is Level.FAIL]
     assert len(told) == 1
-    assert "`filterd quarantine fsck` puts it aside" in told[0].found
-    with pytest.raises(BrokenIndexError, match="`filterd quarantine fsck` puts it aside"):
+    assert "`filterd quarantine fsck` sets it aside" in told[0].found
+    with pytest.raises(BrokenIndexError, match="`filterd quarantine fsck` sets it aside"):
         Releaser(store).release(ReleaseRequest("id5", "test")) if damage == "no database" else (
             store.index.check()
         )
@@ -321,7 +321,7 @@ def test_tables_in_postgresql_are_kept_in_a_schema_of_their_own(
     store.close()
     newer = "form" in damage and "unknown" in damage
     if newer:
-        with pytest.raises(BrokenIndexError, match="fsck --rebuild` puts it aside"):
+        with pytest.raises(BrokenIndexError, match="fsck --rebuild` sets it aside"):
             store.fsck()
     report = store.fsck(rebuild=newer)
     assert report.aside.startswith("filterd_broken_2")
