@@ -14,7 +14,6 @@ from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.quarantine.look import WIDE, moment
 from filterd.cli.quarantine.tables import shown
-from filterd.quarantine.words import known
 
 FIXED = 60
 """Columns that id, time, action and score take, with the gaps between them."""
@@ -38,15 +37,14 @@ def history(
     as_json: JsonOption = False,
 ) -> int:
     """List what came, newest first; all conditions must hold."""
-    from filterd.chain.filter import available  # noqa: PLC0415
-    from filterd.config.assembly import open_history  # noqa: PLC0415
+    from filterd.config.assembly import check_filter_name, open_history  # noqa: PLC0415
     from filterd.history import HistoryError, HistoryQuery  # noqa: PLC0415
 
     loaded = settings(config)
     if not loaded.history.enabled:
         fail("[history] enabled is false, so nothing is recorded", Exit.UNAVAILABLE)
     with reported(Exit.USAGE, ValueError):
-        known("failed", failed, (*loaded.chain.filters, *sorted(available())))
+        check_filter_name("failed", failed, loaded)
     records = open_history(loaded)
     query = HistoryQuery(
         text=text,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from filterd.bayes.site.autolearn import Queue
 from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.filter import available
 from filterd.chain.marks import Verifier, load_key
 from filterd.chain.pipeline import Keep, Offer, Pipeline
 from filterd.chain.policy import Policy
@@ -21,6 +22,7 @@ from filterd.history import History
 from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
+from filterd.quarantine.words import known
 from filterd.system import paths
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,14 @@ def autolearn_queue(settings: Settings) -> Queue:
     """Where copies wait to be learned."""
     entry = settings.filters.get("bayes")
     return Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
+
+
+def check_filter_name(condition: str, name: str, settings: Settings) -> None:
+    """Raise UnknownWordError for a name that is neither in the chain nor of an installed filter.
+
+    condition: what the error calls it. An empty name passes.
+    """
+    known(condition, name, (*settings.chain.filters, *sorted(available())))
 
 
 def open_history(settings: Settings) -> History:

@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse
 
 from filterd.chain.report_codec import plain
 from filterd.message import Client, Envelope, Recipient
-from filterd.quarantine.words import known
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
@@ -78,7 +77,7 @@ def history(
     after: _Word = "",
 ) -> JSONResponse:
     """Every message of the last days, kept or not, newest first."""
-    from filterd.chain.filter import available  # noqa: PLC0415
+    from filterd.config.assembly import check_filter_name  # noqa: PLC0415
     from filterd.history import HistoryQuery  # noqa: PLC0415
 
     query = HistoryQuery(
@@ -97,7 +96,7 @@ def history(
     )
     state = state_of(request)
     try:
-        known("failed", failed, (*state.settings.chain.filters, *sorted(available())))
+        check_filter_name("failed", failed, state.settings)
         page = state.history.search(query)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
