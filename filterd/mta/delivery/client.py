@@ -48,26 +48,26 @@ class Result:
 
 
 def wire_form(data: bytes) -> tuple[bytes, bool]:
-    """The message with CRLF line ends, and whether lone CRs or LFs had to be mended for that."""
-    mended = bool(_BARE_CR.search(data))
-    if not mended and b"\r\n" in data:
-        mended = data.count(b"\n") != data.count(b"\r\n")
+    """The message with CRLF line ends, and whether lone CRs or LFs were converted."""
+    normalised = bool(_BARE_CR.search(data))
+    if not normalised and b"\r\n" in data:
+        normalised = data.count(b"\n") != data.count(b"\r\n")
     wire = _LINE_END.sub(b"\r\n", data)
-    return (wire if not wire or wire.endswith(b"\r\n") else wire + b"\r\n"), mended
+    return (wire if not wire or wire.endswith(b"\r\n") else wire + b"\r\n"), normalised
 
 
 def transact(
     client: SmtpClient, name: str, data: bytes, sender: str, recipients: Sequence[str]
 ) -> Result:
     """One mail transaction; one that was refused is reset. Raises SmtpError."""
-    wire, mended = wire_form(data)
+    wire, normalised = wire_form(data)
     started = time.monotonic()
     refused: list[tuple[str, str]] = []
 
     def result(stage: str, reply: Reply) -> Result:
         seconds = round(time.monotonic() - started, 6)
         return Result(
-            name, reply.code, reply.text, stage, len(wire), seconds, tuple(refused), mended
+            name, reply.code, reply.text, stage, len(wire), seconds, tuple(refused), normalised
         )
 
     reply = client.command(f"MAIL FROM:<{sender}>")

@@ -331,8 +331,8 @@ def test_too_many_hops_is_a_loop(lab: Lab) -> None:
     assert site.send(looping) == (554, "5.4.6 Too many hops")
 
 
-class HandClock:
-    """A clock that runs out when it is told to. started: the seconds of each start."""
+class HandTimer:
+    """A timer that expires when the test says. started: the seconds of each start."""
 
     def __init__(self, expired: Callable[[], None]) -> None:
         self.started: list[float] = []
@@ -355,23 +355,23 @@ class HandClock:
 
 
 def test_a_client_that_says_nothing_is_let_go(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks: list[HandClock] = []
+    timers: list[HandTimer] = []
 
-    def clock_of(expired: Callable[[], None]) -> HandClock:
-        clocks.append(HandClock(expired))
-        return clocks[-1]
+    def timer_of(expired: Callable[[], None]) -> HandTimer:
+        timers.append(HandTimer(expired))
+        return timers[-1]
 
-    monkeypatch.setattr(handler, "Clock", clock_of)
+    monkeypatch.setattr(handler, "Timer", timer_of)
     site = lab.site({}, idle_timeout=4.0)
     with socket.create_connection(("127.0.0.1", site.mta.port), 30) as client:
         replies = client.makefile("rb")
         assert replies.readline().startswith(b"220 ")
-        (clock,) = clocks
+        (timer,) = timers
         for number in range(1, 4):
-            # Each command starts the clock anew.
-            wait_for("the next command", lambda n=number: clock.started == [4.0] * n)
+            # Each command restarts the timer.
+            wait_for("the next command", lambda n=number: timer.started == [4.0] * n)
             client.sendall(b"NOOP\r\n")
             assert replies.readline().startswith(b"250 ")
-        wait_for("the next command", lambda: clock.started == [4.0] * 4)
-        clock.expire()
+        wait_for("the next command", lambda: timer.started == [4.0] * 4)
+        timer.expire()
         assert replies.read() == b"421 4.4.1 timeout waiting for input\r\n"

@@ -260,7 +260,7 @@ def test_a_bare_cr_or_lf_ends_the_session(data: bytes, name: str) -> None:
     assert table.session.closing
 
 
-def test_the_postfix_flavour_mends_them() -> None:
+def test_postfix_repairs_them() -> None:
     table = greeted(replies=PostfixReplies("mx.example"), sticky=False)
     table.feed(b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n")
     assert table.feed(b"a\rb\nc\r\n.\r\n") == "250 2.0.0 Ok: queued as ID\r\n"
