@@ -191,7 +191,7 @@ class Chain:
                     verdict |= meant
             if opinion is not NO_OPINION:
                 verdict |= opinion
-        # What goes wrong from here on is no filter's fault.
+        # What goes wrong from here on is not a filter's fault.
         self.announce("", deadline)
         if mark is not None:
             return Examination(_of_released(verdict), milliseconds, tuple(failures))

@@ -91,7 +91,7 @@ def _signature(
 
 class Verifier:
     """Finds good marks. clients: networks from which they are honoured; a client without an
-    address is this host. Raises ValueError for what is no network."""
+    address is this host. Raises ValueError for anything that is not a network."""
 
     def __init__(
         self, key: bytes, clients: Sequence[str], clock: Callable[[], float] = time.time

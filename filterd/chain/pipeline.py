@@ -76,7 +76,7 @@ class Pipeline:
     def process(self, message: Message, failed: Sequence[Failure] = ()) -> Result:
         """Examine the message, decide, and store it where the decision asks for that.
 
-        failed: filters that already failed on this message, in a process that is no more.
+        failed: filters that already failed on this message, in a process that has ended.
         """
         received = datetime.now(UTC)
         examination = self.chain.examine(message, failed)

@@ -86,7 +86,7 @@ def as_plain(loaded: Settings) -> dict[str, Any]:
         name: {**dataclasses.asdict(entry.link), **_own(entry.own)}
         for name, entry in loaded.filters.items()
     }
-    # What is no JSON value becomes text.
+    # What is not a JSON value becomes text.
     values: dict[str, Any] = json.loads(json.dumps(plain, default=str).replace("Infinity", "null"))
     return values
 

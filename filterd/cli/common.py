@@ -121,6 +121,6 @@ def emit(value: Any) -> None:
     # JSON is UTF-8 (RFC 8259 §8.1); where the locale has another encoding, it is ASCII.
     text = json.dumps(value, ensure_ascii=not streams.is_unicode())
     if not text.isascii():
-        # Octets that were no UTF-8 are lone surrogates, which JSON can only write as escapes.
+        # Octets that were not UTF-8 are lone surrogates, which JSON can only write as escapes.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     sys.stdout.write(text + "\n")

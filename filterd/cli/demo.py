@@ -34,7 +34,7 @@ CONNECTIONS = 4
 """SMTP connections at a time for people's own mail."""
 
 WIDTH = 150
-"""Characters of a line where the output is no terminal."""
+"""Characters of a line where the output is not a terminal."""
 
 
 def demo(
@@ -48,7 +48,7 @@ def demo(
         prepare(folder)
     except OSError as error:
         fail(
-            f"cannot create {folder} anew: {error.strerror}. If another user (root by sudo?) left "
+            f"cannot create {folder} again: {error.strerror}. If another user (root by sudo?) left "
             "it, remove it as that user, or name another --folder",
             Exit.CANNOT_CREATE,
         )

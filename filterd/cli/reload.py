@@ -8,7 +8,7 @@ from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, setti
 
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Have the daemon read its settings again and prepare its filters anew.
+    """Make the daemon read its settings and prepare its filters again.
 
     Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay,
     and the status is 78. Status 69 if the daemon cannot be asked.

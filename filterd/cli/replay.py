@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from filterd.replay.judged import Pair, Summary
 
 WIDTH = 150
-"""Characters of a line where the output is no terminal."""
+"""Characters of a line where the output is not a terminal."""
 
 
 def replay(

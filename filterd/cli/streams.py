@@ -3,7 +3,7 @@
 A character that the locale's encoding has not (an emoji where it is ISO-8859-1) is written as
 `\\N` escape. A reader that has seen enough (`| head`) ends the command as it ends any: quietly,
 with the status of SIGPIPE. A full disk is one line and a status. All of this happens below the
-text layer, so that it holds for whoever writes: print, rich, click, bytes.
+text layer, so that it holds for everything that writes: print, rich, click, bytes.
 """
 
 from __future__ import annotations

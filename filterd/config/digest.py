@@ -48,13 +48,13 @@ class DigestSettings:
     def __post_init__(self) -> None:
         if self.enabled and "@" not in self.sender:
             raise ValueError(
-                f'sender: {self.sender!r} is no address; expected "postmaster@mx.example"'
+                f'sender: {self.sender!r} is not an address; expected "postmaster@mx.example"'
             )
         for text in self.at:
             try:
                 time.fromisoformat(text)
             except ValueError:
-                raise ValueError(f'at: {text!r} is no time of day; expected "07:00"') from None
+                raise ValueError(f'at: {text!r} is not a time of day; expected "07:00"') from None
         checked_domains(self.domains, "domains")
         for reason in self.reasons:
             known("reasons", reason, REASONS)

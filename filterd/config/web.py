@@ -85,6 +85,6 @@ class WebSettings:
 
     @property
     def is_local(self) -> bool:
-        """True if only this machine can reach the pages, so that plain HTTP is no danger."""
+        """True if only this machine can reach the pages, so that plain HTTP is safe."""
         address = ip(self.listen)
         return address is not None and address.is_loopback and not self.url.startswith("https:")

@@ -1,4 +1,4 @@
-"""The daemon's own socket: how it does, and reload with an answer. See `filterd.control`."""
+"""The daemon's own socket: its state, and reload with an answer. See `filterd.ops.control`."""
 
 from __future__ import annotations
 

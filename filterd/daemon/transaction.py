@@ -40,7 +40,7 @@ def address(path: bytes) -> str:
 
 
 def text(octets: bytes) -> str:
-    """What a client sent in a command, as text (RFC 6531); what is no UTF-8 survives."""
+    """What a client sent in a command, as text (RFC 6531); what is not UTF-8 survives."""
     return octets.decode("utf-8", "surrogateescape")
 
 

@@ -118,7 +118,7 @@ def _with_a_plus(element: Unindexed, compiler: Any, **options: Any) -> str:
 def between(
     column: sa.ColumnElement[float], lowest: float | None, above: float | None
 ) -> Iterable[sa.ColumnElement[bool]]:
-    """From lowest on and below `above`; None is no limit."""
+    """From lowest on and below `above`; None: no limit."""
     if lowest is not None:
         yield column >= lowest
     if above is not None:

@@ -68,7 +68,7 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
     }
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = site.settings.sender
-    # The envelope carries the real address; what is no plain one would break the field.
+    # The envelope carries the real address; what is not a plain one would break the field.
     message["To"] = recipient if _PLAIN.fullmatch(recipient) else "undisclosed-recipients:;"
     message["Subject"] = site.settings.subject
     message["Date"] = formatdate(now, localtime=True)

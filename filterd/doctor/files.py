@@ -20,7 +20,7 @@ SCARCE_OCTETS, FULL_OCTETS = 2 << 30, 256 << 20
 """The same in octets; both must hold, for a tenth of a large disk is a lot."""
 
 LOOKS = 2000
-"""Files that are looked at in one folder; whoever made one of them made others too."""
+"""Files that are looked at in one folder; the user who made one of them made others too."""
 
 
 def settings_file(settings: Settings) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from filterd.config.load import Settings
 def open_gates(settings: Settings) -> Iterator[str]:
     """What lets mail pass that such a filter did not examine, one text for each setting.
 
-    Whoever can make the filter fail, by a file that takes it too long for example, gets the file
+    Anybody who can make the filter fail, with a file that takes it too long for example, gets it
     delivered. That may be wanted, and should be known.
     """
     for name in settings.chain.filters:

@@ -112,7 +112,7 @@ class ClamAV:
     ] = "quarantine"
     suspicions: Annotated[
         dict[str, float],
-        Doc("points for names that are no proof, by pattern; the first that matches counts"),
+        Doc("points for names that prove no virus, by pattern; the first match counts"),
     ] = field(default_factory=lambda: dict(SUSPICIONS))
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class ClamAV:
             raise ValueError("server is empty; expected unix:/path or tcp:host:port")
         for pattern, points in self.suspicions.items():
             if not math.isfinite(points):
-                raise ValueError(f"suspicions: {pattern} = {points} is no number of points")
+                raise ValueError(f"suspicions: {pattern} = {points} is not a number")
         self._servers = tuple(map(Server.parse, servers))
         self._slots = Slots(self.scans_at_once) if self.scans_at_once else None
         self._sessions = Sessions()

@@ -57,7 +57,7 @@ class Findings:
 
     def take_large_message(self) -> bool:
         """True if the message as a whole was too large. It is then scanned part by part, which is
-        as good, so that alone is no finding any more."""
+        as good, so that alone is not a finding any more."""
         whole = [found for found in self.too_large if found[0] == "message"]
         for found in whole:
             self.too_large.remove(found)

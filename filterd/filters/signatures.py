@@ -25,7 +25,7 @@ DNS_SECONDS = 3
 Lookup = Callable[..., bytes | None]
 """`lookup(name, timeout=seconds)`: the TXT record of a name, None if there is none."""
 
-# What is wrong with a stranger's signature is no error of ours.
+# What is wrong with a stranger's signature is not an error of ours.
 _SILENT = logging.Logger("dkim")
 _SILENT.disabled = True
 

@@ -1,6 +1,6 @@
 """The records in one SQLite file, newest first, found by the words of `filterd quarantine list`.
 
-A lost record is no lost mail, so nothing here is fsynced before an answer: the daemon writes in
+A lost record is not lost mail, so nothing here is fsynced before an answer: the daemon writes in
 batches, from a thread of its own. WAL mode lets readers and the writer work at the same time. What
 becomes of a file that cannot be used is in `filterd.history.recovery`.
 """

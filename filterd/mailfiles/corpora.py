@@ -1,7 +1,7 @@
 """Reading mail wherever it is kept: one message, a folder, mbox, Maildir, an index, an archive.
 
 An *index* has one `<label> <path>` line a message, oldest first, paths counted from the index's own
-folder (the format of the TREC spam track); labels are spam and ham, anything else is no label. It
+folder (the format of the TREC spam track); labels are spam and ham, anything else is ignored. It
 is known by its name (`index`, `NAME.index`) or by its first line. A folder that holds a file named
 `index` is read through it. In other folders a message's label comes from the names of the folders
 above it: `spam`, `spam_2`, `.Junk`, `easy_ham`, ...

@@ -40,7 +40,7 @@ STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition"
 """The header fields that decide what an entity is."""
 
 
-# Only in a reader that goes on behind a line that is no field.
+# Only in a reader that goes on behind a line that is not a field.
 _COLONLESS_FIELD = re.compile(
     rb"(?i)(content-(?:type|transfer-encoding|disposition))(?=\s)([^\n]*+(?:\n[ \t][^\n]*+)*+)"
 )
@@ -76,9 +76,9 @@ class Entity:
     depth: entities above it.
     content_type: in lower case, the default if there is none. transfer_encoding: in lower case,
     `7bit` if there is none, `""` if it is empty.
-    header_is_cut: a line that is no header field ended the header, not an empty line.
+    header_is_cut: a line that is not a header field ended the header, not an empty line.
     has_near_boundaries: a line in the body begins with the boundary and goes on with something.
-    lacks_subtype: a type is said that is no media type, and the default counts.
+    lacks_subtype: a type is said that is not a media type, and the default counts.
     children: parts of a multipart, or the message inside a message/rfc822. gaps: of a multipart,
     the octets between its parts (start, end): preamble with the first boundary line, the boundary
     lines, the last one with the epilogue. Gaps and children tile the body.

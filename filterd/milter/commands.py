@@ -17,7 +17,7 @@ _PORT = Struct("!H")
 
 
 class CommandError(Exception):
-    """A packet that is no command, or not a whole one."""
+    """A packet that is not a command, or not a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def split_strings(data: bytes) -> tuple[bytes, ...]:
 
 
 def parse(packet: Packet) -> MilterCommand:
-    """Read a command, as a filter does. Raises CommandError. An offer is no command of this kind:
+    """Read a command, as a filter does. Raises CommandError. An offer is something else:
     `negotiation.Negotiation.parse` reads it."""
     try:
         command = Command(packet.command)

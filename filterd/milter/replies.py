@@ -98,7 +98,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class UnknownReply:
-    """An octet that is no reply."""
+    """An octet that is not a reply."""
 
     code: bytes
 

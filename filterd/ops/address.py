@@ -52,7 +52,7 @@ class Address:
         )
 
     def clear(self) -> None:
-        """Remove the socket file of a daemon that is no more.
+        """Remove the socket file of a daemon that is gone.
 
         Raises AddressError if somebody answers there, if it is not a socket, or has no folder.
         """

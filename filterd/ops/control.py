@@ -37,7 +37,7 @@ def control_path(settings: Settings) -> Path:
     """Where the daemon of these settings can be asked.
 
     Beside a unix milter socket with the ending `.control`, and in the spool folder, which is the
-    daemon's own, if it listens on TCP. Raises ControlError if `daemon.socket` is no address.
+    daemon's own, if it listens on TCP. Raises ControlError if `daemon.socket` is not an address.
     """
     try:
         address = Address.parse(settings.daemon.socket)

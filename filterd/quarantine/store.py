@@ -88,7 +88,7 @@ class Store:
     def get(self, id: str) -> Entry:
         """What is known of a kept message.
 
-        Raises UnknownIdError, ValueError for what is no id, and StoreError for damaged files.
+        Raises UnknownIdError, ValueError for what is not an id, and StoreError for damaged files.
         """
         return self.files.describe(self._description(id))
 

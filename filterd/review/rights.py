@@ -144,7 +144,7 @@ ACTIONS: Mapping[str, Action] = {
     "download-part": Action(Right.ADMIN, "download"),
     "status": Action(Right.ADMIN),
 }
-"""By name, as forms and URLs use it, in the order of the menu. `status` is no action on a message:
+"""By name, as forms and URLs use it, in the order of the menu. `status` is not one of them:
 the dashboard, counts and the state of the site."""
 
 BULK: Mapping[str, Action] = {name: one for name, one in ACTIONS.items() if one.run is not None}

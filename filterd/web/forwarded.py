@@ -27,7 +27,7 @@ SIZE_LIMIT = 4096
 """Octets of the file."""
 
 DAYS = 7.0
-"""Days after which a request is no trouble any more."""
+"""Days after which a request no longer counts."""
 
 
 @dataclass(frozen=True, slots=True)

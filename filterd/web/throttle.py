@@ -81,7 +81,7 @@ class Throttle:
             return 0.0
 
     def succeeded(self, address: str, account: str, device: str = "") -> None:
-        """The login was right after all: this attempt is no failure."""
+        """The login was right after all: this attempt is not a failure."""
         site = network(address)
         with self._lock:
             self._known.pop((site, account), None)

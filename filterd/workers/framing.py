@@ -33,7 +33,7 @@ _DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
 
 
 class FrameError(Exception):
-    """The peer sent what is no frame, or closed in the middle of one."""
+    """The peer sent what is not a frame, or closed in the middle of one."""
 
 
 Buffer = bytes | bytearray | memoryview

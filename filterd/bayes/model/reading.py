@@ -20,7 +20,7 @@ from filterd.message import Message
 
 KEY_LENGTH = 16  # octets of a message's key
 
-_NAME_LIMIT = 64  # characters of a field's name that is remembered; longer ones are no real fields
+_NAME_LIMIT = 64  # characters of a field's name that is remembered; longer ones are not real fields
 
 Packed = tuple[Any, ...]
 """Features on their way: octets and numbers."""

@@ -43,7 +43,7 @@ FORMAT_VERSION = 1
 DESCRIPTION_LIMIT = 1 << 20  # octets; a real one has about 1,000
 SALT_LENGTH = 16  # octets
 STARTER_SALT = b"filterd's starter"[:SALT_LENGTH]
-"""The starter's is no secret, and fixed so that training it again gives the same model."""
+"""The starter's is not a secret, and fixed so that training it again gives the same model."""
 
 _PREFIX = struct.Struct("<II")
 _ARRAYS: tuple[tuple[str, str, int], ...] = (

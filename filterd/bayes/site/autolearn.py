@@ -32,7 +32,7 @@ FOLDER = "autolearn"
 """The queue's folder, in the folder of models."""
 
 MESSAGE_LIMIT = 256 << 10
-"""Octets of a message that is queued. What is larger is no loss: its class is evident anyway."""
+"""Octets of a message that is queued. Larger ones are not missed: their class is evident anyway."""
 
 _SENDER_LENGTH = 8  # octets of a sender's hash
 

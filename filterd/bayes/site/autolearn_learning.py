@@ -1,4 +1,4 @@
-"""Autolearn, the side that learns: the queue's copies, under caps, as a source that is no person.
+"""Autolearn, the side that learns: the queue's copies, under caps, as an automatic source.
 
 The caps are counted in the journal, in the transaction that learns: a run that is killed counts
 nothing and keeps the copies; one that is killed after its commit learns them again, which changes

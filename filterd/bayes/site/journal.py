@@ -23,7 +23,7 @@ from filterd.bayes.model.online import Lesson
 from filterd.system.durable import create_file
 
 AUTOMATIC = "auto"
-"""Sources that begin with this word are no person; a person's label is never changed by them."""
+"""Sources that begin with this word are not persons; a person's label is never changed by them."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);

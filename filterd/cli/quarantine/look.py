@@ -209,11 +209,11 @@ def fsck(
     config: ConfigOption = None,
     repair: Annotated[bool, typer.Option(help="make the index agree with the files")] = True,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="put the index aside and make it anew in any case")
+        bool, typer.Option("--rebuild", help="set the index aside and rebuild it in any case")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare files, journal and index, and mend the index; an index or a history that cannot be
+    """Compare files, journal and index, and repair the index; an index or a history that cannot be
     used is put aside and made again. Status 65 if files are damaged."""
     store = store_of(config)
     report = store.fsck(repair=repair, rebuild=rebuild)

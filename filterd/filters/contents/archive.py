@@ -237,7 +237,7 @@ def _confine(keep: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory()
-    # What libc says when it aborts is no line for the daemon's log.
+    # What libc says when it aborts is not a line for the daemon's log.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.closerange(3, keep)
     os.closerange(keep + 1, 1024)

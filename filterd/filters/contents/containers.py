@@ -1,4 +1,4 @@
-"""Files inside of files that are no archives: mail and web pages kept as a file, Outlook items,
+"""Files inside of files that are not archives: mail and web pages kept as a file, Outlook items,
 OneNote sections, objects in Office files, the Macintosh's two forks in one file.
 
 Sources: RFC 5322; RFC 4155; RFC 2557; MS-OXMSG §2.2; MS-ONESTORE §2.6.13; MS-OLEDS §2.3.6;

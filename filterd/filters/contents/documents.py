@@ -94,7 +94,7 @@ def _markup(file: File) -> Iterator[Finding]:
 
 def _holds_page(content: bytes) -> bool:
     """True for a picture with a page in it (SVG 2 §12.4). Drawing programs write their texts that
-    way, too; those are no page."""
+    way, too; those are not pages."""
     lowered = content.lower()
     start = lowered.find(_FOREIGN)
     while start >= 0:

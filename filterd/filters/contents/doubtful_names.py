@@ -28,7 +28,7 @@ _WITH_HEADER = frozenset("app cab com cpl dll exe mov msi ocx pif scr website zi
 """Files of these run, or open, by a header of their own: no document and no text has it."""
 
 _AS_A_WHOLE = frozenset("cs js jse mjs pl py pyw sh vb vbe vbs ws".split())
-"""Programs that are read as a whole before they run: what is no such text does not."""
+"""Programs that are read as a whole before they run: anything else does not."""
 
 _INTERPOLATED = frozenset({"pl", "sh"})
 """Of these, those that run what stands within quotes."""

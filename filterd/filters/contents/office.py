@@ -68,7 +68,7 @@ _RTF_DDE = re.compile(rb"(?i)\\fldinst\b(?:(?!\\fldinst)[^}]){0,200}?\bDDE(?:AUT
 
 _ODF_EXTENSIONS = tuple("odt ods odp odg odf ott ots otp otg fodt fods fodp".split())
 
-# What is odd about a stranger's macros is no warning of ours.
+# What is odd about a stranger's macros is not a warning of ours.
 logging.getLogger("olevba").disabled = True
 
 
@@ -130,7 +130,7 @@ def _what_macros_do(file: File) -> Iterator[Finding]:
         for _, _, _, code in parser.extract_macros():
             text = code if isinstance(code, str) else code.decode("utf-8", "replace")
             for keyword, _description in olevba.detect_autoexec(text):
-                # What a person does to a button or a field is no start.
+                # What a person does to a button or a field is not a start.
                 if not _BY_HAND.fullmatch(keyword):
                     yield "DOC_MACRO_AUTO", f"a macro that starts by itself ({keyword})"
                     return

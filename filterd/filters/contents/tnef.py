@@ -129,7 +129,7 @@ def _text(value: bytes) -> str:
 
 
 def _properties(data: bytes) -> Iterator[tuple[int, str | bytes]]:
-    """Property identifier and value of those that are text or octets; ends at what is no list."""
+    """Identifier and value of properties that are text or octets; ends at anything but a list."""
     try:
         (count,) = struct.unpack_from("<I", data)
         position = 4

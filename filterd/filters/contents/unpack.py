@@ -33,7 +33,7 @@ NESTED_LIMIT = 64 << 20
 """Octets of an archive inside of another, which is kept in memory as a whole."""
 
 RATIO_FLOOR = 4 << 20
-"""Octets of content before the ratio counts: small files of zeros are no bomb."""
+"""Octets of content before the ratio counts: small files of zeros are not bombs."""
 
 ARCHIVE_LIMIT = 1000
 """Archives of one message that are opened, nested ones too; each costs a process, some 2 ms."""

@@ -42,7 +42,7 @@ class SendmailEnvelope(EnvelopeEdits):
             return "sender not changed: no address"
         found = _addresses(text)
         words = known_only(to_text(parameters), KNOWN_MAIL)
-        # Several addresses are no valid sender.
+        # Several addresses are not a valid sender.
         sender = found[0] if len(found) == 1 else ""
         draft.sender = Path(sender, f"<{sender}>", words or draft.sender.parameters)
         return f"change sender to {shown(address)}"

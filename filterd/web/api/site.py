@@ -1,4 +1,4 @@
-"""The site: what a message would get, every message's record, how filterd does."""
+"""The site: what a message would get, every message's record, the state of filterd."""
 
 from __future__ import annotations
 

@@ -278,11 +278,11 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
     ("more", "complaint"),
     [
         ("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
-        ('sender = ""\n', "is no address"),
+        ('sender = ""\n', "is not an address"),
         ('reasons = ["virus"]\n', "never listed"),
         ('reasons = ["spma"]\n', "'spma' is unknown"),
         ("every_hours = 0\n", "every_hours"),
-        ('at = ["7 o\'clock"]\n', "no time of day"),
+        ('at = ["7 o\'clock"]\n', "not a time of day"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path: Path, more: str, complaint: str) -> None:
