@@ -41,11 +41,13 @@ TEXT_LIMIT = 1000
 
 
 def _symbol_in(value: object) -> Symbol:
+    if type(value) is list and len(value) == 2:
+        name, score = value
+        if type(name) is str and type(score) in (float, int):
+            return Symbol(name, score)
     if isinstance(value, Symbol):
         return value
     match value:
-        case [str(name), int() | float() as score]:
-            return Symbol(name, score)
         case {"name": str(name), "score": int() | float() as score, "detail": str(detail)}:
             return Symbol(name, score, detail)
     raise ValueError("expected a symbol: name, score and detail, or name and score")
@@ -59,6 +61,7 @@ def _symbol_out(symbol: Symbol, info: SerializationInfo) -> object:
 
 _Flag = Annotated[bool, Field(strict=True)]
 _Symbol = Annotated[Symbol, PlainValidator(_symbol_in), PlainSerializer(_symbol_out)]
+_Reason = Annotated[Reason | Literal[""], Field(union_mode="left_to_right")]
 _Points = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -84,23 +87,28 @@ class Arrival:
     @classmethod
     def at(cls, id: str, envelope: Envelope, size: int, message_id: str) -> Arrival:
         """What is known of a message before anybody examined it."""
-        return Arrival(
-            id=id,
-            queue_id=envelope.queue_id,
-            message_id=message_id[:TEXT_LIMIT],
-            client_name=envelope.client.name,
-            client_address=envelope.client.address,
-            helo=envelope.client.helo,
-            authenticated=envelope.authenticated,
-            sender=envelope.sender,
-            recipients=tuple([recipient.address for recipient in envelope.recipients]),
-            size=size,
-        )
+        return Arrival(**_arrival(id, envelope, size, message_id))
 
     @property
     def client(self) -> str:
         """The client as MTAs write it, `name[address]`."""
         return f"{self.client_name}[{self.client_address}]"
+
+
+def _arrival(id: str, envelope: Envelope, size: int, message_id: str) -> dict[str, Any]:
+    client = envelope.client
+    return {
+        "id": id,
+        "queue_id": envelope.queue_id,
+        "message_id": message_id[:TEXT_LIMIT],
+        "client_name": client.name,
+        "client_address": client.address,
+        "helo": client.helo,
+        "authenticated": envelope.authenticated,
+        "sender": envelope.sender,
+        "recipients": tuple([recipient.address for recipient in envelope.recipients]),
+        "size": size,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +126,7 @@ class ScanReport(Arrival):
 
     action: Action
     reply: Reply | None = None
-    reason: Reason | Literal[""] = ""
+    reason: _Reason = ""
     labelled: _Flag = False
     required: float = 0.0
     outcomes: tuple[Outcome, ...] = ()
@@ -133,7 +141,7 @@ class ScanReport(Arrival):
     removed: tuple[RemovedPart, ...] = ()
     banned: _Flag = False
     released: str = ""
-    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    milliseconds: dict[str, float] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     note: str = ""
     total_ms: float | None = None
@@ -144,11 +152,9 @@ class ScanReport(Arrival):
     ) -> ScanReport:
         """The report on a message that the chain has seen and the policy has decided on."""
         verdict = examination.verdict
-        arrival = Arrival.at(
-            message.id, message.envelope, len(message.data), message.get("Message-ID")
-        )
+        size, message_id = len(message.data), message.get("Message-ID")
         return ScanReport(
-            **values(arrival),
+            **_arrival(message.id, message.envelope, size, message_id),
             action=decision.action,
             reply=decision.reply,
             reason=decision.reason,
@@ -166,7 +172,7 @@ class ScanReport(Arrival):
             removed=verdict.removed,
             banned=verdict.banned,
             released=verdict.released,
-            milliseconds=examination.milliseconds,
+            milliseconds=dict(examination.milliseconds),
             failures=examination.failures,
         )
 

@@ -77,10 +77,12 @@ class Codec(Generic[R]):
 
 def _spelled_out(value: dict[str, Any]) -> dict[str, Any]:
     """The value with an outcome for each recipient, where it has one for all."""
-    match value.get("outcomes"), value.get("recipients"):
-        case [{"recipient": "", **rest}], [_, *_] as recipients:
-            outcomes = [{"recipient": one, **rest} for one in dict.fromkeys(recipients)]
-            return {**value, "outcomes": outcomes}
+    outcomes, recipients = value.get("outcomes"), value.get("recipients")
+    if recipients and isinstance(outcomes, list) and len(outcomes) == 1:
+        (one,) = outcomes
+        if isinstance(one, dict) and one.get("recipient") == "":
+            each = [{**one, "recipient": to} for to in dict.fromkeys(recipients)]
+            return {**value, "outcomes": each}
     return value
 
 

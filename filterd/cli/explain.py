@@ -10,6 +10,8 @@ from rich.table import Table
 
 from filterd.bayes.model.explain import explain as explain_opinion
 from filterd.bayes.model.store import ModelFileError
+from filterd.chain.headers import points
+from filterd.chain.report_codec import plain
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -21,26 +23,45 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.cli.learn import bayes_filter
-from filterd.cli.scan import as_on_the_wire
+from filterd.cli.scan import (
+    ClientOption,
+    LoginOption,
+    RecipientsOption,
+    SenderOption,
+    as_on_the_wire,
+    assumed,
+    offline_pipeline,
+)
 from filterd.config.load import Settings
 from filterd.daemon.remembered import message_digest
 from filterd.filters.bayes import Bayes
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
+from filterd.message.ids import new_id
 from filterd.ops.control import ControlError, ask
 from filterd.system.display import to_the_second
+
+OUTCOMES = 100
+"""Recipients whose outcomes are shown; `--json` has all."""
 
 
 def explain(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="as for scan")],
     config: ConfigOption = None,
     shown: Annotated[int, typer.Option("--words", min=1, help="words shown on each side")] = 12,
+    sender: SenderOption = "",
+    recipients: RecipientsOption = None,
+    client: ClientOption = "",
+    login: LoginOption = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Show why a message gets its score: the strongest words for spam and for ham, and whether the
-    running daemon remembers its content as one that failed."""
+    """Show why a message gets its score and what becomes of it: the strongest words for spam and
+    for ham, each recipient's outcome with the rule that decides, and whether the running daemon
+    remembers its content as one that failed."""
     loaded = settings(config, models_first)
+    pipeline, not_asked = offline_pipeline(loaded)
+    envelope = assumed(sender, recipients, client, login)
     bayes = bayes_filter(loaded)
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
@@ -49,7 +70,10 @@ def explain(
         for path in paths:
             for _label, name, data in read_messages(path, left_out):
                 value = explanation(bayes, name, data, shown)
-                value["failed"] = failed.get(message_digest(Message(as_on_the_wire(data))).hex())
+                wire = as_on_the_wire(data)
+                report = pipeline.process(Message(wire, envelope, new_id())).report
+                value |= {"report": plain(report), "not_asked": not_asked}
+                value["failed"] = failed.get(message_digest(Message(wire)).hex())
                 if as_json:
                     emit(value)
                 else:
@@ -104,6 +128,14 @@ def _print_explanation(value: dict[str, Any]) -> None:
             f"  {model['name']} model, share {model['share']:.2f}: "
             f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
         )
+    report = value["report"]
+    console.print(
+        f"  {report['action']}: {points(report['score'])} points of all filters, labelled from "
+        f"{points(report['required'])}"
+    )
+    for one in report["outcomes"][:OUTCOMES]:
+        whom = f"{one['recipient']}: " if one["recipient"] else ""
+        console.print(f"  {whom}{one['action']} by rule {one['rule']}", markup=False)
     if (failed := value["failed"]) is not None:
         did = ", ".join(f"{kind} in {name or 'no filter'}" for name, kind in failed["failures"])
         since, until = (to_the_second(failed[key]) for key in ("since", "until"))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from filterd.chain.headers import points
@@ -28,6 +29,14 @@ from filterd.message.ids import new_id
 _LINE_END = re.compile(rb"\r?\n")
 
 
+SenderOption = Annotated[str, typer.Option("--from", help="reverse-path to assume")]
+RecipientsOption = Annotated[
+    list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
+]
+ClientOption = Annotated[str, typer.Option(help="address of the SMTP client to assume")]
+LoginOption = Annotated[str, typer.Option(help="SMTP AUTH identity to assume")]
+
+
 def scan(
     paths: Annotated[
         list[str],
@@ -36,30 +45,18 @@ def scan(
         ),
     ],
     config: ConfigOption = None,
-    sender: Annotated[str, typer.Option("--from", help="reverse-path to assume")] = "",
-    recipients: Annotated[
-        list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
-    ] = None,
-    client: Annotated[str, typer.Option(help="address of the SMTP client to assume")] = "",
-    login: Annotated[str, typer.Option(help="SMTP AUTH identity to assume")] = "",
+    sender: SenderOption = "",
+    recipients: RecipientsOption = None,
+    client: ClientOption = "",
+    login: LoginOption = "",
     as_json: JsonOption = False,
 ) -> int:
     """Give the verdict of stored messages. Nothing is delivered, changed or stored.
 
     A scanner that cannot be reached is not asked; standard error says so once.
     """
-    loaded, not_asked = without_unreachable(settings(config))
-    for name, why in not_asked.items():
-        sys.stderr.write(f"filterd: {name} was not asked: {why}\n")
-    pipeline = build_pipeline(loaded, keeping=False)
-    with reported(Exit.UNAVAILABLE, OSError, ValueError):
-        pipeline.chain.prepare()
-    envelope = Envelope(
-        sender,
-        tuple(Recipient(address) for address in recipients or ()),
-        Client(address=client),
-        macros={"{auth_authen}": login} if login else {},
-    )
+    pipeline, not_asked = offline_pipeline(settings(config))
+    envelope = assumed(sender, recipients, client, login)
     rows = results(pipeline, paths, envelope)
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         if as_json:
@@ -69,6 +66,28 @@ def scan(
         else:
             _print_table(list(rows))
     return Exit.OK
+
+
+def offline_pipeline(loaded: Settings) -> tuple[Pipeline, dict[str, str]]:
+    """The prepared chain of the settings, and why each filter is left out that depends on a server
+    which is away; standard error says so. Ends the command if the chain cannot start."""
+    kept, not_asked = without_unreachable(loaded)
+    for name, why in not_asked.items():
+        sys.stderr.write(f"filterd: {name} was not asked: {why}\n")
+    pipeline = build_pipeline(kept, keeping=False)
+    with reported(Exit.UNAVAILABLE, OSError, ValueError):
+        pipeline.chain.prepare()
+    return pipeline, not_asked
+
+
+def assumed(sender: str, recipients: list[str] | None, client: str, login: str) -> Envelope:
+    """The envelope that the options say."""
+    return Envelope(
+        sender,
+        tuple(Recipient(address) for address in recipients or ()),
+        Client(address=client),
+        macros={"{auth_authen}": login} if login else {},
+    )
 
 
 def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
@@ -111,12 +130,22 @@ _STYLES = {
 }
 
 
+def rules(outcomes: list[dict[str, Any]]) -> str:
+    """The rule that decided; where recipients differ, what each of them gets and by which rule."""
+    if len({(one["action"], one["rule"]) for one in outcomes}) == 1:
+        return escape(str(outcomes[0]["rule"]))
+    return escape(
+        ", ".join(f"{one['recipient']}: {one['action']} ({one['rule']})" for one in outcomes)
+    )
+
+
 def _print_table(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("file", overflow="fold")
     table.add_column("action")
     table.add_column("score", justify="right")
     table.add_column("p", justify="right")
+    table.add_column("rule", overflow="fold")
     table.add_column("why", overflow="fold")
     for row in rows:
         action = row["action"] + (
@@ -128,6 +157,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
             f"[{_STYLES[row['action']]}]{action}[/]",
             points(row["score"]),
             p,
+            rules(row["outcomes"]),
             ", ".join(f"{s['name']} {points(s['score'])}" for s in row["symbols"]),
         )
     Console().print(table)

@@ -100,6 +100,9 @@ class Entry(ScanReport):
             value = json_value(content)
             if not isinstance(value, dict) or value["format"] > FORMAT:
                 raise EntryError(f"format {value.get('format')!r}, this version reads {FORMAT}")
+            missing = sorted(_FIRST_KEYS - value.keys())
+            if missing:
+                raise EntryError(f"has no {', '.join(missing)}")
             client = {field: value["client"][name] for name, field in _CLIENT.items()}
             renamed = {old: value[new] for old, new in _RENAMED.items() if new in value}
             received = datetime.fromisoformat(value["received"])
@@ -113,6 +116,12 @@ class Entry(ScanReport):
 
 
 _CODEC = Codec(Entry)
+
+_FIRST_KEYS = frozenset(
+    "id received size sha256 sender recipients held_for client queue_id message_id subject from "
+    "reason action score required symbols virus removed macros".split()
+)
+"""Keys that every description has, also those in its first form."""
 
 _CLIENT = {"name": "client_name", "address": "client_address", "helo": "helo"}
 _RENAMED = {"digest": "sha256", "header_from": "from", "milliseconds": "ms"}

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+
+from pydantic_core import to_json
 
 from filterd.chain.pipeline import Result
 from filterd.chain.report import Arrival, ScanReport, names, values
@@ -41,7 +44,7 @@ VALUE_LIMIT = 60_000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
-_FIELD_VALUE = re.compile(r"(?:[^\0\r\n]|\n[ \t])*")
+_FIELD_VALUE = re.compile(r"[^\0\r\n]*+(?:\n[ \t][^\0\r\n]*+)*+")
 _XCODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _REPLY_TEXT = re.compile(r"[ -~]{1,900}")
 
@@ -111,19 +114,23 @@ def decode_report(value: object, arrival: Arrival) -> ScanReport:
     if not isinstance(value, dict):
         raise AnswerError("report: not an object")
     try:
-        return _CODEC.read({**value, **values(arrival)})
+        return _CODEC.read(value | values(arrival))
     except ReportError as error:
         raise AnswerError(f"report: {error}") from error
 
 
 def encode_answer(result: Result) -> bytes:
     """The answer for a result of the pipeline."""
-    return _ENCODER.encode(
-        {
-            "report": encode_report(result.report, details=False),
-            "edits": [_plain_edit(edit) for edit in result.decision.edits],
-        }
-    ).encode("ascii")
+    value = {
+        "report": encode_report(result.report, details=False),
+        "edits": [_plain_edit(edit) for edit in result.decision.edits],
+    }
+    try:
+        # A fraction of the time that `json` takes.
+        return to_json(value)
+    except ValueError:
+        # Lone surrogates, of octets of no charset, are not for it.
+        return _ENCODER.encode(value).encode("ascii")
 
 
 def _plain_edit(edit: Edit) -> list[Any]:
@@ -144,7 +151,7 @@ def decode_answer(
     may_discard: the settings allow discarding without a stored copy. Raises AnswerError.
     """
     try:
-        value = json_value(head.decode("ascii"))
+        value = json_value(head.decode())
     except ValueError as error:
         raise AnswerError(f"no JSON: {error}") from error
     if not isinstance(value, dict):
@@ -158,9 +165,9 @@ def decode_answer(
     checked = tuple([_edit(edit, body_start, arrival.size) for edit in edits])
     _check_splices(checked)
     known = set(arrival.recipients)
-    if not known.issuperset(report.dropped):
+    if report.dropped and not known.issuperset(report.dropped):
         raise AnswerError("dropped: names somebody who is not a recipient")
-    if not all(outcome.recipient in known for outcome in report.outcomes if known):
+    if known and not known.issuperset([outcome.recipient for outcome in report.outcomes]):
         raise AnswerError("outcomes: names somebody who is not a recipient")
     if held is not None and not _REPLY_TEXT.fullmatch(held):
         raise AnswerError("mta_quarantine: not plain text")
@@ -199,6 +206,7 @@ def _edit(value: object, body_start: int, size: int) -> Edit:
     raise AnswerError(f"edit: {str(value)[:80]} is none for this message")
 
 
+@lru_cache(maxsize=256)
 def _name(name: str) -> str:
     if len(name) > NAME_LIMIT or not _FIELD_NAME.fullmatch(name):
         raise AnswerError(f"field name {name[:NAME_LIMIT]!r} is none")
@@ -206,7 +214,9 @@ def _name(name: str) -> str:
 
 
 def _value(text: str) -> str:
-    if len(text) > VALUE_LIMIT or not _FIELD_VALUE.fullmatch(text):
+    # What is printable has no line end.
+    is_one_line = text.isprintable()
+    if len(text) > VALUE_LIMIT or not (is_one_line or _FIELD_VALUE.fullmatch(text)):
         raise AnswerError(f"field value {text[:80]!r} would break the header section")
     if not text.isascii():
         try:

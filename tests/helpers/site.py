@@ -12,7 +12,7 @@ import argon2
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.chain.verdict import Outcome, RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
@@ -107,6 +107,7 @@ class Site:
         subject: bytes = b"",
         score: float = 9.0,
         removed: tuple[RemovedPart, ...] = (),
+        outcomes: tuple[Outcome, ...] = (),
     ) -> str:
         """Keep a message; its id."""
         to = recipients or ("joe@mx.example",)
@@ -127,6 +128,7 @@ class Site:
                 symbols=(Symbol("BAYES_99", score, "spam: text:money(+1.0)"),),
                 virus=virus,
                 removed=removed,
+                outcomes=outcomes,
                 received=datetime.now(UTC),
             )
         )

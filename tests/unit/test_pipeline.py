@@ -8,10 +8,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from filterd.chain.chain import Chain, Examination, Failure, Link
+from filterd.chain.chain import Chain, Examination, Link
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Decision, Policy, PolicyRule, PolicySettings
-from filterd.chain.verdict import Action, AddField, RemovedPart, Splice, Symbol, Verdict
+from filterd.chain.report import ScanReport
+from filterd.chain.verdict import (
+    Action,
+    AddField,
+    Failure,
+    FailureKind,
+    RemovedPart,
+    Splice,
+    Symbol,
+    Verdict,
+)
 from filterd.message import Envelope, Message, Recipient
 
 MAIL = Message(
@@ -37,15 +47,15 @@ class Keeper:
     """Remembers what it was given to keep, or refuses to keep it."""
 
     def __init__(self, error: OSError | None = None) -> None:
-        self.kept: list[Decision] = []
+        self.kept: list[ScanReport] = []
         self._error = error
 
     def __call__(
-        self, message: Message, examination: Examination, decision: Decision, received: datetime
+        self, message: Message, report: ScanReport, held_for: tuple[str, ...], received: datetime
     ) -> None:
         if self._error is not None:
             raise self._error
-        self.kept.append(decision)
+        self.kept.append(report)
 
 
 def scored(points: float) -> Verdict:
@@ -204,7 +214,7 @@ def test_what_the_mta_holds_is_kept_if_a_part_is_missing_from_it(removed: bool) 
 
 def test_a_filter_that_took_a_process_down_is_not_tried_again() -> None:
     tried = Says(scored(1))
-    crash = Failure("says", "crash", "it died")
+    crash = Failure("says", FailureKind.CRASH, "it died")
     result = Pipeline(Chain([Link(tried)]), Policy(PolicySettings())).process(MAIL, [crash])
     assert result.examination.failures == (crash,)
     assert result.decision.action is Action.TEMPFAIL
@@ -226,7 +236,7 @@ def test_a_recipients_own_words_are_not_replaced_by_the_sites() -> None:
     rule = PolicyRule("joe", replies={"trouble": "450 4.7.1 The rule's words"})
     settings = PolicySettings(replies={"trouble": "450 4.7.1 The site's words"}, rules=(rule,))
     chain = Chain([Link(Says(scored(1)))])
-    crash = Failure("says", "crash", "it died")
+    crash = Failure("says", FailureKind.CRASH, "it died")
     decision = Pipeline(chain, Policy(settings)).process(MAIL, [crash]).decision
     assert decision.reply is not None
     assert decision.reply.text == "The rule's words (id=id7)"
@@ -253,11 +263,10 @@ def test_the_log_says_why_a_message_could_not_be_kept(caplog: pytest.LogCaptureF
 
 
 def test_the_copy_says_who_looked_for_viruses_and_where_the_original_is() -> None:
-    class ClamAV(Says):
-        name = "clamav"
+    scanned = replace(STRIPPED, scanner="Scan 1")
 
     def edits(keeper: Keeper | None) -> set[object]:
-        chain = Chain([Link(ClamAV(STRIPPED))])
+        chain = Chain([Link(Says(scanned))])
         return set(
             Pipeline(chain, Policy(PolicySettings()), keep=keeper).process(MAIL).decision.edits
         )
@@ -276,7 +285,7 @@ def test_a_copy_of_which_nothing_is_missing_names_no_original() -> None:
 def test_the_time_of_receipt_is_that_of_the_examination() -> None:
     times: list[datetime] = []
 
-    def keep(_message: Message, _found: Examination, _decision: Decision, at: datetime) -> None:
+    def keep(_message: Message, _report: ScanReport, _held: tuple[str, ...], at: datetime) -> None:
         times.append(at)
 
     class Looks(Says):

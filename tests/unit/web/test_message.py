@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from filterd.chain.verdict import RemovedPart
+from filterd.chain.verdict import Action, Outcome, RemovedPart
 from tests.helpers.site import PLAIN, Site, text_of
 
 HTML = (
@@ -33,6 +33,18 @@ def test_a_message_and_that_it_was_viewed(ann: Site) -> None:
         assert word in text
     ann.get(f"/message/{id}")
     assert ann.events(id) == ["viewed"]
+
+
+def test_what_each_of_ones_own_recipients_gets(site: Site) -> None:
+    joe, max_ = "joe@mx.example", "max@other.example"
+    outcomes = (Outcome(joe, Action.QUARANTINE, "strict"), Outcome(max_, Action.ACCEPT, "lax"))
+    id = site.put(joe, max_, outcomes=outcomes)
+    for who, seen in (("ann", {"strict", "lax"}), ("bob", {"strict"})):
+        site.log_in(who)
+        text = text_of(site.get(f"/message/{id}"))
+        assert {rule for rule in ("strict", "lax") if rule in text} == seen
+        assert (max_ in text) is (who == "ann")
+        site.browser.cookies.clear()
 
 
 def buttons_of(page: str) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from filterd.chain.verdict import RemovedPart
+from filterd.chain.verdict import Action, Outcome, RemovedPart
 from filterd.filters import senders
 from filterd.filters.gtube import STRING
 from tests.helpers.api import Program, tokens_of
@@ -264,6 +265,38 @@ def test_the_history_of_a_reviewer_is_that_of_its_recipients(site: Site, reviewe
     )
     (found,) = reviewer.get("/history").json()["messages"]
     assert (found["id"], found["recipients"]) == ("a", ["joe@mx.example"])
+
+
+BOTH = (
+    Outcome("joe@mx.example", Action.QUARANTINE, "strict"),
+    Outcome("sue@other.example", Action.ACCEPT, "default"),
+)
+
+
+def test_what_each_recipient_got_and_by_which_rule(
+    site: Site, admin: Program, reviewer: Program
+) -> None:
+    """A reviewer is told of its own recipients only, in every field of the report."""
+    to = tuple(one.recipient for one in BOTH)
+    id = site.put(*to, outcomes=BOTH)
+    site.state.history.add([record("a", 1.0, recipients=to, outcomes=BOTH, dropped=to)])
+
+    def all_of(program: Program) -> list[dict[str, Any]]:
+        return [
+            program.get(f"/messages/{id}").json(),
+            program.get("/history").json()["messages"][0],
+            program.post(f"/messages/{id}/rescan").json(),
+        ]
+
+    kept, noted, again = all_of(admin)
+    plain = [
+        {"recipient": one.recipient, "action": one.action.value, "rule": one.rule} for one in BOTH
+    ]
+    assert kept["outcomes"] == noted["outcomes"] == plain
+    assert [one["recipient"] for one in again["outcomes"]] == list(to)
+    for value in all_of(reviewer):
+        assert [one["recipient"] for one in value["outcomes"]] == ["joe@mx.example"]
+        assert "sue@other.example" not in str({**value, "events": "", "deliveries": ""})
 
 
 def test_a_history_that_cannot_be_read_is_told_without_where(site: Site, admin: Program) -> None:

@@ -1,0 +1,62 @@
+"""`filterd scan` and `filterd explain`: each recipient's outcome, and the rule that decides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from filterd.cli.app import _command
+from filterd.lab import samples
+
+SETTINGS = """
+[chain]
+filters = ["gtube"]
+[filters.bayes]
+models = "{folder}/models"
+[quarantine]
+folder = "{folder}/q"
+[daemon]
+socket = "unix:{folder}/s"
+[[policy.rules]]
+name = "mild"
+recipients = ["joe@mx.example"]
+at_most = "accept"
+"""
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    config = tmp_path / "filterd.toml"
+    config.write_text(SETTINGS.format(folder=tmp_path))
+    mail = tmp_path / "mail.eml"
+    mail.write_text(f"Subject: x\n\n{samples.GTUBE}\n")
+    to = ["--to", "ann@mx.example", "--to", "joe@mx.example"]
+    return [str(mail), "--config", str(config), *to]
+
+
+OUTCOMES = [
+    {"recipient": "ann@mx.example", "action": "quarantine", "rule": "default"},
+    {"recipient": "joe@mx.example", "action": "accept", "rule": "mild"},
+]
+
+
+def run(name: str, *arguments: str) -> str:
+    result = CliRunner().invoke(_command(name), arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_for_scripts(arguments: list[str]) -> None:
+    assert json.loads(run("scan", *arguments, "--json"))["outcomes"] == OUTCOMES
+    assert json.loads(run("explain", *arguments, "--json"))["report"]["outcomes"] == OUTCOMES
+
+
+def test_for_people(arguments: list[str]) -> None:
+    shown = " ".join(run("scan", *arguments).split())
+    assert "ann@mx.example: quarantine (default), joe@mx.example: accept (mild)" in shown
+    shown = run("explain", *arguments)
+    assert "  ann@mx.example: quarantine by rule default\n" in shown
+    assert "  joe@mx.example: accept by rule mild\n" in shown
