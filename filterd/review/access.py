@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 Source = Literal["web", "api"]
 
+ID_SHOWN = 64
+"""Characters of an unknown id that an error repeats; ids are shorter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -68,12 +71,14 @@ class Access:
 
     def entry(self, id: str) -> Entry:
         """A kept message. Raises UnknownIdError also for what is hidden, StoreError."""
+        # One answer for what is hidden and what does not exist; the store's names its folder.
+        unknown = UnknownIdError(f"no message {id[:ID_SHOWN]} in the quarantine")
         try:
             entry = self._store.get(id)
-        except ValueError:
-            raise UnknownIdError(f"{id[:40]!r} is not an id") from None
+        except (ValueError, UnknownIdError):
+            raise unknown from None
         if not self.reviewer.may_see(recipients_of(entry)):
-            raise UnknownIdError(f"no message {id} in the quarantine")
+            raise unknown
         return entry
 
     def permitted(self, entry: Entry) -> frozenset[str]:

@@ -130,8 +130,9 @@ def test_what_is_not_permitted_is_not_done_and_the_rest_is(
 def test_what_is_hidden_does_not_exist(actions: ReviewActions, name: str) -> None:
     keep(actions, MAX)
     access = Access(actions, BOB, "web")
-    (result,) = access.perform(name, ["id1"])
-    assert (result.ok, result.words) == (False, "no message id1 is in the quarantine")
+    hidden, unknown = access.perform(name, ["id1", "id2"])
+    assert (hidden.ok, hidden.words) == (False, "no message id1 in the quarantine")
+    assert (unknown.ok, unknown.words) == (False, "no message id2 in the quarantine")
     assert list(actions.store.journal.events()) == []
 
 
@@ -229,5 +230,5 @@ def test_what_is_gone(actions: ReviewActions) -> None:
     bob.perform("delete", ["id1"])
     with pytest.raises(GoneError):
         bob.download("id1")
-    with pytest.raises(UnknownIdError, match="is not an id"):
+    with pytest.raises(UnknownIdError, match="passwd in the quarantine"):
         bob.entry("../passwd")
