@@ -31,7 +31,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 
 WORDS = (
@@ -264,7 +265,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="put what has a symbol into this folder")
     arguments = parser.parse_args()
-    parts, chance = Parts(verify_dkim=False), random.Random(4711)
+    parts, chance = Parts(PartsSettings(verify_dkim=False)), random.Random(4711)
     made: Counter[str] = Counter()
     found: Counter[tuple[str, str]] = Counter()
     numbers = itertools.count()

@@ -1,23 +1,25 @@
-"""The filters: each turns one `Message` into one `Verdict`.
+"""The filters: each turns one `Message` into one `Verdict`. How they are found, set and built.
 
-A filter is any object with a `name` and `examine(message)`. It is found by name through the
-entry-point group `filterd.filters`, so a plugin is a package with one class and one line of
-packaging. The entry point names a dataclass whose init fields are the filter's settings; what a
-file's `[filters.NAME]` table holds is checked against them.
+A filter is found by name through the entry-point group `filterd.filters`, so a plugin is a package
+with one line of packaging. The entry point names the filter's settings: a frozen dataclass whose
+fields are the keys of `[filters.NAME]`, and whose `build()` makes the filter. Reading a settings
+file makes only the settings; what a filter needs to run is imported inside `build`. A class that is
+settings and filter at once, a dataclass with `examine` and without `build`, is accepted as well.
 
 A filter touches no socket of the MTA and stores nothing. It raises on trouble, and the chain then
 applies that filter's `on_error`. `prepare()`, where a filter has one, is called once before the
 first message: the place to open models and tables, shared by all workers that are forked later.
 `ask(message)`, where a filter has one, is called before any filter examines the message: the place
 to send a server its question without waiting for the answer, which `examine` then reads.
-`must_examine = True`, where a filter's class has it, says that mail which it could not examine must
-not be delivered: `filterd check` warns where the settings let it.
+`must_examine = True` in the settings' class says that mail which the filter could not examine must
+not be delivered: `filterd check` warns where the settings let it. docs/filters/writing.md
 """
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Any, Protocol, runtime_checkable
+import dataclasses
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from filterd.chain import old_names
 from filterd.chain.verdict import Verdict
@@ -40,8 +42,21 @@ class Filter(Protocol):
         ...
 
 
+class Buildable(Protocol):
+    """The settings of one filter: a frozen dataclass that knows how to make the filter.
+
+    `__post_init__` may check the values; it raises ValueError, or SettingsError for several.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def build(self) -> Filter:
+        """A new filter with these settings, not prepared yet."""
+        ...
+
+
 class UnknownFilterError(LookupError):
-    """No installed package offers a filter of that name."""
+    """No installed package offers a filter of that name, or what it offers cannot be used."""
 
 
 def available() -> dict[str, str]:
@@ -49,20 +64,41 @@ def available() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
-def load(name: str) -> type[Any]:
-    """Return the filter class of that name.
+def load(name: str) -> type[Buildable]:
+    """Return the settings class of the filter of that name.
 
-    Raises UnknownFilterError if no package offers it or its module cannot be imported.
+    Raises UnknownFilterError if no package offers it, or not in a form that can be used.
     """
     old_names.install()
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        value = old_names.ENTRY_POINTS.get(point.value, point.value)
         try:
-            loaded: type[Any] = point.load()
-        except ImportError as error:
+            found = EntryPoint(point.name, value, point.group).load()
+        except (ImportError, AttributeError) as error:
             raise UnknownFilterError(
-                f"filter {name!r} ({point.value}) cannot be imported: {error}"
+                f"filter {name!r} ({value}) cannot be imported: {error}"
             ) from error
-        return loaded
+        if isinstance(found, type) and dataclasses.is_dataclass(found):
+            if callable(getattr(found, "build", None)):
+                return cast(type[Buildable], found)
+            if callable(getattr(found, "examine", None)):
+                return _with_build(found)
+        raise UnknownFilterError(
+            f"filter {name!r} ({value}) is not a dataclass with `build` (or `examine`), "
+            "which docs/filters/writing.md describes"
+        )
     raise UnknownFilterError(
         f"no filter {name!r} is installed; there are: {', '.join(sorted(available()))}"
     )
+
+
+def _with_build(cls: type[Any]) -> type[Buildable]:
+    """The class, settings and filter at once, with a `build` that makes a copy: the instance that
+    the settings hold never examines anything, so that it stays what the file says."""
+
+    def build(self: Any) -> Filter:
+        copy: Filter = dataclasses.replace(self)
+        return copy
+
+    names = {"build": build, "__doc__": cls.__doc__, "__module__": cls.__module__}
+    return cast(type[Buildable], type(cls.__name__, (cls,), names))

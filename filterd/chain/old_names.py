@@ -19,6 +19,17 @@ MODULES = {
 }
 """Old name → new name."""
 
+ENTRY_POINTS = {
+    "filterd.filters.bayes:Bayes": "filterd.filters.bayes.settings:BayesSettings",
+    "filterd.filters.clamav:ClamAV": "filterd.filters.clamav.settings:ClamAVSettings",
+    "filterd.filters.gtube:Gtube": "filterd.filters.gtube:GtubeSettings",
+    "filterd.filters.parts:Parts": "filterd.filters.parts.settings:PartsSettings",
+    "filterd.filters.senders:Senders": "filterd.filters.senders.settings:SendersSettings",
+    "filterd.filters.sklearn:Sklearn": "filterd.filters.sklearn.settings:SklearnSettings",
+}
+"""Entry point as an installation of before has it written down → as it is now. An editable
+installation, whose files change and whose metadata does not, needs this until it is made anew."""
+
 used: set[str] = set()
 """Old names that were imported in this process."""
 

@@ -27,7 +27,8 @@ from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
 from filterd.doctor.patterns import bare_names
-from filterd.filters import senders
+from filterd.filters.senders import list as senders
+from filterd.filters.senders.settings import SendersSettings
 from filterd.ops.folders import check_folders
 
 
@@ -72,7 +73,7 @@ def _check_senders(loaded: Settings) -> None:
     if "senders" not in loaded.chain.filters:
         return
     try:
-        senders.read(loaded.filters["senders"].own.file, strict=True)
+        senders.read(loaded.of_filter(SendersSettings).file, strict=True)
     except senders.ListError as error:
         fail(str(error), Exit.CONFIG)
     except OSError as error:

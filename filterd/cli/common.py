@@ -14,7 +14,8 @@ import typer
 
 from filterd.cli import streams
 from filterd.config.load import ConfigError, Settings, load
-from filterd.system import paths, privileges
+from filterd.filters.bayes.settings import BayesSettings
+from filterd.system import privileges
 
 
 class Exit(IntEnum):
@@ -68,17 +69,17 @@ def fail(text: str, status: Exit) -> NoReturn:
 
 def store_first(loaded: Settings) -> Iterable[Path]:
     """The folders by whose owner a command acts that root runs, for commands about kept mail."""
-    return loaded.quarantine.folder, _models(loaded), loaded.daemon.spool
+    return loaded.quarantine.folder, models_folder(loaded), loaded.daemon.spool
 
 
 def models_first(loaded: Settings) -> Iterable[Path]:
     """The same for commands about the classifier's models."""
-    return _models(loaded), loaded.quarantine.folder, loaded.daemon.spool
+    return models_folder(loaded), loaded.quarantine.folder, loaded.daemon.spool
 
 
-def _models(loaded: Settings) -> Path:
-    entry = loaded.filters.get("bayes")
-    return entry.own.models if entry is not None else paths.MODELS
+def models_folder(loaded: Settings) -> Path:
+    """Where the classifier's models are."""
+    return loaded.of_filter(BayesSettings).models
 
 
 def settings(

@@ -27,11 +27,12 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
+    models_folder,
     reported,
     settings,
 )
 from filterd.cli.jobs import ClusterOption, JobsOption
-from filterd.cli.learn import bayes_filter, progress_bar
+from filterd.cli.learn import progress_bar
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.system import privileges
 
@@ -129,7 +130,7 @@ def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours
         return Ours(OnlineModel.empty(), _SALT, starter)
     with reported(Exit.UNAVAILABLE, ModelFileError):
         if model == "site":
-            stored = ModelFolder(bayes_filter(settings(config, models_first)).models).load_current()
+            stored = ModelFolder(models_folder(settings(config, models_first))).load_current()
             if stored is None:
                 fail("the site has no model yet: create one with `filterd train`", Exit.UNAVAILABLE)
         else:

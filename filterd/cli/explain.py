@@ -22,7 +22,6 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.cli.learn import bayes_filter
 from filterd.cli.scan import (
     ClientOption,
     LoginOption,
@@ -34,7 +33,8 @@ from filterd.cli.scan import (
 )
 from filterd.config.load import Settings
 from filterd.daemon.remembered import message_digest
-from filterd.filters.bayes import Bayes
+from filterd.filters.bayes.filter import Bayes
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
@@ -62,7 +62,7 @@ def explain(
     loaded = settings(config, models_first)
     pipeline, not_asked = offline_pipeline(loaded)
     envelope = assumed(sender, recipients, client, login)
-    bayes = bayes_filter(loaded)
+    bayes = Bayes(loaded.of_filter(BayesSettings))
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
     failed = _failed(loaded)

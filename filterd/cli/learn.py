@@ -29,11 +29,10 @@ from filterd.cli.common import (
     JsonOption,
     emit,
     models_first,
+    models_folder,
     reported,
     settings,
 )
-from filterd.config.load import Settings
-from filterd.filters.bayes import Bayes
 from filterd.mailfiles.corpora import find_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, messages_of
@@ -42,12 +41,6 @@ from filterd.system import privileges
 
 _TROUBLE = (OSError, ModelFileError, JournalError)
 _PROGRESS_STRIDE = 50  # messages between two updates of the bar
-
-
-def bayes_filter(loaded: Settings) -> Bayes:
-    """The classifier filter as the settings describe it, with defaults where they do not."""
-    entry = loaded.filters.get("bayes")
-    return entry.own if entry is not None else Bayes()
 
 
 learn_app = typer.Typer(
@@ -110,7 +103,7 @@ def learn_forget(
 def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Learn what autolearn has queued; for cron or a timer. Does nothing where it is off."""
     loaded = settings(config, models_first)
-    folder = ModelFolder(bayes_filter(loaded).models)
+    folder = ModelFolder(models_folder(loaded))
     queue = Queue(folder.path, loaded.autolearn)
     outcomes: Counter[str] = Counter()
     if loaded.autolearn.enabled:
@@ -133,7 +126,7 @@ class _Lesson:
 
 
 def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool) -> None:
-    folder = ModelFolder(bayes_filter(settings(config, models_first)).models)
+    folder = ModelFolder(models_folder(settings(config, models_first)))
     skips = Skips()
     with (
         reported(Exit.NO_INPUT, CorpusError),

@@ -26,10 +26,11 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
+    models_folder,
     reported,
     settings,
 )
-from filterd.cli.learn import bayes_filter, progress_bar, who
+from filterd.cli.learn import progress_bar, who
 from filterd.mailfiles.mail_file import CorpusError
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ app = typer.Typer(
 
 
 def _folder(config: Path | None) -> ModelFolder:
-    return ModelFolder(bayes_filter(settings(config, models_first)).models)
+    return ModelFolder(models_folder(settings(config, models_first)))
 
 
 def _journal(folder: ModelFolder) -> Journal:

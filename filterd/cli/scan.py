@@ -96,7 +96,7 @@ def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
     the other filters say of it."""
     away = {}
     for name in loaded.chain.filters:
-        probe = getattr(loaded.filters[name].own, "unreachable", None)
+        probe = getattr(loaded.filters[name].own.build(), "unreachable", None)
         if probe is not None and (why := probe()):
             away[name] = why
     kept = tuple(name for name in loaded.chain.filters if name not in away)

@@ -23,11 +23,12 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
+    models_folder,
     reported,
     settings,
 )
 from filterd.cli.jobs import ClusterOption, JobsOption
-from filterd.cli.learn import bayes_filter, progress_bar, show_skips, who
+from filterd.cli.learn import progress_bar, show_skips, who
 from filterd.cli.pipeline import show_pipeline, train_pipeline
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.system import privileges
@@ -120,7 +121,7 @@ def train(
                     path, card, sources, progress, readers, shards=shards, doubting=doubting
                 )
         else:
-            folder = ModelFolder(bayes_filter(settings(config, models_first)).models)
+            folder = ModelFolder(models_folder(settings(config, models_first)))
             learner = Learner(folder, who(), about or "train", fresh=True, doubting=not trust)
             with progress_bar("training") as progress:
                 path, report = train_site(folder, learner, sources, progress, readers)

@@ -5,7 +5,6 @@ Front doors (`daemon`, `cli`, later `web`) come here; nothing below knows this m
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from datetime import UTC, datetime
 
@@ -18,12 +17,12 @@ from filterd.chain.policy import Policy
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Symbol
 from filterd.config.load import Settings
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import History
 from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
 from filterd.quarantine.words import known
-from filterd.system import paths
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +35,7 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
     links = []
     for name in settings.chain.filters:
         entry = settings.filters[name]
-        # A fresh instance: the settings stay a value, whatever a filter remembers of its work.
-        links.append(Link(dataclasses.replace(entry.own), entry.link))
+        links.append(Link(entry.own.build(), entry.link))
     chain = Chain(links, settings.chain.timeout)
     if keeping:
         _honour_releases(chain, settings.quarantine)
@@ -76,8 +74,7 @@ def _offerer(settings: Settings) -> Offer:
 
 def autolearn_queue(settings: Settings) -> Queue:
     """Where copies wait to be learned."""
-    entry = settings.filters.get("bayes")
-    return Queue(entry.own.models if entry else paths.MODELS, settings.autolearn)
+    return Queue(settings.of_filter(BayesSettings).models, settings.autolearn)
 
 
 def check_filter_name(condition: str, name: str, settings: Settings) -> None:

@@ -14,13 +14,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from filterd.bayes.site.autolearn import AutolearnSettings
 from filterd.chain import filter as filters
 from filterd.chain.chain import ChainSettings, LinkSettings
+from filterd.chain.filter import Buildable
 from filterd.chain.headers import LabelSettings
 from filterd.chain.policy import Policy, PolicyError, PolicySettings
 from filterd.config.digest import DigestSettings
@@ -32,6 +33,8 @@ from filterd.mta.settings import MtaSettings
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.system import paths
 from filterd.system.bounded import open_regular, plain_text, toml_table
+
+F = TypeVar("F", bound=Buildable)
 
 SIZE_LIMIT = 1 << 20
 """Octets of a settings file; a larger one is not a settings file."""
@@ -46,8 +49,7 @@ class FilterSettings:
     """One `[filters.NAME]` table: what the chain does with the filter, and the filter's own."""
 
     link: LinkSettings
-    own: Any
-    """An instance of the filter's class, settings checked, not yet prepared."""
+    own: Buildable
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ class Settings:
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
+
+    def of_filter(self, cls: type[F]) -> F:
+        """The settings of a filter that comes with filterd, by their class; the defaults where the
+        file does not mention it."""
+        found = (entry.own for entry in self.filters.values())
+        return next((own for own in found if isinstance(own, cls)), None) or cls()
 
 
 SECTIONS: Mapping[str, type[Any]] = {

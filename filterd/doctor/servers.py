@@ -10,7 +10,9 @@ from filterd.bayes.site.folder import starter_path
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.filters.clamd import ClamdError, Server
+from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.clamav.clamd import ClamdError, Server
+from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError
 from filterd.ops.control import ControlError, ask
 from filterd.ops.status import (
@@ -115,7 +117,7 @@ def clamd(settings: Settings) -> Iterator[Finding]:
 
 def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
     """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
-    limit = settings.filters["clamav"].own.size_limit
+    limit = settings.of_filter(ClamAVSettings).size_limit
     try:
         takes = Server.parse(server).takes(limit, PROBE_SECONDS)
     except ClamdError as error:
@@ -148,7 +150,7 @@ def model(settings: Settings) -> Iterator[Finding]:
         )
         return
     told = f"learned {model.spam} spam and {model.ham} ham"
-    own = settings.filters["bayes"].own
+    own = settings.of_filter(BayesSettings)
     if not (own.starter and starter_path()) and not model.generation:
         yield Finding(
             Level.FAIL,

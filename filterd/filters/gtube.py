@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
+from filterd.chain.filter import Filter
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
 from filterd.message import Message
 
@@ -17,18 +18,31 @@ from filterd.message import Message
 STRING = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
-@dataclass
-class Gtube:
+@dataclass(frozen=True)
+class GtubeSettings:
     """Finds the test string of spam filters, to prove that mail is being filtered."""
 
-    name: ClassVar[str] = "gtube"
     score: Annotated[float, Doc("points for a message with the test string")] = 1000.0
+
+    def build(self) -> Filter:
+        """The filter."""
+        return Gtube(self)
+
+
+class Gtube:
+    """Finds the test string."""
+
+    name: ClassVar[str] = "gtube"
+
+    def __init__(self, settings: GtubeSettings) -> None:
+        self.settings = settings
 
     def examine(self, message: Message) -> Verdict:
         """Look for the string in the text parts, decoded."""
         if not self._found(message):
             return NO_OPINION
-        return Verdict(symbols=(Symbol("GTUBE", self.score, "test string of spam filters"),))
+        symbol = Symbol("GTUBE", self.settings.score, "test string of spam filters")
+        return Verdict(symbols=(symbol,))
 
     @staticmethod
     def _found(message: Message) -> bool:

@@ -27,9 +27,9 @@ class PointTable:
     def __init__(self, pairs: Sequence[tuple[float, float]]) -> None:
         self._curve = [(log_odds(p), points) for p, points in pairs if 0.0 < p < 1.0]
         if len(self._curve) != len(pairs) or not self._curve:
-            raise ValueError("points: every probability must lie between 0 and 1")
+            raise ValueError("every probability must lie between 0 and 1")
         if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(self._curve)):
-            raise ValueError("points: probabilities and points must rise from pair to pair")
+            raise ValueError("probabilities and points must rise from pair to pair")
 
     @property
     def most(self) -> float:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from filterd.chain.filter import Filter
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.verdict import Action, AddField
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import FilterSettings, Settings
-from filterd.filters.clamav import ClamAV
+from filterd.filters.clamav.filter import ClamAV
+from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.fields import Buffer
@@ -25,7 +27,15 @@ LINE_OCTETS = 20
 """Octets of a line of a removed part from which on it can be told from the rest of the message."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class _FindsTestFileSettings(ClamAVSettings):
+    """The settings of the site's scanner, for one that asks nobody."""
+
+    def build(self) -> Filter:
+        """The scanner."""
+        return _FindsTestFile(self)
+
+
 class _FindsTestFile(ClamAV):
     """A scanner with the settings of the site's, that finds the antivirus test file itself."""
 
@@ -83,14 +93,13 @@ class Promises:
     def __init__(self, loaded: Settings) -> None:
         self.left_out: dict[str, str] = {}
         filters = {**loaded.filters}
-        if (entry := filters.get("clamav")) is not None:
-            finder = _FindsTestFile(
-                **{f.name: getattr(entry.own, f.name) for f in dataclasses.fields(entry.own)}
-            )
-            filters["clamav"] = FilterSettings(entry.link, finder)
+        for name, entry in loaded.filters.items():
+            if isinstance(entry.own, ClamAVSettings):
+                finder = _FindsTestFileSettings(**vars(entry.own))
+                filters[name] = FilterSettings(entry.link, finder)
         for name in loaded.chain.filters:
             try:
-                getattr(dataclasses.replace(filters[name].own), "prepare", lambda: None)()
+                getattr(filters[name].own.build(), "prepare", lambda: None)()
             except (OSError, ValueError) as error:
                 self.left_out[name] = str(error)
         names = tuple(name for name in loaded.chain.filters if name not in self.left_out)

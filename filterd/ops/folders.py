@@ -15,6 +15,7 @@ from grp import getgrgid
 from pathlib import Path
 
 from filterd.config.load import ConfigError, Settings
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.system import privileges
 
 WRITTEN = ("daemon.spool", "quarantine.folder")
@@ -34,9 +35,8 @@ def private_folders(settings: Settings) -> dict[str, Path]:
         "daemon.spool": settings.daemon.spool,
         "quarantine.folder": settings.quarantine.folder,
     }
-    bayes = settings.filters.get("bayes")
-    if bayes is not None:
-        found[MODELS] = bayes.own.models
+    if "bayes" in settings.filters:
+        found[MODELS] = settings.of_filter(BayesSettings).models
     return found
 
 

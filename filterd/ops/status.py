@@ -16,15 +16,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from filterd.bayes.model.classifier import Learned
-from filterd.bayes.model.store import ModelFileError
-from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import JournalError
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
-from filterd.filters.bayes import Bayes
-from filterd.filters.clamav import ClamAV
-from filterd.filters.clamd import ClamdError, Server
+from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.clamav.clamd import ClamdError, Server
+from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.address import Address, AddressError
 from filterd.ops.control import ControlError, ask
@@ -263,12 +259,9 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
 
 def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
     """What each clamd of the chain says."""
-    entry = settings.filters.get("clamav")
     if "clamav" not in settings.chain.filters:
         return ()
-    own = entry.own if entry is not None else ClamAV()
-    servers = (own.server,) if isinstance(own.server, str) else own.server
-    return tuple(_one_clamd(text) for text in servers)
+    return tuple(_one_clamd(text) for text in settings.of_filter(ClamAVSettings).addresses)
 
 
 def _one_clamd(text: str) -> ClamdStatus:
@@ -282,8 +275,13 @@ def _one_clamd(text: str) -> ClamdStatus:
 
 def model_status(settings: Settings) -> ModelStatus:
     """What the site's own model has learned."""
-    entry = settings.filters.get("bayes")
-    folder = ModelFolder((entry.own if entry is not None else Bayes()).models)
+    # numpy, which the daemon's metrics do without.
+    from filterd.bayes.model.classifier import Learned  # noqa: PLC0415
+    from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
+    from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415
+    from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
+
+    folder = ModelFolder(settings.of_filter(BayesSettings).models)
     try:
         stored = folder.load_current()
     except (ModelFileError, JournalError, OSError) as error:

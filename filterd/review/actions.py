@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from filterd.config.load import Settings
-from filterd.filters import senders
+from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.senders import list as senders
+from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message
 from filterd.message.ids import new_id
 from filterd.quarantine import GoneError, Store, StoreError, release
@@ -25,7 +27,6 @@ from filterd.workers.sandbox import ExaminerError, examine
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
-    from filterd.filters.bayes import Bayes
     from filterd.quarantine.entry import Entry
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -141,8 +142,9 @@ class ReviewActions:
         if not messages:
             return list(results.values())
         kind = "spam" if spam else "ham"
+        folder = ModelFolder(self.settings.of_filter(BayesSettings).models)
         try:
-            with Learner(ModelFolder(self.bayes.models), request.who, request.source) as learner:
+            with Learner(folder, request.who, request.source) as learner:
                 outcomes = {id: learner.learn(m, spam=spam) for id, m in messages.items()}
         except (JournalError, ModelFileError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error
@@ -250,18 +252,9 @@ class ReviewActions:
             raise ActionError(str(error)) from error
 
     @property
-    def bayes(self) -> Bayes:
-        """The classifier's settings, the defaults where the settings have none."""
-        from filterd.filters.bayes import Bayes  # noqa: PLC0415
-
-        entry = self.settings.filters.get("bayes")
-        return entry.own if entry is not None else Bayes()
-
-    @property
-    def senders(self) -> senders.Senders:
+    def senders(self) -> SendersSettings:
         """The settings of the list of senders, the defaults where the settings have none."""
-        entry = self.settings.filters.get("senders")
-        return entry.own if entry is not None else senders.Senders()
+        return self.settings.of_filter(SendersSettings)
 
 
 def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:

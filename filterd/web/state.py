@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import secrets
 import threading
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from filterd.chain.marks import load_key
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import History
 from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
@@ -23,7 +23,7 @@ from filterd.web.throttle import Devices, Throttle
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from filterd.filters.bayes import Bayes
+    from filterd.filters.bayes.filter import Bayes
 
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class State:
         """A classifier for explanations, None if the chain has none; use it under `explaining`."""
         if "bayes" not in self.settings.chain.filters:
             return None
-        # A fresh instance: it remembers the model that it has open.
-        own: Bayes = dataclasses.replace(self.settings.filters["bayes"].own)
-        return own
+        from filterd.filters.bayes.filter import Bayes  # noqa: PLC0415  (loads numpy)
+
+        return Bayes(self.settings.of_filter(BayesSettings))
 
     def close(self) -> None:
         """Close what was opened."""

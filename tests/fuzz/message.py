@@ -14,7 +14,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["filterd.message", "filterd.filters"]):
-    from filterd.filters.parts import Parts
+    from filterd.filters.parts.filter import Parts
+    from filterd.filters.parts.settings import PartsSettings
     from filterd.message import Message
 
 from filterd.chain.verdict import Splice
@@ -27,7 +28,7 @@ from tests.hostile.tricks import encodings, names, structure, wrappings
 INPUT_LIMIT = 8192
 """Octets of one input: small ones are tried more often, and every branch fits in."""
 
-PARTS = Parts()
+PARTS = Parts(PartsSettings())
 
 
 def one_input(data: bytes) -> None:

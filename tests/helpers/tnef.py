@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from filterd.filters.contents.tnef import SIGNATURE
+from filterd.filters.parts.unpacking.tnef import SIGNATURE
 
 RENDER_DATA, TITLE, DATA, PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from filterd.chain.verdict import Verdict
-from filterd.filters.clamav import ClamAV
-from filterd.filters.gtube import Gtube
-from filterd.filters.parts import Parts
+from filterd.filters.clamav.filter import ClamAV
+from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.gtube import Gtube, GtubeSettings
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from tests.helpers.servers.clamd import Clamd
 from tests.hostile.corpus import attached, unpacked
@@ -58,7 +60,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clamav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClamAV]:
     server = Clamd(tmp_path_factory.mktemp("clamd"))
     server.start()
-    yield ClamAV(server=f"unix:{server.socket}")
+    yield ClamAV(ClamAVSettings(server=f"unix:{server.socket}"))
     server.stop()
 
 
@@ -68,7 +70,7 @@ def test_every_line_of_the_index_meets_its_class(hostile: Path, clamav: ClamAV) 
     lines = (hostile / "synthetic" / "index").read_text().splitlines()
     for wanted, name in map(str.split, lines):
         message = Message((hostile / "synthetic" / name).read_bytes(), id="X1")
-        verdict = Parts().examine(message)
+        verdict = Parts(PartsSettings()).examine(message)
         if wanted in ("any", "clean", "virus", "virus-or-limit"):
             verdict |= clamav.examine(message)
         if not EXPECTED[wanted](verdict):
@@ -81,7 +83,7 @@ def test_every_line_of_the_index_meets_its_class(hostile: Path, clamav: ClamAV) 
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_hostile_file_as_an_attachment_is_judged_in_time(hostile: Path) -> None:
-    parts, gtube = Parts(), Gtube()
+    parts, gtube = Parts(PartsSettings()), Gtube(GtubeSettings())
     slow, found = [], 0
     files = sorted(path for path in hostile.rglob("*") if path.is_file())
     for path in files:
@@ -99,7 +101,7 @@ def test_every_hostile_file_as_an_attachment_is_judged_in_time(hostile: Path) ->
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_broken_message_is_read(tmp_path: Path) -> None:
-    parts = Parts()
+    parts = Parts(PartsSettings())
     files = [path for path in unpacked("mime-torture", tmp_path).rglob("*") if path.is_file()]
     assert files
     for path in files:

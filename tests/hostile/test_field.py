@@ -20,8 +20,8 @@ from filterd.bayes.model.text import text_of
 from filterd.chain.headers import LabelSettings, header_edits
 from filterd.chain.policy import Decision
 from filterd.chain.verdict import Action, ChangeField, Verdict
-from filterd.filters import signatures
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts, signatures
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox, readable
 from filterd.review.accounts import Accounts
@@ -129,7 +129,7 @@ def examined(data: bytes) -> Verdict:
             document(harmless(entity.text))
     for one in message.fields("To"):
         readable(one.text)
-    return Parts().examine(message)
+    return Parts(PartsSettings()).examine(message)
 
 
 def seconds(data: bytes) -> float:

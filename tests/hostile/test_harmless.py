@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from filterd.chain.verdict import Verdict
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from tests.hostile.harmless import harmless
 
@@ -14,10 +15,10 @@ MAIL = dict(harmless())
 
 @pytest.mark.parametrize("data", MAIL.values(), ids=MAIL)
 def test_it_has_no_symbol(data: bytes) -> None:
-    assert Parts().examine(Message(data, id="X1")) == Verdict()
+    assert Parts(PartsSettings()).examine(Message(data, id="X1")) == Verdict()
 
 
 def test_line_ends_alone_change_nothing() -> None:
     for name, data in MAIL.items():
-        verdict = Parts().examine(Message(data.replace(b"\r\n", b"\n"), id="X1"))
+        verdict = Parts(PartsSettings()).examine(Message(data.replace(b"\r\n", b"\n"), id="X1"))
         assert verdict == Verdict(), name

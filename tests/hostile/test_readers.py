@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from filterd.chain.verdict import Action
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from filterd.milter.replies import ReplaceBody
 from tests.helpers.edits import after
@@ -32,7 +33,7 @@ HARMLESS = {"txt": (LETTER, 6), "zip": (zipped("minutes.txt", LETTER), 100)}
 
 def delivered(data: bytes) -> bool:
     """True if the message goes to its recipient as it came."""
-    verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+    verdict = Parts(PartsSettings(verify_dkim=False)).examine(Message(data, id="X1"))
     return verdict.action is Action.ACCEPT and not verdict.removed
 
 
@@ -86,12 +87,12 @@ def test_what_is_left_holds_nothing_that_would_be_found() -> None:
         data = pair.data.replace(b"--OUTER\r\nX-A", visible + b"--OUTER\r\nX-A", 1)
         if index % EVERY_WITH_A_COPY or data == pair.data:
             continue
-        verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+        verdict = Parts(PartsSettings(verify_dkim=False)).examine(Message(data, id="X1"))
         if verdict.action is not Action.ACCEPT:
             continue
         assert verdict.removed, pair.name
         left = Message(after(data, verdict), id="X1")
-        again = Parts(verify_dkim=False).examine(left)
+        again = Parts(PartsSettings(verify_dkim=False)).examine(left)
         if again.action is not Action.ACCEPT or again.removed:
             left_over.append(pair.name)
     assert left_over == []

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from filterd.filters.clamav import ClamAV
-from filterd.filters.parts import Parts
+from filterd.filters.clamav.filter import ClamAV
+from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from tests.helpers.servers.clamd import Clamd
 from tests.hostile.tricks import (
@@ -38,12 +40,12 @@ ENOUGH = 600
 def clamav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClamAV]:
     server = Clamd(tmp_path_factory.mktemp("clamd"))
     server.start()
-    yield ClamAV(server=f"unix:{server.socket}")
+    yield ClamAV(ClamAVSettings(server=f"unix:{server.socket}"))
     server.stop()
 
 
 def missed(tricks: Iterator[Trick], clamav: ClamAV | None) -> list[tuple[str, tuple[str, ...]]]:
-    parts = Parts()
+    parts = Parts(PartsSettings())
     found = []
     for trick in tricks:
         if clamav is None and VIRUS in trick.wanted:

@@ -21,7 +21,7 @@ from filterd.chain.marks import KEY_NAME, load_key
 from filterd.config.load import ConfigError, Settings, load
 from filterd.digest.compose import DigestError, _rendered
 from filterd.doctor.postfix import postfix
-from filterd.filters.senders import read as read_senders
+from filterd.filters.senders.list import read as read_senders
 from filterd.history.record import Record
 from filterd.message import Envelope
 from filterd.mta.cf.config import CfError

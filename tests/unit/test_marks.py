@@ -15,7 +15,7 @@ from filterd.chain.marks import Mark, Verifier, envelope_id, load_key
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Policy, PolicyRule, PolicySettings
 from filterd.chain.verdict import Action, Symbol, Verdict
-from filterd.filters.clamav import ClamAV
+from filterd.filters.clamav.filter import ClamAV
 from filterd.message import Client, Envelope, Message, Recipient
 
 DATA = b"Subject: x\r\n\r\ntext\r\n"

@@ -17,8 +17,10 @@ from filterd.chain import marks
 from filterd.chain.headers import LabelSettings
 from filterd.chain.policy import Policy, PolicyRule, PolicySettings
 from filterd.chain.verdict import NO_OPINION
-from filterd.filters.parts_rules import PartRule, Profile, Profiles
-from filterd.filters.senders import Entry, _Lookup
+from filterd.filters.parts.rules import Profile, Profiles
+from filterd.filters.parts.settings import PartRule
+from filterd.filters.senders.filter import _Lookup
+from filterd.filters.senders.list import Entry
 from filterd.history import History, HistoryQuery, HistorySettings
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.address import Mailbox, canonical_domain, listed_domain, reaches, readable

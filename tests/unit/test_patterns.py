@@ -46,7 +46,7 @@ def test_they_are_found() -> None:
     names = {one.name for one in PATTERNS}
     assert len(names) > 100
     assert any(name.endswith(".FIELD") for name in names)
-    assert "filterd.filters.contents.office._RTF_DDE" in names
+    assert "filterd.filters.parts.unpacking.office._RTF_DDE" in names
     assert any(name.startswith("filterd.web.") for name in names)
     assert any(".py:" in name for name in names)  # those that are written where they are used
 

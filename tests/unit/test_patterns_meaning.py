@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from filterd.chain.headers import _authserv_id
-from filterd.filters.contents import documents, office
-from filterd.filters.contents.files import File
+from filterd.filters.parts.unpacking import documents, office
+from filterd.filters.parts.unpacking.files import File
 from filterd.message.decoding import other_contents
 from filterd.message.inline_files import inline_files
 from filterd.message.parameters import parse_value

@@ -22,7 +22,7 @@ from filterd.cli.quarantine.common import (
     store_of,
 )
 from filterd.cli.quarantine.tables import outcome_line
-from filterd.filters import senders
+from filterd.filters.senders import list as senders
 from filterd.quarantine.caution import ADVICE
 from filterd.system.display import count, size
 

@@ -18,7 +18,8 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import MAGIC, Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.site.difference import difference, subtract
 from filterd.bayes.site.folder import ModelFolder
-from filterd.filters.bayes import Bayes
+from filterd.filters.bayes.filter import Bayes
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.message import Message
 from tests.helpers.commands import filterd
 from tests.helpers.training_mail import mail
@@ -210,7 +211,7 @@ def test_a_crafted_file_is_not_put_in_force_and_mail_flows(
         assert "Traceback" not in err
     folder = ModelFolder(tmp_path / "models")
     before = folder.current()
-    bayes = Bayes(tmp_path / "models")
+    bayes = Bayes(BayesSettings(tmp_path / "models"))
     bayes.prepare()
     # Somebody put it there by hand: the last good version stays in force.
     (folder.path / "site-000099.fdm").write_bytes((tmp_path / "evil.fdm").read_bytes())

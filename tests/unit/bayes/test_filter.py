@@ -19,7 +19,8 @@ from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learner import Learner
 from filterd.filters import bayes as bayes_module
-from filterd.filters.bayes import STARTER_POINTS, Bayes, symbol_name
+from filterd.filters.bayes.filter import STARTER_POINTS, Bayes, symbol_name
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.points import DEFAULT_POINTS, log_odds
 from filterd.message import Message
 from tests.helpers.training_mail import mail, message
@@ -50,7 +51,7 @@ def teach(folder: ModelFolder, numbers: range, *, spam: bool) -> None:
 
 
 def test_points_follow_the_table() -> None:
-    bayes = Bayes()
+    bayes = Bayes(BayesSettings())
     for p, points in DEFAULT_POINTS:
         assert bayes.points_at(log_odds(p)) == pytest.approx(points)
     assert bayes.points_at(-99.0) == DEFAULT_POINTS[0][1]
@@ -59,7 +60,7 @@ def test_points_follow_the_table() -> None:
 
 @given(st.floats(-30, 30), st.floats(-30, 30))
 def test_more_probable_is_never_fewer_points(a: float, b: float) -> None:
-    bayes = Bayes()
+    bayes = Bayes(BayesSettings())
     low, high = sorted((a, b))
     assert bayes.points_at(low) <= bayes.points_at(high)
 
@@ -76,7 +77,7 @@ def test_more_probable_is_never_fewer_points(a: float, b: float) -> None:
 )
 def test_a_wrong_table_is_refused(points: tuple[tuple[float, float], ...]) -> None:
     with pytest.raises(ValueError, match="points"):
-        Bayes(points=points)
+        Bayes(BayesSettings(points=points))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_symbols_are_spamassassins(p: float, name: str) -> None:
 
 
 def test_the_sites_model_alone_labels_and_quarantines() -> None:
-    bayes = Bayes()
+    bayes = Bayes(BayesSettings())
     bayes._classifier = Classifier(FULL, STARTER)
     bayes._next_look = math.inf
     verdict = bayes.examine(message(5000, spam=True))
@@ -110,7 +111,7 @@ def test_the_sites_model_alone_labels_and_quarantines() -> None:
 
 @pytest.mark.parametrize("learned", [0, 10, 25, 49, 50])
 def test_a_new_model_never_does_more_than_label(learned: int) -> None:
-    bayes = Bayes()
+    bayes = Bayes(BayesSettings())
     bayes._classifier = Classifier(trained(learned) if learned else None, STARTER)
     bayes._next_look = math.inf
     for n in range(3000, 3020):
@@ -142,7 +143,7 @@ def test_without_a_starter_one_class_alone_says_nothing(
 ) -> None:
     teach(folder, range(spam), spam=True)
     teach(folder, range(ham), spam=False)
-    bayes = Bayes(models=folder.path, starter=False)
+    bayes = Bayes(BayesSettings(models=folder.path, starter=False))
     found = [bayes.opinion(message(500, spam=spam)).probability for spam in (True, False)]
     assert (found == [0.5, 0.5]) is not (spam == ham)
     if spam == ham:
@@ -161,7 +162,7 @@ def test_new_versions_are_picked_up_and_bad_ones_are_not(
     monkeypatch.setattr(bayes_module, "starter_path", lambda: None)
     teach(folder, range(60), spam=True)
     teach(folder, range(60), spam=False)
-    bayes = Bayes(models=folder.path)
+    bayes = Bayes(BayesSettings(models=folder.path))
     bayes.prepare()
     first = bayes.opinion(message(500, spam=True))
     assert first.learned == Learned(60, 60)
@@ -180,7 +181,7 @@ def test_preparing_with_a_damaged_model_is_an_error(folder: ModelFolder) -> None
     assert current is not None
     folder.version_path(current).write_bytes(b"damaged")
     with pytest.raises(ModelFileError):
-        Bayes(models=folder.path).prepare()
+        Bayes(BayesSettings(models=folder.path)).prepare()
 
 
 PADDED = mail(1, spam=True) + mail(1, spam=False, words=900).partition(b"\n\n")[2]

@@ -93,7 +93,9 @@ def test_unfitted_it_says_so() -> None:
 
 def test_workers_do_not_load_scikit_learn() -> None:
     heavy = ("sklearn", "scipy", "sqlite3", "pydantic")
-    code = f"import sys, filterd.filters.bayes; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import sys, filterd.filters.bayes.filter; print([m for m in {heavy} if m in sys.modules])"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -15,7 +15,8 @@ from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.shadow import cast, lift, shadow_path, zone
 from filterd.filters import bayes as bayes_module
-from filterd.filters.bayes import Bayes
+from filterd.filters.bayes.filter import Bayes
+from filterd.filters.bayes.settings import BayesSettings
 from tests.helpers.training_mail import message
 
 SPAM = message(999, spam=True)
@@ -32,7 +33,7 @@ def folder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> ModelFolder:
 @pytest.fixture
 def bayes(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> Bayes:
     monkeypatch.setattr(bayes_module, "RELOAD_INTERVAL", 0.0)
-    bayes = Bayes(models=folder.path, starter=False)
+    bayes = Bayes(BayesSettings(models=folder.path, starter=False))
     bayes.prepare()
     return bayes
 

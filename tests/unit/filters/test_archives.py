@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.contents import archive
-from filterd.filters.contents.files import File
-from filterd.filters.contents.unpack import Limits, Unpacker
+from filterd.filters.parts.unpacking import archive
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from tests.helpers.archives import PROGRAM, zipped
 
 USUAL = Limits()

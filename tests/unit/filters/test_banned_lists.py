@@ -11,11 +11,11 @@ import pytest
 
 from filterd.chain.verdict import Verdict
 from filterd.config.load import ConfigError, load
-from filterd.filters.contents import msi
-from filterd.filters.contents.files import File
-from filterd.filters.parts import Parts
-from filterd.filters.parts_lists import BANNED, BANNED_MEDIA_TYPES
-from filterd.filters.parts_rules import PartRule
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.lists import BANNED, BANNED_MEDIA_TYPES
+from filterd.filters.parts.settings import PartRule, PartsSettings
+from filterd.filters.parts.unpacking import msi
+from filterd.filters.parts.unpacking.files import File
 from filterd.message import Envelope, Message, Recipient
 from tests.helpers import messages
 from tests.hostile.tricks import archives, documents
@@ -43,7 +43,9 @@ FAMILIES = (
 
 def examined(data: bytes, parts: Parts | None = None, *recipients: str) -> Verdict:
     envelope = Envelope("a@client.example", tuple(map(Recipient, recipients)))
-    return (parts or Parts(verify_dkim=False)).examine(Message(data, envelope, id="X1"))
+    return (parts or Parts(PartsSettings(verify_dkim=False))).examine(
+        Message(data, envelope, id="X1")
+    )
 
 
 def typed(media_type: str, name: str = "file.dat", content: bytes = b"text only") -> bytes:
@@ -62,7 +64,7 @@ def test_the_lists_are_in_order() -> None:
     assert all(extension == extension.lower().strip(".") for extension in BANNED)
     assert all(media_type.count("/") == 1 for media_type in BANNED_MEDIA_TYPES)
     # Each type as it comes stands for an extension that is banned as it comes.
-    profile = Parts()._profiles._default
+    profile = Parts(PartsSettings())._profiles._default
     assert profile.media_types == frozenset(BANNED_MEDIA_TYPES)
 
 
@@ -120,12 +122,14 @@ def test_other_types_pass() -> None:
 
 def test_a_type_of_the_list_counts_while_its_extension_is_banned() -> None:
     script = typed("text/javascript")
-    assert examined(script, Parts(extensions=("exe",))) == Verdict()
-    assert examined(typed("application/x-msdownload"), Parts(extensions=("exe",))).removed
-    own = Parts(extensions=(), media_types=("Text/JavaScript",))
+    assert examined(script, Parts(PartsSettings(extensions=("exe",)))) == Verdict()
+    assert examined(
+        typed("application/x-msdownload"), Parts(PartsSettings(extensions=("exe",)))
+    ).removed
+    own = Parts(PartsSettings(extensions=(), media_types=("Text/JavaScript",)))
     assert examined(script, own).removed
     assert examined(typed("application/x-msdownload"), own) == Verdict()
-    assert examined(script, Parts(media_types=())) == Verdict()
+    assert examined(script, Parts(PartsSettings(media_types=()))) == Verdict()
 
 
 def test_rules_have_types_of_their_own() -> None:
@@ -134,7 +138,7 @@ def test_rules_have_types_of_their_own() -> None:
         PartRule("developers", recipients=("dev@mx.example",), extensions=("exe",)),
         PartRule("clerks", recipients=("clerk@mx.example",), media_types=("application/pdf",)),
     )
-    parts = Parts(rules=rules)
+    parts = Parts(PartsSettings(rules=rules))
     assert examined(script, parts, "dev@mx.example") == Verdict()
     assert examined(script, parts, "clerk@mx.example") == Verdict()
     assert examined(typed("application/pdf"), parts, "clerk@mx.example").removed
@@ -144,7 +148,7 @@ def test_rules_have_types_of_their_own() -> None:
 @pytest.mark.parametrize("wrong", ["exe", "text/", "text/a b", "", "*/*;"])
 def test_what_is_not_a_media_type_is_refused(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected type/subtype"):
-        Parts(media_types=(wrong,))
+        Parts(PartsSettings(media_types=(wrong,)))
     settings = tmp_path / "filterd.toml"
     settings.write_text(f'[filters.parts]\nmedia_types = ["{wrong}"]\n')
     with pytest.raises(ConfigError, match="media_types"):

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents import containers, office, pdf, zip_directory
-from filterd.filters.contents.files import OLE_ERRORS, File
-from filterd.filters.contents.kinds import kind_of
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.unpacking import containers, office, pdf, zip_directory
+from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
+from filterd.filters.parts.unpacking.kinds import kind_of
 from filterd.message import Message
 from filterd.message.inline_files import inline_files
 from tests.helpers import messages
@@ -98,7 +99,7 @@ def test_a_broken_office_file_is_said_to_be(octets: bytes) -> None:
 def test_what_oletools_says_of_macros_is_no_line_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     data = messages.multipart([("a.doc", SAMPLES["ole"])])
-    verdict = Parts().examine(Message(data, id="X1"))
+    verdict = Parts(PartsSettings()).examine(Message(data, id="X1"))
     assert "DOC_MACRO" in {symbol.name for symbol in verdict.symbols}
     assert [record for record in caplog.records if "olevba" in record.name] == []
 

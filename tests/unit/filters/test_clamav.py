@@ -14,10 +14,10 @@ import pytest
 from filterd.chain.policy import Policy, PolicySettings
 from filterd.chain.verdict import Action, Splice, Verdict
 from filterd.filters import clamav
-from filterd.filters.clamav import ClamAV, ScanError
-from filterd.filters.clamav_findings import Unscanned
-from filterd.filters.clamd import ClamdError, Server, TooLargeError
-from filterd.filters.slots import NoSlotError, Slots
+from filterd.filters.clamav.clamd import ClamdError, Server, TooLargeError
+from filterd.filters.clamav.filter import ClamAV, ScanError
+from filterd.filters.clamav.settings import ClamAVSettings, Unscanned
+from filterd.filters.clamav.slots import NoSlotError, Slots
 from filterd.message import Envelope, Message, Recipient
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
@@ -60,7 +60,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
 
 def test_a_virus_is_refused_and_named(where: Path | None) -> None:
     with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
-        verdict = ClamAV(server=scanner.address).examine(Message(MAIL))
+        verdict = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL))
 
     decision = Policy(PolicySettings()).decide(verdict, Envelope("", (Recipient("j@mx.test"),)))
     assert decision.action is Action.REJECT
@@ -78,7 +78,7 @@ INFECTED = (
 
 def test_the_infected_part_is_located_where_somebody_wants_it_taken_out(where: Path | None) -> None:
     with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
-        clamav = ClamAV(server=scanner.address)
+        clamav = ClamAV(ClamAVSettings(server=scanner.address))
         assert clamav.examine(Message(INFECTED)).infected == ()
         clamav.locates = True
         (found,) = clamav.examine(Message(INFECTED)).infected
@@ -106,7 +106,7 @@ def test_the_infected_part_is_located_where_somebody_wants_it_taken_out(where: P
 )
 def test_what_cannot_be_taken_out_cleanly_is_not_located(data: bytes, tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Win.Test.Evil-1"), tmp_path / "s") as scanner:
-        clamav = ClamAV(server=scanner.address)
+        clamav = ClamAV(ClamAVSettings(server=scanner.address))
         clamav.locates = True
         verdict = clamav.examine(Message(data))
     assert (verdict.virus, verdict.infected) == ("Win.Test.Evil-1", ())
@@ -115,7 +115,7 @@ def test_what_cannot_be_taken_out_cleanly_is_not_located(data: bytes, tmp_path: 
 def test_a_clean_message_arrives_at_the_scanner_octet_by_octet(where: Path | None) -> None:
     data = MAIL + bytes(range(256)) * 4000
     with Scanner(clean, where) as scanner:
-        verdict = ClamAV(server=scanner.address).examine(Message(data))
+        verdict = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(data))
 
     assert scanner.seen == [data]
     assert (verdict.action, verdict.symbols, verdict.virus) == (Action.ACCEPT, (), None)
@@ -134,7 +134,7 @@ def test_a_clean_message_arrives_at_the_scanner_octet_by_octet(where: Path | Non
 )
 def test_a_guess_gives_points(name: str, symbol: str, points: float, tmp_path: Path) -> None:
     with Scanner(finds(BAD, name), tmp_path / "s") as scanner:
-        verdict = ClamAV(server=scanner.address).examine(Message(MAIL))
+        verdict = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL))
 
     assert (verdict.action, verdict.virus) == (Action.ACCEPT, None)
     assert [(s.name, s.score, s.detail) for s in verdict.symbols] == [(symbol, points, name)]
@@ -142,17 +142,22 @@ def test_a_guess_gives_points(name: str, symbol: str, points: float, tmp_path: P
 
 def test_patterns_are_the_admins(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Heuristics.Broken.Executable"), tmp_path / "s") as scanner:
-        strict = ClamAV(server=scanner.address, suspicions={})
+        strict = ClamAV(ClamAVSettings(server=scanner.address, suspicions={}))
         assert strict.examine(Message(MAIL)).virus == "Heuristics.Broken.Executable"
     with Scanner(finds(BAD, "Sanesecurity.Junk.1.UNOFFICIAL"), tmp_path / "t") as scanner:
-        mild = ClamAV(server=scanner.address, suspicions={"Sanesecurity.Junk.*": 1.5})
+        mild = ClamAV(
+            ClamAVSettings(server=scanner.address, suspicions={"Sanesecurity.Junk.*": 1.5})
+        )
         assert mild.examine(Message(MAIL)).score == 1.5
 
 
 def test_the_hash_behind_a_name_is_dropped(tmp_path: Path) -> None:
     answer = "Eicar-Test-Signature(44d88612fea8a8f36de82e1278abb02f:68)"
     with Scanner(finds(BAD, answer), tmp_path / "s") as scanner:
-        assert ClamAV(server=scanner.address).examine(Message(MAIL)).virus == "Eicar-Test-Signature"
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL)).virus
+            == "Eicar-Test-Signature"
+        )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +176,7 @@ def test_the_hash_behind_a_name_is_dropped(tmp_path: Path) -> None:
 )
 def test_nonsense_is_no_clean_bill(answer: bytes, where: Path | None) -> None:
     with Scanner(lambda _content: answer, where) as scanner:
-        filter = ClamAV(server=scanner.address, patience=0)
+        filter = ClamAV(ClamAVSettings(server=scanner.address, patience=0))
         with pytest.raises(ScanError, match="no clamd answered"):
             filter.examine(Message(MAIL))
 
@@ -187,7 +192,7 @@ def test_the_next_server_answers_for_one_that_does_not(judge: Judge, tmp_path: P
         Scanner(judge, tmp_path / "a") as first,
         Scanner(finds(BAD, "Evil"), tmp_path / "b") as second,
     ):
-        filter = ClamAV(server=(first.address, second.address), silence=2.0)
+        filter = ClamAV(ClamAVSettings(server=(first.address, second.address), silence=2.0))
         assert filter.examine(Message(MAIL)).virus == "Evil"
         asked = len(first.seen)
         assert filter.examine(Message(MAIL)).virus == "Evil"
@@ -202,7 +207,10 @@ def test_a_server_that_restarts_is_waited_for(
     scanners: list[Scanner] = []
     threading.Timer(0.15, lambda: scanners.append(Scanner(finds(BAD, "Evil"), path))).start()
 
-    assert ClamAV(server=f"unix:{path}", patience=10).examine(Message(MAIL)).virus == "Evil"
+    assert (
+        ClamAV(ClamAVSettings(server=f"unix:{path}", patience=10)).examine(Message(MAIL)).virus
+        == "Evil"
+    )
     scanners[0].close()
 
 
@@ -210,7 +218,9 @@ def test_only_the_first_message_waits_for_servers_that_stay_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clamav, "PAUSE", 0.02)
-    filter = ClamAV(server=(f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"), patience=0.2)
+    filter = ClamAV(
+        ClamAVSettings(server=(f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"), patience=0.2)
+    )
     pauses: list[float] = []
     monkeypatch.setattr(
         clamav.time, "sleep", lambda s, sleep=time.sleep: pauses.append(s) or sleep(s)
@@ -231,10 +241,13 @@ def test_only_the_first_message_waits_for_servers_that_stay_away(
 def test_a_message_that_is_too_large_is_scanned_part_by_part(where: Path | None) -> None:
     limit = len(TWO_PARTS) - 1
     with Scanner(finds(BAD, "Evil"), where, limit=limit, descriptors=False) as scanner:
-        assert ClamAV(server=scanner.address).examine(Message(TWO_PARTS)).virus == "Evil"
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(TWO_PARTS)).virus
+            == "Evil"
+        )
         harmless = Message(TWO_PARTS.replace(base64.encodebytes(BAD), b"aGVsbG8=\r\n"))
         scanner.limit = harmless.size - 1
-        verdict = ClamAV(server=scanner.address).examine(harmless)
+        verdict = ClamAV(ClamAVSettings(server=scanner.address)).examine(harmless)
 
     assert scanner.seen == [b"hello", BAD, b"hello", b"hello"]
     assert (verdict.action, verdict.symbols) == (Action.ACCEPT, ())
@@ -245,7 +258,7 @@ def test_what_no_scanner_takes_has_a_symbol_and_a_policy(
     setting: str, action: Action, where: Path | None
 ) -> None:
     with Scanner(clean, where, limit=1 << 20, descriptors=False) as scanner:
-        filter = ClamAV(server=scanner.address, too_large=setting)  # type: ignore[arg-type]
+        filter = ClamAV(ClamAVSettings(server=scanner.address, too_large=setting))  # type: ignore[arg-type]
         verdict = filter.examine(Message(MAIL + b"x" * (3 << 20)))
 
     assert verdict.action is action
@@ -272,7 +285,7 @@ def test_a_clamd_that_gives_up_on_a_message_is_not_away(
 ) -> None:
     """Sent again, the message would fare no better: a symbol and a policy, no failure."""
     with Scanner(lambda _content: answer, where) as scanner:
-        filter = ClamAV(server=scanner.address, over_limit=setting, patience=0)
+        filter = ClamAV(ClamAVSettings(server=scanner.address, over_limit=setting, patience=0))
         verdict = filter.examine(Message(MAIL))
         assert filter._avoided == {}
 
@@ -288,7 +301,10 @@ def test_a_virus_beside_a_bomb_is_found(tmp_path: Path) -> None:
         return b"stream: Exceeded max scan size ERROR\n" if len(content) > 20 else clean(content)
 
     with Scanner(judge, tmp_path / "s") as scanner:
-        assert ClamAV(server=scanner.address).examine(Message(TWO_PARTS)).virus == "Evil"
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(TWO_PARTS)).virus
+            == "Evil"
+        )
 
 
 @pytest.mark.parametrize("setting, action", SETTINGS)
@@ -301,7 +317,7 @@ def test_a_message_over_which_clamd_falls_silent_while_it_answers_others(
         return clean(content)
 
     with Scanner(judge, where) as scanner:
-        filter = ClamAV(server=scanner.address, silence=2.0, over_limit=setting)
+        filter = ClamAV(ClamAVSettings(server=scanner.address, silence=2.0, over_limit=setting))
         verdict = filter.examine(Message(TWO_PARTS))
         assert filter._avoided == {}
 
@@ -313,9 +329,19 @@ def test_a_message_over_which_clamd_falls_silent_while_it_answers_others(
 
 def test_parts_can_be_scanned_one_by_one(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
-        assert ClamAV(server=scanner.address).examine(Message(TWO_PARTS)).virus is None
-        assert ClamAV(server=scanner.address, scan="parts").examine(Message(TWO_PARTS)).virus
-        assert ClamAV(server=scanner.address, scan="both").examine(Message(TWO_PARTS)).virus
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(TWO_PARTS)).virus is None
+        )
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address, scan="parts"))
+            .examine(Message(TWO_PARTS))
+            .virus
+        )
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address, scan="both"))
+            .examine(Message(TWO_PARTS))
+            .virus
+        )
 
     assert scanner.seen == [TWO_PARTS, b"hello", BAD, TWO_PARTS, b"hello", BAD]
 
@@ -326,16 +352,18 @@ def test_what_only_some_readers_see_is_scanned_as_well(tmp_path: Path) -> None:
         b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n",
     )
     with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
-        assert ClamAV(server=scanner.address).examine(Message(twice)).virus == "Evil"
+        assert (
+            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(twice)).virus == "Evil"
+        )
 
 
 def test_signatures_are_named_with_their_age(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "s") as scanner:
-        dated = ClamAV(server=scanner.address).examine(Message(MAIL)).scanner
+        dated = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL)).scanner
         scanner.version = b"ClamAV 1.4.3\n"
-        plain = ClamAV(server=scanner.address).examine(Message(MAIL)).scanner
+        plain = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL)).scanner
         scanner.version = b"nothing of the kind\n"
-        unknown = ClamAV(server=scanner.address).examine(Message(MAIL)).scanner
+        unknown = ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL)).scanner
 
     assert dated is not None
     assert dated.startswith("ClamAV 1.4.3/27450 (signatures ")
@@ -347,22 +375,22 @@ def test_signatures_are_named_with_their_age(tmp_path: Path) -> None:
 def test_old_signatures_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     version = b"ClamAV 1.0.0/26000/Sat Jan  4 09:00:00 2020\n"
     with Scanner(clean, tmp_path / "s", version=version) as scanner:
-        ClamAV(server=scanner.address).examine(Message(MAIL))
+        ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(MAIL))
     assert "days old" in caplog.text
 
 
 def test_limits_are_compared_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filterd.filters.clamd.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("filterd.filters.clamav.clamd.PROBE_SECONDS", 0.05)
     caplog.set_level(logging.WARNING)
     with Scanner(clean, tmp_path / "s", limit=1000, descriptors=False) as scanner:
-        ClamAV(server=scanner.address, size_limit=1000).prepare()
+        ClamAV(ClamAVSettings(server=scanner.address, size_limit=1000)).prepare()
         assert caplog.text == ""
-        ClamAV(server=scanner.address, size_limit=1001).prepare()
+        ClamAV(ClamAVSettings(server=scanner.address, size_limit=1001)).prepare()
     assert "StreamMaxLength" in caplog.text
     caplog.clear()
-    ClamAV(server=f"unix:{tmp_path}/nobody").prepare()
+    ClamAV(ClamAVSettings(server=f"unix:{tmp_path}/nobody")).prepare()
     assert "will be asked again" in caplog.text
 
 
@@ -388,7 +416,7 @@ def test_scans_at_once_are_capped(tmp_path: Path) -> None:
         pass  # a process that was killed gave its slot back
 
     with Scanner(clean, tmp_path / "s") as scanner:
-        filter = ClamAV(server=scanner.address, scans_at_once=2)
+        filter = ClamAV(ClamAVSettings(server=scanner.address, scans_at_once=2))
         assert filter.examine(Message(MAIL)).action is Action.ACCEPT
 
 
@@ -410,14 +438,14 @@ def test_addresses(text: str, server: Server) -> None:
 @pytest.mark.parametrize("text", ["", "unix:clamd.ctl", "tcp::1", "tcp:a:b", "tcp:a:70000", "x:/a"])
 def test_what_is_no_address_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
-        ClamAV(server=text)
+        ClamAV(ClamAVSettings(server=text))
 
 
 def test_settings_that_make_no_sense_are_said() -> None:
     with pytest.raises(ValueError, match="server is empty"):
-        ClamAV(server=())
+        ClamAV(ClamAVSettings(server=()))
     with pytest.raises(ValueError, match="no number of points"):
-        ClamAV(suspicions={"*": float("inf")})
+        ClamAV(ClamAVSettings(suspicions={"*": float("inf")}))
 
 
 def test_errors_name_the_server(tmp_path: Path) -> None:
@@ -434,5 +462,5 @@ def test_errors_name_the_server(tmp_path: Path) -> None:
 def test_what_only_some_readers_find_is_scanned_as_well(where: Path | None, scan: str) -> None:
     with Scanner(finds(BAD, "Win.Test.Evil-1"), where) as scanner:
         assert BAD not in HIDDEN
-        filter_ = ClamAV(server=scanner.address, scan=scan)  # type: ignore[arg-type]
+        filter_ = ClamAV(ClamAVSettings(server=scanner.address, scan=scan))  # type: ignore[arg-type]
         assert filter_.examine(Message(HIDDEN)).virus == "Win.Test.Evil-1"

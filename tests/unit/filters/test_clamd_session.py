@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.clamd import ClamdError, Server
-from filterd.filters.clamd_session import SESSION_LIMIT, Sessions
+from filterd.filters.clamav.clamd import ClamdError, Server
+from filterd.filters.clamav.session import SESSION_LIMIT, Sessions
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"

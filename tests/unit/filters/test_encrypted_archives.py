@@ -8,8 +8,8 @@ import zlib
 import libarchive
 import pytest
 
-from filterd.filters.contents import rar
-from filterd.filters.contents.unpack import Unpacker
+from filterd.filters.parts.unpacking import rar
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from tests.hostile.tricks import archives
 
 

@@ -12,10 +12,12 @@ import zlib
 import libarchive
 import pytest
 
-from filterd.filters.contents import marks
-from filterd.filters.contents.files import File
-from filterd.filters.contents.unpack import Limits, Unpacker
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.unpacking import marks
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.message import Message
 from tests.helpers.tnef import DATA, RENDER_DATA, TITLE, attribute, tnef
 from tests.hostile import harmless
@@ -156,7 +158,9 @@ MARKS: dict[str, bytes] = {
 
 def symbols(name: str, content: bytes) -> set[str]:
     message = Message(archives.mailed(name, content), id="X1")
-    return {symbol.name for symbol in Parts(verify_dkim=False).examine(message).symbols}
+    return {
+        symbol.name for symbol in Parts(PartsSettings(verify_dkim=False)).examine(message).symbols
+    }
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -280,7 +284,7 @@ def declared(media_type: bytes, content: bytes) -> set[str]:
         b"Content-Type: " + media_type + b"; name=a.txt\r\nContent-Disposition: attachment; "
         b"filename=a.txt\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64_of(content)
     )
-    verdict = Parts(verify_dkim=False).examine(Message(usual(TEXT, part), id="X1"))
+    verdict = Parts(PartsSettings(verify_dkim=False)).examine(Message(usual(TEXT, part), id="X1"))
     return {symbol.name for symbol in verdict.symbols}
 
 
@@ -306,7 +310,9 @@ def test_every_name_of_a_part_decides(name: str, content: bytes, wanted: str) ->
             f'Content-Type: application/octet-stream; name="{one}"\r\nContent-Disposition: '
             f'attachment; filename="{other}"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
         ).encode() + base64_of(content)
-        verdict = Parts(verify_dkim=False).examine(Message(usual(TEXT, part), id="X1"))
+        verdict = Parts(PartsSettings(verify_dkim=False)).examine(
+            Message(usual(TEXT, part), id="X1")
+        )
         assert wanted in {symbol.name for symbol in verdict.symbols}
 
 

@@ -7,7 +7,7 @@ import quopri
 
 import pytest
 
-from filterd.filters.gtube import STRING, Gtube
+from filterd.filters.gtube import STRING, Gtube, GtubeSettings
 from filterd.message import Message
 
 HTML = b"Content-Type: text/html\n"
@@ -40,14 +40,14 @@ CLEAN: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", FOUND.values(), ids=FOUND)
 def test_found(data: bytes) -> None:
-    (symbol,) = Gtube().examine(Message(data)).symbols
+    (symbol,) = Gtube(GtubeSettings()).examine(Message(data)).symbols
     assert (symbol.name, symbol.score) == ("GTUBE", 1000.0)
 
 
 @pytest.mark.parametrize("data", CLEAN.values(), ids=CLEAN)
 def test_not_found(data: bytes) -> None:
-    assert Gtube().examine(Message(data)).symbols == ()
+    assert Gtube(GtubeSettings()).examine(Message(data)).symbols == ()
 
 
 def test_points_are_a_setting() -> None:
-    assert Gtube(score=6.5).examine(Message(FOUND["plain"])).score == 6.5
+    assert Gtube(GtubeSettings(score=6.5)).examine(Message(FOUND["plain"])).score == 6.5

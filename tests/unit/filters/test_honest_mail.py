@@ -7,9 +7,10 @@ import zipfile
 
 import pytest
 
-from filterd.filters.contents import office
-from filterd.filters.contents.files import File
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.unpacking import office
+from filterd.filters.parts.unpacking.files import File
 from filterd.message import Message
 from tests.hostile.encrypted_pdf import FILES as ENCRYPTED
 from tests.hostile.harmless import DMARC, JPEG, PDF, TLS_REPORT, WORD_2003, gzipped, related, typed
@@ -20,7 +21,7 @@ from tests.hostile.tricks.encodings import PROGRAM
 
 
 def symbols(name: str, content: bytes, parts: Parts | None = None) -> set[str]:
-    verdict = (parts or Parts()).examine(Message(mailed(name, content), id="X1"))
+    verdict = (parts or Parts(PartsSettings())).examine(Message(mailed(name, content), id="X1"))
     return {symbol.name for symbol in verdict.symbols}
 
 
@@ -55,7 +56,7 @@ def test_a_program_stays_banned(name: str, content: bytes) -> None:
 
 @pytest.mark.parametrize("banned", ["com", "zip", "app", "mov", "py", "pl"])
 def test_a_site_is_no_file_of_that_type(banned: str) -> None:
-    parts = Parts(extensions=(banned,))
+    parts = Parts(PartsSettings(extensions=(banned,)))
     assert symbols(f"firm.{banned}: report.pdf", PDF, parts) == set()
     assert symbols(f"firm.{banned}", DMARC, parts) == set()
     assert symbols("r.xml.gz", gzipped(f"firm.{banned}", DMARC), parts) == set()
@@ -63,7 +64,7 @@ def test_a_site_is_no_file_of_that_type(banned: str) -> None:
 
 
 def test_a_zip_file_is_banned_where_zip_files_are() -> None:
-    parts = Parts(extensions=("zip",))
+    parts = Parts(PartsSettings(extensions=("zip",)))
     assert "BANNED_PART" in symbols("invoice.zip", zipped("a.txt"), parts)
     assert "BANNED_PART" in symbols("invoice.zip: a.pdf", zipped("a.txt"), parts)
 
@@ -84,7 +85,9 @@ def test_the_last_segment_of_a_location_is_a_name(location: bytes, banned: bool)
         b"multipart/related",
         b"Content-Type: application/octet-stream\r\nContent-Location: " + location + b"\r\n\r\nhi",
     )
-    found = {symbol.name for symbol in Parts().examine(Message(data, id="X1")).symbols}
+    found = {
+        symbol.name for symbol in Parts(PartsSettings()).examine(Message(data, id="X1")).symbols
+    }
     assert found == ({"BANNED_PART"} if banned else set())
 
 
@@ -111,7 +114,7 @@ OTHERS = (
 def test_a_template_on_a_share_of_the_own_network_is_no_start(target: bytes) -> None:
     file = office_file(**related(b"attachedTemplate", target))
     assert symbols("a.docx", file) == {"DOC_SHARE"}
-    verdict = Parts().examine(Message(mailed("a.docx", file), id="X1"))
+    verdict = Parts(PartsSettings()).examine(Message(mailed("a.docx", file), id="X1"))
     assert sum(symbol.score for symbol in verdict.symbols) <= 1.0
 
 
@@ -217,7 +220,7 @@ def draft(kind: bytes) -> set[str]:
         b"multipart/alternative",
         b"Content-Type: message/external-body; " + kind + b"\r\n\r\nContent-Type: text/plain\r\n",
     )
-    verdict = Parts().examine(Message(data, id="X1"))
+    verdict = Parts(PartsSettings()).examine(Message(data, id="X1"))
     held = {"held"} if verdict.action else set()
     stripped = {"stripped"} if verdict.removed else set()
     return {symbol.name for symbol in verdict.symbols} | held | stripped
@@ -286,6 +289,8 @@ def test_source_code_counts_by_the_archive_that_it_is_in() -> None:
 
 def test_how_many_files_make_an_archive_of_sources_is_a_setting() -> None:
     content = packed(SOURCES)
-    assert "BANNED_PART" in symbols("project.zip", content, Parts(source_files=0))
-    assert "BANNED_PART" in symbols("project.zip", content, Parts(source_files=len(SOURCES) + 1))
-    assert symbols("project.zip", content, Parts(source_files=len(SOURCES))) == set()
+    assert "BANNED_PART" in symbols("project.zip", content, Parts(PartsSettings(source_files=0)))
+    assert "BANNED_PART" in symbols(
+        "project.zip", content, Parts(PartsSettings(source_files=len(SOURCES) + 1))
+    )
+    assert symbols("project.zip", content, Parts(PartsSettings(source_files=len(SOURCES)))) == set()

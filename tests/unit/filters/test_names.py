@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents.names import (
+from filterd.filters.parts.unpacking.names import (
     extensions,
     has_class_id,
     has_direction_marks,

@@ -8,8 +8,9 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from filterd.filters.contents import markup
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.unpacking import markup
 from filterd.message import Message
 from tests.hostile.tricks import archives
 from tests.hostile.tricks.encodings import PROGRAM
@@ -39,7 +40,9 @@ def web_archive(page: str, *, head: str = "From: <Saved by a browser>\r\n") -> b
 
 def symbols(name: str, content: bytes) -> set[str]:
     message = Message(archives.mailed(name, content), id="X1")
-    return {symbol.name for symbol in Parts(verify_dkim=False).examine(message).symbols}
+    return {
+        symbol.name for symbol in Parts(PartsSettings(verify_dkim=False)).examine(message).symbols
+    }
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7"])

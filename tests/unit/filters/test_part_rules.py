@@ -9,8 +9,8 @@ import pytest
 from filterd.chain.policy import Policy, PolicySettings
 from filterd.chain.verdict import Action, Verdict
 from filterd.config.load import ConfigError, load
-from filterd.filters.parts import Parts
-from filterd.filters.parts_rules import PartRule
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartRule, PartsSettings
 from filterd.message import Client, Envelope, Message, Recipient
 from tests.helpers import messages
 
@@ -91,7 +91,7 @@ def test_who_gets_what(
     rules: tuple[PartRule, ...], to: tuple[str, ...], expected: dict[str, str], stripped: bool
 ) -> None:
     to_whom = envelope(*to)
-    verdict = judged(Parts(rules=rules), to_whom)
+    verdict = judged(Parts(PartsSettings(rules=rules)), to_whom)
     assert [s.name for s in verdict.symbols] == ["BANNED_PART"]
     assert outcomes(verdict, to_whom) == expected
     assert bool(verdict.removed) == stripped
@@ -101,7 +101,7 @@ def test_who_gets_what(
 def test_all_who_refuse_are_refused_with_the_filters_own_words() -> None:
     to_whom = envelope(DEVELOPER, CLERK)
     rules = (REFUSED, PartRule("developers", (".code.example",), action="reject"))
-    verdict = judged(Parts(rules=rules), to_whom)
+    verdict = judged(Parts(PartsSettings(rules=rules)), to_whom)
     decision = Policy(PolicySettings()).decide(verdict, to_whom)
     assert decision.action is Action.REJECT
     assert decision.reply is not None
@@ -123,7 +123,7 @@ OUTBOUND = PartRule("our own", direction="outbound", action="reject", extensions
     ids=["stranger", "logged in", "this host", "own network", "nonsense"],
 )
 def test_what_own_people_send_is_outbound(to: Envelope, refused: bool) -> None:
-    parts = Parts(rules=(OUTBOUND,), own_clients=("10.0.0.0/8",))
+    parts = Parts(PartsSettings(rules=(OUTBOUND,), own_clients=("10.0.0.0/8",)))
     verdict = judged(parts, to, messages.multipart([("private.key", b"x")]))
     assert (verdict.action is Action.REJECT) == refused
     assert bool(verdict.symbols) == refused
@@ -133,12 +133,14 @@ def test_a_list_of_a_rules_own_bans_for_its_recipients_only() -> None:
     """Both get the points; only the one whose list has the type loses the copy."""
     rules = (PartRule("clerks", (CLERK,), extensions=("txt",), action="quarantine"),)
     to_whom = envelope(DEVELOPER, CLERK)
-    verdict = judged(Parts(rules=rules), to_whom, messages.multipart([("a.txt", b"x")]))
+    verdict = judged(
+        Parts(PartsSettings(rules=rules)), to_whom, messages.multipart([("a.txt", b"x")])
+    )
     assert outcomes(verdict, to_whom) == {
         DEVELOPER: "accept/default",
         CLERK: "quarantine/parts/clerks",
     }
-    script = judged(Parts(rules=rules), to_whom)
+    script = judged(Parts(PartsSettings(rules=rules)), to_whom)
     assert outcomes(script, to_whom) == {DEVELOPER: "accept/default", CLERK: "accept/default"}
     assert script.removed
 
@@ -146,7 +148,7 @@ def test_a_list_of_a_rules_own_bans_for_its_recipients_only() -> None:
 def test_a_message_that_cannot_be_stripped_is_held_for_those_who_want_it_stripped() -> None:
     signed = SCRIPT.replace(b"multipart/mixed", b"multipart/signed")
     to_whom = envelope(DEVELOPER, CLERK)
-    assert outcomes(judged(Parts(rules=(FREE,)), to_whom, signed), to_whom) == {
+    assert outcomes(judged(Parts(PartsSettings(rules=(FREE,))), to_whom, signed), to_whom) == {
         DEVELOPER: "accept/default",
         CLERK: "quarantine/parts/default",
     }
@@ -155,8 +157,13 @@ def test_a_message_that_cannot_be_stripped_is_held_for_those_who_want_it_strippe
 def test_other_groups_follow_rules_too() -> None:
     rules = (PartRule("clerks", (CLERK,), encrypted="reject", action="score"),)
     locked = messages.multipart([("a.pdf", b"%PDF-1.4\ntrailer<</Encrypt 5 0 R>>")])
-    assert judged(Parts(rules=rules), envelope(CLERK), locked).action is Action.REJECT
-    assert judged(Parts(rules=rules), envelope(DEVELOPER), locked).action is Action.ACCEPT
+    assert (
+        judged(Parts(PartsSettings(rules=rules)), envelope(CLERK), locked).action is Action.REJECT
+    )
+    assert (
+        judged(Parts(PartsSettings(rules=rules)), envelope(DEVELOPER), locked).action
+        is Action.ACCEPT
+    )
 
 
 def test_rules_stand_in_the_settings_file(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.chain.verdict import Action, ChangeField, Verdict
-from filterd.filters.contents.kinds import kind_of
-from filterd.filters.contents.office import workbook
-from filterd.filters.gtube import Gtube
-from filterd.filters.parts import Parts
-from filterd.filters.parts_rules import PartRule
+from filterd.filters.gtube import Gtube, GtubeSettings
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartRule, PartsSettings
+from filterd.filters.parts.unpacking.kinds import kind_of
+from filterd.filters.parts.unpacking.office import workbook
 from filterd.message import Message
 from tests.helpers import messages
 from tests.helpers.archives import PROGRAM, zipped
@@ -28,7 +28,7 @@ PDF_WITH_SCRIPT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/OpenAction<</S/Java#53cript
 
 
 def examined(data: bytes, parts: Parts | None = None) -> Verdict:
-    return (parts or Parts()).examine(Message(data, id="X1"))
+    return (parts or Parts(PartsSettings())).examine(Message(data, id="X1"))
 
 
 def names(verdict: Verdict) -> set[str]:
@@ -85,7 +85,9 @@ def test_a_message_that_is_the_banned_part_keeps_its_header_but_for_what_describ
     ],
 )
 def test_other_treatments_leave_the_message_whole(treatment: str, action: Action) -> None:
-    verdict = examined(messages.multipart([("a.exe", b"x")]), Parts(action=treatment))  # type: ignore[arg-type]
+    verdict = examined(
+        messages.multipart([("a.exe", b"x")]), Parts(PartsSettings(action=treatment))
+    )  # type: ignore[arg-type]
     assert (verdict.action, verdict.edits) == (action, ())
     assert (verdict.reply is not None) == (action is Action.REJECT)
 
@@ -146,7 +148,7 @@ def test_signed_mail_is_held_rather_than_broken() -> None:
     )
     assert examined(data).action is Action.QUARANTINE
     assert examined(data).removed == ()
-    assert examined(data, Parts(signed="strip")).removed != ()
+    assert examined(data, Parts(PartsSettings(signed="strip"))).removed != ()
 
 
 def test_what_only_other_readers_see_holds_the_message() -> None:
@@ -207,11 +209,14 @@ def test_what_is_stripped_does_not_cover_its_copy(oddity: bytes, eol: bytes) -> 
 
 def test_what_it_means_is_a_setting_for_all_and_for_some() -> None:
     data = hiding(b"run.exe", b"hello")
-    assert examined(data, Parts(hidden="score")).action is Action.ACCEPT
-    assert examined(data, Parts(hidden="reject")).action is Action.REJECT
+    assert examined(data, Parts(PartsSettings(hidden="score"))).action is Action.ACCEPT
+    assert examined(data, Parts(PartsSettings(hidden="reject"))).action is Action.REJECT
     rules = (PartRule(extensions=("js",), kinds=()),)
-    assert examined(data, Parts(rules=rules)) == Verdict()
-    assert examined(data, Parts(rules=(PartRule(hidden="score"),))).action is Action.ACCEPT
+    assert examined(data, Parts(PartsSettings(rules=rules))) == Verdict()
+    assert (
+        examined(data, Parts(PartsSettings(rules=(PartRule(hidden="score"),)))).action
+        is Action.ACCEPT
+    )
 
 
 def test_harmless_parts_of_odd_mail_mean_nothing() -> None:
@@ -244,10 +249,10 @@ def test_a_whole_message_inside_a_message_keeps_who_wrote_it() -> None:
 
 def test_the_notice_is_a_template_that_is_checked() -> None:
     data = messages.multipart([("run.exe", b"x")])
-    verdict = examined(data, Parts(notice="gone: $filename ($id)"))
+    verdict = examined(data, Parts(PartsSettings(notice="gone: $filename ($id)")))
     assert b"gone: run.exe (X1)" in after(data, verdict)
     with pytest.raises(ValueError, match="known"):
-        Parts(notice="$name")
+        Parts(PartsSettings(notice="$name"))
 
 
 def test_kinds_need_more_than_two_letters() -> None:
@@ -263,7 +268,7 @@ def test_passwords_from_the_text_open_an_archive_if_that_is_wanted() -> None:
         text=b"Hello,\r\n\r\nthe password is: geheim7.\r\n",
     )
     assert names(examined(data)) == {"ARCHIVE_ENCRYPTED"}
-    assert names(examined(data, Parts(try_passwords=True))) == {"BANNED_PART"}
+    assert names(examined(data, Parts(PartsSettings(try_passwords=True)))) == {"BANNED_PART"}
 
 
 def locked_zip(password: str, name: str, content: bytes) -> bytes:
@@ -315,8 +320,8 @@ def test_stripping_takes_the_banned_parts_and_nothing_else(
 
 
 def test_gtube_is_found_in_plain_and_coded_text() -> None:
-    assert Gtube().examine(Message(messages.gtube())).score == 1000
-    assert Gtube().examine(Message(messages.message())) == Verdict()
+    assert Gtube(GtubeSettings()).examine(Message(messages.gtube())).score == 1000
+    assert Gtube(GtubeSettings()).examine(Message(messages.message())) == Verdict()
 
 
 def test_excel_4_macros_are_found_in_aworkbook() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.senders import Entry, ListError, Senders, change, read
+from filterd.filters.senders.filter import Senders
+from filterd.filters.senders.list import Entry, ListError, change, read
+from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
 
 
@@ -65,13 +67,13 @@ def test_entries(
 ) -> None:
     path = tmp_path / "list"
     path.write_text(line + "\n")
-    verdict = Senders(path).examine(message(sender, *recipients))
+    verdict = Senders(SendersSettings(path)).examine(message(sender, *recipients))
     assert "".join(s.name for s in verdict.symbols) == symbol
 
 
 def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
     path = tmp_path / "new" / "list"
-    senders, mail = Senders(path), message("ann@a.test", "joe@mx.test")
+    senders, mail = Senders(SendersSettings(path)), message("ann@a.test", "joe@mx.test")
     senders.prepare()
     assert senders.examine(mail).score == 0
     entry = Entry("allow", "ann@a.test", "joe@mx.test")
@@ -94,7 +96,7 @@ def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
     path = tmp_path / "list"
     path.write_text(f"allow a.test\n{line}\n")
     with pytest.raises(ListError, match="list:2: is not an entry"):
-        Senders(path).prepare()
+        Senders(SendersSettings(path)).prepare()
     with pytest.raises(ListError):
         change(path, Entry("allow", "x.test"))
 
@@ -104,7 +106,7 @@ def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
 ) -> None:
     path = tmp_path / "list"
     path.write_text("block b.test\n")
-    senders = Senders(path)
+    senders = Senders(SendersSettings(path))
     senders.prepare()
     path.write_text("block b.test\nblok c.test and more\n")
     for _ in range(2):
@@ -137,16 +139,16 @@ def test_a_new_entry_counts_before_older_ones_that_say_the_opposite(tmp_path: Pa
         "allow b.test\n"
     )
     mail = message("ann@a.test", "joe@mx.test")
-    assert Senders(path).examine(mail).score < 0
+    assert Senders(SendersSettings(path)).examine(mail).score < 0
     assert change(path, Entry("allow", '"Ann"@A.test', "JOE@mx.test"), remove=True)
-    assert Senders(path).examine(mail).score > 0
+    assert Senders(SendersSettings(path)).examine(mail).score > 0
 
 
 def test_a_long_list_costs_a_few_looks(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("".join(f"allow a.test for u{n}@mx.test\n" for n in range(2000)))
     mail = message("b@a.test", *(f"u{n}@mx.test" for n in range(2000)))
-    assert Senders(path).examine(mail).score < 0
+    assert Senders(SendersSettings(path)).examine(mail).score < 0
 
 
 @pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])

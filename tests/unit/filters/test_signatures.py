@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.chain.verdict import AddField
-from filterd.filters.parts import Parts
-from filterd.filters.signatures import SIGNATURE_LIMIT, results
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.signatures import SIGNATURE_LIMIT, results
 from filterd.message import Message
 
 dkim = pytest.importorskip("dkim", reason="dkimpy is not installed")
@@ -106,7 +107,13 @@ def test_the_result_goes_on_a_message_that_loses_a_part(
         edits = filter.examine(Message(data)).edits
         return [edit for edit in edits if isinstance(edit, AddField)]
 
-    (field,) = added(signed(key), Parts())
+    (field,) = added(signed(key), Parts(PartsSettings()))
     assert (field.name, "dkim=pass" in field.value) == ("Authentication-Results", True)
-    assert added(signed(key), Parts(verify_dkim=False)) == []
-    assert added(signed(key).replace(b"tool.exe", b"tool.txt").replace(b"MZ", b""), Parts()) == []
+    assert added(signed(key), Parts(PartsSettings(verify_dkim=False))) == []
+    assert (
+        added(
+            signed(key).replace(b"tool.exe", b"tool.txt").replace(b"MZ", b""),
+            Parts(PartsSettings()),
+        )
+        == []
+    )

@@ -19,7 +19,8 @@ from filterd.bayes.model.pipelines import TextPipeline, save_pipeline, text_view
 from filterd.bayes.model.store import ModelFileError
 from filterd.cli.app import main
 from filterd.filters.points import DEFAULT_POINTS
-from filterd.filters.sklearn import Sklearn, symbol_name
+from filterd.filters.sklearn.filter import Sklearn, symbol_name
+from filterd.filters.sklearn.settings import SklearnSettings
 from filterd.message import Message
 from tests.helpers.training_mail import mail, message
 
@@ -84,7 +85,7 @@ def test_each_pipeline_of_the_page_runs_as_it_stands_there(
     assert end.value.code == 0, err
     report = json.loads(out)
     assert (report["spam"], report["ham"], report["untrusted"]) == (60, 60, [])
-    chosen = Sklearn(model=output)
+    chosen = Sklearn(SklearnSettings(model=output))
     chosen.prepare()
     for n in range(500, 520):
         spam = n % 2 == 0
@@ -177,8 +178,8 @@ def test_a_type_that_is_not_trusted_is_refused_by_its_name(tmp_path: Path) -> No
     path = tmp_path / "odd.skops"
     assert save_pipeline(path, Odd()) == [ODD]
     with pytest.raises(ModelFileError, match=rf"{ODD}; .*`trusted`"):
-        Sklearn(model=path).prepare()
-    trusting = Sklearn(model=path, trusted=(ODD,))
+        Sklearn(SklearnSettings(model=path)).prepare()
+    trusting = Sklearn(SklearnSettings(model=path, trusted=(ODD,)))
     assert trusting.examine(message(1, spam=True)).probability == pytest.approx(0.75)
 
 
@@ -186,7 +187,9 @@ def test_a_probability_that_is_no_number_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "odd.skops"
     save_pipeline(path, NotANumber())
     with pytest.raises(ValueError, match="not a number"):
-        Sklearn(model=path, trusted=(f"{__name__}.NotANumber",)).examine(message(1, spam=True))
+        Sklearn(SklearnSettings(model=path, trusted=(f"{__name__}.NotANumber",))).examine(
+            message(1, spam=True)
+        )
 
 
 def _three_classes() -> Any:
@@ -249,13 +252,13 @@ def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(
 
 def test_without_a_file_it_does_not_start() -> None:
     with pytest.raises(ValueError, match=r"names no file; `filterd train --sklearn`"):
-        Sklearn().prepare()
+        Sklearn(SklearnSettings()).prepare()
 
 
 def test_it_is_opened_once(stored: Path, tmp_path: Path) -> None:
     path = tmp_path / "site.skops"
     path.write_bytes(stored.read_bytes())
-    chosen = Sklearn(model=path)
+    chosen = Sklearn(SklearnSettings(model=path))
     chosen.prepare()
     before = chosen.examine(message(5, spam=True))
     path.unlink()
@@ -267,7 +270,7 @@ def test_the_symbols_steps_are_those_of_the_classifier() -> None:
 
     for p in (0.0, 0.005, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0):
         assert symbol_name(p) == bayes.symbol_name(p).replace("BAYES", "SKLEARN")
-    assert Sklearn().points == bayes.Bayes().points == DEFAULT_POINTS
+    assert Sklearn(SklearnSettings()).points == bayes.Bayes().points == DEFAULT_POINTS
 
 
 def test_scikit_learn_is_imported_only_for_a_chain_that_has_it(tmp_path: Path) -> None:
@@ -276,7 +279,7 @@ def test_scikit_learn_is_imported_only_for_a_chain_that_has_it(tmp_path: Path) -
         "import sys, pathlib, filterd.config.load, filterd.config.assembly\n"
         f"read = filterd.config.load.load(pathlib.Path({str(tmp_path / 'filterd.toml')!r}))\n"
         "filterd.config.assembly.build_pipeline(read, keeping=False).chain.names\n"
-        "import filterd.filters.sklearn\n"
+        "import filterd.filters.sklearn.filter\n"
         "assert not [m for m in sys.modules if m.startswith(('sklearn', 'skops', 'scipy'))]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.chain.verdict import Splice, Verdict
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from filterd.workers.codec import spliced
 from tests.helpers.mime import EOLS, noise
@@ -20,7 +21,7 @@ GOOD = [
     b"Content-Type: application/x-thing; name=thing.dat",
 ]
 BODIES = st.sampled_from([b"hello", b"", b"two\nlines\n", b"-- \nsignature", b"\xff\xfe", b"a: b"])
-PARTS = Parts(action="strip")
+PARTS = Parts(PartsSettings(action="strip"))
 
 
 @st.composite

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents.tnef import TnefError, attachments
-from filterd.filters.contents.unpack import Unpacker
-from filterd.filters.parts import Parts
+from filterd.filters.parts.filter import Parts
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.unpacking.tnef import TnefError, attachments
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.message import Message
 from tests.helpers import messages
 from tests.helpers.archives import zipped
@@ -109,7 +110,7 @@ def test_what_is_in_a_forwarded_message_is_found(stream: bytes) -> None:
     assert any(path.endswith("/run.exe") for path in paths)
     assert unpacker.findings == []
     data = messages.multipart([("winmail.dat", stream)])
-    verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+    verdict = Parts(PartsSettings(verify_dkim=False)).examine(Message(data, id="X1"))
     assert [part.filename for part in verdict.removed] == ["winmail.dat"]
 
 
@@ -127,7 +128,7 @@ def test_both_contents_of_an_attachment_are_given_with_its_declared_type() -> No
         (b"two", "application/hta"),
     ]
     data = messages.multipart([("winmail.dat", stream)])
-    verdict = Parts(verify_dkim=False).examine(Message(data, id="X1"))
+    verdict = Parts(PartsSettings(verify_dkim=False)).examine(Message(data, id="X1"))
     assert [part.filename for part in verdict.removed] == ["winmail.dat"]
 
 

@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from filterd.filters.contents import pdf, unpack
-from filterd.filters.contents.unpack import Unpacker
+from filterd.filters.parts.unpacking import pdf, unpack
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from tests.hostile.harmless import zipped_many
 from tests.hostile.tricks.archives import zipped
 from tests.hostile.tricks.documents import pdf as pdf_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.filters.contents.unpack import Unpacker
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.message import Message, cms
 from tests.hostile.tricks.wrappings import (
     COMPRESSED,

@@ -11,8 +11,8 @@ import pytest
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import Journal
 from filterd.config.load import load
-from filterd.filters import senders
 from filterd.filters.gtube import STRING
+from filterd.filters.senders import filter as senders
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine.journal import Event
 from filterd.review.actions import ActionError, ActionRequest, ReviewActions

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from filterd.chain.verdict import Action, Outcome, RemovedPart
-from filterd.filters import senders
 from filterd.filters.gtube import STRING
+from filterd.filters.senders import filter as senders
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.entries import HOSTILE, new
 from tests.helpers.receiving_mta import Mta

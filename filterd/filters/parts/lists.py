@@ -107,4 +107,4 @@ BANNED_MEDIA_TYPES = tuple(EXTENSION_OF)
 """Declared media types of programs, scripts, macros and disk images."""
 
 BANNED_KINDS = ("chm", "disk", "elf", "exe", "hta", "lnk", "macho", "msi", "url", "vhd")
-"""Kinds by content, whatever the name says (see `filterd.filters.contents.kinds`)."""
+"""Kinds by content, whatever the name says (see `filterd.filters.parts.unpacking.kinds`)."""

@@ -10,35 +10,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from string import Template
-from typing import Annotated, ClassVar, Literal
-
-from annotated_doc import Doc
-from annotated_types import Ge, Gt
+from typing import ClassVar
 
 from filterd.chain.replies import BANNED as BANNED_REPLY
 from filterd.chain.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
-from filterd.filters import signatures
-from filterd.filters.contents import documents
-from filterd.filters.contents.files import File
-from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
-from filterd.filters.contents.names import shown
-from filterd.filters.contents.notice import NOTICE, check_template, is_signed, replacement
-from filterd.filters.contents.unpack import Limits, Unpacker
-from filterd.filters.parts_lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES, SOURCE_CODE
-from filterd.filters.parts_rules import (
-    BANNED_PART,
-    GROUPS,
-    PartRule,
-    Profile,
-    Profiles,
-    Treatment,
-    declared,
-    lowered,
-)
-from filterd.filters.parts_sources import Sources
-from filterd.filters.parts_verdict import Finding, Outcome, details, outcome
+from filterd.filters.notice import is_signed, replacement
+from filterd.filters.parts import signatures
+from filterd.filters.parts.lists import SOURCE_CODE
+from filterd.filters.parts.rules import BANNED_PART, GROUPS, Profile, Profiles, declared, lowered
+from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.parts.sources import Sources
+from filterd.filters.parts.unpacking import documents
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
+from filterd.filters.parts.unpacking.names import shown
+from filterd.filters.parts.unpacking.unpack import Unpacker
+from filterd.filters.parts.verdict import Finding, Outcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
 
@@ -53,124 +42,25 @@ _TEXT_KINDS = frozenset({"html", "url"})
 _PASSWORD = re.compile(r"[^\s<>\"'“”„«»]{3,40}")
 
 
-@dataclass
 class Parts:
     """Finds dangerous attachments, also inside archives, and takes them out."""
 
     name: ClassVar[str] = "parts"
-    must_examine: ClassVar[bool] = True
 
-    extensions: Annotated[
-        tuple[str, ...], Doc("banned file name extensions, without dot, in lower case")
-    ] = BANNED
-    kinds: Annotated[tuple[str, ...], Doc("banned types by content, whatever the name says")] = (
-        BANNED_KINDS
-    )
-    media_types: Annotated[
-        tuple[str, ...],
-        Doc("banned declared types; of this list those count whose extension is banned"),
-    ] = BANNED_MEDIA_TYPES
-    action: Annotated[
-        Treatment,
-        Doc("what a banned part means: strip it, give points only, or hold or refuse the message"),
-    ] = "strip"
-    score: Annotated[float, Ge(0), Doc("points for a message with a banned part")] = 0.5
-    active: Annotated[
-        Treatment, Doc("the same for documents that start something by themselves")
-    ] = "score"
-    active_score: Annotated[float, Ge(0), Doc("points for such a document")] = 5.0
-    suspicious: Annotated[
-        Treatment, Doc("the same for documents with macros, scripts or embedded files")
-    ] = "score"
-    suspicious_score: Annotated[float, Ge(0), Doc("points for such a document")] = 1.0
-    encrypted: Annotated[
-        Treatment, Doc("the same for archives and documents that need a password")
-    ] = "score"
-    encrypted_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
-    damaged: Annotated[Treatment, Doc("the same for archives that cannot be read")] = "score"
-    damaged_score: Annotated[float, Ge(0), Doc("points for one")] = 1.0
-    unreadable: Annotated[
-        Treatment, Doc("the same for archives of formats that nothing here reads: arj, ace, ...")
-    ] = "score"
-    unreadable_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
-    limit: Annotated[
-        Treatment, Doc("the same for what exceeds a limit: archive bombs, endless nesting")
-    ] = "quarantine"
-    limit_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
-    long_line: Annotated[Treatment, Doc("the same for lines of more than 64 KiB")] = "score"
-    long_line_score: Annotated[float, Ge(0), Doc("points for that")] = 0.5
-    ambiguous: Annotated[
-        Treatment, Doc("the same for mail that readers may understand in different ways")
-    ] = "score"
-    ambiguous_score: Annotated[float, Ge(0), Doc("points for that")] = 1.0
-    hidden: Annotated[
-        Treatment,
-        Doc("the same for banned parts in odd messages that only some readers may find"),
-    ] = "quarantine"
-    hidden_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
-    fragment: Annotated[Treatment, Doc("the same for messages that come in several pieces")] = (
-        "quarantine"
-    )
-    fragment_score: Annotated[float, Ge(0), Doc("points for that")] = 2.0
-    external: Annotated[
-        Treatment, Doc("the same for bodies that are kept elsewhere, such as Internet-Drafts")
-    ] = "score"
-    external_score: Annotated[float, Ge(0), Doc("points for that")] = 0.5
-    verify_dkim: Annotated[
-        bool, Doc("verify DKIM before a part is stripped, for Authentication-Results; asks DNS")
-    ] = True
-    signed: Annotated[
-        Literal["strip", "quarantine"],
-        Doc("strip from S/MIME- and PGP-signed mail too, which breaks the signature, or hold it"),
-    ] = "quarantine"
-    archive_depth: Annotated[
-        int, Ge(0), Doc("levels of archives inside archives that are opened; 0 opens none")
-    ] = Limits.depth
-    archive_members: Annotated[
-        int, Gt(0), Doc("files in the archives of one message that are looked at")
-    ] = Limits.members
-    archive_size: Annotated[
-        int, Gt(0), Doc("octets that the archives of one message may unpack to")
-    ] = Limits.total
-    archive_ratio: Annotated[
-        int, Gt(1), Doc("octets that one octet of an archive may unpack to, beyond 4 MiB")
-    ] = Limits.ratio
-    source_files: Annotated[
-        int,
-        Ge(0),
-        Doc(
-            "files from which an archive is one of sources, in which .py, .pl and their like are "
-            "not banned; 0: they always are"
-        ),
-    ] = 100
-    try_passwords: Annotated[
-        bool, Doc("true: try words of the message's text as passwords of its archives")
-    ] = False
-    notice: Annotated[
-        str, Doc("text in the part's place; knows $filename, $reason, $id and $host")
-    ] = NOTICE
-    own_clients: Annotated[
-        tuple[str, ...],
-        Doc("networks whose mail is outbound, besides this host and clients that logged in"),
-    ] = ()
-    rules: Annotated[
-        tuple[PartRule, ...], Doc("other treatments for some recipients or one direction")
-    ] = ()
-
-    def __post_init__(self) -> None:
-        check_template(self.notice)
-        self._template = Template(self.notice)
-        self._limits = Limits(
-            self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
-        )
+    def __init__(self, settings: PartsSettings) -> None:
+        self.settings = settings
+        self._template = Template(settings.notice)
+        banned = lowered(settings.extensions)
         default = Profile(
             "default",
-            lowered(self.extensions),
-            frozenset(self.kinds),
-            declared(self.media_types, lowered(self.extensions)),
-            {group: getattr(self, group) for group in set(GROUPS.values())},
+            banned,
+            frozenset(settings.kinds),
+            declared(settings.media_types, banned),
+            {group: getattr(settings, group) for group in set(GROUPS.values())},
         )
-        self._profiles = Profiles(default, self.rules, networks(self.own_clients), self.media_types)
+        self._profiles = Profiles(
+            default, settings.rules, networks(settings.own_clients), settings.media_types
+        )
 
     def examine(self, message: Message) -> Verdict:
         """Look at the structure and at all parts, in every reading of the message."""
@@ -182,7 +72,8 @@ class Parts:
         return self._verdict(message, found, outcome(found, recipients, self._may_strip))
 
     def _in_parts(self, message: Message, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
-        unpacker = Unpacker(self._limits, self._passwords(message) if self.try_passwords else ())
+        passwords = self._passwords(message) if self.settings.try_passwords else ()
+        unpacker = Unpacker(self.settings.limits, passwords)
         for entity in message.leaves():
             yield from self._in_part(entity, entity, unpacker, profiles)
         for reading in message.readings:
@@ -219,7 +110,7 @@ class Parts:
         if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
             return
         seen = len(unpacker.findings)
-        sources = Sources(self.source_files)
+        sources = Sources(self.settings.source_files)
         for file in unpacker.files(names, entity.content, media_type):
             banned, concerned = _banned(file, profiles)
             sources.count(file)
@@ -254,7 +145,7 @@ class Parts:
         return tuple(dict.fromkeys([*near, *odd, *trimmed]))[:PASSWORD_LIMIT]
 
     def _may_strip(self, entity: Entity) -> bool:
-        return self.signed == "strip" or not is_signed(entity)
+        return self.settings.signed == "strip" or not is_signed(entity)
 
     def _verdict(self, message: Message, found: list[Finding], wanted: Outcome) -> Verdict:
         edits: list[Edit] = []
@@ -264,7 +155,7 @@ class Parts:
             assert entity is not None
             edits += replacement(message, entity, self._template, finding.name, finding.reason)
             removed.append(RemovedPart(finding.name, finding.reason, entity.start, entity.end))
-        if removed and self.verify_dkim:
+        if removed and self.settings.verify_dkim:
             noted = signatures.results(message, message.envelope.macros.get("j", "localhost"))
             edits += [noted] if noted is not None else []
         return Verdict(
@@ -281,7 +172,8 @@ class Parts:
 
     def _points(self, symbol: str) -> float:
         group = GROUPS[symbol]
-        points: float = self.score if group == "action" else getattr(self, f"{group}_score")
+        setting = "score" if group == "action" else f"{group}_score"
+        points: float = getattr(self.settings, setting)
         return points
 
 

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator, Sequence, Set
 from itertools import islice
 
-from filterd.filters.contents import pdf_password
-from filterd.filters.contents.kinds import kind_of
+from filterd.filters.parts.unpacking import pdf_password
+from filterd.filters.parts.unpacking.kinds import kind_of
 
 STREAM_LIMIT = 2000
 """Compressed streams of one PDF that are opened."""

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Annotated, ClassVar
-
-from annotated_doc import Doc
+from typing import ClassVar
 
 from filterd.bayes.model.classifier import Classifier, Opinion
 from filterd.bayes.model.explain import strongest
@@ -17,9 +13,9 @@ from filterd.bayes.model.store import ModelFileError, load
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.shadow import Shadow
 from filterd.chain.verdict import Symbol, Verdict
-from filterd.filters.points import DEFAULT_POINTS, PointTable
+from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.points import PointTable
 from filterd.message import Message
-from filterd.system import paths
 
 log = logging.getLogger(__name__)
 
@@ -46,33 +42,18 @@ SYMBOLS: tuple[tuple[float, str], ...] = (
 """From which probability on a message gets which symbol, in SpamAssassin's vocabulary."""
 
 
-@dataclass
 class Bayes:
     """Scores mail with the site's trained model, or with the starter model until there is one."""
 
     name: ClassVar[str] = "bayes"
 
-    models: Annotated[
-        Path, Doc("folder of the site's model versions, where `filterd train` and `learn` write")
-    ] = paths.MODELS
-    starter: Annotated[
-        bool, Doc("use the starter model while the site's own has learned too little to speak")
-    ] = True
-    points: Annotated[
-        tuple[tuple[float, float], ...],
-        Doc(
-            "points by probability of spam: [probability, points] pairs, both rising; between two "
-            "pairs the points follow the log-odds"
-        ),
-    ] = DEFAULT_POINTS
-
-    _classifier: Classifier | None = field(init=False, default=None, repr=False, compare=False)
-    _seen: object = field(init=False, default=None, repr=False, compare=False)
-    _next_look: float = field(init=False, default=0.0, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._table = PointTable(self.points)
-        self._shadow = Shadow(self.models)
+    def __init__(self, settings: BayesSettings) -> None:
+        self.settings = settings
+        self._table = PointTable(settings.points)
+        self._shadow = Shadow(settings.models)
+        self._classifier: Classifier | None = None
+        self._seen: object = None
+        self._next_look = 0.0
 
     def prepare(self) -> None:
         """Open the models. Raises ModelFileError or ValueError where there is none to use."""
@@ -110,8 +91,8 @@ class Bayes:
         return self._table.at(total)
 
     def _open(self) -> None:
-        site = ModelFolder(self.models).load_current()
-        path = starter_path() if self.starter else None
+        site = ModelFolder(self.settings.models).load_current()
+        path = starter_path() if self.settings.starter else None
         self._classifier = Classifier(site, load(path) if path else None)
         spam, ham = self._classifier.learned.missing
         if spam or ham:
@@ -120,7 +101,7 @@ class Bayes:
     def _generation(self) -> object:
         """Something that changes when another version is put in force; cheap."""
         try:
-            status = ModelFolder(self.models).link.lstat()
+            status = ModelFolder(self.settings.models).link.lstat()
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
@@ -137,7 +118,7 @@ class Bayes:
         except (ModelFileError, OSError) as error:
             log.error("the new model is not used, the last good one stays: %s", error)
         else:
-            log.info("model reloaded from %s", self.models)
+            log.info("model reloaded from %s", self.settings.models)
 
 
 def symbol_name(probability: float) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filterd.filters.contents.files import File
-from filterd.filters.parts_verdict import Finding
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.verdict import Finding
 
 
 class Sources:

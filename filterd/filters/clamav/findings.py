@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Literal
 
 from filterd.chain.replies import SCANNER_LIMIT, SCANNER_SIZE
 from filterd.chain.verdict import Action, Infection, Reply, Symbol, Verdict
-
-SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
-"""Names that ClamAV itself calls guesses, and unwanted but harmless programs."""
+from filterd.filters.clamav.settings import Unscanned
 
 _SYMBOLS = (
     ("Heuristics.Limits.Exceeded*", "CLAM_LIMIT"),
@@ -22,7 +19,6 @@ _SYMBOLS = (
 )
 """Suspicions with a symbol of their own: a limit of clamd's, a password, macros."""
 
-Unscanned = Literal["continue", "quarantine", "tempfail", "reject"]
 
 _ACTIONS: Mapping[str, Action] = MappingProxyType(
     {

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from filterd.chain.verdict import Action, RecipientAction
-from filterd.filters.contents.names import shown
-from filterd.filters.parts_rules import Profile
+from filterd.filters.parts.rules import Profile
+from filterd.filters.parts.unpacking.names import shown
 from filterd.message import Entity
 
 DETAIL_LIMIT = 500

@@ -15,15 +15,15 @@ import zlib
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
-from filterd.filters.contents import msi, rar
-from filterd.filters.contents.kinds import (
+from filterd.filters.parts.unpacking import msi, rar
+from filterd.filters.parts.unpacking.kinds import (
     ARCHIVE_KINDS,
     HEAD_SIZE,
     MARKUP_WINDOW,
     kinds_of,
     markup_kind,
 )
-from filterd.filters.contents.names import extensions as extensions_of
+from filterd.filters.parts.unpacking.names import extensions as extensions_of
 from filterd.message.inline_files import MARKS as CODED_MARKS
 
 HEADERS_LIMIT = 20_000

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filterd.filters.contents import streams
+from filterd.filters.parts.unpacking import streams
 
 BLOCK_SIZE = 64 << 10
 """Octets read at a time."""

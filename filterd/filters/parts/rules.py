@@ -8,25 +8,17 @@ or for none; holding and refusing are for each recipient.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
-from annotated_doc import Doc
-
-from filterd.filters.contents.doubtful_names import cannot_run
-from filterd.filters.contents.files import File
-from filterd.filters.contents.names import extensions, has_class_id, has_direction_marks
-from filterd.filters.parts_lists import BANNED_MEDIA_TYPES, EXTENSION_OF
+from filterd.filters.parts.lists import BANNED_MEDIA_TYPES, EXTENSION_OF
+from filterd.filters.parts.settings import Direction, PartRule, Treatment
+from filterd.filters.parts.unpacking.doubtful_names import cannot_run
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.unpacking.names import extensions, has_class_id, has_direction_marks
 from filterd.message import Envelope, Recipient
 from filterd.message.address import patterns
 from filterd.message.matching import Network, is_in_networks, recipient_keys
-
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
-
-Treatment = Literal["score", "strip", "quarantine", "reject"]
-Direction = Literal["inbound", "outbound"]
 
 BANNED_PART = "BANNED_PART"
 """The symbol of a part that may not be delivered."""
@@ -60,51 +52,6 @@ GROUPS: Mapping[str, str] = {
     "MIME_TOO_MANY_READINGS": "limit",
 }
 """Symbol → the setting that says how it is treated."""
-
-
-@dataclass(frozen=True)
-class PartRule:
-    """Settings `[[filters.parts.rules]]`: other treatments for some recipients or one direction.
-
-    Every condition that is set must hold; of several rules the first that matches counts. What a
-    rule does not set is as in `[filters.parts]`.
-    """
-
-    name: Annotated[str, Doc("how the log calls the rule")] = "rule"
-    recipients: Annotated[
-        tuple[str, ...],
-        Doc(
-            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
-            'or domains with all below them (".mx.example")'
-        ),
-    ] = ()
-    direction: Annotated[
-        Direction | None,
-        Doc("outbound: from clients that logged in, this host, or own_clients; inbound: others"),
-    ] = None
-    extensions: Annotated[
-        tuple[str, ...] | None, Doc("banned file name extensions, in place of the list")
-    ] = None
-    kinds: Annotated[
-        tuple[str, ...] | None, Doc("banned types by content, in place of the list")
-    ] = None
-    media_types: Annotated[
-        tuple[str, ...] | None, Doc("banned declared media types, in place of the list")
-    ] = None
-    action: Annotated[Treatment | None, Doc("what a banned part means")] = None
-    active: Annotated[Treatment | None, Doc("documents that start something")] = None
-    suspicious: Annotated[Treatment | None, Doc("documents with macros, scripts, files")] = None
-    encrypted: Annotated[Treatment | None, Doc("what needs a password")] = None
-    damaged: Annotated[Treatment | None, Doc("what cannot be read")] = None
-    unreadable: Annotated[Treatment | None, Doc("archives of formats that nothing reads")] = None
-    limit: Annotated[Treatment | None, Doc("what exceeds a limit")] = None
-    long_line: Annotated[Treatment | None, Doc("lines of more than 64 KiB")] = None
-    ambiguous: Annotated[Treatment | None, Doc("what readers may understand in two ways")] = None
-    hidden: Annotated[
-        Treatment | None, Doc("banned parts in odd messages that only some readers may find")
-    ] = None
-    fragment: Annotated[Treatment | None, Doc("what is not wholly in the message")] = None
-    external: Annotated[Treatment | None, Doc("bodies that are kept elsewhere")] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,18 +150,9 @@ def _condition(rule: PartRule, index: int) -> Callable[[frozenset[str], Directio
 
 
 def declared(media_types: Sequence[str], banned: frozenset[str]) -> frozenset[str]:
-    """Media types as they are compared; of the list as it comes, those whose extension is banned.
-
-    Raises ValueError for what is not a media type.
-    """
+    """Media types as they are compared; of the list as it comes, those with banned extensions."""
     if tuple(media_types) == BANNED_MEDIA_TYPES:
         return frozenset(kind for kind, extension in EXTENSION_OF.items() if extension in banned)
-    for media_type in media_types:
-        if not _MEDIA_TYPE.fullmatch(media_type):
-            raise ValueError(
-                f"media_types: {media_type!r} is not a media type "
-                "(expected type/subtype, such as application/x-msdownload)"
-            )
     return frozenset(media_type.lower() for media_type in media_types)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from filterd.filters.contents import markup, office, pdf
-from filterd.filters.contents.files import File
-from filterd.filters.contents.handlers import has_handler
-from filterd.filters.contents.marks import MARKUP_EXTENSIONS, ONENOTE_FILE
+from filterd.filters.parts.unpacking import markup, office, pdf
+from filterd.filters.parts.unpacking.files import File
+from filterd.filters.parts.unpacking.handlers import has_handler
+from filterd.filters.parts.unpacking.marks import MARKUP_EXTENSIONS, ONENOTE_FILE
 
 MARKUP_LIMIT = 4 << 20
 """Octets of markup that are looked at."""

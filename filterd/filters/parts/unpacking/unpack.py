@@ -12,11 +12,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from filterd.filters.contents import archive, containers, marks, markup, pdf, rar, zip_directory
-from filterd.filters.contents.files import OLE_ERRORS, File
-from filterd.filters.contents.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
-from filterd.filters.contents.names import NAME_LIMIT, leaves_folder, link_leaves_folder
-from filterd.filters.contents.tnef import Attachment, TnefError, attachments
+from filterd.filters.parts.unpacking import (
+    archive,
+    containers,
+    marks,
+    markup,
+    pdf,
+    rar,
+    zip_directory,
+)
+from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
+from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
+from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.names import NAME_LIMIT, leaves_folder, link_leaves_folder
+from filterd.filters.parts.unpacking.tnef import Attachment, TnefError, attachments
 
 WORK_LIMIT = 256 << 20
 """Octets of one message's files that are read as some kind, once for each kind: the patterns of one
@@ -69,18 +78,6 @@ _KNOWN_BY_MARKS = frozenset({"zip", "rar", "7z", "cab", "ole", "tnef"})
 
 
 _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive.
-    seconds: that reading all archives may take, so that the filter itself is never out of time."""
-
-    depth: int = 5
-    members: int = 20_000
-    total: int = 256 << 20
-    ratio: int = 200
-    seconds: int = 5
 
 
 @dataclass

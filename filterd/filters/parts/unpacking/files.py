@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from filterd.filters.contents import marks
-from filterd.filters.contents.kinds import HEAD_SIZE, kinds_of
-from filterd.filters.contents.names import extensions
+from filterd.filters.parts.unpacking import marks
+from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kinds_of
+from filterd.filters.parts.unpacking.names import extensions
 
 OLE_ERRORS = (
     OSError,

@@ -15,17 +15,12 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from string import Template
-from typing import Annotated, ClassVar, Literal
-
-from annotated_doc import Doc
-from annotated_types import Ge, Gt
+from typing import ClassVar
 
 from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
-from filterd.filters.clamav_findings import SUSPICIONS, Findings, Unscanned
-from filterd.filters.clamd import (
+from filterd.filters.clamav.clamd import (
     ClamdError,
     GivenUpError,
     Server,
@@ -33,9 +28,11 @@ from filterd.filters.clamd import (
     SilentError,
     TooLargeError,
 )
-from filterd.filters.clamd_session import Sessions
-from filterd.filters.contents.notice import NOTICE, is_signed, replacement
-from filterd.filters.slots import Slots
+from filterd.filters.clamav.findings import Findings
+from filterd.filters.clamav.session import Sessions
+from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.clamav.slots import Slots
+from filterd.filters.notice import NOTICE, is_signed, replacement
 from filterd.message import Message
 from filterd.message.fields import Buffer
 
@@ -70,62 +67,18 @@ class ScanError(OSError):
     """No clamd gave a verdict; the text says what each of them did."""
 
 
-@dataclass
 class ClamAV:
     """Has clamd scan every message; what a virus means, [policy] says."""
 
     name: ClassVar[str] = "clamav"
     examines_released: ClassVar[bool] = True
-    must_examine: ClassVar[bool] = True
 
-    server: Annotated[
-        tuple[str, ...] | str,
-        Doc("clamd's address, unix:/path or tcp:host:port; of several the first that answers"),
-    ] = "unix:/run/clamav/clamd.ctl"
-    silence: Annotated[
-        float, Gt(0), Doc("seconds that one clamd may be silent before the next is asked")
-    ] = 20.0
-    patience: Annotated[
-        float,
-        Ge(0),
-        Doc("seconds for which clamd is asked again while none answers, as when it restarts"),
-    ] = 5.0
-    scans_at_once: Annotated[
-        int, Ge(0), Doc("scans that all workers together ask for at a time; 0: one per worker")
-    ] = 0
-    scan: Annotated[
-        Literal["message", "parts", "both"],
-        Doc("what is sent: the message as a whole, its parts decoded one by one, or both"),
-    ] = "message"
-    size_limit: Annotated[
-        int,
-        Gt(0),
-        Doc("octets that clamd is expected to take (StreamMaxLength); compared at start"),
-    ] = 100 << 20
-    too_large: Annotated[
-        Unscanned,
-        Doc("what it means that a part is larger than clamd takes, so that nobody scanned it"),
-    ] = "quarantine"
-    over_limit: Annotated[
-        Unscanned,
-        Doc("what it means that clamd works and gives up on this message, as on archive bombs"),
-    ] = "quarantine"
-    suspicions: Annotated[
-        dict[str, float],
-        Doc("points for names that prove no virus, by pattern; the first match counts"),
-    ] = field(default_factory=lambda: dict(SUSPICIONS))
-
-    def __post_init__(self) -> None:
-        servers = (self.server,) if isinstance(self.server, str) else self.server
-        if not servers:
-            raise ValueError("server is empty; expected unix:/path or tcp:host:port")
-        for pattern, points in self.suspicions.items():
-            if not math.isfinite(points):
-                raise ValueError(f"suspicions: {pattern} = {points} is not a number")
-        self._servers = tuple(map(Server.parse, servers))
-        self._slots = Slots(self.scans_at_once) if self.scans_at_once else None
-        self._sessions = Sessions()
+    def __init__(self, settings: ClamAVSettings) -> None:
+        self.settings = settings
         self.locates = False
+        self._servers = tuple(map(Server.parse, settings.addresses))
+        self._slots = Slots(settings.scans_at_once) if settings.scans_at_once else None
+        self._sessions = Sessions()
         self._avoided: dict[Server, float] = {}
         self._signatures: Signatures | None = None
         self._signatures_until = -math.inf
@@ -135,12 +88,12 @@ class ClamAV:
         away when filterd starts is none of its failures."""
         for server in self._servers:
             try:
-                if not server.takes(self.size_limit, self.silence):
+                if not server.takes(self.settings.size_limit, self.settings.silence):
                     log.warning(
                         "clamav: %s takes less than size_limit = %d octets; raise clamd's "
                         "StreamMaxLength or lower size_limit",
                         server,
-                        self.size_limit,
+                        self.settings.size_limit,
                     )
             except ClamdError as error:
                 log.warning("clamav: %s; it will be asked again for each message", error)
@@ -151,7 +104,7 @@ class ClamAV:
         troubles = []
         for server in self._servers:
             try:
-                server.connects(min(self.silence, CONNECT_SECONDS))
+                server.connects(min(self.settings.silence, CONNECT_SECONDS))
             except ClamdError as error:
                 troubles.append(str(error))
             else:
@@ -160,7 +113,7 @@ class ClamAV:
 
     def ask(self, message: Message) -> None:
         """Hand the message to the first clamd, if that needs no waiting."""
-        if self.scan == "parts" or self._slots is not None:
+        if self.settings.scan == "parts" or self._slots is not None:
             return
         now = time.monotonic()
         server = next((s for s in self._servers if self._avoided.get(s, now) <= now), None)
@@ -171,8 +124,8 @@ class ClamAV:
         """Return what clamd says. Raises ScanError if none of the servers can be asked."""
         slot: AbstractContextManager[None] = nullcontext()
         if self._slots is not None:
-            slot = self._slots.one(self.silence)
-        findings = Findings(self.suspicions)
+            slot = self._slots.one(self.settings.silence)
+        findings = Findings(self.settings.suspicions)
         with slot:
             for what, content in self._pieces(message, findings):
                 try:
@@ -188,11 +141,11 @@ class ClamAV:
                         findings.infected = self._infected(message)
                     break
             scanner = self._scanner()
-        return findings.verdict(scanner, self.too_large, self.over_limit)
+        return findings.verdict(scanner, self.settings.too_large, self.settings.over_limit)
 
     def _pieces(self, message: Message, findings: Findings) -> Iterator[tuple[str, Buffer]]:
         """What is to be scanned, in order, with a word for it; goes by what was found before."""
-        if self.scan != "parts":
+        if self.settings.scan != "parts":
             yield "message", message.data
         count = 0
         for what, content in self._parts(message, findings):
@@ -204,7 +157,7 @@ class ClamAV:
                 yield what, content
 
     def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
-        whole = self.scan == "message" and not findings.given_up
+        whole = self.settings.scan == "message" and not findings.given_up
         if not whole or findings.take_large_message():
             yield from (("part", leaf.content) for leaf in message.leaves())
         else:
@@ -225,7 +178,7 @@ class ClamAV:
             for count, leaf in enumerate(message.leaves(), 1):
                 if count > FILES_LIMIT:
                     return ()
-                judged = Findings(self.suspicions)
+                judged = Findings(self.settings.suspicions)
                 judged.add(self._ask(leaf.content) if leaf.content else "")
                 if not judged.virus:
                     continue
@@ -235,7 +188,7 @@ class ClamAV:
                 why = f"it contains the virus {judged.virus}"
                 edits = tuple(replacement(message, leaf, _NOTICE, name, why))
                 found.append(Infection(RemovedPart(name, why, leaf.start, leaf.end), edits))
-            rest = Findings(self.suspicions)
+            rest = Findings(self.settings.suspicions)
             rest.add(self._ask(_without(message, found)))
         except (TooLargeError, GivenUpError):
             return ()
@@ -250,17 +203,17 @@ class ClamAV:
         now = time.monotonic()
         usual = [s for s in self._servers if self._avoided.get(s, now) <= now]
         # While all are known to be away, one message after the other need not wait for them.
-        deadline = now + self.patience if usual else now
+        deadline = now + self.settings.patience if usual else now
         order = usual + [server for server in self._servers if server not in usual]
         while True:
             troubles: list[str] = []
             for server in order:
                 try:
-                    found = self._sessions.scan(server, content, self.silence)
+                    found = self._sessions.scan(server, content, self.settings.silence)
                 except (TooLargeError, GivenUpError):
                     raise
                 except SilentError as error:
-                    if server.is_idle(self.silence):
+                    if server.is_idle(self.settings.silence):
                         text = f"{error} over this message, and answers others"
                         raise GivenUpError(text) from error
                     self._avoid(server, error, troubles)
@@ -294,7 +247,7 @@ class ClamAV:
         now = time.monotonic()
         for server in sorted(self._servers, key=lambda s: self._avoided.get(s, now)):
             try:
-                signatures = server.version(self.silence)
+                signatures = server.version(self.settings.silence)
             except ClamdError as error:
                 log.debug("clamav: %s", error)
                 continue

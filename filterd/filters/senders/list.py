@@ -1,30 +1,19 @@
-"""Senders that somebody allowed or blocked, for one recipient or for all: a list, and points.
+"""The list of allowed and blocked senders: a text file that people and commands edit.
 
-The list is a text file that people can read and edit: `allow ann@a.example for joe@mx.example`, one
-entry a line, `#` for comments. An allowed sender gets negative points and a blocked one positive
-ones, so that other findings still count: an envelope sender is easily forged, and a virus stays a
-virus. For each recipient the first entry that fits counts. One message has one score, so it is
-given where all its recipients are of one opinion.
+`allow ann@a.example for joe@mx.example`, one entry a line, `#` for comments. For each recipient the
+first entry that fits counts.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
-from annotated_doc import Doc
-from annotated_types import Ge, Le
-
-from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
-from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import EXPECTED, Mailbox, PatternError, pattern_keys
-from filterd.message.matching import recipient_keys
-from filterd.system import paths
 from filterd.system.bounded import plain_text, read_regular
 from filterd.system.durable import locked, write_atomically
 
@@ -83,8 +72,8 @@ class Entry:
 
     def speaks_of_same(self, other: Entry) -> bool:
         """True if both are about the same mailboxes."""
-        return _keys(self.sender) == _keys(other.sender) and (
-            _keys(self.recipient) == _keys(other.recipient)
+        return keys_of(self.sender) == keys_of(other.sender) and (
+            keys_of(self.recipient) == keys_of(other.recipient)
         )
 
 
@@ -100,7 +89,7 @@ def word_for(address: str, host: str) -> str:
     return word
 
 
-def _keys(word: str) -> tuple[str, ...]:
+def keys_of(word: str) -> tuple[str, ...]:
     return (EVERYBODY,) if word == EVERYBODY else pattern_keys(word)
 
 
@@ -198,9 +187,9 @@ def _overlap(one: str, other: str) -> bool:
 
 def _includes(wide: str, narrow: str) -> bool:
     """True if a pattern covers what another one stands for; `x` stands for any local part."""
-    key = _keys(narrow)[0]
+    key = keys_of(narrow)[0]
     example = key if not key.startswith((".", "@")) else "x@" + key[1:]
-    return not set(_keys(wide)).isdisjoint(Mailbox.parse(example).covered_by())
+    return not set(keys_of(wide)).isdisjoint(Mailbox.parse(example).covered_by())
 
 
 def _entry_of(text: str) -> Entry | None:
@@ -219,90 +208,3 @@ def _entry_of(text: str) -> Entry | None:
         case ["allow" | "block" as kind, sender, "for", recipient]:
             return Entry(kind, sender, recipient)
     raise ListError("is not an entry; expected `allow SENDER for RECIPIENT`")
-
-
-class _Lookup:
-    """Entries by what they speak of: each message costs a few looks, however long the list is."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = entries
-        self._by_sender: dict[str, list[int]] = defaultdict(list)
-        for number, entry in enumerate(entries):
-            for key in _keys(entry.sender):
-                self._by_sender[key].append(number)
-
-    def find(self, envelope: Envelope) -> Entry | None:
-        """What counts for the message: for each recipient the first entry that fits, if all of
-        these are of one kind. The entry is that of the first recipient."""
-        if not self._entries:
-            return None
-        covering: dict[str, int] = {}
-        for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
-            for number in self._by_sender.get(key, ()):
-                for recipient in _keys(self._entries[number].recipient):
-                    covering[recipient] = min(number, covering.get(recipient, number))
-        if not covering:
-            return None
-        first: Entry | None = None
-        for one in envelope.recipients or (Recipient(""),):
-            keys = {EVERYBODY, *recipient_keys(one, envelope)}
-            numbers = [covering[key] for key in keys if key in covering]
-            if not numbers:
-                return None
-            entry = self._entries[min(numbers)]
-            first = first or entry
-            if entry.kind != first.kind:
-                return None
-        return first
-
-
-@dataclass
-class Senders:
-    """Gives points to senders that somebody allowed or blocked."""
-
-    name: ClassVar[str] = "senders"
-
-    file: Annotated[
-        Path, Doc("the list; `filterd quarantine allow` and `block` write it, people may as well")
-    ] = paths.QUARANTINE / "senders.list"
-    allow_score: Annotated[float, Le(0), Doc("points for an allowed sender")] = -20.0
-    block_score: Annotated[float, Ge(0), Doc("points for a blocked sender")] = 20.0
-
-    def __post_init__(self) -> None:
-        self._lookup = _Lookup(())
-        self._seen: tuple[int, int] | None = None
-
-    def prepare(self) -> None:
-        """Read the list. Raises ListError, OSError."""
-        self._refresh()
-
-    def examine(self, message: Message) -> Verdict:
-        """Find what counts for this sender and all recipients.
-
-        A list that was changed into one that cannot be read leaves the former in force, and the log
-        says so. Raises OSError if the file itself cannot be read.
-        """
-        try:
-            self._refresh()
-        except ListError as error:
-            log.error("the list is not used, the last good one stays: %s", error)
-        entry = self._lookup.find(message.envelope)
-        if entry is None:
-            return NO_OPINION
-        allowed = entry.kind == "allow"
-        name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
-        score = self.allow_score if allowed else self.block_score
-        return Verdict(symbols=(Symbol(name, score, str(entry)),))
-
-    def _refresh(self) -> None:
-        """Read the list anew if it has changed since."""
-        try:
-            status = self.file.stat()
-        except FileNotFoundError:
-            self._lookup, self._seen = _Lookup(()), None
-            return
-        seen = (status.st_mtime_ns, status.st_ino)
-        if seen != self._seen:
-            # Looked at once: a mistake is not told again for every message.
-            self._seen = seen
-            self._lookup = _Lookup(read(self.file))

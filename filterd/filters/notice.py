@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from string import Template
 
 from filterd.chain.verdict import AddField, ChangeField, Edit, Splice
-from filterd.filters.contents.names import shown
+from filterd.filters.parts.unpacking.names import shown
 from filterd.message import Entity, Message
 
 NOTICE = (
@@ -30,7 +30,7 @@ def check_template(text: str) -> None:
         Template(text).substitute(filename="", reason="", id="", host="")
     except (KeyError, ValueError) as error:
         raise ValueError(
-            f"notice: {error} is unknown; $filename, $reason, $id and $host are known"
+            f"{error} is unknown; $filename, $reason, $id and $host are known"
         ) from None
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from filterd.filters.contents import markup, pdf
-from filterd.filters.contents.archive import TooLargeError
-from filterd.filters.contents.kinds import HEAD_SIZE, kind_of, kinds_of
-from filterd.filters.contents.marks import ONENOTE_FILE
+from filterd.filters.parts.unpacking import markup, pdf
+from filterd.filters.parts.unpacking.archive import TooLargeError
+from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kind_of, kinds_of
+from filterd.filters.parts.unpacking.marks import ONENOTE_FILE
 from filterd.message import Entity, Message, cms
 from filterd.message.inline_files import inline_files
 

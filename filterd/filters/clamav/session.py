@@ -16,7 +16,7 @@ import socket
 import struct
 from array import array
 
-from filterd.filters.clamd import Server, SilentError, virus_name
+from filterd.filters.clamav.clamd import Server, SilentError, virus_name
 from filterd.message.fields import Buffer
 
 log = logging.getLogger(__name__)

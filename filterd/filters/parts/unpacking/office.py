@@ -15,7 +15,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from filterd.filters.contents.files import OLE_ERRORS, File
+from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
 
 RECORD_LIMIT = 100_000
 """Records of a workbook that are looked at; the sheets are named among the first."""

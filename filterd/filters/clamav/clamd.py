@@ -102,7 +102,7 @@ class Server:
                 host, port = rest, str(TCP_PORT)
             if host and port.isdecimal() and 0 < int(port) < 65536:
                 return Server(host.strip("[]"), int(port))
-        raise ValueError(f"server {text!r} is not an address; expected unix:/path or tcp:host:port")
+        raise ValueError(f"{text!r} is not an address; expected unix:/path or tcp:host:port")
 
     def scan(self, content: Buffer, patience: float) -> str:
         """The name that clamd gives the content, `""` if it finds nothing.

@@ -1,0 +1,1 @@
+"""The trained classifier: settings, the filter."""

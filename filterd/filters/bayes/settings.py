@@ -1,0 +1,43 @@
+"""Settings `[filters.bayes]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from annotated_doc import Doc
+
+from filterd.chain.filter import Filter
+from filterd.filters.points import DEFAULT_POINTS, PointTable
+from filterd.system import paths
+from filterd.system.mistakes import mistakes
+
+
+@dataclass(frozen=True)
+class BayesSettings:
+    """Scores mail with the site's trained model, or with the starter model until there is one."""
+
+    models: Annotated[
+        Path, Doc("folder of the site's model versions, where `filterd train` and `learn` write")
+    ] = paths.MODELS
+    starter: Annotated[
+        bool, Doc("use the starter model while the site's own has learned too little to speak")
+    ] = True
+    points: Annotated[
+        tuple[tuple[float, float], ...],
+        Doc(
+            "points by probability of spam: [probability, points] pairs, both rising; between two "
+            "pairs the points follow the log-odds"
+        ),
+    ] = DEFAULT_POINTS
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong, wrong.at("points"):
+            PointTable(self.points)
+
+    def build(self) -> Filter:
+        """The filter, its models not opened yet."""
+        from filterd.filters.bayes.filter import Bayes  # noqa: PLC0415  (loads numpy)
+
+        return Bayes(self)

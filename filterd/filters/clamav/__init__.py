@@ -1,0 +1,1 @@
+"""ClamAV: settings, clamd's protocol, what it said, the filter."""

@@ -1,0 +1,1 @@
+"""Dangerous attachments: settings, what is banned, looking inside files, the filter."""

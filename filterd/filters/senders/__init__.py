@@ -1,0 +1,1 @@
+"""Allowed and blocked senders: settings, the list's file, the filter."""

@@ -1,0 +1,105 @@
+"""Senders that somebody allowed or blocked, for one recipient or for all: a list, and points.
+
+The list is a text file that people can read and edit: `allow ann@a.example for joe@mx.example`, one
+entry a line, `#` for comments. An allowed sender gets negative points and a blocked one positive
+ones, so that other findings still count: an envelope sender is easily forged, and a virus stays a
+virus. For each recipient the first entry that fits counts. One message has one score, so it is
+given where all its recipients are of one opinion.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
+from filterd.filters.senders.list import EVERYBODY, Entry, ListError, keys_of, read
+from filterd.filters.senders.settings import SendersSettings
+from filterd.message import Envelope, Message, Recipient
+from filterd.message.address import Mailbox
+from filterd.message.matching import recipient_keys
+
+log = logging.getLogger(__name__)
+
+
+class _Lookup:
+    """Entries by what they speak of: each message costs a few looks, however long the list is."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self._by_sender: dict[str, list[int]] = defaultdict(list)
+        for number, entry in enumerate(entries):
+            for key in keys_of(entry.sender):
+                self._by_sender[key].append(number)
+
+    def find(self, envelope: Envelope) -> Entry | None:
+        """What counts for the message: for each recipient the first entry that fits, if all of
+        these are of one kind. The entry is that of the first recipient."""
+        if not self._entries:
+            return None
+        covering: dict[str, int] = {}
+        for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
+            for number in self._by_sender.get(key, ()):
+                for recipient in keys_of(self._entries[number].recipient):
+                    covering[recipient] = min(number, covering.get(recipient, number))
+        if not covering:
+            return None
+        first: Entry | None = None
+        for one in envelope.recipients or (Recipient(""),):
+            keys = {EVERYBODY, *recipient_keys(one, envelope)}
+            numbers = [covering[key] for key in keys if key in covering]
+            if not numbers:
+                return None
+            entry = self._entries[min(numbers)]
+            first = first or entry
+            if entry.kind != first.kind:
+                return None
+        return first
+
+
+class Senders:
+    """Gives points to senders that somebody allowed or blocked."""
+
+    name: ClassVar[str] = "senders"
+
+    def __init__(self, settings: SendersSettings) -> None:
+        self.settings = settings
+        self._lookup = _Lookup(())
+        self._seen: tuple[int, int] | None = None
+
+    def prepare(self) -> None:
+        """Read the list. Raises ListError, OSError."""
+        self._refresh()
+
+    def examine(self, message: Message) -> Verdict:
+        """Find what counts for this sender and all recipients.
+
+        A list that was changed into one that cannot be read leaves the former in force, and the log
+        says so. Raises OSError if the file itself cannot be read.
+        """
+        try:
+            self._refresh()
+        except ListError as error:
+            log.error("the list is not used, the last good one stays: %s", error)
+        entry = self._lookup.find(message.envelope)
+        if entry is None:
+            return NO_OPINION
+        allowed = entry.kind == "allow"
+        name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
+        score = self.settings.allow_score if allowed else self.settings.block_score
+        return Verdict(symbols=(Symbol(name, score, str(entry)),))
+
+    def _refresh(self) -> None:
+        """Read the list anew if it has changed since."""
+        try:
+            status = self.settings.file.stat()
+        except FileNotFoundError:
+            self._lookup, self._seen = _Lookup(()), None
+            return
+        seen = (status.st_mtime_ns, status.st_ino)
+        if seen != self._seen:
+            # Looked at once: a mistake is not told again for every message.
+            self._seen = seen
+            self._lookup = _Lookup(read(self.settings.file))

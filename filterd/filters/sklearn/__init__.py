@@ -1,0 +1,1 @@
+"""A scikit-learn text pipeline of the site's own: settings, the filter."""
