@@ -20,6 +20,7 @@ from filterd.chain.verdict import AddField, ChangeField, Edit, Reply, Verdict
 from filterd.message import Envelope, HeaderField, Message
 from filterd.message.matching import client_matches, networks
 from filterd.message.subject import tag_alone, tagged
+from filterd.system.mistakes import mistakes
 
 OWN_FIELDS = frozenset(
     {
@@ -90,10 +91,10 @@ class LabelSettings:
     ] = ()
 
     def __post_init__(self) -> None:
-        try:
-            networks(self.outbound_clients)
-        except ValueError as error:
-            raise ValueError(f"outbound_clients: {error}") from None
+        with mistakes() as wrong:
+            for index, text in enumerate(self.outbound_clients):
+                with wrong.at("outbound_clients", index):
+                    networks([text])
 
     def is_outbound(self, envelope: Envelope) -> bool:
         """True for what our own people and hosts send."""

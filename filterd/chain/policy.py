@@ -16,7 +16,7 @@ who acts on a decision without having stored the message first breaks the promis
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -26,7 +26,7 @@ from filterd.chain import replies
 from filterd.chain.replies import ReplyError
 from filterd.chain.verdict import Action, Edit, Outcome, Reason, RecipientAction, Reply, Verdict
 from filterd.message import Envelope, Recipient
-from filterd.message.address import PatternError, patterns
+from filterd.message.address import PatternError, pattern_keys, patterns
 from filterd.message.matching import client_matches, networks, recipient_keys
 from filterd.message.subject import TAG_LIMIT
 
@@ -182,13 +182,14 @@ class Policy:
     """The settings `[policy]`, ready to decide. Raises PolicyError for contradictory ones."""
 
     def __init__(self, settings: PolicySettings) -> None:
+        for error in mistakes_in(settings):
+            raise error
         self.settings = settings
         self._rules = tuple(
             _Rule(rule, index, settings) for index, rule in enumerate(settings.rules)
         )
         self._by_recipient = any(rule.recipients for rule in settings.rules)
         default = settings
-        _check_order(("policy",), default.label, default.quarantine, default.reject)
         self._default = Thresholds(
             "default",
             default.label,
@@ -198,7 +199,6 @@ class Policy:
             virus=default.virus,
             replies=_replies(("policy",), default.replies),
         )
-        _check_tag(("policy",), default.subject_tag)
 
     @property
     def strips_viruses(self) -> bool:
@@ -320,29 +320,16 @@ class _Rule:
     def __init__(self, rule: PolicyRule, index: int, default: PolicySettings) -> None:
         key = ("policy", "rules", index)
         self._rule = rule
-        label = default.label if rule.label is None else rule.label
-        quarantine = default.quarantine if rule.quarantine is None else rule.quarantine
-        reject = default.reject if rule.reject is None else rule.reject
-        _check_order(key, label, quarantine, reject)
         self.thresholds = Thresholds(
             rule.name,
-            label,
-            quarantine,
-            reject,
+            *_points(rule, default),
             default.subject_tag if rule.subject_tag is None else rule.subject_tag,
             Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
             default.virus if rule.virus is None else rule.virus,
             {**_replies(("policy",), default.replies), **_replies(key, rule.replies)},
         )
-        _check_tag(key, self.thresholds.subject_tag)
-        try:
-            self._recipients = patterns(rule.recipients, *key, "recipients")
-        except PatternError as error:
-            raise PolicyError(str(error), error.key) from error
-        try:
-            self._networks = networks(rule.clients)
-        except ValueError as error:
-            raise PolicyError(str(error), (*key, "clients")) from error
+        self._recipients = patterns(rule.recipients)
+        self._networks = networks(rule.clients)
 
     def matches(self, recipient: frozenset[str], envelope: Envelope) -> bool:
         """recipient: keys of all patterns that cover it."""
@@ -354,19 +341,69 @@ class _Rule:
         return not self._recipients or not self._recipients.isdisjoint(recipient)
 
 
-def _check_order(
+def mistakes_in(settings: PolicySettings) -> Iterator[PolicyError]:
+    """Everything for which `Policy` refuses the settings."""
+    key: tuple[str | int, ...] = ("policy",)
+    yield from _contradictions(key, settings.label, settings.quarantine, settings.reject)
+    yield from _caught(_check_tag, key, settings.subject_tag)
+    for kind, text in settings.replies.items():
+        yield from _caught(_replies, key, {kind: text})
+    for index, rule in enumerate(settings.rules):
+        key = ("policy", "rules", index)
+        if (rule.label, rule.quarantine, rule.reject) != (None, None, None):
+            yield from _contradictions(key, *_points(rule, settings))
+        yield from _caught(_check_tag, key, rule.subject_tag or "")
+        for kind, text in rule.replies.items():
+            yield from _caught(_replies, key, {kind: text})
+        for place, text in enumerate(rule.recipients):
+            yield from _caught(_check_recipient, (*key, "recipients", place), text)
+        for place, text in enumerate(rule.clients):
+            yield from _caught(_check_client, (*key, "clients", place), text)
+
+
+def _caught(check: Callable[..., object], *values: object) -> Iterator[PolicyError]:
+    try:
+        check(*values)
+    except PolicyError as error:
+        yield error
+
+
+def _points(rule: PolicyRule, default: PolicySettings) -> tuple[float, float, float]:
+    """Label, quarantine and reject as they count for the rule."""
+    return (
+        default.label if rule.label is None else rule.label,
+        default.quarantine if rule.quarantine is None else rule.quarantine,
+        default.reject if rule.reject is None else rule.reject,
+    )
+
+
+def _check_recipient(key: tuple[str | int, ...], text: str) -> None:
+    try:
+        pattern_keys(text)
+    except PatternError as error:
+        raise PolicyError(str(error), key) from error
+
+
+def _check_client(key: tuple[str | int, ...], text: str) -> None:
+    try:
+        networks([text])
+    except ValueError as error:
+        raise PolicyError(str(error), key) from error
+
+
+def _contradictions(
     key: tuple[str | int, ...], label: float, quarantine: float, reject: float
-) -> None:
+) -> Iterator[PolicyError]:
     values = {"label": label, "quarantine": quarantine, "reject": reject}
     for name, value in values.items():
         if math.isnan(value):
-            raise PolicyError("not a number; expected points such as 5.0, or inf", (*key, name))
+            yield PolicyError("not a number; expected points such as 5.0, or inf", (*key, name))
     expected = "expected label <= quarantine <= reject"
     for lower, upper in (("label", "quarantine"), ("quarantine", "reject")):
         # A label that is switched off (inf) may be above the others.
         never = lower == "label" and math.isinf(label)
         if values[lower] > values[upper] and not never:
-            raise PolicyError(
+            yield PolicyError(
                 f"{lower} = {values[lower]:g} is above {upper} = {values[upper]:g}; {expected}",
                 (*key, lower),
                 (*key, upper),

@@ -62,8 +62,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts
 
 
 def fail(text: str, status: Exit) -> NoReturn:
-    """Print one line to standard error and end the command with that status."""
-    sys.stderr.write(f"filterd: {text}\n")
+    """Print the text to standard error, each line after the program's name, and end the command
+    with that status."""
+    sys.stderr.write("".join(f"filterd: {line}\n" for line in text.split("\n")))
     raise typer.Exit(status)
 
 

@@ -12,6 +12,7 @@ from annotated_types import Gt
 
 from filterd.message.address import checked_domains
 from filterd.quarantine.words import REASONS, known
+from filterd.system.mistakes import mistakes
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,31 @@ class DigestSettings:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.enabled and "@" not in self.sender:
-            raise ValueError(
-                f'sender: {self.sender!r} is not an address; expected "postmaster@mx.example"'
-            )
-        for text in self.at:
-            try:
-                time.fromisoformat(text)
-            except ValueError:
-                raise ValueError(f'at: {text!r} is not a time of day; expected "07:00"') from None
-        checked_domains(self.domains, "domains")
-        for reason in self.reasons:
-            known("reasons", reason, REASONS)
-        if "virus" in self.reasons:
-            raise ValueError('reasons: "virus" is never listed; a recipient cannot release it')
+        with mistakes() as wrong:
+            with wrong.at("sender"):
+                if self.enabled and "@" not in self.sender:
+                    raise ValueError(
+                        f'{self.sender!r} is not an address; expected "postmaster@mx.example"'
+                    )
+            for index, text in enumerate(self.at):
+                with wrong.at("at", index):
+                    _check_time(text)
+            for index, text in enumerate(self.domains):
+                with wrong.at("domains", index):
+                    checked_domains([text])
+            for index, reason in enumerate(self.reasons):
+                with wrong.at("reasons", index):
+                    _check_reason(reason)
+
+
+def _check_time(text: str) -> None:
+    try:
+        time.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'{text!r} is not a time of day; expected "07:00"') from None
+
+
+def _check_reason(reason: str) -> None:
+    known("reasons", reason, REASONS)
+    if reason == "virus":
+        raise ValueError('"virus" is never listed; a recipient cannot release it')

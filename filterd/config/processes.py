@@ -12,6 +12,8 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator
 
+from filterd.system.mistakes import mistakes
+
 BODY_IN_MEMORY = 1 << 20
 """Octets of a body that the daemon holds in memory; more goes to a spool file."""
 
@@ -155,8 +157,9 @@ class MetricsSettings:
 
     def __post_init__(self) -> None:
         host, _, port = self.listen.rpartition(":")
-        if self.listen and not (host and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError(f"listen: {self.listen!r} is not host:port; expected 127.0.0.1:9108")
+        with mistakes() as wrong, wrong.at("listen"):
+            if self.listen and not (host and port.isdecimal() and 0 < int(port) < 65536):
+                raise ValueError(f"{self.listen!r} is not host:port; expected 127.0.0.1:9108")
 
     @property
     def address(self) -> tuple[str, int]:

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from filterd.chain import filter as filters
 from filterd.chain.chain import LinkSettings
 from filterd.config.load import SECTIONS
-from filterd.config.sample import array_of, documentation, field_value, summary
+from filterd.config.sample import documentation, field_value, summary
+from filterd.config.tables import array_of
 from filterd.system import paths
 
 _HEAD = """\

@@ -20,6 +20,7 @@ from filterd.chain import filter as filters
 from filterd.chain.chain import LinkSettings
 from filterd.config.load import SECTIONS
 from filterd.config.processes import Octal
+from filterd.config.tables import array_of
 
 WIDTH = 98
 """Characters of a comment line."""
@@ -117,13 +118,6 @@ def _block(name: str, classes: list[type[Any]], chosen: Mapping[str, Any]) -> st
                 unset = "" if default is None else f" {field_value(hints[field.name], default)}"
                 lines.append(f"#{field.name} ={unset}")
     return "\n".join(lines + arrays)
-
-
-def array_of(hint: Any) -> type[Any] | None:
-    """The dataclass of an array of tables (`tuple[Rule, ...]`), else None."""
-    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    found = [arg for arg in get_args(plain) if dataclasses.is_dataclass(arg)]
-    return found[0] if found and isinstance(found[0], type) else None
 
 
 def _rows_sample(name: str, cls: type[Any]) -> list[str]:

@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.message.envelope import ip
 from filterd.message.matching import networks
+from filterd.system.mistakes import mistakes
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,32 @@ class WebSettings:
     ] = 50
 
     def __post_init__(self) -> None:
+        with mistakes() as wrong:
+            with wrong.at("listen"):
+                self._check_listen()
+            for index, text in enumerate(self.trusted_proxies):
+                with wrong.at("trusted_proxies", index):
+                    networks([text], local=False)
+            with wrong.at("url"):
+                self._check_url()
+
+    def _check_listen(self) -> None:
         address = ip(self.listen)
         if address is None:
-            raise ValueError(f'listen: {self.listen!r} is not an IP address; expected "127.0.0.1"')
+            raise ValueError(f'{self.listen!r} is not an IP address; expected "127.0.0.1"')
         if not address.is_loopback and not self.expose:
             raise ValueError(
-                f"listen: {self.listen} can be reached from outside, and filterd has no TLS; "
+                f"{self.listen} can be reached from outside, and filterd has no TLS; "
                 "expected 127.0.0.1 behind a TLS proxy, or `expose = true`"
             )
-        try:
-            networks(self.trusted_proxies, local=False)
-        except ValueError as error:
-            raise ValueError(f"trusted_proxies: {error}") from None
+
+    def _check_url(self) -> None:
         parts = urlsplit(self.url)
         if self.url and not (
             parts.scheme in ("http", "https") and parts.netloc and parts.path in ("", "/")
         ):
             raise ValueError(
-                f'url: {self.url!r} is not of the form "https://mail.example" (without a path)'
+                f'{self.url!r} is not of the form "https://mail.example" (without a path)'
             )
 
     @property

@@ -84,11 +84,11 @@ class StartFailure(Exception):  # noqa: N818  (the end of the process, with its 
 
 
 def run(config: Path | None) -> int:
-    """Run the daemon until SIGTERM; return the exit status. Errors at start are one line."""
+    """Run the daemon until SIGTERM; return the exit status. Errors at start are a line each."""
     try:
         Daemon(config).run()
     except StartFailure as failure:
-        sys.stderr.write(f"filterd: {failure}\n")
+        sys.stderr.write("".join(f"filterd: {line}\n" for line in str(failure).split("\n")))
         return failure.status
     return EX_OK
 
@@ -309,8 +309,10 @@ class Daemon:
                 former.start()
                 pool = former
         except (ConfigError, StartError, StartFailure) as error:
-            log.error("not reloaded, the old settings stay: %s", error)
-            self._notify.notify(f"READY=1\nSTATUS=reload failed: {error}")
+            mistakes = str(error).split("\n")
+            for mistake in mistakes:
+                log.error("not reloaded, the old settings stay: %s", mistake)
+            self._notify.notify(f"READY=1\nSTATUS=reload failed: {'; '.join(mistakes)}")
             return str(error)
         if settings.daemon.socket != self._settings.daemon.socket:
             log.warning("daemon.socket has changed; that needs a restart, the old one stays")

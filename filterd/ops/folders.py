@@ -47,9 +47,13 @@ def check_folders(settings: Settings) -> None:
     daemon's. Raises ConfigError, which names setting and folder and says what to do.
     """
     folders = private_folders(settings)
-    for name, folder in folders.items():
-        for one in troubles(folder):
-            raise ConfigError(f"{name}: {one.found}; {one.advice}")
+    found = [
+        f"{name}: {one.found}; {one.advice}"
+        for name, folder in folders.items()
+        for one in troubles(folder)
+    ]
+    if found:
+        raise ConfigError("\n".join(found))
     user = privileges.acting()
     if user is None:
         return

@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt
 
 from filterd.message.matching import networks
 from filterd.system import paths
+from filterd.system.mistakes import mistakes
 
 ADDRESS = re.compile(r"[!#-'*+./0-9=?A-Z^-~-]{1,64}@[0-9A-Za-z.-]{1,255}")
 """An address that may stand in a header field as it is (RFC 5322, 3.4.1)."""
@@ -59,12 +60,12 @@ class QuarantineSettings:
     ] = ("127.0.0.0/8", "::1/128")
 
     def __post_init__(self) -> None:
-        try:
-            networks(self.release_clients)
-        except ValueError as error:
-            raise ValueError(f"release_clients: {error}") from None
-        if self.release_from and not ADDRESS.fullmatch(self.release_from):
-            raise ValueError(
-                f"release_from: {self.release_from!r} is not an address; expected "
-                '"postmaster@mx.example"'
-            )
+        with mistakes() as wrong:
+            for index, text in enumerate(self.release_clients):
+                with wrong.at("release_clients", index):
+                    networks([text])
+            with wrong.at("release_from"):
+                if self.release_from and not ADDRESS.fullmatch(self.release_from):
+                    raise ValueError(
+                        f'{self.release_from!r} is not an address; expected "postmaster@mx.example"'
+                    )

@@ -4,7 +4,7 @@ A settings class checks its values in `__post_init__`:
 
     with mistakes() as wrong:
         with wrong.at("listen"):
-            ip_address(self.listen)
+            _check_listen(self.listen)
         with wrong.at("url"):
             _check_url(self.url)
 

@@ -86,7 +86,7 @@ MISTAKES = {
     "a rule's wrong network": (
         "[[policy.rules]]\nclients = ['1.2.3']",
         2,
-        "policy.rules[1].clients",
+        "policy.rules[1].clients[1]",
         "is not a network",
     ),
     "a rule's wildcard": (
@@ -141,6 +141,84 @@ def test_mistakes_are_named(tmp_path: Path, text: str, line: int, key: str, word
     assert error.startswith(f"{path}:{line}: {key}: "), error
     assert words in error
     assert "\n" not in error
+
+
+# Mistakes of one file: each is told, and nothing that only follows from another.
+MANY = """\
+demon = 1
+[daemon]
+soket = "x"
+socket_mode = 660
+[chain]
+filters = ["gtub", "gtube", "gtube"]
+timeout = 0
+[policy]
+label = 9
+quarantine = 8
+[[policy.rules]]
+rejct = 2
+recipients = ["*.mx.test", "joe@mx.test", "Joe <joe@mx.test>"]
+clients = ["1.2.3"]
+[[policy.rules]]
+label = "x"
+quarantine = 3
+reject = 1
+[digest]
+enabled = true
+sender = 5
+at = ["07:00", "7", "25:00"]
+[web]
+listen = "0.0.0.0"
+url = "mail"
+[filters.clamav]
+server = ["here", "unix:/path", "tcp:host:99999"]
+silence = "x"
+[filters.parts]
+media_types = ["exe", "a/b"]
+notice = "$what"
+[[filters.parts.rules]]
+direction = "up"
+media_types = ["zip"]
+[[mta.filters]]
+name = "x"
+"""
+TOLD = [
+    (1, "demon"),
+    (3, "daemon.soket"),
+    (4, "daemon.socket_mode"),
+    (6, "chain.filters"),
+    (6, "chain.filters"),
+    (7, "chain.timeout"),
+    (9, "policy.label"),
+    (12, "policy.rules[1].rejct"),
+    (13, "policy.rules[1].recipients[1]"),
+    (13, "policy.rules[1].recipients[3]"),
+    (14, "policy.rules[1].clients[1]"),
+    (16, "policy.rules[2].label"),
+    (17, "policy.rules[2].quarantine"),
+    (21, "digest.sender"),
+    (22, "digest.at[2]"),
+    (22, "digest.at[3]"),
+    (24, "web.listen"),
+    (25, "web.url"),
+    (27, "filters.clamav.server[1]"),
+    (27, "filters.clamav.server[3]"),
+    (28, "filters.clamav.silence"),
+    (30, "filters.parts.media_types[1]"),
+    (31, "filters.parts.notice"),
+    (33, "filters.parts.rules[1].direction"),
+    (34, "filters.parts.rules[1].media_types[1]"),
+    (35, "mta.filters[1].socket"),
+]
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, MANY)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    lines = str(caught.value).split("\n")
+    told = [re.match(rf"{re.escape(str(path))}:(\d+): (\S+): \S", line) for line in lines]
+    assert [(int(one[1]), one[2]) if one else one for one in told] == TOLD
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -146,29 +148,84 @@ def test_broad_excepts_are_known_or_raise_again() -> None:
     assert found == set(BROAD)
 
 
-LOADED = """
-import sys
-import filterd.daemon.server
-from pathlib import Path
-from filterd.config.assembly import FailureKeeper
-from filterd.config.load import load
-FailureKeeper(load(Path(sys.argv[1])))
-print(*sorted(name for name in sys.argv[2:] if name in sys.modules))
-"""
+HEAVY = {"numpy", "scipy", "sklearn", "libarchive", "oletools", "sqlalchemy"}
 
 
-@pytest.mark.parametrize(
-    ("chain", "loaded"),
-    [('["gtube"]', ""), ('["gtube", "parts", "bayes"]', "numpy")],
-)
-def test_what_the_daemon_process_loads(tmp_path: Path, chain: str, loaded: str) -> None:
-    """As ADR 1 says."""
-    config = tmp_path / "filterd.toml"
-    config.write_text(f'[chain]\nfilters = {chain}\n[quarantine]\nfolder = "{tmp_path}"\n')
-    heavy = ("numpy", "sklearn", "libarchive", "sqlalchemy")
-    command = [sys.executable, "-P", "-c", LOADED, config, *heavy]
+def loaded(script: str, *arguments: object) -> set[str]:
+    """Names of the modules that a process has loaded at the end of the script."""
+    script += "\nimport sys\nprint(*sys.modules, sep='\\n')"
+    command = [sys.executable, "-P", "-c", script, *map(str, arguments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == loaded
+    return set(done.stdout.split())
+
+
+def running_filters(modules: set[str]) -> set[str]:
+    """Those of the modules in which filters are, and what they need to run."""
+    return {name for name in modules if re.match(r"filterd\.filters\.\w+\.filter$", name)}
+
+
+def settings_file(folder: Path, chain: Sequence[str]) -> Path:
+    path = folder / "filterd.toml"
+    path.write_text(
+        f'[chain]\nfilters = {json.dumps(chain)}\n[quarantine]\nfolder = "{folder}"\n'
+        f'[filters.parts]\naction = "score"\n[[filters.parts.rules]]\nkinds = []\n'
+        f'[filters.bayes]\nmodels = "{folder}"\n[filters.sklearn]\n[filters.clamav]\n'
+    )
+    return path
+
+
+ALL_FILTERS = ("senders", "gtube", "parts", "clamav", "bayes", "sklearn")
+
+
+def test_settings_are_read_without_filters(tmp_path: Path) -> None:
+    """What a command pays that only wants to know where the daemon's socket is."""
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom filterd.config.load import load\n"
+        "assert len(load(Path(sys.argv[1])).filters) == 6"
+    )
+    modules = loaded(script, settings_file(tmp_path, ALL_FILTERS))
+    assert not modules & HEAVY
+    assert running_filters(modules) == set()
+
+
+def test_the_filters_of_the_chain_are_loaded_when_they_are_built(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom filterd.config.load import load\n"
+        "from filterd.config.assembly import build_pipeline\n"
+        "build_pipeline(load(Path(sys.argv[1])), keeping=False)"
+    )
+    modules = loaded(script, settings_file(tmp_path, ["senders", "clamav"]))
+    assert running_filters(modules) == {
+        "filterd.filters.senders.filter",
+        "filterd.filters.clamav.filter",
+    }
+    assert not modules & HEAVY
+
+
+def test_what_the_daemon_process_loads(tmp_path: Path) -> None:
+    """Neither a filter nor what filters need, whatever the chain; as ADR 1 says."""
+    script = (
+        "import sys\nfrom pathlib import Path\nimport filterd.daemon.server\n"
+        "from filterd.config.assembly import FailureKeeper\n"
+        "from filterd.config.load import load\n"
+        "FailureKeeper(load(Path(sys.argv[1])))\n"
+    )
+    modules = loaded(script, settings_file(tmp_path, ALL_FILTERS))
+    assert not modules & HEAVY
+    assert running_filters(modules) == set()
+    assert not {name for name in modules if name.startswith("filterd.bayes.model.")}
+
+
+def test_what_a_scrape_of_the_metrics_loads(tmp_path: Path) -> None:
+    """The daemon answers it, and stays light."""
+    script = (
+        "import sys\nfrom pathlib import Path\nimport filterd.daemon.metrics\n"
+        "import filterd.ops.status\nfrom filterd.config.load import load\n"
+        "load(Path(sys.argv[1]))\n"
+    )
+    modules = loaded(script, settings_file(tmp_path, ALL_FILTERS))
+    assert not modules & (HEAVY - {"sqlalchemy"})
+    assert running_filters(modules) == set()
 
 
 SHARED = {"helpers", "hostile", "transcripts"}

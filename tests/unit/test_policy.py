@@ -286,7 +286,7 @@ def test_the_label_is_that_of_the_strictest_who_receives() -> None:
         ),
         (
             PolicySettings(rules=(PolicyRule(clients=("300.1.2.3",)),)),
-            ("policy", "rules", 0, "clients"),
+            ("policy", "rules", 0, "clients", 0),
             "'300.1.2.3' is not a network",
         ),
         (PolicySettings(label=float("nan")), ("policy", "label"), "not a number"),

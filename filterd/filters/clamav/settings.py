@@ -70,8 +70,8 @@ class ClamAVSettings:
             with wrong.at("server"):
                 if not self.addresses:
                     raise ValueError("is empty; expected unix:/path or tcp:host:port")
-            for address in self.addresses:
-                with wrong.at("server"):
+            for index, address in enumerate(self.addresses):
+                with wrong.at("server", *([] if isinstance(self.server, str) else [index])):
                     Server.parse(address)
             for pattern, points in self.suspicions.items():
                 with wrong.at("suspicions", pattern):

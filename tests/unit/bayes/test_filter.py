@@ -18,7 +18,7 @@ from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learner import Learner
-from filterd.filters import bayes as bayes_module
+from filterd.filters.bayes import filter as bayes_module
 from filterd.filters.bayes.filter import STARTER_POINTS, Bayes, symbol_name
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.points import DEFAULT_POINTS, log_odds

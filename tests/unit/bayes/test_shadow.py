@@ -14,7 +14,7 @@ from filterd.bayes.site import shadow as shadow_module
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.shadow import cast, lift, shadow_path, zone
-from filterd.filters import bayes as bayes_module
+from filterd.filters.bayes import filter as bayes_module
 from filterd.filters.bayes.filter import Bayes
 from filterd.filters.bayes.settings import BayesSettings
 from tests.helpers.training_mail import message

@@ -13,7 +13,7 @@ import pytest
 
 from filterd.chain.policy import Policy, PolicySettings
 from filterd.chain.verdict import Action, Splice, Verdict
-from filterd.filters import clamav
+from filterd.filters.clamav import filter as clamav
 from filterd.filters.clamav.clamd import ClamdError, Server, TooLargeError
 from filterd.filters.clamav.filter import ClamAV, ScanError
 from filterd.filters.clamav.settings import ClamAVSettings, Unscanned

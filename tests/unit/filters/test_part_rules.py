@@ -181,8 +181,8 @@ extensions = ["exe", ".SCR"]
 active = "quarantine"
 """
     )
-    parts = load(path).filters["parts"].own
-    assert parts.rules == (
+    own = load(path).of_filter(PartsSettings)
+    assert own.rules == (
         PartRule(
             "developers get scripts",
             ("dev.mx.example",),
@@ -192,6 +192,7 @@ active = "quarantine"
         ),
     )
     to_whom = envelope("x@dev.mx.example")
+    parts = Parts(own)
     assert not judged(parts, to_whom).symbols
     assert judged(parts, to_whom, messages.multipart([("a.scr", b"x")])).removed
 

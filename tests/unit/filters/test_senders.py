@@ -79,10 +79,10 @@ def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
     entry = Entry("allow", "ann@a.test", "joe@mx.test")
     assert change(path, entry)
     assert not change(path, entry)
-    assert senders.examine(mail).score == senders.allow_score
+    assert senders.examine(mail).score == senders.settings.allow_score
     path.write_text("# by hand\n" + path.read_text())
     assert change(path, Entry("block", "ann@a.test", "joe@mx.test"))
-    assert senders.examine(mail).score == senders.block_score
+    assert senders.examine(mail).score == senders.settings.block_score
     assert path.read_text() == "# by hand\nblock ann@a.test for joe@mx.test\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert change(path, Entry("block", "ann@a.test", "joe@mx.test"), remove=True)
@@ -110,7 +110,7 @@ def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
     senders.prepare()
     path.write_text("block b.test\nblok c.test and more\n")
     for _ in range(2):
-        assert senders.examine(message("a@b.test")).score == senders.block_score
+        assert senders.examine(message("a@b.test")).score == senders.settings.block_score
     assert caplog.text.count("list:2: is not an entry") == 1
 
 

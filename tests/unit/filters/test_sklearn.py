@@ -266,11 +266,12 @@ def test_it_is_opened_once(stored: Path, tmp_path: Path) -> None:
 
 
 def test_the_symbols_steps_are_those_of_the_classifier() -> None:
-    from filterd.filters import bayes
+    from filterd.filters.bayes import filter as bayes
+    from filterd.filters.bayes.settings import BayesSettings
 
     for p in (0.0, 0.005, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0):
         assert symbol_name(p) == bayes.symbol_name(p).replace("BAYES", "SKLEARN")
-    assert Sklearn(SklearnSettings()).points == bayes.Bayes().points == DEFAULT_POINTS
+    assert SklearnSettings().points == BayesSettings().points == DEFAULT_POINTS
 
 
 def test_scikit_learn_is_imported_only_for_a_chain_that_has_it(tmp_path: Path) -> None:
