@@ -11,14 +11,15 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable
-from typing import Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from filterd import __version__
 from filterd.cli import streams
-from filterd.cli.common import Exit
+from filterd.cli.exits import Exit
 from filterd.system.child import keep_children_safe
+
+if TYPE_CHECKING:
+    import typer
 
 # Command → (module, attribute, one line of help). The attribute is a function, or a typer.Typer
 # for a command with subcommands of its own.
@@ -106,6 +107,8 @@ def _main(arguments: list[str]) -> None:
 
 
 def _command(name: str) -> typer.Typer:
+    import typer  # noqa: PLC0415  (`filterd --help` does without)
+
     module_name, attribute, help_text = COMMANDS[name]
     loaded: Any = getattr(importlib.import_module(module_name), attribute)
     if isinstance(loaded, typer.Typer):
@@ -120,6 +123,6 @@ def _with_status(function: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(*args: Any, **kwargs: Any) -> None:
-        raise typer.Exit(function(*args, **kwargs) or 0)
+        sys.exit(function(*args, **kwargs) or 0)
 
     return command

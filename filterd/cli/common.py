@@ -6,32 +6,17 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from filterd.cli import streams
+from filterd.cli import exits, streams
 from filterd.config.load import ConfigError, Settings, load
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.system import privileges
 
-
-class Exit(IntEnum):
-    """Exit statuses, from sysexits.h."""
-
-    OK = 0
-    USAGE = 64
-    DATA = 65
-    NO_INPUT = 66
-    UNAVAILABLE = 69
-    SOFTWARE = 70
-    CANNOT_CREATE = 73
-    IO_ERROR = 74
-    TEMPFAIL = 75
-    CONFIG = 78
-
+Exit = exits.Exit
 
 ConfigOption = Annotated[
     Path | None,

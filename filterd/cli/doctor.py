@@ -13,6 +13,8 @@ from filterd.cli.common import (
     emit,
     settings,
 )
+from filterd.doctor import Level, Mtas, examine
+from filterd.system.display import printable
 
 
 def doctor(
@@ -25,8 +27,6 @@ def doctor(
 
     Nothing is changed. Status 69 if something has to be done.
     """
-    from filterd.doctor import Level, Mtas, examine  # noqa: PLC0415
-    from filterd.system.display import printable  # noqa: PLC0415
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
     findings = examine(settings(config), Mtas(sendmail, postfix))

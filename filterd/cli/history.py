@@ -14,6 +14,8 @@ from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.quarantine.look import WIDE, moment
 from filterd.cli.quarantine.tables import shown
+from filterd.config.assembly import check_filter_name, open_history
+from filterd.history import HistoryError, HistoryQuery
 
 FIXED = 60
 """Columns that id, time, action and score take, with the gaps between them."""
@@ -37,8 +39,6 @@ def history(
     as_json: JsonOption = False,
 ) -> int:
     """List what came, newest first; all conditions must hold."""
-    from filterd.config.assembly import check_filter_name, open_history  # noqa: PLC0415
-    from filterd.history import HistoryError, HistoryQuery  # noqa: PLC0415
 
     loaded = settings(config)
     if not loaded.history.enabled:

@@ -12,19 +12,19 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import typer
 
 from filterd.cli.common import Exit, fail, reported, settings
+from filterd.mta.cf.config import CfError
 from filterd.mta.milters.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter, missing_sockets
+from filterd.mta.sendmail.cf_files import checked, make_cf, parse_cf, read_cf
+from filterd.mta.sendmail.site import CfSite, site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
 from filterd.system import privileges
-
-if TYPE_CHECKING:
-    from filterd.mta.sendmail.site import CfSite
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,6 @@ def own_settings(source: Source) -> MtaSettings:
 def cf_site(source: Source) -> CfSite:
     """What sendmail's files say, or the end with sendmail's complaints and exit status."""
     # sendmail's grammar is not for those who run without it.
-    from filterd.mta.sendmail.cf_files import checked, make_cf, parse_cf, read_cf  # noqa: PLC0415
-    from filterd.mta.sendmail.site import site  # noqa: PLC0415
 
     _refuse_beside_cf(
         mail=source.mail,
@@ -112,8 +110,6 @@ def _refuse_beside_cf(**given: object) -> None:
 @contextlib.contextmanager
 def cf_errors() -> Iterator[None]:
     """End with sendmail's words and status where its file is at fault."""
-    from filterd.mta.cf.config import CfError  # noqa: PLC0415
-
     try:
         yield
     except CfError as error:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from filterd.bayes.lab.train import Progress, Source
 from filterd.bayes.lab.train import train as train_from
+from filterd.bayes.model.pipelines import save_pipeline, train
 from filterd.cli.common import Exit, emit, fail, reported
 from filterd.mailfiles.mail_file import CorpusError
 
@@ -26,7 +27,6 @@ def train_pipeline(
         fail("train --sklearn needs --output FILE.skops", Exit.USAGE)
     pipeline = _made(made_by)
     # Imported after the caller's file: a mistake there should not wait for scikit-learn.
-    from filterd.bayes.model.pipelines import save_pipeline, train  # noqa: PLC0415
 
     messages: list[bytes] = []
     labels: list[bool] = []

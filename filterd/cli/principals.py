@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from filterd.cli.common import emit
-
-if TYPE_CHECKING:
-    from filterd.review.principals import Principal
-    from filterd.review.reviewer import Role
+from filterd.review.principals import Principal
+from filterd.review.reviewer import Role
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
 AdminOption = Annotated[bool, typer.Option("--admin", help="sees and does everything")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
+from filterd.ops.control import RELOAD_SECONDS, ControlError, RefusedError, ask
 
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
@@ -13,7 +14,6 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay,
     and the status is 78. Status 69 if the daemon cannot be asked.
     """
-    from filterd.ops.control import RELOAD_SECONDS, ControlError, RefusedError, ask  # noqa: PLC0415
 
     loaded = settings(config)
     try:

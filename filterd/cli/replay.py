@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from filterd.chain.headers import points
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -20,11 +21,14 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-
-if TYPE_CHECKING:
-    from filterd.config.load import Settings
-    from filterd.message import Envelope
-    from filterd.replay.judged import Pair, Summary
+from filterd.cli.quarantine.tables import shown
+from filterd.config.load import Settings
+from filterd.mailfiles.mail_file import CorpusError
+from filterd.message import Client, Envelope, Recipient
+from filterd.replay.cases import NOBODY, CaseError
+from filterd.replay.compare import Comparison, UndecidedError
+from filterd.replay.judged import Pair, Summary
+from filterd.replay.wire import WireError
 
 WIDTH = 150
 """Characters of a line where the output is not a terminal."""
@@ -72,9 +76,6 @@ def replay(
 
 
 def _assumed(sender: str, recipients: list[str], client: str) -> Envelope:
-    from filterd.message import Client, Envelope, Recipient  # noqa: PLC0415
-    from filterd.replay.cases import NOBODY  # noqa: PLC0415
-
     return Envelope(
         sender,
         tuple(map(Recipient, recipients)) or NOBODY.recipients,
@@ -86,11 +87,6 @@ def _pairs(
     loaded: Settings, other: Settings | None, against: str, paths: list[str], envelope: Envelope
 ) -> Iterator[Pair]:
     """The messages on both sides; what goes wrong there ends the command."""
-    from filterd.mailfiles.mail_file import CorpusError  # noqa: PLC0415
-    from filterd.replay.cases import CaseError  # noqa: PLC0415
-    from filterd.replay.compare import Comparison, UndecidedError  # noqa: PLC0415
-    from filterd.replay.wire import WireError  # noqa: PLC0415
-
     with reported(Exit.UNAVAILABLE, OSError, ValueError, WireError):
         comparison = Comparison(loaded, other, against)
     with (
@@ -104,7 +100,6 @@ def _pairs(
 
 def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
     """Print the pairs and what they come to."""
-    from filterd.replay.judged import Summary  # noqa: PLC0415
 
     summary = Summary()
     shown = []
@@ -127,9 +122,6 @@ def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
 def _print(pairs: list[Pair], summary: Summary) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
-
-    from filterd.chain.headers import points  # noqa: PLC0415
-    from filterd.cli.quarantine.tables import shown  # noqa: PLC0415
 
     def score(value: float | None) -> str:
         return "?" if value is None else points(value)

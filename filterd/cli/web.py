@@ -23,6 +23,8 @@ from filterd.cli.principals import (
 from filterd.cli.web_token import app as tokens
 from filterd.config.load import ConfigError, Settings
 from filterd.ops.folders import check_folders
+from filterd.review.accounts import FIRST, Accounts
+from filterd.review.principals import PrincipalError, accounts_path
 from filterd.system import privileges
 
 app = typer.Typer(
@@ -65,7 +67,6 @@ def web(
     """Serve the review pages and the REST interface, until SIGTERM."""
     if context.invoked_subcommand:
         return
-    from filterd.review.principals import PrincipalError  # noqa: PLC0415
     from filterd.web.serve import serve  # noqa: PLC0415
 
     loaded = settings(config)
@@ -93,8 +94,6 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Make an account: an admin, or a reviewer for domains and recipients."""
-    from filterd.review.accounts import Accounts  # noqa: PLC0415
-    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     password, is_made = _password(password_file)
     with reported(Exit.DATA, PrincipalError):
@@ -107,9 +106,6 @@ def add(
 @account.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the accounts."""
-    from filterd.review.accounts import Accounts  # noqa: PLC0415
-    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
-
     with reported(Exit.DATA, PrincipalError):
         found = Accounts(accounts_path(settings(config))).all()
     show(found, "there are no accounts yet", as_json=as_json)
@@ -118,9 +114,6 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @account.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Take an account away. Its sessions end at once."""
-    from filterd.review.accounts import Accounts  # noqa: PLC0415
-    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
-
     with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).remove(name)
 
@@ -130,8 +123,6 @@ def password(
     name: NameArgument, password_file: PasswordFile = None, config: ConfigOption = None
 ) -> None:
     """Give an account another password. Its sessions end at once."""
-    from filterd.review.accounts import Accounts  # noqa: PLC0415
-    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     chosen, is_made = _password(password_file)
     with reported(Exit.DATA, PrincipalError):
@@ -141,8 +132,6 @@ def password(
 
 def _first_account(loaded: Settings, password_file: Path | None) -> None:
     """Make the first account where there is none: nothing has a password that others know."""
-    from filterd.review.accounts import FIRST, Accounts  # noqa: PLC0415
-    from filterd.review.principals import PrincipalError, accounts_path  # noqa: PLC0415
 
     accounts = Accounts(accounts_path(loaded))
     if accounts.all():

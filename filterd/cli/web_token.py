@@ -15,6 +15,8 @@ from filterd.cli.principals import (
     role_of,
     show,
 )
+from filterd.review.principals import PrincipalError, tokens_path
+from filterd.review.tokens import Tokens
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,9 +30,6 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Make a token and print it: nobody can see it again."""
-    from filterd.review.principals import PrincipalError, tokens_path  # noqa: PLC0415
-    from filterd.review.tokens import Tokens  # noqa: PLC0415
-
     with reported(Exit.DATA, PrincipalError):
         secret = Tokens(tokens_path(settings(config))).add(
             name, role_of(admin), domains or (), recipients or ()
@@ -41,9 +40,6 @@ def add(
 @app.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the tokens, without their secrets."""
-    from filterd.review.principals import PrincipalError, tokens_path  # noqa: PLC0415
-    from filterd.review.tokens import Tokens  # noqa: PLC0415
-
     with reported(Exit.DATA, PrincipalError):
         found = Tokens(tokens_path(settings(config))).all()
     show(found, "there are no tokens yet", as_json=as_json)
@@ -52,8 +48,5 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @app.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Take a token away. It stops working at once."""
-    from filterd.review.principals import PrincipalError, tokens_path  # noqa: PLC0415
-    from filterd.review.tokens import Tokens  # noqa: PLC0415
-
     with reported(Exit.DATA, PrincipalError):
         Tokens(tokens_path(settings(config))).remove(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,11 +23,11 @@ from filterd.cli.quarantine.common import (
 )
 from filterd.cli.quarantine.tables import outcome_line
 from filterd.filters.senders import list as senders
+from filterd.quarantine import expiry
 from filterd.quarantine.caution import ADVICE
+from filterd.quarantine.release import Releaser
+from filterd.review.actions import ActionRequest, ActionResult, released
 from filterd.system.display import count, size
-
-if TYPE_CHECKING:
-    from filterd.review.actions import ActionRequest, ActionResult
 
 
 @command("release")
@@ -83,9 +83,6 @@ def release(
 @command("retry")
 def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Try again the releases that the MTA deferred and that are due."""
-    from filterd.quarantine.release import Releaser  # noqa: PLC0415
-    from filterd.review.actions import released  # noqa: PLC0415
-
     complete = True
     for id, outcome in Releaser(store_of(config)).retry():
         complete &= _print_release(id, released(id, [outcome]).detail["recipients"], as_json)
@@ -190,8 +187,6 @@ def expire(
     as_json: JsonOption = False,
 ) -> None:
     """Remove what has expired by age, number or size; pinned messages stay."""
-    from filterd.quarantine import expiry  # noqa: PLC0415
-
     store = store_of(config)
     if not (yes or dry_run or as_json) and sys.stdin.isatty():
         doubt = expiry.expire(store, who=who(), dry_run=True).doubt
@@ -243,8 +238,6 @@ def _list_senders(
 
 
 def _request(reason: str, **options: Any) -> ActionRequest:
-    from filterd.review.actions import ActionRequest  # noqa: PLC0415
-
     return ActionRequest(who(), "quarantine", reason, **options)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from filterd.cli.common import Exit, fail, settings
 from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError
-
-if TYPE_CHECKING:
-    from filterd.review.actions import ActionRequest, ActionResult, ReviewActions
+from filterd.quarantine.query import QueryError
+from filterd.quarantine.release import ReleaseError
+from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
+from filterd.review.rights import BULK
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,10 +34,6 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
-            from filterd.quarantine.query import QueryError  # noqa: PLC0415
-            from filterd.quarantine.release import ReleaseError  # noqa: PLC0415
-            from filterd.review.actions import ActionError  # noqa: PLC0415
-
             try:
                 function(*args, **kwargs)
             except (UnknownIdError, GoneError) as error:
@@ -65,8 +62,6 @@ def store_of(config: Path | None) -> Store:
 
 def actions_of(config: Path | None) -> ReviewActions:
     """What can be done with the store that the settings name."""
-    from filterd.review.actions import ReviewActions  # noqa: PLC0415  (loads the chain)
-
     return ReviewActions(settings(config))
 
 
@@ -75,7 +70,6 @@ def perform(
 ) -> list[ActionResult]:
     """Do one of the table's actions. At the command line everybody who may read the store is an
     admin. Raises ActionError, UnknownIdError, StoreError."""
-    from filterd.review.rights import BULK  # noqa: PLC0415
 
     run = BULK[name].run
     assert run is not None

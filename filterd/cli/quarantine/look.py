@@ -18,6 +18,7 @@ from filterd.cli.quarantine.tables import description, event_table, message_tabl
 from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
 from filterd.history.recovery import Recovery, recover
+from filterd.quarantine.query import Query
 from filterd.system import privileges
 
 WIDE = 200
@@ -50,8 +51,6 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List what is kept, newest first; all conditions must hold."""
-    from filterd.quarantine.query import Query  # noqa: PLC0415
-
     page = store_of(config).index.search(
         Query(
             sender,

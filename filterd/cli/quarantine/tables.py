@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -11,11 +11,9 @@ from rich.table import Table
 from filterd.chain.headers import points
 from filterd.chain.report import remaining
 from filterd.quarantine import Entry
+from filterd.quarantine.index import Row
 from filterd.quarantine.journal import DeliveryState, Event
 from filterd.system.display import exactly, printable, size, when, when_short
-
-if TYPE_CHECKING:
-    from filterd.quarantine.index import Row
 
 NARROW = 110
 """Columns below which a list leaves recipients out; most are one's own."""

@@ -12,7 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from filterd.chain.report_codec import plain
+from filterd.config.assembly import check_filter_name
+from filterd.history import HistoryQuery
 from filterd.message import Client, Envelope, Recipient
+from filterd.ops.status import status as found
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import Plain, documented
@@ -77,8 +80,6 @@ def history(
     after: _Word = "",
 ) -> JSONResponse:
     """Every message of the last days, kept or not, newest first."""
-    from filterd.config.assembly import check_filter_name  # noqa: PLC0415
-    from filterd.history import HistoryQuery  # noqa: PLC0415
 
     query = HistoryQuery(
         text=text,
@@ -107,6 +108,5 @@ def history(
 @router.get("/status", response_model=dict[str, Any])
 def status(request: Request, _access: Admin) -> JSONResponse:
     """How daemon, filters, clamd, model and store do."""
-    from filterd.ops.status import status as found  # noqa: PLC0415
 
     return Plain(found(state_of(request).settings).to_json())
