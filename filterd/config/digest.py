@@ -72,6 +72,9 @@ def _check_time(text: str) -> None:
 
 
 def _check_reason(reason: str) -> None:
-    known("reasons", reason, REASONS)
+    try:
+        known("reasons", reason, REASONS)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("reasons: ")) from None
     if reason == "virus":
         raise ValueError('"virus" is never listed; a recipient cannot release it')
