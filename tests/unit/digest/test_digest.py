@@ -277,7 +277,7 @@ def test_a_schedule_that_is_off_or_broken_ends_nothing(
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        ("", r"filterd\.toml:2: digest\.enabled: nobody could follow .* web\.url is not set"),
+        ("", r"filterd\.toml:2: digest\.enabled: links in digests .* web\.url is not set"),
         ('sender = ""\n', "is not an address"),
         ('reasons = ["virus"]\n', "never listed"),
         ('reasons = ["spma"]\n', "'spma' is unknown"),
