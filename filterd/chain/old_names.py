@@ -27,8 +27,8 @@ ENTRY_POINTS = {
     "filterd.filters.senders:Senders": "filterd.filters.senders.settings:SendersSettings",
     "filterd.filters.sklearn:Sklearn": "filterd.filters.sklearn.settings:SklearnSettings",
 }
-"""Entry point as an installation of before has it written down → as it is now. An editable
-installation, whose files change and whose metadata does not, needs this until it is made anew."""
+"""Entry point in an installation's metadata from before → as it is now. The metadata of an editable
+installation stays as it is, whatever becomes of its files, until somebody installs it again."""
 
 used: set[str] = set()
 """Old names that were imported in this process."""
