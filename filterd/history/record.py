@@ -11,7 +11,7 @@ from typing import Any
 
 from filterd.chain.report import ScanReport, values
 from filterd.chain.report_codec import Codec, plain
-from filterd.chain.verdict import Failure, Symbol
+from filterd.chain.verdict import Action, Failure, Reason, Symbol
 from filterd.system.bounded import json_value
 
 TEXT_LIMIT = 500
@@ -117,8 +117,15 @@ def _first_form(value: list[Any]) -> dict[str, Any]:
 _RELEASE = "release of "
 
 
+_SMALL = frozenset({bool, int, type(None), Action, Reason})
+
+
 def _cut(value: Any) -> Any:
     """The value with no text, list or number larger than what is noted."""
+    kind = type(value)
+    # Most are so, and need no second look.
+    if (kind is str and len(value) <= TEXT_LIMIT) or kind in _SMALL or not value:
+        return value
     if isinstance(value, str):
         return value if isinstance(value, Enum) or len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
     if isinstance(value, (bool, int)) or value is None:
