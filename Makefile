@@ -20,12 +20,13 @@ ABOUT :=
 export PYTHON
 .NOTPARALLEL:
 
-.PHONY: help setup setup-dev setup-test demo test check bench fuzz model format clean
+.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model format clean
 
 help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
 	@echo "              (make demo MAIL=path sends your own mail as well)"
 	@echo "make test     all tests, with real sendmail, Postfix and clamd"
+	@echo "make unit     the quick tests that need no server, on all cores (about a minute)"
 	@echo "make check    ruff, mypy --strict, import directions"
 	@echo "make fuzz     hostile mail made by libFuzzer, for FUZZ_SECONDS=60"
 	@echo "make bench    speed and memory, beside other filters"
@@ -51,6 +52,10 @@ demo: setup
 
 test: setup-test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: setup-dev
+	@$(BIN)/python -m pytest tests/unit -m "not server and not slow" -n auto \
+		--hypothesis-profile=quick $(PYTEST_ARGS)
 
 check: setup-dev
 	@$(BIN)/ruff check .

@@ -17,6 +17,8 @@ from tests.helpers.postgresql import postgresql as server
 
 # Two busy cores make any single example slow now and then; a deadline would fail at random.
 settings.register_profile("filterd", deadline=None)
+# For `make unit`: where a test does not say how many examples it needs.
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("filterd")
 
 

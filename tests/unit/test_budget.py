@@ -13,6 +13,9 @@ import pytest
 from filterd.chain import budget
 from filterd.chain.budget import BudgetExceeded, within
 
+pytestmark = pytest.mark.slow
+
+
 OWNED = """
 import signal, time
 from filterd.chain.budget import _Alarm, BudgetExceeded, interrupted, own_alarm, within

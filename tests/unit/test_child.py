@@ -19,6 +19,9 @@ from filterd.system.child import SAFE_PATH, keep_children_safe, python_command
 from filterd.workers.generation import Generation
 from filterd.workers.sandbox import examine
 
+pytestmark = pytest.mark.server
+
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Modules that filterd's children, or the libraries that start some, import early.

@@ -15,6 +15,9 @@ from filterd.config.load import ConfigError, load
 from filterd.ops.folders import check_folders, private_folders, troubles
 from tests.helpers.process import folder
 
+pytestmark = pytest.mark.server
+
+
 needs_root = pytest.mark.skipif(
     "os.geteuid() != 0", reason="only root gives files to others: run the tests as root"
 )

@@ -37,6 +37,9 @@ from filterd.review.tokens import Tokens
 from filterd.workers.codec import AnswerError, decode_answer
 from filterd.workers.sandbox import ExaminerError, _checked
 
+pytestmark = pytest.mark.slow
+
+
 DEEP = b"[" * 100_000
 DEEP_OBJECT = b'{"a":' * 50_000
 

@@ -9,6 +9,9 @@ import pytest
 
 from tests.helpers.patterns import SIZES, Growth, Used, growth, used, worst
 
+pytestmark = pytest.mark.slow
+
+
 SUPERLINEAR = 3.0
 """Times as long for twice the text: 2 is linear, 4 quadratic; between them is room for noise."""
 

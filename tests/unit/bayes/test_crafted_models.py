@@ -24,6 +24,9 @@ from filterd.message import Message
 from tests.helpers.commands import filterd
 from tests.helpers.training_mail import mail
 
+pytestmark = pytest.mark.slow
+
+
 PAGE = 4096
 Value = Any
 Change = Callable[[Value], object]

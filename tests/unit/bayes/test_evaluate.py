@@ -17,6 +17,9 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.mailfiles.corpora import Item
 from tests.helpers.training_mail import mail
 
+pytestmark = pytest.mark.slow
+
+
 ITEMS = [Item(n % 2 == 0, str(n), lambda n=n: mail(n, spam=n % 2 == 0)) for n in range(120)]  # type: ignore[misc]
 
 

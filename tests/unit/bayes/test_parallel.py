@@ -23,6 +23,9 @@ from filterd.message import Message
 from tests.helpers.commands import filterd
 from tests.helpers.training_mail import mail
 
+pytestmark = pytest.mark.slow
+
+
 SALT = b"salt of the test"
 COUNT = BUNDLE * 4 + 7
 

@@ -19,6 +19,9 @@ from tests.helpers.commands import commands, forked
 from tests.helpers.entries import new
 from tests.helpers.reports import record
 
+pytestmark = pytest.mark.slow
+
+
 SUBJECT = "Preis 5 \N{EURO SIGN} \N{PILE OF POO} \N{BLACK STAR} geprüft"
 ENCODINGS = ["ascii", "iso-8859-1", "koi8-r", "utf-8"]
 

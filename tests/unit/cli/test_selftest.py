@@ -14,6 +14,9 @@ from filterd.lab.expected import Expected, Promises
 from filterd.mta.delivery.client import Result
 from filterd.system.child import python_command
 
+pytestmark = pytest.mark.slow
+
+
 SETTINGS = """\
 [quarantine]
 folder = "quarantine"

@@ -11,6 +11,8 @@ import pytest
 
 from filterd.cli.init import postfix_socket
 
+pytestmark = pytest.mark.slow
+
 
 def filterd(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

@@ -18,6 +18,8 @@ from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import one_message
 from tests.helpers.reports import report
 
+pytestmark = pytest.mark.server
+
 
 def said(**fields: Any) -> ScanReport:
     """A report of a message that two filters have seen."""

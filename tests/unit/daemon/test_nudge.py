@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -49,5 +50,26 @@ def test_a_nudge_is_a_connection_that_says_nothing(kind: str, tmp_path: Path) ->
 def test_nobody_there_is_no_error(kind: str, tmp_path: Path) -> None:
     server, address = listener(kind, tmp_path)
     server.close()
+    with pytest.raises(OSError, match="refused"):
+        address.reach(5.0)  # there is nobody, indeed
 
+    before = len(list(Path("/proc/self/fd").iterdir()))
     address.nudge()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_listener_with_a_full_queue_is_not_waited_for(tmp_path: Path) -> None:
+    """Who is busy needs no nudge. Were it waited for, this would hang."""
+    server, address = listener("unix", tmp_path)
+    with server, contextlib.ExitStack() as stack:
+        server.listen(0)
+        try:
+            while True:
+                peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+                peer.setblocking(False)
+                peer.connect(str(address.path))
+        except BlockingIOError:
+            pass
+        address.nudge()
+        with pytest.raises(OSError):
+            address.reach(0.0)

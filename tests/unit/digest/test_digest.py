@@ -312,12 +312,12 @@ def test_a_link_shows_and_only_the_button_releases(
     page = client.get(path)
     assert page.status_code == 200
     assert "offer a" in page.text
-    assert client.head(path).status_code in (200, 405)
+    assert client.head(path).status_code == 405
     assert mta.taken == []
     done = client.post(path)
     assert "on its way" in done.text
     (taken,) = mta.taken
-    assert taken.rcpt == ["RCPT TO:<joe@mx.example>"] or "joe@mx.example" in taken.rcpt[0]
+    assert taken.rcpt == ["joe@mx.example"]
     assert taken.data.endswith(b"\r\n\r\nbuy\r\n")
     assert client.post(path).status_code == 200
     assert len(mta.taken) == 1

@@ -22,6 +22,9 @@ from tests.helpers import messages
 from tests.hostile import harmless
 from tests.hostile.tricks import archives, documents, encodings, wrappings
 
+pytestmark = pytest.mark.slow
+
+
 SAMPLES: dict[str, bytes] = {
     "zip": archives.zipped() + archives.by_hand(b"evil.exe", b"note.txt"),
     "pdf": documents.object_stream(b"1 0 " + documents.ACTION),

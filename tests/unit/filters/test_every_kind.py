@@ -25,6 +25,9 @@ from tests.hostile.tricks import archives, documents, wrappings
 from tests.hostile.tricks.encodings import PROGRAM, uuencoded, yenc
 from tests.hostile.tricks.structure import TEXT, attachment, base64_of, usual
 
+pytestmark = pytest.mark.slow
+
+
 NAME = "run.exe"
 PAGE = b'<html><body><a download="x" href="data:application/octet-stream;base64,%s">open</a></html>'
 LINK = PAGE % base64.b64encode(PROGRAM)

@@ -24,6 +24,9 @@ from filterd.filters.sklearn.settings import SklearnSettings
 from filterd.message import Message
 from tests.helpers.training_mail import mail, message
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "filters" / "sklearn.md"
 

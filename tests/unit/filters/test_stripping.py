@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,9 @@ from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from filterd.workers.codec import spliced
 from tests.helpers.mime import EOLS, noise
+
+pytestmark = pytest.mark.slow
+
 
 BAD = b"Content-Type: application/octet-stream; name=tool.exe"
 SCRIPT = b"Content-Type: text/plain\nContent-Disposition: attachment; filename=a.vbs"

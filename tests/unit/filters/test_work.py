@@ -14,6 +14,8 @@ from tests.hostile.harmless import zipped_many
 from tests.hostile.tricks.archives import zipped
 from tests.hostile.tricks.documents import pdf as pdf_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_files_of_a_message_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpack, "WORK_LIMIT", 1 << 20)

@@ -16,6 +16,8 @@ from filterd.message import Message
 from tests.helpers.mime import EOLS, Part, noise, trees
 from tests.helpers.readings import everything, tiles
 
+pytestmark = pytest.mark.slow
+
 
 @given(st.one_of(noise, st.binary(max_size=200)))
 @settings(max_examples=400, deadline=None)

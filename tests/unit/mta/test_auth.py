@@ -22,6 +22,8 @@ from filterd.mta.smtp.sasl import (
     set_password,
 )
 
+pytestmark = pytest.mark.server
+
 
 def test_plain_in_one_step_and_login_in_two() -> None:
     assert Dialogue("PLAIN").step(None) == b""

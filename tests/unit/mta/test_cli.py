@@ -14,6 +14,9 @@ from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.spool import Spool
 from tests.helpers.process import wait_for
 
+pytestmark = pytest.mark.server
+
+
 CF = """\
 V10
 Djmx.example.test

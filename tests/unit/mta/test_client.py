@@ -13,6 +13,8 @@ from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
 
+pytestmark = pytest.mark.server
+
 
 @pytest.mark.parametrize(
     ("stored", "wire", "mended"),

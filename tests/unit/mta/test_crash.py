@@ -22,6 +22,9 @@ from filterd.mta.queue.spool import Spool
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
 
+pytestmark = pytest.mark.server
+
+
 MESSAGES = int(os.environ.get("FILTERD_CRASH_MESSAGES", "200"))
 KILLS = 5
 

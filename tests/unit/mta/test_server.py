@@ -26,6 +26,9 @@ from filterd.mta.settings import MtaSettings
 from tests.helpers.legality import NEXT_COMMANDS
 from tests.helpers.process import wait_for
 
+pytestmark = pytest.mark.server
+
+
 MESSAGE = b"From: Ann <ann@x.test>\r\nSubject: one\r\n\r\nbody\r\n.dot\r\n"
 JOE = "joe@mx.example.test"
 

@@ -15,6 +15,9 @@ from filterd.config.processes import DaemonSettings, WorkerSettings
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.system import paths
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "packaging/filterd.service"
 SNIPPET = ROOT / "sendmail.mc.snippet"

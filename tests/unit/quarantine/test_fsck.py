@@ -32,6 +32,9 @@ from tests.helpers.locks import locks_on
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.stores import empty
 
+pytestmark = pytest.mark.slow
+
+
 MESSAGES = 60
 
 

@@ -19,6 +19,8 @@ from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def mta() -> Iterator[Mta]:

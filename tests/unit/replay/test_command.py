@@ -18,6 +18,9 @@ from filterd.quarantine import Store
 from tests.helpers.entries import new
 from tests.helpers.process import Program, folder, listens
 
+pytestmark = pytest.mark.server
+
+
 HEADER = b"From: ann@client.example\r\nSubject: hello\r\n\r\n"
 
 

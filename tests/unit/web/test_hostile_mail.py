@@ -12,6 +12,9 @@ from filterd.web.preview import HTML_LIMIT
 from tests.helpers.site import Site
 from tests.hostile.corpus import unpacked
 
+pytestmark = pytest.mark.slow
+
+
 SLOWEST = 15.0
 """Seconds of processor time for one message's page; two busy cores make anything slow at times."""
 

@@ -12,6 +12,8 @@ from filterd.config.load import load
 from filterd.web.serve import serve
 from tests.helpers.process import free_port
 
+pytestmark = pytest.mark.server
+
 
 def test_an_answer_does_not_wait_for_acknowledgements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

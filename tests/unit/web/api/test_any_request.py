@@ -17,6 +17,9 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.helpers.api import Program
 
+pytestmark = pytest.mark.slow
+
+
 EXAMPLES = 20
 """Requests of each operation, with parameters and bodies as the OpenAPI document has them."""
 

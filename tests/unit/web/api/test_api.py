@@ -147,7 +147,7 @@ def test_a_release_arrives_and_is_not_done_twice(releasing_admin: Program, mta: 
     assert result["detail"]["recipients"][0]["state"] == "released"
     assert result["detail"]["class"] == "ham"
     assert result["words"].endswith("; learned as ham")
-    assert [taken.data for taken in mta.taken] == [PLAIN] or mta.taken[0].data.endswith(PLAIN)
+    assert [taken.data for taken in mta.taken] == [PLAIN]
     again = releasing_admin.post("/messages/release", {"ids": [id]}).json()["results"]
     assert "was released already" in again[0]["words"]
     assert len(mta.taken) == 1

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from tests.helpers.api import Program
 
+pytestmark = pytest.mark.slow
+
+
 BODIES = {
     "nothing": b"",
     "no JSON": b"{",
