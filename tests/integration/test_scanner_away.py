@@ -9,7 +9,6 @@ import contextlib
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,12 +153,10 @@ def test_a_silent_scanner_costs_its_time(sendmail: Mta, daemon: Filterd) -> None
     path = daemon.folder / "silent.sock"
     reloaded(daemon, path, "timeout = 1.0\n")
     with StubbornScanner(path, b""):
-        started = time.monotonic()
         reply = answer(sendmail, messages.message())
-        # The scanner is silent for ever, so the end came from its `timeout`, and not before it.
-        assert time.monotonic() - started >= 1.0
 
     assert str(reply).startswith(UNCHECKED)
+    assert daemon.last()["failures"] == "clamav:timeout: no opinion within 1.0 s"
 
 
 @pytest.mark.parametrize(
