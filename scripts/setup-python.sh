@@ -37,7 +37,8 @@ installed() {
   sha256sum "requirements/$1.txt" requirements/build.txt pyproject.toml filterd/bayes/model/_kernel.c
 }
 is_up_to_date() {
-  [ "$(cat "$venv/.filterd-$1" 2>/dev/null)" = "$(installed "$1")" ] &&
+  compgen -G 'filterd/bayes/model/_kernel.*.so' >/dev/null &&
+    [ "$(cat "$venv/.filterd-$1" 2>/dev/null)" = "$(installed "$1")" ] &&
     "$venv/bin/python" -c '' 2>/dev/null
 }
 

@@ -109,6 +109,8 @@ def test_once_it_is_installed_the_same_command_goes_on(tmp_path: Path) -> None:
 PIP = """\
 import os, sys
 print("pip", *sys.argv[1:])
+if sys.argv[-1] == ".":
+    open("filterd/bayes/model/_kernel.abi.so", "w").close()
 sys.exit(os.path.exists("no-network"))
 """
 
@@ -196,6 +198,14 @@ def test_an_install_that_was_cut_short_is_repeated(checkout: Checkout) -> None:
 def test_other_packages_are_installed(checkout: Checkout, file: str) -> None:
     checkout.setup()
     (checkout.folder / file).write_text("two\n")
+    assert checkout.setup() == AGAIN
+    assert checkout.setup() == NOTHING
+
+
+def test_a_kernel_that_was_cleaned_away_is_built_again(checkout: Checkout) -> None:
+    checkout.setup()
+    (built,) = checkout.folder.glob("filterd/bayes/model/_kernel.*.so")
+    built.unlink()
     assert checkout.setup() == AGAIN
     assert checkout.setup() == NOTHING
 
