@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -100,6 +101,7 @@ def test_accounts_by_command(path: Path) -> None:
     assert web.command("add", "ann", "--admin", *read, given=PASSWORD + "\n").stdout == ""
     web.command("add", "bob", "--domain", "MX.example", "--recipient", "a@b.example")
     listed = [json.loads(line) for line in web.command("list", "--json").stdout.splitlines()]
+    assert all(datetime.fromisoformat(account.pop("made")) for account in listed)
     assert listed == [
         {"name": "ann", "role": "admin", "domains": [], "recipients": []},
         {
@@ -124,7 +126,7 @@ def test_accounts_by_command(path: Path) -> None:
     ("arguments", "said"),
     [
         (["add", "bob"], "needs a domain or a recipient"),
-        (["add", "a b", "--admin"], "no account name"),
+        (["add", "a b", "--admin"], "'a b' is not a name"),
         (["remove", "bob"], "no account 'bob'"),
         (["password", "bob"], "no account 'bob'"),
         (["add", "bob", "--admin", "--password-file", "-"], "0 characters"),
