@@ -5,7 +5,6 @@ Each reader says in its own words what is wrong, at once.
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Callable
@@ -18,12 +17,13 @@ from filterd.bayes.model.pipelines import TextPipeline
 from filterd.bayes.model.store import _PREFIX, MAGIC, ModelFileError
 from filterd.bayes.model.store import load as load_model
 from filterd.chain.marks import KEY_NAME, load_key
+from filterd.chain.report import Arrival
 from filterd.config.load import ConfigError, Settings, load
 from filterd.digest.compose import DigestError, _rendered
 from filterd.doctor.postfix import postfix
 from filterd.filters.senders.list import read as read_senders
 from filterd.history.record import Record
-from filterd.message import Envelope
+from filterd.message import Message
 from filterd.mta.cf.config import CfError
 from filterd.mta.delivery.aliases import Aliases
 from filterd.mta.mail.entry import QueueEntry
@@ -113,7 +113,7 @@ def test_a_template_that_is_not_text_says_so(tmp_path: Path, data: bytes, expect
 def test_deep_settings(tmp_path: Path, toml: str) -> None:
     file = tmp_path / "filterd.toml"
     file.write_text(toml)
-    with pytest.raises(ConfigError, match=r"filterd.toml: not TOML: more than 64 arrays"):
+    with pytest.raises(ConfigError, match=r"filterd.toml: not TOML: more than 64 nested arrays"):
         load(file)
 
 
@@ -128,9 +128,9 @@ def _model(path: Path, description: bytes) -> Path:
 def test_deep_json(tmp_path: Path, data: bytes) -> None:
     text = data.decode()
     with pytest.raises(AnswerError, match="JSON"):
-        decode_answer(data, Envelope(), 0, 10)
+        decode_answer(data, Arrival(id="id"), 0)
     with pytest.raises(ExaminerError, match="malformed"):
-        _checked("id", data)
+        _checked(Message(b"\r\n"), data)
     with pytest.raises(EntryError):
         Entry.decode(data)
     with pytest.raises(ValueError, match="deep"):
@@ -150,7 +150,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
 
 
 def test_deep_json_in_one_member_of_a_worker_s_answer() -> None:
-    answer: dict[str, Any] = {"action": "accept", "reply": None, "edits": [], "drop": []}
-    text = json.dumps(answer)[:-1] + ', "log": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    report = '{"action": "accept", "symbols": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    text = f'{{"report": {report}, "edits": []}}'
     with pytest.raises(AnswerError, match="deep"):
-        decode_answer(text.encode(), Envelope(), 0, 10)
+        decode_answer(text.encode(), Arrival(id="id"), 0)
