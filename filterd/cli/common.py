@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -111,3 +113,14 @@ def emit(value: Any) -> None:
         # Octets that were not UTF-8 are lone surrogates, which JSON can only write as escapes.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     sys.stdout.write(text + "\n")
+
+
+def who() -> str:
+    """The person at the command line, as the journal names them."""
+    for name in ("LOGNAME", "USER"):
+        if os.environ.get(name):
+            return f"cli:{os.environ[name]}"
+    try:
+        return f"cli:{pwd.getpwuid(privileges.caller()).pw_name}"
+    except KeyError:
+        return f"cli:{privileges.caller()}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,12 +30,12 @@ from filterd.cli.common import (
     models_folder,
     reported,
     settings,
+    who,
 )
 from filterd.mailfiles.corpora import find_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, messages_of
 from filterd.message import Message
-from filterd.system import privileges
 
 _TROUBLE = (OSError, ModelFileError, JournalError)
 _PROGRESS_STRIDE = 50  # messages between two updates of the bar
@@ -160,17 +158,6 @@ def show_skips(skips: Skips) -> None:
     """Say what was left out, a line for each reason."""
     for line in skips.lines():
         Console(highlight=False, soft_wrap=True).print(line, markup=False)
-
-
-def who() -> str:
-    """The person at the command line, as the journal names them."""
-    for name in ("LOGNAME", "USER"):
-        if os.environ.get(name):
-            return f"cli:{os.environ[name]}"
-    try:
-        return f"cli:{pwd.getpwuid(privileges.caller()).pw_name}"
-    except KeyError:
-        return f"cli:{privileges.caller()}"
 
 
 @contextmanager

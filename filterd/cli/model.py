@@ -29,8 +29,9 @@ from filterd.cli.common import (
     models_folder,
     reported,
     settings,
+    who,
 )
-from filterd.cli.learn import progress_bar, who
+from filterd.cli.learn import progress_bar
 from filterd.mailfiles.mail_file import CorpusError
 
 app = typer.Typer(

@@ -26,9 +26,10 @@ from filterd.cli.common import (
     models_folder,
     reported,
     settings,
+    who,
 )
 from filterd.cli.jobs import ClusterOption, JobsOption
-from filterd.cli.learn import progress_bar, show_skips, who
+from filterd.cli.learn import progress_bar, show_skips
 from filterd.cli.pipeline import show_pipeline, train_pipeline
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.system import privileges

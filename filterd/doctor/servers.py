@@ -6,7 +6,6 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from filterd.bayes.site.folder import starter_path
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
@@ -141,6 +140,8 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
 
 def model(settings: Settings) -> Iterator[Finding]:
     """Whether the site's model can be loaded, and how much it has learned."""
+    from filterd.bayes.site.folder import starter_path  # noqa: PLC0415  (numpy; `check` needs none)
+
     if "bayes" not in settings.chain.filters:
         return
     model = model_status(settings)

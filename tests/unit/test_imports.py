@@ -216,6 +216,17 @@ def test_what_the_daemon_process_loads(tmp_path: Path) -> None:
     assert not {name for name in modules if name.startswith("filterd.bayes.model.")}
 
 
+@pytest.mark.parametrize("command", ["check", "reload", "quarantine"])
+def test_what_small_commands_load(command: str) -> None:
+    modules = loaded(f"import filterd.cli.{command}")
+    assert not modules & (HEAVY - {"sqlalchemy"})
+    assert running_filters(modules) == set()
+
+
+def test_the_overview_of_commands_loads_next_to_nothing() -> None:
+    assert not loaded("import filterd.cli") & (HEAVY | {"pydantic", "typer"})
+
+
 def test_what_a_scrape_of_the_metrics_loads(tmp_path: Path) -> None:
     """The daemon answers it, and stays light."""
     script = (

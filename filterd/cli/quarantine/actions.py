@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from filterd.chain.headers import points
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail
-from filterd.cli.learn import who
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, who
 from filterd.cli.quarantine.common import (
     IdArguments,
     ReasonOption,

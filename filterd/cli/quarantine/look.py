@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.cli.learn import who
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings, who
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
