@@ -9,7 +9,7 @@ import pytest
 
 from filterd.chain.chain import Chain, Failure, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
-from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
+from filterd.chain.verdict import NO_OPINION, Action, FailureKind, Symbol, Verdict
 from filterd.message import Envelope, Message
 
 MAIL = Message(b"Subject: hi\r\n\r\nhello\r\n", id="t1")
@@ -222,7 +222,7 @@ def test_nobody_asks_about_a_message_that_some_filter_must_not_see() -> None:
     """A question is work as well: whatever took the last process down could be in it."""
     log: list[str] = []
     chain = Chain([Link(Asks(name, log, lambda _message: None)) for name in "ab"])
-    crash = Failure("a", "crash", "it died")
+    crash = Failure("a", FailureKind.CRASH, "it died")
     examination = chain.examine(MAIL, [crash])
     assert log == ["b examines"]
     assert examination.failures == (crash,)
@@ -262,7 +262,7 @@ def test_a_filter_that_is_not_tried_is_not_announced_and_has_no_time() -> None:
     told: list[str] = []
     chain = Chain([Link(Says(name, found(name.upper(), 1))) for name in "ab"])
     chain.announce = lambda name, _until: told.append(name)
-    examination = chain.examine(MAIL, [Failure("a", "crash", "it died")])
+    examination = chain.examine(MAIL, [Failure("a", FailureKind.CRASH, "it died")])
     assert told == ["b", ""]
     assert set(examination.milliseconds) == {"b"}
 
