@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.delivery.client import SendResult, send_all
 from tests.helpers.process import free_port
 from tests.helpers.servers.filterd import COMMAND
 
@@ -86,7 +86,7 @@ async def _running(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.
 async def _submit(port: int, todo: list[str], outcome: Outcome) -> None:
     """One attempt at all that has no 250 yet; ends when the server is gone."""
 
-    def note(result: Result) -> None:
+    def note(result: SendResult) -> None:
         if result.accepted:
             outcome.accepted.add(result.name)
 

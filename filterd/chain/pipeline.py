@@ -39,7 +39,7 @@ Offer = Callable[[Message, Examination], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PipelineResult:
     """What is to be done with one message, and why."""
 
     decision: Decision
@@ -73,7 +73,7 @@ class Pipeline:
         self._keep = keep
         self._offer = offer
 
-    def process(self, message: Message, failed: Sequence[Failure] = ()) -> Result:
+    def process(self, message: Message, failed: Sequence[Failure] = ()) -> PipelineResult:
         """Examine the message, decide, and store it where the decision asks for that.
 
         failed: filters that already failed on this message, in a process that has ended.
@@ -145,6 +145,6 @@ class Pipeline:
 
 def _result(
     message: Message, examination: Examination, decision: Decision, *, stored: bool = False
-) -> Result:
+) -> PipelineResult:
     report = ScanReport.on(message, examination, decision, stored=stored)
-    return Result(decision, examination, report)
+    return PipelineResult(decision, examination, report)

@@ -28,7 +28,7 @@ from filterd.lab.programs import Lab, LabError
 from filterd.lab.samples import samples
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
-from filterd.mta.delivery.client import Result
+from filterd.mta.delivery.client import SendResult
 
 CONNECTIONS = 4
 """SMTP connections at a time for people's own mail."""
@@ -66,7 +66,7 @@ def demo(
         if not has_clamd:
             console.print("clamd is not installed: no virus scan")
         shown = asyncio.run(send(port, ((s.name, s.data) for s in samples()), 1))
-        own: list[Result] = []
+        own: list[SendResult] = []
         if mail is not None:
             own = _send_own(port, mail)
         settle(folder)
@@ -86,7 +86,7 @@ def demo(
     return Exit.SOFTWARE if problem else Exit.OK
 
 
-def _send_own(port: int, mail: str) -> list[Result]:
+def _send_own(port: int, mail: str) -> list[SendResult]:
     """Send people's own mail with a progress bar on a terminal."""
     try:
         total = sum(1 for _ in read_messages(mail, lambda _why: None))

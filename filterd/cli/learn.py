@@ -20,7 +20,7 @@ from filterd.bayes.site.autolearn import Queue
 from filterd.bayes.site.autolearn_learning import learn_queued
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import JournalError
-from filterd.bayes.site.learner import Learner, Outcome
+from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -118,7 +118,7 @@ def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None
 class _Lesson:
     """What to do with each message, in whose name, and whether with those attached to it."""
 
-    teach: Callable[[Learner, Message], Outcome]
+    teach: Callable[[Learner, Message], LearnOutcome]
     source: str
     unwrap: bool
 
@@ -138,7 +138,7 @@ def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool
             for data in messages_of(item, unwrap=lesson.unwrap, skips=skips):
                 lesson.teach(learner, Message(data))
             progress(done, len(items))
-    counts = {outcome.value: learner.outcomes[outcome] for outcome in Outcome}
+    counts = {outcome.value: learner.outcomes[outcome] for outcome in LearnOutcome}
     if as_json:
         generation = learner.stored.card.generation
         left_out = dict(skips.reasons)

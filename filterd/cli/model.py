@@ -18,7 +18,7 @@ from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, s
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.journal import Journal, JournalError
 from filterd.bayes.site.learner import Learner
-from filterd.bayes.site.shadow import cast, lift, shadow_path
+from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -208,9 +208,9 @@ def shadow(
         if version is None:
             told = f"candidate: {_described(load(path))}" if path.exists() else "no candidate"
         elif version == "off":
-            told = "candidate removed" if lift(folder) else "no candidate was set"
+            told = "candidate removed" if clear_candidate(folder) else "no candidate was set"
         else:
-            told = f"candidate: {_described(cast(folder, _model_file(folder, version)))}"
+            told = f"candidate: {_described(set_candidate(folder, _model_file(folder, version)))}"
     Console(highlight=False, soft_wrap=True).print(told)
 
 

@@ -28,7 +28,7 @@ from filterd.mta.queue.spool import Spool, SpoolError
 from filterd.system import privileges
 
 if TYPE_CHECKING:
-    from filterd.mta.delivery.client import Result
+    from filterd.mta.delivery.client import SendResult
 
 app = typer.Typer(
     help="The embedded reference MTA.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -80,7 +80,7 @@ def run(
     """Run the MTA in the foreground until SIGTERM or SIGINT."""
     from filterd.cli import mta_run  # noqa: PLC0415  # each command pays for its own imports
 
-    source = mta_run.Source(
+    source = mta_run.ConfigSource(
         config=config,
         cf=cf,
         mc=mc,
@@ -113,7 +113,7 @@ def test(
     """
     from filterd.cli import mta_resolve, mta_run  # noqa: PLC0415
 
-    source = mta_run.Source(
+    source = mta_run.ConfigSource(
         config=config, cf=cf, mc=mc, flavour=flavour, filters=tuple(filters or ())
     )
     mta_resolve.test(source, addresses or [], mx=mx, as_json=as_json)
@@ -143,7 +143,7 @@ def send(
         fail(f"--server {server!r}: expected HOST:PORT", Exit.USAGE)
     classes: Counter[int] = Counter()
 
-    def report(result: Result) -> None:
+    def report(result: SendResult) -> None:
         classes[result.code // 100] += 1
         _print_result(result, as_json)
 
@@ -185,7 +185,7 @@ def _messages(paths: list[str]) -> Iterator[tuple[str, bytes]]:
         raise ValueError(str(error)) from None
 
 
-def _print_result(result: Result, as_json: bool) -> None:
+def _print_result(result: SendResult, as_json: bool) -> None:
     if as_json:
         emit({**dataclasses.asdict(result), "refused": [list(one) for one in result.refused]})
         return

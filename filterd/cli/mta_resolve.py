@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from filterd.cli.common import emit
-from filterd.cli.mta_run import Source, cf_errors, cf_site, own_settings
+from filterd.cli.mta_run import ConfigSource, cf_errors, cf_site, own_settings
 from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.flavours import personality
@@ -28,7 +28,7 @@ NO_USER = 67
 Row = dict[str, Any]
 
 
-def test(source: Source, addresses: list[str], *, mx: bool, as_json: bool) -> None:
+def test(source: ConfigSource, addresses: list[str], *, mx: bool, as_json: bool) -> None:
     """Print a line for each filter and each address (with `--json` an object each)."""
     if source.is_sendmail:
         site = cf_site(source)

@@ -28,7 +28,7 @@ from filterd.system import privileges
 
 
 @dataclass(frozen=True)
-class Source:
+class ConfigSource:
     """Where the configuration comes from; what is not given is None."""
 
     config: Path | None = None
@@ -47,7 +47,7 @@ class Source:
         return self.cf is not None or self.mc is not None
 
 
-def run(source: Source, faults: list[str]) -> None:
+def run(source: ConfigSource, faults: list[str]) -> None:
     """Run the MTA until SIGTERM or SIGINT."""
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if source.is_sendmail:
@@ -68,7 +68,7 @@ def run(source: Source, faults: list[str]) -> None:
         _run(ReferenceMta(final), final.filters)
 
 
-def own_settings(source: Source) -> MtaSettings:
+def own_settings(source: ConfigSource) -> MtaSettings:
     """The section `[mta]`, what was given on the command line in its place."""
     return with_options(
         settings(source.config, lambda loaded: [source.spool or loaded.mta.spool]).mta,
@@ -81,7 +81,7 @@ def own_settings(source: Source) -> MtaSettings:
     )
 
 
-def cf_site(source: Source) -> CfSite:
+def cf_site(source: ConfigSource) -> CfSite:
     """What sendmail's files say, or the end with sendmail's complaints and exit status."""
     # sendmail's grammar is not for those who run without it.
 

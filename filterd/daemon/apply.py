@@ -8,7 +8,7 @@ import Milter
 
 from filterd.chain.verdict import Action, AddField, ChangeField, Reply, Splice
 from filterd.daemon.transaction import Transaction
-from filterd.workers.codec import Answer, spliced
+from filterd.workers.codec import WorkerAnswer, spliced
 
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.DELRCPT | Milter.QUARANTINE
 """What a decision may need of the MTA."""
@@ -17,7 +17,7 @@ CHUNK = 65_535
 """Octets of one REPLBODY packet (MILTER_CHUNK_SIZE)."""
 
 
-def carry_out(context: Any, answer: Answer, transaction: Transaction, blank: str) -> int:
+def carry_out(context: Any, answer: WorkerAnswer, transaction: Transaction, blank: str) -> int:
     """Make the edits and return libmilter's word for the action. Raises milter.error.
 
     blank: what goes between colon and value, where the MTA leaves that to us (SMFIP_HDR_LEADSPC).

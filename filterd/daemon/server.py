@@ -30,6 +30,7 @@ from filterd.config.load import ConfigError, Settings, load
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
 from filterd.daemon.control import Control
+from filterd.daemon.exporter import serve_metrics
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.libmilter import (
     SESSION_STACK,
@@ -38,9 +39,9 @@ from filterd.daemon.libmilter import (
     register,
     thread_states,
 )
+from filterd.daemon.monitor import Monitor
 from filterd.daemon.service import Service
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Session
-from filterd.daemon.vitals import Vitals
 from filterd.history import History
 from filterd.ops.address import Address, AddressError
 from filterd.ops.control import RELOAD_SECONDS, control_path
@@ -139,15 +140,16 @@ class Daemon:
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         pool = self._started_pool(settings)
-        self._vitals = Vitals(settings, _history(settings))
+        self._monitor = Monitor(settings, _history(settings))
         self._service = Service(
             settings,
             pool,
             FailedMail(FailureKeeper(settings)),
             MessageLog(settings.daemon).report,
-            self._vitals.note,
+            self._monitor.note,
         )
-        self._vitals.start(self._service)
+        self._monitor.start()
+        serve_metrics(settings.metrics.listen, self._service, self._monitor)
         self._open_socket()
         self._open_control()
         serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
@@ -213,7 +215,7 @@ class Daemon:
         self._control = Control(
             path,
             {
-                "status": lambda: self._vitals.to_json(self._service),
+                "status": lambda: self._monitor.to_json(self._service),
                 "reload": self._asked_to_reload,
                 "failed": lambda: {"failed": self._service.remembered.to_json()},
             },
@@ -323,7 +325,7 @@ class Daemon:
         self._service.report = MessageLog(settings.daemon).report
         self._service.failures.exchange(FailureKeeper(settings))
         self._service.remembered.clear()
-        self._vitals.reload(settings, _history(settings))
+        self._monitor.reload(settings, _history(settings))
         self._service.pool = pool
         if pool is not former:
             threading.Thread(target=self._let_go, args=(former,), daemon=True).start()
@@ -362,7 +364,7 @@ class Daemon:
         # libmilter sends a reply after our callback has returned it.
         time.sleep(SETTLE)
         self._service.pool.close()
-        self._vitals.close()
+        self._monitor.close()
         if self._address.path is not None:
             self._address.path.unlink(missing_ok=True)
         log.info("ended")

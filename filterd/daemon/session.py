@@ -20,12 +20,12 @@ from filterd.chain import replies
 from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Reply
 from filterd.daemon.apply import answer_with, carry_out
-from filterd.daemon.examining import examine, refusing
+from filterd.daemon.scanning import examine, refusing
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
 from filterd.message import Client, Envelope
 from filterd.message.ids import new_id
-from filterd.workers.codec import Answer
+from filterd.workers.codec import WorkerAnswer
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ class Session:
         except milter.error as error:
             note = f"the MTA did not accept the answer: {error}"
             lost = ScanReport(**values(arrival), action=Action.TEMPFAIL)
-            answer, result = Answer(lost), int(Milter.TEMPFAIL)
+            answer, result = WorkerAnswer(lost), int(Milter.TEMPFAIL)
         except Exception:
             log.exception("id=%s", arrival.id)
             note = "internal error"

@@ -15,7 +15,7 @@ import jinja2
 
 from filterd.chain.headers import points
 from filterd.config.digest import DigestSettings
-from filterd.digest.links import Link, Signer
+from filterd.digest.links import ReleaseLink, Signer
 from filterd.quarantine.index import Row
 from filterd.system.bounded import plain_text, read_regular
 from filterd.system.display import printable, when
@@ -55,7 +55,7 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
             "score": points(row.score),
             "sender": printable(row.header_from or row.sender or "<>", TEXT_LIMIT),
             "subject": printable(row.subject, TEXT_LIMIT) or "(no subject)",
-            "link": f"{site.base}/held/{site.signer.token(Link(row.id, recipient, until))}",
+            "link": f"{site.base}/held/{site.signer.token(ReleaseLink(row.id, recipient, until))}",
         }
         for row in rows
     ]

@@ -24,7 +24,7 @@ _SIGNATURE_OCTETS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ReleaseLink:
     """What a link is for. until: seconds since 1970."""
 
     id: str
@@ -42,12 +42,12 @@ class Signer:
     def __init__(self, folder: Path) -> None:
         self._key = hmac.new(load_key(folder), b"filterd digest link 1", "sha256").digest()
 
-    def token(self, link: Link) -> str:
+    def token(self, link: ReleaseLink) -> str:
         """The part of the address that says all of it."""
         body = json.dumps([link.id, link.recipient, int(link.until)]).encode("ascii")
         return _text(self._signature(body) + body)
 
-    def link(self, token: str, now: float) -> Link:
+    def link(self, token: str, now: float) -> ReleaseLink:
         """What a token is for. Raises LinkError."""
         wrong = LinkError("This link is not valid. Was it copied whole?")
         if len(token) > LINK_LIMIT:
@@ -63,7 +63,7 @@ class Signer:
         id, recipient, until = json_value(body)
         if now >= until:
             raise LinkError("This link has expired. A newer digest has newer links.")
-        return Link(id, recipient, until)
+        return ReleaseLink(id, recipient, until)
 
     def _signature(self, body: bytes) -> bytes:
         return hmac.new(self._key, body, "sha256").digest()

@@ -23,7 +23,7 @@ from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
 from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.links import Signer
 from filterd.quarantine import Store, StoreError
-from filterd.quarantine.submission import Result, Server, submit
+from filterd.quarantine.submission import Server, SubmissionResult, submit
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,9 @@ def digest_for(site: Site, ledger: Ledger, recipient: str, ids: list[str], now: 
     return compose(site, recipient, rows, now, len(ids) - len(rows))
 
 
-def send_now(settings: Settings, now: float, hours: float | None = None) -> dict[str, Result]:
+def send_now(
+    settings: Settings, now: float, hours: float | None = None
+) -> dict[str, SubmissionResult]:
     """Send digests of what is new, whatever the schedule says; what became of each recipient's.
 
     hours: of what came in the last so many, told before or not. Raises DigestError, StoreError,
@@ -94,14 +96,14 @@ def _send(
     begun: float,
     until: float,
     now: float,
-) -> dict[str, Result]:
+) -> dict[str, SubmissionResult]:
     """Send each recipient's digest, as far as nobody else is at it."""
     if not found:
         return {}
     site, quarantine = site_of(settings), settings.quarantine
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
     key = marks.load_key(quarantine.folder)
-    results: dict[str, Result] = {}
+    results: dict[str, SubmissionResult] = {}
     for recipient, ids in found.items():
         # What cannot be written must not be claimed.
         data = digest_for(site, ledger, recipient, ids, now)
@@ -116,7 +118,7 @@ def _send(
     return results
 
 
-def _all_told(found: Iterable[str], results: Mapping[str, Result]) -> bool:
+def _all_told(found: Iterable[str], results: Mapping[str, SubmissionResult]) -> bool:
     """True if each recipient who was due was told, or never can be."""
     return all(r in results and results[r].outcome != "later" for r in found)
 

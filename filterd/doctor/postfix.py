@@ -47,7 +47,7 @@ _OPTION = re.compile(r"-o\s++(?:\{\s*+)?(\w++)\s*+=\s*+(\{[^}]*+(?:\}|\Z)|[^\s}]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class PostfixService:
     """One smtpd in master.cf. options: its `-o`."""
 
     name: str
@@ -128,7 +128,7 @@ def _before(settings: Settings, members: Sequence[Member], ours: Member) -> Iter
 
 
 def _checked(
-    settings: Settings, member: Member, service: Service, values: Mapping[str, str]
+    settings: Settings, member: Member, service: PostfixService, values: Mapping[str, str]
 ) -> Iterator[Finding]:
     found = [
         *_fate(member, service, values),
@@ -138,7 +138,7 @@ def _checked(
     yield from found or [Finding(Level.OK, ABOUT, f"{service.name} asks {member.socket}")]
 
 
-def _fate(member: Member, service: Service, values: Mapping[str, str]) -> Iterator[Finding]:
+def _fate(member: Member, service: PostfixService, values: Mapping[str, str]) -> Iterator[Finding]:
     action = member.arguments.get("default_action") or _expanded("milter_default_action", values)
     if action == "accept":
         yield Finding(
@@ -151,7 +151,7 @@ def _fate(member: Member, service: Service, values: Mapping[str, str]) -> Iterat
 
 
 def _patience(
-    settings: Settings, member: Member, service: Service, values: Mapping[str, str]
+    settings: Settings, member: Member, service: PostfixService, values: Mapping[str, str]
 ) -> Iterator[Finding]:
     text = member.arguments.get("content_timeout") or _expanded("milter_content_timeout", values)
     seconds = parse_time(text)
@@ -189,7 +189,7 @@ def _reach(settings: Settings, owner: str) -> Iterator[Finding]:
 
 
 def _is_ours(
-    settings: Settings, member: Member, service: Service, values: Mapping[str, str]
+    settings: Settings, member: Member, service: PostfixService, values: Mapping[str, str]
 ) -> bool:
     kind, _, rest = member.socket.partition(":")
     if kind in ("unix", "local"):
@@ -201,7 +201,7 @@ def _is_ours(
     return kind in ("inet", "inet6") and port.isdecimal() and listens_at(settings, host, int(port))
 
 
-def _behind_chroot(settings: Settings, members: list[Member], service: Service) -> str:
+def _behind_chroot(settings: Settings, members: list[Member], service: PostfixService) -> str:
     """The path that is meant to be ours and is another one inside the chroot."""
     for member in members:
         path = member.socket.partition(":")[2]
@@ -262,10 +262,10 @@ def _members(text: str) -> list[Member]:
     return found
 
 
-def _services(master: Path, values: Mapping[str, str]) -> list[Service]:
+def _services(master: Path, values: Mapping[str, str]) -> list[PostfixService]:
     """The smtpd services. Without a master.cf: one as Postfix has it by default."""
     if not master.exists():
-        return [Service("smtpd", False)]
+        return [PostfixService("smtpd", False)]
     # Before level 1, a chroot is what `-` means (master(5)).
     by_default = values["compatibility_level"].split(".")[0] in ("", "0")
     found = []
@@ -276,5 +276,5 @@ def _services(master: Path, values: Mapping[str, str]) -> list[Service]:
         chrooted = words[4] == "y" or (words[4] == "-" and by_default)
         text = line.split(None, 7)[7]
         options = dict(_OPTION.findall(text))
-        found.append(Service(words[0], chrooted, options))
+        found.append(PostfixService(words[0], chrooted, options))
     return found

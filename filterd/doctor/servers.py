@@ -10,7 +10,7 @@ from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.filters.clamav.clamd import ClamdError, Server
+from filterd.filters.clamav.clamd import ClamdError, ClamdServer
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError
 from filterd.ops.control import ControlError, ask
@@ -118,7 +118,7 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
     """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
     limit = settings.of_filter(ClamAVSettings).size_limit
     try:
-        takes = Server.parse(server).takes(limit, PROBE_SECONDS)
+        takes = ClamdServer.parse(server).takes(limit, PROBE_SECONDS)
     except ClamdError as error:
         yield Finding(Level.WARN, "clamd", str(error), "see clamd's log")
         return

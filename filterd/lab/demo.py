@@ -19,7 +19,7 @@ from filterd.config.load import load
 from filterd.config.sample import sample as settings_sample
 from filterd.lab.programs import Lab, answers, free_port
 from filterd.lab.samples import RECIPIENT, SENDER, samples
-from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.delivery.client import SendResult, send_all
 from filterd.quarantine import QuarantineSettings, Store, StoreError
 
 MARKER = ".filterd-demo"
@@ -36,7 +36,7 @@ class Fate:
     """What came of one message."""
 
     name: str
-    result: Result
+    result: SendResult
     facts: dict[str, Any] = field(default_factory=dict)
     mailbox: Path | None = None
     kept: Path | None = None
@@ -115,9 +115,11 @@ def start(lab: Lab) -> tuple[int, bool]:
     return port, clamd is not None
 
 
-async def send(port: int, messages: Iterable[tuple[str, bytes]], connections: int) -> list[Result]:
+async def send(
+    port: int, messages: Iterable[tuple[str, bytes]], connections: int
+) -> list[SendResult]:
     """Send messages (name, data) to the MTA; the results in the order of the samples."""
-    results: list[Result] = []
+    results: list[SendResult] = []
     await send_all(
         messages,
         results.append,
@@ -139,7 +141,7 @@ def settle(folder: Path) -> None:
         time.sleep(0.1)
 
 
-def fates(folder: Path, results: list[Result]) -> list[Fate]:
+def fates(folder: Path, results: list[SendResult]) -> list[Fate]:
     """Put reply, log line, mailbox and quarantine together, by queue-id and id."""
     by_queue_id: dict[str, dict[str, Any]] = {}
     by_id: dict[str, dict[str, Any]] = {}

@@ -21,7 +21,7 @@ from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.fields import Buffer
 from filterd.message.ids import new_id
-from filterd.mta.delivery.client import Result
+from filterd.mta.delivery.client import SendResult
 
 LINE_OCTETS = 20
 """Octets of a line of a removed part from which on it can be told from the rest of the message."""
@@ -73,7 +73,7 @@ class Expected:
         gone = "without its attachment, " if self.removed else ""
         return f"250, delivered {gone}{'with' if self.flagged else 'without'} a spam flag"
 
-    def holds(self, result: Result, delivered: bytes | None) -> bool:
+    def holds(self, result: SendResult, delivered: bytes | None) -> bool:
         """Whether that came. delivered: the copy in the mailbox, lines with LF; None for none."""
         if result.code != self.code:
             return False

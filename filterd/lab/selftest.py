@@ -14,7 +14,7 @@ from filterd.config.load import Settings, load
 from filterd.config.sample import toml_value
 from filterd.lab.expected import Promises
 from filterd.lab.samples import RECIPIENT, SENDER, sample
-from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.delivery.client import SendResult, send_all
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
@@ -30,7 +30,7 @@ SAMPLES: Mapping[str, str] = {"gtube": "gtube", "clamav": "eicar", "parts": "exe
 class Came:
     """What came of one test message: the last reply, and the delivered copy if there is one."""
 
-    result: Result
+    result: SendResult
     delivered: bytes | None
 
     @property
@@ -117,8 +117,8 @@ def run(folder: Path, socket: str, names: Iterable[str]) -> dict[str, Came]:
     return came
 
 
-def _send(mta: MtaThread, name: str) -> Result:
-    results: list[Result] = []
+def _send(mta: MtaThread, name: str) -> SendResult:
+    results: list[SendResult] = []
     message = sample(name)
     asyncio.run(
         send_all(

@@ -76,7 +76,7 @@ class HiddenFile(NamedTuple):
     source: tuple[int, str] = (0, "")
 
 
-class Search:
+class HiddenFileSearch:
     """All files that may begin somewhere in some texts, the first of which is the message itself.
     exceeds: a limit was reached."""
 

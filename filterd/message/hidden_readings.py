@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from filterd.message.entity import STRUCTURAL, Entity
 from filterd.message.fields import Buffer
-from filterd.message.hidden import HiddenFile, Search
+from filterd.message.hidden import HiddenFile, HiddenFileSearch
 from filterd.message.reading import Reading, of_file
 
 HIDDEN_LIMIT = 200
@@ -30,7 +30,7 @@ def hidden_readings(
     are more than the limits allow to look at."""
     known = _Known(root, found)
     messages = (reading.octets for reading in found if reading.is_message)
-    search = Search((data, *(octets for octets in messages if octets)))
+    search = HiddenFileSearch((data, *(octets for octets in messages if octets)))
     room = max(HIDDEN_FACTOR * len(data), HIDDEN_LEAST)
     hidden: list[Reading] = []
     for file in search.files():

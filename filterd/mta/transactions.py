@@ -9,7 +9,7 @@ from functools import partial
 
 from filterd.mta.delivery.router import DeliveryError, identity
 from filterd.mta.mail.address import Route, to_octets
-from filterd.mta.mail.composer import Arrival
+from filterd.mta.mail.composer import Trace
 from filterd.mta.mail.draft import Draft, Path
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.peer import Peer
@@ -248,7 +248,7 @@ class Transactions:
         self._new_message()
         return answer, id
 
-    def _arrival(self, recipients: list[Path]) -> Arrival:
+    def _arrival(self, recipients: list[Path]) -> Trace:
         known = self._macros.session
         tls = ""
         if self._session.secure:
@@ -257,7 +257,7 @@ class Transactions:
                 f" bits={known['{cipher_bits}']} verify={known['{verify}']}"
             )
         only = recipients[0] if self._message.named == 1 else None
-        return Arrival(
+        return Trace(
             self._message.id,
             self._session.helo,
             self._session.client,

@@ -19,7 +19,7 @@ from typing import Any
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.filters.clamav.clamd import ClamdError, Server
+from filterd.filters.clamav.clamd import ClamdError, ClamdServer
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.address import Address, AddressError
@@ -266,7 +266,7 @@ def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
 
 def _one_clamd(text: str) -> ClamdStatus:
     try:
-        found = Server.parse(text).version(PROBE_SECONDS)
+        found = ClamdServer.parse(text).version(PROBE_SECONDS)
     except (ClamdError, ValueError) as error:
         return ClamdStatus(text, error=str(error))
     days = None if found.built is None else max((datetime.now(UTC) - found.built).days, 0)

@@ -42,7 +42,7 @@ STATE_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ExpiryState:
     """time: of the last run, by the clock; boot, since_boot: which start of the host that was, and
     seconds since it. confirmed: a person said that a clock which nobody keeps in time is right.
     put_off: why nothing was deleted, empty if all is well; put_off_since: seconds since 1970."""
@@ -55,12 +55,12 @@ class State:
     put_off_since: float = 0.0
 
 
-def state_of(folder: Path) -> State:
+def state_of(folder: Path) -> ExpiryState:
     """What the file says; the beginning if there is none or it cannot be read."""
     try:
         with (folder / "expiry.json").open("rb") as file:
             value = json_value(file.read(STATE_LIMIT))
-        return State(
+        return ExpiryState(
             float(value["time"]),
             str(value["boot"]),
             float(value["since_boot"]),
@@ -69,13 +69,13 @@ def state_of(folder: Path) -> State:
             float(value["put_off_since"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return State()
+        return ExpiryState()
 
 
 def ran(folder: Path, now: float, *, confirmed: bool) -> None:
     """Note that expiry has run. Raises StoreError."""
     known = state_of(folder)
-    _write(folder, State(now, clock.boot(), clock.since_boot(), confirmed or known.confirmed))
+    _write(folder, ExpiryState(now, clock.boot(), clock.since_boot(), confirmed or known.confirmed))
 
 
 def put_off(folder: Path, now: float, why: str) -> None:
@@ -124,7 +124,7 @@ def _date(moment: float) -> str:
         return f"{moment:.0f}"
 
 
-def _write(folder: Path, state: State) -> None:
+def _write(folder: Path, state: ExpiryState) -> None:
     path = folder / "expiry.json"
     try:
         write_atomically(path, [json.dumps(asdict(state)).encode("ascii")])

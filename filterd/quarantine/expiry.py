@@ -27,7 +27,7 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ExpiryReport:
     """What went. forgotten: descriptions of messages gone long ago. failed: id and trouble. doubt:
     why messages stay, although by the clock or by their number they would have to go."""
 
@@ -44,7 +44,7 @@ class Report:
 
 def expire(
     store: Store, *, who: str = "filterd", dry_run: bool = False, confirmed: bool = False
-) -> Report:
+) -> ExpiryReport:
     """Remove what has expired; with `dry_run`, only say what would be.
 
     While the clock is in doubt nothing goes by age, and more than half of what is kept never goes
@@ -64,7 +64,7 @@ def expire(
     elif not doubt:
         doubt = caution.amount_doubt(len(due), store.index.totals()[0])
     if dry_run:
-        return Report(tuple(due), 0, (), doubt)
+        return ExpiryReport(tuple(due), 0, (), doubt)
     expired: list[Expired] = []
     failed: list[tuple[str, str]] = []
     for one in due:
@@ -76,13 +76,13 @@ def expire(
         expired.append(one)
     if doubt and not confirmed:
         caution.put_off(folder, now, doubt)
-        return Report(tuple(expired), 0, tuple(failed), doubt)
+        return ExpiryReport(tuple(expired), 0, tuple(failed), doubt)
     forgotten = 0
     if settings.forget_days and (confirmed or not clock):
         forgotten = store.forget(now - settings.forget_days * DAY)
     if confirmed or not clock:
         caution.ran(folder, now, confirmed=confirmed)
-    return Report(tuple(expired), forgotten, tuple(failed))
+    return ExpiryReport(tuple(expired), forgotten, tuple(failed))
 
 
 def _may_forget(store: Store, now: float) -> bool:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class FsckReport:
     """What was found. added: ids that were missing in the index; stale: rows without files;
     restated: rows whose state was not the journal's; damaged: files that do not fit their
     description, with the reason. fault: why the index could not be used at all; aside: the name
@@ -39,7 +39,7 @@ class Report:
     aside: str = ""
 
 
-def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
+def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckReport:
     """Compare, and with `repair` mend the index. rebuild: make it anew whatever it is like.
 
     Raises StoreError.
@@ -90,7 +90,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> Report:
     if repair:
         store.index.remove(stale)
         _catch_up(store, set(added), began)
-    return Report(len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside)
+    return FsckReport(len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside)
 
 
 def add_missing(store: Store) -> int:

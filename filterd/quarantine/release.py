@@ -28,7 +28,7 @@ from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import UNKNOWN, Delivery, Event
 from filterd.quarantine.settings import ADDRESS
 from filterd.quarantine.store import GoneError, Store, UnknownIdError
-from filterd.quarantine.submission import Result, Server, submit
+from filterd.quarantine.submission import Server, SubmissionResult, submit
 from filterd.quarantine.words import State
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class ReleaseError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReleaseOutcome:
     """What became of one recipient. state: `released`, `failed`, or how the copy stood already if
     nothing was done (`releasing`: somebody else is at it)."""
 
@@ -93,7 +93,7 @@ class Releaser:
             settings.release_host, settings.release_port, settings.release_timeout
         )
 
-    def release(self, request: ReleaseRequest) -> tuple[Outcome, ...]:
+    def release(self, request: ReleaseRequest) -> tuple[ReleaseOutcome, ...]:
         """Release a message; return what became of each recipient.
 
         Raises ReleaseError, and as `Store.read` does.
@@ -121,10 +121,10 @@ class Releaser:
             for r in chosen
         )
 
-    def retry(self) -> tuple[tuple[str, Outcome], ...]:
+    def retry(self) -> tuple[tuple[str, ReleaseOutcome], ...]:
         """Try again what is due, and give up what was interrupted. Raises StoreError."""
         now = self._store.clock()
-        found: list[tuple[str, Outcome]] = []
+        found: list[tuple[str, ReleaseOutcome]] = []
         for id, delivery in self._store.index.waiting(now, now - CLAIM_LIMIT):
             try:
                 outcome = self._retry_one(id, delivery)
@@ -136,7 +136,7 @@ class Releaser:
                 found.append((id, outcome))
         return tuple(found)
 
-    def _retry_one(self, id: str, delivery: Delivery) -> Outcome | None:
+    def _retry_one(self, id: str, delivery: Delivery) -> ReleaseOutcome | None:
         """Try one copy again; None if somebody else does."""
         entry = self._store.get(id)
         real = self._real_name(entry, delivery.recipient)
@@ -153,13 +153,13 @@ class Releaser:
                 # It ended before the index heard of it.
                 self._store.index.settle(id, copy)
                 return _outcome(real, copy, True)
-            lost = Result("unknown", LOST)
+            lost = SubmissionResult("unknown", LOST)
             self._conclude(real, delivery, lost, request)
         else:
             try:
                 data = self._store.read(id)
             except GoneError as error:
-                refused = Result("refused", str(error))
+                refused = SubmissionResult("refused", str(error))
                 self._conclude(real, delivery, refused, request)
             else:
                 won = self._claim(entry, (real,), ["failed"], request)
@@ -202,7 +202,7 @@ class Releaser:
 
     def _send(
         self, entry: Entry, data: bytes, recipients: Sequence[str], request: ReleaseRequest
-    ) -> dict[str, Result]:
+    ) -> dict[str, SubmissionResult]:
         sender = entry.sender
         if request.form == "attached":
             # A message of ours: it goes out under our name, and so do notices that it failed.
@@ -224,7 +224,7 @@ class Releaser:
         return [event for event in self._store.journal.events(id) if event.what == "held_again"]
 
     def _conclude(
-        self, recipient: str, before: Delivery, result: Result, request: ReleaseRequest
+        self, recipient: str, before: Delivery, result: SubmissionResult, request: ReleaseRequest
     ) -> None:
         """Write down, and then show, what became of one copy."""
         now = self._store.clock()
@@ -273,7 +273,9 @@ class Releaser:
         return names.get(stored, stored)
 
 
-def _as_kept(results: dict[str, Result], again: Sequence[Event]) -> dict[str, Result]:
+def _as_kept(
+    results: dict[str, SubmissionResult], again: Sequence[Event]
+) -> dict[str, SubmissionResult]:
     """The results, where our own filter took the message out of the mail flow again although the
     MTA said 250: a virus was found in it. again: what the journal says of that."""
     kept = {Mailbox.parse(r): event.note for event in again for r in event.recipients}
@@ -281,7 +283,7 @@ def _as_kept(results: dict[str, Result], again: Sequence[Event]) -> dict[str, Re
     for recipient, result in results.items():
         note = kept.get(Mailbox.parse(recipient), "")
         held = result.outcome == "sent" and note
-        found[recipient] = Result("refused", f"held again as {note}") if held else result
+        found[recipient] = SubmissionResult("refused", f"held again as {note}") if held else result
     return found
 
 
@@ -334,7 +336,7 @@ def _form(text: str) -> Form:
     return "attached" if text == "attached" else "original"
 
 
-def _outcome(recipient: str, delivery: Delivery, done: bool) -> Outcome:
-    return Outcome(
+def _outcome(recipient: str, delivery: Delivery, done: bool) -> ReleaseOutcome:
+    return ReleaseOutcome(
         recipient, delivery.state, delivery.reply, delivery.queue_id, delivery.again_at, done
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from filterd.quarantine.entry import Entry, NewEntry, describe
 from filterd.quarantine.files import Files, StoreError
-from filterd.quarantine.fsck import Report, fsck
+from filterd.quarantine.fsck import FsckReport, fsck
 from filterd.quarantine.journal import DeliveryState, Event, Journal, What, delivery_state_of
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.system.durable import sync_folder
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["GoneError", "NewEntry", "Report", "Store", "StoreError", "UnknownIdError"]
+__all__ = ["FsckReport", "GoneError", "NewEntry", "Store", "StoreError", "UnknownIdError"]
 
 
 class UnknownIdError(LookupError):
@@ -191,7 +191,7 @@ class Store:
             raise UnknownIdError(f"no message {id} in the quarantine {self.settings.folder}")
         return found
 
-    def fsck(self, *, repair: bool = True, rebuild: bool = False) -> Report:
+    def fsck(self, *, repair: bool = True, rebuild: bool = False) -> FsckReport:
         """Compare files, journal and index. See `filterd.quarantine.fsck`. Raises StoreError."""
         return fsck(self, repair=repair, rebuild=rebuild)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from filterd.smtp.client import END_OF_DATA, Reply, SmtpClient, SmtpError, stuffed
+from filterd.smtp.client import END_OF_DATA, ServerReply, SmtpClient, SmtpError, stuffed
 
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z._-]+)", re.IGNORECASE)
 _ACCEPTED = re.compile(r"(?<![0-9A-Za-z._-])([0-9A-Za-z._-]++) Message accepted", re.IGNORECASE)
@@ -35,7 +35,7 @@ def _no_envelope_id(_recipients: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SubmissionResult:
     """What became of one recipient.
 
     outcome: `sent`, `later` (temporary; try again), `refused` (never), or `unknown`: the message
@@ -57,7 +57,7 @@ class Server:
 
 
 class _Ended(Exception):  # noqa: N818  (not an error: the end of one transaction)
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: SubmissionResult) -> None:
         self.result = result
 
 
@@ -67,15 +67,15 @@ def submit(
     recipients: Sequence[str],
     data: bytes,
     envelope_id: EnvelopeId = _no_envelope_id,
-) -> dict[str, Result]:
+) -> dict[str, SubmissionResult]:
     """Send a message; return what became of each recipient. Raises nothing that an MTA causes.
 
     envelope_id: makes the value of ENVID for some recipients, sent where the MTA offers DSN (RFC
     3461). Where the MTA refuses some of them, the transaction begins anew with the others.
     """
     if not _is_sendable(sender):
-        return dict.fromkeys(recipients, Result("refused", NO_ADDRESS))
-    results: dict[str, Result] = {}
+        return dict.fromkeys(recipients, SubmissionResult("refused", NO_ADDRESS))
+    results: dict[str, SubmissionResult] = {}
     try:
         client = SmtpClient(
             server.host,
@@ -91,7 +91,7 @@ def submit(
             client.quit()
     except SmtpError as error:
         # Whatever is not settled yet was not sent whole: it may be tried again.
-        trouble = Result("later", str(error))
+        trouble = SubmissionResult("later", str(error))
         results |= {r: trouble for r in recipients if r not in results}
     return results
 
@@ -102,13 +102,15 @@ def _transact(
     recipients: Sequence[str],
     data: bytes,
     envelope_id: EnvelopeId,
-    results: dict[str, Result],
+    results: dict[str, SubmissionResult],
 ) -> None:
     """One mail transaction; fills in the results. Raises _Ended where one reply settles the rest,
     SmtpError."""
     _expect(client.greeting, 220)
     _expect(client.ehlo(), 250)
-    results |= {r: Result("refused", NO_ADDRESS) for r in recipients if not _is_sendable(r)}
+    results |= {
+        r: SubmissionResult("refused", NO_ADDRESS) for r in recipients if not _is_sendable(r)
+    }
     accepted = [r for r in recipients if r not in results]
     for _round in range(ROUNDS):
         wanted = accepted
@@ -123,11 +125,11 @@ def _transact(
             return
         # The envelope identifier names the recipients, so it is another one now.
         _expect(client.command(b"RSET"), 250)
-    raise _Ended(Result("later", "the MTA accepts other recipients each time"))
+    raise _Ended(SubmissionResult("later", "the MTA accepts other recipients each time"))
 
 
 def _recipients(
-    client: SmtpClient, recipients: Sequence[str], results: dict[str, Result]
+    client: SmtpClient, recipients: Sequence[str], results: dict[str, SubmissionResult]
 ) -> list[str]:
     """Name the recipients; those that the MTA accepts. The others get their result."""
     accepted = []
@@ -140,18 +142,18 @@ def _recipients(
     return accepted
 
 
-def _send(client: SmtpClient, data: bytes) -> Result:
+def _send(client: SmtpClient, data: bytes) -> SubmissionResult:
     octets = stuffed(data or b"\r\n")
     try:
         client.send(octets[: -len(END_OF_DATA)])
         # Until the last octet is out, the MTA cannot have taken the message.
         client.send(END_OF_DATA)
     except SmtpError as error:
-        return Result("later", str(error))
+        return SubmissionResult("later", str(error))
     try:
         return _result(client.reply())
     except SmtpError as error:
-        return Result("unknown", f"no answer after the final dot ({error})")
+        return SubmissionResult("unknown", f"no answer after the final dot ({error})")
 
 
 def _parameters(
@@ -176,15 +178,15 @@ def _octets(address: str) -> bytes:
     return address.encode("utf-8", "surrogateescape")
 
 
-def _expect(reply: Reply, code: int) -> None:
+def _expect(reply: ServerReply, code: int) -> None:
     if reply.code != code:
         raise _Ended(_result(reply))
 
 
-def _result(reply: Reply) -> Result:
+def _result(reply: ServerReply) -> SubmissionResult:
     words = reply.words
     shown = f"{reply.code} {words}"
     if 200 <= reply.code < 300:
         found = _QUEUED_AS.search(words) or _ACCEPTED.search(words)
-        return Result("sent", shown, found[1] if found else "")
-    return Result("refused" if reply.code >= 500 else "later", shown)
+        return SubmissionResult("sent", shown, found[1] if found else "")
+    return SubmissionResult("refused" if reply.code >= 500 else "later", shown)

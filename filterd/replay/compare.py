@@ -14,7 +14,7 @@ from filterd.quarantine import Store
 from filterd.replay.cases import Case, cases
 from filterd.replay.judged import Judged, Pair
 from filterd.replay.offline import Offline
-from filterd.replay.wire import Daemon
+from filterd.replay.wire import DaemonClient
 
 SETTINGS_DAEMON = "daemon"
 """Stands for the socket of the daemon that the settings describe."""
@@ -98,8 +98,8 @@ class Comparison:
         self._after.close()
 
 
-def _daemon(settings: Settings, against: str) -> Daemon:
+def _daemon(settings: Settings, against: str) -> DaemonClient:
     # The history of another daemon than that of the settings cannot be known; then nothing in it
     # has our queue-ids, and looking does no harm.
     history = open_history(settings) if settings.history.enabled else None
-    return Daemon(settings.daemon.socket if against == SETTINGS_DAEMON else against, history)
+    return DaemonClient(settings.daemon.socket if against == SETTINGS_DAEMON else against, history)

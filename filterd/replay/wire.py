@@ -48,7 +48,7 @@ class WireError(Exception):
     """The daemon cannot be reached, or hangs up again and again; the text says at what address."""
 
 
-class Daemon:
+class DaemonClient:
     """A running daemon. history: where it notes messages, None if that is not known.
 
     Raises WireError if nobody answers at the address.

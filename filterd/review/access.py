@@ -19,7 +19,7 @@ from filterd.review.rights import (
     ACTIONS,
     ADMIN_ONLY,
     BULK,
-    Action,
+    ReviewAction,
     Right,
     own_recipients,
     recipients_of,
@@ -117,7 +117,9 @@ class Access:
                 results[one.id] = one
         return [results[id] for id in wanted]
 
-    def _permitted_request(self, action: Action, id: str, request: ActionRequest) -> ActionRequest:
+    def _permitted_request(
+        self, action: ReviewAction, id: str, request: ActionRequest
+    ) -> ActionRequest:
         """The request as it is carried out for this message. Raises ActionError if the reviewer
         may not do that, and as `entry` does."""
         entry = self.entry(id)
@@ -129,7 +131,7 @@ class Access:
         return request
 
     def _run(
-        self, action: Action, ids: Sequence[str], request: ActionRequest
+        self, action: ReviewAction, ids: Sequence[str], request: ActionRequest
     ) -> list[ActionResult]:
         assert action.run is not None
         try:

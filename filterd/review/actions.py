@@ -23,7 +23,7 @@ from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
 from filterd.system.display import size
-from filterd.workers.sandbox import ExaminerError, examine
+from filterd.workers.sandbox import SandboxError, examine
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -130,7 +130,7 @@ class ReviewActions:
         from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
         from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415
         from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
-        from filterd.bayes.site.learner import Learner, Outcome  # noqa: PLC0415
+        from filterd.bayes.site.learner import Learner, LearnOutcome  # noqa: PLC0415
 
         results: dict[str, ActionResult] = {}
         messages: dict[str, Message] = {}
@@ -149,8 +149,8 @@ class ReviewActions:
         except (JournalError, ModelFileError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error
         words = {
-            Outcome.KNOWN: f"already learned as {kind}",
-            Outcome.MOVED: f"learned as {kind}, and no longer as {'ham' if spam else 'spam'}",
+            LearnOutcome.KNOWN: f"already learned as {kind}",
+            LearnOutcome.MOVED: f"learned as {kind}, and no longer as {'ham' if spam else 'spam'}",
         }
         for id, outcome in outcomes.items():
             self.store.note("learned", id, request.who, f"{kind} {request.note}".rstrip())
@@ -190,7 +190,7 @@ class ReviewActions:
         entries: list[dict[str, Any]] = []
         for recipient in wanted:
             try:
-                one = senders.Entry(kind, senders.word_for(found.sender, host), recipient)
+                one = senders.SenderEntry(kind, senders.word_for(found.sender, host), recipient)
                 changed = senders.change(self.senders.file, one, remove=request.off)
             except senders.NoEffectError as error:
                 return ActionResult(id, False, f"not listed: {error}", {"entries": entries})
@@ -248,7 +248,7 @@ class ReviewActions:
     def _examine(self, message: Message) -> ScanReport:
         try:
             return examine(self.settings, message)
-        except ExaminerError as error:
+        except SandboxError as error:
             raise ActionError(str(error)) from error
 
     @property
@@ -272,7 +272,7 @@ def concerned(entry: Entry) -> tuple[str, ...]:
     return entry.held_for or entry.recipients
 
 
-def released(id: str, outcomes: Iterable[release.Outcome]) -> ActionResult:
+def released(id: str, outcomes: Iterable[release.ReleaseOutcome]) -> ActionResult:
     """What became of a release, over all its recipients."""
     words, plain, ok = [], [], True
     for outcome in outcomes:

@@ -44,7 +44,7 @@ def _virus(entry: Entry) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ReviewAction:
     """One action.
 
     button: on a message's page. phrase: what is done, `{}` for how many messages: `Delete {}`.
@@ -65,8 +65,8 @@ class Action:
     together: bool = False
 
 
-ACTIONS: Mapping[str, Action] = {
-    "release": Action(
+ACTIONS: Mapping[str, ReviewAction] = {
+    "release": ReviewAction(
         Right.OWN,
         "Release",
         "Release {}",
@@ -75,7 +75,7 @@ ACTIONS: Mapping[str, Action] = {
         lambda do, ids, request: do.release(ids, request),
         admin_only=for_admins_only,
     ),
-    "release-ham": Action(
+    "release-ham": ReviewAction(
         Right.ALL,
         "Release and learn as ham",
         "Release {} and learn as ham",
@@ -83,7 +83,7 @@ ACTIONS: Mapping[str, Action] = {
         lambda do, ids, request: do.release_and_learn(ids, request),
         admin_only=for_admins_only,
     ),
-    "spam": Action(
+    "spam": ReviewAction(
         Right.SEE,
         "Learn as spam",
         "Learn {} as spam",
@@ -91,7 +91,7 @@ ACTIONS: Mapping[str, Action] = {
         lambda do, ids, request: do.learn(ids, request, spam=True),
         together=True,
     ),
-    "ham": Action(
+    "ham": ReviewAction(
         Right.SEE,
         "Learn as ham",
         "Learn {} as ham",
@@ -99,21 +99,21 @@ ACTIONS: Mapping[str, Action] = {
         lambda do, ids, request: do.learn(ids, request, spam=False),
         together=True,
     ),
-    "pin": Action(
+    "pin": ReviewAction(
         Right.SEE,
         "Pin",
         "Pin {}",
         "Pinned messages do not expire.",
         lambda do, ids, request: do.pin(ids, request, pinned=True),
     ),
-    "unpin": Action(
+    "unpin": ReviewAction(
         Right.SEE,
         "Unpin",
         "Unpin {}",
         "The messages expire as others do.",
         lambda do, ids, request: do.pin(ids, request, pinned=False),
     ),
-    "allow": Action(
+    "allow": ReviewAction(
         Right.OWN,
         "Allow sender",
         "Allow the senders of {}",
@@ -122,7 +122,7 @@ ACTIONS: Mapping[str, Action] = {
         asks_first=True,
         for_everybody=True,
     ),
-    "block": Action(
+    "block": ReviewAction(
         Right.OWN,
         "Block sender",
         "Block the senders of {}",
@@ -131,7 +131,7 @@ ACTIONS: Mapping[str, Action] = {
         asks_first=True,
         for_everybody=True,
     ),
-    "delete": Action(
+    "delete": ReviewAction(
         Right.ALL,
         "Delete",
         "Delete {}",
@@ -139,15 +139,17 @@ ACTIONS: Mapping[str, Action] = {
         lambda do, ids, request: do.delete(ids, request),
         asks_first=True,
     ),
-    "rescan": Action(Right.SEE, "Scan again"),
-    "download": Action(Right.SEE, "Download the exact bytes", admin_only=_virus),
-    "download-part": Action(Right.ADMIN, "download"),
-    "status": Action(Right.ADMIN),
+    "rescan": ReviewAction(Right.SEE, "Scan again"),
+    "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
+    "download-part": ReviewAction(Right.ADMIN, "download"),
+    "status": ReviewAction(Right.ADMIN),
 }
 """By name, as forms and URLs use it, in the order of the menu. `status` is not one of them:
 the dashboard, counts and the state of the site."""
 
-BULK: Mapping[str, Action] = {name: one for name, one in ACTIONS.items() if one.run is not None}
+BULK: Mapping[str, ReviewAction] = {
+    name: one for name, one in ACTIONS.items() if one.run is not None
+}
 """What can be done with several messages."""
 
 
@@ -162,7 +164,7 @@ def own_recipients(reviewer: Reviewer, entry: Entry) -> tuple[str, ...]:
 
 
 def refusal(
-    reviewer: Reviewer, action: Action, entry: Entry, request: ActionRequest | None = None
+    reviewer: Reviewer, action: ReviewAction, entry: Entry, request: ActionRequest | None = None
 ) -> str:
     """Why the reviewer may not do that with a message that it may see; empty if it may."""
     if reviewer.is_admin:

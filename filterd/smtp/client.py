@@ -32,7 +32,7 @@ class SmtpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ServerReply:
     """A reply: its code and the text of each line."""
 
     code: int
@@ -97,7 +97,7 @@ class SmtpClient:
         finally:
             self._smtp.deadline = None
 
-    def ehlo(self) -> Reply:
+    def ehlo(self) -> ServerReply:
         """Say who we are; what the server offers is known then."""
         with self._talking():
             self._smtp.ehlo()
@@ -107,7 +107,7 @@ class SmtpClient:
         """Whether the server named an extension: `DSN`."""
         return self._smtp.has_extn(extension)
 
-    def command(self, line: bytes | str) -> Reply:
+    def command(self, line: bytes | str) -> ServerReply:
         """Say one line and return the reply. Text is sent as the octets that it was read from."""
         octets = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
         self.send(octets + b"\r\n")
@@ -118,7 +118,7 @@ class SmtpClient:
         with self._talking():
             self._smtp.send(data)
 
-    def reply(self) -> Reply:
+    def reply(self) -> ServerReply:
         """The next reply."""
         with self._talking():
             self._smtp.getreply()
@@ -159,7 +159,7 @@ class _Smtp(smtplib.SMTP):
         super().__init__(local_hostname=local_hostname, timeout=timeout)
         self.reply_timeout = timeout
         self.deadline: float | None = None
-        self.last = Reply(0, ())
+        self.last = ServerReply(0, ())
         self._unread = bytearray()
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
@@ -181,7 +181,7 @@ class _Smtp(smtplib.SMTP):
             if found[2] != b"-":
                 break
         code = int(found[1])
-        self.last = Reply(code, tuple(one.decode("utf-8", "replace") for one in lines))
+        self.last = ServerReply(code, tuple(one.decode("utf-8", "replace") for one in lines))
         return code, b"\n".join(lines)
 
     def _line(self, limit: int) -> bytes:

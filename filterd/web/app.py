@@ -27,7 +27,7 @@ from filterd.web.api.problems import problem
 from filterd.web.forwarded import ForwardedNotice
 from filterd.web.identity import LoginNeededError, current
 from filterd.web.security import HEADERS, BodyLimit, SecurityHeaders
-from filterd.web.state import State
+from filterd.web.state import WebState
 from filterd.web.views import page, plain_page
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ HEADS = {
 
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings."""
-    state = State(settings)
+    state = WebState(settings)
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from filterd.bayes.model import explain as model
 from filterd.bayes.model.store import ModelFileError
 from filterd.message import Message
-from filterd.web.state import State
+from filterd.web.state import WebState
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +17,14 @@ WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ExplanationView:
     """What the classifier thinks of a message today."""
 
     points: float
     why: model.Explanation
 
 
-def explain(state: State, message: Message) -> Explanation | None:
+def explain(state: WebState, message: Message) -> ExplanationView | None:
     """Why the classifier scores the message as it does; None without a classifier or a model."""
     bayes = state.bayes
     if bayes is None:
@@ -32,7 +32,7 @@ def explain(state: State, message: Message) -> Explanation | None:
     try:
         with state.explaining:
             opinion = bayes.opinion(message)
-            return Explanation(bayes.score(opinion), model.explain(opinion, WORDS))
+            return ExplanationView(bayes.score(opinion), model.explain(opinion, WORDS))
     except (ModelFileError, ValueError, OSError) as error:
         log.warning("the classifier cannot explain a message: %s", error)
         return None

@@ -36,7 +36,7 @@ ADDRESS_LIMIT = 100
 
 
 @dataclass(slots=True)
-class Search:
+class SearchForm:
     """A search as it was typed, what it means, and what is wrong with it, by field."""
 
     typed: dict[str, str]
@@ -54,7 +54,7 @@ class Search:
         return "?" + urlencode({name: value for name, value in chosen.items() if value})
 
 
-def search_of(given: Mapping[str, str]) -> Search:
+def search_of(given: Mapping[str, str]) -> SearchForm:
     """The search that an address asks for; what is wrong is left out and told."""
     names = (
         *TEXTS,
@@ -109,7 +109,7 @@ def search_of(given: Mapping[str, str]) -> Search:
         limit=int(limit),
         after=typed["after"],
     )
-    return Search(typed, query, errors)
+    return SearchForm(typed, query, errors)
 
 
 def moment_of(text: str) -> float | None:

@@ -37,7 +37,7 @@ _SLOW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """header: seconds for a request's header, from its first octet (from the connection, for the
     first one). body: seconds for its body, and one more for each `pace` octets. answer: seconds for
     which a client may take nothing of an answer. connections: at a time. each: of one address."""
@@ -54,7 +54,7 @@ class Guard:
     """The connections of one server. trusted: networks of proxies, which stand for many clients and
     have no limit for each."""
 
-    def __init__(self, limits: Limits, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, limits: ConnectionLimits, trusted: Sequence[str] = ()) -> None:
         self.limits = limits
         self.closed = 0
         """Connections that were closed because of a limit."""

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.review.reviewer import Reviewer
-from filterd.web.sessions import Session
-from filterd.web.state import State, state_of
+from filterd.web.sessions import WebSession
+from filterd.web.state import WebState, state_of
 
 PLAIN_COOKIE = "filterd"
 SECURE_COOKIE = "__Host-filterd"
@@ -39,12 +39,12 @@ class LoginNeededError(Exception):
     """The request has no session, or one that has ended."""
 
 
-def is_secure(request: Request, state: State) -> bool:
+def is_secure(request: Request, state: WebState) -> bool:
     """True if cookies must not travel without TLS: all but a plain loopback address."""
     return request.url.scheme == "https" or not state.settings.web.is_local
 
 
-def cookie_name(request: Request, state: State) -> str:
+def cookie_name(request: Request, state: WebState) -> str:
     """The name of the session's cookie."""
     return SECURE_COOKIE if is_secure(request, state) else PLAIN_COOKIE
 
@@ -52,7 +52,7 @@ def cookie_name(request: Request, state: State) -> str:
 def set_cookie(
     response: Response,
     request: Request,
-    state: State,
+    state: WebState,
     name: str,
     value: str,
     seconds: int | None = None,
@@ -70,7 +70,7 @@ def set_cookie(
     )
 
 
-def session_of(request: Request) -> Session:
+def session_of(request: Request) -> WebSession:
     """The session of the request. Raises LoginNeededError."""
     state = state_of(request)
     name = cookie_name(request, state)

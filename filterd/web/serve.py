@@ -16,7 +16,7 @@ import uvicorn
 from filterd.config.load import Settings
 from filterd.web.app import create_app
 from filterd.web.forwarded import believed
-from filterd.web.guard import Guard, Limits
+from filterd.web.guard import ConnectionLimits, Guard
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def serve(settings: Settings) -> int:
     app.state.filterd.accounts.warm()
     config = uvicorn.Config(
         app,
-        http=Guard(Limits(), web.trusted_proxies).protocol(),
+        http=Guard(ConnectionLimits(), web.trusted_proxies).protocol(),
         ws="none",
         log_config=None,
         access_log=False,

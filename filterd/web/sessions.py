@@ -25,7 +25,7 @@ SEEN_LIMIT = 10_000
 
 
 @dataclass(slots=True)
-class Session:
+class WebSession:
     """One login.
 
     password: the hash that was in force then; another one ends the session. csrf: the token that
@@ -52,7 +52,7 @@ class Session:
             del self.viewed[next(iter(self.viewed))]
 
 
-class Sessions:
+class WebSessions:
     """All sessions of this process. idle, absolute: seconds until one ends."""
 
     def __init__(
@@ -62,12 +62,12 @@ class Sessions:
         self.absolute = absolute
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[bytes, Session] = {}
+        self._known: dict[bytes, WebSession] = {}
 
-    def start(self, name: str, password: str) -> tuple[str, Session]:
+    def start(self, name: str, password: str) -> tuple[str, WebSession]:
         """A new session and the token that stands for it."""
         token, now = secrets.token_urlsafe(32), self._clock()
-        session = Session(name, password, now, now)
+        session = WebSession(name, password, now, now)
         with self._lock:
             self._prune(now)
             own = [key for key, one in self._known.items() if one.name == name]
@@ -78,7 +78,7 @@ class Sessions:
             self._known[_key(token)] = session
         return token, session
 
-    def get(self, token: str) -> Session | None:
+    def get(self, token: str) -> WebSession | None:
         """The session of a token, if it has not ended; this request counts as use of it."""
         now = self._clock()
         with self._lock:
@@ -99,7 +99,7 @@ class Sessions:
     def _prune(self, now: float) -> None:
         self._known = {k: one for k, one in self._known.items() if not self._is_over(one, now)}
 
-    def _is_over(self, session: Session, now: float) -> bool:
+    def _is_over(self, session: WebSession, now: float) -> bool:
         return now - session.used > self.idle or now - session.started > self.absolute
 
 

@@ -17,7 +17,7 @@ from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.tokens import Tokens
-from filterd.web.sessions import Sessions
+from filterd.web.sessions import WebSessions
 from filterd.web.throttle import Devices, Throttle
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class State:
+class WebState:
     """One process's state; `request.app.state.filterd`."""
 
     def __init__(self, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class State:
         self.actions = ReviewActions(settings)
         self.accounts = Accounts(accounts_path(settings))
         self.tokens = Tokens(tokens_path(settings))
-        self.sessions = Sessions(web.idle_minutes * 60, web.session_hours * 3600)
+        self.sessions = WebSessions(web.idle_minutes * 60, web.session_hours * 3600)
         self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
 
@@ -71,8 +71,8 @@ class State:
         self.actions.store.close()
 
 
-def state_of(request: Request) -> State:
+def state_of(request: Request) -> WebState:
     """The state of the process that serves the request."""
     state = request.app.state.filterd
-    assert isinstance(state, State)
+    assert isinstance(state, WebState)
     return state

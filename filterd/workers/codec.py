@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from filterd.chain.pipeline import Result
+from filterd.chain.pipeline import PipelineResult
 from filterd.chain.report import Arrival, ScanReport, names, values
 from filterd.chain.report_codec import Codec, ReportError
 from filterd.chain.verdict import (
@@ -54,7 +54,7 @@ class AnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WorkerAnswer:
     """What is to be done with a message, checked, and why."""
 
     report: ScanReport
@@ -119,7 +119,7 @@ def decode_report(value: object, arrival: Arrival) -> ScanReport:
         raise AnswerError(f"report: {error}") from error
 
 
-def encode_answer(result: Result) -> bytes:
+def encode_answer(result: PipelineResult) -> bytes:
     """The answer for a result of the pipeline."""
     value = {
         "report": encode_report(result.report, details=False),
@@ -145,7 +145,7 @@ def _plain_edit(edit: Edit) -> list[Any]:
 
 def decode_answer(
     head: bytes, arrival: Arrival, body_start: int, *, may_discard: bool = False
-) -> Answer:
+) -> WorkerAnswer:
     """Check a worker's answer about the message that came.
 
     may_discard: the settings allow discarding without a stored copy. Raises AnswerError.
@@ -176,7 +176,7 @@ def decode_answer(
     # The promise of the project, checked where it would be broken.
     if takes_away and not safe and (action is Action.QUARANTINE or not may_discard):
         raise AnswerError("takes mail away without having stored it")
-    return Answer(report, checked)
+    return WorkerAnswer(report, checked)
 
 
 def _check_reply(reply: Reply | None, action: Action) -> None:

@@ -35,12 +35,12 @@ ANSWER_LIMIT = 4 << 20
 """Octets of an answer; a verdict with its reasons is some kilobytes."""
 
 
-class ExaminerError(Exception):
+class SandboxError(Exception):
     """The message could not be examined; the text says what happened instead."""
 
 
 def examine(settings: Settings, message: Message) -> ScanReport:
-    """The report on a message as these settings say. Raises ExaminerError.
+    """The report on a message as these settings say. Raises SandboxError.
 
     The settings must be those of their file as it stands: the child reads it again.
     """
@@ -56,26 +56,26 @@ def examine(settings: Settings, message: Message) -> ScanReport:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ExaminerError("the message could not be scanned in time") from None
+        raise SandboxError("the message could not be scanned in time") from None
     except OSError as error:
-        raise ExaminerError(f"no process to scan the message: {error.strerror}") from error
+        raise SandboxError(f"no process to scan the message: {error.strerror}") from error
     if done.returncode < 0:
-        raise ExaminerError(f"a filter was killed by signal {-done.returncode} on this message")
+        raise SandboxError(f"a filter was killed by signal {-done.returncode} on this message")
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ExaminerError(lines[-1][:500] if lines else "the message could not be scanned")
+        raise SandboxError(lines[-1][:500] if lines else "the message could not be scanned")
     return _checked(message, done.stdout)
 
 
 def _checked(message: Message, output: bytes) -> ScanReport:
     """The child's answer: it may be in the hands of the message, so its form is checked."""
     if len(output) > ANSWER_LIMIT:
-        raise ExaminerError("the answer of the scanning process is too long")
+        raise SandboxError("the answer of the scanning process is too long")
     arrival = Arrival.at(message.id, message.envelope, len(message.data), message.get("Message-ID"))
     try:
         return decode_report(json_value(output), arrival)
     except (AnswerError, ValueError) as error:
-        raise ExaminerError("the answer of the scanning process is malformed") from error
+        raise SandboxError("the answer of the scanning process is malformed") from error
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from filterd.digest.links import Link, Signer
+from filterd.digest.links import ReleaseLink, Signer
 from tests.browser.site import JOE, MAX, PASSWORD, Site, message
 from tests.helpers.process import folder
 from tests.helpers.servers.own_mta import OwnMta
@@ -97,7 +97,7 @@ def test_a_digests_link_releases_after_a_click(site: Site, mta: OwnMta, scripts:
     id = site.put(message("from a digest"))
     signer = Signer(site.store.settings.folder)
     visit = site.visit(scripts=scripts, width=390)
-    address = f"{site.url}/held/{signer.token(Link(id, JOE, time.time() + 60))}"
+    address = f"{site.url}/held/{signer.token(ReleaseLink(id, JOE, time.time() + 60))}"
     visit.page.goto(address)
     expect(visit.page.get_by_text("from a digest")).to_be_visible()
     assert site.state(id) == "held", "following the link does nothing"
@@ -106,7 +106,7 @@ def test_a_digests_link_releases_after_a_click(site: Site, mta: OwnMta, scripts:
     mta.mail(1)
     visit.page.goto(address[:-1] + ("A" if address[-1] != "A" else "B"))
     expect(visit.page.get_by_text("not valid")).to_be_visible()
-    visit.page.goto(f"{site.url}/held/{signer.token(Link(id, JOE, time.time() - 60))}")
+    visit.page.goto(f"{site.url}/held/{signer.token(ReleaseLink(id, JOE, time.time() - 60))}")
     expect(visit.page.get_by_role("heading", name="Nothing to release")).to_be_visible()
     mta.settled()
     assert mta.mailboxes.get("joe", 0) == 0

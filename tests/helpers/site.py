@@ -18,7 +18,7 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.message.ids import new_id
 from filterd.review.accounts import Accounts
 from filterd.web.app import create_app
-from filterd.web.state import State
+from filterd.web.state import WebState
 from tests.helpers.reports import new_entry
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -73,7 +73,7 @@ class Site:
     port: int = 1
     web: str = ""
     base: str = "http://127.0.0.1"
-    state: State = field(init=False)
+    state: WebState = field(init=False)
     browser: TestClient = field(init=False)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,13 @@ import pytest
 from filterd.message import Envelope, Recipient
 from filterd.mta.milters.scripted import Respond, ScriptedFilter, Step, Wait
 from filterd.quarantine import QuarantineSettings, Store
-from filterd.quarantine.release import FIRST_PAUSE, Outcome, ReleaseError, Releaser, ReleaseRequest
+from filterd.quarantine.release import (
+    FIRST_PAUSE,
+    ReleaseError,
+    ReleaseOutcome,
+    Releaser,
+    ReleaseRequest,
+)
 from tests.helpers.entries import new
 from tests.helpers.process import folder
 from tests.helpers.reports import revised
@@ -36,13 +42,13 @@ class Site:
     filter_path: Path
     store: Store
 
-    def release(self, *steps: Step, **options: bool) -> Outcome:
+    def release(self, *steps: Step, **options: bool) -> ReleaseOutcome:
         """Release it while the filter does this at the end of the message."""
         with ScriptedFilter(self.filter_path, {"E": steps} if steps else {}):
             (outcome,) = Releaser(self.store).release(ReleaseRequest("id1", "test", **options))  # type: ignore[arg-type]
         return outcome
 
-    def retry(self) -> Outcome:
+    def retry(self) -> ReleaseOutcome:
         """Try again what is due, a first pause later, with a healthy filter."""
         later = Store(self.store.settings, lambda: self.store.clock() + FIRST_PAUSE + 1)
         with ScriptedFilter(self.filter_path):

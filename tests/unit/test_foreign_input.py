@@ -35,7 +35,7 @@ from filterd.review.accounts import Accounts
 from filterd.review.principals import PrincipalError
 from filterd.review.tokens import Tokens
 from filterd.workers.codec import AnswerError, decode_answer
-from filterd.workers.sandbox import ExaminerError, _checked
+from filterd.workers.sandbox import SandboxError, _checked
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     text = data.decode()
     with pytest.raises(AnswerError, match="JSON"):
         decode_answer(data, Arrival(id="id"), 0)
-    with pytest.raises(ExaminerError, match="malformed"):
+    with pytest.raises(SandboxError, match="malformed"):
         _checked(Message(b"\r\n"), data)
     with pytest.raises(EntryError):
         Entry.decode(data)

@@ -9,7 +9,7 @@ import pytest
 
 from filterd.chain import replies
 from filterd.chain.chain import Chain, Link, LinkSettings
-from filterd.chain.pipeline import Pipeline, Result
+from filterd.chain.pipeline import Pipeline, PipelineResult
 from filterd.chain.policy import Policy, PolicySettings
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import (
@@ -21,7 +21,7 @@ from filterd.chain.verdict import (
     Symbol,
     Verdict,
 )
-from filterd.daemon.statistics import Statistics
+from filterd.daemon.stats import Stats
 from filterd.message import Envelope, Message, Recipient
 from filterd.quarantine import NewEntry
 from filterd.quarantine.entry import Entry, describe, for_admins_only
@@ -66,7 +66,7 @@ def breaks(name: str, **settings: str) -> Link:
     return Link(Plugin(name, examine), LinkSettings(**settings))  # type: ignore[arg-type]
 
 
-def processed(*links: Link) -> Result:
+def processed(*links: Link) -> PipelineResult:
     return Pipeline(Chain(links), Policy(PolicySettings())).process(MAIL)
 
 
@@ -120,7 +120,7 @@ def test_a_failure_that_decides_nothing_is_not_the_reason() -> None:
 
 
 def test_what_an_errors_text_says_is_not_its_kind() -> None:
-    counts = Statistics(["bayes"])
+    counts = Stats(["bayes"])
     counts.count(processed(breaks("bayes", on_error="continue")).report)
     assert counts.filters["bayes"].errors == {"error": 1}
 

@@ -129,7 +129,7 @@ BROAD = {
     "daemon/session.py": "a callback of libmilter: the message is deferred",
     "workers/forkserver.py": "a worker ends here; a filter that cannot start",
     "daemon/control.py": "whoever asks is told of an internal error",
-    "daemon/vitals.py": "the message has its answer already",
+    "daemon/monitor.py": "the message has its answer already",
     "system/periodic.py": "the next run goes on",
     "history/recorder.py": "the history's thread goes on",
 }
@@ -230,7 +230,7 @@ def test_the_overview_of_commands_loads_next_to_nothing() -> None:
 def test_what_a_scrape_of_the_metrics_loads(tmp_path: Path) -> None:
     """The daemon answers it, and stays light."""
     script = (
-        "import sys\nfrom pathlib import Path\nimport filterd.daemon.metrics\n"
+        "import sys\nfrom pathlib import Path\nimport filterd.daemon.exporter\n"
         "import filterd.ops.status\nfrom filterd.config.load import load\n"
         "load(Path(sys.argv[1]))\n"
     )

@@ -20,7 +20,7 @@ from filterd.chain.verdict import NO_OPINION
 from filterd.filters.parts.rules import Profile, Profiles
 from filterd.filters.parts.settings import PartRule
 from filterd.filters.senders.filter import _Lookup
-from filterd.filters.senders.list import Entry
+from filterd.filters.senders.list import SenderEntry
 from filterd.history import History, HistoryQuery, HistorySettings
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.address import Mailbox, canonical_domain, listed_domain, reaches, readable
@@ -30,7 +30,7 @@ from filterd.mta.settings import MtaSettings
 from filterd.quarantine import QuarantineSettings, Store
 from filterd.quarantine.query import Query
 from filterd.review.reviewer import Reviewer
-from filterd.web.guard import Guard, Limits
+from filterd.web.guard import ConnectionLimits, Guard
 from filterd.web.throttle import network
 from tests.helpers.entries import new
 from tests.helpers.reports import record, revised
@@ -88,14 +88,14 @@ def by_parts(pattern: str, address: str) -> bool:
 
 
 def by_senders(pattern: str, address: str) -> bool:
-    return found_by_senders(Entry("allow", pattern), address, "joe@mx.example")
+    return found_by_senders(SenderEntry("allow", pattern), address, "joe@mx.example")
 
 
 def by_recipient_of_sender(pattern: str, address: str) -> bool:
-    return found_by_senders(Entry("allow", "a@x.example", pattern), "a@x.example", address)
+    return found_by_senders(SenderEntry("allow", "a@x.example", pattern), "a@x.example", address)
 
 
-def found_by_senders(entry: Entry, sender: str, recipient: str) -> bool:
+def found_by_senders(entry: SenderEntry, sender: str, recipient: str) -> bool:
     return _Lookup([entry]).find(Envelope(sender, (Recipient(recipient),))) is not None
 
 
@@ -226,7 +226,7 @@ def by_mark(text: str, address: str) -> bool:
 
 
 def by_guard(text: str, address: str) -> bool:
-    return is_in_networks(address, Guard(Limits(), [text])._trusted)
+    return is_in_networks(address, Guard(ConnectionLimits(), [text])._trusted)
 
 
 NETWORKS = [by_policy_rule, by_labels, by_parts_clients, by_mark, by_guard]

@@ -51,7 +51,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class WeightedModel:
     """One model's part of an opinion. share: its weight in the sum, 0.0 to 1.0."""
 
     name: str
@@ -72,7 +72,7 @@ class Opinion:
     voices' totals by their shares."""
 
     text: Text
-    voices: tuple[Voice, ...]
+    voices: tuple[WeightedModel, ...]
     learned: Learned
 
     @property
@@ -106,5 +106,5 @@ class Classifier:
         for name, share, stored, hasher in self._models:
             features = hasher.features_of(text)
             score = stored.model.score(features)
-            voices.append(Voice(name, share, score, features, stored, hasher))
+            voices.append(WeightedModel(name, share, score, features, stored, hasher))
         return Opinion(text, tuple(voices), self.learned)

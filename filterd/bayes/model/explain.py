@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from filterd.bayes.model.classifier import Opinion, Voice
+from filterd.bayes.model.classifier import Opinion, WeightedModel
 from filterd.bayes.model.text import GRAM_BODY_LIMIT, GRAM_HEADER_LIMIT, Text
 from filterd.bayes.model.windows import word_of
 
@@ -108,7 +108,7 @@ class _Shares(NamedTuple):
     grams: Shares
 
 
-def _shares(voice: Voice) -> _Shares:
+def _shares(voice: WeightedModel) -> _Shares:
     features, weighed = voice.features, voice.weigh()
     grams, words, evidence = weighed.grams, weighed.words, weighed.evidence
     many = len(features.words)
@@ -137,7 +137,7 @@ def _shares(voice: Voice) -> _Shares:
 class _Names:
     """Where features stand and what they read, by their place in `Words`."""
 
-    def __init__(self, text: Text, voice: Voice) -> None:
+    def __init__(self, text: Text, voice: WeightedModel) -> None:
         self._sections = text.words
         self._words = voice.features.source
         self._many = len(self._words.starts)

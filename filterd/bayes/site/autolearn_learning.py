@@ -15,7 +15,7 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.tokens import Features
 from filterd.bayes.site.autolearn import MESSAGE_LIMIT, Queue, Queued
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.learner import Learner, Outcome
+from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.bayes.site.shadow import zone
 
 SOURCE = "autolearn"
@@ -56,7 +56,7 @@ def _learn(learner: Learner, queue: Queue, copy: Queued) -> str:
     if not queue.settings.disputed and _disputed(learner.model, seen[1], copy.spam):
         return DISPUTED
     outcome = learner.learn_read(seen, spam=copy.spam)
-    if outcome in (Outcome.LEARNED, Outcome.MOVED):
+    if outcome in (LearnOutcome.LEARNED, LearnOutcome.MOVED):
         journal.count_automatic(copy.sender)
     return outcome.value
 

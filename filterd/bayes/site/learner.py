@@ -42,7 +42,7 @@ AUTOMATIC_SHARE = 0.125
 site by several log-odds (docs/figures/accuracy.md, poisoning)."""
 
 
-class Outcome(Enum):
+class LearnOutcome(Enum):
     """What teaching one message did."""
 
     LEARNED = "learned"
@@ -73,7 +73,7 @@ class Learner:
     ) -> None:
         self.folder = folder
         self.source = source
-        self.outcomes: Counter[Outcome] = Counter()
+        self.outcomes: Counter[LearnOutcome] = Counter()
         self._about = about
         self._fresh = fresh
         self._doubting = doubting
@@ -109,7 +109,7 @@ class Learner:
             self.journal.close()
             os.close(self._lock)
 
-    def learn(self, message: Message, *, spam: bool) -> Outcome:
+    def learn(self, message: Message, *, spam: bool) -> LearnOutcome:
         """Teach one message; a second time it changes nothing, as the other class it moves."""
         return self._learn(message_key(message), lambda: self._hasher.features(message), spam)
 
@@ -118,18 +118,18 @@ class Learner:
         """Reads messages for `learn_read`, in this process or in others."""
         return LessonReader(self.stored.card.salt)
 
-    def learn_read(self, seen: tuple[bytes, Features], *, spam: bool) -> Outcome:
+    def learn_read(self, seen: tuple[bytes, Features], *, spam: bool) -> LearnOutcome:
         """Teach one message that `read` has read."""
         key, features = seen
         return self._learn(key, lambda: features, spam)
 
-    def _learn(self, key: bytes, read: Callable[[], Features], spam: bool) -> Outcome:
+    def _learn(self, key: bytes, read: Callable[[], Features], spam: bool) -> LearnOutcome:
         known = self.journal.find(key)
         if known is not None and known.lesson.spam == spam:
             self._remember_word(key, spam, known)
-            return self._note(Outcome.KNOWN)
+            return self._note(LearnOutcome.KNOWN)
         if self._automatic and self.journal.person_said(key):
-            return self._note(Outcome.KEPT)
+            return self._note(LearnOutcome.KEPT)
         features = read()
         if known is not None:
             self.model.forget(features, known.lesson)
@@ -142,20 +142,20 @@ class Learner:
         if self._automatic:
             lesson = doubt.soften(self.model, features, lesson, AUTOMATIC_SHARE)
         self.journal.learned(key, lesson, self.source, self._batch, self._next)
-        return self._note(Outcome.MOVED if known else Outcome.LEARNED)
+        return self._note(LearnOutcome.MOVED if known else LearnOutcome.LEARNED)
 
-    def forget(self, message: Message) -> Outcome:
+    def forget(self, message: Message) -> LearnOutcome:
         """Take one message out of the model."""
         key = message_key(message)
         known = self.journal.find(key)
         if known is None:
-            return self._note(Outcome.UNKNOWN)
+            return self._note(LearnOutcome.UNKNOWN)
         if self._automatic and self.journal.person_said(key):
-            return self._note(Outcome.KEPT)
+            return self._note(LearnOutcome.KEPT)
         self.model.forget(self._hasher.features(message), known.lesson)
         self.journal.forgotten(known, self._next)
         self._remember_word(key, known.lesson.spam, known)
-        return self._note(Outcome.FORGOTTEN)
+        return self._note(LearnOutcome.FORGOTTEN)
 
     def _remember_word(self, key: bytes, spam: bool, known: Entry) -> None:
         """Enter that a person has judged a message that a machine had taught, so that no machine
@@ -244,9 +244,9 @@ class Learner:
         if self._fresh:
             self.journal.forget_all(self._next)
 
-    def _note(self, outcome: Outcome) -> Outcome:
+    def _note(self, outcome: LearnOutcome) -> LearnOutcome:
         self.outcomes[outcome] += 1
-        if outcome in (Outcome.LEARNED, Outcome.MOVED, Outcome.FORGOTTEN):
+        if outcome in (LearnOutcome.LEARNED, LearnOutcome.MOVED, LearnOutcome.FORGOTTEN):
             self._changed = True
             self._since += 1
             late = time.monotonic() - self._time > CHECKPOINT_SECONDS

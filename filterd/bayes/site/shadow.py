@@ -41,7 +41,7 @@ def shadow_path(folder: ModelFolder) -> Path:
     return folder.path / NAME
 
 
-def cast(folder: ModelFolder, candidate: Path) -> StoredModel:
+def set_candidate(folder: ModelFolder, candidate: Path) -> StoredModel:
     """Make a model file the candidate; running workers follow within a second.
 
     Raises ModelFileError if it is not good, OSError.
@@ -59,7 +59,7 @@ def cast(folder: ModelFolder, candidate: Path) -> StoredModel:
     return stored
 
 
-def lift(folder: ModelFolder) -> bool:
+def clear_candidate(folder: ModelFolder) -> bool:
     """End it. Returns False if there was no candidate. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         shadow_path(folder).unlink()

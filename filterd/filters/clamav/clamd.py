@@ -55,7 +55,7 @@ class ClamdError(OSError):
     """This clamd gave no verdict; the text says what it did instead."""
 
 
-class TooLargeError(ClamdError):
+class StreamTooLargeError(ClamdError):
     """clamd refuses content of this size (its `StreamMaxLength`)."""
 
 
@@ -81,7 +81,7 @@ class Signatures:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ClamdServer:
     """The address of one clamd. port: None for a unix socket, then `host` is its path."""
 
     host: str
@@ -91,17 +91,17 @@ class Server:
         return f"unix:{self.host}" if self.port is None else f"tcp:{self.host}:{self.port}"
 
     @staticmethod
-    def parse(text: str) -> Server:
+    def parse(text: str) -> ClamdServer:
         """`unix:/path` or `tcp:host[:port]`, IPv6 in brackets. Raises ValueError."""
         kind, _, rest = text.partition(":")
         if kind in ("unix", "local") and rest.startswith("/"):
-            return Server(rest)
+            return ClamdServer(rest)
         if kind == "tcp":
             host, colon, port = rest.rpartition(":")
             if not colon or rest.endswith("]"):
                 host, port = rest, str(TCP_PORT)
             if host and port.isdecimal() and 0 < int(port) < 65536:
-                return Server(host.strip("[]"), int(port))
+                return ClamdServer(host.strip("[]"), int(port))
         raise ValueError(f"{text!r} is not an address; expected unix:/path or tcp:host:port")
 
     def scan(self, content: Buffer, patience: float) -> str:
@@ -112,7 +112,7 @@ class Server:
         """
         size = len(content)
         if size > CHUNK_LIMIT:
-            raise TooLargeError(f"{self}: {size} octets are more than the protocol can carry")
+            raise StreamTooLargeError(f"{self}: {size} octets are more than the protocol can carry")
         with self._connected(patience) as peer:
             peer.sendall(b"nINSTREAM\n")
             try:
@@ -132,7 +132,7 @@ class Server:
             except ConnectionResetError:
                 answer = ""
         if "size limit exceeded" in answer or (not answer and not self.takes(size, patience)):
-            raise TooLargeError(f"{self}: {size} octets are more than its StreamMaxLength")
+            raise StreamTooLargeError(f"{self}: {size} octets are more than its StreamMaxLength")
         if _GIVEN_UP.fullmatch(answer):
             raise GivenUpError(f"{self} answered {answer[:200]!r}")
         match = _ANSWER.fullmatch(answer)

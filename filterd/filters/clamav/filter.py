@@ -22,14 +22,14 @@ from typing import ClassVar
 from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
 from filterd.filters.clamav.clamd import (
     ClamdError,
+    ClamdServer,
     GivenUpError,
-    Server,
     Signatures,
     SilentError,
-    TooLargeError,
+    StreamTooLargeError,
 )
 from filterd.filters.clamav.findings import Findings
-from filterd.filters.clamav.session import Sessions
+from filterd.filters.clamav.session import ClamdSessions
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.filters.clamav.slots import Slots
 from filterd.filters.notice import NOTICE, is_signed, replacement
@@ -76,10 +76,10 @@ class ClamAV:
     def __init__(self, settings: ClamAVSettings) -> None:
         self.settings = settings
         self.locates = False
-        self._servers = tuple(map(Server.parse, settings.addresses))
+        self._servers = tuple(map(ClamdServer.parse, settings.addresses))
         self._slots = Slots(settings.scans_at_once) if settings.scans_at_once else None
-        self._sessions = Sessions()
-        self._avoided: dict[Server, float] = {}
+        self._sessions = ClamdSessions()
+        self._avoided: dict[ClamdServer, float] = {}
         self._signatures: Signatures | None = None
         self._signatures_until = -math.inf
 
@@ -130,7 +130,7 @@ class ClamAV:
             for what, content in self._pieces(message, findings):
                 try:
                     findings.add(self._ask(content))
-                except TooLargeError as error:
+                except StreamTooLargeError as error:
                     findings.too_large.append((what, str(error)))
                 except GivenUpError as error:
                     findings.given_up.append(str(error))
@@ -190,7 +190,7 @@ class ClamAV:
                 found.append(Infection(RemovedPart(name, why, leaf.start, leaf.end), edits))
             rest = Findings(self.settings.suspicions)
             rest.add(self._ask(_without(message, found)))
-        except (TooLargeError, GivenUpError):
+        except (StreamTooLargeError, GivenUpError):
             return ()
         return () if rest.virus else tuple(found)
 
@@ -210,7 +210,7 @@ class ClamAV:
             for server in order:
                 try:
                     found = self._sessions.scan(server, content, self.settings.silence)
-                except (TooLargeError, GivenUpError):
+                except (StreamTooLargeError, GivenUpError):
                     raise
                 except SilentError as error:
                     if server.is_idle(self.settings.silence):
@@ -226,7 +226,7 @@ class ClamAV:
                 raise ScanError("no clamd answered: " + "; ".join(troubles))
             time.sleep(PAUSE)
 
-    def _avoid(self, server: Server, error: ClamdError, troubles: list[str]) -> None:
+    def _avoid(self, server: ClamdServer, error: ClamdError, troubles: list[str]) -> None:
         log.debug("clamav: %s", error)
         troubles.append(str(error))
         self._avoided[server] = time.monotonic() + AVOID_SECONDS

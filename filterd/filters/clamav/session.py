@@ -16,7 +16,7 @@ import socket
 import struct
 from array import array
 
-from filterd.filters.clamav.clamd import Server, SilentError, virus_name
+from filterd.filters.clamav.clamd import ClamdServer, SilentError, virus_name
 from filterd.message.fields import Buffer
 
 log = logging.getLogger(__name__)
@@ -45,15 +45,15 @@ class _FailedError(Exception):
         self.answer = answer
 
 
-class Sessions:
+class ClamdSessions:
     """The open sessions of one process, one for each server that was asked."""
 
     def __init__(self) -> None:
-        self._open: dict[Server, _Session] = {}
-        self._streamed: set[Server] = set()
-        self._asked: tuple[Server, Buffer, _Session] | None = None
+        self._open: dict[ClamdServer, _Session] = {}
+        self._streamed: set[ClamdServer] = set()
+        self._asked: tuple[ClamdServer, Buffer, _Session] | None = None
 
-    def scan(self, server: Server, content: Buffer, patience: float) -> str:
+    def scan(self, server: ClamdServer, content: Buffer, patience: float) -> str:
         """As `Server.scan`: the name that clamd gives the content, `""` if it finds nothing.
 
         patience: seconds that it may do nothing. Raises as that does.
@@ -87,7 +87,7 @@ class Sessions:
         self._open[server] = session
         return name
 
-    def ask(self, server: Server, content: Buffer) -> None:
+    def ask(self, server: ClamdServer, content: Buffer) -> None:
         """Put the question of the next `scan` already, if that needs no waiting: over a session
         that is open, with a descriptor. Raises OSError where the session is over."""
         self._asked = None
@@ -99,7 +99,7 @@ class Sessions:
         session.ask(content, ASKING_PATIENCE, descriptor=True)
         self._asked = (server, content, session)
 
-    def _answered(self, server: Server, content: Buffer, patience: float) -> str | None:
+    def _answered(self, server: ClamdServer, content: Buffer, patience: float) -> str | None:
         """The answer to what was asked ahead, None if that was nothing or went wrong."""
         asked, self._asked = self._asked, None
         if asked is None or asked[0] != server or asked[1] is not content:
@@ -122,7 +122,7 @@ class Sessions:
 class _Session:
     """One connection on which clamd was told IDSESSION; it closes with its last reference."""
 
-    def __init__(self, server: Server, patience: float) -> None:
+    def __init__(self, server: ClamdServer, patience: float) -> None:
         self.process = os.getpid()
         self._file, self._filled = -1, 0
         if server.port is None:

@@ -12,7 +12,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
 from filterd.chain.filter import Filter
-from filterd.filters.clamav.clamd import Server
+from filterd.filters.clamav.clamd import ClamdServer
 from filterd.system.mistakes import mistakes
 
 SUSPICIONS: Mapping[str, float] = MappingProxyType({"Heuristics.*": 3.0, "PUA.*": 3.0})
@@ -72,7 +72,7 @@ class ClamAVSettings:
                     raise ValueError("is empty; expected unix:/path or tcp:host:port")
             for index, address in enumerate(self.addresses):
                 with wrong.at("server", *([] if isinstance(self.server, str) else [index])):
-                    Server.parse(address)
+                    ClamdServer.parse(address)
             for pattern, points in self.suspicions.items():
                 with wrong.at("suspicions", pattern):
                     if not math.isfinite(points):

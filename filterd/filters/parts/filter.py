@@ -27,7 +27,7 @@ from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.parts.unpacking.names import shown
 from filterd.filters.parts.unpacking.unpack import Unpacker
-from filterd.filters.parts.verdict import Finding, Outcome, details, outcome
+from filterd.filters.parts.verdict import PartFinding, PartOutcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
 
@@ -64,14 +64,14 @@ class Parts:
 
     def examine(self, message: Message) -> Verdict:
         """Look at the structure and at all parts, in every reading of the message."""
-        found = [Finding(symbol, detail) for symbol, detail in message.anomalies]
+        found = [PartFinding(symbol, detail) for symbol, detail in message.anomalies]
         recipients = self._profiles.of(message.envelope)
         found += self._in_parts(message, tuple(recipients))
         if not found:
             return NO_OPINION
         return self._verdict(message, found, outcome(found, recipients, self._may_strip))
 
-    def _in_parts(self, message: Message, profiles: tuple[Profile, ...]) -> Iterator[Finding]:
+    def _in_parts(self, message: Message, profiles: tuple[Profile, ...]) -> Iterator[PartFinding]:
         passwords = self._passwords(message) if self.settings.try_passwords else ()
         unpacker = Unpacker(self.settings.limits, passwords)
         for entity in message.leaves():
@@ -90,7 +90,7 @@ class Parts:
         removable: Entity | None,
         unpacker: Unpacker,
         profiles: tuple[Profile, ...],
-    ) -> Iterator[Finding]:
+    ) -> Iterator[PartFinding]:
         names, media_type = entity.filenames, entity.content_type
         shown_name = names[0] if names else "without a name"
         head = entity.head(HEAD_SIZE if names else 4096)
@@ -106,7 +106,7 @@ class Parts:
             begun = replace(begun, kind="", others=())
         first = _banned(begun, profiles)
         if first[0]:
-            yield Finding(BANNED_PART, shown(shown_name), removable, shown_name, *first)
+            yield PartFinding(BANNED_PART, shown(shown_name), removable, shown_name, *first)
         if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
             return
         seen = len(unpacker.findings)
@@ -117,16 +117,16 @@ class Parts:
             if banned and (file.path or (banned, concerned) != first):
                 reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
                 detail = shown(file.shown_path)
-                found = Finding(BANNED_PART, detail, removable, shown_name, reason, concerned)
+                found = PartFinding(BANNED_PART, detail, removable, shown_name, reason, concerned)
                 if not file.path or _banned(file, profiles, SOURCE_CODE)[0]:
                     yield found
                 else:
                     sources.add(file, found)
             for symbol, detail in documents.findings(file) if file.complete else ():
-                yield Finding(symbol, detail, removable, shown_name, detail)
+                yield PartFinding(symbol, detail, removable, shown_name, detail)
         yield from sources.banned()
         for symbol, detail in unpacker.findings[seen:]:
-            yield Finding(symbol, detail, removable, shown_name, detail)
+            yield PartFinding(symbol, detail, removable, shown_name, detail)
 
     def _passwords(self, message: Message) -> tuple[str, ...]:
         """Words of the text, those after a word like `password` first."""
@@ -147,7 +147,7 @@ class Parts:
     def _may_strip(self, entity: Entity) -> bool:
         return self.settings.signed == "strip" or not is_signed(entity)
 
-    def _verdict(self, message: Message, found: list[Finding], wanted: Outcome) -> Verdict:
+    def _verdict(self, message: Message, found: list[PartFinding], wanted: PartOutcome) -> Verdict:
         edits: list[Edit] = []
         removed = []
         for finding in wanted.taken:
@@ -185,7 +185,7 @@ def _banned(
     return next(iter(reasons.values()), ""), frozenset(reasons)
 
 
-def _hidden(finding: Finding, reading: Reading) -> Finding:
+def _hidden(finding: PartFinding, reading: Reading) -> PartFinding:
     """What was found in a reading; what is banned in a file that no tree has is said as such."""
     if reading.hidden_at is None or finding.symbol != BANNED_PART:
         return finding
@@ -193,13 +193,13 @@ def _hidden(finding: Finding, reading: Reading) -> Finding:
     return replace(finding, symbol="MIME_HIDDEN_PART", detail=detail)
 
 
-def _cut_off(reading: Reading) -> Iterator[Finding]:
+def _cut_off(reading: Reading) -> Iterator[PartFinding]:
     """An archive whose end is a guess: readers may find in it what is not found here."""
     if reading.is_end_guessed:
         for kind in kinds_of(reading.root.head(HEAD_SIZE)):
             if kind in ARCHIVE_KINDS:
                 detail = f"an archive ({kind}) near octet {reading.hidden_at} that may go on"
-                yield Finding("MIME_HIDDEN_PART", detail)
+                yield PartFinding("MIME_HIDDEN_PART", detail)
 
 
 def _may_hold_files(entity: Entity) -> bool:

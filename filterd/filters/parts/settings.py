@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt
 from filterd.chain.filter import Filter
 from filterd.filters.notice import NOTICE, check_template
 from filterd.filters.parts.lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
-from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.message.address import pattern_keys
 from filterd.message.matching import networks
 from filterd.system.mistakes import Key, Mistakes, mistakes
@@ -140,16 +140,16 @@ class PartsSettings:
     ] = "quarantine"
     archive_depth: Annotated[
         int, Ge(0), Doc("levels of archives inside archives that are opened; 0 opens none")
-    ] = Limits.depth
+    ] = UnpackLimits.depth
     archive_members: Annotated[
         int, Gt(0), Doc("files in the archives of one message that are looked at")
-    ] = Limits.members
+    ] = UnpackLimits.members
     archive_size: Annotated[
         int, Gt(0), Doc("octets that the archives of one message may unpack to")
-    ] = Limits.total
+    ] = UnpackLimits.total
     archive_ratio: Annotated[
         int, Gt(1), Doc("octets that one octet of an archive may unpack to, beyond 4 MiB")
-    ] = Limits.ratio
+    ] = UnpackLimits.ratio
     source_files: Annotated[
         int,
         Ge(0),
@@ -187,9 +187,9 @@ class PartsSettings:
                         pattern_keys(pattern)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> UnpackLimits:
         """Of what is unpacked."""
-        return Limits(
+        return UnpackLimits(
             self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
         )
 

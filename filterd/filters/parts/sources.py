@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from filterd.filters.parts.unpacking.files import File
-from filterd.filters.parts.verdict import Finding
+from filterd.filters.parts.verdict import PartFinding
 
 
 class Sources:
@@ -19,18 +19,18 @@ class Sources:
         """enough: files that make an archive one of sources; 0: none is."""
         self._enough = enough
         self._files: dict[tuple[str, ...], int] = {}
-        self._found: dict[tuple[str, ...], list[Finding]] = {}
+        self._found: dict[tuple[str, ...], list[PartFinding]] = {}
 
     def count(self, file: File) -> None:
         """Count one more file of its archive."""
         self._files[file.path] = self._files.get(file.path, 0) + 1
 
-    def add(self, file: File, finding: Finding) -> None:
+    def add(self, file: File, finding: PartFinding) -> None:
         """Take a finding that counts unless its archive turns out to have many files."""
         if not self._is_many(file.path):
             self._found.setdefault(file.path, []).append(finding)
 
-    def banned(self) -> Iterator[Finding]:
+    def banned(self) -> Iterator[PartFinding]:
         """What is banned, now that all files were counted."""
         for path, found in self._found.items():
             if not self._is_many(path):

@@ -19,7 +19,7 @@ DETAIL_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PartFinding:
     """One thing found.
 
     entity: the part to take out, None if none can be taken out cleanly. concerned: the profiles for
@@ -35,24 +35,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PartOutcome:
     """action: the least for all. apart: more, for some. taken: what is stripped, in order."""
 
     action: Action
     apart: tuple[RecipientAction, ...]
-    taken: tuple[Finding, ...]
+    taken: tuple[PartFinding, ...]
     is_refused: bool
 
 
 def outcome(
-    found: Sequence[Finding],
+    found: Sequence[PartFinding],
     recipients: Mapping[Profile, Sequence[str]],
     may_strip: Callable[[Entity], bool],
-) -> Outcome:
+) -> PartOutcome:
     """What the findings mean for the recipients. may_strip: False for a part that must stay whole,
     whose message is then held."""
     actions: dict[Profile, Action] = {}
-    taken: dict[int, Finding] = {}
+    taken: dict[int, PartFinding] = {}
     for profile in recipients:
         actions[profile], strip = _for_one(profile, found, may_strip)
         if actions[profile] is Action.ACCEPT:
@@ -66,7 +66,7 @@ def outcome(
         if action > least
         for address in recipients[profile]
     )
-    return Outcome(
+    return PartOutcome(
         least,
         apart,
         tuple(taken[start] for start in sorted(taken)),
@@ -75,8 +75,8 @@ def outcome(
 
 
 def _for_one(
-    profile: Profile, found: Sequence[Finding], may_strip: Callable[[Entity], bool]
-) -> tuple[Action, list[Finding]]:
+    profile: Profile, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
+) -> tuple[Action, list[PartFinding]]:
     action = Action.ACCEPT
     strip = []
     for finding in found:
@@ -95,7 +95,7 @@ def _for_one(
     return action, strip
 
 
-def details(found: Iterable[Finding]) -> dict[str, str]:
+def details(found: Iterable[PartFinding]) -> dict[str, str]:
     """Symbol → all that was found under it, in one line."""
     texts: dict[str, list[str]] = {}
     for finding in found:

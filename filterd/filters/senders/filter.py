@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
-from filterd.filters.senders.list import EVERYBODY, Entry, ListError, keys_of, read
+from filterd.filters.senders.list import EVERYBODY, ListError, SenderEntry, keys_of, read
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 class _Lookup:
     """Entries by what they speak of: each message costs a few looks, however long the list is."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[SenderEntry]) -> None:
         self._entries = entries
         self._by_sender: dict[str, list[int]] = defaultdict(list)
         for number, entry in enumerate(entries):
             for key in keys_of(entry.sender):
                 self._by_sender[key].append(number)
 
-    def find(self, envelope: Envelope) -> Entry | None:
+    def find(self, envelope: Envelope) -> SenderEntry | None:
         """What counts for the message: for each recipient the first entry that fits, if all of
         these are of one kind. The entry is that of the first recipient."""
         if not self._entries:
@@ -46,7 +46,7 @@ class _Lookup:
                     covering[recipient] = min(number, covering.get(recipient, number))
         if not covering:
             return None
-        first: Entry | None = None
+        first: SenderEntry | None = None
         for one in envelope.recipients or (Recipient(""),):
             keys = {EVERYBODY, *recipient_keys(one, envelope)}
             numbers = [covering[key] for key in keys if key in covering]

@@ -42,7 +42,7 @@ _BLANK_OR_WORD = re.compile(rf"\s++|({_WORD.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SenderEntry:
     """One line. sender, recipient: patterns as `filterd.message.address` has them, or `*`.
 
     Raises NoEffectError for a pattern that could never match.
@@ -66,11 +66,11 @@ class Entry:
     def __str__(self) -> str:
         return f"{self.kind} {self.sender} for {self.recipient}"
 
-    def is_same(self, other: Entry) -> bool:
+    def is_same(self, other: SenderEntry) -> bool:
         """True if both say the same of the same mailboxes, however they are spelled."""
         return self.kind == other.kind and self.speaks_of_same(other)
 
-    def speaks_of_same(self, other: Entry) -> bool:
+    def speaks_of_same(self, other: SenderEntry) -> bool:
         """True if both are about the same mailboxes."""
         return keys_of(self.sender) == keys_of(other.sender) and (
             keys_of(self.recipient) == keys_of(other.recipient)
@@ -93,7 +93,7 @@ def keys_of(word: str) -> tuple[str, ...]:
     return (EVERYBODY,) if word == EVERYBODY else pattern_keys(word)
 
 
-def read(path: Path, *, strict: bool = False) -> tuple[Entry, ...]:
+def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
     """The entries of a list, in order; none if there is no such file.
 
     Entries without effect are left out, and the log says so: former versions took them. strict:
@@ -130,7 +130,7 @@ def _lines(path: Path) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
+def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
     """Put an entry into the list or take it out; False if nothing had to be changed.
 
     Entries about the same mailboxes go when one is put in. It stands before the first line that
@@ -162,7 +162,7 @@ def change(path: Path, entry: Entry, *, remove: bool = False) -> bool:
         return True
 
 
-def _decides(entries: Iterable[Entry], entry: Entry) -> bool:
+def _decides(entries: Iterable[SenderEntry], entry: SenderEntry) -> bool:
     """True if the entry is there already, and no other one before it speaks against it."""
     for one in entries:
         if one.is_same(entry):
@@ -172,7 +172,7 @@ def _decides(entries: Iterable[Entry], entry: Entry) -> bool:
     return False
 
 
-def _may_overrule(one: Entry, entry: Entry) -> bool:
+def _may_overrule(one: SenderEntry, entry: SenderEntry) -> bool:
     """True if an entry that stands first would decide for mail that the other one is about."""
     if one.kind == entry.kind:
         return False
@@ -192,7 +192,7 @@ def _includes(wide: str, narrow: str) -> bool:
     return not set(keys_of(wide)).isdisjoint(Mailbox.parse(example).covered_by())
 
 
-def _entry_of(text: str) -> Entry | None:
+def _entry_of(text: str) -> SenderEntry | None:
     """The entry of a line, None for an empty one or a comment. Raises ListError."""
     words = []
     position = 0
@@ -204,7 +204,7 @@ def _entry_of(text: str) -> Entry | None:
         case []:
             return None
         case ["allow" | "block" as kind, sender]:
-            return Entry(kind, sender)
+            return SenderEntry(kind, sender)
         case ["allow" | "block" as kind, sender, "for", recipient]:
-            return Entry(kind, sender, recipient)
+            return SenderEntry(kind, sender, recipient)
     raise ListError("is not an entry; expected `allow SENDER for RECIPIENT`")

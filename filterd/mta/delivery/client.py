@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from filterd.smtp.client import Reply, SmtpClient, SmtpError, stuffed
+from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
@@ -25,7 +25,7 @@ REPLY_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SendResult:
     """What became of one message.
 
     code, reply: the last reply, 0 and why where there was none. stage: the command that it answers
@@ -58,15 +58,15 @@ def wire_form(data: bytes) -> tuple[bytes, bool]:
 
 def transact(
     client: SmtpClient, name: str, data: bytes, sender: str, recipients: Sequence[str]
-) -> Result:
+) -> SendResult:
     """One mail transaction; one that was refused is reset. Raises SmtpError."""
     wire, normalised = wire_form(data)
     started = time.monotonic()
     refused: list[tuple[str, str]] = []
 
-    def result(stage: str, reply: Reply) -> Result:
+    def result(stage: str, reply: ServerReply) -> SendResult:
         seconds = round(time.monotonic() - started, 6)
-        return Result(
+        return SendResult(
             name, reply.code, reply.text, stage, len(wire), seconds, tuple(refused), normalised
         )
 
@@ -109,7 +109,7 @@ def connected(host: str, port: int, helo: str, timeout: float) -> SmtpClient:
 
 async def send_all(
     messages: Iterable[tuple[str, bytes]],
-    on_result: Callable[[Result], None],
+    on_result: Callable[[SendResult], None],
     *,
     host: str,
     port: int,
@@ -151,7 +151,7 @@ class _Sender:
     async def work(
         self,
         source: Iterator[tuple[str, bytes]],
-        on_result: Callable[[Result], None],
+        on_result: Callable[[SendResult], None],
         sender: str,
         recipients: Sequence[str],
     ) -> None:
@@ -172,7 +172,7 @@ class _Sender:
             if self._client is not None:
                 self._client.close()
 
-    def _send(self, name: str, data: bytes, sender: str, recipients: Sequence[str]) -> Result:
+    def _send(self, name: str, data: bytes, sender: str, recipients: Sequence[str]) -> SendResult:
         """In a thread of the pool: one message, over a new connection if there is none."""
         stage = "connect"
         try:
@@ -184,7 +184,7 @@ class _Sender:
             with self._client.within(self._timeout):
                 result = transact(self._client, name, data, sender, recipients)
         except SmtpError as error:
-            result = Result(name, 0, str(error), stage, len(data), 0.0)
+            result = SendResult(name, 0, str(error), stage, len(data), 0.0)
         if result.code in (0, 421) and self._client is not None:
             self._client.close()
             self._client = None

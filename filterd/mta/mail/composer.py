@@ -14,7 +14,7 @@ from filterd.mta.mail.header import HeaderSection, split_message
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Trace:
     """How a message arrived. protocol: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)."""
 
     queue_id: str
@@ -42,9 +42,7 @@ class Composer(ABC):
         self.host = host
         self.version = version
 
-    def draft(
-        self, arrival: Arrival, sender: Path, recipients: list[Path], content: bytes
-    ) -> Draft:
+    def draft(self, arrival: Trace, sender: Path, recipients: list[Path], content: bytes) -> Draft:
         """The draft for the filters. content: the message, LF line ends."""
         fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
@@ -72,5 +70,5 @@ class Composer(ABC):
 
     @abstractmethod
     def _header(
-        self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
+        self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection: ...

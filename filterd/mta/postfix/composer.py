@@ -6,7 +6,7 @@ from email.utils import formatdate
 from time import gmtime, strftime
 
 from filterd.mta.mail.address import to_octets
-from filterd.mta.mail.composer import Arrival, Composer
+from filterd.mta.mail.composer import Composer, Trace
 from filterd.mta.mail.draft import Path
 from filterd.mta.mail.header import HeaderSection
 from filterd.mta.postfix.header import PostfixHeader
@@ -19,7 +19,7 @@ class PostfixComposer(Composer):
     """Postfix 3.7 for a client whose header it completes (local_header_rewrite_clients)."""
 
     def _header(
-        self, arrival: Arrival, sender: Path, fields: list[tuple[bytes, bytes]]
+        self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection:
         stamp = f"{formatdate(localtime=True)} ({strftime('%Z')})"
         # With one recipient that gets its own line, else the date does.

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends
 from filterd.web.api import actions, looking, site
 from filterd.web.api.parameters import only_known
 from filterd.web.api.problems import documented
-from filterd.web.state import State
+from filterd.web.state import WebState
 
 
-def router(_state: State) -> APIRouter:
+def router(_state: WebState) -> APIRouter:
     """All routes; each finds the state in its request."""
     found = APIRouter(
         responses=documented(401, 403, 404, 413, 422, 503), dependencies=[Depends(only_known)]

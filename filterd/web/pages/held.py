@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.digest.links import Link, LinkError, Signer
+from filterd.digest.links import LinkError, ReleaseLink, Signer
 from filterd.quarantine import Entry, UnknownIdError
 from filterd.quarantine.entry import for_admins_only
 from filterd.review.actions import ActionError, ActionRequest
-from filterd.web.state import State, state_of
+from filterd.web.state import WebState, state_of
 from filterd.web.views import plain_page
 
 open_router = APIRouter()
@@ -85,7 +85,7 @@ def release(request: Request, token: str) -> Response:
     )
 
 
-def _found(state: State, token: str) -> tuple[Link, Entry]:
+def _found(state: WebState, token: str) -> tuple[ReleaseLink, Entry]:
     """What the link is for. Raises LinkError, UnknownIdError."""
     link = Signer(state.settings.quarantine.folder).link(token, time.time())
     entry = state.actions.store.get(link.id)

@@ -17,7 +17,7 @@ from filterd.review.access import Access
 from filterd.review.actions import ActionError, ActionRequest, ActionResult
 from filterd.review.rights import ACTIONS, BULK
 from filterd.web import preview
-from filterd.web.explain import Explanation, explain
+from filterd.web.explain import ExplanationView, explain
 from filterd.web.forms import NOTE_LIMIT, addresses_of, text_of, texts_of
 from filterd.web.identity import Asking, Posted, session_of
 from filterd.web.state import state_of
@@ -204,7 +204,7 @@ def _shown(message: Message) -> list[Shown]:
     return found
 
 
-def _explanation(state: Any, message: Message | None) -> Explanation | None:
+def _explanation(state: Any, message: Message | None) -> ExplanationView | None:
     return None if message is None else explain(state, message)
 
 

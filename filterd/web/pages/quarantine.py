@@ -13,7 +13,7 @@ from filterd.quarantine.query import QueryError
 from filterd.quarantine.words import REASONS, STATES
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
-from filterd.review.rights import BULK, Action
+from filterd.review.rights import BULK, ReviewAction
 from filterd.web.forms import (
     ID_LIMIT,
     LIMITS,
@@ -97,7 +97,7 @@ def do(request: Request, asking: Asking, form: Posted) -> Response:
     return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), results)
 
 
-def _action(form: FormData) -> tuple[str, Action]:
+def _action(form: FormData) -> tuple[str, ReviewAction]:
     """The action that was chosen, and its name."""
     name = text_of(form, "do")
     action = BULK.get(name)

@@ -17,7 +17,7 @@ from filterd.bayes.site.autolearn import MESSAGE_LIMIT, AutolearnSettings, Queue
 from filterd.bayes.site.autolearn_learning import learn_queued
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import Journal
-from filterd.bayes.site.learner import Learner, Outcome
+from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.config import load as config
 from filterd.config.assembly import build_pipeline
 from filterd.lab.samples import GTUBE
@@ -124,7 +124,7 @@ def test_a_person_is_never_overruled_and_always_overrules(
     queue.offer(sent(2, spam=True), EVIDENT[True])
     assert learn_queued(folder, queue) == {"kept": 1, "learned": 1}
     with Learner(folder, "cli:ann") as learner:
-        assert learner.learn(message(2, spam=True), spam=False) is Outcome.MOVED
+        assert learner.learn(message(2, spam=True), spam=False) is LearnOutcome.MOVED
     queue.offer(sent(2, spam=True), EVIDENT[True])
     assert learn_queued(folder, queue) == {"kept": 1}
 
@@ -140,7 +140,7 @@ def test_the_copy_in_the_mailbox_corrects_what_was_learned_of_the_one_on_the_way
         b"X-Spam-Flag: YES\r\n" + mail(1, spam=False).replace(b"\n", b"\r\n")
     )
     with Learner(folder, "dovecot:joe") as learner:
-        assert learner.learn(Message(delivered), spam=False) is Outcome.MOVED
+        assert learner.learn(Message(delivered), spam=False) is LearnOutcome.MOVED
     stored = folder.load_current()
     assert stored is not None
     assert (stored.model.spam, stored.model.ham) == (0, 1)

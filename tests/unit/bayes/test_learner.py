@@ -14,7 +14,7 @@ from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import learner as learner_module
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import JournalError
-from filterd.bayes.site.learner import Learner, Outcome
+from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.message import Message
 from tests.helpers.learning import contents, kill_and_check, model_of
 from tests.helpers.training_mail import mail, message
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> ModelFolder:
 
 def teach(
     folder: ModelFolder, numbers: range, *, spam: bool, source: str = "cli:test"
-) -> list[Outcome]:
+) -> list[LearnOutcome]:
     with Learner(folder, source) as learner:
         return [learner.learn(message(n, spam=spam), spam=spam) for n in numbers]
 
@@ -42,9 +42,9 @@ def same(a: OnlineModel, b: OnlineModel) -> bool:
 
 
 def test_learning_a_message_twice_changes_nothing(folder: ModelFolder) -> None:
-    assert teach(folder, range(5), spam=True) == [Outcome.LEARNED] * 5
+    assert teach(folder, range(5), spam=True) == [LearnOutcome.LEARNED] * 5
     first = folder.current()
-    assert teach(folder, range(5), spam=True) == [Outcome.KNOWN] * 5
+    assert teach(folder, range(5), spam=True) == [LearnOutcome.KNOWN] * 5
     assert folder.current() == first
     assert contents(folder) == {True: 5, False: 0}
 
@@ -52,7 +52,7 @@ def test_learning_a_message_twice_changes_nothing(folder: ModelFolder) -> None:
 def test_learning_as_the_other_class_moves_it(folder: ModelFolder) -> None:
     teach(folder, range(5), spam=True)
     with Learner(folder, "cli:test") as learner:
-        assert learner.learn(message(0, spam=True), spam=False) is Outcome.MOVED
+        assert learner.learn(message(0, spam=True), spam=False) is LearnOutcome.MOVED
     assert contents(folder) == {True: 4, False: 1}
     assert (model_of(folder).spam, model_of(folder).ham) == (4, 1)
 
@@ -65,8 +65,8 @@ def test_forgetting_restores_the_model_bit_for_bit(folder: ModelFolder) -> None:
     assert not same(before, model_of(folder))
     with Learner(folder, "cli:test") as learner:
         for n in (6, 4, 8, 5, 7):
-            assert learner.forget(message(n, spam=True)) is Outcome.FORGOTTEN
-        assert learner.forget(message(77, spam=True)) is Outcome.UNKNOWN
+            assert learner.forget(message(n, spam=True)) is LearnOutcome.FORGOTTEN
+        assert learner.forget(message(77, spam=True)) is LearnOutcome.UNKNOWN
     assert same(before, model_of(folder))
 
 
@@ -121,7 +121,7 @@ def test_rollback_puts_an_earlier_version_in_force(folder: ModelFolder) -> None:
         learner.go_back(generation)
     assert same(first, model_of(folder))
     assert contents(folder) == {True: 5, False: 0}
-    assert teach(folder, range(5), spam=False) == [Outcome.LEARNED] * 5
+    assert teach(folder, range(5), spam=False) == [LearnOutcome.LEARNED] * 5
     with Learner(folder, "cli:test") as learner, pytest.raises(JournalError, match="no version 2"):
         learner.go_back(2)
 
@@ -129,12 +129,12 @@ def test_rollback_puts_an_earlier_version_in_force(folder: ModelFolder) -> None:
 def test_no_machine_overrules_a_person(folder: ModelFolder) -> None:
     teach(folder, range(1), spam=False, source="web:ann")
     with Learner(folder, "auto:clamav") as learner:
-        assert learner.learn(message(0, spam=False), spam=True) is Outcome.KEPT
-        assert learner.forget(message(0, spam=False)) is Outcome.KEPT
+        assert learner.learn(message(0, spam=False), spam=True) is LearnOutcome.KEPT
+        assert learner.forget(message(0, spam=False)) is LearnOutcome.KEPT
     with Learner(folder, "cli:root") as learner:
-        assert learner.forget(message(0, spam=False)) is Outcome.FORGOTTEN
+        assert learner.forget(message(0, spam=False)) is LearnOutcome.FORGOTTEN
     with Learner(folder, "auto:clamav") as learner:
-        assert learner.learn(message(0, spam=False), spam=True) is Outcome.KEPT
+        assert learner.learn(message(0, spam=False), spam=True) is LearnOutcome.KEPT
 
 
 def test_an_exception_keeps_what_was_committed(
@@ -148,7 +148,7 @@ def test_an_exception_keeps_what_was_committed(
     assert contents(folder) == {True: 8, False: 0}
     assert model_of(folder).spam == 8
     outcomes = teach(folder, range(10), spam=True)
-    assert outcomes == [Outcome.KNOWN] * 8 + [Outcome.LEARNED] * 2
+    assert outcomes == [LearnOutcome.KNOWN] * 8 + [LearnOutcome.LEARNED] * 2
 
 
 def test_training_afresh_replaces_the_model_and_can_be_undone(folder: ModelFolder) -> None:
@@ -172,13 +172,13 @@ def test_kill_9_leaves_model_and_journal_in_agreement(folder: ModelFolder, delay
 def test_a_person_who_agrees_with_a_machine_is_never_overruled_by_one(folder: ModelFolder) -> None:
     one = message(1, spam=True)
 
-    def told(source: str, *, spam: bool) -> Outcome:
+    def told(source: str, *, spam: bool) -> LearnOutcome:
         with Learner(folder, source) as learner:
             return learner.learn(one, spam=spam)
 
-    assert told("autolearn", spam=True) is Outcome.LEARNED
-    assert told("cli:ann", spam=True) is Outcome.KNOWN
-    assert told("autolearn", spam=False) is Outcome.KEPT
+    assert told("autolearn", spam=True) is LearnOutcome.LEARNED
+    assert told("cli:ann", spam=True) is LearnOutcome.KNOWN
+    assert told("autolearn", spam=False) is LearnOutcome.KEPT
     assert contents(folder) == {True: 1, False: 0}
 
 
@@ -187,9 +187,9 @@ def test_what_a_person_made_forget_no_machine_teaches_again(folder: ModelFolder)
     with Learner(folder, "autolearn") as learner:
         learner.learn(one, spam=True)
     with Learner(folder, "cli:ann") as learner:
-        assert learner.forget(one) is Outcome.FORGOTTEN
+        assert learner.forget(one) is LearnOutcome.FORGOTTEN
     with Learner(folder, "autolearn") as learner:
-        assert learner.learn(one, spam=True) is Outcome.KEPT
+        assert learner.learn(one, spam=True) is LearnOutcome.KEPT
     assert contents(folder) == {True: 0, False: 0}
 
 
@@ -203,7 +203,7 @@ def test_a_persons_word_survives_undo_and_rollback(folder: ModelFolder) -> None:
         learner.undo(1)
     assert contents(folder) == {True: 0, False: 0}
     with Learner(folder, "autolearn") as learner:
-        assert learner.learn(one, spam=True) is Outcome.KEPT
+        assert learner.learn(one, spam=True) is LearnOutcome.KEPT
 
 
 def test_a_model_from_elsewhere_is_adopted_with_its_salt(folder: ModelFolder) -> None:
@@ -221,7 +221,7 @@ def test_a_model_from_elsewhere_is_adopted_with_its_salt(folder: ModelFolder) ->
     assert same(stored.model, theirs)
     assert contents(folder) == {True: 0, False: 0}
     # It is taught on with its own salt, and gone back from with the former one.
-    assert teach(folder, range(100, 101), spam=True) == [Outcome.LEARNED]
+    assert teach(folder, range(100, 101), spam=True) == [LearnOutcome.LEARNED]
     with (
         pytest.raises(JournalError, match="later batches changed"),
         Learner(folder, "x") as learner,
@@ -234,4 +234,4 @@ def test_a_model_from_elsewhere_is_adopted_with_its_salt(folder: ModelFolder) ->
     assert same(model_of(folder), before)
     assert contents(folder) == {True: 5, False: 0}
     with Learner(folder, "cli:test") as learner:
-        assert learner.forget(message(3, spam=True)) is Outcome.FORGOTTEN
+        assert learner.forget(message(3, spam=True)) is LearnOutcome.FORGOTTEN

@@ -13,7 +13,7 @@ from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import shadow as shadow_module
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learner import Learner
-from filterd.bayes.site.shadow import cast, lift, shadow_path, zone
+from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path, zone
 from filterd.filters.bayes import filter as bayes_module
 from filterd.filters.bayes.filter import Bayes
 from filterd.filters.bayes.settings import BayesSettings
@@ -64,7 +64,7 @@ def test_where_it_differs_the_log_says_so_and_the_verdict_stays(
     site = folder.load_current()
     assert site is not None
     salts = {"its own": b"another salt", "the site's": site.card.salt}
-    cast(folder, candidate(tmp_path / "c.fdm", salt=salts[salt], swapped=True))
+    set_candidate(folder, candidate(tmp_path / "c.fdm", salt=salts[salt], swapped=True))
     assert bayes.examine(SPAM) == alone
     (line,) = [r.getMessage() for r in caplog.records if r.getMessage().startswith("shadow")]
     assert f"shadow id={SPAM.id} zone=spam p=0.9" in line
@@ -74,23 +74,23 @@ def test_where_it_differs_the_log_says_so_and_the_verdict_stays(
 def test_where_it_agrees_the_log_is_silent(
     folder: ModelFolder, bayes: Bayes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cast(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=False))
+    set_candidate(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=False))
     bayes.examine(SPAM)
     assert not [r for r in caplog.records if r.getMessage().startswith("shadow")]
 
 
 def test_workers_follow_it_on_and_off(folder: ModelFolder, bayes: Bayes, tmp_path: Path) -> None:
-    assert not lift(folder)
-    cast(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=True))
+    assert not clear_candidate(folder)
+    set_candidate(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=True))
     bayes.examine(SPAM)
     assert bayes._shadow._candidate is not None
-    assert lift(folder)
+    assert clear_candidate(folder)
     bayes.examine(SPAM)
     assert bayes._shadow._candidate is None
 
 
 def test_a_version_stays_a_candidate_when_its_file_is_pruned(folder: ModelFolder) -> None:
-    cast(folder, folder.version_path(1))
+    set_candidate(folder, folder.version_path(1))
     teach(folder, swapped=False)
     folder.prune(keep=1)
     assert not folder.version_path(1).exists()
@@ -105,7 +105,7 @@ def test_its_errors_are_logged_once_and_cost_no_verdict(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alone = bayes.examine(SPAM)
-    cast(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=True))
+    set_candidate(folder, candidate(tmp_path / "c.fdm", salt=b"x", swapped=True))
 
     def broken(_x: float) -> float:
         raise ZeroDivisionError("broken")
@@ -122,7 +122,7 @@ def test_a_damaged_candidate_is_refused_and_one_that_rots_is_logged_once(
     bad = tmp_path / "bad.fdm"
     bad.write_bytes(b"no model")
     with pytest.raises(ModelFileError, match="is not a filterd model"):
-        cast(folder, bad)
+        set_candidate(folder, bad)
     assert not shadow_path(folder).exists()
     alone = bayes.examine(SPAM)
     shadow_path(folder).write_bytes(b"no model")

@@ -11,7 +11,7 @@ import pytest
 from filterd.chain.verdict import Action
 from filterd.config.load import load
 from filterd.lab.expected import Expected, Promises
-from filterd.mta.delivery.client import Result
+from filterd.mta.delivery.client import SendResult
 from filterd.system.child import python_command
 
 pytestmark = pytest.mark.slow
@@ -91,8 +91,8 @@ def test_what_is_promised(tmp_path: Path, name: str, toml: str, words: str) -> N
     assert promised(tmp_path, name, toml) == words
 
 
-def result(code: int) -> Result:
-    return Result("x", code, f"{code} 2.0.0 x", "message", 100, 0.1)
+def result(code: int) -> SendResult:
+    return SendResult("x", code, f"{code} 2.0.0 x", "message", 100, 0.1)
 
 
 MAIL = b"From: a\nX-Spam-Flag: YES\n\nhello\nTVqQAAMAAAAEAAAA//8AALgAAAA\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.chain.chain import Examination
-from filterd.chain.pipeline import Result
+from filterd.chain.pipeline import PipelineResult
 from filterd.chain.policy import Decision
 from filterd.chain.report import Arrival, ScanReport, names, values
 from filterd.chain.verdict import (
@@ -27,8 +27,8 @@ from filterd.chain.verdict import (
 )
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.workers.codec import (
-    Answer,
     AnswerError,
+    WorkerAnswer,
     decode_answer,
     decode_report,
     decode_request,
@@ -56,7 +56,7 @@ def refusal(action: str, code: int, xcode: str, text: str) -> bytes:
 ARRIVAL = Arrival.at("id1", ENVELOPE, SIZE, "<m@a>")
 
 
-def decoded(head: bytes, **options: bool) -> Answer:
+def decoded(head: bytes, **options: bool) -> WorkerAnswer:
     return decode_answer(head, ARRIVAL, BODY_START, **options)
 
 
@@ -99,8 +99,8 @@ def test_answer_of_a_result() -> None:
     examination = Examination(verdict, {"a": 1.0}, failures)
     message = Message(b"Message-ID: <m@a>\r\n\r\n".ljust(SIZE, b"x"), ENVELOPE, "id1")
     report = ScanReport.on(message, examination, decision, stored=True)
-    answer = decoded(encode_answer(Result(decision, examination, report)))
-    assert answer == Answer(report, edits)
+    answer = decoded(encode_answer(PipelineResult(decision, examination, report)))
+    assert answer == WorkerAnswer(report, edits)
     assert answer.report.trouble == "error in bayes: x"
 
 

@@ -23,9 +23,9 @@ from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import ConfigError, load
-from filterd.daemon.metrics import DaemonCollector, Exporter, MetricsError
-from filterd.daemon.statistics import BUCKETS, Statistics
-from filterd.daemon.vitals import Vitals
+from filterd.daemon.exporter import DaemonCollector, Exporter, MetricsError
+from filterd.daemon.monitor import Monitor
+from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
@@ -238,7 +238,7 @@ def test_metrics_of_clamd(tmp_path: Path) -> None:
     settings = load(config)
     pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
     service: Any = SimpleNamespace(settings=settings, pool=pool, in_flight=1)
-    collector = DaemonCollector(service, Vitals(settings, None))
+    collector = DaemonCollector(service, Monitor(settings, None))
     version = b"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2020\n"
     with Scanner(clean, tmp_path / "c", version=version):
         samples = {
@@ -262,7 +262,7 @@ def test_where_a_daemon_on_tcp_is_asked(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_says_makes_no_new_names() -> None:
-    counts = Statistics(["bayes"])
+    counts = Stats(["bayes"])
     nan, long = float("nan"), "x" * 500
     counts.count(report(milliseconds={"bayes": 2.0, "made-up": 1.0}))
     counts.count(report(milliseconds={"bayes": nan}, failures={"x": "timeout: y"}))
@@ -309,7 +309,7 @@ def test_whatever_a_worker_says_is_counted_and_noted_or_not_believed(
         return
     history = History(tmp_path_factory.mktemp("h") / "h.sqlite3", HistorySettings())
     recorder = Recorder(history)
-    Statistics(["bayes"]).count(found)
+    Stats(["bayes"]).count(found)
     recorder.note(found, b"\xff")
     recorder.write()
     assert recorder.lost == 0

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.digest.links import Link, LinkError, Signer
+from filterd.digest.links import LinkError, ReleaseLink, Signer
 
 NOW = 1_800_000_000.0
-LINK = Link("1m83eby0tr9rk0th", "joe@mx.example", NOW + 100)
+LINK = ReleaseLink("1m83eby0tr9rk0th", "joe@mx.example", NOW + 100)
 
 
 @pytest.fixture(scope="module")

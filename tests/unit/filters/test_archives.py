@@ -18,11 +18,11 @@ import pytest
 
 from filterd.filters.parts.unpacking import archive
 from filterd.filters.parts.unpacking.files import File
-from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.filters.parts.unpacking.unpack import Unpacker
 from tests.helpers.archives import PROGRAM, zipped
 
-USUAL = Limits()
+USUAL = UnpackLimits()
 
 
 def tarred(name: str, content: bytes) -> bytes:
@@ -34,7 +34,9 @@ def tarred(name: str, content: bytes) -> bytes:
     return packed.getvalue()
 
 
-def unpacked(name: str, content: bytes, limits: Limits = USUAL) -> tuple[list[str], dict[str, str]]:
+def unpacked(
+    name: str, content: bytes, limits: UnpackLimits = USUAL
+) -> tuple[list[str], dict[str, str]]:
     """The paths of all files, and what was noted: symbol → detail."""
     unpacker = Unpacker(limits)
     paths = [file.shown_path for file in unpacker.files((name,), content)]
@@ -88,7 +90,7 @@ def test_a_bomb_is_over_the_limit_and_costs_little() -> None:
 
 def test_too_many_members_and_too_many_levels() -> None:
     many = zipped(**{f"f{n}": b"" for n in range(30)})
-    assert set(unpacked("a.zip", many, Limits(members=20))[1]) == {"ARCHIVE_LIMIT"}
+    assert set(unpacked("a.zip", many, UnpackLimits(members=20))[1]) == {"ARCHIVE_LIMIT"}
     nested = PROGRAM
     for level in range(7):
         nested = zipped(**{f"{level}.zip": nested})
@@ -97,7 +99,7 @@ def test_too_many_members_and_too_many_levels() -> None:
 
 
 def test_the_limits_hold_for_all_archives_of_a_message_together() -> None:
-    unpacker = Unpacker(Limits(total=1 << 20))
+    unpacker = Unpacker(UnpackLimits(total=1 << 20))
     noise = os.urandom(700 << 10)
     list(unpacker.files(("a.zip",), zipped(a=noise)))
     assert unpacker.findings == []

@@ -14,7 +14,7 @@ import pytest
 from filterd.chain.policy import Policy, PolicySettings
 from filterd.chain.verdict import Action, Splice, Verdict
 from filterd.filters.clamav import filter as clamav
-from filterd.filters.clamav.clamd import ClamdError, Server, TooLargeError
+from filterd.filters.clamav.clamd import ClamdError, ClamdServer, StreamTooLargeError
 from filterd.filters.clamav.filter import ClamAV, ScanError
 from filterd.filters.clamav.settings import ClamAVSettings, Unscanned
 from filterd.filters.clamav.slots import NoSlotError, Slots
@@ -423,16 +423,16 @@ def test_scans_at_once_are_capped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, server",
     [
-        ("unix:/run/clamav/clamd.ctl", Server("/run/clamav/clamd.ctl")),
-        ("local:/run/clamd.sock", Server("/run/clamd.sock")),
-        ("tcp:scanner.example", Server("scanner.example", 3310)),
-        ("tcp:scanner.example:4000", Server("scanner.example", 4000)),
-        ("tcp:[::1]:4000", Server("::1", 4000)),
-        ("tcp:[::1]", Server("::1", 3310)),
+        ("unix:/run/clamav/clamd.ctl", ClamdServer("/run/clamav/clamd.ctl")),
+        ("local:/run/clamd.sock", ClamdServer("/run/clamd.sock")),
+        ("tcp:scanner.example", ClamdServer("scanner.example", 3310)),
+        ("tcp:scanner.example:4000", ClamdServer("scanner.example", 4000)),
+        ("tcp:[::1]:4000", ClamdServer("::1", 4000)),
+        ("tcp:[::1]", ClamdServer("::1", 3310)),
     ],
 )
-def test_addresses(text: str, server: Server) -> None:
-    assert Server.parse(text) == server
+def test_addresses(text: str, server: ClamdServer) -> None:
+    assert ClamdServer.parse(text) == server
 
 
 @pytest.mark.parametrize("text", ["", "unix:clamd.ctl", "tcp::1", "tcp:a:b", "tcp:a:70000", "x:/a"])
@@ -450,12 +450,12 @@ def test_settings_that_make_no_sense_are_said() -> None:
 
 def test_errors_name_the_server(tmp_path: Path) -> None:
     with pytest.raises(ClamdError, match=r"unix:.*/nobody: No such file"):
-        Server(f"{tmp_path}/nobody").scan(b"x", 1)
+        ClamdServer(f"{tmp_path}/nobody").scan(b"x", 1)
     with Scanner(clean, tmp_path / "s", limit=10, descriptors=False) as scanner:
-        with pytest.raises(TooLargeError, match="11 octets are more than"):
-            Server.parse(scanner.address).scan(b"x" * 11, 1)
-        assert Server.parse(scanner.address).scan(b"x" * 10, 1) == ""
-        assert Server.parse(scanner.address).scan(b"", 1) == ""
+        with pytest.raises(StreamTooLargeError, match="11 octets are more than"):
+            ClamdServer.parse(scanner.address).scan(b"x" * 11, 1)
+        assert ClamdServer.parse(scanner.address).scan(b"x" * 10, 1) == ""
+        assert ClamdServer.parse(scanner.address).scan(b"", 1) == ""
 
 
 @pytest.mark.parametrize("scan", ["message", "parts", "both"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.clamav.clamd import ClamdError, Server
-from filterd.filters.clamav.session import SESSION_LIMIT, Sessions
+from filterd.filters.clamav.clamd import ClamdError, ClamdServer
+from filterd.filters.clamav.session import SESSION_LIMIT, ClamdSessions
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 BAD = b"this is very bad"
@@ -24,7 +24,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
 def test_many_messages_go_over_one_connection(where: Path | None) -> None:
     messages = [b"one", BAD, b"two \r\n\0\xff", b"x" * SESSION_LIMIT]
     with Scanner(finds(BAD, "Evil"), where) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         found = [sessions.scan(server, message, PATIENCE) for message in messages]
         assert found == ["", "Evil", "", ""]
         assert scanner.seen == messages
@@ -34,7 +34,7 @@ def test_many_messages_go_over_one_connection(where: Path | None) -> None:
 def test_a_large_message_is_streamed_alone(where: Path | None) -> None:
     message = b"x" * (SESSION_LIMIT + 1)
     with Scanner(clean, where) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, message, PATIENCE) == ""
         assert scanner.sessions == 0
         assert scanner.seen == [message]
@@ -45,7 +45,7 @@ def test_a_scanner_that_takes_no_descriptors_gets_a_stream(
     tmp_path: Path, descriptors: bool | None
 ) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s", descriptors=descriptors) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
         assert scanner.sessions == 1
         assert sessions.scan(server, b"one", PATIENCE) == ""
@@ -60,7 +60,7 @@ def test_trouble_with_one_message_does_not_end_descriptors(tmp_path: Path) -> No
         return b"stream: Can't open file or directory ERROR\n" if content == b"odd" else clean(b"")
 
     with Scanner(judge, tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         with pytest.raises(ClamdError):
             sessions.scan(server, b"odd", PATIENCE)
         passed = scanner.passed
@@ -82,7 +82,7 @@ def test_trouble_with_one_message_does_not_end_descriptors(tmp_path: Path) -> No
 )
 def test_what_is_no_plain_answer_is_no_clean_bill(answer: bytes, where: Path | None) -> None:
     with Scanner(lambda _content: answer, where) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         with pytest.raises(ClamdError):
             sessions.scan(server, b"one", PATIENCE)
 
@@ -92,14 +92,14 @@ def test_a_session_that_the_scanner_ended_costs_nothing(where: Path | None) -> N
     answers = iter([b"stream: OK\n", b"", b"stream: Evil FOUND\n"])
     judge: Judge = lambda _content: next(answers)  # noqa: E731
     with Scanner(judge, where) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, b"one", PATIENCE) == ""
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
 
 
 def test_a_scanner_that_restarts_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    sessions, server = Sessions(), Server(str(path))
+    sessions, server = ClamdSessions(), ClamdServer(str(path))
     for _ in range(2):
         with Scanner(finds(BAD, "Evil"), path):
             assert sessions.scan(server, BAD, PATIENCE) == "Evil"
@@ -116,7 +116,7 @@ def test_silence_ends_the_session(where: Path | None) -> None:
         return finds(BAD, "Evil")(content)
 
     with Scanner(judge, where) as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         with pytest.raises(ClamdError, match=r"silent for 0\.1 s"):
             sessions.scan(server, b"slow", 0.1)
         wake.set()
@@ -126,7 +126,7 @@ def test_silence_ends_the_session(where: Path | None) -> None:
 
 def test_a_child_does_not_use_its_parents_session(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, b"one", PATIENCE) == ""
         child = os.fork()
         if child == 0:
@@ -138,7 +138,7 @@ def test_a_child_does_not_use_its_parents_session(tmp_path: Path) -> None:
 
 def test_an_answer_that_was_asked_for_ahead_is_used(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         sessions.ask(server, BAD)  # no session is open: it is not waited for one
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
         sessions.ask(server, BAD)
@@ -149,7 +149,7 @@ def test_an_answer_that_was_asked_for_ahead_is_used(tmp_path: Path) -> None:
 
 def test_an_answer_about_one_message_is_never_given_for_another(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, b"one", PATIENCE) == ""
         sessions.ask(server, b"two")
         # The chain went another way, and the next message is this one.
@@ -164,7 +164,7 @@ def test_a_scanner_that_ends_the_session_it_was_asked_in_is_asked_again(tmp_path
     answers = iter([b"stream: OK\n", b"", b"stream: Evil FOUND\n"])
     judge: Judge = lambda _content: next(answers)  # noqa: E731
     with Scanner(judge, tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, b"one", PATIENCE) == ""
         sessions.ask(server, BAD)
         assert sessions.scan(server, BAD, PATIENCE) == "Evil"
@@ -179,7 +179,7 @@ def test_a_scanner_that_is_silent_about_what_it_was_asked_ahead(tmp_path: Path) 
         return finds(BAD, "Evil")(content)
 
     with Scanner(judge, tmp_path / "s") as scanner:
-        sessions, server = Sessions(), Server.parse(scanner.address)
+        sessions, server = ClamdSessions(), ClamdServer.parse(scanner.address)
         assert sessions.scan(server, b"one", PATIENCE) == ""
         slow = b"slow"
         sessions.ask(server, slow)

@@ -16,7 +16,7 @@ from filterd.filters.parts.filter import Parts
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.unpacking import marks
 from filterd.filters.parts.unpacking.files import File
-from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.message import Message
 from tests.helpers.tnef import DATA, RENDER_DATA, TITLE, attribute, tnef
@@ -376,7 +376,7 @@ def test_a_file_that_an_archive_stores_is_opened_once() -> None:
         archives.tarred(f"{number}.docx", documents.office(**harmless.WORD, x__y_z=bytes([number])))
         for number in range(20)
     )
-    unpacker = Unpacker(Limits(members=100))
+    unpacker = Unpacker(UnpackLimits(members=100))
     paths = [file.shown_path for file in unpacker.files(("a.tar",), content)]
     assert unpacker.findings == []
     assert sum(path.endswith("word/document.xml") for path in paths) == 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filterd.filters.senders.filter import Senders
-from filterd.filters.senders.list import Entry, ListError, change, read
+from filterd.filters.senders.list import ListError, SenderEntry, change, read
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
 
@@ -76,16 +76,16 @@ def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
     senders, mail = Senders(SendersSettings(path)), message("ann@a.test", "joe@mx.test")
     senders.prepare()
     assert senders.examine(mail).score == 0
-    entry = Entry("allow", "ann@a.test", "joe@mx.test")
+    entry = SenderEntry("allow", "ann@a.test", "joe@mx.test")
     assert change(path, entry)
     assert not change(path, entry)
     assert senders.examine(mail).score == senders.settings.allow_score
     path.write_text("# by hand\n" + path.read_text())
-    assert change(path, Entry("block", "ann@a.test", "joe@mx.test"))
+    assert change(path, SenderEntry("block", "ann@a.test", "joe@mx.test"))
     assert senders.examine(mail).score == senders.settings.block_score
     assert path.read_text() == "# by hand\nblock ann@a.test for joe@mx.test\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert change(path, Entry("block", "ann@a.test", "joe@mx.test"), remove=True)
+    assert change(path, SenderEntry("block", "ann@a.test", "joe@mx.test"), remove=True)
     assert read(path) == ()
     path.unlink()
     assert senders.examine(mail).score == 0
@@ -98,7 +98,7 @@ def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
     with pytest.raises(ListError, match="list:2: is not an entry"):
         Senders(SendersSettings(path)).prepare()
     with pytest.raises(ListError):
-        change(path, Entry("allow", "x.test"))
+        change(path, SenderEntry("allow", "x.test"))
 
 
 def test_a_mistake_in_a_running_list_leaves_the_former_in_force(
@@ -124,23 +124,23 @@ def test_an_entry_that_could_never_fit_is_told_and_left_out(
     path.write_text(f"{line}\nblock b.test\n")
     with pytest.raises(ListError, match="list:1: "):
         read(path, strict=True)
-    assert read(path) == (Entry("block", "b.test"),)
+    assert read(path) == (SenderEntry("block", "b.test"),)
     assert "list:1: an entry without effect" in caplog.text
-    assert change(path, Entry("block", "c.test"))
+    assert change(path, SenderEntry("block", "c.test"))
     assert path.read_text() == f"{line}\nblock b.test\nblock c.test for *\n"
 
 
 def test_a_new_entry_counts_before_older_ones_that_say_the_opposite(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("# ours\nblock x.test\n# theirs\nblock .a.test\nallow b.test\n")
-    assert change(path, Entry("allow", "ann@a.test", "joe@mx.test"))
+    assert change(path, SenderEntry("allow", "ann@a.test", "joe@mx.test"))
     assert path.read_text() == (
         "# ours\nblock x.test\n# theirs\nallow ann@a.test for joe@mx.test\nblock .a.test\n"
         "allow b.test\n"
     )
     mail = message("ann@a.test", "joe@mx.test")
     assert Senders(SendersSettings(path)).examine(mail).score < 0
-    assert change(path, Entry("allow", '"Ann"@A.test', "JOE@mx.test"), remove=True)
+    assert change(path, SenderEntry("allow", '"Ann"@A.test', "JOE@mx.test"), remove=True)
     assert Senders(SendersSettings(path)).examine(mail).score > 0
 
 
@@ -154,7 +154,7 @@ def test_a_long_list_costs_a_few_looks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])
 def test_an_address_cannot_write_another_entry(word: str) -> None:
     with pytest.raises(ListError):
-        Entry("allow", word)
+        SenderEntry("allow", word)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_an_address_cannot_write_another_entry(word: str) -> None:
 def test_lists_as_other_systems_write_them(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "list"
     path.write_bytes(content)
-    assert read(path) == (Entry("allow", "a.test"), Entry("block", "b.test"))
-    assert change(path, Entry("allow", "a.test"), remove=True)
+    assert read(path) == (SenderEntry("allow", "a.test"), SenderEntry("block", "b.test"))
+    assert change(path, SenderEntry("allow", "a.test"), remove=True)
     assert path.read_bytes() == b"block b.test\n"
 
 
@@ -188,5 +188,5 @@ def test_lists_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -
     with pytest.raises(ListError, match=words):
         read(path)
     with pytest.raises(ListError, match=words):
-        change(path, Entry("allow", "b.test"))
+        change(path, SenderEntry("allow", "b.test"))
     assert path.read_bytes() == content

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from filterd.lab.demo import Fate, fates
-from filterd.mta.delivery.client import Result
+from filterd.mta.delivery.client import SendResult
 from filterd.quarantine import QuarantineSettings, Store
 from tests.helpers.entries import new
 
 
-def result(name: str, reply: str) -> Result:
-    return Result(name, int(reply[:3] or 0), reply, "message", 1, 0.0)
+def result(name: str, reply: str) -> SendResult:
+    return SendResult(name, int(reply[:3] or 0), reply, "message", 1, 0.0)
 
 
 def logged(folder: Path, *messages: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import quopri
 import pytest
 
 from filterd.message import Message, Reading
-from filterd.message.hidden import FIELDS_LIMIT, FILES_LIMIT, Search
+from filterd.message.hidden import FIELDS_LIMIT, FILES_LIMIT, HiddenFileSearch
 from filterd.message.hidden_readings import HIDDEN_LIMIT
 from tests.hostile.tricks.encodings import begin_base64, binhex, uuencoded, yenc
 
@@ -58,7 +58,7 @@ def hidden(data: bytes) -> list[Reading]:
 @pytest.mark.parametrize("octets", FOUND.values(), ids=FOUND)
 @pytest.mark.parametrize("before", [b"", b"some text\r\n--x\r\nX-A: b\r\n"], ids=["first", "later"])
 def test_a_file_is_found_wherever_it_begins(octets: bytes, before: bytes) -> None:
-    files = list(Search([ODD + before + octets + b"\r\n--x--\r\n"]).files())
+    files = list(HiddenFileSearch([ODD + before + octets + b"\r\n--x--\r\n"]).files())
     assert any(file.content.startswith(EVIL.rstrip()) for file in files)
 
 
@@ -76,7 +76,9 @@ NAMES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("field", NAMES.values(), ids=NAMES)
 def test_a_name_is_known_in_every_form(field: bytes) -> None:
-    names = [name for file in Search([field + b"\r\n\r\nhello"]).files() for name in file.names]
+    names = [
+        name for file in HiddenFileSearch([field + b"\r\n\r\nhello"]).files() for name in file.names
+    ]
     assert "evil.exe" in names
 
 
@@ -132,11 +134,13 @@ def test_codings_in_each_other_end_somewhere() -> None:
     octets = NAMED + b"\r\n" + EVIL
     for _ in range(14):
         octets = BASE64 + b"\r\n" + base64.b64encode(octets)
-    search = Search([ODD + octets])
+    search = HiddenFileSearch([ODD + octets])
     assert len(list(search.files())) < 200
-    assert EVIL.rstrip() in [file.content.rstrip() for file in Search([ODD + octets]).files()]
+    assert EVIL.rstrip() in [
+        file.content.rstrip() for file in HiddenFileSearch([ODD + octets]).files()
+    ]
 
 
 def test_letters_of_no_file_are_read_without_an_error() -> None:
     for octets in (b"A" * 61, b"=" * 70, binascii.b2a_uu(b"x" * 45), b"begin 644 \r\n", b"begin"):
-        list(Search([ODD + octets]).files())
+        list(HiddenFileSearch([ODD + octets]).files())

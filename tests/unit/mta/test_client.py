@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.client import Result, send_all, wire_form
+from filterd.mta.delivery.client import SendResult, send_all, wire_form
 from filterd.mta.milters.scripted import Respond, ScriptedFilter
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import running_mta
@@ -33,10 +33,10 @@ def test_the_form_on_the_wire(stored: bytes, wire: bytes, mended: bool) -> None:
     assert wire_form(stored) == (wire, mended)
 
 
-def send(port: int, messages: list[tuple[str, bytes]], **more: object) -> dict[str, Result]:
-    results: dict[str, Result] = {}
+def send(port: int, messages: list[tuple[str, bytes]], **more: object) -> dict[str, SendResult]:
+    results: dict[str, SendResult] = {}
 
-    def keep(result: Result) -> None:
+    def keep(result: SendResult) -> None:
         results[result.name] = result
 
     given: dict[str, object] = {"sender": "a@x.test", "recipients": ["joe"], **more}

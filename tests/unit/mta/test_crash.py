@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.client import Result, send_all
+from filterd.mta.delivery.client import SendResult, send_all
 from filterd.mta.queue.spool import Spool
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
@@ -71,7 +71,7 @@ def test_nothing_accepted_is_lost(tmp_path: Path) -> None:
     moments = sorted(random.sample(range(MESSAGES // 10, MESSAGES * 9 // 10), KILLS))
     server = start(port, tmp_path)
 
-    def keep(result: Result) -> None:
+    def keep(result: SendResult) -> None:
         if result.accepted:
             accepted.add(result.name)
         if moments and len(accepted) >= moments[0]:

@@ -24,8 +24,8 @@ from filterd.quarantine.query import Query
 from filterd.quarantine.release import (
     CLAIM_LIMIT,
     FIRST_PAUSE,
-    Outcome,
     ReleaseError,
+    ReleaseOutcome,
     Releaser,
     ReleaseRequest,
 )
@@ -64,7 +64,9 @@ def store(tmp_path: Path, mta: Mta, clock: Clock) -> Store:
     return Store(settings, clock)
 
 
-def release(store: Store, *to: str, id: str = "id1", **options: object) -> tuple[Outcome, ...]:
+def release(
+    store: Store, *to: str, id: str = "id1", **options: object
+) -> tuple[ReleaseOutcome, ...]:
     request = ReleaseRequest(id, "test:ann", to, **options)  # type: ignore[arg-type]
     return Releaser(store).release(request)
 
@@ -79,7 +81,7 @@ def state(store: Store, id: str = "id1") -> str:
 def test_a_release_hands_over_the_original_with_its_own_sender(store: Store, mta: Mta) -> None:
     store.put(new(data=PLAIN))
     assert release(store) == (
-        Outcome("joe@mx.test", "released", "250 2.0.0 Ok: queued as Q1", "Q1", 0.0, True),
+        ReleaseOutcome("joe@mx.test", "released", "250 2.0.0 Ok: queued as Q1", "Q1", 0.0, True),
     )
     assert state(store) == "released"
     (taken,) = mta.taken
@@ -206,7 +208,7 @@ def test_a_second_click_does_nothing_unless_it_is_meant(store: Store, mta: Mta) 
 def test_two_clicks_at_the_same_moment(store: Store, mta: Mta) -> None:
     store.put(new(data=PLAIN))
     other = Store(store.settings, store.clock)
-    seen: list[Outcome] = []
+    seen: list[ReleaseOutcome] = []
     mta.at_dot = lambda: seen.extend(release(other))
     release(store)
     assert [(o.state, o.done) for o in seen] == [("releasing", False)]

@@ -14,7 +14,7 @@ from filterd.milter.constants import Command
 from filterd.mta.milters.scripted import Close, Respond, ScriptedFilter, Step
 from filterd.replay.cases import NOBODY, Case
 from filterd.replay.judged import TAKEN, Judged
-from filterd.replay.wire import Daemon, WireError
+from filterd.replay.wire import DaemonClient, WireError
 from tests.helpers.reports import record
 
 MAIL = b"Subject: hello\r\n\r\nhi\r\n"
@@ -30,7 +30,7 @@ def asked(
     folder: Path, plan: Mapping[str, Sequence[Step]], *cases: Case, history: History | None = None
 ) -> tuple[list[Judged], ScriptedFilter]:
     with ScriptedFilter(folder / "s", plan) as filter:
-        daemon = Daemon(f"unix:{folder}/s", history)
+        daemon = DaemonClient(f"unix:{folder}/s", history)
         try:
             found = [daemon.judge(one) for one in cases or (Case("m", MAIL, NOBODY),)]
             return daemon.complete(found), filter
@@ -95,7 +95,7 @@ def test_mail_of_one_client_shares_a_session(tmp_path: Path) -> None:
 def test_after_a_lost_connection_comes_a_new_one(tmp_path: Path) -> None:
     case = Case("m", MAIL, NOBODY)
     with ScriptedFilter(tmp_path / "s", {"E": (Close(),)}):
-        daemon = Daemon(f"unix:{tmp_path}/s", None)
+        daemon = DaemonClient(f"unix:{tmp_path}/s", None)
         assert [daemon.judge(case).note for _ in range(2)] == ["the daemon hung up"] * 2
     with pytest.raises(WireError, match="no filter answers there"):
         daemon.judge(case)
@@ -105,19 +105,19 @@ def test_after_a_lost_connection_comes_a_new_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["unix:/nowhere/s", "inet:1@127.0.0.1"])
 def test_nobody_there(address: str) -> None:
     with pytest.raises(WireError, match=f"{address}: no filter"):
-        Daemon(address, None)
+        DaemonClient(address, None)
 
 
 def test_no_address() -> None:
     with pytest.raises(WireError, match="expected unix:/path"):
-        Daemon("s", None)
+        DaemonClient("s", None)
 
 
 def test_the_history_says_what_the_wire_does_not(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite3", HistorySettings())
 
     with ScriptedFilter(tmp_path / "s", {"E": (Respond(b"d"),)}) as filter:
-        daemon = Daemon(f"unix:{tmp_path}/s", history)
+        daemon = DaemonClient(f"unix:{tmp_path}/s", history)
         found = [daemon.judge(Case("m", MAIL, NOBODY)) for _ in range(3)]
         macros = b"".join(p.data for p in filter.received() if p.command == b"D")
         names = [m.split(b"\0")[0].decode() for m in macros.split(b"i\0")[1:] if b"replay-" in m]

@@ -17,7 +17,7 @@ from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine.journal import Event
 from filterd.review.actions import ActionError, ActionRequest, ReviewActions
 from filterd.workers import sandbox
-from filterd.workers.sandbox import ExaminerError
+from filterd.workers.sandbox import SandboxError
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
@@ -236,5 +236,5 @@ def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_child_in_the_hands_of_a_message_is_not_believed(output: bytes) -> None:
-    with pytest.raises(ExaminerError):
+    with pytest.raises(SandboxError):
         sandbox._checked(Message(b"\r\n"), output)

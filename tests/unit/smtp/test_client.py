@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mta.delivery.client import Result, connected, send_all
+from filterd.mta.delivery.client import SendResult, connected, send_all
 from filterd.quarantine.submission import Server, submit
 from filterd.smtp.client import REPLY_LIMIT, SmtpClient, SmtpError, stuffed
 from tests.helpers.smtp_server import HELLO, LIMIT, TAKES_MAIL, server
@@ -41,7 +41,7 @@ MESSAGE = b"A: b\r\n\r\n.\r\n"
 
 
 def test_the_mta_says_the_same_as_ever() -> None:
-    results: list[Result] = []
+    results: list[SendResult] = []
     with server(TAKES_MAIL) as heard:
         asyncio.run(
             send_all(

@@ -14,12 +14,12 @@ import uvicorn
 
 from filterd.config.load import load
 from filterd.web import serve
-from filterd.web.guard import Guard, GuardedProtocol, Limits
+from filterd.web.guard import ConnectionLimits, Guard, GuardedProtocol
 from tests.helpers.site import Site
 
 HALF = b"GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: "
 WHOLE = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
-PATIENT = Limits(header=60, body=60, answer=60)
+PATIENT = ConnectionLimits(header=60, body=60, answer=60)
 """Limits of time that no test runs into."""
 
 TIMEOUT = 20.0
@@ -29,7 +29,7 @@ TIMEOUT = 20.0
 class Server(uvicorn.Server):
     """In a thread, on two loopback addresses."""
 
-    def __init__(self, site: Site, limits: Limits, trusted: tuple[str, ...] = ()) -> None:
+    def __init__(self, site: Site, limits: ConnectionLimits, trusted: tuple[str, ...] = ()) -> None:
         self.guard = Guard(limits, trusted)
         self.listener = socket.create_server(("0.0.0.0", 0), backlog=500)
         self.port = self.listener.getsockname()[1]
@@ -61,7 +61,7 @@ class Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def serving(site: Site, limits: Limits, *trusted: str) -> Iterator[Server]:
+def serving(site: Site, limits: ConnectionLimits, *trusted: str) -> Iterator[Server]:
     server = Server(site, limits, trusted)
     thread = threading.Thread(target=server.run, args=([server.listener],))
     thread.start()

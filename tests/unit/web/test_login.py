@@ -9,7 +9,7 @@ import pytest
 from filterd.doctor.web import proxies
 from filterd.review.accounts import Accounts
 from filterd.web import pages
-from filterd.web.sessions import Sessions
+from filterd.web.sessions import WebSessions
 from tests.helpers.clock import Clock
 from tests.helpers.site import FORMS, PAGES, PASSWORD, QUICK, Site, text_of, token_in
 
@@ -235,7 +235,7 @@ def test_out_is_out(site: Site) -> None:
 
 def test_a_session_that_is_not_used_ends(site: Site) -> None:
     clock = Clock()
-    site.state.sessions = Sessions(1800, 12 * 3600, clock)
+    site.state.sessions = WebSessions(1800, 12 * 3600, clock)
     site.log_in()
     token = token_in(site.get("/quarantine"))
     clock.now += 1801

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, Sessions
+from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, WebSessions
 from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, SITE_FACTOR, Devices, Throttle, network
 from tests.helpers.clock import Clock
 
@@ -19,11 +19,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sessions(clock: Clock) -> Sessions:
-    return Sessions(idle=60, absolute=300, clock=clock)
+def sessions(clock: Clock) -> WebSessions:
+    return WebSessions(idle=60, absolute=300, clock=clock)
 
 
-def test_a_token_is_all_it_takes(sessions: Sessions) -> None:
+def test_a_token_is_all_it_takes(sessions: WebSessions) -> None:
     token, session = sessions.start("ann", "hash")
     assert sessions.get(token) is session
     for wrong in ("", token[:-1], token + "x", "\udc80"):
@@ -32,7 +32,7 @@ def test_a_token_is_all_it_takes(sessions: Sessions) -> None:
     assert sessions.get(token) is None
 
 
-def test_it_ends_when_it_is_not_used(sessions: Sessions, clock: Clock) -> None:
+def test_it_ends_when_it_is_not_used(sessions: WebSessions, clock: Clock) -> None:
     token, _ = sessions.start("ann", "hash")
     clock.now += 60
     assert sessions.get(token)
@@ -42,7 +42,7 @@ def test_it_ends_when_it_is_not_used(sessions: Sessions, clock: Clock) -> None:
     assert sessions.get(token) is None, "what has ended does not come back"
 
 
-def test_it_ends_however_much_it_is_used(sessions: Sessions, clock: Clock) -> None:
+def test_it_ends_however_much_it_is_used(sessions: WebSessions, clock: Clock) -> None:
     token, _ = sessions.start("ann", "hash")
     for _minute in range(6):
         assert sessions.get(token)
@@ -52,7 +52,7 @@ def test_it_ends_however_much_it_is_used(sessions: Sessions, clock: Clock) -> No
     assert sessions.get(token) is None
 
 
-def test_the_oldest_go_first(sessions: Sessions) -> None:
+def test_the_oldest_go_first(sessions: WebSessions) -> None:
     tokens = [sessions.start("ann", "hash")[0] for _ in range(OWN_LIMIT + 1)]
     assert sessions.get(tokens[0]) is None
     assert all(sessions.get(token) for token in tokens[1:])
@@ -61,7 +61,7 @@ def test_the_oldest_go_first(sessions: Sessions) -> None:
     assert sessions.get(tokens[-1]) is None
 
 
-def test_the_token_of_a_form_is_the_sessions_own(sessions: Sessions) -> None:
+def test_the_token_of_a_form_is_the_sessions_own(sessions: WebSessions) -> None:
     _, one = sessions.start("ann", "hash")
     _, other = sessions.start("ann", "hash")
     assert one.may_post(one.csrf)

@@ -96,12 +96,12 @@ class CrashedError(Exception):
     """The process that read the archive ended before it was done: nobody knows what is inside."""
 
 
-class TooLargeError(Exception):
+class MemberTooLargeError(Exception):
     """The archive takes more memory to read than it is given."""
 
 
 @dataclass
-class Entry:
+class Member:
     """One member while the reader stands at it. size: octets as the archive says, -1 if unknown.
     link: where it points if it is a link."""
 
@@ -127,7 +127,7 @@ class Entry:
             if kind == _TOO_SLOW:
                 raise TooSlowError
             if kind == _TOO_LARGE:
-                raise TooLargeError
+                raise MemberTooLargeError
             if kind == _CRASHED:
                 raise CrashedError
             return
@@ -147,7 +147,7 @@ def is_one_file(kind: str) -> bool:
 
 def entries(
     content: bytes, kind: str, passwords: Sequence[str] = (), seconds: int = 5
-) -> Iterator[Entry]:
+) -> Iterator[Member]:
     """The members of an archive.
 
     seconds: of CPU that reading may take. Raises EncryptedError, DamagedError, TooSlowError,
@@ -162,7 +162,7 @@ def entries(
                 is_file, size, length = _MEMBER.unpack_from(octets)
                 begin = _MEMBER.size + length
                 name, link = octets[_MEMBER.size : begin], octets[begin:]
-                entry = Entry(_text(name), is_file, size, _text(link), records)
+                entry = Member(_text(name), is_file, size, _text(link), records)
                 yield entry
                 entry.skip()
             elif what == _ENCRYPTED:
@@ -172,7 +172,7 @@ def entries(
             elif what == _TOO_SLOW:
                 raise TooSlowError
             elif what == _TOO_LARGE:
-                raise TooLargeError
+                raise MemberTooLargeError
             elif what == _CRASHED:
                 raise CrashedError
 

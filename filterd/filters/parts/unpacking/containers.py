@@ -16,7 +16,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from filterd.filters.parts.unpacking import markup, pdf
-from filterd.filters.parts.unpacking.archive import TooLargeError
+from filterd.filters.parts.unpacking.archive import MemberTooLargeError
 from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kind_of, kinds_of
 from filterd.filters.parts.unpacking.marks import ONENOTE_FILE
 from filterd.message import Entity, Message, cms
@@ -122,7 +122,7 @@ def of_cms(content: bytes) -> Iterator[Inner]:
     """The message in an S/MIME file that is signed or compressed; nothing of an encrypted one."""
     message = cms.content(content)
     if message and not message.is_whole:
-        raise TooLargeError
+        raise MemberTooLargeError
     if message and message.octets:
         yield Inner(("smime.eml",), message.octets)
 

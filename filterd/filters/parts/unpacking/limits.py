@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class UnpackLimits:
     """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive.
     seconds: that reading all archives may take, so that the filter itself is never out of time."""
 

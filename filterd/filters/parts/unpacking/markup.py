@@ -34,7 +34,7 @@ _DOWNLOAD = re.compile(
 )
 
 
-class Link(NamedTuple):
+class PageLink(NamedTuple):
     """names: what the file is called when it is saved, if the page says. media_type: as the link
     declares it, in lower case."""
 
@@ -60,7 +60,7 @@ def may_have_links(content: bytes) -> bool:
     return b"data:" in _joined(content).lower()
 
 
-def links(content: bytes) -> Iterator[Link]:
+def links(content: bytes) -> Iterator[PageLink]:
     """The files that `data:` links hold, in base64 or percent-encoded."""
     text = _joined(content)
     lowered = text.lower()
@@ -83,7 +83,7 @@ def links(content: bytes) -> Iterator[Link]:
         if is_base64:
             octets = decode_base64(octets.translate(_FROM_URL))
         media_type = declared.partition(b";")[0].strip().decode("ascii", "replace")
-        yield Link(_names(text, start, data.end()), octets, media_type)
+        yield PageLink(_names(text, start, data.end()), octets, media_type)
         position = data.end()
 
 

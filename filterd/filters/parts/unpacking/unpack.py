@@ -23,7 +23,7 @@ from filterd.filters.parts.unpacking import (
 )
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
-from filterd.filters.parts.unpacking.limits import Limits
+from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.filters.parts.unpacking.names import NAME_LIMIT, leaves_folder, link_leaves_folder
 from filterd.filters.parts.unpacking.tnef import Attachment, TnefError, attachments
 
@@ -84,7 +84,7 @@ _TAR_EXTENSIONS = frozenset({"tgz", "tbz", "tbz2", "txz", "tlz", "tzst", "taz"})
 class Unpacker:
     """Unpacks the attachments of one message; the limits hold for all of them together."""
 
-    limits: Limits = Limits()
+    limits: UnpackLimits = UnpackLimits()
     passwords: Sequence[str] = ()
     findings: list[tuple[str, str]] = field(default_factory=list)
     _deadline: float = 0.0
@@ -191,7 +191,7 @@ class Unpacker:
             self._note("ARCHIVE_LIMIT", note)
         except archive.CrashedError:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: its reader crashed")
-        except archive.TooLargeError:
+        except archive.MemberTooLargeError:
             note = f"{file.shown_path}: takes more than {archive.MEMORY_LIMIT >> 20} MiB to read"
             self._note("ARCHIVE_LIMIT", note)
         if archive.is_one_file(kind) and not seen:
@@ -278,7 +278,7 @@ class Unpacker:
 
     def _read(
         self,
-        entry: archive.Entry,
+        entry: archive.Member,
         names: tuple[str, ...],
         path: tuple[str, ...],
         allowed: int,
@@ -335,7 +335,7 @@ class Unpacker:
                 yield File.of(found.names, found.content, path, found.media_type)
         except TnefError as error:
             self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
-        except archive.TooLargeError:
+        except archive.MemberTooLargeError:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than is unpacked")
         except OLE_ERRORS:
             pass  # what is wrong with an Office file is said by those who read it as a document

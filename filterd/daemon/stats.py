@@ -66,7 +66,7 @@ class FilterCount:
         )
 
 
-class Statistics:
+class Stats:
     """The counts of one daemon. Safe for several threads."""
 
     def __init__(self, filters: Sequence[str], clock: Callable[[], float] = time.time) -> None:

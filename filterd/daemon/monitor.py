@@ -1,4 +1,4 @@
-"""How the running daemon does: its counts, the history's notes, what it tells who asks."""
+"""The running daemon: its counters, the history, and what `filterd status` shows of both."""
 
 from __future__ import annotations
 
@@ -10,37 +10,31 @@ from typing import Any
 from filterd import __version__
 from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
-from filterd.daemon.metrics import Exporter, MetricsError
 from filterd.daemon.service import Service
-from filterd.daemon.statistics import Statistics
+from filterd.daemon.stats import Stats
 from filterd.history import History
 from filterd.history.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
 
-class Vitals:
+class Monitor:
     """What is noted and counted beside the mail; trouble in here never costs a message."""
 
     def __init__(self, settings: Settings, history: History | None) -> None:
-        self.statistics = Statistics(settings.chain.filters)
+        self.stats = Stats(settings.chain.filters)
         self.recorder = Recorder(history)
         self._listen = settings.metrics.listen
         self._settings_read = time.time()
 
-    def start(self, service: Service) -> None:
-        """Begin to write the history, and to tell metrics if the settings say so."""
+    def start(self) -> None:
+        """Begin to write the history."""
         self.recorder.start()
-        if self._listen:
-            try:
-                Exporter(self._listen, service, self).start()
-            except MetricsError as error:
-                log.error("metrics.listen: %s; no metrics", error)
 
     def note(self, report: ScanReport, subject: bytes) -> None:
         """Count and note one message. subject: the field's octets."""
         try:
-            self.statistics.count(report)
+            self.stats.count(report)
             self.recorder.note(report, subject)
         except Exception:
             # The message has its answer already, and must not get another one for our counting.
@@ -48,7 +42,7 @@ class Vitals:
 
     def reload(self, settings: Settings, history: History | None) -> None:
         """Go on with other settings; the counts stay."""
-        self.statistics.expect(settings.chain.filters)
+        self.stats.expect(settings.chain.filters)
         self.recorder.history = history
         self._settings_read = time.time()
         if settings.metrics.listen != self._listen:
@@ -64,7 +58,7 @@ class Vitals:
         return {
             "version": __version__,
             "pid": os.getpid(),
-            "started": self.statistics.started,
+            "started": self.stats.started,
             "settings_read": self._settings_read,
             "workers": alive,
             "idle": idle,
@@ -72,9 +66,8 @@ class Vitals:
             "in_flight": service.in_flight,
             "worker_deaths": service.pool.deaths,
             "history_lost": self.recorder.lost,
-            "messages": self.statistics.messages,
+            "messages": self.stats.messages,
             "filters": {
-                name: self.statistics.filters[name].to_json()
-                for name in service.settings.chain.filters
+                name: self.stats.filters[name].to_json() for name in service.settings.chain.filters
             },
         }

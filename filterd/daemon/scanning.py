@@ -20,7 +20,7 @@ from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
 from filterd.message import Envelope, Message
 from filterd.workers import framing
-from filterd.workers.codec import Answer, AnswerError, decode_answer, encode_request
+from filterd.workers.codec import AnswerError, WorkerAnswer, decode_answer, encode_request
 from filterd.workers.pool import Busy, WorkerLostError
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ UNEXPLAINED_LIMIT = 2
 """Workers that it may cost where no filter can be named: another try changes nothing but chance."""
 
 
-def refusing(service: Service, default: Reply, arrival: Arrival) -> Answer:
+def refusing(service: Service, default: Reply, arrival: Arrival) -> WorkerAnswer:
     """The answer that gives a reply, as the settings word it, with the message's id in its text."""
     reply = replies.chosen(service.settings.policy.replies, default)
-    return Answer(
+    return WorkerAnswer(
         ScanReport(
             **values(arrival),
             action=Action.REJECT if reply.code >= 500 else Action.TEMPFAIL,
@@ -50,7 +50,7 @@ def examine(
     arrival: Arrival,
     envelope: Envelope,
     transaction: Transaction,
-) -> tuple[Answer, str]:
+) -> tuple[WorkerAnswer, str]:
     """The answer for the message, and a note for the log if the way there was not smooth.
 
     context: pymilter's, told to the MTA to wait. Raises milter.error if the MTA is gone.
@@ -85,7 +85,7 @@ class _Examination:
         self._failed = [*again(known, time.time())] if known is not None else []
         self._note = f"the same content failed as {known.id}" if known is not None else ""
 
-    def run(self, context: Any) -> tuple[Answer, str]:
+    def run(self, context: Any) -> tuple[WorkerAnswer, str]:
         """Ask one worker after the other, until one answers or there is no sense in it."""
         settings = self._service.settings
         deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
@@ -128,7 +128,7 @@ class _Examination:
         self._remember()
         return refusing(self._service, replies.TROUBLE, self._arrival), self._kept(trouble)
 
-    def _decode(self, head: bytes) -> Answer:
+    def _decode(self, head: bytes) -> WorkerAnswer:
         return decode_answer(
             head,
             self._arrival,
@@ -139,7 +139,7 @@ class _Examination:
     def _is_new(self, filter: str) -> bool:
         return all(failure.filter != filter for failure in self._failed)
 
-    def _answered(self, answer: Answer) -> tuple[Answer, str]:
+    def _answered(self, answer: WorkerAnswer) -> tuple[WorkerAnswer, str]:
         report = answer.report
         filters = self._service.settings.chain.filters
         self._failed += [f for f in of_content(report.failures, filters) if self._is_new(f.filter)]
@@ -167,7 +167,7 @@ class _Examination:
 
 def _held(
     service: Service, arrival: Arrival, envelope: Envelope, transaction: Transaction, known: Known
-) -> tuple[Answer, str]:
+) -> tuple[WorkerAnswer, str]:
     """Hold a message that no worker can examine: it took some down, no filter can be left out."""
     did = next(failure for failure in known.failures if not failure.filter)
     reason = f"not scanned: the same content crashed its workers as {known.id} ({did.detail})"
@@ -182,10 +182,10 @@ def _held(
         mta_quarantine=Reason.FAILED.value if in_mta else None,
     )
     if in_mta:
-        return Answer(report), reason
+        return WorkerAnswer(report), reason
     try:
         service.failures.hold(Message(transaction.data(), envelope, arrival.id), reason)
     except OSError as error:
         log.error("id=%s cannot be stored, answering 451: %s", arrival.id, error)
         return refusing(service, replies.TROUBLE, arrival), f"{reason}; cannot be stored: {error}"
-    return Answer(report), reason
+    return WorkerAnswer(report), reason

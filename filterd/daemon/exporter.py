@@ -8,6 +8,7 @@ oldest goes, so that slow clients keep no monitor out.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -27,12 +28,14 @@ from prometheus_client.registry import Collector
 
 from filterd import __version__
 from filterd.config.processes import MetricsSettings
-from filterd.daemon.statistics import BUCKETS, FilterCount
+from filterd.daemon.stats import BUCKETS, FilterCount
 
 if TYPE_CHECKING:
+    from filterd.daemon.monitor import Monitor
     from filterd.daemon.service import Service
-    from filterd.daemon.vitals import Vitals
     from filterd.ops.status import ClamdStatus, QuarantineStatus
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds from a connection to the end of the answer, however busy the client looks."""
@@ -53,12 +56,21 @@ class MetricsError(OSError):
     """Metrics cannot be offered there; the text says why."""
 
 
+def serve_metrics(listen: str, service: Service, monitor: Monitor) -> None:
+    """Offer metrics where the settings say so; the daemon runs without them if that fails."""
+    if listen:
+        try:
+            Exporter(listen, service, monitor).start()
+        except MetricsError as error:
+            log.error("metrics.listen: %s; no metrics", error)
+
+
 class DaemonCollector(Collector):
     """Reads the daemon's counts, and asks clamd and the quarantine."""
 
-    def __init__(self, service: Service, vitals: Vitals) -> None:
+    def __init__(self, service: Service, monitor: Monitor) -> None:
         self._service = service
-        self._vitals = vitals
+        self._monitor = monitor
         self._looked_at = float("-inf")
         self._clamd: tuple[ClamdStatus, ...] = ()
         self._quarantine: QuarantineStatus | None = None
@@ -70,7 +82,7 @@ class DaemonCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now."""
         yield from self._of_mail()
-        yield from self._of_filters(self._vitals.statistics.filters)
+        yield from self._of_filters(self._monitor.stats.filters)
         yield from self._of_workers()
         self._look()
         yield from self._of_clamd()
@@ -86,23 +98,23 @@ class DaemonCollector(Collector):
             )
 
     def _of_mail(self) -> Iterator[Metric]:
-        statistics = self._vitals.statistics
+        stats = self._monitor.stats
         info = GaugeMetricFamily("filterd_info", "Always 1.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
         yield GaugeMetricFamily(
-            "filterd_start_time_seconds", "When the daemon started, since 1970.", statistics.started
+            "filterd_start_time_seconds", "When the daemon started, since 1970.", stats.started
         )
         messages = CounterMetricFamily(
             "filterd_messages", "Messages by what was answered.", labels=["action"]
         )
-        for action, number in statistics.messages.items():
+        for action, number in stats.messages.items():
             messages.add_metric([action], number)
         yield messages
         yield CounterMetricFamily(
             "filterd_history_lost",
             "Records that the history could not note, or has lost.",
-            self._vitals.recorder.lost,
+            self._monitor.recorder.lost,
         )
 
     @staticmethod
@@ -167,10 +179,10 @@ class DaemonCollector(Collector):
 class Exporter:
     """Offers the metrics at an address, `/metrics` or any other path."""
 
-    def __init__(self, listen: str, service: Service, vitals: Vitals) -> None:
+    def __init__(self, listen: str, service: Service, monitor: Monitor) -> None:
         self._address = MetricsSettings(listen).address
         self._registry = CollectorRegistry()
-        self._registry.register(DaemonCollector(service, vitals))
+        self._registry.register(DaemonCollector(service, monitor))
         ProcessCollector(registry=self._registry)
 
     def start(self) -> None:
