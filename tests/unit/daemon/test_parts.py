@@ -199,7 +199,7 @@ def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
     with pytest.raises(AddressError, match="not a socket"):
         address.clear()
     assert path.read_text() == "precious"
-    with pytest.raises(AddressError, match="no folder"):
+    with pytest.raises(AddressError, match="no such folder"):
         Address.parse(f"unix:{tmp_path}/missing/s").clear()
 
 
