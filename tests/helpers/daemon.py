@@ -13,7 +13,7 @@ from typing import Any
 
 from filterd.quarantine import Entry, QuarantineSettings, Store
 from tests.helpers.milter import Outcome, one_message
-from tests.helpers.process import Program, listens, wait_for
+from tests.helpers.process import Program, wait_for
 
 PLUGIN = Path(__file__).parent / "plugins" / "misbehaving"
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,8 +84,14 @@ class RunningDaemon:
         self.config.write_text(SETTINGS.format(folder=self.folder, **values), "utf-8")
 
     def start(self) -> RunningDaemon:
-        self.process.start(lambda: listens(self.socket))
+        # Not when it can be connected to: a moment later libmilter takes signals for orders to end.
+        before = self._announced
+        self.process.start(lambda: self._announced > before)
         return self
+
+    @property
+    def _announced(self) -> int:
+        return self.log.count(" listens on unix:")
 
     def told(self, order: str, body: bytes = b"hello\r\n") -> Outcome:
         """What comes of a message with that order in X-Do."""

@@ -40,7 +40,9 @@ def running(command: list[str], socket: Path) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             deadline = time.monotonic() + START
-            while not socket.exists():
+            # clamav-milter makes it without permissions, which stops everybody but root, and then
+            # changes its mode.
+            while not os.access(socket, os.R_OK | os.W_OK):
                 said = socket.with_suffix(".log").read_text("utf-8", "replace")
                 assert process.poll() is None, f"{command[0]}: {said}"
                 assert time.monotonic() < deadline, f"{command[0]} makes no socket: {said}"
