@@ -178,19 +178,27 @@ class Database:
     def _joined(self, user: object) -> sa.Engine:
         with self._mutex:
             self._users.add(user)
-            if self.file is not None and self._engine is not None and self._ready:
-                now = self.file.identity()
-                if now != self._identity:
-                    if now and self._identity and now[:2] == self._identity[:2] and self._is_open():
-                        log.error(
-                            "the write-ahead log of %s was removed by another program%s",
-                            self.file.path,
-                            f"; {self.schema.repair}" if self.schema.repair else "",
-                        )
-                    self._close()
+            if self.file is not None and self._engine is not None:
+                self._close_if_replaced(self.file)
             if self._engine is None:
                 self._engine = self._new_engine()
+                self._identity = self.file.identity() if self.file else None
             return self._engine
+
+    def _close_if_replaced(self, file: SqliteFile) -> None:
+        """Leave a file that has another name now, or whose write-ahead log is gone."""
+        now, opened = file.identity(), self._identity
+        is_same_file = now is not None and opened is not None and now[:2] == opened[:2]
+        # Before the tables are ready there may have been no log yet.
+        if now == opened or (is_same_file and not self._ready):
+            return
+        if is_same_file and self._is_open():
+            log.error(
+                "the write-ahead log of %s was removed by another program%s",
+                file.path,
+                f"; {self.schema.repair}" if self.schema.repair else "",
+            )
+        self._close()
 
     def _new_engine(self) -> sa.Engine:
         if self.file is not None:

@@ -14,10 +14,8 @@ import fcntl
 import os
 import sqlite3
 import stat
-import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,104 +158,3 @@ class SqliteFile:
         """What was put aside, the oldest first."""
         found = self.path.parent.glob(f"{self.path.name}.broken-*")
         return sorted(path for path in found if not path.name.endswith(COMPANIONS))
-
-
-class Connections:
-    """One process's connections to one file, lent out for a transaction each.
-
-    prepare: what a new connection is told. Safe for threads.
-    """
-
-    def __init__(self, file: SqliteFile, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        self.file = file
-        self._prepare = prepare
-        self._idle: list[tuple[sqlite3.Connection, Identity | None]] = []
-        self._lent = 0
-        self._is_inherited = False
-        self._mutex = threading.Lock()
-
-    @contextmanager
-    def lent(self, timeout: float) -> Iterator[sqlite3.Connection]:
-        """A connection to what the path names now. Raises sqlite3.Error, OSError.
-
-        timeout: seconds for which it waits for another process's transaction.
-        """
-        if self._is_inherited:
-            raise InheritedError(self.file.path)
-        with self.file.in_use():
-            connection, identity = self._taken(timeout)
-            is_good = False
-            try:
-                yield connection
-                is_good = True
-            finally:
-                with self._mutex:
-                    self._lent -= 1
-                    if is_good:
-                        self._idle.append((connection, identity))
-                if not is_good:
-                    connection.close()
-
-    def close(self) -> None:
-        """Close those that nobody uses."""
-        with self._mutex:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
-
-    def leave_to_parent(self) -> list[object]:
-        """In a process that was forked: forget, without closing."""
-        self._mutex = threading.Lock()
-        self._is_inherited = self._is_inherited or bool(self._idle or self._lent)
-        inherited = list[object](self._idle)
-        self._idle = []
-        return inherited
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _taken(self, timeout: float) -> tuple[sqlite3.Connection, Identity | None]:
-        with self._mutex:
-            now = self.file.identity()
-            while self._idle:
-                connection, opened = self._idle.pop()
-                if opened == now:
-                    self._lent += 1
-                    return connection, opened
-                connection.close()
-            self.file.create()
-            # One thread at a time uses a connection, but not always the one that made it.
-            connection = sqlite3.connect(self.file.path, timeout=timeout, check_same_thread=False)
-            try:
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._lent += 1
-            return connection, self.file.identity()
-
-
-_processes: weakref.WeakValueDictionary[Path, Connections] = weakref.WeakValueDictionary()
-_processes_mutex = threading.Lock()
-_inherited: list[object] = []
-"""Connections of the process from which this one was forked: to close them here would be wrong."""
-
-
-def connections_to(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> Connections:
-    """This process's connections to a file, the same for all who ask. See `Connections`."""
-    key = path.absolute()
-    with _processes_mutex:
-        found = _processes.get(key)
-        if found is None:
-            found = _processes[key] = Connections(SqliteFile(path), prepare)
-        return found
-
-
-def _after_fork() -> None:
-    global _processes_mutex  # noqa: PLW0603
-    _processes_mutex = threading.Lock()
-    for one in list(_processes.values()):
-        _inherited.extend(one.leave_to_parent())
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -67,7 +67,7 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "history",
             f"{told['history_lost']} records were lost since it started",
-            f"see the daemon's log; make sure that {open_history(settings).file} can be written",
+            f"see the daemon's log; make sure that {open_history(settings).where} can be written",
         )
     chain = list(told["filters"])
     if chain != list(settings.chain.filters):

@@ -2,8 +2,9 @@
 
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
+from filterd.history.results import FilterFailures, HistoryError, Page
 from filterd.history.settings import HistorySettings
-from filterd.history.store import FilterFailures, History, HistoryError, Page
+from filterd.history.store import History
 
 __all__ = [
     "FilterFailures",

@@ -8,7 +8,6 @@ from collections import deque
 
 from filterd.chain.report import ScanReport
 from filterd.history.record import Record
-from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError, History, HistoryError
 from filterd.message.decoding import header_text
 from filterd.system.periodic import Periodic
@@ -116,6 +115,12 @@ class Recorder:
         try:
             vanished = history.add(records)
         except BrokenHistoryError:
+            if not history.is_file:
+                # Other hosts use it, too: whoever cares for it decides, by `fsck`.
+                raise
+            # Loaded when it is needed, for it brings the database's library.
+            from filterd.history.recovery import recover  # noqa: PLC0415
+
             known = history.known
             if (done := recover(history)) is not None:
                 self.lost += max(known - done.saved, 0) if done.lost is None else done.lost

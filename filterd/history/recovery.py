@@ -1,7 +1,9 @@
 """A history that cannot be used any more: it is kept under another name, and what can be read of it
 goes into a new one.
 
-The daemon does that by itself when it writes, `filterd quarantine fsck` when it is asked to.
+The daemon does that by itself when it writes to a file, `filterd quarantine fsck` when it is asked
+to. A damaged file is read by SQLite itself, for there are no tables in it to rely on. The tables of
+a database that hosts share are moved to a schema of their own, whole.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.database.engine import BUSY_LIMIT
 from filterd.database.sqlite import COMPANIONS, SqliteFile
 from filterd.history.record import Record
-from filterd.history.store import BUSY_SECONDS, History, HistoryError, insert, prepare, span
+from filterd.history.records import Records
+from filterd.history.results import BrokenHistoryError, HistoryError
+from filterd.history.store import History
 from filterd.system.durable import create_file
 
 KEPT_ASIDE = 5
@@ -25,18 +30,19 @@ KEPT_ASIDE = 5
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was done. cause: why the old file could not be used; aside: where it is. saved: records
-    that are in the new one; lost: those that are not, None if nobody can say how many."""
+    """What was done. cause: why the old file or tables could not be used; aside: under which name
+    they are kept. saved: records that are in the new ones; lost: those that are not, None if nobody
+    can say how many."""
 
     cause: str
-    aside: Path
+    aside: str
     saved: int
     lost: int | None
 
     def __str__(self) -> str:
         lost = "an unknown number of" if self.lost is None else self.lost
         return (
-            f"{self.cause}; it is kept as {self.aside.name}; "
+            f"{self.cause}; it is kept as {self.aside}; "
             f"{self.saved} records were read from it, {lost} records are lost"
         )
 
@@ -44,8 +50,10 @@ class Recovery:
 def recover(history: History, clock: Callable[[], float] = time.time) -> Recovery | None:
     """Put the file aside and make a new one with what can be read; None if it can be used.
 
-    Raises HistoryError.
+    Raises HistoryError, also for tables that a newer version of filterd made in a database.
     """
+    if not history.is_file:
+        return _recover_tables(history, clock())
     file = SqliteFile(history.file)
     try:
         cause, before = history.trouble(), file.identity()
@@ -72,22 +80,32 @@ def recover(history: History, clock: Callable[[], float] = time.time) -> Recover
         raise
     except OSError as error:
         raise HistoryError(f"{history.file}: {error.strerror}") from error
-    return Recovery(cause, aside, saved, lost)
+    return Recovery(cause, aside.name, saved, lost)
+
+
+def _recover_tables(history: History, now: float) -> Recovery | None:
+    try:
+        history.records.check()
+    except BrokenHistoryError as error:
+        if error.is_newer:
+            raise HistoryError(
+                f"{error}; the tables are left alone, since another host may use them"
+            ) from error
+        return Recovery(str(error), history.records.put_aside(now), 0, None)
+    return None
 
 
 def _copy(old: Path, new: Path, limit: int) -> tuple[int, int | None]:
     """Write a new file with the newest records of an old one, at most so many; how many, and how
     many are missing."""
     create_file(new)
-    saved = 0
-    with contextlib.closing(sqlite3.connect(new)) as target:
-        prepare(target)
-        with target:
-            for number, record in _readable(old, limit):
-                insert(target, [(number, record)])
-                saved += 1
-        # Nothing may be left beside it when it is renamed.
-        target.execute("PRAGMA journal_mode = DELETE")
+    target = Records("", new, str(new))
+    try:
+        saved = target.copy(_readable(old, limit))
+    finally:
+        # The last connection takes the write-ahead log with it: nothing may be left beside the file
+        # when it is renamed.
+        target.close()
     counted = _counted(old)
     return saved, None if counted is None else max(min(counted, limit) - saved, 0)
 
@@ -115,7 +133,7 @@ def _readable(old: Path, limit: int) -> Iterator[tuple[int, Record]]:
 
 @contextlib.contextmanager
 def _opened(old: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(old, timeout=BUSY_SECONDS)) as source:
+    with contextlib.closing(sqlite3.connect(old, timeout=BUSY_LIMIT)) as source:
         # Else SQLite reads nothing of a file that was cut short.
         with contextlib.suppress(sqlite3.Error):
             source.execute("PRAGMA writable_schema = ON")
@@ -131,8 +149,9 @@ def _counted(old: Path) -> int | None:
             with contextlib.suppress(sqlite3.Error):
                 sql = f"SELECT COUNT(*) FROM records INDEXED BY {name}"  # noqa: S608
                 return int(source.execute(sql).fetchone()[0])
-        with contextlib.suppress(sqlite3.Error, TypeError):
-            return span(source)
+        with contextlib.suppress(sqlite3.Error):
+            sql = "SELECT COALESCE(MAX(rowid) - MIN(rowid) + 1, 0) FROM records"
+            return int(source.execute(sql).fetchone()[0])
     return None
 
 

@@ -21,6 +21,9 @@ class HistorySettings:
         Path | None,
         Doc("SQLite file with the records; unset: history.sqlite3 in the quarantine's folder"),
     ] = None
+    database: Annotated[
+        str, Doc("URL of a database that holds the records; empty: the SQLite file `file`")
+    ] = ""
     keep_days: Annotated[float, Gt(0), Doc("days after which a record is deleted")] = 14.0
     keep_messages: Annotated[
         int,

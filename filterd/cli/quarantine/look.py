@@ -6,7 +6,7 @@ import contextlib
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,9 +16,11 @@ from filterd.cli.quarantine.common import IdArgument, IdArguments, command, stor
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
-from filterd.history.recovery import Recovery, recover
 from filterd.quarantine.query import Query
 from filterd.system import privileges
+
+if TYPE_CHECKING:
+    from filterd.history.recovery import Recovery
 
 WIDE = 200
 """Columns of a list that is not shown on a terminal."""
@@ -227,7 +229,7 @@ def fsck(
                 "index": {"fault": report.fault, "aside": report.aside},
                 "history": {
                     "fault": fault,
-                    "aside": recovery.aside.name if recovery else "",
+                    "aside": recovery.aside if recovery else "",
                     "saved": recovery.saved if recovery else None,
                     "lost": recovery.lost if recovery else None,
                 },
@@ -254,6 +256,8 @@ def fsck(
 
 def _history(history: History, *, repair: bool) -> tuple[str, Recovery | None]:
     """Why the history cannot be used, and what was done about it."""
+    from filterd.history.recovery import recover  # noqa: PLC0415  (loads the database)
+
     try:
         fault = history.trouble()
         return fault, recover(history) if fault and repair else None

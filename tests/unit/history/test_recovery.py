@@ -72,6 +72,9 @@ def somebody_elses(file: Path) -> None:
     sql(file, "CREATE TABLE notes (text)", "INSERT INTO notes VALUES ('keep me')")
 
 
+BEFORE_MIGRATIONS_99 = ("DROP TABLE history_version", "PRAGMA user_version = 99")
+NEWER = ("UPDATE history_version SET version_num = '9999'",)
+
 DAMAGES: list[tuple[Callable[[Path], None], int, int | None]] = [
     (cut, 1, None),
     (overwritten, 1000, 1),
@@ -94,8 +97,8 @@ def test_it_is_kept_and_a_new_one_made_of_what_can_be_read(
     assert history.trouble()
     done = recover(history, lambda: NOW)
     assert done is not None
-    assert done.aside.name == "history.sqlite3.broken-20270115T080000Z"
-    assert os.path.lexists(done.aside)
+    assert done.aside == "history.sqlite3.broken-20270115T080000Z"
+    assert os.path.lexists(tmp_path / done.aside)
     assert done.saved >= saved
     assert (done.lost is None) if lost is None else (done.lost is not None and done.lost >= lost)
     rows = [*history.search(HistoryQuery(limit=1000)).rows]
@@ -114,12 +117,21 @@ def test_an_empty_file_is_a_new_history(tmp_path: Path) -> None:
     assert history.search(HistoryQuery()).rows == RECORDS[::-1]
 
 
-def test_another_version_is_kept_and_its_records_are_taken_over(tmp_path: Path) -> None:
+VERSIONS: list[tuple[tuple[str, ...], str]] = [
+    (BEFORE_MIGRATIONS_99, "tables are of version 99, this filterd's are of 2"),
+    (NEWER, "its form is 9999, this version of filterd knows 0001 and older"),
+]
+
+
+@pytest.mark.parametrize(("statements", "words"), VERSIONS)
+def test_another_version_is_kept_and_its_records_are_taken_over(
+    tmp_path: Path, statements: tuple[str, ...], words: str
+) -> None:
     file = closed(tmp_path, list(RECORDS))
-    sql(file, "PRAGMA user_version = 99")
+    sql(file, *statements)
     history = opened(tmp_path)
     # Who only looks changes nothing: it may be the file of a daemon of that version.
-    with pytest.raises(HistoryError, match="tables are of version 99, this filterd's are of 2"):
+    with pytest.raises(HistoryError, match=words):
         history.search(HistoryQuery())
     assert [path.name for path in tmp_path.iterdir() if "broken" in path.name] == []
     with pytest.raises(BrokenHistoryError):
@@ -131,7 +143,7 @@ def test_another_version_is_kept_and_its_records_are_taken_over(tmp_path: Path) 
 
 
 def test_no_more_are_taken_over_than_are_kept(tmp_path: Path) -> None:
-    sql(closed(tmp_path, MANY), "PRAGMA user_version = 99")
+    sql(closed(tmp_path, MANY), *NEWER)
     history = opened(tmp_path, keep_messages=500)
     done = recover(history)
     assert done is not None
@@ -140,7 +152,7 @@ def test_no_more_are_taken_over_than_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filterd.history.store.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("filterd.database.engine.BUSY_LIMIT", 0.05)
     file = closed(tmp_path, list(RECORDS))
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -161,7 +173,12 @@ def recorder_of(folder: Path, **settings: Any) -> Recorder:
 def test_the_recorder_puts_aside_what_it_cannot_write_and_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sql(closed(tmp_path, MANY), "DROP INDEX records_failed", "PRAGMA user_version = 1")
+    sql(
+        closed(tmp_path, MANY),
+        "DROP INDEX records_failed",
+        "DROP TABLE history_version",
+        "PRAGMA user_version = 1",
+    )
     recorder = recorder_of(tmp_path, keep_days=1e5)
     recorder.note(REPORT, b"x")
     recorder.write()

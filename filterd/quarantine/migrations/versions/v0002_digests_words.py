@@ -2,18 +2,15 @@
 
 SQLite looks at every row, newest first; an index that holds the searched text beside the order
 spares it the rows themselves, most of the time that a search takes. PostgreSQL has an index of
-trigrams, which finds the rows that hold a part of a word. Its extension comes with the server and
-may be made by the database's owner; where that is not allowed, searches are right and slower.
+trigrams.
 """
 
 from __future__ import annotations
 
-import logging
-
 import sqlalchemy as sa
 from alembic import op
 
-log = logging.getLogger("filterd.quarantine")
+from filterd.database.trigrams import create_trigram_index
 
 revision = "0002"
 down_revision = "0001"
@@ -31,25 +28,7 @@ def upgrade() -> None:
     if connection.dialect.name != "postgresql":
         op.drop_index("messages_newest")
         op.create_index("messages_newest", "messages", ["received", "id", "words"])
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
-            op.create_index(
-                "messages_words",
-                "messages",
-                ["words"],
-                postgresql_using="gin",
-                postgresql_ops={"words": "gin_trgm_ops"},
-            )
-    except sa.exc.SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        log.warning(
-            "the quarantine's searches do without an index of trigrams (%s); to have one: "
-            "CREATE EXTENSION pg_trgm; "
-            "CREATE INDEX messages_words ON messages USING gin (words gin_trgm_ops)",
-            cause,
-        )
+    create_trigram_index("messages_words", "messages", "words")
 
 
 def downgrade() -> None:

@@ -1,0 +1,135 @@
+"""A question to the history as SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from filterd.database.search import (
+    Contains,
+    FirstLine,
+    Matches,
+    Recipients,
+    between,
+    storable,
+)
+from filterd.history.query import HistoryQuery
+from filterd.history.schema import FIXED, records
+from filterd.message.address import listed_domain, readable_part
+from filterd.quarantine.words import ACTIONS, known
+
+PAGE_LIMIT = 1000
+"""Records of one page."""
+
+MOST = (1 << 63) - 1
+"""The largest number that a database takes."""
+
+_RECIPIENTS = Recipients(records.c.recipients, is_folded=True)
+
+
+def statement(query: HistoryQuery) -> sa.Select[Any]:
+    """The query as SQL, newest first, one row more than asked for.
+
+    Raises ValueError for a question that cannot be asked.
+    """
+    if not 1 <= query.limit <= PAGE_LIMIT:
+        raise ValueError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
+    c = records.c
+    found = sa.select(c.rowid, c.id, c.received, c.action, c.score, c.rest)
+    newest_first = (c.received.desc(), c.rowid.desc())
+    return found.where(*_conditions(query)).order_by(*newest_first).limit(query.limit + 1)
+
+
+def _conditions(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
+    known("action", query.action, ACTIONS)
+    c = records.c
+    if query.action:
+        yield c.action == query.action
+    yield from between(c.received, query.since, query.until)
+    if query.symbol:
+        yield Contains(c.symbols, f" {query.symbol.upper()} ")
+    if query.failed:
+        # The first half is what the index is of.
+        yield c.failed != ""
+        yield Contains(c.failed, f" {query.failed} ")
+    if query.sender:
+        # The words say no to most, and cost less than what is asked of their first line.
+        yield Contains(c.words, _part(query.sender))
+        yield Contains(FirstLine(c.words), _part(query.sender))
+    if query.visible:
+        yield _RECIPIENTS.any_of(map(_folded, query.visible))
+    if query.recipient:
+        yield _RECIPIENTS.has(_part(query.recipient))
+        if query.visible:
+            yield _RECIPIENTS.shown_has(_part(query.recipient), map(_folded, query.visible))
+    if query.text:
+        yield from _text(query)
+    if query.domain:
+        yield from _domain(query)
+    if query.after:
+        yield _behind(query.after)
+
+
+def _domain(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
+    words = records.c.words
+    ending = _folded("@" + listed_domain(storable(query.domain)))
+    yield Contains(words, f"{ending}\n")
+    yield sa.or_(
+        Contains(FirstLine(words), f"{ending}\n"),
+        _RECIPIENTS.shown_has(ending, map(_folded, query.visible), ends=True)
+        if query.visible
+        else _RECIPIENTS.has(f'{ending}"'),
+    )
+
+
+def _text(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
+    words = records.c.words
+    # Addresses have one spelling in the history; a Subject is as its writer spelled it.
+    texts = tuple(dict.fromkeys((_folded(query.text), _part(query.text))))
+    yield sa.or_(*(Contains(words, text) for text in texts))
+    if query.visible:
+        yield sa.or_(*(_shown_text(text, query.visible) for text in texts))
+
+
+_BEFORE_RECIPIENTS = rf"^(?:[^\n]*\n){{0,{len(FIXED)}}}[^\n]*"
+"""The words up to somewhere in a line that is not a recipient's. No value can make its lines fewer,
+so a line break in one hides some words and shows nobody."""
+
+_TO_THE_END = r"[^\n]*$"
+"""The rest of the words' last line, which is the Subject."""
+
+
+def _shown_text(text: str, visible: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    """True for a text that stands in the words somewhere else than in hidden recipients."""
+    shown = _RECIPIENTS.shown_has(text, map(_folded, visible))
+    if "\n" in text:
+        return shown
+    pattern = re.escape(text)
+    return sa.or_(
+        Matches(records.c.words, _BEFORE_RECIPIENTS + pattern),
+        Matches(records.c.words, pattern + _TO_THE_END),
+        shown,
+    )
+
+
+def _behind(after: str) -> sa.ColumnElement[bool]:
+    """The rows behind the end of a page."""
+    moment, _, number = after.partition(",")
+    try:
+        place = (float(moment), int(number))
+        if abs(place[1]) > MOST:
+            raise ValueError
+    except ValueError:
+        raise ValueError("after is not the `next` of a page") from None
+    return sa.tuple_(records.c.received, records.c.rowid) < sa.tuple_(*map(sa.literal, place))
+
+
+def _part(text: str) -> str:
+    return _folded(readable_part(text))
+
+
+def _folded(text: str) -> str:
+    return storable(text).casefold()

@@ -1,0 +1,232 @@
+"""The table of records in an SQLite file, or in a PostgreSQL database that hosts share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
+from filterd.database.search import storable
+from filterd.history.conditions import statement
+from filterd.history.query import HistoryQuery
+from filterd.history.record import Record
+from filterd.history.results import (
+    BrokenHistoryError,
+    FilterFailures,
+    HistoryError,
+    Page,
+)
+from filterd.history.schema import FIXED, SCHEMA, records
+from filterd.message.address import readable
+
+FAILURES_LIMIT = 100_000
+"""Messages whose failures are counted, the newest ones."""
+
+SYMBOLS_LIMIT = 20_000
+"""Messages whose symbols are counted, the newest ones; it takes about 1.5 ms a thousand."""
+
+_CHUNK = 500
+"""Records that are made and sent to the database at a time."""
+
+_FLOW = """
+WITH RECURSIVE
+    actions (action) AS (
+        SELECT MIN(action) FROM records
+        UNION ALL SELECT (SELECT MIN(r.action) FROM records r WHERE r.action > a.action)
+        FROM actions a WHERE a.action IS NOT NULL
+    ),
+    bins (number) AS (
+        SELECT 0 WHERE :since < :until
+        UNION ALL SELECT number + 1 FROM bins WHERE :since + (number + 1) * :step < :until
+    )
+SELECT number, action, (
+    SELECT COUNT(*) FROM records r INDEXED BY records_by_action
+    WHERE r.action = a.action AND r.received >= :since + number * :step
+    AND r.received < MIN(:until, :since + (number + 1) * :step)
+) AS messages
+FROM bins, actions a WHERE action IS NOT NULL AND messages > 0 ORDER BY number, action
+"""
+"""For SQLite. Each count reads its own stretch of the index, nothing is sorted: a tenth of what
+grouping all records takes."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+class Records:
+    """The records of one site. Raises HistoryError, BrokenHistoryError.
+
+    url: of the database, empty for the file. where: as errors name it.
+    """
+
+    def __init__(self, url: str, file: Path, where: str) -> None:
+        self._where = where
+        with self._errors():
+            self._database: Database = database(url, file, SCHEMA)
+
+    def add(self, new: Sequence[Record]) -> tuple[int, int]:
+        """Add records; how many there were before and are now, as `span` counts."""
+        with self._transaction() as connection:
+            before = span(connection)
+            insert(connection, ((None, record) for record in new))
+            return before, span(connection)
+
+    def copy(self, numbered: Iterable[tuple[int, Record]]) -> int:
+        """Add records under their numbers; how many."""
+        with self._transaction() as connection:
+            return insert(connection, numbered)
+
+    def search(self, query: HistoryQuery) -> Page:
+        """One page of what fits. Raises ValueError for a question that cannot be asked."""
+        wanted = statement(query)
+        with self._transaction() as connection:
+            found = connection.execute(wanted).all()
+        rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
+        more = len(found) > query.limit
+        return Page(rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else "")
+
+    def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
+        """See `History.flow`."""
+        with self._transaction() as connection:
+            if connection.dialect.name == "sqlite":
+                values = {"since": since, "until": until, "step": step}
+                found = connection.execute(sa.text(_FLOW), values).all()
+            else:
+                c = records.c
+                number = sa.func.floor((c.received - since) / step).label("number")
+                found = connection.execute(
+                    sa.select(number, c.action, sa.func.count())
+                    .where(c.received >= since, c.received < until)
+                    .group_by("number", c.action)
+                    .order_by("number", c.action)
+                ).all()
+        return [(since + number * step, action, count) for number, action, count in found]
+
+    def top(self, since: float, limit: int) -> list[tuple[str, int]]:
+        """See `History.top`."""
+        c = records.c
+        newest = (
+            sa.select(c.symbols, c.received)
+            .where(c.received >= since, c.action != "accept")
+            .order_by(c.received.desc())
+            .limit(SYMBOLS_LIMIT)
+            .subquery()
+        )
+        query = (
+            sa.select(newest.c.symbols, sa.func.count())
+            .group_by(newest.c.symbols)
+            .order_by(sa.func.max(newest.c.received).desc())
+        )
+        counted: Counter[str] = Counter()
+        with self._transaction() as connection:
+            for names, messages in connection.execute(query):
+                for name in names.split():
+                    counted[name] += messages
+        return counted.most_common(limit)
+
+    def failures(self, since: float) -> list[FilterFailures]:
+        """See `History.failures`."""
+        c = records.c
+        query = (
+            sa.select(c.id, c.received, c.action, c.score, c.rest)
+            .where(c.failed != "", c.received >= since)
+            .order_by(c.received.desc(), c.rowid.desc())
+            .limit(FAILURES_LIMIT)
+        )
+        newest: dict[str, tuple[float, str, str]] = {}
+        counted: Counter[str] = Counter()
+        with self._transaction() as connection:
+            for row in connection.execute(query):
+                record = Record.decode(*row)
+                for name, detail in record.failures.items():
+                    newest.setdefault(name, (record.received, record.id, detail))
+                    counted[name] += 1
+        return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
+
+    def expire(self, before: float, most: int) -> tuple[int, int]:
+        """Let go what came before then, and all but so many; how many went, and `span` of what is
+        left."""
+        c = records.c
+        last = sa.select(c.rowid).order_by(c.rowid.desc()).limit(1).offset(most)
+        with self._transaction() as connection:
+            gone = connection.execute(sa.delete(records).where(c.received < before)).rowcount
+            gone += connection.execute(
+                sa.delete(records).where(c.rowid <= last.scalar_subquery())
+            ).rowcount
+            return gone, span(connection)
+
+    def check(self) -> None:
+        """Read all of an SQLite file, and look at the tables."""
+        with self._errors():
+            self._database.check(self)
+
+    def put_aside(self, now: float) -> str:
+        """Put the tables of a PostgreSQL database aside; the name under which they are kept."""
+        with self._errors():
+            return self._database.put_aside(self, now)
+
+    def close(self) -> None:
+        """Close this process's connections unless others use them; they open again."""
+        with self._errors():
+            self._database.leave(self)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._errors(), self._database.transaction(self) as connection:
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenDatabaseError as error:
+            raise BrokenHistoryError(
+                f"{self._where}: {error.cause}", is_newer=error.is_newer
+            ) from error
+        except DatabaseError as error:
+            raise HistoryError(f"{self._where}: {error.cause}") from error
+
+
+def insert(connection: sa.Connection, new: Iterable[tuple[int | None, Record]]) -> int:
+    """Add records under these numbers, None: the next one; how many."""
+    added, rows = 0, (_row(number, record) for number, record in new)
+    while some := list(islice(rows, _CHUNK)):
+        connection.execute(sa.insert(records), some)
+        added += len(some)
+    return added
+
+
+def span(connection: sa.Connection) -> int:
+    """How many records there are, by the numbers of the first and the last one: counting them would
+    read them all."""
+    numbers = records.c.rowid
+    first, last = (
+        connection.scalar(sa.select(numbers).order_by(order).limit(1))
+        for order in (numbers.asc(), numbers.desc())
+    )
+    return 0 if first is None or last is None else last - first + 1
+
+
+def _row(number: int | None, record: Record) -> dict[str, Any]:
+    # One spelling of each mailbox, for searches and for what a reviewer may see.
+    sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
+    values = (getattr(record, name) for name in FIXED if name != "sender")
+    words = (sender, *values, sender, *recipients, record.subject)
+    row = {
+        "id": storable(record.id),
+        "received": record.received,
+        "action": storable(record.action),
+        "score": record.score,
+        "recipients": _ENCODER.encode([storable(one).casefold() for one in recipients]),
+        "symbols": f" {' '.join(storable(name) for name, _ in record.symbols)} ",
+        "failed": f" {' '.join(map(storable, record.failures))} " if record.failures else "",
+        "words": storable("\n".join(words)).casefold(),
+        "rest": record.encode(),
+    }
+    return row if number is None else {"rowid": number, **row}

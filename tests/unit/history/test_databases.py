@@ -1,0 +1,306 @@
+"""Files of versions without migrations, and a PostgreSQL database that two hosts share."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from filterd.history import History, HistoryError, HistoryQuery, HistorySettings, Record
+from filterd.history.recorder import Recorder
+from filterd.history.recovery import recover
+from filterd.history.store import BrokenHistoryError
+from tests.helpers.postgresql import AbsentError
+from tests.helpers.postgresql import postgresql as server
+from tests.unit.history.test_history import CASES, FACTS, NOW, RECORDS, opened
+
+BEFORE_MIGRATIONS = """
+CREATE TABLE records (
+    id TEXT NOT NULL, received REAL NOT NULL, action TEXT NOT NULL, score REAL NOT NULL,
+    recipients TEXT NOT NULL, symbols TEXT NOT NULL, failed TEXT NOT NULL, words TEXT NOT NULL,
+    rest TEXT NOT NULL
+);
+CREATE INDEX records_newest ON records (received, action);
+CREATE INDEX records_by_action ON records (action, received);
+CREATE INDEX records_failed ON records (received) WHERE failed <> '';
+PRAGMA user_version = 2;
+PRAGMA journal_mode = WAL;
+"""
+"""The statements by which versions of filterd without migrations made a file."""
+
+
+def made_before(file: Path) -> list[str]:
+    """A file as such a version left it; the ids in it, oldest first."""
+    connection = sqlite3.connect(file)
+    connection.executescript(BEFORE_MIGRATIONS)
+    for number in range(60):
+        rest = [f"q{number}", f"<{number}@x>", "c[192.0.2.7]", "Ann@a.test", ["Joe+x@mx.test"],
+                f"Offer {number}", 100, "spam", 5.0, [["BAYES_99", 9.0]], {"bayes": 1.5},
+                {"clamav": "timeout: 30 s"}]  # fmt: skip
+        words = ["ann@a.test", f"i{number}", f"q{number}", f"<{number}@x>", "c[192.0.2.7]",
+                 "ann@a.test", "joe+x@mx.test", f"offer {number}"]  # fmt: skip
+        connection.execute(
+            "INSERT INTO records VALUES (?, ?, 'quarantine', 9.0, '[\"joe+x@mx.test\"]', "
+            "' BAYES_99 ', ' clamav ', ?, ?)",
+            (f"i{number}", NOW + number, "\n".join(words), json.dumps(rest)),
+        )
+    connection.commit()
+    connection.close()
+    return [f"i{number}" for number in range(60)]
+
+
+def forms(file: Path) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(file)
+    found = connection.execute("SELECT version_num FROM history_version").fetchall()
+    found += connection.execute("PRAGMA user_version").fetchall()
+    connection.close()
+    return found
+
+
+def test_a_file_of_a_version_without_migrations_opens_with_all_its_records(tmp_path: Path) -> None:
+    ids = made_before(tmp_path / "history.sqlite3")
+    history = opened(tmp_path)
+    found = history.search(HistoryQuery(limit=1000)).rows
+    assert [one.id for one in found] == ids[::-1]
+    assert found[-1] == Record(
+        "i0", NOW, "q0", "<0@x>", "c[192.0.2.7]", "Ann@a.test", ("Joe+x@mx.test",), "Offer 0", 100,
+        "quarantine", "spam", 9.0, 5.0, (("BAYES_99", 9.0),), {"bayes": 1.5},
+        {"clamav": "timeout: 30 s"},
+    )  # fmt: skip
+    assert history.add(RECORDS) == 0
+    assert len(history.search(HistoryQuery(limit=1000)).rows) == len(ids) + len(RECORDS)
+    assert history.trouble() == ""
+    history.close()
+    # Such a version reads the file still, by this number.
+    assert forms(tmp_path / "history.sqlite3") == [("0001",), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "number"),
+    [
+        ({"sender": "ANN@a"}, 60), ({"recipient": "joe"}, 60), ({"domain": "mx.test"}, 60),
+        ({"text": "offer 59"}, 1), ({"symbol": "bayes_99"}, 60), ({"failed": "clamav"}, 60),
+        ({"visible": ("joe@mx.test",), "text": "offer 59"}, 1), ({"visible": ("o@mx.test",)}, 0),
+        ({"visible": ("@mx.test",), "recipient": "joe", "sender": "ann", "text": "q7"}, 1),
+    ],
+)  # fmt: skip
+def test_what_such_a_file_has_is_found(tmp_path: Path, wish: dict[str, Any], number: int) -> None:
+    made_before(tmp_path / "history.sqlite3")
+    assert len(opened(tmp_path).search(HistoryQuery(**wish, limit=1000)).rows) == number
+
+
+def test_a_new_file_is_made_as_those_versions_made_it(tmp_path: Path) -> None:
+    """So that one who goes back to an earlier filterd keeps the history."""
+    made_before(tmp_path / "old.sqlite3")
+    history = opened(tmp_path)
+    history.add(RECORDS)
+    history.close()
+
+    def columns(file: Path) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(file)
+        found = connection.execute("PRAGMA table_info(records)").fetchall()
+        names = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE tbl_name = 'records' ORDER BY name"
+        ).fetchall()
+        connection.close()
+        return [*found, *names]
+
+    assert columns(history.file) == columns(tmp_path / "old.sqlite3")
+
+
+CUT_SHORT = """
+import os, sys
+from pathlib import Path
+import sqlalchemy as sa
+from filterd.history import History, HistorySettings
+
+def die(_connection, statement):
+    if sys.argv[2] in statement:
+        os._exit(9)
+
+@sa.event.listens_for(sa.Engine, "before_cursor_execute")
+def before(connection, cursor, statement, *rest):
+    die(connection, statement)
+
+History(Path(sys.argv[1]), HistorySettings()).records.check()
+"""
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE INDEX records_failed", "INSERT INTO history_version"]
+)
+def test_a_migration_that_is_killed_leaves_nothing(tmp_path: Path, statement: str) -> None:
+    file = tmp_path / "history.sqlite3"
+    killed = subprocess.run([sys.executable, "-c", CUT_SHORT, file, statement], check=False)
+    assert killed.returncode == 9
+    connection = sqlite3.connect(file)
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == []
+    connection.close()
+    history = opened(tmp_path)
+    history.add(RECORDS)
+    assert history.search(HistoryQuery()).rows == RECORDS[::-1]
+
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    try:
+        with server() as url:
+            yield url
+    except AbsentError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def url(postgresql: str) -> str:
+    """A database without tables."""
+    engine = sa.create_engine(postgresql)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+    # A process that has used a database believes that its tables stay.
+    return f"{postgresql}&application_name=test{next(NUMBERS)}"
+
+
+def host(url: str, **settings: Any) -> History:
+    return History(Path("/nowhere"), HistorySettings(database=url, **settings), lambda: NOW + 60)
+
+
+@pytest.fixture
+def shared(url: str) -> History:
+    history = host(url)
+    history.add(RECORDS)
+    return history
+
+
+@pytest.mark.parametrize(("conditions", "ids"), CASES)
+def test_every_condition_in_postgresql(
+    shared: History, conditions: dict[str, Any], ids: str
+) -> None:
+    found = shared.search(HistoryQuery(**conditions)).rows
+    assert "".join(record.id for record in found) == ids
+
+
+def test_records_come_back_from_postgresql_as_they_were(shared: History) -> None:
+    odd = Record(
+        "odd", NOW + 9, sender="a\0b\udce9", recipients=("nul\0@x.test",), subject="\0\udcff"
+    )
+    shared.add([odd])
+    assert shared.search(HistoryQuery()).rows == (odd, *RECORDS[::-1])
+    assert shared.search(HistoryQuery(sender="a\0b\udce9")).rows == (odd,)
+    assert shared.search(HistoryQuery("\0\udcff", visible=("@x.test",))).rows == (odd,)
+
+
+def test_two_hosts_share_one_history(url: str) -> None:
+    one, two = host(url), host(url, keep_messages=6)
+    assert (one.add(RECORDS), two.add([Record("e", NOW + 4), Record("f", NOW + 5)])) == (0, 0)
+    first = two.search(HistoryQuery(limit=4))
+    assert [r.id for r in first.rows] == ["f", "e", "d", "c"]
+    one.add([Record("g", NOW + 6)])
+    assert [r.id for r in two.search(HistoryQuery(limit=4, after=first.next)).rows] == ["b", "a"]
+    # What the other host lets go was not lost.
+    assert two.expire() == 1
+    assert one.add([Record("h", NOW + 7)]) == 0
+    assert [r.id for r in one.search(HistoryQuery()).rows] == list("hgfedcb")
+
+
+def test_flow_symbols_and_failures_in_postgresql(shared: History, tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.add(RECORDS)
+    for history in (shared, file):
+        assert history.flow(NOW, NOW + 4, 2.0) == [
+            (NOW, "quarantine", 1), (NOW, "reject", 1), (NOW + 2, "accept", 2)
+        ]  # fmt: skip
+    assert shared.top(NOW, 5) == file.top(NOW, 5)
+    assert shared.failures(NOW) == file.failures(NOW) != []
+
+
+HIDDEN = [
+    ({"text": "bob@other"}, False), ({"text": "OTHER.test"}, False), ({"text": "joe@mx"}, True),
+    ({"recipient": "bob"}, False), ({"recipient": '", "'}, False), ({"recipient": "JOE"}, True),
+    ({"domain": "other.test"}, False), ({"domain": "mx.test"}, True), ({"text": "pills"}, True),
+    ({"domain": "sender.test"}, True), ({"text": "other@sender"}, True), ({"text": "q17"}, True),
+    ({"text": "bob@other.test\njoe"}, False), ({"text": "other@sender.test\nbob"}, False),
+    ({"text": "bob@other.test\npills"}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wish", "shown"), HIDDEN)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_hidden_recipients_cannot_be_guessed_in_either(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str, wish: dict[str, Any], shown: bool
+) -> None:
+    history = opened(tmp_path) if kind == "sqlite" else host(request.getfixturevalue("url"))
+    to = ("Bob@Other.test", "Joe@mx.test", "bob@other.test")
+    history.add(
+        [Record("a", NOW, "q17", sender="other@sender.test", recipients=to, subject="Pills")]
+    )
+    assert "\n" in str(wish.values()) or history.search(HistoryQuery(**wish)).rows
+    for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
+        assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown
+
+
+def changed(url: str, *statements: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_broken_tables_are_moved_aside_when_an_admin_says_so_and_not_by_the_daemon(
+    url: str, shared: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared.close()
+    changed(url, "ALTER TABLE records DROP COLUMN symbols")
+    history = host(url, keep_days=1e5)
+    recorder = Recorder(history)
+    recorder.note(FACTS, b"x")
+    recorder.write()
+    assert 'history.database: column "symbols" of relation "records" does not exist' in caplog.text
+    assert recorder.lost == 0
+    assert "records" in history.trouble()
+    done = recover(history, lambda: NOW)
+    assert done is not None
+    assert (done.aside, done.saved, done.lost) == ("filterd_broken_20270115t080000z", 0, None)
+    recorder.write()
+    assert [one.id for one in history.search(HistoryQuery()).rows] == [FACTS["id"]]
+    assert recover(history) is None
+
+
+def test_tables_of_a_newer_version_are_left_alone(url: str, shared: History) -> None:
+    shared.close()
+    changed(url, "UPDATE history_version SET version_num = '9999'")
+    history = host(url)
+    with pytest.raises(BrokenHistoryError, match="its form is 9999"):
+        history.search(HistoryQuery())
+    with pytest.raises(HistoryError, match="left alone, since another host may use them"):
+        recover(history)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("nonsense", "not a URL of a database; expected postgresql"),
+        ("mysql://root:secret@db/x", "not a URL of a database"),
+        ("postgresql+psycopg://u:secret@127.0.0.1:1/x", "history.database: .*connection"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(
+    bad: str, words: str
+) -> None:
+    with pytest.raises(HistoryError, match=words) as raised:
+        host(bad).search(HistoryQuery())
+    assert "secret" not in str(raised.value)
