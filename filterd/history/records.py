@@ -91,6 +91,11 @@ class Records:
         more = len(found) > query.limit
         return Page(rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else "")
 
+    @staticmethod
+    def refuse_wrong(query: HistoryQuery) -> None:
+        """Raises ValueError for a question that cannot be asked."""
+        statement(query)
+
     def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
         """See `History.flow`."""
         with self._transaction() as connection:

@@ -71,7 +71,10 @@ class History:
     def search(self, query: HistoryQuery) -> Page:
         """One page of what fits. Raises ValueError for a question that cannot be asked,
         HistoryError."""
-        return self.records.search(query) if self._exists() else Page(())
+        if self._exists():
+            return self.records.search(query)
+        self.records.refuse_wrong(query)
+        return Page(())
 
     def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
         """Messages by time and action: (beginning of the bin, action, messages), in order of time.

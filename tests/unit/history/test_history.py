@@ -120,6 +120,8 @@ def test_pages_follow_each_other_although_mail_comes_in(history: History) -> Non
 def test_what_cannot_be_asked(history: History, bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"after|limit"):
         history.search(HistoryQuery(**bad))
+    with pytest.raises(ValueError, match=r"after|limit"):
+        History(Path("/not/there"), HistorySettings()).search(HistoryQuery(**bad))
 
 
 def test_the_flow_and_what_was_found(history: History) -> None:
