@@ -75,3 +75,33 @@ REPORT = report(
 def opened(folder: Path, **settings: Any) -> History:
     """A history in the folder, a minute after NOW by its clock."""
     return History(folder / "history.sqlite3", HistorySettings(**settings), lambda: NOW + 60)
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "dcba"),
+    ({"sender": "ANN@"}, "a"),
+    ({"sender": "mx.test"}, ""),
+    ({"recipient": "JOE"}, "da"),
+    ({"domain": "a.test"}, "a"),
+    ({"domain": "@mx.test"}, "dba"),
+    ({"domain": "x.test"}, ""),
+    ({"text": "pills"}, "a"),
+    ({"text": "100%"}, "b"),
+    ({"text": "GR\u00dc"}, "c"),
+    ({"text": "192.0.2.7"}, "a"),
+    ({"text": "\udce9"}, "d"),
+    ({"action": "accept"}, "dc"),
+    ({"symbol": "bayes_99"}, "a"),
+    ({"symbol": "BAYES"}, ""),
+    ({"failed": "clamav"}, "d"),
+    ({"failed": "clam"}, ""),
+    ({"since": NOW + 2}, "dc"),
+    ({"until": NOW + 1}, "a"),
+    ({"limit": 2}, "dc"),
+    ({"visible": ("@mx.test",)}, "dba"),
+    ({"visible": ("joe@mx.test", "MAX@other.test")}, "dca"),
+    ({"visible": ("oe@mx.test", "@test", "@x.test")}, ""),
+    ({"visible": ("@",)}, ""),
+    ({"action": "accept", "recipient": "joe", "text": "eve"}, "d"),
+]
+"""What is asked of `RECORDS`, and the ids of what is found, newest first."""

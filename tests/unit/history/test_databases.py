@@ -20,7 +20,7 @@ from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
-from tests.unit.history.test_history import CASES, FACTS, NOW, RECORDS, opened
+from tests.helpers.records import CASES, FACTS, NOW, RECORDS, opened
 
 BEFORE_MIGRATIONS = """
 CREATE TABLE records (

@@ -23,7 +23,7 @@ from filterd.history import (
 )
 from filterd.history.record import LIST_LIMIT, TEXT_LIMIT
 from filterd.history.recorder import Recorder
-from tests.helpers.records import NOW, RECORDS, REPORT, opened
+from tests.helpers.records import CASES, NOW, RECORDS, REPORT, opened
 from tests.helpers.reports import record, report
 
 DAY = 86400.0
@@ -69,35 +69,6 @@ def test_a_mailbox_is_found_however_it_is_spelled(
 
 def test_a_record_comes_back_as_it_was(history: History) -> None:
     assert history.search(HistoryQuery()).rows == RECORDS[::-1]
-
-
-CASES: list[tuple[dict[str, Any], str]] = [
-    ({}, "dcba"),
-    ({"sender": "ANN@"}, "a"),
-    ({"sender": "mx.test"}, ""),
-    ({"recipient": "JOE"}, "da"),
-    ({"domain": "a.test"}, "a"),
-    ({"domain": "@mx.test"}, "dba"),
-    ({"domain": "x.test"}, ""),
-    ({"text": "pills"}, "a"),
-    ({"text": "100%"}, "b"),
-    ({"text": "GR\u00dc"}, "c"),
-    ({"text": "192.0.2.7"}, "a"),
-    ({"text": "\udce9"}, "d"),
-    ({"action": "accept"}, "dc"),
-    ({"symbol": "bayes_99"}, "a"),
-    ({"symbol": "BAYES"}, ""),
-    ({"failed": "clamav"}, "d"),
-    ({"failed": "clam"}, ""),
-    ({"since": NOW + 2}, "dc"),
-    ({"until": NOW + 1}, "a"),
-    ({"limit": 2}, "dc"),
-    ({"visible": ("@mx.test",)}, "dba"),
-    ({"visible": ("joe@mx.test", "MAX@other.test")}, "dca"),
-    ({"visible": ("oe@mx.test", "@test", "@x.test")}, ""),
-    ({"visible": ("@",)}, ""),
-    ({"action": "accept", "recipient": "joe", "text": "eve"}, "d"),
-]
 
 
 @pytest.mark.parametrize(("conditions", "ids"), CASES)
