@@ -149,9 +149,11 @@ class Records:
         with self._transaction() as connection:
             for row in connection.execute(query):
                 record = Record.decode(*row)
-                for name, detail in record.failures.items():
-                    newest.setdefault(name, (record.received, record.id, detail))
-                    counted[name] += 1
+                for failure in record.failures:
+                    if failure.filter:
+                        found = (record.received, record.id, str(failure))
+                        newest.setdefault(failure.filter, found)
+                        counted[failure.filter] += 1
         return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
 
     def expire(self, before: float, most: int) -> tuple[int, int]:
@@ -221,16 +223,17 @@ def span(connection: sa.Connection) -> int:
 def _row(number: int | None, record: Record) -> dict[str, Any]:
     # One spelling of each mailbox, for searches and for what a reviewer may see.
     sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
+    failed = [storable(failure.filter) for failure in record.failures if failure.filter]
     values = (getattr(record, name) for name in FIXED if name != "sender")
     words = (sender, *values, sender, *recipients, record.subject)
     row = {
         "id": storable(record.id),
         "received": record.received,
-        "action": storable(record.action),
+        "action": record.action.value,
         "score": record.score,
         "recipients": _ENCODER.encode([storable(one).casefold() for one in recipients]),
-        "symbols": f" {' '.join(storable(name) for name, _ in record.symbols)} ",
-        "failed": f" {' '.join(map(storable, record.failures))} " if record.failures else "",
+        "symbols": f" {' '.join(storable(symbol.name) for symbol in record.symbols)} ",
+        "failed": f" {' '.join(failed)} " if failed else "",
         "words": storable("\n".join(words)).casefold(),
         "rest": record.encode(),
     }

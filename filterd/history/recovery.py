@@ -150,7 +150,11 @@ def _counted(old: Path) -> int | None:
                 sql = f"SELECT COUNT(*) FROM records INDEXED BY {name}"  # noqa: S608
                 return int(source.execute(sql).fetchone()[0])
         with contextlib.suppress(sqlite3.Error):
-            sql = "SELECT COALESCE(MAX(rowid) - MIN(rowid) + 1, 0) FROM records"
+            # Each alone is at an end of the tree; together they would read all of it.
+            sql = (
+                "SELECT COALESCE((SELECT MAX(rowid) FROM records) "
+                "- (SELECT MIN(rowid) FROM records) + 1, 0)"
+            )
             return int(source.execute(sql).fetchone()[0])
     return None
 

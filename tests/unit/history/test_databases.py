@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from filterd.history import History, HistoryError, HistoryQuery, HistorySettings, Record
+from filterd.history import History, HistoryError, HistoryQuery, HistorySettings
 from filterd.history.recorder import Recorder
 from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
-from tests.helpers.records import CASES, FACTS, NOW, RECORDS, opened
+from tests.helpers.records import CASES, NOW, RECORDS, REPORT, opened
+from tests.helpers.reports import record
 
 BEFORE_MIGRATIONS = """
 CREATE TABLE records (
@@ -42,11 +43,30 @@ def made_before(file: Path) -> list[str]:
     connection = sqlite3.connect(file)
     connection.executescript(BEFORE_MIGRATIONS)
     for number in range(60):
-        rest = [f"q{number}", f"<{number}@x>", "c[192.0.2.7]", "Ann@a.test", ["Joe+x@mx.test"],
-                f"Offer {number}", 100, "spam", 5.0, [["BAYES_99", 9.0]], {"bayes": 1.5},
-                {"clamav": "timeout: 30 s"}]  # fmt: skip
-        words = ["ann@a.test", f"i{number}", f"q{number}", f"<{number}@x>", "c[192.0.2.7]",
-                 "ann@a.test", "joe+x@mx.test", f"offer {number}"]  # fmt: skip
+        rest = [
+            f"q{number}",
+            f"<{number}@x>",
+            "c[192.0.2.7]",
+            "Ann@a.test",
+            ["Joe+x@mx.test"],
+            f"Offer {number}",
+            100,
+            "spam",
+            5.0,
+            [["BAYES_99", 9.0]],
+            {"bayes": 1.5},
+            {"clamav": "timeout: 30 s"},
+        ]
+        words = [
+            "ann@a.test",
+            f"i{number}",
+            f"q{number}",
+            f"<{number}@x>",
+            "c[192.0.2.7]",
+            "ann@a.test",
+            "joe+x@mx.test",
+            f"offer {number}",
+        ]
         connection.execute(
             "INSERT INTO records VALUES (?, ?, 'quarantine', 9.0, '[\"joe+x@mx.test\"]', "
             "' BAYES_99 ', ' clamav ', ?, ?)",
@@ -70,11 +90,24 @@ def test_a_file_of_a_version_without_migrations_opens_with_all_its_records(tmp_p
     history = opened(tmp_path)
     found = history.search(HistoryQuery(limit=1000)).rows
     assert [one.id for one in found] == ids[::-1]
-    assert found[-1] == Record(
-        "i0", NOW, "q0", "<0@x>", "c[192.0.2.7]", "Ann@a.test", ("Joe+x@mx.test",), "Offer 0", 100,
-        "quarantine", "spam", 9.0, 5.0, (("BAYES_99", 9.0),), {"bayes": 1.5},
-        {"clamav": "timeout: 30 s"},
-    )  # fmt: skip
+    assert found[-1] == record(
+        "i0",
+        NOW,
+        "q0",
+        message_id="<0@x>",
+        client="c[192.0.2.7]",
+        sender="Ann@a.test",
+        recipients=("Joe+x@mx.test",),
+        subject="Offer 0",
+        size=100,
+        action="quarantine",
+        reason="spam",
+        score=9.0,
+        required=5.0,
+        symbols=(("BAYES_99", 9.0),),
+        milliseconds={"bayes": 1.5},
+        failures={"clamav": "timeout: 30 s"},
+    )
     assert history.add(RECORDS) == 0
     assert len(history.search(HistoryQuery(limit=1000)).rows) == len(ids) + len(RECORDS)
     assert history.trouble() == ""
@@ -86,12 +119,17 @@ def test_a_file_of_a_version_without_migrations_opens_with_all_its_records(tmp_p
 @pytest.mark.parametrize(
     ("wish", "number"),
     [
-        ({"sender": "ANN@a"}, 60), ({"recipient": "joe"}, 60), ({"domain": "mx.test"}, 60),
-        ({"text": "offer 59"}, 1), ({"symbol": "bayes_99"}, 60), ({"failed": "clamav"}, 60),
-        ({"visible": ("joe@mx.test",), "text": "offer 59"}, 1), ({"visible": ("o@mx.test",)}, 0),
+        ({"sender": "ANN@a"}, 60),
+        ({"recipient": "joe"}, 60),
+        ({"domain": "mx.test"}, 60),
+        ({"text": "offer 59"}, 1),
+        ({"symbol": "bayes_99"}, 60),
+        ({"failed": "clamav"}, 60),
+        ({"visible": ("joe@mx.test",), "text": "offer 59"}, 1),
+        ({"visible": ("o@mx.test",)}, 0),
         ({"visible": ("@mx.test",), "recipient": "joe", "sender": "ann", "text": "q7"}, 1),
     ],
-)  # fmt: skip
+)
 def test_what_such_a_file_has_is_found(tmp_path: Path, wish: dict[str, Any], number: int) -> None:
     made_before(tmp_path / "history.sqlite3")
     assert len(opened(tmp_path).search(HistoryQuery(**wish, limit=1000)).rows) == number
@@ -194,7 +232,7 @@ def test_every_condition_in_postgresql(
 
 
 def test_records_come_back_from_postgresql_as_they_were(shared: History) -> None:
-    odd = Record(
+    odd = record(
         "odd", NOW + 9, sender="a\0b\udce9", recipients=("nul\0@x.test",), subject="\0\udcff"
     )
     shared.add([odd])
@@ -205,14 +243,14 @@ def test_records_come_back_from_postgresql_as_they_were(shared: History) -> None
 
 def test_two_hosts_share_one_history(url: str) -> None:
     one, two = host(url), host(url, keep_messages=6)
-    assert (one.add(RECORDS), two.add([Record("e", NOW + 4), Record("f", NOW + 5)])) == (0, 0)
+    assert (one.add(RECORDS), two.add([record("e", NOW + 4), record("f", NOW + 5)])) == (0, 0)
     first = two.search(HistoryQuery(limit=4))
     assert [r.id for r in first.rows] == ["f", "e", "d", "c"]
-    one.add([Record("g", NOW + 6)])
+    one.add([record("g", NOW + 6)])
     assert [r.id for r in two.search(HistoryQuery(limit=4, after=first.next)).rows] == ["b", "a"]
     # What the other host lets go was not lost.
     assert two.expire() == 1
-    assert one.add([Record("h", NOW + 7)]) == 0
+    assert one.add([record("h", NOW + 7)]) == 0
     assert [r.id for r in one.search(HistoryQuery()).rows] == list("hgfedcb")
 
 
@@ -221,20 +259,31 @@ def test_flow_symbols_and_failures_in_postgresql(shared: History, tmp_path: Path
     file.add(RECORDS)
     for history in (shared, file):
         assert history.flow(NOW, NOW + 4, 2.0) == [
-            (NOW, "quarantine", 1), (NOW, "reject", 1), (NOW + 2, "accept", 2)
-        ]  # fmt: skip
+            (NOW, "quarantine", 1),
+            (NOW, "reject", 1),
+            (NOW + 2, "accept", 2),
+        ]
     assert shared.top(NOW, 5) == file.top(NOW, 5)
     assert shared.failures(NOW) == file.failures(NOW) != []
 
 
 HIDDEN = [
-    ({"text": "bob@other"}, False), ({"text": "OTHER.test"}, False), ({"text": "joe@mx"}, True),
-    ({"recipient": "bob"}, False), ({"recipient": '", "'}, False), ({"recipient": "JOE"}, True),
-    ({"domain": "other.test"}, False), ({"domain": "mx.test"}, True), ({"text": "pills"}, True),
-    ({"domain": "sender.test"}, True), ({"text": "other@sender"}, True), ({"text": "q17"}, True),
-    ({"text": "bob@other.test\njoe"}, False), ({"text": "other@sender.test\nbob"}, False),
+    ({"text": "bob@other"}, False),
+    ({"text": "OTHER.test"}, False),
+    ({"text": "joe@mx"}, True),
+    ({"recipient": "bob"}, False),
+    ({"recipient": '", "'}, False),
+    ({"recipient": "JOE"}, True),
+    ({"domain": "other.test"}, False),
+    ({"domain": "mx.test"}, True),
+    ({"text": "pills"}, True),
+    ({"domain": "sender.test"}, True),
+    ({"text": "other@sender"}, True),
+    ({"text": "q17"}, True),
+    ({"text": "bob@other.test\njoe"}, False),
+    ({"text": "other@sender.test\nbob"}, False),
     ({"text": "bob@other.test\npills"}, False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("wish", "shown"), HIDDEN)
@@ -245,7 +294,7 @@ def test_hidden_recipients_cannot_be_guessed_in_either(
     history = opened(tmp_path) if kind == "sqlite" else host(request.getfixturevalue("url"))
     to = ("Bob@Other.test", "Joe@mx.test", "bob@other.test")
     history.add(
-        [Record("a", NOW, "q17", sender="other@sender.test", recipients=to, subject="Pills")]
+        [record("a", NOW, "q17", sender="other@sender.test", recipients=to, subject="Pills")]
     )
     assert "\n" in str(wish.values()) or history.search(HistoryQuery(**wish)).rows
     for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
@@ -267,7 +316,7 @@ def test_broken_tables_are_moved_aside_when_an_admin_says_so_and_not_by_the_daem
     changed(url, "ALTER TABLE records DROP COLUMN symbols")
     history = host(url, keep_days=1e5)
     recorder = Recorder(history)
-    recorder.note(FACTS, b"x")
+    recorder.note(REPORT, b"x")
     recorder.write()
     assert 'history.database: column "symbols" of relation "records" does not exist' in caplog.text
     assert recorder.lost == 0
@@ -276,7 +325,7 @@ def test_broken_tables_are_moved_aside_when_an_admin_says_so_and_not_by_the_daem
     assert done is not None
     assert (done.aside, done.saved, done.lost) == ("filterd_broken_20270115t080000z", 0, None)
     recorder.write()
-    assert [one.id for one in history.search(HistoryQuery()).rows] == [FACTS["id"]]
+    assert [one.id for one in history.search(HistoryQuery()).rows] == [REPORT.id]
     assert recover(history) is None
 
 
