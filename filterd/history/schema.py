@@ -69,6 +69,6 @@ SCHEMA = Schema(
     forms=("0001",),
     version_table="history_version",
     before=_made_before,
-    # A lost record is no lost mail.
+    # A lost record is not lost mail.
     pragmas=("journal_mode = WAL", "synchronous = NORMAL"),
 )

@@ -1,6 +1,6 @@
 """The records of all messages, newest first, found by the words of `filterd quarantine list`.
 
-A lost record is no lost mail, so nothing here is fsynced before an answer: the daemon writes in
+A lost record is not lost mail, so nothing here is fsynced before an answer: the daemon writes in
 batches, from a thread of its own. What becomes of a file that cannot be used is in
 `filterd.history.recovery`.
 """
