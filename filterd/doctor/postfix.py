@@ -144,8 +144,8 @@ def _fate(member: Member, service: PostfixService, values: Mapping[str, str]) ->
         yield Finding(
             Level.WARN,
             ABOUT,
-            f"{service.name}: default_action is accept: mail passes unexamined while filterd is "
-            "away",
+            f"{service.name}: default_action is accept: mail passes without being scanned "
+            "while filterd is down",
             "set milter_default_action = tempfail, and the client tries again later",
         )
 

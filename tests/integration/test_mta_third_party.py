@@ -40,8 +40,8 @@ def running(command: list[str], socket: Path) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             deadline = time.monotonic() + START
-            # clamav-milter makes it without permissions, which stops everybody but root, and then
-            # changes its mode.
+            # clamav-milter makes it without permissions and changes its mode then: that stops all
+            # but root.
             while not os.access(socket, os.R_OK | os.W_OK):
                 said = socket.with_suffix(".log").read_text("utf-8", "replace")
                 assert process.poll() is None, f"{command[0]}: {said}"
@@ -138,7 +138,7 @@ def test_clamav_milter_refuses_eicar(tmp_path: Path) -> None:
         f"TemporaryDirectory {tmp_path}\n"
     )
     (tmp_path / "milter.conf").write_text(
-        f"MilterSocket unix:{socket}\nForeground yes\nClamdSocket unix:{scanner}\nUser root\n"
+        f"MilterSocket unix:{socket}\nMilterSocketMode 600\nForeground yes\nClamdSocket unix:{scanner}\nUser root\n"
         "OnClean Accept\nOnInfected Reject\nRejectMsg virus %v found\nAddHeader Replace\n"
         f"TemporaryDirectory {tmp_path}\nLocalNet 192.0.2.0/24\nReportHostname mx.example.test\n"
     )

@@ -148,7 +148,12 @@ class Sendmail:
         deliver.chmod(0o755)
         name = pwd.getpwuid(os.getuid()).pw_name
         user = f"{name}:{grp.getgrgid(os.getgid()).gr_name}"
-        run_as = "" if os.getuid() == 0 else f"define(`confRUN_AS_USER', `{user}')dnl\n"
+        run_as = ""
+        if os.getuid() != 0:
+            # Only root and this user may start a daemon.
+            run_as = (
+                f"define(`confRUN_AS_USER', `{user}')dnl\ndefine(`confTRUSTED_USER', `{name}')dnl\n"
+            )
         (folder / "sendmail.mc").write_text(
             CONFIGURATION.format(
                 folder=folder,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.bayes.model.classifier import FULL_VOICE, MIN_LEARNS, Classifier, Learned
-from filterd.bayes.model.explain import clues, strongest
+from filterd.bayes.model.explain import STRETCH, clues, strongest
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load
 from filterd.bayes.model.tokens import Hasher
@@ -207,7 +207,7 @@ def test_clues_add_up_to_the_log_odds(name: str, data: bytes) -> None:
 def test_a_stretch_that_decided_is_explained() -> None:
     opinion = Classifier(FULL, None).judge(Message(PADDED))
     assert opinion.voices[0].score.stretch is not None
-    assert any("stretch" in clue.word for clue in clues(opinion))
+    assert any(clue.word == STRETCH[1] for clue in clues(opinion))
 
 
 def test_clues_name_words_of_the_class() -> None:
