@@ -138,7 +138,8 @@ def test_clamav_milter_refuses_eicar(tmp_path: Path) -> None:
         f"TemporaryDirectory {tmp_path}\n"
     )
     (tmp_path / "milter.conf").write_text(
-        f"MilterSocket unix:{socket}\nMilterSocketMode 600\nForeground yes\nClamdSocket unix:{scanner}\nUser root\n"
+        f"MilterSocket unix:{socket}\nMilterSocketMode 600\n"
+        f"Foreground yes\nClamdSocket unix:{scanner}\nUser root\n"
         "OnClean Accept\nOnInfected Reject\nRejectMsg virus %v found\nAddHeader Replace\n"
         f"TemporaryDirectory {tmp_path}\nLocalNet 192.0.2.0/24\nReportHostname mx.example.test\n"
     )

@@ -198,8 +198,16 @@ def test_postfix_that_asks_the_daemon(tmp_path: Path, main: str) -> None:
     [
         ("", "WARN", "smtpd_milters is empty"),
         ("smtpd_milters = inet:localhost:1\n", "WARN", "smtp does not ask"),
-        ("smtpd_milters = unix:{0}/s\nmilter_default_action = accept\n", "WARN", "unexamined"),
-        ("smtpd_milters = {{unix:{0}/s, default_action=accept}}\n", "WARN", "unexamined"),
+        (
+            "smtpd_milters = unix:{0}/s\nmilter_default_action = accept\n",
+            "WARN",
+            "without being scanned",
+        ),
+        (
+            "smtpd_milters = {{unix:{0}/s, default_action=accept}}\n",
+            "WARN",
+            "without being scanned",
+        ),
         ("smtpd_milters = unix:{0}/s\nmilter_content_timeout = 2s\n", "FAIL", "is 2 s"),
         ("smtpd_milters = unix:{0}/s\nmilter_content_timeout = 10\n", "WARN", "is 10 s"),
         ("smtpd_milters = $smtpd_milters\n", "WARN", "smtp does not ask"),
