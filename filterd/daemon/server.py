@@ -8,7 +8,6 @@ another thread, and the main thread keeps Python's handlers: SIGHUP reloads, SIG
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 import queue
@@ -136,11 +135,6 @@ class Daemon:
             raise StartFailure(
                 f"daemon.spool: {settings.daemon.spool}: {error.strerror}", EX_CANNOT_CREATE
             ) from None
-        # Before there are other threads: two that load a large package at the same time may find a
-        # part of it half loaded.
-        importlib.import_module("filterd.quarantine.index")
-        if settings.history.enabled:
-            importlib.import_module("filterd.history.records")
         allow_many_sessions()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)

@@ -7,6 +7,8 @@ form goes on at once and never loads alembic.
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +31,11 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 ONLY_POSTGRESQL = "only PostgreSQL"
 """Key in a column's `info`: SQLite's tables have it without saying so, as they have `rowid`."""
+
+
+_alembic_mutex = threading.Lock()
+"""Alembic keeps what it works on in global names: two threads cannot migrate at the same time,
+whatever their databases are."""
 
 
 class WrongTablesError(Exception):
@@ -192,7 +199,8 @@ def _alembic(connection: sa.Connection, schema: Schema, form: str, *, stamp: boo
     from alembic import command  # noqa: PLC0415  (costs 0.1 s, needed once in a database's life)
 
     config = alembic_config(connection, schema)
-    (command.stamp if stamp else command.upgrade)(config, form)
+    with _alembic_mutex:
+        (command.stamp if stamp else command.upgrade)(config, form)
 
 
 def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:
@@ -215,3 +223,11 @@ def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:
         connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
     _alembic(connection, schema, schema.newest)
     return name
+
+
+def _after_fork() -> None:
+    global _alembic_mutex  # noqa: PLW0603
+    _alembic_mutex = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

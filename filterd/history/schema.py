@@ -10,7 +10,7 @@ from filterd.database.schema import ONLY_POSTGRESQL, Schema, WrongTablesError
 
 UNRECORDED = 2
 """`user_version` of SQLite files whose table is that of form 0001. Versions of filterd without
-migrations made such files and read them still."""
+migrations made such files."""
 
 meta = sa.MetaData()
 

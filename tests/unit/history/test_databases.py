@@ -112,7 +112,6 @@ def test_a_file_of_a_version_without_migrations_opens_with_all_its_records(tmp_p
     assert len(history.search(HistoryQuery(limit=1000)).rows) == len(ids) + len(RECORDS)
     assert history.trouble() == ""
     history.close()
-    # Such a version reads the file still, by this number.
     assert forms(tmp_path / "history.sqlite3") == [("0001",), (2,)]
 
 
@@ -136,7 +135,7 @@ def test_what_such_a_file_has_is_found(tmp_path: Path, wish: dict[str, Any], num
 
 
 def test_a_new_file_is_made_as_those_versions_made_it(tmp_path: Path) -> None:
-    """So that one who goes back to an earlier filterd keeps the history."""
+    """So that there is one kind of file, whatever version began it."""
     made_before(tmp_path / "old.sqlite3")
     history = opened(tmp_path)
     history.add(RECORDS)

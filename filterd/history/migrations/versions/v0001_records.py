@@ -39,7 +39,7 @@ def upgrade() -> None:
     )
     create_trigram_index("records_words", "records", "words")
     if is_sqlite:
-        # So that those versions read the file when somebody goes back to one.
+        # Those versions know their tables by this number.
         op.execute("PRAGMA user_version = 2")
 
 
