@@ -258,7 +258,8 @@ def database(url: str, file: Path, schema: Schema) -> Database:
             "not a URL of a database; expected postgresql+psycopg://USER@HOST/NAME or "
             "sqlite:////PATH"
         )
-    key = f"{made.render_as_string(hide_password=False)} {schema.version_table}"
+    # The file as well: who has another folder may have come for other tables by the same URL.
+    key = f"{made.render_as_string(hide_password=False)} {schema.version_table} {file.absolute()}"
     with _databases_mutex:
         found = _databases.get(key)
         if found is None:
