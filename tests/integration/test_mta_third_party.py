@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import smtplib
 import subprocess
@@ -133,13 +134,14 @@ def test_clamav_milter_refuses_eicar(tmp_path: Path) -> None:
     database.mkdir()
     (database / "test.ndb").write_text(f"Eicar-Test-Signature:0:*:{EICAR.encode().hex()}\n")
     scanner, socket = tmp_path / "clamd.sock", tmp_path / "milter.sock"
+    user = pwd.getpwuid(os.getuid()).pw_name
     (tmp_path / "clamd.conf").write_text(
         f"DatabaseDirectory {database}\nLocalSocket {scanner}\nForeground yes\n"
         f"TemporaryDirectory {tmp_path}\n"
     )
     (tmp_path / "milter.conf").write_text(
         f"MilterSocket unix:{socket}\nMilterSocketMode 600\n"
-        f"Foreground yes\nClamdSocket unix:{scanner}\nUser root\n"
+        f"Foreground yes\nClamdSocket unix:{scanner}\nUser {user}\n"
         "OnClean Accept\nOnInfected Reject\nRejectMsg virus %v found\nAddHeader Replace\n"
         f"TemporaryDirectory {tmp_path}\nLocalNet 192.0.2.0/24\nReportHostname mx.example.test\n"
     )

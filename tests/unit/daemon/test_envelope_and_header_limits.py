@@ -42,7 +42,7 @@ def test_a_header_without_end_costs_no_worker_and_no_memory(new_daemon: NewDaemo
         assert outcome.word.startswith("552 5.3.4 Message header is too large (id=")
     assert daemon.asked("status")["worker_deaths"] == 0
     assert memory(daemon) - before < 24 * MIB
-    assert "header" in daemon.wait_for_line("not examined")
+    assert "header" in daemon.wait_for_line("not scanned")
 
 
 @pytest.mark.parametrize(
