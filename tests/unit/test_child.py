@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from filterd.bayes.lab.parallel import Readers
+from filterd.chain.verdict import Action
 from filterd.config.load import load
 from filterd.daemon.autolearn_runner import Lessons
 from filterd.lab.programs import Lab
@@ -90,7 +91,7 @@ def test_the_fork_server(config: Path) -> None:
 @pytest.mark.usefixtures("foreign")
 def test_the_examiner_of_the_web_pages(config: Path) -> None:
     found = examine(load(config), Message(b"Subject: x\r\n\r\nx\r\n", id="x"))
-    assert found.decision.action.word == "accept"
+    assert found.action is Action.ACCEPT
 
 
 @pytest.mark.usefixtures("foreign")

@@ -47,7 +47,7 @@ def test_one_that_root_left_is_named(
     monkeypatch.setattr(shutil, "rmtree", denied)
     status, said = refused(tmp_path / "demo", capsys)
     assert status == Exit.CANNOT_CREATE
-    assert f"{tmp_path}/demo anew: Permission denied" in said
+    assert f"{tmp_path}/demo again: Permission denied" in said
     assert "--folder" in said
 
 

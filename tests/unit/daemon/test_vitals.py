@@ -225,7 +225,7 @@ def test_metrics_on_an_address_that_is_in_use() -> None:
 def test_metrics_at_what_is_no_address(tmp_path: Path, listen: str) -> None:
     config = tmp_path / "filterd.toml"
     config.write_text(f'[metrics]\nlisten = "{listen}"\n')
-    with pytest.raises(ConfigError, match=r"filterd.toml:1.*expected 127.0.0.1:9108"):
+    with pytest.raises(ConfigError, match=r"filterd.toml:2.*expected 127.0.0.1:9108"):
         load(config)
 
 

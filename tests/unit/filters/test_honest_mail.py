@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from filterd.chain.verdict import Action
 from filterd.filters.parts.filter import Parts
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.unpacking import office
@@ -221,7 +222,7 @@ def draft(kind: bytes) -> set[str]:
         b"Content-Type: message/external-body; " + kind + b"\r\n\r\nContent-Type: text/plain\r\n",
     )
     verdict = Parts(PartsSettings()).examine(Message(data, id="X1"))
-    held = {"held"} if verdict.action else set()
+    held = {"held"} if verdict.action is not Action.ACCEPT else set()
     stripped = {"stripped"} if verdict.removed else set()
     return {symbol.name for symbol in verdict.symbols} | held | stripped
 

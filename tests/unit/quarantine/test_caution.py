@@ -130,7 +130,7 @@ def test_a_confirmed_clock_is_believed_until_it_jumps(tmp_path: Path, host: Host
     for age in (31, 32, 0):
         received = RECEIVED - timedelta(days=age)
         store.put(revised(new(f"d{age}"), received=received))
-    assert "not synchronized" in expire(store).doubt
+    assert "not synchronised" in expire(store).doubt
     assert len(expire(store, confirmed=True).expired) == 2
     host.passes(31)
     assert len(expire(store).expired) == 1
@@ -148,7 +148,7 @@ def test_more_than_half_at_once_is_asked_about(
 ) -> None:
     store = store_of(tmp_path, host, messages=40, keep_days=100.0)
     strict = Store(QuarantineSettings(tmp_path / "q", **limits), host)  # type: ignore[arg-type]
-    assert expire(strict).doubt == f"{going} of 40 messages would go at once"
+    assert expire(strict).doubt == f"{going} of 40 messages would be deleted at once"
     assert kept(store) == 40
     assert len(expire(strict, confirmed=True).expired) == going
 
@@ -202,7 +202,7 @@ def test_the_command_asks(tmp_path: Path) -> None:
     assert state_of(tmp_path / "q").put_off
     code, output = ran("--yes")
     assert (code, kept(store)) == (0, 0)
-    assert "1 messages expired" in output
+    assert "1 message expired" in output
 
 
 def test_a_damaged_state_is_a_new_beginning(tmp_path: Path, host: Host) -> None:

@@ -12,7 +12,9 @@ from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import Journal
 from filterd.config.load import load
 from filterd.filters.gtube import STRING
-from filterd.filters.senders import filter as senders
+from filterd.filters.senders import list as senders
+from filterd.filters.senders.filter import Senders
+from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine.journal import Event
 from filterd.review.actions import ActionError, ActionRequest, ReviewActions
@@ -130,11 +132,11 @@ def test_senders_are_listed_for_the_messages_recipients_or_for_all(actions: Revi
     actions.list_senders("allow", ["id1"], BY_ANN)
     assert {e.recipient for e in senders.read(path)} == set(entry.held_for or entry.recipients)
     actions.list_senders("block", ["id1"], replace(BY_ANN, everybody=True))
-    assert senders.Entry("block", entry.sender) in senders.read(path)
+    assert senders.SenderEntry("block", entry.sender) in senders.read(path)
     (done,) = actions.list_senders("block", ["id1"], replace(BY_ANN, everybody=True))
     assert "nothing to change" in done.words
     actions.list_senders("block", ["id1"], replace(BY_ANN, everybody=True, off=True))
-    assert senders.Entry("block", entry.sender) not in senders.read(path)
+    assert senders.SenderEntry("block", entry.sender) not in senders.read(path)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,9 @@ def test_who_is_allowed_gets_points_and_off_takes_them_back(
     actions.store.put(revised(new("id1"), envelope=envelope, held_for=recipients))
 
     def score() -> float:
-        examined = senders.Senders(actions.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
+        examined = Senders(SendersSettings(actions.senders.file)).examine(
+            Message(b"A: b\r\n\r\n", envelope)
+        )
         return examined.score
 
     actions.senders.file.write_text(f"# by hand\nblock {senders.EVERYBODY}\n")
@@ -178,7 +182,9 @@ def test_a_sender_that_no_entry_could_name_is_not_called_allowed(
     envelope = Envelope(sender, (Recipient("joe@mx.example"),))
     actions.store.put(revised(new("id1"), envelope=envelope, held_for=()))
     (done,) = actions.list_senders("allow", ["id1"], BY_ANN)
-    listed = senders.Senders(actions.senders.file).examine(Message(b"A: b\r\n\r\n", envelope))
+    listed = Senders(SendersSettings(actions.senders.file)).examine(
+        Message(b"A: b\r\n\r\n", envelope)
+    )
     assert done.ok == (listed.score < 0)
 
 

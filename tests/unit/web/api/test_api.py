@@ -10,7 +10,7 @@ import pytest
 
 from filterd.chain.verdict import Action, Outcome, RemovedPart
 from filterd.filters.gtube import STRING
-from filterd.filters.senders import filter as senders
+from filterd.filters.senders import list as senders
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.entries import HOSTILE, new
 from tests.helpers.receiving_mta import Mta
@@ -166,7 +166,7 @@ def test_learn_and_list_senders(site: Site, admin: Program) -> None:
     wish = {"ids": [id], "kind": "block", "everybody": True}
     assert admin.post("/messages/senders", wish).json()["results"][0]["ok"]
     path = site.state.actions.senders.file
-    assert senders.Entry("block", "ann@a.example") in senders.read(path)
+    assert senders.SenderEntry("block", "ann@a.example") in senders.read(path)
 
 
 @pytest.mark.parametrize(
