@@ -16,7 +16,7 @@ from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.online import merged
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.site.folder import ModelFolder, starter_path
-from filterd.bayes.site.journal import Journal, JournalError
+from filterd.bayes.site.journal import JournalError, LearningJournal
 from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path
 from filterd.cli.common import (
@@ -46,13 +46,13 @@ def _folder(config: Path | None) -> ModelFolder:
     return ModelFolder(models_folder(settings(config, models_first)))
 
 
-def _journal(folder: ModelFolder) -> Journal:
+def _journal(folder: ModelFolder) -> LearningJournal:
     path = folder.path / "journal.sqlite3"
     if not path.exists():
         fail(
             f"{path}: nothing was learned yet; start with `filterd train` or `learn`", Exit.NO_INPUT
         )
-    return Journal(path)
+    return LearningJournal(path)
 
 
 @app.command("list")

@@ -19,7 +19,7 @@ from filterd.chain import filter as filters
 from filterd.chain.chain import ChainSettings, LinkSettings
 from filterd.chain.filter import Buildable
 from filterd.chain.headers import LabelSettings
-from filterd.chain.policy import PolicySettings, mistakes_in
+from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, WorkerSettings
 from filterd.config.tables import Tables

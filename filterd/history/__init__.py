@@ -2,7 +2,7 @@
 
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
-from filterd.history.results import FilterFailures, HistoryError, Page
+from filterd.history.results import FilterFailures, HistoryError, HistoryPage
 from filterd.history.settings import HistorySettings
 from filterd.history.store import History
 
@@ -10,8 +10,8 @@ __all__ = [
     "FilterFailures",
     "History",
     "HistoryError",
+    "HistoryPage",
     "HistoryQuery",
     "HistorySettings",
-    "Page",
     "Record",
 ]

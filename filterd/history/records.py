@@ -21,7 +21,7 @@ from filterd.history.results import (
     BrokenHistoryError,
     FilterFailures,
     HistoryError,
-    Page,
+    HistoryPage,
 )
 from filterd.history.schema import FIXED, SCHEMA, records
 from filterd.message.address import readable
@@ -82,14 +82,16 @@ class Records:
         with self._transaction() as connection:
             return insert(connection, numbered)
 
-    def search(self, query: HistoryQuery) -> Page:
+    def search(self, query: HistoryQuery) -> HistoryPage:
         """One page of what fits. Raises ValueError for a question that cannot be asked."""
         wanted = statement(query)
         with self._transaction() as connection:
             found = connection.execute(wanted).all()
         rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
         more = len(found) > query.limit
-        return Page(rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else "")
+        return HistoryPage(
+            rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else ""
+        )
 
     @staticmethod
     def refuse_wrong(query: HistoryQuery) -> None:

@@ -21,7 +21,7 @@ class BrokenHistoryError(HistoryError):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HistoryPage:
     """Records, newest first; next: what `after` must be for those behind, empty at the end."""
 
     rows: tuple[Record, ...]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
-from filterd.history.results import BrokenHistoryError, FilterFailures, HistoryError, Page
+from filterd.history.results import BrokenHistoryError, FilterFailures, HistoryError, HistoryPage
 from filterd.history.settings import HistorySettings
 
 if TYPE_CHECKING:
     from filterd.history.records import Records
 
-__all__ = ["BrokenHistoryError", "FilterFailures", "History", "HistoryError", "Page"]
+__all__ = ["BrokenHistoryError", "FilterFailures", "History", "HistoryError", "HistoryPage"]
 
 
 class History:
@@ -68,13 +68,13 @@ class History:
         self.known = now if self.is_file else 0
         return vanished
 
-    def search(self, query: HistoryQuery) -> Page:
+    def search(self, query: HistoryQuery) -> HistoryPage:
         """One page of what fits. Raises ValueError for a question that cannot be asked,
         HistoryError."""
         if self._exists():
             return self.records.search(query)
         self.records.refuse_wrong(query)
-        return Page(())
+        return HistoryPage(())
 
     def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
         """Messages by time and action: (beginning of the bin, action, messages), in order of time.

@@ -13,7 +13,7 @@ import numpy as np
 
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import Journal
+from filterd.bayes.site.journal import LearningJournal
 from filterd.bayes.site.learner import Learner
 from tests.helpers.training_mail import message
 
@@ -27,7 +27,7 @@ def model_of(folder: ModelFolder) -> OnlineModel:
 
 def contents(folder: ModelFolder) -> dict[bool, int]:
     """How many messages the journal has of spam (True) and ham."""
-    journal = Journal(folder.path / "journal.sqlite3")
+    journal = LearningJournal(folder.path / "journal.sqlite3")
     try:
         return journal.contents()
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.site.journal import Batch, Journal
+from filterd.bayes.site.journal import Batch, LearningJournal
 from tests.helpers.process import folder, wait_for
 from tests.helpers.servers.dovecot import Dovecot
 from tests.helpers.training_mail import mail
@@ -48,7 +48,7 @@ def move(client: imaplib.IMAP4, origin: str, to: str) -> None:
 def journal(path: Path) -> tuple[dict[bool, int], list[Batch]]:
     if not (path / "journal.sqlite3").exists():
         return {True: 0, False: 0}, []
-    opened = Journal(path / "journal.sqlite3")
+    opened = LearningJournal(path / "journal.sqlite3")
     try:
         return opened.contents(), opened.batches()
     finally:

@@ -10,7 +10,8 @@ import pytest
 from filterd.chain import replies
 from filterd.chain.chain import Chain, Link, LinkSettings
 from filterd.chain.pipeline import Pipeline, PipelineResult
-from filterd.chain.policy import Policy, PolicySettings
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicySettings
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import (
     NO_OPINION,

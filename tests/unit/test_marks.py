@@ -13,7 +13,8 @@ import pytest
 from filterd.chain.chain import Chain, Link, LinkSettings
 from filterd.chain.marks import Mark, Verifier, envelope_id, load_key
 from filterd.chain.pipeline import Pipeline
-from filterd.chain.policy import Policy, PolicyRule, PolicySettings
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.verdict import Action, Symbol, Verdict
 from filterd.filters.clamav.filter import ClamAV
 from filterd.message import Client, Envelope, Message, Recipient

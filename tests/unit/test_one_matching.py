@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from filterd.bayes.site.autolearn import sender_of
 from filterd.chain import marks
 from filterd.chain.headers import LabelSettings
-from filterd.chain.policy import Policy, PolicyRule, PolicySettings
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.verdict import NO_OPINION
 from filterd.filters.parts.rules import Profile, Profiles
 from filterd.filters.parts.settings import PartRule

@@ -10,7 +10,8 @@ import pytest
 
 from filterd.chain.chain import Chain, Examination, Link
 from filterd.chain.pipeline import Pipeline
-from filterd.chain.policy import Decision, Policy, PolicyRule, PolicySettings
+from filterd.chain.policy import Decision, Policy
+from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import (
     Action,

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from filterd.chain import replies
-from filterd.chain.policy import Policy, PolicyError, PolicyRule, PolicySettings, VirusWord
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicyError, PolicyRule, PolicySettings, VirusWord
 from filterd.chain.verdict import (
     Action,
     Edit,

@@ -50,7 +50,7 @@ class JournalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LearnedMessage:
     """A message that the model contains."""
 
     id: int
@@ -73,7 +73,7 @@ class Batch:
     ham: int
 
 
-class Journal:
+class LearningJournal:
     """One site's journal. Nothing is durable before `commit`. Raises JournalError."""
 
     def __init__(self, path: Path) -> None:
@@ -144,7 +144,7 @@ class Journal:
         self._db.execute("INSERT INTO generation VALUES (?, ?, ?, 1)", (generation, batch, _now()))
         self.current = generation
 
-    def find(self, key: bytes) -> Entry | None:
+    def find(self, key: bytes) -> LearnedMessage | None:
         """The message's entry, if the model contains it."""
         row = self._db.execute(
             "SELECT id, spam, step, counted, source, batch FROM lesson "
@@ -153,7 +153,7 @@ class Journal:
         ).fetchone()
         if row is None:
             return None
-        return Entry(row[0], Lesson(bool(row[1]), row[2], bool(row[3])), row[4], row[5])
+        return LearnedMessage(row[0], Lesson(bool(row[1]), row[2], bool(row[3])), row[4], row[5])
 
     def person_said(self, key: bytes) -> bool:
         """Return True if a person ever taught this message, also if that was taken back."""
@@ -197,7 +197,7 @@ class Journal:
         ).fetchone()
         return int(row[0])
 
-    def forgotten(self, entry: Entry, generation: int) -> None:
+    def forgotten(self, entry: LearnedMessage, generation: int) -> None:
         """Enter that the model does not contain the message from that generation on."""
         self._db.execute("UPDATE lesson SET died = ? WHERE id = ?", (generation, entry.id))
 

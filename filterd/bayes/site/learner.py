@@ -28,7 +28,13 @@ from filterd.bayes.model.tokens import Features, Hasher
 from filterd.bayes.site import doubt
 from filterd.bayes.site.difference import difference, subtract
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import AUTOMATIC, Batch, Entry, Journal, JournalError
+from filterd.bayes.site.journal import (
+    AUTOMATIC,
+    Batch,
+    JournalError,
+    LearnedMessage,
+    LearningJournal,
+)
 from filterd.message import Message
 from filterd.system.durable import write_atomically
 
@@ -86,7 +92,7 @@ class Learner:
         self.folder.make()
         self._lock = self.folder.lock()
         try:
-            self.journal = Journal(self.folder.path / "journal.sqlite3")
+            self.journal = LearningJournal(self.folder.path / "journal.sqlite3")
             self.stored = self._recovered()
             self._begin()
         except BaseException:
@@ -157,7 +163,7 @@ class Learner:
         self._remember_word(key, known.lesson.spam, known)
         return self._note(LearnOutcome.FORGOTTEN)
 
-    def _remember_word(self, key: bytes, spam: bool, known: Entry) -> None:
+    def _remember_word(self, key: bytes, spam: bool, known: LearnedMessage) -> None:
         """Enter that a person has judged a message that a machine had taught, so that no machine
         ever does again."""
         by_machine = known.source.startswith(AUTOMATIC)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from filterd.review.actions import ActionRequest, ActionResult
 from filterd.web.api.identity import Bearer
 from filterd.web.api.problems import Plain
-from filterd.web.api.values import Delete, Learn, Pin, Release, Results, Senders
+from filterd.web.api.values import Delete, Learn, Pin, Release, Results, SendersRequest
 
 router = APIRouter(prefix="/messages", tags=["act"])
 
@@ -55,7 +55,7 @@ def pin(access: Bearer, wish: Pin) -> JSONResponse:
 
 
 @router.post("/senders", response_model=Results)
-def senders(access: Bearer, wish: Senders) -> JSONResponse:
+def senders(access: Bearer, wish: SendersRequest) -> JSONResponse:
     """Allow or block the senders of messages, from the next message on."""
     request = ActionRequest(note=wish.note, everybody=wish.everybody, off=wish.off)
     return _answer(access.perform(wish.kind, wish.ids, request))

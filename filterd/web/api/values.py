@@ -73,7 +73,7 @@ class Pin(_Strict):
     pinned: bool = True
 
 
-class Senders(_Strict):
+class SendersRequest(_Strict):
     """Allow or block the senders of messages. everybody: for all recipients. off: no longer."""
 
     ids: _Ids

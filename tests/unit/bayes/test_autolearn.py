@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from filterd.bayes.site.autolearn import MESSAGE_LIMIT, AutolearnSettings, Queue, evident, sender_of
 from filterd.bayes.site.autolearn_learning import learn_queued
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import Journal
+from filterd.bayes.site.journal import LearningJournal
 from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.config import load as config
 from filterd.config.assembly import build_pipeline
@@ -83,7 +83,7 @@ def test_a_queued_copy_is_learned_and_the_journal_says_by_whom(
     assert not queue.offer(sent(3, spam=False), [("PARTS", 3.0)])
     assert learn_queued(folder, queue) == {"learned": 2}
     assert queue.waiting() == []
-    journal = Journal(folder.path / "journal.sqlite3")
+    journal = LearningJournal(folder.path / "journal.sqlite3")
     (batch,) = journal.batches()
     assert (batch.source, batch.spam, batch.ham) == ("autolearn", 1, 1)
     journal.close()

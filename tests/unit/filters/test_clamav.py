@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.chain.policy import Policy, PolicySettings
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicySettings
 from filterd.chain.verdict import Action, Splice, Verdict
 from filterd.filters.clamav import filter as clamav
 from filterd.filters.clamav.clamd import ClamdError, ClamdServer, StreamTooLargeError

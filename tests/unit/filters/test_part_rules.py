@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.chain.policy import Policy, PolicySettings
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicySettings
 from filterd.chain.verdict import Action, Verdict
 from filterd.config.load import ConfigError, load
 from filterd.filters.parts.filter import Parts

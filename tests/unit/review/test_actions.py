@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import Journal
+from filterd.bayes.site.journal import LearningJournal
 from filterd.config.load import load
 from filterd.filters.gtube import STRING
 from filterd.filters.senders import list as senders
@@ -101,7 +101,7 @@ def test_learning_is_in_the_models_journal_with_who(actions: ReviewActions, tmp_
     (done,) = actions.learn(["id1"], BY_ANN, spam=False)
     assert done.words == "learned as ham, and no longer as spam"
     assert ModelFolder(tmp_path / "models").load_current() is not None
-    journal = Journal(tmp_path / "models" / "journal.sqlite3")
+    journal = LearningJournal(tmp_path / "models" / "journal.sqlite3")
     assert {batch.source for batch in journal.batches()} == {ANN}
     journal.close()
     assert f"{ANN} learned spam clear" in told(actions, "id1")

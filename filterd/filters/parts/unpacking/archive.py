@@ -101,7 +101,7 @@ class MemberTooLargeError(Exception):
 
 
 @dataclass
-class Member:
+class ArchiveEntry:
     """One member while the reader stands at it. size: octets as the archive says, -1 if unknown.
     link: where it points if it is a link."""
 
@@ -147,7 +147,7 @@ def is_one_file(kind: str) -> bool:
 
 def entries(
     content: bytes, kind: str, passwords: Sequence[str] = (), seconds: int = 5
-) -> Iterator[Member]:
+) -> Iterator[ArchiveEntry]:
     """The members of an archive.
 
     seconds: of CPU that reading may take. Raises EncryptedError, DamagedError, TooSlowError,
@@ -162,7 +162,7 @@ def entries(
                 is_file, size, length = _MEMBER.unpack_from(octets)
                 begin = _MEMBER.size + length
                 name, link = octets[_MEMBER.size : begin], octets[begin:]
-                entry = Member(_text(name), is_file, size, _text(link), records)
+                entry = ArchiveEntry(_text(name), is_file, size, _text(link), records)
                 yield entry
                 entry.skip()
             elif what == _ENCRYPTED:

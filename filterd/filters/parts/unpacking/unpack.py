@@ -278,7 +278,7 @@ class Unpacker:
 
     def _read(
         self,
-        entry: archive.Member,
+        entry: archive.ArchiveEntry,
         names: tuple[str, ...],
         path: tuple[str, ...],
         allowed: int,
