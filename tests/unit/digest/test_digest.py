@@ -353,8 +353,11 @@ def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) ->
 @pytest.mark.parametrize("change", ["", "x", "A" * 5000])
 def test_other_links_lead_nowhere(browser: tuple[TestClient, str], mta: Mta, change: str) -> None:
     client, path = browser
+    token = path.removeprefix("/held/")[1:]
+    if path == f"/held/{change}{token}":
+        change = "y"  # one in 64 tokens begins with x
     for method in ("GET", "POST"):
-        answer = client.request(method, f"/held/{change}{path[7:]}" if change else "/held/x")
+        answer = client.request(method, f"/held/{change}{token}" if change else "/held/x")
         assert answer.status_code == 404
     assert mta.taken == []
 
