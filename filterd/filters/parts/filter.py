@@ -19,7 +19,7 @@ from filterd.chain.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
 from filterd.filters.notice import is_signed, replacement
 from filterd.filters.parts import signatures
 from filterd.filters.parts.lists import SOURCE_CODE
-from filterd.filters.parts.rules import BANNED_PART, GROUPS, Profile, Profiles, declared, lowered
+from filterd.filters.parts.rules import BANNED_PART, GROUPS, Rule, Rules, declared, lowered
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.sources import Sources
 from filterd.filters.parts.unpacking import documents
@@ -51,36 +51,36 @@ class Parts:
         self.settings = settings
         self._template = Template(settings.notice)
         banned = lowered(settings.extensions)
-        default = Profile(
+        default = Rule(
             "default",
             banned,
             frozenset(settings.kinds),
             declared(settings.media_types, banned),
             {group: getattr(settings, group) for group in set(GROUPS.values())},
         )
-        self._profiles = Profiles(
+        self._rules = Rules(
             default, settings.rules, networks(settings.own_clients), settings.media_types
         )
 
     def examine(self, message: Message) -> Verdict:
         """Look at the structure and at all parts, in every reading of the message."""
         found = [PartFinding(symbol, detail) for symbol, detail in message.anomalies]
-        recipients = self._profiles.of(message.envelope)
+        recipients = self._rules.of(message.envelope)
         found += self._in_parts(message, tuple(recipients))
         if not found:
             return NO_OPINION
         return self._verdict(message, found, outcome(found, recipients, self._may_strip))
 
-    def _in_parts(self, message: Message, profiles: tuple[Profile, ...]) -> Iterator[PartFinding]:
+    def _in_parts(self, message: Message, rules: tuple[Rule, ...]) -> Iterator[PartFinding]:
         passwords = self._passwords(message) if self.settings.try_passwords else ()
         unpacker = Unpacker(self.settings.limits, passwords)
         for entity in message.leaves():
-            yield from self._in_part(entity, entity, unpacker, profiles)
+            yield from self._in_part(entity, entity, unpacker, rules)
         for reading in message.readings:
             for entity in reading.root.walk():
                 if entity.is_leaf:
                     # Not in the usual reading: its octets cannot be told from the others'.
-                    for finding in self._in_part(entity, None, unpacker, profiles):
+                    for finding in self._in_part(entity, None, unpacker, rules):
                         yield _hidden(finding, reading)
             yield from _cut_off(reading)
 
@@ -89,7 +89,7 @@ class Parts:
         entity: Entity,
         removable: Entity | None,
         unpacker: Unpacker,
-        profiles: tuple[Profile, ...],
+        rules: tuple[Rule, ...],
     ) -> Iterator[PartFinding]:
         names, media_type = entity.filenames, entity.content_type
         shown_name = names[0] if names else "without a name"
@@ -104,7 +104,7 @@ class Parts:
         )
         if is_own_text:
             begun = replace(begun, kind="", others=())
-        first = _banned(begun, profiles)
+        first = _banned(begun, rules)
         if first[0]:
             yield PartFinding(BANNED_PART, shown(shown_name), removable, shown_name, *first)
         if is_own_text or (kind in ("", "mail") and not _may_hold_files(entity)):
@@ -112,13 +112,13 @@ class Parts:
         seen = len(unpacker.findings)
         sources = Sources(self.settings.source_files)
         for file in unpacker.files(names, entity.content, media_type):
-            banned, concerned = _banned(file, profiles)
+            banned, concerned = _banned(file, rules)
             sources.count(file)
             if banned and (file.path or (banned, concerned) != first):
                 reason = f"it contains {shown(file.names[0] if file.names else '?')}: {banned}"
                 detail = shown(file.shown_path)
                 found = PartFinding(BANNED_PART, detail, removable, shown_name, reason, concerned)
-                if not file.path or _banned(file, profiles, SOURCE_CODE)[0]:
+                if not file.path or _banned(file, rules, SOURCE_CODE)[0]:
                     yield found
                 else:
                     sources.add(file, found)
@@ -178,10 +178,10 @@ class Parts:
 
 
 def _banned(
-    file: File, profiles: tuple[Profile, ...], but: frozenset[str] = frozenset()
-) -> tuple[str, frozenset[Profile]]:
+    file: File, rules: tuple[Rule, ...], but: frozenset[str] = frozenset()
+) -> tuple[str, frozenset[Rule]]:
     """Why a file is banned, empty if it is not, and for whom. but: extensions that do not count."""
-    reasons = {profile: reason for profile in profiles if (reason := profile.reason(file, but))}
+    reasons = {rule: reason for rule in rules if (reason := rule.reason(file, but))}
     return next(iter(reasons.values()), ""), frozenset(reasons)
 
 

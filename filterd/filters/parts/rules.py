@@ -1,4 +1,4 @@
-"""What the parts filter makes of its findings, for each recipient: treatments and banned types.
+"""What the parts filter makes of its findings, for each recipient: actions and banned types.
 
 The settings give everybody's rules; `[[filters.parts.rules]]` give other ones to some recipients or
 to one direction. A message is one body for all its recipients, so that stripping is for all of them
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from filterd.filters.parts.lists import BANNED_MEDIA_TYPES, EXTENSION_OF
-from filterd.filters.parts.settings import Direction, PartRule, Treatment
+from filterd.filters.parts.settings import Direction, PartAction, PartRule
 from filterd.filters.parts.unpacking.doubtful_names import cannot_run
 from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.names import extensions, has_class_id, has_direction_marks
@@ -55,7 +55,7 @@ GROUPS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class Rule:
     """All that counts for one recipient. name: of the rule it came from, or `default`. banned:
     extensions."""
 
@@ -63,11 +63,11 @@ class Profile:
     banned: frozenset[str]
     kinds: frozenset[str]
     media_types: frozenset[str]
-    treatments: Mapping[str, Treatment]
+    actions: Mapping[str, PartAction]
 
-    def treatment(self, symbol: str) -> Treatment:
+    def action(self, symbol: str) -> PartAction:
         """What a symbol means."""
-        return self.treatments[GROUPS[symbol]]
+        return self.actions[GROUPS[symbol]]
 
     def reason(self, file: File, but: frozenset[str] = frozenset()) -> str:
         """Why a file is banned; empty if it is not. but: extensions that do not count."""
@@ -89,12 +89,12 @@ class Profile:
         return ""
 
 
-class Profiles:
+class Rules:
     """Everybody's rules and those of some."""
 
     def __init__(
         self,
-        default: Profile,
+        default: Rule,
         rules: Sequence[PartRule],
         own_clients: Sequence[Network],
         media_types: Sequence[str] = BANNED_MEDIA_TYPES,
@@ -107,17 +107,17 @@ class Profiles:
             for index, rule in enumerate(rules)
         )
 
-    def of(self, envelope: Envelope) -> dict[Profile, list[str]]:
+    def of(self, envelope: Envelope) -> dict[Rule, list[str]]:
         """The recipients by what counts for them; at least one entry, in the envelope's order."""
         recipients = envelope.recipients or (Recipient(""),)
         if not self._rules:
             return {self._default: [recipient.address for recipient in recipients]}
         direction = self.direction(envelope)
-        found: dict[Profile, list[str]] = {}
+        found: dict[Rule, list[str]] = {}
         for recipient in recipients:
             keys = recipient_keys(recipient, envelope)
             chosen = next(
-                (profile for matches, profile in self._rules if matches(keys, direction)),
+                (rule for matches, rule in self._rules if matches(keys, direction)),
                 self._default,
             )
             found.setdefault(chosen, []).append(recipient.address)
@@ -156,19 +156,19 @@ def declared(media_types: Sequence[str], banned: frozenset[str]) -> frozenset[st
     return frozenset(media_type.lower() for media_type in media_types)
 
 
-def _adapted(default: Profile, rule: PartRule, media_types: Sequence[str]) -> Profile:
+def _adapted(default: Rule, rule: PartRule, media_types: Sequence[str]) -> Rule:
     banned = default.banned if rule.extensions is None else lowered(rule.extensions)
     listed = media_types if rule.media_types is None else rule.media_types
-    return Profile(
+    return Rule(
         rule.name,
         banned,
         default.kinds if rule.kinds is None else frozenset(rule.kinds),
         declared(listed, banned),
-        {**default.treatments, **dict(_set_treatments(rule))},
+        {**default.actions, **dict(_set_actions(rule))},
     )
 
 
-def _set_treatments(rule: PartRule) -> Iterator[tuple[str, Treatment]]:
+def _set_actions(rule: PartRule) -> Iterator[tuple[str, PartAction]]:
     groups = set(GROUPS.values())
     for field in dataclasses.fields(rule):
         value = getattr(rule, field.name)

@@ -20,13 +20,13 @@ from filterd.system.mistakes import Key, Mistakes, mistakes
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
-Treatment = Literal["score", "strip", "quarantine", "reject"]
+PartAction = Literal["score", "strip", "quarantine", "reject"]
 Direction = Literal["inbound", "outbound"]
 
 
 @dataclass(frozen=True)
 class PartRule:
-    """Settings `[[filters.parts.rules]]`: other treatments for some recipients or one direction.
+    """Settings `[[filters.parts.rules]]`: other actions for some recipients or one direction.
 
     Every condition that is set must hold; of several rules the first that matches counts. What a
     rule does not set is as in `[filters.parts]`.
@@ -53,20 +53,20 @@ class PartRule:
     media_types: Annotated[
         tuple[str, ...] | None, Doc("banned declared media types, in place of the list")
     ] = None
-    action: Annotated[Treatment | None, Doc("what a banned part means")] = None
-    active: Annotated[Treatment | None, Doc("documents that start something")] = None
-    suspicious: Annotated[Treatment | None, Doc("documents with macros, scripts, files")] = None
-    encrypted: Annotated[Treatment | None, Doc("what needs a password")] = None
-    damaged: Annotated[Treatment | None, Doc("what cannot be read")] = None
-    unreadable: Annotated[Treatment | None, Doc("archives of formats that nothing reads")] = None
-    limit: Annotated[Treatment | None, Doc("what exceeds a limit")] = None
-    long_line: Annotated[Treatment | None, Doc("lines of more than 64 KiB")] = None
-    ambiguous: Annotated[Treatment | None, Doc("what readers may understand in two ways")] = None
+    action: Annotated[PartAction | None, Doc("what a banned part means")] = None
+    active: Annotated[PartAction | None, Doc("documents that start something")] = None
+    suspicious: Annotated[PartAction | None, Doc("documents with macros, scripts, files")] = None
+    encrypted: Annotated[PartAction | None, Doc("what needs a password")] = None
+    damaged: Annotated[PartAction | None, Doc("what cannot be read")] = None
+    unreadable: Annotated[PartAction | None, Doc("archives of formats that nothing reads")] = None
+    limit: Annotated[PartAction | None, Doc("what exceeds a limit")] = None
+    long_line: Annotated[PartAction | None, Doc("lines of more than 64 KiB")] = None
+    ambiguous: Annotated[PartAction | None, Doc("what readers may understand in two ways")] = None
     hidden: Annotated[
-        Treatment | None, Doc("banned parts in odd messages that only some readers may find")
+        PartAction | None, Doc("banned parts in odd messages that only some readers may find")
     ] = None
-    fragment: Annotated[Treatment | None, Doc("what is not wholly in the message")] = None
-    external: Annotated[Treatment | None, Doc("bodies that are kept elsewhere")] = None
+    fragment: Annotated[PartAction | None, Doc("what is not wholly in the message")] = None
+    external: Annotated[PartAction | None, Doc("bodies that are kept elsewhere")] = None
 
 
 @dataclass(frozen=True)
@@ -86,49 +86,49 @@ class PartsSettings:
         Doc("banned declared types; of this list those count whose extension is banned"),
     ] = BANNED_MEDIA_TYPES
     action: Annotated[
-        Treatment,
+        PartAction,
         Doc("what a banned part means: strip it, give points only, or hold or refuse the message"),
     ] = "strip"
     score: Annotated[float, Ge(0), Doc("points for a message with a banned part")] = 0.5
     active: Annotated[
-        Treatment, Doc("the same for documents that start something by themselves")
+        PartAction, Doc("the same for documents that start something by themselves")
     ] = "score"
     active_score: Annotated[float, Ge(0), Doc("points for such a document")] = 5.0
     suspicious: Annotated[
-        Treatment, Doc("the same for documents with macros, scripts or embedded files")
+        PartAction, Doc("the same for documents with macros, scripts or embedded files")
     ] = "score"
     suspicious_score: Annotated[float, Ge(0), Doc("points for such a document")] = 1.0
     encrypted: Annotated[
-        Treatment, Doc("the same for archives and documents that need a password")
+        PartAction, Doc("the same for archives and documents that need a password")
     ] = "score"
     encrypted_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
-    damaged: Annotated[Treatment, Doc("the same for archives that cannot be read")] = "score"
+    damaged: Annotated[PartAction, Doc("the same for archives that cannot be read")] = "score"
     damaged_score: Annotated[float, Ge(0), Doc("points for one")] = 1.0
     unreadable: Annotated[
-        Treatment, Doc("the same for archives of formats that nothing here reads: arj, ace, ...")
+        PartAction, Doc("the same for archives of formats that nothing here reads: arj, ace, ...")
     ] = "score"
     unreadable_score: Annotated[float, Ge(0), Doc("points for one")] = 2.0
     limit: Annotated[
-        Treatment, Doc("the same for what exceeds a limit: archive bombs, endless nesting")
+        PartAction, Doc("the same for what exceeds a limit: archive bombs, endless nesting")
     ] = "quarantine"
     limit_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
-    long_line: Annotated[Treatment, Doc("the same for lines of more than 64 KiB")] = "score"
+    long_line: Annotated[PartAction, Doc("the same for lines of more than 64 KiB")] = "score"
     long_line_score: Annotated[float, Ge(0), Doc("points for that")] = 0.5
     ambiguous: Annotated[
-        Treatment, Doc("the same for mail that readers may understand in different ways")
+        PartAction, Doc("the same for mail that readers may understand in different ways")
     ] = "score"
     ambiguous_score: Annotated[float, Ge(0), Doc("points for that")] = 1.0
     hidden: Annotated[
-        Treatment,
+        PartAction,
         Doc("the same for banned parts in odd messages that only some readers may find"),
     ] = "quarantine"
     hidden_score: Annotated[float, Ge(0), Doc("points for that")] = 3.0
-    fragment: Annotated[Treatment, Doc("the same for messages that come in several pieces")] = (
+    fragment: Annotated[PartAction, Doc("the same for messages that come in several pieces")] = (
         "quarantine"
     )
     fragment_score: Annotated[float, Ge(0), Doc("points for that")] = 2.0
     external: Annotated[
-        Treatment, Doc("the same for bodies that are kept elsewhere, such as Internet-Drafts")
+        PartAction, Doc("the same for bodies that are kept elsewhere, such as Internet-Drafts")
     ] = "score"
     external_score: Annotated[float, Ge(0), Doc("points for that")] = 0.5
     verify_dkim: Annotated[
@@ -169,7 +169,7 @@ class PartsSettings:
         Doc("networks whose mail is outbound, besides this host and clients that logged in"),
     ] = ()
     rules: Annotated[
-        tuple[PartRule, ...], Doc("other treatments for some recipients or one direction")
+        tuple[PartRule, ...], Doc("other actions for some recipients or one direction")
     ] = ()
 
     def __post_init__(self) -> None:

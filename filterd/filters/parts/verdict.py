@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from filterd.chain.verdict import Action, RecipientAction
-from filterd.filters.parts.rules import Profile
+from filterd.filters.parts.rules import Rule
 from filterd.filters.parts.unpacking.names import shown
 from filterd.message import Entity
 
@@ -22,7 +22,7 @@ DETAIL_LIMIT = 500
 class PartFinding:
     """One thing found.
 
-    entity: the part to take out, None if none can be taken out cleanly. concerned: the profiles for
+    entity: the part to take out, None if none can be taken out cleanly. concerned: the rules for
     which it counts, None for all.
     """
 
@@ -31,7 +31,7 @@ class PartFinding:
     entity: Entity | None = None
     name: str = ""
     reason: str = ""
-    concerned: frozenset[Profile] | None = None
+    concerned: frozenset[Rule] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +46,25 @@ class PartOutcome:
 
 def outcome(
     found: Sequence[PartFinding],
-    recipients: Mapping[Profile, Sequence[str]],
+    recipients: Mapping[Rule, Sequence[str]],
     may_strip: Callable[[Entity], bool],
 ) -> PartOutcome:
     """What the findings mean for the recipients. may_strip: False for a part that must stay whole,
     whose message is then held."""
-    actions: dict[Profile, Action] = {}
+    actions: dict[Rule, Action] = {}
     taken: dict[int, PartFinding] = {}
-    for profile in recipients:
-        actions[profile], strip = _for_one(profile, found, may_strip)
-        if actions[profile] is Action.ACCEPT:
+    for rule in recipients:
+        actions[rule], strip = _for_one(rule, found, may_strip)
+        if actions[rule] is Action.ACCEPT:
             for finding in strip:
                 assert finding.entity is not None
                 taken.setdefault(finding.entity.start, finding)
     least = min(actions.values())
     apart = tuple(
-        RecipientAction(address, action, f"parts/{profile.name}")
-        for profile, action in actions.items()
+        RecipientAction(address, action, f"parts/{rule.name}")
+        for rule, action in actions.items()
         if action > least
-        for address in recipients[profile]
+        for address in recipients[rule]
     )
     return PartOutcome(
         least,
@@ -75,19 +75,19 @@ def outcome(
 
 
 def _for_one(
-    profile: Profile, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
+    rule: Rule, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
 ) -> tuple[Action, list[PartFinding]]:
     action = Action.ACCEPT
     strip = []
     for finding in found:
-        if finding.concerned is not None and profile not in finding.concerned:
+        if finding.concerned is not None and rule not in finding.concerned:
             continue
-        treatment = profile.treatment(finding.symbol)
-        if treatment == "reject":
+        wanted = rule.action(finding.symbol)
+        if wanted == "reject":
             action = max(action, Action.REJECT)
-        elif treatment == "quarantine":
+        elif wanted == "quarantine":
             action = max(action, Action.QUARANTINE)
-        elif treatment == "strip":
+        elif wanted == "strip":
             if finding.entity is None or not may_strip(finding.entity):
                 action = max(action, Action.QUARANTINE)
             else:

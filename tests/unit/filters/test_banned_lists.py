@@ -64,8 +64,8 @@ def test_the_lists_are_in_order() -> None:
     assert all(extension == extension.lower().strip(".") for extension in BANNED)
     assert all(media_type.count("/") == 1 for media_type in BANNED_MEDIA_TYPES)
     # Each type as it comes stands for an extension that is banned as it comes.
-    profile = Parts(PartsSettings())._profiles._default
-    assert profile.media_types == frozenset(BANNED_MEDIA_TYPES)
+    rule = Parts(PartsSettings())._rules._default
+    assert rule.media_types == frozenset(BANNED_MEDIA_TYPES)
 
 
 @pytest.mark.parametrize("name", ["file.dat", "photo.jpg", "minutes.txt", ""])
