@@ -104,12 +104,12 @@ def explanation(bayes: Bayes, name: str, data: bytes, shown: int) -> dict[str, A
         "learned": {"spam": opinion.learned.spam, "ham": opinion.learned.ham},
         "models": [
             {
-                "name": voice.name,
-                "share": voice.share,
-                "linear": voice.score.linear,
-                "counts": voice.score.counts,
+                "name": one.name,
+                "share": one.share,
+                "linear": one.score.linear,
+                "counts": one.score.counts,
             }
-            for voice in opinion.voices
+            for one in opinion.models
         ],
         "spam": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in found.spam],
         "ham": [{"where": c.origin, "word": c.word, "weight": c.weight} for c in found.ham],

@@ -72,8 +72,8 @@ def _table(told: Status) -> Table:
         missing = ""
         if model.missing_spam or model.missing_ham:
             missing = (
-                f"; {model.missing_spam} spam and {model.missing_ham} ham are missing until the "
-                "site's own model speaks alone"
+                f"; {model.missing_spam} spam and {model.missing_ham} ham are needed until the "
+                "site's own model is used alone"
             )
         table.add_row("model", f"learned {model.spam} spam, {model.ham} ham{missing}")
     kept = ", ".join(f"{n} {state}" for state, n in told.quarantine.messages.items())

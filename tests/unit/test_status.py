@@ -123,7 +123,7 @@ def test_the_command(tmp_path: Path, form: list[str]) -> None:
     if form:
         assert json.loads(result.stdout)["model"]["missing_ham"] == 50
     else:
-        assert "50 spam and 50 ham are missing" in " ".join(result.stdout.split())
+        assert "50 spam and 50 ham are needed" in " ".join(result.stdout.split())
 
 
 def test_the_history_command(tmp_path: Path) -> None:

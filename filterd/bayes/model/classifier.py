@@ -21,7 +21,7 @@ MIN_LEARNS = 50
 """Messages of each class after which the site's model speaks alone. False positives of a model
 that starts from nothing fall to about one in a thousand within the first few hundred messages."""
 
-FULL_VOICE = 2 * MIN_LEARNS
+FULL_WEIGHT = 2 * MIN_LEARNS
 """Messages of each class after which the site's model has its full weight in points."""
 
 
@@ -39,10 +39,10 @@ class Learned:
         return x * x * (3.0 - 2.0 * x)
 
     @property
-    def voice(self) -> float:
-        """How far above the label threshold it may go: 0.0 up to MIN_LEARNS, 1.0 at FULL_VOICE."""
-        least = min(self.spam, self.ham, FULL_VOICE)
-        return max(0.0, (least - MIN_LEARNS) / (FULL_VOICE - MIN_LEARNS))
+    def weight(self) -> float:
+        """How far above the label threshold it may go: 0.0 up to MIN_LEARNS, 1.0 at FULL_WEIGHT."""
+        least = min(self.spam, self.ham, FULL_WEIGHT)
+        return max(0.0, (least - MIN_LEARNS) / (FULL_WEIGHT - MIN_LEARNS))
 
     @property
     def missing(self) -> tuple[int, int]:
@@ -69,15 +69,15 @@ class WeightedModel:
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """What the classifier thinks of one message. total: the log-odds of spam, the sum of the
-    voices' totals by their shares."""
+    models' totals by their shares."""
 
     text: Text
-    voices: tuple[WeightedModel, ...]
+    models: tuple[WeightedModel, ...]
     learned: Learned
 
     @property
     def total(self) -> float:
-        return sum(voice.share * voice.score.total for voice in self.voices)
+        return sum(one.share * one.score.total for one in self.models)
 
     @property
     def probability(self) -> float:
@@ -102,9 +102,9 @@ class Classifier:
     def judge(self, message: Message) -> Opinion:
         """Return the opinion of one message; never raises on what it contains."""
         text = text_of(message)
-        voices = []
+        weighted = []
         for name, share, stored, hasher in self._models:
             features = hasher.features_of(text)
             score = stored.model.score(features)
-            voices.append(WeightedModel(name, share, score, features, stored, hasher))
-        return Opinion(text, tuple(voices), self.learned)
+            weighted.append(WeightedModel(name, share, score, features, stored, hasher))
+        return Opinion(text, tuple(weighted), self.learned)

@@ -26,7 +26,7 @@ WORD_WIDTH = 40  # characters of a word that are shown
 BETWEEN_WORDS = "(signs)"
 """Stands for 4-grams that overlap no word: runs of punctuation, blanks, markup."""
 
-STRETCH = ("", "(subtracted: only a window of the message decided)")
+WINDOW = ("", "(subtracted: only a window of the message decided)")
 
 _WORD = re.compile(rb"[A-Za-z0-9$'!%_\x80-\xff-]+")
 _FIELD_LINE = re.compile(rb"(?<![!-9;-~])([!-9;-~]++):[^\n]*+\n?")
@@ -47,20 +47,20 @@ def clues(opinion: Opinion) -> list[Clue]:
     """Every word and pair of words with its share, the strongest first; the shares' sum is
     `opinion.total`, but for the last digits of floating point."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
-    for voice in opinion.voices:
-        features, shares = voice.features, _shares(voice)
-        names = _Names(opinion.text, voice)
+    for one in opinion.models:
+        features, shares = one.features, _shares(one)
+        names = _Names(opinion.text, one)
         for at, share in zip(features.word_at.tolist(), shares.words.tolist(), strict=True):
             if share:
-                sums[names.word(at)] += voice.share * share
+                sums[names.word(at)] += one.share * share
         for at, share in zip(features.skip_at.tolist(), shares.skips.tolist(), strict=True):
             if share:
-                sums[names.skip(at)] += voice.share * share
+                sums[names.skip(at)] += one.share * share
         grams = _gram_words(opinion.text)
         for at, share in zip(features.gram_at.tolist(), shares.grams.tolist(), strict=True):
-            sums[grams[at]] += voice.share * share
-        if voice.score.stretch:
-            sums[STRETCH] -= voice.share * voice.score.margin
+            sums[grams[at]] += one.share * share
+        if one.score.window:
+            sums[WINDOW] -= one.share * one.score.margin
     found = [Clue(origin, word, weight) for (origin, word), weight in sums.items() if weight]
     return sorted(found, key=lambda clue: -abs(clue.weight))
 
@@ -91,30 +91,30 @@ def strongest(opinion: Opinion, shown: int = SHOWN_WORDS) -> Iterator[str]:
 
     A quick view for a verdict's detail: 4-grams and skips are left out.
     """
-    voice = max(opinion.voices, key=lambda v: v.share)
-    names = _Names(opinion.text, voice)
-    sides = voice.stored.model.strongest(voice.features, voice.score, shown)
+    one = max(opinion.models, key=lambda v: v.share)
+    names = _Names(opinion.text, one)
+    sides = one.stored.model.strongest(one.features, one.score, shown)
     for side, found in zip(("spam", "ham"), sides, strict=True):
         if found:
-            told = ("{}:{}({:+.2f})".format(*names.word(at), voice.share * w) for w, at in found)
+            told = ("{}:{}({:+.2f})".format(*names.word(at), one.share * w) for w, at in found)
             yield f"{side}: {', '.join(told)}"
 
 
 class _Shares(NamedTuple):
-    """What each feature adds to one voice's log-odds."""
+    """What each feature adds to one model's log-odds."""
 
     words: Shares
     skips: Shares
     grams: Shares
 
 
-def _shares(voice: WeightedModel) -> _Shares:
-    features, weighed = voice.features, voice.weigh()
+def _shares(one: WeightedModel) -> _Shares:
+    features, weighed = one.features, one.weigh()
     grams, words, evidence = weighed.grams, weighed.words, weighed.evidence
     many = len(features.words)
     size = len(features)
-    if voice.score.stretch:
-        start, end = voice.score.stretch
+    if one.score.window:
+        start, end = one.score.window
         word_at, skip_at = word_of(features)
         inside = [
             features.gram_at < features.header_octets,
@@ -130,16 +130,16 @@ def _shares(voice: WeightedModel) -> _Shares:
     root = math.sqrt(max(size, 1))
     total = float(evidence.sum())
     if total:
-        evidence *= voice.score.counts / total
+        evidence *= one.score.counts / total
     return _Shares(words / root + evidence[:many], evidence[many:], grams / root)
 
 
 class _Names:
     """Where features stand and what they read, by their place in `Words`."""
 
-    def __init__(self, text: Text, voice: WeightedModel) -> None:
+    def __init__(self, text: Text, one: WeightedModel) -> None:
         self._sections = text.words
-        self._words = voice.features.source
+        self._words = one.features.source
         self._many = len(self._words.starts)
 
     def word(self, at: int) -> tuple[str, str]:

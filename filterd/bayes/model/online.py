@@ -68,20 +68,20 @@ class Lesson:
 class Score:
     """The classifier's opinion of one message, in log-odds of spam.
 
-    linear, counts: the two learners' parts, of the whole message or of the stretch that decided.
-    size: how many features the linear part is of. stretch: that stretch's first word and the word
+    linear, counts: the two learners' parts, of the whole message or of the window that decided.
+    size: how many features the linear part is of. window: that window's first word and the word
     after its last; None if the whole decided.
     """
 
     linear: float
     counts: float
     size: int = 0
-    stretch: tuple[int, int] | None = None
+    window: tuple[int, int] | None = None
 
     @property
     def margin(self) -> float:
-        """What is taken off because only a stretch of the message decided."""
-        return windows.MARGIN if self.stretch else 0.0
+        """What is taken off because only a window of the message decided."""
+        return windows.MARGIN if self.window else 0.0
 
     @property
     def total(self) -> float:
@@ -160,7 +160,7 @@ class OnlineModel:
         """The words and pairs that add most to this score of theirs, and those that take most off:
         (log-odds, where it stands in `Features.word_at`'s sense), the strongest first."""
         words, word_at, total = features.words, features.word_at, features.total_words
-        start, end = score.stretch or (0, total)
+        start, end = score.window or (0, total)
         per_weight = 1.0 / math.sqrt(max(score.size, 1))
         per_evidence = score.counts / unfused(score.counts) if score.counts else 0.0
         evidence = self._evidence_at(words - TABLE) if self._settled is None else self._settled
@@ -192,7 +192,7 @@ class OnlineModel:
         return spam, ham
 
     def opinions(self, features: Features, *, compiled: bool = COMPILED) -> tuple[Score, Score]:
-        """The score of the whole message, and the one that counts: the whole's or a stretch's."""
+        """The score of the whole message, and the one that counts: the whole's or a window's."""
         if not len(features):
             return Score(0.0, 0.0), Score(0.0, 0.0)
         if compiled:
@@ -204,19 +204,19 @@ class OnlineModel:
         whole = Score(linear, fused(float(evidence.sum())), size)
         if not windows.is_long(features):
             return whole, whole
-        parts = windows.stretches(features, grams, words, evidence)
+        parts = windows.window_sums(features, grams, words, evidence)
         linears = parts.weight / np.sqrt(np.maximum(parts.size, 1.0))
         counts = COUNT_WEIGHT * np.copysign(
             np.log1p(np.abs(parts.evidence) / COUNT_SCALE), parts.evidence
         )
         worst = int(np.argmax(linears + counts))
-        stretch = Score(
+        window = Score(
             float(linears[worst]),
             float(counts[worst]),
             int(parts.size[worst]),
             (int(parts.starts[worst]), int(parts.ends[worst])),
         )
-        return whole, stretch if stretch.total > whole.total else whole
+        return whole, window if window.total > whole.total else whole
 
     def _opinions_compiled(self, features: Features) -> tuple[Score, Score]:
         settled = self._settled
@@ -242,8 +242,8 @@ class OnlineModel:
             return whole, whole
         start, end, weight, size, evidence = worst
         linear = weight / math.sqrt(max(size, 1.0))
-        stretch = Score(linear, fused(evidence), int(size), (start, end))
-        return whole, stretch if stretch.total > whole.total else whole
+        window = Score(linear, fused(evidence), int(size), (start, end))
+        return whole, window if window.total > whole.total else whole
 
     def evidence(self, features: Features) -> NDArray[np.float64]:
         """The counts' log-odds of each word and pair, then of each skip."""
@@ -292,8 +292,8 @@ class OnlineModel:
         """Learn one message; return what to hand to `forget` to take it back."""
         whole, deciding = self.opinions(features)
         p = logistic(whole.linear)
-        if not spam and deciding.stretch:
-            # The whole may look like ham and a stretch still call it spam: without this no amount
+        if not spam and deciding.window:
+            # The whole may look like ham and a window still call it spam: without this no amount
             # of telling would change that.
             p = max(p, deciding.probability)
         error = (1.0 if spam else 0.0) - p

@@ -1,11 +1,11 @@
-"""Scoring the worst stretch of a long message apart from the rest.
+"""Scoring the worst window of a long message apart from the rest.
 
 Text that looks like the reader's own good mail, put before or after the spam, outvotes it when the
-whole message is scored: with ten kilobytes of it nine spams in ten come through. So every stretch
+whole message is scored: with ten kilobytes of it nine spams in ten come through. So every window
 of `WIDTH` words is scored together with the header fields as if it were the whole message, and the
 highest of these scores counts, less `MARGIN`, if it is above the whole's. The margin is what keeps
-one odd paragraph of a long honest letter from deciding about it. Sums over stretches are
-differences of prefix sums, so a stretch costs next to nothing.
+one odd paragraph of a long honest letter from deciding about it. Sums over windows are
+differences of prefix sums, so a window costs next to nothing.
 
 The idea that a message is as bad as its worst part is multiple-instance learning's: Z. Jorgensen,
 Y. Zhou, M. Inge, "A Multiple Instance Learning Strategy for Combating Good Word Attacks on Spam
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from filterd.bayes.model.tokens import Features
 
-WIDTH = 128  # words of a stretch
+WIDTH = 128  # words of a window
 STRIDE = WIDTH // 2
 MARGIN = 1.5
 """Log-odds. 1 misses less padded spam and costs accuracy on honest mail, 2 the reverse."""
@@ -31,7 +31,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Stretches:
-    """Sums over stretches of words, each with the header fields.
+    """Sums over windows of words, each with the header fields.
 
     starts, ends: words. weight, size: sum of weights and number of features; evidence: sum of the
     counts' log-odds.
@@ -45,7 +45,7 @@ class Stretches:
 
 
 def is_long(features: Features) -> bool:
-    """Return True for a message with more text than one stretch and a half."""
+    """Return True for a message with more text than one window and a half."""
     return features.total_words - features.header_words > WIDTH + STRIDE
 
 
@@ -54,10 +54,10 @@ def header_grams(features: Features) -> int:
     return int(features.gram_at.searchsorted(features.header_octets))
 
 
-def stretches(
+def window_sums(
     features: Features, gram_weights: _Floats, word_weights: _Floats, evidence: _Floats
 ) -> Stretches:
-    """Sum up the stretches of a long message.
+    """Sum up the windows of a long message.
 
     gram_weights, word_weights: by `features.grams`, `.words`. evidence: by `.words`, then `.skips`.
     """
@@ -85,16 +85,16 @@ def stretches(
     size = (words + pairs - pairs[0]).astype(np.float64)
     grams = header_grams(features)
 
-    def stretch(sums: _Floats) -> _Floats:
+    def over_window(sums: _Floats) -> _Floats:
         result: _Floats = sums[1] + sums[2 + len(starts) :] - sums[2 : 2 + len(starts)]
         return result
 
     return Stretches(
         starts,
         ends,
-        float(gram_weights[:grams].sum()) + stretch(weight),
-        grams + stretch(size),
-        stretch(evidences),
+        float(gram_weights[:grams].sum()) + over_window(weight),
+        grams + over_window(size),
+        over_window(evidences),
     )
 
 

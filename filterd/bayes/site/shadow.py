@@ -105,7 +105,7 @@ class Shadow:
         try:
             # Under the same salt the features are the same, and they are most of the work.
             features = next(
-                (v.features for v in opinion.voices if v.stored.card.salt == stored.card.salt), None
+                (v.features for v in opinion.models if v.stored.card.salt == stored.card.salt), None
             )
             if features is None:
                 features = hasher.features_of(opinion.text)

@@ -83,7 +83,7 @@ class Bayes:
     def score(self, opinion: Opinion) -> float:
         """The points of an opinion, held at the label threshold while the site's model is new."""
         points = self.points_at(opinion.total)
-        limit = STARTER_POINTS + (self._table.most - STARTER_POINTS) * opinion.learned.voice
+        limit = STARTER_POINTS + (self._table.most - STARTER_POINTS) * opinion.learned.weight
         return min(points, max(limit, STARTER_POINTS))
 
     def points_at(self, total: float) -> float:
@@ -130,10 +130,10 @@ def detail(opinion: Opinion) -> str:
     """Why, in one line: probability, the learners' log-odds, what was learned, strongest words."""
     learned = opinion.learned
     parts = [f"p={opinion.probability:.4f}"]
-    for voice in opinion.voices:
+    for one in opinion.models:
         parts.append(
-            f"{voice.name}={voice.share:.2f}x({voice.score.linear:+.2f} linear "
-            f"{voice.score.counts:+.2f} counts)"
+            f"{one.name}={one.share:.2f}x({one.score.linear:+.2f} linear "
+            f"{one.score.counts:+.2f} counts)"
         )
     parts.append(f"learned={learned.spam} spam,{learned.ham} ham")
     if any(learned.missing):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.bayes.model.classifier import FULL_VOICE, MIN_LEARNS, Classifier, Learned
-from filterd.bayes.model.explain import STRETCH, clues, strongest
+from filterd.bayes.model.classifier import FULL_WEIGHT, MIN_LEARNS, Classifier, Learned
+from filterd.bayes.model.explain import WINDOW, clues, strongest
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load
 from filterd.bayes.model.tokens import Hasher
@@ -36,7 +36,7 @@ def trained(count: int, origin: str = "site", salt: bytes = b"salt of the test")
 
 
 STARTER = trained(100, "starter", b"the starter's")
-FULL = trained(FULL_VOICE)
+FULL = trained(FULL_WEIGHT)
 
 
 @pytest.fixture
@@ -119,22 +119,22 @@ def test_a_new_model_never_does_more_than_label(learned: int) -> None:
 
 
 def test_the_blend_is_smooth() -> None:
-    counts = range(FULL_VOICE + 20)
+    counts = range(FULL_WEIGHT + 20)
     shares = [Learned(n, n).share for n in counts]
-    voices = [Learned(n, n).voice for n in counts]
+    weighted = [Learned(n, n).weight for n in counts]
     assert shares[0] == 0.0
-    assert shares[MIN_LEARNS] == shares[-1] == voices[-1] == 1.0
-    assert max(voices[: MIN_LEARNS + 1]) == 0.0
-    for steps in (shares, voices):
+    assert shares[MIN_LEARNS] == shares[-1] == weighted[-1] == 1.0
+    assert max(weighted[: MIN_LEARNS + 1]) == 0.0
+    for steps in (shares, weighted):
         assert all(0.0 <= b - a < 0.04 for a, b in pairwise(steps))
     assert Learned(1000, 3).missing == (0, 47)
 
 
 def test_a_message_is_blended_from_both_models() -> None:
     opinion = Classifier(trained(25), STARTER).judge(message(7, spam=True))
-    assert [voice.name for voice in opinion.voices] == ["site", "starter"]
-    assert sum(voice.share for voice in opinion.voices) == pytest.approx(1.0)
-    assert opinion.total == pytest.approx(sum(v.share * v.score.total for v in opinion.voices))
+    assert [one.name for one in opinion.models] == ["site", "starter"]
+    assert sum(one.share for one in opinion.models) == pytest.approx(1.0)
+    assert opinion.total == pytest.approx(sum(v.share * v.score.total for v in opinion.models))
 
 
 @pytest.mark.parametrize(("spam", "ham"), [(60, 0), (0, 60), (60, 60)])
@@ -206,8 +206,8 @@ def test_clues_add_up_to_the_log_odds(name: str, data: bytes) -> None:
 
 def test_a_stretch_that_decided_is_explained() -> None:
     opinion = Classifier(FULL, None).judge(Message(PADDED))
-    assert opinion.voices[0].score.stretch is not None
-    assert any(clue.word == STRETCH[1] for clue in clues(opinion))
+    assert opinion.models[0].score.window is not None
+    assert any(clue.word == WINDOW[1] for clue in clues(opinion))
 
 
 def test_clues_name_words_of_the_class() -> None:

@@ -1,4 +1,4 @@
-"""The learners: what they learn, what they forget, and the worst stretch of a message."""
+"""The learners: what they learn, what they forget, and the worst window of a message."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_spam_padded_with_ham_is_judged_by_its_worst_stretch(before: bool) -> 
     for n in range(2000, 2020):
         features = HASHER.features(Message(padded(n, 1500, before=before)))
         whole, deciding = TRAINED.opinions(features)
-        assert deciding.stretch is not None
+        assert deciding.window is not None
         assert deciding.total > whole.total
         assert deciding.probability > 0.5
 
@@ -129,7 +129,7 @@ def test_a_spam_padded_with_ham_is_judged_by_its_worst_stretch(before: bool) -> 
 def test_a_short_message_has_no_stretches() -> None:
     features = HASHER.features(message(1, spam=True))
     assert not windows.is_long(features)
-    assert TRAINED.score(features).stretch is None
+    assert TRAINED.score(features).window is None
 
 
 def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
@@ -138,7 +138,7 @@ def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
     grams = chance.normal(size=len(features.grams))
     words = chance.normal(size=len(features.words))
     evidence = chance.normal(size=len(features.words) + len(features.skips))
-    found = windows.stretches(features, grams, words, evidence)
+    found = windows.window_sums(features, grams, words, evidence)
     word_at, skip_at = windows.word_of(features)
     for k, (start, end) in enumerate(zip(found.starts, found.ends, strict=True)):
 
