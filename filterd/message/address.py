@@ -184,7 +184,8 @@ def canonical_domain(text: str) -> str:
         except (idna.IDNAError, UnicodeError):
             domain = unicodedata.normalize("NFKC", domain).lower()
         domain = ".".join(map(_a_label, domain.split(".")))
-    return domain.lower().removesuffix(".")
+    domain = domain.lower()
+    return domain if domain.endswith("..") else domain.removesuffix(".")
 
 
 def readable_domain(domain: str) -> str:

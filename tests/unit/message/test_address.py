@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.message.address import (
@@ -174,6 +174,8 @@ TEXTS = st.text(alphabet=st.sampled_from('ab+."\\@<>:[]()é例。☕-\udcc3\udcb
 
 
 @given(TEXTS)
+@example("@.。")
+@example("@a..")
 def test_any_text_has_one_form(text: str) -> None:
     mailbox = Mailbox.parse(text)
     assert canonical_domain(mailbox.domain) == mailbox.domain
