@@ -34,6 +34,8 @@ from filterd.system.child import python_command
 from tests.helpers.commands import filterd
 from tests.helpers.training_mail import mail
 
+pytestmark = pytest.mark.slow
+
 A = b"From: a@s.example\nSubject: a\n\nfirst\n"
 B = b"From: b@s.example\nSubject: b\n\nsecond\n"
 

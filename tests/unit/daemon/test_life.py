@@ -18,6 +18,8 @@ from tests.helpers.gate import Gate
 from tests.helpers.milter import Gone, MilterClient, one_message
 from tests.helpers.process import listens, wait_for
 
+pytestmark = pytest.mark.slow
+
 # For messages that wait as long as a test takes.
 PATIENT = {"filter_timeout": 100, "timeout": 110}
 

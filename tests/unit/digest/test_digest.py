@@ -31,6 +31,8 @@ from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 HOUR = 3600.0
 BASE = "https://mail.example"

@@ -22,6 +22,8 @@ from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.filters.parts.unpacking.unpack import Unpacker
 from tests.helpers.archives import PROGRAM, zipped
 
+pytestmark = pytest.mark.slow
+
 USUAL = UnpackLimits()
 
 

@@ -22,6 +22,8 @@ from filterd.filters.clamav.slots import NoSlotError, Slots
 from filterd.message import Envelope, Message, Recipient
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
+pytestmark = pytest.mark.slow
+
 BAD = b"this is very bad"
 MAIL = b"From: a@b.example\r\nSubject: hello\r\n\r\n" + BAD + b"\r\n"
 TWO_PARTS = (

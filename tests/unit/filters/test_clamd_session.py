@@ -12,6 +12,8 @@ from filterd.filters.clamav.clamd import ClamdError, ClamdServer
 from filterd.filters.clamav.session import SESSION_LIMIT, ClamdSessions
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
+pytestmark = pytest.mark.slow
+
 BAD = b"this is very bad"
 PATIENCE = 5.0
 

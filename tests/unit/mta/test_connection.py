@@ -14,6 +14,8 @@ from filterd.mta.milters import connection
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
 from filterd.mta.milters.settings import SocketAddress
 
+pytestmark = pytest.mark.slow
+
 Filter = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CONTINUE = Packet(b"c").encode()
 

@@ -34,6 +34,8 @@ from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 PLAIN = b"Subject: x\r\n\r\ntext\r\n"
 
 

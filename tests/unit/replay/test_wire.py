@@ -17,6 +17,8 @@ from filterd.replay.judged import TAKEN, Judged
 from filterd.replay.wire import DaemonClient, WireError
 from tests.helpers.reports import record
 
+pytestmark = pytest.mark.slow
+
 MAIL = b"Subject: hello\r\n\r\nhi\r\n"
 
 LABELS = (

@@ -17,6 +17,8 @@ from filterd.web import serve
 from filterd.web.guard import ConnectionLimits, Guard, GuardedProtocol
 from tests.helpers.site import Site
 
+pytestmark = pytest.mark.slow
+
 HALF = b"GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: "
 WHOLE = b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n"
 PATIENT = ConnectionLimits(header=60, body=60, answer=60)

@@ -11,6 +11,8 @@ from tests.helpers.receiving_mta import Mta
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_reviewer_sees_its_own_only(bob: Site) -> None:
     mine, shared = bob.put("joe@mx.example"), bob.put("joe@mx.example", "max@other.example")

@@ -6,6 +6,8 @@ import pytest
 
 from tests.helpers.site import Site, text_of, token_in
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_list_shows_what_is_kept(ann: Site) -> None:
     ann.put("joe@mx.example", subject=b"=?utf-8?q?Gr=C3=BC=C3=9Fe?=")

@@ -13,6 +13,8 @@ from filterd.web.sessions import WebSessions
 from tests.helpers.clock import Clock
 from tests.helpers.site import FORMS, PAGES, PASSWORD, QUICK, Site, text_of, token_in
 
+pytestmark = pytest.mark.slow
+
 
 def test_in_with_the_right_password(site: Site) -> None:
     answer = site.log_in()

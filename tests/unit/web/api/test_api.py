@@ -17,6 +17,8 @@ from tests.helpers.receiving_mta import Mta
 from tests.helpers.reports import record
 from tests.helpers.site import PLAIN, Site
 
+pytestmark = pytest.mark.slow
+
 NOBODYS = ["/messages", "/messages/x", "/messages/x/raw", "/audit", "/stats", "/history", "/status"]
 
 
