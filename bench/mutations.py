@@ -42,7 +42,7 @@ ROOMS = {
         "tests/unit/test_chain.py tests/unit/test_pipeline.py tests/unit/test_marks.py",
     ),
     "pipeline": ("filterd/chain/pipeline.py", "tests/unit/test_pipeline.py"),
-    "codec": ("filterd/workers/codec.py", "tests/unit/daemon/test_exchange.py"),
+    "codec": ("filterd/workers/codec.py", "tests/unit/daemon/test_codec.py"),
     "access": ("filterd/review/access.py", "tests/unit/review"),
     "rights": ("filterd/review/rights.py", "tests/unit/review"),
 }
