@@ -1,0 +1,59 @@
+"""What a map (a `K` line) is to the rules: a key and arguments go in, an answer comes out.
+
+The rules know nothing of files, servers or programs: whoever runs them brings the maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+EX_OK = 0
+EX_NOTFOUND = 68  # sysexits' EX_NOHOST
+EX_TEMPFAIL = 75
+
+
+@dataclass(frozen=True, slots=True)
+class MapAnswer:
+    """What a lookup found.
+
+    value: None where there is no entry. status: an exit status of sysexits.h; of these only
+    EX_TEMPFAIL reaches a ruleset, the others are shown by `/map`. complaint: sendmail's message for
+    the log and the person who asked, empty for none. entry: where the value stands, as
+    `FILE:LINE` or a file's name, for the trace; empty where no file is behind it.
+    """
+
+    value: str | None = None
+    status: int = EX_OK
+    complaint: str = ""
+    entry: str = ""
+
+
+class Map(Protocol):
+    """A map that is open, or that says in each answer why it is not.
+
+    Text is str with octets from 128 on as surrogates (surrogateescape), as in addresses.
+    """
+
+    @property
+    def strips_quotes(self) -> bool:
+        """Whether a rule takes the quotes off its key first (not with `-q`, not for dequote)."""
+        ...
+
+    @property
+    def space(self) -> str | None:
+        """What joins two atoms of a key (`-S`); None for the option BlankSub."""
+        ...
+
+    def lookup(self, key: str, arguments: Sequence[str] = ()) -> MapAnswer:
+        """Look a key up. Raises nothing: a failure is an answer with its status."""
+        ...
+
+
+class Macros(Protocol):
+    """The values at run time that the class `macro` changes. Names are without braces."""
+
+    def set(self, name: str, value: str | None) -> None: ...
+
+    def get(self, name: str) -> str | None: ...
