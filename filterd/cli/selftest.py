@@ -16,11 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.config.load import Settings
 from filterd.lab.expected import Promises
 from filterd.lab.programs import Lab, LabError, answers
 from filterd.lab.selftest import HOST, names_for, own_settings, remarks, run
-from filterd.ops.address import Address, AddressError
+from filterd.system.address import Address
 
 
 def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
@@ -34,11 +33,11 @@ def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
         Lab(Path(folder)) as lab,
     ):
         loaded = given
-        address = _address(given)
+        address = given.daemon.address
         own = not answers(_where(address))
         if own and given.source is None:
             loaded = own_settings(Path(folder), given)
-            address = _address(loaded)
+            address = loaded.daemon.address
         promises = Promises(loaded)
         expected = {name: promises.of(name, HOST) for name in names_for(loaded)}
         if own:
@@ -64,13 +63,6 @@ def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     for text in remarks(given, loaded, promises):
         sys.stderr.write(f"filterd: {text}\n")
     return Exit.OK if all(row["ok"] for row in rows) else Exit.SOFTWARE
-
-
-def _address(loaded: Settings) -> Address:
-    try:
-        return Address.parse(loaded.daemon.socket)
-    except AddressError as error:
-        fail(f"daemon.socket: {error}", Exit.CONFIG)
 
 
 def _where(address: Address) -> Path | tuple[str, int]:

@@ -12,6 +12,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator
 
+from filterd.system.address import Address
 from filterd.system.mistakes import mistakes
 
 BODY_IN_MEMORY = 1 << 20
@@ -112,6 +113,15 @@ class DaemonSettings:
     shutdown_grace: Annotated[
         float, Gt(0), Doc("seconds that messages in flight have to finish after SIGTERM")
     ] = 30.0
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong, wrong.at("socket"):
+            Address.parse(self.socket)
+
+    @property
+    def address(self) -> Address:
+        """Where the daemon listens."""
+        return Address.parse(self.socket)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filterd.ops.address import Address
+from filterd.system.address import Address
 from filterd.system.bounded import json_value
 
 log = logging.getLogger(__name__)

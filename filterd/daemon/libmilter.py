@@ -17,7 +17,7 @@ import milter
 
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.session import Session
-from filterd.ops.address import Address
+from filterd.system.address import Address
 
 log = logging.getLogger(__name__)
 

@@ -43,11 +43,11 @@ from filterd.daemon.monitor import Monitor
 from filterd.daemon.service import Service
 from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Session
 from filterd.history import History
-from filterd.ops.address import Address, AddressError
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
 from filterd.ops.logs import MessageLog, configure
 from filterd.quarantine.upkeep import RETRY_INTERVAL, Upkeep
+from filterd.system.address import AddressError
 from filterd.system.periodic import Periodic
 from filterd.workers.generation import StartError
 from filterd.workers.pool import Pool
@@ -102,11 +102,9 @@ class Daemon:
         try:
             self._settings = load(config)
             check_folders(self._settings)
-            self._address = Address.parse(self._settings.daemon.socket)
         except ConfigError as error:
             raise StartFailure(str(error), EX_CONFIG) from None
-        except AddressError as error:
-            raise StartFailure(f"daemon.socket: {error}", EX_CONFIG) from None
+        self._address = self._settings.daemon.address
         configure(self._settings.daemon)
         self._notify = sdnotify.SystemdNotifier()
         # A handler may interrupt any line of the main thread, also one that holds a lock; so the

@@ -15,7 +15,6 @@ from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas, own_warnings
 from filterd.doctor.patterns import bare_names
-from filterd.ops.address import AddressError
 
 __all__ = ["Finding", "Level", "Mtas", "examine"]
 
@@ -43,9 +42,6 @@ def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
     for about, check in checks:
         try:
             found += check(settings)
-        except AddressError as error:
-            # The daemon does not start with it either; that check of it says the rest.
-            found.append(Finding(Level.FAIL, "daemon.socket", str(error), "set daemon.socket"))
         except OSError as error:
             found.append(
                 Finding(

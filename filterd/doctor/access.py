@@ -11,12 +11,11 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.ops.address import Address
 
 
 def milter_socket(settings: Settings) -> Iterator[Finding]:
     """The socket as it lies there now; nothing if the daemon does not run, or listens on TCP."""
-    path = Address.parse(settings.daemon.socket).path
+    path = settings.daemon.address.path
     if path is None or not path.exists():
         return
     told = path.stat()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.message.envelope import ip
-from filterd.ops.address import Address
 
 READS = 4
 """Times daemon.progress_interval that an MTA should wait for one answer: a PROGRESS may be late
@@ -57,13 +56,13 @@ def _kind(host: str) -> str:
 
 def listens_at(settings: Settings, host: str, port: int) -> bool:
     """Whether that is the daemon's TCP address."""
-    address = Address.parse(settings.daemon.socket)
+    address = settings.daemon.address
     return address.path is None and address.port == port and is_same_host(address.host, host)
 
 
 def listens_on(settings: Settings, path: Path) -> bool:
     """Whether that is the daemon's unix socket, symbolic links followed."""
-    own = Address.parse(settings.daemon.socket).path
+    own = settings.daemon.address.path
     return own is not None and (own == path or own.resolve() == path.resolve())
 
 

@@ -18,7 +18,6 @@ from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_o
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
 from filterd.mta.milters.settings import parse_time
-from filterd.ops.address import Address
 from filterd.system.bounded import open_regular
 
 ABOUT = "postfix"
@@ -177,7 +176,7 @@ def _patience(
 
 
 def _reach(settings: Settings, owner: str) -> Iterator[Finding]:
-    path = Address.parse(settings.daemon.socket).path
+    path = settings.daemon.address.path
     if path is not None and (why := hindrance(path, owner)):
         yield Finding(
             Level.FAIL,
@@ -212,7 +211,7 @@ def _behind_chroot(settings: Settings, members: list[Member], service: PostfixSe
 
 def _spelled(settings: Settings, values: Mapping[str, str]) -> str:
     """The daemon's socket as Postfix writes it."""
-    address = Address.parse(settings.daemon.socket)
+    address = settings.daemon.address
     if address.path is None:
         return f"inet:{address.host}:{address.port}"
     queue = Path(_expanded("queue_directory", values))

@@ -14,7 +14,6 @@ from filterd.doctor.results import before_us
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.sendmail.cf_files import read_cf
-from filterd.ops.address import Address
 
 ABOUT = "sendmail"
 
@@ -166,7 +165,7 @@ def _macros(cf: SendmailCf) -> Iterator[Finding]:
 
 
 def _socket(settings: Settings, cf: SendmailCf) -> Iterator[Finding]:
-    path = Address.parse(settings.daemon.socket).path
+    path = settings.daemon.address.path
     if path is None:
         return
     trusting = set(re.split(r"[\s,]+", cf.option("DontBlameSendmail").lower()))

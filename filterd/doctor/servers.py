@@ -34,7 +34,7 @@ STALE_DAYS = 14
 
 def daemon(settings: Settings) -> Iterator[Finding]:
     """Whether it answers, has its workers, and runs what the settings say."""
-    daemon = daemon_status(settings.daemon.socket)
+    daemon = daemon_status(settings.daemon)
     if not daemon.answers:
         yield Finding(
             Level.FAIL,

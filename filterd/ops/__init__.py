@@ -1,1 +1,1 @@
-"""Running filterd: addresses, the control socket, status, logs, ownership of folders."""
+"""Running filterd: the control socket, status, logs, ownership of folders."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from filterd.config.load import Settings
-from filterd.ops.address import Address, AddressError
 from filterd.system.bounded import json_value
 
 ANSWER_LIMIT = 1 << 20
@@ -34,18 +33,15 @@ class RefusedError(ControlError):
 
 
 def control_path(settings: Settings) -> Path:
-    """Where the daemon of these settings can be asked.
+    """The control socket of the daemon with these settings.
 
-    Beside a unix milter socket with the ending `.control`, and in the spool folder, which is the
-    daemon's own, if it listens on TCP. Raises ControlError if `daemon.socket` is not an address.
+    It is beside a unix milter socket, with the suffix `.control`; where the daemon listens on TCP,
+    in the spool folder, which belongs to it alone.
     """
-    try:
-        address = Address.parse(settings.daemon.socket)
-    except AddressError as error:
-        raise ControlError(f"daemon.socket: {error}") from None
-    if address.path is None:
+    path = settings.daemon.address.path
+    if path is None:
         return settings.daemon.spool / "filterd.control"
-    return address.path.with_suffix(".control")
+    return path.with_suffix(".control")
 
 
 def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> dict[str, Any]:

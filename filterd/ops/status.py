@@ -18,11 +18,11 @@ from typing import Any
 
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
+from filterd.config.processes import DaemonSettings
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.clamav.clamd import ClamdError, ClamdServer
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError, HistoryQuery
-from filterd.ops.address import Address, AddressError
 from filterd.ops.control import ControlError, ask
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import state_of
@@ -161,7 +161,7 @@ def status(
     silent. counts: the store's, for who has them already."""
     now = clock()
     flow, filters = _flow(settings, now)
-    daemon = daemon_status(settings.daemon.socket)
+    daemon = daemon_status(settings.daemon)
     if daemon.answers:
         daemon, filters = _asked(settings, daemon, filters)
     return Status(
@@ -175,15 +175,13 @@ def status(
     )
 
 
-def daemon_status(text: str) -> DaemonStatus:
-    """Whether somebody takes connections at the address."""
+def daemon_status(settings: DaemonSettings) -> DaemonStatus:
+    """Whether anything accepts connections at `daemon.socket`."""
     try:
-        Address.parse(text).reach(PROBE_SECONDS)
-    except AddressError as error:
-        return DaemonStatus(text, False, str(error))
+        settings.address.reach(PROBE_SECONDS)
     except OSError as error:
-        return DaemonStatus(text, False, error.strerror or str(error))
-    return DaemonStatus(text, True)
+        return DaemonStatus(settings.socket, False, error.strerror or str(error))
+    return DaemonStatus(settings.socket, True)
 
 
 def _asked(

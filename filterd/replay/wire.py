@@ -25,9 +25,9 @@ from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.postfix.header import PostfixHeader
 from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.sendmail.macros import MACRO_LISTS
-from filterd.ops.address import Address, AddressError
 from filterd.replay.cases import Case
 from filterd.replay.judged import TAKEN, Judged
+from filterd.system.address import Address, AddressError
 
 TIMEOUTS = "C:10s;S:60s;R:60s;E:15m"
 """Longer than an MTA's own: this is about the answer, not about the time that it takes."""

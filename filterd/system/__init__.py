@@ -1,1 +1,2 @@
-"""What filterd asks of the operating system: durable files, bounded reads, privileges, children."""
+"""What filterd asks of the operating system: durable files, bounded reads, sockets,
+privileges, child processes."""

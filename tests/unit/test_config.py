@@ -62,6 +62,20 @@ def test_values_and_defaults(tmp_path: Path) -> None:
 MISTAKES = {
     "unknown section": ("[demon]\nx = 1", 1, "demon", "did you mean 'daemon'"),
     "unknown key": ("[daemon]\n\nsoket = 'x'", 3, "daemon.soket", "did you mean 'socket'"),
+    "a socket in Postfix's words": (
+        "[daemon]\n\nsocket = 'inet:127.0.0.1:8894'",
+        3,
+        "daemon.socket",
+        "expected unix:/path, inet:port@host or inet6:port@host; "
+        "Postfix writes it that way, here it is inet:8894@127.0.0.1",
+    ),
+    "a socket without its kind": ("[daemon]\nsocket = 'run/f.sock'", 2, "daemon.socket", "not a"),
+    "a socket whose path is too long": (
+        f"[daemon]\nsocket = 'unix:/{'x' * 107}'",
+        2,
+        "daemon.socket",
+        "longer than 107 bytes",
+    ),
     "wrong type": ("[workers]\ncount = '2'", 2, "workers.count", "valid integer"),
     "decimal mode": ("[daemon]\nsocket_mode = 660", 2, "daemon.socket_mode", "expected 0o660"),
     "no mode": ("[daemon]\nsocket_mode = '0680'", 2, "daemon.socket_mode", 'or "0660"'),

@@ -234,16 +234,6 @@ def test_a_name_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (told.level, says in told.found) == (level, True)
 
 
-def test_a_socket_that_is_none(tmp_path: Path) -> None:
-    settings = site(tmp_path)
-    assert settings.source is not None
-    text = settings.source.read_text().replace(f"unix:{tmp_path}/d.sock", "inet:127.0.0.1:1")
-    settings.source.write_text(text)
-    found = {one.about: one for one in examine(load(settings.source))}
-    assert "expected unix:/path" in found["daemon.socket"].found
-    assert found["release"].level == "WARN"
-
-
 def test_times_that_do_not_fit_together(tmp_path: Path) -> None:
     settings = site(tmp_path)
     assert settings.source is not None

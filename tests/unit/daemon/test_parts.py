@@ -1,4 +1,4 @@
-"""The daemon's small parts: frames, transactions, addresses, lines, the watch page, failed mail."""
+"""The daemon's small parts: frames, transactions, lines, the watch page, failed mail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from filterd.daemon.failures import FailedMail
 from filterd.daemon.transaction import Transaction
 from filterd.message import Message
 from filterd.ops import logs
-from filterd.ops.address import Address, AddressError
 from filterd.workers import framing
 from filterd.workers.watch import WatchPage, new_page
 from tests.helpers.reports import report
@@ -146,67 +145,6 @@ def test_paths_lose_their_brackets_and_keep_their_spelling(tmp_path: Path) -> No
     assert transaction.sender_parameters == ("SIZE=7",)
     assert transaction.recipients[0].address == "Joe@B.example"
     assert transaction.paths == {"Joe@B.example": " <Joe@B.example>"}
-
-
-# --- addresses
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("unix:/run/f.sock", "unix:/run/f.sock"),
-        ("local:/run/f.sock", "unix:/run/f.sock"),
-        ("/run/f.sock", "unix:/run/f.sock"),
-        ("inet:8894@127.0.0.1", "inet:8894@127.0.0.1"),
-        ("inet:8894", "inet:8894@127.0.0.1"),
-        ("inet6:8894", "inet6:8894@::1"),
-    ],
-)
-def test_addresses(text: str, expected: str) -> None:
-    assert Address.parse(text).text == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
-        ("", "expected"),
-        ("unix:relative", "expected"),
-        ("unix:/" + "x" * 107, "longer than 107"),
-        ("inet:host", "expected"),
-        ("inet:0@host", "expected"),
-        ("inet:127.0.0.1:8894", "here it is inet:8894@127.0.0.1"),
-        ("tcp:1@host", "expected"),
-    ],
-)
-def test_addresses_that_are_none(text: str, hint: str) -> None:
-    with pytest.raises(AddressError, match=re.escape(hint)):
-        Address.parse(text)
-
-
-def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    address = Address.parse(f"unix:{path}")
-    address.clear()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        with pytest.raises(AddressError, match="answers there already"):
-            address.clear()
-        assert path.exists()
-    address.clear()
-    assert not path.exists()
-    path.write_text("precious")
-    with pytest.raises(AddressError, match="not a socket"):
-        address.clear()
-    assert path.read_text() == "precious"
-    with pytest.raises(AddressError, match="no such folder"):
-        Address.parse(f"unix:{tmp_path}/missing/s").clear()
-
-
-def test_unknown_group(tmp_path: Path) -> None:
-    (tmp_path / "s").touch()
-    with pytest.raises(AddressError, match="no group 'nobody-has-this'"):
-        Address.parse(f"unix:{tmp_path}/s").protect(0o660, "nobody-has-this")
 
 
 # --- log lines

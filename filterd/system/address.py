@@ -35,7 +35,7 @@ class Address:
             kind, rest = "unix", text
         if kind in ("unix", "local") and rest.startswith("/"):
             if len(os.fsencode(rest)) > UNIX_PATH_LIMIT:
-                raise AddressError(f"{rest}: longer than {UNIX_PATH_LIMIT} octets")
+                raise AddressError(f"{rest}: longer than {UNIX_PATH_LIMIT} bytes")
             return cls(f"unix:{rest}", Path(rest))
         if kind in ("inet", "inet6"):
             port, _, host = rest.partition("@")

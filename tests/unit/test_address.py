@@ -1,14 +1,15 @@
-"""The daemon's nudge to its own listener arrives, whatever the address, and never fails."""
+"""Addresses to listen on: as they are written, an old socket file, and the nudge of a listener."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
-from filterd.ops.address import Address
+from filterd.system.address import Address, AddressError
 
 
 def listener(kind: str, folder: Path) -> tuple[socket.socket, Address]:
@@ -73,3 +74,61 @@ def test_a_listener_with_a_full_queue_is_not_waited_for(tmp_path: Path) -> None:
         address.nudge()
         with pytest.raises(OSError):
             address.reach(0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unix:/run/f.sock", "unix:/run/f.sock"),
+        ("local:/run/f.sock", "unix:/run/f.sock"),
+        ("/run/f.sock", "unix:/run/f.sock"),
+        ("inet:8894@127.0.0.1", "inet:8894@127.0.0.1"),
+        ("inet:8894", "inet:8894@127.0.0.1"),
+        ("inet6:8894", "inet6:8894@::1"),
+    ],
+)
+def test_addresses(text: str, expected: str) -> None:
+    assert Address.parse(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "expected"),
+        ("unix:relative", "expected"),
+        ("unix:/" + "x" * 107, "longer than 107 bytes"),
+        ("inet:host", "expected"),
+        ("inet:0@host", "expected"),
+        ("inet:127.0.0.1:8894", "here it is inet:8894@127.0.0.1"),
+        ("tcp:1@host", "expected"),
+    ],
+)
+def test_addresses_that_are_none(text: str, hint: str) -> None:
+    with pytest.raises(AddressError, match=re.escape(hint)):
+        Address.parse(text)
+
+
+def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    address = Address.parse(f"unix:{path}")
+    address.clear()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(AddressError, match="answers there already"):
+            address.clear()
+        assert path.exists()
+    address.clear()
+    assert not path.exists()
+    path.write_text("precious")
+    with pytest.raises(AddressError, match="not a socket"):
+        address.clear()
+    assert path.read_text() == "precious"
+    with pytest.raises(AddressError, match="no such folder"):
+        Address.parse(f"unix:{tmp_path}/missing/s").clear()
+
+
+def test_unknown_group(tmp_path: Path) -> None:
+    (tmp_path / "s").touch()
+    with pytest.raises(AddressError, match="no group 'nobody-has-this'"):
+        Address.parse(f"unix:{tmp_path}/s").protect(0o660, "nobody-has-this")
