@@ -46,8 +46,42 @@ class Map(Protocol):
         """What joins two atoms of a key (`-S`); None for the option BlankSub."""
         ...
 
+    @property
+    def is_open(self) -> bool:
+        """False for what `/map` calls `not open`: nothing is found in it, without a failure.
+
+        An optional map (`-o`) without its file, a K line that was complained of.
+        """
+        ...
+
+    @property
+    def defers(self) -> bool:
+        """Whether its temporary failure is one of the ruleset, too (not with `-t`)."""
+        ...
+
+    @property
+    def failure_suffix(self) -> str | None:
+        """What a rule gets after the key when the lookup fails temporarily (`-T`)."""
+        ...
+
     def lookup(self, key: str, arguments: Sequence[str] = ()) -> MapAnswer:
-        """Look a key up. Raises nothing: a failure is an answer with its status."""
+        """Look a key up, as `/map` does: quotes stay, and `-t` and `-T` are left to the rules.
+
+        arguments: those after the key, `%1` first. Raises nothing: a failure is an answer with
+        its status.
+        """
+        ...
+
+
+class Maps(Protocol):
+    """The maps of one configuration: entered by its K lines, found by its rules."""
+
+    def define(self, name: str, type: str, arguments: str) -> Sequence[str]:
+        """Enter a map. Returns sendmail's complaints about the line, without file and number."""
+        ...
+
+    def find(self, name: str) -> Map | None:
+        """The map of that name; upper and lower case are the same."""
         ...
 
 
