@@ -76,7 +76,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(autouse=True)
 def module_path_of_one_test() -> Iterator[None]:
     """A command that runs in the tests' own process leaves the current folder out of its children's
-    module path (filterd.child); the tests' own children find `tests` there."""
+    module path (filterd.system.child); the tests' own children find `tests` there."""
     before = {name: os.environ.get(name) for name in (SAFE_PATH, "PYTHONPATH")}
     yield
     for name, value in before.items():

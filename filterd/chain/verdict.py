@@ -2,7 +2,7 @@
 
 A filter returns one `Verdict`: symbols with scores, wanted edits, and at most one forced action.
 Verdicts add up with `|` (the chain folds them), and nothing here decides anything: the policy
-turns the sum into a `Decision` (see `filterd.policy`).
+turns the sum into a `Decision` (see `chain/policy.py`).
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Reply:
     """An SMTP reply: code, enhanced status code (RFC 3463) and one line of ASCII text.
 
     The text never carries an exception or a symbol name: it is read by strangers. kind: by which
-    name settings may change it (`filterd.replies`), `""` for one that they cannot.
+    name settings may change it (`policy.replies`), `""` for one that they cannot.
     """
 
     code: int

@@ -13,7 +13,7 @@ from filterd.cli.common import (
     emit,
     settings,
 )
-from filterd.doctor import Level, Mtas, examine
+from filterd.doctor import Level, Mtas, diagnose
 from filterd.system.display import printable
 
 
@@ -29,7 +29,7 @@ def doctor(
     """
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
-    findings = examine(settings(config), Mtas(sendmail, postfix))
+    findings = diagnose(settings(config), Mtas(sendmail, postfix))
     if as_json:
         for one in findings:
             emit({"level": one.level, "about": one.about, "found": one.found, "do": one.advice})

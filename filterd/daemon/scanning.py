@@ -44,7 +44,7 @@ def refusing(service: Service, default: Reply, arrival: Arrival) -> WorkerAnswer
     )
 
 
-def examine(
+def scan(
     service: Service,
     context: Any,
     arrival: Arrival,
@@ -63,11 +63,11 @@ def examine(
         and not envelope.client.is_local
     ):
         return _held(service, arrival, envelope, transaction, known)
-    return _Examination(service, arrival, envelope, transaction, known).run(context)
+    return _Scan(service, arrival, envelope, transaction, known).run(context)
 
 
-class _Examination:
-    """One message under examination."""
+class _Scan:
+    """One message that is being scanned."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class _Examination:
                     self._service, replies.RECIPIENTS, self._arrival
                 ), "not scanned: a very large envelope"
             try:
-                answer = self._service.pool.examine(
+                answer = self._service.pool.scan(
                     head,
                     pieces,
                     descriptor,
@@ -168,7 +168,7 @@ class _Examination:
 def _held(
     service: Service, arrival: Arrival, envelope: Envelope, transaction: Transaction, known: Known
 ) -> tuple[WorkerAnswer, str]:
-    """Hold a message that no worker can examine: it took some down, no filter can be left out."""
+    """Hold a message that no worker can scan: it took some down, no filter can be left out."""
     did = next(failure for failure in known.failures if not failure.filter)
     reason = f"not scanned: the same content crashed its workers as {known.id} ({did.detail})"
     in_mta = service.settings.policy.quarantine_in == "mta"

@@ -25,14 +25,14 @@ class Service:
     note: Callable[[ScanReport, bytes], None]
     """Takes a message for the history: its report, and the Subject."""
     remembered: Remembered = field(default_factory=Remembered)
-    """Contents that are not examined again by the filters that they harmed."""
+    """Contents that are not scanned again by the filters that they harmed."""
     unreadable: int = 0
     """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def begin(self) -> None:
-        """One more message is being examined."""
+        """One more message is being scanned."""
         with self._changed:
             self._in_flight += 1
 
@@ -44,11 +44,11 @@ class Service:
 
     @property
     def in_flight(self) -> int:
-        """Messages that are being examined or wait for a worker."""
+        """Messages that are being scanned or wait for a worker."""
         with self._changed:
             return self._in_flight
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no message is being examined; False if that takes too long."""
+        """Wait until no message is being scanned; False if that takes too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self._in_flight == 0, seconds)

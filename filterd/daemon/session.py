@@ -20,7 +20,7 @@ from filterd.chain import replies
 from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Reply
 from filterd.daemon.apply import answer_with, carry_out
-from filterd.daemon.scanning import examine, refusing
+from filterd.daemon.scanning import refusing, scan
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import EnvelopeLimitError, HeaderLimitError, Transaction
 from filterd.message import Client, Envelope
@@ -163,7 +163,7 @@ class Session:
         return int(Milter.CONTINUE)
 
     def eom(self, context: Any) -> int:
-        """End of message: have it examined, carry out the answer."""
+        """End of message: have it scanned, carry out the answer."""
         try:
             return self._end_of_message(context)
         except Exception:
@@ -198,7 +198,7 @@ class Session:
                     f"not scanned: over a limit, or not received completely ({self._refusal.text})"
                 )
             else:
-                answer, note = examine(self._service, context, arrival, envelope, transaction)
+                answer, note = scan(self._service, context, arrival, envelope, transaction)
             blank = " " if self._steps & Milter.P_HDR_LEADSPC else ""
             result = carry_out(context, answer, transaction, blank)
         except milter.error as error:

@@ -16,10 +16,10 @@ from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas, own_warnings
 from filterd.doctor.patterns import bare_names
 
-__all__ = ["Finding", "Level", "Mtas", "examine"]
+__all__ = ["Finding", "Level", "Mtas", "diagnose"]
 
 
-def examine(settings: Settings, where: Mtas | None = None) -> list[Finding]:
+def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
     """All findings, each once; a check that fails itself is one. where: the MTA's files."""
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("settings", files.settings_file),

@@ -20,7 +20,7 @@ _SENDMAIL_CODE = re.compile(rb"[45][0-9][0-9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainReply:
     """A reply without data: CONTINUE, ACCEPT, REJECT, TEMPFAIL, DISCARD, SKIP, PROGRESS …
 
     data: what a filter has sent all the same; sendmail does not look at it.
@@ -113,7 +113,7 @@ Edit = (
     | ChangeSender
     | Quarantine
 )
-FilterReply = Plain | ReplyText | Edit | Malformed | UnknownReply
+FilterReply = PlainReply | ReplyText | Edit | Malformed | UnknownReply
 
 PLAIN = frozenset(
     {
@@ -130,7 +130,7 @@ PLAIN = frozenset(
 )
 
 
-_ALONE = {code.value: Plain(code, b"") for code in PLAIN}
+_ALONE = {code.value: PlainReply(code, b"") for code in PLAIN}
 """What nearly every reply is: an octet alone."""
 
 
@@ -143,7 +143,7 @@ def parse(packet: Packet) -> FilterReply:
     except ValueError:
         return UnknownReply(packet.command)
     if code in PLAIN:
-        return Plain(code, packet.data)
+        return PlainReply(code, packet.data)
     if code is ReplyCode.REPLYCODE:
         return ReplyText(packet.data)
     if code is ReplyCode.REPLBODY:

@@ -23,7 +23,7 @@ from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
 from filterd.system.display import size
-from filterd.workers.sandbox import SandboxError, examine
+from filterd.workers.sandbox import SandboxError, scan
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -236,18 +236,18 @@ class ReviewActions:
         """Examine a message as if it came now, in a process of its own; lone line ends count as
         CRLF, as on the wire. Raises ActionError if that is not possible."""
         wire = _LINE_END.sub(b"\r\n", data)
-        return self._examine(Message(wire, envelope or Envelope(""), new_id()))
+        return self._scan(Message(wire, envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> ScanReport:
         """Examine a kept message again, with the envelope it came with.
 
         Raises UnknownIdError, GoneError, StoreError, ActionError.
         """
-        return self._examine(Message(self.store.read(id), self.store.get(id).envelope, id))
+        return self._scan(Message(self.store.read(id), self.store.get(id).envelope, id))
 
-    def _examine(self, message: Message) -> ScanReport:
+    def _scan(self, message: Message) -> ScanReport:
         try:
-            return examine(self.settings, message)
+            return scan(self.settings, message)
         except SandboxError as error:
             raise ActionError(str(error)) from error
 

@@ -211,11 +211,11 @@ def _hidden(settings: Path | None) -> Path | None:
 # capabilities(7)
 
 
-class _Header(ctypes.Structure):
+class _CapabilityHeader(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
 
 
-class _Sets(ctypes.Structure):
+class _CapabilitySets(ctypes.Structure):
     _fields_ = (
         ("effective", ctypes.c_uint32),
         ("permitted", ctypes.c_uint32),
@@ -227,10 +227,10 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _capabilities() -> ctypes.Array[_Sets]:
+def _capabilities() -> ctypes.Array[_CapabilitySets]:
     """The sets of this thread: two words of 32 bits for each."""
-    sets = (_Sets * 2)()
-    _libc().capget(ctypes.byref(_Header(_CAPABILITY_VERSION, 0)), sets)
+    sets = (_CapabilitySets * 2)()
+    _libc().capget(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION, 0)), sets)
     return sets
 
 
@@ -250,7 +250,7 @@ def _take_up(wanted: Iterable[int], *, only: bool = False) -> None:
     if only:
         sets[0].permitted, sets[1].permitted = bits, 0
         sets[0].inheritable = sets[1].inheritable = 0
-    _libc().capset(ctypes.byref(_Header(_CAPABILITY_VERSION, 0)), sets)
+    _libc().capset(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION, 0)), sets)
 
 
 def _hand_down(capability: int) -> None:
@@ -258,5 +258,5 @@ def _hand_down(capability: int) -> None:
     sets = _capabilities()
     sets[0].inheritable |= sets[0].permitted & 1 << capability
     libc = _libc()
-    libc.capset(ctypes.byref(_Header(_CAPABILITY_VERSION, 0)), sets)
+    libc.capset(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION, 0)), sets)
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)

@@ -1,7 +1,7 @@
 """What daemon and worker tell each other about one message: a request, and an answer.
 
 Requests are made by the daemon and read by the worker, which trusts them. Answers are made by a
-worker that may be in the hands of the message it examined: every value is checked here before the
+worker that may be in the hands of the message it scanned: every value is checked here before the
 daemon acts on it, and an answer that is not right as a whole is not used at all.
 """
 

@@ -192,7 +192,7 @@ class Pool:
             alive = len(self._current.alive) if self._current is not None else 0
             return alive, len(self._idle), len(self._waiting)
 
-    def examine(
+    def scan(
         self,
         head: bytes,
         body: Sequence[framing.Buffer],
@@ -203,7 +203,7 @@ class Pool:
         waiting: Callable[[], None],
         interval: float,
     ) -> T:
-        """Have a request examined; return what `decode` makes of the answer.
+        """Have a worker scan a message; return what `decode` makes of the answer.
 
         deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
         Raises Busy if no worker can be had, WorkerLostError if it gave no answer, and what `decode`

@@ -1,8 +1,8 @@
-"""Examining one message in a process of its own, for front doors that serve several people.
+"""Scanning one message in a process of its own, for programs that serve several people.
 
 A worker of the daemon has a time limit that works (an alarm, in its main thread) and one of memory,
 and it may die. A web server's threads have nothing of that, and the message that a reviewer looks
-at is the hostile one. So it is examined in a child under the same limits, and what the child says
+at is the hostile one. So it is scanned in a child under the same limits, and what the child says
 is checked before anybody believes it.
 """
 
@@ -36,10 +36,10 @@ ANSWER_LIMIT = 4 << 20
 
 
 class SandboxError(Exception):
-    """The message could not be examined; the text says what happened instead."""
+    """The message could not be scanned; the text says what happened instead."""
 
 
-def examine(settings: Settings, message: Message) -> ScanReport:
+def scan(settings: Settings, message: Message) -> ScanReport:
     """The report on a message as these settings say. Raises SandboxError.
 
     The settings must be those of their file as it stands: the child reads it again.
@@ -79,7 +79,7 @@ def _checked(message: Message, output: bytes) -> ScanReport:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m filterd.examiner CONFIG MEMORY`: message on standard input, answer on output."""
+    """`python -m filterd.workers.sandbox CONFIG MEMORY`: message on stdin, report on stdout."""
     source, memory = arguments
     die_with_parent()
     head, _, data = sys.stdin.buffer.read().partition(b"\n")

@@ -50,7 +50,7 @@ class WatchPage:
         return self._names[number - 1] if 1 <= number <= len(self._names) else "", deadline
 
     def spend(self) -> None:
-        """Say that this worker should examine no other message."""
+        """Say that this worker should scan no other message."""
         self._page[_SPENT_AT] = 1
 
     @property

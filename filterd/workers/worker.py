@@ -1,4 +1,4 @@
-"""A worker: one process that examines one message at a time, and may die of it.
+"""A worker: one process that scans one message at a time, and may die of it.
 
 It is forked by the fork server with the filters already prepared. It reads requests from its socket
 until the daemon closes it, under limits of memory, file size and core dumps, and tells through a

@@ -28,7 +28,7 @@ from filterd.milter.commands import (
 from filterd.milter.constants import CHUNK_SIZE, Command, ReplyCode, Steps
 from filterd.milter.negotiation import Negotiation
 from filterd.milter.packets import Packet, PacketReader
-from filterd.milter.replies import FilterReply, Plain, ReplyText, parse
+from filterd.milter.replies import FilterReply, PlainReply, ReplyText, parse
 
 TIMEOUT = 30.0
 """Seconds that a reply may take; more than any budget that a test gives the daemon."""
@@ -66,7 +66,7 @@ class Outcome:
         """`continue`, `discard`, … or the text of the reply code."""
         if isinstance(self.final, ReplyText):
             return self.final.data.rstrip(b"\0").decode("ascii")
-        assert isinstance(self.final, Plain), self.final
+        assert isinstance(self.final, PlainReply), self.final
         return self.final.code.name.lower()
 
 
@@ -127,7 +127,7 @@ class MilterClient:
             silent = SILENT.get(type(command))
             if silent is not None and not self.agreed.steps & silent:
                 reply = self.reply()
-                assert reply == Plain(ReplyCode.CONTINUE), (command, reply)
+                assert reply == PlainReply(ReplyCode.CONTINUE), (command, reply)
 
     def hello(self, name: bytes = b"client.example", address: bytes = b"192.0.2.7") -> None:
         """CONNECT and HELO."""
@@ -170,17 +170,17 @@ class MilterClient:
     def wait_for_progress(self) -> None:
         """Read the next PROGRESS: the message has its place and no answer yet."""
         reply = self.reply()
-        assert reply == Plain(ReplyCode.PROGRESS), reply
+        assert reply == PlainReply(ReplyCode.PROGRESS), reply
 
     def answer(self) -> Outcome:
         """All that the filter says to the end of the message."""
-        outcome = Outcome(Plain(ReplyCode.CONTINUE))
+        outcome = Outcome(PlainReply(ReplyCode.CONTINUE))
         while True:
             reply = self.reply()
             now = time.monotonic() - self._asked
-            if reply == Plain(ReplyCode.PROGRESS):
+            if reply == PlainReply(ReplyCode.PROGRESS):
                 outcome.progress.append(now)
-            elif isinstance(reply, Plain | ReplyText):
+            elif isinstance(reply, PlainReply | ReplyText):
                 outcome.final, outcome.seconds = reply, now
                 return outcome
             else:

@@ -18,7 +18,7 @@ from filterd.lab.programs import Lab
 from filterd.message import Message
 from filterd.system.child import SAFE_PATH, keep_children_safe, python_command
 from filterd.workers.generation import Generation
-from filterd.workers.sandbox import examine
+from filterd.workers.sandbox import scan
 
 pytestmark = pytest.mark.server
 
@@ -90,7 +90,7 @@ def test_the_fork_server(config: Path) -> None:
 
 @pytest.mark.usefixtures("foreign")
 def test_the_examiner_of_the_web_pages(config: Path) -> None:
-    found = examine(load(config), Message(b"Subject: x\r\n\r\nx\r\n", id="x"))
+    found = scan(load(config), Message(b"Subject: x\r\n\r\nx\r\n", id="x"))
     assert found.action is Action.ACCEPT
 
 

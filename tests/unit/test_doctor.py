@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
-from filterd.doctor import Finding, Level, examine, files, host
+from filterd.doctor import Finding, Level, diagnose, files, host
 from filterd.quarantine import Store
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
@@ -48,17 +48,17 @@ def site(folder: Path, port: int = 1) -> Settings:
 
 
 def about(settings: Settings, name: str) -> Finding:
-    return next(one for one in examine(settings) if one.about.startswith(name))
+    return next(one for one in diagnose(settings) if one.about.startswith(name))
 
 
 def test_a_fresh_site_without_servers(tmp_path: Path) -> None:
     settings = site(tmp_path)
-    levels = {one.about: one.level for one in examine(settings)}
+    levels = {one.about: one.level for one in diagnose(settings)}
     assert levels["settings"] == levels["quarantine.folder"] == levels["daemon.spool"] == "OK"
     assert levels["daemon"] == levels["clamd"] == "FAIL"
     assert levels["release"] == levels["model"] == "WARN"
     assert not (tmp_path / "q").exists()
-    for one in examine(settings):
+    for one in diagnose(settings):
         assert bool(one.advice) == (one.level != Level.OK), one
 
 
@@ -92,7 +92,7 @@ def test_folders_that_everybody_can_read(tmp_path: Path) -> None:
     for name, level in (("q", "FAIL"), ("models", "WARN")):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o755)
-        found = [one for one in examine(settings) if str(tmp_path / name) in one.advice]
+        found = [one for one in diagnose(settings) if str(tmp_path / name) in one.advice]
         assert [(one.level, one.advice) for one in found] == [
             (level, f"chmod o-rwx {tmp_path / name}")
         ]
@@ -131,7 +131,7 @@ def test_a_daemon_that_says_nothing_of_itself(tmp_path: Path) -> None:
         daemon.bind(str(tmp_path / "d.sock"))
         daemon.listen()
         found = about(site(tmp_path), "daemon")
-        levels = [one.level for one in examine(site(tmp_path)) if one.about == "daemon"]
+        levels = [one.level for one in diagnose(site(tmp_path)) if one.about == "daemon"]
     assert found.about == "daemon.spool"
     assert levels == ["WARN"]
 
@@ -170,7 +170,7 @@ def test_files_that_somebody_else_made(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_clamd_that_takes_less_than_it_is_sent(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock", limit=1 << 20):
-        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+        told = [one for one in diagnose(site(tmp_path)) if one.about == "clamd"]
     assert ("WARN", True) in [
         (one.level, "less than size_limit, 100 MB" in one.found) for one in told
     ]
@@ -178,7 +178,7 @@ def test_clamd_that_takes_less_than_it_is_sent(tmp_path: Path) -> None:
 
 def test_mail_that_is_too_large_for_clamd(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock"):
-        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+        told = [one for one in diagnose(site(tmp_path)) if one.about == "clamd"]
     assert told[-1].found == "mail of 100 MB to 256 MB is not scanned: too_large says what happens"
 
 
@@ -189,10 +189,10 @@ def test_files_that_the_index_does_not_know(tmp_path: Path) -> None:
     store.close()
     assert about(settings, "quarantine").level == "OK"
     (tmp_path / "q").chmod(0o700)
-    found = [one for one in examine(settings) if one.about == "quarantine"]
+    found = [one for one in diagnose(settings) if one.about == "quarantine"]
     assert [one.found for one in found] == ["1 messages"]
     (next((tmp_path / "q").glob("*/id1.json"))).with_name("id2.json").write_text("{}")
-    found = [one for one in examine(settings) if one.about == "quarantine"]
+    found = [one for one in diagnose(settings) if one.about == "quarantine"]
     assert [one.found for one in found] == [f"2 messages in {tmp_path}/q, 1 in the index"]
 
 
@@ -238,5 +238,5 @@ def test_times_that_do_not_fit_together(tmp_path: Path) -> None:
     settings = site(tmp_path)
     assert settings.source is not None
     settings.source.write_text(settings.source.read_text() + "[workers]\ngrace = 300.0\n")
-    told = [one.found for one in examine(load(settings.source)) if one.about == "settings"]
+    told = [one.found for one in diagnose(load(settings.source)) if one.about == "settings"]
     assert any("a verdict may take 360 s" in found for found in told)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from filterd.cli.app import _command
 from filterd.config.load import Settings, load
-from filterd.doctor import Finding, Level, Mtas, examine, mta
+from filterd.doctor import Finding, Level, Mtas, diagnose, mta
 from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
 from filterd.doctor.mta import time_warnings
 from filterd.doctor.postfix import postfix
@@ -349,7 +349,7 @@ def test_the_files_that_are_named_or_usual(tmp_path: Path, monkeypatch: pytest.M
 
     def about(where: Mtas) -> list[str]:
         return [
-            o.about for o in examine(settings, where) if o.about in ("mta", "sendmail", "postfix")
+            o.about for o in diagnose(settings, where) if o.about in ("mta", "sendmail", "postfix")
         ]
 
     assert about(Mtas()) == ["mta"]
@@ -403,7 +403,7 @@ def test_check_and_doctor_agree_on_the_mtas_times(
     assert says in told
     assert told.startswith(f"{file}: ")
     where = Mtas(file) if kind == "sendmail" else Mtas(None, file)
-    assert [one for one in examine(settings, where) if says in one.found]
+    assert [one for one in diagnose(settings, where) if says in one.found]
     # The settings may name it as well, then `run` knows it too.
     key = "sendmail_cf" if kind == "sendmail" else "main_cf"
     text = settings.source.read_text().replace("[daemon]", f'[daemon]\n{key} = "{file.name}"')

@@ -52,7 +52,7 @@ class Text:
 def text_of(message: Message) -> Text:
     """Return what the classifier reads of a message; never raises on what it contains."""
     root = message.root
-    header = _Header(_lines(message, 0, root.body_start))
+    header = _HeaderText(_lines(message, 0, root.body_start))
     body = _Body()
     for entity in islice(message.leaves(), LEAF_LIMIT):
         stop = min(entity.end, entity.body_start + body.scan_room)
@@ -88,7 +88,7 @@ def text_of(message: Message) -> Text:
     )
 
 
-class _Header:
+class _HeaderText:
     """The header fields, without those that tell of a former verdict."""
 
     def __init__(self, octets: bytes) -> None:

@@ -19,7 +19,7 @@ from filterd.chain.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
 from filterd.filters.notice import is_signed, replacement
 from filterd.filters.parts import signatures
 from filterd.filters.parts.lists import SOURCE_CODE
-from filterd.filters.parts.rules import BANNED_PART, GROUPS, Rule, Rules, declared, lowered
+from filterd.filters.parts.rules import BANNED_PART, GROUPS, EffectiveRule, Rules, declared, lowered
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.sources import Sources
 from filterd.filters.parts.unpacking import documents
@@ -51,7 +51,7 @@ class Parts:
         self.settings = settings
         self._template = Template(settings.notice)
         banned = lowered(settings.extensions)
-        default = Rule(
+        default = EffectiveRule(
             "default",
             banned,
             frozenset(settings.kinds),
@@ -71,7 +71,9 @@ class Parts:
             return NO_OPINION
         return self._verdict(message, found, outcome(found, recipients, self._may_strip))
 
-    def _in_parts(self, message: Message, rules: tuple[Rule, ...]) -> Iterator[PartFinding]:
+    def _in_parts(
+        self, message: Message, rules: tuple[EffectiveRule, ...]
+    ) -> Iterator[PartFinding]:
         passwords = self._passwords(message) if self.settings.try_passwords else ()
         unpacker = Unpacker(self.settings.limits, passwords)
         for entity in message.leaves():
@@ -89,7 +91,7 @@ class Parts:
         entity: Entity,
         removable: Entity | None,
         unpacker: Unpacker,
-        rules: tuple[Rule, ...],
+        rules: tuple[EffectiveRule, ...],
     ) -> Iterator[PartFinding]:
         names, media_type = entity.filenames, entity.content_type
         shown_name = names[0] if names else "without a name"
@@ -178,8 +180,8 @@ class Parts:
 
 
 def _banned(
-    file: File, rules: tuple[Rule, ...], but: frozenset[str] = frozenset()
-) -> tuple[str, frozenset[Rule]]:
+    file: File, rules: tuple[EffectiveRule, ...], but: frozenset[str] = frozenset()
+) -> tuple[str, frozenset[EffectiveRule]]:
     """Why a file is banned, empty if it is not, and for whom. but: extensions that do not count."""
     reasons = {rule: reason for rule in rules if (reason := rule.reason(file, but))}
     return next(iter(reasons.values()), ""), frozenset(reasons)

@@ -55,7 +55,7 @@ GROUPS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class EffectiveRule:
     """All that counts for one recipient. name: of the rule it came from, or `default`. banned:
     extensions."""
 
@@ -94,7 +94,7 @@ class Rules:
 
     def __init__(
         self,
-        default: Rule,
+        default: EffectiveRule,
         rules: Sequence[PartRule],
         own_clients: Sequence[Network],
         media_types: Sequence[str] = BANNED_MEDIA_TYPES,
@@ -107,13 +107,13 @@ class Rules:
             for index, rule in enumerate(rules)
         )
 
-    def of(self, envelope: Envelope) -> dict[Rule, list[str]]:
+    def of(self, envelope: Envelope) -> dict[EffectiveRule, list[str]]:
         """The recipients by what counts for them; at least one entry, in the envelope's order."""
         recipients = envelope.recipients or (Recipient(""),)
         if not self._rules:
             return {self._default: [recipient.address for recipient in recipients]}
         direction = self.direction(envelope)
-        found: dict[Rule, list[str]] = {}
+        found: dict[EffectiveRule, list[str]] = {}
         for recipient in recipients:
             keys = recipient_keys(recipient, envelope)
             chosen = next(
@@ -156,10 +156,10 @@ def declared(media_types: Sequence[str], banned: frozenset[str]) -> frozenset[st
     return frozenset(media_type.lower() for media_type in media_types)
 
 
-def _adapted(default: Rule, rule: PartRule, media_types: Sequence[str]) -> Rule:
+def _adapted(default: EffectiveRule, rule: PartRule, media_types: Sequence[str]) -> EffectiveRule:
     banned = default.banned if rule.extensions is None else lowered(rule.extensions)
     listed = media_types if rule.media_types is None else rule.media_types
-    return Rule(
+    return EffectiveRule(
         rule.name,
         banned,
         default.kinds if rule.kinds is None else frozenset(rule.kinds),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from filterd.chain.verdict import Action, RecipientAction
-from filterd.filters.parts.rules import Rule
+from filterd.filters.parts.rules import EffectiveRule
 from filterd.filters.parts.unpacking.names import shown
 from filterd.message import Entity
 
@@ -31,7 +31,7 @@ class PartFinding:
     entity: Entity | None = None
     name: str = ""
     reason: str = ""
-    concerned: frozenset[Rule] | None = None
+    concerned: frozenset[EffectiveRule] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class PartOutcome:
 
 def outcome(
     found: Sequence[PartFinding],
-    recipients: Mapping[Rule, Sequence[str]],
+    recipients: Mapping[EffectiveRule, Sequence[str]],
     may_strip: Callable[[Entity], bool],
 ) -> PartOutcome:
     """What the findings mean for the recipients. may_strip: False for a part that must stay whole,
     whose message is then held."""
-    actions: dict[Rule, Action] = {}
+    actions: dict[EffectiveRule, Action] = {}
     taken: dict[int, PartFinding] = {}
     for rule in recipients:
         actions[rule], strip = _for_one(rule, found, may_strip)
@@ -75,7 +75,7 @@ def outcome(
 
 
 def _for_one(
-    rule: Rule, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
+    rule: EffectiveRule, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
 ) -> tuple[Action, list[PartFinding]]:
     action = Action.ACCEPT
     strip = []

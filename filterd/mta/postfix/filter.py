@@ -168,17 +168,17 @@ class PostfixFilter(BaseFilter):
         while True:
             reply = replies.parse(await self.receive(command))
             match reply:
-                case replies.Plain(data=data) if data:
+                case replies.PlainReply(data=data) if data:
                     raise FilterFailureError(f"reply with data to {command.name}: {reply!r:.60}")
-                case replies.Plain(ReplyCode.PROGRESS):
+                case replies.PlainReply(ReplyCode.PROGRESS):
                     continue
                 case replies.Quarantine():
                     held = True
                     continue
-                case replies.Plain(ReplyCode.CONTINUE):
+                case replies.PlainReply(ReplyCode.CONTINUE):
                     self.holds |= held and command in _SHORT
                     return Answer(Kind.HOLD) if held else self.default_reply
-                case replies.Plain(ReplyCode.SKIP):
+                case replies.PlainReply(ReplyCode.SKIP):
                     self._skipping = command
                     return self.default_reply
             answer = self._verdict(command, reply)
@@ -190,20 +190,20 @@ class PostfixFilter(BaseFilter):
         """The answer of a final reply; None for a reply that is not allowed here."""
         early = command in _EARLY
         match reply:
-            case replies.Plain(ReplyCode.ACCEPT):
+            case replies.PlainReply(ReplyCode.ACCEPT):
                 if early:
                     self._leave()
                 else:
                     self.state = PostfixState.ACCEPTED_MESSAGE
                 return self.default_reply
-            case replies.Plain(ReplyCode.DISCARD):
+            case replies.PlainReply(ReplyCode.DISCARD):
                 # Not allowed that early: Postfix only logs a warning.
                 return self.default_reply if early else Answer(Kind.DISCARD)
-            case replies.Plain(ReplyCode.REJECT):
+            case replies.PlainReply(ReplyCode.REJECT):
                 return self._decide(REJECTED, early)
-            case replies.Plain(ReplyCode.TEMPFAIL):
+            case replies.PlainReply(ReplyCode.TEMPFAIL):
                 return self._decide(TEMPFAILED, early)
-            case replies.Plain(ReplyCode.SHUTDOWN):
+            case replies.PlainReply(ReplyCode.SHUTDOWN):
                 if command not in _SHORT:
                     # Observed: the client gets 250 and the message is dropped.
                     return Answer(Kind.DISCARD)
@@ -271,11 +271,11 @@ class PostfixFilter(BaseFilter):
             while True:
                 reply = replies.parse(await self.receive(Command.BODYEOB))
                 match reply:
-                    case replies.Plain(data=data) if data:
+                    case replies.PlainReply(data=data) if data:
                         raise FilterFailureError(f"reply with data: {reply!r:.60}")
                     case replies.ChangeHeader(name=b""):
                         return self._misconfigured(Command.BODYEOB)
-                    case replies.Plain(ReplyCode.PROGRESS):
+                    case replies.PlainReply(ReplyCode.PROGRESS):
                         continue
                     case replies.ReplaceBody(chunk):
                         if body_over:
@@ -283,7 +283,7 @@ class PostfixFilter(BaseFilter):
                             return self._misconfigured(Command.BODYEOB)
                         chunks.append(chunk)
                         continue
-                    case replies.Plain(ReplyCode.CONTINUE | ReplyCode.SKIP):
+                    case replies.PlainReply(ReplyCode.CONTINUE | ReplyCode.SKIP):
                         return self.default_reply
                     case replies.Malformed() | replies.UnknownReply():
                         raise FilterFailureError(f"bad reply to BODYEOB: {reply!r:.60}")
@@ -291,7 +291,7 @@ class PostfixFilter(BaseFilter):
                 answer = self._verdict(Command.BODYEOB, reply)
                 if answer is not None:
                     return answer
-                if isinstance(reply, replies.Plain | replies.ReplyText):
+                if isinstance(reply, replies.PlainReply | replies.ReplyText):
                     raise FilterFailureError(f"unexpected reply to BODYEOB: {reply!r:.60}")
                 done = edits.apply(reply, draft, verbatim=self.verbatim, envelope=_ENVELOPE)
                 log.info("%s: milter=%s: %s", self._context.queue_id, self.settings.name, done)

@@ -151,10 +151,10 @@ class SendmailFilter(BaseFilter):
                 answer = Answer(Kind.REPLY, replies.sendmail_text(data) or default)
                 self._note(command, answer)
                 return answer
-            case replies.Plain(code) if code in _REFUSALS:
+            case replies.PlainReply(code) if code in _REFUSALS:
                 self._note(command, _REFUSALS[code])
                 return _REFUSALS[code]
-            case replies.Plain(ReplyCode.ACCEPT):
+            case replies.PlainReply(ReplyCode.ACCEPT):
                 log.info(
                     "%s: milter=%s, action=%s, accepted",
                     self._context.queue_id,
@@ -163,10 +163,10 @@ class SendmailFilter(BaseFilter):
                 )
                 early = command in (Command.CONNECT, Command.HELO)
                 self.state = SendmailState.CLOSABLE if early else SendmailState.DONE
-            case replies.Plain(ReplyCode.CONTINUE):
+            case replies.PlainReply(ReplyCode.CONTINUE):
                 if command is Command.MAIL:
                     self.state = SendmailState.IN_MESSAGE
-            case replies.Plain(ReplyCode.SKIP):
+            case replies.PlainReply(ReplyCode.SKIP):
                 self.state = SendmailState.SKIPPED
             case bogus:
                 # Counts as "continue" here; the error state decides from the next command on.
@@ -262,11 +262,11 @@ class SendmailFilter(BaseFilter):
     def _edit(self, draft: Draft, reply: replies.FilterReply) -> None:
         """A reply to end of message that is not the final one."""
         match reply:
-            case replies.Plain(ReplyCode.PROGRESS):
+            case replies.PlainReply(ReplyCode.PROGRESS):
                 return
             case replies.Malformed(code):
                 done = f"malformed {code.name} ignored"
-            case replies.Plain() | replies.UnknownReply() | replies.ReplyText():
+            case replies.PlainReply() | replies.UnknownReply() | replies.ReplyText():
                 raise FilterFailureError(f"bogus response to BODYEOB: {reply!r:.60}")
             case _:
                 done = edits.apply(reply, draft, verbatim=self.verbatim, envelope=_ENVELOPE)
@@ -293,9 +293,9 @@ class _NewBody:
 def _final(reply: replies.FilterReply) -> Answer | None:
     """The answer of a final reply to end of message, None for a reply that is not final."""
     match reply:
-        case replies.Plain(ReplyCode.CONTINUE | ReplyCode.ACCEPT):
+        case replies.PlainReply(ReplyCode.CONTINUE | ReplyCode.ACCEPT):
             return CONTINUE
-        case replies.Plain(code) if code in _REFUSALS:
+        case replies.PlainReply(code) if code in _REFUSALS:
             return _REFUSALS[code]
         case replies.ReplyText(data):
             return Answer(Kind.REPLY, replies.sendmail_text(data) or _MESSAGE_TEXT)

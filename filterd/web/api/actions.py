@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from filterd.review.actions import ActionRequest, ActionResult
 from filterd.web.api.identity import Bearer
-from filterd.web.api.problems import Plain
+from filterd.web.api.problems import AsciiJSONResponse
 from filterd.web.api.values import Delete, Learn, Pin, Release, Results, SendersRequest
 
 router = APIRouter(prefix="/messages", tags=["act"])
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/messages", tags=["act"])
 
 def _answer(results: Sequence[ActionResult]) -> JSONResponse:
     plain = [{"id": r.id, "ok": r.ok, "words": r.words, "detail": r.detail} for r in results]
-    return Plain({"results": plain})
+    return AsciiJSONResponse({"results": plain})
 
 
 @router.post("/release", response_model=Results)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from filterd.quarantine.query import Query
 from filterd.web.api.identity import Admin, Bearer
-from filterd.web.api.problems import Plain, documented
+from filterd.web.api.problems import AsciiJSONResponse, documented
 from filterd.web.api.values import Messages, plain_entry, plain_row, question
 
 EVENTS_LIMIT = 1000
@@ -31,7 +31,7 @@ def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONRe
     """Kept messages, newest first."""
     page = access.search(query)
     rows = [plain_row(row, access.reviewer) for row in page.rows]
-    return Plain({"messages": rows, "next": page.next})
+    return AsciiJSONResponse({"messages": rows, "next": page.next})
 
 
 @router.get("/messages/{id}", response_model=dict[str, Any])
@@ -51,7 +51,7 @@ def message(access: Bearer, id: Id) -> JSONResponse:
     ]
     plain["events"] = [event.to_json() for event in look.events]
     access.viewed(id)
-    return Plain(plain)
+    return AsciiJSONResponse(plain)
 
 
 @router.get("/messages/{id}/raw", responses=_BYTES, response_class=Response)
@@ -79,7 +79,7 @@ def audit(
 ) -> JSONResponse:
     """Who did what, oldest first; a reviewer sees its own actions."""
     events = islice(access.audit(), skip, skip + limit)
-    return Plain({"events": [event.to_json() for event in events]})
+    return AsciiJSONResponse({"events": [event.to_json() for event in events]})
 
 
 @router.get("/stats", response_model=dict[str, Any])
@@ -89,4 +89,4 @@ def stats(access: Admin) -> JSONResponse:
         {"reason": reason, "state": state, "messages": number, "octets": octets}
         for reason, state, number, octets in access.counts()
     ]
-    return Plain({"counts": counts})
+    return AsciiJSONResponse({"counts": counts})

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 
-class Plain(JSONResponse):
+class AsciiJSONResponse(JSONResponse):
     """JSON in ASCII: an address may hold octets of no charset, and those travel as escapes."""
 
     def render(self, content: Any) -> bytes:
@@ -27,7 +27,7 @@ class Problem(BaseModel):
     detail: str = ""
 
 
-class ProblemResponse(Plain):
+class ProblemResponse(AsciiJSONResponse):
     """A problem."""
 
     media_type = "application/problem+json"

@@ -18,7 +18,7 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.ops.status import status as found
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
-from filterd.web.api.problems import Plain, documented
+from filterd.web.api.problems import AsciiJSONResponse, documented
 from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, plain_report, seconds, within
 from filterd.web.state import state_of
 
@@ -30,7 +30,7 @@ _Word = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
 @router.post("/messages/{id}/rescan", response_model=dict[str, Any], responses=documented(410))
 def rescan(access: Bearer, id: Id) -> JSONResponse:
     """Examine a kept message with the chain as it is today. Nothing is changed."""
-    return Plain(plain_report(access.rescan(id), access.reviewer))
+    return AsciiJSONResponse(plain_report(access.rescan(id), access.reviewer))
 
 
 @router.post(
@@ -60,7 +60,7 @@ async def scan(
     if not data:
         raise HTTPException(422, "the body of the request is empty; it should be a message")
     envelope = Envelope(sender, tuple(map(Recipient, recipient or ())), Client(address=client))
-    return Plain(plain(await run_in_threadpool(access.scan, data, envelope)))
+    return AsciiJSONResponse(plain(await run_in_threadpool(access.scan, data, envelope)))
 
 
 @router.get("/history", response_model=dict[str, Any])
@@ -102,11 +102,11 @@ def history(
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     rows = [within(record.to_json(), access.reviewer) for record in page.rows]
-    return Plain({"messages": rows, "next": page.next})
+    return AsciiJSONResponse({"messages": rows, "next": page.next})
 
 
 @router.get("/status", response_model=dict[str, Any])
 def status(request: Request, _access: Admin) -> JSONResponse:
     """How daemon, filters, clamd, model and store do."""
 
-    return Plain(found(state_of(request).settings).to_json())
+    return AsciiJSONResponse(found(state_of(request).settings).to_json())

@@ -10,7 +10,7 @@ import pytest
 from filterd.milter.commands import Bare, Body, Connect, Header, Helo, Macros, Mail, Rcpt
 from filterd.milter.constants import Command, ReplyCode
 from filterd.milter.negotiation import Negotiation
-from filterd.milter.replies import ChangeHeader, InsertHeader, Plain, ReplaceBody
+from filterd.milter.replies import ChangeHeader, InsertHeader, PlainReply, ReplaceBody
 from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import MilterClient, one_message
 
@@ -209,7 +209,7 @@ def test_percent_signs_survive_libmilter(daemon: RunningDaemon) -> None:
 @pytest.mark.parametrize("order", ["discard", "quarantine"])
 def test_taken_away_means_stored(daemon: RunningDaemon, order: str) -> None:
     outcome = daemon.told(order)
-    assert outcome.final == Plain(ReplyCode.DISCARD)
+    assert outcome.final == PlainReply(ReplyCode.DISCARD)
     assert daemon.kept()[-1].action == order
 
 

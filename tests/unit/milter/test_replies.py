@@ -11,8 +11,8 @@ from filterd.milter.constants import ReplyCode
 from filterd.milter.packets import Packet
 
 CASES: list[tuple[bytes, r.FilterReply]] = [
-    (b"c", r.Plain(ReplyCode.CONTINUE)),
-    (b"p", r.Plain(ReplyCode.PROGRESS)),
+    (b"c", r.PlainReply(ReplyCode.CONTINUE)),
+    (b"p", r.PlainReply(ReplyCode.PROGRESS)),
     (b"y550 5.7.1 no\0", r.ReplyText(b"550 5.7.1 no\0")),
     (b"hX-A\0v\0", r.AddHeader(b"X-A", b"v")),
     (b"i\0\0\0\x05X-A\0v\0", r.InsertHeader(5, b"X-A", b"v")),
