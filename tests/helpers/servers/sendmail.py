@@ -150,9 +150,11 @@ class Sendmail:
         user = f"{name}:{grp.getgrgid(os.getgid()).gr_name}"
         run_as = ""
         if os.getuid() != 0:
-            # Only root and this user may start a daemon.
+            # Only root and this user may start a daemon. With authwarnings each message of a daemon
+            # that a user started says so in a field of its own.
             run_as = (
                 f"define(`confRUN_AS_USER', `{user}')dnl\ndefine(`confTRUSTED_USER', `{name}')dnl\n"
+                "define(`confPRIVACY_FLAGS', `public')dnl\n"
             )
         (folder / "sendmail.mc").write_text(
             CONFIGURATION.format(
