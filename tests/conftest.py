@@ -1,4 +1,4 @@
-"""For all tests: hypothesis without deadlines, and a word at the end about servers not found."""
+"""For all tests: hypothesis without a clock, and a word at the end about servers not found."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from filterd.system.child import SAFE_PATH
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
 
-# Two busy cores make any single example slow now and then; a deadline would fail at random.
-settings.register_profile("filterd", deadline=None)
+# Two busy cores make any single example slow now and then; a deadline would fail at random, and so
+# would the check of how long it takes to make examples. The other checks do not look at the clock.
+settings.register_profile(
+    "filterd", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
 # For `make unit`: where a test does not say how many examples it needs.
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", settings.get_profile("filterd"), max_examples=20)
 settings.load_profile("filterd")
 
 

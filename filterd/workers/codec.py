@@ -240,7 +240,9 @@ def spliced(data: bytes | memoryview, edits: tuple[Edit, ...], body_start: int) 
     """The body after its splices. data: the whole message."""
     view, position = memoryview(data), body_start
     parts: list[bytes | memoryview] = []
-    for splice in sorted((e for e in edits if isinstance(e, Splice)), key=lambda e: e.start):
+    splices = [edit for edit in edits if isinstance(edit, Splice)]
+    # By the end as well: what is put in at an octet comes before what that octet becomes.
+    for splice in sorted(splices, key=lambda one: (one.start, one.end)):
         parts += [view[position : splice.start], splice.replacement]
         position = splice.end
     return b"".join([*parts, view[position:]])

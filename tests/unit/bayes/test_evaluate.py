@@ -27,7 +27,7 @@ def ours() -> Ours:
     return Ours(OnlineModel.empty(), b"a test's own salt")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_size=60))
 def test_roca_is_one_minus_the_area_under_the_curve(pairs: list[tuple[int, bool]]) -> None:
     scores = np.array([s for s, _ in pairs], float)

@@ -144,7 +144,7 @@ def test_the_mapping_is_the_same_for_ever() -> None:
 FROZEN_SUMS = (21121569, 17812089, 18362044)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=3000))
 def test_any_octets_give_features_within_the_table(data: bytes) -> None:
     found = features(data)

@@ -124,7 +124,7 @@ def test_an_mbox_of_one_message_is_unquoted_as_any(tmp_path: Path) -> None:
     assert found == (None, str(tmp_path / "box"), A + b"\nFrom me\n>From him\n")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.binary(max_size=300).filter(lambda d: b"From " not in d), min_size=1, max_size=6),
     st.integers(min_value=1, max_value=4096),

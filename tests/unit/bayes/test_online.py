@@ -51,7 +51,7 @@ def test_learning_moves_the_score_towards_the_class() -> None:
     assert model.score(features).total < middle
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=12),
     st.lists(st.tuples(st.integers(41, 80), st.booleans()), min_size=1, max_size=12),
@@ -82,7 +82,7 @@ def test_steps_are_exact_in_single_precision() -> None:
     assert float(np.float32(lesson.step)) == lesson.step
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=2000))
 def test_scores_are_finite_for_any_octets(data: bytes) -> None:
     score = TRAINED.score(HASHER.features(Message(data)))

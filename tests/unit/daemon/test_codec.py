@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.chain.chain import Examination
@@ -251,6 +251,7 @@ def test_any_octets_are_refused_in_order(head: bytes) -> None:
     st.binary(min_size=1, max_size=40),
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.binary(max_size=5)), max_size=4),
 )
+@example(b"old", [(0, 0, b"put before, "), (0, 3, b"new")])
 def test_splices_change_their_octets_and_no_other(
     body: bytes, wanted: list[tuple[int, int, bytes]]
 ) -> None:

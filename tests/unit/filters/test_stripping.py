@@ -49,7 +49,7 @@ def edited(message: Message, verdict: Verdict) -> bytes:
 
 
 @given(multiparts())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_banned_parts_go_and_all_else_stays(made: tuple[bytes, list[bool]]) -> None:
     data, flags = made
     before = Message(data, id="4711")
@@ -74,7 +74,7 @@ def test_banned_parts_go_and_all_else_stays(made: tuple[bytes, list[bool]]) -> N
 
 
 @given(multiparts())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_notice_has_the_line_ends_of_the_message(made: tuple[bytes, list[bool]]) -> None:
     data, _flags = made
     message = Message(data)
@@ -86,7 +86,7 @@ def test_the_notice_has_the_line_ends_of_the_message(made: tuple[bytes, list[boo
 
 
 @given(noise)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_of_any_octets_only_those_in_splices_change(data: bytes) -> None:
     message = Message(data)
     verdict = PARTS.examine(message)

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.slow
 
 
 @given(st.one_of(noise, st.binary(max_size=200)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_reading_never_raises(data: bytes) -> None:
     everything(Message(data))
 
 
 @given(noise)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_offsets_tile_the_message(data: bytes) -> None:
     message = Message(data)
     assert tiles(message.root, data) == data
@@ -35,7 +35,7 @@ def test_offsets_tile_the_message(data: bytes) -> None:
 
 
 @given(noise)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_header_fields_are_where_they_say(data: bytes) -> None:
     for entity in Message(data).walk():
         position = entity.start
@@ -48,7 +48,7 @@ def test_header_fields_are_where_they_say(data: bytes) -> None:
 
 
 @given(noise)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_mapped_file_reads_like_octets_in_memory(data: bytes) -> None:
     if not data:
         return
@@ -60,7 +60,7 @@ def test_a_mapped_file_reads_like_octets_in_memory(data: bytes) -> None:
 
 
 @given(EOLS.flatmap(trees))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_sound_message_has_the_parts_it_was_made_of(part: Part) -> None:
     message = Message(part.octets)
     assert tuple((e.content_type, e.body) for e in message.leaves()) == part.leaves

@@ -150,7 +150,7 @@ LINES = st.lists(
 
 
 @given(LINES, st.sampled_from([b"\r\n", b"\n", b"\r", b""]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_octets_arrive_as_they_were(lines: list[bytes], end: bytes) -> None:
     """But for a line end at the end, and a second dot behind a bare LF."""
     data = end.join(lines)

@@ -151,7 +151,8 @@ def test_hostile_text_can_be_stored(store: Store) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_search(tmp_path: Path, text: str) -> None:

@@ -197,7 +197,7 @@ def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
     assert len(listed(store, limit=100)) == 60
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_a_description_file_is_read_or_refused(content: bytes) -> None:
     with pytest.raises(EntryError):

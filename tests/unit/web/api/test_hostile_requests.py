@@ -113,7 +113,8 @@ def test_authorizations(admin: Program, value: bytes) -> None:
     st.text(max_size=20),
 )
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_octets_can_be_scanned(
     admin: Program, data: bytes, sender: str, recipients: list[str], client: str
