@@ -75,10 +75,17 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One filter in its place in the chain."""
+    """One filter in its place in the chain. own_name: what the settings call it; empty: as the
+    filter calls itself."""
 
     filter: Filter
     settings: LinkSettings = LinkSettings()
+    own_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name in settings, log, failures and counters; two filters of one kind differ."""
+        return self.own_name or self.filter.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ class Chain:
     @property
     def names(self) -> tuple[str, ...]:
         """The filters' names, in order."""
-        return tuple(link.filter.name for link in self._links)
+        return tuple(link.name for link in self._links)
 
     def locate_viruses(self) -> None:
         """Have scanners say in which parts a virus is: somebody wants these taken out."""
@@ -166,7 +173,7 @@ class Chain:
         for link in self._links:
             if mark is not None and (mark.viruses or not _examines_released(link.filter)):
                 continue
-            name = link.filter.name
+            name = link.name
             started = time.monotonic()
             failure: Failure | None = given_up.get(name)
             if failure is None:
@@ -205,12 +212,12 @@ class Chain:
         while other filters do. What goes wrong here goes wrong again in `examine`, and counts."""
         for link in self._askers:
             started = time.monotonic()
-            self.announce(link.filter.name, min(started + link.settings.timeout, deadline))
+            self.announce(link.name, min(started + link.settings.timeout, deadline))
             try:
                 ask = link.filter.ask  # type: ignore[attr-defined]  # has it, see __init__
                 within(min(link.settings.timeout, ASKING_LIMIT), ask, message)
             except (BudgetExceeded, Exception) as error:  # noqa: BLE001
-                log.debug("filter=%s id=%s asks later: %s", link.filter.name, message.id, error)
+                log.debug("filter=%s id=%s asks later: %s", link.name, message.id, error)
 
 
 def _examines_released(filter: Filter) -> bool:
@@ -219,7 +226,7 @@ def _examines_released(filter: Filter) -> bool:
 
 def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, Failure | None]:
     """One filter's opinion, or why there is none."""
-    name, settings = link.filter.name, link.settings
+    name, settings = link.name, link.settings
     budget = min(settings.timeout, max(remaining, 0.0))
     if budget <= 0:
         why = "no time was left by the filters before it"

@@ -70,10 +70,9 @@ def check(
 
 def _check_senders(loaded: Settings) -> None:
     """End with an error if the list of senders has a line that no mail could ever fit."""
-    if "senders" not in loaded.chain.filters:
-        return
     try:
-        senders.read(loaded.of_filter(SendersSettings).file, strict=True)
+        for own in loaded.in_chain(SendersSettings).values():
+            senders.read(own.file, strict=True)
     except senders.ListError as error:
         fail(str(error), Exit.CONFIG)
     except OSError as error:

@@ -27,7 +27,6 @@ from filterd.cli.scan import (
     LoginOption,
     RecipientsOption,
     SenderOption,
-    as_on_the_wire,
     assumed,
     offline_pipeline,
 )
@@ -39,6 +38,7 @@ from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from filterd.message.ids import new_id
+from filterd.message.line_ends import with_crlf
 from filterd.ops.control import ControlError, ask
 from filterd.system.display import to_the_second
 
@@ -70,7 +70,7 @@ def explain(
         for path in paths:
             for _label, name, data in read_messages(path, left_out):
                 value = explanation(bayes, name, data, shown)
-                wire = as_on_the_wire(data)
+                wire = with_crlf(data)
                 report = pipeline.process(Message(wire, envelope, new_id())).report
                 value |= {"report": plain(report), "not_asked": not_asked}
                 value["failed"] = failed.get(message_digest(Message(wire)).hex())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,9 +24,7 @@ from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.ids import new_id
-
-_LINE_END = re.compile(rb"\r?\n")
-
+from filterd.message.line_ends import with_crlf
 
 SenderOption = Annotated[str, typer.Option("--from", help="reverse-path to assume")]
 RecipientsOption = Annotated[
@@ -107,13 +104,8 @@ def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterato
     """One plain value a message: what `filterd scan --json` prints."""
     for path in paths:
         for _label, name, data in read_messages(path, left_out):
-            message = Message(as_on_the_wire(data), envelope, new_id())
+            message = Message(with_crlf(data), envelope, new_id())
             yield as_row(name, pipeline.process(message).report)
-
-
-def as_on_the_wire(data: bytes) -> bytes:
-    """The message with CRLF line ends, as an SMTP client would send the stored file."""
-    return _LINE_END.sub(b"\r\n", data)
 
 
 def as_row(name: str, report: ScanReport) -> dict[str, Any]:

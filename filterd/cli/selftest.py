@@ -18,7 +18,7 @@ from rich.table import Table
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
 from filterd.lab.expected import Promises
 from filterd.lab.programs import Lab, LabError, answers
-from filterd.lab.selftest import HOST, names_for, own_settings, remarks, run
+from filterd.lab.selftest import HOST, own_settings, remarks, run, samples_for
 from filterd.system.address import Address
 
 
@@ -39,7 +39,7 @@ def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
             loaded = own_settings(Path(folder), given)
             address = loaded.daemon.address
         promises = Promises(loaded)
-        expected = {name: promises.of(name, HOST) for name in names_for(loaded)}
+        expected = {name: promises.of(name, HOST) for name in samples_for(loaded)}
         if own:
             arguments = ["run"] + ([f"--config={loaded.source}"] if loaded.source else [])
             try:

@@ -35,7 +35,7 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
     links = []
     for name in settings.chain.filters:
         entry = settings.filters[name]
-        links.append(Link(entry.own.build(), entry.link))
+        links.append(Link(entry.own.build(), entry.link, name))
     chain = Chain(links, settings.chain.timeout)
     if keeping:
         _honour_releases(chain, settings.quarantine)

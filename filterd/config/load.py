@@ -69,9 +69,18 @@ class Settings:
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
 
+    def in_chain(self, cls: type[F]) -> dict[str, F]:
+        """The filters of the chain whose settings are of that class, in order: name → settings.
+
+        The class says what a filter is. Its name does not: a package may offer filterd's own
+        filters under other names, to have two of them.
+        """
+        found = ((name, self.filters[name].own) for name in self.chain.filters)
+        return {name: own for name, own in found if isinstance(own, cls)}
+
     def of_filter(self, cls: type[F]) -> F:
-        """The settings of a filter that comes with filterd, by their class; the defaults where the
-        file does not mention it."""
+        """The settings of a filter that comes with filterd, by their class: the first in the chain,
+        else one that the file mentions, else the defaults."""
         found = (entry.own for entry in self.filters.values())
         return next((own for own in found if isinstance(own, cls)), None) or cls()
 

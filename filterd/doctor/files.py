@@ -11,7 +11,7 @@ from shutil import disk_usage
 
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.ops.folders import MODELS, private_folders, troubles
+from filterd.ops.folders import WRITTEN, private_folders, troubles
 
 SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
 """Free space of a disk, as a share, from which that is said, and from which it is wrong."""
@@ -82,7 +82,7 @@ def folders(settings: Settings) -> Iterator[Finding]:
             )
         elif mode & stat.S_IRWXO:
             # A model holds hashes of words, the other two whole messages.
-            level = Level.WARN if name == MODELS and not mode & stat.S_IWOTH else Level.FAIL
+            level = Level.WARN if name not in WRITTEN and not mode & stat.S_IWOTH else Level.FAIL
             yield Finding(
                 level,
                 name,

@@ -89,12 +89,15 @@ def daemon(settings: Settings) -> Iterator[Finding]:
 def clamd(settings: Settings) -> Iterator[Finding]:
     """Whether each answers, takes what it is sent, and is up to date."""
     for one in clamd_status(settings):
+        # Two filters may share a clamd; what is said about the first holds for the other.
+        scanners = settings.in_chain(ClamAVSettings).items()
+        name, own = next(found for found in scanners if one.server in found[1].addresses)
         if one.error:
             yield Finding(
                 Level.FAIL,
                 "clamd",
                 one.error,
-                "start clamd, set filters.clamav.server, and put the daemon's user into its group",
+                f"start clamd, set filters.{name}.server, and put the daemon's user into its group",
             )
             continue
         if one.days is None:
@@ -111,12 +114,11 @@ def clamd(settings: Settings) -> Iterator[Finding]:
                 yield Finding(level, "clamd", told, "freshclam is not running; see its log")
             else:
                 yield Finding(Level.OK, "clamd", told)
-        yield from _sizes(settings, one.server)
+        yield from _sizes(settings, one.server, name, own.size_limit)
 
 
-def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
+def _sizes(settings: Settings, server: str, name: str, limit: int) -> Iterator[Finding]:
     """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
-    limit = settings.of_filter(ClamAVSettings).size_limit
     try:
         takes = ClamdServer.parse(server).takes(limit, PROBE_SECONDS)
     except ClamdError as error:
@@ -127,7 +129,7 @@ def _sizes(settings: Settings, server: str) -> Iterator[Finding]:
             Level.WARN,
             "clamd",
             f"{server} takes less than size_limit, {size(limit)}",
-            "raise StreamMaxLength in clamd.conf, or lower filters.clamav.size_limit",
+            f"raise StreamMaxLength in clamd.conf, or lower filters.{name}.size_limit",
         )
     largest = settings.daemon.max_message_size
     if largest > limit:
@@ -142,7 +144,7 @@ def model(settings: Settings) -> Iterator[Finding]:
     """Whether the site's model can be loaded, and how much it has learned."""
     from filterd.bayes.site.folder import starter_path  # noqa: PLC0415  (numpy; `check` needs none)
 
-    if "bayes" not in settings.chain.filters:
+    if not settings.in_chain(BayesSettings):
         return
     model = model_status(settings)
     if model.error:

@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.chain.filter import Buildable
 from filterd.config.load import Settings, load
 from filterd.config.sample import toml_value
+from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.gtube import GtubeSettings
+from filterd.filters.parts.settings import PartsSettings
 from filterd.lab.expected import Promises
 from filterd.lab.samples import RECIPIENT, SENDER, sample
 from filterd.mta.delivery.client import SendResult, send_all
@@ -22,8 +26,15 @@ from filterd.ops.status import clamd_status
 
 HOST = "mx.example"
 
-SAMPLES: Mapping[str, str] = {"gtube": "gtube", "clamav": "eicar", "parts": "exe"}
-"""The test message for each filter that has one."""
+SAMPLES: Mapping[str, type[Buildable]] = {
+    "gtube": GtubeSettings,
+    "eicar": ClamAVSettings,
+    "exe": PartsSettings,
+}
+"""Test message → the kind of filter that it is for, as its settings' class."""
+
+USUAL_NAMES: Mapping[str, str] = {"gtube": "gtube", "eicar": "clamav", "exe": "parts"}
+"""Test message → what the filter is called where the chain has none of that kind."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,8 @@ folder = {quarantine}
 def own_settings(folder: Path, given: Settings) -> Settings:
     """Settings for a test without a file: the defaults, with all that is written in a folder of
     the test's own, and without the virus scanner if there is none."""
-    filters = [name for name in given.chain.filters if name != "clamav" or _scanner_answers(given)]
+    left_out = {} if _scanner_answers(given) else given.in_chain(ClamAVSettings)
+    filters = [name for name in given.chain.filters if name not in left_out]
     file = folder / "filterd.toml"
     file.write_text(
         OWN_SETTINGS.format(
@@ -75,21 +87,21 @@ def _scanner_answers(loaded: Settings) -> bool:
     return any(not one.error for one in clamd_status(loaded))
 
 
-def names_for(loaded: Settings) -> list[str]:
+def samples_for(loaded: Settings) -> list[str]:
     """The messages that the chain can be asked about."""
-    chain = loaded.chain.filters
-    return ["clean", *(sample for name, sample in SAMPLES.items() if name in chain)]
+    return ["clean", *(sample for sample, kind in SAMPLES.items() if loaded.in_chain(kind))]
 
 
 def remarks(given: Settings, loaded: Settings, promises: Promises) -> Iterator[str]:
     """What the table does not say."""
-    for name in SAMPLES:
-        if name not in given.chain.filters:
-            yield f"{name} is not in [chain] filters and was not tested"
-        elif name not in loaded.chain.filters:
-            yield f"no clamd answers at the usual place, so {name} was not tested"
-        elif loaded.filters[name].link.dry_run:
-            yield f"{name} only observes (dry_run), so its opinion changes nothing"
+    for name, kind in SAMPLES.items():
+        if not given.in_chain(kind):
+            yield f"{USUAL_NAMES[name]} is not in [chain] filters and was not tested"
+        for own in given.in_chain(kind):
+            if own not in loaded.chain.filters:
+                yield f"no clamd answers at the usual place, so {own} was not tested"
+            elif loaded.filters[own].link.dry_run:
+                yield f"{own} only observes (dry_run), so its opinion changes nothing"
     for name, why in promises.left_out.items():
         yield f"{name} could not be asked what to expect: {why}"
 

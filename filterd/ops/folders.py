@@ -21,9 +21,6 @@ from filterd.system import privileges
 WRITTEN = ("daemon.spool", "quarantine.folder")
 """Settings of the folders that the daemon writes to while mail comes."""
 
-MODELS = "filters.bayes.models"
-"""Setting of the models' folder."""
-
 ROOT = 0
 _OVERFLOW_UID = 65534
 """What the kernel shows for users that a container does not know (user_namespaces(7))."""
@@ -35,8 +32,9 @@ def private_folders(settings: Settings) -> dict[str, Path]:
         "daemon.spool": settings.daemon.spool,
         "quarantine.folder": settings.quarantine.folder,
     }
-    if "bayes" in settings.filters:
-        found[MODELS] = settings.of_filter(BayesSettings).models
+    for name, entry in settings.filters.items():
+        if isinstance(entry.own, BayesSettings):
+            found[f"filters.{name}.models"] = entry.own.models
     return found
 
 

@@ -257,9 +257,9 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
 
 def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
     """What each clamd of the chain says."""
-    if "clamav" not in settings.chain.filters:
-        return ()
-    return tuple(_one_clamd(text) for text in settings.of_filter(ClamAVSettings).addresses)
+    scanners = settings.in_chain(ClamAVSettings).values()
+    servers = dict.fromkeys(text for own in scanners for text in own.addresses)
+    return tuple(_one_clamd(text) for text in servers)
 
 
 def _one_clamd(text: str) -> ClamdStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from pathlib import Path
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.line_ends import with_crlf
 from filterd.quarantine import GoneError, Store, UnknownIdError
 from filterd.replay.judged import Judged
 
 NOBODY = Envelope("", (Recipient("postmaster@localhost"),), Client("localhost", "127.0.0.1"))
 """For files, unless the caller knows better: a message always has a recipient."""
-
-_LINE_END = re.compile(rb"\r?\n")
 
 
 class CaseError(Exception):
@@ -48,7 +46,7 @@ def cases(
     for name in names:
         if name == "-" or Path(name).exists():
             for _label, shown, data in read_messages(name, skipped):
-                yield Case(shown, _LINE_END.sub(b"\r\n", data), envelope)
+                yield Case(shown, with_crlf(data), envelope)
         else:
             yield _kept(name, store)
 

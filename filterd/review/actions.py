@@ -8,7 +8,6 @@ what cannot be done is an `ActionError`, in words for who asked. Who may do what
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message
 from filterd.message.ids import new_id
+from filterd.message.line_ends import with_crlf
 from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
@@ -28,8 +28,6 @@ from filterd.workers.sandbox import SandboxError, scan
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
     from filterd.quarantine.entry import Entry
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class ActionError(Exception):
@@ -233,13 +231,14 @@ class ReviewActions:
         return data
 
     def scan(self, data: bytes, envelope: Envelope | None = None) -> ScanReport:
-        """Examine a message as if it came now, in a process of its own; lone line ends count as
-        CRLF, as on the wire. Raises ActionError if that is not possible."""
-        wire = _LINE_END.sub(b"\r\n", data)
-        return self._scan(Message(wire, envelope or Envelope(""), new_id()))
+        """Scan a message as if it came now, in a process of its own; LF alone counts as CRLF.
+
+        Raises ActionError if that is not possible.
+        """
+        return self._scan(Message(with_crlf(data), envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> ScanReport:
-        """Examine a kept message again, with the envelope it came with.
+        """Scan a kept message again, with the envelope it came with.
 
         Raises UnknownIdError, GoneError, StoreError, ActionError.
         """
@@ -259,12 +258,13 @@ class ReviewActions:
 
 def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
     """Why no entry of that kind would change anything; empty if one does."""
-    if "senders" not in actions.settings.chain.filters:
+    name = next(iter(actions.settings.in_chain(SendersSettings)), None)
+    if name is None:
         return '"senders" is not in [chain] filters'
-    if actions.settings.filters["senders"].link.dry_run:
-        return "[filters.senders] has dry_run = true"
+    if actions.settings.filters[name].link.dry_run:
+        return f"[filters.{name}] has dry_run = true"
     score = actions.senders.allow_score if kind == "allow" else actions.senders.block_score
-    return "" if score else f"[filters.senders] has {kind}_score = 0"
+    return "" if score else f"[filters.{name}] has {kind}_score = 0"
 
 
 def concerned(entry: Entry) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class WebState:
     @cached_property
     def bayes(self) -> Bayes | None:
         """A classifier for explanations, None if the chain has none; use it under `explaining`."""
-        if "bayes" not in self.settings.chain.filters:
+        if not self.settings.in_chain(BayesSettings):
             return None
         from filterd.filters.bayes.filter import Bayes  # noqa: PLC0415  (loads numpy)
 

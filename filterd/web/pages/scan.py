@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import APIRouter, HTTPException
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -11,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.line_ends import with_crlf
 from filterd.review.access import Access
 from filterd.review.actions import ActionError
 from filterd.review.reviewer import Reviewer
@@ -21,8 +20,6 @@ from filterd.web.state import state_of
 from filterd.web.views import page
 
 router = APIRouter()
-
-_LINE_END = re.compile(rb"\r?\n")
 
 
 @router.get("/scan")
@@ -55,16 +52,14 @@ def _scanned(
         recipients = addresses_of(typed["recipients"])
     except ValueError as error:
         return _page(request, asking, typed, error=f"Recipients: {error}")
-    # A stored file has LF mostly; an SMTP client would send CRLF.
-    wire = _LINE_END.sub(b"\r\n", data)
     envelope = Envelope(
         typed["sender"], tuple(map(Recipient, recipients)), Client(address=typed["client"])
     )
     try:
-        examined = Access(state.actions, asking, "web").scan(wire, envelope)
+        examined = Access(state.actions, asking, "web").scan(data, envelope)
     except ActionError as error:
         return _page(request, asking, typed, error=str(error))
-    message = Message(wire, envelope)
+    message = Message(with_crlf(data), envelope)
     return _page(
         request,
         asking,
