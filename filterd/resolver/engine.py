@@ -1,0 +1,172 @@
+"""Which server is asked, how often and how long; who shares an answer; and what happens while no
+server answers. Runs in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import dns.name
+
+from filterd.resolver import exchange
+from filterd.resolver.answer import Answer, RecordType, Status
+from filterd.resolver.cache import Cache, Key
+from filterd.resolver.names import query_name, written
+from filterd.resolver.settings import NameServer
+
+FIRST_WAIT = 1.0
+"""Seconds until the next server, or the same one, is asked; each later wait is twice as long."""
+
+SUSPECT_AFTER = 8
+"""Questions one after the other without an answer after which a server is tried with one that it
+can always answer. A sender whose own name servers are silent must not make ours look dead."""
+
+PROBE_WAIT = 2.0
+"""Seconds that this trial may take."""
+
+REST = 5.0
+"""Seconds until a server that is down is tried again; doubled each time, up to REST_LIMIT."""
+
+REST_LIMIT = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Server:
+    """A name server and how it does. silent: questions since its last answer. rest: seconds
+    until it is tried again. down: whether it is left alone until a trial succeeds."""
+
+    address: NameServer
+    silent: int = 0
+    rest: float = REST
+    down: bool = False
+    probe: asyncio.Task[None] | None = None
+
+
+class Engine:
+    """Questions to some name servers. timeout: seconds for a question with all repetitions."""
+
+    def __init__(
+        self,
+        servers: Sequence[NameServer],
+        cache: Cache,
+        *,
+        timeout: float,
+        in_flight: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._servers = [_Server(address) for address in servers]
+        self._cache = cache
+        self._timeout = timeout
+        self._limit = in_flight
+        self._clock = clock
+        self._under_way: dict[Key, asyncio.Task[Answer]] = {}
+
+    async def ask(self, key: Key) -> Answer:
+        """The answer to a question that is not in the cache; the same question is asked once,
+        however many wait for it."""
+        task = self._under_way.get(key)
+        if task is None:
+            if len(self._under_way) >= self._limit:
+                return Answer(Status.LIMIT, detail=f"{self._limit} questions are under way")
+            task = asyncio.create_task(self._answered(key))
+            self._under_way[key] = task
+        # One who gives up must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        probes = [one.probe for one in self._servers if one.probe is not None]
+        tasks = [*self._under_way.values(), *probes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answered(self, key: Key) -> Answer:
+        try:
+            answer = await self._followed(key)
+            self._cache.put(key, answer)
+            return answer
+        finally:
+            del self._under_way[key]
+
+    async def _followed(self, key: Key) -> Answer:
+        """A server that does not resolve for others may leave an alias for us to follow."""
+        end = self._clock() + self._timeout
+        name, kind = query_name(key[0]), key[1]
+        ttl = float("inf")
+        for _ in range(exchange.ALIAS_LIMIT):
+            answer = await self._tried(name, kind, end)
+            if answer.status is not Status.NODATA or answer.canonical in ("", written(name)):
+                return Answer(
+                    answer.status,
+                    answer.records,
+                    min(ttl, answer.ttl),
+                    answer.canonical or written(name),
+                    answer.detail,
+                )
+            if answer.ttl > 0:
+                # With an SOA: the end of the aliases has no such records.
+                return answer
+            name = query_name(answer.canonical)
+        return Answer(Status.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
+
+    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> Answer:
+        usable = [one for one in self._servers if not one.down]
+        if not usable:
+            what = "no name server answers" if self._servers else "no name server is configured"
+            return Answer(Status.UNREACHABLE, detail=what)
+        answer, wait, place = Answer(Status.TIMEOUT), FIRST_WAIT, 0
+        while (left := end - self._clock()) > 0:
+            server = usable[place % len(usable)]
+            place += 1
+            answer = await exchange.ask(server.address, name, kind, min(wait, left))
+            if answer.status is Status.TIMEOUT:
+                self._suspect(server, 1)
+            elif answer.status is Status.UNREACHABLE:
+                self._suspect(server, SUSPECT_AFTER)
+            else:
+                self._spoke(server)
+            if not answer.failed:
+                return answer
+            usable = [one for one in usable if not one.down]
+            if not usable or (answer.status is not Status.TIMEOUT and place >= len(usable)):
+                return answer
+            if place % len(usable) == 0:
+                wait *= 2
+        return answer
+
+    def _spoke(self, server: _Server) -> None:
+        server.silent, server.rest = 0, REST
+        if server.down:
+            server.down = False
+            log.warning("name server %s answers again", server.address)
+
+    def _suspect(self, server: _Server, count: int) -> None:
+        server.silent += count
+        if server.silent >= SUSPECT_AFTER and server.probe is None:
+            server.probe = asyncio.create_task(self._probe(server))
+
+    async def _probe(self, server: _Server) -> None:
+        """Ask for the root's name servers, which every resolver has or refuses to give, until it
+        answers."""
+        try:
+            while True:
+                if server.down:
+                    await asyncio.sleep(server.rest)
+                    server.rest = min(2 * server.rest, REST_LIMIT)
+                answer = await exchange.ask(
+                    server.address, dns.name.root, RecordType.NS, PROBE_WAIT
+                )
+                if answer.status not in (Status.TIMEOUT, Status.UNREACHABLE):
+                    self._spoke(server)
+                    return
+                if not server.down:
+                    server.down = True
+                    log.warning("name server %s; not asked until it answers", answer.detail)
+        finally:
+            server.probe = None

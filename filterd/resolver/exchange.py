@@ -1,0 +1,130 @@
+"""One question to one name server: UDP with EDNS (RFC 6891), TCP where the answer was cut.
+
+Forged datagrams are not answers: id, question, address and port must be those of the question
+(RFC 5452 §9); what does not fit is dropped, and the wait goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import dns.asyncbackend
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from filterd.resolver.answer import MX, Answer, Record, RecordType, Status
+from filterd.resolver.names import written
+from filterd.resolver.settings import NameServer
+
+PAYLOAD = 1232
+"""Octets of a datagram that no network breaks in two (DNS Flag Day 2020; RFC 9715 §3)."""
+
+ALIAS_LIMIT = 8
+"""Aliases (CNAME) from name to name; resolvers in use follow 8 to 16."""
+
+_FAILURES = {dns.rcode.SERVFAIL: Status.SERVFAIL, dns.rcode.REFUSED: Status.REFUSED}
+
+
+async def ask(server: NameServer, name: dns.name.Name, kind: RecordType, seconds: float) -> Answer:
+    """Ask one server once; a server without EDNS, or a cut answer, makes it ask again.
+
+    Never raises but for cancellation: what goes wrong is an `Answer` with its status.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await _asked(server, name, kind)
+    except (TimeoutError, dns.exception.Timeout):
+        return Answer(Status.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
+    except OSError as error:
+        return Answer(Status.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
+    except (dns.exception.DNSException, EOFError, ValueError) as error:
+        return Answer(Status.MALFORMED, detail=f"{server}: {type(error).__name__}")
+
+
+async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> Answer:
+    for edns in (True, False):
+        question = dns.message.make_query(
+            name, dns.rdatatype.from_text(kind), use_edns=0 if edns else False, payload=PAYLOAD
+        )
+        response = await _exchanged(server, question)
+        # RFC 6891 §7: who does not know EDNS says FORMERR.
+        if response.rcode() != dns.rcode.FORMERR:
+            break
+    return read(response, name, kind, server)
+
+
+async def _exchanged(server: NameServer, question: dns.message.Message) -> dns.message.Message:
+    # A connected socket takes datagrams of that server only, and hears that nobody is there.
+    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+    connected = await dns.asyncbackend.get_backend("asyncio").make_socket(  # type: ignore[no-untyped-call]
+        family, socket.SOCK_DGRAM, destination=(server.address, server.port)
+    )
+    async with connected:
+        try:
+            return await dns.asyncquery.udp(
+                question,
+                server.address,
+                port=server.port,
+                ignore_unexpected=True,
+                ignore_errors=True,
+                raise_on_truncation=True,
+                sock=connected,
+            )
+        except dns.message.Truncated:
+            return await dns.asyncquery.tcp(question, server.address, port=server.port)
+
+
+def read(
+    response: dns.message.Message, name: dns.name.Name, kind: RecordType, server: NameServer
+) -> Answer:
+    """What a response says to a question of this name and type."""
+    code = response.rcode()
+    if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        status = _FAILURES.get(code, Status.SERVFAIL)
+        return Answer(status, detail=f"{server}: {dns.rcode.to_text(code)}")
+    records: list[Record] = []
+    wanted = dns.rdatatype.from_text(kind)
+    ttl, seen = float("inf"), 0
+    while True:
+        found = response.get_rrset(response.answer, name, dns.rdataclass.IN, wanted)
+        if found is not None:
+            records += [_record(one) for one in found]
+            ttl = min(ttl, found.ttl)
+            break
+        alias = response.get_rrset(response.answer, name, dns.rdataclass.IN, dns.rdatatype.CNAME)
+        if alias is None:
+            break
+        seen += 1
+        if seen > ALIAS_LIMIT:
+            return Answer(Status.MALFORMED, detail=f"{server}: more than {ALIAS_LIMIT} aliases")
+        ttl, name = min(ttl, alias.ttl), alias[0].target
+    if records:
+        return Answer(Status.FOUND, tuple(records), ttl, written(name))
+    status = Status.NXDOMAIN if code == dns.rcode.NXDOMAIN else Status.NODATA
+    return Answer(status, (), min(ttl, _negative_ttl(response)), written(name) if seen else "")
+
+
+def _negative_ttl(response: dns.message.Message) -> float:
+    """RFC 2308 §5: the lesser of the SOA's own time and its minimum; 0 without one, not kept."""
+    for found in response.authority:
+        if found.rdtype == dns.rdatatype.SOA and len(found):
+            return float(min(found.ttl, found[0].minimum))
+    return 0.0
+
+
+def _record(data: object) -> Record:
+    kind = data.rdtype  # type: ignore[attr-defined]
+    if kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
+        return str(data.address)  # type: ignore[attr-defined]
+    if kind == dns.rdatatype.TXT:
+        return b"".join(data.strings)  # type: ignore[attr-defined]
+    if kind == dns.rdatatype.MX:
+        return MX(int(data.preference), written(data.exchange))  # type: ignore[attr-defined]
+    return written(data.target)  # type: ignore[attr-defined]

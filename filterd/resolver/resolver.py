@@ -1,0 +1,130 @@
+"""The resolver for code that waits: a thread with an event loop, and one cache in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from filterd.resolver.answer import Answer, RecordType, Status
+from filterd.resolver.cache import Cache, Key
+from filterd.resolver.engine import Engine
+from filterd.resolver.names import query_name, written
+from filterd.resolver.settings import NameServer, ResolverSettings
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+
+_CLOSE_LIMIT = 5.0
+"""Seconds for what is under way to end when the resolver is closed."""
+
+
+class Pending:
+    """A question under way."""
+
+    def __init__(
+        self, done: Answer | None, future: concurrent.futures.Future[Answer] | None
+    ) -> None:
+        self._done = done
+        self._future = future
+
+    def answer(self, seconds: float) -> Answer:
+        """Wait for the answer at most so long; an answer with the status TIMEOUT after that.
+
+        The question stays under way, for whoever asks next.
+        """
+        if self._done is None and self._future is not None:
+            try:
+                self._done = self._future.result(max(seconds, 0.0))
+            except TimeoutError:
+                return Answer(Status.TIMEOUT, detail=f"no answer within {max(seconds, 0):g} s")
+            except concurrent.futures.CancelledError:
+                self._done = Answer(Status.UNREACHABLE, detail="the resolver is closed")
+        return self._done or Answer(Status.UNREACHABLE, detail="the resolver is closed")
+
+    @property
+    def done(self) -> bool:
+        """Whether `answer` would not wait."""
+        return self._done is not None or (self._future is not None and self._future.done())
+
+
+class Resolver:
+    """Asks the name servers of the settings. The thread starts with the first question, so an
+    object made before a fork works in parent and child; each has its own cache then."""
+
+    def __init__(self, settings: ResolverSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._cache = Cache(settings.cache_entries)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def settings(self) -> ResolverSettings:
+        return self._settings
+
+    def ask(self, name: str, kind: RecordType) -> Pending:
+        """Begin to ask; nothing is waited for. The same question under way is shared."""
+        try:
+            key: Key = (written(query_name(name)), kind)
+        except ValueError as error:
+            return Pending(Answer(Status.INVALID, detail=str(error)), None)
+        found = self._cache.get(key)
+        if found is not None:
+            return Pending(found, None)
+        loop, engine = self._running()
+        return Pending(None, asyncio.run_coroutine_threadsafe(engine.ask(key), loop))
+
+    def close(self) -> None:
+        """End the thread and all that is under way; a later question starts it again."""
+        with self._lock:
+            loop, thread, engine = self._loop, self._thread, self._engine
+            if self._pid != os.getpid() or loop is None or thread is None or engine is None:
+                return
+            self._pid = 0
+        asyncio.run_coroutine_threadsafe(engine.close(), loop).result(_CLOSE_LIMIT)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_CLOSE_LIMIT)
+        loop.close()
+
+    def _running(self) -> tuple[asyncio.AbstractEventLoop, Engine]:
+        with self._lock:
+            if self._pid != os.getpid() or self._loop is None or self._engine is None:
+                self._start()
+            assert self._loop is not None and self._engine is not None
+            return self._loop, self._engine
+
+    def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        self._engine = Engine(
+            self._settings.servers or system_servers(),
+            self._cache,
+            timeout=self._settings.timeout,
+            in_flight=self._settings.in_flight,
+        )
+        self._thread = threading.Thread(target=loop.run_forever, name="resolver", daemon=True)
+        self._loop, self._pid = loop, os.getpid()
+        self._thread.start()
+
+
+def system_servers(path: Path = RESOLV_CONF) -> Sequence[NameServer]:
+    """The name servers of resolv.conf(5), at most three as in the C library; none where it cannot
+    be read or names none that has an address."""
+    found: list[NameServer] = []
+    try:
+        lines = path.read_text("utf-8", "replace")[:65536].splitlines()
+    except OSError:
+        return ()
+    for line in lines:
+        words = line.split()
+        if len(words) >= 2 and words[0] == "nameserver":
+            try:
+                # A link-local address has its interface behind it: fe80::1%eth0.
+                found.append(NameServer.parse(words[1]))
+            except ValueError:
+                continue
+    return tuple(found[:3])
