@@ -56,6 +56,7 @@ swaks               swaks
 libsasl2-modules    @sasl-plain
 postgresql          @postgres
 systemd             systemd-analyze
+nsd                 nsd
 '
 
 # Debian keeps servers in sbin, which is not in everybody's PATH.

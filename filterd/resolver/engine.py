@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Server:
-    """A name server and how it does. silent: questions since its last answer. rest: seconds
+    """A name server and its state. silent: questions since its last answer. rest: seconds
     until it is tried again. down: whether it is left alone until a trial succeeds."""
 
     address: NameServer

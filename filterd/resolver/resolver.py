@@ -7,13 +7,16 @@ import concurrent.futures
 import os
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filterd.resolver.answer import Answer, RecordType, Status
 from filterd.resolver.cache import Cache, Key
-from filterd.resolver.engine import Engine
-from filterd.resolver.names import query_name, written
 from filterd.resolver.settings import NameServer, ResolverSettings
+
+if TYPE_CHECKING:
+    from filterd.resolver.engine import Engine
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -69,6 +72,9 @@ class Resolver:
 
     def ask(self, name: str, kind: RecordType) -> Pending:
         """Begin to ask; nothing is waited for. The same question under way is shared."""
+        # dnspython is loaded with the first question: most programs ask none.
+        from filterd.resolver.names import query_name, written  # noqa: PLC0415
+
         try:
             key: Key = (written(query_name(name)), kind)
         except ValueError as error:
@@ -99,6 +105,8 @@ class Resolver:
             return self._loop, self._engine
 
     def _start(self) -> None:
+        from filterd.resolver.engine import Engine  # noqa: PLC0415  # with dnspython
+
         loop = asyncio.new_event_loop()
         self._engine = Engine(
             self._settings.servers or system_servers(),
@@ -109,6 +117,13 @@ class Resolver:
         self._thread = threading.Thread(target=loop.run_forever, name="resolver", daemon=True)
         self._loop, self._pid = loop, os.getpid()
         self._thread.start()
+
+
+@lru_cache(1)
+def system_resolver() -> Resolver:
+    """The one of this process that asks the system's name servers, for programs without settings of
+    their own."""
+    return Resolver(ResolverSettings())
 
 
 def system_servers(path: Path = RESOLV_CONF) -> Sequence[NameServer]:

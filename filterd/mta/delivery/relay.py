@@ -13,6 +13,8 @@ from filterd.mta.delivery.client import connected, transact
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
+from filterd.resolver.answer import MX, RecordType, Status
+from filterd.resolver.resolver import system_resolver
 from filterd.smtp.client import SmtpError
 
 PORT = 25
@@ -79,25 +81,15 @@ def mail_exchangers(domain: str) -> list[str]:
 
     A null MX (RFC 7505) and a domain that does not exist are permanent.
     """
-    # Only mail for elsewhere needs the DNS.
-    import dns.exception  # noqa: PLC0415
-    import dns.resolver  # noqa: PLC0415
-
-    resolver = dns.resolver.Resolver()
-    resolver.lifetime = DNS_TIMEOUT
-    try:
-        answer = resolver.resolve(domain, "MX")
-    except dns.resolver.NXDOMAIN:
-        raise DeliveryError(f"Host unknown ({domain})", temporary=False, code="5.1.2") from None
-    except dns.resolver.NoAnswer:
-        return [domain]
-    except dns.exception.DNSException as error:
-        raise DeliveryError(
-            f"name server: {domain}: {type(error).__name__}", temporary=True, code="4.4.3"
-        ) from None
-    records = [(record.preference, str(record.exchange).rstrip(".")) for record in answer]
-    if any(not host for _, host in records):
+    answer = system_resolver().ask(domain, RecordType.MX).answer(DNS_TIMEOUT)
+    if answer.status in (Status.NXDOMAIN, Status.INVALID):
+        raise DeliveryError(f"Host unknown ({domain})", temporary=False, code="5.1.2")
+    if answer.failed:
+        raise DeliveryError(f"name server: {domain}: {answer.status}", temporary=True, code="4.4.3")
+    records = [record for record in answer.records if isinstance(record, MX)]
+    if any(not record.exchange for record in records):
         raise DeliveryError(f"{domain} accepts no mail (null MX)", temporary=False, code="5.1.10")
     # Hosts of one priority share the load.
     random.shuffle(records)
-    return [host for _, host in sorted(records, key=lambda one: one[0])]
+    hosts = [record.exchange for record in sorted(records, key=lambda one: one.preference)]
+    return hosts or [domain]
