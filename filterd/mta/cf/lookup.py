@@ -20,7 +20,8 @@ class MapAnswer:
 
     value: None where there is no entry. status: an exit status of sysexits.h; of these only
     EX_TEMPFAIL reaches a ruleset, the others are shown by `/map`. complaint: sendmail's message for
-    the log and the person who asked, empty for none. entry: where the value stands, as
+    the log and the person who asked, several lines perhaps, empty for none. trouble: the exit
+    status that the complaint leaves behind, 0 for a mere message. entry: where the value stands, as
     `FILE:LINE` or a file's name, for the trace; empty where no file is behind it.
     """
 
@@ -28,6 +29,22 @@ class MapAnswer:
     status: int = EX_OK
     complaint: str = ""
     entry: str = ""
+    trouble: int = EX_OK
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What became of opening a map.
+
+    is_open: False for an optional map without its file, and for a K line with mistakes: a rule then
+    finds nothing, and `/map` says that the map is not open. A map that should be there and is not
+    counts as open: each lookup is a temporary failure. complaint, trouble: as in `MapAnswer`, told
+    once.
+    """
+
+    is_open: bool
+    complaint: str = ""
+    trouble: int = EX_OK
 
 
 class Map(Protocol):
@@ -50,7 +67,8 @@ class Map(Protocol):
     def is_open(self) -> bool:
         """False for what `/map` calls `not open`: nothing is found in it, without a failure.
 
-        An optional map (`-o`) without its file, a K line that was complained of.
+        An optional map (`-o`) without its file, a K line that was complained of. Opens the map, and
+        leaves what there is to complain of to `open` or `lookup`.
         """
         ...
 
@@ -62,6 +80,15 @@ class Map(Protocol):
     @property
     def failure_suffix(self) -> str | None:
         """What a rule gets after the key when the lookup fails temporarily (`-T`)."""
+        ...
+
+    @property
+    def rests_when_deferred(self) -> bool:
+        """Whether a lookup fails for now, unasked, in the delivery mode `deferred` (`-D`)."""
+        ...
+
+    def open(self) -> Opening:
+        """Open it, if that has not been done. `lookup` does it as well."""
         ...
 
     def lookup(self, key: str, arguments: Sequence[str] = ()) -> MapAnswer:
@@ -81,7 +108,7 @@ class Maps(Protocol):
         ...
 
     def find(self, name: str) -> Map | None:
-        """The map of that name; upper and lower case are the same."""
+        """The map of that name, sendmail's own ones among them; case does not count."""
         ...
 
 

@@ -87,8 +87,8 @@ BY_LETTER = {
 
 MAP_TYPES = frozenset(
     """
-    host dns hash btree dbm ldap ldapx nis nisplus netinfo hesiod text stab implicit user passwd
-    regex program sequence null syslog switch bestmx macro arith dequote socket ph dprintf cdb
+    host dns bestmx hash btree cdb ldap nis nisplus text stab implicit user userdb regex program
+    sequence null syslog switch macro arith arpa dequote socket
     """.split()
 )
-"""Map classes in sendmail's sources; a build may lack some."""
+"""Map classes of Debian's sendmail, and cdb, which other builds have."""

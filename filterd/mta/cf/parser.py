@@ -13,6 +13,7 @@ from pathlib import Path
 from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.config import MailerLine, MapLine, Rule, SendmailCf
 from filterd.mta.cf.lines import logical_lines
+from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
@@ -128,11 +129,24 @@ class _CfParser:
             members.update(line.partition("#")[0].split())
 
     def _map(self, rest: str) -> None:
-        name, type, *arguments = [*rest.split(None, 2), "", ""][:3]
-        if type not in MAP_TYPES:
-            self._bad(f"readcf: map {name}: class {type} not available")
+        match = re.match(r"\s*([A-Za-z0-9][\w.]*)\S?\s*", rest, re.ASCII)
+        if match is None:
+            self._bad("readcf: config K line: no map name")
             return
-        self.cf.maps[name] = MapLine(name, type, arguments[0] if arguments else "")
+        name = match[1]
+        type = re.match(r"([A-Za-z0-9]+)\S?\s*", rest[match.end() :], re.ASCII)
+        if type is None:
+            self._bad(f"readcf: config K line, map {name}: no map class")
+            return
+        if type[1] not in MAP_TYPES:
+            self._bad(f"readcf: map {name}: class {type[1]} not available")
+            return
+        # Case does not count; a name keeps the spelling of its first line.
+        known = {one.lower(): one for one in self.cf.maps}
+        line = MapLine(known.get(name.lower(), name), type[1], rest[match.end() + type.end() :])
+        for problem in map_options(line, known)[1]:
+            self._bad(problem)
+        self.cf.maps[line.name] = line
 
     def _start_ruleset(self, rest: str) -> None:
         name = rest.strip()

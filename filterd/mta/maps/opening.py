@@ -1,0 +1,167 @@
+"""All maps of a sendmail.cf, and those that sendmail makes itself: host, aliases and its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from filterd.mta.cf.config import MapLine, SendmailCf
+from filterd.mta.cf.lookup import Macros
+from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
+from filterd.mta.cf.map_options import MapOptions
+from filterd.mta.maps.base import BaseMap, MapError
+from filterd.mta.maps.safety import Owner
+from filterd.mta.maps.sequence import SequenceMap, SwitchMap
+from filterd.mta.maps.simple import (
+    ArithMap,
+    ArpaMap,
+    DequoteMap,
+    MacroMap,
+    NullMap,
+    RegexMap,
+    SyslogMap,
+)
+from filterd.mta.maps.text import StabMap, TextMap
+
+ALIAS_CLASSES = frozenset(
+    "hash btree cdb nis nisplus ldap text stab implicit program sequence switch null socket".split()
+)
+"""Classes that may stand in `O AliasFile`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapSite:
+    """What maps need to know of the place where they are.
+
+    allows_programs: whether maps of class program are run.
+    """
+
+    allows_programs: bool = False
+
+
+class SiteMaps:
+    """The maps of one configuration. Nothing is opened before it is asked.
+
+    K lines are entered by `define` while the file is read; `cf`, which has the options, is complete
+    when a map is first looked for.
+    """
+
+    def __init__(self, cf: SendmailCf, macros: Macros, site: MapSite | None = None) -> None:
+        self._macros = macros
+        self._site = site or MapSite()
+        self._cf = cf
+        self._maps: dict[str, BaseMap] = {}
+        self.complaints: list[str] = []
+        """About `O AliasFile`, after the first `find`."""
+
+    def define(self, name: str, type: str, arguments: str) -> list[str]:
+        return self._add(MapLine(name, type, arguments))
+
+    def find(self, name: str) -> BaseMap | None:
+        _ = self._own
+        return self._maps.get(name.lower())
+
+    def __iter__(self) -> Iterator[str]:
+        _ = self._own
+        return (one.options.name for one in self._maps.values())
+
+    def retry(self) -> None:
+        """Let maps that could not be opened be tried again. sendmail does so for each message."""
+        for one in self._maps.values():
+            one.retry()
+
+    def _add(self, line: MapLine, *, is_alias: bool = False) -> list[str]:
+        options, problems = map_options(line, self._maps, is_alias=is_alias)
+        self._maps[line.name.lower()] = self._made(options)
+        return problems
+
+    def owner(self) -> Owner:
+        """Who reads files. Asked when a map is opened, since options may follow K lines."""
+        return self._owner
+
+    @cached_property
+    def _owner(self) -> Owner:
+        return Owner.of(self._cf)
+
+    def switch_file(self) -> Path:
+        return self._path("ServiceSwitchFile", "/etc/mail/service.switch")
+
+    def _made(self, options: MapOptions) -> BaseMap:
+        makers: dict[str, Callable[[], BaseMap]] = {
+            "null": lambda: NullMap(options),
+            "dequote": lambda: DequoteMap(options),
+            "arith": lambda: ArithMap(options),
+            "arpa": lambda: ArpaMap(options),
+            "macro": lambda: MacroMap(options, self._macros),
+            "regex": lambda: RegexMap(options),
+            "syslog": lambda: SyslogMap(options),
+            "text": lambda: TextMap(options, self.owner),
+            "stab": lambda: StabMap(options, self.owner),
+            "implicit": lambda: StabMap(options, self.owner),
+            "sequence": lambda: SequenceMap(options, self.find),
+            "switch": lambda: SwitchMap(options, self.find, self.switch_file),
+        }
+        maker = makers.get(options.type)
+        return maker() if maker else UnsupportedMap(options)
+
+    def _path(self, option: str, default: str) -> Path:
+        return Path(self._cf.expand(self._cf.option(option, default)))
+
+    @cached_property
+    def _own(self) -> bool:
+        """Add the maps that sendmail makes if the file does not."""
+        members: list[str] = []
+        for value in self._cf.options.get("AliasFile", []):
+            for spec in alias_specs(value):
+                if len(members) >= MEMBER_LIMIT:
+                    self.complaints.append(f"Too many alias databases defined, {MEMBER_LIMIT} max")
+                    break
+                self._add_alias(f"Alias{len(members)}", *spec, members)
+        if members:
+            self._add(MapLine("aliases.files", "sequence", " ".join(members)))
+        elif "aliases.files" not in self._maps:
+            self._add(MapLine("aliases.files", "null", ""))
+        if "host" not in self._maps:
+            self._add(MapLine("host", "host", "-a. -D"))
+        if "aliases" not in self._maps:
+            self._add(MapLine("aliases", "switch", "aliases"))
+        return True
+
+    def _add_alias(self, name: str, type: str, arguments: str, members: list[str]) -> None:
+        if type not in ALIAS_CLASSES:
+            self.complaints.append(f"setalias: unknown alias class {type}")
+            return
+        self._add(MapLine(name, type, arguments), is_alias=True)
+        if self._maps[name.lower()].options.is_valid:
+            members.append(name)
+
+
+def alias_specs(value: str) -> list[tuple[str, str]]:
+    """Class and arguments of each part of `O AliasFile`: `/etc/aliases, hash:-o /etc/other`."""
+    specs: list[tuple[str, str]] = []
+    for part in re.findall(r'(?:"[^"]*"|[^,"])+', value):
+        spec = part.strip()
+        match = re.match(r"([^ ,/:]+):", spec)
+        if match:
+            specs.append((match[1], spec[match.end() :]))
+        elif spec:
+            specs.append(("implicit", spec))
+    return specs
+
+
+class UnsupportedMap(BaseMap):
+    """A class that sendmail has and this program has not: each lookup is a temporary failure."""
+
+    def _open(self) -> str:
+        raise MapError(f'{self.options.type} map "{self.options.name}": class is not supported')
+
+
+def open_maps(cf: SendmailCf, macros: Macros, site: MapSite | None = None) -> SiteMaps:
+    """The maps of a configuration that was read. macros: what the class `macro` sets."""
+    maps = SiteMaps(cf, macros, site)
+    for line in cf.maps.values():
+        maps.define(line.name, line.type, line.arguments)
+    return maps

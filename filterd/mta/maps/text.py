@@ -1,0 +1,172 @@
+"""Maps in text files: class text, columns of a line; class stab, an alias file as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer
+from filterd.mta.cf.map_options import MapOptions, leading_number
+from filterd.mta.maps.base import EX_UNAVAILABLE, BaseMap, Found, MapError, octets
+from filterd.mta.maps.safety import Owner, trouble_with
+from filterd.system.bounded import read_regular
+
+SIZE_LIMIT = 64 << 20
+"""Octets of a text file."""
+
+LINE_LIMIT = 2047
+"""Octets of a line; what is beyond counts as the next one (MAXLINE)."""
+
+COLUMN_LIMIT = 256
+"""Octets of a column; the rest is cut (MAXNAME)."""
+
+
+class TextMap(BaseMap):
+    """Looks for its key in one column of a file and returns another."""
+
+    def __init__(self, options: MapOptions, owner: Callable[[], Owner]) -> None:
+        super().__init__(options)
+        self._owner = owner
+        self._key_column = self._value_column = 0
+
+    def _open(self) -> str:
+        options = self.options
+        name, file = options.name, options.file
+        if not file.startswith("/"):
+            raise MapError(f'text map "{name}": file name must be fully qualified')
+        owner = self._owner()
+        if trouble := trouble_with(file, owner, owner.map_checks()):
+            raise MapError(f'text map "{name}": unsafe map file {file}', trouble)
+        self._key_column = self._column("k", options.key_column)
+        self._value_column = self._column("v", options.value_column)
+        return ""
+
+    def _column(self, letter: str, value: str | None) -> int:
+        if value is None:
+            return 0
+        if not value[:1].isascii() or not value[:1].isdigit():
+            raise MapError(
+                f'text map "{self.options.name}", file {self.options.file}: '
+                f"-{letter} should specify a number, not {value}"
+            )
+        return leading_number(value)
+
+    def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
+        try:
+            data = read_regular(Path(self.options.file), SIZE_LIMIT)
+        except (OSError, ValueError):
+            # sendmail does not try again.
+            self._is_closed_for_good = True
+            return MapAnswer(None, EX_UNAVAILABLE)
+        wanted = octets(key)[:COLUMN_LIMIT].lower()
+        delimiter = octets(self.options.delimiter)
+        for number, line in _lines(data):
+            if line.startswith(b"#"):
+                continue
+            found = column(line, self._key_column, delimiter)
+            if found is not None and found.lower() == wanted:
+                value = column(line, self._value_column, delimiter)
+                if value is None:
+                    return MapAnswer(None, EX_NOTFOUND)
+                entry = f"{self.options.file}:{number}"
+                return self._value(key, arguments, Found(value, entry))
+        return MapAnswer(None, EX_NOTFOUND)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(data.split(b"\n"), 1):
+        for start in range(0, max(len(line), 1), LINE_LIMIT):
+            yield number, line[start : start + LINE_LIMIT].partition(b"\0")[0]
+
+
+def column(line: bytes, index: int, delimiter: bytes) -> bytes | None:
+    """A column of a line, counted from 0, None if there is none. delimiter: empty for blanks, of
+    which a run counts as one."""
+    if not line:
+        return None
+    if delimiter:
+        parts = line.split(delimiter)
+        if index >= len(parts) or (index == 0 and not parts[0]):
+            return None
+        return parts[index][:COLUMN_LIMIT]
+    text = line.lstrip() if index == 0 else line
+    for _ in range(index):
+        match = re.search(rb"[\n\t ]", text)
+        if match is None:
+            return None
+        text = text[match.end() :].lstrip(b" \t\n\v\f\r")
+    return re.split(rb"[\n\t ]", text, maxsplit=1)[0][:COLUMN_LIMIT]
+
+
+def read_aliases(data: bytes) -> dict[bytes, tuple[bytes, int]]:
+    """Names in lower case with their values and lines; the first line of a name counts."""
+    table: dict[bytes, tuple[bytes, int]] = {}
+    for number, line in logical_lines(data):
+        name, colon, value = line.partition(b":")
+        if colon and not line.startswith((b"#", b" ", b"\t")) and value.strip():
+            table[name.strip().strip(b'"').lower()] = value.lstrip(), number
+    return table
+
+
+def logical_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines of an alias file with the number of their first; one that begins with a blank goes on
+    the one before, and so does one after a backslash at the end."""
+    started, current = 0, b""
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if started and (line.startswith((b" ", b"\t")) or current.endswith(b"\\")):
+            current = current.removesuffix(b"\\") + line
+            continue
+        if started:
+            yield started, current
+        started, current = number, line
+    if started:
+        yield started, current
+
+
+class StabMap(BaseMap):
+    """An alias file, read when it is opened."""
+
+    def __init__(self, options: MapOptions, owner: Callable[[], Owner]) -> None:
+        super().__init__(options)
+        self._owner = owner
+        self._table: dict[bytes, tuple[bytes, int]] = {}
+        self._stamp: tuple[int, int, int] = (0, 0, 0)
+
+    def _open(self) -> str:
+        self._load()
+        return ""
+
+    def _load(self) -> None:
+        name, file = self.options.name, self.options.file
+        owner = self._owner()
+        if trouble := trouble_with(file, owner, owner.map_checks()):
+            raise MapError(f'stab map "{name}": unsafe map file {file}', trouble)
+        try:
+            self._stamp = stamp(file)
+            self._table = read_aliases(read_regular(Path(file), SIZE_LIMIT))
+        except (OSError, ValueError) as error:
+            raise MapError(
+                f'stab map "{name}": cannot read {file}',
+                getattr(error, "strerror", "") or str(error),
+            ) from None
+
+    def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
+        try:
+            changed = stamp(self.options.file) != self._stamp
+        except OSError:
+            changed = False  # removed: what was read still counts
+        if changed:
+            with self._lock:
+                self._load()
+        found = self._table.get(octets(key).lower())
+        if found is None:
+            return MapAnswer(None, EX_OK)
+        entry = f"{self.options.file}:{found[1]}"
+        return self._value(key, arguments, Found(found[0], entry))
+
+
+def stamp(file: str) -> tuple[int, int, int]:
+    """What changes when a file is written or replaced. Raises OSError."""
+    found = Path(file).stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
