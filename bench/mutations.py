@@ -38,16 +38,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "policy": (
         "filterd/chain/policy.py filterd/chain/policy_settings.py",
-        "tests/unit/test_policy.py tests/unit/test_pipeline.py",
+        "tests/unit/test_policy.py tests/unit/test_pipeline.py tests/unit/test_reference.py",
     ),
     "chain": (
         "filterd/chain/chain.py",
-        "tests/unit/test_chain.py tests/unit/test_pipeline.py tests/unit/test_marks.py",
+        "tests/unit/test_chain.py tests/unit/test_pipeline.py tests/unit/test_marks.py"
+        " tests/unit/test_reference.py",
     ),
     "pipeline": ("filterd/chain/pipeline.py", "tests/unit/test_pipeline.py"),
     "codec": (
         "filterd/workers/codec.py filterd/workers/framing.py filterd/chain/report_codec.py",
-        "tests/unit/daemon/test_codec.py",
+        "tests/unit/daemon/test_codec.py tests/unit/daemon/test_parts.py",
     ),
     "access": (
         "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",
@@ -121,8 +122,8 @@ def _described(old: ast.AST, new: ast.AST | None) -> tuple[int, str]:
 
 
 def _texts_and_types(tree: ast.Module) -> set[int]:
-    """Ids of the nodes that are annotations, decorators, docstrings, texts of log lines and of
-    errors, or alone in a case pattern."""
+    """Ids of the nodes that are annotations, decorators, docstrings, named limits, texts of log
+    lines and of errors, or alone in a case pattern."""
     roots: list[ast.AST | None] = []
     for node in ast.walk(tree):
         match node:
@@ -135,6 +136,12 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
             case ast.ClassDef():
                 roots += node.decorator_list
             case ast.Expr(ast.Constant()) | ast.JoinedStr() | ast.Import() | ast.ImportFrom():
+                roots.append(node)
+            case ast.Subscript() if ast.unparse(node.value) in ("Literal", "Callable"):
+                roots.append(node)
+            case ast.Call() if ast.unparse(node) == "logging.getLogger(__name__)":
+                roots.append(node)
+            case ast.Assign(value=ast.Constant()) if ast.unparse(node.targets[0]).isupper():
                 roots.append(node)
             case ast.Expr(ast.Call(func)) if ast.unparse(func).startswith("log."):
                 roots.append(node)

@@ -123,21 +123,21 @@ def test_accounts_by_command(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "status", "said"),
     [
-        (["add", "bob"], "needs a domain or a recipient"),
-        (["add", "a b", "--admin"], "'a b' is not a name"),
-        (["remove", "bob"], "no account 'bob'"),
-        (["password", "bob"], "no account 'bob'"),
-        (["add", "bob", "--admin", "--password-file", "-"], "0 characters"),
-        (["add", "bob", "--admin", "--password-file", "nowhere"], "cannot be read"),
+        (["add", "bob"], 65, "needs a domain or a recipient"),
+        (["add", "a b", "--admin"], 65, "'a b' is not a name"),
+        (["remove", "bob"], 65, "no account 'bob'"),
+        (["password", "bob"], 65, "no account 'bob'"),
+        (["add", "bob", "--admin", "--password-file", "-"], 65, "0 characters"),
+        (["add", "bob", "--admin", "--password-file", "nowhere"], 66, "cannot be read"),
     ],
 )
 def test_what_a_command_cannot_do_it_says_in_one_line(
-    path: Path, arguments: list[str], said: str
+    path: Path, arguments: list[str], status: int, said: str
 ) -> None:
     done = Web(path).command(*arguments)
-    assert done.returncode in (65, 66)
+    assert done.returncode == status
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -184,8 +184,8 @@ def test_what_an_observer_learns_of_the_server(path: Path) -> None:
     web.start()
     url = f"http://127.0.0.1:{web.port}"
     assert "server" not in httpx.get(f"{url}/login").headers
-    assert httpx.get(f"{url}/docs").status_code in (303, 404)
-    assert httpx.get(f"{url}/redoc").status_code in (303, 404)
+    assert httpx.get(f"{url}/docs").status_code == 404
+    assert httpx.get(f"{url}/redoc").status_code == 404
     with pytest.raises(httpx.HTTPError):
         large = httpx.get(f"{url}/login", headers={"X-Large": "x" * 2_000_000})
         large.raise_for_status()

@@ -49,6 +49,7 @@ class Keeper:
 
     def __init__(self, error: OSError | None = None) -> None:
         self.kept: list[ScanReport] = []
+        self.held_for: tuple[str, ...] = ()
         self._error = error
 
     def __call__(
@@ -57,6 +58,7 @@ class Keeper:
         if self._error is not None:
             raise self._error
         self.kept.append(report)
+        self.held_for = held_for
 
 
 def scored(points: float) -> Verdict:
@@ -90,7 +92,9 @@ def test_what_is_taken_away_is_kept_first(
     result = Pipeline(Chain([Link(Says(verdict))]), Policy(settings), keep=keeper).process(MAIL)
     assert result.decision.action is action
     assert result.stored
-    assert len(keeper.kept) == 1
+    # What is kept is described as it is answered.
+    assert keeper.kept == [result.report]
+    assert keeper.held_for == result.decision.held_for
 
 
 @pytest.mark.parametrize(("verdict", "settings", "action"), TAKEN.values(), ids=TAKEN)
@@ -106,6 +110,7 @@ def test_what_cannot_be_kept_is_not_taken(
     assert decision.reply.text.endswith("(id=id7)")
     assert "space" not in decision.reply.text
     assert not (result.stored or decision.edits or decision.drop_recipients)
+    assert (result.report.action, result.report.reason) == (Action.TEMPFAIL, "failed")
     assert {outcome.action for outcome in decision.outcomes} == {Action.TEMPFAIL}
 
 

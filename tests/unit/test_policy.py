@@ -8,7 +8,13 @@ import pytest
 
 from filterd.chain import replies
 from filterd.chain.policy import Policy
-from filterd.chain.policy_settings import PolicyError, PolicyRule, PolicySettings, VirusWord
+from filterd.chain.policy_settings import (
+    PolicyError,
+    PolicyRule,
+    PolicySettings,
+    VirusWord,
+    mistakes_in,
+)
 from filterd.chain.verdict import (
     Action,
     Edit,
@@ -70,7 +76,42 @@ def test_default_thresholds(
             Action.REJECT,
             Reply(552, "5.3.4", "Too big"),
         ),
+        # A virus is told in the policy's words, unless a filter has words that it alone knows.
+        (
+            Verdict(Action.REJECT, virus="Eicar", reply=replies.BANNED),
+            Action.REJECT,
+            replies.VIRUS,
+        ),
+        (
+            Verdict(Action.REJECT, virus="Eicar", reply=Reply(550, "5.7.1", "Own")),
+            Action.REJECT,
+            Reply(550, "5.7.1", "Own"),
+        ),
+        # A reply without a refusal by its filter is not the answer to spam.
+        (
+            Verdict(symbols=(Symbol("TEST", 20),), reply=Reply(550, "5.7.1", "Own")),
+            Action.REJECT,
+            replies.SPAM,
+        ),
+        (
+            Verdict(apart=(RecipientAction("ann@mx.test", Action.REJECT, "list"),)),
+            Action.REJECT,
+            replies.POLICY,
+        ),
         (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, replies.DELAY),
+        (
+            Verdict(Action.TEMPFAIL, reply=Reply(451, "4.7.1", "Greylisted")),
+            Action.TEMPFAIL,
+            Reply(451, "4.7.1", "Greylisted"),
+        ),
+        (
+            Verdict(
+                apart=(RecipientAction("ann@mx.test", Action.TEMPFAIL, "list"),),
+                reply=Reply(550, "5.7.1", "Of another action"),
+            ),
+            Action.TEMPFAIL,
+            replies.DELAY,
+        ),
         (
             Verdict(Action.TEMPFAIL, failed=True),
             Action.TEMPFAIL,
@@ -83,6 +124,37 @@ def test_default_thresholds(
 def test_what_the_client_is_told(verdict: Verdict, action: Action, reply: Reply) -> None:
     decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test"))
     assert (decision.action, decision.reply) == (action, reply)
+
+
+APART = (RecipientAction("ann@mx.test", Action.QUARANTINE, "list"),)
+REMOVED = (RemovedPart("a.exe", "banned", 10, 20),)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "reason"),
+    [
+        (Verdict(), Action.ACCEPT, ""),
+        (scored(9), Action.QUARANTINE, "spam"),
+        (scored(20), Action.REJECT, "spam"),
+        (Verdict(Action.QUARANTINE), Action.QUARANTINE, "policy"),
+        (Verdict(Action.DISCARD), Action.DISCARD, "policy"),
+        (Verdict(Action.REJECT), Action.REJECT, "policy"),
+        (Verdict(apart=APART), Action.QUARANTINE, "policy"),
+        (Verdict(Action.QUARANTINE, failed=True), Action.QUARANTINE, "failed"),
+        (Verdict(Action.QUARANTINE, banned=True), Action.QUARANTINE, "banned"),
+        (Verdict(Action.QUARANTINE, removed=REMOVED), Action.QUARANTINE, "banned"),
+        (Verdict(Action.QUARANTINE, banned=True, failed=True), Action.QUARANTINE, "banned"),
+        (Verdict(apart=APART, removed=REMOVED), Action.QUARANTINE, "banned"),
+        (Verdict(Action.QUARANTINE, banned=True, virus="Eicar"), Action.REJECT, "virus"),
+        # Points alone: that a part was removed is not why it is held.
+        (scored(9) | Verdict(removed=REMOVED), Action.QUARANTINE, "spam"),
+        (Verdict(removed=REMOVED), Action.ACCEPT, "stripped"),
+        (Verdict(Action.TEMPFAIL), Action.TEMPFAIL, "failed"),
+    ],
+)
+def test_why_it_is_kept(verdict: Verdict, action: Action, reason: str) -> None:
+    decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.action, decision.reason) == (action, reason)
 
 
 RULES = (
@@ -224,9 +296,86 @@ def test_one_tempfail_is_everybodys() -> None:
 
 
 def test_the_mta_may_hold_the_message_instead_of_the_store() -> None:
-    policy = Policy(PolicySettings(quarantine_in="mta"))
+    policy = Policy(PolicySettings(quarantine_in="mta", label=4, subject_tag="[spam] "))
     decision = policy.decide(scored(9), envelope("ann@mx.test"))
-    assert (decision.mta_quarantine, decision.store) == ("spam", False)
+    assert (decision.action, decision.mta_quarantine) == (Action.QUARANTINE, "spam")
+    assert (decision.reason, decision.store, decision.held_for) == ("spam", False, ())
+    # It may be released from there: it carries the labels.
+    assert (decision.labelled, decision.required) == (True, 4)
+    assert decision.subject_tag == "[spam] "
+    assert [(o.recipient, o.action) for o in decision.outcomes] == [
+        ("ann@mx.test", Action.QUARANTINE)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "action"), [(Action.ACCEPT, Action.ACCEPT), (Action.DISCARD, Action.QUARANTINE)]
+)
+def test_the_mta_cannot_hold_it_for_some_recipients_only(others: Action, action: Action) -> None:
+    verdict = Verdict(
+        apart=(
+            RecipientAction("ann@mx.test", Action.QUARANTINE, "list"),
+            RecipientAction("joe@mx.test", others, "list"),
+        )
+    )
+    decision = Policy(PolicySettings(quarantine_in="mta")).decide(
+        verdict, envelope("ann@mx.test", "joe@mx.test")
+    )
+    assert (decision.action, decision.mta_quarantine, decision.store) == (action, None, True)
+    assert "ann@mx.test" in decision.held_for
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_refused_is_kept_if_the_site_wants_it(keep: bool) -> None:
+    settings = PolicySettings(keep_rejected=keep, label=4, subject_tag="[spam] ")
+    decision = Policy(settings).decide(scored(20), envelope("ann@mx.test"))
+    assert (decision.action, decision.store) == (Action.REJECT, keep)
+    assert (decision.labelled, decision.required) == (True, 4)
+    assert (decision.held_for, decision.edits) == ((), ())
+
+
+@pytest.mark.parametrize("points", [0, 9, 20])
+def test_a_message_without_recipients_gets_the_defaults(points: float) -> None:
+    """`filterd scan` of a file, for example. Nobody is named as who it is held for."""
+    decision = Policy(PolicySettings(rules=RULES[:4])).decide(scored(points), Envelope(""))
+    alone = Policy(PolicySettings()).decide(scored(points), envelope("ann@mx.test"))
+    assert (decision.action, decision.store) == (alone.action, alone.store)
+    assert [(o.recipient, o.rule) for o in decision.outcomes] == [("", "default")]
+    assert decision.held_for == ()
+
+
+@pytest.mark.parametrize(
+    ("keep", "held_for", "reason"), [(True, ("ann@mx.test",), "discarded"), (False, (), "")]
+)
+def test_points_may_discard_where_a_rule_limits_them_to_that(
+    keep: bool, held_for: tuple[str, ...], reason: str
+) -> None:
+    rule = PolicyRule("quiet", at_most="discard")
+    policy = Policy(PolicySettings(rules=(rule,), keep_discarded=keep, label=4))
+    decision = policy.decide(scored(20), envelope("ann@mx.test"))
+    assert (decision.action, decision.store) == (Action.DISCARD, keep)
+    assert (decision.held_for, decision.reason) == (held_for, reason)
+    assert (decision.labelled, decision.required) == (True, 4)
+
+
+def test_what_a_person_released_is_delivered_as_it_is_and_stopped_by_a_virus_alone() -> None:
+    policy = Policy(PolicySettings(keep_discarded=False, subject_tag="[spam] ", virus="discard"))
+    released = Verdict(symbols=(Symbol("TEST", 20),), released="id1")
+    decision = policy.decide(released, envelope("ann@mx.test"))
+    assert (decision.action, decision.store, decision.reason) == (Action.ACCEPT, False, "")
+    assert (decision.labelled, decision.subject_tag) == (False, "")
+    # The person must be able to see what became of it: it is kept, whatever the settings say.
+    decision = policy.decide(released | Verdict(virus="Eicar"), envelope("ann@mx.test"))
+    assert (decision.action, decision.store, decision.reason) == (Action.DISCARD, True, "virus")
+    assert decision.held_for == ("ann@mx.test",)
+
+
+def test_what_one_does_not_get_is_spam_though_another_gets_a_copy_without_a_part() -> None:
+    """The store's reason is that of the copy that is held."""
+    verdict = scored(9) | Verdict(removed=REMOVED)
+    decision = Policy(MIXED).decide(verdict, envelope("e@mx.test", "q@mx.test"))
+    assert (decision.action, decision.drop_recipients) == (Action.ACCEPT, ("q@mx.test",))
+    assert (decision.store, decision.reason) == (True, "spam")
 
 
 def test_what_the_mta_holds_without_a_part_is_stored_whole() -> None:
@@ -269,10 +418,71 @@ def test_discarded_copies_alone_are_kept_beside_one_that_is_delivered() -> None:
     assert (decision.store, decision.held_for) == (True, ("max@mx.test",))
 
 
-def test_the_label_is_that_of_the_strictest_who_receives() -> None:
-    settings = PolicySettings(rules=(PolicyRule("s", recipients=("s@mx.test",), label=1),))
-    decision = Policy(settings).decide(scored(2), envelope("ann@mx.test", "s@mx.test"))
-    assert (decision.labelled, decision.required) == (True, 1)
+STRICT = PolicySettings(
+    label=5,
+    subject_tag="[?] ",
+    rules=(
+        PolicyRule("s", recipients=("s@mx.test",), label=1, quarantine=3, subject_tag="[spam] "),
+        PolicyRule("t", recipients=("t@mx.test",), label=2, subject_tag=""),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "points", "labelled", "required", "tag"),
+    [
+        ("ann", 2, False, 5, ""),
+        ("ann", 5, True, 5, "[?] "),
+        ("ann s", 2, True, 1, "[spam] "),
+        ("ann t", 2, True, 2, ""),
+        ("ann t", 1, False, 2, ""),
+        # Who does not get it does not label what others get.
+        ("ann s", 4, False, 5, ""),
+        ("ann s t", 4, True, 2, ""),
+        # Refused or deferred for all: the threshold of the strictest.
+        ("ann s", 20, True, 1, ""),
+    ],
+)
+def test_the_label_is_that_of_the_strictest_who_receives(
+    recipients: str, points: float, labelled: bool, required: float, tag: str
+) -> None:
+    sent = envelope(*(f"{name}@mx.test" for name in recipients.split()))
+    decision = Policy(STRICT).decide(scored(points), sent)
+    assert (decision.labelled, decision.required) == (labelled, required)
+    assert decision.subject_tag == tag
+    deferred = Policy(STRICT).decide(Verdict(Action.TEMPFAIL), sent)
+    assert (deferred.labelled, deferred.store, deferred.edits) == (False, False, ())
+    assert deferred.required == min(5, *({"s": 1, "t": 2}.get(n, 5) for n in recipients.split()))
+
+
+def test_a_rule_has_its_own_points_and_the_defaults_for_the_rest() -> None:
+    settings = PolicySettings(
+        label=4,
+        quarantine=7,
+        reject=9,
+        subject_tag="[?] ",
+        virus="strip",
+        rules=(
+            PolicyRule("label", recipients=("label@mx.test",), label=1),
+            PolicyRule("quarantine", recipients=("quarantine@mx.test",), quarantine=8),
+            PolicyRule("reject", recipients=("reject@mx.test",), reject=20),
+            PolicyRule("tag", recipients=("tag@mx.test",), subject_tag=""),
+            PolicyRule("virus", recipients=("virus@mx.test",), virus="reject"),
+        ),
+    )
+    sent = envelope(
+        *(f"{name}@mx.test" for name in "ann label quarantine reject tag virus".split())
+    )
+    found = [Policy(settings).thresholds(recipient, sent) for recipient in sent.recipients]
+    assert [(t.rule, t.label, t.quarantine, t.reject, t.subject_tag, t.virus) for t in found] == [
+        ("default", 4, 7, 9, "[?] ", "strip"),
+        ("label", 1, 7, 9, "[?] ", "strip"),
+        ("quarantine", 4, 8, 9, "[?] ", "strip"),
+        ("reject", 4, 7, 20, "[?] ", "strip"),
+        ("tag", 4, 7, 9, "", "strip"),
+        ("virus", 4, 7, 9, "[?] ", "reject"),
+    ]
+    assert {threshold.at_most for threshold in found} == {Action.REJECT}
 
 
 @pytest.mark.parametrize(
@@ -291,6 +501,22 @@ def test_the_label_is_that_of_the_strictest_who_receives() -> None:
             "'300.1.2.3' is not a network",
         ),
         (PolicySettings(label=float("nan")), ("policy", "label"), "not a number"),
+        (PolicySettings(quarantine=float("nan")), ("policy", "quarantine"), "not a number"),
+        (
+            PolicySettings(rules=(PolicyRule(), PolicyRule(recipients=("ann@mx.test", "a b")))),
+            ("policy", "rules", 1, "recipients", 1),
+            "'a b' has spaces or control characters",
+        ),
+        (
+            PolicySettings(rules=(PolicyRule(subject_tag="a\nb"),)),
+            ("policy", "rules", 0, "subject_tag"),
+            "not one line",
+        ),
+        (
+            PolicySettings(rules=(PolicyRule(label=10), PolicyRule())),
+            ("policy", "rules", 0, "label"),
+            "label = 10 is above quarantine = 8; expected label <= quarantine <= reject",
+        ),
     ],
 )
 def test_contradictions_are_named(
@@ -299,6 +525,36 @@ def test_contradictions_are_named(
     with pytest.raises(PolicyError, match=text) as caught:
         Policy(settings)
     assert key in caught.value.keys
+
+
+@pytest.mark.parametrize(
+    ("label", "quarantine", "reject"),
+    [(5, 5, 5), (INF, 8, 15), (5, INF, INF), (INF, INF, INF), (-INF, 8, 15), (5, 8, INF)],
+)
+def test_equal_points_and_an_action_that_is_switched_off_are_no_contradiction(
+    label: float, quarantine: float, reject: float
+) -> None:
+    rule = PolicyRule(label=label, quarantine=quarantine, reject=reject)
+    settings = PolicySettings(label, quarantine, reject, rules=(rule,))
+    assert list(mistakes_in(settings)) == []
+    assert Policy(settings).decide(scored(5), envelope("a@mx.test")).required == label
+
+
+def test_all_mistakes_are_found_at_once() -> None:
+    settings = PolicySettings(
+        label=9,
+        replies={"spam": "no", "virus": "neither"},
+        rules=(PolicyRule(recipients=("a b",), clients=("x",)), PolicyRule(clients=("1", "y"))),
+    )
+    assert [error.keys for error in mistakes_in(settings)] == [
+        (("policy", "label"), ("policy", "quarantine")),
+        (("policy", "replies", "spam"),),
+        (("policy", "replies", "virus"),),
+        (("policy", "rules", 0, "recipients", 0),),
+        (("policy", "rules", 0, "clients", 0),),
+        (("policy", "rules", 1, "clients", 0),),
+        (("policy", "rules", 1, "clients", 1),),
+    ]
 
 
 def test_of_several_treatments_of_a_recipient_the_strongest_counts() -> None:
@@ -338,6 +594,11 @@ def test_many_recipients_take_time_in_proportion() -> None:
 PART = RemovedPart("x.bin", "it contains the virus Eicar", 100, 200)
 TAKEN_OUT = Infection(PART, (Splice(100, 200, b"removed"),))
 LOCATED = Verdict(virus="Eicar", infected=(TAKEN_OUT,))
+BEFORE, BEHIND, OVERLAPS, AROUND = (
+    RemovedPart("y.bin", "banned", *span) for span in ((0, 100), (200, 300), (199, 300), (50, 250))
+)
+CUT = Splice(10, 20, b"")
+OTHER = Verdict(edits=(CUT,), removed=(RemovedPart("z.bin", "banned", 10, 20),))
 
 
 @pytest.mark.parametrize(
@@ -349,6 +610,18 @@ LOCATED = Verdict(virus="Eicar", infected=(TAKEN_OUT,))
         ("strip", LOCATED, Action.ACCEPT, True, TAKEN_OUT.edits),
         # What cannot be taken out is held.
         ("strip", Verdict(virus="Eicar"), Action.QUARANTINE, True, ()),
+        ("discard", Verdict(virus="Eicar"), Action.DISCARD, True, ()),
+        # Beside what another filter takes out, and what is near to it.
+        ("strip", OTHER | LOCATED, Action.ACCEPT, True, (CUT, *TAKEN_OUT.edits)),
+        (
+            "strip",
+            LOCATED | Verdict(removed=(BEFORE, BEHIND)),
+            Action.ACCEPT,
+            True,
+            TAKEN_OUT.edits,
+        ),
+        ("strip", LOCATED | Verdict(removed=(OVERLAPS,)), Action.ACCEPT, True, ()),
+        ("strip", LOCATED | Verdict(removed=(BEHIND, AROUND)), Action.ACCEPT, True, ()),
         # What another filter wants counts as well.
         ("strip", LOCATED | Verdict(Action.REJECT), Action.REJECT, True, ()),
         ("discard", LOCATED | Verdict(Action.TEMPFAIL), Action.TEMPFAIL, False, ()),

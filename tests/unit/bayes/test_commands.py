@@ -86,10 +86,11 @@ def test_evaluate_prints_measures_and_scores(
     assert {s["action"] for s in ours["suggest"]} == {"label", "quarantine"}
     lines = (site / "scores").read_text().splitlines()
     assert len(lines) == 120
-    name, label, score = lines[0].rsplit(" ", 2)
-    assert Path(name).is_file()
-    assert label in ("spam", "ham")
-    assert float(score) == 0.0
+    rows = [line.rsplit(" ", 2) for line in lines]
+    assert {(Path(name), label) for name, label, _score in rows} == {
+        (site / f"{n}.eml", "ham" if n % 2 else "spam") for n in range(120)
+    }
+    assert float(rows[0][2]) == 0.0
 
 
 def test_models_are_compared_and_merged(

@@ -125,7 +125,7 @@ def test_every_message_is_in_the_history(new_daemon: NewDaemon) -> None:
     daemon.told("x")
     (first,) = wait_for("a record", lambda: rows(daemon))
     assert (first.action, first.recipients) == ("accept", ("joe@mx.example.test",))
-    assert first.milliseconds["misbehaving"] >= 0
+    assert list(first.milliseconds) == ["misbehaving"]
     daemon.told("raise")
     daemon.process.stop()
     second, _ = rows(daemon)

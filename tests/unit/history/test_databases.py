@@ -295,7 +295,7 @@ def test_hidden_recipients_cannot_be_guessed_in_either(
     history.add(
         [record("a", NOW, "q17", sender="other@sender.test", recipients=to, subject="Pills")]
     )
-    assert "\n" in str(wish.values()) or history.search(HistoryQuery(**wish)).rows
+    assert history.search(HistoryQuery(**wish)).rows
     for visible in (("joe@mx.test",), ("@mx.test",), ("@mx.test", "@")):
         assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown
 

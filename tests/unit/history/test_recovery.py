@@ -198,10 +198,10 @@ def test_the_recorder_counts_what_is_lost_with_a_file(
     no_database(tmp_path / "history.sqlite3")
     recorder.note(REPORT, b"y")
     recorder.write()
-    assert recorder.lost in (0, 3)  # its write-ahead log may have them all
     file = tmp_path / "history.sqlite3"
     shown = len(opened(tmp_path).search(HistoryQuery()).rows)
-    assert shown + recorder.lost == 4
+    # By the version of SQLite its write-ahead log has them all, or none.
+    assert (shown, recorder.lost) in ((4, 0), (1, 3))
     file.unlink()
     recorder.note(REPORT, b"z")
     recorder.write()

@@ -12,10 +12,10 @@ from filterd.message.readings import READINGS_LIMIT
 from tests.helpers.readings import EVIL, HONEST, TRICKS, uuencoded
 
 
-@pytest.mark.parametrize("data", TRICKS.values(), ids=TRICKS)
+@pytest.mark.parametrize("name", TRICKS)
 @pytest.mark.parametrize("eol", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
-def test_some_reading_shows_what_is_hidden(data: bytes, eol: bytes) -> None:
-    message = Message(data.replace(b"\n", eol))
+def test_some_reading_shows_what_is_hidden(name: str, eol: bytes) -> None:
+    message = Message(TRICKS[name].replace(b"\n", eol))
     leaves = [
         leaf
         for root in (message.root, *(reading.root for reading in message.readings))
@@ -29,10 +29,10 @@ def test_some_reading_shows_what_is_hidden(data: bytes, eol: bytes) -> None:
         for content in (leaf.content, *leaf.other_contents)
     ]
     assert EVIL.rstrip() in shown
-    if "message in base64" not in str(data):
-        reasons = [detail for name, detail in message.anomalies if name == "MIME_AMBIGUOUS"]
-        assert all(reasons)
-        assert reasons or data == TRICKS["a message in base64"]
+    reasons = [detail for symbol, detail in message.anomalies if symbol == "MIME_AMBIGUOUS"]
+    assert all(reasons)
+    # That one all readers read alike, and honest programs make it.
+    assert bool(reasons) is (name != "a message in base64")
 
 
 @pytest.mark.parametrize("data", HONEST.values(), ids=HONEST)

@@ -33,4 +33,4 @@ def test_each_step_has_its_own_flag() -> None:
 def test_quit_and_abort_are_legal_nearly_anywhere() -> None:
     for command, following in NEXT_COMMANDS.items():
         assert Command.QUIT in following, command
-        assert Command.ABORT in following or command is Command.QUIT_NC
+        assert (Command.ABORT in following) is (command is not Command.QUIT_NC), command

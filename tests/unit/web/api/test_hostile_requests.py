@@ -126,4 +126,5 @@ def test_any_octets_can_be_scanned(
         params={"sender": sender, "recipient": recipients, "client": client},
     )
     assert answer.status_code == 200, answer.text
-    assert answer.json()["action"] in ("accept", "reject")
+    # No filter of this site has an opinion of such mail.
+    assert (answer.json()["action"], answer.json()["symbols"]) == ("accept", [])
