@@ -24,6 +24,9 @@ KEY_LIMIT = 256
 """Octets of a key; sendmail cuts longer ones (MAXNAME)."""
 
 
+NO_COMPLAINT = "", EX_OK
+
+
 class MapError(Exception):
     """A map that cannot be opened or read; the text is sendmail's message.
 
@@ -80,7 +83,7 @@ class BaseMap:
         self._is_open = False
         self._is_closed_for_good = not options.is_valid
         self._failed = False
-        self._pending = "", EX_OK
+        self._pending = NO_COMPLAINT
         self._lock = threading.RLock()
 
     @property
@@ -113,15 +116,14 @@ class BaseMap:
         with self._lock:
             self._ensure_open()
             complaint, trouble = self._pending
-            self._pending = "", EX_OK
+            self._pending = NO_COMPLAINT
             return Opening(self._is_open, complaint, trouble)
 
     def _ensure_open(self) -> None:
         if self._is_open or self._is_closed_for_good:
             return
         try:
-            complaint = self._open()
-            self._pending = complaint, EX_SOFTWARE if complaint else EX_OK
+            self._pending = self._open()
         except MapError as error:
             if self.options.is_optional:
                 self._is_closed_for_good = True
@@ -151,9 +153,10 @@ class BaseMap:
             answer, complaint="\n".join(complaints), trouble=opening.trouble or answer.trouble
         )
 
-    def _open(self) -> str:
-        """Returns a complaint in spite of which it is open, mostly none. Raises MapError."""
-        return ""
+    def _open(self) -> tuple[str, int]:
+        """Returns a complaint in spite of which it is open, mostly none, and the exit status that
+        it leaves behind. Raises MapError."""
+        return NO_COMPLAINT
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
         """What an open map finds. Raises MapError for a temporary failure."""

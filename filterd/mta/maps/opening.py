@@ -13,6 +13,7 @@ from filterd.mta.cf.lookup import Macros
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import BaseMap, MapError
+from filterd.mta.maps.database import DatabaseMap, ImplicitMap
 from filterd.mta.maps.safety import Owner
 from filterd.mta.maps.sequence import SequenceMap, SwitchMap
 from filterd.mta.maps.simple import (
@@ -100,7 +101,12 @@ class SiteMaps:
             "syslog": lambda: SyslogMap(options),
             "text": lambda: TextMap(options, self.owner),
             "stab": lambda: StabMap(options, self.owner),
-            "implicit": lambda: StabMap(options, self.owner),
+            "hash": lambda: DatabaseMap(options, self.owner, "hash"),
+            "btree": lambda: DatabaseMap(options, self.owner, "btree"),
+            "cdb": lambda: DatabaseMap(options, self.owner, "cdb"),
+            "implicit": lambda: ImplicitMap(
+                options, self.owner, lambda: StabMap(options, self.owner)
+            ),
             "sequence": lambda: SequenceMap(options, self.find),
             "switch": lambda: SwitchMap(options, self.find, self.switch_file),
         }
@@ -155,7 +161,7 @@ def alias_specs(value: str) -> list[tuple[str, str]]:
 class UnsupportedMap(BaseMap):
     """A class that sendmail has and this program has not: each lookup is a temporary failure."""
 
-    def _open(self) -> str:
+    def _open(self) -> tuple[str, int]:
         raise MapError(f'{self.options.type} map "{self.options.name}": class is not supported')
 
 

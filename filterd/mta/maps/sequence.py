@@ -9,7 +9,7 @@ from pathlib import Path
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, MapAnswer
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import BaseMap, MapError
+from filterd.mta.maps.base import EX_SOFTWARE, BaseMap, MapError
 from filterd.system.bounded import read_regular
 
 DEPTH_LIMIT = 20
@@ -72,18 +72,19 @@ class SwitchMap(SequenceMap):
         super().__init__(options, find)
         self._switch_file = switch_file
 
-    def _open(self) -> str:
+    def _open(self) -> tuple[str, int]:
         types = services(self._switch_file(), self.options.file)
         if not types:
             # sendmail says nothing here; the lookups fail for now.
             raise MapError("")
         names = [f"{self.options.name}.{type}" for type in types]
         self._members = tuple(name for name in names if self._find(name) is not None)
-        return "\n".join(
+        complaint = "\n".join(
             f"Switch map {self.options.name}: unknown member map {name}"
             for name in names
             if name not in self._members
         )
+        return complaint, EX_SOFTWARE if complaint else EX_OK
 
 
 def services(switch_file: Path, service: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer
 from filterd.mta.cf.map_options import MapOptions, leading_number
-from filterd.mta.maps.base import EX_UNAVAILABLE, BaseMap, Found, MapError, octets
+from filterd.mta.maps.base import EX_UNAVAILABLE, NO_COMPLAINT, BaseMap, Found, MapError, octets
 from filterd.mta.maps.safety import Owner, trouble_with
 from filterd.system.bounded import read_regular
 
@@ -30,7 +30,7 @@ class TextMap(BaseMap):
         self._owner = owner
         self._key_column = self._value_column = 0
 
-    def _open(self) -> str:
+    def _open(self) -> tuple[str, int]:
         options = self.options
         name, file = options.name, options.file
         if not file.startswith("/"):
@@ -40,7 +40,7 @@ class TextMap(BaseMap):
             raise MapError(f'text map "{name}": unsafe map file {file}', trouble)
         self._key_column = self._column("k", options.key_column)
         self._value_column = self._column("v", options.value_column)
-        return ""
+        return NO_COMPLAINT
 
     def _column(self, letter: str, value: str | None) -> int:
         if value is None:
@@ -133,9 +133,9 @@ class StabMap(BaseMap):
         self._table: dict[bytes, tuple[bytes, int]] = {}
         self._stamp: tuple[int, int, int] = (0, 0, 0)
 
-    def _open(self) -> str:
+    def _open(self) -> tuple[str, int]:
         self._load()
-        return ""
+        return NO_COMPLAINT
 
     def _load(self) -> None:
         name, file = self.options.name, self.options.file
