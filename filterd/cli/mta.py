@@ -42,6 +42,14 @@ CfOption = Annotated[
 McOption = Annotated[
     Path | None, typer.Option("--mc", metavar="FILE", help="the same, from a sendmail.mc by m4")
 ]
+MacrosOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--macros",
+        metavar="DIR",
+        help="where sendmail's m4 files are (default: where distributions install them)",
+    ),
+]
 FlavourOption = Annotated[
     Literal["sendmail", "postfix"] | None, typer.Option(help="whose semantics")
 ]
@@ -62,6 +70,7 @@ def run(
     config: ConfigOption = None,
     cf: CfOption = None,
     mc: McOption = None,
+    macros: MacrosOption = None,
     port: Annotated[int | None, typer.Option(help="port to listen on; 0: any free one")] = None,
     spool: SpoolOption = None,
     mail: Annotated[Path | None, typer.Option(help="folder of the mailboxes")] = None,
@@ -84,6 +93,7 @@ def run(
         config=config,
         cf=cf,
         mc=mc,
+        macros=macros,
         port=port,
         spool=spool,
         mail=mail,
@@ -102,6 +112,7 @@ def test(
     config: ConfigOption = None,
     cf: CfOption = None,
     mc: McOption = None,
+    macros: MacrosOption = None,
     flavour: FlavourOption = None,
     filters: FilterOption = None,
     mx: Annotated[bool, typer.Option("--mx", help="look up the MX of other hosts in DNS")] = False,
@@ -114,9 +125,37 @@ def test(
     from filterd.cli import mta_resolve, mta_run  # noqa: PLC0415
 
     source = mta_run.ConfigSource(
-        config=config, cf=cf, mc=mc, flavour=flavour, filters=tuple(filters or ())
+        config=config,
+        cf=cf,
+        mc=mc,
+        macros=macros,
+        flavour=flavour,
+        filters=tuple(filters or ()),
     )
     mta_resolve.test(source, addresses or [], mx=mx, as_json=as_json)
+
+
+@app.command()
+def build(
+    mc: Annotated[Path, typer.Argument(metavar="FILE", help="the sendmail.mc")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="write the sendmail.cf there"),
+    ] = None,
+    macros: MacrosOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="only say what is wrong and would change")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a sendmail.cf of a sendmail.mc by m4, and report mistakes by line of the mc.
+
+    Without --output the sendmail.cf is printed. Ends with 78, and writes nothing, if sendmail could
+    not start with the result.
+    """
+    from filterd.cli import mta_build  # noqa: PLC0415
+
+    mta_build.run(mc, output, macros, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

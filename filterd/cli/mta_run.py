@@ -17,10 +17,13 @@ from typing import Any, Literal
 import typer
 
 from filterd.cli.common import Exit, fail, reported, settings
+from filterd.cli.mta_build import mc_errors
 from filterd.mta.cf.config import CfError
+from filterd.mta.mc.build import make_cf
+from filterd.mta.mc.macros import MacroFiles
 from filterd.mta.milters.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter, missing_sockets
-from filterd.mta.sendmail.cf_files import checked, make_cf, parse_cf, read_cf
+from filterd.mta.sendmail.cf_files import checked, parse_cf, read_cf
 from filterd.mta.sendmail.site import CfSite, site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
@@ -34,6 +37,7 @@ class ConfigSource:
     config: Path | None = None
     cf: Path | None = None
     mc: Path | None = None
+    macros: Path | None = None
     port: int | None = None
     spool: Path | None = None
     mail: Path | None = None
@@ -93,7 +97,9 @@ def cf_site(source: ConfigSource) -> CfSite:
     )
     with cf_errors():
         if source.mc is not None:
-            cf = checked(parse_cf(make_cf(source.mc), f"{source.mc} (by m4)"))
+            with mc_errors():
+                text = make_cf(source.mc, MacroFiles.find(source.macros))
+            cf = checked(parse_cf(text, f"{source.mc} (by m4)"))
         else:
             assert source.cf is not None
             cf = read_cf(source.cf)

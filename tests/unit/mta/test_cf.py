@@ -17,7 +17,7 @@ from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
-from filterd.mta.sendmail.cf_files import make_cf, parse_cf, read_cf
+from filterd.mta.sendmail.cf_files import parse_cf, read_cf
 from filterd.mta.sendmail.router import CfRouter
 from filterd.mta.sendmail.site import site
 
@@ -191,11 +191,6 @@ def test_a_site_is_made_of_a_file(tmp_path: Path) -> None:
     assert [f.name for f in made.listeners[0].filters] == ["f1"]
     assert [f.name for f in made.listeners[1].filters] == ["f2", "f1"]
     assert made.settings.macros["connect"] == ("j", "{daemon_name}")
-
-
-def test_m4_files_that_are_missing_are_named_with_their_package(tmp_path: Path) -> None:
-    with pytest.raises(CfError, match="package sendmail-cf"):
-        make_cf(tmp_path / "sendmail.mc", tmp_path)
 
 
 # Addresses, aliases, programs

@@ -1,0 +1,110 @@
+"""Names that sendmail's m4 files do not know, and directives that miss another one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from filterd.mta.mc.macros import KINDS, MacroFiles
+from filterd.mta.mc.messages import Message, nearest
+from filterd.mta.mc.scan import BUILTINS, Scan
+
+MANY_TIMES = frozenset({"dnsbl", "enhdnsbl", "rhsbl", "badmx", "queuegroup", "mtamark"})
+"""Features that may stand several times, with other arguments."""
+
+NEEDS_ACCESS = frozenset(
+    """
+    blocklist_recipients blacklist_recipients bcc compat_check conncontrol greet_pause
+    lookupdotdomain queuegroup ratecontrol relay_mail_from
+    """.split()
+)
+"""Features that look up the access table."""
+
+
+def naming(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
+    """Yield the mistakes, in no order."""
+    yield from _files(found, files)
+    yield from _defines(text, found, files)
+    yield from _access(found)
+
+
+def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
+    seen: dict[tuple[str, str], int] = {}
+    for call in found.named(*KINDS):
+        name = call.argument(1)
+        if call.spaced or not name:
+            continue
+        if name != name.strip() or not re.fullmatch(r"[\w.+-]+", name):
+            continue  # a mistake of writing
+        if not files.file(call.name, name).is_file():
+            like = nearest(name, files.choices(call.name))
+            yield Message(
+                call.line,
+                f"{call.name}(`{name}') is not known: there is no "
+                f"{KINDS[call.name]}/{name}.m4 in {files.folder}",
+                f"`{like}'" if like else f"a name from {files.folder / KINDS[call.name]}",
+                "error",
+            )
+        key = (call.name, name)
+        if key in seen and name not in MANY_TIMES and not call.nested and call.name != "HACK":
+            # The rest of the repeated call is carried out again, the second one counts.
+            yield Message(
+                call.line,
+                f"{call.name}(`{name}') stands on line {seen[key]} already",
+                "it once",
+            )
+        elif not call.nested:
+            seen.setdefault(key, call.line)
+
+
+def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
+    conf = sorted(name for name in files.names if name.startswith("conf"))
+    others = sorted(name for name in files.names if re.fullmatch(r"[A-Z][A-Z0-9_]{3,}", name))
+    values: dict[str, tuple[int, str]] = {}
+    for call in found.named("define"):
+        name = call.argument(1).strip()
+        if call.spaced or not re.fullmatch(r"\w+", name, re.ASCII):
+            continue
+        before = values.get(name)
+        if before is not None and not call.nested and name not in call.argument(2):
+            if call.argument(2) != before[1]:
+                yield Message(
+                    call.line,
+                    f"{name} has a value on line {before[0]} already, which is lost here",
+                    "one define of it",
+                )
+        elif not call.nested:
+            values[name] = (call.line, call.argument(2))
+        if name in files.names or name.startswith("_") or name in BUILTINS:
+            continue
+        # Defined for the mc file's own use?
+        if len(re.findall(rf"(?<!\w){name}(?!\w)", text, re.ASCII)) > 1:
+            continue
+        like = nearest(name, conf if name.lower().startswith("conf") else (*others, *conf))
+        yield Message(
+            call.line,
+            f"nothing reads {name}: sendmail's m4 files have no such name",
+            f"`{like}'" if like else "a name from sendmail's cf/README",
+        )
+
+
+def _access(found: Scan) -> Iterator[Message]:
+    """Features of the access table before FEATURE(`access_db') or without it."""
+    features = [call for call in found.named("FEATURE") if not call.spaced]
+    table = next((call.line for call in features if call.argument(1) == "access_db"), None)
+    for call in features:
+        name = call.argument(1)
+        own_value = name in ("greet_pause", "compat_check") and len(call.arguments) > 1
+        if name in NEEDS_ACCESS and not call.nested and not own_value:
+            if table is None:
+                yield Message(
+                    call.line,
+                    f"FEATURE(`{name}') looks into the access table, and there is none",
+                    "FEATURE(`access_db') above it",
+                )
+            elif table > call.line:
+                yield Message(
+                    call.line,
+                    f"FEATURE(`{name}') looks into the access table, which comes on line {table}",
+                    "FEATURE(`access_db') above it",
+                )
