@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.parts.unpacking import archive
+from filterd.filters.parts.unpacking import archive, archive_child, archive_reader
 from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.filters.parts.unpacking.unpack import Unpacker
@@ -140,7 +140,7 @@ def test_what_only_ends_like_a_zip_file_is_not_called_damaged() -> None:
 
 
 def test_a_reader_that_crashes_costs_only_its_archive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_tell", lambda *_: os.abort())
+    monkeypatch.setattr(archive_reader, "tell", lambda *_: os.abort())
     with pytest.raises(archive.CrashedError):
         list(archive.entries(zipped(a=b"x"), "zip"))
 
@@ -149,7 +149,7 @@ def test_what_nobody_could_read_is_over_the_limit_not_just_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its points alone would let it pass, unexamined."""
-    monkeypatch.setattr(archive, "_tell", lambda *_: os.abort())
+    monkeypatch.setattr(archive_reader, "tell", lambda *_: os.abort())
     _names, found = unpacked("a.zip", zipped(a=b"x"))
     assert found == {"ARCHIVE_LIMIT": "a.zip: its reader crashed"}
 
@@ -159,16 +159,16 @@ def test_a_reader_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch
         while True:
             pass
 
-    monkeypatch.setattr(archive, "_tell", spin)
+    monkeypatch.setattr(archive_reader, "tell", spin)
     with pytest.raises(archive.TooSlowError):
         list(archive.entries(zipped(a=b"x"), "zip", seconds=1))
 
 
-@pytest.mark.parametrize("limit", [64 << 20, archive.MEMORY_LIMIT])
+@pytest.mark.parametrize("limit", [64 << 20, archive_child.MEMORY_LIMIT])
 def test_an_archive_that_takes_too_much_memory_is_over_the_limit(
     limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "MEMORY_LIMIT", limit)
+    monkeypatch.setattr(archive_child, "MEMORY_LIMIT", limit)
     packed = bytearray(lzma.compress(PROGRAM, lzma.FORMAT_ALONE))
     packed[1:5] = struct.pack("<I", 512 << 20)  # what its dictionary is said to be
     assert set(unpacked("a.lzma", bytes(packed))[1]) == {"ARCHIVE_LIMIT"}

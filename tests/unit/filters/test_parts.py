@@ -263,17 +263,12 @@ def test_kinds_need_more_than_two_letters() -> None:
 
 
 def test_passwords_from_the_text_open_an_archive_if_that_is_wanted() -> None:
-    """This encryption checks a password by one octet (APPNOTE.TXT 6.1.6): of 256 archives one takes
-    an earlier word of the text for its password, and so several are tried."""
-    opened = []
-    for _ in range(4):
-        data = messages.multipart(
-            [("a.zip", locked_zip("geheim7", "photo.jpg", PROGRAM))],
-            text=b"Hello,\r\n\r\nthe password is: geheim7.\r\n",
-        )
-        assert names(examined(data)) == {"ARCHIVE_ENCRYPTED"}
-        opened.append(names(examined(data, Parts(PartsSettings(try_passwords=True)))))
-    assert {"BANNED_PART"} in opened
+    data = messages.multipart(
+        [("a.zip", locked_zip("geheim7", "photo.jpg", PROGRAM))],
+        text=b"Hello,\r\n\r\nthe password is: geheim7.\r\n",
+    )
+    assert names(examined(data)) == {"ARCHIVE_ENCRYPTED"}
+    assert names(examined(data, Parts(PartsSettings(try_passwords=True)))) == {"BANNED_PART"}
 
 
 def locked_zip(password: str, name: str, content: bytes) -> bytes:

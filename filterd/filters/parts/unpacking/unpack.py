@@ -21,6 +21,8 @@ from filterd.filters.parts.unpacking import (
     rar,
     zip_directory,
 )
+from filterd.filters.parts.unpacking.archive_child import MEMORY_LIMIT
+from filterd.filters.parts.unpacking.archive_formats import is_one_file
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.parts.unpacking.limits import UnpackLimits
@@ -192,9 +194,9 @@ class Unpacker:
         except archive.CrashedError:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: its reader crashed")
         except archive.MemberTooLargeError:
-            note = f"{file.shown_path}: takes more than {archive.MEMORY_LIMIT >> 20} MiB to read"
+            note = f"{file.shown_path}: takes more than {MEMORY_LIMIT >> 20} MiB to read"
             self._note("ARCHIVE_LIMIT", note)
-        if archive.is_one_file(kind) and not seen:
+        if is_one_file(kind) and not seen:
             # Not even its first octets can be had, but what it is called.
             yield File(_member_names("data", file, kind), "", b"", path, complete=False)
         if kind == "zip":
@@ -263,7 +265,7 @@ class Unpacker:
             if not self._count(file):
                 return
             self._look_at_path(file, entry.name, entry.link)
-            if entry.is_file or archive.is_one_file(kind):
+            if entry.is_file or is_one_file(kind):
                 names = _member_names(entry.name, file, kind)
                 if entry.name in encrypted:
                     self._note("ARCHIVE_ENCRYPTED", "/".join((*path, names[0])))
@@ -362,7 +364,7 @@ def _is_worth_opening(file: File, kind: str) -> bool:
 def _member_names(name: str, file: File, kind: str) -> tuple[str, ...]:
     """A file that was only compressed has the archive's name without its last extension, and
     perhaps one that the archive's header remembers: some unpackers take this, some that."""
-    if not archive.is_one_file(kind):
+    if not is_one_file(kind):
         return (name,)
     stem, _, extension = (file.names[0] if file.names else "data").rpartition(".")
     usual = f"{stem}.tar" if extension.lower() in _TAR_EXTENSIONS else (stem or "data")
