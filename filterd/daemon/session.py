@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from typing import Any
 
 import Milter
@@ -213,7 +212,7 @@ class Session:
         finally:
             self._service.end()
         total = round((time.monotonic() - started) * 1000, 1)
-        report = replace(answer.report, note=note, total_ms=total)
+        report = ScanReport(**{**values(answer.report), "note": note, "total_ms": total})
         self._service.report(report)
         self._service.note(report, transaction.octets("Subject"))
         self.abort()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from filterd.chain.report import ScanReport, values
-from filterd.chain.report_codec import Codec, plain
-from filterd.chain.verdict import Action, Failure, Reason, Symbol
-from filterd.system.bounded import json_value
+from filterd.chain.report_codec import Codec, parsed, plain
+from filterd.chain.verdict import Failure, Symbol
+from filterd.system.values import value
 
 TEXT_LIMIT = 500
 """Characters of a text that a stranger chose; a Subject may be as long as its sender likes."""
@@ -23,10 +22,8 @@ NUMBER_LIMIT = 1e15
 LIST_LIMIT = 1000
 """Recipients, and symbols, that are noted of one message."""
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Record(ScanReport):
     """One message: its report, and when it came. received: seconds since 1970, when its last octet
     came. subject: decoded."""
@@ -53,26 +50,30 @@ class Record(ScanReport):
         return self.reason or (f"release of {self.released}" if self.released else "")
 
     def encode(self) -> str:
-        """What the store keeps besides its columns: JSON in ASCII, so that octets of no charset
-        (lone surrogates) survive."""
-        return _ENCODER.encode(_CODEC.sparse(self, details=False))
+        """What the store keeps besides its columns, as JSON; octets of no charset (lone surrogates)
+        are escaped in it."""
+        return _CODEC.text(self)
 
     @classmethod
     def decode(cls, id: str, received: float, action: str, score: float, text: str) -> Record:
         """The record of a row. Raises ValueError."""
-        value = json_value(text)
+        value = parsed(text)
         if isinstance(value, list):
             value = _first_form(value)
         if not isinstance(value, dict):
             raise ValueError("expected an object")
-        columns = {"id": id, "received": received, "action": action, "score": score}
-        return _CODEC.read({**value, **columns})
+        value |= {"id": id, "received": received, "action": action, "score": score}
+        return _CODEC.read(value)
 
     @classmethod
     def of(cls, report: ScanReport, received: float, subject: str) -> Record:
-        """The record of a message. Values come from strangers, so they are cut to size here."""
-        cut = {name: _cut(value) for name, value in values(report).items()}
-        return cls(**cut, received=received, subject=_cut(subject))
+        """The record of a message."""
+        return cls(**values(report), received=received, subject=subject)
+
+    def cut(self) -> Record:
+        """The same with no text, list or number larger than what is noted: values come from
+        strangers."""
+        return Record(**{name: _cut(value) for name, value in values(self).items()})
 
 
 _CODEC = Codec(Record, ("id", "received", "action", "score"))
@@ -117,15 +118,7 @@ def _first_form(value: list[Any]) -> dict[str, Any]:
 _RELEASE = "release of "
 
 
-_SMALL = frozenset({bool, int, type(None), Action, Reason})
-
-
 def _cut(value: Any) -> Any:
-    """The value with no text, list or number larger than what is noted."""
-    kind = type(value)
-    # Most are so, and need no second look.
-    if (kind is str and len(value) <= TEXT_LIMIT) or kind in _SMALL or not value:
-        return value
     if isinstance(value, str):
         return value if isinstance(value, Enum) or len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
     if isinstance(value, (bool, int)) or value is None:

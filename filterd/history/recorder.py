@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
+from typing import Any
 
 from filterd.chain.report import ScanReport
 from filterd.history.record import Record
+from filterd.history.row import row
 from filterd.history.store import BrokenHistoryError, History, HistoryError
 from filterd.message.decoding import header_text
 from filterd.system.periodic import Periodic
@@ -41,19 +44,23 @@ class Recorder:
         self.history = history
         self.lost = 0
         """Messages that are not in the history because the file was too slow or not there."""
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[dict[str, Any]] = deque()
         self._writing = Periodic("history", self.write, INTERVAL, at_end=True)
         self._next_expiry = self._next_complaint = 0.0
         self._began = time.time(), time.monotonic()
 
     def start(self) -> None:
         """Begin to write."""
+        if self.history is not None:
+            # What is wrong with it is told when there is something to write.
+            with contextlib.suppress(HistoryError):
+                self.history.open()
         self._writing.start()
 
     def note(self, report: ScanReport, subject: bytes) -> None:
         """Take one message, at once. subject: the field's octets.
 
-        What waits is a record, cut to size: a report may name a hundred thousand recipients.
+        What waits is a row, cut to size.
         """
         if self.history is None:
             return
@@ -61,7 +68,7 @@ class Recorder:
             self.lost += 1
             return
         text = header_text(subject[:SUBJECT_LIMIT])
-        self._waiting.append(Record.of(report, time.time(), text))
+        self._waiting.append(row(Record.of(report, time.time(), text)))
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, and end; what cannot be written then is lost."""
@@ -109,11 +116,11 @@ class Recorder:
         log.warning("history: the clock was set since the start; no record is deleted for its age")
         return True
 
-    def _add(self, history: History, records: list[Record]) -> None:
-        if not records:
+    def _add(self, history: History, rows: list[dict[str, Any]]) -> None:
+        if not rows:
             return
         try:
-            vanished = history.add(records)
+            vanished = history.write(rows)
         except BrokenHistoryError:
             if not history.is_file:
                 # Other hosts use it, too: whoever cares for it decides, by `fsck`.
@@ -125,7 +132,7 @@ class Recorder:
             if (done := recover(history)) is not None:
                 self.lost += max(known - done.saved, 0) if done.lost is None else done.lost
                 log.error("history: %s", done)
-            vanished = history.add(records)
+            vanished = history.write(rows)
         if vanished:
             self.lost += vanished
             log.error("history: somebody removed %d records from %s", vanished, history.file)

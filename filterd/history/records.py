@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
-from filterd.database.search import storable
 from filterd.history.conditions import statement
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
@@ -23,8 +21,8 @@ from filterd.history.results import (
     HistoryError,
     HistoryPage,
 )
-from filterd.history.schema import FIXED, SCHEMA, records
-from filterd.message.address import readable
+from filterd.history.row import row
+from filterd.history.schema import SCHEMA, records
 
 FAILURES_LIMIT = 100_000
 """Messages whose failures are counted, the newest ones."""
@@ -56,8 +54,6 @@ FROM bins, actions a WHERE action IS NOT NULL AND messages > 0 ORDER BY number, 
 """For SQLite. Each count reads its own stretch of the index, nothing is sorted: a tenth of what
 grouping all records takes."""
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
-
 
 class Records:
     """The records of one site. Raises HistoryError, BrokenHistoryError.
@@ -70,17 +66,22 @@ class Records:
         with self._errors():
             self._database: Database = database(url, file, SCHEMA)
 
-    def add(self, new: Sequence[Record]) -> tuple[int, int]:
-        """Add records; how many there were before and are now, as `span` counts."""
+    def open(self) -> None:
+        """Make the tables ready."""
+        with self._transaction():
+            pass
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> tuple[int, int]:
+        """Add rows that `row` made; how many there were before and are now, as `span` counts."""
         with self._transaction() as connection:
             before = span(connection)
-            insert(connection, ((None, record) for record in new))
+            insert(connection, rows)
             return before, span(connection)
 
     def copy(self, numbered: Iterable[tuple[int, Record]]) -> int:
         """Add records under their numbers; how many."""
         with self._transaction() as connection:
-            return insert(connection, numbered)
+            return insert(connection, ({"rowid": n, **row(record)} for n, record in numbered))
 
     def search(self, query: HistoryQuery) -> HistoryPage:
         """One page of what fits. Raises ValueError for a question that cannot be asked."""
@@ -202,9 +203,9 @@ class Records:
             raise HistoryError(f"{self._where}: {error.cause}") from error
 
 
-def insert(connection: sa.Connection, new: Iterable[tuple[int | None, Record]]) -> int:
-    """Add records under these numbers, None: the next one; how many."""
-    added, rows = 0, (_row(number, record) for number, record in new)
+def insert(connection: sa.Connection, rows: Iterable[dict[str, Any]]) -> int:
+    """Add rows; how many."""
+    added, rows = 0, iter(rows)
     while some := list(islice(rows, _CHUNK)):
         connection.execute(sa.insert(records), some)
         added += len(some)
@@ -220,23 +221,3 @@ def span(connection: sa.Connection) -> int:
         for order in (numbers.asc(), numbers.desc())
     )
     return 0 if first is None or last is None else last - first + 1
-
-
-def _row(number: int | None, record: Record) -> dict[str, Any]:
-    # One spelling of each mailbox, for searches and for what a reviewer may see.
-    sender, recipients = readable(record.sender), tuple(map(readable, record.recipients))
-    failed = [storable(failure.filter) for failure in record.failures if failure.filter]
-    values = (getattr(record, name) for name in FIXED if name != "sender")
-    words = (sender, *values, sender, *recipients, record.subject)
-    row = {
-        "id": storable(record.id),
-        "received": record.received,
-        "action": record.action.value,
-        "score": record.score,
-        "recipients": _ENCODER.encode([storable(one).casefold() for one in recipients]),
-        "symbols": f" {' '.join(storable(symbol.name) for symbol in record.symbols)} ",
-        "failed": f" {' '.join(failed)} " if failed else "",
-        "words": storable("\n".join(words)).casefold(),
-        "rest": record.encode(),
-    }
-    return row if number is None else {"rowid": number, **row}

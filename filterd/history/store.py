@@ -8,10 +8,10 @@ batches, from a thread of its own. What becomes of a file that cannot be used is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
@@ -37,7 +37,7 @@ class History:
         self.settings = settings
         self._clock = clock
         self.known = 0
-        """Records that were in the file after the last `add` or `expire`."""
+        """Records that were in the file after the last `write` or `expire`."""
 
     @property
     def is_file(self) -> bool:
@@ -56,13 +56,27 @@ class History:
 
         return Records(self.settings.database, self.file, self.where)
 
-    def add(self, records: Sequence[Record]) -> int:
-        """Note messages. Raises BrokenHistoryError, HistoryError.
+    def open(self) -> None:
+        """Load the database's library and make the file ready, while no mail waits. A database
+        elsewhere is asked when it is needed: it may let one wait. Raises HistoryError."""
+        records = self.records
+        if self.is_file:
+            records.open()
 
-        Returns how many records that were here after the last `add` or `expire` of this object are
-        gone: somebody else removed the file, or its write-ahead log.
+    def add(self, records: Iterable[Record]) -> int:
+        """Note messages; see `write`."""
+        from filterd.history.row import row  # noqa: PLC0415  (as `records`)
+
+        return self.write([row(record) for record in records])
+
+    def write(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Note messages: rows that `filterd.history.row` made. Raises BrokenHistoryError,
+        HistoryError.
+
+        Returns how many records that were here after the last `write` or `expire` of this object
+        are gone: somebody else removed the file, or its write-ahead log.
         """
-        before, now = self.records.add(records)
+        before, now = self.records.add(rows)
         vanished = max(self.known - before, 0)
         # Other hosts let records go from a database, too.
         self.known = now if self.is_file else 0

@@ -158,7 +158,7 @@ def _path(text: str) -> str:
     address = text.strip()
     if address.startswith("<") and address.endswith(">"):
         address = address[1:-1].strip()
-    route = _ROUTE.match(address)
+    route = _ROUTE.match(address) if address.startswith("@") else None
     return address[route.end() :].strip() if route else address
 
 

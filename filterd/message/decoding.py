@@ -118,6 +118,8 @@ def decode_uu(body: bytes) -> bytes:
 
 def decode_charset(content: bytes, charset: str) -> str:
     """Octets as text. Without a charset that is known: UTF-8 if they are, else Windows-1252."""
+    if not charset and content.isascii():
+        return content.decode("ascii")
     name = charset.strip().strip("'\"").lower()
     if content.isascii() and not name.startswith(_NOT_ASCII_BASED):
         return content.decode("ascii")
@@ -155,7 +157,7 @@ def header_text(raw: bytes) -> str:
     >>> header_text(b" Minutes of\\r\\n\\tTuesday =?utf-8?q?and_?=\\r\\n =?utf-8?q?Friday?=")
     'Minutes of Tuesday and Friday'
     """
-    lines = (line.strip(b" \t") for line in raw.replace(b"\r", b"\n").split(b"\n"))
+    lines = [line.strip(b" \t") for line in raw.replace(b"\r", b"\n").split(b"\n")]
     return decode_words(b" ".join(filter(None, lines))).translate(_BLANKS).strip()
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,10 @@ def keyvalue(_logger: Any, _method: str, event: Event) -> str:
 
 
 def _quoted(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
+    if value is None or value is True or value is False:
+        return "null" if value is None else str(value).lower()
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) else encode_basestring_ascii(text)
 
 
 def as_json(_logger: Any, _method: str, event: Event) -> str:
@@ -120,12 +121,12 @@ class MessageLog:
         event: Event = {"time": _now()} if self._stamped else {}
         event.update(level="info", event="message")
         for key, value in log_fields(report).items():
-            if isinstance(value, _NESTED):
+            if isinstance(value, str):
+                if value or key == "from":
+                    event[key] = value if len(value) <= TEXT_LIMIT else _shortened(value)
+            elif isinstance(value, _NESTED):
                 if value:
                     event[key] = _flat(value)
-            elif isinstance(value, str):
-                if value or key == "from":
-                    event[key] = _shortened(value)
             elif value is not None:
                 event[key] = value
         line = self._render(None, "info", event)
@@ -136,7 +137,9 @@ class MessageLog:
 def log_fields(report: ScanReport) -> dict[str, Any]:
     """What the line says, by the names that it has there. A field of the report that is not named
     here comes by its own name, where it is not empty."""
-    reply = report.reply
+    reply, probability = report.reply, report.probability
+    # What no filter has seen has no score.
+    was_seen = bool(report.outcomes or report.milliseconds)
     found: dict[str, Any] = {
         "id": report.id,
         "queue_id": report.queue_id,
@@ -150,23 +153,12 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
         "reply": f"{reply.code} {reply.xcode}" if reply is not None else "",
         "stored": report.stored,
         "dropped": report.dropped,
-    }
-    # What no filter has seen has no score.
-    if report.outcomes or report.milliseconds:
-        probability = report.probability
-        found |= {
-            "score": report.score,
-            "required": report.required,
-            "labelled": report.labelled,
-            "symbols": {symbol.name: symbol.score for symbol in report.symbols},
-            "ms": report.milliseconds,
-            "probability": None
-            if probability is None
-            else round(probability, PROBABILITY_DECIMALS),
-        }
-    elif report.symbols:
-        found["symbols"] = {symbol.name: symbol.score for symbol in report.symbols}
-    found |= {
+        "score": report.score if was_seen else None,
+        "required": report.required if was_seen else None,
+        "labelled": report.labelled if was_seen else None,
+        "symbols": {symbol.name: symbol.score for symbol in report.symbols},
+        "ms": report.milliseconds,
+        "probability": None if probability is None else round(probability, PROBABILITY_DECIMALS),
         "virus": report.virus,
         "reason": report.reason,
         "released": report.released,
@@ -178,7 +170,8 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
     for name in _OTHERS:
         if value := getattr(report, name):
             found[name] = value
-    return {**found, "note": report.note, "total_ms": report.total_ms}
+    found["note"], found["total_ms"] = report.note, report.total_ms
+    return found
 
 
 _NAMED = frozenset(
@@ -203,10 +196,12 @@ _OTHERS = other_fields(ScanReport)
 def _flat(value: Any) -> str:
     """Nested values as `a:1,b:2`, which is easy to grep and the same in both formats; of many the
     first ones, and `+N` for how many more there are."""
-    first = list(islice(value.items() if isinstance(value, dict) else value, LIST_LIMIT))
-    texts = (
-        [f"{one[0]}:{one[1]}" for one in first] if isinstance(value, dict) else [*map(str, first)]
-    )
+    if isinstance(value, dict):
+        texts = [f"{name}:{one}" for name, one in islice(value.items(), LIST_LIMIT)]
+    else:
+        texts = [str(one) for one in islice(value, LIST_LIMIT)]
+    if len(texts) == len(value) and len(text := ",".join(texts)) <= TEXT_LIMIT:
+        return text
     shown, size = 0, 0
     while shown < len(texts) and (not shown or size + len(texts[shown]) < TEXT_LIMIT):
         size += len(texts[shown]) + 1

@@ -20,6 +20,7 @@ from filterd.chain.verdict import Action, Failure
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.decoding import header_text
 from filterd.system.bounded import json_value
+from filterd.system.values import value
 
 FORMAT = 1
 """Version of the description file; a reader refuses what is newer."""
@@ -56,7 +57,7 @@ class NewEntry:
         return self.report.id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Entry(ScanReport):
     """A kept message without its bytes: its report, and what the quarantine knows besides.
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from filterd.chain.report import Arrival, ScanReport
+from filterd.chain.report import Arrival, Form, ScanReport
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, Settings, load
 from filterd.message import Message
@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
     id, envelope, _failed = decode_request(head)
     report = pipeline.process(Message(data, envelope, id)).report
     # ASCII, so that octets of no charset (lone surrogates) survive.
-    sys.stdout.write(json.dumps(encode_report(report, details=True)))
+    sys.stdout.write(json.dumps(encode_report(report, Form.SPARSE)))
     return 0
 
 

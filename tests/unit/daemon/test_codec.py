@@ -119,7 +119,7 @@ def test_each_recipients_outcome_arrives(
     envelope = Envelope("a@b", tuple(map(Recipient, by_recipient)))
     arrival = Arrival.at("id1", envelope, 5, "")
     report = ScanReport(**values(arrival), action=Action.ACCEPT, outcomes=outcomes)
-    sent = encode_report(report, details=False)
+    sent = encode_report(report)
     is_one = len(set(by_recipient.values())) == 1
     assert len(sent.get("outcomes", ())) == (1 if is_one else len(outcomes))
     assert decode_report(json.loads(json.dumps(sent)), arrival) == report
@@ -127,7 +127,7 @@ def test_each_recipients_outcome_arrives(
 
 def test_an_answer_to_very_many_recipients_is_short() -> None:
     outcomes = tuple(Outcome(f"{n}@x.example", Action.ACCEPT, "default") for n in range(100_000))
-    sent = encode_report(ScanReport(id="x", action=Action.ACCEPT, outcomes=outcomes), details=False)
+    sent = encode_report(ScanReport(id="x", action=Action.ACCEPT, outcomes=outcomes))
     assert len(json.dumps(sent)) < 200
 
 

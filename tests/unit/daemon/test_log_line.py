@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from filterd.chain.report import ScanReport
 from filterd.chain.verdict import Action, Outcome, RemovedPart, Reply
 from filterd.config.processes import DaemonSettings
 from filterd.ops.logs import MessageLog, configure, keyvalue, other_fields
+from filterd.system.values import value
 from tests.helpers.daemon import RunningDaemon
 from tests.helpers.milter import one_message
 from tests.helpers.reports import report
@@ -105,7 +105,7 @@ def test_no_points_where_no_filter_was_asked(caplog: pytest.LogCaptureFixture) -
     assert line["note"] == "no worker was free"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Located(ScanReport):
     """A report with one more fact."""
 

@@ -239,7 +239,7 @@ def test_strangers_texts_are_cut_to_size() -> None:
         required=math.inf,
         removed=(RemovedPart(long, long, 1, 2),),
     )
-    one = Record.of(many, NOW, "s" * 5000)
+    one = Record.of(many, NOW, "s" * 5000).cut()
     assert len(one.recipients) == len(one.outcomes) == len(one.symbols) == LIST_LIMIT
     short = "b" * TEXT_LIMIT
     assert (one.sender, one.subject) == (short, "s" * TEXT_LIMIT)

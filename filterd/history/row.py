@@ -1,0 +1,41 @@
+"""A record as a row of the table: its whole, and what searches look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from filterd.database.search import storable
+from filterd.history.record import Record
+from filterd.history.schema import FIXED
+from filterd.message.address import readable
+
+SMALL = 2000
+"""Characters of a record's text below which nothing in it needs to be cut."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def row(record: Record) -> dict[str, Any]:
+    """The values of a row by column, cut to size: a report may name a hundred thousand
+    recipients."""
+    text = record.encode()
+    if len(text) > SMALL or "NaN" in text or "Infinity" in text:
+        record = record.cut()
+        text = record.encode()
+    # One spelling of each mailbox, for searches and for what a reviewer may see.
+    sender, recipients = readable(record.sender), [readable(one) for one in record.recipients]
+    failed = [storable(failure.filter) for failure in record.failures if failure.filter]
+    values = [getattr(record, name) for name in FIXED if name != "sender"]
+    words = (sender, *values, sender, *recipients, record.subject)
+    return {
+        "id": storable(record.id),
+        "received": record.received,
+        "action": record.action.value,
+        "score": record.score,
+        "recipients": _ENCODER.encode([storable(one).casefold() for one in recipients]),
+        "symbols": f" {' '.join([storable(symbol.name) for symbol in record.symbols])} ",
+        "failed": f" {' '.join(failed)} " if failed else "",
+        "words": storable("\n".join(words)).casefold(),
+        "rest": text,
+    }
