@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from bench.quarantine import NOW, fill, filled
+from filterd.chain.verdict import Action, Symbol
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
 from filterd.digest.ledger import Ledger
@@ -78,21 +79,21 @@ def records(count: int) -> Iterator[Record]:
     for number in range(count):
         action = dice.choice(("accept",) * 6 + ("quarantine", "reject", "tempfail"))
         yield Record(
-            f"h{number:09}",
-            end - 10 * (count - number),
-            f"q{number}",
-            f"<{number}@d.example>",
-            "client.example[192.0.2.1]",
-            f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
-            (f"user{dice.randrange(2000)}@mx{dice.randrange(20)}.test",),
-            f"offer {dice.randrange(10**6)} for you today only",
-            dice.randrange(500, 100_000),
-            action,
-            "",
-            dice.uniform(-5, 40),
-            5.0,
-            (("BAYES_99", 3.5), ("URI_BAD", 2.0)),
-            {"gtube": 0.1, "bayes": 3.0},
+            id=f"h{number:09}",
+            received=end - 10 * (count - number),
+            queue_id=f"q{number}",
+            message_id=f"<{number}@d.example>",
+            client_name="client.example",
+            client_address="192.0.2.1",
+            sender=f"s{dice.randrange(50_000)}@d{dice.randrange(5000)}.example",
+            recipients=(f"user{dice.randrange(2000)}@mx{dice.randrange(20)}.test",),
+            subject=f"offer {dice.randrange(10**6)} for you today only",
+            size=dice.randrange(500, 100_000),
+            action=Action(action),
+            score=dice.uniform(-5, 40),
+            required=5.0,
+            symbols=(Symbol("BAYES_99", 3.5), Symbol("URI_BAD", 2.0)),
+            milliseconds={"gtube": 0.1, "bayes": 3.0},
         )
 
 

@@ -14,7 +14,7 @@ from dataclasses import field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, SerializationInfo
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, SerializationInfo
 
 from filterd.chain.verdict import (
     Action,
@@ -99,6 +99,9 @@ class Arrival:
     id: filterd's own name of the message. size: octets. authenticated: the SMTP AUTH identity.
     Addresses are as `filterd.message.envelope` has them.
     """
+
+    # As `json` writes them, `NaN` and `Infinity`: a threshold may be infinite.
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="constants")
 
     id: str
     queue_id: str = ""

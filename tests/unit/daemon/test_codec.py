@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -123,6 +124,16 @@ def test_each_recipients_outcome_arrives(
     is_one = len(set(by_recipient.values())) == 1
     assert len(sent.get("outcomes", ())) == (1 if is_one else len(outcomes))
     assert decode_report(json.loads(json.dumps(sent)), arrival) == report
+
+
+@pytest.mark.parametrize("detail", ["plain", "Gr\u00fc\u00dfe", "octets \udce9", '"\0\n'])
+def test_any_text_and_a_threshold_without_end_arrive(detail: str) -> None:
+    decision = Decision(Action.ACCEPT, required=math.inf)
+    failures = (Failure("bayes", FailureKind.ERROR, detail),)
+    examination = Examination(Verdict(), {}, failures)
+    message = Message(b"Message-ID: <m@a>\r\n\r\n".ljust(SIZE, b"x"), ENVELOPE, "id1")
+    report = ScanReport.on(message, examination, decision)
+    assert decoded(encode_answer(PipelineResult(decision, examination, report))).report == report
 
 
 def test_an_answer_to_very_many_recipients_is_short() -> None:

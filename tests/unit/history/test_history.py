@@ -252,6 +252,45 @@ def test_strangers_texts_are_cut_to_size() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"recipients": ("a@mx.test",) * 5000},
+        {"required": math.inf},
+        {"milliseconds": {"bayes": math.nan}},
+        {"sender": "b" * 5000},
+    ],
+)
+def test_what_is_written_is_cut_to_size(tmp_path: Path, fields: dict[str, Any]) -> None:
+    history = History(tmp_path / "history.sqlite3", HistorySettings())
+    many = report("x", **fields)
+    recorder = Recorder(history)
+    recorder.note(many, b"Hi")
+    recorder.write()
+    (found,) = history.search(HistoryQuery()).rows
+    assert found == Record.of(many, found.received, "Hi").cut()
+    assert found != Record.of(many, found.received, "Hi")
+
+
+def test_the_file_is_ready_before_there_is_mail(tmp_path: Path) -> None:
+    recorder = Recorder(History(tmp_path / "history.sqlite3", HistorySettings()))
+    recorder.start()
+    assert (tmp_path / "history.sqlite3").stat().st_size
+    recorder.close()
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:////dev/null/x", "odd"])
+def test_a_history_that_cannot_be_opened_keeps_nobody_from_starting(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "history.sqlite3").mkdir()
+    recorder = Recorder(History(tmp_path / "history.sqlite3", HistorySettings(database=url)))
+    recorder.start()
+    recorder.note(REPORT, b"Hi")
+    recorder.close()
+    assert recorder.history is not None
+
+
+@pytest.mark.parametrize(
     ("wish", "shown"),
     [
         ({"text": "bob@other"}, False),
