@@ -16,14 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from filterd.database.storable import storable
 from filterd.message.address import DELIMITER
-
-
-def storable(text: str) -> str:
-    """The text as a database can hold it: without NUL and without lone surrogates."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Contains(FunctionElement[bool]):

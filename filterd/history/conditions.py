@@ -14,10 +14,11 @@ from filterd.database.search import (
     Matches,
     Recipients,
     between,
-    storable,
 )
+from filterd.database.storable import storable
 from filterd.history.query import HistoryQuery
-from filterd.history.schema import FIXED, records
+from filterd.history.row import FIXED
+from filterd.history.schema import records
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.words import ACTIONS, known
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from filterd.database.search import storable
+from filterd.database.storable import storable
 from filterd.history.record import Record
-from filterd.history.schema import FIXED
 from filterd.message.address import readable
 
 SMALL = 2000
 """Characters of a record's text below which nothing in it needs to be cut."""
+
+FIXED = ("id", "queue_id", "message_id", "client", "sender")
+"""Values of a record that stand in its words between sender and recipients."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 

@@ -37,9 +37,6 @@ records = sa.Table(
     sa.Column("rest", sa.Text, nullable=False),
 )
 
-FIXED = ("id", "queue_id", "message_id", "client", "sender")
-"""Values of a record that stand in its words between sender and recipients."""
-
 
 def _made_before(connection: sa.Connection) -> str | None:
     """The form of a table that a version of filterd without migrations made."""

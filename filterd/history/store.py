@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
 from filterd.history.results import BrokenHistoryError, FilterFailures, HistoryError, HistoryPage
+from filterd.history.row import row
 from filterd.history.settings import HistorySettings
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ class History:
 
     def add(self, records: Iterable[Record]) -> int:
         """Note messages; see `write`."""
-        from filterd.history.row import row  # noqa: PLC0415  (as `records`)
-
         return self.write([row(record) for record in records])
 
     def write(self, rows: Sequence[dict[str, Any]]) -> int:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from filterd.database.engine import Database
-from filterd.database.search import storable
+from filterd.database.storable import storable
 from filterd.message.address import readable
 from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filterd.database.search import Contains, Matches, Recipients, Unindexed, between, storable
+from filterd.database.search import Contains, Matches, Recipients, Unindexed, between
+from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.schema import messages
 from filterd.quarantine.words import REASONS, STATES, UnknownWordError, known

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Literal
 
 from filterd.chain import marks
-from filterd.database.search import storable
+from filterd.database.storable import storable
 from filterd.message.address import Mailbox, readable
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError

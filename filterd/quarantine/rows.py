@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from filterd.database.search import storable
+from filterd.database.storable import storable
 from filterd.quarantine.journal import Delivery
 from filterd.quarantine.words import State
 
