@@ -135,6 +135,20 @@ def test(
     mta_resolve.test(source, addresses or [], mx=mx, as_json=as_json)
 
 
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    },
+)
+def bt(context: typer.Context) -> None:
+    """sendmail's address test mode: `filterd mta bt -C FILE [-d…] [-M…] [-O…]`, then `?`."""
+    from filterd.cli import mta_bt  # noqa: PLC0415
+
+    raise typer.Exit(mta_bt.bt(context.args))
+
+
 @app.command()
 def build(
     mc: Annotated[Path, typer.Argument(metavar="FILE", help="the sendmail.mc")],

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 from filterd.mta.cf.macros import expand
+from filterd.mta.cf.mailers import MailerLine
+from filterd.mta.cf.program import Program
+from filterd.mta.cf.rules import Rule
 from filterd.mta.milters.settings import InputMailFilter
 
 
@@ -18,27 +21,6 @@ class CfError(Exception):
     def __init__(self, problems: list[str], status: int) -> None:
         super().__init__("\n".join(problems))
         self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class MailerLine:
-    """An M line. path, argv: the program; `[IPC]` for SMTP. flags: its letters."""
-
-    name: str
-    path: str
-    argv: str
-    flags: str
-    max_size: int = 0
-    equates: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """An R line, not parsed further."""
-
-    line: int
-    left: str
-    right: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +44,11 @@ class DaemonPort:
 
 @dataclass(slots=True)
 class SendmailCf:
-    """The whole of a file. Names of long macros and classes are without braces."""
+    """The whole of a file. Names of long macros and classes are without braces.
+
+    program: what runs of it. problems: errors, with which sendmail does not start, as text to read;
+    notices: all that sendmail says while it reads the file, as it says it.
+    """
 
     source: str
     level: int = 0
@@ -79,7 +65,9 @@ class SendmailCf:
     queue_groups: list[str] = field(default_factory=list)
     rulesets: dict[str, list[Rule]] = field(default_factory=dict)
     milter_macros: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    program: Program = field(default_factory=Program)
     problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     status: int = 0
 

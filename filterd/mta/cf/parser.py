@@ -7,14 +7,22 @@ status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.milter.negotiation import macro_names
-from filterd.mta.cf.config import MailerLine, MapLine, Rule, SendmailCf
+from filterd.mta.cf.class_files import fields
+from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.lines import logical_lines
+from filterd.mta.cf.mailers import BUILT_IN, MailerReader, Users, unquoted
 from filterd.mta.cf.map_arguments import map_options
+from filterd.mta.cf.marks import CALL, CLASS, MACRO, octets, readable
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
+from filterd.mta.cf.program import HeaderCheck
+from filterd.mta.cf.rewriting import shortened
+from filterd.mta.cf.rules import compile_rule
+from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS, Tables
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
 EX_NOINPUT = 66
@@ -25,13 +33,67 @@ MILTER_MACRO_LIMIT = 50
 MAX_FILTERS = 24
 """Filters in use at a time, MAXFILTERS less the end mark."""
 
+MAX_SOURCE = 83
+"""Octets of the file's name in an error message."""
+
+MAX_OPERATORS = 40
+"""Octets of OperatorChars."""
+
+MAX_HEADER_RULESET = 49
+"""Octets of a header line's value that are looked at for `$>Name`."""
+
+OWN_CLASSES = {
+    "n": "multipart/signed",
+    "s": "rfc822",
+    "e": "7bit 8bit binary",
+    "checkMIMEFieldHeaders": "content-disposition content-type",
+    "checkMIMETextHeaders": "content-description",
+    "checkMIMEHeaders": "content-disposition content-id content-transfer-encoding content-type "
+    "mime-version",
+    "persistentMacros": "r s _ {if_addr} {daemon_flags}",
+}
+"""Words that sendmail puts into classes itself, when the file is read."""
+
+EXPANDED_OPTIONS = frozenset(("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
+
+_SPACES = " \t\n\v\f\r"
+_MAP_LINE = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_.]*).?\s*(?:([A-Za-z0-9]+).?\s*)?", re.DOTALL)
+
 ReadFile = Callable[[Path], bytes]
 """Reads a file that the configuration names (F lines). Raises OSError."""
 
 
-def parse(text: str, source: str, read_file: ReadFile) -> SendmailCf:
-    """Parse the text of a file; mistakes are in `problems`. source: its name in those."""
-    parser = _CfParser(source, read_file)
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What is known of the machine before a file is read.
+
+    macros: by name without braces. names: the machine's names and addresses, for class w.
+    node: the name of uname, for class k. qualified: whether its own name has a domain; if not, `$w`
+    and `$m` are taken from the file's `$j`, where sendmail would wait a minute for a name server.
+    """
+
+    macros: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    node: str = ""
+    qualified: bool = False
+
+
+def parse(
+    text: str,
+    source: str,
+    read_file: ReadFile,
+    *,
+    host: Host | None = None,
+    users: Users | None = None,
+    preset: Iterable[str] = (),
+) -> SendmailCf:
+    """Parse the text of a file; mistakes are in `problems`. source: its name in those.
+
+    preset: O lines that count more than the file's (`O Name=value`, `OX…`), and D lines in front of
+    it: the command line's.
+    """
+    parser = _CfParser(source, read_file, users or Users())
+    parser.begin(host or Host(), preset)
     for number, line in logical_lines(text):
         parser.line(number, line)
     parser.finish()
@@ -39,14 +101,51 @@ def parse(text: str, source: str, read_file: ReadFile) -> SendmailCf:
 
 
 class _CfParser:
-    def __init__(self, source: str, read_file: ReadFile) -> None:
+    def __init__(self, source: str, read_file: ReadFile, users: Users) -> None:
         self.cf = SendmailCf(source)
+        self._program = self.cf.program
         self._read_file = read_file
-        self._line = 0
-        self._ruleset: str | None = None
+        self._line: int | None = None
+        self._text = ""
+        self._ruleset: int | None = None
+        self._operators: str | None = None
+        self._operators_then = ""
+        self._space = " "
+        self._tables: Tables | None = None
+        self._fixed: set[str] = set()
+        self._host = Host()
+        self._named: set[str] = set()
+        self._mailers = MailerReader(
+            self._program.names,
+            self._program.rulesets,
+            self._program.mailers,
+            users,
+            self.cf.notices.append,
+        )
 
-    def line(self, number: int, text: str) -> None:
-        self._line = number
+    def begin(self, host: Host, preset: Iterable[str]) -> None:
+        """What is there before the first line."""
+        self._host = host
+        for name, value in host.macros:
+            self._program.definitions.set(name, octets(value))
+        for name in (*host.names, host.node):
+            if name:
+                self._program.classes.add("w", octets(name))
+        if host.node:
+            self._program.classes.add("k", octets(host.node))
+        for built_in in BUILT_IN:
+            self._mailers.read(built_in, self._bad)
+        for one in preset:
+            self.line(None, one)
+            if one.startswith("O"):
+                self._fixed |= set(self.cf.options)
+
+    def line(self, number: int | None, text: str) -> None:
+        """number: None for the command line."""
+        self._line, self._text = number, text
+        text = octets(text.partition("\0")[0])
+        level = self._program.level
+        marked = self._program.names.translate(text, self._bad, comments=level >= 3)
         handler = {
             "V": self._version,
             "D": self._macro,
@@ -63,14 +162,31 @@ class _CfParser:
             "Q": self._queue_group,
             "T": self._trust,
             "E": self._environment,
-        }.get(text[:1])
-        if handler is None:
-            self._bad(f'unknown configuration line "{text}"')
-        else:
-            handler(text[1:])
+        }.get(marked[:1])
+        if handler is not None:
+            handler(marked[1:])
+        elif marked and not marked.startswith("#"):
+            self._bad(f'unknown configuration line "{marked}"')
 
     def finish(self) -> None:
         """Check what can be checked only at the end."""
+        self._line = None
+        self._program.tables = Tables.of(self._given_operators(), self._space)
+        domain = self._expand(MACRO + "m")
+        if domain:
+            self._program.classes.add("m", domain)
+        own_name = self._expand(MACRO + "j") or "localhost"
+        self._program.classes.add("w", own_name)
+        for name, words in OWN_CLASSES.items():
+            for word in words.split():
+                self._program.classes.add(self._program.names.code(name), word)
+        definitions = self._program.definitions
+        for name, value in definitions.items():
+            self.cf.macros[name] = self._plain(value).strip()
+        classes = self._program.classes
+        for name in self._named:
+            code = self._program.names.code(name)
+            self.cf.classes[name] = {readable(word) for word in classes.words(code)}
         for name in self.cf.input_filters():
             if name not in self.cf.filters:
                 self.cf.problems.append(
@@ -80,141 +196,235 @@ class _CfParser:
         if len(self.cf.input_filters()) > MAX_FILTERS:
             self._bad(f"Too many filters: {len(self.cf.input_filters())}, max {MAX_FILTERS}")
 
+    # Messages
+
     def _bad(self, text: str, status: int = EX_SOFTWARE) -> None:
-        self.cf.problems.append(f"{self.cf.source}: line {self._line}: {text}")
+        """An error. text: with marks."""
+        where = "" if self._line is None else f": line {self._line}"
+        names = self._program.names
+        self.cf.problems.append(f"{self.cf.source}{where}: {self._plain(text)}")
+        source = f"{shortened(self.cf.source, MAX_SOURCE)}{where}: " if where else ""
+        self.cf.notices.append(f"{source}{names.stripped(text)}\n")
         self.cf.status = status
+
+    def _plain(self, text: str) -> str:
+        return readable(self._program.names.dollars(text))
+
+    def _expand(self, text: str, limit: int = 0) -> str:
+        definitions = self._program.definitions
+        if limit:
+            return definitions.expand(text, self._bad, limit)
+        return definitions.expand(text, self._bad)
 
     # One line each
 
     def _version(self, rest: str) -> None:
-        level = re.match(r"\d+", rest)
-        self.cf.level = int(level[0]) if level else 0
-
-    def _named(self, rest: str) -> tuple[str, str] | None:
-        """A name, one character or in braces, and what follows it."""
-        match = re.match(r"\{(\w+)\}|(\S)", rest)
-        if match is None:
-            self._bad("Name required for macro/class")
-            return None
-        return match[1] or match[2], rest[match.end() :]
+        level = re.match(r"\s*(\d+)", rest)
+        if level is None:
+            self._bad(f'invalid argument to V line: "{rest[:20]}"')
+            return
+        self.cf.level = self._program.level = int(level[1][:9])
+        if self.cf.level >= 6:
+            self._program.colon_in_addresses = False
+        short = self._program.definitions.get("w") or ""
+        if self.cf.level >= 5 and "." in short:
+            self._program.definitions.set("w", short.partition(".")[0])
 
     def _macro(self, rest: str) -> None:
-        if (named := self._named(rest)) is not None:
-            # expand() handles $-escapes; surrounding tabs and blanks are not part of the value.
-            self.cf.macros[named[0]] = named[1].strip()
+        code, at = self._program.names.parse(rest, 0, self._bad)
+        if not code:
+            return
+        value = unquoted(rest[at:])[0]
+        self._program.definitions.define(code, value)
+        self._named_macro(code, value)
+
+    def _named_macro(self, code: str, value: str) -> None:
+        name = self._program.names.name(code)
+        self._fixed.add(f"${name}")
+        if name == "j" and not self._host.qualified and "." in value and MACRO not in value:
+            for other, part in zip("wm", value.split(".", 1), strict=True):
+                if f"${other}" not in self._fixed:
+                    self._program.definitions.set(other, part)
+
+    def _class_name(self, rest: str) -> tuple[str, int]:
+        code, at = self._program.names.parse(rest, 0, self._bad)
+        if code:
+            self._named.add(self._program.names.name(code))
+        return code, at
 
     def _class(self, rest: str) -> None:
-        if (named := self._named(rest)) is not None:
-            words = self.cf.expand(named[1]).split()
-            self.cf.classes.setdefault(named[0], set()).update(words)
+        code, at = self._class_name(rest)
+        if code:
+            for word in self._expand(rest[at:]).split():
+                self._add(code, word)
+
+    def _add(self, code: str, word: str) -> None:
+        """Add a word, or with `$=X` the words of another class."""
+        classes = self._program.classes
+        if word.startswith(CLASS):
+            for one in list(classes.words(word[1:2])):
+                classes.add(code, one)
+        else:
+            classes.add(code, word)
 
     def _class_file(self, rest: str) -> None:
-        named = self._named(rest)
-        if named is None:
+        code, at = self._class_name(rest)
+        if not code:
             return
-        text = named[1].strip()
+        text = rest[at:].lstrip(_SPACES)
         optional = text.startswith("-o")
-        name = text.removeprefix("-o").split()[0] if text.removeprefix("-o").split() else ""
-        members = self.cf.classes.setdefault(named[0], set())
-        if name.startswith("|"):
-            self._bad(f"fileclass: programs are not run for class {named[0]}: {name}")
-            return
+        if optional:
+            text = re.sub(r"^\S*\s*", "", text)
+        name, _, form = re.sub(r"\s+", " ", text, count=1).partition(" ")
+        named = self._program.names.name(code)
+        if not name:
+            self._bad("fileclass: missing file name")
+        elif name.startswith("|"):
+            self._bad(f"fileclass: programs are not run for class {named}: {name}")
+        elif "@" in name and not name.startswith("/"):
+            self._bad(f"fileclass: F{{{named}}}: maps are not asked for classes: {name}")
+        else:
+            self._read_class(code, name, form or "%s", optional=optional)
+
+    def _read_class(self, code: str, name: str, form: str, *, optional: bool) -> None:
         try:
-            data = self._read_file(Path(name.partition("@")[0]))
+            data = self._read_file(Path(name))
         except OSError as error:
             if not optional:
                 self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)
             return
-        for line in data.decode("utf-8", "replace").splitlines():
-            members.update(line.partition("#")[0].split())
+        for word in fields(data.decode("ascii", "surrogateescape"), form):
+            self._add(code, word)
 
     def _map(self, rest: str) -> None:
-        match = re.match(r"\s*([A-Za-z0-9][\w.]*)\S?\s*", rest, re.ASCII)
-        if match is None:
+        text = self._expand(rest)
+        found = _MAP_LINE.match(text)
+        if found is None:
             self._bad("readcf: config K line: no map name")
             return
-        name = match[1]
-        type = re.match(r"([A-Za-z0-9]+)\S?\s*", rest[match.end() :], re.ASCII)
-        if type is None:
+        name, type = found[1], found[2]
+        if not type:
             self._bad(f"readcf: config K line, map {name}: no map class")
             return
-        if type[1] not in MAP_TYPES:
-            self._bad(f"readcf: map {name}: class {type[1]} not available")
+        if type.lower() not in MAP_TYPES:
+            self._bad(f"readcf: map {name}: class {type} not available")
             return
         # Case does not count; a name keeps the spelling of its first line.
         known = {one.lower(): one for one in self.cf.maps}
-        line = MapLine(known.get(name.lower(), name), type[1], rest[match.end() + type.end() :])
+        arguments = self._program.names.without_marks(text[found.end() :])
+        line = MapLine(known.get(name.lower(), name), type.lower(), readable(arguments))
         for problem in map_options(line, known)[1]:
-            self._bad(problem)
+            self._bad(octets(problem))
         self.cf.maps[line.name] = line
 
     def _start_ruleset(self, rest: str) -> None:
-        name = rest.strip()
-        if not name:
-            self._bad('invalid ruleset name: ""')
-            self._ruleset = None
+        number = self._program.rulesets.enter(self._expand(rest), self._bad)[0]
+        self._ruleset = number if number >= 0 else None
+        if self._ruleset is None:
             return
-        self._ruleset = name.partition("=")[0].strip()
-        self.cf.rulesets.setdefault(self._ruleset, [])
+        ruleset = self._program.rulesets[number]
+        if ruleset.rules:
+            self.cf.notices.append(f"WARNING: Ruleset {rest} has multiple definitions\n")
+        self.cf.rulesets[ruleset.title] = ruleset.rules
 
     def _rule(self, rest: str) -> None:
+        if self._ruleset is None:
+            self._bad(f'missing valid ruleset for "R{rest}"')
+            return
         left, tab, right = rest.partition("\t")
         if not tab:
             self._bad(f'invalid rewrite line "R{rest}" (tab expected)')
             return
         right = right.lstrip("\t").partition("\t")[0]
-        if self._ruleset is None:
-            self._bad(f'missing valid ruleset for "R{left}\t{right}"')
-            return
-        wildcards = len(re.findall(r"\$(?:[*+\-@]|[=~](?:\{\w+\}|.))", left))
-        for reference in re.findall(r"\$([1-9])", right):
-            if int(reference) > wildcards:
-                self._bad(f"replacement ${reference} out of bounds")
-                return
-        self.cf.rulesets[self._ruleset].append(Rule(self._line, left, right))
+        if self._tables is None:
+            # sendmail takes the operators from what is set when the first rule comes.
+            self._tables = Tables.of(self._given_operators())
+        tables = self._tables
+        rule = compile_rule(
+            self._line or 0,
+            self._written(),
+            (self._expand(left), self._expand(right)),
+            tables.rules if self._program.level >= 9 else tables.internal,
+            self._bad,
+        )
+        self._program.rulesets[self._ruleset].rules.append(rule)
+
+    def _written(self) -> tuple[str, str]:
+        """Both sides of a rule as in the file."""
+        left, _, right = self._text[1:].partition("\t")
+        return left, right.lstrip("\t").partition("\t")[0]
+
+    def _given_operators(self) -> str:
+        if self._tables is not None:
+            return self._operators_then
+        given = DEFAULT_OPERATORS if self._operators is None else self._operators
+        text = self._expand(given, MAX_OPERATORS)
+        self._operators_then = text.replace(DELIMITERS, "")
+        return self._operators_then
 
     def _mailer(self, rest: str) -> None:
-        name, _, tail = rest.partition(",")
-        equates = _mailer_equates(tail)
-        if "A" not in equates:
-            self._bad(f"M{name}: A= argument required")
-            return
-        if "P" not in equates:
-            self._bad(f"M{name}: P= argument required")
-            return
-        size = equates.get("M", "0")
-        self.cf.mailers[name] = MailerLine(
-            name,
-            equates["P"],
-            equates["A"],
-            equates.get("F", ""),
-            int(size) if size.isdecimal() else 0,
-            equates,
-        )
+        mailer = self._mailers.read(rest, self._bad)
+        if mailer is not None:
+            self.cf.mailers[mailer.name] = mailer
 
     def _option(self, rest: str) -> None:
+        rest = rest.rstrip(_SPACES)
         if not rest.startswith(" "):
-            letter, value = rest[:1], rest[1:].strip()
+            letter, value = rest[:1], rest[1:].lstrip(_SPACES)
             name = BY_LETTER.get(letter)
             if name is None:
-                self._bad(f"readcf: unknown option name {letter}")
+                self._bad(f"readcf: unknown option name 0x{ord(letter or ' ') & 0xFF:x}")
                 return
         else:
             given, _, value = rest.strip().partition("=")
             given, value = given.strip(), value.strip()
             base, dot, sub = given.partition(".")
-            known = {one.lower(): one for one in OPTIONS}
-            if base.lower() not in known:
-                self._bad(f"readcf: unknown option name {given}")
+            if not base:
+                self._bad("readcf: null option name")
                 return
-            name = known[base.lower()] + dot + sub
-        self.cf.options.setdefault(name, []).append(
-            self.cf.expand(value)
-            if (name in ("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
-            else value
-        )
+            full = self._option_name(base)
+            if full is None:
+                return
+            name = full + dot + sub
+        if name not in self._fixed:
+            self._set_option(name, value)
+
+    def _option_name(self, given: str) -> str | None:
+        """The whole name of an option; sendmail takes an abbreviation, too."""
+        lower = given.lower()
+        found = [one for one in OPTIONS if one.lower().startswith(lower)]
+        exact = next((one for one in found if len(one) == len(given)), None)
+        if exact is not None:
+            return exact
+        if not found:
+            self._bad(f"readcf: unknown option name {given}")
+            return None
+        if len(found) > 1:
+            first, second = sorted(found)[:2]
+            self._bad(f"readcf: ambiguous option name {given} (matches {first} and {second})")
+            return None
+        where = "" if self._line is None else f"{self.cf.source}: line {self._line}: "
+        self.cf.notices.append(f"{where}Option {given} used as abbreviation for {found[0]}\n")
+        return found[0]
+
+    def _set_option(self, name: str, value: str) -> None:
+        if name == "OperatorChars":
+            if self._operators is not None:
+                self.cf.notices.append(
+                    "Warning: OperatorChars is being redefined.\n"
+                    "         It should only be set before ruleset definitions.\n"
+                )
+            self._operators = unquoted(value)[0]
+        elif name == "BlankSub":
+            self._space = value[:1] or " "
+        elif name == "ColonOkInAddr":
+            self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
+        elif name == "MustQuoteChars":
+            self._program.must_quote = "@,;:\\()[]" + value
+        text = self._expand(value) if name in EXPANDED_OPTIONS else value
+        self.cf.options.setdefault(name, []).append(self._plain(text))
         if name.startswith("Milter.macros."):
-            self._milter_macros(name.removeprefix("Milter.macros."), value)
+            self._milter_macros(name.removeprefix("Milter.macros."), self._plain(value))
 
     def _milter_macros(self, stage: str, value: str) -> None:
         names = macro_names(value)
@@ -227,28 +437,40 @@ class _CfParser:
         self.cf.milter_macros[stage] = names
 
     def _header(self, rest: str) -> None:
-        if not re.match(r"(?:\?[^?]*\?)?\s*(?:\*|[!-9;-~]+)\s*:", rest):
+        found = re.match(r"(\?[^?]*\?)?([!-9;-~]+)\s*:", rest)
+        if found is None:
             self._bad(f'header syntax error, line "{rest}"')
             return
-        self.cf.headers.append(rest)
+        value = self._expand(rest[found.end() :], MAX_HEADER_RULESET).lstrip(_SPACES)
+        if value.startswith(CALL):
+            strips = not value.startswith("+", 1)
+            text = value[1 if strips else 2 :]
+            number, after = self._program.rulesets.enter(text, self._bad)
+            if number > 0:
+                name = text[: len(text) - len(after)].strip()
+                self._program.header_checks[found[2].lower()] = HeaderCheck(name, strips)
+        self.cf.headers.append(self._plain(rest))
 
     def _precedence(self, rest: str) -> None:
-        name, _, value = rest.partition("=")
-        if value.strip().lstrip("-").isdecimal():
-            self.cf.precedences[name.strip()] = int(value)
+        name, equals, value = rest.partition("=")
+        if not equals:
+            self._bad(f'unknown configuration line "P{rest}"')
+            return
+        number = re.match(r"\s*-?\d+", value)
+        self.cf.precedences[name.strip()] = int(number[0]) if number else 0
 
     def _filter(self, rest: str) -> None:
-        text = rest.replace("\n", " ")
+        text = self._plain(rest).replace("\n", " ")
         try:
             one = InputMailFilter.parse(text)
         except FilterSyntaxError as error:
             for problem in error.problems:
-                self._bad(problem, error.status)
+                self._bad(octets(problem), error.status)
             if error.hint:
                 self.cf.hints.append(f"hint: line {self._line}: {error.hint}")
             return
         if one.name in self.cf.filters:
-            self._bad(f"X{one.name}: duplicate filter definition")
+            self._bad(f"X{octets(one.name)}: duplicate filter definition")
             return
         self.cf.filters[one.name] = one
 
@@ -256,30 +478,14 @@ class _CfParser:
         if not rest.strip():
             self._bad("name required for queue")
             return
-        self.cf.queue_groups.append(rest)
+        self.cf.queue_groups.append(self._plain(rest))
 
     def _trust(self, rest: str) -> None:
-        self.cf.trusted += rest.split()
-        self.cf.classes.setdefault("t", set()).update(rest.split())
+        self.cf.trusted += self._plain(rest).split()
+        self._named.add("t")
+        for word in rest.split():
+            self._add("t", word)
 
     def _environment(self, rest: str) -> None:
-        name, _, value = rest.partition("=")
+        name, _, value = self._plain(rest).partition("=")
         self.cf.environment[name.strip()] = value
-
-
-def _mailer_equates(text: str) -> dict[str, str]:
-    """`P=…, F=…, A=…`: only the first letter of a key counts, and A= takes the rest of the line."""
-    equates: dict[str, str] = {}
-    rest = text.strip()
-    while rest:
-        key, equals, after = rest.partition("=")
-        if not equals:
-            break
-        letter = key.strip()[:1]
-        if letter == "A":
-            equates[letter] = after.strip()
-            break
-        value, _, rest = after.partition(",")
-        equates[letter] = value.strip()
-        rest = rest.strip()
-    return equates

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from filterd.mta.cf.config import CfError, SendmailCf
-from filterd.mta.cf.parser import EX_NOINPUT, parse
+from filterd.mta.cf.mailers import Users
+from filterd.mta.cf.parser import EX_NOINPUT, Host, parse
 from filterd.system.bounded import open_regular, read_regular
 
 SIZE_LIMIT = 8 << 20
@@ -14,17 +16,35 @@ SIZE_LIMIT = 8 << 20
 
 def read_cf(path: Path) -> SendmailCf:
     """Read a file. Raises CfError if sendmail would not start with it."""
+    return checked(parse_cf(read_text(path), str(path)))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises CfError."""
     try:
         with open_regular(path) as file:
-            text = file.read(SIZE_LIMIT + 1).decode("utf-8", "surrogateescape")
+            return file.read(SIZE_LIMIT + 1).decode("utf-8", "surrogateescape")
     except OSError as error:
         raise CfError([f"{path}: line 0: cannot open: {error.strerror}"], EX_NOINPUT) from None
-    return checked(parse_cf(text, str(path)))
 
 
-def parse_cf(text: str, source: str = "sendmail.cf") -> SendmailCf:
-    """Parse the text of a file and read the files that it names; mistakes are in `problems`."""
-    return parse(text, source, lambda path: read_regular(path, SIZE_LIMIT))
+def parse_cf(
+    text: str,
+    source: str = "sendmail.cf",
+    *,
+    host: Host | None = None,
+    users: Users | None = None,
+    preset: Iterable[str] = (),
+) -> SendmailCf:
+    """Parse the text of a file and read the files that it names; mistakes are in `problems`.
+
+    host, users, preset: see `filterd.mta.cf.parser.parse`.
+    """
+
+    def read_file(path: Path) -> bytes:
+        return read_regular(path, SIZE_LIMIT)
+
+    return parse(text, source, read_file, host=host, users=users, preset=preset)
 
 
 def checked(cf: SendmailCf) -> SendmailCf:

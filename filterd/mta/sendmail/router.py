@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from filterd.mta.cf.config import MailerLine, SendmailCf
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.delivery.aliases import MAX_DEPTH, AliasError, Aliases
 from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.mailbox import append

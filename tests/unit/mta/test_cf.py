@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.cf.config import CfError, DaemonPort, Rule
+from filterd.mta.cf.config import CfError, DaemonPort
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
 from filterd.mta.delivery.aliases import Aliases, parse_aliases
@@ -109,16 +109,16 @@ def test_every_kind_of_line_is_understood() -> None:
     assert cf.problems == []
     assert cf.level == 10
     assert cf.macros["Long"] == "value of $j"
-    assert cf.classes["w"] == {"localhost", "here.test"}
+    assert cf.classes["w"] == {"localhost", "here.test", "mx.example.test"}
     assert cf.classes["t"] == {"root", "daemon"}
     assert cf.option("QueueDirectory") == "/var/spool/MAILER-DAEMON"
     assert cf.option("AliasFile") == "/etc/aliases"
     assert cf.maps["access"].type == "hash"
     assert cf.precedences == {"list": -30}
     assert cf.headers == ["Received: $?sfrom $s $.by $j\n\tid $i", "?D?Date: $a"]
-    assert cf.rulesets["Parse0"] == [
-        Rule(24, "$* < @ $=w > $*", "$#local $: $1"),
-        Rule(25, "$+", "$#esmtp $@ $1"),
+    assert [(rule.line, rule.left, rule.right) for rule in cf.rulesets["Parse0"]] == [
+        (24, "$* < @ $=w > $*", "$#local $: $1"),
+        (25, "$+", "$#esmtp $@ $1"),
     ]
     assert cf.filters["f1"].on_failure == "T"
     assert cf.filters["f1"].time_limits.connect == 60

@@ -1,0 +1,114 @@
+"""What test mode asks of this machine: its name, users, the date, the help file, name servers."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import socket
+import time
+from collections.abc import Sequence
+from email.utils import formatdate
+from pathlib import Path
+
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.lookup import Maps
+from filterd.mta.cf.mailers import Users
+from filterd.mta.cf.parser import Host
+from filterd.system.bounded import open_regular
+
+HELP_LIMIT = 1 << 16
+"""Octets of a help file that are read; sendmail's own has 4000."""
+
+
+class MachineUsers(Users):
+    """Users and groups of the system."""
+
+    def user(self, name: str) -> tuple[int, int] | None:
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            return None
+        return found.pw_uid, found.pw_gid
+
+    def group(self, name: str) -> int | None:
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            return None
+
+
+def user_name() -> str:
+    """The name of the user who runs this."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"Unknown UID {os.getuid()}"
+
+
+def host(version: str, mode: str) -> Host:
+    """The machine before a file is read. mode: sendmail's operation mode, `t` for test mode."""
+    node = os.uname().nodename
+    name = socket.gethostname() or "localhost"
+    names: list[str] = [name]
+    if "." not in name:
+        try:
+            found, others, addresses = socket.gethostbyname_ex(name)
+        except OSError:
+            found, others, addresses = name, [], []
+        dotted = [one for one in (found, *others) if "." in one]
+        if dotted:
+            name = dotted[0]
+            names = [name, *others, *(f"[{address}]" for address in addresses)]
+    qualified = "." in name
+    macros = [
+        ("v", version),
+        ("w", name),
+        ("j", name),
+        ("k", node),
+        ("b", formatdate(time.time(), localtime=True)),
+        ("_", f"{user_name()}@localhost"),
+        ("opMode", mode),
+    ]
+    if qualified:
+        macros.append(("m", name.partition(".")[2]))
+    return Host(tuple(macros), tuple(names) if qualified else (), node, qualified)
+
+
+class HelpTopics:
+    """The lines of `O HelpFile` by topic: the topic, a tab, the line."""
+
+    def __init__(self, cf: SendmailCf) -> None:
+        self._path = Path(cf.option("HelpFile", "/etc/mail/helpfile"))
+
+    def __call__(self, topic: str) -> Sequence[str] | None:
+        try:
+            with open_regular(self._path) as file:
+                text = file.read(HELP_LIMIT).decode("ascii", "surrogateescape")
+        except (OSError, ValueError):
+            return None
+        lines = []
+        for line in text.split("\n"):
+            if line.startswith(topic):
+                # Everything behind the first blank or tab.
+                positions = [line.find(one) for one in " \t" if one in line]
+                lines.append(line[min(positions) + 1 :] if positions else "")
+        return lines
+
+
+class NamesByMaps:
+    """Host names by the map `host`, mail exchangers by the name server."""
+
+    def __init__(self, maps: Maps) -> None:
+        self._maps = maps
+
+    def canonical(self, name: str) -> str:
+        map = self._maps.find("host")
+        answer = map.lookup(name) if map is not None else None
+        found = answer.value if answer is not None else None
+        return found.removesuffix(".") if found else name
+
+    def mail_exchangers(self, name: str) -> Sequence[str] | int | None:
+        if name.startswith("["):
+            return (name,)
+        return ()

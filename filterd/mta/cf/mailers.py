@@ -1,0 +1,296 @@
+"""The M lines of a sendmail.cf: mailers and their equates. Source: sendmail 8.17 `readcf.c`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from filterd.mta.cf.marks import MACRO, Complain, Names
+from filterd.mta.cf.rulesets import Rulesets
+
+MAX_MAILERS = 25
+"""MAXMAILERS."""
+
+DEFAULT_RECIPIENTS = 100
+"""Recipients of one envelope if there is no `r=`, DEFAULT_MAX_RCPT."""
+
+SMTP_LINE = 990
+"""Octets of a line with the flag `L` and no `L=`, SMTPLINELIM."""
+
+_SPACES = " \t\n\v\f\r"
+_NUMBER = re.compile(r"\s*([+-]?\d+)")
+
+_UNDEFINED_IF_EMPTY = {
+    "E": "null end-of-line string",
+    "D": "null working directory",
+    "C": "null charset",
+    "/": "null root directory",
+    "Q": "null queue",
+}
+
+BUILT_IN = (
+    f"prog, P=/bin/sh, F=lsouDq9, T=X-Unix/X-Unix/X-Unix, A=sh -c {MACRO}u",
+    f"*file*, P=[FILE], F=lsDFMPEouq9, T=X-Unix/X-Unix/X-Unix, A=FILE {MACRO}u",
+    f"*include*, P=/dev/null, F=su, A=INCLUDE {MACRO}u",
+)
+"""The mailers that sendmail has without a file saying so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The rulesets of `S=` or `R=`, for envelope and header addresses; 0 for none."""
+
+    envelope: int = 0
+    header: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailerLine:
+    """An M line. path, argv: the program; `[IPC]` for SMTP. flags: its letters.
+
+    argv is written with `$`, words with marks. types: those of the MTA's name, of addresses and of
+    diagnostics, `T=`.
+    """
+
+    name: str
+    path: str
+    argv: str
+    flags: str
+    max_size: int = 0
+    equates: dict[str, str] = field(default_factory=dict)
+    number: int = -1
+    senders: Paths = Paths()
+    recipients: Paths = Paths()
+    words: tuple[str, ...] = ()
+    end_of_line: str = "\n"
+    types: tuple[str, str, str] = ("", "", "")
+    charset: str = ""
+    line_limit: int = 0
+    max_recipients: int = DEFAULT_RECIPIENTS
+    user: int = -1
+    group: int = -1
+
+
+class Mailers:
+    """By name; upper and lower case are the same."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, MailerLine] = {}
+        self._by_number: dict[int, MailerLine] = {}
+
+    def add(self, mailer: MailerLine) -> None:
+        """Add a mailer, or replace the one of that name."""
+        self._by_name[mailer.name.lower()] = mailer
+        self._by_number[mailer.number] = mailer
+
+    def find(self, name: str) -> MailerLine | None:
+        return self._by_name.get(name.lower())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def numbered(self) -> list[MailerLine]:
+        """In the order of their numbers, one for each, as sendmail lists them."""
+        return [self._by_number[number] for number in sorted(self._by_number)]
+
+
+@dataclass(slots=True)
+class MailerReader:
+    """Reads the text behind the M. Text has marks."""
+
+    names: Names
+    rulesets: Rulesets
+    mailers: Mailers
+    users: Users
+    notice: Complain
+    next_number: int = 0
+
+    def read(self, text: str, complain: Complain) -> MailerLine | None:
+        name, rest = _name(text)
+        if not name:
+            complain("name required for mailer")
+            return None
+        values = _Values(name)
+        while rest := rest.lstrip(_SPACES + ","):
+            letter = rest[0]
+            key = re.split("[=,]", rest, maxsplit=1)[0]
+            if not rest.startswith("=", len(key)):
+                complain(f"mailer {name}: `=' expected")
+                return None
+            value, rest = unquoted(rest[len(key) + 1 :].lstrip(_SPACES), ",")
+            if not self._set(values, letter, value, complain):
+                return None
+        return self._checked(values, complain)
+
+    def _set(self, values: _Values, letter: str, value: str, complain: Complain) -> bool:
+        """Take one equate. False if sendmail drops the whole line."""
+        if letter in "SR":
+            envelope, rest = self.rulesets.enter(value, complain)
+            header = envelope
+            if envelope >= 0 and rest.startswith("/"):
+                header = self.rulesets.enter(rest[1:], complain)[0]
+            if envelope < 0 or header < 0:
+                return False
+            values.paths[letter] = Paths(envelope, header)
+        elif letter in _UNDEFINED_IF_EMPTY and not value:
+            complain(f"mailer {values.name}: {_UNDEFINED_IF_EMPTY[letter]}")
+        elif letter == "U":
+            values.user, values.group = self._user(values, value, complain)
+        elif letter not in "PFEAMmrLNDCQTW/":
+            complain(f"M{values.name}: unknown mailer equate {letter}=")
+        elif letter == "F":
+            values.flags |= set(value) - set(_SPACES)
+        elif value or letter not in "PA":
+            values.equates[letter] = value
+        return True
+
+    def _user(self, values: _Values, value: str, complain: Complain) -> tuple[int, int]:
+        """`U=user:group` by name or number."""
+        found = re.match(r"([A-Za-z][\w-]*|-?\d*)\s*[:.]?\s*(.*)", value, re.DOTALL)
+        who, whose = (found[1], found[2]) if found else ("", "")
+        user, group = values.user, values.group
+        if who[:1].isalpha():
+            ids = self.users.user(who)
+            if ids is None:
+                complain(f"readcf: mailer U= flag: unknown user {who}")
+            else:
+                user, group = ids
+        elif who:
+            user = int(who)
+        if whose[:1].isalpha():
+            # Debian's sendmail 8.17.1.9 writes past a buffer here and counts from 0 again.
+            self.next_number = 0
+            number = self.users.group(whose.rstrip(_SPACES))
+            if number is None:
+                complain(f"readcf: mailer U= flag: unknown group {whose}")
+            else:
+                group = number
+        elif whose:
+            group = _int(whose)
+        return user, group
+
+    def _number(self, known: MailerLine | None) -> int:
+        if known is not None:
+            return known.number
+        self.next_number += 1
+        return self.next_number - 1
+
+    def _checked(self, values: _Values, complain: Complain) -> MailerLine | None:
+        name, given = values.name, values.equates
+        for letter in "AP":
+            if letter not in given:
+                complain(f"M{name}: {letter}= argument required")
+                return None
+        known = self.mailers.find(name)
+        if known is None and len(self.mailers) >= MAX_MAILERS:
+            complain(f"too many mailers defined ({MAX_MAILERS} max)")
+            return None
+        words = tuple(given["A"].split())
+        path = given["P"]
+        trouble = _program_trouble(name, path, words)
+        if trouble:
+            complain(trouble)
+            return None
+        if path == "[IPC]" and words[0] not in ("TCP", "FILE"):
+            self.notice(f"M{name}: Warning: first argument in {path} mailer must be TCP or FILE\n")
+        limit = max(_int(given.get("L", "")), 0)
+        mailer = MailerLine(
+            name,
+            path,
+            self.names.dollars(given["A"]),
+            "".join(sorted(values.flags)),
+            _int(given.get("M", "")),
+            {key: self.names.dollars(value) for key, value in given.items()},
+            self._number(known),
+            values.paths.get("S", Paths()),
+            values.paths.get("R", Paths()),
+            words,
+            given.get("E") or ("\n" if any(f"{MACRO}u" in word for word in words) else "\r\n"),
+            _types(given.get("T"), path, words),
+            given.get("C", ""),
+            SMTP_LINE if not limit and "L" in values.flags else limit,
+            max(_int(given.get("r", "")), 0) or DEFAULT_RECIPIENTS,
+            values.user,
+            values.group,
+        )
+        self.mailers.add(mailer)
+        return mailer
+
+
+class Users:
+    """Who is who on this machine; here nobody is known."""
+
+    def user(self, name: str) -> tuple[int, int] | None:
+        """The ids of a user and of the user's group."""
+        del name
+        return None
+
+    def group(self, name: str) -> int | None:
+        del name
+        return None
+
+
+@dataclass(slots=True)
+class _Values:
+    name: str
+    equates: dict[str, str] = field(default_factory=dict)
+    flags: set[str] = field(default_factory=set)
+    paths: dict[str, Paths] = field(default_factory=dict)
+    user: int = -1
+    group: int = -1
+
+
+def _name(text: str) -> tuple[str, str]:
+    name = re.split(f"[,{_SPACES}]", text, maxsplit=1)[0]
+    return name, text[len(name) + 1 :]
+
+
+def unquoted(text: str, delimiter: str = "") -> tuple[str, str]:
+    """The text up to a delimiter outside of quotes, and the rest; `\\n` and such are characters."""
+    out: list[str] = []
+    quoted = False
+    at = 0
+    while at < len(text):
+        one = text[at]
+        at += 1
+        if one == "\\":
+            escaped = text[at : at + 1]
+            out.append({"r": "\r", "n": "\n", "f": "\f", "b": "\b"}.get(escaped, escaped))
+            at += 1
+        elif one == '"':
+            quoted = not quoted
+        elif one == delimiter and not quoted:
+            at -= 1
+            break
+        else:
+            out.append(one)
+    return "".join(out), text[at:]
+
+
+def _program_trouble(name: str, path: str, words: tuple[str, ...]) -> str:
+    if path == "[TCP]":
+        return f"M{name}: P=[TCP] must be replaced by P=[IPC]"
+    if path == "[IPC]" and len(words) < 2:
+        return f"M{name}: too few parameters for {path} mailer"
+    if path == "[FILE]":
+        if len(words) != 2:
+            amount = "few" if len(words) < 2 else "many"
+            return f"M{name}: too {amount} parameters for [FILE] mailer"
+        if words[0] != "FILE":
+            return f"M{name}: first argument in [FILE] mailer must be FILE"
+    return ""
+
+
+def _types(value: str | None, path: str, words: tuple[str, ...]) -> tuple[str, str, str]:
+    if value is not None:
+        first, _, rest = value.partition("/")
+        second, _, third = rest.partition("/")
+        return first or "dns", second or "rfc822", third or "smtp"
+    if path == "[IPC]":
+        return "dns", "rfc822", "x-unix" if words[:1] == ("FILE",) else "smtp"
+    return "", "", ""
+
+
+def _int(text: str) -> int:
+    found = _NUMBER.match(text)
+    return int(found[1][:18]) if found else 0
