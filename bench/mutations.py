@@ -26,7 +26,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -38,17 +38,19 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
     "policy": (
         "filterd/chain/policy.py filterd/chain/policy_settings.py",
-        "tests/unit/test_policy.py tests/unit/test_pipeline.py tests/unit/test_reference.py",
+        "tests/unit/chain/test_policy.py tests/unit/chain/test_pipeline.py"
+        " tests/unit/config/test_reference.py",
     ),
     "chain": (
         "filterd/chain/chain.py",
-        "tests/unit/test_chain.py tests/unit/test_pipeline.py tests/unit/test_marks.py"
-        " tests/unit/test_reference.py",
+        "tests/unit/chain/test_chain.py tests/unit/chain/test_pipeline.py"
+        " tests/unit/chain/test_marks.py"
+        " tests/unit/config/test_reference.py",
     ),
-    "pipeline": ("filterd/chain/pipeline.py", "tests/unit/test_pipeline.py"),
+    "pipeline": ("filterd/chain/pipeline.py", "tests/unit/chain/test_pipeline.py"),
     "codec": (
         "filterd/workers/codec.py filterd/workers/framing.py filterd/chain/report_codec.py",
-        "tests/unit/daemon/test_codec.py tests/unit/daemon/test_parts.py",
+        "tests/unit/workers/test_codec.py tests/unit/workers/test_framing.py",
     ),
     "access": (
         "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",
@@ -105,7 +107,7 @@ def mutations(tree: ast.Module) -> Iterator[Mutation]:
     left_alone = _texts_and_types(tree)
     for place, node in enumerate(ast.walk(tree)):
         if id(node) not in left_alone:
-            for new in _changed(node):
+            for new in _changed(node, left_alone):
                 yield Mutation(place, *_described(node, new), new)
 
 
@@ -135,8 +137,11 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
                 roots += [node.returns, *node.decorator_list]
             case ast.ClassDef():
                 roots += node.decorator_list
-            case ast.Expr(ast.Constant()) | ast.JoinedStr() | ast.Import() | ast.ImportFrom():
+            case ast.Expr(ast.Constant()) | ast.Import() | ast.ImportFrom():
                 roots.append(node)
+            case ast.JoinedStr():
+                # What is put into a text is left alone; that there is one is not.
+                roots += node.values
             case ast.Subscript() if ast.unparse(node.value) in ("Literal", "Callable"):
                 roots.append(node)
             case ast.Call() if ast.unparse(node) == "logging.getLogger(__name__)":
@@ -146,7 +151,7 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
             case ast.Expr(ast.Call(func)) if ast.unparse(func).startswith("log."):
                 roots.append(node)
             case ast.Raise(ast.Call(args=args)) | ast.Expr(ast.Yield(ast.Call(args=args))):
-                roots += [one for one in args if isinstance(one, ast.Constant)]
+                roots += [one for one in args if isinstance(one, ast.Constant | ast.JoinedStr)]
             case ast.pattern():
                 roots.append(node)
             case ast.If() if ast.unparse(node.test) == "TYPE_CHECKING":
@@ -156,7 +161,7 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
     return {id(below) for root in roots if root is not None for below in ast.walk(root)}
 
 
-def _changed(node: ast.AST) -> Iterator[ast.AST | None]:
+def _changed(node: ast.AST, left_alone: Container[int]) -> Iterator[ast.AST | None]:
     match node:
         case ast.Compare():
             for index, op in enumerate(node.ops):
@@ -199,10 +204,12 @@ def _changed(node: ast.AST) -> Iterator[ast.AST | None]:
                 yield new
             if ast.unparse(node.func) in ("bool", "tuple", "set", "frozenset", "sorted", "min"):
                 return
-            for index in range(len(node.args)):
-                new = copy.copy(node)
-                new.args = node.args[:index] + node.args[index + 1 :]
-                yield new
+            for index, argument in enumerate(node.args):
+                is_text = isinstance(argument, ast.Constant | ast.JoinedStr)
+                if not (is_text and id(argument) in left_alone):
+                    new = copy.copy(node)
+                    new.args = node.args[:index] + node.args[index + 1 :]
+                    yield new
         case ast.Expr(ast.Call()) | ast.AugAssign() | ast.Raise() | ast.Continue() | ast.Break():
             yield None
 

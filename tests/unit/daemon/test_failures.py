@@ -74,3 +74,20 @@ def test_what_is_held_is_held_each_time() -> None:
     keeper.full = True
     with pytest.raises(OSError, match="No space left"):
         failed.hold(MAIL, "again")
+
+
+def test_failed_mail_is_kept_once_and_again_if_that_failed() -> None:
+    kept, full = [], [True]
+
+    def store(message: Message, reason: str, *, held: bool) -> None:
+        if full.pop() if full else False:
+            raise OSError("disk full")
+        kept.append((message.id, reason))
+
+    failed = FailedMail(store)
+    with pytest.raises(OSError, match="disk full"):
+        failed.keep(Message(b"a", id="1"), "crash")
+    assert failed.keep(Message(b"a", id="2"), "crash") == "2"
+    assert failed.keep(Message(b"a", id="3"), "crash") == "2"
+    assert failed.keep(Message(b"b", id="4"), "timeout") == "4"
+    assert kept == [("2", "crash"), ("4", "timeout")]

@@ -528,6 +528,29 @@ def test_contradictions_are_named(
 
 
 @pytest.mark.parametrize(
+    ("forced", "points", "apart", "action", "rule"),
+    [
+        (Action.ACCEPT, 0, Action.ACCEPT, Action.ACCEPT, "default"),
+        (Action.ACCEPT, 0, Action.QUARANTINE, Action.QUARANTINE, "list"),
+        (Action.ACCEPT, 9, Action.QUARANTINE, Action.QUARANTINE, "default"),
+        (Action.ACCEPT, 9, Action.DISCARD, Action.DISCARD, "list"),
+        (Action.ACCEPT, 20, Action.DISCARD, Action.REJECT, "default"),
+        (Action.DISCARD, 9, Action.QUARANTINE, Action.DISCARD, "default"),
+        (Action.DISCARD, 20, Action.QUARANTINE, Action.REJECT, "default"),
+        (Action.QUARANTINE, 0, Action.REJECT, Action.REJECT, "list"),
+    ],
+)
+def test_the_strongest_of_all_counts_and_is_named(
+    forced: Action, points: float, apart: Action, action: Action, rule: str
+) -> None:
+    """What is forced for all, what the points earn, what is forced for this recipient."""
+    mine = RecipientAction("ann@mx.test", apart, "list")
+    verdict = Verdict(forced, (Symbol("TEST", points),), apart=(mine,))
+    (outcome,) = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test")).outcomes
+    assert (outcome.action, outcome.rule) == (action, rule)
+
+
+@pytest.mark.parametrize(
     ("label", "quarantine", "reject"),
     [(5, 5, 5), (INF, 8, 15), (5, INF, INF), (INF, INF, INF), (-INF, 8, 15), (5, 8, INF)],
 )

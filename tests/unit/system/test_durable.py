@@ -22,7 +22,7 @@ from filterd.system.durable import (
     write_once,
 )
 
-PACKAGE = Path(__file__).resolve().parents[2] / "filterd"
+PACKAGE = Path(__file__).resolve().parents[3] / "filterd"
 
 
 def test_the_new_file_is_there_and_private(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.config import reference
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
 
 def test_the_page_is_of_today() -> None:

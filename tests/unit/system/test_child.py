@@ -23,7 +23,7 @@ from filterd.workers.sandbox import scan
 pytestmark = pytest.mark.server
 
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # Modules that filterd's children, or the libraries that start some, import early.
 STRANGERS = ("structlog", "filterd", "joblib", "pydantic", "typer", "sitecustomize", "email")
@@ -125,7 +125,7 @@ def test_an_empty_entry_of_the_module_path_is_taken_out(monkeypatch: pytest.Monk
 
 
 def test_every_command_line_with_our_interpreter_leaves_the_current_folder_out() -> None:
-    """Reads the sources: wherever `sys.executable` is used in a command, `-P` follows."""
+    """Reads the sources: wherever `sys.executable` is used in a command, `-P` or `-I` follows."""
     bad = []
     folders = ("filterd", "bench", "scripts", "tests/helpers")
     for path in sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py")):
@@ -147,8 +147,8 @@ def _safe_uses(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         if isinstance(node, ast.List):
             for one, after in zip(node.elts, node.elts[1:], strict=False):
-                # `*options` is `python_command` itself, which has the tests above.
-                if ast.unparse(after) in ("'-P'", "*options"):
+                # `-I` implies `-P`; `*options` is `python_command` itself, which has the tests above.
+                if ast.unparse(after) in ("'-P'", "'-I'", "*options"):
                     yield one
         elif isinstance(node, ast.JoinedStr):
             for part, after in zip(node.values, node.values[1:], strict=False):

@@ -28,6 +28,9 @@ from filterd.chain.verdict import (
 )
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.workers.codec import (
+    EDIT_LIMIT,
+    NAME_LIMIT,
+    VALUE_LIMIT,
     AnswerError,
     WorkerAnswer,
     decode_answer,
@@ -136,6 +139,60 @@ def test_any_text_and_a_threshold_without_end_arrive(detail: str) -> None:
     assert decoded(encode_answer(PipelineResult(decision, examination, report))).report == report
 
 
+def test_what_came_is_not_sent_back() -> None:
+    report = ScanReport(**values(ARRIVAL), action=Action.ACCEPT, score=1.0)
+    assert encode_report(report, details=True) == {"action": "accept", "score": 1.0}
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_nobody_finds_out_details_that_are_not_sent(details: bool) -> None:
+    asked: list[str] = []
+    symbol = Symbol("A", 1.5, lambda: asked.append("A") or "why")
+    report = ScanReport(**values(ARRIVAL), action=Action.ACCEPT, symbols=(symbol,))
+    sent = encode_report(report, details=details)
+    assert asked == ["A"] * details
+    assert ("why" in str(sent)) is details
+
+
+def test_what_is_in_no_charset_arrives() -> None:
+    outcome = Outcome("joe@b", Action.ACCEPT, "r\udce9gle")
+    report = ScanReport(**values(ARRIVAL), action=Action.ACCEPT, outcomes=(outcome,))
+    head = encode_answer(PipelineResult(Decision(Action.ACCEPT), Examination(), report))
+    # One outcome is for all.
+    assert {one.rule for one in decoded(head).report.outcomes} == {"r\udce9gle"}
+
+
+def test_a_message_without_recipients_has_an_outcome_that_names_nobody() -> None:
+    arrival = Arrival.at("id1", Envelope("ann@a"), SIZE, "")
+    outcome = {"recipient": "", "action": "accept", "rule": "default"}
+    answer = decode_answer(plain(outcomes=[outcome]), arrival, BODY_START)
+    assert answer.report.outcomes == (Outcome("", Action.ACCEPT, "default"),)
+
+
+def test_what_is_within_every_limit_is_believed() -> None:
+    edits = [
+        ["add", "A" * NAME_LIMIT, "x" * VALUE_LIMIT],
+        ["add", "A", "é\n\tfolded"],
+        ["change", "A", 1, None],
+        ["change", "A", EDIT_LIMIT, "1"],
+        ["splice", BODY_START, BODY_START, "before"],
+        ["splice", BODY_START, BODY_START + 1, ""],
+        ["splice", BODY_START + 1, SIZE, "\xff"],
+        ["splice", SIZE, SIZE, "behind"],
+    ]
+    assert decoded(plain(edits=edits)).edits == (
+        AddField("A" * NAME_LIMIT, "x" * VALUE_LIMIT),
+        AddField("A", "é\n\tfolded"),
+        ChangeField("A", 1, None),
+        ChangeField("A", EDIT_LIMIT, "1"),
+        Splice(BODY_START, BODY_START, b"before"),
+        Splice(BODY_START, BODY_START + 1, b""),
+        Splice(BODY_START + 1, SIZE, b"\xff"),
+        Splice(SIZE, SIZE, b"behind"),
+    )
+    assert len(decoded(plain(edits=[["add", "A", "1"]] * EDIT_LIMIT)).edits) == EDIT_LIMIT
+
+
 def test_an_answer_to_very_many_recipients_is_short() -> None:
     outcomes = tuple(Outcome(f"{n}@x.example", Action.ACCEPT, "default") for n in range(100_000))
     sent = encode_report(ScanReport(id="x", action=Action.ACCEPT, outcomes=outcomes))
@@ -158,8 +215,24 @@ REFUSED = {
     "a second reply line": refusal("reject", 550, "5.7.1", "no\r\n250 yes"),
     "8-bit in a reply": refusal("reject", 550, "5.7.1", "né"),
     "an empty reply": refusal("reject", 550, "5.7.1", ""),
+    "a reply without end": refusal("reject", 550, "5.7.1", "x" * 901),
+    "a code of four digits": refusal("reject", 5500, "5.7.1", "no"),
+    "a code of two digits": refusal("tempfail", 45, "4.7.1", "later"),
+    "a code that is negative": refusal("tempfail", -451, "4.7.1", "later"),
+    "an enhanced code that is none": refusal("reject", 550, "5.7", "no"),
+    "a reply to what is accepted": refusal("accept", 250, "2.0.0", "fine"),
+    "deferred without a reply": plain(action="tempfail"),
     "edits that are no list": plain(edits={}),
     "an edit that is none": plain(edits=[["format", "/"]]),
+    "an edit that is an object": plain(edits=[{"0": "add", "1": "A", "2": "1"}]),
+    "an edit that is a number": plain(edits=[3]),
+    "an edit that is a word": plain(edits=["add"]),
+    "an edit that is empty": plain(edits=[[]]),
+    "an edit that adds nothing": plain(edits=[["add"]]),
+    "an edit that adds twice": plain(edits=[["add", "A", "1", "2"]]),
+    "an edit of three words": plain(edits=[["drop", "A", "1"]]),
+    "a name that is a number": plain(edits=[["add", 1, "1"]]),
+    "a value that is a number": plain(edits=[["add", "A", 1]]),
     "too many edits": plain(edits=[["add", "A", "1"]] * 10_001),
     "a field name with a colon": plain(edits=[["add", "A:B", "1"]]),
     "a field name with a line end": plain(edits=[["add", "A\nB", "1"]]),
@@ -170,6 +243,13 @@ REFUSED = {
     "a value with NUL": plain(edits=[["add", "A", "1\0"]]),
     "a value that is no text": plain(edits=[["add", "A", "\udce9"]]),
     "a value that is too long": plain(edits=[["add", "A", "x" * 60_001]]),
+    "a field name that is too long": plain(edits=[["add", "A" * 201, "1"]]),
+    "a name with a line end, to be changed": plain(edits=[["change", "A\n", 1, "1"]]),
+    "a value with a line end, to be changed": plain(edits=[["change", "A", 1, "1\n"]]),
+    "a name with a line end, to be deleted": plain(edits=[["change", "A\n", 1, None]]),
+    "field number 10,001": plain(edits=[["change", "A", 10_001, "1"]]),
+    "field number 10,001, to be deleted": plain(edits=[["change", "A", 10_001, None]]),
+    "field number 0, to be deleted": plain(edits=[["change", "A", 0, None]]),
     "field number 0": plain(edits=[["change", "A", 0, "1"]]),
     "a splice in the header": plain(edits=[["splice", 99, 110, ""]]),
     "a splice after the end": plain(edits=[["splice", 100, 201, ""]]),
@@ -224,9 +304,17 @@ def test_discarding_without_a_copy_needs_the_settings_word() -> None:
         decoded(plain(action="quarantine"), may_discard=True)
 
 
-def test_refusals() -> None:
-    answer = decoded(refusal("tempfail", 451, "4.7.1", "later 100%"))
-    assert answer.report.reply == Reply(451, "4.7.1", "later 100%")
+@pytest.mark.parametrize(
+    ("action", "code", "xcode", "text"),
+    [
+        ("tempfail", 451, "4.7.1", "later 100%"),
+        ("tempfail", 400, "4.0.0", "~"),
+        ("reject", 599, "5.123.456", "x" * 900),
+    ],
+)
+def test_refusals(action: str, code: int, xcode: str, text: str) -> None:
+    answer = decoded(refusal(action, code, xcode, text))
+    assert (answer.action, answer.report.reply) == (Action(action), Reply(code, xcode, text))
 
 
 json_values = st.recursive(

@@ -128,7 +128,7 @@ def test_an_exception_is_logged_once_for_its_kind_and_the_next_run_goes_on(
 
 
 def test_nothing_else_waits_in_a_loop_of_its_own() -> None:
-    package = Path(__file__).resolve().parents[2] / "filterd"
+    package = Path(__file__).resolve().parents[3] / "filterd"
     loops = re.compile(r"while not [\w.]+\.wait\(|while True:\n\s+time\.sleep\(")
     found = {path.name for path in package.rglob("*.py") if loops.search(path.read_text())}
     assert found == set()
