@@ -147,7 +147,7 @@ def _safe_uses(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         if isinstance(node, ast.List):
             for one, after in zip(node.elts, node.elts[1:], strict=False):
-                # `-I` implies `-P`; `*options` is `python_command` itself, which has the tests above.
+                # `-I` implies it; `*options` is `python_command` itself, which has the tests above.
                 if ast.unparse(after) in ("'-P'", "'-I'", "*options"):
                     yield one
         elif isinstance(node, ast.JoinedStr):
