@@ -157,6 +157,9 @@ def build(
         typer.Option("--output", "-o", metavar="FILE", help="write the sendmail.cf there"),
     ] = None,
     macros: MacrosOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say what each directive means and makes")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="only say what is wrong and would change")
     ] = False,
@@ -169,7 +172,7 @@ def build(
     """
     from filterd.cli import mta_build  # noqa: PLC0415
 
-    mta_build.run(mc, output, macros, dry_run=dry_run, as_json=as_json)
+    mta_build.run(mc, output, macros, explain=explain, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

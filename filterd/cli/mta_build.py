@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,16 @@ import typer
 from filterd.cli.common import Exit, emit, fail, reported
 from filterd.mta.mc.build import Build, McError, build
 from filterd.mta.mc.changes import Change, changes
+from filterd.mta.mc.explain import explain as explanations
 from filterd.mta.mc.macros import MacroFiles, NoMacrosError
 from filterd.system.bounded import read_regular
 from filterd.system.durable import write_atomically
 
 CF_LIMIT = 8 << 20
 """Octets of the sendmail.cf that is compared with the new one."""
+
+SHOWN_LINES = 8
+"""Lines of the sendmail.cf that are shown for one directive; `--json` has all of them."""
 
 READABLE = 0o644
 """Mode of a new sendmail.cf: every user's sendmail reads it."""
@@ -35,6 +40,7 @@ def run(
     output: Path | None,
     macros: Path | None,
     *,
+    explain: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -47,13 +53,15 @@ def run(
     else:
         for message in made.messages:
             sys.stderr.write(f"{message.text(made.source)}\n")
+    if explain:
+        _explain(made, as_json=as_json)
     if made.failed:
         if output is not None:
             fail(f"{output}: not written", Exit.CONFIG)
         raise typer.Exit(Exit.CONFIG)
     data = made.text.encode("utf-8", "surrogateescape")
     if output is None:
-        if not (as_json or dry_run):
+        if not (explain or as_json or dry_run):
             sys.stdout.flush()
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -65,6 +73,21 @@ def run(
             mode = output.stat().st_mode & 0o777
         with reported(Exit.CANNOT_CREATE, OSError):
             write_atomically(output, [data], mode)
+
+
+def _explain(made: Build, *, as_json: bool) -> None:
+    for one in explanations(made):
+        if as_json:
+            emit(dataclasses.asdict(one))
+            continue
+        sys.stdout.write(f"{made.source}:{one.line}: {one.directive}\n    {one.meaning}\n")
+        for sign, lines in (("+", one.made), ("-", one.taken)):
+            for line in (lines or ())[:SHOWN_LINES]:
+                sys.stdout.write(f"    {sign} {line}\n")
+            if lines and len(lines) > SHOWN_LINES:
+                sys.stdout.write(f"    {sign} … {len(lines) - SHOWN_LINES} more\n")
+        if one.made == one.taken == ():
+            sys.stdout.write("    makes no difference to the sendmail.cf\n")
 
 
 def _tell(made: Build, output: Path, *, as_json: bool) -> None:

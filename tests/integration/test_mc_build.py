@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.cf.parser import parse
+from filterd.mta.mc import knowledge
 from filterd.mta.mc import run as running
 from filterd.mta.mc.build import Build, McError, build, without_stamp
+from filterd.mta.mc.explain import explain
 from filterd.mta.mc.macros import MacroFiles
 from filterd.mta.sendmail.cf_files import read_cf
 from tests.helpers.process import require, unpacked
@@ -309,7 +311,7 @@ MISTAKES = [
     ),
     pytest.param(
         "FEATURE(`mailertable', `/etc/mail/mailertable')dnl\n",
-        ["2: error: sendmail would refuse line .*: readcf: map mailertable: .*"],
+        ["2: error: sendmail would refuse line .*: readcf: .*map mailertable: .*"],
         id="map without its type",
     ),
 ]
@@ -538,9 +540,63 @@ def test_the_command_writes_and_shows_what_changed(files: MacroFiles, tmp_path: 
     assert cf.read_bytes() == before
 
 
+def test_every_name_of_sendmails_files_has_its_sentence(files: MacroFiles) -> None:
+    assert set(files.choices("FEATURE")) <= set(knowledge.FEATURES)
+    assert set(files.choices("MAILER")) <= set(knowledge.MAILERS)
+    assert [name for name in files.options if not knowledge.meaning(name)] == []
+    settings = {
+        name
+        for name in files.names
+        if re.fullmatch(r"conf[A-Z][A-Z0-9_]*[A-Z0-9]|[A-Z0-9]+_MAILER_[A-Z]+", name)
+    }
+    assert sorted(name for name in settings if not knowledge.meaning(name)) == []
+
+
+def test_directives_are_explained_with_what_they_make(files: MacroFiles, tmp_path: Path) -> None:
+    mc = (
+        HEAD
+        + "define(`confTO_IDENT', `0s')dnl\ndefine(`confLOG_LEVEL', `9')dnl\n"
+        + "FEATURE(`greet_pause', `1000')dnl\nFEATURE(`nouucp', `reject')dnl\n"
+        + "define(`mine', `x')dnl\nMASQUERADE_AS(`example.org')dnl\n"
+        + TAIL
+        + "LOCAL_RULE_0\nRjoe%cheetah\t$#local $: joe\n"
+    )
+    found = {one.directive: one for one in explain(made(files, tmp_path, mc))}
+    ident = found["define(`confTO_IDENT', `0s')"]
+    assert (ident.line, ident.made, ident.taken) == (2, ("O Timeout.ident=0s",), ())
+    assert (
+        ident.meaning == "How long to wait for the client's ident answer; 0 asks nothing. Here: 0s"
+    )
+    assert found["define(`confLOG_LEVEL', `9')"].made == ()
+    pause = found["FEATURE(`greet_pause', `1000')"]
+    assert "the pause is 1000 ms" in pause.meaning
+    assert pause.made is not None and "Sgreet_pause" in pause.made
+    uucp = found["FEATURE(`nouucp', `reject')"]
+    assert uucp.meaning == "a!b is not a UUCP address (reject)."
+    assert uucp.taken is not None and "Tuucp" in uucp.taken
+    assert found["define(`mine', `x')"].meaning.endswith("filterd does not know this one.")
+    masquerade = found["MASQUERADE_AS(`example.org')"]
+    assert masquerade.made is not None and "DMexample.org" in masquerade.made
+    assert found["LOCAL_RULE_0"].made == ("Rjoe%cheetah\t$#local $: joe",)
+
+
+def test_the_command_explains(files: MacroFiles, tmp_path: Path) -> None:
+    mc = tmp_path / "sendmail.mc"
+    mc.write_text(HEAD + "define(`SMART_HOST', `gate.example')dnl\n" + TAIL)
+    done = filterd("build", mc, "--explain", "--macros", CF)
+    assert (
+        f"{mc}:2: define(`SMART_HOST', `gate.example')\n"
+        "    The host that gets all mail for others. Here: gate.example\n"
+        "    + DSgate.example\n    - DS\n"
+    ) in done.stdout
+
+
 def test_the_page_shows_what_the_commands_print(files: MacroFiles, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/mc.md").read_text(encoding="utf-8")
-    mistakes, changed = re.findall(r"(?s)```\n(\$ .*?)```", page)[:2]
+    mistakes, explained, changed = re.findall(r"(?s)```\n(\$ .*?)```", page)
+    (tmp_path / "sendmail.mc").write_text(HEAD + "define(`SMART_HOST', `gate.example')dnl\n" + TAIL)
+    done = filterd("build", tmp_path / "sendmail.mc", "--explain", "--macros", CF)
+    assert done.stdout.replace(f"{tmp_path}/", "").startswith(explained.split("\n", 1)[1])
     mc, printed = re.fullmatch(
         r"(?s)\$ cat site.mc\n(.*)\$ filterd mta build site.mc\n(.*)", mistakes
     ).groups()  # type: ignore[union-attr]

@@ -141,6 +141,15 @@ def build(path: Path, files: MacroFiles) -> Build:
     return made
 
 
+def lines_made(path: Path, text: str, files: MacroFiles) -> list[str] | None:
+    """The lines of the sendmail.cf that m4 makes of a text, without comments; None if it fails."""
+    try:
+        output = _run(path, text, files)
+    except McError:
+        return None
+    return None if output.status else _significant(output.text).split("\n")
+
+
 def without_stamp(text: str) -> str:
     """A sendmail.cf without the comments that say who built it, when and where."""
     return re.sub(r"(?m)^##### (?:built by|in|using) .*\n", "", text, count=3)
