@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "list, show, release and delete quarantined mail",
     ),
     "status": ("filterd.cli.status", "status", "state of the daemon, filters and classifier"),
+    "clamd": ("filterd.cli.clamd", "app", "show clamd's state, have it read its signatures again"),
     "reload": ("filterd.cli.reload", "reload", "make the daemon read its settings again"),
     "doctor": ("filterd.cli.doctor", "doctor", "find what is wrong, and say how to fix it"),
     "replay": ("filterd.cli.replay", "replay", "scan stored mail again with other settings"),

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 from filterd.cli.quarantine.tables import shown
+from filterd.ops.scanners import stats_in_words
 from filterd.ops.status import Status
 from filterd.ops.status import status as found
 from filterd.quarantine.caution import ADVICE
@@ -65,6 +66,8 @@ def _table(told: Status) -> Table:
         age = "" if clamd.days is None else f", signatures {clamd.days} days old"
         number = "" if clamd.number is None else f"/{clamd.number}"
         table.add_row("clamd", clamd.error or f"{clamd.server} {clamd.engine}{number}{age}")
+        if clamd.stats is not None:
+            table.add_row("", stats_in_words(clamd.stats))
     model = told.model
     if model.error:
         table.add_row("model", model.error)

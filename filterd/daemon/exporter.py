@@ -33,7 +33,8 @@ from filterd.daemon.stats import BUCKETS, FilterCount
 if TYPE_CHECKING:
     from filterd.daemon.monitor import Monitor
     from filterd.daemon.service import Service
-    from filterd.ops.status import ClamdStatus, QuarantineStatus
+    from filterd.ops.scanners import ClamdStatus
+    from filterd.ops.status import QuarantineStatus
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,8 @@ class DaemonCollector(Collector):
         )
 
     def _look(self) -> None:
-        from filterd.ops.status import clamd_status, quarantine_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.scanners import clamd_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.status import quarantine_status  # noqa: PLC0415
 
         now = time.monotonic()
         if now - self._looked_at >= LOOK_INTERVAL:
@@ -168,12 +170,35 @@ class DaemonCollector(Collector):
             "Age of the daily database it scans with.",
             labels=["server"],
         )
-        for one in self._clamd:
+        old = GaugeMetricFamily(
+            "filterd_clamd_signatures_old",
+            "1 if its signatures are older than a limit of the settings: warn_days or fail_days.",
+            labels=["server", "limit"],
+        )
+        threads = GaugeMetricFamily(
+            "filterd_clamd_threads", "Its threads by state.", labels=["server", "state"]
+        )
+        queue = GaugeMetricFamily(
+            "filterd_clamd_queue_scans", "Scans that wait for a thread.", labels=["server"]
+        )
+        memory = GaugeMetricFamily(
+            "filterd_clamd_memory_bytes", "What signatures and scans use.", labels=["server"]
+        )
+        for one in {one.server: one for one in self._clamd}.values():
             up.add_metric([one.server], 0 if one.error else 1)
             if one.days is not None:
                 age.add_metric([one.server], one.days * DAY)
-        yield up
-        yield age
+                old.add_metric([one.server, "warn_days"], one.freshness in ("old", "stale"))
+                old.add_metric([one.server, "fail_days"], one.freshness == "stale")
+            if one.stats is not None:
+                busy = max(one.stats.live - one.stats.idle, 0)
+                threads.add_metric([one.server, "busy"], busy)
+                threads.add_metric([one.server, "idle"], one.stats.idle)
+                threads.add_metric([one.server, "max"], one.stats.most)
+                queue.add_metric([one.server], one.stats.queue)
+                if one.stats.memory is not None:
+                    memory.add_metric([one.server], one.stats.memory)
+        yield from (up, age, old, threads, queue, memory)
 
 
 class Exporter:

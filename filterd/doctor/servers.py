@@ -1,4 +1,4 @@
-"""What runs: the daemon, clamd, the classifier's model, the store, the MTA for releases."""
+"""What runs: the daemon, the classifier's model, the store, the MTA for releases."""
 
 from __future__ import annotations
 
@@ -10,26 +10,16 @@ from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.filters.clamav.clamd import ClamdError, ClamdServer
-from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError
 from filterd.ops.control import ControlError, ask
+from filterd.ops.scanners import PROBE_SECONDS
 from filterd.ops.status import (
-    PROBE_SECONDS,
-    clamd_status,
     daemon_status,
     model_status,
     quarantine_status,
 )
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import ADVICE
-from filterd.system.display import size
-
-OLD_DAYS = 3
-"""Days of clamd's signatures from which that is said: freshclam fetches new ones daily."""
-
-STALE_DAYS = 14
-"""Days from which it is wrong: the virus of last week is not found."""
 
 
 def daemon(settings: Settings) -> Iterator[Finding]:
@@ -83,60 +73,6 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             "daemon",
             f"{settings.source} was written after the daemon read it",
             "`filterd reload`",
-        )
-
-
-def clamd(settings: Settings) -> Iterator[Finding]:
-    """Whether each answers, takes what it is sent, and is up to date."""
-    for one in clamd_status(settings):
-        # Two filters may share a clamd; what is said about the first holds for the other.
-        scanners = settings.in_chain(ClamAVSettings).items()
-        name, own = next(found for found in scanners if one.server in found[1].addresses)
-        if one.error:
-            yield Finding(
-                Level.FAIL,
-                "clamd",
-                one.error,
-                f"start clamd, set filters.{name}.server, and put the daemon's user into its group",
-            )
-            continue
-        if one.days is None:
-            yield Finding(
-                Level.WARN,
-                "clamd",
-                f"{one.server}: {one.engine} without a daily database",
-                "run freshclam",
-            )
-        else:
-            told = f"{one.server}: {one.engine}, signatures {one.days} days old"
-            if one.days >= OLD_DAYS:
-                level = Level.FAIL if one.days >= STALE_DAYS else Level.WARN
-                yield Finding(level, "clamd", told, "freshclam is not running; see its log")
-            else:
-                yield Finding(Level.OK, "clamd", told)
-        yield from _sizes(settings, one.server, name, own.size_limit)
-
-
-def _sizes(settings: Settings, server: str, name: str, limit: int) -> Iterator[Finding]:
-    """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
-    try:
-        takes = ClamdServer.parse(server).takes(limit, PROBE_SECONDS)
-    except ClamdError as error:
-        yield Finding(Level.WARN, "clamd", str(error), "see clamd's log")
-        return
-    if not takes:
-        yield Finding(
-            Level.WARN,
-            "clamd",
-            f"{server} takes less than size_limit, {size(limit)}",
-            f"raise StreamMaxLength in clamd.conf, or lower filters.{name}.size_limit",
-        )
-    largest = settings.daemon.max_message_size
-    if largest > limit:
-        yield Finding(
-            Level.OK,
-            "clamd",
-            f"mail of {size(limit)} to {size(largest)} is not scanned: too_large says what happens",
         )
 
 

@@ -10,47 +10,61 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from filterd.chain.filter import Filter
+from filterd.chain.filter import Buildable, Filter
 from filterd.chain.pipeline import Pipeline
-from filterd.chain.verdict import Action, AddField
+from filterd.chain.verdict import Action, AddField, Verdict
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import FilterSettings, Settings
-from filterd.filters.clamav.filter import ClamAV
-from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.scanners.engine import VirusFilter
 from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.fields import Buffer
 from filterd.message.ids import new_id
 from filterd.mta.delivery.client import SendResult
+from filterd.scanners.answer import Infected, Signatures
+from filterd.scanners.several import Answers
 
 LINE_OCTETS = 20
 """Octets of a line of a removed part from which on it can be told from the rest of the message."""
 
 
+class _FindsTestFile:
+    """Asks nobody, and finds the antivirus test file itself."""
+
+    def scan(self, content: Buffer, _deadline: float) -> Answers:
+        found = any(EICAR.encode() in leaf.content for leaf in Message(content).leaves())
+        return Answers((Infected("Eicar-Test-Signature"),) if found else ())
+
+    def signatures(self, _deadline: float) -> list[Signatures]:
+        return [Signatures("the scanner")]
+
+
+class _AsksNobody:
+    """The site's filter with another scanner; it prepares nothing and asks nothing ahead."""
+
+    examines_released = True
+
+    def __init__(self, filter: VirusFilter) -> None:
+        filter.scanners = _FindsTestFile()
+        self._filter = filter
+        self.name = filter.name
+        self.locates = False
+
+    def examine(self, message: Message) -> Verdict:
+        self._filter.locates = self.locates
+        return self._filter.examine(message)
+
+
 @dataclass(frozen=True)
-class _FindsTestFileSettings(ClamAVSettings):
-    """The settings of the site's scanner, for one that asks nobody."""
+class _WithoutScanners:
+    """The settings of the site's scanners, for a filter that asks nobody."""
+
+    own: Buildable
 
     def build(self) -> Filter:
-        """The scanner."""
-        return _FindsTestFile(self)
-
-
-class _FindsTestFile(ClamAV):
-    """A scanner with the settings of the site's, that finds the antivirus test file itself."""
-
-    def prepare(self) -> None:
-        """Ask nobody."""
-
-    def ask(self, message: Message) -> None:
-        """Ask nobody."""
-
-    def _ask(self, content: Buffer) -> str:
-        found = any(EICAR.encode() in leaf.content for leaf in Message(content).leaves())
-        return "Eicar-Test-Signature" if found else ""
-
-    def _scanner(self) -> str:
-        return "clamd"
+        """The filter."""
+        built = self.own.build()
+        return _AsksNobody(built) if isinstance(built, VirusFilter) else built
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,7 @@ class Promises:
         self.left_out: dict[str, str] = {}
         filters = {**loaded.filters}
         for name, entry in loaded.filters.items():
-            if isinstance(entry.own, ClamAVSettings):
-                finder = _FindsTestFileSettings(**vars(entry.own))
-                filters[name] = FilterSettings(entry.link, finder)
+            filters[name] = FilterSettings(entry.link, _WithoutScanners(entry.own))
         for name in loaded.chain.filters:
             try:
                 getattr(filters[name].own.build(), "prepare", lambda: None)()

@@ -22,7 +22,7 @@ from filterd.mta.delivery.client import SendResult, send_all
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
-from filterd.ops.status import clamd_status
+from filterd.ops.scanners import clamd_status
 
 HOST = "mx.example"
 

@@ -20,15 +20,11 @@ from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.filters.clamav.clamd import ClamdError, ClamdServer
-from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.control import ControlError, ask
+from filterd.ops.scanners import PROBE_SECONDS, ClamdStatus, clamd_status
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import state_of
-
-PROBE_SECONDS = 2.0
-"""For an answer of the daemon's socket or of a clamd."""
 
 WINDOW = 3600.0
 """Seconds of the flow that is told."""
@@ -83,18 +79,6 @@ class FilterStatus:
     last_failure: float | None = None
     last_failure_id: str = ""
     last_failure_detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ClamdStatus:
-    """One clamd. engine, number: what it scans with. days: age of its signatures, None if it does
-    not say. error: why it does not answer."""
-
-    server: str
-    engine: str = ""
-    number: int | None = None
-    days: int | None = None
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,22 +237,6 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
             )
         found.append(one)
     return FlowStatus(WINDOW, dict(counted)), tuple(found)
-
-
-def clamd_status(settings: Settings) -> tuple[ClamdStatus, ...]:
-    """What each clamd of the chain says."""
-    scanners = settings.in_chain(ClamAVSettings).values()
-    servers = dict.fromkeys(text for own in scanners for text in own.addresses)
-    return tuple(_one_clamd(text) for text in servers)
-
-
-def _one_clamd(text: str) -> ClamdStatus:
-    try:
-        found = ClamdServer.parse(text).version(PROBE_SECONDS)
-    except (ClamdError, ValueError) as error:
-        return ClamdStatus(text, error=str(error))
-    days = None if found.built is None else max((datetime.now(UTC) - found.built).days, 0)
-    return ClamdStatus(text, found.engine, found.number, days)
 
 
 def model_status(settings: Settings) -> ModelStatus:

@@ -15,6 +15,7 @@ from filterd import __version__
 from filterd.chain.headers import points
 from filterd.chain.report import ScanReport, remaining
 from filterd.chain.verdict import Outcome
+from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.system.display import count, exactly, printable, size, when
@@ -50,6 +51,7 @@ _environment.filters.update(
     size=size,
     points=points,
     count=count,
+    clamd_stats=stats_in_words,
     remaining=remaining,
     outcomes_within=outcomes_within,
 )

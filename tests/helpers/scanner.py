@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -14,6 +15,21 @@ from pathlib import Path
 
 Judge = Callable[[bytes], bytes]
 """Content → the line that the scanner answers, `b""` for hanging up without one."""
+
+
+STATS = b"""\
+POOLS: 1
+
+STATE: VALID PRIMARY
+THREADS: live 3  idle 1 max 12 idle-timeout 30
+QUEUE: 4 items
+\tINSTREAM 0.000067
+
+MEMSTATS: heap 9.082M mmap 0.000M used 6.902M free 2.188M releasable 0.127M pools 1 pools_used \
+1314.161M pools_total 1314.207M
+END
+"""
+"""What clamd 1.4 says to STATS."""
 
 
 def clean(_content: bytes) -> bytes:
@@ -31,12 +47,13 @@ def finds(needle: bytes, name: str) -> Judge:
 
 @dataclass
 class Scanner:
-    """Serves INSTREAM, FILDES, IDSESSION and VERSION as clamd does until `close()`.
+    """Serves INSTREAM, FILDES, IDSESSION and what is in `says` as clamd does until `close()`.
 
     path: of its unix socket, None for TCP. limit: StreamMaxLength. descriptors: False for one that
     may not use the descriptors it gets, None for one that hangs up on them. seen: contents, in
     order. sessions: the most that was asked for in one session. passed: contents that came as a
-    descriptor.
+    descriptor. version, says: answers to commands; a command without one is refused as clamd 1.5
+    does. tls: of the connections, a context with the certificate.
     """
 
     judge: Judge
@@ -47,12 +64,18 @@ class Scanner:
     passed: int = 0
     version: bytes = b"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2026\n"
     seen: list[bytes] = field(default_factory=list)
+    says: dict[bytes, bytes] = field(
+        default_factory=lambda: {b"PING": b"PONG\n", b"STATS": STATS, b"RELOAD": b"RELOADING\n"}
+    )
+    refuses_version: bool = False
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._peers: list[socket.socket] = []
         if self.path is None:
             self._listener = socket.create_server(("127.0.0.1", 0))
-            self.address = f"tcp:127.0.0.1:{self._listener.getsockname()[1]}"
+            port = self._listener.getsockname()[1]
+            self.address = f"tls:localhost:{port}" if self.tls else f"tcp:127.0.0.1:{port}"
         else:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(str(self.path))
@@ -85,16 +108,23 @@ class Scanner:
             threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer: socket.socket) -> None:
+        if self.tls is not None:
+            try:
+                peer = self.tls.wrap_socket(peer, server_side=True)
+            except OSError:
+                return
         with peer:
             line = _Line(peer)
             try:
                 command = line.until(b"\n")
-                if command == b"nVERSION\n":
+                if command == b"nVERSION\n" and not self.refuses_version:
                     peer.sendall(self.version)
                 elif command == b"nINSTREAM\n":
                     self._scan(peer, line, b"")
                 elif command == b"nIDSESSION\n":
                     self._session(peer, line)
+                elif command:
+                    peer.sendall(self.says.get(command[1:-1], b"COMMAND UNAVAILABLE\n"))
             except OSError:
                 pass
 
@@ -167,6 +197,10 @@ class _Line:
         return found
 
     def _receive(self) -> bool:
+        if isinstance(self.peer, ssl.SSLSocket):
+            data = self.peer.recv(1 << 16)
+            self._buffer += data
+            return bool(data)
         data, descriptors, _flags, _address = socket.recv_fds(self.peer, 1 << 16, 4)
         self.descriptors += descriptors
         self._buffer += data

@@ -131,6 +131,7 @@ BROAD = {
     "daemon/control.py": "whoever asks is told of an internal error",
     "daemon/monitor.py": "the message has its answer already",
     "system/periodic.py": "the next run goes on",
+    "scanners/together.py": "raised again where the call is waited for",
     "history/recorder.py": "the history's thread goes on",
 }
 

@@ -1,1 +1,1 @@
-"""ClamAV: settings, clamd's protocol, what it said, the filter."""
+"""ClamAV by clamd alone: settings and the filter."""

@@ -28,9 +28,6 @@ HOUR = 3600.0
 RANGES = {"1": HOUR, "7": 6 * HOUR, "30": 24 * HOUR}
 """Days that the chart may show, and the seconds of one column."""
 
-OLD_SIGNATURES = 3
-"""Days after which clamd's signatures are shown as a trouble; new ones come several times a day."""
-
 TOP = 12
 """Symbols that are listed."""
 
@@ -66,7 +63,6 @@ def show(request: Request, asking: Asking) -> Response:
         asking,
         chart=flow_chart(flow, since, until, step),
         status=status(state.settings, counts=counts),
-        old_signatures=OLD_SIGNATURES,
         days=days,
         ranges=RANGES,
         top=top,

@@ -250,6 +250,9 @@ def test_metrics_of_clamd(tmp_path: Path) -> None:
     assert samples["filterd_clamd_up", "none"] == 0
     assert samples["filterd_clamd_signature_age_seconds", f"{tmp_path}/c"[-4:]] > 365 * 86400
     assert samples["filterd_in_flight_messages", ""] == 1
+    assert samples["filterd_clamd_signatures_old", f"{tmp_path}/c"[-4:]] == 1
+    assert samples["filterd_clamd_queue_scans", f"{tmp_path}/c"[-4:]] == 4
+    assert samples["filterd_clamd_memory_bytes", f"{tmp_path}/c"[-4:]] == 1_321_063_000
 
 
 def test_where_a_daemon_on_tcp_is_asked(tmp_path: Path) -> None:

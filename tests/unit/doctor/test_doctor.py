@@ -8,6 +8,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,41 @@ def test_times_that_do_not_fit_together(tmp_path: Path) -> None:
     settings.source.write_text(settings.source.read_text() + "[workers]\ngrace = 300.0\n")
     told = [one.found for one in diagnose(load(settings.source)) if one.about == "settings"]
     assert any("a verdict may take 360 s" in found for found in told)
+
+
+def test_a_clamd_that_refuses_commands_is_not_down(tmp_path: Path) -> None:
+    with Scanner(clean, tmp_path / "clamd.sock", refuses_version=True, says={b"PING": b"PONG\n"}):
+        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+    assert [one.level for one in told][:2] == ["WARN", "OK"]
+    assert "does not say how old" in told[0].found
+    assert "does not take VERSION and STATS" in told[1].found
+
+
+@pytest.mark.parametrize(
+    ("lines", "level", "says"),
+    [
+        (["{now} -> ClamAV update process started at {now}"], "OK", "looked for signatures"),
+        (
+            ["{now} -> ClamAV update process started at {now}", "{now} -> !Update failed for x"],
+            "WARN",
+            "Update failed for x",
+        ),
+        (["{old} -> ClamAV update process started at {old}"], "FAIL", "last looked"),
+        ([], "WARN", "no update is noted"),
+    ],
+)
+def test_what_freshclam_says(tmp_path: Path, lines: list[str], level: str, says: str) -> None:
+    form = "%a %b %d %H:%M:%S %Y"
+    now, old = datetime.now(), datetime.now() - timedelta(days=30)
+    log = tmp_path / "freshclam.log"
+    text = "\n".join(lines).format(now=now.strftime(form), old=old.strftime(form))
+    log.write_text(text + "\n")
+    config = tmp_path / "filterd.toml"
+    site(tmp_path)
+    config.write_text(
+        config.read_text().replace(
+            "[filters.clamav]", f'[filters.clamav]\nfreshclam_log = "{log}"', 1
+        )
+    )
+    found = about(load(config), "freshclam")
+    assert (found.level, says in found.found) == (level, True)

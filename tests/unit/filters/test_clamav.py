@@ -14,12 +14,12 @@ import pytest
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicySettings
 from filterd.chain.verdict import Action, Splice, Verdict
-from filterd.filters.clamav import filter as clamav
-from filterd.filters.clamav.clamd import ClamdError, ClamdServer, StreamTooLargeError
 from filterd.filters.clamav.filter import ClamAV, ScanError
 from filterd.filters.clamav.settings import ClamAVSettings, Unscanned
-from filterd.filters.clamav.slots import NoSlotError, Slots
 from filterd.message import Envelope, Message, Recipient
+from filterd.scanners import hosts as clamav
+from filterd.scanners.clamd.server import ClamdError, ClamdServer, StreamTooLargeError
+from filterd.scanners.slots import NoSlotError, Slots
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 pytestmark = pytest.mark.slow
@@ -290,7 +290,7 @@ def test_a_clamd_that_gives_up_on_a_message_is_not_away(
     with Scanner(lambda _content: answer, where) as scanner:
         filter = ClamAV(ClamAVSettings(server=scanner.address, over_limit=setting, patience=0))
         verdict = filter.examine(Message(MAIL))
-        assert filter._avoided == {}
+        assert filter.hosts.avoided == {}
 
     assert verdict.action is action
     assert names(verdict) == ["CLAM_LIMIT"]
@@ -322,7 +322,7 @@ def test_a_message_over_which_clamd_falls_silent_while_it_answers_others(
     with Scanner(judge, where) as scanner:
         filter = ClamAV(ClamAVSettings(server=scanner.address, silence=2.0, over_limit=setting))
         verdict = filter.examine(Message(TWO_PARTS))
-        assert filter._avoided == {}
+        assert filter.hosts.avoided == {}
 
     assert verdict.action is action
     (symbol,) = verdict.symbols
@@ -385,7 +385,7 @@ def test_old_signatures_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureF
 def test_limits_are_compared_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filterd.filters.clamav.clamd.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("filterd.scanners.clamd.server.PROBE_SECONDS", 0.05)
     caplog.set_level(logging.WARNING)
     with Scanner(clean, tmp_path / "s", limit=1000, descriptors=False) as scanner:
         ClamAV(ClamAVSettings(server=scanner.address, size_limit=1000)).prepare()
@@ -429,6 +429,7 @@ def test_scans_at_once_are_capped(tmp_path: Path) -> None:
         ("unix:/run/clamav/clamd.ctl", ClamdServer("/run/clamav/clamd.ctl")),
         ("local:/run/clamd.sock", ClamdServer("/run/clamd.sock")),
         ("tcp:scanner.example", ClamdServer("scanner.example", 3310)),
+        ("tls:scanner.example:4000", ClamdServer("scanner.example", 4000, tls=True)),
         ("tcp:scanner.example:4000", ClamdServer("scanner.example", 4000)),
         ("tcp:[::1]:4000", ClamdServer("::1", 4000)),
         ("tcp:[::1]", ClamdServer("::1", 3310)),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.clamav.clamd import ClamdError, ClamdServer
-from filterd.filters.clamav.session import SESSION_LIMIT, ClamdSessions
+from filterd.scanners.clamd.server import ClamdError, ClamdServer
+from filterd.scanners.clamd.session import SESSION_LIMIT, ClamdSessions
 from tests.helpers.scanner import Judge, Scanner, clean, finds
 
 pytestmark = pytest.mark.slow

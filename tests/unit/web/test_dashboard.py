@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from filterd.config.load import load
+from filterd.ops.scanners import ClamdStatus, clamd_status
 from filterd.ops.status import (
-    ClamdStatus,
     DaemonStatus,
     FilterStatus,
     FlowStatus,
@@ -16,6 +18,7 @@ from filterd.ops.status import (
     Status,
 )
 from filterd.web.pages import dashboard
+from tests.helpers.scanner import Scanner, clean
 from tests.helpers.site import Site, text_of
 
 NOW = 1_800_000_000.0
@@ -94,3 +97,25 @@ def test_what_is_not(
     site: Site, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], said: str
 ) -> None:
     assert said in told(site, dataclasses.replace(WELL, **changes), monkeypatch)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("year", "is_bad"), [(2020, True), (2100, False)])
+def test_an_old_database_is_red(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, year: int, is_bad: bool
+) -> None:
+    """From the words of a clamd to the page."""
+    config = tmp_path / "clamd.toml"
+    config.write_text(
+        f'[chain]\nfilters = ["clamav"]\n[filters.clamav]\nserver = "unix:{tmp_path}/c"\n'
+    )
+    version = f"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 {year}\n".encode()
+    with Scanner(clean, tmp_path / "c", version=version):
+        clamd = clamd_status(load(config))
+    monkeypatch.setattr(
+        dashboard, "status", lambda _settings, counts: dataclasses.replace(WELL, clamd=clamd)
+    )
+    site.log_in()
+    page = site.get("/").text
+    card = page[page.index('id="t-clamd1"') :].partition("</section>")[0]
+    assert ('class="big bad"' in card) is is_bad
+    assert "2 of 12 threads at work, 4 scans waiting, 1321 MB" in card

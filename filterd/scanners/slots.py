@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +30,14 @@ class Slots:
     def __init__(self, count: int) -> None:
         self._count = count
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 open as long as this lives
+        # A process's own locks do not keep its own threads apart.
+        self._mutex = threading.Lock()
+        self._mine: tuple[int, set[int]] = os.getpid(), set()
 
     @contextmanager
     def one(self, patience: float) -> Iterator[None]:
-        """Hold a slot inside the block. Raises NoSlotError if none is free for `patience` seconds.
-
-        A process holds one slot at a time: its own locks do not keep it out.
-        """
+        """Hold a slot inside the block. Raises NoSlotError if none is free for `patience`
+        seconds."""
         deadline = time.monotonic() + patience
         while (slot := self._taken()) is None:
             if time.monotonic() >= deadline:
@@ -44,13 +46,26 @@ class Slots:
         try:
             yield
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
+            with self._mutex:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
+                self._mine[1].discard(slot)
 
     def _taken(self) -> int | None:
+        with self._mutex:
+            if self._mine[0] != os.getpid():
+                self._mine = os.getpid(), set()
+            slot = self._locked()
+            if slot is not None:
+                self._mine[1].add(slot)
+            return slot
+
+    def _locked(self) -> int | None:
         # Every process begins elsewhere, so that not all try the same slot first.
         first = os.getpid() % self._count
         slot: int
         for slot in (*range(first, self._count), *range(first)):
+            if slot in self._mine[1]:
+                continue
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
             except (BlockingIOError, PermissionError):

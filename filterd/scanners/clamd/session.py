@@ -16,8 +16,8 @@ import socket
 import struct
 from array import array
 
-from filterd.filters.clamav.clamd import ClamdServer, SilentError, virus_name
 from filterd.message.fields import Buffer
+from filterd.scanners.clamd.server import ClamdServer, SilentError, virus_name
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class ClamdSessions:
         if session is not None and session.process != os.getpid():
             session = None  # opened before a fork, so it is somebody else's
         is_new = session is None
-        descriptor = server.port is None and server not in self._streamed
+        descriptor = not server.port and server not in self._streamed
         try:
             if session is None:
                 session = _Session(server, patience)
@@ -94,7 +94,7 @@ class ClamdSessions:
         if not 0 < len(content) <= SESSION_LIMIT or server in self._streamed:
             return
         session = self._open.pop(server, None)
-        if session is None or session.process != os.getpid() or server.port is not None:
+        if session is None or session.process != os.getpid() or server.port:
             return
         session.ask(content, ASKING_PATIENCE, descriptor=True)
         self._asked = (server, content, session)
@@ -125,12 +125,8 @@ class _Session:
     def __init__(self, server: ClamdServer, patience: float) -> None:
         self.process = os.getpid()
         self._file, self._filled = -1, 0
-        if server.port is None:
-            self._peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._peer.settimeout(patience)
-            self._peer.connect(server.host)
-        else:
-            self._peer = socket.create_connection((server.host, server.port), patience)
+        self._peer = server.connect(patience)
+        if server.port:
             self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._greeting = b"nIDSESSION\n"
         self._asked = 0

@@ -1,0 +1,149 @@
+"""Whether virus scanners answer, take what they are sent, and are up to date; and freshclam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filterd.config.load import Settings
+from filterd.doctor.findings import Finding, Level
+from filterd.filters.scanners.freshness import Freshness
+from filterd.ops.scanners import (
+    PROBE_SECONDS,
+    ClamdPlace,
+    ClamdStatus,
+    clamd_places,
+    clamd_status,
+    stats_in_words,
+)
+from filterd.scanners.clamd.server import ClamdError
+from filterd.scanners.databases import DatabaseError, updater_state
+from filterd.system.display import size
+
+LEVELS = {
+    Freshness.FRESH: Level.OK,
+    Freshness.OLD: Level.WARN,
+    Freshness.STALE: Level.FAIL,
+    Freshness.UNKNOWN: Level.WARN,
+}
+"""What the age of signatures means."""
+
+FRESHCLAM_LOG = Path("/var/log/clamav/freshclam.log")
+"""Where Debian's freshclam writes."""
+
+
+def clamd(settings: Settings) -> Iterator[Finding]:
+    """Whether each answers, takes what it is sent, and is up to date."""
+    for place, one in zip(clamd_places(settings), clamd_status(settings), strict=True):
+        if one.error:
+            yield Finding(
+                Level.FAIL,
+                "clamd",
+                one.error,
+                f"start clamd, check its address in filters.{place.filter}, and put the daemon's "
+                "user into its group",
+            )
+            continue
+        yield _age(one)
+        if one.stats is not None:
+            yield Finding(Level.OK, "clamd", f"{one.server}: {stats_in_words(one.stats)}")
+        if one.refuses:
+            names = " and ".join(one.refuses)
+            yield Finding(Level.OK, "clamd", f"{one.server} works and does not take {names}")
+        yield from _sizes(settings, place)
+
+
+def _age(one: ClamdStatus) -> Finding:
+    told = f"{one.server}: {one.engine}, signatures {one.days} days old"
+    if one.freshness in (Freshness.OLD, Freshness.STALE):
+        return Finding(
+            LEVELS[one.freshness], "clamd", told, "freshclam is not running; see its log"
+        )
+    if one.days is not None:
+        return Finding(Level.OK, "clamd", told)
+    if "VERSION" in one.refuses:
+        return Finding(
+            Level.WARN,
+            "clamd",
+            f"{one.server} does not say how old its signatures are",
+            "set `databases` to the folder of its signatures, if it is on this host, or "
+            "EnableVersionCommand in clamd.conf",
+        )
+    return Finding(
+        Level.WARN, "clamd", f"{one.server}: {one.engine} without a daily database", "run freshclam"
+    )
+
+
+def _sizes(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
+    """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
+    try:
+        takes = place.server.takes(place.size_limit, PROBE_SECONDS)
+    except ClamdError as error:
+        yield Finding(Level.WARN, "clamd", str(error), "see clamd's log")
+        return
+    if not takes:
+        yield Finding(
+            Level.WARN,
+            "clamd",
+            f"{place.server} takes less than size_limit, {size(place.size_limit)}",
+            f"raise StreamMaxLength in clamd.conf, or lower filters.{place.filter}.size_limit",
+        )
+    largest = settings.daemon.max_message_size
+    if largest > place.size_limit:
+        yield Finding(
+            Level.OK,
+            "clamd",
+            f"mail of {size(place.size_limit)} to {size(largest)} is not scanned: too_large says "
+            "what happens",
+        )
+
+
+def freshclam(settings: Settings) -> Iterator[Finding]:
+    """What freshclam's log says, where a clamd of this host has one."""
+    logs: dict[Path, ClamdPlace] = {}
+    for place in clamd_places(settings):
+        if place.freshclam_log is not None:
+            logs.setdefault(place.freshclam_log, place)
+        elif not place.server.port and FRESHCLAM_LOG.exists():
+            logs.setdefault(FRESHCLAM_LOG, place)
+    for log, place in logs.items():
+        yield from _updater(log, place)
+
+
+def _updater(log: Path, place: ClamdPlace) -> Iterator[Finding]:
+    try:
+        state = updater_state(log)
+    except DatabaseError as error:
+        is_set = place.freshclam_log is not None
+        yield Finding(
+            Level.WARN if is_set else Level.OK,
+            "freshclam",
+            str(error),
+            "put this user into the group adm, or run this as root" if is_set else "",
+        )
+        return
+    if state.started is None:
+        # Debian rotates the log and starts an empty one: only a log that was named has to say more.
+        if place.freshclam_log is not None:
+            yield Finding(
+                Level.WARN, "freshclam", f"{log}: no update is noted there", "start freshclam"
+            )
+        return
+    days = max((datetime.now(UTC) - state.started).days, 0)
+    freshness = Freshness.of(days, place.warn_days, place.fail_days)
+    if freshness is not Freshness.FRESH:
+        yield Finding(
+            LEVELS[freshness],
+            "freshclam",
+            f"{log}: last looked for signatures {days} days ago",
+            "start it: systemctl enable --now clamav-freshclam",
+        )
+    elif state.trouble:
+        yield Finding(
+            Level.WARN, "freshclam", f"{log}: {state.trouble}", "see its log for the reason"
+        )
+    else:
+        yield Finding(
+            Level.OK, "freshclam", f"looked for signatures {state.started:%Y-%m-%d %H:%M} UTC"
+        )

@@ -1,0 +1,1 @@
+"""Several virus scanners: settings, what they said, the filter."""

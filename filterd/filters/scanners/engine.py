@@ -1,0 +1,233 @@
+"""What every filter that asks virus scanners does with a message.
+
+The whole message is scanned, its parts decoded one by one, or both, and whatever another reader
+may make of an ambiguous message as well. A message that is more than the scanners take is scanned
+part by part. A name is a virus, and the policy says what that means, unless its pattern says that
+it is only a suspicion: those give points. If no scanner answers, that is raised, and the chain
+does what `on_error` says.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from string import Template
+from typing import ClassVar, Protocol
+
+from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
+from filterd.filters.notice import NOTICE, is_signed, replacement
+from filterd.filters.scanners.findings import Findings
+from filterd.filters.scanners.options import ScanOptions
+from filterd.message import Message
+from filterd.message.fields import Buffer
+from filterd.scanners.answer import Signatures
+from filterd.scanners.several import Answers
+from filterd.scanners.slots import Slots
+from filterd.scanners.together import together
+
+log = logging.getLogger(__name__)
+
+_NOTICE = Template(NOTICE)
+
+DEPTH_LIMIT = 8
+"""Entities around a part from which on it is scanned by itself: clamd counts them among its
+`MaxRecursion` levels, 17 as it comes, which it needs for archives, and is silent beyond."""
+
+FILES_LIMIT = 200
+"""Pieces of one message that are scanned one by one; each is a connection."""
+
+VERSION_SECONDS = 600.0
+"""How old the knowledge of a scanner's signatures may be; they change a few times a day."""
+
+ASKING_SECONDS = 5.0
+"""Seconds in which scanners may say what they scan with."""
+
+
+class ScanError(OSError):
+    """No scanner gave a verdict; the text says what each of them did."""
+
+
+class Asked(Protocol):
+    """The scanners of such a filter, as one."""
+
+    def scan(self, content: Buffer, deadline: float) -> Answers:
+        """What they say about the content."""
+        ...
+
+    def signatures(self, deadline: float) -> list[Signatures]:
+        """What they scan with."""
+        ...
+
+
+class VirusFilter:
+    """Has scanners look at every message; what a virus means, [policy] says."""
+
+    examines_released: ClassVar[bool] = True
+    prefix: ClassVar[str]
+    unnamed: ClassVar[str]
+    """What `X-Virus-Scanned` says of scanners that do not say what they are."""
+
+    def __init__(
+        self,
+        scanners: Asked,
+        options: ScanOptions,
+        *,
+        slots: Slots | None = None,
+        patience: float = 0.0,
+        outvoted: float = 0.0,
+    ) -> None:
+        """slots: one is held while a message is scanned, and waited for `patience` seconds.
+        outvoted: points for what a minority of scanners found."""
+        self.scanners = scanners
+        self.locates = False
+        self._options = options
+        self._slots = slots
+        self._patience = patience
+        self._outvoted = outvoted
+        self._told = ""
+        self._told_until = -math.inf
+
+    def examine(self, message: Message) -> Verdict:
+        """Return what the scanners say. Raises ScanError if they cannot be asked."""
+        slot: AbstractContextManager[None] = nullcontext()
+        if self._slots is not None:
+            slot = self._slots.one(self._patience)
+        findings = self._findings()
+        with slot:
+            for what, answers in self._answers(message, findings):
+                is_over = findings.take(what, answers)
+                if findings.virus:
+                    if self.locates:
+                        findings.infected = self._infected(message)
+                    break
+                if answers.failed:
+                    raise ScanError(answers.failed)
+                if is_over:
+                    break  # the time that this message may take is used up
+            scanner = self._scanner()
+        return findings.verdict(scanner, self._options.too_large, self._options.over_limit)
+
+    def _findings(self) -> Findings:
+        return Findings(self._options.suspicions, self.prefix, self._outvoted)
+
+    def _answers(self, message: Message, findings: Findings) -> Iterator[tuple[str, Answers]]:
+        """What is said about each piece, in order; what is asked goes by what was found before."""
+        at_once = self._options.parts_at_once
+        waiting: list[tuple[str, Buffer]] = []
+        for what, content in self._pieces(message, findings):
+            if at_once == 1 or what == "message":
+                yield what, self._ask(content)
+                continue
+            waiting.append((what, content))
+            if len(waiting) == at_once:
+                yield from self._side_by_side(waiting)
+                waiting = []
+        yield from self._side_by_side(waiting)
+
+    def _side_by_side(self, pieces: list[tuple[str, Buffer]]) -> Iterator[tuple[str, Answers]]:
+        if pieces:
+            answers = together([lambda c=content: self._ask(c) for _what, content in pieces])  # type: ignore[misc]
+            told = zip((what for what, _content in pieces), answers, strict=True)
+            # What is found counts, also where somebody was not there for another part.
+            yield from sorted(told, key=lambda one: not one[1].infected)
+
+    def _pieces(self, message: Message, findings: Findings) -> Iterator[tuple[str, Buffer]]:
+        """What is to be scanned, in order, with a word for it; goes by what was found before."""
+        if self._options.scan != "parts":
+            yield "message", message.data
+        count = 0
+        for what, content in self._parts(message, findings):
+            if content:
+                count += 1
+                if count > FILES_LIMIT:
+                    findings.too_large.append(("parts", f"more than {FILES_LIMIT} parts to scan"))
+                    return
+                yield what, content
+
+    def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
+        whole = self._options.scan == "message" and not findings.given_up
+        if not whole or findings.take_large_message():
+            yield from (("part", leaf.content) for leaf in message.leaves())
+        else:
+            for leaf in message.leaves():
+                # Scanners read mail in one way, not in that of every reader.
+                if leaf.depth > DEPTH_LIMIT or not leaf.is_plainly_encoded:
+                    yield "part", leaf.content
+        for reading in message.readings:
+            yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
+
+    def _infected(self, message: Message) -> tuple[Infection, ...]:
+        """The parts that have a virus, if the message is clean without them; none if that cannot
+        be said, as where readers differ about its parts or a signature covers them."""
+        if message.readings:
+            return ()
+        found = []
+        for count, leaf in enumerate(message.leaves(), 1):
+            if count > FILES_LIMIT:
+                return ()
+            judged = self._judged(leaf.content) if leaf.content else self._findings()
+            if judged is None:
+                return ()
+            if not judged.virus:
+                continue
+            if is_signed(leaf):
+                return ()
+            name = leaf.filenames[0] if leaf.filenames else "without a name"
+            why = f"it contains the virus {judged.virus}"
+            edits = tuple(replacement(message, leaf, _NOTICE, name, why))
+            found.append(Infection(RemovedPart(name, why, leaf.start, leaf.end), edits))
+        rest = self._judged(_without(message, found))
+        return () if rest is None or rest.virus else tuple(found)
+
+    def _judged(self, content: Buffer) -> Findings | None:
+        """What is found in the content, None if somebody gave up on it. Raises ScanError."""
+        answers = self._ask(content)
+        if answers.given_up and not answers.infected:
+            return None
+        if answers.failed:
+            raise ScanError(answers.failed)
+        judged = self._findings()
+        judged.take("part", answers)
+        return judged
+
+    def _ask(self, content: Buffer) -> Answers:
+        """What the scanners say."""
+        return self.scanners.scan(content, math.inf)
+
+    def _scanner(self) -> str:
+        """Engines, signatures and their age, for X-Virus-Scanned."""
+        now = time.monotonic()
+        if now >= self._told_until:
+            self._told_until = now + VERSION_SECONDS
+            found = self.scanners.signatures(now + ASKING_SECONDS)
+            for one in found:
+                if one.days is not None and one.days > self._options.warn_days:
+                    log.warning(
+                        "%s: the signatures of %s are %d days old", self.name, one, one.days
+                    )
+            self._told = ", ".join(map(_shown, found)) or self.unnamed
+        return self._told
+
+    @property
+    def name(self) -> str:
+        """The filter's name."""
+        raise NotImplementedError
+
+
+def _shown(one: Signatures) -> str:
+    if one.days is None:
+        return str(one)
+    return f"{one} (signatures {one.days} day{'s' if one.days != 1 else ''} old)"
+
+
+def _without(message: Message, infections: list[Infection]) -> bytes:
+    """The message as it would be delivered, but for changes of its header fields."""
+    pieces, position = [], 0
+    for edit in (edit for one in infections for edit in one.edits):
+        if isinstance(edit, Splice):
+            pieces += [message.data[position : edit.start], edit.replacement]
+            position = edit.end
+    return b"".join([*map(bytes, pieces), bytes(message.data[position:])])
