@@ -245,7 +245,7 @@ def test_times_that_do_not_fit_together(tmp_path: Path) -> None:
 
 def test_a_clamd_that_refuses_commands_is_not_down(tmp_path: Path) -> None:
     with Scanner(clean, tmp_path / "clamd.sock", refuses_version=True, says={b"PING": b"PONG\n"}):
-        told = [one for one in examine(site(tmp_path)) if one.about == "clamd"]
+        told = [one for one in diagnose(site(tmp_path)) if one.about == "clamd"]
     assert [one.level for one in told][:2] == ["WARN", "OK"]
     assert "does not say how old" in told[0].found
     assert "does not take VERSION and STATS" in told[1].found
