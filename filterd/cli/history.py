@@ -12,8 +12,7 @@ from rich.table import Table
 
 from filterd.chain.headers import points
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
-from filterd.cli.quarantine.look import WIDE, moment
-from filterd.cli.quarantine.tables import shown
+from filterd.cli.listing import WIDE, moment, shown
 from filterd.config.assembly import check_filter_name, open_history
 from filterd.history import HistoryError, HistoryQuery
 

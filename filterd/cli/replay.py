@@ -21,7 +21,7 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.cli.quarantine.tables import shown
+from filterd.cli.listing import shown
 from filterd.config.load import Settings
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Client, Envelope, Recipient

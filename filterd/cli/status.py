@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
-from filterd.cli.quarantine.tables import shown
+from filterd.cli.listing import shown
 from filterd.ops.scanners import stats_in_words
 from filterd.ops.status import Status
 from filterd.ops.status import status as found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,8 +32,10 @@ MOST = (1 << 63) - 1
 _RECIPIENTS = Recipients(records.c.recipients, is_folded=True)
 
 
+@lru_cache(maxsize=32)
 def statement(query: HistoryQuery) -> sa.Select[Any]:
-    """The query as SQL, newest first, one row more than asked for.
+    """The query as SQL, newest first, one row more than asked for. Most want the first page, and
+    SQLAlchemy has its work on one statement only once.
 
     Raises ValueError for a question that cannot be asked.
     """

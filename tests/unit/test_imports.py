@@ -224,6 +224,11 @@ def test_what_small_commands_load(command: str) -> None:
     assert running_filters(modules) == set()
 
 
+@pytest.mark.parametrize("command", ["history", "status"])
+def test_what_loads_no_database_before_it_knows_of_one(command: str) -> None:
+    assert not loaded(f"import filterd.cli.{command}") & HEAVY
+
+
 def test_the_overview_of_commands_loads_next_to_nothing() -> None:
     assert not loaded("import filterd.cli") & (HEAVY | {"pydantic", "typer"})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings, who
+from filterd.cli.listing import WIDE, moment
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
@@ -21,9 +21,6 @@ from filterd.system import privileges
 
 if TYPE_CHECKING:
     from filterd.history.recovery import Recovery
-
-WIDE = 200
-"""Columns of a list that is not shown on a terminal."""
 
 
 @command("list")
@@ -263,13 +260,3 @@ def _history(history: History, *, repair: bool) -> tuple[str, Recovery | None]:
         return fault, recover(history) if fault and repair else None
     except HistoryError as error:
         fail(str(error), Exit.IO_ERROR)
-
-
-def moment(text: str) -> float | None:
-    """Local time, `2026-11-23` or `2026-11-23T12:00`, as seconds since 1970."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
-        fail(f"{text!r} is not a date; expected 2026-11-23 or 2026-11-23T12:00", Exit.USAGE)

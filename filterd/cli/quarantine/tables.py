@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from filterd.chain.headers import points
 from filterd.chain.report import remaining
+from filterd.cli.listing import shown
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
 from filterd.quarantine.journal import DeliveryState, Event
-from filterd.system.display import exactly, printable, size, when, when_short
+from filterd.system.display import exactly, size, when, when_short
 
 NARROW = 110
 """Columns below which a list leaves recipients out; most are one's own."""
 
 FIXED = 62
 """Columns that id, time, state, reason and score take, with the gaps between them."""
-
-
-def shown(text: str) -> str:
-    """Text of strangers as a terminal can bear it: no control characters, no markup."""
-    return escape(printable(text))
 
 
 def message_table(rows: Iterable[Row], width: int) -> Table:
