@@ -27,7 +27,7 @@ from filterd.bayes.lab.measures import Measures
 from filterd.bayes.lab.train import Source, labelled_items, no_progress
 from filterd.bayes.model.leaks import is_leak
 from filterd.bayes.model.online import OnlineModel
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.message import Message
 
 SALT = b"filterd evaluate"

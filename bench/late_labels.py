@@ -17,7 +17,7 @@ from bench.accuracy_peers import clean, contestants
 from filterd.bayes.lab.evaluate import Plan, run
 from filterd.bayes.lab.measures import Labels, Scores, roca
 from filterd.bayes.lab.train import Source, labelled_items
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 
 EDGES = (0, 500, 1000, 1500, 2000, 3000, 4000, 5000)
 

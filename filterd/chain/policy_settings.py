@@ -39,6 +39,16 @@ class PolicyError(ValueError):
         self.keys = keys
 
 
+RecipientPatterns = Annotated[
+    tuple[str, ...],
+    Doc(
+        'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
+        'or domains with all below them (".mx.example")'
+    ),
+]
+"""The setting of a rule that holds for some recipients."""
+
+
 @dataclass(frozen=True)
 class PolicyRule:
     """Settings `[[policy.rules]]`: other thresholds for some recipients or clients.
@@ -47,13 +57,7 @@ class PolicyRule:
     """
 
     name: Annotated[str, Doc("name of the rule in the log")] = "rule"
-    recipients: Annotated[
-        tuple[str, ...],
-        Doc(
-            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
-            'or domains with all below them (".mx.example")'
-        ),
-    ] = ()
+    recipients: RecipientPatterns = ()
     authenticated: Annotated[
         bool | None, Doc("true: only clients that logged in (SMTP AUTH); false: only others")
     ] = None

@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
+
+from annotated_doc import Doc
+
+Points = Annotated[
+    tuple[tuple[float, float], ...],
+    Doc(
+        "points by probability of spam: [probability, points] pairs, both rising; between two "
+        "pairs the points follow the log-odds"
+    ),
+]
+"""The setting."""
 
 DEFAULT_POINTS: tuple[tuple[float, float], ...] = (
     (0.001, -3.0),

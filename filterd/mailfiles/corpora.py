@@ -13,7 +13,6 @@ under its new name, and found once.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import stat
@@ -24,54 +23,30 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
-from filterd.mailfiles import archives, mbox
+from filterd.mailfiles import archives
+from filterd.mailfiles.items import Item, Label, in_file, in_stream
 from filterd.mailfiles.mail_file import (
-    MESSAGE_LIMIT,
     CorpusError,
     SkippedError,
     in_maildir,
-    present,
-    read_all,
     reader,
-    span_reader,
     unique_path,
 )
 from filterd.system.bounded import plain_text
-
-SPOOL_LIMIT = archives.UNPACKED_LIMIT
-"""Bytes of an mbox from standard input, or of a compressed one, that are kept in a temporary
-file."""
 
 _LISTINGS = 5
 """Times that the folders of a Maildir are listed again; a message would have to be renamed during
 each of them to be missed, and mail that goes on coming is left for the next run."""
 
-_PIECE = 1 << 20  # bytes read at a time from what is not a regular file
 _INDEX_LINE_LIMIT = 4096  # bytes of an index's first line; longer than any path
-
-Label = bool
-"""True for spam, False for ham."""
 
 LABELS = {"spam": True, "ham": False}
 
 _SPAM_WORDS = re.compile(r"(?:^|[^a-z])(?:spam|junk)(?:[^a-z]|$)", re.IGNORECASE)
 _HAM_WORDS = re.compile(r"(?:^|[^a-z])(?:ham|nonspam|notspam)(?:[^a-z]|$)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One message that has been found and not yet read. name: for people, unique in its source.
-
-    read: returns its bytes. Raises SkippedError for one that is gone, CorpusError.
-    """
-
-    label: Label | None
-    name: str
-    read: Callable[[], bytes]
 
 
 def read_messages(
@@ -103,7 +78,7 @@ def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
     live until it is closed. Raises CorpusError.
     """
     if str(path) == "-":
-        yield from _stream("-", sys.stdin.buffer, None, stack)
+        yield from in_stream("-", sys.stdin.buffer, None, stack)
         return
     root = Path(path)
     try:
@@ -117,7 +92,7 @@ def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
     elif not stat.S_ISREG(mode):
         # A pipe of the shell, `<(...)`, say: it can be read once.
         with _opened(root) as file:
-            yield from _stream(str(root), file, None, stack)
+            yield from in_stream(str(root), file, None, stack)
     elif is_index(root):
         yield from _index(root)
     elif archives.is_archive(root):
@@ -135,7 +110,7 @@ def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
             raise CorpusError(f"{root}: cannot be unpacked ({error})") from None
         yield from _folder(folder, None, stack, shown=root)
     else:
-        yield from _file(root, None, str(root), stack)
+        yield from in_file(root, None, str(root), stack)
 
 
 def is_index(path: Path) -> bool:
@@ -193,7 +168,7 @@ def _folder(
         name = str((shown or folder) / relative)
         # An archive in a folder of mail is a file like others; only one that was named is unpacked.
         try:
-            yield from _file(path, own, name, stack)
+            yield from in_file(path, own, name, stack)
         except SkippedError as skipped:
             yield _skipped(own, skipped)
 
@@ -283,75 +258,3 @@ def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
             path = folder / relative
             name = f"{shown}/{relative}" if shown else str(path)
             yield Item(label, name, reader(path, f"{index}:{number}: {path}", listed=True))
-
-
-def _file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[Item]:
-    """One file: a message, or an mbox, which may have many. Raises SkippedError, CorpusError."""
-    with present(path, name) as file:
-        kind = archives.compression(file)
-        if kind is None and not mbox.is_mbox(file.read(5)):
-            yield Item(label, name, reader(path, name))
-            return
-        file.seek(0)
-        if kind is None:
-            for part, start, end in _parts(file, name):
-                yield Item(label, part, span_reader(path, name, start, end))
-            return
-        if mbox.is_mbox(_first(file, kind)):
-            unpacked = _temporary(stack)
-            _unpack(file, kind, name, unpacked)
-            yield from _file(unpacked, label, name, stack)
-            return
-    yield Item(label, name, reader(path, name))
-
-
-def _parts(file: BinaryIO, name: str) -> list[tuple[str, int, int]]:
-    """The messages of an mbox: name, start and end of each. The name of a single one is the
-    file's."""
-    found = list(mbox.spans(file))
-    if len(found) == 1:
-        return [(name, *found[0])]
-    return [(f"{name}#{number}", *span) for number, span in enumerate(found, 1)]
-
-
-def _first(file: BinaryIO, kind: str) -> bytes:
-    """The first bytes of what a compressed file holds, none if it is damaged there."""
-    try:
-        return next(archives.decompressed(file, kind, MESSAGE_LIMIT), b"")
-    except archives.CompressedError:
-        return b""
-    finally:
-        file.seek(0)
-
-
-def _temporary(stack: ExitStack) -> Path:
-    """The name of a temporary file that is deleted when the stack is closed."""
-    folder = tempfile.TemporaryDirectory(prefix="filterd-corpus-")
-    return Path(stack.enter_context(folder)) / "mbox"
-
-
-def _unpack(file: BinaryIO, kind: str, name: str, target: Path) -> None:
-    try:
-        with target.open("wb") as unpacked:
-            for piece in archives.decompressed(file, kind, SPOOL_LIMIT):
-                unpacked.write(piece)
-    except archives.CompressedError as error:
-        raise SkippedError(name, str(error)) from None
-
-
-def _stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -> Iterator[Item]:
-    """What comes from a pipe: one message, or an mbox, compressed or not."""
-    first = file.read(_PIECE)
-    if not mbox.is_mbox(first) and archives.compression(io.BytesIO(first)) is None:
-        data = first + read_all(file) if len(first) == _PIECE else first
-        yield Item(label, name, lambda: data)
-        return
-    spooled = _temporary(stack)
-    room = SPOOL_LIMIT
-    with spooled.open("wb") as target:
-        piece = first
-        while piece:
-            target.write(piece)
-            room -= len(piece)
-            piece = file.read(min(_PIECE, room))
-    yield from _file(spooled, label, name, stack)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.message import Entity, Message
 

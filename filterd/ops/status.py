@@ -1,4 +1,4 @@
-"""How filterd does: daemon, filters, clamd, classifier, quarantine, the flow of the last hour.
+"""Finds the state of daemon, filters, clamd, classifier and quarantine, and the last hour's flow.
 
 All is read from files and sockets, so that it can be told of a daemon that is not well. What cannot
 be found out says why, and the rest is told all the same.

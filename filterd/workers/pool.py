@@ -21,6 +21,7 @@ from filterd.chain.verdict import FailureKind
 from filterd.workers import framing
 from filterd.workers.forkserver import PACKET_LIMIT
 from filterd.workers.generation import EX_UNAVAILABLE, START_LIMIT, Generation, StartError, Worker
+from filterd.workers.waiting import Ticker, Waiter
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Pool:
         self._grace = grace
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: deque[Waiter] = deque()
         self._current: Generation | None = None
         self._closed = False
         self.deaths = 0
@@ -209,7 +210,7 @@ class Pool:
         Raises Busy if no worker can be had, WorkerLostError if it gave no answer, and what `decode`
         raises; a worker whose answer cannot be decoded is not used again.
         """
-        ticker = _Ticker(waiting, interval)
+        ticker = Ticker(waiting, interval)
         worker = self._borrow(deadline, ticker)
         try:
             answer = decode(self._converse(worker, (head, body, descriptor), deadline, ticker))
@@ -224,7 +225,7 @@ class Pool:
         self._give_back(worker)
         return answer
 
-    def _borrow(self, deadline: float, ticker: _Ticker) -> Worker:
+    def _borrow(self, deadline: float, ticker: Ticker) -> Worker:
         with self._changed:
             if self._idle:
                 worker = self._idle.pop()
@@ -232,7 +233,7 @@ class Pool:
                 return worker
             if len(self._waiting) >= self._queue:
                 raise Busy
-            waiter = _Waiter()
+            waiter = Waiter()
             self._waiting.append(waiter)
         try:
             while not waiter.given(min(ticker.remaining, max(deadline - _now(), 0))):
@@ -262,7 +263,7 @@ class Pool:
         worker: Worker,
         request: tuple[bytes, Sequence[framing.Buffer], int | None],
         deadline: float,
-        ticker: _Ticker,
+        ticker: Ticker,
     ) -> bytes:
         try:
             framing.send(worker.peer, *request)
@@ -305,43 +306,6 @@ class Pool:
             worker.busy = False
         # It ends when it reads the end of the stream, and the fork server says so.
         worker.peer.close()
-
-
-class _Waiter:
-    """A message that waits for a worker, in order of arrival."""
-
-    __slots__ = ("_lock", "worker")
-
-    def __init__(self) -> None:
-        self.worker: Worker | None = None
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def give(self, worker: Worker) -> None:
-        self.worker = worker
-        self._lock.release()
-
-    def given(self, seconds: float) -> bool:
-        """Wait that long at most; True if there is a worker now."""
-        return self._lock.acquire(timeout=seconds)
-
-
-class _Ticker:
-    """Calls a function every `interval` seconds of waiting."""
-
-    def __init__(self, waiting: Callable[[], None], interval: float) -> None:
-        self._waiting = waiting
-        self._interval = interval
-        self._next = _now() + interval
-
-    @property
-    def remaining(self) -> float:
-        return max(self._next - _now(), 0.0)
-
-    def tick(self) -> None:
-        if _now() >= self._next:
-            self._waiting()
-            self._next = _now() + self._interval
 
 
 def _now() -> float:

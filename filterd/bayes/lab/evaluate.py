@@ -26,7 +26,7 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.reading import FeatureReader
 from filterd.bayes.model.store import StoredModel
 from filterd.bayes.model.tokens import Features
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.selection import Skips
 
 ProtocolName = Literal["immediate", "delayed", "batch", "fixed"]

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
 from filterd.system.child import keep_children_safe

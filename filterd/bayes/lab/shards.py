@@ -18,7 +18,7 @@ from filterd.bayes.lab.parallel import Readers
 from filterd.bayes.lab.train import Source, TrainReport, labelled_items
 from filterd.bayes.model.online import OnlineModel, merged
 from filterd.bayes.model.reading import hasher_of
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
 from filterd.message import Message

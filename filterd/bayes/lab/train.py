@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from filterd.bayes.lab.parallel import ONE_READER, Readers
 from filterd.mailfiles import corpora
-from filterd.mailfiles.corpora import Item, find_messages
+from filterd.mailfiles.corpora import find_messages
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, only_mail
 

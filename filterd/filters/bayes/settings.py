@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_doc import Doc
 
 from filterd.chain.filter import Filter
-from filterd.filters.points import DEFAULT_POINTS, PointTable
+from filterd.filters.points import DEFAULT_POINTS, Points, PointTable
 from filterd.system import paths
 from filterd.system.mistakes import mistakes
 
@@ -24,13 +24,7 @@ class BayesSettings:
     starter: Annotated[
         bool, Doc("use the starter model while the site's own has learned too little to speak")
     ] = True
-    points: Annotated[
-        tuple[tuple[float, float], ...],
-        Doc(
-            "points by probability of spam: [probability, points] pairs, both rising; between two "
-            "pairs the points follow the log-odds"
-        ),
-    ] = DEFAULT_POINTS
+    points: Points = DEFAULT_POINTS
 
     def __post_init__(self) -> None:
         with mistakes() as wrong, wrong.at("points"):

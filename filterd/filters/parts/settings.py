@@ -11,6 +11,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt
 
 from filterd.chain.filter import Filter
+from filterd.chain.policy_settings import RecipientPatterns
 from filterd.filters.notice import NOTICE, check_template
 from filterd.filters.parts.lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
 from filterd.filters.parts.unpacking.limits import UnpackLimits
@@ -33,13 +34,7 @@ class PartRule:
     """
 
     name: Annotated[str, Doc("how the log calls the rule")] = "rule"
-    recipients: Annotated[
-        tuple[str, ...],
-        Doc(
-            'addresses ("ann@mx.example"; with any +detail), domains ("mx.example"), '
-            'or domains with all below them (".mx.example")'
-        ),
-    ] = ()
+    recipients: RecipientPatterns = ()
     direction: Annotated[
         Direction | None,
         Doc("outbound: from clients that logged in, this host, or own_clients; inbound: others"),

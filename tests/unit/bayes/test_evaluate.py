@@ -14,7 +14,7 @@ from filterd.bayes.lab import measures
 from filterd.bayes.lab.baselines import NAMES, Baseline
 from filterd.bayes.lab.evaluate import Ours, Plan, run, suggest
 from filterd.bayes.model.online import OnlineModel
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from tests.helpers.training_mail import mail
 
 pytestmark = pytest.mark.slow

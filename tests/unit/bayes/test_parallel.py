@@ -17,7 +17,7 @@ from filterd.bayes.lab.shards import train_shards
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import load
 from filterd.bayes.model.tokens import Hasher
-from filterd.mailfiles.corpora import Item
+from filterd.mailfiles.items import Item
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from tests.helpers.commands import filterd

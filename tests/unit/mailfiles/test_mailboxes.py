@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterd.mailfiles import corpora, mail_file, mbox
+from filterd.mailfiles import corpora, items, mail_file, mbox
 from filterd.mailfiles.corpora import find_messages, read_messages
 from filterd.mailfiles.mail_file import CorpusError, SkippedError
 from filterd.mailfiles.selection import (
@@ -322,7 +322,7 @@ def test_an_expunged_message_is_left_out_and_counted(
     cur.mkdir(parents=True)
     for n in range(6):
         (cur / f"{n}.M1.mx:2,").write_bytes(mail(n, spam=True))
-    genuine = corpora.reader  # type: ignore[attr-defined]
+    genuine = items.reader  # type: ignore[attr-defined]
 
     def expunging(path: Path, name: str, *, listed: bool = False) -> Callable[[], bytes]:
         """As if a mail program expunged every second message after it was found."""
@@ -330,7 +330,7 @@ def test_an_expunged_message_is_left_out_and_counted(
             path.unlink()
         return genuine(path, name, listed=listed)
 
-    monkeypatch.setattr(corpora, "reader", expunging)
+    monkeypatch.setattr(items, "reader", expunging)
     status, out, err = filterd(
         monkeypatch,
         capsys,
