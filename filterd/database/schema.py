@@ -6,11 +6,14 @@ form goes on at once and never loads alembic.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,11 +180,15 @@ def alembic_config(connection: sa.Connection, schema: Schema) -> Config:
     from alembic.config import Config  # noqa: PLC0415  (see `_alembic`)
 
     config = Config()
-    # A percent sign would begin a reference to another option.
-    config.set_main_option("script_location", str(schema.folder).replace("%", "%%"))
+    _set_location(config, schema.folder)
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
     return config
+
+
+def _set_location(config: Config, folder: Path) -> None:
+    # A percent sign would begin a reference to another option.
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
 
 
 def _form(connection: sa.Connection, schema: Schema) -> str | None:
@@ -199,8 +206,22 @@ def _alembic(connection: sa.Connection, schema: Schema, form: str, *, stamp: boo
     from alembic import command  # noqa: PLC0415  (costs 0.1 s, needed once in a database's life)
 
     config = alembic_config(connection, schema)
-    with _alembic_mutex:
+    with _alembic_mutex, _accessible(schema.folder) as folder:
+        _set_location(config, folder)
         (command.stamp if stamp else command.upgrade)(config, form)
+
+
+@contextlib.contextmanager
+def _accessible(folder: Path) -> Iterator[Path]:
+    """The folder, or a copy of it: alembic asks access(2) for it, which does not count that root,
+    acting as another user, may read all files (see `filterd.system.privileges`)."""
+    if os.access(folder, os.F_OK):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="filterd-migrations-") as place:
+        copy = Path(place) / folder.name
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        yield copy
 
 
 def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:

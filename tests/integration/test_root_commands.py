@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import filterd
 from filterd.system import privileges
 from tests.helpers.commands import commands, forked
 from tests.helpers.messages import GTUBE, message
@@ -265,6 +266,24 @@ def test_the_daemon_of_that_user_goes_on_after_commands_of_root(site: Site) -> N
         status, output = site.run("quarantine", *words, f"--config={site.config}")
         assert status == 0, output
     site.hold()
+    assert site.strange() == {}
+
+
+def test_a_program_that_only_root_can_read(site: Site) -> None:
+    """A checkout below /root: a command that acts as another user still reads all of filterd."""
+    program = site.folder / "private" / "program"
+    source = Path(filterd.__file__).parent
+    shutil.copytree(source, program / "filterd", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-P", "-m", "filterd", "quarantine", "list", "--config", site.config]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(program)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (site.store / "quarantine").is_dir()
     assert site.strange() == {}
 
 
