@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from filterd.mta.delivery.router import DeliveryError, identity
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError, identity
 from filterd.mta.mail.address import Route, to_octets
 from filterd.mta.mail.composer import Trace
 from filterd.mta.mail.draft import Draft, Path
@@ -190,6 +190,9 @@ class Transactions:
             route = self._server.router.resolve(path.address)
             if route.host and not self._may_relay():
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
+        except ConfigurationError as error:
+            text = f"554 {error.code} {error}"
+            return Route("error", error.code, text), SmtpReply.of(text)
         except DeliveryError as error:
             code = 451 if error.temporary else 550
             refusal = SmtpReply.of(f"{code} {error.code} {path.text}... {error}")

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 from filterd.mta.cf.macros import expand
+from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
@@ -51,7 +52,7 @@ class ProgramMailer:
 
     path, argv: P= and A= with `$u`, `$h`, `$g`, `$f` not yet expanded; words are split before, so
     that an address cannot add one. flags: F= of the M line. macros: of the configuration.
-    uid, gid: the user it runs as, None for the MTA's own.
+    uid, gid: the user it runs as, None for the MTA's own. line_limit: octets, L=; 0 for none.
     """
 
     path: str
@@ -62,6 +63,7 @@ class ProgramMailer:
     macros: dict[str, str]
     uid: int | None = None
     gid: int | None = None
+    line_limit: int = 0
 
     def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         """Run the program. Raises DeliveryError."""
@@ -76,7 +78,7 @@ class ProgramMailer:
         words = [expand(word, values) for word in shlex.split(self.argv)]
         if not words:
             raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
-        data = prepared(message, entry.sender, self.flags)
+        data = prepared(message, entry.sender, self.flags, self.line_limit)
         options: dict[str, object] = {}
         environment = {"PATH": SAFE_PATH, "AGENT": "sendmail"}
         if self.uid is not None:
@@ -122,18 +124,24 @@ def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def prepared(message: bytes, sender: str, flags: str) -> bytes:
-    """The message as the mailer's flags ask for: Return-Path (P), From_ line (no n), >From (E)."""
+def prepared(message: bytes, sender: str, flags: str, line_limit: int = 0) -> bytes:
+    """The message as the mailer's flags ask for: Return-Path (P), From_ line (no n), >From (E).
+
+    line_limit: octets of a line, 0 for none.
+    """
     # sendmail's $g of the null reverse-path.
     envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
     given, data = take_return_path(message)
+    data = limited(data, line_limit)
     if "E" in flags:
+        # After the lines were cut: the mark does not count.
         data = re.sub(rb"^From ", b">From ", data, flags=re.MULTILINE)
     if "P" in flags:
-        data = (b"Return-Path: <" + envelope + b">\n" if given is None else given) + data
+        path = b"Return-Path: <" + envelope + b">\n" if given is None else given
+        data = limited(path, line_limit) + data
     if "n" not in flags:
         stamp = time.asctime(time.gmtime()).encode()
-        data = b"From " + envelope + b" " + stamp + b"\n" + data
+        data = limited(b"From " + envelope + b" " + stamp + b"\n", line_limit) + data
     return data
 
 

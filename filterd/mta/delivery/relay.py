@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 
 from filterd.mta.delivery.client import connected, transact
+from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
@@ -30,14 +31,17 @@ DNS_TIMEOUT = 10.0
 @dataclass(frozen=True, slots=True)
 class SmtpMailer:
     """Sends one recipient's copy to a host. host: a domain, or `[host]` or `[address]` for that
-    host itself, without MX records; a port may follow after a colon."""
+    host itself, without MX records; a port may follow after a colon. line_limit: octets of a line
+    that it takes, 0 for no limit."""
 
     host: str
     helo: str
+    line_limit: int = 0
 
     def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
         """Send. Raises DeliveryError."""
         _, message = take_return_path(message)
+        message = limited(message, self.line_limit)
         trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
         for name, port in self._hosts():
             try:

@@ -20,6 +20,16 @@ class DeliveryError(Exception):
         self.code = code
 
 
+class ConfigurationError(DeliveryError):
+    """What the MTA's configuration asks for is not there: permanent, and not the address' fault.
+
+    Source: sendmail 8.17 `parseaddr.c` (buildaddr): a syserr, so the reply is 554 without address.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, temporary=False, code="5.3.5")
+
+
 Failures = list[tuple[Target, DeliveryError]]
 """Recipients whose delivery failed, and why."""
 

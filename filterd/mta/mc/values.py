@@ -132,14 +132,16 @@ def _filter(call: Call) -> Iterator[Message]:
     if re.search(r"[\s,]", name.strip()):
         yield Message(call.line, f"the filter's name is {name!r}", "one word", "error")
     fields = [one.strip() for one in equates.replace("\n", " ").split(",")]
-    hints = [hint for one in fields if (hint := _hint(one))]
-    if hints:
-        yield Message(line, *hints[0], "error")
-        return
+    hint = next(filter(None, map(_hint, fields)), None)
     try:
         InputMailFilter.parse(f"{name}, {equates}".replace("\n", " "))
     except FilterSyntaxError as error:
-        yield Message(line, "; ".join(error.problems), error.hint or "S=…, F=…, T=…", "error")
+        what, expected = hint or ("; ".join(error.problems), error.hint or "S=…, F=…, T=…")
+        yield Message(line, what, expected, "error")
+    else:
+        # sendmail takes it, for something else than what was meant.
+        if hint:
+            yield Message(line, *hint)
 
 
 def _hint(text: str) -> tuple[str, str] | None:

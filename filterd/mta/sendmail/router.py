@@ -21,7 +21,7 @@ from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.mailbox import append
 from filterd.mta.delivery.program import ProgramMailer, prepared
 from filterd.mta.delivery.relay import SmtpMailer
-from filterd.mta.delivery.router import DeliveryError, Mailer, unique
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Mailer, unique
 from filterd.mta.mail.address import (
     PathError,
     Route,
@@ -99,8 +99,13 @@ class CfRouter:
         smart = self._cf.macros.get("S", "")
         if smart:
             mailer, colon, host = smart.partition(":")
-            return Route(mailer if colon else "relay", host if colon else smart, address)
-        return Route("esmtp", domain_part(address) + ".", address)
+            route = Route(mailer if colon else "relay", host if colon else smart, address)
+        else:
+            route = Route("esmtp", domain_part(address) + ".", address)
+        if route.mailer not in self._cf.mailers:
+            # Not deferred: another attempt would find no mailer either.
+            raise ConfigurationError(f"buildaddr: unknown mailer {route.mailer}")
+        return route
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         return unique(tuple(one for target in targets for one in self._expanded(target)))
@@ -179,9 +184,9 @@ class CfRouter:
             return FileMailer(Path(route.user))
         line = self._cf.mailers.get(route.mailer)
         if line is None:
-            raise DeliveryError(f"no mailer {route.mailer}", temporary=True, code="4.3.5")
+            raise ConfigurationError(f"buildaddr: unknown mailer {route.mailer}")
         if line.path in ("[IPC]", "[TCP]"):
-            return SmtpMailer(route.host.rstrip("."), self._host)
+            return SmtpMailer(route.host.rstrip("."), self._host, line.line_limit)
         return self._program(line, route)
 
     def _program(self, line: MailerLine, route: Route) -> ProgramMailer:
@@ -198,6 +203,7 @@ class CfRouter:
             macros,
             self._uid if privileged else None,
             self._gid if privileged else None,
+            line.line_limit,
         )
 
 

@@ -14,7 +14,7 @@ from filterd.mta.cf.macros import expand
 from filterd.mta.delivery.aliases import Aliases, parse_aliases
 from filterd.mta.delivery.forward import forward
 from filterd.mta.delivery.program import ProgramMailer, prepared
-from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.cf_files import parse_cf, read_cf
@@ -221,6 +221,17 @@ def test_where_addresses_go(router: CfRouter, address: str, route: Route) -> Non
     assert router.resolve(address) == route
 
 
+@pytest.mark.parametrize("smart", ["", "DSgate.example\n", "DSnone:gate.example\n"])
+def test_mail_for_a_mailer_that_is_not_there_is_refused(smart: str) -> None:
+    text = "\n".join(line for line in CF.split("\n") if not line.startswith("Mesmtp"))
+    router = CfRouter(parse_cf(f"{text}\n{smart}"))
+    with pytest.raises(ConfigurationError, match="buildaddr: unknown mailer") as caught:
+        router.resolve("joe@far.test")
+    assert not caught.value.temporary
+    with pytest.raises(ConfigurationError):
+        router.mailer(Route("relay", "gate.example", "joe@far.test"))
+
+
 @pytest.mark.parametrize(
     ("address", "route"),
     [
@@ -382,3 +393,5 @@ def test_a_program_that_is_not_there_may_come_back() -> None:
 def test_flags_of_a_mailer_shape_the_message() -> None:
     assert prepared(b"A: b\n\nFrom x\n", "a@x", "nPE") == (b"Return-Path: <a@x>\nA: b\n\n>From x\n")
     assert prepared(b"x\n", "", "").startswith(b"From MAILER-DAEMON ")
+    cut = prepared(b"From abcdefgh\n", "a@b.example", "nPE", 10)
+    assert cut == b"Return-Pa!\n th: <a@b!\n .example>\n>From abcd!\n efgh\n"
