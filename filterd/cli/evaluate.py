@@ -19,7 +19,7 @@ from filterd.bayes.lab.parallel import ClusterError, Readers
 from filterd.bayes.lab.train import Source
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import ModelFileError, StoredModel, load
-from filterd.bayes.site.folder import ModelFolder, starter_path
+from filterd.bayes.site.folder import starter_path
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -27,12 +27,12 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
-    models_folder,
     reported,
     settings,
 )
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import progress_bar
+from filterd.config.assembly import model_folder
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.system import privileges
 
@@ -130,7 +130,7 @@ def ours(model: str, config: Path | None, *, with_starter: bool = False) -> Ours
         return Ours(OnlineModel.empty(), _SALT, starter)
     with reported(Exit.UNAVAILABLE, ModelFileError):
         if model == "site":
-            stored = ModelFolder(models_folder(settings(config, models_first))).load_current()
+            stored = model_folder(settings(config, models_first)).load_current()
             if stored is None:
                 fail("the site has no model yet: create one with `filterd train`", Exit.UNAVAILABLE)
         else:

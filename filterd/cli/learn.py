@@ -13,13 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from filterd.bayes.lab.train import no_progress
 from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.store import ModelFileError
 from filterd.bayes.site.autolearn import Queue
 from filterd.bayes.site.autolearn_learning import learn_queued
-from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import JournalError
+from filterd.bayes.site.learned import JournalError
 from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.cli.common import (
     ConfigOption,
@@ -27,11 +25,11 @@ from filterd.cli.common import (
     JsonOption,
     emit,
     models_first,
-    models_folder,
     reported,
     settings,
     who,
 )
+from filterd.config.assembly import model_folder
 from filterd.mailfiles.corpora import find_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, messages_of
@@ -101,7 +99,7 @@ def learn_forget(
 def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Learn what autolearn has queued; for cron or a timer. Does nothing where it is off."""
     loaded = settings(config, models_first)
-    folder = ModelFolder(models_folder(loaded))
+    folder = model_folder(loaded)
     queue = Queue(folder.path, loaded.autolearn)
     outcomes: Counter[str] = Counter()
     if loaded.autolearn.enabled:
@@ -124,7 +122,7 @@ class _Lesson:
 
 
 def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool) -> None:
-    folder = ModelFolder(models_folder(settings(config, models_first)))
+    folder = model_folder(settings(config, models_first))
     skips = Skips()
     with (
         reported(Exit.NO_INPUT, CorpusError),
@@ -165,7 +163,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with rate and remaining time on a terminal, silence elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield no_progress
+        yield lambda _done, _total: None
         return
     columns = (
         TextColumn(title),

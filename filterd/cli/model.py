@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.online import merged
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
 from filterd.bayes.site.folder import ModelFolder, starter_path
-from filterd.bayes.site.journal import JournalError, LearningJournal
+from filterd.bayes.site.learned import Batch, JournalError
 from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path
 from filterd.cli.common import (
@@ -26,12 +27,12 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
-    models_folder,
     reported,
     settings,
     who,
 )
 from filterd.cli.learn import progress_bar
+from filterd.config.assembly import model_folder
 from filterd.mailfiles.mail_file import CorpusError
 
 app = typer.Typer(
@@ -43,23 +44,27 @@ app = typer.Typer(
 
 
 def _folder(config: Path | None) -> ModelFolder:
-    return ModelFolder(models_folder(settings(config, models_first)))
+    return model_folder(settings(config, models_first))
 
 
-def _journal(folder: ModelFolder) -> LearningJournal:
-    path = folder.path / "journal.sqlite3"
-    if not path.exists():
-        fail(
-            f"{path}: nothing was learned yet; start with `filterd train` or `learn`", Exit.NO_INPUT
-        )
-    return LearningJournal(path)
+def _batches(folder: ModelFolder) -> list[Batch]:
+    from filterd.bayes.site.journal_folder import open_to_read  # noqa: PLC0415  (SQLAlchemy)
+
+    with reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError):
+        journal = open_to_read(folder)
+        if journal is None:
+            fail(
+                f"{folder.path}: nothing was learned yet; start with `filterd train` or `learn`",
+                Exit.NO_INPUT,
+            )
+        with closing(journal):
+            return journal.batches()
 
 
 @app.command("list")
 def list_batches(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """All batches of training, the newest first."""
-    with reported(Exit.UNAVAILABLE, JournalError):
-        batches = _journal(_folder(config)).batches()
+    batches = _batches(_folder(config))
     if as_json:
         for batch in batches:
             emit(asdict(batch))

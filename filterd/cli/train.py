@@ -13,8 +13,7 @@ from filterd.bayes.lab.parallel import ClusterError, Readers
 from filterd.bayes.lab.runs import card_for, train_file, train_site
 from filterd.bayes.lab.train import Source, TrainReport
 from filterd.bayes.model.store import ModelFileError
-from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import JournalError
+from filterd.bayes.site.learned import JournalError
 from filterd.bayes.site.learner import Learner
 from filterd.cli.common import (
     ConfigOption,
@@ -23,7 +22,6 @@ from filterd.cli.common import (
     emit,
     fail,
     models_first,
-    models_folder,
     reported,
     settings,
     who,
@@ -31,6 +29,7 @@ from filterd.cli.common import (
 from filterd.cli.jobs import ClusterOption, JobsOption
 from filterd.cli.learn import progress_bar, show_skips
 from filterd.cli.pipeline import show_pipeline, train_pipeline
+from filterd.config.assembly import model_folder
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.system import privileges
 
@@ -122,7 +121,7 @@ def train(
                     path, card, sources, progress, readers, shards=shards, doubting=doubting
                 )
         else:
-            folder = ModelFolder(models_folder(settings(config, models_first)))
+            folder = model_folder(settings(config, models_first))
             learner = Learner(folder, who(), about or "train", fresh=True, doubting=not trust)
             with progress_bar("training") as progress:
                 path, report = train_site(folder, learner, sources, progress, readers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from filterd.bayes.site.autolearn import Queue
 from filterd.chain.chain import Chain, Examination, Link
@@ -23,6 +24,9 @@ from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
 from filterd.quarantine.words import known
+
+if TYPE_CHECKING:
+    from filterd.bayes.site.folder import ModelFolder
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +79,14 @@ def _offerer(settings: Settings) -> Offer:
 def autolearn_queue(settings: Settings) -> Queue:
     """Where copies wait to be learned."""
     return Queue(settings.of_filter(BayesSettings).models, settings.autolearn)
+
+
+def model_folder(settings: Settings) -> ModelFolder:
+    """The site's models and where their journal is."""
+    from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415  (numpy)
+
+    bayes = settings.of_filter(BayesSettings)
+    return ModelFolder(bayes.models, bayes.database)
 
 
 def check_filter_name(condition: str, name: str, settings: Settings) -> None:

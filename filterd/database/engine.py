@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from filterd.database.schema import (
+    ADVISORY_LOCK,
     Schema,
     UnknownFormError,
     WrongTablesError,
@@ -41,6 +42,14 @@ column, a damaged page, data of a wrong kind, a kind of table that cannot do thi
 
 _NOT_ALLOWED = "42501"
 """SQLSTATE of what the user may not do: other tables would not help."""
+
+_KEEPALIVES = (
+    "tcp_keepalives_idle = 60",
+    "tcp_keepalives_interval = 10",
+    "tcp_keepalives_count = 6",
+)
+"""After two minutes (seconds, seconds, probes) the server gives up the lock of a host that
+vanished, not after hours. https://www.postgresql.org/docs/15/runtime-config-connection.html"""
 
 _BACKENDS = ("sqlite", "postgresql")
 
@@ -94,6 +103,23 @@ class Database:
             engine = self._opened(stack, user, ready=ready)
             yield stack.enter_context(engine.connect())
 
+    @contextmanager
+    def sole_connection(self, user: object) -> Iterator[sa.Connection]:
+        """A connection of which there is one at a time for these tables on PostgreSQL, whatever the
+        process and the host; waits for it. Users of an SQLite file need a lock of their own."""
+        with ExitStack() as stack:
+            engine = self._opened(stack, user, ready=True)
+            connection = stack.enter_context(engine.connect())
+            if engine.dialect.name == "postgresql":
+                # The lock is the session's. In the pool the session would outlive its user.
+                connection.detach()
+                for setting in _KEEPALIVES:
+                    connection.exec_driver_sql(f"SET {setting}")
+                key = sa.func.hashtextextended(self.schema.version_table, ADVISORY_LOCK)
+                connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+                connection.commit()
+            yield connection
+
     def leave(self, user: object) -> None:
         """Close the connections if nobody else in this process uses them."""
         with self._mutex:
@@ -113,7 +139,7 @@ class Database:
     def put_aside(self, user: object, now: float) -> str:
         """Put away what cannot be used, so that the next transaction begins with empty tables; the
         name under which it is kept."""
-        with self.errors(), self._errors_of_files():
+        with errors(is_shared=self.file is None), self._errors_of_files():
             if self.file is None:
                 return put_tables_aside(self._joined(user), self.schema, now)
             with self.file.in_use(alone=True):
@@ -121,20 +147,6 @@ class Database:
             with self._mutex:
                 self._close()
             return aside.name
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Errors of the database as DatabaseError."""
-        try:
-            yield
-        except WrongTablesError as error:
-            is_newer = self.file is None and isinstance(error, UnknownFormError)
-            raise BrokenDatabaseError(str(error), is_newer=is_newer) from error
-        except sa.exc.SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-            if _is_about_content(error):
-                raise BrokenDatabaseError(cause) from error
-            raise DatabaseError(cause) from error
 
     def leave_to_parent(self) -> object:
         """In a process that was forked: forget, without closing."""
@@ -149,7 +161,7 @@ class Database:
 
     def _opened(self, stack: ExitStack, user: object, *, ready: bool) -> sa.Engine:
         """The engine; the file is in use until the stack is left."""
-        stack.enter_context(self.errors())
+        stack.enter_context(errors(is_shared=self.file is None))
         with self._errors_of_files():
             if self.file is not None:
                 stack.enter_context(self.file.in_use())
@@ -241,6 +253,21 @@ _databases_mutex = threading.Lock()
 _inherited: list[object] = []
 """Engines of the process from which this one was forked: their connections must not be closed
 here."""
+
+
+@contextmanager
+def errors(*, is_shared: bool = False) -> Iterator[None]:
+    """Errors of a database as DatabaseError. is_shared: other hosts may use it."""
+    try:
+        yield
+    except WrongTablesError as error:
+        is_newer = is_shared and isinstance(error, UnknownFormError)
+        raise BrokenDatabaseError(str(error), is_newer=is_newer) from error
+    except sa.exc.SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        if _is_about_content(error):
+            raise BrokenDatabaseError(cause) from error
+        raise DatabaseError(cause) from error
 
 
 def database(url: str, file: Path, schema: Schema) -> Database:

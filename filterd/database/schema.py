@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,15 +118,15 @@ def check(connection: sa.Connection, schema: Schema) -> None:
     SQLAlchemyError."""
     if (found := _form(connection, schema)) != schema.newest:
         raise UnknownFormError(found, schema.newest)
-    check_columns(connection, schema)
+    check_columns(connection, schema.meta.sorted_tables)
 
 
-def check_columns(connection: sa.Connection, schema: Schema) -> None:
-    """Look whether the tables have their columns and no others. Raises WrongTablesError,
+def check_columns(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
+    """Look whether these tables have their columns and no others. Raises WrongTablesError,
     SQLAlchemyError."""
     inspector = sa.inspect(connection)
     is_sqlite = connection.dialect.name == "sqlite"
-    for table in schema.meta.sorted_tables:
+    for table in tables:
         wanted = {
             column.name
             for column in table.columns

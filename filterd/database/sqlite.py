@@ -136,13 +136,13 @@ class SqliteFile:
         finally:
             os.close(folder)
 
-    def put_aside(self, now: float) -> Path:
-        """Rename the database and what belongs to it, with the date in the name; the new name.
+    def put_aside(self, now: float, why: str = "broken") -> Path:
+        """Rename the database and what belongs to it, to `.why-DATE`; the new name.
 
         To be called by who uses it alone. Connections to the old one have to be closed afterwards;
         SQLite sees that the file was moved, and leaves the new one's log as it is.
         """
-        name = f"{self.path.name}.broken-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+        name = f"{self.path.name}.{why}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
         aside, number = self.path.with_name(name), 1
         while os.path.lexists(aside):
             number += 1

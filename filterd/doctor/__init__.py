@@ -35,6 +35,7 @@ def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("clamd", scanners.clamd),
         ("freshclam", scanners.freshclam),
         ("model", servers.model),
+        ("journal", servers.journal),
         ("quarantine", servers.store),
         ("release", servers.release),
         ("web", web.proxies),

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from filterd.config.assembly import open_history
+from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.bayes.settings import BayesSettings
@@ -106,6 +106,29 @@ def model(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, "model", told)
+
+
+def journal(settings: Settings) -> Iterator[Finding]:
+    """Whether the training journal can be used, and knows the models of this folder."""
+    from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415  (numpy)
+    from filterd.bayes.site.journal_folder import open_to_read  # noqa: PLC0415
+    from filterd.bayes.site.learned import JournalError  # noqa: PLC0415
+
+    folder = model_folder(settings)
+    if "bayes" not in settings.chain.filters or not folder.path.is_dir():
+        return
+    try:
+        opened = open_to_read(folder)
+        if opened is not None:
+            with contextlib.closing(opened):
+                opened.check()
+    except (JournalError, ModelFileError) as error:
+        yield Finding(
+            Level.FAIL,
+            "journal",
+            str(error),
+            "nothing can be learned until then; mail is scanned with the model in force",
+        )
 
 
 def store(settings: Settings) -> Iterator[Finding]:

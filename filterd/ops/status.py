@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from filterd.config.assembly import open_history
+from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
-from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.control import ControlError, ask
 from filterd.ops.scanners import PROBE_SECONDS, ClamdStatus, clamd_status
@@ -244,13 +243,11 @@ def model_status(settings: Settings) -> ModelStatus:
     # numpy, which the daemon's metrics do without.
     from filterd.bayes.model.classifier import Learned  # noqa: PLC0415
     from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
-    from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415
-    from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
 
-    folder = ModelFolder(settings.of_filter(BayesSettings).models)
+    folder = model_folder(settings)
     try:
         stored = folder.load_current()
-    except (ModelFileError, JournalError, OSError) as error:
+    except (ModelFileError, OSError) as error:
         return ModelStatus(error=str(error))
     learned = Learned(stored.model.spam, stored.model.ham) if stored else Learned()
     return ModelStatus(

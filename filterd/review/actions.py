@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from filterd.config.assembly import model_folder
 from filterd.config.load import Settings
-from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message
@@ -126,8 +126,7 @@ class ReviewActions:
         """
         # numpy and the model: only for who teaches.
         from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
-        from filterd.bayes.site.folder import ModelFolder  # noqa: PLC0415
-        from filterd.bayes.site.journal import JournalError  # noqa: PLC0415
+        from filterd.bayes.site.learned import JournalError  # noqa: PLC0415
         from filterd.bayes.site.learner import Learner, LearnOutcome  # noqa: PLC0415
 
         results: dict[str, ActionResult] = {}
@@ -140,9 +139,8 @@ class ReviewActions:
         if not messages:
             return list(results.values())
         kind = "spam" if spam else "ham"
-        folder = ModelFolder(self.settings.of_filter(BayesSettings).models)
         try:
-            with Learner(folder, request.who, request.source) as learner:
+            with Learner(model_folder(self.settings), request.who, request.source) as learner:
                 outcomes = {id: learner.learn(m, spam=spam) for id, m in messages.items()}
         except (JournalError, ModelFileError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error

@@ -10,12 +10,21 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import LearningJournal
 from filterd.bayes.site.learner import Learner
+from tests.helpers.postgresql import emptied
 from tests.helpers.training_mail import message
+
+
+def empty_folder(request: pytest.FixtureRequest, path: Path) -> ModelFolder:
+    """A folder without models, its journal in the database that the fixture's parameter names."""
+    if request.param == "sqlite":
+        return ModelFolder(path / "models")
+    return ModelFolder(path / "models", emptied(request.getfixturevalue("postgresql")))
 
 
 def model_of(folder: ModelFolder) -> OnlineModel:
@@ -27,7 +36,7 @@ def model_of(folder: ModelFolder) -> OnlineModel:
 
 def contents(folder: ModelFolder) -> dict[bool, int]:
     """How many messages the journal has of spam (True) and ham."""
-    journal = LearningJournal(folder.path / "journal.sqlite3")
+    journal = LearningJournal(folder)
     try:
         return journal.contents()
     finally:
@@ -39,9 +48,10 @@ import sys
 from pathlib import Path
 from filterd.bayes.site import learner
 from filterd.bayes.site.folder import ModelFolder
+from tests.helpers.postgresql import emptied
 from tests.helpers.training_mail import message
 learner.CHECKPOINT_MESSAGES = 3
-with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:
+with learner.Learner(ModelFolder(Path(sys.argv[1]), sys.argv[2]), "cli:victim") as one:
     print("learning", flush=True)
     for number in range(200):
         one.learn(message(number, spam=number % 2 == 0), spam=number % 2 == 0)
@@ -51,7 +61,7 @@ with learner.Learner(ModelFolder(Path(sys.argv[1])), "cli:victim") as one:
 def kill_and_check(folder: ModelFolder, delay: float) -> None:
     """Let a process learn, kill it after a while, and compare model, journal and truth."""
     victim = subprocess.Popen(
-        [sys.executable, "-P", "-c", _VICTIM, str(folder.path)],
+        [sys.executable, "-P", "-c", _VICTIM, str(folder.path), folder.database],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )

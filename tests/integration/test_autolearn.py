@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import LearningJournal
 from filterd.lab.samples import GTUBE
 from tests.helpers.milter import one_message
@@ -42,7 +43,7 @@ def test_what_a_worker_queued_is_learned_under_the_caps() -> None:
             env=daemon.process.environment,
         )
         assert json.loads(done.stdout) == {"learned": 5}
-        journal = LearningJournal(path / "models" / "journal.sqlite3")
+        journal = LearningJournal(ModelFolder(path / "models"))
         assert journal.contents() == {True: 5, False: 0}
         assert [batch.source for batch in journal.batches()] == ["autolearn"]
         journal.close()
@@ -59,6 +60,6 @@ def test_the_daemon_learns_from_time_to_time() -> None:
         assert list((path / "models" / "autolearn").iterdir()) == []
         assert one_message(daemon.socket, body=b"an honest message\r\n")
         daemon.process.stop()
-        journal = LearningJournal(path / "models" / "journal.sqlite3")
+        journal = LearningJournal(ModelFolder(path / "models"))
         assert journal.contents() == {True: 3, False: 0}
         journal.close()

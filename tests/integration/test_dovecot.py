@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.site.journal import Batch, LearningJournal
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import LearningJournal
+from filterd.bayes.site.learned import Batch
 from tests.helpers.process import folder, wait_for
 from tests.helpers.servers.dovecot import Dovecot
 from tests.helpers.training_mail import mail
@@ -48,7 +50,7 @@ def move(client: imaplib.IMAP4, origin: str, to: str) -> None:
 def journal(path: Path) -> tuple[dict[bool, int], list[Batch]]:
     if not (path / "journal.sqlite3").exists():
         return {True: 0, False: 0}, []
-    opened = LearningJournal(path / "journal.sqlite3")
+    opened = LearningJournal(ModelFolder(path))
     try:
         return opened.contents(), opened.batches()
     finally:

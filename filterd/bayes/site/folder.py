@@ -10,17 +10,26 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import secrets
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from filterd.bayes.model.store import ModelFileError, StoredModel, load, save
+from filterd.bayes.model.store import ModelFileError, StoredModel, load
 from filterd.system import paths
-from filterd.system.durable import make_folder, rename
+from filterd.system.bounded import read_regular
+from filterd.system.durable import make_folder, rename, write_once
 
 CURRENT = "current"
 KEPT_VERSIONS = 8
 """Versions that stay for `rollback`, 12 MiB each."""
+
+NUMBER = "folder.id"
+"""The file with the folder's number."""
+
+NUMBER_LENGTH = 15
+"""Its hexadecimal digits: a database's integers have 63 bits for it."""
+
+_NUMBER = re.compile(rf"[0-9a-f]{{{NUMBER_LENGTH}}}")
 
 _VERSION = re.compile(r"site-(\d{6,})\.fdm")
 
@@ -34,10 +43,19 @@ def starter_path() -> Path | None:
 
 
 class ModelFolder:
-    """A site's versions. Reading never creates anything; writing makes the folder, mode 0700."""
+    """A site's versions. Reading never creates anything; writing makes the folder, mode 0700.
 
-    def __init__(self, path: Path) -> None:
+    database: URL of the training journal; empty: an SQLite file in the folder.
+    """
+
+    def __init__(self, path: Path, database: str = "") -> None:
         self.path = path
+        self.database = database
+
+    @property
+    def journal(self) -> Path:
+        """The file that is the training journal if `database` names no other."""
+        return self.path / "journal.sqlite3"
 
     @property
     def link(self) -> Path:
@@ -89,22 +107,33 @@ class ModelFolder:
         temporary.symlink_to(path.name)
         rename((temporary, self.link))
 
-    def add(self, stored: StoredModel) -> Path:
-        """Write a model as the next version and put it in force; return its file.
-
-        Raises OSError.
-        """
-        self.make()
-        generation = max(self.generations(), default=0) + 1
-        path = self.version_path(generation)
-        save(path, replace(stored, card=replace(stored.card, generation=generation)))
-        self.activate(generation)
-        self.prune()
-        return path
-
     def make(self) -> None:
         """Create the folder if it is missing."""
         make_folder(self.path)
+
+    def number(self) -> int | None:
+        """What tells this folder from others, a number of 60 bits; None where it has none yet. A
+        copy of the folder has the same. Raises ModelFileError, OSError."""
+        path = self.path / NUMBER
+        try:
+            text = read_regular(path, 2 * NUMBER_LENGTH).decode("latin-1").strip()
+        except FileNotFoundError:
+            return None
+        if not _NUMBER.fullmatch(text):
+            expected = f"expected {NUMBER_LENGTH} hexadecimal digits"
+            raise ModelFileError(path, f"is {text[:NUMBER_LENGTH]!r}", expected)
+        return int(text, 16)
+
+    def make_number(self) -> int:
+        """The same; the folder gets one if it has none. Raises ModelFileError, OSError."""
+        if self.number() is None:
+            write_once(
+                self.path / NUMBER,
+                f"{secrets.randbits(4 * NUMBER_LENGTH):0{NUMBER_LENGTH}x}\n".encode(),
+            )
+        found = self.number()
+        assert found is not None
+        return found
 
     def lock(self) -> int:
         """The lock of the folder's one writer; waits for it. Closing the descriptor gives it back.

@@ -16,6 +16,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -28,13 +29,7 @@ from filterd.bayes.model.tokens import Features, Hasher
 from filterd.bayes.site import doubt
 from filterd.bayes.site.difference import difference, subtract
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import (
-    AUTOMATIC,
-    Batch,
-    JournalError,
-    LearnedMessage,
-    LearningJournal,
-)
+from filterd.bayes.site.learned import AUTOMATIC, Batch, JournalError, LearnedMessage
 from filterd.message import Message
 from filterd.system.durable import write_atomically
 
@@ -84,20 +79,20 @@ class Learner:
         self._fresh = fresh
         self._doubting = doubting
         self.doubted = 0
-        self._lock = -1
         self._batch = 0
         self._next = 0
 
     def __enter__(self) -> Learner:
+        from filterd.bayes.site.journal_folder import open_to_learn  # noqa: PLC0415  (SQLAlchemy)
+
         self.folder.make()
-        self._lock = self.folder.lock()
-        try:
-            self.journal = LearningJournal(self.folder.path / "journal.sqlite3")
+        with ExitStack() as stack:
+            stack.callback(os.close, self.folder.lock())
+            self.journal = open_to_learn(self.folder)
+            stack.callback(self.journal.close)
             self.stored = self._recovered()
             self._begin()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -106,14 +101,11 @@ class Learner:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
+        with self._stack:
             if kind is None:
                 self._checkpoint(last=True)
             else:
                 self.journal.rollback()
-        finally:
-            self.journal.close()
-            os.close(self._lock)
 
     def learn(self, message: Message, *, spam: bool) -> LearnOutcome:
         """Teach one message; a second time it changes nothing, as the other class it moves."""
@@ -139,7 +131,7 @@ class Learner:
         features = read()
         if known is not None:
             self.model.forget(features, known.lesson)
-            self.journal.forgotten(known, self._next)
+            self.journal.forgotten(key, known, self._next)
         if self._doubting:
             lesson, doubted = doubt.learn(self.model, features, spam=spam)
             self.doubted += doubted
@@ -159,7 +151,7 @@ class Learner:
         if self._automatic and self.journal.person_said(key):
             return self._note(LearnOutcome.KEPT)
         self.model.forget(self._hasher.features(message), known.lesson)
-        self.journal.forgotten(known, self._next)
+        self.journal.forgotten(key, known, self._next)
         self._remember_word(key, known.lesson.spam, known)
         return self._note(LearnOutcome.FORGOTTEN)
 
@@ -266,6 +258,8 @@ class Learner:
             self.journal.rollback()
             return
         generation = self._next
+        # First: who has lost the journal's connection, and its lock with it, writes no file.
+        self.journal.add_generation(generation, self._batch)
         card = replace(self.stored.card, generation=generation, origin="site")
         new = StoredModel(replace(card, created=Card.new().created), self.model)
         save(self.folder.version_path(generation), new)
@@ -273,7 +267,6 @@ class Learner:
             write_atomically(
                 self._difference_path(generation), [difference(self.stored.model, self.model)]
             )
-        self.journal.add_generation(generation, self._batch)
         self.journal.commit()
         self.folder.activate(generation)
         self.folder.prune()

@@ -21,6 +21,10 @@ class BayesSettings:
     models: Annotated[
         Path, Doc("folder of the site's model versions, where `filterd train` and `learn` write")
     ] = paths.MODELS
+    database: Annotated[
+        str,
+        Doc("URL of the training journal; empty: an SQLite file in the folder (journal.sqlite3)"),
+    ] = ""
     starter: Annotated[
         bool, Doc("use the starter model while the site's own has learned too little to speak")
     ] = True

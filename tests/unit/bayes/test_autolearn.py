@@ -25,6 +25,7 @@ from filterd.message import Envelope, Message
 from filterd.message.envelope import Client
 from filterd.message.ids import new_id
 from tests.helpers.commands import filterd
+from tests.helpers.learning import empty_folder
 from tests.helpers.training_mail import mail, message
 
 ON = AutolearnSettings(enabled=True)
@@ -35,9 +36,9 @@ def sent(number: int, *, spam: bool, sender: str = "a@x.example", id: str = "") 
     return Message(mail(number, spam=spam), Envelope(sender), id or new_id())
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> ModelFolder:
-    return ModelFolder(tmp_path / "models")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> ModelFolder:
+    return empty_folder(request, tmp_path)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_queued_copy_is_learned_and_the_journal_says_by_whom(
     assert not queue.offer(sent(3, spam=False), [("PARTS", 3.0)])
     assert learn_queued(folder, queue) == {"learned": 2}
     assert queue.waiting() == []
-    journal = LearningJournal(folder.path / "journal.sqlite3")
+    journal = LearningJournal(folder)
     (batch,) = journal.batches()
     assert (batch.source, batch.spam, batch.ham) == ("autolearn", 1, 1)
     journal.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.commands import filterd
+from tests.helpers.postgresql import emptied
 from tests.helpers.training_mail import mail
 
 
@@ -24,9 +25,19 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_train_learn_undo_and_roll_back(
-    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: str,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if database == "postgresql":
+        url = emptied(request.getfixturevalue(database))
+        with (site / "filterd.toml").open("a") as file:
+            file.write(f'database = "{url}"\n')
+
     def run(*arguments: object) -> Any:
         status, out, err = filterd(
             monkeypatch, capsys, *arguments, "--config", site / "filterd.toml", "--json"

@@ -13,16 +13,17 @@ from filterd.bayes.model.store import Card, ModelFileError, StoredModel
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import learner as learner_module
 from filterd.bayes.site.folder import ModelFolder
-from filterd.bayes.site.journal import JournalError
+from filterd.bayes.site.learned import JournalError
 from filterd.bayes.site.learner import Learner, LearnOutcome
 from filterd.message import Message
-from tests.helpers.learning import contents, kill_and_check, model_of
+from tests.helpers.learning import contents, empty_folder, kill_and_check, model_of
 from tests.helpers.training_mail import mail, message
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> ModelFolder:
-    return ModelFolder(tmp_path / "models")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> ModelFolder:
+    """A folder whose journal is in either database."""
+    return empty_folder(request, tmp_path)
 
 
 def teach(

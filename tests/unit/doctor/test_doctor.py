@@ -14,15 +14,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from filterd.bayes.site.learner import Learner
 from filterd.cli.app import _command
-from filterd.config.assembly import open_history
+from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, diagnose, files, host
 from filterd.quarantine import Store
 from tests.helpers.entries import new
+from tests.helpers.postgresql import emptied
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import record
 from tests.helpers.scanner import Scanner, clean
+from tests.helpers.training_mail import message
 
 AGES = [
     ("Sat Nov 21 09:26:11 2020", Level.FAIL, "days old"),
@@ -50,6 +53,29 @@ def site(folder: Path, port: int = 1) -> Settings:
 
 def about(settings: Settings, name: str) -> Finding:
     return next(one for one in diagnose(settings) if one.about.startswith(name))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_training_journal(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    settings = site(tmp_path)
+    if database == "postgresql":
+        url = emptied(request.getfixturevalue(database))
+        with (tmp_path / "filterd.toml").open("a") as file:
+            file.write(f'database = "{url}"\n')
+        settings = load(tmp_path / "filterd.toml")
+    folder = model_folder(settings)
+    assert "journal" not in {one.about for one in diagnose(settings)}
+    for _ in range(2):
+        with Learner(folder, "cli:ann") as learner:
+            learner.learn(message(1, spam=True), spam=True)
+        assert "journal" not in {one.about for one in diagnose(settings)}
+    folder.link.unlink()
+    folder.link.symlink_to(folder.version_path(7).name)
+    found = about(settings, "journal")
+    assert found.level == Level.FAIL
+    assert "does not know version 7, which is in force" in found.found
 
 
 def test_a_fresh_site_without_servers(tmp_path: Path) -> None:

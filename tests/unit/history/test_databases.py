@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from filterd.history import History, HistoryError, HistoryQuery, HistorySettings
 from filterd.history.recorder import Recorder
 from filterd.history.recovery import recover
 from filterd.history.store import BrokenHistoryError
-from tests.helpers.postgresql import AbsentError
-from tests.helpers.postgresql import postgresql as server
+from tests.helpers.postgresql import emptied, run
 from tests.helpers.records import CASES, NOW, RECORDS, REPORT, opened
 from tests.helpers.reports import record
 
@@ -186,29 +182,10 @@ def test_a_migration_that_is_killed_leaves_nothing(tmp_path: Path, statement: st
     assert history.search(HistoryQuery()).rows == RECORDS[::-1]
 
 
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    try:
-        with server() as url:
-            yield url
-    except AbsentError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture
 def url(postgresql: str) -> str:
     """A database without tables."""
-    engine = sa.create_engine(postgresql)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
-    # A process that has used a database believes that its tables stay.
-    return f"{postgresql}&application_name=test{next(NUMBERS)}"
+    return emptied(postgresql)
 
 
 def host(url: str, **settings: Any) -> History:
@@ -300,19 +277,11 @@ def test_hidden_recipients_cannot_be_guessed_in_either(
         assert bool(history.search(HistoryQuery(**wish, visible=visible)).rows) is shown
 
 
-def changed(url: str, *statements: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(sa.text(statement))
-    engine.dispose()
-
-
 def test_broken_tables_are_moved_aside_when_an_admin_says_so_and_not_by_the_daemon(
     url: str, shared: History, caplog: pytest.LogCaptureFixture
 ) -> None:
     shared.close()
-    changed(url, "ALTER TABLE records DROP COLUMN symbols")
+    run(url, "ALTER TABLE records DROP COLUMN symbols")
     history = host(url, keep_days=1e5)
     recorder = Recorder(history)
     recorder.note(REPORT, b"x")
@@ -330,7 +299,7 @@ def test_broken_tables_are_moved_aside_when_an_admin_says_so_and_not_by_the_daem
 
 def test_tables_of_a_newer_version_are_left_alone(url: str, shared: History) -> None:
     shared.close()
-    changed(url, "UPDATE history_version SET version_num = '9999'")
+    run(url, "UPDATE history_version SET version_num = '9999'")
     history = host(url)
     with pytest.raises(BrokenHistoryError, match="its form is 9999"):
         history.search(HistoryQuery())

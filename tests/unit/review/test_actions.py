@@ -21,6 +21,7 @@ from filterd.review.actions import ActionError, ActionRequest, ReviewActions
 from filterd.workers import sandbox
 from filterd.workers.sandbox import SandboxError
 from tests.helpers.entries import new
+from tests.helpers.postgresql import emptied
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
@@ -39,12 +40,12 @@ def actions(tmp_path: Path, mta: Mta) -> ReviewActions:
     return opened(tmp_path, mta.port)
 
 
-def opened(folder: Path, port: int = 1, more: str = "") -> ReviewActions:
+def opened(folder: Path, port: int = 1, more: str = "", database: str = "") -> ReviewActions:
     config = folder / "filterd.toml"
     config.write_text(
         '[chain]\nfilters = ["senders", "gtube"]\n'
         f'[quarantine]\nfolder = "{folder}/q"\nrelease_port = {port}\nrelease_timeout = 5.0\n'
-        f'[filters.bayes]\nmodels = "{folder}/models"\n'
+        f'[filters.bayes]\nmodels = "{folder}/models"\ndatabase = "{database}"\n'
         f'[filters.senders]\nfile = "{folder}/senders"\n{more}'
     )
     return ReviewActions(load(config))
@@ -92,7 +93,12 @@ def test_released_mail_is_learned_and_what_was_refused_is_not(
     assert not any("learned" in line for line in told(actions, "id2"))
 
 
-def test_learning_is_in_the_models_journal_with_who(actions: ReviewActions, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_learning_is_in_the_models_journal_with_who(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    url = emptied(request.getfixturevalue(database)) if database == "postgresql" else ""
+    actions = opened(tmp_path, database=url)
     actions.store.put(new("id1"))
     (done,) = actions.learn(["id1"], replace(BY_ANN, note="clear"), spam=True)
     assert done.words == "learned as spam"
@@ -101,7 +107,7 @@ def test_learning_is_in_the_models_journal_with_who(actions: ReviewActions, tmp_
     (done,) = actions.learn(["id1"], BY_ANN, spam=False)
     assert done.words == "learned as ham, and no longer as spam"
     assert ModelFolder(tmp_path / "models").load_current() is not None
-    journal = LearningJournal(tmp_path / "models" / "journal.sqlite3")
+    journal = LearningJournal(ModelFolder(tmp_path / "models", url))
     assert {batch.source for batch in journal.batches()} == {ANN}
     journal.close()
     assert f"{ANN} learned spam clear" in told(actions, "id1")

@@ -1,0 +1,1 @@
+"""One module a migration; `filterd.bayes.site.schema.SCHEMA` names them."""
