@@ -64,6 +64,9 @@ FilterOption = Annotated[
 ]
 SpoolOption = Annotated[Path | None, typer.Option("--spool", help="folder of the queue")]
 
+CF_LIMIT = 8 << 20
+"""Octets of a sendmail.cf; a stock one has 60,000."""
+
 
 @app.command()
 def run(
@@ -263,6 +266,60 @@ def passwd(
     privileges.act_as_owner([file, file.parent])
     with reported(Exit.USAGE, ValueError), reported(Exit.IO_ERROR, OSError):
         set_password(file, user, password)
+
+
+# sendmail's databases, with its own option letters
+
+_RAW = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+
+
+@app.command(context_settings=_RAW)
+def makemap(
+    context: typer.Context,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-N -d -e -f -o -r -s -u -v] [-C CF] [-D CHAR] [-t CHAR] TYPE NAME",
+            help="the letters of sendmail's makemap; TYPE is hash, btree, cdb or cf",
+        ),
+    ] = None,
+) -> None:
+    """Make a database of the lines on standard input, as sendmail's makemap does, and with -u the
+    lines of a database. The file is in place at once and whole."""
+    from filterd.mta.maps.makemap import makemap  # noqa: PLC0415
+
+    raw = [*(arguments or []), *context.args]
+    raise typer.Exit(makemap(raw, sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer))
+
+
+@app.command()
+def newaliases(
+    cf: Annotated[Path, typer.Option("-C", "--cf", metavar="FILE", help="the sendmail.cf")] = Path(
+        "/etc/mail/sendmail.cf"
+    ),
+    alias_file: Annotated[
+        str | None, typer.Option("-A", "--alias-file", help="used in the place of AliasFile")
+    ] = None,
+) -> None:
+    """Make the alias databases that a sendmail.cf names, as sendmail's newaliases does."""
+    from filterd.mta.maps.newaliases import NewAliases, plain_names  # noqa: PLC0415
+    from filterd.mta.sendmail.cf_files import parse_cf  # noqa: PLC0415
+    from filterd.system.bounded import read_regular  # noqa: PLC0415
+
+    with reported(Exit.NO_INPUT, OSError):
+        text = read_regular(cf, CF_LIMIT).decode("utf-8", "surrogateescape")
+    parsed = parse_cf(text, str(cf))
+    for problem in parsed.problems:
+        sys.stdout.write(f"{problem}\n")
+    if alias_file is not None:
+        parsed.options["AliasFile"] = [alias_file]
+
+    def say(message: str) -> None:
+        sys.stdout.buffer.write(f"{message}\n".encode("utf-8", "surrogateescape"))
+
+    status = NewAliases(parsed, plain_names(parsed), say).run()
+    sys.stdout.flush()
+    raise typer.Exit(parsed.status or status)
 
 
 # The queue

@@ -158,8 +158,26 @@ def _is_member(owner: Owner, gid: int) -> bool:
         return False
 
 
-def trouble_with_folder(folder: str, owner: Owner, *, is_strict: bool, depth: int = 0) -> str:
-    """Why a folder, or one above it, is not trusted; links are followed. Empty if it is fine."""
+def writable_folders(path: str, owner: Owner) -> list[str]:
+    """What sendmail warns of when root uses a file: folders above it that others may write to."""
+    found: list[str] = []
+    folder = path.rpartition("/")[0] if "/" in path else "."
+    trouble_with_folder(folder or "/", owner, is_strict=False, warnings=found)
+    return found
+
+
+def trouble_with_folder(
+    folder: str,
+    owner: Owner,
+    *,
+    is_strict: bool,
+    depth: int = 0,
+    warnings: list[str] | None = None,
+) -> str:
+    """Why a folder, or one above it, is not trusted; links are followed. Empty if it is fine.
+
+    is_strict: folders that others may write to are not trusted; else they are only warned of.
+    """
     if depth > LINK_DEPTH:
         return os.strerror(errno.ELOOP)
     forbidden = stat.S_IWOTH
@@ -174,16 +192,19 @@ def trouble_with_folder(folder: str, owner: Owner, *, is_strict: bool, depth: in
             if stat.S_ISLNK(found.st_mode):
                 target = str(one.parent / one.readlink())
                 if trouble := trouble_with_folder(
-                    target, owner, is_strict=is_strict, depth=depth + 1
+                    target, owner, is_strict=is_strict, depth=depth + 1, warnings=warnings
                 ):
                     return trouble
                 continue
         except (OSError, ValueError) as error:
             return getattr(error, "strerror", "") or str(error)
         is_sticky = "truststickybit" in owner.blame and found.st_mode & stat.S_ISVTX
-        if is_strict and not is_sticky and found.st_mode & forbidden:
-            is_world = found.st_mode & stat.S_IWOTH
-            return ("World" if is_world else "Group") + " writable directory"
+        if not is_sticky and found.st_mode & forbidden:
+            kind = "World" if found.st_mode & stat.S_IWOTH else "Group"
+            if is_strict:
+                return f"{kind} writable directory"
+            if warnings is not None:
+                warnings.append(f"{kind} writable directory {one}")
         if os.geteuid() == 0 and not _may_enter(found, owner):
             return os.strerror(errno.EACCES)
     return ""

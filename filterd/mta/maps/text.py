@@ -100,7 +100,7 @@ def column(line: bytes, index: int, delimiter: bytes) -> bytes | None:
 
 
 def read_aliases(data: bytes) -> dict[bytes, tuple[bytes, int]]:
-    """Names in lower case with their values and lines; the first line of a name counts."""
+    """Names in lower case with their values and lines; the last line of a name counts."""
     table: dict[bytes, tuple[bytes, int]] = {}
     for number, line in logical_lines(data):
         name, colon, value = line.partition(b":")
