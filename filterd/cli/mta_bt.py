@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filterd.cli.exits import Exit
+from filterd.mta.bt.around import Around
 from filterd.mta.bt.debug import DebugLevels
 from filterd.mta.bt.machine import HelpTopics, MachineUsers, NamesByMaps, host, user_name
-from filterd.mta.bt.session import PROMPT, Around, TestMode
+from filterd.mta.bt.session import PROMPT, TestMode
 from filterd.mta.cf.config import CfError
 from filterd.mta.cf.marks import octets
 from filterd.mta.maps.opening import open_maps

@@ -15,10 +15,15 @@ from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import Maps
 from filterd.mta.cf.mailers import Users
 from filterd.mta.cf.parser import Host
+from filterd.resolver.answer import MX, Answer, RecordType, Status
+from filterd.resolver.resolver import system_resolver
 from filterd.system.bounded import open_regular
 
 HELP_LIMIT = 1 << 16
 """Octets of a help file that are read; sendmail's own has 4000."""
+
+DNS_TIMEOUT = 15.0
+"""Seconds for one question to the name server."""
 
 
 class MachineUsers(Users):
@@ -111,4 +116,21 @@ class NamesByMaps:
     def mail_exchangers(self, name: str) -> Sequence[str] | int | None:
         if name.startswith("["):
             return (name,)
-        return ()
+        answer = _asked(name, RecordType.MX)
+        if answer.failed and answer.status != Status.UNREACHABLE:
+            return -1
+        records = [record for record in answer.records if isinstance(record, MX)]
+        if any(not record.exchange for record in records):
+            return None
+        if records:
+            return [f"{one.exchange}." for one in sorted(records, key=lambda one: one.preference)]
+        if answer.status != Status.NODATA:
+            return ()
+        # A host with an address takes its own mail; an alias does not count.
+        host = _asked(name, RecordType.A)
+        own = host.canonical.rstrip(".").lower() == name.rstrip(".").lower()
+        return (f"{name.rstrip('.')}.",) if host.records and own else ()
+
+
+def _asked(name: str, kind: RecordType) -> Answer:
+    return system_resolver().ask(name, kind).answer(DNS_TIMEOUT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from filterd.mta.cf.addresses import Address, Kind, Resolver
-from filterd.mta.cf.marks import ELSE, HOST, MAILER, USER
+from filterd.mta.cf.marks import ELSE, HOST, MAILER, USER, quoted
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.tokens import scan
 
@@ -79,7 +79,7 @@ class Checker:
         number = program.rulesets.find(name, _silent)
         if number < 0:
             return CONSENT
-        text = first if second is None else first + ELSE + second
+        text = quoted(first if second is None else first + ELSE + second)
         table = program.tables.internal if strips_comments else program.tables.rules
         tokens = scan(text, table, _silent, ignore=not strips_comments).tokens
         if tokens is None:
@@ -111,8 +111,9 @@ class HeaderChecker:
         self.outcome = CONSENT
         found = re.match(r"([!-9;-~]+)\s*:", line)
         if found is None:
+            shown = self._rewriter.program.names.complaint(line)
             self._rewriter.complain(
-                f'header syntax error, line "{line}"', code="553", enhanced="5.3.0"
+                f'header syntax error, line "{shown}"', code="553", enhanced="5.3.0"
             )
             return 0
         name, value = found[1], line[found.end() :]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from filterd.mta.cf.marks import CLASS
+
 TABLE_SIZE = 2003
 """Chains of sendmail's symbol table; `$=x` in test mode prints words in its order."""
 
@@ -22,6 +24,15 @@ class Classes:
         self._spelling.setdefault(lower, word)
         self._words.setdefault(code, set()).add(lower)
         self._longest[code] = max(self._longest.get(code, 0), len(word))
+
+    def add_words(self, code: str, text: str) -> None:
+        """Add the words of expanded text; `$=X` stands for those of class X."""
+        for word in text.split():
+            if word.startswith(CLASS):
+                for one in list(self.words(word[1:2])):
+                    self.add(code, one)
+            else:
+                self.add(code, word)
 
     def copy(self) -> Classes:
         new = Classes()

@@ -66,7 +66,11 @@ _OCTETS = {
 _TYPED = {0xDC00 + octet: mark for octet, mark in _OCTETS.items()}
 _OCTET_OF = {mark: octet for octet, mark in _OCTETS.items()}
 _FIRST_LONG_NAME = 0xE000
+_FIRST_NAMES = ("opMode", "load_avg")
+"""Names that sendmail has before it reads a file; in its error messages names are numbers."""
+
 _WORD = re.compile(r"[A-Za-z0-9_]")
+_MARK_OCTET = re.compile("[\udc80-\udc9f\udcff]")
 _SPACES = " \t\n\v\f\r"
 _PIECE = re.compile(
     f"[{MACRO}{RUNTIME}][=~&?]?[^\ud800-\udbff]?|"
@@ -93,12 +97,19 @@ def typed_marks(text: str) -> str:
     return text if text.isascii() else text.translate(_TYPED)
 
 
+def quoted(text: str) -> str:
+    """Text from outside with an octet 255 before each octet that is sendmail's mark."""
+    return text if text.isascii() else _MARK_OCTET.sub("\udcff\\g<0>", text)
+
+
 class Names:
     """The names of macros and classes: one character for each, long names by number."""
 
     def __init__(self) -> None:
         self._codes: dict[str, str] = {}
         self._names: list[str] = []
+        for name in _FIRST_NAMES:
+            self.code(name)
 
     def code(self, name: str) -> str:
         """The character for a name, which is without braces."""
@@ -112,7 +123,9 @@ class Names:
 
     def name(self, code: str) -> str:
         """The name for a character, without braces."""
-        number = ord(code) - _FIRST_LONG_NAME if code else -1
+        if code <= " ":
+            return "***UNDEFINED MACRO***"
+        number = ord(code) - _FIRST_LONG_NAME
         return self._names[number] if 0 <= number < len(self._names) else code
 
     def parse(self, text: str, start: int, complain: Complain) -> tuple[str, int]:
@@ -221,6 +234,13 @@ class Names:
     def stripped(self, text: str) -> str:
         """Text as in an error message: the highest bit of every octet is lost, of marks as well."""
         return "".join(one if one < "\x80" else chr(self._octet(one) & 0x7F) for one in text)
+
+    def complaint(self, text: str) -> str:
+        """A line of the file or of a person, as in an error message.
+
+        sendmail puts an octet 255 before those that are its marks.
+        """
+        return self.stripped(quoted(text))
 
     def _octet(self, one: str) -> int:
         code = ord(one)

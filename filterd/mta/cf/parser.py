@@ -17,7 +17,7 @@ from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.mailers import BUILT_IN, MailerReader, Users, unquoted
 from filterd.mta.cf.map_arguments import map_options
-from filterd.mta.cf.marks import CALL, CLASS, MACRO, octets, readable
+from filterd.mta.cf.marks import CALL, MACRO, octets, readable
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
 from filterd.mta.cf.program import HeaderCheck
 from filterd.mta.cf.rewriting import shortened
@@ -204,7 +204,7 @@ class _CfParser:
         names = self._program.names
         self.cf.problems.append(f"{self.cf.source}{where}: {self._plain(text)}")
         source = f"{shortened(self.cf.source, MAX_SOURCE)}{where}: " if where else ""
-        self.cf.notices.append(f"{source}{names.stripped(text)}\n")
+        self.cf.notices.append(f"{source}{names.complaint(text)}\n")
         self.cf.status = status
 
     def _plain(self, text: str) -> str:
@@ -255,17 +255,7 @@ class _CfParser:
     def _class(self, rest: str) -> None:
         code, at = self._class_name(rest)
         if code:
-            for word in self._expand(rest[at:]).split():
-                self._add(code, word)
-
-    def _add(self, code: str, word: str) -> None:
-        """Add a word, or with `$=X` the words of another class."""
-        classes = self._program.classes
-        if word.startswith(CLASS):
-            for one in list(classes.words(word[1:2])):
-                classes.add(code, one)
-        else:
-            classes.add(code, word)
+            self._program.classes.add_words(code, self._expand(rest[at:]))
 
     def _class_file(self, rest: str) -> None:
         code, at = self._class_name(rest)
@@ -294,7 +284,7 @@ class _CfParser:
                 self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)
             return
         for word in fields(data.decode("ascii", "surrogateescape"), form):
-            self._add(code, word)
+            self._program.classes.add(code, word)
 
     def _map(self, rest: str) -> None:
         text = self._expand(rest)
@@ -483,8 +473,7 @@ class _CfParser:
     def _trust(self, rest: str) -> None:
         self.cf.trusted += self._plain(rest).split()
         self._named.add("t")
-        for word in rest.split():
-            self._add("t", word)
+        self._program.classes.add_words("t", rest)
 
     def _environment(self, rest: str) -> None:
         name, _, value = self._plain(rest).partition("=")

@@ -115,6 +115,10 @@ class Rewriter:
             Message(code, enhanced, self.program.names.stripped(text), system=True)
         )
 
+    def expanded(self, text: str) -> str:
+        """Text with its macros expanded."""
+        return self.definitions.expand(text, self.complain)
+
     def scanned(self, text: str, table: Table) -> Tokens | None:
         """Text as tokens; complaints name the text."""
 

@@ -35,6 +35,9 @@ DEFAULT_OPERATORS = ".:@[]"
 DELIMITERS = "()<>,;\r\n"
 """Operators in any case."""
 
+MARK_OCTETS = tuple(chr(0xDC00 + octet) for octet in range(0x80, 0xA0))
+"""Octets that are marks to sendmail."""
+
 SPACES = " \t\n\v\f\r"
 
 Tokens = list[str]
@@ -73,7 +76,7 @@ class Table:
         self._types['"'] = _QUOTE
         self._types |= dict.fromkeys("()", _SPACE if comments else _OPERATOR)
         if marks:
-            self._types |= dict.fromkeys(ALL_MARKS, _OPERATOR)
+            self._types |= dict.fromkeys((*ALL_MARKS, *MARK_OCTETS), _OPERATOR)
             self._types |= dict.fromkeys((RUNTIME, CLASS, NOT_CLASS, REFERENCE, "\udcff"), _ONE)
         single = "".join(re.escape(c) for c, type in self._types.items() if type == _OPERATOR)
         pairs = "".join(re.escape(c) for c, type in self._types.items() if type == _ONE)
@@ -114,15 +117,13 @@ class Tables:
     def of(cls, operators: str = DEFAULT_OPERATORS, space: str = " ") -> Tables:
         internal = Table(operators, comments=True, marks=True)
         starts = {chr(code) for code in range(128)} | ALL_MARKS
-        starts |= {chr(0xDC00 + octet) for octet in (*range(0x80, 0xA0), 0xFF)}
+        starts |= {*MARK_OCTETS, "\udcff"}
         return cls(
             Table(operators, comments=True, marks=False),
             Table(operators, comments=False, marks=True),
             internal,
             space,
-            frozenset(
-                one for one in starts if internal.type(one) != _ATOM or "\udc7f" < one < "\udca0"
-            ),
+            frozenset(one for one in starts if internal.type(one) != _ATOM),
         )
 
     def join(self, tokens: Iterable[str], space: str | None = None, limit: int = 0) -> str:
