@@ -11,7 +11,7 @@ import typer
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.config.load import Settings
 from filterd.digest.compose import DigestError
-from filterd.digest.ledger import Ledger
+from filterd.digest.ledger import Ledger, name
 from filterd.digest.run import HOUR, digest_for, send_now, site_of, waiting
 from filterd.quarantine import Store, StoreError
 
@@ -58,11 +58,10 @@ def show(
     now = time.time()
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
         ledger = Ledger(Store(loaded.quarantine).index)
-        found = waiting(ledger, loaded, now - hours * HOUR, now)
-        name = next((name for name in found if name.lower() == recipient.lower()), None)
-        if name is None:
+        due = waiting(ledger, loaded, now - hours * HOUR, now).get(name(recipient))
+        if due is None:
             fail(f"nothing is held for {recipient}", Exit.NO_INPUT)
-        sys.stdout.buffer.write(digest_for(site_of(loaded), ledger, name, found[name], now))
+        sys.stdout.buffer.write(digest_for(site_of(loaded), ledger, due, now))
 
 
 def _checked(loaded: Settings) -> Settings:

@@ -15,6 +15,7 @@ import jinja2
 
 from filterd.chain.headers import points
 from filterd.config.digest import DigestSettings
+from filterd.digest.ledger import Due
 from filterd.digest.links import ReleaseLink, Signer
 from filterd.quarantine.index import Row
 from filterd.system.bounded import plain_text, read_regular
@@ -43,11 +44,16 @@ class Site:
     signer: Signer
 
 
-def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: int = 0) -> bytes:
-    """The digest that tells a recipient of these messages, ready to be sent.
+def compose(site: Site, due: Due, rows: Sequence[Row], now: float) -> bytes:
+    """The digest that tells a mailbox of these messages, ready to be sent.
 
-    more: messages that it does not list. Raises DigestError.
+    rows: those of `due` that it lists. Raises DigestError.
     """
+    recipient = due.address
+
+    def token(id: str) -> str:
+        return site.signer.token(ReleaseLink(id, due.held[id], until))
+
     until = now + site.settings.link_days * 86400
     listed = [
         {
@@ -55,7 +61,7 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
             "score": points(row.score),
             "sender": printable(row.header_from or row.sender or "<>", TEXT_LIMIT),
             "subject": printable(row.subject, TEXT_LIMIT) or "(no subject)",
-            "link": f"{site.base}/held/{site.signer.token(ReleaseLink(row.id, recipient, until))}",
+            "link": f"{site.base}/held/{token(row.id)}",
         }
         for row in rows
     ]
@@ -63,7 +69,7 @@ def compose(site: Site, recipient: str, rows: Sequence[Row], now: float, more: i
         "recipient": printable(recipient, TEXT_LIMIT),
         "subject": site.settings.subject,
         "messages": listed,
-        "more": more,
+        "more": len(due.held) - len(rows),
         "until": when(until),
     }
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))

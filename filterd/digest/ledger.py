@@ -1,18 +1,21 @@
 """Who has been told of what: rows of the quarantine's index, so that hosts that share it tell once.
 
-A recipient is told of what came up to a moment; that is written when the MTA has the digest.
-Whoever sends one claims it first by an update of one row, which one process only can win.
+A mailbox is told of what came up to a moment; that is written when the MTA has the digest.
+Whoever sends one claims it first by an update of one row, which one process only can win. A mailbox
+is one however its address is spelled (`readable`); earlier versions of filterd have told of each
+spelling by itself.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from filterd.database.search import Unindexed
-from filterd.message.address import Mailbox, checked_domains
+from filterd.database.storable import storable
+from filterd.message.address import Mailbox, checked_domains, readable
 from filterd.quarantine.index import Index, Row, row_of
 from filterd.quarantine.schema import deliveries, digests, messages
 
@@ -31,6 +34,19 @@ the database, say, and still be told of."""
 
 UNSENDABLE = "\\ud"
 """In the index's form of an address with octets of no charset; nothing can be sent there."""
+
+
+_CHUNK = 500
+"""Mailboxes in one statement."""
+
+
+@dataclass(slots=True)
+class Due:
+    """What a mailbox is to be told of. address: as the newest message spells it; a digest goes
+    there. held: ids, newest first, each with the recipient to whom the message can be released."""
+
+    address: str
+    held: dict[str, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -53,15 +69,15 @@ class Ledger:
         reasons: Sequence[str],
         domains: Sequence[str] = (),
         since: float | None = None,
-    ) -> dict[str, list[str]]:
-        """Recipient → ids of what is held for them and came after they were told last, newest
-        first; messages with a virus are left out. since: instead of that moment, for all."""
+    ) -> dict[str, Due]:
+        """Mailbox → what is held for it and came after it was told last; messages with a virus are
+        left out. since: instead of that moment, for all."""
         m, d = messages.c, deliveries.c
         oldest = max(begun, self._all_told()) if since is None else since
         told = sa.func.coalesce(digests.c.told, begun) if since is None else sa.literal(since)
         # By time first. SQLite, which has no statistics, would begin with all that is held.
         query = (
-            sa.select(d.recipient, d.id)
+            sa.select(d.recipient, d.id, m.received)
             .join(messages, m.id == d.id)
             .outerjoin(digests, digests.c.recipient == d.recipient)
             .where(
@@ -75,14 +91,22 @@ class Ledger:
             .order_by(m.received.desc(), m.id.desc())
         )
         wanted = checked_domains(domains)
-        found: dict[str, list[str]] = defaultdict(list)
         with self._index.connection() as connection:
-            for recipient, id in connection.execute(query):
-                if UNSENDABLE in recipient:
-                    continue
-                if wanted and Mailbox.parse(recipient).domain not in wanted:
-                    continue
-                found[recipient].append(id)
+            rows = connection.execute(query).all()
+            mailboxes = {
+                recipient: name(recipient)
+                for recipient in {row[0] for row in rows}
+                if UNSENDABLE not in recipient
+                and not (wanted and Mailbox.parse(recipient).domain not in wanted)
+            }
+            # The query knows when these were told under this spelling, not under another one.
+            others = {mailbox for recipient, mailbox in mailboxes.items() if mailbox != recipient}
+            last = {} if since is not None else _told(connection, others)
+        found: dict[str, Due] = {}
+        for recipient, id, received in rows:
+            mailbox = mailboxes.get(recipient, BEGINNING)
+            if mailbox not in (BEGINNING, EVERYBODY) and received > last.get(mailbox, oldest):
+                found.setdefault(mailbox, Due(recipient)).held.setdefault(id, recipient)
         return found
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
@@ -95,23 +119,23 @@ class Ledger:
         with self._index.connection() as connection:
             return [row_of(found) for found in connection.execute(query).mappings()]
 
-    def claim(self, recipient: str, begun: float, until: float, now: float) -> bool:
-        """Take it upon oneself to tell a recipient; False if that is done, or somebody is at it."""
+    def claim(self, mailbox: str, begun: float, until: float, now: float) -> bool:
+        """Take it upon oneself to tell a mailbox; False if that is done, or somebody is at it."""
         c = digests.c
         claimed = (
             sa.update(digests)
-            .where(c.recipient == recipient, c.told < until, c.claimed < now - CLAIM_LIMIT)
+            .where(c.recipient == mailbox, c.told < until, c.claimed < now - CLAIM_LIMIT)
             .values(claimed=now)
         )
         with self._index.connection() as connection:
             if connection.execute(claimed).rowcount:
                 return True
-        return self._enter(recipient, begun, now)
+        return self._enter(mailbox, begun, now)
 
-    def settle(self, recipient: str, until: float) -> None:
-        """The recipient was told, or never can be."""
+    def settle(self, mailbox: str, until: float) -> None:
+        """The mailbox was told, or never can be."""
         values = {"told": until, "claimed": 0.0}
-        settled = sa.update(digests).where(digests.c.recipient == recipient).values(**values)
+        settled = sa.update(digests).where(digests.c.recipient == mailbox).values(**values)
         with self._index.connection() as connection:
             connection.execute(settled)
 
@@ -143,3 +167,18 @@ class Ledger:
                 connection.rollback()
                 return False
         return True
+
+
+def name(address: str) -> str:
+    """The mailbox of an address, as `Ledger.due` has it."""
+    return storable(readable(address))
+
+
+def _told(connection: sa.Connection, mailboxes: Iterable[str]) -> dict[str, float]:
+    """Up to when these were told, as far as they were."""
+    names, c = sorted(mailboxes), digests.c
+    found: dict[str, float] = {}
+    for start in range(0, len(names), _CHUNK):
+        some = sa.select(c.recipient, c.told).where(c.recipient.in_(names[start : start + _CHUNK]))
+        found.update((mailbox, told) for mailbox, told in connection.execute(some))
+    return found

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -20,7 +20,7 @@ from filterd.chain import marks
 from filterd.config.digest import DigestSettings
 from filterd.config.load import Settings
 from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
-from filterd.digest.ledger import CLAIM_LIMIT, Ledger
+from filterd.digest.ledger import CLAIM_LIMIT, Due, Ledger
 from filterd.digest.links import Signer
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.submission import Server, SubmissionResult, submit
@@ -56,23 +56,22 @@ def _moment(day: date, text: str) -> float:
     return datetime.combine(day, clock_time.fromisoformat(text)).astimezone().timestamp()
 
 
-def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> dict[str, list[str]]:
-    """Recipient → ids of what came for them in that time and is held still, newest first, whether
-    they were told or not. Raises StoreError."""
+def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> dict[str, Due]:
+    """Mailbox → what came for it in that time and is held still, whether it was told or not. Raises
+    StoreError."""
     wanted = settings.digest
     return ledger.due(since, until, wanted.reasons, wanted.domains, since)
 
 
-def digest_for(site: Site, ledger: Ledger, recipient: str, ids: list[str], now: float) -> bytes:
-    """The digest that tells a recipient of these messages. Raises DigestError, StoreError."""
-    rows = ledger.rows(ids[:LISTED_LIMIT])
-    return compose(site, recipient, rows, now, len(ids) - len(rows))
+def digest_for(site: Site, ledger: Ledger, due: Due, now: float) -> bytes:
+    """The digest that tells a mailbox of these messages. Raises DigestError, StoreError."""
+    return compose(site, due, ledger.rows(list(due.held)[:LISTED_LIMIT]), now)
 
 
 def send_now(
     settings: Settings, now: float, hours: float | None = None
 ) -> dict[str, SubmissionResult]:
-    """Send digests of what is new, whatever the schedule says; what became of each recipient's.
+    """Send digests of what is new, whatever the schedule says; what became of each address's.
 
     hours: of what came in the last so many, told before or not. Raises DigestError, StoreError,
     OSError.
@@ -92,35 +91,36 @@ def send_now(
 def _send(
     settings: Settings,
     ledger: Ledger,
-    found: Mapping[str, list[str]],
+    found: Mapping[str, Due],
     begun: float,
     until: float,
     now: float,
 ) -> dict[str, SubmissionResult]:
-    """Send each recipient's digest, as far as nobody else is at it."""
+    """Send each mailbox's digest, as far as nobody else is at it."""
     if not found:
         return {}
     site, quarantine = site_of(settings), settings.quarantine
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
     key = marks.load_key(quarantine.folder)
     results: dict[str, SubmissionResult] = {}
-    for recipient, ids in found.items():
+    for mailbox, due in found.items():
         # What cannot be written must not be claimed.
-        data = digest_for(site, ledger, recipient, ids, now)
-        if not ledger.claim(recipient, begun, until, now):
+        data = digest_for(site, ledger, due, now)
+        if not ledger.claim(mailbox, begun, until, now):
             continue
         # Marked like a released message, so that our own filters do not hold it.
         name = "digest-" + hashlib.sha256(data).hexdigest()[:24]
         mark = partial(marks.envelope_id, key, name, data)
-        results |= submit(server, settings.digest.envelope_sender, [recipient], data, mark)
-        if results[recipient].outcome != "later":
-            ledger.settle(recipient, until)
+        results |= submit(server, settings.digest.envelope_sender, [due.address], data, mark)
+        if results[due.address].outcome != "later":
+            ledger.settle(mailbox, until)
     return results
 
 
-def _all_told(found: Iterable[str], results: Mapping[str, SubmissionResult]) -> bool:
-    """True if each recipient who was due was told, or never can be."""
-    return all(r in results and results[r].outcome != "later" for r in found)
+def _all_told(found: Mapping[str, Due], results: Mapping[str, SubmissionResult]) -> bool:
+    """True if each mailbox that was due was told, or never can be."""
+    addresses = (due.address for due in found.values())
+    return all(one in results and results[one].outcome != "later" for one in addresses)
 
 
 class Schedule:

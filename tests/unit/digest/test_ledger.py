@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, Ledger
+from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, EVERYBODY, Due, Ledger, name
 from filterd.quarantine import Store
 from tests.helpers.entries import RECEIVED, new
 from tests.helpers.reports import revised
@@ -40,7 +40,8 @@ def test_what_is_due(store: Store) -> None:
 
     def due(**changes: object) -> dict[str, list[str]]:
         wish = {"begun": begun, "until": NOW, "reasons": ("spam",), "domains": ("MX.test",)}
-        return dict(ledger.due(**{**wish, **changes}))  # type: ignore[arg-type]
+        found = ledger.due(**{**wish, **changes})  # type: ignore[arg-type]
+        return {one.address: list(one.held) for one in found.values()}
 
     assert due() == {JOE: ["b", "a"], SUE: ["a"]}
     assert due(reasons=("policy",)) == {JOE: ["p"]}
@@ -61,12 +62,13 @@ def test_nobody_is_due_for_what_is_old_once_everybody_was_told(store: Store) -> 
     put(store, "late", 20, SUE)
     ledger = Ledger(store.index)
     begun = ledger.begun(NOW - 90 * 3600)
-    assert set(ledger.due(begun, NOW, ("spam",))) == {JOE, SUE}
+    late = {name(SUE): Due(SUE, {"late": SUE})}
+    assert set(ledger.due(begun, NOW, ("spam",))) == {JOE, name(SUE)}
     ledger.complete(NOW)
-    assert ledger.due(begun, NOW, ("spam",)) == {SUE: ["late"]}, "it may have come into the index"
+    assert ledger.due(begun, NOW, ("spam",)) == late, "it may have come into the index"
     ledger.complete(NOW - 3600)
-    assert ledger.due(begun, NOW, ("spam",)) == {SUE: ["late"]}, "an older moment changes nothing"
-    assert set(ledger.due(begun, NOW, ("spam",), since=begun)) == {JOE, SUE}
+    assert ledger.due(begun, NOW, ("spam",)) == late, "an older moment changes nothing"
+    assert set(ledger.due(begun, NOW, ("spam",), since=begun)) == {JOE, name(SUE)}
     ledger.complete(NOW + 6 * 3600)
     assert ledger.due(begun, NOW, ("spam",)) == {}
     assert ledger.begun(NOW) == begun
@@ -82,3 +84,51 @@ def test_one_of_many_claims(store: Store) -> None:
     begun = {other.begun(NOW + number) for number, other in enumerate(others)}
     assert len(begun) == 1
     assert not others[0].claim(BEGINNING, 0.0, NOW - 1e9, NOW)
+
+
+SPELLINGS = [
+    ("Joe@MX.test", "joe@mx.test"),
+    ('"joe"@mx.test', "joe@mx.test"),
+    ("joe@mx.test.", "joe@mx.test"),
+    ("joe@b\u00fccher.test", "joe@xn--bcher-kva.test"),
+    ("joe@[IPv6:2001:DB8:0::1]", "joe@[IPv6:2001:db8::1]"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+def test_two_spellings_are_one_mailbox(store: Store, one: str, other: str) -> None:
+    put(store, "a", 3, one)
+    put(store, "b", 2, other)
+    put(store, "both", 1, one, other)
+    ledger = Ledger(store.index)
+    begun = ledger.begun(NOW - 4 * 3600)
+    ((mailbox, due),) = ledger.due(begun, NOW, ("spam",)).items()
+    assert mailbox == name(one) == name(other)
+    assert due.address in (one, other)
+    # Each can be released to the recipient that it has, and is listed once.
+    assert list(due.held) == ["both", "b", "a"]
+    assert (due.held["a"], due.held["b"]) == (one, other)
+    assert ledger.claim(mailbox, begun, NOW, NOW)
+    ledger.settle(mailbox, NOW - 2.5 * 3600)
+    assert list(ledger.due(begun, NOW, ("spam",))[mailbox].held) == ["both", "b"]
+    ledger.settle(mailbox, NOW)
+    assert ledger.due(begun, NOW, ("spam",)) == {}
+
+
+def test_what_an_earlier_version_told_a_spelling_is_not_told_again(store: Store) -> None:
+    """It had a row for each spelling."""
+    put(store, "a", 3, "Joe@MX.test")
+    put(store, "b", 2, "joe@mx.test")
+    put(store, "c", 1, "Joe@MX.test")
+    ledger = Ledger(store.index)
+    begun = ledger.begun(NOW - 4 * 3600)
+    assert ledger.claim("Joe@MX.test", begun, NOW, NOW)
+    ledger.settle("Joe@MX.test", NOW - 1.5 * 3600)
+    assert list(ledger.due(begun, NOW, ("spam",))["joe@mx.test"].held) == ["c", "b"]
+
+
+def test_a_recipient_named_like_a_row_of_the_ledger_is_left_out(store: Store) -> None:
+    put(store, "a", 3, EVERYBODY, JOE)
+    ledger = Ledger(store.index)
+    begun = ledger.begun(NOW - 4 * 3600)
+    assert set(ledger.due(begun, NOW, ("spam",))) == {JOE}
