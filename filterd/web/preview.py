@@ -23,7 +23,8 @@ TEXT_LIMIT = 200_000
 """Characters of a part that are shown; nobody reads more to judge a message."""
 
 HTML_LIMIT = 300_000
-"""Characters of an HTML part that are sanitised."""
+"""Characters of an HTML part that are sanitised. nh3 takes half a second for as many ampersands, by
+their square."""
 
 NESTING_LIMIT = 1000
 """Elements open at a time. A browser's parser takes time in proportion to their number for each

@@ -5,7 +5,6 @@ The classes are those of the samples' own index; `any` means that nothing may br
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,9 +19,6 @@ from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
 from tests.helpers.servers.clamd import Clamd
 from tests.hostile.corpus import attached, unpacked
-
-SLOWEST = 30.0
-"""Seconds for one sample: the filter's own time limit as it comes."""
 
 OVER_LIMIT = {"ARCHIVE_LIMIT", "HEADER_LIMIT", "LINE_LIMIT", "MIME_TOO_DEEP", "MIME_TOO_MANY_PARTS"}
 
@@ -82,20 +78,17 @@ def test_every_line_of_the_index_meets_its_class(hostile: Path, clamav: ClamAV) 
 @pytest.mark.integration
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_every_hostile_file_as_an_attachment_is_judged_in_time(hostile: Path) -> None:
+def test_every_hostile_file_as_an_attachment_is_judged(hostile: Path) -> None:
+    """What one may cost is bounded by the limits of the unpacker, which have tests of their own."""
     parts, gtube = Parts(PartsSettings()), Gtube(GtubeSettings())
-    slow, found = [], 0
+    found = 0
     files = sorted(path for path in hostile.rglob("*") if path.is_file())
     for path in files:
         message = Message(attached(path), id="X1")
-        started = time.process_time()
         verdict = parts.examine(message) | gtube.examine(message)
         found += verdict.symbols != ()
-        if time.process_time() - started > SLOWEST:
-            slow.append(path.name)
     assert files
     assert found > 300
-    assert slow == []
 
 
 @pytest.mark.timeout(300)

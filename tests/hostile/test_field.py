@@ -7,9 +7,7 @@ work. Where there is a right answer, it is asked for as well.
 from __future__ import annotations
 
 import json
-import statistics
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +24,7 @@ from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox, readable
 from filterd.review.accounts import Accounts
 from filterd.web.preview import document, harmless
+from tests.helpers.growth import growth
 from tests.hostile.tricks.documents import pdf
 from tests.hostile.tricks.structure import TEXT, TOP, attachment, base64_of, usual
 from tests.hostile.tricks.wrappings import opaque, signed
@@ -132,21 +131,11 @@ def examined(data: bytes) -> Verdict:
     return Parts(PartsSettings()).examine(message)
 
 
-def seconds(data: bytes) -> float:
-    spent = []
-    for _ in range(3):
-        before = time.process_time()
-        examined(data)
-        spent.append(time.process_time() - before)
-    return statistics.median(spent)
-
-
 @pytest.mark.parametrize("name", MAKERS)
 def test_twice_the_size_is_no_more_than_a_few_times_the_work(name: str) -> None:
     make, count = MAKERS[name]
-    double = seconds(make(2 * count))
-    if double > SMALL:
-        assert double / seconds(make(count)) < FACTOR
+    small, large = make(count), make(2 * count)
+    assert growth(examined, small, large, at_least=SMALL / 2, limit=FACTOR) < FACTOR
 
 
 def symbols(data: bytes) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from filterd.bayes.model.leaks import is_leak
 from filterd.bayes.model.text import TEXT_LIMIT, text_of
 from filterd.bayes.model.tokens import TABLE, Features, Hasher
 from filterd.message import Message
+from tests.helpers.growth import is_linear
 from tests.helpers.training_mail import mail
 
 HASHER = Hasher(b"a test's own salt")
@@ -170,17 +170,9 @@ def test_any_octets_give_features_within_the_table(data: bytes) -> None:
     ],
 )
 def test_hostile_bodies_cost_in_proportion(name: str, body: bytes) -> None:
-    def seconds(body: bytes) -> float:
-        """Of the processor, the least of three."""
+    def features(body: bytes) -> int:
         message = Message(b"Subject: x\nContent-Type: text/html\n\n" + body)
-        message.root  # noqa: B018  # made once for all filters and not what is timed
-        times = []
-        for _ in range(3):
-            begin = time.process_time()
-            found = HASHER.features(message)
-            times.append(time.process_time() - begin)
-            assert len(found) < 3 * TEXT_LIMIT
-        return min(times)
+        return len(HASHER.features(message))
 
-    # Eight times the octets: at most about eight times as long; a square would be 64 times.
-    assert seconds(body) < 24 * max(seconds(body[: len(body) // 8]), 0.02), name
+    assert features(body) < 3 * TEXT_LIMIT
+    assert is_linear(features, lambda size: body[:size], len(body) // 4, at_least=0.02), name

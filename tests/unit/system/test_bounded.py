@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import threading
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.system.bounded import NESTING_LIMIT, json_value, open_regular, read_regular, toml_table
+from tests.helpers.growth import is_linear
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text('[]{}"\\ a'),
@@ -83,19 +83,11 @@ def test_deep_or_broken_json_is_a_value_error_in_a_thread_with_a_small_stack(tex
     "unit", ['"\\', '\\"', '"', "[", "[]", "[{", '{"a":', "x" * 10, '[""],', "[[[[]]]],"]
 )
 def test_the_check_is_linear(unit: str) -> None:
-    """Growth of the CPU time from n to 4n, the least of several; quadratic would be 16."""
+    def read(text: str) -> None:
+        with contextlib.suppress(ValueError):
+            json_value(text)
 
-    def seconds(text: str) -> float:
-        taken = []
-        for _ in range(7):
-            started = time.thread_time()
-            with contextlib.suppress(ValueError):
-                json_value(text)
-            taken.append(time.thread_time() - started)
-        return min(taken)
-
-    n = 100_000 // len(unit)
-    assert seconds(unit * 4 * n) < 9 * max(seconds(unit * n), 1e-4)
+    assert is_linear(read, lambda n: unit * n, 100_000 // len(unit))
 
 
 @pytest.mark.parametrize(
