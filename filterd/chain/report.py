@@ -38,7 +38,7 @@ TEXT_LIMIT = 1000
 
 
 class Form(Enum):
-    """How much of it is written of some fields, as pydantic's context."""
+    """How much is written of outcomes and symbols; what pydantic calls the context."""
 
     WHOLE = "whole"
     """All."""

@@ -68,7 +68,7 @@ class Record(ScanReport):
     @classmethod
     def of(cls, report: ScanReport, received: float, subject: str) -> Record:
         """The record of a message."""
-        return cls(**values(report), received=received, subject=subject)
+        return cls(**(values(report) | {"received": received, "subject": subject}))
 
     def cut(self) -> Record:
         """The same with no text, list or number larger than what is noted: values come from

@@ -27,7 +27,7 @@ def row(record: Record) -> dict[str, Any]:
         text = record.encode()
     # One spelling of each mailbox, for searches and for what a reviewer may see.
     sender, recipients = readable(record.sender), [readable(one) for one in record.recipients]
-    failed = [storable(failure.filter) for failure in record.failures if failure.filter]
+    failed = [failure.filter for failure in record.failures if failure.filter]
     values = [getattr(record, name) for name in FIXED if name != "sender"]
     words = (sender, *values, sender, *recipients, record.subject)
     return {
@@ -36,8 +36,8 @@ def row(record: Record) -> dict[str, Any]:
         "action": record.action.value,
         "score": record.score,
         "recipients": _ENCODER.encode([storable(one).casefold() for one in recipients]),
-        "symbols": f" {' '.join([storable(symbol.name) for symbol in record.symbols])} ",
-        "failed": f" {' '.join(failed)} " if failed else "",
+        "symbols": storable(f" {' '.join([symbol.name for symbol in record.symbols])} "),
+        "failed": storable(f" {' '.join(failed)} ") if failed else "",
         "words": storable("\n".join(words)).casefold(),
         "rest": text,
     }

@@ -42,7 +42,7 @@ LINES = logging.getLogger("filterd.messages")
 """Takes lines that are rendered already."""
 
 # What stands in a line as it is: printable ASCII but the blank, the quote and the equals sign.
-_PLAIN = re.compile(r"[!#-<>-~]*")
+_is_plain = re.compile(r"[!#-<>-~]*").fullmatch
 
 _NESTED = (dict, list, tuple)
 
@@ -56,10 +56,15 @@ def keyvalue(_logger: Any, _method: str, event: Event) -> str:
 
 
 def _quoted(value: object) -> str:
+    if type(value) in _NUMBERS:
+        return str(value)
     if value is None or value is True or value is False:
         return "null" if value is None else str(value).lower()
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else encode_basestring_ascii(text)
+    return text if _is_plain(text) else encode_basestring_ascii(text)
+
+
+_NUMBERS = frozenset({int, float})
 
 
 def as_json(_logger: Any, _method: str, event: Event) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from filterd.chain.chain import ChainSettings
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import Settings
 from filterd.doctor.servers import store as doctor_store
@@ -31,7 +32,7 @@ NOW = 1_800_000_000.0
 
 
 def settings_in(folder: Path) -> Settings:
-    return Settings(quarantine=QuarantineSettings(folder / "q"))
+    return Settings(chain=ChainSettings(filters=()), quarantine=QuarantineSettings(folder / "q"))
 
 
 def again(settings: Settings) -> None:
