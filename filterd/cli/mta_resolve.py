@@ -15,6 +15,7 @@ import typer
 from filterd.cli.common import emit
 from filterd.cli.mta_run import ConfigSource, cf_errors, cf_site, own_settings
 from filterd.mta.delivery.builtin import BuiltInRouter
+from filterd.mta.delivery.relay import mail_exchangers
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.flavours import personality
 from filterd.mta.mail.address import Route
@@ -106,8 +107,6 @@ def _error(error: DeliveryError) -> Row:
 
 def _hosts(route: Route) -> list[str]:
     """Where the DNS sends mail for a host; `[host]` is that host itself. Raises DeliveryError."""
-    from filterd.mta.delivery.relay import mail_exchangers  # noqa: PLC0415  # only `--mx` needs the DNS
-
     name = route.host.partition(":")[0].rstrip(".")
     return [name.strip("[]")] if name.startswith("[") else mail_exchangers(name)
 

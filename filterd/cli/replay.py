@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from filterd.chain.headers import points
 from filterd.cli.common import (
@@ -120,9 +122,6 @@ def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
 
 
 def _print(pairs: list[Pair], summary: Summary) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
     def score(value: float | None) -> str:
         return "?" if value is None else points(value)
 

@@ -67,7 +67,7 @@ def web(
     """Serve the review pages and the REST interface, until SIGTERM."""
     if context.invoked_subcommand:
         return
-    from filterd.web.serve import serve  # noqa: PLC0415
+    from filterd.web.serve import serve  # noqa: PLC0415  (starlette: `web account` does without)
 
     loaded = settings(config)
     logging.basicConfig(

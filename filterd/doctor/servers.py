@@ -15,7 +15,6 @@ from filterd.ops.control import ControlError, ask
 from filterd.ops.scanners import PROBE_SECONDS
 from filterd.ops.status import (
     daemon_status,
-    model_status,
     quarantine_status,
 )
 from filterd.quarantine import Store, StoreError
@@ -78,7 +77,9 @@ def daemon(settings: Settings) -> Iterator[Finding]:
 
 def model(settings: Settings) -> Iterator[Finding]:
     """Whether the site's model can be loaded, and how much it has learned."""
-    from filterd.bayes.site.folder import starter_path  # noqa: PLC0415  (numpy; `check` needs none)
+    # numpy, which `check` does without.
+    from filterd.bayes.site.folder import starter_path  # noqa: PLC0415
+    from filterd.ops.model import model_status  # noqa: PLC0415
 
     if not settings.in_chain(BayesSettings):
         return

@@ -126,7 +126,7 @@ class Recorder:
                 # Other hosts use it, too: whoever cares for it decides, by `fsck`.
                 raise
             # Loaded when it is needed, for it brings the database's library.
-            from filterd.history.recovery import recover  # noqa: PLC0415
+            from filterd.history.recovery import recover  # noqa: PLC0415  (seldom needed)
 
             known = history.known
             if (done := recover(history)) is not None:

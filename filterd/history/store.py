@@ -53,7 +53,7 @@ class History:
     @cached_property
     def records(self) -> Records:
         """The table; its library is loaded when it is first needed."""
-        from filterd.history.records import Records  # noqa: PLC0415
+        from filterd.history.records import Records  # noqa: PLC0415  (loads the database)
 
         return Records(self.settings.database, self.file, self.where)
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from filterd.config.assembly import model_folder, open_history
+from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
 from filterd.history import HistoryError, HistoryQuery
@@ -142,6 +142,8 @@ def status(
 ) -> Status:
     """How the filterd of these settings does; takes up to `PROBE_SECONDS` for each server that is
     silent. counts: the store's, for who has them already."""
+    from filterd.ops.model import model_status  # noqa: PLC0415  (numpy: metrics do without)
+
     now = clock()
     flow, filters = _flow(settings, now)
     daemon = daemon_status(settings.daemon)
@@ -236,23 +238,6 @@ def _flow(settings: Settings, now: float) -> tuple[FlowStatus, tuple[FilterStatu
             )
         found.append(one)
     return FlowStatus(WINDOW, dict(counted)), tuple(found)
-
-
-def model_status(settings: Settings) -> ModelStatus:
-    """What the site's own model has learned."""
-    # numpy, which the daemon's metrics do without.
-    from filterd.bayes.model.classifier import Learned  # noqa: PLC0415
-    from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
-
-    folder = model_folder(settings)
-    try:
-        stored = folder.load_current()
-    except (ModelFileError, OSError) as error:
-        return ModelStatus(error=str(error))
-    learned = Learned(stored.model.spam, stored.model.ham) if stored else Learned()
-    return ModelStatus(
-        folder.current() or 0, learned.spam, learned.ham, *learned.missing, round(learned.share, 3)
-    )
 
 
 def quarantine_status(settings: Settings) -> QuarantineStatus:

@@ -54,7 +54,7 @@ class Store:
     @cached_property
     def index(self) -> Index:
         """The table of what is kept; its library is loaded when it is first needed."""
-        from filterd.quarantine.index import Index  # noqa: PLC0415
+        from filterd.quarantine.index import Index  # noqa: PLC0415  (loads the database)
 
         return Index(self.settings.database, self.settings.folder)
 

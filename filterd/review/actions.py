@@ -124,10 +124,7 @@ class ReviewActions:
 
         Raises ActionError if the model cannot be taught now, UnknownIdError, StoreError.
         """
-        # numpy and the model: only for who teaches.
-        from filterd.bayes.model.store import ModelFileError  # noqa: PLC0415
-        from filterd.bayes.site.learned import JournalError  # noqa: PLC0415
-        from filterd.bayes.site.learner import Learner, LearnOutcome  # noqa: PLC0415
+        from filterd.review.teaching import teach  # noqa: PLC0415  (loads numpy)
 
         results: dict[str, ActionResult] = {}
         messages: dict[str, Message] = {}
@@ -139,23 +136,14 @@ class ReviewActions:
         if not messages:
             return list(results.values())
         kind = "spam" if spam else "ham"
+        folder = model_folder(self.settings)
         try:
-            with Learner(model_folder(self.settings), request.who, request.source) as learner:
-                outcomes = {id: learner.learn(m, spam=spam) for id, m in messages.items()}
-        except (JournalError, ModelFileError, OSError) as error:
+            outcomes = teach(folder, messages, request.who, request.source, spam=spam)
+        except (ValueError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error
-        words = {
-            LearnOutcome.KNOWN: f"already learned as {kind}",
-            LearnOutcome.MOVED: f"learned as {kind}, and no longer as {'ham' if spam else 'spam'}",
-        }
-        for id, outcome in outcomes.items():
+        for id, (outcome, words) in outcomes.items():
             self.store.note("learned", id, request.who, f"{kind} {request.note}".rstrip())
-            results[id] = ActionResult(
-                id,
-                True,
-                words.get(outcome, f"{outcome.value} as {kind}"),
-                {"class": kind, "outcome": outcome.value},
-            )
+            results[id] = ActionResult(id, True, words, {"class": kind, "outcome": outcome})
         return [results[id] for id in dict.fromkeys(ids)]
 
     def list_senders(

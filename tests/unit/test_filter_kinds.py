@@ -10,13 +10,13 @@ from filterd.bayes.site.folder import ModelFolder
 from filterd.chain.verdict import FailureKind
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import Settings, load
-from filterd.doctor import servers
+from filterd.doctor import scanners, servers
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.lab.expected import Promises
 from filterd.lab.selftest import own_settings, remarks, samples_for
 from filterd.message import Message
 from filterd.ops.folders import private_folders
-from filterd.ops.status import clamd_status
+from filterd.ops.scanners import clamd_status
 from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.state import WebState
 
@@ -84,8 +84,8 @@ def test_failures_bear_the_names_of_the_settings(settings: Settings) -> None:
 def test_every_clamd_of_the_chain_is_asked(settings: Settings, tmp_path: Path) -> None:
     asked = [f"unix:{tmp_path}/inner.sock", f"unix:{tmp_path}/outer.sock"]
     assert [one.server for one in clamd_status(settings)] == asked
-    advice = [finding.advice for finding in servers.clamd(settings)]
-    assert ["filters.inner.server" in advice[0], "filters.outer.server" in advice[1]] == [True] * 2
+    advice = [finding.advice for finding in scanners.clamd(settings)]
+    assert ["filters.inner" in advice[0], "filters.outer" in advice[1]] == [True] * 2
 
 
 def test_filters_of_a_kind_come_in_the_order_of_the_chain(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from filterd.mailfiles.items import Item
@@ -49,6 +50,10 @@ class Read(Generic[T]):
     seen: T
     seconds: float
     octets: int
+
+
+ParallelMap = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+"""What a function makes of each argument, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +89,23 @@ class Readers:
 
     def map(self, function: Callable[[Any], T], arguments: Sequence[Any]) -> list[T]:
         """What a function makes of each argument, in order. Raises as `read` does."""
-        import joblib  # noqa: PLC0415  # only who has several needs it
-
         if self.jobs == 1 and self.cluster is None:
             return [function(argument) for argument in arguments]
         with ExitStack() as stack:
             parallel, _size = self._parallel(stack)
-            done: list[T] = parallel(joblib.delayed(function)(one) for one in arguments)
-            return done
+            return parallel(function, arguments)
 
-    def _parallel(self, stack: ExitStack) -> tuple[Any, int]:
-        """joblib's pool, and how many readers it has."""
-        import joblib  # noqa: PLC0415
+    def _parallel(self, stack: ExitStack) -> tuple[ParallelMap, int]:
+        """What calls a function in all readers, and how many there are."""
+        import joblib  # noqa: PLC0415  (half a second, and one reader needs none)
+
+        def on(pool: Any) -> ParallelMap:
+            return lambda function, arguments: pool(map(joblib.delayed(function), arguments))
 
         if self.cluster is None:
             # joblib starts its readers by `python -m`.
             keep_children_safe()
-            return stack.enter_context(joblib.Parallel(n_jobs=self.jobs)), self.jobs
+            return on(stack.enter_context(joblib.Parallel(n_jobs=self.jobs))), self.jobs
         try:
             from distributed import Client  # noqa: PLC0415  # the optional extra
         except ImportError:
@@ -116,7 +121,7 @@ class Readers:
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         stack.enter_context(joblib.parallel_config(backend="dask"))
         size = max(sum(client.ncores().values()), 1)
-        return stack.enter_context(joblib.Parallel(n_jobs=-1)), size
+        return on(stack.enter_context(joblib.Parallel(n_jobs=-1))), size
 
 
 ONE_READER = Readers()
@@ -136,7 +141,7 @@ def _data(items: Sequence[Item], skips: Skips | None) -> Iterator[tuple[Item, by
 
 
 def _read_elsewhere(
-    parallel: Any,
+    parallel: ParallelMap,
     items: Sequence[Item],
     read: Callable[[bytes], T],
     bundle: int,
@@ -163,18 +168,16 @@ def _read_elsewhere(
 
 
 def _read_some(
-    parallel: Any,
+    parallel: ParallelMap,
     items: Sequence[Item],
     read: Callable[[bytes], T],
     bundle: int,
     skips: Skips | None,
 ) -> list[tuple[Item, Any, float, int]]:
-    import joblib  # noqa: PLC0415
-
     there = list(_data(items, skips))
     messages = [data for _item, data in there]
     bundles = [messages[i : i + bundle] for i in range(0, len(messages), bundle)]
-    found = parallel(joblib.delayed(_read_bundle)(read, each) for each in bundles)
+    found = parallel(partial(_read_bundle, read), bundles)
     results = (result for each in found for result in each)
     return [(item, *result, len(data)) for (item, data), result in zip(there, results, strict=True)]
 
