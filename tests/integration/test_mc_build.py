@@ -12,7 +12,7 @@ import pytest
 from filterd.mta.cf.parser import parse
 from filterd.mta.mc import knowledge
 from filterd.mta.mc import run as running
-from filterd.mta.mc.build import Build, McError, build, without_stamp
+from filterd.mta.mc.build import AnyUsers, Build, McError, build, without_stamp
 from filterd.mta.mc.explain import explain
 from filterd.mta.mc.macros import MacroFiles
 from filterd.mta.sendmail.cf_files import read_cf
@@ -71,7 +71,7 @@ def test_an_example_is_what_m4_makes_of_it(files: MacroFiles, path: Path) -> Non
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.stem))
 def test_our_reader_takes_an_example(files: MacroFiles, path: Path) -> None:
-    cf = parse(build(path, files).text, path.name, lambda _path: b"")
+    cf = parse(build(path, files).text, path.name, lambda _path: b"", users=AnyUsers())
     assert cf.problems == []
     assert "local" in cf.mailers
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +14,23 @@ from filterd.system.bounded import open_regular, read_regular
 
 SIZE_LIMIT = 8 << 20
 """Octets of a configuration file, or of one that it names; a stock one has 60,000."""
+
+
+class MachineUsers(Users):
+    """Users and groups of the system."""
+
+    def user(self, name: str) -> tuple[int, int] | None:
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            return None
+        return found.pw_uid, found.pw_gid
+
+    def group(self, name: str) -> int | None:
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            return None
 
 
 def read_cf(path: Path) -> SendmailCf:
@@ -38,13 +57,14 @@ def parse_cf(
 ) -> SendmailCf:
     """Parse the text of a file and read the files that it names; mistakes are in `problems`.
 
-    host, users, preset: see `filterd.mta.cf.parser.parse`.
+    host, preset: see `filterd.mta.cf.parser.parse`. users: those of this machine if not given.
     """
 
     def read_file(path: Path) -> bytes:
         return read_regular(path, SIZE_LIMIT)
 
-    return parse(text, source, read_file, host=host, users=users, preset=preset)
+    known = users or MachineUsers()
+    return parse(text, source, read_file, host=host, users=known, preset=preset)
 
 
 def checked(cf: SendmailCf) -> SendmailCf:

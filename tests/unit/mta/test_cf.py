@@ -184,6 +184,15 @@ def test_the_lectures_filter_line_ends_with_78_and_a_hint(tmp_path: Path) -> Non
     assert f"{path}: line 2: Xm: `=' expected" in str(caught.value)
 
 
+def test_users_of_mailers_are_those_of_this_machine() -> None:
+    cf = parse_cf(CF + "Mcyrus, P=/bin/cat, U=root:root, F=, A=cat $u\n")
+    assert (cf.mailers["cyrus"].user, cf.problems) == (0, [])
+    assert any(
+        "unknown user nobody-here" in one
+        for one in parse_cf(CF + "Mcyrus, P=/bin/cat, U=nobody-here, F=, A=cat $u\n").problems
+    )
+
+
 def test_a_site_is_made_of_a_file(tmp_path: Path) -> None:
     made = site(parse_cf(CF), spool=tmp_path / "spool")
     assert made.settings.hostname == "mx.example.test"
