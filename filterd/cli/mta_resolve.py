@@ -30,14 +30,17 @@ Row = dict[str, Any]
 
 
 def test(source: ConfigSource, addresses: list[str], *, mx: bool, as_json: bool) -> None:
-    """Print a line for each filter and each address (with `--json` an object each)."""
+    """Print a line for each line of a sendmail.cf that is not carried out, each filter and each
+    address (with `--json` an object each)."""
     if source.is_sendmail:
         site = cf_site(source)
         with cf_errors():
             router: Router = site.router()
         mta = site.personality()
         listeners = [(one.name, one.filters) for one in site.listeners]
+        gaps, source_name = site.gaps, site.cf.source
     else:
+        gaps, source_name = (), ""
         settings = own_settings(source)
         mta = personality(settings)
         router = BuiltInRouter(settings, keeps_duplicates=mta.keeps_duplicates)
@@ -45,11 +48,16 @@ def test(source: ConfigSource, addresses: list[str], *, mx: bool, as_json: bool)
     for name, filters in listeners:
         for row in (filter_row(one, mta, name) for one in filters):
             emit(row) if as_json else sys.stdout.write(filter_text(row))
+    if not as_json:
+        sys.stderr.writelines(f"{gap.text(source_name)}\n" for gap in gaps)
     failed = False
     for address in addresses:
         row = address_row(router, address, mx=mx)
         failed |= any("error" in one for one in row["deliveries"])
         emit(row) if as_json else sys.stdout.write(address_text(row))
+    if as_json:
+        for gap in gaps:
+            emit({"file": source_name, **asdict(gap)})
     if failed:
         raise typer.Exit(NO_USER)
 

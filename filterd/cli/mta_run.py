@@ -23,7 +23,8 @@ from filterd.mta.mc.build import make_cf
 from filterd.mta.mc.macros import MacroFiles
 from filterd.mta.milters.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter, missing_sockets
-from filterd.mta.sendmail.cf_files import checked, parse_cf, read_cf
+from filterd.mta.sendmail.cf_files import checked, parse_cf, read_text
+from filterd.mta.sendmail.gaps import gaps
 from filterd.mta.sendmail.site import CfSite, site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
@@ -56,6 +57,8 @@ def run(source: ConfigSource, faults: list[str]) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     if source.is_sendmail:
         site = cf_site(source)
+        for gap in site.gaps:
+            sys.stderr.write(f"{gap.text(site.cf.source)}\n")
         with _faults(site.settings, faults) as final:
             changed = {one.name: one for one in final.filters}
             listeners = tuple(
@@ -99,11 +102,12 @@ def cf_site(source: ConfigSource) -> CfSite:
         if source.mc is not None:
             with mc_errors():
                 text = make_cf(source.mc, MacroFiles.find(source.macros))
-            cf = checked(parse_cf(text, f"{source.mc} (by m4)"))
+            name = f"{source.mc} (by m4)"
         else:
             assert source.cf is not None
-            cf = read_cf(source.cf)
-        return site(cf, spool=source.spool, port=source.port)
+            text, name = read_text(source.cf), str(source.cf)
+        made = site(checked(parse_cf(text, name)), spool=source.spool, port=source.port)
+        return dataclasses.replace(made, gaps=tuple(gaps(text)))
     raise AssertionError("unreachable")
 
 

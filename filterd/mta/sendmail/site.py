@@ -10,6 +10,7 @@ from typing import get_args
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
+from filterd.mta.sendmail.gaps import Gap
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.replies import SendmailReplies
@@ -26,11 +27,12 @@ HELP_LIMIT = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CfSite:
-    """What one sendmail.cf configures."""
+    """What one sendmail.cf configures. gaps: what it asks for in vain, by line."""
 
     cf: SendmailCf
     settings: MtaSettings
     listeners: tuple[Listener, ...]
+    gaps: tuple[Gap, ...] = ()
 
     def router(self) -> CfRouter:
         """Its router. Raises CfError for a file without a local mailer."""

@@ -1,0 +1,146 @@
+"""What a sendmail.cf asks for that the MTA does not do, by line: nothing is ignored in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from filterd.mta.cf.lines import logical_lines
+from filterd.mta.cf.names import BY_LETTER, OPTIONS
+from filterd.mta.sendmail import support
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A line. what: the thing in it that is not carried out; instead: what happens."""
+
+    line: int
+    what: str
+    instead: str
+
+    def text(self, source: str) -> str:
+        return f"{source}:{self.line}: not carried out: {self.what}: {self.instead}"
+
+
+def gaps(text: str) -> list[Gap]:
+    """All of them, by line. The rules of the whole file are one."""
+    found: list[Gap] = []
+    rules: list[int] = []
+    for number, line in logical_lines(text):
+        if line.startswith("R"):
+            rules.append(number)
+        reader = _READERS.get(line[:1])
+        if reader is not None:
+            found += [Gap(number, *one) for one in reader(line[1:])]
+    if rules and support.RULES:
+        what = f"R ({len(rules)} rules from here to line {rules[-1]})"
+        found.append(Gap(rules[0], what, support.RULES))
+    return sorted(found, key=lambda one: one.line)
+
+
+def _map(rest: str) -> Iterator[tuple[str, str]]:
+    if support.MAPS:
+        yield f"K{[*rest.split(), ''][0]}", support.MAPS
+
+
+def _header(rest: str) -> Iterator[tuple[str, str]]:
+    match = re.match(r"(?:\?[^?]*\?)?\s*([^\s:]+)\s*:\s*\$>", rest)
+    if match is not None and support.HEADER_RULES:
+        yield f"H{match[1]}: $>", support.HEADER_RULES
+
+
+def _queue_group(rest: str) -> Iterator[tuple[str, str]]:
+    name = re.split(r"[,\s]", rest, maxsplit=1)[0]
+    yield f"Q{name}", "there is one queue"
+
+
+def _class_file(rest: str) -> Iterator[tuple[str, str]]:
+    if re.match(r"(?:\{\w+\}|.)\s*(?:-o\s*)?\|", rest):
+        yield f"F{rest.strip()}", "programs that list a class are not run"
+
+
+def _option(rest: str) -> Iterator[tuple[str, str]]:
+    if rest.startswith(" "):
+        given, _, value = rest.strip().partition("=")
+        name = _known(given.strip())
+    else:
+        name, value = BY_LETTER.get(rest[:1], ""), rest[1:]
+    value = " ".join(value.split())
+    shown = f"O {name}={value}" if value else f"O {name}"
+    if name == "DaemonPortOptions":
+        yield from _daemon(value)
+    elif name == "PrivacyOptions":
+        yield from _privacy(value)
+    elif not name or name in _SETTLED or value.lower() in _same(name):
+        return
+    elif name.startswith("Timeout.") and not _is_carried_out_timeout(name):
+        yield shown, support.TIMEOUTS
+    elif name in support.NOT_CARRIED_OUT:
+        yield shown, support.NOT_CARRIED_OUT[name]
+
+
+def _daemon(value: str) -> Iterator[tuple[str, str]]:
+    for one in filter(None, map(str.strip, value.split(","))):
+        if one[:1] in support.DAEMON_KEYS:
+            yield f"{one} in DaemonPortOptions", support.DAEMON_KEYS[one[:1]]
+
+
+def _privacy(value: str) -> Iterator[tuple[str, str]]:
+    flags = re.split(r"[,\s]+", value.lower())
+    if "goaway" in flags:
+        flags += ["needexpnhelo", "needvrfyhelo", "noreceipts"]
+    for flag in dict.fromkeys(flags):
+        if flag in support.PRIVACY:
+            yield f"{flag} of PrivacyOptions", support.PRIVACY[flag]
+
+
+def _known(given: str) -> str:
+    """The option's own spelling; sendmail knows it in any case."""
+    base, dot, sub = given.partition(".")
+    spelled = next((one for one in OPTIONS if one.lower() == base.lower()), "")
+    return spelled + dot + sub if spelled else ""
+
+
+_SETTLED = support.CARRIED_OUT | support.WITHOUT_EFFECT
+
+
+def _same(name: str) -> tuple[str, ...]:
+    values = support.AS_ELSEWHERE.get(name, ())
+    short = tuple(value[0] for value in values if value in ("true", "false"))
+    return (*values, *short)
+
+
+def _is_carried_out_timeout(name: str) -> bool:
+    return any(
+        name == one or name.startswith(f"{one}.") for one in _SETTLED if one.startswith("Timeout.")
+    )
+
+
+def _mailer(rest: str) -> Iterator[tuple[str, str]]:
+    name, _, tail = rest.replace("\n", " ").partition(",")
+    mailer = f"mailer {name.strip()}"
+    # A= is the last one and may have commas.
+    before = re.split(r"(?:^|[,\s])A\w*\s*=", tail, maxsplit=1)[0]
+    for one in filter(None, map(str.strip, before.split(","))):
+        key, _, value = one.partition("=")
+        letter, value = key.strip()[:1], value.strip()
+        if letter == "F":
+            for flag in dict.fromkeys(value):
+                if flag in support.FLAGS:
+                    yield f"F={flag} of {mailer}", support.FLAGS[flag]
+        elif letter in support.EQUATES and value:
+            if letter == "E" and value in (r"\n", r"\r\n"):
+                continue
+            yield f"{letter}={value} of {mailer}", support.EQUATES[letter]
+
+
+_READERS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
+    "O": _option,
+    "M": _mailer,
+    "K": _map,
+    "H": _header,
+    "Q": _queue_group,
+    "F": _class_file,
+}
+"""By the first letter of a line: what in it is not carried out, and what happens instead."""

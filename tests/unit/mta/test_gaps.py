@@ -1,0 +1,109 @@
+"""What a sendmail.cf asks for in vain is listed by line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from filterd.mta.cf.names import OPTIONS
+from filterd.mta.sendmail import support
+from filterd.mta.sendmail.gaps import gaps
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("O MinFreeBlocks=100", ["O MinFreeBlocks=100"]),
+        ("O minfreeblocks = 100", ["O MinFreeBlocks=100"]),
+        ("Ob100", ["O MinFreeBlocks=100"]),
+        ("O Timeout.rcpt=5m", ["O Timeout.rcpt=5m"]),
+        ("O Timeout.command=5m", []),
+        ("O Timeout.queuereturn=5d", []),
+        ("O Timeout.queuereturn.urgent=1d", []),
+        ("O MaxHopCount=25", []),
+        ("O TempFileMode=0600", []),
+        ("O SevenBitInput=False", []),
+        ("O SevenBitInput=f", []),
+        ("O SevenBitInput=True", ["O SevenBitInput=True"]),
+        ("O DeliveryMode=background", []),
+        ("O DeliveryMode=queueonly", ["O DeliveryMode=queueonly"]),
+        ("O DaemonPortOptions=Name=MTA, Port=25, Addr=127.0.0.1", []),
+        ("O DaemonPortOptions=Name=MSA, M=Ea", ["M=Ea in DaemonPortOptions"]),
+        ("O PrivacyOptions=authwarnings,novrfy,restrictqrun", []),
+        ("O PrivacyOptions=needvrfyhelo", ["needvrfyhelo of PrivacyOptions"]),
+        (
+            "O PrivacyOptions=goaway",
+            [
+                f"{flag} of PrivacyOptions"
+                for flag in ("needexpnhelo", "needvrfyhelo", "noreceipts")
+            ],
+        ),
+        ("Kaccess hash /etc/mail/access", ["Kaccess"]),
+        ("HSubject: $>check", ["HSubject: $>"]),
+        ("HTo: $>+check", ["HTo: $>"]),
+        ("H?D?Date: $a", []),
+        ("Qslow, P=/var/spool/slow", ["Qslow"]),
+        ("Fw|/bin/names", ["Fw|/bin/names"]),
+        ("F{R}-o /etc/mail/relay-domains", []),
+        ("Mlocal, P=/bin/cat, F=lsDFMAw5:/|@qPn9, A=cat $u, z", []),
+        ("Mlocal, P=/bin/cat, F=lz, E=\\r\\n, A=cat $u", ["F=z of mailer local"]),
+        ("Mprog, P=/bin/sh, F=l, D=$z:/, U=mail, A=sh -c $u", None),
+    ],
+)
+def test_a_line_and_what_of_it_is_not_carried_out(line: str, what: list[str] | None) -> None:
+    found = gaps(f"V10/Berkeley\n{line}\n")
+    assert {one.line for one in found} <= {2}
+    expected = ["D=$z:/ of mailer prog", "U=mail of mailer prog"] if what is None else what
+    assert [one.what for one in found] == expected
+    assert all(one.instead for one in found)
+
+
+def test_rules_are_one_gap() -> None:
+    found = gaps("V10\nSparse=0\nR$*\t$: $1\nR$+\t$@ x\nScheck\nR$*\t$@ OK\n")
+    if support.RULES:
+        assert [(one.line, one.what) for one in found] == [(3, "R (3 rules from here to line 6)")]
+    else:
+        assert found == []
+
+
+def test_every_option_of_sendmail_has_its_place() -> None:
+    tables = support.CARRIED_OUT, support.WITHOUT_EFFECT, frozenset(support.NOT_CARRIED_OUT)
+    known = [name for table in tables for name in table]
+    assert len(known) == len(set(known)), "in two tables"
+    assert set(known) >= OPTIONS - {"Timeout", "Milter"}
+    assert {name.partition(".")[0] for name in known} <= OPTIONS
+    assert set(support.AS_ELSEWHERE) <= set(support.NOT_CARRIED_OUT)
+
+
+def test_an_option_that_the_code_reads_is_not_called_ignored() -> None:
+    """The tables follow the code: what some module of the MTA asks a file for is carried out."""
+    folder = Path(support.__file__).parents[1]
+    read = {
+        name
+        for path in (folder / "sendmail", folder / "delivery")
+        for file in path.glob("*.py")
+        for name in re.findall(
+            r'(?:option\(|options\.get\(|\(cf, )"([A-Z]\w+(?:\.\w+)?)"', file.read_text()
+        )
+    }
+    assert read >= {"MaxHopCount", "PrivacyOptions"}
+    assert read <= support.CARRIED_OUT
+
+
+def test_they_are_listed_by_the_commands(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/mta.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(?s)\$ filterd mta test --cf sendmail.cf\n(.*?)```", page)[-1]
+    (tmp_path / "sendmail.cf").write_text(
+        "V10/Berkeley\nO MinFreeBlocks=100\nMlocal, P=/bin/cat, F=lsz, A=cat $u\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "filterd", "mta", "test", "--cf", tmp_path / "sendmail.cf"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.replace(f"{tmp_path}/", "") == shown
