@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,20 @@ import pytest
 from filterd.chain.verdict import Failure, FailureKind, RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Envelope, Recipient
-from filterd.quarantine import GoneError, UnknownIdError
-from filterd.review.access import Access
-from filterd.review.actions import ActionError, ActionRequest, ReviewActions
+from filterd.quarantine import GoneError, StoreError, UnknownIdError
+from filterd.quarantine.query import Query
+from filterd.review.access import ID_SHOWN, Access, Look
+from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
 from filterd.review.reviewer import Reviewer
-from filterd.review.rights import ACTIONS, ADMIN_ONLY, BULK, NOT_ALONE, OWN_ONLY
+from filterd.review.rights import (
+    ACTIONS,
+    ADMIN_ONLY,
+    BULK,
+    NOT_ALONE,
+    OWN_ONLY,
+    own_recipients,
+    refusal,
+)
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
@@ -65,14 +74,15 @@ def keep(
     symbol: str = "BAYES_99",
     banned: bool = False,
     failures: tuple[Failure, ...] = (),
+    held_for: tuple[str, ...] | None = None,
 ) -> None:
-    """Keep a message to these recipients, held for all of them."""
+    """Keep a message to these recipients, held for all of them unless held_for says otherwise."""
     part = RemovedPart("a.exe", "banned", 0, 4)
     actions.store.put(
         revised(
             new(id, f"Subject: {id}\r\n\r\ntext\r\n".encode()),
             envelope=Envelope("ann@a.example", tuple(map(Recipient, recipients))),
-            held_for=recipients,
+            held_for=recipients if held_for is None else held_for,
             virus=virus,
             removed=(part,) if removed else (),
             symbols=(Symbol(symbol, 9.0, ""),),
@@ -232,3 +242,252 @@ def test_what_is_gone(actions: ReviewActions) -> None:
         bob.download("id1")
     with pytest.raises(UnknownIdError, match="passwd in the quarantine"):
         bob.entry("../passwd")
+
+
+# --- what a reviewer sees ---------------------------------------------------------------------
+
+
+def seen(access: Access, **wish: str) -> set[str]:
+    return {row.id for row in access.search(Query(**wish)).rows}  # type: ignore[arg-type]
+
+
+def test_a_search_finds_what_may_be_seen(actions: ReviewActions) -> None:
+    keep(actions, JOE, id="joe")
+    keep(actions, MAX, id="max")
+    keep(actions, JOE, MAX, id="both")
+    assert seen(Access(actions, ADMIN, "web")) == {"joe", "max", "both"}
+    assert seen(Access(actions, BOB, "web")) == {"joe", "both"}
+    assert seen(Access(actions, BOB, "web"), subject="max") == set()
+    # Nobody widens the limits by asking.
+    wide = Query(visible=("@other.example",))
+    assert {row.id for row in Access(actions, BOB, "web").search(wide).rows} == {"joe", "both"}
+
+
+def test_the_bytes_are_for_who_may_see_the_message(actions: ReviewActions) -> None:
+    keep(actions, JOE, id="joe", virus="Eicar")
+    keep(actions, MAX, id="max")
+    bob = Access(actions, BOB, "web")
+    assert bob.data("joe") == actions.store.read("joe")
+    for id in ("max", "nobody"):
+        for ask in (bob.data, bob.entry, bob.look, bob.rescan, bob.download):
+            with pytest.raises(UnknownIdError, match=f"no message {id} in the quarantine"):
+                ask(id)
+    assert list(actions.store.journal.events()) == []
+    bob.viewed("joe")
+    (event,) = actions.store.journal.events()
+    assert (event.what, event.id, event.who) == ("viewed", "joe", "web:bob")
+
+
+def test_an_error_repeats_the_beginning_of_what_was_asked(actions: ReviewActions) -> None:
+    with pytest.raises(UnknownIdError) as error:
+        Access(actions, ADMIN, "web").entry("x" * 10_000)
+    assert str(error.value) == f"no message {'x' * ID_SHOWN} in the quarantine"
+
+
+def test_a_look_shows_ones_own_recipients_and_what_concerns_them(actions: ReviewActions) -> None:
+    keep(actions, JOE, MAX)
+    ann = Access(actions, ADMIN, "web")
+    ann.viewed("id1")
+    ann.perform("release", ["id1"], ActionRequest(recipients=(MAX,)))
+    ann.perform("release", ["id1"], ActionRequest(recipients=(JOE,)))
+    ann.perform("allow", ["id1"], ActionRequest(recipients=(MAX,)))
+    Access(actions, BOB, "api").perform("block", ["id1"])
+    whole, part = ann.look("id1"), Access(actions, BOB, "web").look("id1")
+    assert part.entry == whole.entry == ann.entry("id1")
+    assert part.delivery_state == whole.delivery_state == actions.store.delivery_state("id1")
+    assert {one.recipient: one.state for one in whole.deliveries} == {
+        JOE: "released",
+        MAX: "released",
+    }
+    assert [one.recipient for one in part.deliveries] == [JOE]
+
+    def told(look: Look) -> list[tuple[str, str, tuple[str, ...]]]:
+        # The intent and the result of a release are one thing here.
+        events = [(event.what, event.who, event.recipients) for event in look.events]
+        return list(dict.fromkeys(event for event in events if event[0] != "releasing"))
+
+    assert told(whole) == [
+        ("viewed", "web:ann", ()),
+        ("released", "web:ann", (MAX,)),
+        ("released", "web:ann", (JOE,)),
+        ("allowed", "web:ann", ()),
+        ("blocked", "api:bob", ()),
+    ]
+    # An entry of the list names its recipient: it is shown to who made it.
+    assert told(part) == [
+        ("viewed", "web:ann", ()),
+        ("released", "web:ann", (JOE,)),
+        ("blocked", "api:bob", ()),
+    ]
+
+
+def test_the_audit_trail_of_a_reviewer_is_its_own_on_every_way_in(actions: ReviewActions) -> None:
+    keep(actions, JOE)
+    everybody = [("web", BOB), ("api", ADMIN), ("api", BOB), ("web", ADMIN)]
+    for source, who in everybody:
+        Access(actions, who, source).perform("pin", ["id1"])  # type: ignore[arg-type]
+    actions.store.note("viewed", "id1", "cli:bob")
+    ann, bob = Access(actions, ADMIN, "web"), Access(actions, BOB, "web")
+    whole = ["web:bob", "api:ann", "api:bob", "web:ann", "cli:bob"]
+    assert [event.who for event in ann.audit()] == whole
+    assert [event.who for event in ann.newest()] == whole[::-1]
+    assert [event.who for event in bob.audit()] == ["web:bob", "api:bob"]
+    assert [event.who for event in bob.newest()] == ["api:bob", "web:bob"]
+    assert [event.who for event in ann.newest("viewed")] == ["cli:bob"]
+    assert list(bob.newest("viewed")) == []
+
+
+# --- why not ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "recipients", "more", "request_", "why"),
+    [
+        ("delete", (JOE,), {}, None, ""),
+        ("delete", (JOE, MAX), {}, None, NOT_ALONE),
+        ("release", (JOE,), {"virus": "Eicar"}, None, f"{ADMIN_ONLY}: it contains a virus (Eicar)"),
+        (
+            "download",
+            (JOE,),
+            {"virus": "Eicar"},
+            None,
+            f"{ADMIN_ONLY}: it contains a virus (Eicar)",
+        ),
+        ("download", (JOE,), {"banned": True}, None, ""),
+        ("download-part", (JOE,), {}, None, ADMIN_ONLY),
+        ("release", (JOE, MAX), {}, ActionRequest(recipients=(JOE,)), ""),
+        ("release", (JOE, MAX), {}, ActionRequest(recipients=(MAX,)), OWN_ONLY),
+        ("release", (JOE, MAX), {}, ActionRequest(everybody=True), ADMIN_ONLY),
+        ("pin", (JOE, MAX), {}, ActionRequest(viruses=True), ADMIN_ONLY),
+        ("spam", (JOE, MAX), {}, ActionRequest(recipients=(MAX,)), OWN_ONLY),
+    ],
+)
+def test_why_a_reviewer_may_not(
+    actions: ReviewActions,
+    name: str,
+    recipients: tuple[str, ...],
+    more: dict[str, object],
+    request_: ActionRequest | None,
+    why: str,
+) -> None:
+    keep(actions, *recipients, **more)  # type: ignore[arg-type]
+    entry = actions.store.get("id1")
+    assert refusal(BOB, ACTIONS[name], entry, request_) == why
+    assert refusal(ADMIN, ACTIONS[name], entry, request_) == ""
+    if request_ is None:
+        assert Access(actions, BOB, "web").refusal(name, entry) == why
+
+
+def test_who_sees_a_message_without_a_copy_of_its_own_releases_nothing(
+    actions: ReviewActions,
+) -> None:
+    """Its recipient got it; the copy that is held is another's."""
+    keep(actions, JOE, MAX, held_for=(MAX,))
+    (result,) = Access(actions, BOB, "web").perform("release", ["id1"])
+    assert (result.ok, result.words) == (False, NOT_ALONE)
+    assert own_recipients(BOB, actions.store.get("id1")) == ()
+    assert own_recipients(ADMIN, actions.store.get("id1")) == (MAX,)
+
+
+def test_a_release_by_a_reviewer_is_for_its_own(actions: ReviewActions, mta: Mta) -> None:
+    keep(actions, JOE, MAX)
+    (result,) = Access(actions, BOB, "web").perform("release", ["id1"])
+    assert (result.ok, result.words.split(":")[0]) == (True, JOE)
+    (taken,) = mta.taken
+    assert taken.rcpt == [JOE]
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"), [("ham", [["id1", "id2"]]), ("pin", [["id1"], ["id2"]])]
+)
+def test_what_is_learned_is_learned_at_once(
+    actions: ReviewActions, monkeypatch: pytest.MonkeyPatch, name: str, calls: list[list[str]]
+) -> None:
+    made: list[list[str]] = []
+
+    def run(ids: Sequence[str], _request: ActionRequest, **_: bool) -> list[ActionResult]:
+        made.append(list(ids))
+        return [ActionResult(id, True, "done") for id in ids]
+
+    keep(actions, JOE, id="id1")
+    keep(actions, JOE, id="id2")
+    monkeypatch.setattr(actions, "learn", run)
+    monkeypatch.setattr(actions, "pin", run)
+    results = Access(actions, BOB, "web").perform(name, ["id1", "id2"])
+    assert [(one.id, one.ok, one.words) for one in results] == [
+        ("id1", True, "done"),
+        ("id2", True, "done"),
+    ]
+    assert made == calls
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StoreError(28, "No space left on device", "/var/spool/q"), "No space left on device"),
+        (StoreError(), "the store has failed"),
+        (ActionError("the model cannot be taught now"), "the model cannot be taught now"),
+        (GoneError("deleted meanwhile"), "deleted meanwhile"),
+    ],
+)
+def test_trouble_is_told_without_names_of_files(
+    actions: ReviewActions, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def run(*_: object, **__: object) -> list[ActionResult]:
+        raise error
+
+    keep(actions, JOE)
+    monkeypatch.setattr(actions, "pin", run)
+    (result,) = Access(actions, ADMIN, "web").perform("pin", ["id1"])
+    assert (result.ok, result.words) == (False, words)
+
+
+def test_a_scan_by_a_reviewer_changes_nothing(actions: ReviewActions) -> None:
+    keep(actions, JOE, MAX)
+    bob = Access(actions, BOB, "web")
+    assert bob.rescan("id1").id == "id1"
+    assert bob.scan(b"Subject: x\r\n\r\n", Envelope("ann@a.example")).sender == "ann@a.example"
+    assert list(actions.store.journal.events()) == []
+    assert bob.who == "web:bob"
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def test_what_asks_first_and_what_can_be_for_everybody() -> None:
+    assert {name for name, one in ACTIONS.items() if one.asks_first} == {"allow", "block", "delete"}
+    assert {name for name, one in ACTIONS.items() if one.for_everybody} == {"allow", "block"}
+    assert {name for name, one in ACTIONS.items() if one.together} == {"spam", "ham"}
+    assert set(BULK) == ALL - {"rescan", "download", "download-part", "status"}
+    # What a page shows has words; `{}` is the number of messages.
+    assert all(
+        one.button and one.phrase.count("{}") == 1 and one.explained for one in BULK.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("release", ("release", {})),
+        ("release-ham", ("release_and_learn", {})),
+        ("spam", ("learn", {"spam": True})),
+        ("ham", ("learn", {"spam": False})),
+        ("pin", ("pin", {"pinned": True})),
+        ("unpin", ("pin", {"pinned": False})),
+        ("allow", ("list_senders", {})),
+        ("block", ("list_senders", {})),
+        ("delete", ("delete", {})),
+    ],
+)
+def test_each_name_does_what_it_says(name: str, called: tuple[str, dict[str, bool]]) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    class Do:
+        def __getattr__(self, method: str) -> Callable[..., list[ActionResult]]:
+            return lambda *given, **named: calls.append((method, named, given)) or []
+
+    run, request = BULK[name].run, ActionRequest()
+    assert run is not None
+    run(Do(), ["id1"], request)  # type: ignore[arg-type]
+    kind = (name,) if called[0] == "list_senders" else ()
+    assert calls == [(*called, (*kind, ["id1"], request))]

@@ -51,4 +51,5 @@ def test_limits_for_a_search() -> None:
     assert ADMIN.visible == ()
     assert MX.visible == ("@mx.example",)
     assert JOE.visible == ("joe@mx.example",)
-    assert NONE.visible, "an empty one would mean all"
+    assert NONE.visible == ("@",), "an empty one would mean all"
+    assert EAI.visible == ("@müller.example", "jürgen@mx.example")
