@@ -179,6 +179,68 @@ def build(
 
 
 @app.command()
+def trace(
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="what to trace")],
+    cf: Annotated[Path | None, typer.Option("--cf", metavar="FILE", help="a sendmail.cf")] = None,
+    mc: Annotated[
+        Path | None, typer.Option("--mc", metavar="FILE", help="a sendmail.mc, built by m4")
+    ] = None,
+    macros: MacrosOption = None,
+    sender: Annotated[bool, typer.Option("--sender", help="as a sender's address")] = False,
+    kind: Annotated[
+        Literal["envelope", "header"], typer.Option("--as", help="where the address stands")
+    ] = "envelope",
+    mailer: Annotated[
+        str | None,
+        typer.Option("--mailer", metavar="NAME", help="how this mailer sees it, not where it goes"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every rule that matches an address: its line, what each wildcard took, each lookup.
+
+    Ends with 0 if every address goes somewhere, 67 if one does not.
+    """
+    from filterd.cli import mta_trace  # noqa: PLC0415
+    from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415
+
+    if (cf is None) == (mc is None):
+        fail("expected either --cf FILE or --mc FILE", Exit.USAGE)
+    file = RuleFile.read(cf or mc or Path(), macros, is_mc=mc is not None)
+    asked = mta_trace.question(sender=sender, kind=kind, mailer=mailer)
+    raise typer.Exit(mta_trace.trace(file, addresses, asked, as_json=as_json))
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="a sendmail.cf, or a .mc")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="the same, changed")],
+    addresses: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ADDRESS...", help="addresses; `-` reads them, one a line"),
+    ] = None,
+    macros: MacrosOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which addresses two configurations treat differently, as recipients and as senders.
+
+    Ends with 0 if none, 1 if some do.
+    """
+    from filterd.cli import mta_diff  # noqa: PLC0415
+    from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415
+
+    given = [
+        address
+        for one in addresses or []
+        for address in (map(str.strip, sys.stdin) if one == "-" else [one])
+        if address
+    ]
+    if not given:
+        fail("expected addresses, or `-` for those on standard input", Exit.USAGE)
+    files = RuleFile.read(old, macros), RuleFile.read(new, macros)
+    raise typer.Exit(mta_diff.diff(*files, given, as_json=as_json))
+
+
+@app.command()
 def send(
     paths: Annotated[
         list[str],

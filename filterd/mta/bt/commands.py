@@ -184,7 +184,7 @@ class SlashCommands:
         found = resolver.parse(text, kind, recipient=False)
         if not self._usable(found):
             if found is not None and found.state != State.BAD:
-                resolver.error("553 5.1.7 Invalid sender address", text)
+                self._rewriter.voice.error("553 5.1.7 Invalid sender address", text)
             self._output.suppressed = True
             text = self._around.user
             for one in (text, self._rewriter.expanded(MACRO + "n"), "postmaster"):

@@ -6,15 +6,14 @@ import grp
 import os
 import pwd
 import socket
-import time
 from collections.abc import Sequence
-from email.utils import formatdate
 from pathlib import Path
 
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import Maps
 from filterd.mta.cf.mailers import Users
 from filterd.mta.cf.parser import Host
+from filterd.mta.sendmail.macros import sendmail_date
 from filterd.resolver.answer import MX, Answer, RecordType, Status
 from filterd.resolver.resolver import system_resolver
 from filterd.system.bounded import open_regular
@@ -71,7 +70,7 @@ def host(version: str, mode: str) -> Host:
         ("w", name),
         ("j", name),
         ("k", node),
-        ("b", formatdate(time.time(), localtime=True)),
+        ("b", sendmail_date()),
         ("_", f"{user_name()}@localhost"),
         ("opMode", mode),
     ]

@@ -19,7 +19,7 @@ from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import EX_OK
 from filterd.mta.cf.marks import MACRO
 from filterd.mta.cf.observer import Message
-from filterd.mta.cf.rewriting import Rewriter, user_message
+from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.tokens import scan
 
 PROMPT = "> "
@@ -203,7 +203,7 @@ class TestMode:
             part = text[at:]
 
             def report(error: str, part: str = part) -> None:
-                self._output.message(user_message(self._program, error, part))
+                self._rewriter.voice.error(error, part)
 
             scanned = scan(part, table, report, delimiter=",")
             if scanned.tokens is not None:

@@ -15,9 +15,10 @@ from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import HOST, MACRO, MAILER, USER
 from filterd.mta.cf.observer import Message
-from filterd.mta.cf.rewriting import Rewriter, is_enhanced, user_message, without_quotes
+from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.statuses import status_of
-from filterd.mta.cf.tokens import Tokens
+from filterd.mta.cf.tokens import Tokens, without_quotes
+from filterd.mta.cf.voice import is_enhanced
 
 MAX_ADDRESS = 255
 """Octets of an address, MAXNAME less the end."""
@@ -82,25 +83,18 @@ class Resolver:
 
     def __init__(self, rewriter: Rewriter) -> None:
         self._rewriter, self._program = rewriter, rewriter.program
-        self._observer = rewriter.observer
+        self._observer, self._voice = rewriter.observer, rewriter.voice
         self.exit_status = EX_OK
 
     # Messages
-
-    def error(self, error: str, address: str = "") -> Message:
-        """Tell an error of the address. error: `553 5.1.1 text`."""
-        message = user_message(self._program, error, address)
-        self._observer.message(message)
-        return message
 
     def note_status(self, status: int) -> None:
         if self.exit_status == EX_OK:
             self.exit_status = status
 
-    def _fault(self, text: str) -> Message:
-        message = Message("554", "5.3.5", self._program.names.stripped(text), system=True)
-        self._observer.message(message)
-        return message
+    def set_kind(self, kind: Kind) -> None:
+        """Tell the rules what the next address is (`${addr_type}`)."""
+        self._rewriter.definitions.set("addr_type", kind.macro)
 
     # Addresses from outside
 
@@ -128,7 +122,7 @@ class Resolver:
         shown = "".join(_REPLACEMENT if "\udc80" <= one < "\udca0" else one for one in text)
         if len(text) > MAX_ADDRESS:
             kept = shown[:MAX_ADDRESS]
-            self.error(
+            self._voice.error(
                 f'553 5.1.0 Address "{kept}" too long ({MAX_ADDRESS} bytes max)',
                 prefix and kept,
             )
@@ -136,7 +130,7 @@ class Resolver:
         if shown != text:
             self.note_status(EX_USAGE)
             code = "5.1.3" if recipient else "5.1.7"
-            self.error(f'501 {code} 8-bit character in mailbox address "{shown}"')
+            self._voice.error(f'501 {code} 8-bit character in mailbox address "{shown}"')
             return False
         return True
 
@@ -152,7 +146,7 @@ class Resolver:
             error = f'501 {code} Syntax error in mailbox address "{user}" ({problem})'
         if problem == "8-bit character":
             self.note_status(EX_USAGE)
-        message = self.error(error, text)
+        message = self._voice.error(error, text)
         return replace(address, user=user, state=State.BAD, problem=message)
 
     def _queue_group(self, user: str) -> str:
@@ -170,12 +164,12 @@ class Resolver:
     def build(self, tokens: Tokens, kind: Kind, text: str = "") -> Address:
         """The address for `$#mailer $@ host $: user`. text: what it came from, for messages."""
         if not tokens or tokens[0][0] != MAILER:
-            return self._bad(self._fault("buildaddr: no mailer in parsed address"))
+            return self._bad(self._voice.complain("buildaddr: no mailer in parsed address"))
         name = tokens[1] if len(tokens) > 1 else ""
         has_host = tokens[2:3] == [HOST]
         start = 3 if has_host else 2
         if USER not in tokens[start:]:
-            return self._bad(self._fault("buildaddr: no user"))
+            return self._bad(self._voice.complain("buildaddr: no user"))
         end = tokens.index(USER, start)
         tables = self._program.tables
         host = tables.join(tokens[start:end], None, MAX_HOST) if has_host and end > start else None
@@ -185,9 +179,9 @@ class Resolver:
             return self._error(host, user, text)
         mailer = self._program.mailers.find(name)
         if mailer is None:
-            return self._bad(self._fault(f"buildaddr: unknown mailer {name}"))
+            return self._bad(self._voice.complain(f"buildaddr: unknown mailer {name}"))
         if host is None and "l" not in mailer.flags:
-            return self._bad(self._fault("buildaddr: no host"))
+            return self._bad(self._voice.complain("buildaddr: no host"))
         return self._for_mailer(mailer, host, user, rest, kind)
 
     def _bad(self, problem: Message, *, later: bool = False, **values: str) -> Address:
@@ -201,7 +195,9 @@ class Resolver:
         status = status_of(host)
         self.note_status(status)
         code, enhanced, words = error_text(user, host or "")
-        message = self.error(f"{code} {enhanced} {words}" if enhanced else f"{code} {words}", text)
+        message = self._voice.error(
+            f"{code} {enhanced} {words}" if enhanced else f"{code} {words}", text
+        )
         later = code.startswith("4")
         address = self._bad(message, later=later, host=host or "", user=user)
         return replace(address, status=status)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-Complain = Callable[[str], None]
+Complain = Callable[[str], object]
 """Takes an error message without file and line."""
 
 MAX_NAME = 25

@@ -57,6 +57,9 @@ class Observer:
     def leave(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
         """A ruleset returns. Not called when it ends with an error."""
 
+    def end(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
+        """A ruleset ends, in whatever way; after `leave`."""
+
     def skip(self, name: str, number: int) -> None:
         """A ruleset without rules is not called."""
 

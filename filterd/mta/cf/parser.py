@@ -20,9 +20,9 @@ from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.marks import CALL, MACRO, octets, readable
 from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
 from filterd.mta.cf.program import HeaderCheck
-from filterd.mta.cf.rewriting import shortened
 from filterd.mta.cf.rules import compile_rule
 from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS, Tables
+from filterd.mta.cf.voice import shortened
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
 EX_NOINPUT = 66

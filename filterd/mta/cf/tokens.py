@@ -338,3 +338,17 @@ class _Scanner:
             self._tokens.append("".join(self._token))
             self._used += 1
             self._token = []
+
+
+def without_quotes(text: str) -> str:
+    """The text without its quotes; a backslash keeps the next character and goes."""
+    if '"' not in text and "\\" not in text:
+        return text
+    out: list[str] = []
+    rest = iter(text)
+    for one in rest:
+        if one == "\\":
+            out.append(next(rest, ""))
+        elif one != '"':
+            out.append(one)
+    return "".join(out)

@@ -1,0 +1,67 @@
+"""What `filterd mta trace` and `filterd mta diff` have in common: a configuration ready to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.cli.mta_build import mc_errors
+from filterd.cli.mta_run import cf_errors
+from filterd.mta.bt.machine import MachineUsers, host
+from filterd.mta.cf.addresses import Address, Kind, Resolver, State
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.marks import octets, readable
+from filterd.mta.cf.observer import Observer
+from filterd.mta.cf.rewriting import Rewriter
+from filterd.mta.maps.opening import open_maps
+from filterd.mta.mc.build import Build, build
+from filterd.mta.mc.macros import MacroFiles
+from filterd.mta.sendmail.cf_files import parse_cf, read_text
+from filterd.mta.sendmail.macros import VERSION
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """A configuration. mc: what it was built from, None for a sendmail.cf."""
+
+    cf: SendmailCf
+    name: str
+    mc: Build | None = None
+
+    @classmethod
+    def read(cls, path: Path, macros: Path | None = None, *, is_mc: bool | None = None) -> RuleFile:
+        """Read a file, one named `.mc` through m4. Ends the command where that cannot be done."""
+        made = None
+        if path.suffix == ".mc" if is_mc is None else is_mc:
+            with mc_errors():
+                made = build(path, MacroFiles.find(macros))
+                text = made.text
+        else:
+            with cf_errors():
+                text = read_text(path)
+        cf = parse_cf(text, str(path), host=host(VERSION, "t"), users=MachineUsers())
+        return cls(cf, str(path), made)
+
+    def resolver(self, observer: Observer) -> Resolver:
+        """Asks the rules, as for one message: what they set does not stay."""
+        definitions = self.cf.program.definitions.copy()
+        maps = open_maps(self.cf, definitions)
+        return Resolver(Rewriter(self.cf.program, maps, observer, definitions))
+
+
+def parsed(resolver: Resolver, text: str, kind: Kind) -> Address | None:
+    resolver.set_kind(kind)
+    return resolver.parse(octets(text), kind, recipient=not kind.sender)
+
+
+def triple(address: Address | None) -> str:
+    """Where an address goes, in words."""
+    if address is None:
+        return "is not an address"
+    if address.state == State.BAD and address.problem is not None:
+        problem = address.problem
+        codes = " ".join(one for one in (problem.code, problem.enhanced) if one)
+        return f"refused: {codes} {readable(problem.text)}"
+    host = f", host {readable(address.host)}" if address.host else ""
+    later = " (to be tried again later)" if address.state == State.QUEUE else ""
+    return f"mailer {address.mailer}{host}, user {readable(address.user)}{later}"

@@ -1,0 +1,129 @@
+"""Which rules made what of an address: a tree of rulesets, matched rules, lookups and messages.
+
+Text is as test mode shows it: a blank between tokens, marks as `$#`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from filterd.mta.cf.marks import Names, readable
+from filterd.mta.cf.observer import Lookup, Message, Observer
+from filterd.mta.cf.patterns import WILDCARDS, Span
+from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rulesets import Ruleset
+
+MAX_STEPS = 10_000
+"""Rules that a trace remembers; rules that loop have no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a wildcard of a rule took: `$1`, the wildcard as written, the text."""
+
+    reference: str
+    wildcard: str
+    text: str
+
+
+@dataclass(slots=True)
+class Step:
+    """A rule that matched. line: of the file. result: the workspace afterwards."""
+
+    line: int
+    left: str
+    right: str
+    taken: tuple[Taken, ...]
+    lookups: list[Lookup] = field(default_factory=list)
+    calls: list[Run] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    result: str = ""
+
+
+@dataclass(slots=True)
+class Run:
+    """A ruleset that was called. failed: it ended with an error. tried: rules that were tried."""
+
+    name: str
+    number: int
+    given: str
+    steps: list[Step] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    result: str = ""
+    failed: bool = True
+    tried: int = 0
+
+
+class Tracer(Observer):
+    """Remembers what rules do. runs: the rulesets that were run from outside; messages: what was
+    said outside of them; left_out: rules matched after the first 10,000."""
+
+    details = True
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self.runs: list[Run] = []
+        self.messages: list[Message] = []
+        self.left_out = 0
+        self._open: list[Run] = []
+        self._steps = 0
+
+    def _shown(self, tokens: Iterable[str]) -> str:
+        return readable(" ".join(self._names.dollars(token) for token in tokens))
+
+    @property
+    def _step(self) -> Step | None:
+        """The rule that is being carried out."""
+        return self._open[-1].steps[-1] if self._open and self._open[-1].steps else None
+
+    def enter(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
+        run = Run(ruleset.title, ruleset.number, self._shown(tokens))
+        if self._step is not None:
+            self._step.calls.append(run)
+        elif not self._open:
+            self.runs.append(run)
+        self._open.append(run)
+
+    def leave(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
+        del ruleset, tokens
+        self._open[-1].failed = False
+
+    def end(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
+        del ruleset
+        self._open.pop().result = self._shown(tokens)
+
+    def trying(self, rule: Rule) -> None:
+        del rule
+        self._open[-1].tried += 1
+
+    def matched(self, rule: Rule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self.left_out += 1
+            return
+        pattern = rule.pattern
+        wildcards = [
+            token
+            for token, (kind, _argument) in zip(pattern.tokens, pattern.items, strict=True)
+            if kind in WILDCARDS
+        ]
+        took = tuple(
+            Taken(f"${number}", self._shown([wildcard]), self._shown(tokens[start:end]))
+            for number, (wildcard, (start, end)) in enumerate(zip(wildcards, taken, strict=True), 1)
+        )
+        self._open[-1].steps.append(Step(rule.line, rule.left, rule.right, took))
+
+    def rewritten(self, tokens: Sequence[str]) -> None:
+        if self._step is not None and not self.left_out:
+            self._step.result = self._shown(tokens)
+
+    def looked_up(self, lookup: Lookup) -> None:
+        if self._step is not None:
+            self._step.lookups.append(lookup)
+
+    def message(self, message: Message) -> None:
+        place: Step | Run | None = self._step or (self._open[-1] if self._open else None)
+        if self.left_out:
+            place = None
+        (self.messages if place is None else place.messages).append(message)
