@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -25,6 +25,8 @@ from filterd.database.sqlite import ALONE_LIMIT
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+TypeOfColumn = type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]
 
 ADVISORY_LOCK = 0x66696C74
 """Number of the lock under which PostgreSQL lets one host migrate (`filt`, in ASCII)."""
@@ -54,6 +56,20 @@ class UnknownFormError(WrongTablesError):
         )
 
 
+def filled(kind: TypeOfColumn, *names: str) -> list[sa.Column[Any]]:
+    """Columns of one type that always have a value."""
+    return [sa.Column(name, kind, nullable=False) for name in names]
+
+
+def refuse_foreign(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
+    """For a server's database without a form: raises WrongTablesError if somebody else has tables
+    of these names."""
+    inspector = sa.inspect(connection)
+    for table in tables:
+        if inspector.has_table(table.name):
+            raise WrongTablesError(f"a table {table.name} is there that filterd did not make")
+
+
 def _nothing_before(_connection: sa.Connection) -> None:
     return None
 
@@ -66,8 +82,9 @@ class Schema:
     revisions, in order. version_table: where alembic notes the form; each room has its own, for
     they may share a database. before: asked once about a database without a form. It returns the
     form that its tables have, None if there are none, and raises WrongTablesError for others.
-    pragmas: what each connection to SQLite is told. busy: seconds that a writer to SQLite waits for
-    another one, None: the usual ones. repair: what brings back rows that were lost with a
+    pragmas: what each connection to SQLite is told; the usual ones let readers and a writer work at
+    the same time, and a power cut take the last transactions. busy: seconds that a writer to SQLite
+    waits for another one, None: the usual ones. repair: what brings back rows that were lost with a
     write-ahead log.
     """
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.database.paging import Paging
 from filterd.database.search import (
     Contains,
     FirstLine,
@@ -23,13 +24,8 @@ from filterd.history.schema import records
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.words import ACTIONS, known
 
-PAGE_LIMIT = 1000
-"""Records of one page."""
-
-MOST = (1 << 63) - 1
-"""The largest number that a database takes."""
-
 _RECIPIENTS = Recipients(records.c.recipients, is_folded=True)
+_PAGING = Paging(records.c.received, records.c.rowid)
 
 
 @lru_cache(maxsize=32)
@@ -39,12 +35,9 @@ def statement(query: HistoryQuery) -> sa.Select[Any]:
 
     Raises ValueError for a question that cannot be asked.
     """
-    if not 1 <= query.limit <= PAGE_LIMIT:
-        raise ValueError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
     c = records.c
     found = sa.select(c.rowid, c.id, c.received, c.action, c.score, c.rest)
-    newest_first = (c.received.desc(), c.rowid.desc())
-    return found.where(*_conditions(query)).order_by(*newest_first).limit(query.limit + 1)
+    return _PAGING.page(found.where(*_conditions(query)), query.limit, query.after)
 
 
 def _conditions(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
@@ -73,8 +66,6 @@ def _conditions(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
         yield from _text(query)
     if query.domain:
         yield from _domain(query)
-    if query.after:
-        yield _behind(query.after)
 
 
 def _domain(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
@@ -117,18 +108,6 @@ def _shown_text(text: str, visible: tuple[str, ...]) -> sa.ColumnElement[bool]:
         Matches(records.c.words, pattern + _TO_THE_END),
         shown,
     )
-
-
-def _behind(after: str) -> sa.ColumnElement[bool]:
-    """The rows behind the end of a page."""
-    moment, _, number = after.partition(",")
-    try:
-        place = (float(moment), int(number))
-        if abs(place[1]) > MOST:
-            raise ValueError
-    except ValueError:
-        raise ValueError("after is not the `next` of a page") from None
-    return sa.tuple_(records.c.received, records.c.rowid) < sa.tuple_(*map(sa.literal, place))
 
 
 def _part(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
+from filterd.database.paging import end
 from filterd.history.conditions import statement
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
@@ -90,9 +91,7 @@ class Records:
             found = connection.execute(wanted).all()
         rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
         more = len(found) > query.limit
-        return HistoryPage(
-            rows, f"{rows[-1].received!r},{found[query.limit - 1][0]}" if more else ""
-        )
+        return HistoryPage(rows, end(rows[-1].received, found[query.limit - 1][0]) if more else "")
 
     @staticmethod
     def refuse_wrong(query: HistoryQuery) -> None:

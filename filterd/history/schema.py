@@ -6,7 +6,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from filterd.database.schema import ONLY_POSTGRESQL, Schema, WrongTablesError
+from filterd.database.schema import (
+    ONLY_POSTGRESQL,
+    Schema,
+    WrongTablesError,
+    filled,
+    refuse_foreign,
+)
 
 UNRECORDED = 2
 """`user_version` of SQLite files whose table is that of form 0001. Versions of filterd without
@@ -21,28 +27,24 @@ records = sa.Table(
     sa.Column(
         "rowid", sa.BigInteger, sa.Identity(), primary_key=True, info={ONLY_POSTGRESQL: True}
     ),
-    sa.Column("id", sa.Text, nullable=False),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),
-    sa.Column("score", sa.Float, nullable=False),
+    *filled(sa.Float, "received", "score"),
+    *filled(sa.Text, "id", "action"),
     # A JSON list, casefolded.
-    sa.Column("recipients", sa.Text, nullable=False),
+    *filled(sa.Text, "recipients"),
     # Names, each between two spaces.
-    sa.Column("symbols", sa.Text, nullable=False),
-    sa.Column("failed", sa.Text, nullable=False),
+    *filled(sa.Text, "symbols", "failed"),
     # All that a free search looks at, casefolded, a line for each: the sender, then `FIXED`, the
     # recipients, the Subject.
-    sa.Column("words", sa.Text, nullable=False),
+    *filled(sa.Text, "words"),
     # What `Record.encode` makes.
-    sa.Column("rest", sa.Text, nullable=False),
+    *filled(sa.Text, "rest"),
 )
 
 
 def _made_before(connection: sa.Connection) -> str | None:
     """The form of a table that a version of filterd without migrations made."""
     if connection.dialect.name == "postgresql":
-        if sa.inspect(connection).has_table(records.name):
-            raise WrongTablesError(f"a table {records.name} is there that filterd did not make")
+        refuse_foreign(connection, meta.sorted_tables)
         return None
     if not connection.exec_driver_sql("SELECT COUNT(*) FROM sqlite_schema").scalar():
         return None
@@ -66,6 +68,4 @@ SCHEMA = Schema(
     forms=("0001",),
     version_table="history_version",
     before=_made_before,
-    # A lost record is not lost mail.
-    pragmas=("journal_mode = WAL", "synchronous = NORMAL"),
 )

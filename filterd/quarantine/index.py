@@ -21,13 +21,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from filterd.database.engine import Database
+from filterd.database.paging import end
 from filterd.database.storable import storable
 from filterd.message.address import readable
 from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, DeliveryState
-from filterd.quarantine.query import SEARCHED, Query, cursor, statement
+from filterd.quarantine.query import SEARCHED, Query, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
 from filterd.quarantine.words import State
@@ -130,9 +131,7 @@ class Index:
         with self.connection() as connection:
             rows = [row_of(found) for found in connection.execute(statement(query)).mappings()]
         shown = tuple(rows[: query.limit])
-        return Page(
-            shown, cursor(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else ""
-        )
+        return Page(shown, end(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else "")
 
     def counts(self) -> list[tuple[str, str, int, int]]:
         """By reason and state: how many messages, how many octets. Raises StoreError."""

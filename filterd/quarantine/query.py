@@ -9,14 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.database import paging
 from filterd.database.search import Contains, Matches, Recipients, Unindexed, between
 from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.schema import messages
-from filterd.quarantine.words import REASONS, STATES, UnknownWordError, known
+from filterd.quarantine.words import REASONS, STATES, known
 
-PAGE_LIMIT = 1000
-"""Rows of one page at most; a person reads some tens, a script asks for the next page."""
+PAGE_LIMIT = paging.PAGE_LIMIT
+"""Rows of one page at most."""
 
 SEARCHED = (
     "sender",
@@ -33,6 +34,7 @@ SEARCHED = (
 
 
 _RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
+_PAGING = paging.Paging(messages.c.received, messages.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,13 @@ class QueryError(ValueError):
 
 def statement(query: Query) -> sa.Select[Any]:
     """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
-    if not 1 <= query.limit <= PAGE_LIMIT:
-        raise QueryError(f"limit is {query.limit}; expected 1 to {PAGE_LIMIT}")
     try:
         known("reason", query.reason, REASONS)
         known("state", query.state, STATES)
-    except UnknownWordError as error:
+        found = sa.select(messages).where(*_conditions(query))
+        return _PAGING.page(found, query.limit, query.after)
+    except ValueError as error:
         raise QueryError(str(error)) from None
-    newest_first = (messages.c.received.desc(), messages.c.id.desc())
-    found = sa.select(messages).where(*_conditions(query)).order_by(*newest_first)
-    return found.limit(query.limit + 1)
-
-
-def cursor(received: float, id: str) -> str:
-    """Where a page ends, as `Query.after` takes it."""
-    return f"{received!r},{id}"
 
 
 def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
@@ -132,12 +126,6 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     yield from _ranges(query)
     if query.pinned is not None:
         yield c.pinned == query.pinned
-    if query.after:
-        moment, _, id = query.after.partition(",")
-        try:
-            yield sa.tuple_(c.received, c.id) < sa.tuple_(sa.literal(float(moment)), id)
-        except ValueError:
-            raise QueryError("after is not the `next` of a page") from None
 
 
 def _text(query: Query) -> Iterator[sa.ColumnElement[bool]]:

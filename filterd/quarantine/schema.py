@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from filterd.database.schema import Schema
+from filterd.database.schema import Schema, filled
 
 log = logging.getLogger(__name__)
 
@@ -17,25 +17,15 @@ messages = sa.Table(
     "messages",
     meta,
     sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("recipients", sa.Text, nullable=False),
-    sa.Column("client_address", sa.Text, nullable=False),
-    sa.Column("queue_id", sa.Text, nullable=False),
-    sa.Column("message_id", sa.Text, nullable=False),
-    sa.Column("header_from", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("reason", sa.String(32), nullable=False),
-    sa.Column("action", sa.String(16), nullable=False),
-    sa.Column("score", sa.Float, nullable=False),
-    sa.Column("symbols", sa.Text, nullable=False),
-    sa.Column("virus", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("pinned", sa.Boolean, nullable=False),
+    *filled(sa.Float, "received", "score"),
+    *filled(sa.BigInteger, "size"),
+    *filled(sa.Text, "sender", "recipients", "client_address", "queue_id", "message_id"),
+    *filled(sa.Text, "header_from", "subject", "symbols", "virus", "path"),
+    *filled(sa.String(32), "reason"),
+    *filled(sa.String(16), "action", "state"),
+    *filled(sa.Boolean, "pinned"),
     # All that a free search looks at, casefolded, in one text: one comparison a row, not eight.
-    sa.Column("words", sa.Text, nullable=False),
+    *filled(sa.Text, "words"),
     sa.Index("messages_counted", "reason", "state", "size"),
     sa.Index("messages_newest", "received", "id"),  # and "words" on SQLite
     sa.Index("messages_by_state", "state", "received", "id"),
@@ -47,13 +37,10 @@ deliveries = sa.Table(
     meta,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("recipient", sa.Text, primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("changed", sa.Float, nullable=False),
-    sa.Column("reply", sa.Text, nullable=False),
-    sa.Column("queue_id", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("again_at", sa.Float, nullable=False),
-    sa.Column("form", sa.String(16), nullable=False),
+    *filled(sa.String(16), "state", "form"),
+    *filled(sa.Float, "changed", "again_at"),
+    *filled(sa.Text, "reply", "queue_id"),
+    *filled(sa.Integer, "attempts"),
     sa.Index("deliveries_by_state", "state", "again_at"),
 )
 
@@ -62,8 +49,7 @@ digests = sa.Table(
     "digests",
     meta,
     sa.Column("recipient", sa.Text, primary_key=True),
-    sa.Column("told", sa.Float, nullable=False),
-    sa.Column("claimed", sa.Float, nullable=False),
+    *filled(sa.Float, "told", "claimed"),
 )
 
 
@@ -82,7 +68,5 @@ SCHEMA = Schema(
     forms=("0001", "0002"),
     version_table="alembic_version",
     before=_begin_anew,
-    # Files and journal are fsynced and bring back any row: the index need not wait for the disk.
-    pragmas=("journal_mode = WAL", "synchronous = NORMAL"),
     repair="`filterd quarantine fsck` adds the rows that are missing",
 )

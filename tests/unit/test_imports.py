@@ -217,6 +217,23 @@ def test_what_the_daemon_process_loads(tmp_path: Path) -> None:
     assert not {name for name in modules if name.startswith("filterd.bayes.model.")}
 
 
+def test_a_worker_with_the_classifier_loads_no_database(tmp_path: Path) -> None:
+    """The training journal is for who learns."""
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom filterd.config.load import load\n"
+        "from filterd.config.assembly import build_pipeline\nimport filterd.workers.worker\n"
+        "build_pipeline(load(Path(sys.argv[1])), keeping=False).chain.prepare()"
+    )
+    modules = loaded(script, settings_file(tmp_path, ["bayes"]))
+    assert "filterd.filters.bayes.filter" in modules
+    assert modules & HEAVY == {"numpy"}
+
+
+@pytest.mark.parametrize("command", ["learn", "train", "model"])
+def test_the_journals_database_is_loaded_when_something_is_learned(command: str) -> None:
+    assert "sqlalchemy" not in loaded(f"import filterd.cli.{command}")
+
+
 @pytest.mark.parametrize("command", ["check", "reload", "quarantine"])
 def test_what_small_commands_load(command: str) -> None:
     modules = loaded(f"import filterd.cli.{command}")

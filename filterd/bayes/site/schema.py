@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from filterd.database.schema import Schema, WrongTablesError, check_columns
+from filterd.database.schema import Schema, check_columns, filled, refuse_foreign
 
 meta = sa.MetaData()
 
@@ -16,17 +16,14 @@ facts = sa.Table(
     "meta",
     meta,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.BigInteger, nullable=False),
+    *filled(sa.BigInteger, "value"),
 )
 
 batches = sa.Table(
     "batch",
     meta,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("started", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("about", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    *filled(sa.Text, "started", "source", "about", "state"),
     sa.Column("undone_by", sa.Integer, sa.ForeignKey("batch.id")),
 )
 
@@ -35,22 +32,20 @@ generations = sa.Table(
     meta,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("batch", sa.Integer, sa.ForeignKey("batch.id"), nullable=False),
-    sa.Column("written", sa.Text, nullable=False),
-    sa.Column("live", sa.Boolean, nullable=False),
+    *filled(sa.Text, "written"),
+    *filled(sa.Boolean, "live"),
 )
 
 lessons = sa.Table(
     "lesson",
     meta,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("key", sa.LargeBinary, nullable=False),
-    sa.Column("spam", sa.Boolean, nullable=False),
-    sa.Column("step", sa.Float, nullable=False),
-    sa.Column("counted", sa.Boolean, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("time", sa.Text, nullable=False),
+    *filled(sa.LargeBinary, "key"),
+    *filled(sa.Boolean, "spam", "counted"),
+    *filled(sa.Float, "step"),
+    *filled(sa.Text, "source", "time"),
     sa.Column("batch", sa.Integer, sa.ForeignKey("batch.id"), nullable=False),
-    sa.Column("born", sa.Integer, nullable=False),
+    *filled(sa.Integer, "born"),
     sa.Column("died", sa.Integer),
 )
 
@@ -60,18 +55,17 @@ automatic = sa.Table(
     meta,
     sa.Column("day", sa.Text, primary_key=True),
     sa.Column("sender", sa.Text, primary_key=True),
-    sa.Column("learned", sa.Integer, nullable=False),
+    *filled(sa.Integer, "learned"),
 )
 
 
 def _made_before(connection: sa.Connection) -> None:
     """Tables of versions without migrations have no form. The first migration leaves them as they
     are and makes what is missing."""
+    if connection.dialect.name == "postgresql":
+        refuse_foreign(connection, meta.sorted_tables)
     inspector = sa.inspect(connection)
-    there = [table for table in meta.sorted_tables if inspector.has_table(table.name)]
-    if there and connection.dialect.name == "postgresql":
-        raise WrongTablesError(f"a table {there[0].name} is there that filterd did not make")
-    check_columns(connection, there)
+    check_columns(connection, [t for t in meta.sorted_tables if inspector.has_table(t.name)])
 
 
 SCHEMA = Schema(

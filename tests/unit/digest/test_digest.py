@@ -161,6 +161,16 @@ def test_a_copy_is_told_although_the_release_of_another_failed(tmp_path: Path, m
     assert list(send_now(settings, NOW.timestamp())) == ["joe@mx.example"]
 
 
+def test_a_mailbox_gets_one_digest_however_its_address_is_spelled(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    put(settings, "a", "Joe@MX.Example", hours=2.0)
+    put(settings, "b", '"joe"@mx.example')
+    assert list(send_now(settings, NOW.timestamp())) == ['"joe"@mx.example']
+    (one,) = mta.taken
+    assert text(mail(one.data)).count("/held/") == 2
+    assert send_now(settings, NOW.timestamp() + CLAIM_LIMIT + 1) == {}
+
+
 def test_a_long_list_is_cut_and_says_so(
     tmp_path: Path, mta: Mta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
