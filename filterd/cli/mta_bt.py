@@ -15,7 +15,7 @@ from filterd.mta.bt.machine import HelpTopics, MachineUsers, NamesByMaps, host, 
 from filterd.mta.bt.session import PROMPT, TestMode
 from filterd.mta.cf.config import CfError
 from filterd.mta.cf.marks import octets
-from filterd.mta.maps.opening import open_maps
+from filterd.mta.maps.opening import MapSite, open_maps
 from filterd.mta.sendmail.cf_files import parse_cf, read_text
 from filterd.mta.sendmail.macros import VERSION
 
@@ -51,7 +51,7 @@ def bt(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.status
     cf = parse_cf(text, path, host=host(VERSION, "t"), users=MachineUsers(), preset=preset)
-    maps = open_maps(cf, cf.program.definitions)
+    maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     around = Around(maps, NamesByMaps(maps), HelpTopics(cf), VERSION, user_name(), os.getuid() == 0)
     mode = TestMode(
         cf, around, levels, lambda text: _write(out, text.encode("utf-8", "surrogateescape"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import BaseMap, MapError
 from filterd.mta.maps.database import DatabaseMap, ImplicitMap
-from filterd.mta.maps.safety import Owner
+from filterd.mta.maps.hosts import HostFiles, HostNames
+from filterd.mta.maps.ldap import LdapMap
+from filterd.mta.maps.network import BestMxMap, DnsMap, HostMap
+from filterd.mta.maps.safety import Owner, group_number
 from filterd.mta.maps.sequence import SequenceMap, SwitchMap
 from filterd.mta.maps.simple import (
     ArithMap,
@@ -25,7 +29,10 @@ from filterd.mta.maps.simple import (
     RegexMap,
     SyslogMap,
 )
+from filterd.mta.maps.socketmap import SocketMap
+from filterd.mta.maps.system import ProgramMap, UserdbMap, UserMap
 from filterd.mta.maps.text import StabMap, TextMap
+from filterd.resolver.resolver import Resolver
 
 ALIAS_CLASSES = frozenset(
     "hash btree cdb nis nisplus ldap text stab implicit program sequence switch null socket".split()
@@ -37,10 +44,12 @@ ALIAS_CLASSES = frozenset(
 class MapSite:
     """What maps need to know of the place where they are.
 
-    allows_programs: whether maps of class program are run.
+    allows_programs: whether maps of class program are run. resolver: asked for names, None for the
+    system's name servers.
     """
 
     allows_programs: bool = False
+    resolver: Resolver | None = None
 
 
 class SiteMaps:
@@ -107,11 +116,55 @@ class SiteMaps:
             "implicit": lambda: ImplicitMap(
                 options, self.owner, lambda: StabMap(options, self.owner)
             ),
+            "dns": lambda: DnsMap(options, self.names),
+            "bestmx": lambda: BestMxMap(options, self.names),
+            "host": lambda: HostMap(options, self.names),
+            "user": lambda: UserMap(options),
+            "program": lambda: ProgramMap(
+                options, self._default_user, is_allowed=self._site.allows_programs
+            ),
+            "userdb": lambda: UserdbMap(options, self._user_databases),
+            "socket": lambda: SocketMap(options, self.owner),
+            "ldap": lambda: LdapMap(options, self._ldap_defaults, self.owner),
             "sequence": lambda: SequenceMap(options, self.find),
             "switch": lambda: SwitchMap(options, self.find, self.switch_file),
         }
         maker = makers.get(options.type)
         return maker() if maker else UnsupportedMap(options)
+
+    @cached_property
+    def names(self) -> HostNames:
+        """Host names and mail exchangers, as `host` and `bestmx` have them."""
+        files = HostFiles(
+            self.switch_file,
+            lambda: self._path("HostsFile", "/etc/hosts"),
+            lambda: self._cf.option("DontExpandCnames").lower()[:1] not in ("t", "y"),
+        )
+        return HostNames(files, self._macros, self._site.resolver)
+
+    def _default_user(self) -> tuple[int, int]:
+        """As whom root runs programs: `O DefaultUser`, else 1 and 1."""
+        user, _, group = re.sub(
+            "[.:/]", ":", self._cf.expand(self._cf.option("DefaultUser", "1:1")), count=1
+        ).partition(":")
+        try:
+            entry = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+            uid, gid = entry.pw_uid, entry.pw_gid
+        except KeyError:
+            uid, gid = (int(user), 1) if user.isdecimal() else (1, 1)
+        return uid, group_number(group, gid) if group else gid
+
+    def _user_databases(self) -> list[DatabaseMap]:
+        files = re.split(r"[ ,\t]+", self._cf.expand(self._cf.option("UserDatabaseSpec")))
+        return [
+            DatabaseMap(MapOptions(f"userdb{index}", "btree", file=file), self.owner, "btree")
+            for index, file in enumerate(files)
+            if file.startswith("/")
+        ]
+
+    def _ldap_defaults(self) -> dict[str, str]:
+        spec = self._cf.expand(self._cf.option("LDAPDefaultSpec"))
+        return dict(map_options(MapLine("defaults", "ldap", f"{spec} -k x"))[0].own)
 
     def _path(self, option: str, default: str) -> Path:
         return Path(self._cf.expand(self._cf.option(option, default)))

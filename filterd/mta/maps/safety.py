@@ -69,7 +69,7 @@ class Owner:
             except KeyError:
                 uid = int(user) if user.isdecimal() else uid
             if group:
-                gid = _group(group, gid)
+                gid = group_number(group, gid)
         words: set[str] = set()
         for value in cf.options.get("DontBlameSendmail", []):
             for word in re.findall(r"[A-Za-z0-9]+", value.lower()):
@@ -94,7 +94,8 @@ def _trusted_uid(cf: SendmailCf) -> int:
         return 0
 
 
-def _group(text: str, default: int) -> int:
+def group_number(text: str, default: int) -> int:
+    """The number of a group that is given by name or number, else the default."""
     try:
         return int(text) if text.isdecimal() else grp.getgrnam(text).gr_gid
     except KeyError:
