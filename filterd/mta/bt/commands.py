@@ -19,6 +19,7 @@ from filterd.mta.cf.addresses import (
 )
 from filterd.mta.cf.checks import HeaderChecker
 from filterd.mta.cf.crack import cracked
+from filterd.mta.cf.lookup import MapAnswer
 from filterd.mta.cf.marks import MACRO
 from filterd.mta.cf.rewriting import Rewriter
 
@@ -109,13 +110,17 @@ class SlashCommands:
         if map is None:
             self._write(f'Map named "{name}" not found\n')
             return
-        if not map.is_open:
+        opening = map.open()
+        self._rewriter.tell(MapAnswer(complaint=opening.complaint, trouble=opening.trouble))
+        if not opening.is_open:
             self._write(f'Map named "{name}" not open\n')
             return
+        # What a lookup complains of stands in the middle of this line.
+        self._write(f"map_lookup: {name} ({key}) ")
         answer = map.lookup(key)
         self._rewriter.tell(answer)
         found = "no match" if answer.value is None else f"returns {answer.value}"
-        self._write(f"map_lookup: {name} ({key}) {found} ({answer.status})\n")
+        self._write(f"{found} ({answer.status})\n")
 
     def _expand(self, argument: str) -> None:
         if not argument:

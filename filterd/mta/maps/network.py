@@ -60,8 +60,7 @@ class DnsMap(_Asking):
 
 def _text(record: Record) -> bytes:
     if isinstance(record, MX):
-        # The root, of a null MX, is shown as a dot.
-        return octets(record.exchange or ".")
+        return octets(record.exchange)
     return octets(record) if isinstance(record, str) else record
 
 
