@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "scan": ("filterd.cli.scan", "scan", "scan stored messages, offline"),
     "explain": ("filterd.cli.explain", "explain", "show why a message gets its score"),
     "train": ("filterd.cli.train", "train", "train a classifier model on spam and ham"),
-    "learn": ("filterd.cli.learn", "learn_app", "teach the model messages, or make it forget them"),
+    "learn": ("filterd.cli.learn", "learn_app", "teach the model spam and ham, or make it forget"),
     "evaluate": ("filterd.cli.evaluate", "evaluate", "measure the classifier on labelled mail"),
     "model": ("filterd.cli.model", "app", "list, show, undo and roll back learning"),
     "quarantine": (
@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "list, show, release and delete quarantined mail",
     ),
     "status": ("filterd.cli.status", "status", "state of the daemon, filters and classifier"),
-    "clamd": ("filterd.cli.clamd", "app", "show clamd's state, have it read its signatures again"),
+    "clamd": ("filterd.cli.clamd", "app", "show clamd's state, make it read its signatures again"),
     "reload": ("filterd.cli.reload", "reload", "make the daemon read its settings again"),
     "doctor": ("filterd.cli.doctor", "doctor", "find what is wrong, and say how to fix it"),
     "replay": ("filterd.cli.replay", "replay", "scan stored mail again with other settings"),

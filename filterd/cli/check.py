@@ -41,7 +41,7 @@ def check(
     postfix: PostfixOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check the settings file; exit 78 with file, line and key if something is wrong."""
+    """Check the settings file. Exit status 78, with file, line and key, if something is wrong."""
     loaded = settings(config)
     with reported(Exit.CONFIG, ConfigError):
         check_folders(loaded)

@@ -22,7 +22,7 @@ app = typer.Typer(
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make every clamd of the chain read its signatures again (RELOAD).
 
-    Mail goes on meanwhile. Status 69 if one cannot be asked or refuses.
+    Mail goes on meanwhile. Exit status 69 if one cannot be asked or refuses.
     """
     worst = Exit.OK
     for server, error in reload_signatures(settings(config)):
@@ -41,7 +41,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def stats(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show version, signatures, threads, queue and memory of every clamd of the chain.
 
-    Status 69 if one does not answer.
+    Exit status 69 if one does not answer.
     """
     worst = Exit.OK
     for one in clamd_status(settings(config)):

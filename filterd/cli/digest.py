@@ -32,7 +32,7 @@ HoursOption = Annotated[
 def send(
     hours: HoursOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Send the digests now. Status 75 if the MTA put one off."""
+    """Send the digests now. Exit status 75 if the MTA deferred one."""
     loaded = _checked(settings(config))
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
         results = send_now(loaded, time.time(), hours)

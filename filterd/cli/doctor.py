@@ -23,9 +23,9 @@ def doctor(
     postfix: PostfixOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Look at settings, permissions, sockets, MTA, clamd, model, store, disk, clock and names.
+    """Check settings, permissions, sockets, MTA, clamd, model, store, disk, clock and names.
 
-    Nothing is changed. Status 69 if something has to be done.
+    Nothing is changed. Exit status 69 if something has to be fixed.
     """
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.

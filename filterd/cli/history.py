@@ -37,7 +37,7 @@ def history(
     after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
     as_json: JsonOption = False,
 ) -> int:
-    """List what came, newest first; all conditions must hold."""
+    """List the messages of the last days, newest first; all conditions must hold."""
 
     loaded = settings(config)
     if not loaded.history.enabled:

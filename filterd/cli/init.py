@@ -24,7 +24,7 @@ CLAMD_SOCKETS = (Path("/run/clamav/clamd.ctl"), Path("/var/run/clamd.scan/clamd.
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="created if it does not exist")],
 ) -> int:
-    """Write DIR/filterd.toml, commented, with everything filterd writes below DIR."""
+    """Write a commented DIR/filterd.toml; everything that filterd writes will be below DIR."""
     path = folder / "filterd.toml"
     root = folder.resolve()
     privileges.act_as_owner([root])

@@ -43,7 +43,7 @@ learn_app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Teach the site's model messages, or make it forget them.",
+    help="Teach the site's model spam and ham, or make it forget messages.",
 )
 
 _PATHS = typer.Argument(
@@ -64,7 +64,7 @@ def learn_spam(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """These messages are spam. Learning one twice changes nothing; ham becomes spam."""
+    """Learn messages as spam. Learned twice, one counts once; ham becomes spam."""
     lesson = _Lesson(lambda learner, message: learner.learn(message, spam=True), source, unwrap)
     _teach(paths, lesson, config, as_json)
 
@@ -77,7 +77,7 @@ def learn_ham(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """These messages are ham. Learning one twice changes nothing; spam becomes ham."""
+    """Learn messages as ham. Learned twice, one counts once; spam becomes ham."""
     lesson = _Lesson(lambda learner, message: learner.learn(message, spam=False), source, unwrap)
     _teach(paths, lesson, config, as_json)
 

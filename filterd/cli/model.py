@@ -63,7 +63,7 @@ def _batches(folder: ModelFolder) -> list[Batch]:
 
 @app.command("list")
 def list_batches(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """All batches of training, the newest first."""
+    """List the batches of training, newest first."""
     batches = _batches(_folder(config))
     if as_json:
         for batch in batches:
@@ -95,7 +95,7 @@ def show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a model has learned, and what is missing until it speaks alone."""
+    """Show what a model has learned, and what it lacks to be used without the starter model."""
     if file is None:
         folder = _folder(config)
         with reported(Exit.UNAVAILABLE, ModelFileError):
@@ -182,8 +182,8 @@ def activate(
 ) -> None:
     """Put a version, or a model file made elsewhere, in force.
 
-    Of an earlier version the journal knows what it learned, and it goes back to it as `rollback`
-    does. What a file learned it does not know: nothing of that can be forgotten or undone.
+    The journal knows what an earlier version learned: activating it is the same as `rollback`. It
+    does not know what a file learned, so none of that can be forgotten or undone.
     """
     folder = _folder(config)
     trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
@@ -206,7 +206,7 @@ def shadow(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Let a candidate score live mail along; the log shows where it differs."""
+    """Let a candidate score live mail as well; the log shows where it differs."""
     folder = _folder(config)
     path = shadow_path(folder)
     with reported(Exit.UNAVAILABLE, ModelFileError, OSError):
@@ -237,7 +237,7 @@ def undo(
     batch: Annotated[int, typer.Argument(help="number, as `filterd model list` shows it")],
     config: ConfigOption = None,
 ) -> None:
-    """Take one batch of training out of the model, whatever was learned since."""
+    """Take one batch of training out of the model; what was learned since stays."""
     folder = _folder(config)
     trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
     with trouble, Learner(folder, who(), f"undo of batch {batch}") as learner:
@@ -255,7 +255,7 @@ def rollback(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Put an earlier version in force; what was learned after it is not."""
+    """Go back to an earlier version; what was learned after it no longer counts."""
     folder = _folder(config)
     trouble = reported(Exit.UNAVAILABLE, JournalError, ModelFileError, OSError)
     with trouble, Learner(folder, who(), "rollback") as learner:

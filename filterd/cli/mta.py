@@ -51,7 +51,7 @@ MacrosOption = Annotated[
     ),
 ]
 FlavourOption = Annotated[
-    Literal["sendmail", "postfix"] | None, typer.Option(help="whose semantics")
+    Literal["sendmail", "postfix"] | None, typer.Option(help="the MTA to behave as")
 ]
 FilterOption = Annotated[
     list[str] | None,
@@ -121,9 +121,9 @@ def test(
     mx: Annotated[bool, typer.Option("--mx", help="look up the MX of other hosts in DNS")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say where mail for an address would go, and what is set for each filter, without running.
+    """Show where mail for an address would go, and each filter's settings, without running.
 
-    Ends with 0 if every address gets mail, 67 if one does not.
+    Exit status 67 if an address is undeliverable.
     """
     from filterd.cli import mta_resolve, mta_run  # noqa: PLC0415
 
@@ -244,7 +244,7 @@ def diff(
 def send(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="message, folder, mbox, Maildir, TREC index"),
+        typer.Argument(metavar="PATH...", help="message, folder, mbox, Maildir, index"),
     ],
     to: Annotated[list[str], typer.Option("--to", help="recipient; may be repeated")],
     sender: Annotated[str, typer.Option("--from", help="reverse-path")] = "",
@@ -255,7 +255,7 @@ def send(
 ) -> None:
     """Send stored mail by SMTP and report each reply.
 
-    Ends with 0 if every message was answered for good (2xx or 5xx), 75 if some were not.
+    Exit status 75 if a message got no final answer (2xx or 5xx).
     """
     from filterd.mta.delivery.client import send_all  # noqa: PLC0415
 
@@ -428,7 +428,7 @@ IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="queue i
 
 @queue_app.command()
 def release(ids: IdsArgument, config: ConfigOption = None, spool: SpoolOption = None) -> None:
-    """Let held messages go: a running MTA delivers them within seconds."""
+    """Release held messages: a running MTA delivers them within seconds."""
     with reported(Exit.DATA, SpoolError):
         found = _spool(config, spool)
         for id in ids:
@@ -438,7 +438,7 @@ def release(ids: IdsArgument, config: ConfigOption = None, spool: SpoolOption = 
 
 @queue_app.command()
 def delete(ids: IdsArgument, config: ConfigOption = None, spool: SpoolOption = None) -> None:
-    """Delete held messages for good."""
+    """Delete held messages."""
     with reported(Exit.DATA, SpoolError):
         found = _spool(config, spool)
         for id in ids:

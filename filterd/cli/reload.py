@@ -11,8 +11,8 @@ from filterd.ops.control import RELOAD_SECONDS, ControlError, RefusedError, ask
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Make the daemon read its settings and prepare its filters again.
 
-    Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay,
-    and the status is 78. Status 69 if the daemon cannot be asked.
+    Mail goes on meanwhile. If the settings are wrong or a filter cannot start, the old ones stay:
+    exit status 78. Exit status 69 if the daemon cannot be asked.
     """
 
     loaded = settings(config)

@@ -58,14 +58,17 @@ def replay(
         list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
     ] = None,
     client: Annotated[str, typer.Option(help="address of the SMTP client to assume")] = "",
-    show_all: Annotated[bool, typer.Option("--all", help="show also what does not differ")] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="also show messages with the same result")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Judge stored messages under two settings, and show what differs.
+    """Scan stored messages with two settings and show the differences.
 
-    Before and after are: the settings (or with --against the running daemon) and --compare; without
-    --compare the settings and the daemon; without both what was decided when a kept message came,
-    and the settings of today. Offline nothing is stored; for the daemon it is mail like any other.
+    With --compare: the settings (or the daemon of --against) and those of OTHER.toml. With
+    --against alone: the settings and that daemon. With neither: what was decided when a kept
+    message came, and today's settings. Offline scans store nothing; to a daemon it is mail like
+    any other.
     """
     loaded = settings(config)
     other = settings(compare) if compare is not None else None

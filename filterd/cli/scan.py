@@ -48,9 +48,9 @@ def scan(
     login: LoginOption = "",
     as_json: JsonOption = False,
 ) -> int:
-    """Give the verdict of stored messages. Nothing is delivered, changed or stored.
+    """Scan stored messages and print their verdicts. Nothing is delivered, changed or stored.
 
-    A scanner that cannot be reached is not asked; standard error says so once.
+    A scanner that cannot be reached is left out; standard error says so once.
     """
     pipeline, not_asked = offline_pipeline(settings(config))
     envelope = assumed(sender, recipients, client, login)

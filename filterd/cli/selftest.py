@@ -23,9 +23,9 @@ from filterd.system.address import Address
 
 
 def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Send test messages through the daemon; say what was expected of each, and what came.
+    """Send test messages through the daemon; show what was expected of each and what happened.
 
-    Ends with 0 if all came as expected, 70 if not, 69 if daemon or MTA cannot be reached.
+    Exit status 70 if a result differs, 69 if daemon or MTA cannot be reached.
     """
     given = settings(config)
     with (

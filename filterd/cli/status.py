@@ -15,7 +15,7 @@ from filterd.system.display import size, to_the_second
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """Show the state of filterd. Status 69 if the daemon does not answer."""
+    """Show the state of filterd. Exit status 69 if the daemon does not answer."""
     told = found(settings(config))
     if as_json:
         emit(told.to_json())

@@ -61,10 +61,12 @@ def train(
     salt_of: Annotated[
         Path | None,
         typer.Option(
-            "--salt-of", metavar="MODEL", help="with --output: take its salt, to merge both later"
+            "--salt-of",
+            metavar="MODEL",
+            help="with --output: use that model's salt, to merge both later",
         ),
     ] = None,
-    about: Annotated[str, typer.Option(help="a line about the model, kept in its file")] = "",
+    about: Annotated[str, typer.Option(help="one line about the model, kept in its file")] = "",
     sklearn: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +76,7 @@ def train(
         ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="believe every label, even unlikely ones")
+        bool, typer.Option("--trust", help="trust every label, even unlikely ones")
     ] = False,
     doubted: Annotated[
         Path | None,
@@ -93,7 +95,7 @@ def train(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a new model from labelled mail and put it in force."""
+    """Train a new model on labelled mail and activate it."""
     sources = [Source(path) for path in paths or ()]
     sources += [Source(path, spam=True) for path in spam or ()]
     sources += [Source(path, spam=False) for path in ham or ()]

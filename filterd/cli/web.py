@@ -60,7 +60,7 @@ def web(
         typer.Option(
             "--first-password-file",
             metavar="FILE",
-            help="password of the first account; otherwise one is generated and printed",
+            help="file with the first account's password; otherwise one is generated and printed",
         ),
     ] = None,
 ) -> None:
@@ -93,7 +93,7 @@ def add(
     password_file: PasswordFile = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make an account: an admin, or a reviewer for domains and recipients."""
+    """Create an account: an admin, or a reviewer for domains and recipients."""
 
     password, is_made = _password(password_file)
     with reported(Exit.DATA, PrincipalError):
@@ -113,7 +113,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @account.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
-    """Take an account away. Its sessions end at once."""
+    """Remove an account. Its sessions end at once."""
     with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).remove(name)
 
@@ -122,7 +122,7 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
 def password(
     name: NameArgument, password_file: PasswordFile = None, config: ConfigOption = None
 ) -> None:
-    """Give an account another password. Its sessions end at once."""
+    """Change an account's password. Its sessions end at once."""
 
     chosen, is_made = _password(password_file)
     with reported(Exit.DATA, PrincipalError):

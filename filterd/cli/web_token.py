@@ -29,7 +29,7 @@ def add(
     recipients: RecipientOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make a token and print it: nobody can see it again."""
+    """Create a token and print it. It cannot be shown again."""
     with reported(Exit.DATA, PrincipalError):
         secret = Tokens(tokens_path(settings(config))).add(
             name, role_of(admin), domains or (), recipients or ()
@@ -47,6 +47,6 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
-    """Take a token away. It stops working at once."""
+    """Remove a token. It stops working at once."""
     with reported(Exit.DATA, PrincipalError):
         Tokens(tokens_path(settings(config))).remove(name)

@@ -52,7 +52,7 @@ def test_find_a_message(site: Site) -> None:
     assert "BAYES_99" in visit.text
     visit.page.goto(f"{site.url}/quarantine")
     visit.page.get_by_text("More conditions").click()
-    visit.page.get_by_label("Domain of either").fill("other.example")
+    visit.page.get_by_label("Domain (of either)").fill("other.example")
     visit.page.get_by_role("button", name="Search").click()
     expect(visit.page.get_by_role("link", name="a newsletter")).to_be_visible()
     expect(visit.page.get_by_role("link", name="an invoice")).to_have_count(0)

@@ -43,7 +43,7 @@ def release(
         bool, typer.Option("--again", help="also to recipients who already have it, or may")
     ] = False,
     virus: Annotated[
-        bool, typer.Option("--virus", help="even with a virus; needs --reason")
+        bool, typer.Option("--virus", help="even if it contains a virus; needs --reason")
     ] = False,
     learn: Annotated[
         bool,
@@ -53,7 +53,10 @@ def release(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand messages to the MTA, unchanged, with their own sender. Status 75 if any is not taken."""
+    """Hand messages to the MTA, unchanged, with their original sender.
+
+    Exit status 75 if the MTA does not accept one.
+    """
     actions = actions_of(config)
     request = _request(
         reason,
@@ -121,7 +124,7 @@ def learn(
 
 @command("rescan")
 def rescan(ids: IdArguments, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Examine kept messages again, with the chain as it is today; nothing is changed."""
+    """Scan kept messages again, with the chain as it is today; nothing is changed."""
     actions = actions_of(config)
     for id in ids:
         before, now = actions.store.get(id), actions.rescan(id)
@@ -180,7 +183,9 @@ def expire(
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="do not ask, even if the clock or the number would be a reason"),
+        typer.Option(
+            "--yes", help="do not ask, even where clock or number of messages give reason to"
+        ),
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,

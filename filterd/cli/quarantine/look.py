@@ -43,7 +43,9 @@ def list_(
     until: Annotated[str, typer.Option(metavar="DATE", help="before this time")] = "",
     score_from: Annotated[float | None, typer.Option(help="points, at least")] = None,
     score_to: Annotated[float | None, typer.Option(help="points, at most")] = None,
-    pinned: Annotated[bool | None, typer.Option(help="only pinned ones, or only others")] = None,
+    pinned: Annotated[
+        bool | None, typer.Option(help="only pinned messages, or only others")
+    ] = None,
     limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
     after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
     as_json: JsonOption = False,
@@ -210,8 +212,11 @@ def fsck(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare files, journal and index, and repair the index; an index or a history that cannot be
-    used is put aside and made again. Status 65 if files are damaged."""
+    """Compare files, journal and index, and repair the index.
+
+    An index or a history that cannot be used is set aside and rebuilt. Exit status 65 if files are
+    damaged.
+    """
     store = store_of(config)
     report = store.fsck(repair=repair, rebuild=rebuild)
     fault, recovery = _history(open_history(settings(config)), repair=repair)

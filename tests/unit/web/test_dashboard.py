@@ -82,7 +82,7 @@ def test_all_is_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"clamd": (ClamdStatus("unix:/y", error="refused"),)}, "unix:/y : refused"),
         ({"clamd": (ClamdStatus("unix:/y", "ClamAV", 1, 9),)}, "signatures 9 days old"),
         ({"clamd": (ClamdStatus("unix:/y", "ClamAV"),)}, "clamd answers"),
-        ({"clamd": ()}, "nothing looks for viruses"),
+        ({"clamd": ()}, "nothing scans for viruses"),
         ({"model": ModelStatus(1, 12, 50, 38, 0, 0.0)}, "spam: 12, 38 missing ham: 50 until"),
         ({"model": ModelStatus(error="damaged")}, "not readable damaged"),
         ({"flow": FlowStatus(error="<switched off>")}, "unknown <switched off>"),
