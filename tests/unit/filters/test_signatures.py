@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +13,6 @@ from filterd.filters.parts.filter import Parts
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.signatures import SIGNATURE_LIMIT, results
 from filterd.message import Message
-
-dkim = pytest.importorskip("dkim", reason="dkimpy is not installed")
-rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
 
 MAIL = (
     b"From: alice@sender.example\r\nSubject: the tool\r\n"

@@ -168,6 +168,8 @@ def test_what_is_within_every_limit_is_believed() -> None:
         ["add", "A" * NAME_LIMIT, "x" * VALUE_LIMIT],
         ["add", "A", "é\n\tfolded"],
         ["change", "A", 1, None],
+        ["change", "A", 1, "1"],
+        ["change", "A", EDIT_LIMIT, None],
         ["change", "A", EDIT_LIMIT, "1"],
         ["splice", BODY_START, BODY_START, "before"],
         ["splice", BODY_START, BODY_START + 1, ""],
@@ -178,6 +180,8 @@ def test_what_is_within_every_limit_is_believed() -> None:
         AddField("A" * NAME_LIMIT, "x" * VALUE_LIMIT),
         AddField("A", "é\n\tfolded"),
         ChangeField("A", 1, None),
+        ChangeField("A", 1, "1"),
+        ChangeField("A", EDIT_LIMIT, None),
         ChangeField("A", EDIT_LIMIT, "1"),
         Splice(BODY_START, BODY_START, b"before"),
         Splice(BODY_START, BODY_START + 1, b""),
@@ -356,4 +360,6 @@ def test_splices_change_their_octets_and_no_other(
             expected += body[position:start] + replacement
             position = start + size
     expected += body[position:]
-    assert spliced(header + body, tuple(reversed(splices)), len(header)) == expected
+    # Those of the header are not for the body.
+    edits = (AddField("B", "2"), *reversed(splices), ChangeField("A", 1, None))
+    assert spliced(header + body, edits, len(header)) == expected

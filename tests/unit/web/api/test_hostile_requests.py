@@ -48,42 +48,42 @@ def test_bodies(admin: Program, body: bytes) -> None:
     assert all(event.who == "api:robot" for event in events)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/messages/%00",
-        "/messages/%ff",
-        "/messages/..%2f..%2fpasswd",
-        "/messages/" + 9000 * "a",
-        "/messages/x/parts/99999999999999999999",
-        "/messages/x/parts/-1",
-        "/messages?since=9999-99-99",
-        "/messages?since=0001-01-01T00:00:00%2b14:00",
-        "/messages?since=9999-12-31T23:59:59-14:00",
-        "/messages?score_from=1e999",
-        "/messages?text=%00",
-        "/messages?text=%ed%a0%80",
-        "/messages?after=nan,x",
-        "/messages?after=1e999,%00",
-        "/messages?limit=1e3",
-        "/messages?domain=%25_/%5c'%22;--",
-        "/messages?symbol=%00",
-        "/audit?skip=99999999999",
-        "/history?since=9999-12-31T23:59:59-14:00",
-        "/history?after=1e999",
-        "/history?text=%00",
-        "/history?limit=-1",
-        "/nothing",
-        "//messages",
-        "/messages/",
-    ],
-)
-def test_paths(admin: Program, path: str) -> None:
+PATHS = {
+    "/messages/%00": 404,
+    "/messages/%ff": 404,
+    "/messages/..%2f..%2fpasswd": 404,
+    "/messages/" + 9000 * "a": 422,
+    "/messages/x/parts/99999999999999999999": 422,
+    "/messages/x/parts/-1": 422,
+    "/messages?since=9999-99-99": 422,
+    "/messages?since=0001-01-01T00:00:00%2b14:00": 200,
+    "/messages?since=9999-12-31T23:59:59-14:00": 200,
+    "/messages?score_from=1e999": 422,
+    "/messages?text=%00": 200,
+    "/messages?text=%ed%a0%80": 200,
+    "/messages?after=nan,x": 200,
+    "/messages?after=1e999,%00": 200,
+    "/messages?limit=1e3": 422,
+    "/messages?domain=%25_/%5c'%22;--": 200,
+    "/messages?symbol=%00": 200,
+    "/audit?skip=99999999999": 422,
+    "/history?since=9999-12-31T23:59:59-14:00": 200,
+    "/history?after=1e999": 422,
+    "/history?text=%00": 200,
+    "/history?limit=-1": 422,
+    "/nothing": 404,
+    "//messages": 404,
+    "/messages/": 307,
+}
+
+
+@pytest.mark.parametrize(("path", "status"), PATHS.items(), ids=lambda value: str(value)[:60])
+def test_paths(admin: Program, path: str, status: int) -> None:
     admin.site.put("joe@mx.example")
-    answer = admin.site.browser.get(f"/api{path}", headers=admin.headers)
-    assert answer.status_code < 500, answer.text
-    if answer.status_code >= 400:
-        assert answer.json()["status"] == answer.status_code
+    answer = admin.site.browser.get(f"/api{path}", headers=admin.headers, follow_redirects=False)
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert answer.json()["status"] == status
 
 
 @pytest.mark.parametrize(
