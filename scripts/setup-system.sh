@@ -3,7 +3,7 @@
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
-#          spamass-milter, Dovecot, and the clients swaks and msmtp
+#          spamass-milter, c-icap, Dovecot, and the clients swaks and msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -55,6 +55,10 @@ msmtp               msmtp
 swaks               swaks
 libsasl2-modules    @sasl-plain
 postgresql          @postgres
+clamav              clamscan
+clamdscan           clamdscan
+c-icap              c-icap
+libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze
 nsd                 nsd
 '
@@ -72,6 +76,7 @@ present() {
     @headers) "${PYTHON:-python3}" -c \
       'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
     @postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
+    @virus-scan) compgen -G '/usr/lib/*/c_icap/virus_scan.so' >/dev/null ;;
     @sasl-plain) compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null ;;
     # swaks can do TLS only with it.
     @ssleay) perl -MNet::SSLeay -e 1 2>/dev/null ;;

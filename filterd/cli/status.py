@@ -68,6 +68,10 @@ def _table(told: Status) -> Table:
         table.add_row("clamd", clamd.error or f"{clamd.server} {clamd.engine}{number}{age}")
         if clamd.stats is not None:
             table.add_row("", stats_in_words(clamd.stats))
+    for one_scanner in told.scanners:
+        old = "" if one_scanner.days is None else f", signatures {one_scanner.days} days old"
+        said = one_scanner.error or f"{one_scanner.server} {one_scanner.engine}{old}"
+        table.add_row(f"scanner {one_scanner.name}", shown(said))
     model = told.model
     if model.error:
         table.add_row("model", model.error)

@@ -33,7 +33,7 @@ from filterd.daemon.stats import BUCKETS, FilterCount
 if TYPE_CHECKING:
     from filterd.daemon.monitor import Monitor
     from filterd.daemon.service import Service
-    from filterd.ops.scanners import ClamdStatus
+    from filterd.ops.scanners import ClamdStatus, ScannerStatus
     from filterd.ops.status import QuarantineStatus
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ class DaemonCollector(Collector):
         self._monitor = monitor
         self._looked_at = float("-inf")
         self._clamd: tuple[ClamdStatus, ...] = ()
+        self._scanners: tuple[ScannerStatus, ...] = ()
         self._quarantine: QuarantineStatus | None = None
 
     def describe(self) -> list[Metric]:
@@ -154,13 +155,14 @@ class DaemonCollector(Collector):
         )
 
     def _look(self) -> None:
-        from filterd.ops.scanners import clamd_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.scanners import clamd_status, scanner_status  # noqa: PLC0415  (loads much)
         from filterd.ops.status import quarantine_status  # noqa: PLC0415
 
         now = time.monotonic()
         if now - self._looked_at >= LOOK_INTERVAL:
             settings = self._service.settings
             self._clamd, self._quarantine = clamd_status(settings), quarantine_status(settings)
+            self._scanners = scanner_status(settings)
             self._looked_at = now
 
     def _of_clamd(self) -> Iterator[Metric]:
@@ -199,6 +201,24 @@ class DaemonCollector(Collector):
                 if one.stats.memory is not None:
                     memory.add_metric([one.server], one.stats.memory)
         yield from (up, age, old, threads, queue, memory)
+        labels = ["filter", "scanner", "server"]
+        well = GaugeMetricFamily("filterd_scanner_up", "1 if it answers.", labels=labels)
+        aged = GaugeMetricFamily(
+            "filterd_scanner_signature_age_seconds", "Where it says.", labels=labels
+        )
+        beyond = GaugeMetricFamily(
+            "filterd_scanner_signatures_old",
+            "1 if its signatures are older than a limit of the settings: warn_days or fail_days.",
+            labels=[*labels, "limit"],
+        )
+        for other in self._scanners:
+            where = [other.filter, other.name, other.server]
+            well.add_metric(where, 0 if other.error else 1)
+            if other.days is not None:
+                aged.add_metric(where, other.days * DAY)
+                beyond.add_metric([*where, "warn_days"], other.freshness in ("old", "stale"))
+                beyond.add_metric([*where, "fail_days"], other.freshness == "stale")
+        yield from (well, aged, beyond)
 
 
 class Exporter:

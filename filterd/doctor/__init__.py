@@ -33,6 +33,7 @@ def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("socket", milter_socket),
         ("mta", lambda settings: mtas(settings, where or Mtas())),
         ("clamd", scanners.clamd),
+        ("scanners", scanners.others),
         ("freshclam", scanners.freshclam),
         ("model", servers.model),
         ("journal", servers.journal),

@@ -9,16 +9,19 @@ from pathlib import Path
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.scanners.freshness import Freshness
+from filterd.filters.scanners.settings import ScannersSettings
 from filterd.ops.scanners import (
     PROBE_SECONDS,
     ClamdPlace,
     ClamdStatus,
     clamd_places,
     clamd_status,
+    scanner_status,
     stats_in_words,
 )
 from filterd.scanners.clamd.server import ClamdError
 from filterd.scanners.databases import DatabaseError, updater_state
+from filterd.scanners.hashes import HashList, HashListError
 from filterd.system.display import size
 
 LEVELS = {
@@ -97,6 +100,28 @@ def _sizes(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
             f"mail of {size(place.size_limit)} to {size(largest)} is not scanned: too_large says "
             "what happens",
         )
+
+
+def others(settings: Settings) -> Iterator[Finding]:
+    """Whether each scanner that is not a clamd answers and is up to date; and lists of sums."""
+    for one in scanner_status(settings):
+        about = f"filters.{one.filter}.{one.kind}"
+        if one.error:
+            advice = "start it, or correct its address; see its log"
+            yield Finding(Level.FAIL, about, f"{one.name}: {one.error}", advice)
+            continue
+        age = "" if one.days is None else f", signatures {one.days} days old"
+        told = f"{one.name}: {one.engine}{age}"
+        if one.freshness in (Freshness.OLD, Freshness.STALE):
+            yield Finding(LEVELS[one.freshness], about, told, "update its signatures")
+        else:
+            yield Finding(Level.OK, about, told)
+    for name, own in settings.in_chain(ScannersSettings).items():
+        for path in (*own.known_bad, *own.known_good):
+            try:
+                HashList(Path(path)).check()
+            except HashListError as error:
+                yield Finding(Level.FAIL, f"filters.{name}", str(error), "correct that file")
 
 
 def freshclam(settings: Settings) -> Iterator[Finding]:

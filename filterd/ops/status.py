@@ -21,7 +21,13 @@ from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.control import ControlError, ask
-from filterd.ops.scanners import PROBE_SECONDS, ClamdStatus, clamd_status
+from filterd.ops.scanners import (
+    PROBE_SECONDS,
+    ClamdStatus,
+    ScannerStatus,
+    clamd_status,
+    scanner_status,
+)
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import state_of
 
@@ -125,6 +131,7 @@ class Status:
     model: ModelStatus
     quarantine: QuarantineStatus
     flow: FlowStatus
+    scanners: tuple[ScannerStatus, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The status as a plain value, the time as ISO 8601 in UTC."""
@@ -157,6 +164,7 @@ def status(
         model_status(settings),
         quarantine_status(settings) if counts is None else _summed(settings, counts),
         flow,
+        scanner_status(settings),
     )
 
 

@@ -35,12 +35,13 @@ Decide = Literal["any", "majority", "first"]
 class Answers:
     """What all together say. infected: what was found, by whom. given_up: who works and has no
     answer. outvoted: what a minority found. failed: why there is no answer, empty if there is
-    one."""
+    one; partly: some answered, and those who did not were needed."""
 
     infected: tuple[Infected, ...] = ()
     given_up: tuple[GivenUp, ...] = ()
     outvoted: tuple[Infected, ...] = ()
     failed: str = ""
+    partly: bool = False
 
 
 _CLEAN = Answers()
@@ -49,14 +50,21 @@ _CLEAN = Answers()
 class Several:
     """The scanners, in order."""
 
-    def __init__(self, scanners: Sequence[Scanner], decide: Decide = "any") -> None:
+    def __init__(
+        self, scanners: Sequence[Scanner], decide: Decide = "any", *, named: bool = True
+    ) -> None:
+        """named: say who found something."""
         self.scanners = tuple(scanners)
         self._decide = decide
+        self._is_named = named
 
     def scan(self, content: Buffer, deadline: float) -> Answers:
         """What they say about the content."""
         if len(self.scanners) == 1:
-            return _alone(self.scanners[0].scan(content, deadline))
+            one = self.scanners[0]
+            if not self._is_named:
+                return _alone(one.scan(content, deadline))
+            return _alone(self._named(one, content, deadline))
         if self._decide == "first":
             return self._first(content, deadline)
         answers = together(
@@ -116,7 +124,8 @@ def _any(answers: Sequence[Answer]) -> Answers:
     away = [one.why for one in answers if isinstance(one, Unavailable)]
     if infected:
         return Answers(infected, given_up)
-    return Answers(given_up=given_up, failed="; ".join(away))
+    partly = 0 < len(away) < len(answers)
+    return Answers(given_up=given_up, failed="; ".join(away), partly=partly)
 
 
 def _majority(answers: Sequence[Answer]) -> Answers:
@@ -131,7 +140,8 @@ def _majority(answers: Sequence[Answer]) -> Answers:
     if clean > len(infected) + open_votes:
         return Answers(outvoted=infected)
     if away:
-        return Answers(failed="no majority: " + "; ".join(away))
+        partly = len(away) < len(answers)
+        return Answers(failed="no majority: " + "; ".join(away), partly=partly)
     if infected and len(infected) >= clean:
         return Answers(infected, given_up)
     return Answers(given_up=given_up, outvoted=infected)

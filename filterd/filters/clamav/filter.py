@@ -57,7 +57,7 @@ class ClamAV(VirusFilter):
             cool_down=settings.cool_down,
         )
         super().__init__(
-            Several((self.hosts,)),
+            Several((self.hosts,), named=False),
             settings,
             slots=Slots(settings.scans_at_once) if settings.scans_at_once else None,
             patience=settings.silence,

@@ -96,6 +96,7 @@ class VirusFilter:
         if self._slots is not None:
             slot = self._slots.one(self._patience)
         findings = self._findings()
+        failed = ""
         with slot:
             for what, answers in self._answers(message, findings):
                 is_over = findings.take(what, answers)
@@ -103,10 +104,11 @@ class VirusFilter:
                     if self.locates:
                         findings.infected = self._infected(message)
                     break
-                if answers.failed:
-                    raise ScanError(answers.failed)
-                if is_over:
-                    break  # the time that this message may take is used up
+                failed = failed or answers.failed
+                if is_over or (answers.failed and not answers.partly):
+                    break  # the time that this message may take is used up, or nobody is there
+            if failed and not findings.virus:
+                raise ScanError(failed)
             scanner = self._scanner()
         return findings.verdict(scanner, self._options.too_large, self._options.over_limit)
 

@@ -34,6 +34,7 @@ __all__ = [
     "RefusedError",
     "SilentError",
     "StreamTooLargeError",
+    "signatures_of",
     "virus_name",
 ]
 
@@ -174,13 +175,10 @@ class ClamdServer:
         say."""
         with self._asked(patience) as client:
             answer = client.version()
-        match = _VERSION.match(answer)
-        if match is None:
+        found = signatures_of(answer)
+        if found is None:
             raise ClamdError(f"{self} answered {answer[:200]!r} to VERSION")
-        number = int(match["number"]) if match["number"] else None
-        # Without a number it cannot be told whether the same signatures are loaded.
-        tag = answer if number is not None else ""
-        return Signatures(f"ClamAV {match['engine']}", number, _date(match["date"] or ""), tag)
+        return found
 
     def stats(self, patience: float) -> ClamdStats:
         """Its threads, queue and memory. Raises ClamdError, RefusedError if it does not say."""
@@ -211,6 +209,17 @@ class ClamdServer:
             raise SilentError(f"{self} was silent for {patience:.1f} s") from error
         except OSError as error:
             raise ClamdError(f"{self}: {error.strerror or error}") from error
+
+
+def signatures_of(version: str) -> Signatures | None:
+    """What `ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2026` says, None if it is not of that form."""
+    match = _VERSION.match(version)
+    if match is None:
+        return None
+    number = int(match["number"]) if match["number"] else None
+    # Without a number it cannot be told whether the same signatures are loaded.
+    tag = version if number is not None else ""
+    return Signatures(f"ClamAV {match['engine']}", number, _date(match["date"] or ""), tag)
 
 
 def virus_name(found: str) -> str:
