@@ -29,6 +29,7 @@ def open_to_learn(folder: ModelFolder) -> LearningJournal:
     try:
         _claim(journal, folder)
         check_folder(journal, folder)
+        _check_version(journal, folder)
     except BaseException:
         journal.close()
         raise
@@ -68,6 +69,16 @@ def check_folder(journal: LearningJournal, folder: ModelFolder) -> None:
             f"{folder.path}; expected the journal that was written with it. To go on without: keep "
             f"{folder.version_path(in_force).name}, remove {folder.link}, and give the file to "
             "`filterd model activate`"
+        )
+
+
+def _check_version(journal: LearningJournal, folder: ModelFolder) -> None:
+    current = journal.current
+    if current and not folder.version_path(current).exists():
+        raise JournalError(
+            f"{journal.where}: describes version {current}, and there is no "
+            f"{folder.version_path(current)}; put the file back, or the folder and its journal as "
+            "they were together"
         )
 
 

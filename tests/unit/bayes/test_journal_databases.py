@@ -15,6 +15,7 @@ import pytest
 
 from filterd.bayes.site import journal_folder
 from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.journal import LearningJournal
 from filterd.bayes.site.journal_folder import open_to_read
 from filterd.bayes.site.learned import Batch, JournalError
 from filterd.bayes.site.learner import Learner, LearnOutcome
@@ -99,7 +100,7 @@ def test_a_crash_while_it_takes_over_loses_nothing(
         raise CrashError
 
     with monkeypatch.context() as patch:
-        where: Any = journal_folder if crashing.startswith("_") else journal_folder.LearningJournal
+        where: Any = journal_folder if crashing.startswith("_") else LearningJournal
         patch.setattr(where, crashing, crash)
         with pytest.raises(CrashError):
             Learner(folder, "cli:ann").__enter__()
@@ -166,7 +167,7 @@ def test_one_learner_at_a_time_on_several_hosts(tmp_path: Path, url: str) -> Non
     assert contents(two) == {True: 4, False: 0}
     # The first one's files are behind now. Nothing is written with them.
     before = sorted(path.name for path in one.path.iterdir())
-    with pytest.raises(Exception, match=r"site-000002\.fdm"):
+    with pytest.raises(JournalError, match=r"describes version 2, and there is no .*00002\.fdm"):
         teach(one, range(20, 21), spam=True)
     assert sorted(path.name for path in one.path.iterdir()) == before
 
