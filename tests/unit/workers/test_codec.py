@@ -70,12 +70,15 @@ def test_requests_arrive_as_they_were(
 ) -> None:
     envelope = Envelope(
         sender,
-        tuple(Recipient(r, ("NOTIFY=NEVER",)) for r in recipients),
+        tuple(Recipient(r, ("NOTIFY=NEVER", "ORCPT=x"), "user") for r in recipients),
         Client("name", "192.0.2.1", 25, helo),
         ("SIZE=1",),
         macros,
     )
-    failed = (Failure("bayes", FailureKind.CRASH, "signal 11"),)
+    failed = (
+        Failure("bayes", FailureKind.CRASH, "signal 11"),
+        Failure("clamav", FailureKind.TIMEOUT, "as before", again=True),
+    )
     assert decode_request(encode_request("id1", envelope, failed)) == ("id1", envelope, failed)
 
 

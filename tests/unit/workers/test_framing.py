@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 import struct
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -90,3 +92,67 @@ def test_what_is_no_frame(pair: Pair, octets: bytes, complaint: str) -> None:
     pair[0].close()
     with pytest.raises(framing.FrameError, match=complaint):
         framing.Receiver(pair[1], body_limit=0).receive()
+
+
+def test_frame_of_more_pieces_than_the_kernel_takes_at_once(pair: Pair) -> None:
+    framing.send(pair[0], b"{}", [b"ab"] * 3000)
+    assert framing.Receiver(pair[1]).receive() == (b"{}", b"ab" * 3000, None)
+
+
+def test_frames_follow_each_other(pair: Pair) -> None:
+    receiver = framing.Receiver(pair[1])
+    for number in range(3):
+        framing.send(pair[0], b"%d" % number, [b"x" * number])
+        assert receiver.receive() == (b"%d" % number, b"x" * number, None)
+
+
+@pytest.mark.parametrize(("head", "body", "fits"), [(5, 7, True), (6, 7, False), (5, 8, False)])
+def test_the_limits_themselves_fit(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, head: int, body: int, fits: bool
+) -> None:
+    monkeypatch.setattr(framing, "HEAD_LIMIT", 5)
+    framing.send(pair[0], b"h" * head, [b"b" * body])
+    receiver = framing.Receiver(pair[1], body_limit=7)
+    if fits:
+        assert receiver.receive() == (b"h" * head, b"b" * body, None)
+    else:
+        with pytest.raises(framing.FrameError, match=rf"frame of {head} \+ {body} octets is over"):
+            receiver.receive()
+
+
+def test_peer_that_stops_in_the_middle_is_not_waited_for(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "REST_LIMIT", 0.0)
+    pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 10_000))
+    pair[0].sendall(b"\0\0\0\5" + b"\0" * 8 + b"abc")
+    with pytest.raises(framing.FrameError, match="stopped 2 octets before the end"):
+        framing.Receiver(pair[1]).receive()
+
+
+def test_socket_that_cannot_be_read_is_named_as_such(pair: Pair) -> None:
+    receiver = framing.Receiver(pair[1])
+    pair[1].close()
+    with pytest.raises(framing.FrameError, match="read: Bad file descriptor"):
+        receiver.receive()
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("octets", [b"\0\0\0\1" + b"\0" * 8 + b"abc", b"\xff" * 12])
+def test_descriptor_beside_what_is_no_frame_is_closed(pair: Pair, octets: bytes) -> None:
+    rights = array.array("i", [pair[0].fileno()])
+    pair[0].sendmsg([octets], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    before = _descriptors()
+    with pytest.raises(framing.FrameError):
+        framing.Receiver(pair[1], descriptors=True).receive()
+    assert _descriptors() == before
+
+
+def test_descriptor_that_nobody_asked_for_does_not_arrive(pair: Pair) -> None:
+    framing.send(pair[0], b"{}", (), pair[0].fileno())
+    before = _descriptors()
+    assert framing.Receiver(pair[1]).receive() == (b"{}", b"", None)
+    assert _descriptors() == before
