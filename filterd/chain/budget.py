@@ -47,7 +47,7 @@ class _Alarm:
 
 
 def _raise(_signal: int, frame: FrameType | None) -> None:
-    """An alarm. One that finds no call has come too late, or nothing is left to watch over."""
+    """An alarm. If no call is running it came too late: nothing is left to watch over."""
     if not _Alarm.running:
         signal.setitimer(signal.ITIMER_REAL, 0)
         _Alarm.ticking = False

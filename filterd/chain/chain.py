@@ -35,7 +35,7 @@ ASKING_LIMIT = 0.5
 """Seconds for a filter's `ask`, which waits for nobody."""
 
 OnError = Literal["tempfail", "continue", "quarantine"]
-"""What a filter's failure means: `tempfail` (451, the client comes again), `continue` (the message
+"""What a filter's failure means: `tempfail` (451, the client retries), `continue` (the message
 goes on without that filter's opinion) or `quarantine` (it is held)."""
 
 _ON_ERROR_ACTION: Mapping[OnError, Action] = {
@@ -252,7 +252,7 @@ def _failed(failure: Failure) -> Verdict:
 
 def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Action:
     """What the filter's failure means. again: with this content it would fail each time, so that
-    who is told to come again would come for nothing; the message is held instead."""
+    a client that is told to retry would retry in vain; the message is held instead."""
     if settings.dry_run:
         return Action.ACCEPT
     wanted = settings.on_error

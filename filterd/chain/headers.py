@@ -213,7 +213,7 @@ def _results_of_this_host(message: Message, trusted: int, host: str) -> frozense
 
 def _removed(fields: Iterable[HeaderField], host: str, kept: Collection[int]) -> list[ChangeField]:
     """Deletions of forged fields, the last of each name first: sendmail keeps the numbers of the
-    rest after a deletion, Postfix counts anew, and from the end both mean the same.
+    rest after a deletion, Postfix counts again, and from the end both mean the same.
 
     kept: where the fields begin that are of this host.
     """

@@ -104,7 +104,7 @@ class Pipeline:
             else:
                 stored = True
         if self._offer is not None and decision.action is not Action.TEMPFAIL:
-            # One that is told to come again is offered when it does.
+            # A deferred message is offered when the client retries.
             self._offer(message, examination)
         return _result(message, examination, answer, stored=stored)
 

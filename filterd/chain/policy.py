@@ -3,7 +3,7 @@
 Each recipient's thresholds come from the first matching rule, else from the defaults. The score
 and the verdict's forced action give each recipient an action; then one message gets one answer:
 
-* one recipient's `tempfail` is everybody's: the client comes again with all of them;
+* one recipient's `tempfail` is everybody's: the client retries with all of them;
 * a `reject` needs all recipients. Where only some reject, those are treated as `quarantine`;
 * recipients whose action is `quarantine` or `discard` are removed from the message and their copy
   is stored; when nobody is left, the MTA is told to discard the message;
@@ -118,7 +118,7 @@ class Policy:
         return "strip" in (self.settings.virus, *(rule.virus for rule in self.settings.rules))
 
     def reply(self, default: Reply) -> Reply:
-        """What the settings say in place of a default, whoever the recipients are."""
+        """What `[policy]` says in place of a default, for any recipients."""
         return self._default.reply(default)
 
     def thresholds(self, recipient: Recipient, envelope: Envelope) -> Thresholds:

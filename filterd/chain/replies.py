@@ -70,7 +70,7 @@ def parse(kind: str, text: str) -> Reply:
     default = DEFAULTS.get(kind)
     if default is None:
         raise ReplyError(f"{kind!r} is not the name of a reply; expected {', '.join(DEFAULTS)}")
-    example = f'expected "{default.code} {default.xcode} {default.text}" or the like'
+    example = f'expected "{default.code} {default.xcode} {default.text}" or similar'
     found = _REPLY.fullmatch(text)
     if found is None:
         raise ReplyError(f"{text!r} is not code, enhanced code and text; {example}")

@@ -1,8 +1,8 @@
 """`filterd demo`: the whole path on sample mail, and one table of what happened.
 
 clamd, the filter daemon and the reference MTA run as programs of their own below one folder, on
-loopback. Mail goes in by SMTP; what came of each message is read where an admin would read it: the
-SMTP reply, the daemon's log, the mailbox, the quarantine.
+loopback. Mail goes in by SMTP; what became of each message is read where an admin would read it:
+the SMTP reply, the daemon's log, the mailbox, the quarantine.
 """
 
 from __future__ import annotations

@@ -170,8 +170,8 @@ def build(
 ) -> None:
     """Make a sendmail.cf of a sendmail.mc by m4, and report mistakes by line of the mc.
 
-    Without --output the sendmail.cf is printed. Ends with 78, and writes nothing, if sendmail could
-    not start with the result.
+    Without --output the sendmail.cf is printed. Exit status 78, and nothing is written, if
+    sendmail could not start with the result.
     """
     from filterd.cli import mta_build  # noqa: PLC0415
 
@@ -198,7 +198,7 @@ def trace(
 ) -> None:
     """Show every rule that matches an address: its line, what each wildcard took, each lookup.
 
-    Ends with 0 if every address goes somewhere, 67 if one does not.
+    Exit status 67 if an address goes nowhere.
     """
     from filterd.cli import mta_trace  # noqa: PLC0415
     from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415
@@ -223,7 +223,7 @@ def diff(
 ) -> None:
     """Show which addresses two configurations treat differently, as recipients and as senders.
 
-    Ends with 0 if none, 1 if some do.
+    Exit status 1 if some do.
     """
     from filterd.cli import mta_diff  # noqa: PLC0415
     from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415

@@ -44,7 +44,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Build, say what is wrong, write. Ends with 78 if sendmail could not start with the result;
+    """Build, say what is wrong, write. Exit status 78 if sendmail could not start with the result;
     nothing is written then."""
     with mc_errors():
         made = build(mc, MacroFiles.find(macros))

@@ -1,4 +1,4 @@
-"""`filterd reload`: the daemon reads its settings again and says what came of it."""
+"""`filterd reload`: the daemon reads its settings again and reports the result."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def password(
 
 
 def _first_account(loaded: Settings, password_file: Path | None) -> None:
-    """Make the first account where there is none: nothing has a password that others know."""
+    """Create the first account where there are none, with a password that nobody else knows."""
 
     accounts = Accounts(accounts_path(loaded))
     if accounts.all():

@@ -52,7 +52,8 @@ class FilterSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one file. source: the file, None if there was none and defaults count."""
+    """All settings of one file. source: the file, None if there was no file and the defaults
+    count."""
 
     daemon: DaemonSettings = DaemonSettings()
     workers: WorkerSettings = WorkerSettings()

@@ -44,7 +44,7 @@ class Octal:
 def permissions(value: object) -> int:
     """The permissions that a setting means. TOML has octal as 0o660; a text may have no prefix.
 
-    Raises ValueError for what is none; most often a number that was meant to be octal.
+    Raises ValueError for other values; most often a number that was meant to be octal.
     """
     if isinstance(value, str):
         if re.fullmatch(r"(0o?)?[0-7]{3}", value):

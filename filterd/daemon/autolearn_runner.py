@@ -30,7 +30,7 @@ NICENESS = 10
 
 class Lessons:
     """The periodic learning. settings: asked for each time, so that a reload counts. config: the
-    settings file, which the command reads anew; None for the usual one."""
+    settings file, which the command reads again; None for the usual one."""
 
     def __init__(
         self,

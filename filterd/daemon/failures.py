@@ -1,6 +1,6 @@
 """Messages that did something to a filter (raised, hung, broke its process), kept for analysis.
 
-The client was asked to come again, and does so for days. The same message is kept once.
+The client was asked to retry, and does so for days. The same message is kept once.
 
 Storing, and closing the store, is done in a thread of our own. libmilter calls us in threads of its
 pool, where pymilter has made a Python thread state for each session; CPython remembers the first
@@ -31,7 +31,7 @@ class Keeper(Protocol):
         get it; else for analysis only."""
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Close what was opened."""
 
 
 class FailedMail:

@@ -1,6 +1,6 @@
-"""What content did to filters, so that it does not cost the same again when it comes again.
+"""What content did to filters, so that it does not cost the same when it arrives again.
 
-A message that made a filter run out of time or memory, or took a worker down, comes again: its
+A message that made a filter run out of time or memory, or took a worker down, arrives again: its
 client was told 451, or somebody sends it to the next recipient. For a while the daemon remembers
 the content by a hash of its body, whatever the header section says: a new Message-ID, Received,
 Subject or recipient changes nothing. A short body says little, many messages have the same, so the
@@ -29,7 +29,8 @@ REMEMBERED = 2000
 
 EXPIRES = 6 * 3600.0
 """Seconds that a content is remembered: longer than the pauses between a client's first attempts
-(Postfix 4000 s, Sendmail an hour), shorter than a person takes to mend what a filter choked on."""
+(Postfix 4000 s, Sendmail an hour), shorter than a person takes to repair what a filter choked
+on."""
 
 SHORT_BODY = 100
 """Octets of a body from which on it stands for the content alone. No file fits into fewer, and

@@ -2,7 +2,7 @@
 
 A filter that takes a worker down is left out when the next worker tries: what its `on_error` says
 is then applied there, and all other filters have their say. What the content did is remembered, so
-that it does not cost the same when it comes again (see `remembered`).
+that it does not cost the same when it arrives again (see `remembered`).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _Scan:
         return answer, self._kept(report.trouble, stored=report.stored)
 
     def _remember(self) -> None:
-        """Have what the content did anew remembered."""
+        """Remember what the content did this time."""
         new = [failure for failure in self._failed if not failure.again]
         if new:
             self._service.remembered.note(self._transaction, self._id, new)

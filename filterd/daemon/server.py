@@ -286,7 +286,7 @@ class Daemon:
                     asker.set_result(trouble)
 
     def _asked_to_reload(self) -> dict[str, Any]:
-        """Thread of who asks: have the main thread reload, and tell what came of it."""
+        """In the asking thread: have the main thread reload, and return its result."""
         asker: Future[str] = Future()
         self._awaiting.put(asker)
         os.write(self._wake, bytes([signal.SIGHUP]))

@@ -23,7 +23,7 @@ BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 millisecond, a scan of clamd some hundred, and 30 s is the usual limit."""
 
 LONGEST = 1e9
-"""Milliseconds, eleven days; whoever says that a filter took longer, or NaN, lies."""
+"""Milliseconds, eleven days; a worker that says more, or NaN, is not to be believed."""
 
 DETAIL_LIMIT = 200
 """Characters of the last failure's text."""

@@ -1,4 +1,4 @@
-"""One engine for each process and database, whoever asks for it.
+"""One engine for each process and database, shared by all its users.
 
 An SQLite file is used as `filterd.sqlite` says: nothing but SQLite opens it, and another process
 may put it aside between two transactions. A database that cannot be used is told apart from one

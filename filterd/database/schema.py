@@ -252,7 +252,8 @@ def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:
     tables = (*schema.meta.tables, schema.version_table)
     present = [table for table in tables if inspector.has_table(table)]
     if present:
-        # To wait for one table with another one locked would be a deadlock with who uses both.
+        # To wait for one table with another one locked would be a deadlock with anybody who uses
+        # both.
         connection.execute(
             sa.text(f"LOCK TABLE {', '.join(present)} IN ACCESS EXCLUSIVE MODE NOWAIT")
         )

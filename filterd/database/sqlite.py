@@ -4,7 +4,7 @@ SQLite locks a file with POSIX locks. They belong to the process, and closing *a
 the file gives up all of them (https://www.sqlite.org/howtocorrupt.html, 2.2): the next process that
 closes the database takes itself for the last one and removes the write-ahead log under the others.
 So nobody opens such a file but SQLite. It is made by mknod(2), which opens nothing, looked at by
-stat(2) and put aside by rename(2). A process that was forked from one with an open database cannot
+stat(2) and set aside by rename(2). A process that was forked from one with an open database cannot
 use that one (`InheritedError`): it has to be closed before, or opened after the fork only.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from filterd.system.durable import create_file
 
 WAIT_LIMIT = 5.0
-"""Seconds for which somebody waits until a file that is being put aside is there again."""
+"""Seconds for which somebody waits until a file that is being set aside is there again."""
 
 ALONE_LIMIT = 30.0
 """Seconds for which somebody waits to have a file alone; searches of a second may overlap."""
@@ -139,8 +139,8 @@ class SqliteFile:
     def put_aside(self, now: float, why: str = "broken") -> Path:
         """Rename the database and what belongs to it, to `.why-DATE`; the new name.
 
-        To be called by who uses it alone. Connections to the old one have to be closed afterwards;
-        SQLite sees that the file was moved, and leaves the new one's log as it is.
+        The caller must have the file to itself. Connections to the old one have to be closed
+        afterwards; SQLite sees that the file was moved, and leaves the new one's log as it is.
         """
         name = f"{self.path.name}.{why}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
         aside, number = self.path.with_name(name), 1
@@ -155,6 +155,6 @@ class SqliteFile:
         return aside
 
     def put_aside_before(self) -> list[Path]:
-        """What was put aside, the oldest first."""
+        """The files that were set aside, oldest first."""
         found = self.path.parent.glob(f"{self.path.name}.broken-*")
         return sorted(path for path in found if not path.name.endswith(COMPANIONS))

@@ -1,4 +1,4 @@
-"""What a database can hold; for who has nothing to do with one yet."""
+"""What a database can hold, without loading one."""
 
 from __future__ import annotations
 

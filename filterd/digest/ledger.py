@@ -1,7 +1,7 @@
 """Who has been told of what: rows of the quarantine's index, so that hosts that share it tell once.
 
-A mailbox is told of what came up to a moment; that is written when the MTA has the digest.
-Whoever sends one claims it first by an update of one row, which one process only can win. A mailbox
+A mailbox has heard of what came up to a moment; that is written when the MTA has the digest.
+A process that sends one claims it first by an update of one row, which only one can win. A mailbox
 is one however its address is spelled (`readable`); earlier versions of filterd have told of each
 spelling by itself.
 """
@@ -30,7 +30,7 @@ EVERYBODY = "*"
 
 LATE = 86400.0
 """Seconds that a message may need from its last octet into the index, by `fsck` after a trouble of
-the database, say, and still be told of."""
+the database, say, and still be listed."""
 
 UNSENDABLE = "\\ud"
 """In the index's form of an address with octets of no charset; nothing can be sent there."""
@@ -42,7 +42,7 @@ _CHUNK = 500
 
 @dataclass(slots=True)
 class Due:
-    """What a mailbox is to be told of. address: as the newest message spells it; a digest goes
+    """What a mailbox is to hear of. address: as the newest message spells it; a digest goes
     there. held: ids, newest first, each with the recipient to whom the message can be released."""
 
     address: str

@@ -1,6 +1,6 @@
 """Signed links: each names one message, one recipient and a moment after which it is worth nothing.
 
-Whoever has the link may release that message to that recipient, and nothing else: that is what
+Anybody who has the link may release that message to that recipient, and nothing else: that is what
 the recipient's own mailbox is trusted with. The signature is an HMAC with a key derived from the
 key of releases, so that nothing else that is signed can be taken for a link.
 """
@@ -33,7 +33,8 @@ class ReleaseLink:
 
 
 class LinkError(ValueError):
-    """A link that is not ours, was changed, or has expired; in words for who followed it."""
+    """A link that is not ours, was changed, or has expired; in words for the person who followed
+    it."""
 
 
 class Signer:

@@ -165,5 +165,5 @@ class Schedule:
         if complete:
             self._done = (digest, until)
         else:
-            # Put off, or another host is at it.
+            # Deferred, or another host is at it.
             self._wait_until = now + CLAIM_LIMIT

@@ -79,7 +79,7 @@ def _age(one: ClamdStatus) -> Finding:
 
 
 def _sizes(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
-    """Whether clamd takes what the filter sends. A message that is larger than that is nobody's."""
+    """Whether clamd takes what the filter sends. A larger message is scanned by nobody."""
     try:
         takes = place.server.takes(place.size_limit, PROBE_SECONDS)
     except ClamdError as error:

@@ -21,7 +21,7 @@ WANTED_MACROS = {
     "i": "log and quarantine lack sendmail's queue id",
     "{auth_authen}": "authenticated clients count as strangers",
 }
-"""Macros that filterd uses, and what comes of it where sendmail does not send them."""
+"""Macros that filterd uses, and what is lost where sendmail does not send them."""
 
 
 def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ class Recorder:
     def write(self) -> None:
         """Write what waits now, and let old records go when that is due.
 
-        What cannot be written waits for the next time; a file that cannot be used is put aside.
+        What cannot be written waits for the next time; a file that cannot be used is set aside.
         """
         history = self.history
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
@@ -123,7 +123,7 @@ class Recorder:
             vanished = history.write(rows)
         except BrokenHistoryError:
             if not history.is_file:
-                # Other hosts use it, too: whoever cares for it decides, by `fsck`.
+                # Other hosts use it, too: its admin decides, by `fsck`.
                 raise
             # Loaded when it is needed, for it brings the database's library.
             from filterd.history.recovery import recover  # noqa: PLC0415  (seldom needed)

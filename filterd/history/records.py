@@ -159,8 +159,8 @@ class Records:
         return [FilterFailures(n, count, *newest[n]) for n, count in counted.most_common()]
 
     def expire(self, before: float, most: int) -> tuple[int, int]:
-        """Let go what came before then, and all but so many; how many went, and `span` of what is
-        left."""
+        """Delete what came before then, and all but so many; return how many went, and `span` of
+        what is left."""
         c = records.c
         last = sa.select(c.rowid).order_by(c.rowid.desc()).limit(1).offset(most)
         with self._transaction() as connection:

@@ -111,8 +111,8 @@ class History:
         return self.records.failures(since) if self._exists() else []
 
     def expire(self, *, by_age: bool = True) -> int:
-        """Let go what is too old or too much; how many records. by_age: False while the clock is in
-        doubt. Raises HistoryError."""
+        """Delete what is too old or too much; return how many records. by_age: False while the
+        clock is in doubt. Raises HistoryError."""
         oldest = self._clock() - self.settings.keep_days * 86400 if by_age else 0.0
         gone, now = self.records.expire(oldest, self.settings.keep_messages)
         self.known = min(self.known, now)

@@ -1,6 +1,6 @@
-"""The demo: clamd, daemon and reference MTA below one folder, and what came of each message.
+"""The demo: clamd, daemon and reference MTA below one folder, and what became of each message.
 
-They run as programs of their own, on loopback. Mail goes in by SMTP; what came of each message is
+They run as programs of their own, on loopback. Mail goes in by SMTP; what became of each message is
 read where an admin would read it: the SMTP reply, the daemon's log, the mailbox, the quarantine.
 """
 
@@ -33,7 +33,7 @@ _RECEIVED_ID = re.compile(rb"\bid (\S+?);?\s")
 
 @dataclass
 class Fate:
-    """What came of one message."""
+    """What became of one message."""
 
     name: str
     result: SendResult

@@ -177,12 +177,12 @@ _MAKERS: tuple[tuple[str, str, Callable[[], EmailMessage]], ...] = (
 
 
 def samples() -> list[Sample]:
-    """All sample messages, made anew."""
+    """All sample messages, newly made."""
     return [Sample(name, about, make().as_bytes()) for name, about, make in _MAKERS]
 
 
 def sample(name: str) -> Sample:
-    """The sample of that name. Raises KeyError for a name that is none."""
+    """The sample of that name. Raises KeyError for an unknown name."""
     for known, about, make in _MAKERS:
         if known == name:
             return Sample(name, about, make().as_bytes())

@@ -1,4 +1,5 @@
-"""The self-test: sample messages through the daemon behind an embedded MTA, and what came of each.
+"""The self-test: sample messages through the daemon behind an embedded MTA, and what became of
+each.
 
 What the settings promise for them is in `filterd.lab.expected`.
 """
@@ -39,7 +40,7 @@ USUAL_NAMES: Mapping[str, str] = {"gtube": "gtube", "eicar": "clamav", "exe": "p
 
 @dataclass(frozen=True)
 class Came:
-    """What came of one test message: the last reply, and the delivered copy if there is one."""
+    """What became of one test message: the last reply, and the delivered copy if there is one."""
 
     result: SendResult
     delivered: bytes | None

@@ -55,7 +55,7 @@ def read_messages(
     """Yield (label, name, bytes) of every message at a path; `-` is standard input.
 
     label: "spam", "ham" or None. A `From ` line of an mbox is not part of the message and is left
-    out. skipped: is told of each message that had to be left out; without it that is an error.
+    out. skipped: called with each message that had to be left out; without it that is an error.
     Raises CorpusError.
     """
     words = {True: "spam", False: "ham", None: None}
@@ -211,7 +211,7 @@ def _refuse(error: OSError) -> None:
 
 
 def _skipped(label: Label | None, error: SkippedError) -> Item:
-    """A message that cannot be had, so that whoever reads can count it."""
+    """A message that cannot be read, so that the reader can count it."""
 
     def read() -> bytes:
         raise error

@@ -94,7 +94,7 @@ def is_plain(body: bytes, encoding: str) -> bool:
 
 
 def decode_uu(body: bytes) -> bytes:
-    """The first uuencoded file in a body; a line that is none ends it."""
+    """The first uuencoded file in a body; any other line ends it."""
     begin = _UU_BEGIN.search(body)
     if begin is None:
         return body

@@ -64,8 +64,8 @@ class HiddenFile(NamedTuple):
     """at: octet of the message, or of the coding that it was found in, near which it begins.
     names: all that stand there. content_type: in lower case, `""` if none is said. is_decoded: the
     content was encoded. is_altered: it is of the octets without NUL or bare CR, so that a content
-    that was not encoded is nobody's. source: the text and the way in which it was found, `within`
-    for all in what stood encoded; in each a file is found once."""
+    that was not encoded belongs to no part. source: the text and the way in which it was found,
+    `within` for all in what stood encoded; in each a file is found once."""
 
     at: int
     names: tuple[str, ...]

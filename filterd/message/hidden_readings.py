@@ -17,7 +17,7 @@ HIDDEN_LIMIT = 200
 
 HIDDEN_FACTOR = 3
 """Times the message's size that these files may have together; the octets without NUL and those
-without bare CR may each have a file anew."""
+without bare CR may each have another file."""
 
 HIDDEN_LEAST = 1 << 20
 """Octets that they may have together however small the message is."""

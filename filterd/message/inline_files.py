@@ -20,7 +20,7 @@ SIZE_LIMIT = 64 << 20
 """Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
 
 FOREIGN_LINES = 5
-"""Lines behind `begin` that are none of the file, and that some decoders pass over."""
+"""Lines behind `begin` that do not belong to the file, and that some decoders pass over."""
 
 FOREIGN_SIZE = 200
 """Octets of one such line."""

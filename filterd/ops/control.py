@@ -21,7 +21,7 @@ STATUS_SECONDS = 2.0
 """For an answer that is only read off."""
 
 RELOAD_SECONDS = 120.0
-"""For a reload: all filters are prepared anew, models and compiled parts with them."""
+"""For a reload: all filters are prepared again, with models and compiled parts."""
 
 
 class ControlError(Exception):

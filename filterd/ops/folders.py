@@ -1,7 +1,7 @@
 """The folders that are the daemon's own, and whether nobody else can exchange what is in them.
 
 The key that marks released mail, the models and kept messages are believed because they lie there.
-Whoever owns such a folder, may write to it, or may put another in its place, could exchange them.
+Anybody who owns such a folder, may write to it, or may replace it, could exchange them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Trouble:
 def troubles(folder: Path) -> Iterator[Trouble]:
     """Who besides root and this user could exchange what is in the folder.
 
-    The folders above count as well, links followed; one that is not there is made by whoever may.
+    The folders above count as well, links followed; one that does not exist could be made by
+    anybody who may.
     """
     here = user_name(os.geteuid())
     folder = folder.resolve()

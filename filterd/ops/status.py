@@ -1,7 +1,7 @@
 """Finds the state of daemon, filters, clamd, classifier and quarantine, and the last hour's flow.
 
-All is read from files and sockets, so that it can be told of a daemon that is not well. What cannot
-be found out says why, and the rest is told all the same.
+All is read from files and sockets, so that it is known of a daemon that is not well, too. What
+cannot be found out says why, and the rest is told all the same.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class FilterStatus:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """The site's own model. generation: 0 for none. missing_spam, missing_ham: messages until it
-    speaks alone. share: of it in the blend with the starter model, 0 to 1."""
+    is used alone. share: of it in the blend with the starter model, 0 to 1."""
 
     generation: int = 0
     spam: int = 0
@@ -148,7 +148,7 @@ def status(
     settings: Settings, clock: Callable[[], float] = time.time, counts: Counts | None = None
 ) -> Status:
     """How the filterd of these settings does; takes up to `PROBE_SECONDS` for each server that is
-    silent. counts: the store's, for who has them already."""
+    silent. counts: the store's, if the caller has them."""
     from filterd.ops.model import model_status  # noqa: PLC0415  (numpy: metrics do without)
 
     now = clock()

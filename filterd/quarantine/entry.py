@@ -166,7 +166,7 @@ def _readable(message: Message, name: str) -> str:
 
 def for_admins_only(entry: Entry) -> str:
     """Why only an admin may release a message as it is, in words for a recipient; empty if a
-    recipient may. A banned part is not delivered to whoever asks for it because the message was
+    recipient may. A banned part is not delivered to anybody who asks for it because the message was
     also taken for spam."""
     if entry.virus:
         return f"it contains a virus ({entry.virus})"

@@ -1,6 +1,6 @@
 """Comparing files, journal and index, and making the index agree with the others.
 
-An index that cannot be used at all (damaged, cut short, another program's tables) is put aside
+An index that cannot be used at all (damaged, cut short, another program's tables) is set aside
 under a name with the date, and made again.
 """
 
@@ -40,7 +40,7 @@ class FsckReport:
 
 
 def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckReport:
-    """Compare, and with `repair` mend the index. rebuild: make it anew whatever it is like.
+    """Compare, and with `repair` correct the index. rebuild: rebuild it in any case.
 
     Raises StoreError.
     """

@@ -87,7 +87,7 @@ class Index:
         self._url, self._folder = url, folder
 
     def add(self, entry: Entry, path: str, delivery_state: DeliveryState) -> None:
-        """Add the entry's rows; if its id is there already, nothing changes. Raises StoreError."""
+        """Add the entry's rows; if its id is known, nothing changes. Raises StoreError."""
         self.add_all([(entry, path, delivery_state)])
 
     def add_all(self, entries: Sequence[tuple[Entry, str, DeliveryState]]) -> None:
@@ -232,8 +232,8 @@ class Index:
             return tuple(delivery_of(found) for found in connection.execute(query).mappings())
 
     def waiting(self, now: float, claimed_before: float) -> list[tuple[str, Delivery]]:
-        """Copies whose release is due again, and those claimed so long ago that whoever did it is
-        no more. Raises StoreError."""
+        """Copies whose release is due again, and those claimed so long ago that the process that
+        did is no more. Raises StoreError."""
         c = deliveries.c
         due = sa.and_(c.state == "failed", c.again_at > 0, c.again_at <= now)
         lost = sa.and_(c.state == "releasing", c.changed < claimed_before)
@@ -249,7 +249,7 @@ class Index:
 
     def check(self) -> None:
         """Raises BrokenIndexError if files and journal have to make the index again, StoreError if
-        it cannot be had."""
+        it is not available."""
         with store_errors():
             self._database.check(self)
 
@@ -329,7 +329,7 @@ def _add(connection: sa.Connection, entry: Entry, path: str, delivery_state: Del
 
 
 def _summarize(connection: sa.Connection, id: str) -> None:
-    """Write the one word for the whole message anew."""
+    """Write the state of the whole message again."""
     found = connection.execute(sa.select(deliveries).where(deliveries.c.id == id)).mappings()
     state = DeliveryState(tuple(map(delivery_of, found))).state
     connection.execute(sa.update(messages).where(messages.c.id == id).values(state=state.value))

@@ -138,7 +138,7 @@ class Journal:
             raise StoreError.about(path, error) from error
 
     def events(self, id: str | None = None) -> Iterator[Event]:
-        """All events in order, or those of one message. Lines that are none are passed over.
+        """All events in order, or those of one message. Lines that are not events are passed over.
 
         Raises StoreError if a file cannot be read.
         """

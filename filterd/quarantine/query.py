@@ -68,7 +68,7 @@ class Query:
 
 
 class QueryError(ValueError):
-    """A question that cannot be asked, in words for who asked it."""
+    """A search that is not possible, in words for the person who asked."""
 
 
 def statement(query: Query) -> sa.Select[Any]:

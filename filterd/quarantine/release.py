@@ -67,7 +67,7 @@ class ReleaseRequest:
 
 
 class ReleaseError(Exception):
-    """A release that must not be, in words for who asked for it."""
+    """A release that is not permitted, in words for the person who asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Releaser:
         key = marks.load_key(self._store.settings.folder)
         mark = partial(marks.envelope_id, key, entry.id, data, viruses=request.viruses)
         before = len(self._kept_again(entry.id))
-        # From the journal: the index may have been put aside since the claim.
+        # From the journal: the index may have been set aside since the claim.
         noted = {d.recipient: d for d in self._store.delivery_state(entry.id).deliveries}
         results = submit(self._server, sender, recipients, data, mark)
         results = _as_kept(results, self._kept_again(entry.id)[before:])
@@ -288,8 +288,8 @@ def _as_kept(
 
 
 def _as_it_came(entry: Entry, recipients: Sequence[str]) -> tuple[str, ...]:
-    """Each mailbox once, as the client spelled it where it was a recipient: whoever has a copy must
-    not get another one because somebody spells the address in another way."""
+    """Each mailbox once, as the client spelled it where it was a recipient: a mailbox that has a
+    copy must not get another one because somebody spells the address in another way."""
     came = (*entry.recipients, *entry.held_for)
     known = {readable(r): r for r in came}
     return tuple(dict.fromkeys(r if r in came else known.get(readable(r), r) for r in recipients))

@@ -71,7 +71,7 @@ def submit(
     """Send a message; return what became of each recipient. Raises nothing that an MTA causes.
 
     envelope_id: makes the value of ENVID for some recipients, sent where the MTA offers DSN (RFC
-    3461). Where the MTA refuses some of them, the transaction begins anew with the others.
+    3461). Where the MTA refuses some of them, the transaction begins again with the others.
     """
     if not _is_sendable(sender):
         return dict.fromkeys(recipients, SubmissionResult("refused", NO_ADDRESS))

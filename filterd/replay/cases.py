@@ -40,7 +40,7 @@ def cases(
 ) -> Iterator[Case]:
     """Every message of these paths and quarantine ids, in order.
 
-    A path that is there wins over an id of that name. skipped: is told of what vanished meanwhile.
+    A path that is there wins over an id of that name. skipped: called for what vanished meanwhile.
     Raises CaseError, CorpusError, OSError.
     """
     for name in names:

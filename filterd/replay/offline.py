@@ -27,4 +27,4 @@ class Offline:
         return judged
 
     def close(self) -> None:
-        """Nothing to let go."""
+        """Nothing to close."""

@@ -36,7 +36,7 @@ class Pending:
     def answer(self, seconds: float) -> Answer:
         """Wait for the answer at most so long; an answer with the status TIMEOUT after that.
 
-        The question stays under way, for whoever asks next.
+        The question stays under way, for the next who asks.
         """
         if self._done is None and self._future is not None:
             try:

@@ -2,8 +2,8 @@
 
 Each action is done to one or several messages by somebody (`who`, such as `cli:root` or `web:ann`)
 and leaves an event in the quarantine's journal. What became of each message is an `ActionResult`;
-what cannot be done is an `ActionError`, in words for who asked. Who may do what is decided above
-(`filterd.review.access`); here it is done.
+what cannot be done is an `ActionError`, in words for the person who asked. Who may do what is
+decided above (`filterd.review.access`); here it is done.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ActionError(Exception):
-    """An action that is not permitted, or could not be done, in words for who asked for it."""
+    """An action that is not permitted, or could not be done, in words for the person who asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class ReviewActions:
         try:
             learned = self.learn(good, request, spam=False)
         except (ActionError, StoreError) as error:
-            # They are released, and whoever asked has to know that.
+            # They are released, and the person who asked has to know that.
             why = error.strerror if isinstance(error, StoreError) else str(error)
             learned = [ActionResult(id, False, f"not learned: {why}") for id in good]
         for second in learned:
@@ -254,7 +254,7 @@ def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
 
 
 def concerned(entry: Entry) -> tuple[str, ...]:
-    """Whose copy of a message is kept, or all recipients where it is nobody's in particular."""
+    """Whose copy of a message is kept, or all recipients where no copy is held."""
     return entry.held_for or entry.recipients
 
 

@@ -49,7 +49,8 @@ _OLD_SECRETS: Mapping[Kind, str] = {"account": "password", "token": "digest"}
 
 
 class PrincipalError(Exception):
-    """An account or token that cannot be, or a file that cannot be used, in words for who asked."""
+    """An account or token that cannot be, or a file that cannot be used, in words for the person
+    who asked."""
 
 
 @dataclass(frozen=True, slots=True)

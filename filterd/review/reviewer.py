@@ -29,7 +29,7 @@ class Reviewer:
     recipients: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        # Frozen, and still each limit is to have one spelling, whoever makes the value.
+        # Frozen, and still each limit has one spelling, wherever the value comes from.
         for name, spell in (("domains", listed_domain), ("recipients", readable)):
             spelled = frozenset(map(spell, getattr(self, name)))
             object.__setattr__(self, name, spelled)

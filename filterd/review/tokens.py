@@ -1,7 +1,7 @@
 """Tokens: principals without a password, for programs that use the REST interface.
 
 A token is 256 random bits, so its SHA-256 says nothing about it and needs no salt and no slow hash;
-whoever reads the file cannot use it.
+reading the file does not help to use it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Command lines of child processes that are Python programs: the one place that makes them.
 
 A child never takes a module from the folder that the parent happens to be started in: `python -m`
-and `python -c` put that folder first on the module path, and then whoever may write to it has his
-code run by whoever runs filterd there. So a child gets `-P` (Python 3.11), and what else the
-parent itself was told to leave out (`-I`, `-E`, `-s`). Source: docs.python.org/3/using/cmdline.
+and `python -c` put that folder first on the module path, and then anybody who may write to it has
+their code run by the user who runs filterd there. So a child gets `-P` (Python 3.11), and what else
+the parent itself was told to leave out (`-I`, `-E`, `-s`). Source: docs.python.org/3/using/cmdline.
 """
 
 from __future__ import annotations

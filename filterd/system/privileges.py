@@ -44,12 +44,12 @@ _acting: User | None = None
 
 
 def caller() -> int:
-    """The uid of who runs the command, whomever it acts as."""
+    """The uid of the user who runs the command, whoever it acts as."""
     return _caller
 
 
 def acting() -> User | None:
-    """The user whom a command of root acts as; None where it acts as who runs it."""
+    """The user whom a command of root acts as; None where it acts as the user who runs it."""
     return _acting
 
 
@@ -136,7 +136,8 @@ def give_up_root(settings: Path | None = None) -> None:
 
 @contextlib.contextmanager
 def as_caller() -> Iterator[None]:
-    """Meanwhile act as who runs the command, for a file that this person named for output."""
+    """Meanwhile act as the user who runs the command, for a file that this person named for
+    output."""
     user = _acting
     if user is None or os.getresuid()[2] != ROOT or os.geteuid() == ROOT:
         yield

@@ -115,7 +115,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
 def moment_of(text: str) -> float | None:
     """Local time as the browser or a person writes it, as seconds since 1970; None for nothing.
 
-    Raises ValueError in words for who typed it.
+    Raises ValueError in words for the person who typed it.
     """
     if not text:
         return None
@@ -126,7 +126,7 @@ def moment_of(text: str) -> float | None:
 
 
 def points_of(text: str) -> float | None:
-    """A score; None for nothing. Raises ValueError in words for who typed it."""
+    """A score; None for nothing. Raises ValueError in words for the person who typed it."""
     if not text:
         return None
     try:
@@ -153,7 +153,7 @@ def texts_of(form: FormData, name: str, limit: int) -> list[str]:
 def addresses_of(text: str) -> list[str]:
     """Addresses that somebody typed, separated by commas or blanks.
 
-    Raises ValueError in words for who typed it.
+    Raises ValueError in words for the person who typed it.
     """
     found = list(dict.fromkeys(text.replace(",", " ").split()))
     if len(found) > ADDRESS_LIMIT:

@@ -1,6 +1,6 @@
 """A proxy that nobody told filterd of: its requests carry X-Forwarded-For and are not believed.
 
-Everybody behind it then counts as one address, and whoever fails to log in may lock out others. The
+Everybody behind it then counts as one address, and one who fails to log in may lock out others. The
 log says so once, and a small file beside the accounts tells `filterd doctor`.
 """
 

@@ -75,7 +75,7 @@ class Guard:
         return Protocol
 
     def came(self, one: GuardedProtocol) -> None:
-        """A new connection. Makes room where there is none."""
+        """A new connection. Makes room for it if need be."""
         address = one.client[0] if one.client else ""
         site = network(address)
         self._open[one] = site

@@ -36,7 +36,7 @@ HEADER_LIMIT = 32 << 10
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM. Raises OSError if the address cannot be had."""
+    """Serve until SIGTERM. Raises OSError if the address is not available."""
     web = settings.web
     os.umask(0o077)
     listener = socket.create_server(

@@ -207,8 +207,8 @@ class Pool:
         """Have a worker scan a message; return what `decode` makes of the answer.
 
         deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
-        Raises Busy if no worker can be had, WorkerLostError if it gave no answer, and what `decode`
-        raises; a worker whose answer cannot be decoded is not used again.
+        Raises Busy if no worker is available, WorkerLostError if it gave no answer, and what
+        `decode` raises; a worker whose answer cannot be decoded is not used again.
         """
         ticker = Ticker(waiting, interval)
         worker = self._borrow(deadline, ticker)
@@ -251,7 +251,8 @@ class Pool:
         return waiter.worker
 
     def _hand_on(self, worker: Worker) -> None:
-        """Give a free worker to who waits longest, or let it idle. Called with the lock held."""
+        """Give a free worker to the message that waits longest, or let it idle. Called with the
+        lock held."""
         worker.busy = bool(self._waiting)
         if self._waiting:
             self._waiting.popleft().give(worker)

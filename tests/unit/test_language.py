@@ -19,6 +19,11 @@ EVERYWHERE = {
     r"\bgets? no mail\b": "undeliverable",
     r"\bnurser(?:y|ies)\b": "fork server",
     r"\bhow (?:filterd|it|they) does?\b": "state of …",
+    r"\bspeaks? al(?:one|ong)\b": "is used alone, helps out",
+    r"\bcan(?:not)? be had\b": "is (not) available, can be read",
+    r"\bputs? aside\b|\b(?:is|was|been) put aside\b": "set aside",
+    r"\b(?:in words|meant) for who\b|\bto who (?:is|has|asks)\b": "for the person who …",
+    r"\b(?:is|are) there already\b": "exists already",
 }
 """Pattern → what to write instead. In all texts, docstrings and comments too."""
 
@@ -31,6 +36,13 @@ FOR_ADMINS = {
     r"\btells? (?:how|of|anew)\b": "shows …",
     r"\blets? (?:it|them) go\b": "delete",
     r"\bmends?\b": "repair",
+    r"\b[Ee]nds with \d\d?\b|\bStatus \d\d\b": "exit status …",
+    r"\bmade again\b": "rebuilt",
+    r"\bmade harmless\b": "sanitized",
+    r"\bnone is remembered\b": "none recorded",
+    r"\bTakes? an? \w+ away\b": "remove",
+    r"\bmay stay empty\b": "optional",
+    r"\bwhat came of\b": "the result, what became of",
 }
 """Pattern → what to write instead. In pages, docs and command-line help, besides those above."""
 

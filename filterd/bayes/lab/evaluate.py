@@ -55,7 +55,7 @@ class Examined(Protocol):
 class Ours:
     """filterd's classifier, on a model of its own.
 
-    starter: speaks along while the model has learned too little, as it does in the filter.
+    starter: helps out while the model has learned too little, as it does in the filter.
     """
 
     def __init__(self, model: OnlineModel, salt: bytes, starter: StoredModel | None = None) -> None:
@@ -151,8 +151,8 @@ def run(
     progress: Progress = no_progress,
     readers: Readers = ONE_READER,
 ) -> Run:
-    """Run a classifier over messages in their order. readers: who reads them; whoever it is, the
-    scores are the same."""
+    """Run a classifier over messages in their order. readers: who reads them; the choice does not
+    matter, the scores are the same."""
     result = Run()
     first = plan.train_first
     if first is None and plan.protocol == "batch":

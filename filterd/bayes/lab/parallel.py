@@ -5,8 +5,8 @@ it; scores and lessons depend on each other and stay in one process, in the orde
 the result is that of one process to the last bit, however many read.
 
 Messages travel in bundles, and a few bundles for each reader are on their way at a time: memory is
-bounded whatever the corpus. joblib runs the readers; a cluster is its Dask backend. Whoever reaches
-a Dask scheduler can run programs on it: that network is trusted, or it uses TLS.
+bounded whatever the corpus. joblib runs the readers; a cluster is its Dask backend. Anybody who
+reaches a Dask scheduler can run programs on it: that network is trusted, or it uses TLS.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Readers:
     ) -> Iterator[Read[T]]:
         """Yield every message in order, with what `read` made of it.
 
-        bundle: messages of one task. skips: counts what cannot be had and is left out; without it
+        bundle: messages of one task. skips: counts what cannot be read and is left out; without it
         that is an error.
 
         read: can be pickled unless it is read here; it may have `pack` and `unpack`, for the way
@@ -128,7 +128,7 @@ ONE_READER = Readers()
 
 
 def _data(items: Sequence[Item], skips: Skips | None) -> Iterator[tuple[Item, bytes]]:
-    """Read messages, and count those that cannot be had."""
+    """Read messages, and count those that cannot be read."""
     for item in items:
         try:
             data = item.read()

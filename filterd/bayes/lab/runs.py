@@ -64,7 +64,7 @@ def train_site(
     progress: Progress,
     readers: Readers,
 ) -> tuple[Path, TrainReport]:
-    """Train a site's model anew, noted in its journal, and put it in force.
+    """Train a new model for the site, note that in its journal, and put it in force.
 
     learner: a fresh one of that folder. Returns the new version's file. Raises CorpusError,
     ClusterError, JournalError, ModelFileError, OSError; then the former model stays in force.

@@ -1,7 +1,7 @@
 """Judging a message with the site's own model, the starter model, or a blend of both.
 
 A site without training of its own still deserves an answer, but a model trained on other people's
-mail must not decide about it. So the starter speaks alone at first, its share falls smoothly to
+mail must not decide about it. So only the starter counts at first, its share falls smoothly to
 nothing as the site's model learns, and until the site's model has learned enough of both classes
 the answer is held below what quarantines. Without a starter its share is silence, log-odds of 0: a
 model that saw one class only would take all mail for it.
@@ -18,7 +18,7 @@ from filterd.bayes.model.tokens import Features, Hasher
 from filterd.message import Message
 
 MIN_LEARNS = 50
-"""Messages of each class after which the site's model speaks alone. False positives of a model
+"""Messages of each class after which the site's model is used alone. False positives of a model
 that starts from nothing fall to about one in a thousand within the first few hundred messages."""
 
 FULL_WEIGHT = 2 * MIN_LEARNS
@@ -46,7 +46,7 @@ class Learned:
 
     @property
     def missing(self) -> tuple[int, int]:
-        """Messages of spam and of ham that are missing until the site's model speaks alone."""
+        """Messages of spam and of ham that are missing until the site's model is used alone."""
         return max(0, MIN_LEARNS - self.spam), max(0, MIN_LEARNS - self.ham)
 
 
@@ -62,7 +62,7 @@ class WeightedModel:
     hasher: Hasher
 
     def weigh(self) -> Weighed:
-        """What the model knows of each feature; asked only by who explains."""
+        """What the model knows of each feature; asked for only by explanations."""
         return self.stored.model.weigh(self.features)
 
 

@@ -1,7 +1,7 @@
 """The description inside a model file: what it may say, checked before anything of it is believed.
 
-A checksum shows damage, not sense: a file may come from anywhere, and whoever made it can compute a
-checksum. A model that is put in force judges all mail.
+A checksum shows damage, not sense: a file may come from anywhere, and anybody who makes one can
+compute a checksum. A model that is put in force judges all mail.
 
 Checked by hand: this runs in the workers, which load nothing heavier than numpy.
 """

@@ -5,7 +5,7 @@ kept in a skops file: an archive of a description (JSON) and arrays, in which ev
 so that only types that are known to be harmless, or that the site listed, are ever made. Nothing is
 unpickled. Source: https://skops.readthedocs.io/en/stable/persistence.html.
 
-Imported by the filter `sklearn` and by who trains for it; nothing else loads scikit-learn for it.
+Imported by the filter `sklearn` and by its training; nothing else loads scikit-learn for it.
 """
 
 from __future__ import annotations

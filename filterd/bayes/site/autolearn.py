@@ -82,7 +82,7 @@ class AutolearnSettings:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A copy in the queue. sender: a hash of who sent it."""
+    """A copy in the queue. sender: a hash that stands for its sender."""
 
     path: Path
     spam: bool
@@ -107,9 +107,9 @@ def evident(points: Iterable[tuple[str, float]], settings: AutolearnSettings) ->
 
 
 def sender_of(message: Message) -> str:
-    """A hash of who sent it: the reverse-path's domain, the client where that is empty.
+    """A hash of the sender: the reverse-path's domain, or the client where that is empty.
 
-    The domain, for who owns one has as many addresses as he likes.
+    The domain, since its owner has as many addresses as they like.
     """
     client = message.envelope.client.address
     name = Mailbox.parse(message.envelope.sender).domain or str(ip(client) or client)

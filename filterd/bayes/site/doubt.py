@@ -22,7 +22,7 @@ SURE = 0.98
 doubts more right labels where mail changes with time, the higher believes more wrong ones."""
 
 DOUBTED_SHARE = 0.25
-"""Weight of a doubted lesson. Not 0: whoever is right then still gets there, after some more."""
+"""Weight of a doubted lesson. Not 0: a person who is right after all gets there with a few more."""
 
 
 def is_doubted(model: OnlineModel, features: Features, *, spam: bool) -> bool:

@@ -114,7 +114,8 @@ class LearningJournal:
         self._tables.learn(_lesson(key, lesson, source, batch, generation))
 
     def count_automatic(self, sender: str) -> None:
-        """Count a message that was learned without a person. sender: a hash of who sent it."""
+        """Count a message that was learned without a person. sender: a hash that stands for its
+        sender."""
         c, today = automatic.c, _today()
         self._tables.change(sa.delete(automatic).where(c.day != today))
         mine = sa.update(automatic).where(c.day == today, c.sender == sender)
@@ -150,7 +151,7 @@ class LearningJournal:
         return self._batches()
 
     def batch(self, number: int) -> Batch:
-        """One batch. Raises JournalError if there is none of that number."""
+        """The batch of that number. Raises JournalError if there is no such batch."""
         for batch in self._batches(number):
             return batch
         raise JournalError(f"there is no batch {number}; `filterd model list` shows all")

@@ -76,7 +76,7 @@ class Shadow:
         self._candidate: tuple[StoredModel, Hasher] | None = None
 
     def look(self) -> None:
-        """Follow a change of the candidate; one `stat` where there is none."""
+        """Load the candidate if it has changed. Costs one `stat` if not."""
         path = shadow_path(self._folder)
         try:
             status = path.stat()

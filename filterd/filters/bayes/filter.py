@@ -20,7 +20,7 @@ from filterd.message import Message
 log = logging.getLogger(__name__)
 
 STARTER_POINTS = 5.0
-"""The most that a message gets while the site's own model does not speak alone: it labels."""
+"""The most that a message gets while the site's own model is not used alone: it labels."""
 
 RELOAD_INTERVAL = 1.0  # seconds between looks for a new version of the model
 
@@ -96,7 +96,7 @@ class Bayes:
         self._classifier = Classifier(site, load(path) if path else None)
         spam, ham = self._classifier.learned.missing
         if spam or ham:
-            log.info("the site's own model does not speak yet: %d spam, %d ham missing", spam, ham)
+            log.info("the site's own model is not used yet: %d spam, %d ham missing", spam, ham)
 
     def _generation(self) -> object:
         """Something that changes when another version is put in force; cheap."""

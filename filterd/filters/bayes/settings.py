@@ -26,7 +26,7 @@ class BayesSettings:
         Doc("URL of the training journal; empty: an SQLite file in the folder (journal.sqlite3)"),
     ] = ""
     starter: Annotated[
-        bool, Doc("use the starter model while the site's own has learned too little to speak")
+        bool, Doc("use the starter model while the site's own has learned too little")
     ] = True
     points: Points = DEFAULT_POINTS
 

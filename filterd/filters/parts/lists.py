@@ -41,9 +41,9 @@ _DESKTOPS = """
 desktops of Linux."""
 
 SOURCE_CODE = frozenset("asp aspx bas csh ex ksh pl py".split())
-"""Extensions of source code that the desktops as they come do not run: a program only to who has
-its interpreter, and one file of many in an archive of sources. Not those of Windows' own scripts
-(`js`, `bat`, `vbs`), nor of compiled ones."""
+"""Extensions of source code that the desktops as they come do not run: a program only for people
+who have its interpreter, and one file of many in an archive of sources. Not those of Windows' own
+scripts (`js`, `bat`, `vbs`), nor of compiled ones."""
 
 BANNED = tuple(sorted({*f"{_OUTLOOK} {_GMAIL} {_OFFICE_MACROS} {_DESKTOPS}".split()}))
 """Extensions that open as programs, scripts, macros or disk images on the desktops in use today."""

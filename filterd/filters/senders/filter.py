@@ -92,7 +92,7 @@ class Senders:
         return Verdict(symbols=(Symbol(name, score, str(entry)),))
 
     def _refresh(self) -> None:
-        """Read the list anew if it has changed since."""
+        """Read the list again if it has changed since."""
         try:
             status = self.settings.file.stat()
         except FileNotFoundError:

@@ -163,7 +163,7 @@ def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
 
 
 def _decides(entries: Iterable[SenderEntry], entry: SenderEntry) -> bool:
-    """True if the entry is there already, and no other one before it speaks against it."""
+    """True if the entry is in the list, and no earlier one says otherwise."""
     for one in entries:
         if one.is_same(entry):
             return True

@@ -28,9 +28,10 @@ REPLY_TIMEOUT = 600.0
 class SendResult:
     """What became of one message.
 
-    code, reply: the last reply, 0 and why where there was none. stage: the command that it answers
-    (`connect`, `mail`, `rcpt`, `data`, `message`). refused: recipients that were refused, each with
-    its reply. normalised: lone CRs or LFs were made CRLF. seconds: from MAIL to the last reply.
+    code, reply: the last reply, 0 and why where there was no reply. stage: the command that it
+    answers (`connect`, `mail`, `rcpt`, `data`, `message`). refused: recipients that were refused,
+    each with its reply. normalised: lone CRs or LFs were made CRLF. seconds: from MAIL to the last
+    reply.
     """
 
     name: str
@@ -122,7 +123,7 @@ async def send_all(
     """Send messages (name, data), shared out over several connections.
 
     on_result is called once for each, in the order in which they end. A message that the server
-    broke off is reported with code 0 and the connection made anew for the next. timeout: seconds
+    broke off is reported with code 0, and the next message gets a new connection. timeout: seconds
     for one message.
     """
     source = iter(messages)
@@ -167,7 +168,7 @@ class _Sender:
             if self._client is not None:
                 await loop.run_in_executor(self._pool, self._client.quit)
         finally:
-            # Whoever gives up does not wait for a server that is silent.
+            # After giving up, do not wait for a server that is silent.
             self._is_over = True
             if self._client is not None:
                 self._client.close()

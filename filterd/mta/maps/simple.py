@@ -245,7 +245,7 @@ class RegexMap(BaseMap):
         return self._value(key, arguments, Found(joined))
 
     def _search(self, subject: bytes) -> Spans | None:
-        """Raises MapError where the answer cannot be had in time."""
+        """Raises MapError if there is no answer in time."""
         pattern = self.options.pattern
         if pattern is None:
             return None

@@ -1,7 +1,7 @@
 """Reports to the sender about failed recipients: DSNs, RFC 3464.
 
-A report has the null reverse-path. If it fails, the postmaster gets a report, and there is none
-about that. There is no report about a recipient with `NOTIFY=NEVER` or without `FAILURE`
+A report has the null reverse-path. If it fails, the postmaster gets a report, and there is no
+report about that. There is no report about a recipient with `NOTIFY=NEVER` or without `FAILURE`
 (RFC 3461 §4.1).
 """
 

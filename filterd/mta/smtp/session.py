@@ -56,7 +56,7 @@ class SmtpTransaction:
     """A recipient was refused."""
 
     def add(self, path: Path, identity: Callable[[str], str]) -> Path:
-        """Add a recipient unless it is there already; return the one that counts."""
+        """Add a recipient unless it is in the list; return the one that counts."""
         counts = self.known.setdefault(identity(path.address), path)
         if counts is path:
             self.recipients.append(path)

@@ -31,7 +31,7 @@ def current(
 
 
 def admin(access: Annotated[Access, Depends(current)]) -> Access:
-    """The same, for who may see the state of the site. Raises ActionError."""
+    """The same, for a caller who may see the state of the site. Raises ActionError."""
     access.require("status")
     return access
 

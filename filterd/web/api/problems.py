@@ -19,7 +19,7 @@ class AsciiJSONResponse(JSONResponse):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457 §3.1). detail: in words for who asked."""
+    """What went wrong (RFC 9457 §3.1). detail: in words for the caller."""
 
     type: str = "about:blank"
     title: str

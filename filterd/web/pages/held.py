@@ -16,7 +16,7 @@ from filterd.web.state import WebState, state_of
 from filterd.web.views import plain_page
 
 open_router = APIRouter()
-"""Pages for who has a link and is not logged in."""
+"""Pages for a recipient who has a link and is not logged in."""
 
 NOT_NOW = "It could not be delivered now. It is still kept: try later, or ask your postmaster."
 GONE = "This message is not held any more."

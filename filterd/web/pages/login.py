@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 WRONG = "Name or password is wrong."
 
 open_router = APIRouter()
-"""Pages for who is not logged in."""
+"""Pages for a visitor who is not logged in."""
 
 router = APIRouter()
 
@@ -86,7 +86,7 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
         return _form(request, 403, WRONG, name, next_path)
     state.throttle.succeeded(address, name, device)
     log.info("%r has logged in from %s", name, address)
-    # Whoever had this browser before has no part in the new session.
+    # A former user of this browser has no part in the new session.
     state.sessions.end(request.cookies.get(cookie_name(request, state), ""))
     token, _ = state.sessions.start(account.name, account.secret)
     answer = RedirectResponse(local_path(next_path, "/"), 303)
@@ -105,7 +105,7 @@ def log_out(request: Request) -> Response:
     state.sessions.end(request.cookies.get(name, ""))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(name, path="/", secure=is_secure(request, state), httponly=True)
-    # Pages that the browser still holds would show mail to whoever comes next.
+    # Pages that the browser still holds would show mail to the next user.
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 

@@ -62,7 +62,7 @@ _VAGUE_EXTENSIONS = frozenset({"", "bin", "dat", "data", "file", "tmp"})
 _OPENED_AS_PAGE = frozenset(
     {"doc", "docx", "dot", "rtf", "xls", "xlsx", "xlt", "ppt", "pps", *MARKUP_EXTENSIONS}
 )
-"""Extensions whose programs show a page that is kept like a mail, whoever sent it."""
+"""Extensions whose programs show a page that is stored like a mail, from any sender."""
 
 _PAGES = frozenset({"html", "svg", "hta"})
 _PICTURES = frozenset({"gif", "jpeg", "png"})

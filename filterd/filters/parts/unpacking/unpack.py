@@ -197,7 +197,7 @@ class Unpacker:
             note = f"{file.shown_path}: takes more than {MEMORY_LIMIT >> 20} MiB to read"
             self._note("ARCHIVE_LIMIT", note)
         if is_one_file(kind) and not seen:
-            # Not even its first octets can be had, but what it is called.
+            # Not even its first octets can be read, but its name is known.
             yield File(_member_names("data", file, kind), "", b"", path, complete=False)
         if kind == "zip":
             yield from self._unlisted(file, path, seen, directory, is_sure=is_sure)

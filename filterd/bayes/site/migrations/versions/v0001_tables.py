@@ -1,6 +1,6 @@
 """All tables, in SQLite as versions of filterd without migrations made them.
 
-What is there already stays: those versions made one table after the other, and could be killed
+What exists stays: those versions made one table after the other, and could be killed
 between two.
 """
 
