@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.host import Host
 from filterd.mta.cf.lookup import Maps
 from filterd.mta.cf.mailers import Users
-from filterd.mta.cf.parser import Host
 from filterd.mta.sendmail.macros import sendmail_date
 from filterd.resolver.answer import MX, Answer, RecordType, Status
 from filterd.resolver.resolver import system_resolver

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from filterd.mta.cf.marks import MACRO, Complain, Names
 from filterd.mta.cf.rulesets import Rulesets
@@ -86,6 +86,19 @@ class Mailers:
     def find(self, name: str) -> MailerLine | None:
         return self._by_name.get(name.lower())
 
+    def complete(self, level: int) -> None:
+        """Set the flags that sendmail sets when it has read a file of this level."""
+        for name in ("local", "prog", "*file*"):
+            mailer = self.find(name)
+            if mailer is None:
+                continue
+            flags = set(mailer.flags) - (set() if name == "local" else {"m"})
+            if level < 6:
+                flags |= set("Aw5:|/@" if name == "local" else "o")
+            if level < 7:
+                flags.add("q")
+            self.add(replace(mailer, flags="".join(sorted(flags))))
+
     def __len__(self) -> int:
         return len(self._by_name)
 
@@ -104,6 +117,7 @@ class MailerReader:
     users: Users
     notice: Complain
     next_number: int = 0
+    queues: set[str] = field(default_factory=lambda: {"mqueue"})
 
     def read(self, text: str, complain: Complain) -> MailerLine | None:
         name, rest = _name(text)
@@ -134,6 +148,8 @@ class MailerReader:
             values.paths[letter] = Paths(envelope, header)
         elif letter in _UNDEFINED_IF_EMPTY and not value:
             complain(f"mailer {values.name}: {_UNDEFINED_IF_EMPTY[letter]}")
+        elif letter == "Q" and value.lower() not in self.queues:
+            complain(f"mailer {values.name}: unknown queue {value}")
         elif letter == "U":
             values.user, values.group = self._user(values, value, complain)
         elif letter not in "PFEAMmrLNDCQTW/":

@@ -227,13 +227,13 @@ class Names:
         if text.isascii():
             return text
         return "".join(
-            one if one < "\ud800" or "\udc00" <= one < "\ue000" else chr(0xDC00 + self._octet(one))
+            one if one < "\ud800" or "\udc00" <= one < "\ue000" else chr(0xDC00 + self.octet(one))
             for one in text
         )
 
     def stripped(self, text: str) -> str:
         """Text as in an error message: the highest bit of every octet is lost, of marks as well."""
-        return "".join(one if one < "\x80" else chr(self._octet(one) & 0x7F) for one in text)
+        return "".join(one if one < "\x80" else chr(self.octet(one) & 0x7F) for one in text)
 
     def complaint(self, text: str) -> str:
         """A line of the file or of a person, as in an error message.
@@ -242,8 +242,11 @@ class Names:
         """
         return self.stripped(quoted(text))
 
-    def _octet(self, one: str) -> int:
+    def octet(self, one: str) -> int:
+        """The octet that sendmail has for a character, a mark or a name."""
         code = ord(one)
+        if code < 0x80:
+            return code
         if one in _OCTET_OF:
             return _OCTET_OF[one]
         return 0xA0 + code - _FIRST_LONG_NAME if code >= _FIRST_LONG_NAME else code - 0xDC00

@@ -1,17 +1,17 @@
-"""The options and map types that sendmail 8.17 knows. Source: OptionTab in `readcf.c`."""
+"""The options, in sendmail's order, and map types of 8.17. Source: OptionTab in `readcf.c`."""
 
 from __future__ import annotations
 
-OPTIONS = frozenset(
+OPTION_ORDER = tuple(
     """
     SevenBitInput EightBitMode AliasFile AliasWait BlankSub MinFreeBlocks CheckpointInterval
     HoldExpensive DeliveryMode ErrorHeader ErrorMode TempFileMode SaveFromLine MatchGECOS HelpFile
     MaxHopCount ResolverOptions IgnoreDots ForwardPath SendMimeErrors ConnectionCacheSize
     ConnectionCacheTimeout UseErrorsTo LogLevel MeToo CheckAliases OldStyleHeaders
     DaemonPortOptions PrivacyOptions PostmasterCopy QueueFactor QueueDirectory DontPruneRoutes
-    StatusFile SuperSafe QueueTimeout TimeZoneSpec UserDatabaseSpec DefaultUser FallbackMXhost
-    Verbose TryNullMXList QueueLA RefuseLA RecipientFactor ForkEachJob ClassFactor RetryFactor
-    QueueSortOrder HostsFile MinQueueAge DefaultCharSet ServiceSwitchFile DialDelay
+    Timeout StatusFile SuperSafe QueueTimeout TimeZoneSpec UserDatabaseSpec DefaultUser
+    FallbackMXhost Verbose TryNullMXList QueueLA RefuseLA RecipientFactor ForkEachJob ClassFactor
+    RetryFactor QueueSortOrder HostsFile MinQueueAge DefaultCharSet ServiceSwitchFile DialDelay
     NoRecipientAction SafeFileEnvironment MaxMessageSize ColonOkInAddr MaxQueueRunSize
     MaxDaemonChildren DontExpandCnames MustQuoteChars SmtpGreetingMessage UnixFromLine
     OperatorChars DontInitGroups SingleLineFromHeader AllowBogusHELO ConnectionRateThrottle
@@ -19,18 +19,20 @@ OPTIONS = frozenset(
     RrtImpliesDsn PidFile DontBlameSendmail DontProbeInterfaces MaxRecipientsPerMessage
     DeadLetterDrop MaxAliasRecursion ConnectOnlyTo TrustedUser MaxMimeHeaderLength
     ControlSocketName MaxHeadersLength ProcessTitlePrefix DefaultAuthInfo AuthMechanisms
-    ClientPortOptions DataFileBufferSize XscriptFileBufferSize ServerCertFile ServerKeyFile
-    ClientCertFile ClientKeyFile CACertFile CACertPath DHParameters InputMailFilters AuthOptions
-    QueueFileMode CertFingerprintAlgorithm CipherList RandFile TLSSrvOptions BadRcptThrottle
-    DeliverByMin MaxQueueChildren MaxRunnersPerQueue DirectSubmissionModifiers NiceQueueRun
-    SharedMemoryKey AuthMaxBits MailboxDatabase UseMSP DelayLA FastSplit SoftBounce
+    ClientPortOptions DataFileBufferSize XscriptFileBufferSize LDAPDefaultSpec ServerCertFile
+    ServerKeyFile ClientCertFile ClientKeyFile CACertFile CACertPath DHParameters InputMailFilters
+    Milter AuthOptions QueueFileMode CertFingerprintAlgorithm CipherList RandFile TLSSrvOptions
+    BadRcptThrottle DeliverByMin MaxQueueChildren MaxRunnersPerQueue DirectSubmissionModifiers
+    NiceQueueRun SharedMemoryKey AuthMaxBits MailboxDatabase UseMSP DelayLA FastSplit SoftBounce
     SharedMemoryKeyFile RejectLogInterval RequiresDirfsync ConnectionRateWindowSize CRLFile
     FallbackSmartHost AuthRealm CRLPath HeloName MaxNOOPCommands BadRcptShutdown
     BadRcptShutdownGood ServerSSLOptions ClientSSLOptions MaxQueueAge RejectNUL
     UseCompressedIPv6Addresses SSLEngine SSLEnginePath TLSFallbacktoClear SetCertAltnames SmtpUTF8
-    DANE LDAPDefaultSpec Timeout Milter
+    DANE
     """.split()
 )
+
+OPTIONS = frozenset(OPTION_ORDER)
 
 BY_LETTER = {
     "7": "SevenBitInput",

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.class_files import fields
 from filterd.mta.cf.config import MapLine, SendmailCf
+from filterd.mta.cf.host import OWN_CLASSES, Host
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.mailers import BUILT_IN, MailerReader, Users, unquoted
 from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.marks import CALL, MACRO, octets, readable
-from filterd.mta.cf.names import BY_LETTER, MAP_TYPES, OPTIONS
+from filterd.mta.cf.names import MAP_TYPES
+from filterd.mta.cf.option_lines import OptionReader
 from filterd.mta.cf.program import HeaderCheck
 from filterd.mta.cf.rules import compile_rule
-from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS, Tables
+from filterd.mta.cf.tokens import Tables
 from filterd.mta.cf.voice import shortened
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
 EX_NOINPUT = 66
-
-MILTER_MACRO_LIMIT = 50
-"""Macros in one of the milter's lists, MAXFILTERMACROS."""
 
 MAX_FILTERS = 24
 """Filters in use at a time, MAXFILTERS less the end mark."""
@@ -36,46 +33,19 @@ MAX_FILTERS = 24
 MAX_SOURCE = 83
 """Octets of the file's name in an error message."""
 
-MAX_OPERATORS = 40
-"""Octets of OperatorChars."""
-
 MAX_HEADER_RULESET = 49
 """Octets of a header line's value that are looked at for `$>Name`."""
-
-OWN_CLASSES = {
-    "n": "multipart/signed",
-    "s": "rfc822",
-    "e": "7bit 8bit binary",
-    "checkMIMEFieldHeaders": "content-disposition content-type",
-    "checkMIMETextHeaders": "content-description",
-    "checkMIMEHeaders": "content-disposition content-id content-transfer-encoding content-type "
-    "mime-version",
-    "persistentMacros": "r s _ {if_addr} {daemon_flags}",
-}
-"""Words that sendmail puts into classes itself, when the file is read."""
-
-EXPANDED_OPTIONS = frozenset(("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
 
 _SPACES = " \t\n\v\f\r"
 _MAP_LINE = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_.]*).?\s*(?:([A-Za-z0-9]+).?\s*)?", re.DOTALL)
 
+_HEADER = re.compile(
+    rf"(?:\?(?:[^?${MACRO}\x80-\uffff]*|{MACRO}.|\$(?:[^?{{]|\{{\w+\}}))\?|(?!\?))([!-9;-~]+)\s*:"
+)
+"""A header field, with a condition in front: flags of mailers, or a macro."""
+
 ReadFile = Callable[[Path], bytes]
 """Reads a file that the configuration names (F lines). Raises OSError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What is known of the machine before a file is read.
-
-    macros: by name without braces. names: the machine's names and addresses, for class w.
-    node: the name of uname, for class k. qualified: whether its own name has a domain; if not, `$w`
-    and `$m` are taken from the file's `$j`, where sendmail would wait a minute for a name server.
-    """
-
-    macros: tuple[tuple[str, str], ...] = ()
-    names: tuple[str, ...] = ()
-    node: str = ""
-    qualified: bool = False
 
 
 def parse(
@@ -108,11 +78,9 @@ class _CfParser:
         self._line: int | None = None
         self._text = ""
         self._ruleset: int | None = None
-        self._operators: str | None = None
-        self._operators_then = ""
-        self._space = " "
         self._tables: Tables | None = None
-        self._fixed: set[str] = set()
+        self._defined: set[str] = set()
+        self._options = OptionReader(self.cf, self._bad, self._expand)
         self._host = Host()
         self._named: set[str] = set()
         self._mailers = MailerReader(
@@ -138,7 +106,7 @@ class _CfParser:
         for one in preset:
             self.line(None, one)
             if one.startswith("O"):
-                self._fixed |= set(self.cf.options)
+                self._options.fix(self.cf.options)
 
     def line(self, number: int | None, text: str) -> None:
         """number: None for the command line."""
@@ -171,7 +139,10 @@ class _CfParser:
     def finish(self) -> None:
         """Check what can be checked only at the end."""
         self._line = None
-        self._program.tables = Tables.of(self._given_operators(), self._space)
+        self._program.mailers.complete(self._program.level)
+        for mailer in self.cf.mailers.values():
+            self.cf.mailers[mailer.name] = self._program.mailers.find(mailer.name) or mailer
+        self._program.tables = Tables.of(self._options.operators_in_force(), self._options.space)
         domain = self._expand(MACRO + "m")
         if domain:
             self._program.classes.add("m", domain)
@@ -226,6 +197,9 @@ class _CfParser:
         self.cf.level = self._program.level = int(level[1][:9])
         if self.cf.level >= 6:
             self._program.colon_in_addresses = False
+        vendor = re.match(r"/([A-Za-z]*)", rest[level.end() :])
+        if vendor is not None and vendor[1].lower() != "berkeley":
+            self._bad(f'invalid V line vendor code: "{vendor[1]}"')
         short = self._program.definitions.get("w") or ""
         if self.cf.level >= 5 and "." in short:
             self._program.definitions.set("w", short.partition(".")[0])
@@ -240,10 +214,10 @@ class _CfParser:
 
     def _named_macro(self, code: str, value: str) -> None:
         name = self._program.names.name(code)
-        self._fixed.add(f"${name}")
+        self._defined.add(f"${name}")
         if name == "j" and not self._host.qualified and "." in value and MACRO not in value:
             for other, part in zip("wm", value.split(".", 1), strict=True):
-                if f"${other}" not in self._fixed:
+                if f"${other}" not in self._defined:
                     self._program.definitions.set(other, part)
 
     def _class_name(self, rest: str) -> tuple[str, int]:
@@ -265,7 +239,7 @@ class _CfParser:
         optional = text.startswith("-o")
         if optional:
             text = re.sub(r"^\S*\s*", "", text)
-        name, _, form = re.sub(r"\s+", " ", text, count=1).partition(" ")
+        name, form = _file_name(text)
         named = self._program.names.name(code)
         if not name:
             self._bad("fileclass: missing file name")
@@ -327,8 +301,7 @@ class _CfParser:
             return
         right = right.lstrip("\t").partition("\t")[0]
         if self._tables is None:
-            # sendmail takes the operators from what is set when the first rule comes.
-            self._tables = Tables.of(self._given_operators())
+            self._tables = Tables.of(self._options.operators_in_force())
         tables = self._tables
         rule = compile_rule(
             self._line or 0,
@@ -344,90 +317,17 @@ class _CfParser:
         left, _, right = self._text[1:].partition("\t")
         return left, right.lstrip("\t").partition("\t")[0]
 
-    def _given_operators(self) -> str:
-        if self._tables is not None:
-            return self._operators_then
-        given = DEFAULT_OPERATORS if self._operators is None else self._operators
-        text = self._expand(given, MAX_OPERATORS)
-        self._operators_then = text.replace(DELIMITERS, "")
-        return self._operators_then
-
     def _mailer(self, rest: str) -> None:
         mailer = self._mailers.read(rest, self._bad)
         if mailer is not None:
             self.cf.mailers[mailer.name] = mailer
 
     def _option(self, rest: str) -> None:
-        rest = rest.rstrip(_SPACES)
-        if not rest.startswith(" "):
-            letter, value = rest[:1], rest[1:].lstrip(_SPACES)
-            name = BY_LETTER.get(letter)
-            if name is None:
-                self._bad(f"readcf: unknown option name 0x{ord(letter or ' ') & 0xFF:x}")
-                return
-        else:
-            given, _, value = rest.strip().partition("=")
-            given, value = given.strip(), value.strip()
-            base, dot, sub = given.partition(".")
-            if not base:
-                self._bad("readcf: null option name")
-                return
-            full = self._option_name(base)
-            if full is None:
-                return
-            name = full + dot + sub
-        if name not in self._fixed:
-            self._set_option(name, value)
-
-    def _option_name(self, given: str) -> str | None:
-        """The whole name of an option; sendmail takes an abbreviation, too."""
-        lower = given.lower()
-        found = [one for one in OPTIONS if one.lower().startswith(lower)]
-        exact = next((one for one in found if len(one) == len(given)), None)
-        if exact is not None:
-            return exact
-        if not found:
-            self._bad(f"readcf: unknown option name {given}")
-            return None
-        if len(found) > 1:
-            first, second = sorted(found)[:2]
-            self._bad(f"readcf: ambiguous option name {given} (matches {first} and {second})")
-            return None
         where = "" if self._line is None else f"{self.cf.source}: line {self._line}: "
-        self.cf.notices.append(f"{where}Option {given} used as abbreviation for {found[0]}\n")
-        return found[0]
-
-    def _set_option(self, name: str, value: str) -> None:
-        if name == "OperatorChars":
-            if self._operators is not None:
-                self.cf.notices.append(
-                    "Warning: OperatorChars is being redefined.\n"
-                    "         It should only be set before ruleset definitions.\n"
-                )
-            self._operators = unquoted(value)[0]
-        elif name == "BlankSub":
-            self._space = value[:1] or " "
-        elif name == "ColonOkInAddr":
-            self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
-        elif name == "MustQuoteChars":
-            self._program.must_quote = "@,;:\\()[]" + value
-        text = self._expand(value) if name in EXPANDED_OPTIONS else value
-        self.cf.options.setdefault(name, []).append(self._plain(text))
-        if name.startswith("Milter.macros."):
-            self._milter_macros(name.removeprefix("Milter.macros."), self._plain(value))
-
-    def _milter_macros(self, stage: str, value: str) -> None:
-        names = macro_names(value)
-        if len(names) > MILTER_MACRO_LIMIT:
-            self._bad(
-                f"milter_set_option: too many macros in Milter.macros.{stage} "
-                f"(max {MILTER_MACRO_LIMIT})"
-            )
-            return
-        self.cf.milter_macros[stage] = names
+        self._options.read(rest, where)
 
     def _header(self, rest: str) -> None:
-        found = re.match(r"(\?[^?]*\?)?([!-9;-~]+)\s*:", rest)
+        found = re.match(_HEADER, rest)
         if found is None:
             self._bad(f'header syntax error, line "{rest}"')
             return
@@ -438,7 +338,7 @@ class _CfParser:
             number, after = self._program.rulesets.enter(text, self._bad)
             if number > 0:
                 name = text[: len(text) - len(after)].strip()
-                self._program.header_checks[found[2].lower()] = HeaderCheck(name, strips)
+                self._program.header_checks[found[1].lower()] = HeaderCheck(name, strips)
         self.cf.headers.append(self._plain(rest))
 
     def _precedence(self, rest: str) -> None:
@@ -465,9 +365,14 @@ class _CfParser:
         self.cf.filters[one.name] = one
 
     def _queue_group(self, rest: str) -> None:
-        if not rest.strip():
+        name = re.split(f"[,{_SPACES}]", rest, maxsplit=1)[0]
+        if not name:
             self._bad("name required for queue")
             return
+        if not self.cf.option("QueueDirectory") and re.search(r"[,\s]P[^=,]*=", rest):
+            self._bad("QueueDir must be defined before queue groups")
+            return
+        self._mailers.queues.add(name.lower())
         self.cf.queue_groups.append(self._plain(rest))
 
     def _trust(self, rest: str) -> None:
@@ -478,3 +383,26 @@ class _CfParser:
     def _environment(self, rest: str) -> None:
         name, _, value = self._plain(rest).partition("=")
         self.cf.environment[name.strip()] = value
+
+
+def _file_name(text: str) -> tuple[str, str]:
+    """The name in an F line, in quotes or with blanks behind backslashes, and the rest."""
+    out: list[str] = []
+    quoted = escaped = False
+    at = 0
+    while at < len(text):
+        one = text[at]
+        at += 1
+        if escaped:
+            escaped = False
+            if one != " ":
+                out.append("\\")
+        elif one == " " and not quoted:
+            break
+        if one == "\\":
+            escaped = True
+        elif one == '"':
+            quoted = not quoted
+        else:
+            out.append(one)
+    return "".join(out), text[at:].strip(_SPACES)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from filterd.mta.cf.config import CfError, SendmailCf
+from filterd.mta.cf.host import Host
 from filterd.mta.cf.mailers import Users
-from filterd.mta.cf.parser import EX_NOINPUT, Host, parse
+from filterd.mta.cf.parser import EX_NOINPUT, parse
 from filterd.system.bounded import open_regular, read_regular
 
 SIZE_LIMIT = 8 << 20

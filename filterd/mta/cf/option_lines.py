@@ -1,0 +1,139 @@
+"""The O lines of a sendmail.cf: long names, abbreviations and letters.
+
+Source: sendmail 8.17 `readcf.c` (setoption).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from filterd.milter.negotiation import macro_names
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.mailers import unquoted
+from filterd.mta.cf.marks import Complain, readable
+from filterd.mta.cf.names import BY_LETTER, OPTION_ORDER
+from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS
+
+MILTER_MACRO_LIMIT = 50
+"""Macros in one of the milter's lists, MAXFILTERMACROS."""
+
+MAX_OPERATORS = 40
+"""Octets of OperatorChars."""
+
+EXPANDED_OPTIONS = frozenset(("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
+
+_SPACES = " \t\n\v\f\r"
+
+
+class OptionReader:
+    """Takes O lines. space: BlankSub. fixed: options that the command line set."""
+
+    def __init__(self, cf: SendmailCf, complain: Complain, expand: Callable[..., str]) -> None:
+        self._cf, self._program = cf, cf.program
+        self._complain, self._expand = complain, expand
+        self._where = ""
+        self._operators: str | None = None
+        self._in_force: str | None = None
+        self.space = " "
+        self.fixed: set[str] = set()
+
+    def fix(self, options: Iterable[str]) -> None:
+        """From now on lines for these options are ignored."""
+        self.fixed |= set(options)
+
+    def _plain(self, text: str) -> str:
+        return readable(self._program.names.dollars(text))
+
+    def read(self, rest: str, where: str) -> None:
+        """Take the text behind the O, with marks. where: file and line, for messages."""
+        self._where = where
+        rest = rest.rstrip(_SPACES)
+        if rest.startswith(" "):
+            given, value = _parts(rest)
+            if given is None:
+                self._complain("readcf: null option name")
+                return
+            base, dot, sub = given.partition(".")
+            full = self._option_name(base)
+            if full is None:
+                return
+            name = full + dot + sub
+        else:
+            letter, value = rest[:1], rest[1:].lstrip(_SPACES)
+            known = BY_LETTER.get(letter)
+            if known is None:
+                code = self._program.names.octet(letter) if letter else 0
+                self._complain(f"readcf: unknown option name 0x{code:x}")
+                return
+            name = known
+        if name not in self.fixed:
+            self._set_option(name, value)
+
+    def _option_name(self, given: str) -> str | None:
+        """The whole name of an option; sendmail takes an abbreviation, too."""
+        lower = given.lower()
+        first = ""
+        for one in OPTION_ORDER:
+            if not one.lower().startswith(lower):
+                continue
+            if len(one) == len(given):
+                return one
+            if first:
+                self._complain(f"readcf: ambiguous option name {given} (matches {first} and {one})")
+                return None
+            first = one
+        if not first:
+            self._complain(f"readcf: unknown option name {given}")
+            return None
+        self._cf.notices.append(f"{self._where}Option {given} used as abbreviation for {first}\n")
+        return first
+
+    def _set_option(self, name: str, value: str) -> None:
+        if name == "OperatorChars":
+            if self._operators is not None:
+                self._cf.notices.append(
+                    "Warning: OperatorChars is being redefined.\n"
+                    "         It should only be set before ruleset definitions.\n"
+                )
+            self._operators = unquoted(value)[0]
+        elif name == "BlankSub":
+            self.space = value[:1] or " "
+        elif name == "ColonOkInAddr":
+            self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
+        elif name == "MustQuoteChars":
+            self._program.must_quote = "@,;:\\()[]" + value
+        text = self._expand(value) if name in EXPANDED_OPTIONS else value
+        self._cf.options.setdefault(name, []).append(self._plain(text))
+        if name.startswith("Milter.macros."):
+            self._milter_macros(name.removeprefix("Milter.macros."), self._plain(value))
+
+    def _milter_macros(self, stage: str, value: str) -> None:
+        names = macro_names(value)
+        if len(names) > MILTER_MACRO_LIMIT:
+            self._complain(
+                f"milter_set_option: too many macros in Milter.macros.{stage} "
+                f"(max {MILTER_MACRO_LIMIT})"
+            )
+            return
+        self._cf.milter_macros[stage] = names
+
+    def operators_in_force(self) -> str:
+        """The operators, which are those that are set when the first rule comes."""
+        if self._in_force is not None:
+            return self._in_force
+        given = DEFAULT_OPERATORS if self._operators is None else self._operators
+        text = self._expand(given, MAX_OPERATORS)
+        self._in_force = text.replace(DELIMITERS, "")
+        return self._in_force
+
+
+def _parts(text: str) -> tuple[str | None, str]:
+    """Name and value of ` Name = value`; blanks in front make the name another one, or none."""
+    end = text.find("=", 1)
+    end = len(text) if end < 0 else end
+    before = text[:end]
+    name = before.rstrip(" ")
+    if end == 1:
+        return None, ""
+    value = text[end + 1 :].lstrip(" ")
+    return name[1:] if name else "", value
