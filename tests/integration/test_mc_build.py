@@ -147,7 +147,7 @@ MISTAKES = [
         "DAEMON_OPTIONS(Name=MTA, Port=smtp)dnl\n",
         [
             "2: warning: DAEMON_OPTIONS takes 1 argument; m4 drops Port=smtp; "
-            "expected `Name=MTA,Port=smtp' in quotes"
+            "expected `Name=MTA, Port=smtp' in quotes"
         ],
         id="unquoted commas",
     ),
@@ -208,7 +208,6 @@ MISTAKES = [
         [
             "2: warning: FEATURE.`blocklist_recipients'. looks into the access table, and there is "
             "none; expected FEATURE.`access_db'. above it",
-            "2: warning: m4: FEATURE.blocklist_recipients. requires FEATURE.access_db.",
         ],
         id="access feature without access_db",
     ),
@@ -308,6 +307,44 @@ MISTAKES = [
         "define(`confREAD_TIMEOUT', `5m')dnl\n",
         ["2: warning: m4: confREAD_TIMEOUT is obsolete. .*"],
         id="m4's own complaint, which it makes at the end",
+    ),
+    pytest.param(
+        "INPUT_MAIL_FILTER(‘f1’, ‘S=unix:/a, F=T’)\n",
+        [
+            "2: error: ‘f1’ is not quoted: .*; expected `f1'",
+            "2: error: ‘S=unix:/a, F=T’ is not quoted: .*; expected `S=unix:/a, F=T'",
+        ],
+        id="a filter with quotes as printed",
+    ),
+    pytest.param(
+        "DAEMON_OPTIONS('Port=smtp, Name=MTA')dnl\n",
+        ["2: warning: 'Port=smtp, Name=MTA' is not quoted: .*; expected `Port=smtp, Name=MTA'"],
+        id="apostrophes around commas",
+    ),
+    pytest.param(
+        "INPUT_MAIL_FILTER(`f1',\n `S=unix:/a,\n F=T,T+S:5m;R:5m')dnl\n",
+        [r"3: error: T\+S:5m;R:5m has no equals sign; expected T=S:5m;R:5m"],
+        id="a filter on several lines",
+    ),
+    pytest.param(
+        "INPUT_MAIL_FILTER(`f1' `S=unix:/a')dnl\n",
+        ["2: error: between `f1' and `S=unix:/a' there is no comma; expected `f1', `S=unix:/a'"],
+        id="missing comma",
+    ),
+    pytest.param(
+        "MASQUERADE_AS(`example.org') dnl\n",
+        ["2: error: a blank goes into the sendmail.cf, as a line .*; expected dnl right behind .*"],
+        id="blank before dnl, as the first thing of a section",
+    ),
+    pytest.param(
+        "VIRTUSER_DOMAIN(`a.example')dnl\n",
+        ["2: warning: VIRTUSER_DOMAIN does nothing without FEATURE.`virtusertable'.; .*"],
+        id="directive without its feature",
+    ),
+    pytest.param(
+        "FEATURE(`virtusertable', `hash -o /etc/mail/virtusertable.db')dnl\n",
+        ["2: warning: sendmail adds the ending to /etc/mail/virtusertable.db once more; .*"],
+        id="database with its ending",
     ),
     pytest.param(
         "FEATURE(`mailertable', `/etc/mail/mailertable')dnl\n",

@@ -14,7 +14,7 @@ from filterd.mta.mc.messages import Message
 from filterd.mta.mc.naming import naming
 from filterd.mta.mc.order import order
 from filterd.mta.mc.run import STDIN, Include, M4Error, Output, Said, run
-from filterd.mta.mc.scan import Line, Scan, scan
+from filterd.mta.mc.scan import CONDITIONS, Line, Scan, scan
 from filterd.mta.mc.values import FILTERS, values
 from filterd.mta.mc.writing import writing
 from filterd.system.bounded import read_regular
@@ -138,7 +138,9 @@ def build(path: Path, files: MacroFiles) -> Build:
     ]
     if output.status and not any(message.severity == "error" for message in own):
         own.append(Message(0, f"m4 ended with status {output.status}", "", "error"))
-    made.messages = sorted(set(own), key=lambda one: (one.line == 0, one.line, one.severity))
+    made.messages = sorted(
+        set(own), key=lambda one: (one.line == 0, one.line, one.severity, one.file, one.what)
+    )
     return made
 
 
@@ -295,12 +297,18 @@ def _beginning(text: str) -> str:
 # Complaints of others
 
 
-def _raised(messages: list[Message], line: int) -> list[Message]:
-    """The messages, those of this line as errors: somebody else refuses what they are about."""
-    return [
-        replace(one, severity="error") if one.line == line and not one.file else one
-        for one in messages
-    ]
+def _raised(messages: list[Message], lines: frozenset[int]) -> list[Message]:
+    """The messages, those of these lines as errors: somebody else refuses what they are about."""
+    return [replace(one, severity="error") if one.line in lines else one for one in messages]
+
+
+def _beside(found: Scan, line: int) -> frozenset[int]:
+    """The lines of what stands on a line: of a call that goes over several, all of them."""
+    lines = {line} if line else set()
+    for call in found.calls:
+        if call.line <= line <= call.end and call.name not in CONDITIONS:
+            lines.update(range(call.line, call.end + 1))
+    return frozenset(lines)
 
 
 def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
@@ -309,19 +317,20 @@ def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
     theirs: list[Message] = []
     for one in output.said:
         line = _mc_line(one.file, one.line, output.includes)
+        beside = _beside(found, line)
         text = re.sub(r"^\*\*\*\s*", "", " ".join(one.text.split()))
         text = re.sub(r"^(?:ERROR|WARNING|Warning|warning|NOTE):\s*", "", text)
         if not text or text.startswith("FEATURE() should be before"):
             continue  # said with more to it
         if one.own and not re.match(r"(?i)warning", one.text):
-            if line in told:
-                own = _raised(own, line)
+            if beside & told:
+                own = _raised(own, beside)
             elif "end of file in" not in text or not found.unclosed:
                 where = "that file, or sinclude where it may be missing"
                 expected = where if "cannot open" in text else ""
                 theirs.append(Message(line, f"m4: {text}", expected, "error"))
             continue
-        if one.own and line in told:
+        if beside & told and (one.own or " requires FEATURE(" in text):
             continue  # what follows from it
         line = line or _line_of_name(text, found)
         # A feature may print one sentence in several pieces.
@@ -340,6 +349,14 @@ def _line_of_name(text: str, found: Scan) -> int:
         if call.name in ("define", "FEATURE", "MAILER") and (name in words or f"_{name}_" in words):
             return call.line
     return 0
+
+
+def _blank_lines(mc: str) -> Iterator[Message]:
+    """What leaves a line of blanks in the sendmail.cf."""
+    found = [n for n, line in enumerate(mc.split("\n"), 1) if re.search(r"\)[ \t]+dnl\b", line)]
+    what = "a blank goes into the sendmail.cf, as a line that sendmail would refuse"
+    for line in found or [0]:
+        yield Message(line, what, "dnl right behind the parenthesis", "error")
 
 
 class AnyUsers(Users):
@@ -367,12 +384,19 @@ def _refused_by_sendmail(made: Build, own: list[Message]) -> list[Message]:
                 theirs.append(Message(0, f"sendmail would not start: {problem}", "", "error"))
             continue
         number, text = int(match[2]), " ".join(match[3].split())
+        if not lines[number - 1].strip():
+            theirs += _blank_lines(made.mc)
+            continue
+        # sendmail counts to the end of a line with its continuations.
+        while number > 1 and lines[number - 1][:1] in (" ", "\t"):
+            number -= 1
         origin = made.origin(number)
         line = origin.mc if origin else 0
-        if line in told:
-            own = _raised(own, line)
+        beside = _beside(made.scan, line)
+        if beside & told:
+            own = _raised(own, beside)
             continue
-        source = " ".join(lines[number - 1].split()) if number <= len(lines) else ""
+        source = " ".join(lines[number - 1].split())
         what = f"sendmail would refuse line {number} of the cf, {source[:60]}: {text}"
         theirs.append(Message(line, what, "", "error"))
     if not re.search(r"(?m)^Mlocal,", made.text):

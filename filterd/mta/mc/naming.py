@@ -21,11 +21,36 @@ NEEDS_ACCESS = frozenset(
 """Features that look up the access table."""
 
 
+COMPANIONS = {
+    "CANONIFY_DOMAIN": ("FEATURE", "nocanonify"),
+    "CANONIFY_DOMAIN_FILE": ("FEATURE", "nocanonify"),
+    "GENERICS_DOMAIN": ("FEATURE", "genericstable"),
+    "GENERICS_DOMAIN_FILE": ("FEATURE", "genericstable"),
+    "LDAPROUTE_DOMAIN": ("FEATURE", "ldap_routing"),
+    "LDAPROUTE_DOMAIN_FILE": ("FEATURE", "ldap_routing"),
+    "LDAPROUTE_EQUIVALENT": ("FEATURE", "ldap_routing"),
+    "LDAPROUTE_EQUIVALENT_FILE": ("FEATURE", "ldap_routing"),
+    "VIRTUSER_DOMAIN": ("FEATURE", "virtusertable"),
+    "VIRTUSER_DOMAIN_FILE": ("FEATURE", "virtusertable"),
+    "MASQUERADE_DOMAIN": ("MASQUERADE_AS", ""),
+    "MASQUERADE_DOMAIN_FILE": ("MASQUERADE_AS", ""),
+    "MASQUERADE_EXCEPTION": ("MASQUERADE_AS", ""),
+    "MASQUERADE_EXCEPTION_FILE": ("MASQUERADE_AS", ""),
+    "generics_entire_domain": ("FEATURE", "genericstable"),
+    "limited_masquerade": ("MASQUERADE_AS", ""),
+    "masquerade_entire_domain": ("MASQUERADE_AS", ""),
+    "virtuser_entire_domain": ("FEATURE", "virtusertable"),
+}
+"""Directives and features that do nothing without another one: the directive, and its name."""
+
+
 def naming(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
     """Yield the mistakes, in no order."""
     yield from _files(found, files)
     yield from _defines(text, found, files)
     yield from _access(found)
+    yield from _companions(found)
+    yield from _map_files(found)
 
 
 def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
@@ -108,3 +133,31 @@ def _access(found: Scan) -> Iterator[Message]:
                     f"FEATURE(`{name}') looks into the access table, which comes on line {table}",
                     "FEATURE(`access_db') above it",
                 )
+
+
+def _companions(found: Scan) -> Iterator[Message]:
+    there = {(call.name, call.argument(1)) for call in found.named("FEATURE")}
+    there |= {(call.name, "") for call in found.named("MASQUERADE_AS")}
+    if (
+        any(call.name in ("DOMAIN", "include", "sinclude") for call in found.calls)
+        or ("FEATURE", "nullclient") in there
+    ):
+        return  # the other one may be in there
+    for call in found.calls:
+        name = call.argument(1) if call.name == "FEATURE" else call.name
+        needed = COMPANIONS.get(name)
+        if needed is None or needed in there or call.spaced or call.nested:
+            continue
+        shown = f"FEATURE(`{needed[1]}')" if needed[1] else f"{needed[0]}(`…')"
+        what = f"FEATURE(`{name}')" if call.name == "FEATURE" else name
+        yield Message(call.line, f"{what} does nothing without {shown}", shown)
+
+
+def _map_files(found: Scan) -> Iterator[Message]:
+    """Database files named with the ending that sendmail adds."""
+    for call in found.named("FEATURE"):
+        for argument in call.arguments[1:]:
+            match = re.match(r"(?:hash|btree|cdb)\s.*?(/\S+)\.(?:db|cdb)\s*$", argument.text)
+            if match is not None:
+                what = f"sendmail adds the ending to {argument.text.split()[-1]} once more"
+                yield Message(argument.line, what, match[1])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from filterd.mta.cf.config import names
 from filterd.mta.mc.messages import Message
 from filterd.mta.mc.scan import Call, Scan
+from filterd.mta.mc.writing import OTHER_QUOTES, misquoted
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter
 
 FILTERS = ("INPUT_MAIL_FILTER", "MAIL_FILTER")
@@ -108,7 +109,10 @@ def _filters(found: Scan) -> Iterator[Message]:
     for call in found.calls:
         if call.spaced or call.nested:
             continue
-        if call.name in FILTERS:
+        if call.name in FILTERS and misquoted(call):
+            filters.asked.append(call.argument(1).strip(OTHER_QUOTES))
+            filters.defined.setdefault(filters.asked[-1], call.line)
+        elif call.name in FILTERS:
             yield from filters.define(call)
         elif call.name == "define" and call.argument(1) == LIST:
             yield from filters.replace(call)
@@ -119,6 +123,8 @@ def _filter(call: Call) -> Iterator[Message]:
     name, equates = call.argument(1), call.argument(2)
     line = call.arguments[1].line if len(call.arguments) > 1 else call.line
     if len(call.arguments) < 2:
+        if re.search(r"'\s+`", call.arguments[0].raw if call.arguments else ""):
+            return  # the comma is missing
         if re.search(r"S\s*=", name):
             yield Message(
                 call.line,
@@ -131,6 +137,7 @@ def _filter(call: Call) -> Iterator[Message]:
         return
     if re.search(r"[\s,]", name.strip()):
         yield Message(call.line, f"the filter's name is {name!r}", "one word", "error")
+        return
     fields = [one.strip() for one in equates.replace("\n", " ").split(",")]
     hint = next(filter(None, map(_hint, fields)), None)
     try:
@@ -190,7 +197,11 @@ def _timeouts_hint(text: str, value: str) -> tuple[str, str] | None:
 
 
 def _daemons(found: Scan) -> Iterator[Message]:
-    calls = [one for one in found.named("DAEMON_OPTIONS") if not one.spaced and not one.nested]
+    calls = [
+        one
+        for one in found.named("DAEMON_OPTIONS")
+        if not (one.spaced or one.nested or misquoted(one))
+    ]
     msa = any(one.argument(1) == "no_default_msa" for one in found.named("FEATURE"))
     filters = {one.argument(1) for one in found.named(*FILTERS)}
     places: dict[tuple[str, str, str], int] = {}

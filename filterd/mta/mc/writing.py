@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
 from filterd.mta.mc.messages import Message, nearest
-from filterd.mta.mc.scan import BUILTINS, RAW_SECTIONS, Argument, Call, Scan
+from filterd.mta.mc.scan import BUILTINS, RAW_SECTIONS, Call, Scan
 
 OTHER_QUOTES = "'\"‘’‚‛“”„´′\udc91\udc92\udc93\udc94"
 """What printers, web pages and keyboards put in the place of m4's quotes; the last four are those
@@ -52,10 +52,9 @@ def writing(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
     yield from _unclosed(text, found)
     quoted_otherwise = set()
     for call in found.calls:
-        for argument in call.arguments:
-            if (message := _other_quotes(call, argument)) is not None:
-                quoted_otherwise.add(argument.line)
-                yield message
+        for message in _other_quotes(call):
+            quoted_otherwise.add(message.line)
+            yield message
     for line, raw in found.stray_ends:
         if line not in quoted_otherwise:
             yield Message(
@@ -97,14 +96,26 @@ def _unclosed(text: str, found: Scan) -> Iterator[Message]:
         yield Message(line, f"the {what} does not close: {_short(source)}", ")", "error")
 
 
-def _other_quotes(call: Call, argument: Argument) -> Message | None:
-    raw = argument.raw.strip()
-    if not raw or raw[0] not in OTHER_QUOTES or call.name in ("VERSIONID", "changequote"):
-        return None
-    inner = raw.strip(OTHER_QUOTES + "`")
-    return Message(
-        argument.line, f"{_short(raw)} is not quoted: m4's quotes are ` and '", f"`{_short(inner)}'"
-    )
+def misquoted(call: Call) -> bool:
+    """Whether an argument is in other quotes than m4's, so that its commas count."""
+    return next(_other_quotes(call), None) is not None
+
+
+def _other_quotes(call: Call) -> Iterator[Message]:
+    if call.name in ("VERSIONID", "changequote"):
+        return
+    waiting = list(call.arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        raw = argument.raw.strip()
+        if not raw or raw[0] not in OTHER_QUOTES:
+            continue
+        # Its commas have cut it in pieces.
+        while waiting and raw[-1] not in OTHER_QUOTES:
+            raw += f", {waiting.pop(0).raw.strip()}"
+        inner = raw.strip(OTHER_QUOTES + "`")
+        what = f"{_short(raw)} is not quoted: m4's quotes are ` and '"
+        yield Message(argument.line, what, f"`{_short(inner)}'")
 
 
 def _call(call: Call) -> Iterator[Message]:
@@ -123,15 +134,24 @@ def _call(call: Call) -> Iterator[Message]:
             f"{call.name} behind a # is carried out: # does not begin a comment for m4",
             "dnl in the place of #",
         )
+    if misquoted(call):
+        return
+    for argument in call.arguments:
+        if (match := re.fullmatch(r"`([^`']*)'\s+`([^`']*)'\s*", argument.raw)) is not None:
+            what = f"between `{_short(match[1])}' and `{_short(match[2])}' there is no comma"
+            expected = f"`{_short(match[1])}', `{_short(match[2])}'"
+            grave = call.name in ("INPUT_MAIL_FILTER", "MAIL_FILTER")
+            yield Message(argument.line, what, expected, "error" if grave else "warning")
+            return
     most = ARGUMENTS.get(call.name)
     if most is not None and len(call.arguments) > most:
-        extra = call.arguments[most]
-        before = call.arguments[most - 1]
+        extra = call.arguments[most:]
+        whole = ", ".join(one.text for one in call.arguments[most - 1 :])
         yield Message(
-            extra.line,
+            extra[0].line,
             f"{call.name} takes {most} argument{'s' if most > 1 else ''}; "
-            f"m4 drops {_short(extra.raw)}",
-            f"`{_short(f'{before.text},{extra.text}')}' in quotes",
+            f"m4 drops {_short(', '.join(one.raw for one in extra))}",
+            f"`{_short(whole)}' in quotes",
         )
     for argument in call.arguments:
         if call.name in KINDS and argument.raw != argument.raw.rstrip() and argument.quoted:
@@ -140,9 +160,13 @@ def _call(call: Call) -> Iterator[Message]:
                 f"the blank behind {argument.raw.rstrip()} belongs to the argument",
                 "no blank before the comma or the parenthesis",
             )
+    yield from _name_of_define(call)
+
+
+def _name_of_define(call: Call) -> Iterator[Message]:
     if call.name in ("define", "undefine", "ifdef") and call.arguments:
         name = call.arguments[0]
-        if name.raw and not name.quoted and name.raw[0] not in OTHER_QUOTES:
+        if re.fullmatch(r"\w+\s*", name.raw):
             yield Message(
                 name.line,
                 f"{name.raw.strip()} is not quoted: where it has a value, m4 puts the value here",
