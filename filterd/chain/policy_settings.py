@@ -184,6 +184,10 @@ def _contradictions(
 
 
 def read_replies(key: tuple[str | int, ...], texts: Mapping[str, str]) -> dict[str, Reply]:
+    """The replies of a `replies` table: name → reply.
+
+    key: of the table that `replies` stands in. Raises PolicyError.
+    """
     found = {}
     for kind, text in texts.items():
         try:

@@ -50,13 +50,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts
 
 def fail(text: str, status: Exit) -> NoReturn:
     """Print the text to standard error, each line after the program's name, and end the command
-    with that status."""
+    with that exit status."""
     sys.stderr.write("".join(f"filterd: {line}\n" for line in text.split("\n")))
     raise typer.Exit(status)
 
 
 def store_first(loaded: Settings) -> Iterable[Path]:
-    """The folders by whose owner a command acts that root runs, for commands about kept mail."""
+    """Folders whose owner root acts as, the first that exists, in commands about kept mail."""
     return loaded.quarantine.folder, models_folder(loaded), loaded.daemon.spool
 
 
@@ -73,7 +73,7 @@ def models_folder(loaded: Settings) -> Path:
 def settings(
     config: Path | None, folders: Callable[[Settings], Iterable[Path]] = store_first
 ) -> Settings:
-    """The settings, or the end of the command with one clear line and status 78.
+    """The settings; a mistake in them ends the command with one line for each and exit status 78.
 
     Where root runs the command, it acts as the owner of the first of these folders from here on.
     """

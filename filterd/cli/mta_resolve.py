@@ -74,6 +74,7 @@ def filter_row(one: InputMailFilter, mta: Personality, listener: str) -> Row:
 
 
 def filter_text(row: Row) -> str:
+    """A filter's settings for people."""
     limits = ("connect", "command", "content", "write", "read", "eom")
     shown = ", ".join(f"{name} {row[name]:g} s" for name in limits if name in row)
     flags = f"F={row['flags']}: " if row.get("flags") else ""
@@ -120,6 +121,7 @@ def _hosts(route: Route) -> list[str]:
 
 
 def address_text(row: Row) -> str:
+    """Where an address goes, for people."""
     lines = []
     if "resolves" in row:
         lines.append(f"{row['address']}: {_triple(row['resolves'])}")

@@ -101,6 +101,8 @@ class Session:
         self._refusal = self._refusal or reply
 
     def connect(self, name: str, address: Any) -> int:
+        """A client has connected. address: (host, port), or the path of a unix socket
+        (xxfi_connect)."""
         host, port = "", 0
         if isinstance(address, tuple):
             host, port = address[0], address[1]
@@ -111,17 +113,20 @@ class Session:
         return self._silence(Milter.P_NR_CONN)
 
     def helo(self, name: str) -> int:
+        """HELO or EHLO (xxfi_helo)."""
         client = self._client
         self._client = Client(client.name, client.address, client.port, name)
         return self._silence(Milter.P_NR_HELO)
 
     def envfrom(self, *arguments: bytes) -> int:
+        """MAIL: a new message begins. arguments: the reverse-path, then ESMTP parameters."""
         self.abort()
         spool = self._service.settings.daemon.spool
         self._transaction = Transaction(spool, self._blank, *arguments)
         return self._silence(Milter.P_NR_MAIL)
 
     def envrcpt(self, context: Any, *arguments: bytes) -> int:
+        """RCPT. context: pymilter's, for `{rcpt_addr}`."""
         if self._refusal is None:
             resolved = _macro(context, "{rcpt_addr}") or ""
             try:
@@ -132,6 +137,8 @@ class Session:
 
     def header(self, name: str, value: bytes) -> int:
         # Called some thirty times a message, so all else waits until the header is complete.
+        """One header field (xxfi_header). value: as it came, folded; with its leading
+        blanks where that was negotiated."""
         if self._refusal is None:
             try:
                 self._transaction.add_field(name, value)
@@ -140,6 +147,7 @@ class Session:
         return self._header_reply
 
     def body(self, chunk: bytes) -> int:
+        """The next piece of the body (xxfi_body)."""
         transaction = self._transaction
         if self._refusal is None:
             limit = self._service.settings.daemon.max_message_size

@@ -128,7 +128,7 @@ class Database:
                 self._close()
 
     def check(self, user: object) -> None:
-        """Read all of an SQLite file, and look at the tables."""
+        """Read all of an SQLite file, and look at the tables. Raises DatabaseError."""
         with self.transaction(user) as connection:
             if self.file is not None:
                 found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
@@ -137,8 +137,8 @@ class Database:
             check(connection, self.schema)
 
     def put_aside(self, user: object, now: float) -> str:
-        """Put away what cannot be used, so that the next transaction begins with empty tables; the
-        name under which it is kept."""
+        """Set aside what cannot be used, so that the next transaction begins with empty tables;
+        return the name under which it is kept."""
         with errors(is_shared=self.file is None), self._errors_of_files():
             if self.file is None:
                 return put_tables_aside(self._joined(user), self.schema, now)
@@ -257,7 +257,10 @@ here."""
 
 @contextmanager
 def errors(*, is_shared: bool = False) -> Iterator[None]:
-    """Errors of a database as DatabaseError. is_shared: other hosts may use it."""
+    """Raise errors of a database as DatabaseError, those of its content as BrokenDatabaseError.
+
+    is_shared: other hosts may use it.
+    """
     try:
         yield
     except WrongTablesError as error:

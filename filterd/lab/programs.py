@@ -124,7 +124,10 @@ def answers(address: Path | tuple[str, int]) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port on the loopback address that is free now, below those that clients are given."""
+    """A TCP port on the loopback address that is free now, below those that clients are given.
+
+    Raises LabError if none is found.
+    """
     for port in random.sample(range(20000, 32000), 100):
         with socket.socket() as probe:
             try:

@@ -69,6 +69,11 @@ def _single(data: bytes) -> bytes:
 
 
 def span_reader(path: Path, name: str, start: int, end: int) -> Callable[[], bytes]:
+    """Reads one message of an mbox. start, end: octets in the file. name: for errors.
+
+    What it returns raises SkippedError and CorpusError, as `present` does.
+    """
+
     def read() -> bytes:
         with present(path, name) as file:
             file.seek(start)

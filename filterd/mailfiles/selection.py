@@ -45,15 +45,18 @@ class Skips:
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, error: SkippedError) -> None:
+        """Count a message that was left out."""
         self.reasons[error.reason] += 1
         self.examples.setdefault(error.reason, error.name)
 
     def merge(self, other: Skips) -> None:
+        """Add what another reader left out."""
         self.reasons.update(other.reasons)
         self.examples = {**other.examples, **self.examples}
 
     @property
     def total(self) -> int:
+        """Messages left out."""
         return self.reasons.total()
 
     def lines(self) -> Iterator[str]:

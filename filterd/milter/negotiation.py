@@ -50,6 +50,7 @@ class Negotiation:
         return cls(version, int(ACTIONS_BY_VERSION[version]), int(STEPS_BY_VERSION[version]))
 
     def encode(self) -> Packet:
+        """The packet SMFIC_OPTNEG: version, actions, steps, and the filter's macro lists."""
         lists = b"".join(
             _STAGE.pack(stage.value) + " ".join(names).encode("ascii", "replace") + b"\0"
             for stage, names in self.macros.items()

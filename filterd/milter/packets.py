@@ -51,6 +51,7 @@ class PacketReader:
         return len(self._buffer)
 
     def receive_data(self, data: bytes) -> None:
+        """Take in received octets."""
         self._buffer += data
 
     def next_packet(self) -> Packet | None:

@@ -39,12 +39,16 @@ class ReplyText:
 
 @dataclass(frozen=True, slots=True)
 class AddHeader:
+    """SMFIR_ADDHEADER: a field at the end of the header."""
+
     name: bytes
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class InsertHeader:
+    """SMFIR_INSHEADER. index: place among all fields; 0 is the top."""
+
     index: int
     name: bytes
     value: bytes
@@ -61,6 +65,8 @@ class ChangeHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceBody:
+    """SMFIR_REPLBODY: the next piece of a new body."""
+
     chunk: bytes
 
 
@@ -74,17 +80,23 @@ class AddRecipient:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecipient:
+    """SMFIR_DELRCPT."""
+
     address: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSender:
+    """SMFIR_CHGFROM. parameters: ESMTP parameters in one string."""
+
     address: bytes
     parameters: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
+    """SMFIR_QUARANTINE: the MTA holds the message."""
+
     reason: bytes
 
 

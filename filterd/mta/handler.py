@@ -52,6 +52,7 @@ class SessionHandler:
         self._idle = Timer(lambda: reader.set_exception(TimeoutError("idle")))
 
     async def run(self) -> None:
+        """Serve the client until it quits, is silent too long, or is gone."""
         settings, router = self._server.settings, self._server.router
         personality = self._server.personality
         peer = await find_peer(self._writer)

@@ -1,7 +1,7 @@
 """Finds the state of daemon, filters, clamd, classifier and quarantine, and the last hour's flow.
 
-All is read from files and sockets, so that it is known of a daemon that is not well, too. What
-cannot be found out says why, and the rest is told all the same.
+All is read from files and sockets, so that it works for a daemon that is not well, too. What
+cannot be found out says why, and the rest is reported all the same.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ Counts = Sequence[tuple[str, str, int, int]]
 def status(
     settings: Settings, clock: Callable[[], float] = time.time, counts: Counts | None = None
 ) -> Status:
-    """How the filterd of these settings does; takes up to `PROBE_SECONDS` for each server that is
-    silent. counts: the store's, if the caller has them."""
+    """The state of the filterd with these settings; takes up to `PROBE_SECONDS` for each server
+    that is silent. counts: the store's, if the caller has them."""
     from filterd.ops.model import model_status  # noqa: PLC0415  (numpy: metrics do without)
 
     now = clock()

@@ -65,7 +65,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         classes: Any = None,
     ) -> SpamClassifier:
         """Learn more messages, in their order. classes: both of them, in the first call if y lacks
-        one."""
+        one. Raises ValueError for a third one."""
         messages, labels = _checked(X), np.asarray(y)
         if not hasattr(self, "model_"):
             self._begin(labels if classes is None else np.asarray(classes))

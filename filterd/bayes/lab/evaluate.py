@@ -108,6 +108,7 @@ class Run:
 
     @property
     def arrays(self) -> tuple[Scores, Labels]:
+        """Scores and labels as arrays of one length."""
         return np.array(self.scores, np.float64), np.array(self.labels, np.bool_)
 
     def measures(self) -> Measures:

@@ -85,6 +85,7 @@ class Score:
 
     @property
     def total(self) -> float:
+        """The log-odds of spam that count."""
         return self.linear + self.counts - self.margin
 
     @property
@@ -126,6 +127,7 @@ class OnlineModel:
 
     @classmethod
     def empty(cls) -> OnlineModel:
+        """A model that has learned nothing (16 MiB of zeros)."""
         return cls(
             np.zeros(2 * TABLE, np.float32),
             np.zeros((2 * TABLE, 2), np.uint16),

@@ -67,9 +67,11 @@ class LessonReader:
         return message_key(message), hasher_of(self.salt).features(message)
 
     def pack(self, seen: tuple[bytes, Features]) -> tuple[bytes, Packed]:
+        """What was read, smaller, for the way to another process."""
         return seen[0], packed(seen[1])
 
     def unpack(self, seen: tuple[bytes, Packed]) -> tuple[bytes, Features]:
+        """The inverse of `pack`."""
         return seen[0], unpacked(seen[1])
 
 
@@ -86,9 +88,11 @@ class FeatureReader:
         return hasher_of(self.salt).features_of(text), theirs
 
     def pack(self, seen: tuple[Features, Features | None]) -> tuple[Packed, Packed | None]:
+        """What was read, smaller, for the way to another process."""
         return packed(seen[0]), None if seen[1] is None else packed(seen[1])
 
     def unpack(self, seen: tuple[Packed, Packed | None]) -> tuple[Features, Features | None]:
+        """The inverse of `pack`."""
         return unpacked(seen[0]), None if seen[1] is None else unpacked(seen[1])
 
 

@@ -59,9 +59,11 @@ class ModelFolder:
 
     @property
     def link(self) -> Path:
+        """The link that names the version in force."""
         return self.path / CURRENT
 
     def version_path(self, generation: int) -> Path:
+        """The file of a version."""
         return self.path / f"site-{generation:06d}.fdm"
 
     def current(self) -> int | None:

@@ -90,6 +90,7 @@ def word_for(address: str, host: str) -> str:
 
 
 def keys_of(word: str) -> tuple[str, ...]:
+    """The keys under which the list finds a pattern (see `message/matching.py`)."""
     return (EVERYBODY,) if word == EVERYBODY else pattern_keys(word)
 
 

@@ -45,6 +45,7 @@ class SendResult:
 
     @property
     def accepted(self) -> bool:
+        """Whether the server has accepted the whole message."""
         return self.stage == "message" and 200 <= self.code < 300
 
 

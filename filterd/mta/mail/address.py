@@ -50,7 +50,7 @@ def to_text(octets: bytes) -> str:
 def parse_path(text: str) -> str:
     """Return the address of a path, without brackets and route: `""` for `<>`.
 
-    Accepts `<a@b>`, `a@b`, `<@relay:a@b>`. Raises AddressError.
+    Accepts `<a@b>`, `a@b`, `<@relay:a@b>`. Raises PathError.
     """
     inner = text.strip()
     if inner.startswith("<"):

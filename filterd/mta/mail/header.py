@@ -35,6 +35,7 @@ class Field:
 
     @property
     def key(self) -> bytes:
+        """The name in lower case, for comparisons."""
         return self.name.lower()
 
     def encode(self) -> bytes:

@@ -44,6 +44,7 @@ class Answer:
 
     @property
     def goes_on(self) -> bool:
+        """Whether the MTA goes on as if no filter had been asked."""
         return self.kind is Kind.CONTINUE
 
 

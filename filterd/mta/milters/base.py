@@ -59,6 +59,7 @@ class BaseFilter:
 
 
 def connect_packet(peer: Peer) -> Packet:
+    """The packet SMFIC_CONNECT about a client."""
     return commands.Connect(
         peer.name.encode(), peer.family.encode(), peer.port, peer.address.encode()
     ).encode()

@@ -40,6 +40,7 @@ class MacroTable(ABC):
 
     @property
     def now(self) -> Table:
+        """The macros at this command."""
         return {**self.session, **self._message}
 
     @property

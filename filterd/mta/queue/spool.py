@@ -76,6 +76,7 @@ class Spool:
         (folder / f"{entry.id}.msg").unlink(missing_ok=True)
 
     def message(self, entry: QueueEntry) -> bytes:
+        """The bytes of a message, LF line ends. Raises OSError."""
         folder = self._hold if entry.held is not None else self._queue
         return (folder / f"{entry.id}.msg").read_bytes()
 

@@ -14,17 +14,23 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class HeloCommand:
+    """HELO, or with `extended` EHLO."""
+
     name: str
     extended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class MailCommand:
+    """MAIL."""
+
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class RcptCommand:
+    """RCPT."""
+
     path: Path
 
 
@@ -52,6 +58,8 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCommand:
+    """A command that the server does not know. line: the whole of it."""
+
     line: bytes
 
 
@@ -72,7 +80,7 @@ class RunQueue:
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    pass
+    """STARTTLS (RFC 3207)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    pass
+    """QUIT."""
 
 
 Event = (

@@ -31,6 +31,7 @@ class SmtpReply:
 
     @property
     def code(self) -> int:
+        """The reply code, from 200 to 599."""
         return int(self.lines[-1][:3])
 
     def encode(self) -> bytes:
@@ -105,6 +106,7 @@ class Replies(ABC):
     @abstractmethod
     def recipient_ok(self, path: str) -> SmtpReply: ...
     def go_ahead(self) -> SmtpReply:
+        """The answer to DATA."""
         return SmtpReply.of("354 End data with <CR><LF>.<CR><LF>")
 
     @abstractmethod

@@ -109,6 +109,7 @@ class BaseSession(ABC):
     # Octets
 
     def receive_data(self, data: bytes) -> None:
+        """Take in received octets."""
         self._input += data
 
     def data_to_send(self) -> bytes:
@@ -134,6 +135,7 @@ class BaseSession(ABC):
         return None
 
     def send(self, reply: SmtpReply) -> None:
+        """Queue a reply for the client."""
         self._output += reply.encode()
 
     def close(self, reply: SmtpReply | None = None) -> None:

@@ -119,7 +119,10 @@ def _parts(octets: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner
 
 
 def of_cms(content: bytes) -> Iterator[Inner]:
-    """The message in an S/MIME file that is signed or compressed; nothing of an encrypted one."""
+    """The message in an S/MIME file that is signed or compressed; nothing of an encrypted one.
+
+    Raises MemberTooLargeError for one that is larger than what is unpacked.
+    """
     message = cms.content(content)
     if message and not message.is_whole:
         raise MemberTooLargeError
