@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,8 +20,11 @@ from filterd.mta.mc.values import FILTERS, values
 from filterd.mta.mc.writing import writing
 from filterd.system.bounded import read_regular
 
-MC_LIMIT = 1 << 20
+MC_LIMIT = 1 << 18
 """Octets of an mc file; the largest example has 10,000."""
+
+MESSAGE_LIMIT = 500
+"""Messages that are told; nobody reads more."""
 
 INCLUDES_CF = re.compile(r"(?m)^[^#\n]*\binclude\(\s*`?[^)\n]*m4/cf\.m4'?\s*\)")
 """An mc file that includes cf.m4 itself, as Debian's do."""
@@ -138,9 +142,14 @@ def build(path: Path, files: MacroFiles) -> Build:
     ]
     if output.status and not any(message.severity == "error" for message in own):
         own.append(Message(0, f"m4 ended with status {output.status}", "", "error"))
-    made.messages = sorted(
+    ordered = sorted(
         set(own), key=lambda one: (one.line == 0, one.line, one.severity, one.file, one.what)
     )
+    made.messages = ordered[:MESSAGE_LIMIT]
+    if len(ordered) > MESSAGE_LIMIT:
+        more = f"there are {len(ordered) - MESSAGE_LIMIT} more messages"
+        failed = any(one.severity == "error" for one in ordered)
+        made.messages.append(Message(0, more, "", "error" if failed else "warning"))
     return made
 
 
@@ -237,17 +246,20 @@ class _Source:
             self._numbers.setdefault(line, []).append(number)
         for one in copied:
             # Without its quotes, as m4 copies it.
-            self._numbers.setdefault(one.text, []).append(one.number)
+            insort(self._numbers.setdefault(one.text, []), one.number)
 
     def near(self, text: str, line: int) -> int | None:
         """The line of exactly this text that is the nearest, None if there is none."""
         found = self._numbers.get(text)
-        return min(found, key=lambda one: abs(one - line)) if found and text else None
+        if not found or not text:
+            return None
+        place = bisect_left(found, line)
+        return min(found[max(place - 1, 0) : place + 1], key=lambda one: abs(one - line))
 
     def only(self, text: str) -> int:
         """The one line of this text; 0 if there is none or there are several."""
-        found = set(self._numbers.get(text, ()))
-        return min(found) if len(found) == 1 else 0
+        found = self._numbers.get(text)
+        return found[0] if found and found[0] == found[-1] else 0
 
 
 def _claims(found: Scan, files: MacroFiles) -> dict[str, int]:
@@ -315,7 +327,7 @@ def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
     """Our messages and m4's, without what is said twice."""
     told = {message.line for message in own} - {0}
     theirs: list[Message] = []
-    for one in output.said:
+    for one in output.said[:MESSAGE_LIMIT]:
         line = _mc_line(one.file, one.line, output.includes)
         beside = _beside(found, line)
         text = re.sub(r"^\*\*\*\s*", "", " ".join(one.text.split()))
@@ -377,7 +389,7 @@ def _refused_by_sendmail(made: Build, own: list[Message]) -> list[Message]:
     lines = made.text.split("\n")
     told = {message.line for message in own} - {0}
     theirs: list[Message] = []
-    for problem in cf.problems:
+    for problem in cf.problems[:MESSAGE_LIMIT]:
         match = re.match(r"(.*): line (\d+): (.*)", problem, re.DOTALL)
         if match is None:
             if not any(one.severity == "error" for one in own):

@@ -7,6 +7,7 @@ and what is missing then came of it, what is new then it had taken away.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from filterd.mta.mc.scan import RAW_SECTIONS, Call
 
 TRIALS = 400
 """How many directives are tried, at some 15 ms each; of the others only the meaning is told."""
+
+TRIAL_TIME = 60.0
+"""Seconds for all of them together."""
 
 SILENT = frozenset({"VERSIONID", "divert", "changequote", "dnl", "ifelse", "ifdef"})
 """What makes no lines by itself, or cannot be left out alone."""
@@ -41,13 +45,13 @@ def explain(build: Build) -> Iterator[Explanation]:
     """Yield every directive of the mc file in its order."""
     source = build.mc.split("\n")
     base = lines_made(Path(build.source), build.mc, build.files)
-    trials = 0
+    trials, end = 0, time.monotonic() + TRIAL_TIME
     for call in build.scan.calls:
         if call.spaced or call.name not in (build.files.directives | set(knowledge.DIRECTIVES)):
             continue
         made = taken = None
         alone = not call.nested and call.name not in SILENT and call.name not in RAW_SECTIONS
-        if alone and base is not None and trials < TRIALS:
+        if alone and base is not None and trials < TRIALS and time.monotonic() < end:
             trials += 1
             without = _without(source, call)
             other = lines_made(Path(build.source), without, build.files) if without else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
@@ -85,6 +86,7 @@ def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
 def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
     conf = sorted(name for name in files.names if name.startswith("conf"))
     others = sorted(name for name in files.names if re.fullmatch(r"[A-Z][A-Z0-9_]{3,}", name))
+    words = Counter(re.findall(r"\w+", text, re.ASCII))
     values: dict[str, tuple[int, str]] = {}
     for call in found.named("define"):
         name = call.argument(1).strip()
@@ -103,7 +105,7 @@ def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
         if name in files.names or name.startswith("_") or name in BUILTINS:
             continue
         # Defined for the mc file's own use?
-        if len(re.findall(rf"(?<!\w){name}(?!\w)", text, re.ASCII)) > 1:
+        if words[name] > 1:
             continue
         like = nearest(name, conf if name.lower().startswith("conf") else (*others, *conf))
         yield Message(

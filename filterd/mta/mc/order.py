@@ -9,6 +9,7 @@ something to say.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
@@ -23,6 +24,9 @@ MAILER_ORDER = (("smtp", "procmail"), ("local", "cyrus"))
 """Mailers whose rules use those of another: the one that must come first, and the other.
 m4 itself says so for smtp and uucp.
 Source: sendmail 8.17 `cf/README`, MAILERS."""
+
+TRIAL_TIME = 20.0
+"""Seconds for all of them together."""
 
 Make = Callable[[str], str]
 """Makes a sendmail.cf of the text of an mc file; without comments at its top that hold the time."""
@@ -102,7 +106,7 @@ def _settings(
     """`define` and the like below what reads them, or above what sets them again."""
     lines = text.split("\n")
     readers = [(call, _read_by(call, files, includes)) for call in _top(found, *KINDS)]
-    trials = 0
+    trials, end = 0, time.monotonic() + TRIAL_TIME
     for call in _top(found, "define", "MODIFY_MAILER_FLAGS"):
         name = call.argument(1).strip()
         is_define = call.name == "define"
@@ -124,7 +128,7 @@ def _settings(
         if not above and not below:
             continue
         trials += 2 + len(above)
-        if trials > TRIALS:
+        if trials > TRIALS or time.monotonic() > end:
             return
         useless = make("\n".join(without)) == made
         for reader, _words, setting in above:

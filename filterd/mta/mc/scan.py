@@ -20,6 +20,9 @@ DEPTH = 8
 GUESS_LIMIT = 2000
 """Octets of a text that looks like a call and is none; more would be tried again and again."""
 
+GUESSES = 100
+"""How many of them are looked at."""
+
 RAW_SECTIONS = frozenset(
     """
     LOCAL_CONFIG LOCAL_RULESETS LOCAL_RULE_0 LOCAL_RULE_1 LOCAL_RULE_2 LOCAL_RULE_3 LOCAL_UUCP
@@ -133,6 +136,7 @@ class _Scanner:
         self._open, self._close = "`", "'"
         self._section = ""
         self._diverted = False
+        self._guesses = 0
         self._copied: dict[int, list[str]] = {}
         self._sections: dict[int, str] = {}
 
@@ -206,6 +210,9 @@ class _Scanner:
 
     def _guess(self, match: re.Match[str], parenthesis: int) -> Call | None:
         """What would be a call if m4 took it for one."""
+        self._guesses += 1
+        if self._guesses > GUESSES:
+            return None
         start = match.start()
         text = self.text[start : start + GUESS_LIMIT]
         guess = _Scanner(text, self._known, self._comments, self.line(start))
