@@ -17,6 +17,7 @@ from filterd.config.sample import toml_value
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.filters.gtube import GtubeSettings
 from filterd.filters.parts.settings import PartsSettings
+from filterd.filters.scanners.settings import ScannersSettings
 from filterd.lab.expected import Promises
 from filterd.lab.samples import RECIPIENT, SENDER, sample
 from filterd.mta.delivery.client import SendResult, send_all
@@ -27,12 +28,12 @@ from filterd.ops.scanners import clamd_status
 
 HOST = "mx.example"
 
-SAMPLES: Mapping[str, type[Buildable]] = {
-    "gtube": GtubeSettings,
-    "eicar": ClamAVSettings,
-    "exe": PartsSettings,
+SAMPLES: Mapping[str, tuple[type[Buildable], ...]] = {
+    "gtube": (GtubeSettings,),
+    "eicar": (ClamAVSettings, ScannersSettings),
+    "exe": (PartsSettings,),
 }
-"""Test message → the kind of filter that it is for, as its settings' class."""
+"""Test message → the kinds of filter that it is for, as their settings' classes."""
 
 USUAL_NAMES: Mapping[str, str] = {"gtube": "gtube", "eicar": "clamav", "exe": "parts"}
 """Test message → what the filter is called where the chain has none of that kind."""
@@ -69,7 +70,10 @@ folder = {quarantine}
 def own_settings(folder: Path, given: Settings) -> Settings:
     """Settings for a test without a file: the defaults, with all that is written in a folder of
     the test's own, and without the virus scanner if there is none."""
-    left_out = {} if _scanner_answers(given) else given.in_chain(ClamAVSettings)
+    # Only clamd has a usual place; where other scanners are, these settings do not say.
+    left_out: dict[str, Buildable] = {**given.in_chain(ScannersSettings)}
+    if not _scanner_answers(given):
+        left_out |= given.in_chain(ClamAVSettings)
     filters = [name for name in given.chain.filters if name not in left_out]
     file = folder / "filterd.toml"
     file.write_text(
@@ -90,17 +94,22 @@ def _scanner_answers(loaded: Settings) -> bool:
 
 def samples_for(loaded: Settings) -> list[str]:
     """The messages that the chain can be asked about."""
-    return ["clean", *(sample for sample, kind in SAMPLES.items() if loaded.in_chain(kind))]
+    return ["clean", *(sample for sample, kinds in SAMPLES.items() if _of(loaded, kinds))]
+
+
+def _of(settings: Settings, kinds: tuple[type[Buildable], ...]) -> list[str]:
+    """The filters of the chain that are of one of these kinds."""
+    return [name for kind in kinds for name in settings.in_chain(kind)]
 
 
 def remarks(given: Settings, loaded: Settings, promises: Promises) -> Iterator[str]:
     """What the table does not say."""
-    for name, kind in SAMPLES.items():
-        if not given.in_chain(kind):
+    for name, kinds in SAMPLES.items():
+        if not _of(given, kinds):
             yield f"{USUAL_NAMES[name]} is not in [chain] filters and was not tested"
-        for own in given.in_chain(kind):
+        for own in _of(given, kinds):
             if own not in loaded.chain.filters:
-                yield f"no clamd answers at the usual place, so {own} was not tested"
+                yield f"no scanner answers at the usual place, so {own} was not tested"
             elif loaded.filters[own].link.dry_run:
                 yield f"{own} only observes (dry_run), so its opinion changes nothing"
     for name, why in promises.left_out.items():
