@@ -9,7 +9,8 @@ from filterd.mta.bt.around import Around
 from filterd.mta.bt.debug import DebugLevels
 from filterd.mta.bt.machine import HelpTopics, MachineUsers, NamesByMaps, host
 from filterd.mta.bt.session import TestMode
-from filterd.mta.maps.opening import open_maps
+from filterd.mta.cf.host import Host
+from filterd.mta.maps.opening import MapSite, open_maps
 from filterd.mta.sendmail.cf_files import parse_cf, read_text
 from filterd.mta.sendmail.macros import VERSION
 
@@ -24,14 +25,18 @@ def as_printed(text: str) -> str:
 
 
 def session(
-    path: Path, lines: Iterable[str], *, debug: Sequence[str] = (), preset: Sequence[str] = ()
+    path: Path,
+    lines: Iterable[str],
+    *,
+    debug: Sequence[str] = (),
+    preset: Sequence[str] = (),
+    machine: Host | None = None,
 ) -> list[str]:
     """What is printed before the first prompt, and then for each line."""
     printed: list[str] = []
-    users = MachineUsers()
-    text = read_text(path)
-    cf = parse_cf(text, str(path), host=host(VERSION, "t"), users=users, preset=preset)
-    maps = open_maps(cf, cf.program.definitions)
+    users, own = MachineUsers(), machine or host(VERSION, "t")
+    cf = parse_cf(read_text(path), str(path), host=own, users=users, preset=preset)
+    maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     levels = DebugLevels()
     for one in debug:
         levels.set(one)

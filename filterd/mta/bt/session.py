@@ -20,7 +20,7 @@ from filterd.mta.cf.lookup import EX_OK
 from filterd.mta.cf.marks import MACRO
 from filterd.mta.cf.observer import Message
 from filterd.mta.cf.rewriting import Rewriter
-from filterd.mta.cf.tokens import scan
+from filterd.mta.cf.tokens import scan, without_quotes
 
 PROMPT = "> "
 
@@ -165,10 +165,13 @@ class TestMode:
                 name = re.match(r"\s*[A-Za-z]\w*(?=\s)", text[2:])
                 self._write(f"Undefined ruleset {name[0] if name else text[2:]}\n")
                 return
-            show = self._program.names.show
+            show, unquoted = self._program.names.show, self._rewriter.unquoted
             for rule in self._program.rulesets[number].rules:
                 left = "".join(show(token) + " " for token in rule.pattern.tokens)
-                right = "".join(show(token) + " " for token in rule.replacement.tokens)
+                right = "".join(
+                    show(without_quotes(token) if (rule, token) in unquoted else token) + " "
+                    for token in rule.replacement.tokens
+                )
                 self._write(f"R{left}\t\t{right}\n")
         elif which:
             self._write(f'Unknown "=" command {text}\n')

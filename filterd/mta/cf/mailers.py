@@ -97,7 +97,10 @@ class Mailers:
                 flags |= set("Aw5:|/@" if name == "local" else "o")
             if level < 7:
                 flags.add("q")
+            listed = self._by_number[mailer.number]
             self.add(replace(mailer, flags="".join(sorted(flags))))
+            if listed is not mailer:
+                self._by_number[mailer.number] = listed
 
     def __len__(self) -> int:
         return len(self._by_name)

@@ -157,7 +157,7 @@ class _CfParser:
         classes = self._program.classes
         for name in self._named:
             code = self._program.names.code(name)
-            self.cf.classes[name] = {readable(word) for word in classes.words(code)}
+            self.cf.classes[name] = {self._plain(word) for word in classes.words(code)}
         for name in self.cf.input_filters():
             if name not in self.cf.filters:
                 self.cf.problems.append(

@@ -81,6 +81,8 @@ class Rewriter:
         self._lookups = Lookups(program, maps, observer, self.voice)
         self._matcher = Matcher(program.tables, self.classes, self._runtime_left)
         self._work = 0
+        # sendmail takes the quotes off a name in the rule itself; test mode shows that.
+        self.unquoted: set[tuple[Rule, str]] = set()
 
     def run(self, tokens: Tokens, number: int) -> int:
         """Run a ruleset over the tokens, which are changed in place. Returns its status."""
@@ -170,7 +172,7 @@ class Rewriter:
         if not LOOKUPS.isdisjoint(new):
             status = self._lookups.replace(new, status, room)
         if not _CALLS.isdisjoint(new):
-            called = self._call(new, depth)
+            called = self._call(new, depth, rule)
             if status == EX_OK or called == EX_TEMPFAIL:
                 status = called
         tokens[:] = new
@@ -220,7 +222,7 @@ class Rewriter:
 
     # Calls
 
-    def _call(self, tokens: Tokens, depth: int) -> int:
+    def _call(self, tokens: Tokens, depth: int, rule: Rule) -> int:
         """Carry out the calls among the tokens, the last one first."""
         calls: list[tuple[int, int]] = []
         at = 0
@@ -228,7 +230,10 @@ class Rewriter:
             if tokens[at] != CALL:
                 at += 1
                 continue
-            name = tokens[at + 1] = without_quotes(tokens[at + 1])
+            name = without_quotes(tokens[at + 1])
+            if name != tokens[at + 1]:
+                self.unquoted.add((rule, tokens[at + 1]))
+                tokens[at + 1] = name
             number = self.program.rulesets.find(name, self.complain)
             if number < 0:
                 self.complain(f"Unknown ruleset {name}")
