@@ -43,13 +43,18 @@ column, a damaged page, data of a wrong kind, a kind of table that cannot do thi
 _NOT_ALLOWED = "42501"
 """SQLSTATE of what the user may not do: other tables would not help."""
 
-_KEEPALIVES = (
-    "tcp_keepalives_idle = 60",
-    "tcp_keepalives_interval = 10",
-    "tcp_keepalives_count = 6",
-)
-"""After two minutes (seconds, seconds, probes) the server gives up the lock of a host that
-vanished, not after hours. https://www.postgresql.org/docs/15/runtime-config-connection.html"""
+_SOLE_SESSION = {
+    "tcp_keepalives_idle": 60,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 6,
+    "statement_timeout": 0,
+    "lock_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+}
+"""Of a session that has a lock for long. If its host vanishes, the server gives up the lock after
+two minutes, not after hours (seconds, seconds, probes); and who waits for it, or for mail to be
+read, has as much time as with a file (0: no limit).
+https://www.postgresql.org/docs/15/runtime-config-connection.html, runtime-config-client.html"""
 
 _BACKENDS = ("sqlite", "postgresql")
 
@@ -113,8 +118,8 @@ class Database:
             if engine.dialect.name == "postgresql":
                 # The lock is the session's. In the pool the session would outlive its user.
                 connection.detach()
-                for setting in _KEEPALIVES:
-                    connection.exec_driver_sql(f"SET {setting}")
+                for name, value in _SOLE_SESSION.items():
+                    connection.exec_driver_sql(f"SET {name} = {value}")
                 key = sa.func.hashtextextended(self.schema.version_table, ADVISORY_LOCK)
                 connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
                 connection.commit()

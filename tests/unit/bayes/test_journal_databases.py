@@ -19,6 +19,8 @@ from filterd.bayes.site.journal import LearningJournal
 from filterd.bayes.site.journal_folder import open_to_read
 from filterd.bayes.site.learned import Batch, JournalError
 from filterd.bayes.site.learner import Learner, LearnOutcome
+from filterd.bayes.site.schema import SCHEMA
+from filterd.database.engine import database
 from tests.helpers.learning import contents, model_of
 from tests.helpers.postgresql import emptied, run
 from tests.helpers.process import wait_for
@@ -84,6 +86,10 @@ def test_a_database_takes_over_what_the_file_says(file: ModelFolder, url: str) -
     with Learner(folder, "autolearn") as learner:
         assert learner.learn(message(10, spam=False), spam=False) is LearnOutcome.LEARNED
         assert learner.learn(message(1, spam=True), spam=False) is LearnOutcome.KEPT
+
+
+class User:
+    """Of a database."""
 
 
 class CrashError(Exception):
@@ -186,6 +192,18 @@ def test_a_learner_that_loses_its_connection_writes_nothing(tmp_path: Path, url:
     assert sorted(path.name for path in folder.path.iterdir()) == before
     teach(folder, range(20, 21), spam=True)
     assert contents(folder) == {True: 4, False: 0}
+
+
+def test_who_waits_to_learn_is_not_stopped_by_the_servers_time_limits(url: str) -> None:
+    limited = f"{url}&options=-c%20statement_timeout%3D60s%20-c%20lock_timeout%3D60s"
+    there, user = database(limited, Path("/nowhere"), SCHEMA), User()
+    with there.sole_connection(user) as connection:
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "0"
+    # The pool has none of that session.
+    with there.connection(user) as connection:
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "1min"
+    there.leave(user)
 
 
 def test_tables_of_another_program_are_left_alone(tmp_path: Path, url: str) -> None:
