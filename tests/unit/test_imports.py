@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# Reads every module, and starts programs; `make check` runs it.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "filterd"
 

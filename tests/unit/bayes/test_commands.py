@@ -12,6 +12,8 @@ from tests.helpers.commands import filterd
 from tests.helpers.postgresql import emptied
 from tests.helpers.training_mail import mail
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:

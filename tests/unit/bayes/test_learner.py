@@ -165,6 +165,7 @@ def test_training_afresh_replaces_the_model_and_can_be_undone(folder: ModelFolde
     assert contents(folder) == {True: 5, False: 0}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("delay", [0.0, 0.011, 0.05, 0.13])
 def test_kill_9_leaves_model_and_journal_in_agreement(folder: ModelFolder, delay: float) -> None:
     kill_and_check(folder, delay)

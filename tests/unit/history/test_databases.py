@@ -167,6 +167,7 @@ History(Path(sys.argv[1]), HistorySettings()).records.check()
 """
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     "statement", ["CREATE INDEX records_failed", "INSERT INTO history_version"]
 )

@@ -184,6 +184,7 @@ def _put_many(folder: Path, writer: int) -> None:
         store.put(new(f"w{writer}n{number}"))
 
 
+@pytest.mark.server
 def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_put_many, args=(tmp_path / "q", n)) for n in range(3)]

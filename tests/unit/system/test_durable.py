@@ -186,6 +186,8 @@ BY_HAND = {
     "database/sqlite.py": "puts a broken database aside: its rest is kept, nothing new is promised",
     "history/recovery.py": "a database that SQLite wrote, put where the broken one was",
     "cli/quarantine/look.py": "a copy for the person who asked for it: the message is kept anyway",
+    "mta/maps/writing.py": "a map, with the owner and the mode that makemap gives it",
+    "mta/mc/values.py": "a directive of an mc file",
     "mta/sendmail/filter.py": "a body in memory",
 }
 

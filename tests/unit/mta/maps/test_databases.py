@@ -81,8 +81,9 @@ SAMPLE[b"many"] = [b"%d" % one for one in range(600)]
 FILES = {type: write(SAMPLE) for type, write in WRITERS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type", TYPES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_damaged_file_is_an_error_and_nothing_else(type: str, data: st.DataObject) -> None:
     content = bytearray(FILES[type])
