@@ -18,7 +18,7 @@ CHUNK = 65_535
 
 
 def carry_out(context: Any, answer: WorkerAnswer, transaction: Transaction, blank: str) -> int:
-    """Make the edits and return libmilter's word for the action. Raises milter.error.
+    """Make the edits and return libmilter's code for the action. Raises milter.error.
 
     blank: what goes between colon and value, where the MTA leaves that to us (SMFIP_HDR_LEADSPC).
     """
@@ -49,7 +49,7 @@ def carry_out(context: Any, answer: WorkerAnswer, transaction: Transaction, blan
 
 
 def answer_with(context: Any, reply: Reply | None, result: int) -> int:
-    """Have the MTA say this; return libmilter's word for it. Raises milter.error."""
+    """Set the MTA's reply; return libmilter's code for it. Raises milter.error."""
     if reply is not None:
         # libmilter hands the text to the MTA's printf, where a percent sign counts double.
         context.setreply(str(reply.code), reply.xcode, reply.text.replace("%", "%%"))

@@ -29,7 +29,8 @@ Answer = Callable[[], Mapping[str, Any]]
 
 
 class Control:
-    """Answers questions. answers: what to do for each; what it raises is told as an error."""
+    """Answers requests. answers: what to do for each; an exception becomes an error in the
+    answer."""
 
     def __init__(self, path: Path, answers: Mapping[str, Answer]) -> None:
         self.path = path
@@ -53,7 +54,7 @@ class Control:
         threading.Thread(target=self._run, args=(listener,), name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Take no more questions."""
+        """Accept no more requests."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)

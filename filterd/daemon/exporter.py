@@ -301,7 +301,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is none of our troubles."""
+        """Ignore a client that hangs up."""
 
 
 class _Handler(WSGIRequestHandler):

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Monitor:
-    """What is noted and counted beside the mail; trouble in here never costs a message."""
+    """What is recorded and counted beside the mail; an error here never costs a message."""
 
     def __init__(self, settings: Settings, history: History | None) -> None:
         self.stats = Stats(settings.chain.filters)
@@ -41,7 +41,7 @@ class Monitor:
             log.exception("id=%s is not counted", report.id)
 
     def reload(self, settings: Settings, history: History | None) -> None:
-        """Go on with other settings; the counts stay."""
+        """Continue with other settings; the counts stay."""
         self.stats.expect(settings.chain.filters)
         self.recorder.history = history
         self._settings_read = time.time()
@@ -49,7 +49,7 @@ class Monitor:
             log.warning("metrics.listen has changed; that needs a restart, the old one stays")
 
     def close(self) -> None:
-        """Write the last notes."""
+        """Write the last records."""
         self.recorder.close()
 
     def to_json(self, service: Service) -> dict[str, Any]:

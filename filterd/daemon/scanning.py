@@ -1,7 +1,7 @@
 """One message's way through the workers, and what is done when one of them gives no answer.
 
 A filter that takes a worker down is left out when the next worker tries: what its `on_error` says
-is then applied there, and all other filters have their say. What the content did is remembered, so
+is then applied there, and all other filters count. What the content did is remembered, so
 that it does not cost the same when it arrives again (see `remembered`).
 """
 
@@ -51,7 +51,7 @@ def scan(
     envelope: Envelope,
     transaction: Transaction,
 ) -> tuple[WorkerAnswer, str]:
-    """The answer for the message, and a note for the log if the way there was not smooth.
+    """The answer for the message, and a note for the log if something went wrong on the way.
 
     context: pymilter's, told to the MTA to wait. Raises milter.error if the MTA is gone.
     """
@@ -86,7 +86,7 @@ class _Scan:
         self._note = f"the same content failed as {known.id}" if known is not None else ""
 
     def run(self, context: Any) -> tuple[WorkerAnswer, str]:
-        """Ask one worker after the other, until one answers or there is no sense in it."""
+        """Ask one worker after the other, until one answers or another try makes no sense."""
         settings = self._service.settings
         deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
         pieces, descriptor = self._transaction.message()

@@ -296,7 +296,7 @@ class Daemon:
         return {"reloaded": True, "filters": list(self._settings.chain.filters)}
 
     def _reload(self) -> str:
-        """New settings and freshly prepared filters, or the old ones and a word about why, which is
+        """New settings and freshly prepared filters, or the old ones and the reason, which is
         returned; empty if all went well."""
         self._notify.notify("RELOADING=1")
         try:

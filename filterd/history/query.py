@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Conditions that must all hold; what is empty or None is none.
+    """Conditions that must all hold; empty and None are left out.
 
     text, sender, recipient: a part. domain: of the sender or of a recipient. action: a word.
     symbol: a whole name. failed: a filter that gave no opinion. since, until: seconds since 1970.

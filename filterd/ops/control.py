@@ -25,11 +25,11 @@ RELOAD_SECONDS = 120.0
 
 
 class ControlError(Exception):
-    """The daemon was not reached, or its answer was none; the text says why."""
+    """The daemon was not reached, or did not answer properly; the text says why."""
 
 
 class RefusedError(ControlError):
-    """The daemon answered that it did not do it; the text is its own."""
+    """The daemon refused; the text is its own."""
 
 
 def control_path(settings: Settings) -> Path:

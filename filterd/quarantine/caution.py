@@ -1,4 +1,4 @@
-"""Whether expiry may go on: it deletes by the clock's word, and a clock can be wrong.
+"""Whether expiry may go on: it deletes by the clock, and a clock can be wrong.
 
 A file beside the messages, `expiry.json`, says when expiry ran last, by the clock and by the time
 since the host was started, and why it was postponed. What a person has confirmed goes on; so does
@@ -44,7 +44,7 @@ STATE_LIMIT = 1 << 16
 @dataclass(frozen=True, slots=True)
 class ExpiryState:
     """time: of the last run, by the clock; boot, since_boot: which start of the host that was, and
-    seconds since it. confirmed: a person said that a clock which nobody keeps in time is right.
+    seconds since it. confirmed: a person said that a clock which is not synchronised is right.
     put_off: why nothing was deleted, empty if all is well; put_off_since: seconds since 1970."""
 
     time: float = 0.0
@@ -86,7 +86,7 @@ def put_off(folder: Path, now: float, why: str) -> None:
 
 
 def clock_doubt(folder: Path, now: float, newest: float | None) -> str:
-    """Why the clock should not be trusted, empty if nothing speaks against it. newest: the date of
+    """Why the clock should not be trusted, empty if there is no reason. newest: the date of
     the newest message, seconds since 1970."""
     known = state_of(folder)
     if newest is not None and now < newest - SLACK:

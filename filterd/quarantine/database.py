@@ -12,8 +12,8 @@ from filterd.quarantine.schema import SCHEMA
 
 
 class BrokenIndexError(StoreError):
-    """What is in the database cannot be used; files and journal make it again. is_newer: a newer
-    version of filterd made it, perhaps on another host."""
+    """What is in the database cannot be used and has to be rebuilt from files and journal.
+    is_newer: a newer version of filterd made it, perhaps on another host."""
 
     def __init__(self, cause: str, *, is_newer: bool = False) -> None:
         self.cause, self.is_newer = cause, is_newer

@@ -1,7 +1,7 @@
 """One kept message: what is known of it, and how that is written beside the message's bytes.
 
 The description is one JSON file beside the message file. Together they are the whole truth; the
-index is made from them and can be made again.
+index is built from them and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RAW_LIMIT = 10 * SUBJECT_LIMIT
 
 
 class EntryError(ValueError):
-    """A description file that is damaged or of a newer version."""
+    """A description file is damaged, or of a newer version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,9 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryReport:
-    """What went. forgotten: descriptions of messages gone long ago. failed: id and trouble. doubt:
-    why messages stay, although by the clock or by their number they would have to go."""
+    """What was removed. forgotten: descriptions of messages removed long ago. failed: id and
+    trouble. doubt: why messages stay, although by the clock or by their number they would have to
+    go."""
 
     expired: tuple[Expired, ...]
     forgotten: int
@@ -45,9 +46,9 @@ class ExpiryReport:
 def expire(
     store: Store, *, who: str = "filterd", dry_run: bool = False, confirmed: bool = False
 ) -> ExpiryReport:
-    """Remove what has expired; with `dry_run`, only say what would be.
+    """Remove what has expired; with `dry_run`, only report what would be removed.
 
-    While the clock is in doubt nothing goes by age, and more than half of what is kept never goes
+    While the clock is in doubt nothing is removed by age, and never more than half of what is kept
     at once (see `filterd.quarantine.caution`), unless a person has `confirmed` it. Raises
     StoreError.
     """

@@ -32,7 +32,7 @@ class StoreError(OSError):
 
     @classmethod
     def about(cls, path: Path, error: OSError) -> Self:
-        """The error of the operating system, of this file."""
+        """The error of the operating system as one about this file."""
         return cls(error.errno or errno.EIO, error.strerror or str(error), str(path))
 
     def __str__(self) -> str:

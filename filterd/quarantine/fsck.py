@@ -1,7 +1,7 @@
 """Comparing files, journal and index, and making the index agree with the others.
 
 An index that cannot be used at all (damaged, cut short, another program's tables) is set aside
-under a name with the date, and made again.
+under a name with the date, and rebuilt.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckRep
 
 def add_missing(store: Store) -> int:
     """Add the rows of messages that the index has not heard of for `STORING_LIMIT`, without reading
-    what it knows; how many. Raises StoreError."""
+    what it knows; return how many. Raises StoreError."""
     began = store.clock()
     known: set[str] | None = None
     missing = []
@@ -118,7 +118,7 @@ def add_missing(store: Store) -> int:
 
 
 def _catch_up(store: Store, added: set[str], since: float) -> None:
-    """Give new rows the states of deeds that were done while they were made."""
+    """Give new rows the states of what was done while they were made."""
     touched = set[str]()
     for event in store.journal.newest() if added else ():
         if event.time < since - STORING_LIMIT:
@@ -164,7 +164,7 @@ def _undescribed(store: Store, day: Path) -> list[tuple[str, str]]:
 
 
 def _sweep(store: Store, day: Path) -> None:
-    """Remove what killed writers left half written: files that never got their name."""
+    """Remove what killed writers left unfinished: files that never got their name."""
     for path in day.glob(".*"):
         if _is_old(store, path):
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """The index of the quarantine: rows for lists and searches, and the states that releases claim.
 
-Files and journal are the truth; every row can be made again from them. SQLAlchemy Core over SQLite
+Files and journal are the truth; every row can be rebuilt from them. SQLAlchemy Core over SQLite
 by default, in WAL mode so that readers do not stop the writers, or over PostgreSQL where hosts
 share it. What may happen only once (a release) is decided here, by an update of one row that only
 one of several processes can win.
@@ -74,7 +74,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, newest first; next: what `Query.after` must be for those behind, empty at the end."""
+    """Rows, newest first; next: `Query.after` for the next page, empty at the end."""
 
     rows: tuple[Row, ...]
     next: str
@@ -127,7 +127,7 @@ class Index:
             return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def search(self, query: Query) -> Page:
-        """One page of what fits. Raises QueryError, StoreError."""
+        """One page of matching messages. Raises QueryError, StoreError."""
         with self.connection() as connection:
             rows = [row_of(found) for found in connection.execute(statement(query)).mappings()]
         shown = tuple(rows[: query.limit])
@@ -163,7 +163,7 @@ class Index:
         return None if found is None else float(found)
 
     def totals(self) -> tuple[int, int]:
-        """Messages and octets whose bytes are still there. Raises StoreError."""
+        """How many messages still have their bytes, and how many octets. Raises StoreError."""
         c = messages.c
         query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.size), 0)).where(
             c.state.not_in(("deleted", "expired"))
@@ -248,14 +248,14 @@ class Index:
             self._database.leave(self)
 
     def check(self) -> None:
-        """Raises BrokenIndexError if files and journal have to make the index again, StoreError if
-        it is not available."""
+        """Raises BrokenIndexError if the index has to be rebuilt from files and journal, StoreError
+        if it is not available."""
         with store_errors():
             self._database.check(self)
 
     def begin_anew(self, now: float) -> str:
-        """Put aside what cannot be used and make empty tables; the name under which it is kept. Who
-        was told what by digests is taken over if it can be read. Raises StoreError."""
+        """Set aside what cannot be used and make empty tables; return the name under which it is
+        kept. Who was told what by digests is taken over if it can be read. Raises StoreError."""
         told: list[dict[str, Any]] = []
         with suppress(StoreError), self._as_it_is() as connection:
             told = [dict(row) for row in connection.execute(sa.select(digests)).mappings()]

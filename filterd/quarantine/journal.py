@@ -2,7 +2,7 @@
 
 The journal is the audit trail and the truth about states: the index is made from descriptions and
 journal. An event is one line of JSON in the file of its month, written in one piece under a lock
-and fsynced before the deed counts as done.
+and fsynced before the action counts as done.
 """
 
 from __future__ import annotations
@@ -53,11 +53,9 @@ BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One deed.
-
-    id: the message, `""` for a deed about no single one. recipients: whom it concerns, empty for
-    the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's reason; of
-    `held_again` the id under which the released message is kept now, and why. reply and
+    """One action. id: the message, `""` for an action about no single one. recipients: whom it
+    concerns, empty for the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's
+    reason; of `held_again` the id under which the released message is kept now, and why. reply and
     queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
     `original` or `attached`, how it was released.
     """

@@ -1,4 +1,4 @@
-"""What one can ask the quarantine for: the words of the command line and of the web page alike."""
+"""What one can search the quarantine for: the same words on the command line and the web page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PAGING = paging.Paging(messages.c.received, messages.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Conditions that must all hold; what is empty or None is none.
+    """Conditions that must all hold; empty and None are left out.
 
     sender, recipient: a part of the address. domain: of the sender or of a recipient. subject,
     virus: a part. text: a part of sender, recipients, From, Subject, Message-ID, queue-id, client

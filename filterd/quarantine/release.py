@@ -72,8 +72,8 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOutcome:
-    """What became of one recipient. state: `released`, `failed`, or how the copy stood already if
-    nothing was done (`releasing`: somebody else is at it)."""
+    """What became of one recipient. state: `released`, `failed`, or the copy's state if nothing was
+    done (`releasing`: another process does it)."""
 
     recipient: str
     state: str
@@ -226,7 +226,7 @@ class Releaser:
     def _conclude(
         self, recipient: str, before: Delivery, result: SubmissionResult, request: ReleaseRequest
     ) -> None:
-        """Write down, and then show, what became of one copy."""
+        """Record, and then show, what became of one copy."""
         now = self._store.clock()
         again_at = 0.0
         if result.outcome == "later" and before.attempts < self._store.settings.release_attempts:
@@ -258,7 +258,7 @@ class Releaser:
             log.warning("id=%s is %s, and the index does not show it: %s", id, state, error)
 
     def _copies(self, id: str) -> dict[str, Delivery]:
-        """How the copies of a message stand, by recipients as the index has them."""
+        """The states of a message's copies, by recipients as the index has them."""
         noted = {storable(d.recipient): d for d in self._store.delivery_state(id).deliveries}
         try:
             return noted | {d.recipient: d for d in self._store.index.deliveries(id)}

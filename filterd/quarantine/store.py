@@ -130,7 +130,7 @@ class Store:
     def note(
         self, what: What, id: str, who: str, note: str = "", recipients: tuple[str, ...] = ()
     ) -> None:
-        """Write down a deed that changes nothing: viewed, exported, learned. Raises StoreError."""
+        """Record an action that changes nothing: viewed, exported, learned. Raises StoreError."""
         self.journal.append(Event(what, id, who, recipients, note, time=self.clock()))
 
     def pin(self, id: str, who: str, note: str = "", *, pinned: bool = True) -> None:
@@ -140,9 +140,9 @@ class Store:
         self.index.update(id, self.delivery_state(id))
 
     def delete(self, id: str, who: str, note: str = "", *, expired: bool = False) -> int:
-        """Take a message's bytes away; its description stays until it is forgotten.
+        """Delete a message's bytes; its description stays until it is forgotten.
 
-        Returns the octets that this frees, 0 if they were gone. Raises as `get` does, and
+        Returns the octets that this frees, 0 if they were deleted before. Raises as `get` does, and
         StoreError while a release is under way.
         """
         entry, path = self.get(id), self.path(id)

@@ -1,4 +1,4 @@
-"""Handing one message to an MTA by SMTP, and its word on every recipient.
+"""Handing one message to an MTA by SMTP, and its answer for every recipient.
 
 Every octet goes out as it is stored; only dots at line starts are doubled, which the MTA undoes
 (RFC 5321 §4.5.2). A dot behind a bare LF is doubled as well: an MTA that takes a bare LF for a line
@@ -38,8 +38,9 @@ def _no_envelope_id(_recipients: Sequence[str]) -> str:
 class SubmissionResult:
     """What became of one recipient.
 
-    outcome: `sent`, `later` (temporary; try again), `refused` (never), or `unknown`: the message
-    was sent whole and nobody said whether it was taken. reply: the MTA's words, or the trouble.
+    outcome: `sent`, `later` (temporary; try again), `refused` (never), or `unknown`: the whole
+    message was sent and the MTA did not say whether it accepted it. reply: the MTA's words, or the
+    trouble.
     """
 
     outcome: Literal["sent", "later", "refused", "unknown"]

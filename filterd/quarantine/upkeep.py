@@ -1,4 +1,4 @@
-"""What has to be done from time to time: put-off releases tried again, old mail expired.
+"""What has to be done from time to time: deferred releases tried again, old mail expired.
 
 The daemon runs this periodically; where several hosts share an index, each does it, and the index
 decides who releases what. Trouble is logged and tried again: it never ends the daemon.

@@ -1,6 +1,6 @@
 """The words for why a message is kept and its state, and the check that a word is one of them.
 
-A misspelled word that is taken for a condition finds nothing, and looks like an empty quarantine.
+A misspelled word in a condition would find nothing, and look like an empty quarantine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ACTIONS = tuple(action.value for action in Action)
 
 
 class UnknownWordError(ValueError):
-    """A word that is not one of those that may be. The text says which may."""
+    """A word that is not allowed. The text says which ones are."""
 
 
 def known(name: str, word: str, words: Sequence[str]) -> str:

@@ -51,7 +51,8 @@ class Look:
 
 
 class Access:
-    """Kept mail as one reviewer has it. source: where it came from, for the journal."""
+    """Kept mail as one reviewer may see it. source: where the request came from, for the
+    journal."""
 
     def __init__(self, actions: ReviewActions, reviewer: Reviewer, source: Source) -> None:
         self.reviewer = reviewer
@@ -65,7 +66,7 @@ class Access:
         return f"{self._source}:{self.reviewer.name}"
 
     def search(self, query: Query) -> Page:
-        """One page of what fits and may be seen. Raises QueryError, StoreError."""
+        """One page of matching messages that may be seen. Raises QueryError, StoreError."""
         limited = dataclasses.replace(query, visible=self.reviewer.visible)
         return self._store.index.search(limited)
 
@@ -92,7 +93,7 @@ class Access:
         return refusal(self.reviewer, ACTIONS[name], entry)
 
     def require(self, name: str) -> None:
-        """Raises ActionError for what is not about one message, and only for admins."""
+        """Raises ActionError for an action about no single message that is only for admins."""
         if ACTIONS[name].right is Right.ADMIN and not self.reviewer.is_admin:
             raise ActionError(ADMIN_ONLY)
 
@@ -173,7 +174,7 @@ class Access:
         return self._own(self._store.journal.newest(word))
 
     def rescan(self, id: str) -> ScanReport:
-        """Examine a kept message with the chain as it is. Raises as `ReviewActions.rescan`."""
+        """Scan a kept message with the chain as it is. Raises as `ReviewActions.rescan`."""
         if why := self.refusal("rescan", self.entry(id)):
             raise ActionError(why)
         return self._actions.rescan(id)

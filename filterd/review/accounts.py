@@ -1,7 +1,7 @@
 """Accounts: principals with a password, for the review pages.
 
-Passwords are kept as argon2id hashes (RFC 9106; the parameters are argon2-cffi's defaults). Who
-fails to log in learns nothing: an unknown name costs the same time as a wrong password.
+Passwords are kept as argon2id hashes (RFC 9106; the parameters are argon2-cffi's defaults). A
+failed login tells nothing: an unknown name costs the same time as a wrong password.
 """
 
 from __future__ import annotations
@@ -72,18 +72,18 @@ class Accounts:
         domains: Iterable[str] = (),
         recipients: Iterable[str] = (),
     ) -> Principal:
-        """Make an account. Raises PrincipalError."""
+        """Create an account. Raises PrincipalError."""
         account = new_principal(name, role, "", domains, recipients)
         account = dataclasses.replace(account, secret=self._hash(password))
         self._file.add(account)
         return account
 
     def remove(self, name: str) -> None:
-        """Take an account away; its sessions end. Raises PrincipalError."""
+        """Remove an account; its sessions end. Raises PrincipalError."""
         self._file.remove(name)
 
     def set_password(self, name: str, password: str) -> None:
-        """Give an account another password; its sessions end. Raises PrincipalError."""
+        """Change an account's password; its sessions end. Raises PrincipalError."""
         hashed = self._hash(password)
         self._file.replace(name, lambda old: dataclasses.replace(old, secret=hashed))
 
@@ -93,7 +93,7 @@ class Accounts:
         return self._hasher.hash(secrets.token_hex())
 
     def warm(self) -> None:
-        """Make what the first failed login would otherwise have to make."""
+        """Compute now what the first failed login would otherwise have to compute."""
         _ = self._nobodys
 
     def _hash(self, password: str) -> str:

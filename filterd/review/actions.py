@@ -203,7 +203,7 @@ class ReviewActions:
     def pin(
         self, ids: Sequence[str], request: ActionRequest, *, pinned: bool
     ) -> list[ActionResult]:
-        """Keep messages from expiring, or let them again. Raises UnknownIdError, StoreError."""
+        """Keep messages from expiring, or allow it again. Raises UnknownIdError, StoreError."""
         for id in ids:
             self.store.pin(id, request.who, request.note, pinned=pinned)
         words = "pinned: does not expire" if pinned else "unpinned: expires as others do"

@@ -49,8 +49,8 @@ _OLD_SECRETS: Mapping[Kind, str] = {"account": "password", "token": "digest"}
 
 
 class PrincipalError(Exception):
-    """An account or token that cannot be, or a file that cannot be used, in words for the person
-    who asked."""
+    """An account or token that is not possible, or a file that cannot be used, in words for the
+    person who asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class PrincipalFile:
         return found
 
     def add(self, principal: Principal) -> None:
-        """Raises PrincipalError, also if there is one of that name."""
+        """Add one. Raises PrincipalError, also if the name exists."""
 
         def added(known: dict[str, Principal]) -> None:
             if principal.name in known:
@@ -173,7 +173,7 @@ class PrincipalFile:
         self._change(added)
 
     def replace(self, name: str, change: Callable[[Principal], Principal]) -> None:
-        """Put a changed one in the place of an old one. Raises PrincipalError."""
+        """Replace one by a changed one. Raises PrincipalError."""
 
         def replaced(known: dict[str, Principal]) -> None:
             known[name] = change(self._existing(known, name))
@@ -181,7 +181,7 @@ class PrincipalFile:
         self._change(replaced)
 
     def remove(self, name: str) -> None:
-        """Take one away, at once. Raises PrincipalError."""
+        """Remove one, at once. Raises PrincipalError."""
 
         def removed(known: dict[str, Principal]) -> None:
             del known[self._existing(known, name).name]

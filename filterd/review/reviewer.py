@@ -1,4 +1,4 @@
-"""Who looks at kept mail, and at whose."""
+"""Who looks at kept mail, and at which."""
 
 from __future__ import annotations
 

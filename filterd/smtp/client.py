@@ -69,7 +69,7 @@ class SmtpClient:
     """One connection. Methods raise SmtpError.
 
     helo: our name; by default the host's. connect_timeout: seconds until the server has greeted.
-    reply_timeout: seconds for which it may take or say nothing later.
+    reply_timeout: seconds for which it may neither read nor answer later.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class SmtpClient:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Whatever is said meanwhile has to be done in so many seconds."""
+        """Commands and replies within the block share so many seconds."""
         self._smtp.deadline = time.monotonic() + seconds
         try:
             yield
@@ -98,7 +98,7 @@ class SmtpClient:
             self._smtp.deadline = None
 
     def ehlo(self) -> ServerReply:
-        """Say who we are; what the server offers is known then."""
+        """Greet the server; its extensions are known then."""
         with self._talking():
             self._smtp.ehlo()
         return self._smtp.last
@@ -108,7 +108,8 @@ class SmtpClient:
         return self._smtp.has_extn(extension)
 
     def command(self, line: bytes | str) -> ServerReply:
-        """Say one line and return the reply. Text is sent as the octets that it was read from."""
+        """Send one command and return the reply. Text is sent as the octets that it was read
+        from."""
         octets = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
         self.send(octets + b"\r\n")
         return self.reply()
@@ -125,7 +126,7 @@ class SmtpClient:
         return self._smtp.last
 
     def quit(self) -> None:
-        """Say goodbye and close; raises nothing."""
+        """Send QUIT and close; raises nothing."""
         self._smtp.reply_timeout = min(self._smtp.reply_timeout, QUIT_LIMIT)
         with contextlib.suppress(SmtpError), self.within(QUIT_LIMIT):
             self.command(b"QUIT")

@@ -1,4 +1,4 @@
-"""All that is wrong with a group of settings, told at once.
+"""All mistakes in a group of settings, reported at once.
 
 A settings class checks its values in `__post_init__`:
 
@@ -21,7 +21,8 @@ Key = tuple[str | int, ...]
 
 
 class SettingsError(ValueError):
-    """Values that cannot be. found: for each its key, counted from the table, and what is wrong."""
+    """Values that are not allowed. found: for each its key, counted from the table, and what is
+    wrong."""
 
     def __init__(self, found: Sequence[tuple[Key, str]]) -> None:
         super().__init__("; ".join(f"{dotted(key)}: {text}" for key, text in found))

@@ -43,7 +43,7 @@ class Periodic:
         self._thread.start()
 
     def end(self, seconds: float = 0.0) -> None:
-        """Begin no other run, and wait up to so many seconds for the one that is under way."""
+        """Start no other run, and wait up to so many seconds for the one under way."""
         self._ended.set()
         if seconds and self._thread.is_alive():
             self._thread.join(seconds)

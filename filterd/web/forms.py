@@ -29,7 +29,7 @@ NOTE_LIMIT = 1000
 """Characters of a reason; it is one line of the journal."""
 
 ID_LIMIT = 1000
-"""Messages of one deed; a page of the list has at most 250."""
+"""Messages of one action; a page of the list has at most 250."""
 
 ADDRESS_LIMIT = 100
 """Addresses of one release."""

@@ -1,4 +1,4 @@
-"""A proxy that nobody told filterd of: its requests carry X-Forwarded-For and are not believed.
+"""A proxy that the settings do not name: its requests carry X-Forwarded-For and are not believed.
 
 Everybody behind it then counts as one address, and one who fails to log in may lock out others. The
 log says so once, and a small file beside the accounts tells `filterd doctor`.
@@ -39,7 +39,7 @@ class Seen:
 
 
 def seen_path(settings: Settings) -> Path:
-    """The file that tells doctor."""
+    """The file that doctor reads."""
     return accounts_path(settings).with_name("forwarded.json")
 
 

@@ -109,7 +109,7 @@ class Guard:
         return False
 
     def _tell(self, address: str) -> None:
-        """A line in the log, once for a while: who crowds the server must not crowd that."""
+        """A line in the log, once in a while: those who crowd the server must not crowd the log."""
         now = time.monotonic()
         if now - self._told >= TELL_INTERVAL:
             self._told = now
@@ -139,13 +139,13 @@ class GuardedProtocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client is there."""
+        """A client has connected."""
         super().connection_made(transport)
         self._await_header()
         self.guard.came(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The connection is closed."""
         self.guard.went(self)
         for timer in (self._header_timer, self._body_timer, self._answer_timer):
             if timer is not None:
@@ -166,12 +166,12 @@ class GuardedProtocol(H11Protocol):
         self._look()
 
     def pause_writing(self) -> None:
-        """The client does not take what is written."""
+        """The client does not read what is written."""
         super().pause_writing()
         self._answer_timer = self._later(self.guard.limits.answer, self._not_taken)
 
     def resume_writing(self) -> None:
-        """It does."""
+        """The client reads again."""
         super().resume_writing()
         if self._answer_timer is not None:
             self._answer_timer.cancel()

@@ -1,4 +1,4 @@
-"""What a message's parts look like, made harmless: text as text, HTML without anything that acts.
+"""A safe view of a message's parts: text as text, HTML without anything that acts.
 
 HTML passes nh3 (ammonia, a parser as browsers have it, and a list of what may stay). What is left
 has no address in it: nothing to load, nothing to click. Links are listed beside it, as text. The
@@ -82,7 +82,7 @@ ATTRIBUTES: dict[str, set[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Safe:
-    """An HTML part that was made harmless. links: where it would lead, in order, each once.
+    """A sanitized HTML part. links: where it would lead, in order, each once.
     images: how many different ones it would load. is_cut: True if only its beginning is here."""
 
     html: str

@@ -30,7 +30,7 @@ class WebSession:
 
     password: the hash that was in force then; another one ends the session. csrf: the token that
     every form carries. viewed: ids of messages whose viewing is in the journal. notices: what the
-    next page tells about deeds, by the id in its address. Times by the clock of Sessions.
+    next page tells about actions, by the id in its address. Times by the clock of Sessions.
     """
 
     name: str

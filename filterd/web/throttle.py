@@ -1,7 +1,7 @@
 """How often one may fail to log in: each account from each address, each address, each account.
 
-The first limit is the narrow one, so that who mistypes, or attacks, one account leaves the others
-behind the same address alone. The wider two are for attackers who try many accounts from one
+The first limit is the narrow one, so that a person who mistypes, or attacks, one account leaves the
+others behind the same address alone. The wider two are for attackers who try many accounts from one
 address, or one account from many. Neither may lock people out: they do not hold for an address from
 which the account was logged into before, and a browser that was logged in before (it shows a cookie
 that nobody else can make) has a count of its own, whatever others do. Source: OWASP, "Slow Down

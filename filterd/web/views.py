@@ -80,7 +80,7 @@ def plain_page(
 
 
 def back(request: Request, path: str, done: Sequence[ActionResult]) -> RedirectResponse:
-    """To a page that tells what was done; a reload of it does nothing again."""
+    """Redirect to a page that shows what was done; reloading that does nothing again."""
     notices = session_of(request).notices
     key = secrets.token_hex(4)
     notices[key] = tuple(done)

@@ -36,7 +36,7 @@ ENDED_LIMIT = 1.0
 
 
 class Busy(Exception):  # noqa: N818  (a state of the pool, not an error of the caller)
-    """All workers are at work and the queue is full."""
+    """All workers are busy and the queue is full."""
 
 
 class WorkerLostError(Exception):
@@ -178,7 +178,7 @@ class Pool:
             generation.close()
 
     def close(self) -> None:
-        """End all workers, also those at work. Who waits for one gets WorkerLostError."""
+        """End all workers, also busy ones. A caller that waits for one gets WorkerLostError."""
         with self._changed:
             self._closed = True
             generation = self._current

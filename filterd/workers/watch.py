@@ -27,7 +27,7 @@ def new_page() -> int:
 
 
 class WatchPage:
-    """One worker's page. names: the chain's filters in order; a number outside is nobody."""
+    """One worker's page. names: the chain's filters in order; any other number stands for none."""
 
     def __init__(self, descriptor: int, names: Sequence[str], *, writable: bool) -> None:
         access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
@@ -55,7 +55,7 @@ class WatchPage:
 
     @property
     def spent(self) -> bool:
-        """True if it said so."""
+        """True if the worker has said so."""
         return self._page[_SPENT_AT] != 0
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What all maps have in common: opening, failures, and what becomes of a value that was found.
 
 A map that cannot be opened, and is not optional, answers each lookup with a temporary failure, as
-sendmail's "bogus map" does; `retry` lets it be opened anew.
+sendmail's "bogus map" does; `retry` lets it be opened again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Maps in database files: hash and btree (Berkeley DB), cdb, and implicit, the first of them.
 
-A file that was replaced or written since is opened anew. makemap and sendmail lock what they write
+A file that was replaced or written since is opened again. makemap and sendmail lock what they write
 (flock); a lookup takes the shared lock, and waits for it no longer than `LOCK_WAIT`.
 """
 
@@ -30,7 +30,7 @@ LOCK_WAIT = 5.0
 """Seconds to wait for whoever writes the file; makemap holds its lock for all of its work."""
 
 TRIES = 3
-"""How often a file that changes while it is read is opened anew for one lookup."""
+"""How often a file that changes while it is read is opened again for one lookup."""
 
 _ENOENT = os.strerror(errno.ENOENT)
 _log = logging.getLogger(__name__)

@@ -66,7 +66,7 @@ class Delete(_Strict):
 
 
 class Pin(_Strict):
-    """Keep messages from expiring, or with pinned false let them again."""
+    """Keep messages from expiring, or with pinned false allow it again."""
 
     ids: _Ids
     note: _Text = ""
@@ -74,7 +74,8 @@ class Pin(_Strict):
 
 
 class SendersRequest(_Strict):
-    """Allow or block the senders of messages. everybody: for all recipients. off: no longer."""
+    """Allow or block the senders of messages. everybody: for all recipients. off: remove the
+    entry."""
 
     ids: _Ids
     kind: Literal["allow", "block"]
@@ -118,7 +119,7 @@ class Kept(BaseModel):
 
 
 class Messages(BaseModel):
-    """One page. next: what `after` must be for the page behind, empty at the end."""
+    """One page. next: `after` for the next page, empty at the end."""
 
     messages: list[Kept]
     next: str

@@ -34,7 +34,7 @@ TOP = 12
 
 @router.get("/")
 def show(request: Request, asking: Asking) -> Response:
-    """The dashboard; it tells of everybody's mail, so a reviewer goes to its own list."""
+    """The dashboard; it shows everybody's mail, so a reviewer is sent to its own list."""
     state = state_of(request)
     access = Access(state.actions, asking, "web")
     try:

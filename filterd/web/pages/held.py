@@ -86,7 +86,7 @@ def release(request: Request, token: str) -> Response:
 
 
 def _found(state: WebState, token: str) -> tuple[ReleaseLink, Entry]:
-    """What the link is for. Raises LinkError, UnknownIdError."""
+    """The message and recipient that the link is for. Raises LinkError, UnknownIdError."""
     link = Signer(state.settings.quarantine.folder).link(token, time.time())
     entry = state.actions.store.get(link.id)
     if not state.actions.store.path(link.id).exists():

@@ -160,7 +160,7 @@ def release(request: Request, asking: Asking, id: str, form: Posted) -> Response
 
 @router.post("/message/{id}/do")
 def do(request: Request, asking: Asking, id: str, form: Posted) -> Response:
-    """An action that is done without asking first."""
+    """Do an action that needs no confirmation. Raises ActionError for another."""
     access = Access(state_of(request).actions, asking, "web")
     name = text_of(form, "do")
     if name not in BULK or BULK[name].asks_first:

@@ -85,7 +85,7 @@ def confirm(request: Request, asking: Asking, form: Posted) -> Response:
 
 @router.post("/quarantine/do")
 def do(request: Request, asking: Asking, form: Posted) -> Response:
-    """Do it, and tell on the page from where it came what became of each."""
+    """Do it, and show the results on the page that it came from."""
     access = Access(state_of(request).actions, asking, "web")
     name, action = _action(form)
     ids = texts_of(form, "id", ID_LIMIT)
