@@ -216,9 +216,6 @@ def _daemon(*replies: bytes) -> Iterator[tuple[int, list[bytes]]]:
                     if not reply:
                         break
                     peer.sendall(reply)
-                else:
-                    peer.shutdown(socket.SHUT_WR)
-                    peer.recv(1)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
