@@ -66,9 +66,9 @@ def check_folder(journal: LearningJournal, folder: ModelFolder) -> None:
     if in_force is not None and in_force > journal.newest():
         raise JournalError(
             f"{journal.where}: does not know version {in_force}, which is in force in "
-            f"{folder.path}; expected the journal that was written with it. To go on without: keep "
-            f"{folder.version_path(in_force).name}, remove {folder.link}, and give the file to "
-            "`filterd model activate`"
+            f"{folder.path}; expected the journal that was written with it. To go on without it: "
+            f"copy {folder.version_path(in_force).name} to another folder, remove {folder.link}, "
+            "and give the copy to `filterd model activate`"
         )
 
 
