@@ -119,6 +119,7 @@ class MailerReader:
     mailers: Mailers
     users: Users
     notice: Complain
+    level: int = 0
     next_number: int = 0
     queues: set[str] = field(default_factory=lambda: {"mqueue"})
 
@@ -213,6 +214,8 @@ class MailerReader:
         if path == "[IPC]" and words[0] not in ("TCP", "FILE"):
             self.notice(f"M{name}: Warning: first argument in {path} mailer must be TCP or FILE\n")
         limit = max(_int(given.get("L", "")), 0)
+        if "L" in values.flags and self.level < 2:
+            values.flags.add("7")
         mailer = MailerLine(
             name,
             path,

@@ -5,6 +5,7 @@ Source: sendmail 8.17 `readcf.c` (setoption).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from filterd.milter.negotiation import macro_names
@@ -23,6 +24,18 @@ MAX_OPERATORS = 40
 EXPANDED_OPTIONS = frozenset(("QueueDirectory", "AliasFile", "PidFile", "HelpFile"))
 
 _SPACES = " \t\n\v\f\r"
+
+
+WITH_PARTS = frozenset(("Timeout", "Milter"))
+"""Options of which there are several, `Timeout.mail`; elsewhere what follows a dot is ignored."""
+
+PRIVACY = frozenset(
+    """
+    public needmailhelo needexpnhelo needvrfyhelo noexpn novrfy restrictexpand restrictmailq
+    restrictqrun noetrn noverb authwarnings noreceipts nobodyreturn goaway noactualrecipient
+    """.split()
+)
+"""Words of PrivacyOptions."""
 
 
 class OptionReader:
@@ -57,7 +70,7 @@ class OptionReader:
             full = self._option_name(base)
             if full is None:
                 return
-            name = full + dot + sub
+            name = full + dot + sub if full in WITH_PARTS else full
         else:
             letter, value = rest[:1], rest[1:].lstrip(_SPACES)
             known = BY_LETTER.get(letter)
@@ -102,6 +115,10 @@ class OptionReader:
             self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
         elif name == "MustQuoteChars":
             self._program.must_quote = "@,;:\\()[]" + value
+        elif name == "PrivacyOptions":
+            for word in re.findall(r"[A-Za-z0-9]+", value):
+                if word.lower() not in PRIVACY:
+                    self._complain(f"readcf: Op line: {word} unrecognized")
         text = self._expand(value) if name in EXPANDED_OPTIONS else value
         self._cf.options.setdefault(name, []).append(self._plain(text))
         if name.startswith("Milter.macros."):

@@ -194,7 +194,7 @@ class _CfParser:
         if level is None:
             self._bad(f'invalid argument to V line: "{rest[:20]}"')
             return
-        self.cf.level = self._program.level = int(level[1][:9])
+        self.cf.level = self._program.level = self._mailers.level = int(level[1][:9])
         if self.cf.level >= 6:
             self._program.colon_in_addresses = False
         vendor = re.match(r"/([A-Za-z]*)", rest[level.end() :])
@@ -369,7 +369,7 @@ class _CfParser:
         if not name:
             self._bad("name required for queue")
             return
-        if not self.cf.option("QueueDirectory") and re.search(r"[,\s]P[^=,]*=", rest):
+        if not self.cf.option("QueueDirectory") and not re.search(r"[,\s]P[^=,]*=", rest):
             self._bad("QueueDir must be defined before queue groups")
             return
         self._mailers.queues.add(name.lower())

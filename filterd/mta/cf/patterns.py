@@ -26,6 +26,10 @@ MAX_WILDCARDS = 9
 """Wildcards of a pattern, MAXMATCH: `$1` to `$9`."""
 
 
+PLAIN_STEPS = 10_000
+"""Steps of a match that is watched, after which nothing is tried twice."""
+
+
 class Kind(IntEnum):
     LITERAL = 0
     ONE = 1
@@ -109,12 +113,21 @@ class Matcher:
         self._tables, self._classes, self._value = tables, classes, value
 
     def match(
-        self, pattern: Pattern, tokens: Sequence[str], folded: Sequence[str]
+        self,
+        pattern: Pattern,
+        tokens: Sequence[str],
+        folded: Sequence[str],
+        *,
+        watched: bool = False,
     ) -> list[Span] | None:
-        """What each wildcard takes, or None. folded: the tokens in lower case."""
+        """What each wildcard takes, or None. folded: the tokens in lower case.
+
+        watched: read run-time macros as often as sendmail does, which shows each time.
+        """
         if not pattern.has_runtime and pattern.cannot_match(folded):
             return None
-        return _Attempt(self, pattern, tokens, folded).run()
+        forgetful = PLAIN_STEPS if watched and pattern.has_runtime else 0
+        return _Attempt(self, pattern, tokens, folded, forgetful).run()
 
     def phrase(self, code: str, tokens: Sequence[str], start: int, end: int) -> int | None:
         """The end of the shortest phrase from `start`, of more than `end - start` tokens."""
@@ -161,11 +174,17 @@ class _Attempt:
     """One match: a search in depth, in which (item, token) is entered at most once."""
 
     def __init__(
-        self, matcher: Matcher, pattern: Pattern, tokens: Sequence[str], folded: Sequence[str]
+        self,
+        matcher: Matcher,
+        pattern: Pattern,
+        tokens: Sequence[str],
+        folded: Sequence[str],
+        forgetful: int,
     ) -> None:
         self._matcher, self._items = matcher, pattern.items
         self._tokens, self._folded, self._size = tokens, folded, len(folded)
         self._failed: set[int] = set()
+        self._forgetful = forgetful
         # By item, for `$*` and `$+`: from which token on everything behind it is known to fail.
         self._hopeless = [self._size + 1] * len(self._items)
 
@@ -180,7 +199,10 @@ class _Attempt:
             state = item * width + at
             end = None
             if state not in failed:
-                failed.add(state)
+                if self._forgetful:
+                    self._forgetful -= 1
+                else:
+                    failed.add(state)
                 end = self._step(item, at)
             if end is not None:
                 if items[item][0] in WILDCARDS:
@@ -227,8 +249,9 @@ class _Attempt:
         if kind in (Kind.ANY, Kind.SOME):
             if end < self._size and end + 1 < self._hopeless[item]:
                 return end + 1
-            least = start + (kind == Kind.SOME)
-            self._hopeless[item] = min(self._hopeless[item], least)
+            if not self._forgetful:
+                least = start + (kind == Kind.SOME)
+                self._hopeless[item] = min(self._hopeless[item], least)
             return None
         if end < self._size and kind == Kind.CLASS:
             return self._matcher.phrase(argument, self._tokens, start, end)

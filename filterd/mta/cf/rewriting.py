@@ -139,7 +139,7 @@ class Rewriter:
                 self.complain(f"Infinite loop in ruleset {ruleset.title}, rule {index + 1}")
                 observer.looped(tokens)
                 break
-            taken = self._matcher.match(rule.pattern, tokens, folded)
+            taken = self._matcher.match(rule.pattern, tokens, folded, watched=details)
             if taken is None:
                 if details:
                     observer.failed(rule)

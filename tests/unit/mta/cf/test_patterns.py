@@ -141,3 +141,26 @@ def test_every_small_case_of_two_wildcards() -> None:
         assert (found is not None) == (low <= len(text) <= high)
         if found is not None:
             assert "".join(found) == text
+
+
+def test_a_watched_match_reads_macros_as_often_as_sendmail() -> None:
+    rules = Rules(f"{LINES}R$* $* $&{{Now}} z\tx\n")
+    pattern = rules.program.rulesets[1].rules[0].pattern
+    counts = []
+    for watched in (True, False):
+        read: list[str] = []
+        matcher = Matcher(rules.program.tables, rules.program.classes, read.append)
+        tokens = ["a", "b", "c"]
+        assert matcher.match(pattern, tokens, tokens, watched=watched) is None
+        counts.append(len(read))
+    assert counts == [6, 3]
+
+
+def test_a_watched_match_is_bounded_too() -> None:
+    rules = Rules(f"{LINES}R{'$* ' * 8} $&{{Now}} z\tx\n")
+    pattern = rules.program.rulesets[1].rules[0].pattern
+    read: list[str] = []
+    matcher = Matcher(rules.program.tables, rules.program.classes, read.append)
+    tokens = ["a"] * 300
+    assert matcher.match(pattern, tokens, tokens, watched=True) is None
+    assert len(read) < 20_000

@@ -31,6 +31,8 @@ def complaints(*lines: str, head: str = "V10\n") -> list[str]:
         ("O#x", "readcf: unknown option name 0x0"),
         ("O%x", "readcf: unknown option name 0x25"),
         ("Mm, P=/m", "Mm: A= argument required"),
+        ("O PrivacyOptions=noexpn,nope", "readcf: Op line: nope unrecognized"),
+        ("Qa", "QueueDir must be defined before queue groups"),
         ("Mm, A=m", "Mm: P= argument required"),
         ("M, P=/m, A=m", "name required for mailer"),
         ("Mm, P=/m, X", "mailer m: `=' expected"),
