@@ -68,6 +68,8 @@ def run(
         return
     _tell(made, output, as_json=as_json)
     if not dry_run:
+        # A link stays; the file that it leads to is replaced.
+        output = output.resolve()
         mode = READABLE
         with contextlib.suppress(OSError):
             mode = output.stat().st_mode & 0o777

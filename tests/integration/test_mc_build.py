@@ -577,6 +577,17 @@ def test_the_command_writes_and_shows_what_changed(files: MacroFiles, tmp_path: 
     assert cf.read_bytes() == before
 
 
+def test_a_link_stays_and_what_is_not_a_file_is_refused(files: MacroFiles, tmp_path: Path) -> None:
+    (tmp_path / "sendmail.mc").write_text(HEAD + TAIL)
+    (tmp_path / "link.cf").symlink_to("real.cf")
+    (tmp_path / "real.cf").write_text("")
+    assert filterd("build", tmp_path / "sendmail.mc", "-o", tmp_path / "link.cf", "--macros", CF)
+    assert (tmp_path / "link.cf").is_symlink()
+    assert "Mlocal," in (tmp_path / "real.cf").read_text()
+    done = filterd("build", tmp_path / "sendmail.mc", "-o", "/dev/null", "--macros", CF)
+    assert (done.returncode, done.stderr) == (73, "filterd: /dev/null: is not a regular file\n")
+
+
 def test_every_name_of_sendmails_files_has_its_sentence(files: MacroFiles) -> None:
     assert set(files.choices("FEATURE")) <= set(knowledge.FEATURES)
     assert set(files.choices("MAILER")) <= set(knowledge.MAILERS)
