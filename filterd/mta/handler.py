@@ -18,7 +18,7 @@ from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.smtp.sasl import MECHANISMS
-from filterd.mta.smtp.session import BaseSession, SessionLimits
+from filterd.mta.smtp.session import BaseSession, SessionLimits, SessionOptions
 from filterd.mta.state import ServerState
 from filterd.mta.transactions import Transactions
 
@@ -66,12 +66,14 @@ class SessionHandler:
             personality.replies,
             personality.rules,
             peer.shown,
-            limits=SessionLimits(settings.max_message_size, settings.max_recipients),
-            extensions=self._extensions,
-            identity=lambda address: identity(router, address),
-            sticky=filters.sticky,
-            may_log_in=self._server.passwords is not None,
-            forbidden=settings.forbidden,
+            SessionOptions(
+                limits=SessionLimits(settings.max_message_size, settings.max_recipients),
+                extensions=self._extensions,
+                identity=lambda address: identity(router, address),
+                sticky=filters.sticky,
+                may_log_in=self._server.passwords is not None,
+                forbidden=settings.forbidden,
+            ),
         )
         transactions = Transactions(self._server, self._session, peer, self._macros, filters)
         try:

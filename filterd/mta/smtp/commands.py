@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable
 
 from filterd.mta.mail.address import PathError, parse_path
 from filterd.mta.mail.draft import Path
@@ -35,7 +34,7 @@ from filterd.mta.smtp.events import (
 from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
 from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
-from filterd.mta.smtp.session import BaseSession, SessionLimits
+from filterd.mta.smtp.session import BaseSession, SessionOptions
 
 COMMAND_LIMIT = 2048
 """Octets of a command line: RFC 5321 §4.5.3.1.4 asks for 512, extensions add to it."""
@@ -65,35 +64,16 @@ _PATH = re.compile(r"(<[^<>]*>|\S+)\s*(.*)")
 
 
 class SmtpSession(BaseSession):
-    """One client's session. client: its name in replies and logs, `localhost [127.0.0.1]`.
-
-    may_log_in: there are passwords. forbidden: sendmail's privacy flags.
-    """
+    """One client's session, its commands read and answered."""
 
     def __init__(
         self,
         replies: Replies,
         rules: SessionRules,
         client: str,
-        *,
-        limits: SessionLimits | None = None,
-        extensions: Callable[[BaseSession], list[str]] = lambda _: [],
-        identity: Callable[[str], str] = str.lower,
-        sticky: bool = True,
-        may_log_in: bool = False,
-        forbidden: frozenset[str] = frozenset(),
+        options: SessionOptions = SessionOptions(),  # noqa: B008  (frozen)
     ) -> None:
-        super().__init__(
-            replies,
-            rules,
-            client,
-            limits=limits,
-            extensions=extensions,
-            identity=identity,
-            sticky=sticky,
-        )
-        self._may_log_in = may_log_in
-        self._forbidden = forbidden
+        super().__init__(replies, rules, client, options)
         self._auth: sasl.Dialogue | None = None
         self._counts: Counter[str] = Counter()
         self._bad_commands = 0
@@ -208,12 +188,12 @@ class SmtpSession(BaseSession):
     def _mail(self, verb: str, argument: str) -> None:
         if self.transaction is not None:
             self._bad(self.replies.nested_mail())
-        elif not self.helo and "needmailhelo" in self._forbidden:
+        elif not self.helo and "needmailhelo" in self.options.forbidden:
             self._bad(SmtpReply.of("503 5.0.0 Polite people say HELO first"))
         elif self.tempfailing:
             self.send(self.replies.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
-            if (refusal := bad_sender_parameter(path, self.limits.max_size)) is not None:
+            if (refusal := bad_sender_parameter(path, self.options.limits.max_size)) is not None:
                 self._bad(refusal)
             else:
                 self._ask(MailCommand(path))
@@ -221,7 +201,7 @@ class SmtpSession(BaseSession):
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:
             self._bad(self.replies.rcpt_without_mail())
-        elif len(self.transaction.recipients) >= self.limits.max_recipients:
+        elif len(self.transaction.recipients) >= self.options.limits.max_recipients:
             self.send(SmtpReply.of("452 4.5.3 Too many recipients"))
         elif (path := self._path(verb, "to", argument)) is not None:
             if not path.address:
@@ -271,19 +251,19 @@ class SmtpSession(BaseSession):
         self._slow_down("VRFY")
         if not argument:
             self._bad(SmtpReply.of("501 5.5.2 Argument required"))
-        elif verb == "VRFY" and "novrfy" in self._forbidden:
+        elif verb == "VRFY" and "novrfy" in self.options.forbidden:
             self.send(SmtpReply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
-        elif verb == "EXPN" and "noexpn" in self._forbidden:
+        elif verb == "EXPN" and "noexpn" in self.options.forbidden:
             self.send(NOT_ALLOWED)
         else:
             self._ask(Verify(argument, verb == "EXPN"))
 
     def _verb(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        allowed = "noverb" not in self._forbidden
+        allowed = "noverb" not in self.options.forbidden
         self.send(SmtpReply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
 
     def _etrn(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        if "noetrn" in self._forbidden:
+        if "noetrn" in self.options.forbidden:
             self.send(NOT_ALLOWED)
         elif argument:
             self._ask(RunQueue(argument))
@@ -304,7 +284,7 @@ class SmtpSession(BaseSession):
     @property
     def may_log_in(self) -> bool:
         """Whether AUTH is possible now."""
-        return self._may_log_in and self.secure and not self.user
+        return self.options.may_log_in and self.secure and not self.user
 
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
         name, _, initial = argument.partition(" ")

@@ -63,6 +63,23 @@ class SmtpTransaction:
         return counts
 
 
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What differs from server to server.
+
+    extensions: the lines of the answer to EHLO. identity: the same text for addresses of one
+    recipient. sticky: a refusal at connect or HELO is remembered for the whole session.
+    may_log_in: there are passwords. forbidden: sendmail's privacy flags.
+    """
+
+    limits: SessionLimits = SessionLimits()
+    extensions: Callable[[BaseSession], list[str]] = lambda _: []
+    identity: Callable[[str], str] = str.lower
+    sticky: bool = True
+    may_log_in: bool = False
+    forbidden: frozenset[str] = frozenset()
+
+
 class BaseSession(ABC):
     """One client's session. client: its name in replies and logs, `localhost [127.0.0.1]`."""
 
@@ -71,16 +88,12 @@ class BaseSession(ABC):
         replies: Replies,
         rules: SessionRules,
         client: str,
-        *,
-        limits: SessionLimits | None = None,
-        extensions: Callable[[BaseSession], list[str]] = lambda _: [],
-        identity: Callable[[str], str] = str.lower,
-        sticky: bool = True,
+        options: SessionOptions = SessionOptions(),
     ) -> None:
         self.replies = replies
         self.rules = rules
         self.client = client
-        self.limits = limits or SessionLimits()
+        self.options = options
         self.helo = ""
         self.extended = False
         self.transaction: SmtpTransaction | None = None
@@ -97,9 +110,6 @@ class BaseSession(ABC):
         self.delay = 0.0
         """Seconds to wait before the next reply, for clients that send bad commands."""
 
-        self._extensions = extensions
-        self._identity = identity
-        self._sticky = sticky
         self._input = bytearray()
         self._output = bytearray()
         self._waiting: Event | None = Connected()
@@ -188,7 +198,7 @@ class BaseSession(ABC):
             case DataCommand():
                 refusal = self._refusal(outcome)
                 if refusal is None:
-                    limit = self.limits.max_size
+                    limit = self.options.limits.max_size
                     self._reader = DataReader(limit, repairs_bare=self.rules.repairs_bare)
                 self.send(refusal or self.replies.go_ahead())
             case MessageData():
@@ -206,7 +216,7 @@ class BaseSession(ABC):
         self, path: Path, refusal: SmtpReply | None, transaction: SmtpTransaction
     ) -> None:
         if refusal is None:
-            path = transaction.add(path, self._identity)
+            path = transaction.add(path, self.options.identity)
         else:
             transaction.refused = True
             self.refused_recipient()
@@ -220,7 +230,7 @@ class BaseSession(ABC):
                 self.send(self.replies.reset())
             case TooLarge():
                 self.transaction = None
-                self.send(too_large(self.limits.max_size))
+                self.send(too_large(self.options.limits.max_size))
             case Quit():
                 self.close(self.replies.bye())
             case Credentials(user=user):
@@ -262,9 +272,9 @@ class BaseSession(ABC):
         temporary = outcome.kind is Kind.TEMPFAIL or outcome.text.startswith(b"4")
         # A session where every reply is that text is refused, whatever the text.
         self.refused |= outcome.kind in (Kind.REJECT, Kind.REPLY) and (
-            not temporary or (self._sticky and outcome.kind is Kind.REPLY)
+            not temporary or (self.options.sticky and outcome.kind is Kind.REPLY)
         )
-        if not self._sticky:
+        if not self.options.sticky:
             return
         if outcome.kind is Kind.REPLY:
             self.refusing = self.replies.filter_text(outcome.text, None)
@@ -280,7 +290,7 @@ class BaseSession(ABC):
         self._remember(outcome)
         self.helo, self.extended = event.name, event.extended
         self.transaction = None
-        extensions = self._extensions(self) if event.extended else []
+        extensions = self.options.extensions(self) if event.extended else []
         self.send(self.replies.hello(self.client, extensions))
 
     # Counting

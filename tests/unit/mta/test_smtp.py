@@ -16,7 +16,7 @@ from filterd.mta.sendmail.rules import RULES as SENDMAIL
 from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.replies import Replies, SmtpReply
-from filterd.mta.smtp.session import SessionLimits
+from filterd.mta.smtp.session import SessionLimits, SessionOptions
 
 Outcome = Answer | SmtpReply
 Says = Callable[[events.Event], Outcome]
@@ -34,7 +34,7 @@ class Table:
             replies or SendmailReplies("mx.example"),
             POSTFIX if isinstance(replies, PostfixReplies) else SENDMAIL,
             "localhost [127.0.0.1]",
-            **more,  # type: ignore[arg-type]
+            SessionOptions(**more),  # type: ignore[arg-type]
         )
 
     def feed(self, data: bytes = b"") -> str:
