@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import shutil
 import signal
@@ -119,10 +120,18 @@ def run(
 
 def _limited(limits: Limits) -> list[str]:
     megabyte = 1 << 20
-    command = ["prlimit", f"--cpu={limits.cpu}", "--core=0", f"--fsize={limits.disk * megabyte}"]
+    cpu = _within(resource.RLIMIT_CPU, limits.cpu)
+    size = _within(resource.RLIMIT_FSIZE, limits.disk * megabyte)
+    command = ["prlimit", f"--cpu={cpu}", "--core=0", f"--fsize={size}"]
     if limits.memory:
-        command.append(f"--as={limits.memory * megabyte}")
+        command.append(f"--as={_within(resource.RLIMIT_AS, limits.memory * megabyte)}")
     return ["setpriv", "--pdeathsig=KILL", "--no-new-privs", *command]
+
+
+def _within(kind: int, wanted: int) -> int:
+    """The limit, not above this process's own, which only root may raise."""
+    most = resource.getrlimit(kind)[1]
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 
 
 def _write(path: Path, content: Buffer) -> None:

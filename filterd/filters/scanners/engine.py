@@ -21,7 +21,7 @@ from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
 from filterd.filters.notice import NOTICE, is_signed, replacement
 from filterd.filters.scanners.findings import Findings
 from filterd.filters.scanners.options import ScanOptions
-from filterd.message import Message
+from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Signatures
 from filterd.scanners.several import Answers
@@ -152,7 +152,9 @@ class VirusFilter:
     def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
         whole = self._options.scan == "message" and not findings.given_up
         if not whole or findings.take_large_message():
-            yield from (("part", leaf.content) for leaf in message.leaves())
+            for leaf in message.leaves():
+                yield "part", leaf.content
+                yield from (("file", content) for content in self._inside(leaf))
         else:
             for leaf in message.leaves():
                 # Scanners read mail in one way, not in that of every reader.
@@ -160,6 +162,10 @@ class VirusFilter:
                     yield "part", leaf.content
         for reading in message.readings:
             yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
+
+    def _inside(self, _leaf: Entity) -> Iterator[bytes]:
+        """What a part holds that is to be scanned by itself; scanners unpack it themselves."""
+        return iter(())
 
     def _infected(self, message: Message) -> tuple[Infection, ...]:
         """The parts that have a virus, if the message is clean without them; none if that cannot
@@ -170,7 +176,7 @@ class VirusFilter:
         for count, leaf in enumerate(message.leaves(), 1):
             if count > FILES_LIMIT:
                 return ()
-            judged = self._judged(leaf.content) if leaf.content else self._findings()
+            judged = self._judged_leaf(leaf)
             if judged is None:
                 return ()
             if not judged.virus:
@@ -183,6 +189,16 @@ class VirusFilter:
             found.append(Infection(RemovedPart(name, why, leaf.start, leaf.end), edits))
         rest = self._judged(_without(message, found))
         return () if rest is None or rest.virus else tuple(found)
+
+    def _judged_leaf(self, leaf: Entity) -> Findings | None:
+        """What is found in the part or in what it holds. Raises ScanError."""
+        judged: Findings | None = self._findings()
+        for content in (leaf.content, *self._inside(leaf)):
+            if content:
+                judged = self._judged(content)
+                if judged is None or judged.virus:
+                    break
+        return judged
 
     def _judged(self, content: Buffer) -> Findings | None:
         """What is found in the content, None if somebody gave up on it. Raises ScanError."""

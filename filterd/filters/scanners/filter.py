@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from filterd.chain.verdict import Verdict
+from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.filters.scanners.engine import ScanError, VirusFilter
 from filterd.filters.scanners.probe import unreachable, warn_of_sizes
 from filterd.filters.scanners.programs import arguments_of, of_command
 from filterd.filters.scanners.settings import ClamdSettings, ScannersSettings
-from filterd.message import Message
+from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Infected, Scanner, Signatures
 from filterd.scanners.cache import Cache, Remembering
@@ -110,6 +111,15 @@ class Scanners(VirusFilter):
             return ""
         servers = [server for own in settings.clamd for server in clamd_servers(own)]
         return unreachable(servers, settings.clamd[0].silence)
+
+    def _inside(self, leaf: Entity) -> Iterator[bytes]:
+        """The files that a part holds, if they are asked for. One that was not unpacked whole is
+        left to the scanners, which get the archive as well."""
+        if not self.settings.unpack:
+            return
+        for file in Unpacker().files(leaf.filenames, leaf.content, leaf.content_type):
+            if file.complete and file.content is not leaf.content:
+                yield file.content
 
     def examine(self, message: Message) -> Verdict:
         """Return what lists and scanners say. Raises ScanError if they cannot be asked."""

@@ -166,6 +166,13 @@ class ScannersSettings:
         Literal["message", "parts", "both"],
         Doc("what is sent: the message as a whole, its parts decoded one by one, or both"),
     ] = "both"
+    unpack: Annotated[
+        bool,
+        Doc(
+            "with parts: scan the files by themselves too that archives and documents hold, within "
+            "the limits of the filter parts"
+        ),
+    ] = False
     parts_at_once: Annotated[
         int, Ge(1), Le(16), Doc("parts of one message that are scanned side by side")
     ] = 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
+import io
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +43,7 @@ from filterd.scanners.answer import (
 from filterd.scanners.cache import Cache, Remembering
 from filterd.scanners.hosts import Hosts
 from filterd.scanners.several import Answers, Several
-from tests.helpers import icap
+from tests.helpers import icap, messages
 from tests.helpers.icap import IcapStub
 from tests.helpers.scanner import Scanner as ClamdStub
 from tests.helpers.scanner import clean, finds
@@ -381,6 +384,37 @@ def test_a_part_that_is_too_large_is_its_own_verdict(
         verdict = Scanners(own).examine(Message(MAIL))
     assert verdict.action.word == action
     assert [symbol.name for symbol in verdict.symbols] == ["AV_TOO_LARGE"]
+
+
+def zipped(*contents: bytes) -> bytes:
+    """A message with an archive of these files, compressed so that nobody sees them outside."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, content in enumerate(contents):
+            archive.writestr(f"{number}.bin", content * 3)
+    return messages.multipart([("a.zip", file.getvalue()), ("b.txt", b"hello")])
+
+
+def test_what_an_archive_holds(clamd: ClamdStub) -> None:
+    """For scanners that unpack nothing; the archive is the part that is taken out."""
+    data = zipped(b"good", BAD)
+    own = ScannersSettings(clamd=(clamd_settings(clamd),))
+    assert Scanners(own).examine(Message(data)).virus is None
+    filter = Scanners(dataclasses.replace(own, unpack=True))
+    filter.locates = True
+    verdict = filter.examine(Message(data))
+    assert verdict.virus == "Evil"
+    assert [one.part.filename for one in verdict.infected] == ["a.zip"]
+    assert filter.examine(Message(zipped(b"good"))).virus is None
+
+
+def test_more_files_than_are_scanned(clamd: ClamdStub) -> None:
+    own = ScannersSettings(clamd=(clamd_settings(clamd),), unpack=True)
+    verdict = Scanners(own).examine(Message(zipped(*(b"%d" % n for n in range(300)))))
+    assert (verdict.action, [one.name for one in verdict.symbols]) == (
+        Action.QUARANTINE,
+        ["AV_TOO_LARGE"],
+    )
 
 
 # Lists.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -221,6 +222,22 @@ def test_a_program_ends_with_its_worker(tmp_path: Path) -> None:
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
     wait_for("the program's end", lambda: is_gone(pid))
+
+
+def test_limits_that_this_process_has_itself() -> None:
+    """As in a worker of a daemon that is not root's: nobody but root can raise them again."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+        if os.getuid() == 0:
+            os.setuid(65534)
+        one = CommandScanner(
+            "own", ["/bin/sh", "-c", "cat >/dev/null"], {0: "clean"}, "", limits=Limits(memory=512)
+        )
+        found = scan(one)
+        sys.stderr.write(f"{found}\n")
+        os._exit(0 if found == CLEAN else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may change its user")
