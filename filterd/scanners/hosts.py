@@ -59,15 +59,20 @@ class Hosts:
         """The answer of the first host that has one. While all are known to be away, one message
         after the other need not wait for them."""
         now = time.monotonic()
-        usual = self._usual(now)
-        order = self._by_weight(usual) + [host for host in self.hosts if host not in usual]
+        if not self.avoided:
+            usual = list(self.hosts)
+            order = self._by_weight(usual)
+        else:
+            usual = self._usual(now)
+            order = self._by_weight(usual) + [host for host in self.hosts if host not in usual]
         until = min(now + self._patience, deadline) if usual else now
         while True:
             troubles: list[str] = []
             for host in order:
                 answer = host.scan(content, deadline)
                 if not isinstance(answer, Unavailable):
-                    self.avoided.pop(host.name, None)
+                    if self.avoided:
+                        self.avoided.pop(host.name, None)
                     return answer
                 log.debug("%s: %s", self.name, answer.why)
                 troubles.append(answer.why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from pathlib import Path
@@ -61,12 +62,14 @@ class ClamdScanner:
     def scan(self, content: Buffer, deadline: float) -> Answer:
         """The answer. A clamd that is silent about this content and answers others gave up on
         it."""
-        patience = min(self._silence, deadline - time.monotonic())
+        patience = self._silence
+        if deadline != math.inf:
+            patience = min(patience, deadline - time.monotonic())
         if patience <= 0:
             return Unavailable(f"no time was left for {self.server}")
         try:
             # A session is one conversation: whatever scans beside the main thread has none.
-            if threading.current_thread() is threading.main_thread():
+            if threading.get_ident() == threading.main_thread().ident:
                 name = self._sessions.scan(self.server, content, patience)
             else:
                 name = self.server.scan(content, patience)
