@@ -102,7 +102,7 @@ class CfRouter:
             route = Route(mailer if colon else "relay", host if colon else smart, address)
         else:
             route = Route("esmtp", domain_part(address) + ".", address)
-        if route.mailer not in self._cf.mailers:
+        if self._cf.program.mailers.find(route.mailer) is None:
             # Not deferred: another attempt would find no mailer either.
             raise ConfigurationError(f"buildaddr: unknown mailer {route.mailer}")
         return route
@@ -182,7 +182,7 @@ class CfRouter:
     def mailer(self, route: Route) -> Mailer:
         if route.mailer == FILE_MAILER:
             return FileMailer(Path(route.user))
-        line = self._cf.mailers.get(route.mailer)
+        line = self._cf.program.mailers.find(route.mailer)
         if line is None:
             raise ConfigurationError(f"buildaddr: unknown mailer {route.mailer}")
         if line.path in ("[IPC]", "[TCP]"):

@@ -230,6 +230,11 @@ def test_where_addresses_go(router: CfRouter, address: str, route: Route) -> Non
     assert router.resolve(address) == route
 
 
+def test_the_name_of_a_mailer_has_no_case() -> None:
+    router = CfRouter(parse_cf(f"{CF}\nDSESMTP:gate.example\n"))
+    assert router.resolve("joe@far.test") == Route("ESMTP", "gate.example", "joe@far.test")
+
+
 @pytest.mark.parametrize("smart", ["", "DSgate.example\n", "DSnone:gate.example\n"])
 def test_mail_for_a_mailer_that_is_not_there_is_refused(smart: str) -> None:
     text = "\n".join(line for line in CF.split("\n") if not line.startswith("Mesmtp"))
