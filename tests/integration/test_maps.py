@@ -206,6 +206,7 @@ O DontBlameSendmail={blame}
 O ServiceSwitchFile={folder}/switch
 O HostsFile={folder}/hosts
 O AliasFile={folder}/aliases
+O QueueDirectory={folder}
 Kh hash {folder}/h
 Khf hash -f {folder}/h
 Khm hash -m -a<M> {folder}/h
@@ -266,7 +267,7 @@ KEYS = {
     "mac": ["{M}", "{.x.}"], "user": ["root", "nobody-at-all"], "null": ["x"], "dns": ["x"],
     "pg": ["x y"], "pn": ["x"], "sk": ["x"], "sl": ["x"], "dup": ["k"], "bad": ["x"],
     "bad2": ["key"], "nosuch": ["x"], "aliases": ["root", "Ann", "nobody"], "Alias0": ["root"],
-    "aliases.files": ["root"], "host": ["localhost", "[127.0.0.9]", "[x"],
+    "aliases.files": ["root"], "host": ["localhost", "nine", "[127.0.0.1]", "[127.0.0.9]", "[x"],
 }  # fmt: skip
 
 
@@ -304,6 +305,9 @@ def configuration(request, programs: Path, tmp_path: Path, monkeypatch) -> Path:
         else:
             assert _called(folder, arguments, source, monkeypatch)[0] == 0
         (folder / f"{name}.db").chmod(0o644)
+    # As newaliases makes it, which would read the whole of the file below.
+    source = b"root ann\nann a@b.test,  c\n@ @\n"
+    assert _real(programs, folder, ["-C", "/dev/null", "-N", "hash", "aliases"], source)[0] == 0
     (folder / "open").mkdir()
     shutil.copy(folder / "h.db", folder / "open/h.db")
     shutil.copy(folder / "t", folder / "open/t")
@@ -319,7 +323,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     subprocess.run(
         [require("gcc", "gcc"), "-shared", "-fPIC", "-O1", "-o", library, SHIM_SOURCE], check=True
     )
-    return {**os.environ, "LD_PRELOAD": str(library), "RES_OPTIONS": "attempts:1 timeout:1"}
+    return {
+        **os.environ,
+        "LD_PRELOAD": str(library),
+        "SHIM_HOST": "mx.example.test",
+        "SHIM_LOG": str(library.with_name("log")),
+        "RES_OPTIONS": "attempts:1 timeout:1",
+    }
 
 
 def _dialogue(
@@ -334,7 +344,9 @@ def _dialogue(
         check=False,
         env=environment,
     )
-    start, *answers = re.split(r"^> ", done.stdout.decode("utf-8", "surrogateescape"), flags=re.M)
+    # Folders above the test's may be open to all, which real sendmail says to root.
+    said = re.sub(rb"WARNING: \w+ writable directory .*\n", b"", done.stdout)
+    start, *answers = re.split(r"^> ", said.decode("utf-8", "surrogateescape"), flags=re.M)
     complaints = re.findall(r"sendmail\.cf: line .*", start)
     return [("start", "\n".join(complaints)), *zip(asked, answers, strict=False)]
 
@@ -352,15 +364,10 @@ def test_lookups_are_answered_as_by_sendmail(
     programs: Path, configuration: Path, environment: dict[str, str], blame: str
 ) -> None:
     (configuration / "sendmail.cf").write_text(CF.format(folder=configuration, blame=blame))
-    subprocess.run(
-        [programs / "sendmail", "-C", configuration / "sendmail.cf", "-bi"],
-        capture_output=True,
-        check=False,
-        env=environment,
-    )
     real = _dialogue([programs / "sendmail", "-bt"], configuration, environment)
     own = _dialogue([sys.executable, "-m", "filterd", "mta", "bt"], configuration)
-    assert own == real
+    for one, two in zip(own, real, strict=True):
+        assert one == two
 
 
 # newaliases

@@ -216,6 +216,10 @@ class DatabaseMap(BaseMap):
             raise MapError(f"Cannot reopen DB database {self.options.file}", _ENOENT)
 
 
+_DATABASES = 2
+"""Kinds of databases that an implicit map tries."""
+
+
 class ImplicitMap(BaseMap):
     """The hash or cdb file of a name, and for aliases the text if there is neither."""
 
@@ -232,8 +236,12 @@ class ImplicitMap(BaseMap):
         self._chosen: BaseMap | None = None
 
     def _open(self) -> tuple[str, int]:
-        reasons = []
+        reasons: list[str] = []
+        warning = ""
         for choice in self._choices:
+            if len(reasons) == _DATABASES:
+                warning = f"WARNING: cannot open alias database {self.options.file}; "
+                warning += "reading text version"
             map = choice()
             try:
                 notice = map._open()  # a part of this map
@@ -241,10 +249,12 @@ class ImplicitMap(BaseMap):
                 reasons.append(str(error))
                 continue
             self._chosen = map
-            return notice
+            return (warning, EX_OK) if warning else notice
         _log.warning("implicit map %s: %s", self.options.name, "; ".join(reasons))
-        # sendmail says nothing to the person who asks.
-        raise MapError("")
+        # sendmail says nothing more to the person who asks.
+        failure = MapError(warning)
+        failure.trouble = EX_OK
+        raise failure
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
         assert self._chosen is not None

@@ -21,6 +21,9 @@ from filterd.system.bounded import read_regular
 DNS_TIMEOUT = 10.0
 """Seconds for all questions of one lookup."""
 
+SYSTEM_HOSTS = Path("/etc/hosts")
+"""What the C library reads for the name of an address, whatever `O HostsFile` says."""
+
 HOSTS_LIMIT = 16 << 20
 """Octets of the hosts file."""
 
@@ -84,9 +87,9 @@ class HostNames:
             return name
         return f"{bare}.{domain}" if domain else None
 
-    def _lines(self) -> list[list[str]]:
+    def _lines(self, file: Path) -> list[list[str]]:
         try:
-            data = read_regular(self._files.hosts(), HOSTS_LIMIT)
+            data = read_regular(file, HOSTS_LIMIT)
         except (OSError, ValueError):
             return []
         text = data.decode("ascii", "surrogateescape")
@@ -97,7 +100,7 @@ class HostNames:
         short, dot, domain = name.removesuffix(".").partition(".")
         if dot and domain.lower() == (self._macros.get("m") or "").lower():
             wanted.add(short.lower())
-        for names in (words[1:] for words in self._lines()):
+        for names in (words[1:] for words in self._lines(self._files.hosts())):
             if wanted & {one.lower() for one in names}:
                 found = next((one for one in names if "." in one), names[0])
                 return self._with_domain(found) or found
@@ -144,12 +147,12 @@ class HostNames:
         return None, status
 
     def name_of(self, address: str, *, seconds: float = DNS_TIMEOUT) -> tuple[str | None, int]:
-        """The name of an address: hosts file, then PTR record."""
+        """The name of an address: the system's hosts file, then the PTR record."""
         try:
             wanted = ipaddress.ip_address(address)
         except ValueError:
             return None, EX_NOTFOUND
-        for words in self._lines():
+        for words in self._lines(SYSTEM_HOSTS):
             try:
                 if len(words) > 1 and ipaddress.ip_address(words[0]) == wanted:
                     return words[1], EX_OK

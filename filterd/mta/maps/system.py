@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import subprocess
@@ -32,6 +33,8 @@ ARGUMENT_LIMIT = 38
 """Words between a program and the key, MAXPV."""
 
 SAFE_PATH = "/bin:/usr/bin:/usr/local/bin:/sbin:/usr/sbin"
+
+_log = logging.getLogger(__name__)
 
 _COLUMNS: dict[str, Callable[[pwd.struct_passwd], str]] = {
     "name": lambda user: user.pw_name,
@@ -109,8 +112,8 @@ class ProgramMap(BaseMap):
             ) from None
         except (OSError, ValueError) as error:
             said = getattr(error, "strerror", "") or str(error)
-            complaint = f"{file}: cannot exec: {said}"
-            return MapAnswer(None, EX_CONFIG, complaint, trouble=EX_OK)
+            _log.warning("program map %s: %s: cannot exec: %s", name, file, said)
+            return MapAnswer(None, EX_CONFIG)
         if done.returncode < 0:
             raise MapError(f"prog_map_lookup({name}): child died on signal {-done.returncode}")
         if done.returncode:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +24,8 @@ LINE_LIMIT = 2047
 COLUMN_LIMIT = 256
 """Octets of a column; the rest is cut (MAXNAME)."""
 
+_log = logging.getLogger(__name__)
+
 
 class TextMap(BaseMap):
     """Looks for its key in one column of a file and returns another."""
@@ -37,7 +42,10 @@ class TextMap(BaseMap):
             raise MapError(f'text map "{name}": file name must be fully qualified')
         owner = self._owner()
         if trouble := trouble_with(file, owner, owner.map_checks()):
-            raise MapError(f'text map "{name}": unsafe map file {file}', trouble)
+            _log.warning("text map %s: %s: %s", name, file, trouble)
+            # sendmail tells the person who asks the system's reasons only, not its own.
+            said = trouble if trouble == os.strerror(errno.ENOENT) else None
+            raise MapError(f'text map "{name}": unsafe map file {file}', said)
         self._key_column = self._column("k", options.key_column)
         self._value_column = self._column("v", options.value_column)
         return NO_COMPLAINT

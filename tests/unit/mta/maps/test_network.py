@@ -50,7 +50,8 @@ def site() -> Iterator[MapSite]:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> tuple[str, ...]:
+def options(tmp_path: Path, monkeypatch) -> tuple[str, ...]:
+    monkeypatch.setattr("filterd.mta.maps.hosts.SYSTEM_HOSTS", tmp_path / "hosts")
     (tmp_path / "switch").write_text("# x\nhosts\tdns files\npasswd files\n")
     (tmp_path / "hosts").write_text(
         "127.0.0.1 localhost\n192.0.2.7 short full.host.test # x\n::1 six\n"
