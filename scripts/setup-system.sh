@@ -39,6 +39,7 @@ clamav-daemon       clamd
 # Tests of what is missing are skipped, and are failures in CI.
 test_optional='
 m4                  m4
+db5.3-util          db5.3_verify
 clamav-milter       clamav-milter
 opendkim            opendkim
 opendkim-tools      opendkim-genkey
