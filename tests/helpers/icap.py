@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,18 +44,20 @@ def finds(needle: bytes, *lines: str) -> Judge:
 @dataclass
 class IcapStub:
     """Serves until `close()`. seen: contents, in order. connections: how many were accepted.
-    previews: contents that were judged by their first octets alone are answered by this, None for
-    `100 Continue`. options: the answer to OPTIONS."""
+    by_preview: the answer to a content's first octets, None for `100 Continue`. options: the answer
+    to OPTIONS. tls: of the connections, a context with the certificate."""
 
     judge: Judge
     options: bytes = NONE
     by_preview: bytes | None = None
     seen: list[bytes] = field(default_factory=list)
     connections: int = 0
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"icap://127.0.0.1:{self._listener.getsockname()[1]}/scan"
+        port = self._listener.getsockname()[1]
+        self.address = f"{'icaps' if self.tls else 'icap'}://127.0.0.1:{port}/scan"
         self._peers: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -78,6 +81,11 @@ class IcapStub:
             threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
 
     def _talk(self, peer: socket.socket) -> None:
+        if self.tls is not None:
+            try:
+                peer = self.tls.wrap_socket(peer, server_side=True)
+            except OSError:
+                return
         with peer, peer.makefile("rb") as file, suppress(OSError, ValueError):
             while line := file.readline():
                 header = _header(file)

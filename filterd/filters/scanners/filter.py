@@ -167,6 +167,7 @@ def members(settings: ScannersSettings) -> dict[str, Scanner]:
         ]
         if icap.verify_seconds:
             hosts = [Verified(host, icap.verify_seconds) for host in hosts]
+        # What is remembered was verified; what is asked to verify must not be remembered.
         found[icap.name] = _as_one(icap, [remembered(host) for host in hosts])
     for own in settings.command:
         command = remembered(of_command(own))

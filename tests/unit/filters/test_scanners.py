@@ -358,6 +358,19 @@ def test_beside_the_filter_clamav(tmp_path: Path, clamd: ClamdStub) -> None:
     assert names(verdict) == ["CLAM_VIRUS 0 Evil", "AV_VIRUS 0 Evil.Other (second)"]
 
 
+def test_a_server_that_finds_nothing_any_more_is_noticed_beside_what_is_remembered() -> None:
+    with IcapStub(icap.finds(b"EICAR", FOUND)) as stub:
+        own = dataclasses.replace(icap_settings(stub), verify_seconds=0.000_001)
+        filter = Scanners(ScannersSettings(icap=(own,), cache_seconds=600.0))
+        assert filter.examine(Message(b"\r\none")).virus is None
+        asked = len(stub.seen)
+        assert filter.examine(Message(b"\r\none")).virus is None
+        assert len(stub.seen) == asked, "remembered"
+        stub.judge = lambda _content: icap.CLEAN
+        with pytest.raises(ScanError, match="does not find the antivirus test file"):
+            filter.examine(Message(b"\r\ntwo"))
+
+
 def test_infected_parts_are_located(clamd: ClamdStub) -> None:
     filter = Scanners(ScannersSettings(clamd=(clamd_settings(clamd),)))
     filter.locates = True

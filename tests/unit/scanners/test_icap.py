@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from filterd.scanners.answer import CLEAN, GivenUp, Infected, ScannerError, Unav
 from filterd.scanners.icap.scanner import IcapScanner, IcapServer
 from filterd.scanners.verified import Verified
 from tests.helpers import icap
+from tests.helpers.certificates import server_context
 from tests.helpers.icap import IcapStub
 
 BAD = b"this is very bad"
@@ -183,6 +185,19 @@ def test_what_it_scans_with() -> None:
         stub.options = b"ICAP/1.0 404 no\r\n\r\n"
         with pytest.raises(ScannerError, match="404"):
             one.signatures(time.monotonic() + 5)
+
+
+def test_tls(tmp_path: Path) -> None:
+    context, trusted = server_context(tmp_path)
+    with IcapStub(icap.finds(BAD, FOUND), tls=context) as stub:
+        one = IcapScanner(IcapServer.parse(stub.address, str(trusted)), 10)
+        contents = [b"good", BAD + bytes(1 << 18), b"good"]
+        found = [one.scan(content, time.monotonic() + 20) for content in contents]
+        assert found == [CLEAN, Infected("Evil"), CLEAN]
+        assert (stub.seen, stub.connections) == (contents, 1)
+        refused = scan(stub, BAD)
+        assert isinstance(refused, Unavailable)
+        assert "certificate" in refused.why.lower()
 
 
 @pytest.mark.parametrize(
