@@ -11,7 +11,7 @@ from typing import BinaryIO
 from filterd.cli.exits import Exit
 from filterd.mta.bt.around import Around
 from filterd.mta.bt.debug import DebugLevels
-from filterd.mta.bt.machine import HelpTopics, MachineUsers, NamesByMaps, host, user_name
+from filterd.mta.bt.machine import HelpTopics, NamesByMaps, host, user_name
 from filterd.mta.bt.session import PROMPT, TestMode
 from filterd.mta.cf.config import CfError
 from filterd.mta.cf.marks import octets
@@ -50,7 +50,7 @@ def bt(arguments: list[str]) -> int:
     except CfError as error:
         sys.stderr.write(f"{error}\n")
         return error.status
-    cf = parse_cf(text, path, host=host(VERSION, "t"), users=MachineUsers(), preset=preset)
+    cf = parse_cf(text, path, host=host(VERSION, "t"), preset=preset)
     maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     around = Around(maps, NamesByMaps(maps), HelpTopics(cf), VERSION, user_name(), os.getuid() == 0)
     mode = TestMode(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filterd.cli.mta_build import mc_errors
 from filterd.cli.mta_run import cf_errors
-from filterd.mta.bt.machine import MachineUsers, host
+from filterd.mta.bt.machine import host
 from filterd.mta.cf.addresses import Address, Kind, Resolver, State
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.marks import octets, readable
@@ -39,7 +39,7 @@ class RuleFile:
         else:
             with cf_errors():
                 text = read_text(path)
-        cf = parse_cf(text, str(path), host=host(VERSION, "t"), users=MachineUsers())
+        cf = parse_cf(text, str(path), host=host(VERSION, "t"))
         return cls(cf, str(path), made)
 
     def resolver(self, observer: Observer) -> Resolver:

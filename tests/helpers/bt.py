@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filterd.mta.bt.around import Around
 from filterd.mta.bt.debug import DebugLevels
-from filterd.mta.bt.machine import HelpTopics, MachineUsers, NamesByMaps, host
+from filterd.mta.bt.machine import HelpTopics, NamesByMaps, host
 from filterd.mta.bt.session import TestMode
 from filterd.mta.cf.host import Host
 from filterd.mta.maps.opening import MapSite, open_maps
@@ -34,8 +34,8 @@ def session(
 ) -> list[str]:
     """What is printed before the first prompt, and then for each line."""
     printed: list[str] = []
-    users, own = MachineUsers(), machine or host(VERSION, "t")
-    cf = parse_cf(read_text(path), str(path), host=own, users=users, preset=preset)
+    own = machine or host(VERSION, "t")
+    cf = parse_cf(read_text(path), str(path), host=own, preset=preset)
     maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     levels = DebugLevels()
     for one in debug:

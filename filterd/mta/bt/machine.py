@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import socket
@@ -12,7 +11,6 @@ from pathlib import Path
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.host import Host
 from filterd.mta.cf.lookup import Maps
-from filterd.mta.cf.mailers import Users
 from filterd.mta.sendmail.macros import sendmail_date
 from filterd.resolver.answer import MX, Answer, RecordType, Status
 from filterd.resolver.resolver import system_resolver
@@ -23,23 +21,6 @@ HELP_LIMIT = 1 << 16
 
 DNS_TIMEOUT = 15.0
 """Seconds for one question to the name server."""
-
-
-class MachineUsers(Users):
-    """Users and groups of the system."""
-
-    def user(self, name: str) -> tuple[int, int] | None:
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            return None
-        return found.pw_uid, found.pw_gid
-
-    def group(self, name: str) -> int | None:
-        try:
-            return grp.getgrnam(name).gr_gid
-        except KeyError:
-            return None
 
 
 def user_name() -> str:

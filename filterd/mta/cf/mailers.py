@@ -173,8 +173,8 @@ class MailerReader:
             ids = self.users.user(who)
             if ids is None:
                 complain(f"readcf: mailer U= flag: unknown user {who}")
-            else:
-                user, group = ids
+                return user, group
+            user, group = ids
         elif who:
             user = int(who)
         if whose[:1].isalpha():

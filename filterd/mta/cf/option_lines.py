@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.config import SendmailCf
-from filterd.mta.cf.mailers import unquoted
+from filterd.mta.cf.mailers import Users, unquoted
 from filterd.mta.cf.marks import Complain, readable
 from filterd.mta.cf.names import BY_LETTER, OPTION_ORDER
 from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS
@@ -25,6 +25,9 @@ EXPANDED_OPTIONS = frozenset(("QueueDirectory", "AliasFile", "PidFile", "HelpFil
 
 _SPACES = " \t\n\v\f\r"
 
+
+USER_OPTIONS = {"DefaultUser": "u", "RunAsUser": "RunAsUser", "TrustedUser": "TrustedUser"}
+"""Options that name a user, as messages call them."""
 
 WITH_PARTS = frozenset(("Timeout", "Milter"))
 """Options of which there are several, `Timeout.mail`; elsewhere what follows a dot is ignored."""
@@ -41,8 +44,10 @@ PRIVACY = frozenset(
 class OptionReader:
     """Takes O lines. space: BlankSub. fixed: options that the command line set."""
 
-    def __init__(self, cf: SendmailCf, complain: Complain, expand: Callable[..., str]) -> None:
-        self._cf, self._program = cf, cf.program
+    def __init__(
+        self, cf: SendmailCf, users: Users, complain: Complain, expand: Callable[..., str]
+    ) -> None:
+        self._cf, self._program, self._users = cf, cf.program, users
         self._complain, self._expand = complain, expand
         self._where = ""
         self._operators: str | None = None
@@ -115,6 +120,8 @@ class OptionReader:
             self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
         elif name == "MustQuoteChars":
             self._program.must_quote = "@,;:\\()[]" + value
+        elif name in USER_OPTIONS:
+            self._check_user(USER_OPTIONS[name], value)
         elif name == "PrivacyOptions":
             for word in re.findall(r"[A-Za-z0-9]+", value):
                 if word.lower() not in PRIVACY:
@@ -123,6 +130,13 @@ class OptionReader:
         self._cf.options.setdefault(name, []).append(self._plain(text))
         if name.startswith("Milter.macros."):
             self._milter_macros(name.removeprefix("Milter.macros."), self._plain(value))
+
+    def _check_user(self, shown: str, value: str) -> None:
+        """Say that a user is unknown. That is not a mistake here: the file may be for elsewhere."""
+        name = re.split("[.:/]", value, maxsplit=1)[0]
+        if name and not name.isdecimal() and self._users.user(name) is None:
+            text = self._program.names.complaint(f"readcf: option {shown}: unknown user {name}")
+            self._cf.notices.append(f"{self._where}{text}\n")
 
     def _milter_macros(self, stage: str, value: str) -> None:
         names = macro_names(value)

@@ -80,7 +80,7 @@ class _CfParser:
         self._ruleset: int | None = None
         self._tables: Tables | None = None
         self._defined: set[str] = set()
-        self._options = OptionReader(self.cf, self._bad, self._expand)
+        self._options = OptionReader(self.cf, users, self._bad, self._expand)
         self._host = Host()
         self._named: set[str] = set()
         self._mailers = MailerReader(
