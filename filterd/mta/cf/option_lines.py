@@ -133,7 +133,7 @@ class OptionReader:
 
     def _check_user(self, shown: str, value: str) -> None:
         """Say that a user is unknown. That is not a mistake here: the file may be for elsewhere."""
-        name = re.split("[.:/]", value, maxsplit=1)[0]
+        name = value if shown == "TrustedUser" else re.split("[.:/]", value, maxsplit=1)[0]
         if name and not name.isdecimal() and self._users.user(name) is None:
             text = self._program.names.complaint(f"readcf: option {shown}: unknown user {name}")
             self._cf.notices.append(f"{self._where}{text}\n")
