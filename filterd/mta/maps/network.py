@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, MapAnswer
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import BaseMap, Found, octets
+from filterd.mta.maps.base import BaseMap, Found, MapError, octets
 from filterd.mta.maps.hosts import DNS_TIMEOUT, HostNames, search_domains
 from filterd.resolver.answer import MX, Record, RecordType
 
@@ -37,8 +37,11 @@ class DnsMap(_Asking):
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
         wanted = self.options.record_type
-        if wanted not in RecordType.__members__:
+        if not wanted:
             return MapAnswer(None, EX_NOTFOUND)
+        if wanted not in RecordType.__members__:
+            name = self.options.name
+            raise MapError(f'dns map "{name}": records of type {wanted} are not supported')
         name = f"{key}.{self.options.base_domain}" if self.options.base_domain else key
         end, status = time.monotonic() + self._seconds, EX_NOTFOUND
         for domain in search_domains(name) or [""]:

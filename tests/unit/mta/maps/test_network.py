@@ -73,7 +73,7 @@ DNS = [
     ("dns -R PTR", "11.2.0.192.in-addr.arpa", "host.example.test", 0),
     ("dns -R A -B far.test", "www", "192.0.2.12", 0),
     ("dns -R A -m -a<OK>", "far.test", "far.test<OK>", 0),
-    ("dns -R SRV", "far.test", None, 68),
+    ("dns", "far.test", None, 68),
     ("bestmx", "far.test", "mx1.far.test.", 0),
     ("bestmx", "www.far.test", "www.far.test.", 0),
     ("bestmx -z:", "two.test", "one.two.test.:mx1.far.test.", 0),
@@ -108,6 +108,12 @@ def test_what_the_name_server_says(
     assert map is not None
     answer = map.lookup(key)
     assert (answer.value, answer.status, answer.complaint) == (value, status, "")
+
+
+def test_records_that_are_not_asked_for_are_a_temporary_failure(site: MapSite) -> None:
+    answer = look("Kx dns -R SRV", "far.test", site=site)
+    assert (answer.value, answer.status) == (None, 75)
+    assert answer.complaint == 'dns map "x": records of type SRV are not supported'
 
 
 def test_several_records_are_joined_up_to_a_number(site: MapSite, options: tuple[str, ...]) -> None:
