@@ -40,19 +40,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ("clamdscan", "--version"),
             tested=True,
         ),
-        "savscan": Preset(
-            "savscan(1) of Sophos Anti-Virus for Linux 9",
-            ("savscan", "-nc", "-nb", "-ss", "-archive", "{file}"),
-            {0: "clean", 3: "infected"},
-            r">>> Virus '([^']+)' found",
-            ("savscan", "-v"),
-        ),
-        "esets_scan": Preset(
-            "esets_scan(1) of ESET File Security 4.5 for Linux",
-            ("esets_scan", "--clean-mode=none", "--no-log-all", "{file}"),
-            {0: "clean", 10: "given_up", 50: "infected"},
-            r'threat="([^"]+)"',
-            ("esets_scan", "--version"),
+        # 4: riskware, 8: suspicious, 9: a file could not be scanned; 1 and 7 are its own trouble.
+        "fsav": Preset(
+            "exit codes of fsav in F-Secure Linux Security 11",
+            ("fsav", "{file}"),
+            {0: "clean", 3: "infected", 4: "infected", 8: "given_up", 9: "given_up"},
+            "",
         ),
     }
 )

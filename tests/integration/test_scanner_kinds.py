@@ -32,6 +32,7 @@ from filterd.scanners.icap.scanner import IcapScanner, IcapServer
 from filterd.scanners.presets import PRESETS
 from filterd.scanners.processes import Limits
 from filterd.scanners.several import Answers, Several
+from filterd.scanners.verified import Verified
 from tests.helpers.messages import EICAR
 from tests.helpers.process import folder, require
 from tests.helpers.servers.cicap import Cicap
@@ -114,6 +115,21 @@ def test_content_that_is_too_large_for_icap(cicap: Cicap) -> None:
     """virus_scan passes what is above its MaxObjectSize: `size_limit` has to be below."""
     one = IcapScanner(IcapServer.parse(cicap.address), 60, size_limit=5 << 20)
     assert isinstance(scan(one, bytes((5 << 20) + 1)), GivenUp)
+
+
+def test_an_icap_server_whose_clamd_is_away() -> None:
+    """virus_scan calls the test file clean then; verified, that is noticed."""
+    with folder("clamd-gone") as there, folder("c-icap-gone") as here:
+        clamd = Clamd(there)
+        clamd.start()
+        server = Cicap(here, clamd)
+        server.start()
+        one = Verified(IcapScanner(IcapServer.parse(server.address), 20), 0)
+        assert scan(one, b"hello") == CLEAN
+        clamd.stop()
+        found = scan(one, b"hello")
+        assert isinstance(found, Unavailable | GivenUp)
+        server.stop()
 
 
 def test_a_service_that_is_not_there(cicap: Cicap) -> None:

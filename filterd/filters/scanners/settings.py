@@ -97,7 +97,7 @@ class CommandSettings:
 
     name: Annotated[str, Doc("a word for it: in symbols, logs and `suspicions`")]
     preset: Annotated[
-        Literal["", "clamscan", "clamdscan", "savscan", "esets_scan"],
+        Literal["", "clamscan", "clamdscan", "fsav"],
         Doc("a program that is known; what is set besides replaces what it says"),
     ] = ""
     command: Annotated[
