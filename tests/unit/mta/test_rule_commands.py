@@ -123,6 +123,7 @@ def test_what_is_wrong_with_the_command(cf: Path) -> None:
     assert called("diff", str(cf), str(cf))[0] == 64
 
 
+@pytest.mark.slow
 def test_rules_that_loop_have_an_end(cf: Path) -> None:
     cf.write_text(CF + "S3\nR$*\t$>A $1\nSA\nR$*\t$>B $1\nSB\nR$*\t$>A $1\n")
     row = traced("--cf", str(cf), "joe")
