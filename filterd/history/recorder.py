@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 QUEUE_LIMIT = 20_000
 """Messages that may wait for the file; what comes on top is not noted, only counted."""
 
+FRESH_LIMIT = 32
+"""Messages that wait as they came, before they are made into rows: many at a time cost less than
+one by one. Few, for a report may name a hundred thousand recipients, and a row is cut to size."""
+
 SUBJECT_LIMIT = 4096
 """Octets of a Subject that are read; what is noted of it has fewer characters, and a hostile one
 of a megabyte takes half a second to decode."""
@@ -44,6 +48,7 @@ class Recorder:
         self.history = history
         self.lost = 0
         """Messages that are not in the history because the file was too slow or not there."""
+        self._fresh: deque[tuple[ScanReport, float, bytes]] = deque()
         self._waiting: deque[dict[str, Any]] = deque()
         self._writing = Periodic("history", self.write, INTERVAL, at_end=True)
         self._next_expiry = self._next_complaint = 0.0
@@ -58,17 +63,29 @@ class Recorder:
         self._writing.start()
 
     def note(self, report: ScanReport, subject: bytes) -> None:
-        """Take one message, at once. subject: the field's octets.
-
-        What waits is a row, cut to size.
-        """
+        """Take one message, at once. subject: the field's octets."""
         if self.history is None:
             return
         if len(self._waiting) >= QUEUE_LIMIT:
             self.lost += 1
             return
-        text = header_text(subject[:SUBJECT_LIMIT])
-        self._waiting.append(row(Record.of(report, time.time(), text)))
+        self._fresh.append((report, time.time(), subject[:SUBJECT_LIMIT]))
+        if len(self._fresh) >= FRESH_LIMIT:
+            self._make_rows()
+
+    def _make_rows(self) -> None:
+        """Make rows of what came; several threads may do that at a time."""
+        with contextlib.suppress(IndexError):
+            while True:
+                report, received, subject = self._fresh.popleft()
+                try:
+                    new = row(Record.of(report, received, header_text(subject)))
+                except Exception:
+                    # Nothing about one message may end the notes of all others.
+                    self.lost += 1
+                    log.exception("history: id=%s", report.id)
+                else:
+                    self._waiting.append(new)
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, and end; what cannot be written then is lost."""
@@ -83,6 +100,7 @@ class Recorder:
 
         What cannot be written waits for the next time; a file that cannot be used is set aside.
         """
+        self._make_rows()
         history = self.history
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if history is None:

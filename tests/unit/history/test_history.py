@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from filterd.history import (
     Record,
 )
 from filterd.history.record import LIST_LIMIT, TEXT_LIMIT
-from filterd.history.recorder import Recorder
+from filterd.history.recorder import FRESH_LIMIT, Recorder
 from tests.helpers.records import CASES, NOW, RECORDS, REPORT, opened
 from tests.helpers.reports import record, report
 
@@ -328,6 +329,20 @@ def test_what_waits_to_be_noted_is_cut_to_size(tmp_path: Path) -> None:
         outcomes=tuple(Outcome(one, Action.ACCEPT, "x") for one in to),
         dropped=to,
     )
-    recorder.note(large, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
-    (one,) = recorder._waiting
-    assert len(pickle.dumps(one)) < 150_000
+    for _ in range(FRESH_LIMIT):
+        assert not recorder._waiting
+        recorder.note(large, b" =?utf-8?q?h=C3=A4llo?=" * 40_000)
+    assert not recorder._fresh
+    assert len(recorder._waiting) == FRESH_LIMIT
+    assert len(pickle.dumps(recorder._waiting[0])) < 150_000
+
+
+def test_a_message_that_makes_no_row_costs_no_other(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite3", HistorySettings())
+    recorder = Recorder(history)
+    recorder.note(report("a"), b"")
+    recorder.note(replace(report("b"), symbols=None), b"")
+    recorder.note(report("c"), b"")
+    recorder.write()
+    assert recorder.lost == 1
+    assert [row.id for row in history.search(HistoryQuery()).rows] == ["c", "a"]
