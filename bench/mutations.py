@@ -146,7 +146,10 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
                 roots.append(node)
             case ast.Call() if ast.unparse(node) == "logging.getLogger(__name__)":
                 roots.append(node)
-            case ast.Assign(value=ast.Constant()) if ast.unparse(node.targets[0]).isupper():
+            case ast.Assign() if ast.unparse(node.targets[0]).isupper() and _is_number(node.value):
+                roots.append(node)
+            case ast.BinOp(op=ast.BitOr(), left=ast.Name() | ast.BinOp(), right=ast.Name()):
+                # Of types: `bytes | bytearray`.
                 roots.append(node)
             case ast.Expr(ast.Call(func)) if ast.unparse(func).startswith("log."):
                 roots.append(node)
@@ -159,6 +162,12 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
             case ast.Assign() if ast.unparse(node.targets[0]) == "__all__":
                 roots.append(node)
     return {id(below) for root in roots if root is not None for below in ast.walk(root)}
+
+
+def _is_number(node: ast.AST) -> bool:
+    """A number as a named limit has it: `500`, `16 << 20`."""
+    kinds = (ast.Constant, ast.BinOp, ast.operator)
+    return all(isinstance(below, kinds) for below in ast.walk(node))
 
 
 def _changed(node: ast.AST, left_alone: Container[int]) -> Iterator[ast.AST | None]:

@@ -271,6 +271,17 @@ def test_nobody_asks_about_what_a_person_released() -> None:
     assert log == []
 
 
+def test_a_virus_in_it_is_told_whole() -> None:
+    class Scanner(Says):
+        examines_released = True
+
+    virus = Verdict(symbols=(Symbol("VIRUS", 3.0, "Eicar"),), virus="Eicar", scanner="Scan 1")
+    chain = Chain([Link(Scanner("scanner", lambda _message: virus))])
+    chain.released = lambda _message: Mark("id", viruses=False)
+    told = Verdict(symbols=(Symbol("RELEASED", 0.0, "id, by a person"),), released="id")
+    assert chain.examine(MAIL).verdict == told | virus
+
+
 def test_a_virus_scanner_looks_at_it_and_is_named() -> None:
     def scans(_message: Message) -> Verdict:
         return Verdict(Action.QUARANTINE, (Symbol("ODD", 9.0, "why"),), scanner="Scan 1")

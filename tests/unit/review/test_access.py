@@ -405,7 +405,8 @@ def test_what_is_learned_is_learned_at_once(
 ) -> None:
     made: list[list[str]] = []
 
-    def run(ids: Sequence[str], _request: ActionRequest, **_: bool) -> list[ActionResult]:
+    def run(ids: Sequence[str], request: ActionRequest, **_: bool) -> list[ActionResult]:
+        assert (request.who, request.source) == ("api:bob", "api")
         made.append(list(ids))
         return [ActionResult(id, True, "done") for id in ids]
 
@@ -413,7 +414,7 @@ def test_what_is_learned_is_learned_at_once(
     keep(actions, JOE, id="id2")
     monkeypatch.setattr(actions, "learn", run)
     monkeypatch.setattr(actions, "pin", run)
-    results = Access(actions, BOB, "web").perform(name, ["id1", "id2"])
+    results = Access(actions, BOB, "api").perform(name, ["id1", "id2"])
     assert [(one.id, one.ok, one.words) for one in results] == [
         ("id1", True, "done"),
         ("id2", True, "done"),

@@ -156,3 +156,26 @@ def test_descriptor_that_nobody_asked_for_does_not_arrive(pair: Pair) -> None:
     before = _descriptors()
     assert framing.Receiver(pair[1]).receive() == (b"{}", b"", None)
     assert _descriptors() == before
+
+
+class Stingy:
+    """A socket that takes so many octets at once."""
+
+    def __init__(self, taken: int) -> None:
+        self.octets = b""
+        self._taken = taken
+
+    def sendmsg(self, parts: list[bytes], _ancillary: object) -> int:
+        self.octets = b"".join(parts)[: self._taken]
+        return len(self.octets)
+
+    def sendall(self, rest: bytes) -> None:
+        assert rest
+        self.octets += rest
+
+
+@pytest.mark.parametrize("taken", range(1, 20))
+def test_what_the_kernel_does_not_take_at_once_is_sent_after_it(taken: int) -> None:
+    peer = Stingy(taken)
+    framing.send(peer, b"{}", [b"abc", b"d"])  # type: ignore[arg-type]
+    assert peer.octets == b"\0\0\0\2" + b"\0" * 7 + b"\4" + b"{}abcd"
