@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 from filterd.cli.common import emit
 from filterd.cli.mta_rules import RuleFile, parsed, triple
-from filterd.mta.cf.addresses import Kind
+from filterd.mta.cf.addresses import AddressKind
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Observer
 
 KINDS = {
-    "envelope recipient": Kind(),
-    "envelope sender": Kind(sender=True),
-    "header recipient": Kind(header=True),
-    "header sender": Kind(header=True, sender=True),
+    "envelope recipient": AddressKind(),
+    "envelope sender": AddressKind(sender=True),
+    "header recipient": AddressKind(header=True),
+    "header sender": AddressKind(header=True, sender=True),
 }
 
 
@@ -25,7 +25,7 @@ def answers(file: RuleFile, text: str) -> dict[str, str]:
 
     Local users write mail: their addresses are also seen as senders by the mailers that send it.
     """
-    found = parsed(file.resolver(Observer()), text, Kind())
+    found = parsed(file.resolver(Observer()), text, AddressKind())
     said = {"goes to": triple(found)}
     own = file.cf.program.mailers.find(found.mailer) if found is not None else None
     if own is None:
@@ -41,7 +41,7 @@ def answers(file: RuleFile, text: str) -> dict[str, str]:
     return said
 
 
-def _seen(file: RuleFile, text: str, mailer: MailerLine, kind: Kind) -> str:
+def _seen(file: RuleFile, text: str, mailer: MailerLine, kind: AddressKind) -> str:
     result, status = file.resolver(Observer()).rewrite_for(octets(text), mailer, kind)
     return readable(result) + (" (to be tried again later)" if status else "")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from filterd.cli.mta_build import mc_errors
 from filterd.cli.mta_run import cf_errors
 from filterd.mta.bt.machine import host
-from filterd.mta.cf.addresses import Address, Kind, Resolver, State
+from filterd.mta.cf.addresses import AddressKind, AddressResolver, AddressState, ResolvedAddress
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Observer
@@ -42,26 +42,26 @@ class RuleFile:
         cf = parse_cf(text, str(path), host=host(VERSION, "t"))
         return cls(cf, str(path), made)
 
-    def resolver(self, observer: Observer) -> Resolver:
+    def resolver(self, observer: Observer) -> AddressResolver:
         """Asks the rules, as for one message: what they set does not stay."""
         definitions = self.cf.program.definitions.copy()
         maps = open_maps(self.cf, definitions)
-        return Resolver(Rewriter(self.cf.program, maps, observer, definitions))
+        return AddressResolver(Rewriter(self.cf.program, maps, observer, definitions))
 
 
-def parsed(resolver: Resolver, text: str, kind: Kind) -> Address | None:
+def parsed(resolver: AddressResolver, text: str, kind: AddressKind) -> ResolvedAddress | None:
     resolver.set_kind(kind)
     return resolver.parse(octets(text), kind, recipient=not kind.sender)
 
 
-def triple(address: Address | None) -> str:
+def triple(address: ResolvedAddress | None) -> str:
     """Where an address goes, in words."""
     if address is None:
         return "is not an address"
-    if address.state == State.BAD and address.problem is not None:
+    if address.state == AddressState.BAD and address.problem is not None:
         problem = address.problem
         codes = " ".join(one for one in (problem.code, problem.enhanced) if one)
         return f"refused: {codes} {readable(problem.text)}"
     host = f", host {readable(address.host)}" if address.host else ""
-    later = " (to be tried again later)" if address.state == State.QUEUE else ""
+    later = " (to be tried again later)" if address.state == AddressState.QUEUE else ""
     return f"mailer {address.mailer}{host}, user {readable(address.user)}{later}"

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from filterd.cli.common import Exit, emit, fail
 from filterd.cli.mta_rules import RuleFile, parsed, triple
-from filterd.mta.cf.addresses import Address, Kind
+from filterd.mta.cf.addresses import AddressKind, ResolvedAddress
 from filterd.mta.cf.marks import octets, readable
-from filterd.mta.cf.observer import Lookup, Message
-from filterd.mta.cf.trace import Run, Step, Tracer
+from filterd.mta.cf.observer import Lookup, RuleMessage
+from filterd.mta.cf.trace import Step, Tracer, TraceRun
 
 Row = dict[str, Any]
 
@@ -31,8 +31,8 @@ class Question:
     mailer: str = ""
 
     @property
-    def kind(self) -> Kind:
-        return Kind(header=self.header, sender=self.sender)
+    def kind(self) -> AddressKind:
+        return AddressKind(header=self.header, sender=self.sender)
 
 
 def trace(file: RuleFile, addresses: list[str], question: Question, *, as_json: bool) -> int:
@@ -61,7 +61,7 @@ def trace(file: RuleFile, addresses: list[str], question: Question, *, as_json: 
     return 67 if failed else 0
 
 
-def _answer(found: Address | None) -> Row:
+def _answer(found: ResolvedAddress | None) -> Row:
     said = triple(found)
     if found is None or found.problem is not None:
         return {"error": said}
@@ -73,7 +73,7 @@ def _answer(found: Address | None) -> Row:
     }
 
 
-def run_row(run: Run, file: RuleFile) -> Row:
+def run_row(run: TraceRun, file: RuleFile) -> Row:
     """A ruleset that was run. tried: rules tried; steps: those that matched."""
     row: Row = {
         "ruleset": run.name,
@@ -108,7 +108,7 @@ def step_row(step: Step, file: RuleFile) -> Row:
     return row
 
 
-def _said(message: Message) -> str:
+def _said(message: RuleMessage) -> str:
     return readable(str(message))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.ops.control import RELOAD_SECONDS, ControlError, RefusedError, ask
+from filterd.ops.control import RELOAD_SECONDS, ControlError, RequestRefusedError, ask
 
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
@@ -18,7 +18,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     loaded = settings(config)
     try:
         answer = ask(loaded, "reload", RELOAD_SECONDS)
-    except RefusedError as error:
+    except RequestRefusedError as error:
         fail(str(error), Exit.CONFIG)
     except ControlError as error:
         fail(f"{error}; is the daemon running, and is it yours to ask?", Exit.UNAVAILABLE)

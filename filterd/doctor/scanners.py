@@ -20,7 +20,7 @@ from filterd.ops.scanners import (
     stats_in_words,
 )
 from filterd.scanners.clamd.server import ClamdError
-from filterd.scanners.databases import DatabaseError, updater_state
+from filterd.scanners.databases import SignatureFileError, updater_state
 from filterd.scanners.hashes import HashList, HashListError
 from filterd.system.display import size
 
@@ -139,7 +139,7 @@ def freshclam(settings: Settings) -> Iterator[Finding]:
 def _updater(log: Path, place: ClamdPlace) -> Iterator[Finding]:
     try:
         state = updater_state(log)
-    except DatabaseError as error:
+    except SignatureFileError as error:
         is_set = place.freshclam_log is not None
         yield Finding(
             Level.WARN if is_set else Level.OK,

@@ -28,7 +28,7 @@ class ControlError(Exception):
     """The daemon was not reached, or did not answer properly; the text says why."""
 
 
-class RefusedError(ControlError):
+class RequestRefusedError(ControlError):
     """The daemon refused; the text is its own."""
 
 
@@ -69,5 +69,5 @@ def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> d
     if not isinstance(answer, dict):
         raise ControlError(f"{path}: the answer is not a JSON object")
     if "error" in answer:
-        raise RefusedError(str(answer["error"]))
+        raise RequestRefusedError(str(answer["error"]))
     return answer

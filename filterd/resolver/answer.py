@@ -18,7 +18,7 @@ class RecordType(StrEnum):
     CNAME = "CNAME"
 
 
-class Status(StrEnum):
+class DnsStatus(StrEnum):
     """How a question ended. The first four are answers; the others are failures, and say nothing
     about whether there is a record."""
 
@@ -40,7 +40,7 @@ class Status(StrEnum):
     """The message, or the whole host, has too many questions under way; this was not asked."""
 
 
-_ANSWERS = frozenset({Status.FOUND, Status.NODATA, Status.NXDOMAIN, Status.INVALID})
+_ANSWERS = frozenset({DnsStatus.FOUND, DnsStatus.NODATA, DnsStatus.NXDOMAIN, DnsStatus.INVALID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ strings, joined (RFC 7208 §3.3); MX is MX."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """The answer to one question.
 
     ttl: seconds for which it counts. canonical: the name at the end of all aliases. detail: of a
     failure, for people.
     """
 
-    status: Status
+    status: DnsStatus
     records: tuple[Record, ...] = ()
     ttl: float = 0.0
     canonical: str = ""

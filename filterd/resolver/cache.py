@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from filterd.resolver.answer import MX, Answer, RecordType, Status
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, RecordType
 
 POSITIVE_LIMIT = 86400.0
 """Seconds that an answer counts at most (RFC 8767 §4: at most some days)."""
@@ -21,10 +21,10 @@ NEGATIVE_LIMIT = 900.0
 """Seconds that "no" counts at most; a new record is seen after that."""
 
 FAILURE_SECONDS = {
-    Status.SERVFAIL: 30.0,
-    Status.REFUSED: 30.0,
-    Status.MALFORMED: 30.0,
-    Status.TIMEOUT: 5.0,
+    DnsStatus.SERVFAIL: 30.0,
+    DnsStatus.REFUSED: 30.0,
+    DnsStatus.MALFORMED: 30.0,
+    DnsStatus.TIMEOUT: 5.0,
 }
 """Seconds that a failure counts; what is not here is asked again at once."""
 
@@ -37,20 +37,20 @@ _OVERHEAD = 400
 Key = tuple[str, RecordType]
 
 
-class Cache:
+class DnsCache:
     """Safe for several threads. entries: how many answers at most. clock: seconds, monotonic."""
 
     def __init__(self, entries: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = entries
         self._clock = clock
-        self._found: OrderedDict[Key, tuple[float, int, Answer]] = OrderedDict()
+        self._found: OrderedDict[Key, tuple[float, int, DnsAnswer]] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def get(self, key: Key) -> Answer | None:
+    def get(self, key: Key) -> DnsAnswer | None:
         """The answer, if it still counts."""
         with self._lock:
             entry = self._found.get(key)
@@ -62,7 +62,7 @@ class Cache:
             self._found.move_to_end(key)
             return entry[2]
 
-    def put(self, key: Key, answer: Answer) -> None:
+    def put(self, key: Key, answer: DnsAnswer) -> None:
         """Keep an answer as long as it counts; the least used ones go when there is no room."""
         seconds = lifetime(answer)
         if seconds <= 0 or self._limit <= 0:
@@ -81,11 +81,11 @@ class Cache:
             self._size -= entry[1]
 
 
-def lifetime(answer: Answer) -> float:
+def lifetime(answer: DnsAnswer) -> float:
     """Seconds that an answer may be used again."""
     if answer.failed:
         return FAILURE_SECONDS.get(answer.status, 0.0)
-    limit = POSITIVE_LIMIT if answer.status is Status.FOUND else NEGATIVE_LIMIT
+    limit = POSITIVE_LIMIT if answer.status is DnsStatus.FOUND else NEGATIVE_LIMIT
     return min(answer.ttl, limit)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import dns.name
 
 from filterd.resolver import exchange
-from filterd.resolver.answer import Answer, RecordType, Status
-from filterd.resolver.cache import Cache, Key
+from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
+from filterd.resolver.cache import DnsCache, Key
 from filterd.resolver.names import query_name, written
 from filterd.resolver.settings import NameServer
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class _Server:
+class _NameServer:
     """A name server and its state. silent: questions since its last answer. rest: seconds
     until it is tried again. down: whether it is left alone until a trial succeeds."""
 
@@ -53,26 +53,26 @@ class Engine:
     def __init__(
         self,
         servers: Sequence[NameServer],
-        cache: Cache,
+        cache: DnsCache,
         *,
         timeout: float,
         in_flight: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._servers = [_Server(address) for address in servers]
+        self._servers = [_NameServer(address) for address in servers]
         self._cache = cache
         self._timeout = timeout
         self._limit = in_flight
         self._clock = clock
-        self._under_way: dict[Key, asyncio.Task[Answer]] = {}
+        self._under_way: dict[Key, asyncio.Task[DnsAnswer]] = {}
 
-    async def ask(self, key: Key) -> Answer:
+    async def ask(self, key: Key) -> DnsAnswer:
         """The answer to a question that is not in the cache; the same question is asked once,
         however many wait for it."""
         task = self._under_way.get(key)
         if task is None:
             if len(self._under_way) >= self._limit:
-                return Answer(Status.LIMIT, detail=f"{self._limit} questions are under way")
+                return DnsAnswer(DnsStatus.LIMIT, detail=f"{self._limit} questions are under way")
             task = asyncio.create_task(self._answered(key))
             self._under_way[key] = task
         # One who gives up must not take the answer from the others.
@@ -86,7 +86,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answered(self, key: Key) -> Answer:
+    async def _answered(self, key: Key) -> DnsAnswer:
         try:
             answer = await self._followed(key)
             self._cache.put(key, answer)
@@ -94,15 +94,15 @@ class Engine:
         finally:
             del self._under_way[key]
 
-    async def _followed(self, key: Key) -> Answer:
+    async def _followed(self, key: Key) -> DnsAnswer:
         """A server that does not resolve for others may leave an alias for us to follow."""
         end = self._clock() + self._timeout
         name, kind = query_name(key[0]), key[1]
         ttl = float("inf")
         for _ in range(exchange.ALIAS_LIMIT):
             answer = await self._tried(name, kind, end)
-            if answer.status is not Status.NODATA or answer.canonical in ("", written(name)):
-                return Answer(
+            if answer.status is not DnsStatus.NODATA or answer.canonical in ("", written(name)):
+                return DnsAnswer(
                     answer.status,
                     answer.records,
                     min(ttl, answer.ttl),
@@ -113,45 +113,45 @@ class Engine:
                 # With an SOA: the end of the aliases has no such records.
                 return answer
             name = query_name(answer.canonical)
-        return Answer(Status.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
+        return DnsAnswer(DnsStatus.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
 
-    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> Answer:
+    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> DnsAnswer:
         usable = [one for one in self._servers if not one.down]
         if not usable:
             what = "no name server answers" if self._servers else "no name server is configured"
-            return Answer(Status.UNREACHABLE, detail=what)
-        answer, wait, place = Answer(Status.TIMEOUT), FIRST_WAIT, 0
+            return DnsAnswer(DnsStatus.UNREACHABLE, detail=what)
+        answer, wait, place = DnsAnswer(DnsStatus.TIMEOUT), FIRST_WAIT, 0
         while (left := end - self._clock()) > 0:
             server = usable[place % len(usable)]
             place += 1
             answer = await exchange.ask(server.address, name, kind, min(wait, left))
-            if answer.status is Status.TIMEOUT:
+            if answer.status is DnsStatus.TIMEOUT:
                 self._suspect(server, 1)
-            elif answer.status is Status.UNREACHABLE:
+            elif answer.status is DnsStatus.UNREACHABLE:
                 self._suspect(server, SUSPECT_AFTER)
             else:
                 self._spoke(server)
             if not answer.failed:
                 return answer
             usable = [one for one in usable if not one.down]
-            if not usable or (answer.status is not Status.TIMEOUT and place >= len(usable)):
+            if not usable or (answer.status is not DnsStatus.TIMEOUT and place >= len(usable)):
                 return answer
             if place % len(usable) == 0:
                 wait *= 2
         return answer
 
-    def _spoke(self, server: _Server) -> None:
+    def _spoke(self, server: _NameServer) -> None:
         server.silent, server.rest = 0, REST
         if server.down:
             server.down = False
             log.warning("name server %s answers again", server.address)
 
-    def _suspect(self, server: _Server, count: int) -> None:
+    def _suspect(self, server: _NameServer, count: int) -> None:
         server.silent += count
         if server.silent >= SUSPECT_AFTER and server.probe is None:
             server.probe = asyncio.create_task(self._probe(server))
 
-    async def _probe(self, server: _Server) -> None:
+    async def _probe(self, server: _NameServer) -> None:
         """Ask for the root's name servers, which every resolver has or refuses to give, until it
         answers."""
         try:
@@ -162,7 +162,7 @@ class Engine:
                 answer = await exchange.ask(
                     server.address, dns.name.root, RecordType.NS, PROBE_WAIT
                 )
-                if answer.status not in (Status.TIMEOUT, Status.UNREACHABLE):
+                if answer.status not in (DnsStatus.TIMEOUT, DnsStatus.UNREACHABLE):
                     self._spoke(server)
                     return
                 if not server.down:

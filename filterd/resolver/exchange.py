@@ -19,7 +19,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
-from filterd.resolver.answer import MX, Answer, Record, RecordType, Status
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, Record, RecordType
 from filterd.resolver.names import written
 from filterd.resolver.settings import NameServer
 
@@ -29,10 +29,12 @@ PAYLOAD = 1232
 ALIAS_LIMIT = 8
 """Aliases (CNAME) from name to name; resolvers in use follow 8 to 16."""
 
-_FAILURES = {dns.rcode.SERVFAIL: Status.SERVFAIL, dns.rcode.REFUSED: Status.REFUSED}
+_FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
 
 
-async def ask(server: NameServer, name: dns.name.Name, kind: RecordType, seconds: float) -> Answer:
+async def ask(
+    server: NameServer, name: dns.name.Name, kind: RecordType, seconds: float
+) -> DnsAnswer:
     """Ask one server once; a server without EDNS, or a cut answer, makes it ask again.
 
     Never raises but for cancellation: what goes wrong is an `Answer` with its status.
@@ -41,14 +43,14 @@ async def ask(server: NameServer, name: dns.name.Name, kind: RecordType, seconds
         async with asyncio.timeout(seconds):
             return await _asked(server, name, kind)
     except (TimeoutError, dns.exception.Timeout):
-        return Answer(Status.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
+        return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
     except OSError as error:
-        return Answer(Status.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
+        return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
     except (dns.exception.DNSException, EOFError, ValueError) as error:
-        return Answer(Status.MALFORMED, detail=f"{server}: {type(error).__name__}")
+        return DnsAnswer(DnsStatus.MALFORMED, detail=f"{server}: {type(error).__name__}")
 
 
-async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> Answer:
+async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> DnsAnswer:
     for edns in (True, False):
         question = dns.message.make_query(
             name, dns.rdatatype.from_text(kind), use_edns=0 if edns else False, payload=PAYLOAD
@@ -83,12 +85,12 @@ async def _exchanged(server: NameServer, question: dns.message.Message) -> dns.m
 
 def read(
     response: dns.message.Message, name: dns.name.Name, kind: RecordType, server: NameServer
-) -> Answer:
+) -> DnsAnswer:
     """What a response says to a question of this name and type."""
     code = response.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        status = _FAILURES.get(code, Status.SERVFAIL)
-        return Answer(status, detail=f"{server}: {dns.rcode.to_text(code)}")
+        status = _FAILURES.get(code, DnsStatus.SERVFAIL)
+        return DnsAnswer(status, detail=f"{server}: {dns.rcode.to_text(code)}")
     records: list[Record] = []
     wanted = dns.rdatatype.from_text(kind)
     ttl, seen = float("inf"), 0
@@ -103,12 +105,14 @@ def read(
             break
         seen += 1
         if seen > ALIAS_LIMIT:
-            return Answer(Status.MALFORMED, detail=f"{server}: more than {ALIAS_LIMIT} aliases")
+            return DnsAnswer(
+                DnsStatus.MALFORMED, detail=f"{server}: more than {ALIAS_LIMIT} aliases"
+            )
         ttl, name = min(ttl, alias.ttl), alias[0].target
     if records:
-        return Answer(Status.FOUND, tuple(records), ttl, written(name))
-    status = Status.NXDOMAIN if code == dns.rcode.NXDOMAIN else Status.NODATA
-    return Answer(status, (), min(ttl, _negative_ttl(response)), written(name) if seen else "")
+        return DnsAnswer(DnsStatus.FOUND, tuple(records), ttl, written(name))
+    status = DnsStatus.NXDOMAIN if code == dns.rcode.NXDOMAIN else DnsStatus.NODATA
+    return DnsAnswer(status, (), min(ttl, _negative_ttl(response)), written(name) if seen else "")
 
 
 def _negative_ttl(response: dns.message.Message) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from filterd.resolver.answer import Answer, RecordType, Status
+from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.resolver import Pending, Resolver
 
 
-class Lookups:
+class DnsLookups:
     """Begin with `start` for all that will be needed, go on working, and take `answer` late.
 
     limit: questions of this message. seconds: for all of them together, from now on.
@@ -35,10 +35,10 @@ class Lookups:
         if found is None:
             if len(self._asked) >= self._limit:
                 text = f"more than {self._limit} questions for one message"
-                return Pending(Answer(Status.LIMIT, detail=text), None)
+                return Pending(DnsAnswer(DnsStatus.LIMIT, detail=text), None)
             found = self._asked[key] = self._resolver.ask(name, kind)
         return found
 
-    def answer(self, name: str, kind: RecordType) -> Answer:
+    def answer(self, name: str, kind: RecordType) -> DnsAnswer:
         """The answer, waited for until the time of the message's questions is over."""
         return self.start(name, kind).answer(self._end - time.monotonic())

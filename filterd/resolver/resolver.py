@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.resolver.answer import Answer, RecordType, Status
-from filterd.resolver.cache import Cache, Key
+from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
+from filterd.resolver.cache import DnsCache, Key
 from filterd.resolver.settings import NameServer, ResolverSettings
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class Pending:
     """A question under way."""
 
     def __init__(
-        self, done: Answer | None, future: concurrent.futures.Future[Answer] | None
+        self, done: DnsAnswer | None, future: concurrent.futures.Future[DnsAnswer] | None
     ) -> None:
         self._done = done
         self._future = future
 
-    def answer(self, seconds: float) -> Answer:
+    def answer(self, seconds: float) -> DnsAnswer:
         """Wait for the answer at most so long; an answer with the status TIMEOUT after that.
 
         The question stays under way, for the next who asks.
@@ -42,10 +42,12 @@ class Pending:
             try:
                 self._done = self._future.result(max(seconds, 0.0))
             except TimeoutError:
-                return Answer(Status.TIMEOUT, detail=f"no answer within {max(seconds, 0):g} s")
+                return DnsAnswer(
+                    DnsStatus.TIMEOUT, detail=f"no answer within {max(seconds, 0):g} s"
+                )
             except concurrent.futures.CancelledError:
-                self._done = Answer(Status.UNREACHABLE, detail="the resolver is closed")
-        return self._done or Answer(Status.UNREACHABLE, detail="the resolver is closed")
+                self._done = DnsAnswer(DnsStatus.UNREACHABLE, detail="the resolver is closed")
+        return self._done or DnsAnswer(DnsStatus.UNREACHABLE, detail="the resolver is closed")
 
     @property
     def done(self) -> bool:
@@ -61,7 +63,7 @@ class Resolver:
         self._settings = settings
         self._lock = threading.Lock()
         self._pid = 0
-        self._cache = Cache(settings.cache_entries)
+        self._cache = DnsCache(settings.cache_entries)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine: Engine | None = None
@@ -78,7 +80,7 @@ class Resolver:
         try:
             key: Key = (written(query_name(name)), kind)
         except ValueError as error:
-            return Pending(Answer(Status.INVALID, detail=str(error)), None)
+            return Pending(DnsAnswer(DnsStatus.INVALID, detail=str(error)), None)
         found = self._cache.get(key)
         if found is not None:
             return Pending(found, None)

@@ -35,7 +35,7 @@ WAYS = 8
 """Entries that a key may stand in: of these the one that is over soonest makes room."""
 
 
-class Cache:
+class AnswerCache:
     """Answers by key, shared by this process and all that are forked from it later."""
 
     def __init__(
@@ -89,7 +89,7 @@ def _checksum(entry: bytes) -> bytes:
 class Remembering:
     """A scanner that is not asked twice about the same content."""
 
-    def __init__(self, scanner: Scanner, cache: Cache) -> None:
+    def __init__(self, scanner: Scanner, cache: AnswerCache) -> None:
         self.scanner = scanner
         self._cache = cache
 

@@ -35,7 +35,7 @@ _HEADER = re.compile(
 _DAILY = ("daily.cld", "daily.cvd")
 
 
-class DatabaseError(Exception):
+class SignatureFileError(Exception):
     """The folder of signatures cannot be read; the text names it."""
 
 
@@ -69,10 +69,12 @@ class Databases:
                         found.append((entry.name, facts.st_size, facts.st_ctime_ns, facts.st_ino))
                         written = max(written, facts.st_mtime)
                     if len(found) > FILES_LIMIT:
-                        raise DatabaseError(f"{self._folder} has more than {FILES_LIMIT} files")
+                        raise SignatureFileError(
+                            f"{self._folder} has more than {FILES_LIMIT} files"
+                        )
             changed = self._folder.stat().st_ctime_ns
         except OSError as error:
-            raise DatabaseError(f"{self._folder}: {error.strerror}") from error
+            raise SignatureFileError(f"{self._folder}: {error.strerror}") from error
         # freshclam's own notes are not signatures.
         found = sorted(one for one in found if one[0] not in ("freshclam.dat", "mirrors.dat"))
         if not found:
@@ -140,5 +142,5 @@ def _tail(path: Path) -> Iterator[str]:
             file.seek(max(size - LOG_TAIL, 0))
             said = file.read(LOG_TAIL)
     except OSError as error:
-        raise DatabaseError(f"{path}: {error.strerror}") from error
+        raise SignatureFileError(f"{path}: {error.strerror}") from error
     return iter(said.decode("utf-8", "replace").splitlines())

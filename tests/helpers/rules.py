@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import Map, MapAnswer, Opening
-from filterd.mta.cf.observer import Message, Observer
+from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.parser import parse
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.rulesets import Ruleset
@@ -57,7 +57,7 @@ class Record(Observer):
         self.messages: list[str] = []
         self.calls: list[str] = []
 
-    def message(self, message: Message) -> None:
+    def message(self, message: RuleMessage) -> None:
         self.messages.append(str(message))
 
     def enter(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:

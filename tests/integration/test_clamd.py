@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from filterd.scanners.answer import CLEAN, Infected
-from filterd.scanners.cache import Cache, Remembering
+from filterd.scanners.cache import AnswerCache, Remembering
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
 from tests.helpers.process import folder, wait_for
@@ -44,7 +44,7 @@ def test_remembered_answers_end_with_the_signatures(own: Clamd) -> None:
     """New signatures, read by RELOAD: what was clean before is scanned again, and found."""
     bad = b"this is very bad"
     one = scanner(own, databases=own.folder / "database", settle=0)
-    remembering = Remembering(one, Cache(100, 3600))
+    remembering = Remembering(one, AnswerCache(100, 3600))
 
     def answer() -> object:
         return remembering.scan(bad, time.monotonic() + 20)

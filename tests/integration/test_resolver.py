@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from filterd.resolver.answer import MX, RecordType, Status
+from filterd.resolver.answer import MX, DnsStatus, RecordType
 from filterd.resolver.resolver import Resolver
 from filterd.resolver.settings import ResolverSettings
 from tests.helpers.process import folder
@@ -51,26 +51,26 @@ def resolver() -> Iterator[Resolver]:
 @pytest.mark.parametrize(
     ("name", "kind", "status", "records"),
     [
-        ("example", "MX", Status.FOUND, {MX(10, "mail.example"), MX(20, "second.other")}),
-        ("example", "TXT", Status.FOUND, {b"v=spf1 ip4:192.0.2.0/24 -all"}),
-        ("mail.example", "AAAA", Status.FOUND, {"2001:db8::1"}),
-        ("www.example", "A", Status.FOUND, {"192.0.2.1"}),
-        ("over.example", "A", Status.FOUND, {"198.51.100.7"}),
-        ("4.3.2.1.list.example", "A", Status.FOUND, {"127.0.0.2"}),
-        ("nomail.example", "MX", Status.FOUND, {MX(0, "")}),
-        ("1.2.0.192.in-addr.arpa", "PTR", Status.FOUND, {"mail.example"}),
-        ("many.example", "A", Status.FOUND, {f"192.0.2.{n}" for n in range(1, 255)}),
-        ("mail.example", "MX", Status.NODATA, set()),
-        ("www.example", "MX", Status.NODATA, set()),
-        ("nobody.example", "A", Status.NXDOMAIN, set()),
-        ("dangling.example", "A", Status.NXDOMAIN, set()),
+        ("example", "MX", DnsStatus.FOUND, {MX(10, "mail.example"), MX(20, "second.other")}),
+        ("example", "TXT", DnsStatus.FOUND, {b"v=spf1 ip4:192.0.2.0/24 -all"}),
+        ("mail.example", "AAAA", DnsStatus.FOUND, {"2001:db8::1"}),
+        ("www.example", "A", DnsStatus.FOUND, {"192.0.2.1"}),
+        ("over.example", "A", DnsStatus.FOUND, {"198.51.100.7"}),
+        ("4.3.2.1.list.example", "A", DnsStatus.FOUND, {"127.0.0.2"}),
+        ("nomail.example", "MX", DnsStatus.FOUND, {MX(0, "")}),
+        ("1.2.0.192.in-addr.arpa", "PTR", DnsStatus.FOUND, {"mail.example"}),
+        ("many.example", "A", DnsStatus.FOUND, {f"192.0.2.{n}" for n in range(1, 255)}),
+        ("mail.example", "MX", DnsStatus.NODATA, set()),
+        ("www.example", "MX", DnsStatus.NODATA, set()),
+        ("nobody.example", "A", DnsStatus.NXDOMAIN, set()),
+        ("dangling.example", "A", DnsStatus.NXDOMAIN, set()),
         # Not its zones: nsd, which does not resolve for others, refuses.
-        ("host.elsewhere", "A", Status.REFUSED, set()),
-        ("away.example", "A", Status.REFUSED, set()),
+        ("host.elsewhere", "A", DnsStatus.REFUSED, set()),
+        ("away.example", "A", DnsStatus.REFUSED, set()),
     ],
 )
 def test_answers(
-    resolver: Resolver, name: str, kind: str, status: Status, records: set[object]
+    resolver: Resolver, name: str, kind: str, status: DnsStatus, records: set[object]
 ) -> None:
     answer = resolver.ask(name, RecordType(kind)).answer(WAIT)
     assert (answer.status, set(answer.records)) == (status, records)

@@ -15,7 +15,7 @@ from filterd.filters.scanners.engine import ScanError, VirusFilter
 from filterd.filters.scanners.probe import unreachable, warn_of_sizes
 from filterd.message import Message
 from filterd.scanners.answer import Scanner
-from filterd.scanners.cache import Cache, Remembering
+from filterd.scanners.cache import AnswerCache, Remembering
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
 from filterd.scanners.hosts import Hosts
@@ -47,7 +47,7 @@ class ClamAV(VirusFilter):
         )
         hosts: list[Scanner] = list(self._clamds)
         if settings.cache_seconds:
-            cache = Cache(settings.cache_entries, settings.cache_seconds)
+            cache = AnswerCache(settings.cache_entries, settings.cache_seconds)
             hosts = [Remembering(host, cache) for host in hosts]
         self.hosts = Hosts(
             "clamd",

@@ -17,7 +17,7 @@ from filterd.filters.scanners.settings import ClamdSettings, ScannersSettings
 from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Infected, Scanner, Signatures
-from filterd.scanners.cache import Cache, Remembering
+from filterd.scanners.cache import AnswerCache, Remembering
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
 from filterd.scanners.hashes import HashList
@@ -144,7 +144,7 @@ def members(settings: ScannersSettings) -> dict[str, Scanner]:
     remembers."""
     remembered: Callable[[Scanner], Scanner] = lambda scanner: scanner  # noqa: E731
     if settings.cache_seconds:
-        cache = Cache(settings.cache_entries, settings.cache_seconds)
+        cache = AnswerCache(settings.cache_entries, settings.cache_seconds)
         remembered = lambda scanner: Remembering(scanner, cache)  # noqa: E731
     found: dict[str, Scanner] = {}
     for clamd in settings.clamd:

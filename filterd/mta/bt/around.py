@@ -12,7 +12,7 @@ HelpFile = Callable[[str], Sequence[str] | None]
 """The lines of the help file for a topic, None if there is none."""
 
 
-class HostNames(Protocol):
+class HostLookups(Protocol):
     """What `/canon` and `/mx` ask."""
 
     def canonical(self, name: str) -> str:
@@ -29,7 +29,7 @@ class Around:
     """What test mode needs of the world. user: who runs it."""
 
     maps: Maps
-    hosts: HostNames
+    hosts: HostLookups
     help: HelpFile
     version: str
     user: str

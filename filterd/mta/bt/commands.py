@@ -12,10 +12,10 @@ from filterd.mta.cf.addresses import (
     ERROR_MAILER,
     FINAL,
     SENDER,
-    Address,
-    Kind,
-    Resolver,
-    State,
+    AddressKind,
+    AddressResolver,
+    AddressState,
+    ResolvedAddress,
 )
 from filterd.mta.cf.checks import HeaderChecker
 from filterd.mta.cf.crack import cracked
@@ -32,7 +32,7 @@ class SlashCommands:
     def __init__(
         self,
         rewriter: Rewriter,
-        resolver: Resolver,
+        resolver: AddressResolver,
         output: TestModeOutput,
         around: Around,
         write: Write,
@@ -40,7 +40,7 @@ class SlashCommands:
         self._rewriter, self._resolver = rewriter, resolver
         self._program = rewriter.program
         self._output, self._around, self._write = output, around, write
-        self._kind = Kind()
+        self._kind = AddressKind()
         self.ended = False
         self._commands: dict[str, Callable[[str], None]] = {
             "canon": self._canon,
@@ -138,7 +138,7 @@ class SlashCommands:
                 header = flag == "h"
             elif flag in "sr":
                 sender = flag == "s"
-        self._kind = Kind(header, sender)
+        self._kind = AddressKind(header, sender)
         self._rewriter.definitions.set("addr_type", self._kind.macro)
 
     @property
@@ -182,13 +182,13 @@ class SlashCommands:
         self._write(f"mailer {found.mailer}, {host}user {found.user}\n")
 
     def _sender(self, text: str) -> None:
-        resolver, kind = self._resolver, Kind(sender=True)
+        resolver, kind = self._resolver, AddressKind(sender=True)
         definitions = self._rewriter.definitions
         definitions.set("x", "")
         definitions.set("addr_type", kind.macro)
         found = resolver.parse(text, kind, recipient=False)
         if not self._usable(found):
-            if found is not None and found.state != State.BAD:
+            if found is not None and found.state != AddressState.BAD:
                 self._rewriter.voice.error("553 5.1.7 Invalid sender address", text)
             self._output.suppressed = True
             text = self._around.user
@@ -216,10 +216,10 @@ class SlashCommands:
         self._rewriter.definitions.set("addr_type", None)
 
     @staticmethod
-    def _usable(found: Address | None) -> bool:
+    def _usable(found: ResolvedAddress | None) -> bool:
         return (
             found is not None
-            and found.state != State.BAD
+            and found.state != AddressState.BAD
             and found.mailer not in (ERROR_MAILER, "prog", "*file*", "*include*")
         )
 

@@ -12,7 +12,7 @@ from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.host import Host
 from filterd.mta.cf.lookup import Maps
 from filterd.mta.sendmail.macros import sendmail_date
-from filterd.resolver.answer import MX, Answer, RecordType, Status
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.resolver import system_resolver
 from filterd.system.bounded import open_regular
 
@@ -97,14 +97,14 @@ class NamesByMaps:
         if name.startswith("["):
             return (name,)
         answer = _asked(name, RecordType.MX)
-        if answer.failed and answer.status != Status.UNREACHABLE:
+        if answer.failed and answer.status != DnsStatus.UNREACHABLE:
             return -1
         records = [record for record in answer.records if isinstance(record, MX)]
         if any(not record.exchange for record in records):
             return None
         if records:
             return [f"{one.exchange}." for one in sorted(records, key=lambda one: one.preference)]
-        if answer.status != Status.NODATA:
+        if answer.status != DnsStatus.NODATA:
             return ()
         # A host with an address takes its own mail; an alias does not count.
         host = _asked(name, RecordType.A)
@@ -112,5 +112,5 @@ class NamesByMaps:
         return (f"{name.rstrip('.')}.",) if host.records and own else ()
 
 
-def _asked(name: str, kind: RecordType) -> Answer:
+def _asked(name: str, kind: RecordType) -> DnsAnswer:
     return system_resolver().ask(name, kind).answer(DNS_TIMEOUT)

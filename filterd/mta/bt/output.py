@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from filterd.mta.bt.debug import LOOKUP, REWRITE, DebugLevels
 from filterd.mta.cf.lookup import EX_TEMPFAIL
 from filterd.mta.cf.marks import Names
-from filterd.mta.cf.observer import Lookup, Message, Observer
+from filterd.mta.cf.observer import Lookup, Observer, RuleMessage
 from filterd.mta.cf.patterns import Span
 from filterd.mta.cf.rules import Rule
 from filterd.mta.cf.rulesets import Ruleset
@@ -32,7 +32,7 @@ class TestModeOutput(Observer):
     def details(self) -> bool:  # type: ignore[override]
         return self._levels.at(REWRITE, 2)
 
-    def message(self, message: Message) -> None:
+    def message(self, message: RuleMessage) -> None:
         if message.system and not self.exit_status:
             self.exit_status = message.trouble or EX_SOFTWARE
         if message.system or not self.suppressed:

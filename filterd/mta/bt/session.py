@@ -13,12 +13,12 @@ from filterd.mta.bt.debug import DebugLevels
 from filterd.mta.bt.mailers import mailer_line
 from filterd.mta.bt.output import TestModeOutput, Write
 from filterd.mta.cf.addresses import (
-    Resolver,
+    AddressResolver,
 )
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import EX_OK
 from filterd.mta.cf.marks import MACRO
-from filterd.mta.cf.observer import Message
+from filterd.mta.cf.observer import RuleMessage
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.tokens import scan, without_quotes
 
@@ -41,7 +41,7 @@ class TestMode:
         self._print = write
         self._output = TestModeOutput(self._program.names, levels, self._write)
         self._rewriter = Rewriter(self._program, around.maps, self._output)
-        self._resolver = Resolver(self._rewriter)
+        self._resolver = AddressResolver(self._rewriter)
         self._commands = SlashCommands(
             self._rewriter, self._resolver, self._output, around, self._write
         )
@@ -67,7 +67,7 @@ class TestMode:
         if self._cf.problems:
             self._output.exit_status = self._cf.status
         for text, system in self._warnings():
-            self._output.message(Message("", "", text, system=system))
+            self._output.message(RuleMessage("", "", text, system=system))
         self._write("ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n")
         self._write("Enter <ruleset> <address>\n")
         self._commands.start()

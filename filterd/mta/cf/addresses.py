@@ -14,7 +14,7 @@ from filterd.mta.cf.definitions import MAX_LINE
 from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import HOST, MACRO, MAILER, USER
-from filterd.mta.cf.observer import Message
+from filterd.mta.cf.observer import RuleMessage
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.statuses import status_of
 from filterd.mta.cf.tokens import Tokens, without_quotes
@@ -42,14 +42,14 @@ TRANSIENT = "Transient parse error -- message queued for future delivery"
 _REPLACEMENT = "?"
 
 
-class State(Enum):
+class AddressState(Enum):
     OK = "ok"
     BAD = "bad"
     QUEUE = "queue"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ResolvedAddress:
     """Where an address goes. state: BAD for an error, QUEUE if it is to be tried again later.
 
     host, user: as the mailer gets them. problem: what an error said. status: its exit status.
@@ -59,14 +59,14 @@ class Address:
     mailer: str
     host: str = ""
     user: str = ""
-    state: State = State.OK
-    problem: Message | None = None
+    state: AddressState = AddressState.OK
+    problem: RuleMessage | None = None
     status: int = EX_OK
     queue_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class AddressKind:
     """header, sender: what an address is, as in `/tryflags HS`."""
 
     header: bool = False
@@ -78,7 +78,7 @@ class Kind:
         return f"{'h' if self.header else 'e'} {'s' if self.sender else 'r'}"
 
 
-class Resolver:
+class AddressResolver:
     """Resolves addresses with the rules of a rewriter. errors: statuses of errors, for the exit."""
 
     def __init__(self, rewriter: Rewriter) -> None:
@@ -92,13 +92,15 @@ class Resolver:
         if self.exit_status == EX_OK:
             self.exit_status = status
 
-    def set_kind(self, kind: Kind) -> None:
+    def set_kind(self, kind: AddressKind) -> None:
         """Tell the rules what the next address is (`${addr_type}`)."""
         self._rewriter.definitions.set("addr_type", kind.macro)
 
     # Addresses from outside
 
-    def parse(self, text: str, kind: Kind = Kind(), *, recipient: bool = True) -> Address | None:
+    def parse(
+        self, text: str, kind: AddressKind = AddressKind(), *, recipient: bool = True
+    ) -> ResolvedAddress | None:
         """Where an address goes; None for a text that is none. recipient: not a sender."""
         tokens = self._rewriter.scanned(text, self._program.tables.addresses)
         if tokens is None or not self.acceptable(text, text, recipient=recipient):
@@ -107,14 +109,14 @@ class Resolver:
         address = self.build(tokens, kind, text)
         if address.user:
             address = self._printable(address, text, recipient=recipient)
-        if address.state == State.BAD:
+        if address.state == AddressState.BAD:
             return address
         if not kind.header and not kind.sender:
             address = replace(address, queue_group=self._queue_group(address.user))
         if later:
-            message = Message("050", "", TRANSIENT, self._program.names.stripped(text))
+            message = RuleMessage("050", "", TRANSIENT, self._program.names.stripped(text))
             self._observer.message(message)
-            address = replace(address, state=State.QUEUE, problem=message)
+            address = replace(address, state=AddressState.QUEUE, problem=message)
         return address
 
     def acceptable(self, text: str, prefix: str, *, recipient: bool) -> bool:
@@ -134,7 +136,9 @@ class Resolver:
             return False
         return True
 
-    def _printable(self, address: Address, text: str, *, recipient: bool) -> Address:
+    def _printable(
+        self, address: ResolvedAddress, text: str, *, recipient: bool
+    ) -> ResolvedAddress:
         """The address, marked bad if its user has characters that it must not have."""
         user, problem = checked_user(address.user)
         if not problem:
@@ -147,7 +151,7 @@ class Resolver:
         if problem == "8-bit character":
             self.note_status(EX_USAGE)
         message = self._voice.error(error, text)
-        return replace(address, user=user, state=State.BAD, problem=message)
+        return replace(address, user=user, state=AddressState.BAD, problem=message)
 
     def _queue_group(self, user: str) -> str:
         """What the ruleset `queuegroup` makes of a user, which no one hears of."""
@@ -161,7 +165,7 @@ class Resolver:
 
     # A triple
 
-    def build(self, tokens: Tokens, kind: Kind, text: str = "") -> Address:
+    def build(self, tokens: Tokens, kind: AddressKind, text: str = "") -> ResolvedAddress:
         """The address for `$#mailer $@ host $: user`. text: what it came from, for messages."""
         if not tokens or tokens[0][0] != MAILER:
             return self._bad(self._voice.complain("buildaddr: no mailer in parsed address"))
@@ -184,13 +188,13 @@ class Resolver:
             return self._bad(self._voice.complain("buildaddr: no host"))
         return self._for_mailer(mailer, host, user, rest, kind)
 
-    def _bad(self, problem: Message, *, later: bool = False, **values: str) -> Address:
-        state = State.QUEUE if later or self.exit_status == EX_TEMPFAIL else State.BAD
-        return Address(
+    def _bad(self, problem: RuleMessage, *, later: bool = False, **values: str) -> ResolvedAddress:
+        state = AddressState.QUEUE if later or self.exit_status == EX_TEMPFAIL else AddressState.BAD
+        return ResolvedAddress(
             ERROR_MAILER, state=state, problem=problem, status=self.exit_status, **values
         )
 
-    def _error(self, host: str | None, user: str, text: str) -> Address:
+    def _error(self, host: str | None, user: str, text: str) -> ResolvedAddress:
         """`$#error $@ status $: text`."""
         status = status_of(host)
         self.note_status(status)
@@ -203,8 +207,8 @@ class Resolver:
         return replace(address, status=status)
 
     def _for_mailer(
-        self, mailer: MailerLine, host: str | None, user: str, rest: Tokens, kind: Kind
-    ) -> Address:
+        self, mailer: MailerLine, host: str | None, user: str, rest: Tokens, kind: AddressKind
+    ) -> ResolvedAddress:
         mailers = self._program.mailers
         if user.startswith("@") and "@" in mailer.flags:
             user, rest = user[1:], rest[1:]
@@ -216,7 +220,7 @@ class Resolver:
         elif first == ":" and ":" in mailer.flags:
             plain = without_quotes(user)
             if plain[:9].lower() == ":include:":
-                return Address(INCLUDE_MAILER, host or "", plain[9:])
+                return ResolvedAddress(INCLUDE_MAILER, host or "", plain[9:])
         self._rewriter.definitions.set("h", host)
         sets: Sequence[int] = (FINAL,)
         if self._program.level >= 10 or not (kind.header or kind.sender):
@@ -227,7 +231,9 @@ class Resolver:
         user = self._program.tables.join(rest, None, MAX_ADDRESS)
         if host and "h" not in mailer.flags:
             host = host.lower()
-        return Address(mailer.name, host or "", user if "u" in mailer.flags else user.lower())
+        return ResolvedAddress(
+            mailer.name, host or "", user if "u" in mailer.flags else user.lower()
+        )
 
     # Addresses as a mailer wants them
 
@@ -235,7 +241,7 @@ class Resolver:
         self,
         text: str,
         mailer: MailerLine,
-        kind: Kind,
+        kind: AddressKind,
         *,
         domain: Sequence[str] = (),
         plain: bool = False,

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from filterd.mta.cf.addresses import Address, Kind, Resolver
+from filterd.mta.cf.addresses import AddressKind, AddressResolver, ResolvedAddress
 from filterd.mta.cf.marks import ELSE, HOST, MAILER, USER, quoted
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.cf.tokens import scan
@@ -46,7 +46,7 @@ HEADER_FLAGS = {
 """What sendmail knows of header fields, its H_ flags."""
 
 
-class Outcome(Enum):
+class CheckOutcome(Enum):
     CONSENT = "consent"
     ERROR = "error"
     DISCARD = "discard"
@@ -54,26 +54,26 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckResult:
     """What a ruleset said. error: for ERROR; reason: for QUARANTINE. result: all of its text."""
 
-    outcome: Outcome = Outcome.CONSENT
-    error: Address | None = None
+    outcome: CheckOutcome = CheckOutcome.CONSENT
+    error: ResolvedAddress | None = None
     reason: str = ""
     result: str = ""
 
 
-CONSENT = Check()
+CONSENT = CheckResult()
 
 
 class Checker:
-    def __init__(self, rewriter: Rewriter, resolver: Resolver) -> None:
+    def __init__(self, rewriter: Rewriter, resolver: AddressResolver) -> None:
         self._rewriter, self._resolver = rewriter, resolver
         self._program = rewriter.program
 
     def check(
         self, name: str, first: str, second: str | None = None, *, strips_comments: bool = True
-    ) -> Check:
+    ) -> CheckResult:
         """Ask a ruleset; one that does not exist consents. Text is in octet form."""
         program = self._program
         number = program.rulesets.find(name, _silent)
@@ -86,23 +86,23 @@ class Checker:
             return CONSENT
         self._rewriter.run(tokens, number)
         if len(tokens) < 2 or tokens[0][0] != MAILER:
-            return Check(result=program.tables.join(tokens, " "))
+            return CheckResult(result=program.tables.join(tokens, " "))
         if tokens[1] == "discard":
-            return Check(Outcome.DISCARD)
+            return CheckResult(CheckOutcome.DISCARD)
         if tokens[1] != "error":
-            return Check(result=program.tables.join(tokens, " "))
+            return CheckResult(result=program.tables.join(tokens, " "))
         if tokens[2:4] == [HOST, "quarantine"]:
             has_reason = tokens[4:5] == [USER] and len(tokens) > 5
             reason = program.tables.join(tokens[5:], " ", MAX_REASON) if has_reason else name
             self._rewriter.definitions.set("quarantine", reason)
-            return Check(Outcome.QUARANTINE, reason=reason)
-        return Check(Outcome.ERROR, error=self._resolver.build(tokens, Kind()))
+            return CheckResult(CheckOutcome.QUARANTINE, reason=reason)
+        return CheckResult(CheckOutcome.ERROR, error=self._resolver.build(tokens, AddressKind()))
 
 
 class HeaderChecker:
     """Header fields through their rulesets."""
 
-    def __init__(self, rewriter: Rewriter, resolver: Resolver) -> None:
+    def __init__(self, rewriter: Rewriter, resolver: AddressResolver) -> None:
         self._rewriter, self._resolver = rewriter, resolver
         self.outcome = CONSENT
 

@@ -112,7 +112,7 @@ class Maps(Protocol):
         ...
 
 
-class Macros(Protocol):
+class RunTimeMacros(Protocol):
     """The values at run time that the class `macro` changes. Names are without braces."""
 
     def set(self, name: str, value: str | None) -> None: ...

@@ -43,7 +43,7 @@ class RulesetError(Exception):
         self.status = status
 
 
-class Lookups:
+class MapLookups:
     """Replaces lookups by what the maps say."""
 
     def __init__(self, program: Program, maps: Maps, observer: Observer, voice: Voice) -> None:

@@ -12,7 +12,7 @@ from filterd.mta.cf.rulesets import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RuleMessage:
     """Something to say to the person or the client that an address came from.
 
     code, enhanced: SMTP reply and RFC 3463 status. address: what stands before the text, as in
@@ -50,7 +50,7 @@ class Observer:
 
     details = False
 
-    def message(self, message: Message) -> None: ...
+    def message(self, message: RuleMessage) -> None: ...
 
     def enter(self, ruleset: Ruleset, tokens: Sequence[str]) -> None: ...
 

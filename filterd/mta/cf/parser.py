@@ -21,7 +21,7 @@ from filterd.mta.cf.names import MAP_TYPES
 from filterd.mta.cf.option_lines import OptionReader
 from filterd.mta.cf.program import HeaderCheck
 from filterd.mta.cf.rules import compile_rule
-from filterd.mta.cf.tokens import Tables
+from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.cf.voice import shortened
 from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
@@ -78,7 +78,7 @@ class _CfParser:
         self._line: int | None = None
         self._text = ""
         self._ruleset: int | None = None
-        self._tables: Tables | None = None
+        self._tables: TokenTables | None = None
         self._defined: set[str] = set()
         self._options = OptionReader(self.cf, users, self._bad, self._expand)
         self._host = Host()
@@ -142,7 +142,9 @@ class _CfParser:
         self._program.mailers.complete(self._program.level)
         for mailer in self.cf.mailers.values():
             self.cf.mailers[mailer.name] = self._program.mailers.find(mailer.name) or mailer
-        self._program.tables = Tables.of(self._options.operators_in_force(), self._options.space)
+        self._program.tables = TokenTables.of(
+            self._options.operators_in_force(), self._options.space
+        )
         domain = self._expand(MACRO + "m")
         if domain:
             self._program.classes.add("m", domain)
@@ -301,7 +303,7 @@ class _CfParser:
             return
         right = right.lstrip("\t").partition("\t")[0]
         if self._tables is None:
-            self._tables = Tables.of(self._options.operators_in_force())
+            self._tables = TokenTables.of(self._options.operators_in_force())
         tables = self._tables
         rule = compile_rule(
             self._line or 0,

@@ -20,7 +20,7 @@ from enum import IntEnum
 
 from filterd.mta.cf.classes import Classes, fold
 from filterd.mta.cf.marks import ANY, CLASS, HOST, NOT_CLASS, ONE, RUNTIME, SOME
-from filterd.mta.cf.tokens import Tables
+from filterd.mta.cf.tokens import TokenTables
 
 MAX_WILDCARDS = 9
 """Wildcards of a pattern, MAXMATCH: `$1` to `$9`."""
@@ -30,7 +30,7 @@ PLAIN_STEPS = 10_000
 """Steps of a match that is watched, after which nothing is tried twice."""
 
 
-class Kind(IntEnum):
+class ElementKind(IntEnum):
     LITERAL = 0
     ONE = 1
     SOME = 2
@@ -42,16 +42,18 @@ class Kind(IntEnum):
 
 
 _KINDS = {
-    ONE: Kind.ONE,
-    SOME: Kind.SOME,
-    ANY: Kind.ANY,
-    CLASS: Kind.CLASS,
-    NOT_CLASS: Kind.NOT_CLASS,
-    HOST: Kind.NOTHING,
-    RUNTIME: Kind.RUNTIME,
+    ONE: ElementKind.ONE,
+    SOME: ElementKind.SOME,
+    ANY: ElementKind.ANY,
+    CLASS: ElementKind.CLASS,
+    NOT_CLASS: ElementKind.NOT_CLASS,
+    HOST: ElementKind.NOTHING,
+    RUNTIME: ElementKind.RUNTIME,
 }
 
-WILDCARDS = frozenset({Kind.ONE, Kind.SOME, Kind.ANY, Kind.CLASS, Kind.NOT_CLASS})
+WILDCARDS = frozenset(
+    {ElementKind.ONE, ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.NOT_CLASS}
+)
 
 Span = tuple[int, int]
 """First token of a wildcard, and the one behind its last."""
@@ -76,19 +78,25 @@ class Pattern:
     def compile(cls, tokens: Sequence[str]) -> Pattern:
         items: list[tuple[int, str]] = []
         for token in tokens:
-            kind = _KINDS.get(token[0], Kind.LITERAL)
-            items.append((kind, fold(token) if kind == Kind.LITERAL else token[1:2]))
+            kind = _KINDS.get(token[0], ElementKind.LITERAL)
+            items.append((kind, fold(token) if kind == ElementKind.LITERAL else token[1:2]))
         kinds = [kind for kind, _argument in items]
-        grows = any(kind in (Kind.SOME, Kind.ANY, Kind.CLASS, Kind.RUNTIME) for kind in kinds)
-        least = sum(kind not in (Kind.ANY, Kind.NOTHING, Kind.RUNTIME) for kind in kinds)
+        grows = any(
+            kind in (ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.RUNTIME)
+            for kind in kinds
+        )
+        least = sum(
+            kind not in (ElementKind.ANY, ElementKind.NOTHING, ElementKind.RUNTIME)
+            for kind in kinds
+        )
         return cls(
             tuple(tokens),
             tuple(items),
             least,
             None if grows else least,
-            frozenset(argument for kind, argument in items if kind == Kind.LITERAL),
-            items[0][1] if items and items[0][0] == Kind.LITERAL else "",
-            Kind.RUNTIME in kinds,
+            frozenset(argument for kind, argument in items if kind == ElementKind.LITERAL),
+            items[0][1] if items and items[0][0] == ElementKind.LITERAL else "",
+            ElementKind.RUNTIME in kinds,
         )
 
     @property
@@ -109,7 +117,7 @@ class Pattern:
 class Matcher:
     """Matches patterns with one configuration's classes and run-time macros."""
 
-    def __init__(self, tables: Tables, classes: Classes, value: RuntimeValue) -> None:
+    def __init__(self, tables: TokenTables, classes: Classes, value: RuntimeValue) -> None:
         self._tables, self._classes, self._value = tables, classes, value
 
     def match(
@@ -225,34 +233,34 @@ class _Attempt:
         if item == len(self._items):
             return None
         kind, argument = self._items[item]
-        if kind == Kind.NOTHING:
+        if kind == ElementKind.NOTHING:
             return at
-        if kind == Kind.ANY:
+        if kind == ElementKind.ANY:
             return at if at < self._hopeless[item] else None
         if at >= self._size:
             return None
-        if kind == Kind.LITERAL:
+        if kind == ElementKind.LITERAL:
             return at + 1 if self._folded[at] == argument else None
-        if kind == Kind.ONE:
+        if kind == ElementKind.ONE:
             return at + 1
-        if kind == Kind.SOME:
+        if kind == ElementKind.SOME:
             return at + 1 if at + 1 < self._hopeless[item] else None
-        if kind == Kind.CLASS:
+        if kind == ElementKind.CLASS:
             return self._matcher.phrase(argument, self._tokens, at, at)
-        if kind == Kind.NOT_CLASS:
+        if kind == ElementKind.NOT_CLASS:
             return at + 1 if self._matcher.excludes(argument, self._folded[at]) else None
         return self._matcher.runtime(argument, self._folded, at)
 
     def _extended(self, item: int, start: int, end: int) -> int | None:
         """Where a wildcard ends that takes more than before, or None."""
         kind, argument = self._items[item]
-        if kind in (Kind.ANY, Kind.SOME):
+        if kind in (ElementKind.ANY, ElementKind.SOME):
             if end < self._size and end + 1 < self._hopeless[item]:
                 return end + 1
             if not self._forgetful:
-                least = start + (kind == Kind.SOME)
+                least = start + (kind == ElementKind.SOME)
                 self._hopeless[item] = min(self._hopeless[item], least)
             return None
-        if end < self._size and kind == Kind.CLASS:
+        if end < self._size and kind == ElementKind.CLASS:
             return self._matcher.phrase(argument, self._tokens, start, end)
         return None

@@ -9,7 +9,7 @@ from filterd.mta.cf.definitions import Definitions
 from filterd.mta.cf.mailers import Mailers
 from filterd.mta.cf.marks import Names
 from filterd.mta.cf.rulesets import Rulesets
-from filterd.mta.cf.tokens import Tables
+from filterd.mta.cf.tokens import TokenTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Program:
     definitions: Definitions = field(init=False)
     classes: Classes = field(default_factory=Classes)
     rulesets: Rulesets = field(default_factory=Rulesets)
-    tables: Tables = field(default_factory=Tables.of)
+    tables: TokenTables = field(default_factory=TokenTables.of)
     mailers: Mailers = field(default_factory=Mailers)
     level: int = 0
     colon_in_addresses: bool = True

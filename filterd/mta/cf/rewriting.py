@@ -15,7 +15,7 @@ from __future__ import annotations
 from filterd.mta.cf.classes import Classes, fold
 from filterd.mta.cf.definitions import Definitions
 from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL, Maps
-from filterd.mta.cf.lookups import EX_CONFIG, EX_DATAERR, LOOKUPS, Lookups, RulesetError
+from filterd.mta.cf.lookups import EX_CONFIG, EX_DATAERR, LOOKUPS, MapLookups, RulesetError
 from filterd.mta.cf.marks import (
     CALL,
     HOST,
@@ -78,7 +78,7 @@ class Rewriter:
         self.complain = self.voice.complain
         self.scanned = self.voice.scanned
         self.tell = self.voice.tell
-        self._lookups = Lookups(program, maps, observer, self.voice)
+        self._lookups = MapLookups(program, maps, observer, self.voice)
         self._matcher = Matcher(program.tables, self.classes, self._runtime_left)
         self._work = 0
         # sendmail takes the quotes off a name in the rule itself; test mode shows that.

@@ -101,7 +101,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class TokenTables:
     """The three tables of one configuration, and how tokens are joined.
 
     space: what stands between two atoms, the option BlankSub.
@@ -114,7 +114,7 @@ class Tables:
     not_atoms: frozenset[str]
 
     @classmethod
-    def of(cls, operators: str = DEFAULT_OPERATORS, space: str = " ") -> Tables:
+    def of(cls, operators: str = DEFAULT_OPERATORS, space: str = " ") -> TokenTables:
         internal = Table(operators, comments=True, marks=True)
         starts = {chr(code) for code in range(128)} | ALL_MARKS
         starts |= {*MARK_OCTETS, "\udcff"}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from filterd.mta.cf.marks import Names, readable
-from filterd.mta.cf.observer import Lookup, Message, Observer
+from filterd.mta.cf.observer import Lookup, Observer, RuleMessage
 from filterd.mta.cf.patterns import WILDCARDS, Span
 from filterd.mta.cf.rules import Rule
 from filterd.mta.cf.rulesets import Ruleset
@@ -36,20 +36,20 @@ class Step:
     right: str
     taken: tuple[Taken, ...]
     lookups: list[Lookup] = field(default_factory=list)
-    calls: list[Run] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    calls: list[TraceRun] = field(default_factory=list)
+    messages: list[RuleMessage] = field(default_factory=list)
     result: str = ""
 
 
 @dataclass(slots=True)
-class Run:
+class TraceRun:
     """A ruleset that was called. failed: it ended with an error. tried: rules that were tried."""
 
     name: str
     number: int
     given: str
     steps: list[Step] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[RuleMessage] = field(default_factory=list)
     result: str = ""
     failed: bool = True
     tried: int = 0
@@ -63,10 +63,10 @@ class Tracer(Observer):
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self.runs: list[Run] = []
-        self.messages: list[Message] = []
+        self.runs: list[TraceRun] = []
+        self.messages: list[RuleMessage] = []
         self.left_out = 0
-        self._open: list[Run] = []
+        self._open: list[TraceRun] = []
         self._steps = 0
 
     def _shown(self, tokens: Iterable[str]) -> str:
@@ -78,7 +78,7 @@ class Tracer(Observer):
         return self._open[-1].steps[-1] if self._open and self._open[-1].steps else None
 
     def enter(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
-        run = Run(ruleset.title, ruleset.number, self._shown(tokens))
+        run = TraceRun(ruleset.title, ruleset.number, self._shown(tokens))
         if self._step is not None:
             self._step.calls.append(run)
         elif not self._open:
@@ -122,8 +122,8 @@ class Tracer(Observer):
         if self._step is not None:
             self._step.lookups.append(lookup)
 
-    def message(self, message: Message) -> None:
-        place: Step | Run | None = self._step or (self._open[-1] if self._open else None)
+    def message(self, message: RuleMessage) -> None:
+        place: Step | TraceRun | None = self._step or (self._open[-1] if self._open else None)
         if self.left_out:
             place = None
         (self.messages if place is None else place.messages).append(message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from filterd.mta.cf.lookup import EX_OK, MapAnswer
 from filterd.mta.cf.marks import octets
-from filterd.mta.cf.observer import Message, Observer
+from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.program import Program
 from filterd.mta.cf.tokens import Table, Tokens, scan
 
@@ -18,13 +18,13 @@ class Voice:
     def __init__(self, program: Program, observer: Observer) -> None:
         self._program, self._observer = program, observer
 
-    def complain(self, text: str, code: str = "554", enhanced: str = "5.3.5") -> Message:
+    def complain(self, text: str, code: str = "554", enhanced: str = "5.3.5") -> RuleMessage:
         """An error of the configuration."""
-        message = Message(code, enhanced, self._program.names.stripped(text), system=True)
+        message = RuleMessage(code, enhanced, self._program.names.stripped(text), system=True)
         self._observer.message(message)
         return message
 
-    def error(self, error: str, address: str = "") -> Message:
+    def error(self, error: str, address: str = "") -> RuleMessage:
         """An error of an address. error: `553 5.1.1 text`, or without the enhanced code."""
         message = user_message(self._program, error, address)
         self._observer.message(message)
@@ -33,7 +33,7 @@ class Voice:
     def tell(self, answer: MapAnswer) -> None:
         """Say what a map complains of."""
         for line in answer.complaint.split("\n") if answer.complaint else ():
-            message = Message(
+            message = RuleMessage(
                 "451" if answer.trouble == EX_OSERR else "554",
                 "",
                 self._program.names.stripped(octets(line)),
@@ -55,7 +55,7 @@ _WITH_ADDRESS = frozenset(("050", "250", "252", "450", "550", "553"))
 """Codes of messages that begin with the address."""
 
 
-def user_message(program: Program, error: str, address: str) -> Message:
+def user_message(program: Program, error: str, address: str) -> RuleMessage:
     """A message about an address. error: `553 5.1.1 text`, or without the enhanced code."""
     code, _, text = error.partition(" ")
     enhanced, _, rest = text.partition(" ")
@@ -63,7 +63,7 @@ def user_message(program: Program, error: str, address: str) -> Message:
         enhanced, rest = f"{code[0]}.0.0", text
     shown = shortened(address) if code in _WITH_ADDRESS else ""
     names = program.names
-    return Message(code, enhanced, names.stripped(rest), names.stripped(shown))
+    return RuleMessage(code, enhanced, names.stripped(rest), names.stripped(shown))
 
 
 def is_enhanced(text: str) -> bool:

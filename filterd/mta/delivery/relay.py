@@ -14,7 +14,7 @@ from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
-from filterd.resolver.answer import MX, RecordType, Status
+from filterd.resolver.answer import MX, DnsStatus, RecordType
 from filterd.resolver.resolver import system_resolver
 from filterd.smtp.client import SmtpError
 
@@ -86,7 +86,7 @@ def mail_exchangers(domain: str) -> list[str]:
     A null MX (RFC 7505) and a domain that does not exist are permanent.
     """
     answer = system_resolver().ask(domain, RecordType.MX).answer(DNS_TIMEOUT)
-    if answer.status in (Status.NXDOMAIN, Status.INVALID):
+    if answer.status in (DnsStatus.NXDOMAIN, DnsStatus.INVALID):
         raise DeliveryError(f"Host unknown ({domain})", temporary=False, code="5.1.2")
     if answer.failed:
         raise DeliveryError(f"name server: {domain}: {answer.status}", temporary=True, code="4.4.3")

@@ -39,11 +39,11 @@ NO_PAGE = 0
 """Ends a chain; page 0 is the metadata."""
 
 
-class DamagedError(Exception):
+class DamagedDatabaseError(Exception):
     """A file that is not what it says. The text says where."""
 
 
-class NotADatabaseError(DamagedError):
+class NotADatabaseError(DamagedDatabaseError):
     """Not a Berkeley DB file of the kind, or one of a form that is not read."""
 
 
@@ -63,7 +63,7 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BdbPage:
     """A page, its header read. offsets: where the items begin."""
 
     number: int
@@ -133,38 +133,38 @@ class Pages:
         """The octets of a page, of which only a hash's last ones may be missing."""
         size = self.meta.page_size
         if not 0 < number <= max(self.meta.last_page, self.meta.max_bucket + 1):
-            raise DamagedError(f"page {number} of {self.meta.last_page + 1}")
+            raise DamagedDatabaseError(f"page {number} of {self.meta.last_page + 1}")
         return os.pread(self._descriptor, size, number * size)
 
-    def page(self, number: int, types: tuple[int, ...]) -> Page | None:
+    def page(self, number: int, types: tuple[int, ...]) -> BdbPage | None:
         """A page of one of these types; None for one that was never written."""
         raw = self.raw(number)
         if not raw.strip(b"\0"):
             return None
         size = self.meta.page_size
         if len(raw) < size:
-            raise DamagedError(f"page {number} is cut off")
+            raise DamagedDatabaseError(f"page {number} is cut off")
         own, _previous, next, entries, _free, level, type = struct.unpack_from(
             self.meta.order + "IIIHHBB", raw, 8
         )
         if own != number or type not in types:
-            raise DamagedError(f"page {number} says that it is page {own} of type {type}")
+            raise DamagedDatabaseError(f"page {number} says that it is page {own} of type {type}")
         if type == OVERFLOW:
-            return Page(number, raw, next, level, type, ())
+            return BdbPage(number, raw, next, level, type, ())
         if HEADER + 2 * entries > size:
-            raise DamagedError(f"page {number} has {entries} entries")
+            raise DamagedDatabaseError(f"page {number} has {entries} entries")
         offsets = struct.unpack_from(f"{self.meta.order}{entries}H", raw, HEADER)
         floor = HEADER + 2 * entries
         if any(not floor <= offset < size for offset in offsets):
-            raise DamagedError(f"page {number} has an item outside of itself")
-        return Page(number, raw, next, level, type, offsets)
+            raise DamagedDatabaseError(f"page {number} has an item outside of itself")
+        return BdbPage(number, raw, next, level, type, offsets)
 
-    def chain(self, number: int, types: tuple[int, ...]) -> Iterator[Page]:
+    def chain(self, number: int, types: tuple[int, ...]) -> Iterator[BdbPage]:
         """A page and those that follow it."""
         seen: set[int] = set()
         while number != NO_PAGE:
             if number in seen:
-                raise DamagedError(f"page {number} follows itself")
+                raise DamagedDatabaseError(f"page {number} follows itself")
             seen.add(number)
             page = self.page(number, types)
             if page is None:
@@ -175,17 +175,17 @@ class Pages:
     def long(self, data: bytes, at: int) -> int:
         """The number of 32 bits at a place."""
         if at + 4 > len(data):
-            raise DamagedError("an item is cut off")
+            raise DamagedDatabaseError("an item is cut off")
         return int(self._long.unpack_from(data, at)[0])
 
     def overflow(self, number: int, length: int) -> bytes:
         """A value that has pages of its own."""
         if length > VALUE_LIMIT:
-            raise DamagedError(f"a value of {length} octets, at most {VALUE_LIMIT}")
+            raise DamagedDatabaseError(f"a value of {length} octets, at most {VALUE_LIMIT}")
         out = bytearray()
         for page in self.chain(number, (OVERFLOW,)):
             (count,) = struct.unpack_from(self.meta.order + "H", page.data, 22)
             out += page.data[HEADER : HEADER + count]
             if len(out) >= length:
                 return bytes(out[:length])
-        raise DamagedError(f"a value on page {number} is cut off")
+        raise DamagedDatabaseError(f"a value on page {number} is cut off")

@@ -17,8 +17,8 @@ from filterd.mta.maps.bdb_pages import (
     LEAF,
     LEAF_DUPLICATES,
     LEAF_RECNO,
-    DamagedError,
-    Page,
+    BdbPage,
+    DamagedDatabaseError,
     Pages,
     hash_of,
     read_meta,
@@ -35,7 +35,7 @@ _KEYDATA, _DUPLICATE_TREE, _OVERFLOW_ITEM, _DELETED = 1, 2, 3, 0x80
 """Items of btree pages."""
 
 
-class Database:
+class BdbDatabase:
     """An open file. Raises DamagedError and OSError; the descriptor stays the caller's."""
 
     def __init__(self, descriptor: int, *, is_hash: bool) -> None:
@@ -76,23 +76,23 @@ class Database:
                     yield from self._hash_values(page, index + 1)
                     return
 
-    def _hash_item(self, page: Page, index: int) -> bytes:
+    def _hash_item(self, page: BdbPage, index: int) -> bytes:
         """An item with its type octet; items lie one below the other."""
         start = page.offsets[index]
         end = page.offsets[index - 1] if index else len(page.data)
         if end <= start:
-            raise DamagedError(f"page {page.number}: item {index} has no room")
+            raise DamagedDatabaseError(f"page {page.number}: item {index} has no room")
         return page.data[start:end]
 
-    def _hash_key(self, page: Page, index: int) -> bytes:
+    def _hash_key(self, page: BdbPage, index: int) -> bytes:
         item = self._hash_item(page, index)
         if item[0] == _PLAIN:
             return item[1:]
         if item[0] == _OFF_PAGE:
             return self._pages.overflow(self._pages.long(item, 4), self._pages.long(item, 8))
-        raise DamagedError(f"page {page.number}: a key of type {item[0]}")
+        raise DamagedDatabaseError(f"page {page.number}: a key of type {item[0]}")
 
-    def _hash_values(self, page: Page, index: int) -> Iterator[bytes]:
+    def _hash_values(self, page: BdbPage, index: int) -> Iterator[bytes]:
         item = self._hash_item(page, index)
         if item[0] == _PLAIN:
             yield item[1:]
@@ -107,11 +107,11 @@ class Database:
                 while at < len(item):
                     (size,) = struct.unpack_from(self._pages.meta.order + "H", item, at)
                     if at + 4 + size > len(item):
-                        raise DamagedError(f"page {page.number}: a duplicate is cut off")
+                        raise DamagedDatabaseError(f"page {page.number}: a duplicate is cut off")
                     yield item[at + 2 : at + 2 + size]
                     at += 4 + size
         else:
-            raise DamagedError(f"page {page.number}: a value of type {item[0]}")
+            raise DamagedDatabaseError(f"page {page.number}: a value of type {item[0]}")
 
     # Btree
 
@@ -122,7 +122,7 @@ class Database:
             if page is None:
                 return
             if page.level >= level:
-                raise DamagedError(f"page {number} is not below the one above it")
+                raise DamagedDatabaseError(f"page {number} is not below the one above it")
             level = page.level
             if page.type == LEAF:
                 break
@@ -139,10 +139,10 @@ class Database:
                 return
             yield from self._leaf_values(page, index + 1)
 
-    def _child(self, page: Page, key: bytes) -> int:
+    def _child(self, page: BdbPage, key: bytes) -> int:
         """The page below, of an internal page; its first key stands for all that are smaller."""
         if not page.offsets:
-            raise DamagedError(f"page {page.number} has nothing below it")
+            raise DamagedDatabaseError(f"page {page.number} has nothing below it")
         low, high = 1, len(page.offsets)
         while low < high:
             middle = (low + high) // 2
@@ -152,10 +152,10 @@ class Database:
                 high = middle
         return self._pages.long(page.data, page.offsets[low - 1] + 4)
 
-    def _internal_key(self, page: Page, at: int) -> bytes:
+    def _internal_key(self, page: BdbPage, at: int) -> bytes:
         data = page.data
         if at + 12 > len(data):
-            raise DamagedError(f"page {page.number}: an item is cut off")
+            raise DamagedDatabaseError(f"page {page.number}: an item is cut off")
         size, type = struct.unpack_from(self._pages.meta.order + "HB", data, at)
         if type & ~_DELETED == _OVERFLOW_ITEM:
             return self._pages.overflow(
@@ -163,13 +163,13 @@ class Database:
             )
         return data[at + 12 : at + 12 + size]
 
-    def _tree_key(self, page: Page, index: int) -> bytes:
+    def _tree_key(self, page: BdbPage, index: int) -> bytes:
         return self._plain_item(page, page.offsets[index])
 
-    def _plain_item(self, page: Page, at: int) -> bytes:
+    def _plain_item(self, page: BdbPage, at: int) -> bytes:
         data = page.data
         if at + 3 > len(data):
-            raise DamagedError(f"page {page.number}: an item is cut off")
+            raise DamagedDatabaseError(f"page {page.number}: an item is cut off")
         size, type = struct.unpack_from(self._pages.meta.order + "HB", data, at)
         type &= ~_DELETED
         if type == _OVERFLOW_ITEM:
@@ -177,10 +177,10 @@ class Database:
                 self._pages.long(data, at + 4), self._pages.long(data, at + 8)
             )
         if type != _KEYDATA or at + 3 + size > len(data):
-            raise DamagedError(f"page {page.number}: an item of type {type}, {size} octets")
+            raise DamagedDatabaseError(f"page {page.number}: an item of type {type}, {size} octets")
         return data[at + 3 : at + 3 + size]
 
-    def _leaf_values(self, page: Page, index: int) -> Iterator[bytes]:
+    def _leaf_values(self, page: BdbPage, index: int) -> Iterator[bytes]:
         at = page.offsets[index]
         type = page.data[at + 2] if at + 2 < len(page.data) else 0
         if type & _DELETED:
@@ -190,7 +190,7 @@ class Database:
         else:
             yield self._plain_item(page, at)
 
-    def _leaf_items(self, page: Page) -> Iterator[tuple[bytes, bytes]]:
+    def _leaf_items(self, page: BdbPage) -> Iterator[tuple[bytes, bytes]]:
         for index in range(0, len(page.offsets) - 1, 2):
             key = self._tree_key(page, index)
             for value in self._leaf_values(page, index + 1):
@@ -203,7 +203,7 @@ class Database:
                 if not page.data[min(offset + 2, len(page.data) - 1)] & _DELETED:
                     yield self._plain_item(page, offset)
 
-    def _leaves(self, root: int, types: tuple[int, ...]) -> Iterator[Page]:
+    def _leaves(self, root: int, types: tuple[int, ...]) -> Iterator[BdbPage]:
         """The leaves of a tree from the left, which are a chain."""
         number, level = root, 256
         while True:
@@ -211,12 +211,12 @@ class Database:
             if page is None:
                 return
             if page.level >= level:
-                raise DamagedError(f"page {number} is not below the one above it")
+                raise DamagedDatabaseError(f"page {number} is not below the one above it")
             level = page.level
             if page.type not in (INTERNAL, INTERNAL_RECNO):
                 break
             if not page.offsets:
-                raise DamagedError(f"page {number} has nothing below it")
+                raise DamagedDatabaseError(f"page {number} has nothing below it")
             # A recno item is the page and a count.
             first = page.offsets[0] + (4 if page.type == INTERNAL else 0)
             number = self._pages.long(page.data, first)

@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 
-from filterd.mta.maps.bdb_pages import VALUE_LIMIT, DamagedError, NotADatabaseError
+from filterd.mta.maps.bdb_pages import VALUE_LIMIT, DamagedDatabaseError, NotADatabaseError
 
 _PAIR = struct.Struct("<II")
 _HEADER = 2048
@@ -65,7 +65,7 @@ class Cdb:
     def _pair(self, at: int) -> tuple[int, int]:
         data = os.pread(self._descriptor, 8, at)
         if len(data) < 8:
-            raise DamagedError(f"is cut off at octet {at}")
+            raise DamagedDatabaseError(f"is cut off at octet {at}")
         first, second = _PAIR.unpack(data)
         return first, second
 
@@ -74,10 +74,10 @@ class Cdb:
         key, value = self._pair(at)
         end = at + 8 + key + value
         if end > self._size or key > VALUE_LIMIT or value > VALUE_LIMIT:
-            raise DamagedError(f"has a record of {key + value} octets at octet {at}")
+            raise DamagedDatabaseError(f"has a record of {key + value} octets at octet {at}")
         data = os.pread(self._descriptor, key + value, at + 8)
         if len(data) < key + value:
-            raise DamagedError(f"is cut off at octet {at}")
+            raise DamagedDatabaseError(f"is cut off at octet {at}")
         return data[:key], data[key:], end
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from filterd.mta.cf.lookup import EX_OK, MapAnswer
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, Found, MapError, octets
-from filterd.mta.maps.bdb_pages import DamagedError, NotADatabaseError
-from filterd.mta.maps.bdb_reader import Database
+from filterd.mta.maps.bdb_pages import DamagedDatabaseError, NotADatabaseError
+from filterd.mta.maps.bdb_reader import BdbDatabase
 from filterd.mta.maps.cdb import Cdb
 from filterd.mta.maps.safety import Owner, trouble_with
 from filterd.mta.maps.source import read_source
@@ -49,7 +49,7 @@ class DatabaseFile:
                 self.database = (
                     Cdb(self._file.fileno())
                     if type == "cdb"
-                    else Database(self._file.fileno(), is_hash=type == "hash")
+                    else BdbDatabase(self._file.fileno(), is_hash=type == "hash")
                 )
         except BaseException:
             self.close()
@@ -133,7 +133,7 @@ class DatabaseMap(BaseMap):
             self._file = DatabaseFile(self.path, self._type)
         except NotADatabaseError:
             raise MapError(f"Cannot open {self._type} database {self.path}", errno.EINVAL) from None
-        except (OSError, DamagedError) as error:
+        except (OSError, DamagedDatabaseError) as error:
             said = getattr(error, "strerror", "") or str(error)
             raise MapError(f"db_map_open: cannot pre-open database {self.path}", said) from None
         return self._alias_notice()
@@ -186,7 +186,7 @@ class DatabaseMap(BaseMap):
             try:
                 with self._file.locked():
                     return self._get(self._file, raw)
-            except (DamagedError, OSError) as error:
+            except (DamagedDatabaseError, OSError) as error:
                 said = getattr(error, "strerror", "") or str(error)
                 if attempt + 1 == TRIES or not self._file.has_changed():
                     shown = octets(key).decode("ascii", "backslashreplace")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, Macros
+from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, RunTimeMacros
 from filterd.mta.maps.sequence import services
-from filterd.resolver.answer import MX, Answer, RecordType, Status
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.names import pointer_name
 from filterd.resolver.resolver import RESOLV_CONF, Resolver, system_resolver
 from filterd.system.bounded import read_regular
@@ -46,7 +46,9 @@ class HostFiles:
 class HostNames:
     """Looks names up. `macros` has `$m`, which is put behind a name without a dot."""
 
-    def __init__(self, files: HostFiles, macros: Macros, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self, files: HostFiles, macros: RunTimeMacros, resolver: Resolver | None = None
+    ) -> None:
         self._files = files
         self._macros = macros
         self._given = resolver
@@ -59,7 +61,7 @@ class HostNames:
     def uses_dns(self) -> bool:
         return "dns" in services(self._files.switch(), "hosts")
 
-    def ask(self, name: str, kind: RecordType, seconds: float) -> Answer:
+    def ask(self, name: str, kind: RecordType, seconds: float) -> DnsAnswer:
         return self._resolver.ask(name, kind).answer(seconds)
 
     def canonical(
@@ -135,12 +137,12 @@ class HostNames:
                     if domain:
                         return None, status
                     continue
-                if answer.status in (Status.NXDOMAIN, Status.INVALID):
+                if answer.status in (DnsStatus.NXDOMAIN, DnsStatus.INVALID):
                     break
                 canonical = answer.canonical or full
                 if not self._files.expands_aliases() or canonical.lower() == full.lower():
                     canonical = full
-                if answer.status is Status.FOUND:
+                if answer.status is DnsStatus.FOUND:
                     return canonical, EX_OK
                 if canonical != full:
                     return canonical, EX_NOTFOUND
@@ -181,7 +183,7 @@ class HostNames:
             return [], NULL_MX
         if records:
             return list(dict.fromkeys(one.exchange + "." for one in records)), EX_OK
-        status = EX_OK if answer.status is Status.NODATA else EX_NOTFOUND
+        status = EX_OK if answer.status is DnsStatus.NODATA else EX_NOTFOUND
         own = name.removesuffix(".").lower()
         if answer.canonical and answer.canonical.lower() != own:
             # An alias of something without MX: sendmail does not look further.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from filterd.mta.maps.bdb_pages import DamagedError, NotADatabaseError
+from filterd.mta.maps.bdb_pages import DamagedDatabaseError, NotADatabaseError
 from filterd.mta.maps.bdb_writer import Entries
 from filterd.mta.maps.safety import Check, Owner, trouble_with, writable_folders
 from filterd.mta.maps.source import SourceOptions, source_lines
@@ -129,7 +129,7 @@ class Makemap:
                 return self._make(Path(path), source, out, errors)
         except NotADatabaseError:
             raise self._cannot_open(os.strerror(errno.EINVAL)) from None
-        except DamagedError as error:
+        except DamagedDatabaseError as error:
             raise self._cannot_open(str(error)) from None
         except OSError as error:
             raise self._cannot_open(error.strerror or str(error)) from None

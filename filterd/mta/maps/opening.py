@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from filterd.mta.cf.config import MapLine, SendmailCf
-from filterd.mta.cf.lookup import Macros
+from filterd.mta.cf.lookup import RunTimeMacros
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import BaseMap, MapError
@@ -59,7 +59,7 @@ class SiteMaps:
     when a map is first looked for.
     """
 
-    def __init__(self, cf: SendmailCf, macros: Macros, site: MapSite | None = None) -> None:
+    def __init__(self, cf: SendmailCf, macros: RunTimeMacros, site: MapSite | None = None) -> None:
         self._macros = macros
         self._site = site or MapSite()
         self._cf = cf
@@ -218,7 +218,7 @@ class UnsupportedMap(BaseMap):
         raise MapError(f'{self.options.type} map "{self.options.name}": class is not supported')
 
 
-def open_maps(cf: SendmailCf, macros: Macros, site: MapSite | None = None) -> SiteMaps:
+def open_maps(cf: SendmailCf, macros: RunTimeMacros, site: MapSite | None = None) -> SiteMaps:
     """The maps of a configuration that was read. macros: what the class `macro` sets."""
     maps = SiteMaps(cf, macros, site)
     for line in cf.maps.values():

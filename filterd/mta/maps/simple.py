@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from filterd.mta.cf import posix_regex
-from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, Macros, MapAnswer
+from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer, RunTimeMacros
 from filterd.mta.cf.map_options import MapOptions, regex_fields
 from filterd.mta.cf.posix_regex import Spans, SubjectTooLongError
 from filterd.mta.maps.base import (
@@ -179,7 +179,7 @@ class ArpaMap(BaseMap):
 class MacroMap(BaseMap):
     """Sets a macro to the first argument, or unsets it."""
 
-    def __init__(self, options: MapOptions, macros: Macros) -> None:
+    def __init__(self, options: MapOptions, macros: RunTimeMacros) -> None:
         super().__init__(options)
         self._macros = macros
 

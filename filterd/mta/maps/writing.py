@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filterd.mta.maps.bdb_reader import Database
+from filterd.mta.maps.bdb_reader import BdbDatabase
 from filterd.mta.maps.bdb_writer import Entries, btree_file, hash_file
 from filterd.mta.maps.cdb import Cdb, cdb_file
 from filterd.system.bounded import open_regular
@@ -46,7 +46,7 @@ def entries_of(path: Path, type: str) -> Entries:
     found: Entries = {}
     with open_regular(path) as file:
         number = file.fileno()
-        database = Cdb(number) if type == "cdb" else Database(number, is_hash=type == "hash")
+        database = Cdb(number) if type == "cdb" else BdbDatabase(number, is_hash=type == "hash")
         for key, value in database.items():
             found.setdefault(key, []).append(value)
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from filterd.mta.cf.mailers import Users
 from filterd.mta.cf.parser import parse
 from filterd.mta.mc.macros import MacroFiles
-from filterd.mta.mc.messages import Message
+from filterd.mta.mc.messages import McMessage
 from filterd.mta.mc.naming import naming
 from filterd.mta.mc.order import order
 from filterd.mta.mc.run import STDIN, Include, M4Error, Output, Said, run
@@ -73,7 +73,7 @@ class Build:
     files: MacroFiles
     text: str = ""
     origins: tuple[Origin, ...] = ()
-    messages: list[Message] = field(default_factory=list)
+    messages: list[McMessage] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
 
     @property
@@ -133,7 +133,7 @@ def build(path: Path, files: MacroFiles) -> Build:
         own = list(_refused_by_sendmail(made, own))
     own = list(_from_m4(output, found, own))
     own += [
-        Message(
+        McMessage(
             _mc_line(one.file, one.line, output.includes),
             f"{one.text} is not run: an mc file may not start programs here",
             "the text itself, or an include of a file that a program wrote before",
@@ -141,7 +141,7 @@ def build(path: Path, files: MacroFiles) -> Build:
         for one in output.refused
     ]
     if output.status and not any(message.severity == "error" for message in own):
-        own.append(Message(0, f"m4 ended with status {output.status}", "", "error"))
+        own.append(McMessage(0, f"m4 ended with status {output.status}", "", "error"))
     ordered = sorted(
         set(own), key=lambda one: (one.line == 0, one.line, one.severity, one.file, one.what)
     )
@@ -149,7 +149,7 @@ def build(path: Path, files: MacroFiles) -> Build:
     if len(ordered) > MESSAGE_LIMIT:
         more = f"there are {len(ordered) - MESSAGE_LIMIT} more messages"
         failed = any(one.severity == "error" for one in ordered)
-        made.messages.append(Message(0, more, "", "error" if failed else "warning"))
+        made.messages.append(McMessage(0, more, "", "error" if failed else "warning"))
     return made
 
 
@@ -309,7 +309,7 @@ def _beginning(text: str) -> str:
 # Complaints of others
 
 
-def _raised(messages: list[Message], lines: frozenset[int]) -> list[Message]:
+def _raised(messages: list[McMessage], lines: frozenset[int]) -> list[McMessage]:
     """The messages, those of these lines as errors: somebody else refuses what they are about."""
     return [replace(one, severity="error") if one.line in lines else one for one in messages]
 
@@ -323,10 +323,10 @@ def _beside(found: Scan, line: int) -> frozenset[int]:
     return frozenset(lines)
 
 
-def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
+def _from_m4(output: Output, found: Scan, own: list[McMessage]) -> list[McMessage]:
     """Our messages and m4's, without what is said twice."""
     told = {message.line for message in own} - {0}
-    theirs: list[Message] = []
+    theirs: list[McMessage] = []
     for one in output.said[:MESSAGE_LIMIT]:
         line = _mc_line(one.file, one.line, output.includes)
         beside = _beside(found, line)
@@ -340,7 +340,7 @@ def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
             elif "end of file in" not in text or not found.unclosed:
                 where = "that file, or sinclude where it may be missing"
                 expected = where if "cannot open" in text else ""
-                theirs.append(Message(line, f"m4: {text}", expected, "error"))
+                theirs.append(McMessage(line, f"m4: {text}", expected, "error"))
             continue
         if beside & told and (one.own or " requires FEATURE(" in text):
             continue  # what follows from it
@@ -349,7 +349,7 @@ def _from_m4(output: Output, found: Scan, own: list[Message]) -> list[Message]:
         if theirs and line and theirs[-1].line == line and not one.text.startswith("*"):
             theirs[-1] = replace(theirs[-1], what=f"{theirs[-1].what} {text}")
         else:
-            theirs.append(Message(line, f"m4: {text}"))
+            theirs.append(McMessage(line, f"m4: {text}"))
     return own + theirs
 
 
@@ -363,12 +363,12 @@ def _line_of_name(text: str, found: Scan) -> int:
     return 0
 
 
-def _blank_lines(mc: str) -> Iterator[Message]:
+def _blank_lines(mc: str) -> Iterator[McMessage]:
     """What leaves a line of blanks in the sendmail.cf."""
     found = [n for n, line in enumerate(mc.split("\n"), 1) if re.search(r"\)[ \t]+dnl\b", line)]
     what = "a blank goes into the sendmail.cf, as a line that sendmail would refuse"
     for line in found or [0]:
-        yield Message(line, what, "dnl right behind the parenthesis", "error")
+        yield McMessage(line, what, "dnl right behind the parenthesis", "error")
 
 
 class AnyUsers(Users):
@@ -383,17 +383,17 @@ class AnyUsers(Users):
         return 0
 
 
-def _refused_by_sendmail(made: Build, own: list[Message]) -> list[Message]:
+def _refused_by_sendmail(made: Build, own: list[McMessage]) -> list[McMessage]:
     """Our messages, and what our reader of sendmail.cf finds, by line of the mc file."""
     cf = parse(made.text, made.source, lambda _path: b"", users=AnyUsers())
     lines = made.text.split("\n")
     told = {message.line for message in own} - {0}
-    theirs: list[Message] = []
+    theirs: list[McMessage] = []
     for problem in cf.problems[:MESSAGE_LIMIT]:
         match = re.match(r"(.*): line (\d+): (.*)", problem, re.DOTALL)
         if match is None:
             if not any(one.severity == "error" for one in own):
-                theirs.append(Message(0, f"sendmail would not start: {problem}", "", "error"))
+                theirs.append(McMessage(0, f"sendmail would not start: {problem}", "", "error"))
             continue
         number, text = int(match[2]), " ".join(match[3].split())
         if not lines[number - 1].strip():
@@ -410,11 +410,11 @@ def _refused_by_sendmail(made: Build, own: list[Message]) -> list[Message]:
             continue
         source = " ".join(lines[number - 1].split())
         what = f"sendmail would refuse line {number} of the cf, {source[:60]}: {text}"
-        theirs.append(Message(line, what, "", "error"))
+        theirs.append(McMessage(line, what, "", "error"))
     if not re.search(r"(?m)^Mlocal,", made.text):
         what = "there is no local mailer: sendmail does not start"
-        theirs.append(Message(0, what, "MAILER(`local')", "error"))
+        theirs.append(McMessage(0, what, "MAILER(`local')", "error"))
     elif not re.search(r"(?m)^M(?:relay|esmtp),", made.text):
         what = "there is no mailer for other hosts: mail to them is refused (unknown mailer)"
-        theirs.append(Message(0, what, "MAILER(`smtp')"))
+        theirs.append(McMessage(0, what, "MAILER(`smtp')"))
     return own + theirs

@@ -30,7 +30,7 @@ UNKNOWN = "filterd does not know this one."
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class DirectiveExplanation:
     """One directive. made, taken: lines of the sendmail.cf that are there, and that are not, for
     its sake; None if that was not tried."""
 
@@ -41,7 +41,7 @@ class Explanation:
     taken: tuple[str, ...] | None = None
 
 
-def explain(build: Build) -> Iterator[Explanation]:
+def explain(build: Build) -> Iterator[DirectiveExplanation]:
     """Yield every directive of the mc file in its order."""
     source = build.mc.split("\n")
     base = lines_made(Path(build.source), build.mc, build.files)
@@ -63,7 +63,7 @@ def explain(build: Build) -> Iterator[Explanation]:
                 for one in build.scan.lines
                 if one.section == call.name and not one.text.startswith("#")
             )
-        yield Explanation(call.line, _shown(call), describe(call), made, taken)
+        yield DirectiveExplanation(call.line, _shown(call), describe(call), made, taken)
 
 
 def describe(call: Call) -> str:

@@ -11,7 +11,7 @@ Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class McMessage:
     """What is wrong and where.
 
     file: empty for the mc file itself. line: 0 where there is none. severity: an error means that

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
-from filterd.mta.mc.messages import Message, nearest
+from filterd.mta.mc.messages import McMessage, nearest
 from filterd.mta.mc.scan import BUILTINS, Scan
 
 MANY_TIMES = frozenset({"dnsbl", "enhdnsbl", "rhsbl", "badmx", "queuegroup", "mtamark"})
@@ -45,7 +45,7 @@ COMPANIONS = {
 """Directives and features that do nothing without another one: the directive, and its name."""
 
 
-def naming(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
+def naming(text: str, found: Scan, files: MacroFiles) -> Iterator[McMessage]:
     """Yield the mistakes, in no order."""
     yield from _files(found, files)
     yield from _defines(text, found, files)
@@ -54,7 +54,7 @@ def naming(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
     yield from _map_files(found)
 
 
-def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
+def _files(found: Scan, files: MacroFiles) -> Iterator[McMessage]:
     seen: dict[tuple[str, str], int] = {}
     for call in found.named(*KINDS):
         name = call.argument(1)
@@ -64,7 +64,7 @@ def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
             continue  # a mistake of writing
         if not files.file(call.name, name).is_file():
             like = nearest(name, files.choices(call.name))
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"{call.name}(`{name}') is not known: there is no "
                 f"{KINDS[call.name]}/{name}.m4 in {files.folder}",
@@ -74,7 +74,7 @@ def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
         key = (call.name, name)
         if key in seen and name not in MANY_TIMES and not call.nested and call.name != "HACK":
             # The rest of the repeated call is carried out again, the second one counts.
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"{call.name}(`{name}') stands on line {seen[key]} already",
                 "it once",
@@ -83,7 +83,7 @@ def _files(found: Scan, files: MacroFiles) -> Iterator[Message]:
             seen.setdefault(key, call.line)
 
 
-def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
+def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[McMessage]:
     conf = sorted(name for name in files.names if name.startswith("conf"))
     others = sorted(name for name in files.names if re.fullmatch(r"[A-Z][A-Z0-9_]{3,}", name))
     words = Counter(re.findall(r"\w+", text, re.ASCII))
@@ -95,7 +95,7 @@ def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
         before = values.get(name)
         if before is not None and not call.nested and name not in call.argument(2):
             if call.argument(2) != before[1]:
-                yield Message(
+                yield McMessage(
                     call.line,
                     f"{name} has a value on line {before[0]} already, which is lost here",
                     "one define of it",
@@ -108,14 +108,14 @@ def _defines(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
         if words[name] > 1:
             continue
         like = nearest(name, conf if name.lower().startswith("conf") else (*others, *conf))
-        yield Message(
+        yield McMessage(
             call.line,
             f"nothing reads {name}: sendmail's m4 files have no such name",
             f"`{like}'" if like else "a name from sendmail's cf/README",
         )
 
 
-def _access(found: Scan) -> Iterator[Message]:
+def _access(found: Scan) -> Iterator[McMessage]:
     """Features of the access table before FEATURE(`access_db') or without it."""
     features = [call for call in found.named("FEATURE") if not call.spaced]
     table = next((call.line for call in features if call.argument(1) == "access_db"), None)
@@ -124,20 +124,20 @@ def _access(found: Scan) -> Iterator[Message]:
         own_value = name in ("greet_pause", "compat_check") and len(call.arguments) > 1
         if name in NEEDS_ACCESS and not call.nested and not own_value:
             if table is None:
-                yield Message(
+                yield McMessage(
                     call.line,
                     f"FEATURE(`{name}') looks into the access table, and there is none",
                     "FEATURE(`access_db') above it",
                 )
             elif table > call.line:
-                yield Message(
+                yield McMessage(
                     call.line,
                     f"FEATURE(`{name}') looks into the access table, which comes on line {table}",
                     "FEATURE(`access_db') above it",
                 )
 
 
-def _companions(found: Scan) -> Iterator[Message]:
+def _companions(found: Scan) -> Iterator[McMessage]:
     there = {(call.name, call.argument(1)) for call in found.named("FEATURE")}
     there |= {(call.name, "") for call in found.named("MASQUERADE_AS")}
     if (
@@ -152,14 +152,14 @@ def _companions(found: Scan) -> Iterator[Message]:
             continue
         shown = f"FEATURE(`{needed[1]}')" if needed[1] else f"{needed[0]}(`…')"
         what = f"FEATURE(`{name}')" if call.name == "FEATURE" else name
-        yield Message(call.line, f"{what} does nothing without {shown}", shown)
+        yield McMessage(call.line, f"{what} does nothing without {shown}", shown)
 
 
-def _map_files(found: Scan) -> Iterator[Message]:
+def _map_files(found: Scan) -> Iterator[McMessage]:
     """Database files named with the ending that sendmail adds."""
     for call in found.named("FEATURE"):
         for argument in call.arguments[1:]:
             match = re.match(r"(?:hash|btree|cdb)\s.*?(/\S+)\.(?:db|cdb)\s*$", argument.text)
             if match is not None:
                 what = f"sendmail adds the ending to {argument.text.split()[-1]} once more"
-                yield Message(argument.line, what, match[1])
+                yield McMessage(argument.line, what, match[1])

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
-from filterd.mta.mc.messages import Message
+from filterd.mta.mc.messages import McMessage
 from filterd.mta.mc.run import STDIN, Include
 from filterd.mta.mc.scan import Call, Scan, names_in
 
@@ -34,7 +34,7 @@ Make = Callable[[str], str]
 
 def order(
     text: str, found: Scan, files: MacroFiles, includes: list[Include], make: Make, made: str
-) -> Iterator[Message]:
+) -> Iterator[McMessage]:
     """Yield the mistakes, in no order. made: what `make` gives for the text as it is."""
     yield from _features(found)
     yield from _mailers(found)
@@ -47,12 +47,12 @@ def _top(found: Scan, *names: str) -> list[Call]:
     ]
 
 
-def _features(found: Scan) -> Iterator[Message]:
+def _features(found: Scan) -> Iterator[McMessage]:
     first_mailer = next(iter(_top(found, "MAILER")), None)
     features = _top(found, "FEATURE")
     for call in features:
         if first_mailer is not None and call.line > first_mailer.line:
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"FEATURE(`{call.argument(1)}') is below MAILER on line {first_mailer.line}",
                 "every FEATURE above the first MAILER",
@@ -61,7 +61,7 @@ def _features(found: Scan) -> Iterator[Message]:
     for call in _top(found, "OSTYPE", "DOMAIN"):
         above = first_mailer if call.name == "DOMAIN" else first_feature or first_mailer
         if above is not None and call.line > above.line:
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"{call.name}(`{call.argument(1)}') is below {above.name}(`{above.argument(1)}') "
                 f"on line {above.line}",
@@ -70,7 +70,7 @@ def _features(found: Scan) -> Iterator[Message]:
     system = _top(found, "OSTYPE")
     for call in _top(found, "DOMAIN"):
         if system and call.line < system[0].line:
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"DOMAIN(`{call.argument(1)}') is above OSTYPE on line {system[0].line}, "
                 "which may set the same again",
@@ -78,7 +78,7 @@ def _features(found: Scan) -> Iterator[Message]:
             )
 
 
-def _mailers(found: Scan) -> Iterator[Message]:
+def _mailers(found: Scan) -> Iterator[McMessage]:
     lines: dict[str, int] = {}
     for call in _top(found, "MAILER"):
         lines.setdefault(call.argument(1), call.line)
@@ -86,13 +86,13 @@ def _mailers(found: Scan) -> Iterator[Message]:
         if second not in lines:
             continue
         if first not in lines:
-            yield Message(
+            yield McMessage(
                 lines[second],
                 f"MAILER(`{second}') uses the rules of MAILER(`{first}'), and there is none",
                 f"MAILER(`{first}') above it",
             )
         elif lines[first] > lines[second]:
-            yield Message(
+            yield McMessage(
                 lines[second],
                 f"MAILER(`{second}') is above MAILER(`{first}') on line {lines[first]}, "
                 "whose rules it uses",
@@ -102,7 +102,7 @@ def _mailers(found: Scan) -> Iterator[Message]:
 
 def _settings(
     text: str, found: Scan, files: MacroFiles, includes: list[Include], make: Make, made: str
-) -> Iterator[Message]:
+) -> Iterator[McMessage]:
     """`define` and the like below what reads them, or above what sets them again."""
     lines = text.split("\n")
     readers = [(call, _read_by(call, files, includes)) for call in _top(found, *KINDS)]
@@ -137,7 +137,7 @@ def _settings(
             if make(moved(reader.line - 1)) != made:
                 shown = f"{reader.name}(`{reader.argument(1)}') on line {reader.line}"
                 what = f"{call.name}(`{name}', …)"
-                yield Message(
+                yield McMessage(
                     call.line,
                     f"{what} is below {shown}, which reads it: it comes too late",
                     f"it above line {reader.line}",
@@ -146,7 +146,7 @@ def _settings(
         else:
             for reader, _words, _setting in below:
                 if useless and make(moved(reader.end)) != made:
-                    yield Message(
+                    yield McMessage(
                         call.line,
                         f"{reader.name}(`{reader.argument(1)}') on line {reader.line} "
                         f"sets {name} again",

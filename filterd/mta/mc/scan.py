@@ -117,12 +117,12 @@ class Scan:
 def scan(text: str, known: frozenset[str], *, comments: bool = False) -> Scan:
     """Read a text. known: names of macros, besides m4's own and those that the text defines.
     comments: `#` begins a comment, as before the mc includes cf.m4."""
-    scanner = _Scanner(text, set(BUILTINS | known), comments)
+    scanner = _McScanner(text, set(BUILTINS | known), comments)
     scanner.top()
     return scanner.found
 
 
-class _Scanner:
+class _McScanner:
     def __init__(
         self, text: str, known: set[str], comments: bool, first_line: int = 1, depth: int = 0
     ) -> None:
@@ -215,7 +215,7 @@ class _Scanner:
             return None
         start = match.start()
         text = self.text[start : start + GUESS_LIMIT]
-        guess = _Scanner(text, self._known, self._comments, self.line(start))
+        guess = _McScanner(text, self._known, self._comments, self.line(start))
         return guess._call(match[0], 0, False, parenthesis - start)[0]
 
     def _rest(self, place: int) -> str:
@@ -244,7 +244,7 @@ class _Scanner:
         if call.name in CONDITIONS and self._depth < DEPTH:
             for argument in call.arguments[1:]:
                 # An argument's line is where it begins, its quotes with it.
-                inner = _Scanner(
+                inner = _McScanner(
                     argument.text, self._known, self._comments, argument.line, self._depth + 1
                 )
                 inner._open, inner._close = self._open, self._close

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from filterd.mta.cf.config import names
-from filterd.mta.mc.messages import Message
+from filterd.mta.mc.messages import McMessage
 from filterd.mta.mc.scan import Call, Scan
 from filterd.mta.mc.writing import OTHER_QUOTES, misquoted
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter
@@ -44,7 +44,7 @@ FLAGS = frozenset("TR4")
 """Letters of a filter's `F=`."""
 
 
-def values(found: Scan) -> Iterator[Message]:
+def values(found: Scan) -> Iterator[McMessage]:
     """Yield the mistakes, in no order."""
     yield from _filters(found)
     yield from _daemons(found)
@@ -58,22 +58,22 @@ class _Filters:
     asked: list[str] = field(default_factory=list)
     list_line: int = 0
 
-    def define(self, call: Call) -> Iterator[Message]:
+    def define(self, call: Call) -> Iterator[McMessage]:
         name = call.argument(1)
         yield from _filter(call)
         if name in self.defined:
             what = f"the filter {name} is defined on line {self.defined[name]} already"
-            yield Message(call.line, what, "another name", "error")
+            yield McMessage(call.line, what, "another name", "error")
         self.defined.setdefault(name, call.line)
         if call.name == "INPUT_MAIL_FILTER":
             self.asked.append(name)
 
-    def replace(self, call: Call) -> Iterator[Message]:
+    def replace(self, call: Call) -> Iterator[McMessage]:
         """The list is set by hand."""
         value = call.argument(2).strip("`'")
         lost = [one for one in self.asked if one not in names(value)]
         if lost and LIST not in value:
-            yield Message(
+            yield McMessage(
                 call.line,
                 "this list is in the place of what INPUT_MAIL_FILTER noted: "
                 f"{', '.join(lost)} would not be asked",
@@ -81,7 +81,7 @@ class _Filters:
             )
         self.asked, self.list_line = list(names(value)), call.line
 
-    def finish(self, daemons: str) -> Iterator[Message]:
+    def finish(self, daemons: str) -> Iterator[McMessage]:
         """daemons: the options of all daemons, which may name filters too."""
         for name in dict.fromkeys(self.asked):
             if name in self.defined:
@@ -91,12 +91,12 @@ class _Filters:
             else:
                 expected = _one_of(self.defined)
             what = f"there is no filter {name}: sendmail does not start"
-            yield Message(self.list_line, what, expected, "error")
+            yield McMessage(self.list_line, what, expected, "error")
         for name, line in self.defined.items():
             used = name in self.asked or re.search(rf"\b{re.escape(name)}\b", daemons)
             if name and not used:
                 what = f"the filter {name} is never asked"
-                yield Message(line, what, f"INPUT_MAIL_FILTER, or its name in {LIST}")
+                yield McMessage(line, what, f"INPUT_MAIL_FILTER, or its name in {LIST}")
 
 
 def _one_of(defined: Iterable[str]) -> str:
@@ -104,7 +104,7 @@ def _one_of(defined: Iterable[str]) -> str:
     return f"one of {known}" if known else "MAIL_FILTER for it"
 
 
-def _filters(found: Scan) -> Iterator[Message]:
+def _filters(found: Scan) -> Iterator[McMessage]:
     filters = _Filters()
     for call in found.calls:
         if call.spaced or call.nested:
@@ -119,24 +119,24 @@ def _filters(found: Scan) -> Iterator[Message]:
     yield from filters.finish(" ".join(call.argument(1) for call in found.named("DAEMON_OPTIONS")))
 
 
-def _filter(call: Call) -> Iterator[Message]:
+def _filter(call: Call) -> Iterator[McMessage]:
     name, equates = call.argument(1), call.argument(2)
     line = call.arguments[1].line if len(call.arguments) > 1 else call.line
     if len(call.arguments) < 2:
         if re.search(r"'\s+`", call.arguments[0].raw if call.arguments else ""):
             return  # the comma is missing
         if re.search(r"S\s*=", name):
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"{call.name} has one argument",
                 "(`{}', `{}')".format(*(part.strip() for part in name.split(",", 1))),
                 "error",
             )
         else:
-            yield Message(call.line, f"{call.name} has no socket", "`S=unix:/path'", "error")
+            yield McMessage(call.line, f"{call.name} has no socket", "`S=unix:/path'", "error")
         return
     if re.search(r"[\s,]", name.strip()):
-        yield Message(call.line, f"the filter's name is {name!r}", "one word", "error")
+        yield McMessage(call.line, f"the filter's name is {name!r}", "one word", "error")
         return
     fields = [one.strip() for one in equates.replace("\n", " ").split(",")]
     hint = next(filter(None, map(_hint, fields)), None)
@@ -144,11 +144,11 @@ def _filter(call: Call) -> Iterator[Message]:
         InputMailFilter.parse(f"{name}, {equates}".replace("\n", " "))
     except FilterSyntaxError as error:
         what, expected = hint or ("; ".join(error.problems), error.hint or "S=…, F=…, T=…")
-        yield Message(line, what, expected, "error")
+        yield McMessage(line, what, expected, "error")
     else:
         # sendmail takes it, for something else than what was meant.
         if hint:
-            yield Message(line, *hint)
+            yield McMessage(line, *hint)
 
 
 def _hint(text: str) -> tuple[str, str] | None:
@@ -196,7 +196,7 @@ def _timeouts_hint(text: str, value: str) -> tuple[str, str] | None:
     return None
 
 
-def _daemons(found: Scan) -> Iterator[Message]:
+def _daemons(found: Scan) -> Iterator[McMessage]:
     calls = [
         one
         for one in found.named("DAEMON_OPTIONS")
@@ -211,33 +211,33 @@ def _daemons(found: Scan) -> Iterator[Message]:
         unknown = sorted(set(given.get("M", "")) - MODIFIERS - set(" "))
         if unknown:
             what = f"M={given['M']}: {' '.join(unknown)} is not a modifier"
-            yield Message(call.line, what, f"letters of {''.join(sorted(MODIFIERS))}")
+            yield McMessage(call.line, what, f"letters of {''.join(sorted(MODIFIERS))}")
         for name in names(given.get("I", "")):
             if name not in filters:
                 what = f"there is no filter {name}: sendmail does not start"
-                yield Message(call.line, what, _one_of(filters), "error")
+                yield McMessage(call.line, what, _one_of(filters), "error")
         port = given.get("P", "smtp")
         port = {"25": "smtp", "587": "submission", "465": "smtps"}.get(port, port)
         place = (port, given.get("A", ""), given.get("F", "inet"))
         if place in places:
             what = f"line {places[place]} listens on the same address and port"
-            yield Message(call.line, what, "another Port= or Addr=")
+            yield McMessage(call.line, what, "another Port= or Addr=")
         places.setdefault(place, call.line)
         if port == "submission" and not msa:
             what = "sendmail listens on port 587 without this line already"
-            yield Message(call.line, what, "FEATURE(`no_default_msa') above it")
+            yield McMessage(call.line, what, "FEATURE(`no_default_msa') above it")
 
 
-def _daemon(call: Call, given: dict[str, str]) -> Iterator[Message]:
+def _daemon(call: Call, given: dict[str, str]) -> Iterator[McMessage]:
     """The equates of one daemon, by their letters."""
     for one in filter(None, map(str.strip, call.argument(1).split(","))):
         key, equals, value = one.partition("=")
         letter = key.strip()[:1]
         if not equals:
-            yield Message(call.line, f"{one} in DAEMON_OPTIONS has no value", "key=value")
+            yield McMessage(call.line, f"{one} in DAEMON_OPTIONS has no value", "key=value")
         elif letter not in DAEMON_KEYS:
             meant = DAEMON_KEYS.get(letter.upper())
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"DAEMON_OPTIONS does not know {key.strip()}=",
                 f"{meant}=" if meant else f"one of {', '.join(DAEMON_KEYS.values())}",
@@ -245,5 +245,5 @@ def _daemon(call: Call, given: dict[str, str]) -> Iterator[Message]:
         else:
             if (match := re.search(r"\s(\w+)\s*=", value)) is not None:
                 what = f"{one} has {match[1]}= in the value"
-                yield Message(call.line, what, f"a comma before {match[1]}=")
+                yield McMessage(call.line, what, f"a comma before {match[1]}=")
             given[letter] = value.strip()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from filterd.mta.mc.macros import KINDS, MacroFiles
-from filterd.mta.mc.messages import Message, nearest
+from filterd.mta.mc.messages import McMessage, nearest
 from filterd.mta.mc.scan import BUILTINS, RAW_SECTIONS, Call, Scan
 
 OTHER_QUOTES = "'\"‘’‚‛“”„´′\udc91\udc92\udc93\udc94"
@@ -41,10 +41,10 @@ CF_LINE = re.compile(r"[A-Z]\S|O ")
 """How a line of a sendmail.cf begins."""
 
 
-def writing(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
+def writing(text: str, found: Scan, files: MacroFiles) -> Iterator[McMessage]:
     """Yield the mistakes, in no order."""
     if "\r\n" in text:
-        yield Message(
+        yield McMessage(
             text[: text.index("\r\n")].count("\n") + 1,
             "lines end with CR LF, and sendmail takes the CR for a part of the line",
             "LF alone (dos2unix)",
@@ -57,7 +57,7 @@ def writing(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
             yield message
     for line, raw in found.stray_ends:
         if line not in quoted_otherwise:
-            yield Message(
+            yield McMessage(
                 line,
                 f"the ' in {_short(raw)} ends the quoted text there",
                 "no ' inside of `…': write the word without it",
@@ -69,7 +69,7 @@ def writing(text: str, found: Scan, files: MacroFiles) -> Iterator[Message]:
     needs = (files.directives - RAW_SECTIONS) | BUILTINS
     for line, name in found.bare:
         if name in needs and (name in ARGUMENTS or name in KINDS):
-            yield Message(line, f"{name} without a parenthesis", f"{name}(`…')")
+            yield McMessage(line, f"{name} without a parenthesis", f"{name}(`…')")
     yield from _copied(text, found)
     yield from _rules(text, found)
 
@@ -79,21 +79,21 @@ def _short(text: str) -> str:
     return line if len(line) <= 40 else f"{line[:37]}..."
 
 
-def _unclosed(text: str, found: Scan) -> Iterator[Message]:
+def _unclosed(text: str, found: Scan) -> Iterator[McMessage]:
     if not found.unclosed:
         return
     what, line = found.unclosed[0]
     source = text.split("\n")[line - 1]
     if what == "quote":
         twice = re.search(r"`[^`']*`", source)
-        yield Message(
+        yield McMessage(
             line,
             f"the quote that begins here does not end: {_short(source)}",
             f"{twice[0][:-1]}'" if twice else "' at the end of what ` begins",
             "error",
         )
     else:
-        yield Message(line, f"the {what} does not close: {_short(source)}", ")", "error")
+        yield McMessage(line, f"the {what} does not close: {_short(source)}", ")", "error")
 
 
 def misquoted(call: Call) -> bool:
@@ -101,7 +101,7 @@ def misquoted(call: Call) -> bool:
     return next(_other_quotes(call), None) is not None
 
 
-def _other_quotes(call: Call) -> Iterator[Message]:
+def _other_quotes(call: Call) -> Iterator[McMessage]:
     if call.name in ("VERSIONID", "changequote"):
         return
     waiting = list(call.arguments)
@@ -115,21 +115,21 @@ def _other_quotes(call: Call) -> Iterator[Message]:
             raw += f", {waiting.pop(0).raw.strip()}"
         inner = raw.strip(OTHER_QUOTES + "`")
         what = f"{_short(raw)} is not quoted: m4's quotes are ` and '"
-        yield Message(argument.line, what, f"`{_short(inner)}'")
+        yield McMessage(argument.line, what, f"`{_short(inner)}'")
 
 
-def _call(call: Call) -> Iterator[Message]:
+def _call(call: Call) -> Iterator[McMessage]:
     shown = f"{call.name}({call.arguments[0].raw if call.arguments else ''}"
     shown = f"{_short(shown)}{', …' if len(call.arguments) > 1 else ''})"
     if call.spaced:
-        yield Message(
+        yield McMessage(
             call.line,
             f"a blank stands between {call.name} and its parenthesis: m4 gives it no arguments",
             shown,
         )
         return
     if call.commented:
-        yield Message(
+        yield McMessage(
             call.line,
             f"{call.name} behind a # is carried out: # does not begin a comment for m4",
             "dnl in the place of #",
@@ -141,13 +141,13 @@ def _call(call: Call) -> Iterator[Message]:
             what = f"between `{_short(match[1])}' and `{_short(match[2])}' there is no comma"
             expected = f"`{_short(match[1])}', `{_short(match[2])}'"
             grave = call.name in ("INPUT_MAIL_FILTER", "MAIL_FILTER")
-            yield Message(argument.line, what, expected, "error" if grave else "warning")
+            yield McMessage(argument.line, what, expected, "error" if grave else "warning")
             return
     most = ARGUMENTS.get(call.name)
     if most is not None and len(call.arguments) > most:
         extra = call.arguments[most:]
         whole = ", ".join(one.text for one in call.arguments[most - 1 :])
-        yield Message(
+        yield McMessage(
             extra[0].line,
             f"{call.name} takes {most} argument{'s' if most > 1 else ''}; "
             f"m4 drops {_short(', '.join(one.raw for one in extra))}",
@@ -155,7 +155,7 @@ def _call(call: Call) -> Iterator[Message]:
         )
     for argument in call.arguments:
         if call.name in KINDS and argument.raw != argument.raw.rstrip() and argument.quoted:
-            yield Message(
+            yield McMessage(
                 argument.line,
                 f"the blank behind {argument.raw.rstrip()} belongs to the argument",
                 "no blank before the comma or the parenthesis",
@@ -163,43 +163,43 @@ def _call(call: Call) -> Iterator[Message]:
     yield from _name_of_define(call)
 
 
-def _name_of_define(call: Call) -> Iterator[Message]:
+def _name_of_define(call: Call) -> Iterator[McMessage]:
     if call.name in ("define", "undefine", "ifdef") and call.arguments:
         name = call.arguments[0]
         if re.fullmatch(r"\w+\s*", name.raw):
-            yield Message(
+            yield McMessage(
                 name.line,
                 f"{name.raw.strip()} is not quoted: where it has a value, m4 puts the value here",
                 f"{call.name}(`{name.raw.strip()}'",
             )
         elif name.text != name.text.strip():
-            yield Message(
+            yield McMessage(
                 name.line, f"the name {name.raw} has a blank in it", f"`{name.text.strip()}'"
             )
     if call.name == "define" and len(call.arguments) == 1 and not call.nested:
         lone = call.argument(1)
         if re.search(r"[\s=,]", lone.strip()):
-            yield Message(
+            yield McMessage(
                 call.line,
                 f"define has one argument, {call.arguments[0].raw}",
                 f"define(`{re.split(r'[^A-Za-z0-9_]', lone.strip())[0]}', `value')",
             )
 
 
-def _unknown(call: Call, files: MacroFiles) -> Message:
+def _unknown(call: Call, files: MacroFiles) -> McMessage:
     name = call.name
     if name.startswith("dnl"):
-        return Message(call.line, f"{name} is one word, and not dnl", f"dnl {name[3:]}")
+        return McMessage(call.line, f"{name} is one word, and not dnl", f"dnl {name[3:]}")
     known = files.directives | {"define", "undefine", "include", "dnl"}
     like = nearest(name, known)
-    return Message(
+    return McMessage(
         call.line,
         f"{name} is not a macro: m4 copies the line",
         f"{like}(…)" if like else "a directive of sendmail's cf/README, or dnl before a comment",
     )
 
 
-def _copied(text: str, found: Scan) -> Iterator[Message]:
+def _copied(text: str, found: Scan) -> Iterator[McMessage]:
     """Text outside of every section that m4 copies and that is not a line of a sendmail.cf."""
     told = {call.line for call in found.unknown} | {
         call.line for call in found.calls if call.spaced
@@ -218,7 +218,7 @@ def _copied(text: str, found: Scan) -> Iterator[Message]:
         if call is not None and call.name == "VERSIONID":
             continue
         if words.startswith("#") and not original.lstrip().startswith("#"):
-            yield Message(
+            yield McMessage(
                 line.number,
                 f"{_short(words)} goes into the sendmail.cf: its blank continues the line before",
                 "dnl before a comment",
@@ -226,18 +226,18 @@ def _copied(text: str, found: Scan) -> Iterator[Message]:
         elif words.startswith("#"):
             continue
         elif re.match(r"[dD][nN1lL]{2}\b", words):
-            yield Message(line.number, f"{words.split()[0]} is not dnl", "dnl")
+            yield McMessage(line.number, f"{words.split()[0]} is not dnl", "dnl")
         elif words in ("'", ")", "'')", "')"):
-            yield Message(line.number, f"{words} stands behind the end of the call", "one less")
+            yield McMessage(line.number, f"{words} stands behind the end of the call", "one less")
         else:
-            yield Message(
+            yield McMessage(
                 line.number,
                 f"m4 copies {_short(words)} into the sendmail.cf",
                 "dnl before a comment, or LOCAL_CONFIG above lines of a sendmail.cf",
             )
 
 
-def _rules(text: str, found: Scan) -> Iterator[Message]:
+def _rules(text: str, found: Scan) -> Iterator[McMessage]:
     """R lines without a tab."""
     source = text.split("\n")
     for line in found.lines:
@@ -248,7 +248,7 @@ def _rules(text: str, found: Scan) -> Iterator[Message]:
             rule += "\n" + source[following]
             following += 1
         if "\t" not in rule and re.search(r"\S[ \n]+\S", rule):
-            yield Message(
+            yield McMessage(
                 line.number,
                 f"the rule {_short(line.text)} has blanks where sendmail needs a tab",
                 "a tab between its two sides (and before a comment)",

@@ -27,7 +27,7 @@ from filterd.scanners.clamd.server import (
     StreamTooLargeError,
 )
 from filterd.scanners.clamd.session import ClamdSessions
-from filterd.scanners.databases import SETTLE_SECONDS, DatabaseError, Databases
+from filterd.scanners.databases import SETTLE_SECONDS, Databases, SignatureFileError
 
 
 class ClamdScanner:
@@ -101,7 +101,7 @@ class ClamdScanner:
             return told
         try:
             found = self._databases.read()
-        except DatabaseError as error:
+        except SignatureFileError as error:
             if told.built is None:
                 raise ScannerError(str(error)) from error
             return told

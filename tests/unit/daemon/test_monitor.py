@@ -29,7 +29,7 @@ from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
-from filterd.ops.control import ControlError, RefusedError, ask, control_path
+from filterd.ops.control import ControlError, RequestRefusedError, ask, control_path
 from filterd.ops.status import status
 from filterd.workers.codec import AnswerError, decode_report
 from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
@@ -328,7 +328,7 @@ def test_an_answer_that_is_none(tmp_path: Path) -> None:
             ask(settings, "status", 0.1)
     with pytest.raises(ControlError, match="refused") as caught:
         ask(settings, "status")
-    assert not isinstance(caught.value, RefusedError)
+    assert not isinstance(caught.value, RequestRefusedError)
 
 
 def test_doctor_says_that_the_settings_were_changed(new_daemon: NewDaemon) -> None:

@@ -40,7 +40,7 @@ from filterd.scanners.answer import (
     Signatures,
     Unavailable,
 )
-from filterd.scanners.cache import Cache, Remembering
+from filterd.scanners.cache import AnswerCache, Remembering
 from filterd.scanners.hosts import Hosts
 from filterd.scanners.several import Answers, Several
 from tests.helpers import icap, messages
@@ -183,7 +183,7 @@ def test_all_are_away() -> None:
 def test_the_same_content_is_scanned_once() -> None:
     one = Says(lambda content: EVIL if content == b"bad" else CLEAN)
     now = [0.0]
-    remembering = Remembering(one, Cache(100, 60, lambda: now[0]))
+    remembering = Remembering(one, AnswerCache(100, 60, lambda: now[0]))
 
     def scan(content: bytes) -> Answer:
         return remembering.scan(content, time.monotonic() + 5)
@@ -206,7 +206,7 @@ def test_signatures_that_were_read_during_the_scan() -> None:
         return CLEAN
 
     one.answer = reloads
-    remembering = Remembering(one, Cache(100, 60))
+    remembering = Remembering(one, AnswerCache(100, 60))
     remembering.scan(b"x", time.monotonic() + 5)
     one.answer = EVIL
     assert remembering.scan(b"x", time.monotonic() + 5) == EVIL
@@ -217,21 +217,21 @@ def test_signatures_that_were_read_during_the_scan() -> None:
 @pytest.mark.parametrize("answer", [AWAY, LIMIT])
 def test_what_is_no_answer_is_not_remembered(answer: Answer) -> None:
     one = Says(answer)
-    remembering = Remembering(one, Cache(100, 60))
+    remembering = Remembering(one, AnswerCache(100, 60))
     assert [remembering.scan(b"x", time.monotonic() + 5) for _ in range(2)] == [answer] * 2
     assert len(one.seen) == 2
 
 
 def test_a_scanner_that_does_not_say_its_signatures_is_always_asked() -> None:
     one = Says(CLEAN, tag="")
-    remembering = Remembering(one, Cache(100, 60))
+    remembering = Remembering(one, AnswerCache(100, 60))
     for _ in range(2):
         remembering.scan(b"x", time.monotonic() + 5)
     assert len(one.seen) == 2
 
 
 def test_the_number_is_bounded() -> None:
-    cache = Cache(16, 60)
+    cache = AnswerCache(16, 60)
     size = len(cache._memory)
     keys = [hashlib.sha256(str(number).encode()).digest() for number in range(1000)]
     for key in keys:
@@ -242,7 +242,7 @@ def test_the_number_is_bounded() -> None:
 
 
 def test_a_torn_entry_is_none() -> None:
-    cache = Cache(8, 60)
+    cache = AnswerCache(8, 60)
     key = hashlib.sha256(b"x").digest()
     cache.put(key, CLEAN)
     assert cache.get(key) == CLEAN
@@ -256,7 +256,7 @@ def test_a_torn_entry_is_none() -> None:
 def test_workers_share_what_is_remembered() -> None:
     import os
 
-    cache = Cache(8, 60)
+    cache = AnswerCache(8, 60)
     key = hashlib.sha256(b"x").digest()
     child = os.fork()
     if child == 0:

@@ -10,8 +10,8 @@ from pathlib import Path
 import dns.message
 import pytest
 
-from filterd.resolver.answer import MX, Answer, RecordType, Status
-from filterd.resolver.lookups import Lookups
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, RecordType
+from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.resolver import Resolver, system_servers
 from filterd.resolver.settings import NameServer, ResolverSettings
 from tests.helpers.name_server import Question, Script, name_server, zone
@@ -53,33 +53,33 @@ def resolver(made: list[Resolver], *servers: str, **settings: object) -> Resolve
 
 
 TRUTH = [
-    ("mail.example", "A", Status.FOUND, ("192.0.2.1", "192.0.2.2")),
-    ("MAIL.example.", "A", Status.FOUND, ("192.0.2.1", "192.0.2.2")),
-    ("mail.example", "AAAA", Status.FOUND, ("2001:db8::1",)),
-    ("example", "MX", Status.FOUND, (MX(10, "mail.example"), MX(20, "second.example"))),
-    ("nomail.example", "MX", Status.FOUND, (MX(0, ""),)),
-    ("example", "TXT", Status.FOUND, (b"v=spf1 -all",)),
-    ("1.2.0.192.in-addr.arpa", "PTR", Status.FOUND, ("mail.example",)),
-    ("www.example", "A", Status.FOUND, ("192.0.2.1", "192.0.2.2")),
-    ("www.example", "MX", Status.NODATA, ()),
-    ("mail.example", "TXT", Status.NODATA, ()),
-    ("nobody.example", "A", Status.NXDOMAIN, ()),
-    ("ring.example", "A", Status.MALFORMED, ()),
-    ("a..example", "A", Status.INVALID, ()),
-    ("", "A", Status.INVALID, ()),
-    ("x" * 64 + ".example", "A", Status.INVALID, ()),
-    (".".join(["abcdefg"] * 40), "A", Status.INVALID, ()),
+    ("mail.example", "A", DnsStatus.FOUND, ("192.0.2.1", "192.0.2.2")),
+    ("MAIL.example.", "A", DnsStatus.FOUND, ("192.0.2.1", "192.0.2.2")),
+    ("mail.example", "AAAA", DnsStatus.FOUND, ("2001:db8::1",)),
+    ("example", "MX", DnsStatus.FOUND, (MX(10, "mail.example"), MX(20, "second.example"))),
+    ("nomail.example", "MX", DnsStatus.FOUND, (MX(0, ""),)),
+    ("example", "TXT", DnsStatus.FOUND, (b"v=spf1 -all",)),
+    ("1.2.0.192.in-addr.arpa", "PTR", DnsStatus.FOUND, ("mail.example",)),
+    ("www.example", "A", DnsStatus.FOUND, ("192.0.2.1", "192.0.2.2")),
+    ("www.example", "MX", DnsStatus.NODATA, ()),
+    ("mail.example", "TXT", DnsStatus.NODATA, ()),
+    ("nobody.example", "A", DnsStatus.NXDOMAIN, ()),
+    ("ring.example", "A", DnsStatus.MALFORMED, ()),
+    ("a..example", "A", DnsStatus.INVALID, ()),
+    ("", "A", DnsStatus.INVALID, ()),
+    ("x" * 64 + ".example", "A", DnsStatus.INVALID, ()),
+    (".".join(["abcdefg"] * 40), "A", DnsStatus.INVALID, ()),
 ]
 
 
 @pytest.mark.parametrize(("name", "kind", "status", "records"), TRUTH, ids=lambda v: str(v)[:20])
 def test_a_server_that_tells_the_truth(
-    asked: list[Resolver], name: str, kind: str, status: Status, records: tuple[object, ...]
+    asked: list[Resolver], name: str, kind: str, status: DnsStatus, records: tuple[object, ...]
 ) -> None:
     with name_server(EXAMPLE) as server:
         answer = resolver(asked, server.address).ask(name, RecordType(kind)).answer(LONG)
     assert (answer.status, set(answer.records)) == (status, set(records))
-    assert answer.failed == (status is Status.MALFORMED)
+    assert answer.failed == (status is DnsStatus.MALFORMED)
 
 
 def test_a_domain_in_any_spelling_is_one_question(asked: list[Resolver]) -> None:
@@ -94,7 +94,7 @@ def test_a_domain_in_any_spelling_is_one_question(asked: list[Resolver]) -> None
 def test_a_backslash_in_a_name_is_not_an_escape(asked: list[Resolver]) -> None:
     with name_server(EXAMPLE) as server:
         answer = resolver(asked, server.address).ask("mail\\046example", A).answer(LONG)
-    assert answer.status is Status.NXDOMAIN
+    assert answer.status is DnsStatus.NXDOMAIN
 
 
 def refused(question: Question) -> bytes:
@@ -127,16 +127,16 @@ def broken_stream(question: Question) -> bytes:
 
 
 SAID = [
-    (refused, Status.REFUSED, ()),
-    (failing, Status.SERVFAIL, ()),
-    (cut, Status.FOUND, (b"x" * 250 + b"y" * 250,)),
-    (broken_stream, Status.MALFORMED, ()),
+    (refused, DnsStatus.REFUSED, ()),
+    (failing, DnsStatus.SERVFAIL, ()),
+    (cut, DnsStatus.FOUND, (b"x" * 250 + b"y" * 250,)),
+    (broken_stream, DnsStatus.MALFORMED, ()),
 ]
 
 
 @pytest.mark.parametrize(("script", "status", "records"), SAID)
 def test_a_server_that_fails(
-    asked: list[Resolver], script: Script, status: Status, records: tuple[object, ...]
+    asked: list[Resolver], script: Script, status: DnsStatus, records: tuple[object, ...]
 ) -> None:
     with name_server(script) as server:
         answer = resolver(asked, server.address).ask("big.example", TXT).answer(LONG)
@@ -146,7 +146,7 @@ def test_a_server_that_fails(
 def test_a_server_without_edns(asked: list[Resolver]) -> None:
     with name_server(without_edns) as server:
         answer = resolver(asked, server.address).ask("mail.example", A).answer(LONG)
-    assert answer.status is Status.FOUND
+    assert answer.status is DnsStatus.FOUND
 
 
 def another_id(question: Question) -> bytes:
@@ -173,19 +173,19 @@ def test_a_forged_datagram_is_not_an_answer(asked: list[Resolver], lie: str) -> 
     with name_server(LIES[lie]) as server:
         asking = resolver(asked, server.address, timeout=0.3)
         answer = asking.ask("mail.example", A).answer(LONG)
-    assert (answer.status, answer.records) == (Status.TIMEOUT, ())
+    assert (answer.status, answer.records) == (DnsStatus.TIMEOUT, ())
 
 
 def test_a_record_of_another_name_is_not_taken(asked: list[Resolver]) -> None:
     with name_server(lambda q: q.answer("victim.example 60 A 203.0.113.9")) as server:
         answer = resolver(asked, server.address).ask("mail.example", A).answer(LONG)
-    assert (answer.status, answer.records) == (Status.NODATA, ())
+    assert (answer.status, answer.records) == (DnsStatus.NODATA, ())
 
 
 def test_the_next_server_is_asked(asked: list[Resolver]) -> None:
     with name_server(refused) as first, name_server(EXAMPLE) as second:
         asking = resolver(asked, first.address, second.address)
-        assert asking.ask("mail.example", A).answer(LONG).status is Status.FOUND
+        assert asking.ask("mail.example", A).answer(LONG).status is DnsStatus.FOUND
 
 
 def test_a_server_that_cannot_be_reached_is_left_alone(
@@ -194,7 +194,7 @@ def test_a_server_that_cannot_be_reached_is_left_alone(
     """One line in the log, and every later question fails at once."""
     asking = resolver(asked, f"127.0.0.1:{free_port()}")
     answers = [asking.ask(f"host{n}.example", A).answer(LONG) for n in range(20)]
-    assert {answer.status for answer in answers} == {Status.UNREACHABLE}
+    assert {answer.status for answer in answers} == {DnsStatus.UNREACHABLE}
     assert len([one for one in caplog.records if "name server" in one.message]) == 1
 
 
@@ -202,7 +202,7 @@ def test_no_name_server_at_all(asked: list[Resolver], monkeypatch: pytest.Monkey
     monkeypatch.setattr("filterd.resolver.resolver.system_servers", lambda: ())
     answer = resolver(asked).ask("mail.example", A).answer(LONG)
     assert (answer.status, answer.detail) == (
-        Status.UNREACHABLE,
+        DnsStatus.UNREACHABLE,
         "no name server is configured",
     )
 
@@ -217,9 +217,9 @@ def test_domains_that_do_not_answer_leave_the_server_in_use(asked: list[Resolver
     with name_server(say) as server:
         asking = resolver(asked, server.address, timeout=0.2)
         waiting = [asking.ask(f"n{n}.hostile.example", A) for n in range(30)]
-        assert {one.answer(LONG).status for one in waiting} == {Status.TIMEOUT}
+        assert {one.answer(LONG).status for one in waiting} == {DnsStatus.TIMEOUT}
         wait_for("the trial question", lambda: server.asked[". NS"] or server.asked[" NS"])
-        assert asking.ask("mail.example", A).answer(LONG).status is Status.FOUND
+        assert asking.ask("mail.example", A).answer(LONG).status is DnsStatus.FOUND
 
 
 def test_answers_are_kept_and_shared(asked: list[Resolver]) -> None:
@@ -234,7 +234,7 @@ def test_answers_are_kept_and_shared(asked: list[Resolver]) -> None:
         waiting = [asking.ask("mail.example", A) for _ in range(50)]
         wait_for("the question", server.asked.total)
         gate.set()
-        assert {one.answer(LONG).status for one in waiting} == {Status.FOUND}
+        assert {one.answer(LONG).status for one in waiting} == {DnsStatus.FOUND}
         assert asking.ask("mail.example", A).done
         nobody = asking.ask("nobody.example", A).answer(LONG)
         assert asking.ask("nobody.example", A).answer(0) == nobody
@@ -252,64 +252,64 @@ def test_one_slow_question_delays_no_other(asked: list[Resolver]) -> None:
     with name_server(say) as server:
         asking = resolver(asked, server.address, timeout=LONG)
         slow = asking.ask("slow.example", A)
-        assert asking.ask("mail.example", A).answer(LONG).status is Status.FOUND
+        assert asking.ask("mail.example", A).answer(LONG).status is DnsStatus.FOUND
         assert not slow.done
-        assert slow.answer(0).status is Status.TIMEOUT
+        assert slow.answer(0).status is DnsStatus.TIMEOUT
         gate.set()
-        assert slow.answer(LONG).status is Status.NXDOMAIN
+        assert slow.answer(LONG).status is DnsStatus.NXDOMAIN
 
 
 def test_too_many_at_a_time(asked: list[Resolver]) -> None:
     with name_server(silent) as server:
         asking = resolver(asked, server.address, timeout=LONG, in_flight=3)
         waiting = [asking.ask(f"n{n}.example", A) for n in range(5)]
-        assert [one.answer(LONG).status for one in waiting[3:]] == [Status.LIMIT] * 2
+        assert [one.answer(LONG).status for one in waiting[3:]] == [DnsStatus.LIMIT] * 2
         assert not any(one.done for one in waiting[:3])
 
 
 def test_the_questions_of_one_message(asked: list[Resolver]) -> None:
     with name_server(EXAMPLE) as server:
-        lookups = Lookups(resolver(asked, server.address, timeout=LONG), limit=2)
+        lookups = DnsLookups(resolver(asked, server.address, timeout=LONG), limit=2)
         lookups.start("mail.example", A)
         lookups.start("mail.example", A)
         lookups.start("example", RecordType.MX)
-        assert lookups.answer("mail.example", A).status is Status.FOUND
-        assert lookups.answer("third.example", A).status is Status.LIMIT
+        assert lookups.answer("mail.example", A).status is DnsStatus.FOUND
+        assert lookups.answer("third.example", A).status is DnsStatus.LIMIT
         assert lookups.answer("example", RecordType.MX).texts == ("mail.example", "second.example")
         assert lookups.count == 2
 
 
 def test_the_time_of_a_message_is_over(asked: list[Resolver]) -> None:
     with name_server(silent) as server:
-        lookups = Lookups(resolver(asked, server.address, timeout=LONG), seconds=0.1)
+        lookups = DnsLookups(resolver(asked, server.address, timeout=LONG), seconds=0.1)
         for n in range(100):
             lookups.start(f"n{n}.example", A)
         answers = [lookups.answer(f"n{n}.example", A) for n in range(100)]
-        assert {answer.status for answer in answers} == {Status.TIMEOUT}
+        assert {answer.status for answer in answers} == {DnsStatus.TIMEOUT}
 
 
 def test_a_child_asks_for_itself(asked: list[Resolver]) -> None:
     """Workers are forked from a process that may have asked before."""
     with name_server(EXAMPLE) as server:
         asking = resolver(asked, server.address)
-        assert asking.ask("mail.example", A).answer(LONG).status is Status.FOUND
+        assert asking.ask("mail.example", A).answer(LONG).status is DnsStatus.FOUND
         child = os.fork()
         if child == 0:
-            found = Answer(Status.TIMEOUT)
+            found = DnsAnswer(DnsStatus.TIMEOUT)
             try:
                 found = asking.ask("example", RecordType.MX).answer(LONG)
             finally:
-                os._exit(0 if found.status is Status.FOUND else 1)
+                os._exit(0 if found.status is DnsStatus.FOUND else 1)
         assert os.waitpid(child, 0)[1] == 0
 
 
 def test_it_can_be_closed_and_used_again(asked: list[Resolver]) -> None:
     with name_server(EXAMPLE) as server:
         asking = resolver(asked, server.address)
-        assert asking.ask("mail.example", A).answer(LONG).status is Status.FOUND
+        assert asking.ask("mail.example", A).answer(LONG).status is DnsStatus.FOUND
         asking.close()
         asking.close()
-        assert asking.ask("example", RecordType.MX).answer(LONG).status is Status.FOUND
+        assert asking.ask("example", RecordType.MX).answer(LONG).status is DnsStatus.FOUND
 
 
 def test_resolv_conf(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
-from filterd.scanners.databases import DatabaseError, Databases, updater_state
+from filterd.scanners.databases import Databases, SignatureFileError, updater_state
 from tests.helpers.scanner import Scanner, clean
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_certain_until_clamd_has_read_them(tmp_path: Path) -> None:
 
 
 def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="nowhere: No such file"):
+    with pytest.raises(SignatureFileError, match="nowhere: No such file"):
         Databases(tmp_path / "nowhere").read()
     assert Databases(tmp_path).read().built is None
 
@@ -102,5 +102,5 @@ def test_the_last_run_of_freshclam_counts(tmp_path: Path) -> None:
     assert updater_state(log).trouble.startswith("ERROR: Can't open")
     log.write_bytes(b"\xff\xfe" * 100_000)
     assert updater_state(log).started is None
-    with pytest.raises(DatabaseError):
+    with pytest.raises(SignatureFileError):
         updater_state(tmp_path / "none")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.cf.addresses import Kind, Resolver, State
-from filterd.mta.cf.checks import Checker, HeaderChecker, Outcome
+from filterd.mta.cf.addresses import AddressKind, AddressResolver, AddressState
+from filterd.mta.cf.checks import Checker, CheckOutcome, HeaderChecker
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.statuses import status_of
 from tests.helpers.rules import Rules
@@ -41,9 +41,9 @@ Msmtp, P=[IPC], F=mu, R=EnvTo/HdrTo, A=TCP $h
 """
 
 
-def resolver(text: str = CF) -> tuple[Resolver, list[str]]:
+def resolver(text: str = CF) -> tuple[AddressResolver, list[str]]:
     rules = Rules(text)
-    return Resolver(rules.rewriter), rules.record.messages
+    return AddressResolver(rules.rewriter), rules.record.messages
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_where_addresses_go(text: str, mailer: str, host: str, user: str) -> Non
     address = found.parse(text)
     assert address is not None
     assert (address.mailer, address.host, address.user) == (mailer, host, user)
-    assert (address.state, said) == (State.OK, [])
+    assert (address.state, said) == (AddressState.OK, [])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_errors(text: str, message: str, status: int) -> None:
     found, said = resolver()
     address = found.parse(text)
     assert address is not None
-    assert address.state in (State.BAD, State.QUEUE)
+    assert address.state in (AddressState.BAD, AddressState.QUEUE)
     assert said[-1].endswith(message)
     assert address.status == status
 
@@ -112,7 +112,7 @@ def test_a_user_with_control_characters_is_bad() -> None:
     found, said = resolver()
     address = found.parse("jo\x01e")
     assert address is not None
-    assert (address.state, address.user) == (State.BAD, "jo?e")
+    assert (address.state, address.user) == (AddressState.BAD, "jo?e")
     assert said == ['Syntax error in mailbox address "jo?e" (non-printable character)']
 
 
@@ -124,7 +124,7 @@ def test_a_queue_group_may_be_chosen_by_a_ruleset() -> None:
     assert (slow.queue_group, fast.queue_group) == ("slow", "")
 
 
-def rewritten(text: str, kind: Kind, domain: tuple[str, ...] = ()) -> str:
+def rewritten(text: str, kind: AddressKind, domain: tuple[str, ...] = ()) -> str:
     found, _said = resolver()
     mailer = found._program.mailers.find("smtp")
     assert isinstance(mailer, MailerLine)
@@ -134,21 +134,25 @@ def rewritten(text: str, kind: Kind, domain: tuple[str, ...] = ()) -> str:
 @pytest.mark.parametrize(
     ("text", "kind", "expected"),
     [
-        ("joe@own.test", Kind(sender=True), "joe@masq.test"),
-        ("Joe (x) <joe@own.test>", Kind(sender=True, header=True), "Joe (x) <joe@masq.test>"),
-        ("joe@far.test", Kind(), "envelope.joe@far.test"),
-        ("joe@far.test", Kind(header=True), "header.joe@far.test"),
-        ("(only)", Kind(), "(only)"),
+        ("joe@own.test", AddressKind(sender=True), "joe@masq.test"),
+        (
+            "Joe (x) <joe@own.test>",
+            AddressKind(sender=True, header=True),
+            "Joe (x) <joe@masq.test>",
+        ),
+        ("joe@far.test", AddressKind(), "envelope.joe@far.test"),
+        ("joe@far.test", AddressKind(header=True), "header.joe@far.test"),
+        ("(only)", AddressKind(), "(only)"),
     ],
 )
-def test_how_a_mailer_sees_an_address(text: str, kind: Kind, expected: str) -> None:
+def test_how_a_mailer_sees_an_address(text: str, kind: AddressKind, expected: str) -> None:
     assert rewritten(text, kind) == expected
 
 
 def test_a_senders_domain_is_added_to_names_without_one() -> None:
     domain = ("@", "x", ".", "test")
-    assert rewritten("joe", Kind(header=True), domain) == "header.joe@x.test"
-    assert rewritten("joe@y.test", Kind(header=True), domain) == "header.joe@y.test"
+    assert rewritten("joe", AddressKind(header=True), domain) == "header.joe@x.test"
+    assert rewritten("joe@y.test", AddressKind(header=True), domain) == "header.joe@y.test"
 
 
 @pytest.mark.parametrize(
@@ -181,24 +185,24 @@ H*: $>Header
 
 def checker() -> tuple[Checker, HeaderChecker, Rules]:
     rules = Rules(CHECKS)
-    found = Resolver(rules.rewriter)
+    found = AddressResolver(rules.rewriter)
     return Checker(rules.rewriter, found), HeaderChecker(rules.rewriter, found), rules
 
 
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [
-        ("good", Outcome.CONSENT),
-        ("other", Outcome.CONSENT),
-        ("bad", Outcome.ERROR),
-        ("drop", Outcome.DISCARD),
-        ("hold", Outcome.QUARANTINE),
+        ("good", CheckOutcome.CONSENT),
+        ("other", CheckOutcome.CONSENT),
+        ("bad", CheckOutcome.ERROR),
+        ("drop", CheckOutcome.DISCARD),
+        ("hold", CheckOutcome.QUARANTINE),
     ],
 )
-def test_checks(text: str, outcome: Outcome) -> None:
+def test_checks(text: str, outcome: CheckOutcome) -> None:
     check = checker()[0].check("check_mail", text)
     assert check.outcome == outcome
-    if outcome == Outcome.QUARANTINE:
+    if outcome == CheckOutcome.QUARANTINE:
         assert check.reason == "odd one"
 
 
@@ -207,22 +211,22 @@ def test_two_texts_are_joined_by_a_mark() -> None:
 
 
 def test_a_check_that_does_not_exist_consents() -> None:
-    assert checker()[0].check("check_none", "x").outcome == Outcome.CONSENT
+    assert checker()[0].check("check_none", "x").outcome == CheckOutcome.CONSENT
 
 
 @pytest.mark.parametrize(
     ("line", "outcome", "flags"),
     [
-        ("Subject: a bad one", Outcome.ERROR, 0x58000),
-        ("Subject: a good one", Outcome.CONSENT, 0x58000),
+        ("Subject: a bad one", CheckOutcome.ERROR, 0x58000),
+        ("Subject: a good one", CheckOutcome.CONSENT, 0x58000),
         # Comments are no part of the text, except with `$>+`.
-        ("To: ann (bad)", Outcome.CONSENT, 0x40002),
-        ("X-Note: a (b)", Outcome.ERROR, 0x40000),
-        ("no colon", Outcome.CONSENT, 0),
-        ("Message: x", Outcome.CONSENT, 1),
+        ("To: ann (bad)", CheckOutcome.CONSENT, 0x40002),
+        ("X-Note: a (b)", CheckOutcome.ERROR, 0x40000),
+        ("no colon", CheckOutcome.CONSENT, 0),
+        ("Message: x", CheckOutcome.CONSENT, 1),
     ],
 )
-def test_header_fields(line: str, outcome: Outcome, flags: int) -> None:
+def test_header_fields(line: str, outcome: CheckOutcome, flags: int) -> None:
     _, headers, rules = checker()
     assert headers.check(line) == flags
     assert headers.outcome.outcome == outcome

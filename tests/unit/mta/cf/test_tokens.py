@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.mta.cf.marks import ALL_MARKS, octets
-from filterd.mta.cf.tokens import MAX_TOKEN, MAX_TOKENS, Tables, _Scanner, scan
+from filterd.mta.cf.tokens import MAX_TOKEN, MAX_TOKENS, TokenTables, _Scanner, scan
 
-TABLES = Tables.of(".:%@!^/[]+", ".")
+TABLES = TokenTables.of(".:%@!^/[]+", ".")
 
 
 def tokens(text: str, delimiter: str = "") -> tuple[list[str] | None, list[str]]:
@@ -136,7 +136,7 @@ TEXT = st.text(st.sampled_from('ab.@<>()"\\!, \t%é;'), max_size=40).map(octets)
 def test_tokens_joined_give_the_same_tokens_again(text: str) -> None:
     first, _said = tokens(text)
     if first is not None and not any("\\" in token for token in first):
-        again = scan(Tables.of(".:%@!^/[]+", " ").join(first), TABLES.rules, lambda said: None)
+        again = scan(TokenTables.of(".:%@!^/[]+", " ").join(first), TABLES.rules, lambda said: None)
         assert again.tokens == first
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.mta.cf.lookup import MapAnswer
-from filterd.mta.maps.bdb_pages import DamagedError
-from filterd.mta.maps.bdb_reader import Database
+from filterd.mta.maps.bdb_pages import DamagedDatabaseError
+from filterd.mta.maps.bdb_reader import BdbDatabase
 from filterd.mta.maps.bdb_writer import btree_file, hash_file
 from filterd.mta.maps.cdb import Cdb, cdb_file
 from tests.helpers.maps import look, look_in, maps_of
@@ -36,11 +36,11 @@ TYPES = tuple(WRITERS)
 
 
 @contextmanager
-def _open(type: str, data: bytes) -> Iterator[Database | Cdb]:
+def _open(type: str, data: bytes) -> Iterator[BdbDatabase | Cdb]:
     descriptor = os.memfd_create("database")
     try:
         os.write(descriptor, data)
-        yield Cdb(descriptor) if type == "cdb" else Database(descriptor, is_hash=type == "hash")
+        yield Cdb(descriptor) if type == "cdb" else BdbDatabase(descriptor, is_hash=type == "hash")
     finally:
         os.close(descriptor)
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_an_error_and_nothing_else(type: str, data: st.DataObj
                 database.get(key)
             # Duplicates that lie on one page are told once each: no more than there are octets.
             assert sum(1 for _ in database.items()) <= len(content)
-    except DamagedError:
+    except DamagedDatabaseError:
         pass
 
 
@@ -111,7 +111,10 @@ def test_a_page_that_follows_itself_ends_the_search(type: str) -> None:
     content = bytearray(FILES[type])
     for start in range(4096, len(content), 4096):
         content[start + 16 : start + 20] = content[start + 8 : start + 12]
-    with _open(type, bytes(content)) as database, pytest.raises(DamagedError, match=r"itself|cut"):
+    with (
+        _open(type, bytes(content)) as database,
+        pytest.raises(DamagedDatabaseError, match=r"itself|cut"),
+    ):
         list(database.items())
 
 
