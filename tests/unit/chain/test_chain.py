@@ -271,6 +271,15 @@ def test_nobody_asks_about_what_a_person_released() -> None:
     assert log == []
 
 
+def test_a_filter_goes_by_the_name_that_the_settings_give_it() -> None:
+    links = [Link(Says("clamav", raises), own_name="second"), Link(Says("clamav", raises))]
+    chain = Chain(links)
+    assert chain.names == ("second", "clamav")
+    examination = chain.examine(MAIL)
+    assert [failure.filter for failure in examination.failures] == ["second", "clamav"]
+    assert set(examination.milliseconds) == {"second", "clamav"}
+
+
 def test_a_virus_in_it_is_told_whole() -> None:
     class Scanner(Says):
         examines_released = True
