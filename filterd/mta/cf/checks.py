@@ -26,23 +26,51 @@ MAX_REASON = 1024
 END_OF_HEADER, RECIPIENT, RESENT, ACHECK = 0x1, 0x2, 0x8, 0x20
 FORCE, TRACE, FROM, RECEIPT_TO, ERRORS_TO = 0x40, 0x80, 0x100, 0x400, 0x800
 ENCODING, TYPE, BCC, ENCODABLE, BIND_LATE, FROM_USER = (
-    0x1000, 0x2000, 0x4000, 0x8000, 0x20000, 0x40000,
-)  # fmt: skip
+    0x1000,
+    0x2000,
+    0x4000,
+    0x8000,
+    0x20000,
+    0x40000,
+)
 
 HEADER_FLAGS = {
-    "resent-sender": FROM | RESENT, "resent-from": FROM | RESENT,
-    "resent-reply-to": FROM | RESENT, "sender": FROM, "from": FROM, "reply-to": FROM,
-    "errors-to": FROM | ERRORS_TO, "full-name": ACHECK, "return-receipt-to": RECEIPT_TO,
-    "delivery-receipt-to": RECEIPT_TO, "disposition-notification-to": FROM, "to": RECIPIENT,
-    "resent-to": RECIPIENT | RESENT, "cc": RECIPIENT, "resent-cc": RECIPIENT | RESENT,
-    "bcc": RECIPIENT | BCC, "resent-bcc": RECIPIENT | BCC | RESENT, "apparently-to": RECIPIENT,
-    "message-id": 0, "resent-message-id": RESENT, "message": END_OF_HEADER,
-    "text": END_OF_HEADER, "date": 0, "resent-date": RESENT, "received": TRACE | FORCE,
-    "x400-received": TRACE | FORCE, "via": TRACE | FORCE, "mail-from": TRACE | FORCE,
-    "comments": FORCE | ENCODABLE, "return-path": FORCE | ACHECK | BIND_LATE,
-    "content-transfer-encoding": ENCODING, "content-type": TYPE, "content-length": ACHECK,
-    "subject": ENCODABLE, "x-authentication-warning": FORCE,
-}  # fmt: skip
+    "resent-sender": FROM | RESENT,
+    "resent-from": FROM | RESENT,
+    "resent-reply-to": FROM | RESENT,
+    "sender": FROM,
+    "from": FROM,
+    "reply-to": FROM,
+    "errors-to": FROM | ERRORS_TO,
+    "full-name": ACHECK,
+    "return-receipt-to": RECEIPT_TO,
+    "delivery-receipt-to": RECEIPT_TO,
+    "disposition-notification-to": FROM,
+    "to": RECIPIENT,
+    "resent-to": RECIPIENT | RESENT,
+    "cc": RECIPIENT,
+    "resent-cc": RECIPIENT | RESENT,
+    "bcc": RECIPIENT | BCC,
+    "resent-bcc": RECIPIENT | BCC | RESENT,
+    "apparently-to": RECIPIENT,
+    "message-id": 0,
+    "resent-message-id": RESENT,
+    "message": END_OF_HEADER,
+    "text": END_OF_HEADER,
+    "date": 0,
+    "resent-date": RESENT,
+    "received": TRACE | FORCE,
+    "x400-received": TRACE | FORCE,
+    "via": TRACE | FORCE,
+    "mail-from": TRACE | FORCE,
+    "comments": FORCE | ENCODABLE,
+    "return-path": FORCE | ACHECK | BIND_LATE,
+    "content-transfer-encoding": ENCODING,
+    "content-type": TYPE,
+    "content-length": ACHECK,
+    "subject": ENCODABLE,
+    "x-authentication-warning": FORCE,
+}
 """What sendmail knows of header fields, its H_ flags."""
 
 

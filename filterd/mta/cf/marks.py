@@ -57,10 +57,26 @@ TERMINATED = "\0"
 """Stands in a line where a bad name was: nothing behind it counts."""
 
 _OCTETS = {
-    0x81: MACRO, 0x82: RUNTIME, 0x85: LOOKUP, 0x86: LOOKUP_END, 0x90: ANY, 0x91: SOME, 0x92: ONE,
-    0x93: CLASS, 0x94: NOT_CLASS, 0x95: REFERENCE, 0x96: MAILER, 0x97: HOST, 0x98: USER,
-    0x99: CALL, 0x9A: IF, 0x9B: ELSE, 0x9C: FI, 0x9D: HOST_LOOKUP, 0x9E: HOST_LOOKUP_END,
-}  # fmt: skip
+    0x81: MACRO,
+    0x82: RUNTIME,
+    0x85: LOOKUP,
+    0x86: LOOKUP_END,
+    0x90: ANY,
+    0x91: SOME,
+    0x92: ONE,
+    0x93: CLASS,
+    0x94: NOT_CLASS,
+    0x95: REFERENCE,
+    0x96: MAILER,
+    0x97: HOST,
+    0x98: USER,
+    0x99: CALL,
+    0x9A: IF,
+    0x9B: ELSE,
+    0x9C: FI,
+    0x9D: HOST_LOOKUP,
+    0x9E: HOST_LOOKUP_END,
+}
 """The octets that sendmail has for its marks; test mode takes them from the keyboard."""
 
 _TYPED = {0xDC00 + octet: mark for octet, mark in _OCTETS.items()}

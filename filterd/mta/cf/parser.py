@@ -329,7 +329,7 @@ class _CfParser:
         self._options.read(rest, where)
 
     def _header(self, rest: str) -> None:
-        found = re.match(_HEADER, rest)
+        found = _HEADER.match(rest)
         if found is None:
             self._bad(f'header syntax error, line "{rest}"')
             return
@@ -367,11 +367,13 @@ class _CfParser:
         self.cf.filters[one.name] = one
 
     def _queue_group(self, rest: str) -> None:
-        name = re.split(f"[,{_SPACES}]", rest, maxsplit=1)[0]
+        name, *after = re.split(f"[,{_SPACES}]", rest, maxsplit=1)
         if not name:
             self._bad("name required for queue")
             return
-        if not self.cf.option("QueueDirectory") and not re.search(r"[,\s]P[^=,]*=", rest):
+        equates = [one.lstrip(_SPACES) for text in after for one in text.split(",")]
+        placed = any(one.startswith("P") and "=" in one for one in equates)
+        if not placed and not self.cf.option("QueueDirectory"):
             self._bad("QueueDir must be defined before queue groups")
             return
         self._mailers.queues.add(name.lower())

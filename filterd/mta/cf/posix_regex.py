@@ -114,11 +114,18 @@ def _has_back_reference(pattern: bytes) -> bool:
 def _c_library() -> ctypes.CDLL:
     library = ctypes.CDLL(None)
     library.regexec.argtypes = [
-        ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int,
-    ]  # fmt: skip
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_int,
+    ]
     library.regerror.argtypes = [
-        ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t,
-    ]  # fmt: skip
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+    ]
     return library
 
 

@@ -19,11 +19,23 @@ NAMED = {
 }
 
 _BY_ENHANCED = {
-    (1, 0): EX_DATAERR, (1, 1): EX_NOUSER, (1, 6): EX_NOUSER, (1, 2): EX_NOHOST,
-    (1, 8): EX_NOHOST, (1, 3): EX_USAGE, (1, 7): EX_USAGE, (1, 5): EX_CONFIG,
-    (2, 3): EX_DATAERR, (4, 0): EX_IOERR, (4, 2): EX_IOERR, (4, 1): EX_TEMPFAIL,
-    (4, 3): EX_TEMPFAIL, (4, 5): EX_TEMPFAIL, (4, 4): EX_PROTOCOL, (4, 6): EX_CONFIG,
-}  # fmt: skip
+    (1, 0): EX_DATAERR,
+    (1, 1): EX_NOUSER,
+    (1, 6): EX_NOUSER,
+    (1, 2): EX_NOHOST,
+    (1, 8): EX_NOHOST,
+    (1, 3): EX_USAGE,
+    (1, 7): EX_USAGE,
+    (1, 5): EX_CONFIG,
+    (2, 3): EX_DATAERR,
+    (4, 0): EX_IOERR,
+    (4, 2): EX_IOERR,
+    (4, 1): EX_TEMPFAIL,
+    (4, 3): EX_TEMPFAIL,
+    (4, 5): EX_TEMPFAIL,
+    (4, 4): EX_PROTOCOL,
+    (4, 6): EX_CONFIG,
+}
 
 _BY_SUBJECT = {3: EX_OSERR, 5: EX_PROTOCOL, 7: EX_DATAERR}
 

@@ -14,7 +14,7 @@ import pwd
 import re
 import stat
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from filterd.mta.maps.bdb_pages import DamagedDatabaseError, NotADatabaseError
@@ -256,12 +256,15 @@ def _type_in(text: str, name: str, *, by_path: bool) -> str:
     without folder and ending. Empty for none."""
     wanted = name if by_path else Path(name).name.partition(".")[0]
     for line in text.split("\n"):
-        match = re.match(r"K[ \t]*[A-Za-z0-9][\w.]*[ \t]+([A-Za-z0-9]+).*[ \t](\S+)[ \t]*$", line)
-        if match is None:
+        words = line[1:].split()
+        if not line.startswith("K") or len(words) < 3:
             continue
-        file = match[2] if by_path else re.sub(r"\.[^./]*$", "", match[2]).rpartition("/")[2]
-        if file == wanted:
-            return match[1]
+        kind, file = re.match("[A-Za-z0-9]*", words[1]), words[-1]
+        if not by_path:
+            file = PurePath(file).name
+            file = file.rpartition(".")[0] or file
+        if kind and file == wanted:
+            return kind[0]
     return ""
 
 

@@ -38,9 +38,12 @@ EX_PROTOCOL = 76
 
 _STATUSES = {b"TEMP": EX_TEMPFAIL, b"TIMEOUT": EX_TEMPFAIL, b"PERM": EX_UNAVAILABLE}
 _FAMILIES = {
-    "": socket.AF_UNIX, "unix": socket.AF_UNIX, "local": socket.AF_UNIX,
-    "inet": socket.AF_INET, "inet6": socket.AF_INET6,
-}  # fmt: skip
+    "": socket.AF_UNIX,
+    "unix": socket.AF_UNIX,
+    "local": socket.AF_UNIX,
+    "inet": socket.AF_INET,
+    "inet6": socket.AF_INET6,
+}
 _log = logging.getLogger(__name__)
 
 

@@ -26,8 +26,7 @@ MC_LIMIT = 1 << 18
 MESSAGE_LIMIT = 500
 """Messages that are told; nobody reads more."""
 
-INCLUDES_CF = re.compile(r"(?m)^[^#\n]*\binclude\(\s*`?[^)\n]*m4/cf\.m4'?\s*\)")
-"""An mc file that includes cf.m4 itself, as Debian's do."""
+_INCLUDED = re.compile(r"\binclude\(([^()\n]*+)\)")
 
 DEFINED_LETTERS = {
     "SMART_HOST": "S",
@@ -108,10 +107,17 @@ def make_cf(path: Path, files: MacroFiles) -> str:
     return output.text
 
 
+def includes_cf(text: str) -> bool:
+    """Whether an mc file includes cf.m4 itself, as Debian's do."""
+    read = (line.partition("#")[0] for line in text.split("\n"))
+    files = (file for line in read for file in _INCLUDED.findall(line))
+    return any(file.strip().strip("`'").endswith("m4/cf.m4") for file in files)
+
+
 def build(path: Path, files: MacroFiles) -> Build:
     """Build an mc file and look for mistakes. Raises McError."""
     text = read_mc(path)
-    own_include = INCLUDES_CF.search(text) is not None
+    own_include = includes_cf(text)
     found = scan(text, files.directives, comments=own_include)
     made = Build(str(path), text, found, files)
     output = _run(path, text, files)
@@ -173,7 +179,7 @@ def _significant(text: str) -> str:
 
 
 def _run(path: Path, text: str, files: MacroFiles, *, sync: bool = False) -> Output:
-    include_cf = INCLUDES_CF.search(text) is None
+    include_cf = not includes_cf(text)
     try:
         return run(text, files, path.resolve().parent, include_cf=include_cf, sync=sync)
     except M4Error as error:

@@ -159,7 +159,10 @@ def _map_files(found: Scan) -> Iterator[McMessage]:
     """Database files named with the ending that sendmail adds."""
     for call in found.named("FEATURE"):
         for argument in call.arguments[1:]:
-            match = re.match(r"(?:hash|btree|cdb)\s.*?(/\S+)\.(?:db|cdb)\s*$", argument.text)
-            if match is not None:
-                what = f"sendmail adds the ending to {argument.text.split()[-1]} once more"
-                yield McMessage(argument.line, what, match[1])
+            kind, *words = argument.text.split() or [""]
+            if kind not in ("hash", "btree", "cdb") or not words:
+                continue
+            name, _, ending = words[-1].rpartition(".")
+            if ending in ("db", "cdb") and "/" in name:
+                what = f"sendmail adds the ending to {words[-1]} once more"
+                yield McMessage(argument.line, what, name[name.index("/") :])

@@ -251,11 +251,12 @@ def _take_out_places(output: Output, shift: int) -> None:
     kept: list[str] = []
     begun = ""
     for one in output.text.split("\n"):
-        match = re.fullmatch(r'(.*)#line (\d+)(?: "(.*)")?', one)
+        before, _, place = one.rpartition("#line ")
+        match = re.fullmatch(r'(\d+)(?: "(.*)")?', place) if "#line " in one else None
         if match is not None:
-            begun += match[1]
-            line = int(match[2])
-            file = file if match[3] is None else match[3]
+            begun += before
+            line = int(match[1])
+            file = file if match[2] is None else match[2]
             continue
         kept.append(begun + one)
         begun = ""

@@ -193,9 +193,10 @@ class _McScanner:
             self._section = name
             line = self.line(match.start())
             self._add(
-                Call(name, (), line, line, self._rest(place),
-                     diverted=False, nested=self._depth > 0)
-            )  # fmt: skip
+                Call(
+                    name, (), line, line, self._rest(place), diverted=False, nested=self._depth > 0
+                )
+            )
             self._diverted = False
             return place
         blank = re.compile(r"[ \t]+\(").match(text, place)

@@ -38,7 +38,7 @@ DAEMON_KEYS = {
 MODIFIERS = frozenset("abcdfhrsuACEOS")
 """Letters of `M=`, sendmail's `doc/op`, DaemonPortOptions."""
 
-TIMEOUT = re.compile(r"[CSRE]\w*:\s*(?:\d+[smhdw]?)+")
+_TIMEOUT = re.compile(r"[CSRE]\w*+:\s*+(?:\d++[smhdw]?+)++")
 
 FLAGS = frozenset("TR4")
 """Letters of a filter's `F=`."""
@@ -177,18 +177,18 @@ def _flags_hint(text: str, value: str) -> tuple[str, str] | None:
 
 
 def _socket_hint(text: str, value: str) -> tuple[str, str] | None:
-    if (match := re.search(r"[;+ ]\s*([FT])\s*=", value)) is not None:
+    if (match := re.search(r"(?:[;+]|(?<!\s) )\s*+([FT])\s*+=", value)) is not None:
         return f"{text} has {match[1]}= in the socket", f"a comma before {match[1]}="
     return None
 
 
 def _timeouts_hint(text: str, value: str) -> tuple[str, str] | None:
-    if re.search(r"[\s+]\s*[CSRE]:", value):
+    if re.search(r"(?:\+|(?<!\s)\s)\s*+[CSRE]:", value):
         return f"{text} has timeouts without a semicolon between", "T=S:…;R:…"
-    if (match := re.search(r"[;+\s]\s*([FS])\s*=", value)) is not None:
+    if (match := re.search(r"(?:[;+]|(?<!\s)\s)\s*+([FS])\s*+=", value)) is not None:
         return f"{text} has {match[1]}= in the timeouts", f"a comma before {match[1]}="
     for one in value.split(";") if value else ():
-        if not TIMEOUT.fullmatch(one.strip()):
+        if not _TIMEOUT.fullmatch(one.strip()):
             return (
                 f"T=: {one.strip() or 'nothing'} is not a timeout",
                 "C:, S:, R: or E: and a time, as in E:5m",
