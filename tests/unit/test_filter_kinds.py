@@ -68,6 +68,7 @@ def test_the_chain_has_the_names_of_the_settings(settings: Settings) -> None:
     assert chain.names == tuple(NAMES)
 
 
+@pytest.mark.slow  # each waits for its clamd to come
 def test_failures_bear_the_names_of_the_settings(settings: Settings) -> None:
     """Two filters of one kind are two: one that fails takes the other's opinion from nobody."""
     chain = build_pipeline(settings, keeping=False).chain

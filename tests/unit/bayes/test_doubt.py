@@ -19,6 +19,8 @@ from filterd.bayes.site.learner import Learner
 from tests.helpers.commands import filterd
 from tests.helpers.training_mail import mail, message
 
+pytestmark = pytest.mark.slow
+
 HASHER = Hasher(b"salt of the test")
 
 

@@ -186,6 +186,8 @@ import sqlalchemy as sa
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import LearningJournal
 
+pytestmark = pytest.mark.slow
+
 @sa.event.listens_for(sa.Engine, "before_cursor_execute")
 def before(connection, cursor, statement, *rest):
     if sys.argv[2] in statement:

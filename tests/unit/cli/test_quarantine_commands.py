@@ -16,6 +16,8 @@ from tests.helpers.entries import HOSTILE, new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mta() -> Iterator[Mta]:

@@ -23,6 +23,8 @@ from filterd.scanners.clamd.stats import ClamdStats
 from tests.helpers.certificates import server_context
 from tests.helpers.scanner import STATS, Scanner, clean, finds
 
+pytestmark = pytest.mark.server
+
 BAD = b"this is very bad"
 
 

@@ -15,6 +15,8 @@ from tests.helpers import icap
 from tests.helpers.certificates import server_context
 from tests.helpers.icap import IcapStub
 
+pytestmark = pytest.mark.server
+
 BAD = b"this is very bad"
 FOUND = "X-Infection-Found: Type=0; Resolution=2; Threat=Evil;"
 
