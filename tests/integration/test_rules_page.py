@@ -34,6 +34,11 @@ def said(folder: Path, command: str, typed: list[str]) -> str:
     )
 
 
+def stable(printed: str) -> str:
+    """Without what another version of sendmail's m4 files changes: the lines of a file."""
+    return re.sub(r"\d+ lines", "N lines", printed).rstrip("\n")
+
+
 def test_every_command_of_the_page(tmp_path: Path) -> None:
     require("m4", "m4")
     require(unpacked("sendmail") / "usr/libexec/sendmail/sendmail", "sendmail-cf")
@@ -45,5 +50,5 @@ def test_every_command_of_the_page(tmp_path: Path) -> None:
             continue
         commands += 1
         typed = re.findall(r"(?m)^> (.*)$", shown)
-        assert said(tmp_path, command, typed).rstrip("\n") == shown.rstrip("\n"), command
+        assert stable(said(tmp_path, command, typed)) == stable(shown), command
     assert commands == 5

@@ -103,6 +103,7 @@ domainmap               Whole addresses are translated by a table of domains.
 domaintable             Domains are replaced by others by a table, in every address.
 drac                    Clients that read mail recently may relay, by a database of drac.
 enhdnsbl                Clients in the DNS blocklist {1} are refused, by what it answers.
+fips3                   OpenSSL 3 works in its FIPS mode, by the settings file {1}.
 generics_entire_domain  The generics table counts for the hosts below its domains too.
 genericstable           Senders are replaced by others, by a table: login names become addresses.
 greet_pause             A client that speaks before the greeting is refused; the pause is {1} ms.
@@ -339,6 +340,7 @@ confMIN_QUEUE_AGE       The shortest time between two attempts.
 confMUST_QUOTE_CHARS    Characters for which a name in an address is quoted.
 confNICE_QUEUE_RUN      The priority of queue runs.
 confNO_RCPT_ACTION      What is added to a message without recipients in its header.
+confOPENSSL_CNF         The settings file that OpenSSL reads; empty for its own.
 confOLD_STYLE_HEADERS   Whether blanks may separate addresses.
 confOPERATORS           The characters that are words of their own in addresses.
 confPID_FILE            The file with the number of the daemon's process.
