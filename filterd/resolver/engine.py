@@ -7,14 +7,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.name
 
 from filterd.resolver import exchange
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.cache import DnsCache, Key
-from filterd.resolver.names import query_name, written
+from filterd.resolver.exchange import Alias
+from filterd.resolver.names import query_name
 from filterd.resolver.settings import NameServer
 
 FIRST_WAIT = 1.0
@@ -31,6 +32,8 @@ REST = 5.0
 """Seconds until a server that is down is tried again; doubled each time, up to REST_LIMIT."""
 
 REST_LIMIT = 60.0
+
+_SILENCE = frozenset({DnsStatus.TIMEOUT, DnsStatus.UNREACHABLE})
 
 log = logging.getLogger(__name__)
 
@@ -101,30 +104,24 @@ class Engine:
         ttl = float("inf")
         for _ in range(exchange.ALIAS_LIMIT):
             answer = await self._tried(name, kind, end)
-            if answer.status is not DnsStatus.NODATA or answer.canonical in ("", written(name)):
-                return DnsAnswer(
-                    answer.status,
-                    answer.records,
-                    min(ttl, answer.ttl),
-                    answer.canonical or written(name),
-                    answer.detail,
-                )
-            if answer.ttl > 0:
-                # With an SOA: the end of the aliases has no such records.
-                return answer
-            name = query_name(answer.canonical)
+            if isinstance(answer, DnsAnswer):
+                return replace(answer, ttl=min(ttl, answer.ttl))
+            name, ttl = answer.name, min(ttl, answer.ttl)
         return DnsAnswer(DnsStatus.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
 
-    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> DnsAnswer:
+    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> DnsAnswer | Alias:
         usable = [one for one in self._servers if not one.down]
         if not usable:
             what = "no name server answers" if self._servers else "no name server is configured"
             return DnsAnswer(DnsStatus.UNREACHABLE, detail=what)
-        answer, wait, place = DnsAnswer(DnsStatus.TIMEOUT), FIRST_WAIT, 0
+        last, wait, place = DnsAnswer(DnsStatus.TIMEOUT), FIRST_WAIT, 0
         while (left := end - self._clock()) > 0:
             server = usable[place % len(usable)]
             place += 1
             answer = await exchange.ask(server.address, name, kind, min(wait, left))
+            if isinstance(answer, Alias):
+                self._spoke(server)
+                return answer
             if answer.status is DnsStatus.TIMEOUT:
                 self._suspect(server, 1)
             elif answer.status is DnsStatus.UNREACHABLE:
@@ -133,12 +130,13 @@ class Engine:
                 self._spoke(server)
             if not answer.failed:
                 return answer
+            last = answer
             usable = [one for one in usable if not one.down]
             if not usable or (answer.status is not DnsStatus.TIMEOUT and place >= len(usable)):
                 return answer
             if place % len(usable) == 0:
                 wait *= 2
-        return answer
+        return last
 
     def _spoke(self, server: _NameServer) -> None:
         server.silent, server.rest = 0, REST
@@ -162,7 +160,7 @@ class Engine:
                 answer = await exchange.ask(
                     server.address, dns.name.root, RecordType.NS, PROBE_WAIT
                 )
-                if answer.status not in (DnsStatus.TIMEOUT, DnsStatus.UNREACHABLE):
+                if isinstance(answer, Alias) or answer.status not in _SILENCE:
                     self._spoke(server)
                     return
                 if not server.down:

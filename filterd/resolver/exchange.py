@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import dataclass
 
 import dns.asyncbackend
 import dns.asyncquery
@@ -32,12 +33,21 @@ ALIAS_LIMIT = 8
 _FAILURES = {dns.rcode.SERVFAIL: DnsStatus.SERVFAIL, dns.rcode.REFUSED: DnsStatus.REFUSED}
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A server knows an alias and not what it stands for: `name` has to be asked for. ttl: seconds
+    for which that holds."""
+
+    name: dns.name.Name
+    ttl: float
+
+
 async def ask(
     server: NameServer, name: dns.name.Name, kind: RecordType, seconds: float
-) -> DnsAnswer:
+) -> DnsAnswer | Alias:
     """Ask one server once; a server without EDNS, or a cut answer, makes it ask again.
 
-    Never raises but for cancellation: what goes wrong is an `Answer` with its status.
+    Never raises but for cancellation: what goes wrong is a `DnsAnswer` with its status.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -50,7 +60,7 @@ async def ask(
         return DnsAnswer(DnsStatus.MALFORMED, detail=f"{server}: {type(error).__name__}")
 
 
-async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> DnsAnswer:
+async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> DnsAnswer | Alias:
     for edns in (True, False):
         question = dns.message.make_query(
             name, dns.rdatatype.from_text(kind), use_edns=0 if edns else False, payload=PAYLOAD
@@ -85,7 +95,7 @@ async def _exchanged(server: NameServer, question: dns.message.Message) -> dns.m
 
 def read(
     response: dns.message.Message, name: dns.name.Name, kind: RecordType, server: NameServer
-) -> DnsAnswer:
+) -> DnsAnswer | Alias:
     """What a response says to a question of this name and type."""
     code = response.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
@@ -111,16 +121,21 @@ def read(
         ttl, name = min(ttl, alias.ttl), alias[0].target
     if records:
         return DnsAnswer(DnsStatus.FOUND, tuple(records), ttl, written(name))
-    status = DnsStatus.NXDOMAIN if code == dns.rcode.NXDOMAIN else DnsStatus.NODATA
-    return DnsAnswer(status, (), min(ttl, _negative_ttl(response)), written(name) if seen else "")
+    negative = _negative_ttl(response)
+    if code == dns.rcode.NXDOMAIN:
+        return DnsAnswer(DnsStatus.NXDOMAIN, (), min(ttl, negative or 0.0), written(name))
+    if seen and negative is None:
+        return Alias(name, ttl)
+    return DnsAnswer(DnsStatus.NODATA, (), min(ttl, negative or 0.0), written(name))
 
 
-def _negative_ttl(response: dns.message.Message) -> float:
-    """RFC 2308 §5: the lesser of the SOA's own time and its minimum; 0 without one, not kept."""
+def _negative_ttl(response: dns.message.Message) -> float | None:
+    """RFC 2308 §5: the lesser of the SOA's own time and its minimum. None without one: "no" is not
+    kept then, and behind an alias the server has not said it."""
     for found in response.authority:
         if found.rdtype == dns.rdatatype.SOA and len(found):
             return float(min(found.ttl, found[0].minimum))
-    return 0.0
+    return None
 
 
 def _record(data: object) -> Record:

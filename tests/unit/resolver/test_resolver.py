@@ -82,6 +82,15 @@ def test_a_server_that_tells_the_truth(
     assert answer.failed == (status is DnsStatus.MALFORMED)
 
 
+def test_an_alias_counts_no_longer_than_it_says(asked: list[Resolver]) -> None:
+    """Also where a server leaves it to the client to follow the alias."""
+    records = ["short.example 20 CNAME sp\\032ace.example.", "sp\\032ace.example 300 A 192.0.2.8"]
+    with name_server(zone(*records)) as server:
+        answer = resolver(asked, server.address).ask("short.example", A).answer(LONG)
+    assert (answer.records, answer.ttl) == (("192.0.2.8",), 20)
+    assert answer.canonical == "sp\\032ace.example"
+
+
 def test_a_domain_in_any_spelling_is_one_question(asked: list[Resolver]) -> None:
     with name_server(zone("xn--bcher-kva.example 60 A 192.0.2.7")) as server:
         asking = resolver(asked, server.address)
