@@ -184,8 +184,11 @@ def canonical_domain(text: str) -> str:
         except (idna.IDNAError, UnicodeError):
             domain = unicodedata.normalize("NFKC", domain).lower()
         domain = ".".join(map(_a_label, domain.split(".")))
-    domain = domain.lower()
-    return domain if domain.endswith("..") else domain.removesuffix(".")
+    # What was mapped may begin or end with blanks, and end with a dot.
+    domain = domain.lower().strip()
+    if not domain.endswith(".") or domain[-2:-1] == "." or domain[-2:-1].isspace():
+        return domain
+    return domain[:-1]
 
 
 def readable_domain(domain: str) -> str:

@@ -22,6 +22,8 @@ from filterd.bayes.site.learner import Learner, LearnOutcome
 from tests.helpers.learning import contents, model_of
 from tests.helpers.training_mail import message
 
+pytestmark = pytest.mark.slow
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
@@ -185,8 +187,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import LearningJournal
-
-pytestmark = pytest.mark.slow
 
 @sa.event.listens_for(sa.Engine, "before_cursor_execute")
 def before(connection, cursor, statement, *rest):

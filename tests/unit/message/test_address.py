@@ -176,6 +176,9 @@ TEXTS = st.text(alphabet=st.sampled_from('ab+."\\@<>:[]()é例。☕-\udcc3\udcb
 @given(TEXTS)
 @example("@.。")
 @example("@a..")
+@example("@: 。")
+@example("@¨a")
+@example("@a\u037a")
 def test_any_text_has_one_form(text: str) -> None:
     mailbox = Mailbox.parse(text)
     assert canonical_domain(mailbox.domain) == mailbox.domain
