@@ -59,10 +59,6 @@ class ForkServer:
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-        # The daemon decides when this ends; a SIGINT or SIGTERM to the whole group must not.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         tell(self._control, {"ready": True, "filters": list(self._pipeline.chain.names)})
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
@@ -77,7 +73,11 @@ class ForkServer:
                     return
 
     def _obey(self) -> bool:
-        packet = self._control.recv(PACKET_LIMIT)
+        try:
+            packet = self._control.recv(PACKET_LIMIT)
+        except ConnectionResetError:
+            # A daemon that was killed had not read all that it was told (unix(7)).
+            return False
         if not packet:
             return False
         order = json.loads(packet)
@@ -96,9 +96,12 @@ class ForkServer:
             self._be_worker(theirs, page)
         self._children.add(pid)
         theirs.close()
+        packet = json.dumps({"worker": pid}).encode()
         try:
-            packet = json.dumps({"worker": pid}).encode()
             socket.send_fds(self._control, [packet], [ours.fileno(), page])
+        except OSError as error:
+            # The next read sees the end, and run() kills the worker with the others.
+            log.debug("the daemon is gone: %s", error)
         finally:
             ours.close()
             os.close(page)
@@ -157,6 +160,9 @@ def main() -> int:
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--config", type=Path)
     arguments = parser.parse_args()
+    # The daemon decides when this ends; a signal to the whole group (Ctrl-C) must not.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     control = socket.socket(fileno=arguments.control)
     try:
         settings = load(arguments.config)
