@@ -21,7 +21,7 @@ from annotated_doc import Doc
 from annotated_types import Gt
 
 from filterd.chain.budget import BudgetExceeded, within
-from filterd.chain.filter import Filter
+from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Message
@@ -78,7 +78,7 @@ class Link:
     """One filter in its place in the chain. own_name: what the settings call it; empty: as the
     filter calls itself."""
 
-    filter: Filter
+    filter: Filter | StageFilter
     settings: LinkSettings = LinkSettings()
     own_name: str = ""
 
@@ -123,6 +123,7 @@ class Chain:
 
     def __init__(self, links: Sequence[Link], timeout: float = ChainSettings.timeout) -> None:
         self._links = tuple(links)
+        self._examiners = tuple(link for link in links if hasattr(link.filter, "examine"))
         self._askers = tuple(link for link in links if hasattr(link.filter, "ask"))
         self._timeout = timeout
         self.announce: Announce = _announce_to_nobody
@@ -170,7 +171,7 @@ class Chain:
             verdict |= Verdict(symbols=(told,), released=mark.id)
         if mark is None and not given_up:
             self._ask_ahead(message, deadline)
-        for link in self._links:
+        for link in self._examiners:
             if mark is not None and (mark.viruses or not _examines_released(link.filter)):
                 continue
             name = link.name
@@ -178,6 +179,7 @@ class Chain:
             failure: Failure | None = given_up.get(name)
             if failure is None:
                 self.announce(name, min(started + link.settings.timeout, deadline))
+                message.symbols = verdict.symbols
                 opinion, failure = _opinion(link, message, deadline - started)
                 milliseconds[name] = round((time.monotonic() - started) * 1000, 3)
             if failure is not None:
@@ -214,13 +216,13 @@ class Chain:
             started = time.monotonic()
             self.announce(link.name, min(started + link.settings.timeout, deadline))
             try:
-                ask = link.filter.ask  # type: ignore[attr-defined]  # has it, see __init__
+                ask = link.filter.ask  # type: ignore[union-attr]  # has it, see __init__
                 within(min(link.settings.timeout, ASKING_LIMIT), ask, message)
             except (BudgetExceeded, Exception) as error:  # noqa: BLE001
                 log.debug("filter=%s id=%s asks later: %s", link.name, message.id, error)
 
 
-def _examines_released(filter: Filter) -> bool:
+def _examines_released(filter: object) -> bool:
     return bool(getattr(filter, "examines_released", False))
 
 
@@ -232,7 +234,8 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
         why = "no time was left by the filters before it"
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, why, starved=True)
     try:
-        opinion = within(budget, link.filter.examine, message)
+        examine = link.filter.examine  # type: ignore[union-attr]  # has it, see Chain.__init__
+        opinion: Verdict = within(budget, examine, message)
     except BudgetExceeded:
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, f"no opinion within {budget:.1f} s")
     except MemoryError:

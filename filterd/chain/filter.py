@@ -2,9 +2,14 @@
 
 A filter is found by name through the entry-point group `filterd.filters`, so a plugin is a package
 with one line of packaging. The entry point names the filter's settings: a frozen dataclass whose
-fields are the keys of `[filters.NAME]`, and whose `build()` makes the filter. Reading a settings
+fields are the keys of `[filters.NAME]`, and whose `build()` makes the filter; one that needs what
+the site offers to all filters has `build_with(services)` in its place. Reading a settings
 file makes only the settings; what a filter needs to run is imported inside `build`. A class that is
-settings and filter at once, a dataclass with `examine` and without `build`, is accepted as well.
+settings and filter at once, a dataclass with `examine` or stages and without `build`, is accepted
+as well.
+
+A filter examines messages, or is asked at stages of the SMTP session (`filterd.chain.stages`), or
+both.
 
 A filter touches no socket of the MTA and stores nothing. It raises on trouble, and the chain then
 applies that filter's `on_error`. `prepare()`, where a filter has one, is called once before the
@@ -22,6 +27,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from filterd.chain import old_names
+from filterd.chain.services import Services
+from filterd.chain.stages import Stage
 from filterd.chain.verdict import Verdict
 from filterd.message import Message
 
@@ -42,7 +49,18 @@ class Filter(Protocol):
         ...
 
 
-class Buildable(Protocol):
+@runtime_checkable
+class StageFilter(Protocol):
+    """What the chain knows of a filter that examines no message. It has one of the methods that
+    `filterd.chain.stages` describes, at least."""
+
+    @property
+    def name(self) -> str:
+        """The word that settings, log lines and metrics use for it."""
+        ...
+
+
+class BuildableAlone(Protocol):
     """The settings of one filter: a frozen dataclass that knows how to make the filter.
 
     `__post_init__` may check the values; it raises ValueError, or SettingsError for several.
@@ -50,9 +68,31 @@ class Buildable(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
-    def build(self) -> Filter:
+    def build(self) -> Filter | StageFilter:
         """A new filter with these settings, not prepared yet."""
         ...
+
+
+@runtime_checkable
+class BuildableWith(Protocol):
+    """The same for a filter that needs the site's services."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def build_with(self, services: Services) -> Filter | StageFilter:
+        """A new filter with these settings, not prepared yet."""
+        ...
+
+
+Buildable = BuildableAlone | BuildableWith
+"""The settings of one filter."""
+
+
+def built(settings: Buildable, services: Services) -> Filter | StageFilter:
+    """A new filter with these settings, not prepared yet."""
+    if isinstance(settings, BuildableWith):
+        return settings.build_with(services)
+    return settings.build()
 
 
 class UnknownFilterError(LookupError):
@@ -79,9 +119,9 @@ def load(name: str) -> type[Buildable]:
                 f"filter {name!r} ({value}) cannot be imported: {error}"
             ) from error
         if isinstance(found, type) and dataclasses.is_dataclass(found):
-            if callable(getattr(found, "build", None)):
+            if any(callable(getattr(found, way, None)) for way in ("build", "build_with")):
                 return cast(type[Buildable], found)
-            if callable(getattr(found, "examine", None)):
+            if any(callable(getattr(found, method, None)) for method in ("examine", *Stage)):
                 return _with_build(found)
         raise UnknownFilterError(
             f"filter {name!r} ({value}) is not a dataclass with `build` (or `examine`), "
@@ -96,8 +136,8 @@ def _with_build(cls: type[Any]) -> type[Buildable]:
     """The class, settings and filter at once, with a `build` that makes a copy: the instance that
     the settings hold never examines anything, so that it stays what the file says."""
 
-    def build(self: Any) -> Filter:
-        copy: Filter = dataclasses.replace(self)
+    def build(self: Any) -> Filter | StageFilter:
+        copy: Filter | StageFilter = dataclasses.replace(self)
         return copy
 
     names = {"build": build, "__doc__": cls.__doc__, "__module__": cls.__module__}

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from filterd.chain.filter import built
 from filterd.chain.headers import points
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.report import ScanReport
 from filterd.chain.report_codec import plain
 from filterd.chain.verdict import Action
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
-from filterd.config.assembly import build_pipeline
+from filterd.config.assembly import build_pipeline, site_services
 from filterd.config.load import Settings
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
@@ -91,9 +92,9 @@ def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
     """The settings without the filters that depend on a server which is away now, and why each is
     left out. In the mail flow such a message would wait; who looks at a file wants to know what
     the other filters say of it."""
-    away = {}
+    away, services = {}, site_services(loaded)
     for name in loaded.chain.filters:
-        probe = getattr(loaded.filters[name].own.build(), "unreachable", None)
+        probe = getattr(built(loaded.filters[name].own, services), "unreachable", None)
         if probe is not None and (why := probe()):
             away[name] = why
     kept = tuple(name for name in loaded.chain.filters if name not in away)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from filterd.bayes.site.autolearn import Queue
 from filterd.chain.chain import Chain, Examination, Link
-from filterd.chain.filter import available
+from filterd.chain.filter import available, built
 from filterd.chain.marks import Verifier, load_key
 from filterd.chain.pipeline import Keep, Offer, Pipeline
 from filterd.chain.policy import Policy
 from filterd.chain.report import ScanReport
+from filterd.chain.services import Services
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Symbol
 from filterd.config.load import Settings
 from filterd.filters.bayes.settings import BayesSettings
@@ -36,10 +37,10 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
 
     keeping: False for offline scans, which store nothing.
     """
-    links = []
+    links, services = [], site_services(settings)
     for name in settings.chain.filters:
         entry = settings.filters[name]
-        links.append(Link(entry.own.build(), entry.link, name))
+        links.append(Link(built(entry.own, services), entry.link, name))
     chain = Chain(links, settings.chain.timeout)
     if keeping:
         _honour_releases(chain, settings.quarantine)
@@ -53,6 +54,11 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
         _keeper(settings) if keeping else None,
         _offerer(settings) if keeping and settings.autolearn.enabled else None,
     )
+
+
+def site_services(settings: Settings) -> Services:  # noqa: ARG001  (none has a section yet)
+    """What the site offers to its filters."""
+    return Services()
 
 
 def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from filterd.chain.filter import Buildable, Filter
+from filterd.chain.filter import Buildable, Filter, StageFilter, built
 from filterd.chain.pipeline import Pipeline
+from filterd.chain.services import Services
 from filterd.chain.verdict import Action, AddField, Verdict
-from filterd.config.assembly import build_pipeline
+from filterd.config.assembly import build_pipeline, site_services
 from filterd.config.load import FilterSettings, Settings
 from filterd.filters.scanners.engine import VirusFilter
 from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
@@ -61,10 +62,10 @@ class _WithoutScanners:
 
     own: Buildable
 
-    def build(self) -> Filter:
+    def build_with(self, services: Services) -> Filter | StageFilter:
         """The filter."""
-        built = self.own.build()
-        return _AsksNobody(built) if isinstance(built, VirusFilter) else built
+        filter = built(self.own, services)
+        return _AsksNobody(filter) if isinstance(filter, VirusFilter) else filter
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,10 @@ class Promises:
         filters = {**loaded.filters}
         for name, entry in loaded.filters.items():
             filters[name] = FilterSettings(entry.link, _WithoutScanners(entry.own))
+        services = site_services(loaded)
         for name in loaded.chain.filters:
             try:
-                getattr(filters[name].own.build(), "prepare", lambda: None)()
+                getattr(built(filters[name].own, services), "prepare", lambda: None)()
             except (OSError, ValueError) as error:
                 self.left_out[name] = str(error)
         names = tuple(name for name in loaded.chain.filters if name not in self.left_out)

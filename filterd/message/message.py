@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from filterd.message.entity import Entity
 from filterd.message.envelope import Envelope
@@ -16,18 +17,35 @@ from filterd.message.tree import Anomaly, parse_tree
 _NO_ENVELOPE = Envelope()
 
 
+class Finding(Protocol):
+    """What a filter found: a name and points, see `filterd.chain.verdict.Symbol`."""
+
+    @property
+    def name(self) -> str:
+        """An upper-case word."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Points."""
+        ...
+
+
 class Message:
-    """One message on its way through the chain. Immutable; never raises on what it contains.
+    """One message on its way through the chain. Never changes but for `symbols`; never raises on
+    what it contains.
 
     data: the whole message as it crosses the wire (header section, empty line, body; CRLF).
     id: filterd's own name of it: the same in the reply, the log line, `X-Quarantine-ID` and the
-    quarantine.
+    quarantine. symbols: what was found before the filter that has it now, during the SMTP session
+    and by the filters before it in the chain.
     """
 
     def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
         self.data = data
         self.envelope = envelope if envelope is not None else _NO_ENVELOPE
         self.id = id
+        self.symbols: Sequence[Finding] = ()
 
     @property
     def size(self) -> int:
