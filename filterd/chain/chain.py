@@ -25,6 +25,8 @@ from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Message
+from filterd.message.matching import networks
+from filterd.system.mistakes import mistakes
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,19 @@ class ChainSettings:
         Gt(0),
         Doc("seconds that all filters together may take for one message; the MTA must wait longer"),
     ] = 60.0
+    trusted_networks: Annotated[
+        tuple[str, ...],
+        Doc(
+            'relays whose Received fields are believed, as "192.0.2.0/24" or "local": mail that '
+            "they pass on is judged by the client that they name"
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong:
+            for index, text in enumerate(self.trusted_networks):
+                with wrong.at("trusted_networks", index):
+                    networks([text])
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,9 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
     )
 
 
-def site_services(settings: Settings) -> Services:  # noqa: ARG001  (none has a section yet)
+def site_services(settings: Settings) -> Services:
     """What the site offers to its filters."""
-    return Services()
+    return Services(settings.resolver, settings.chain.trusted_networks)
 
 
 def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:

@@ -27,6 +27,7 @@ from filterd.config.web import WebSettings
 from filterd.history.settings import HistorySettings
 from filterd.mta.settings import MtaSettings
 from filterd.quarantine.settings import QuarantineSettings
+from filterd.resolver.settings import ResolverSettings
 from filterd.system import paths
 from filterd.system.bounded import open_regular, plain_text, toml_table
 from filterd.system.mistakes import Key
@@ -58,6 +59,7 @@ class Settings:
     daemon: DaemonSettings = DaemonSettings()
     workers: WorkerSettings = WorkerSettings()
     chain: ChainSettings = ChainSettings()
+    resolver: ResolverSettings = ResolverSettings()
     policy: PolicySettings = PolicySettings()
     labels: LabelSettings = LabelSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
@@ -90,6 +92,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "daemon": DaemonSettings,
     "workers": WorkerSettings,
     "chain": ChainSettings,
+    "resolver": ResolverSettings,
     "policy": PolicySettings,
     "labels": LabelSettings,
     "quarantine": QuarantineSettings,

@@ -14,7 +14,7 @@ import dns.name
 from filterd.resolver import exchange
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.cache import DnsCache, Key
-from filterd.resolver.exchange import Alias
+from filterd.resolver.exchange import Alias, Transport
 from filterd.resolver.names import query_name
 from filterd.resolver.settings import NameServer
 
@@ -60,12 +60,14 @@ class Engine:
         *,
         timeout: float,
         in_flight: int,
+        transport: Transport = exchange.USUAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers = [_NameServer(address) for address in servers]
         self._cache = cache
         self._timeout = timeout
         self._limit = in_flight
+        self._transport = transport
         self._clock = clock
         self._under_way: dict[Key, asyncio.Task[DnsAnswer]] = {}
 
@@ -118,7 +120,9 @@ class Engine:
         while (left := end - self._clock()) > 0:
             server = usable[place % len(usable)]
             place += 1
-            answer = await exchange.ask(server.address, name, kind, min(wait, left))
+            answer = await exchange.ask(
+                server.address, name, kind, min(wait, left), self._transport
+            )
             if isinstance(answer, Alias):
                 self._spoke(server)
                 return answer

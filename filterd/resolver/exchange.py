@@ -22,10 +22,7 @@ import dns.rdatatype
 
 from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, Record, RecordType
 from filterd.resolver.names import written
-from filterd.resolver.settings import NameServer
-
-PAYLOAD = 1232
-"""Octets of a datagram that no network breaks in two (DNS Flag Day 2020; RFC 9715 §3)."""
+from filterd.resolver.settings import PAYLOAD, NameServer
 
 ALIAS_LIMIT = 8
 """Aliases (CNAME) from name to name; resolvers in use follow 8 to 16."""
@@ -42,8 +39,24 @@ class Alias:
     ttl: float
 
 
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a server is asked. payload: octets of an answer by UDP, 0: without EDNS. tcp: whether it
+    is asked by TCP where its answer was cut."""
+
+    payload: int = PAYLOAD
+    tcp: bool = True
+
+
+USUAL = Transport()
+
+
 async def ask(
-    server: NameServer, name: dns.name.Name, kind: RecordType, seconds: float
+    server: NameServer,
+    name: dns.name.Name,
+    kind: RecordType,
+    seconds: float,
+    transport: Transport = USUAL,
 ) -> DnsAnswer | Alias:
     """Ask one server once; a server without EDNS, or a cut answer, makes it ask again.
 
@@ -51,7 +64,7 @@ async def ask(
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _asked(server, name, kind)
+            return await _asked(server, name, kind, transport)
     except (TimeoutError, dns.exception.Timeout):
         return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
     except OSError as error:
@@ -60,19 +73,31 @@ async def ask(
         return DnsAnswer(DnsStatus.MALFORMED, detail=f"{server}: {type(error).__name__}")
 
 
-async def _asked(server: NameServer, name: dns.name.Name, kind: RecordType) -> DnsAnswer | Alias:
-    for edns in (True, False):
+async def _asked(
+    server: NameServer, name: dns.name.Name, kind: RecordType, transport: Transport
+) -> DnsAnswer | Alias:
+    for edns in (True, False) if transport.payload else (False,):
         question = dns.message.make_query(
-            name, dns.rdatatype.from_text(kind), use_edns=0 if edns else False, payload=PAYLOAD
+            name,
+            dns.rdatatype.from_text(kind),
+            use_edns=0 if edns else False,
+            payload=transport.payload,
         )
-        response = await _exchanged(server, question)
+        try:
+            response = await _exchanged(server, question, tcp=transport.tcp)
+        except dns.message.Truncated:
+            return DnsAnswer(
+                DnsStatus.MALFORMED, detail=f"{server}: too long for UDP, and resolver.tcp is off"
+            )
         # RFC 6891 §7: who does not know EDNS says FORMERR.
         if response.rcode() != dns.rcode.FORMERR:
             break
     return read(response, name, kind, server)
 
 
-async def _exchanged(server: NameServer, question: dns.message.Message) -> dns.message.Message:
+async def _exchanged(
+    server: NameServer, question: dns.message.Message, *, tcp: bool
+) -> dns.message.Message:
     # A connected socket takes datagrams of that server only, and hears that nobody is there.
     family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
     connected = await dns.asyncbackend.get_backend("asyncio").make_socket(  # type: ignore[no-untyped-call]
@@ -90,6 +115,8 @@ async def _exchanged(server: NameServer, question: dns.message.Message) -> dns.m
                 sock=connected,
             )
         except dns.message.Truncated:
+            if not tcp:
+                raise
             return await dns.asyncquery.tcp(question, server.address, port=server.port)
 
 

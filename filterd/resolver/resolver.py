@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from filterd.resolver.settings import NameServer, ResolverSettings
 
 if TYPE_CHECKING:
     from filterd.resolver.engine import Engine
+
+log = logging.getLogger(__name__)
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -67,6 +70,23 @@ class Resolver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine: Engine | None = None
+        self._unusable = "" if settings.enabled else "[resolver] is not enabled"
+        self._servers: Sequence[NameServer] = ()
+
+    @property
+    def servers(self) -> Sequence[NameServer]:
+        """The name servers that are asked; resolv.conf is read when it is first needed. None where
+        the settings say so or none is known, and the log says that once."""
+        if not self._servers and not self._unusable:
+            self._servers = self._settings.servers or system_servers()
+            if not self._servers:
+                self._unusable = "no name server is configured"
+                log.warning(
+                    "no name server: %s names none, and resolver.nameservers is empty; "
+                    "nothing is looked up",
+                    RESOLV_CONF,
+                )
+        return self._servers
 
     @property
     def settings(self) -> ResolverSettings:
@@ -84,6 +104,8 @@ class Resolver:
         found = self._cache.get(key)
         if found is not None:
             return Pending(found, None)
+        if not self.servers:
+            return Pending(DnsAnswer(DnsStatus.UNREACHABLE, detail=self._unusable), None)
         loop, engine = self._running()
         return Pending(None, asyncio.run_coroutine_threadsafe(engine.ask(key), loop))
 
@@ -108,13 +130,15 @@ class Resolver:
 
     def _start(self) -> None:
         from filterd.resolver.engine import Engine  # noqa: PLC0415  # with dnspython
+        from filterd.resolver.exchange import Transport  # noqa: PLC0415
 
         loop = asyncio.new_event_loop()
         self._engine = Engine(
-            self._settings.servers or system_servers(),
+            self.servers,
             self._cache,
             timeout=self._settings.timeout,
             in_flight=self._settings.in_flight,
+            transport=Transport(self._settings.edns_size, self._settings.tcp),
         )
         self._thread = threading.Thread(target=loop.run_forever, name="resolver", daemon=True)
         self._loop, self._pid = loop, os.getpid()

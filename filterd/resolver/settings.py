@@ -13,6 +13,9 @@ from filterd.system.mistakes import mistakes
 
 DNS_PORT = 53
 
+PAYLOAD = 1232
+"""Octets of a datagram that no network breaks in two (DNS Flag Day 2020; RFC 9715 §3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
@@ -56,8 +59,11 @@ class NameServer:
 
 @dataclass(frozen=True)
 class ResolverSettings:
-    """Settings `[resolver]`."""
+    """Questions to the DNS. Nothing is asked unless a filter in the chain asks."""
 
+    enabled: Annotated[bool, Doc("false: nothing is asked, and every question fails at once")] = (
+        True
+    )
     nameservers: Annotated[
         tuple[str, ...],
         Doc(
@@ -78,8 +84,24 @@ class ResolverSettings:
         int, Ge(1), Le(100_000), Doc("questions that one message may lead to; more are failures")
     ] = 250
 
+    edns_size: Annotated[
+        int,
+        Ge(0),
+        Le(4096),
+        Doc("octets of an answer by UDP, as EDNS tells the name server; 0: without EDNS, 512"),
+    ] = PAYLOAD
+    tcp: Annotated[
+        bool, Doc("ask by TCP where an answer was too long for UDP; false: that is a failure")
+    ] = True
+
     def __post_init__(self) -> None:
         with mistakes() as found:
+            with found.at("edns_size"):
+                if 0 < self.edns_size < 512:
+                    raise ValueError(
+                        f"{self.edns_size} is less than every name server sends; "
+                        "expected 512 to 4096, or 0"
+                    )
             for number, text in enumerate(self.nameservers):
                 with found.at("nameservers", number):
                     NameServer.parse(text)

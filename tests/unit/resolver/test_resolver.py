@@ -207,13 +207,59 @@ def test_a_server_that_cannot_be_reached_is_left_alone(
     assert len([one for one in caplog.records if "name server" in one.message]) == 1
 
 
-def test_no_name_server_at_all(asked: list[Resolver], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_name_server_at_all(
+    asked: list[Resolver], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, and costs not even a thread."""
     monkeypatch.setattr("filterd.resolver.resolver.system_servers", lambda: ())
-    answer = resolver(asked).ask("mail.example", A).answer(LONG)
-    assert (answer.status, answer.detail) == (
-        DnsStatus.UNREACHABLE,
-        "no name server is configured",
-    )
+    asking, threads = resolver(asked), threading.active_count()
+    for name in ("mail.example", "other.example"):
+        pending = asking.ask(name, A)
+        assert pending.done
+        answer = pending.answer(LONG)
+        assert (answer.status, answer.detail) == (
+            DnsStatus.UNREACHABLE,
+            "no name server is configured",
+        )
+    assert threading.active_count() == threads
+    assert caplog.text.count("nothing is looked up") == 1
+
+
+def test_switched_off_nothing_is_asked(
+    asked: list[Resolver], caplog: pytest.LogCaptureFixture
+) -> None:
+    with name_server(EXAMPLE) as server:
+        answer = resolver(asked, server.address, enabled=False).ask("mail.example", A).answer(LONG)
+        assert answer.failed
+        assert "not enabled" in answer.detail
+        assert not server.asked
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(("size", "edns"), [(0, -1), (512, 0), (4096, 0)])
+def test_the_size_that_edns_tells(asked: list[Resolver], size: int, edns: int) -> None:
+    heard = []
+
+    def say(question: Question) -> bytes:
+        heard.append((question.message.edns, question.message.payload))
+        return question.answer("mail.example 60 A 192.0.2.1")
+
+    with name_server(say) as server:
+        asking = resolver(asked, server.address, edns_size=size)
+        assert asking.ask("mail.example", A).answer(LONG).texts == ("192.0.2.1",)
+    assert heard == [(edns, size)]
+
+
+@pytest.mark.parametrize(("tcp", "status"), [(True, DnsStatus.FOUND), (False, DnsStatus.MALFORMED)])
+def test_a_cut_answer_with_and_without_tcp(
+    asked: list[Resolver], tcp: bool, status: DnsStatus
+) -> None:
+    def say(question: Question) -> bytes:
+        return question.answer("mail.example 60 A 192.0.2.1", cut=not question.stream)
+
+    with name_server(say) as server:
+        asking = resolver(asked, server.address, tcp=tcp)
+        assert asking.ask("mail.example", A).answer(LONG).status is status
 
 
 def test_domains_that_do_not_answer_leave_the_server_in_use(asked: list[Resolver]) -> None:

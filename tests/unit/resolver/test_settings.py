@@ -39,6 +39,12 @@ def test_what_is_not_a_name_server(text: str) -> None:
         NameServer.parse(text)
 
 
+@pytest.mark.parametrize("size", [1, 511])
+def test_a_size_below_what_every_server_sends(size: int) -> None:
+    with pytest.raises(ValueError, match=r"edns_size.*expected 512 to 4096, or 0"):
+        ResolverSettings(edns_size=size)
+
+
 def test_all_mistakes_at_once() -> None:
     with pytest.raises(ValueError, match=r"nameservers\[1\].*nameservers\[3\]"):
         ResolverSettings(nameservers=("dns.example", "127.0.0.1", "[::1"))
