@@ -9,7 +9,6 @@ import socket
 import ssl
 
 from filterd.message.envelope import ip
-from filterd.mta.delivery.router import identity
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer
 from filterd.mta.milters.macros import ClientConnection
@@ -53,7 +52,7 @@ class SessionHandler:
 
     async def run(self) -> None:
         """Serve the client until it quits, is silent too long, or is gone."""
-        settings, router = self._server.settings, self._server.router
+        settings = self._server.settings
         personality = self._server.personality
         peer = await find_peer(self._writer)
         local = self._writer.get_extra_info("sockname")[:2]
@@ -69,7 +68,6 @@ class SessionHandler:
             SessionOptions(
                 limits=SessionLimits(settings.max_message_size, settings.max_recipients),
                 extensions=self._extensions,
-                identity=lambda address: identity(router, address),
                 sticky=filters.sticky,
                 may_log_in=self._server.passwords is not None,
                 forbidden=settings.forbidden,
@@ -85,7 +83,8 @@ class SessionHandler:
                         break
                     continue
                 outcome, queue_id = await self._handle(event, transactions)
-                self._session.settle(outcome, queue_id=queue_id)
+                recipient = transactions.recipient
+                self._session.settle(outcome, queue_id=queue_id, recipient=recipient)
                 if isinstance(event, events.StartTls) and self._session.secure:
                     await self._start_tls()
             await self._send()

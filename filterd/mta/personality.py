@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from filterd.mta.delivery.recipients import PlainRecipients, Recipients
 from filterd.mta.delivery.router import Router
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.composer import Composer
@@ -19,6 +20,11 @@ from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
+
+
+def _plain_recipients(router: Router, macros: MacroTable) -> Recipients:
+    del macros
+    return PlainRecipients(router)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class Personality:
 
     on_failure: Callable[[InputMailFilter], Mapping[str, str | float]]
     """What happens when a filter fails, `on_failure`, and the limits in seconds by name."""
+
+    recipients: Callable[[Router, MacroTable], Recipients] = _plain_recipients
+    """The recipients of one message, with the macros of its session."""
 
     keeps_duplicates: bool = False
     """A recipient that a filter has added beside the client's gets the message twice."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import TypeVar
 
-from filterd.mta.delivery.router import ConfigurationError, DeliveryError, identity
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route, to_octets
 from filterd.mta.mail.composer import Trace
 from filterd.mta.mail.draft import Draft, Path
-from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
 from filterd.mta.milters.macros import MacroTable
@@ -22,6 +24,8 @@ from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.state import ServerState
 
 log = logging.getLogger("filterd.mta")
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -57,6 +61,9 @@ class Transactions:
         self._filters = filters
         self._personality = server.personality
         self._active = False
+        self.recipient: Path | None = None
+        """The recipient of the message that the last path of RCPT stands for."""
+
         self._new_message()
 
     async def handle(self, event: events.Event) -> tuple[Answer | SmtpReply, str]:
@@ -126,6 +133,11 @@ class Transactions:
         self._message = _Message(self._personality.queue_id())
         self._macros.begin(self._message.id)
         self._filters.queue_id = self._message.id
+        self._recipients = self._personality.recipients(self._server.router, self._macros)
+
+    async def _asked(self, question: Callable[[], _T]) -> _T:
+        """What the recipients say, from a thread if that may take its time."""
+        return await asyncio.to_thread(question) if self._recipients.blocks else question()
 
     async def _connected(self) -> Answer:
         answer = await self._filters.open()
@@ -170,7 +182,8 @@ class Transactions:
         assert transaction is not None
         good, bad = len(transaction.recipients), self._message.named - len(transaction.recipients)
         self._message.named += 1
-        route, refusal = self._route(path)
+        self.recipient = None
+        route, refusal = await self._route(path)
         values = self._macros.rcpt(path, route, good=good, bad=max(bad, 0))
         answer = CONTINUE
         if self._filters_active:
@@ -181,22 +194,21 @@ class Transactions:
         if answer.kind is Kind.DISCARD:
             self._message.discarded = True
         taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
+        if not taken:
+            self._recipients.refused(path)
         self._macros.rcpt_done(path, route, taken=taken)
         return answer
 
-    def _route(self, path: Path) -> tuple[Route, SmtpReply | None]:
+    async def _route(self, path: Path) -> tuple[Route, SmtpReply | None]:
         """The route that filters are shown for a recipient, and the refusal of an unknown one."""
+        recipients = self._recipients
         try:
-            route = self._server.router.resolve(path.address)
-            if route.host and not self._may_relay():
+            route = await self._asked(lambda: recipients.parse(path))
+            if route.host and not recipients.blocks and not self._may_relay():
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
-        except ConfigurationError as error:
-            text = f"554 {error.code} {error}"
-            return Route("error", error.code, text), SmtpReply.of(text)
+            self.recipient = await self._asked(lambda: recipients.add(path, route))
         except DeliveryError as error:
-            code = 451 if error.temporary else 550
-            refusal = SmtpReply.of(f"{code} {error.code} {path.text}... {error}")
-            return Route("error", error.code, f"{code} {error.code} {error}"), refusal
+            return _refusal(path, error)
         return self._personality.filter_route(path.address, route), None
 
     def _may_relay(self) -> bool:
@@ -221,7 +233,7 @@ class Transactions:
         draft = self._personality.composer.draft(
             arrival, transaction.sender, transaction.recipients, data
         )
-        draft.identity = partial(identity, self._server.router)
+        draft.identity = self._recipients.key
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
         answer: Answer | SmtpReply = CONTINUE
         if self._filters_active:
@@ -274,8 +286,8 @@ class Transactions:
         """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
         if self._personality.composer.hops(draft) > self._server.settings.max_hops:
             return SmtpReply.of("554 5.4.6 Too many hops")
-        named = tuple(Target(one.address, one.parameters) for one in draft.recipients)
-        targets = self._server.router.expand(named)
+        recipients, named = self._recipients, list(draft.recipients)
+        targets = await self._asked(lambda: recipients.targets(named))
         if not targets:
             return CONTINUE
         now = time.time()
@@ -299,6 +311,18 @@ class Transactions:
         if not self._session.extended:
             return "SMTP"
         return "ESMTP" + "S" * self._session.secure + "A" * bool(self._session.user)
+
+
+def _refusal(path: Path, error: DeliveryError) -> tuple[Route, SmtpReply]:
+    """The route of a refused recipient, as filters see it, and the reply."""
+    code = 451 if error.temporary else 550
+    shown = f"{code} {error.code} {error}"
+    text = f"{code} {error.code} {path.text}... {error}"
+    if isinstance(error, ConfigurationError):
+        shown = text = f"554 {error.code} {error}"
+    elif error.reply is not None:
+        shown = text = error.reply
+    return Route("error", error.code, shown), SmtpReply.of(text)
 
 
 def _arguments(path: Path) -> tuple[bytes, ...]:

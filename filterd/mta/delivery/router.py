@@ -12,12 +12,16 @@ from filterd.mta.mail.entry import QueueEntry, Target
 
 
 class DeliveryError(Exception):
-    """A delivery failed. temporary: another attempt may help. code: RFC 3463."""
+    """A delivery failed. temporary: another attempt may help. code: RFC 3463.
 
-    def __init__(self, text: str, *, temporary: bool, code: str) -> None:
+    reply: the whole reply to a client, where the MTA's rules say it; None to make one of the text.
+    """
+
+    def __init__(self, text: str, *, temporary: bool, code: str, reply: str | None = None) -> None:
         super().__init__(text)
         self.temporary = temporary
         self.code = code
+        self.reply = reply
 
 
 class ConfigurationError(DeliveryError):

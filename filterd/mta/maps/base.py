@@ -82,7 +82,7 @@ class BaseMap:
         self.options = options
         self._is_open = False
         self._is_closed_for_good = not options.is_valid
-        self._failed = False
+        self._failed = self._is_absent = False
         self._pending = NO_COMPLAINT
         self._lock = threading.RLock()
 
@@ -120,23 +120,24 @@ class BaseMap:
             return Opening(self._is_open, complaint, trouble)
 
     def _ensure_open(self) -> None:
-        if self._is_open or self._is_closed_for_good:
+        if self._is_open or self._is_closed_for_good or self._is_absent:
             return
         try:
             self._pending = self._open()
         except MapError as error:
             if self.options.is_optional:
-                self._is_closed_for_good = True
+                self._is_absent = True
                 return
             self._failed = True
             self._pending = str(error), error.trouble
         self._is_open = True
 
     def retry(self) -> None:
-        """Let a map that could not be opened be opened at the next lookup."""
+        """Let a map that could not be opened be opened at the next lookup, optional or not."""
+        if not self._failed and not self._is_absent:
+            return
         with self._lock:
-            if self._failed:
-                self._is_open = self._failed = False
+            self._is_open = self._failed = self._is_absent = False
 
     def lookup(self, key: str, arguments: Sequence[str] = ()) -> MapAnswer:
         opening = self.open()

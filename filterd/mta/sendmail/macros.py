@@ -15,6 +15,7 @@ from filterd.message.envelope import ip
 from filterd.mta.mail.address import Route, domain_part
 from filterd.mta.mail.draft import Path
 from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
+from filterd.mta.sendmail.engine import RuleSession
 from filterd.mta.settings import MtaSettings
 
 VERSION = "8.17.1.9"
@@ -51,9 +52,16 @@ def _sendmail_date(second: int) -> str:
 
 
 class SendmailMacros(MacroTable):
-    """sendmail's table. version: `$Z`."""
+    """sendmail's table. version: `$Z`. rules: the macros of the rules, with a sendmail.cf."""
 
-    def __init__(self, settings: MtaSettings, version: str, connection: ClientConnection) -> None:
+    def __init__(
+        self,
+        settings: MtaSettings,
+        version: str,
+        connection: ClientConnection,
+        rules: RuleSession | None = None,
+    ) -> None:
+        self.rules = rules
         host, (address, port) = settings.hostname, connection.local
         table = {
             **client_macros(host, connection.peer),

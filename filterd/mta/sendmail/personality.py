@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 
 from filterd.mta.mail.address import Route
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.personality import Personality
 from filterd.mta.sendmail.composer import SendmailComposer
+from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.sendmail.macros import MACRO_LISTS, SendmailMacros
 from filterd.mta.sendmail.queue_ids import SendmailQueueIds
@@ -52,10 +52,13 @@ def sendmail(
     version: str = CF_VERSION,
     replies: SendmailReplies | None = None,
     size_limit: int | None = None,
+    engine: RuleEngine | None = None,
 ) -> Personality:
-    """Build it. version, replies, size_limit: what a sendmail.cf says; without one the defaults.
+    """Build it. version, replies, size_limit, engine: what a sendmail.cf says; without one the
+    defaults.
 
     version: $Z. size_limit: octets that SIZE announces, 0 for no number, None for the settings'.
+    engine: its rules and maps.
     """
     host = settings.hostname
     limit = settings.max_message_size if size_limit is None else size_limit
@@ -67,7 +70,9 @@ def sendmail(
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
         queue_id=SendmailQueueIds().next,
         filters=lambda filters: SendmailFilters(filters, lists.get),
-        macros=partial(SendmailMacros, settings, version),
+        macros=lambda connection: SendmailMacros(
+            settings, version, connection, None if engine is None else engine.session()
+        ),
         filter_route=_same_route,
         verify=AddressVerifier(host),
         refusal_line=refusal_line,

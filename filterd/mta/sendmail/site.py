@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
+from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.gaps import Gap
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.sendmail.personality import sendmail
@@ -25,7 +27,7 @@ HELP_LIMIT = 1 << 16
 """Octets of a help file that are read; sendmail's own has 4000."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CfSite:
     """What one sendmail.cf configures. gaps: what it asks for in vain, by line."""
 
@@ -33,6 +35,11 @@ class CfSite:
     settings: MtaSettings
     listeners: tuple[Listener, ...]
     gaps: tuple[Gap, ...] = ()
+
+    @cached_property
+    def engine(self) -> RuleEngine:
+        """Its rules and maps, for all sessions and deliveries."""
+        return RuleEngine(self.cf)
 
     def router(self) -> CfRouter:
         """Its router. Raises CfError for a file without a local mailer."""
@@ -52,6 +59,7 @@ class CfSite:
             version=cf.macros.get("Z", VERSION),
             replies=SendmailReplies(self.settings.hostname, greeting, _help_topics(cf)),
             size_limit=int(size) if size.isdecimal() else 0,
+            engine=self.engine,
         )
 
 

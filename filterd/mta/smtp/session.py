@@ -49,32 +49,25 @@ class SmtpTransaction:
 
     sender: Path
     recipients: list[Path] = field(default_factory=list)
-    known: dict[str, Path] = field(default_factory=dict)
-    """The recipients by identity."""
-
     refused: bool = False
     """A recipient was refused."""
 
-    def add(self, path: Path, identity: Callable[[str], str]) -> Path:
-        """Add a recipient unless it is in the list; return the one that counts."""
-        counts = self.known.setdefault(identity(path.address), path)
-        if counts is path:
+    def add(self, path: Path, counts: Path) -> None:
+        """Add a recipient, unless the one that counts in its place is in the list."""
+        if counts is path or not any(counts is one for one in self.recipients):
             self.recipients.append(path)
-        return counts
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """What differs from server to server.
 
-    extensions: the lines of the answer to EHLO. identity: the same text for addresses of one
-    recipient. sticky: a refusal at connect or HELO is remembered for the whole session.
-    may_log_in: there are passwords. forbidden: sendmail's privacy flags.
+    extensions: the lines of the answer to EHLO. sticky: a refusal at connect or HELO is remembered
+    for the whole session. may_log_in: there are passwords. forbidden: sendmail's privacy flags.
     """
 
     limits: SessionLimits = SessionLimits()
     extensions: Callable[[BaseSession], list[str]] = lambda _: []
-    identity: Callable[[str], str] = str.lower
     sticky: bool = True
     may_log_in: bool = False
     forbidden: frozenset[str] = frozenset()
@@ -159,8 +152,15 @@ class BaseSession(ABC):
 
     # Settling events
 
-    def settle(self, outcome: Answer | SmtpReply = CONTINUE, *, queue_id: str = "") -> None:
-        """Answer the event. queue_id: of an accepted message."""
+    def settle(
+        self,
+        outcome: Answer | SmtpReply = CONTINUE,
+        *,
+        queue_id: str = "",
+        recipient: Path | None = None,
+    ) -> None:
+        """Answer the event. queue_id: of an accepted message. recipient: the one of the message
+        that an accepted path stands for, None for the path itself."""
         event, self._waiting = self._waiting, None
         if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
             self._close_on(event)
@@ -170,7 +170,7 @@ class BaseSession(ABC):
                 return
             self.close(self.replies.filter_text(outcome.text, None))
         else:
-            self._settle(event, outcome, queue_id)
+            self._settle(event, outcome, queue_id, recipient)
 
     def _close_on(self, event: Event | None) -> None:
         match event:
@@ -181,7 +181,13 @@ class BaseSession(ABC):
             case _:
                 self.close(self.replies.closing())
 
-    def _settle(self, event: Event | None, outcome: Answer | SmtpReply, queue_id: str) -> None:
+    def _settle(
+        self,
+        event: Event | None,
+        outcome: Answer | SmtpReply,
+        queue_id: str,
+        recipient: Path | None,
+    ) -> None:
         match event:
             case Connected():
                 self._settle_connected(outcome)
@@ -192,9 +198,8 @@ class BaseSession(ABC):
                     self.transaction = SmtpTransaction(path)
                 self.send(refusal or self.replies.sender_ok(path.text))
             case RcptCommand(path):
-                assert self.transaction is not None
                 refusal = self._refusal(outcome, path.text)
-                self._settle_recipient(path, refusal, self.transaction)
+                self._settle_recipient(path, refusal, recipient or path)
             case DataCommand():
                 refusal = self._refusal(outcome)
                 if refusal is None:
@@ -212,15 +217,14 @@ class BaseSession(ABC):
             case _:
                 self._settle_service(event, outcome)
 
-    def _settle_recipient(
-        self, path: Path, refusal: SmtpReply | None, transaction: SmtpTransaction
-    ) -> None:
+    def _settle_recipient(self, path: Path, refusal: SmtpReply | None, counts: Path) -> None:
+        assert self.transaction is not None
         if refusal is None:
-            path = transaction.add(path, self.options.identity)
+            self.transaction.add(path, counts)
         else:
-            transaction.refused = True
+            self.transaction.refused = True
             self.refused_recipient()
-        self.send(refusal or self.replies.recipient_ok(path.text))
+        self.send(refusal or self.replies.recipient_ok(counts.text))
 
     def _settle_service(self, event: Event | None, outcome: Answer | SmtpReply) -> None:
         """Events that filters do not decide; the server's own reply counts."""

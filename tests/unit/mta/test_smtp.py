@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.mta.mail.draft import Path
 from filterd.mta.milters.answers import CONTINUE, Answer, Kind
 from filterd.mta.postfix.replies import PostfixReplies
 from filterd.mta.postfix.rules import RULES as POSTFIX
@@ -42,8 +43,17 @@ class Table:
         self.session.receive_data(data)
         while (event := self.session.next_event()) is not None:
             self.seen.append(event)
-            self.session.settle(self._says(event), queue_id="ID")
+            self.session.settle(self._says(event), queue_id="ID", recipient=self._first(event))
         return self.session.data_to_send().decode()
+
+    def _first(self, event: events.Event) -> Path | None:
+        """The first path of the message for a recipient, as a router without rules sees it."""
+        if not isinstance(event, events.RcptCommand) or self._says(event) is not CONTINUE:
+            return None
+        assert self.session.transaction is not None
+        same = event.path.address.lower()
+        paths = (*self.session.transaction.recipients, event.path)
+        return next(one for one in paths if one.address.lower() == same)
 
     def play(self, script: str) -> None:
         """`S:` lines are what the server must say, `C:` lines what the client does."""

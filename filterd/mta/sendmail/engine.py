@@ -1,0 +1,128 @@
+"""The rules and maps of one sendmail.cf, ready to be asked by SMTP sessions and deliveries.
+
+`RuleEngine` is made once for a configuration. A session or a delivery has macros of its own
+(`RuleSession`) and asks one `Question` after the other. Maps are shared and may block: name
+servers, programs, locked files. So questions are asked in worker threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from filterd.mta.cf.addresses import AddressResolver
+from filterd.mta.cf.checks import Checker
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.definitions import Definitions
+from filterd.mta.cf.lookup import RunTimeMacros
+from filterd.mta.cf.marks import MACRO, octets
+from filterd.mta.cf.observer import Observer, RuleMessage
+from filterd.mta.cf.rewriting import Rewriter
+from filterd.mta.maps.opening import MapSite, SiteMaps, open_maps
+
+ERRORS = "45"
+"""First digits of codes that refuse something."""
+
+
+def reply_text(message: RuleMessage) -> str:
+    """A message as the text of a reply: `550 5.1.1 <joe@x.test>... User unknown`."""
+    enhanced = message.enhanced or f"{message.code[:1]}.0.0"
+    return f"{message.code} {enhanced} {message}"
+
+
+class Question(Observer):
+    """One question to the rules, and what was said while they ran. Blocking.
+
+    said: all messages. refusal: the first error as the text of a reply, None if there was none:
+    that is the one which a client of sendmail gets (OnlyOneError).
+    """
+
+    def __init__(self, engine: RuleEngine, definitions: Definitions) -> None:
+        self.said: list[RuleMessage] = []
+        self.rewriter = Rewriter(engine.program, engine.maps, self, definitions)
+        self.resolver = AddressResolver(self.rewriter)
+        self.checker = Checker(self.rewriter, self.resolver)
+
+    def message(self, message: RuleMessage) -> None:
+        self.said.append(message)
+
+    @property
+    def refusal(self) -> str | None:
+        for one in self.said:
+            if one.code[:1] in ERRORS and one.code:
+                return reply_text(one)
+        return None
+
+
+class RuleSession:
+    """The macros of one SMTP session, or of one delivery. For one thread at a time.
+
+    Names are as in a macro table, `i` or `{client_addr}`.
+    """
+
+    def __init__(self, engine: RuleEngine) -> None:
+        self.engine = engine
+        self.definitions = engine.program.definitions.copy()
+
+    def update(self, table: Mapping[str, str]) -> None:
+        """Take over the values of a macro table."""
+        for name, value in table.items():
+            self.definitions.set(name.strip("{}"), octets(value))
+
+    def set(self, name: str, value: str | None) -> None:
+        self.definitions.set(name.strip("{}"), None if value is None else octets(value))
+
+    def get(self, name: str) -> str | None:
+        """The value in octet form, with the macros in it expanded; None if it has none."""
+        value = self.definitions.get(name.strip("{}"))
+        return None if value is None else self.definitions.expand(value, _silent)
+
+    def expand(self, text: str) -> str:
+        """Text with marks, its macros replaced."""
+        return self.definitions.expand(text, _silent)
+
+    def macro(self, name: str) -> str:
+        """The value of a macro, empty if it has none."""
+        return self.expand(MACRO + self.definitions.names.code(name.strip("{}")))
+
+    @contextmanager
+    def asking(self) -> Iterator[Question]:
+        """Ask in this thread: the map class `macro` sets the macros of this session meanwhile."""
+        current = self.engine.current
+        before = current.definitions
+        current.definitions = self.definitions
+        try:
+            yield Question(self.engine, self.definitions)
+        finally:
+            current.definitions = before
+
+
+class _CurrentMacros(threading.local, RunTimeMacros):
+    """The macros of the session that asks in this thread."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+
+    def set(self, name: str, value: str | None) -> None:
+        self.definitions.set(name, value)
+
+    def get(self, name: str) -> str | None:
+        return self.definitions.get(name)
+
+
+class RuleEngine:
+    """The rules and maps of one configuration."""
+
+    def __init__(self, cf: SendmailCf, site: MapSite | None = None) -> None:
+        self.cf, self.program = cf, cf.program
+        self.current = _CurrentMacros(cf.program.definitions.copy())
+        self.maps: SiteMaps = open_maps(cf, self.current, site)
+
+    def session(self) -> RuleSession:
+        """The macros of a new session."""
+        return RuleSession(self)
+
+
+def _silent(text: str) -> None:
+    del text
