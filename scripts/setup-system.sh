@@ -3,7 +3,7 @@
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
-#          spamass-milter, c-icap, Dovecot, and the clients swaks and msmtp
+#          spamass-milter, c-icap, Dovecot, Redis, and the clients swaks and msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -62,6 +62,7 @@ c-icap              c-icap
 libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze
 nsd                 nsd
+redis-server        redis-server
 '
 
 # Debian keeps servers in sbin, which is not in everybody's PATH.

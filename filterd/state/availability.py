@@ -1,0 +1,37 @@
+"""A store that did not answer is not asked again at once: each message would wait for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from filterd.state.facts import StateError, StateFullError
+
+RETRY_SECONDS = 5.0
+"""Seconds for which a store that did not answer is not asked."""
+
+
+class Availability:
+    """Whether a store is to be asked now; one for each process. clock: seconds that never jump."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asked_again = 0.0
+        self._why = ""
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Ask the store within the block. Raises StateError at once, with the same cause, for
+        `RETRY_SECONDS` after a block did."""
+        if self._why and self._clock() < self._asked_again:
+            raise StateError(self._why)
+        try:
+            yield
+        except StateFullError:
+            # It answers.
+            raise
+        except StateError as error:
+            self._why, self._asked_again = str(error), self._clock() + RETRY_SECONDS
+            raise
+        self._why = ""

@@ -1,0 +1,1 @@
+"""One module a migration; `filterd.state.schema` names them."""

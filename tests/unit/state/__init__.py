@@ -1,0 +1,1 @@
+"""The state that processes and hosts share."""

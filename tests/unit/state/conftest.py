@@ -1,0 +1,48 @@
+"""A state in each store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterd.state.facts import SharedState
+from filterd.state.opening import open_state
+from filterd.state.settings import StateSettings
+from tests.helpers.postgresql import emptied
+from tests.helpers.process import folder
+from tests.helpers.servers.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One for all tests."""
+    pytest.importorskip("redis", reason="redis is not installed")
+    with folder("redis") as place:
+        server = RedisServer(place)
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> str:
+    """The URL of an empty database."""
+    import redis as library
+
+    with library.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(params=["sqlite", "redis", "postgresql"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedState]:
+    """Each store in turn."""
+    url = ""
+    if request.param == "redis":
+        url = request.getfixturevalue("redis")
+    elif request.param == "postgresql":
+        url = emptied(request.getfixturevalue("postgresql"))
+    opened = open_state(StateSettings(url=url), tmp_path / "state.sqlite3")
+    yield opened
+    opened.close()
