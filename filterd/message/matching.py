@@ -78,6 +78,20 @@ def client_matches(client: Client, texts: Collection[str], known: Sequence[Netwo
     return (LOCAL in texts and client.is_local) or is_in_networks(client.address, known)
 
 
+PRIVATE = networks(
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 "
+    "224.0.0.0/3 ::/128 ::1/128 fc00::/7 fe80::/10 ff00::/8".split(),
+    local=False,
+)
+"""Addresses that mean something only within a site or a host: RFC 1918, RFC 6598, RFC 4193, RFC
+4291, RFC 6890. None of the Internet's."""
+
+
+def is_public(address: str) -> bool:
+    """True for an address that means the same host everywhere; False for what is no address."""
+    return ip(address) is not None and not is_in_networks(address, PRIVATE)
+
+
 def is_in_networks(address: str, known: Sequence[Network]) -> bool:
     """True if the address lies in one of the networks."""
     if not known:

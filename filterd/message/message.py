@@ -12,7 +12,9 @@ from filterd.message.lazy import lazy
 from filterd.message.limits import exceeded
 from filterd.message.reading import Reading
 from filterd.message.readings import other_readings
+from filterd.message.received import Hop, hops
 from filterd.message.tree import Anomaly, parse_tree
+from filterd.message.urls import Urls, urls_of
 
 _NO_ENVELOPE = Envelope()
 
@@ -77,6 +79,17 @@ class Message:
         for field in self.fields(name):
             return field.text
         return default
+
+    @lazy
+    def received(self) -> tuple[Hop, ...]:
+        """What the Received fields say, top first; how far to believe it, says
+        `filterd.message.received.boundary`."""
+        return hops(self.fields("Received"))
+
+    @lazy
+    def urls(self) -> Urls:
+        """The URLs and mail addresses in Subject, text and HTML, within limits."""
+        return urls_of(next(self.fields("Subject"), None), self.leaves())
 
     @lazy
     def _tree(self) -> tuple[Entity, tuple[Anomaly, ...]]:
