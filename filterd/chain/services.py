@@ -5,15 +5,17 @@ The settings of a filter that needs any of it have `build_with(services)` in pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from filterd.message.matching import LOCAL, networks
 from filterd.resolver.settings import ResolverSettings
+from filterd.state.trial import TrialState
 
 if TYPE_CHECKING:
     from filterd.resolver.resolver import Resolver
+    from filterd.state.facts import SharedState
 
 
 class Services:
@@ -21,15 +23,20 @@ class Services:
     starts no thread before it is used, so that it can be made before a fork.
 
     resolver: settings `[resolver]`. trusted_networks: relays whose Received fields are believed, as
-    `[chain]` names them; trusts_local: this host is one.
+    `[chain]` names them; trusts_local: this host is one. state: makes what `[state]` describes; by
+    default one in memory, which tests use.
     """
 
     def __init__(
-        self, resolver: ResolverSettings | None = None, trusted_networks: Sequence[str] = ()
+        self,
+        resolver: ResolverSettings | None = None,
+        trusted_networks: Sequence[str] = (),
+        state: Callable[[], SharedState] = TrialState,
     ) -> None:
         self._resolver = resolver if resolver is not None else ResolverSettings()
         self.trusted_networks = networks(trusted_networks)
         self.trusts_local = LOCAL in trusted_networks
+        self._opened_state = state
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -37,3 +44,9 @@ class Services:
         from filterd.resolver.resolver import Resolver  # noqa: PLC0415  (asyncio)
 
         return Resolver(self._resolver)
+
+    @cached_property
+    def state(self) -> SharedState:
+        """What filters remember from one message to the next, shared with other processes and
+        hosts. Safe for threads. Raises StateError for a URL that cannot be used."""
+        return self._opened_state()

@@ -25,6 +25,8 @@ from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
 from filterd.quarantine.words import known
+from filterd.state.facts import SharedState
+from filterd.state.opening import open_state, open_trial
 
 if TYPE_CHECKING:
     from filterd.bayes.site.folder import ModelFolder
@@ -37,7 +39,7 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
 
     keeping: False for offline scans, which store nothing.
     """
-    links, services = [], site_services(settings)
+    links, services = [], site_services(settings, keeping=keeping)
     for name in settings.chain.filters:
         entry = settings.filters[name]
         links.append(Link(built(entry.own, services), entry.link, name))
@@ -56,9 +58,20 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
     )
 
 
-def site_services(settings: Settings) -> Services:
-    """What the site offers to its filters."""
-    return Services(settings.resolver, settings.chain.trusted_networks)
+def site_services(settings: Settings, *, keeping: bool = False) -> Services:
+    """What the site offers to its filters. keeping: False where nothing may be written."""
+
+    def state() -> SharedState:
+        return site_state(settings, keeping=keeping)
+
+    return Services(settings.resolver, settings.chain.trusted_networks, state)
+
+
+def site_state(settings: Settings, *, keeping: bool = True) -> SharedState:
+    """What greylisting, rates and recipients remember. keeping: False where nothing may be written.
+    Raises StateError for a URL that cannot be used."""
+    opened = open_state if keeping else open_trial
+    return opened(settings.state, settings.quarantine.folder / "state.sqlite3")
 
 
 def _honour_releases(chain: Chain, quarantine: QuarantineSettings) -> None:

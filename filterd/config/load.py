@@ -28,6 +28,7 @@ from filterd.history.settings import HistorySettings
 from filterd.mta.settings import MtaSettings
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.resolver.settings import ResolverSettings
+from filterd.state.settings import StateSettings
 from filterd.system import paths
 from filterd.system.bounded import open_regular, plain_text, toml_table
 from filterd.system.mistakes import Key
@@ -60,6 +61,7 @@ class Settings:
     workers: WorkerSettings = WorkerSettings()
     chain: ChainSettings = ChainSettings()
     resolver: ResolverSettings = ResolverSettings()
+    state: StateSettings = StateSettings()
     policy: PolicySettings = PolicySettings()
     labels: LabelSettings = LabelSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
@@ -93,6 +95,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "workers": WorkerSettings,
     "chain": ChainSettings,
     "resolver": ResolverSettings,
+    "state": StateSettings,
     "policy": PolicySettings,
     "labels": LabelSettings,
     "quarantine": QuarantineSettings,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filterd.state.facts import SharedState, StateError
 from filterd.state.settings import StateSettings
+from filterd.state.trial import TrialState
 
 
 def open_state(settings: StateSettings, file: Path) -> SharedState:
@@ -25,3 +26,10 @@ def open_state(settings: StateSettings, file: Path) -> SharedState:
             "state.url: redis is not installed; expected `pip install filterd[redis]`"
         ) from None
     return ServerState(settings)
+
+
+def open_trial(settings: StateSettings, file: Path) -> SharedState:
+    """The same for a scan that leaves no trace: what is known, and nothing is written."""
+    if not settings.url and not (settings.file or file).exists():
+        return TrialState()
+    return TrialState(open_state(settings, file))

@@ -10,6 +10,7 @@ import pytest
 from filterd.state.facts import SharedState
 from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
+from filterd.state.trial import TrialState
 from tests.helpers.postgresql import emptied
 from tests.helpers.process import folder
 from tests.helpers.servers.redis_server import RedisServer
@@ -35,9 +36,12 @@ def redis(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgresql"])
+@pytest.fixture(params=["sqlite", "redis", "postgresql", "trial"])
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedState]:
     """Each store in turn."""
+    if request.param == "trial":
+        yield TrialState()
+        return
     url = ""
     if request.param == "redis":
         url = request.getfixturevalue("redis")

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 
 from filterd.state.facts import Addition, SharedState, StateKey, Window, state_key
+from filterd.state.opening import open_trial
+from filterd.state.settings import StateSettings
+from filterd.state.trial import TrialState
 
 NOW = 1_700_000_000.0
 KEY = StateKey("greylist", "192.0.2.0/24\tann@a.example\tjoe@mx.example")
@@ -143,3 +149,29 @@ def test_many_at_once_never_exceed_a_limit(state: SharedState) -> None:
     with ThreadPoolExecutor(8) as pool:
         touched = list(pool.map(lambda _: state.touch(KEY, NOW, 10), range(30)))
     assert sorted(one.count for one in touched) == list(range(1, 31))
+
+
+@pytest.mark.parametrize("state", ["sqlite", "redis"], indirect=True)
+def test_a_trial_knows_what_is_known_and_writes_nothing(state: SharedState) -> None:
+    state.put(KEY, NOW, 1000, "waits")
+    state.add([Addition(USER, 60, 5)], NOW)
+    trial = TrialState(state)
+    other = StateKey("greylist", "other")
+    trial.touch(KEY, NOW + 1, 1000)
+    trial.put(other, NOW + 1, 1000)
+    trial.add([Addition(USER, 60, 2)], NOW)
+    assert [one and one.count for one in trial.get([KEY, other], NOW + 1)] == [2, 1]
+    assert [one.key for one in trial.entries("greylist", NOW + 1, 10)] == [other, KEY]
+    assert trial.windows([(USER, 60)])[0].at(NOW) == 7
+    assert trial.clear(USER)
+    assert trial.delete(KEY)
+    assert trial.get([KEY], NOW + 1) == [None]
+    assert trial.windows([(USER, 60)])[0].at(NOW) == 0
+    assert [one and one.count for one in state.get([KEY, other], NOW + 1)] == [1, None]
+    assert state.windows([(USER, 60)])[0].at(NOW) == 5
+
+
+def test_a_trial_makes_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "state.sqlite3"
+    assert open_trial(StateSettings(), file).touch(KEY, NOW, 10).count == 1
+    assert not file.parent.exists()

@@ -200,6 +200,7 @@ def test_a_folder_that_is_missing_is_made_and_one_that_cannot_be_is_an_error(
         in_file(tmp_path / "file" / "state.sqlite3").touch(KEY, NOW, 10)
 
 
+@pytest.mark.parametrize("state", ["sqlite", "redis", "postgresql"], indirect=True)
 def test_processes_that_are_forked_before_it_is_used(state: SharedState) -> None:
     children = []
     for _ in range(4):
