@@ -31,6 +31,10 @@ RECIPIENTS = Reply(552, "5.5.3", "Too many recipients", "recipients")
 TROUBLE = Reply(451, "4.3.0", "Message could not be checked, please try again later", "trouble")
 BUSY = Reply(451, "4.3.0", "Too busy to check the message, please try again later", "busy")
 DELAY = Reply(451, "4.7.1", "Message not accepted now, please try again later", "delay")
+GREYLIST = Reply(451, "4.7.1", "Greylisted, please try again later", "greylist")
+RATE = Reply(451, "4.7.1", "Too much mail for now, please try again later", "rate")
+RECIPIENT = Reply(550, "5.1.1", "User unknown", "recipient")
+HARVEST = Reply(450, "4.7.1", "Too many unknown recipients, please try again later", "harvest")
 
 DEFAULTS: Mapping[str, Reply] = {
     one.kind: one
@@ -47,6 +51,10 @@ DEFAULTS: Mapping[str, Reply] = {
         TROUBLE,
         BUSY,
         DELAY,
+        GREYLIST,
+        RATE,
+        RECIPIENT,
+        HARVEST,
     )
 }
 """Every reply by the name that settings give it."""

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "history",
         "list the messages of the last days, kept or not",
     ),
+    "greylist": ("filterd.cli.greylist", "app", "list mail that waits to be sent again, let it in"),
     "digest": ("filterd.cli.digest", "app", "mail to recipients about what is held for them"),
     "web": ("filterd.cli.web", "app", "review pages and REST interface, and their accounts"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),

@@ -119,6 +119,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("quarantine", "delete"): [ID],
     ("clamd", "stats"): [],
     ("clamd", "reload"): [],
+    ("greylist", "list"): [],
+    ("greylist", "allow"): ["--client=192.0.2.0/24"],
     ("status",): [],
     ("reload",): [],
     ("doctor",): [],

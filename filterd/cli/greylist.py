@@ -1,0 +1,111 @@
+"""`filterd greylist`: what waits to be sent again, and letting it in."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings, who
+from filterd.cli.listing import WIDE, shown
+from filterd.config.assembly import site_state
+from filterd.config.load import Settings
+from filterd.filters.greylist.settings import GreylistSettings
+from filterd.filters.greylist.strangers import client_identity
+from filterd.filters.greylist.triplets import Triplets
+from filterd.state.facts import StateError
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Mail of strangers that waits to be sent again: list it, let it in.",
+)
+
+
+@app.command("list")
+def list_(
+    config: ConfigOption = None,
+    text: Annotated[str, typer.Option(help="a part of network, sender or recipient")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="how many, newest first")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List what waits, newest first."""
+    now = time.time()
+    with reported(Exit.UNAVAILABLE, StateError):
+        found = _triplets(settings(config)).waiting(now, limit, text)
+    if as_json:
+        for one in found:
+            emit(asdict(one))
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    if not found:
+        console.print("nothing waits")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "since", "tried", "passes", "client", "from", "to"):
+        table.add_column(name, no_wrap=name == "id", overflow="fold")
+    for one in found:
+        table.add_row(
+            one.id,
+            _clock(one.since),
+            f"{one.attempts} times, last {_clock(one.tried)}" if one.attempts > 1 else "once",
+            "when it is sent again" if one.passes <= now else f"from {_clock(one.passes)}",
+            shown(one.client),
+            shown(one.sender or "<>"),
+            shown(one.recipient),
+        )
+    console.print(table)
+
+
+@app.command()
+def allow(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="as `list` shows them")
+    ] = None,
+    client: Annotated[
+        str,
+        typer.Option(help="all mail of this address, network or big sender, whoever waits"),
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Let mail in when it is next sent, without waiting for the delay.
+
+    The sender's server decides when that is. Exit status 66 if an id does not wait.
+    """
+    if not ids and not client:
+        fail(
+            "nothing to let in; expected ids from `filterd greylist list`, or --client", Exit.USAGE
+        )
+    loaded = settings(config)
+    with reported(Exit.USAGE, ValueError):
+        identity = client_identity(client, loaded.of_filter(GreylistSettings)) if client else ""
+    missing = []
+    with reported(Exit.UNAVAILABLE, StateError):
+        triplets, now = _triplets(loaded), time.time()
+        if identity:
+            triplets.allow_client(identity, who(), now)
+            sys.stdout.write(f"{identity}: all its mail passes\n")
+        for id in ids or ():
+            found = triplets.allow(id, who(), now)
+            if found is None:
+                missing.append(id)
+            else:
+                sender = found.sender or "<>"
+                sys.stdout.write(f"{id}: {sender} to {found.recipient} passes when it is sent\n")
+    if missing:
+        fail("\n".join(f"{id} does not wait" for id in missing), Exit.NO_INPUT)
+
+
+def _triplets(loaded: Settings) -> Triplets:
+    return Triplets(loaded.of_filter(GreylistSettings), site_state(loaded))
+
+
+def _clock(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment).astimezone():%m-%d %H:%M:%S}"

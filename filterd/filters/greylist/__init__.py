@@ -1,0 +1,1 @@
+"""Greylisting: mail of strangers is delayed once, and passes when it is sent again."""

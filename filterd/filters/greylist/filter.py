@@ -1,0 +1,127 @@
+"""The filter: at RCPT, or after the message."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import ClassVar
+
+from filterd.chain import replies
+from filterd.chain.report import ScanReport
+from filterd.chain.services import Services
+from filterd.chain.stages import Session, Stage
+from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
+from filterd.filters.greylist.settings import GreylistSettings
+from filterd.filters.greylist.strangers import Strangers, stable_recipient, stable_sender
+from filterd.filters.greylist.triplets import Judgement, Standing, Triplets
+from filterd.message import Envelope, Message, Recipient
+from filterd.message.envelope import Client
+
+DELAYED = "GREYLIST"
+"""Of mail that is to be sent again; rspamd's name."""
+
+CAME_AGAIN = "GREYLIST_PASSED"
+"""Of mail that was sent again and passes."""
+
+_MEMORY = "greylist.passed"
+"""Under which a session remembers its transactions that have just passed."""
+
+
+class Greylist:
+    """Delays mail of strangers once. clock: seconds since 1970."""
+
+    name: ClassVar[str] = "greylist"
+
+    def __init__(
+        self,
+        settings: GreylistSettings,
+        services: Services,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._services = services
+        self._clock = clock
+        self._strangers = Strangers(settings)
+
+    @cached_property
+    def triplets(self) -> Triplets:
+        """Those of the site. Raises StateError."""
+        return Triplets(self.settings, self._services.state)
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """RCPT, or none."""
+        return frozenset([Stage.RECIPIENT] if self.settings.when == "recipient" else [])
+
+    def recipient(self, session: Session, recipient: Recipient) -> Verdict:
+        """Delay this recipient, or let it pass. Raises StateError."""
+        if self._passes(session.envelope) or session.found(*self.settings.except_symbols):
+            return NO_OPINION
+        if self._strangers.is_excepted(recipient, session.envelope):
+            return NO_OPINION
+        found = self._judge(session.envelope, recipient)
+        if found.waits:
+            return _delay(found)
+        if found.standing is Standing.KNOWN:
+            return NO_OPINION
+        session.memory.setdefault(_MEMORY, set()).add(session.transaction)
+        return _came_again(found)
+
+    def examine(self, message: Message) -> Verdict:
+        """Delay the message if it is new for one of its recipients, for there is one answer for
+        all. Raises StateError."""
+        settings, envelope = self.settings, message.envelope
+        if settings.when != "message" or self._passes(envelope):
+            return NO_OPINION
+        if any(symbol.name in settings.except_symbols for symbol in message.symbols):
+            return NO_OPINION
+        if settings.min_score is not None:
+            score = math.fsum(symbol.score for symbol in message.symbols)
+            if score < settings.min_score:
+                return NO_OPINION
+        found = [
+            self._judge(envelope, recipient)
+            for recipient in envelope.recipients
+            if not self._strangers.is_excepted(recipient, envelope)
+        ]
+        waiting = [one for one in found if one.waits]
+        if waiting:
+            return _delay(max(waiting, key=lambda one: one.seconds))
+        passed = [one for one in found if one.standing is Standing.PASSED]
+        return _came_again(passed[0]) if passed else NO_OPINION
+
+    def reported(self, session: Session, report: ScanReport) -> None:
+        """Take note that a message which had waited was good."""
+        passed: set[str] = session.memory.get(_MEMORY, set())
+        came_again = report.id in passed or any(one.name == CAME_AGAIN for one in report.symbols)
+        passed.discard(report.id)
+        if came_again and report.action is Action.ACCEPT and not report.labelled:
+            client = Client(report.client_name, report.client_address)
+            self.triplets.prove(self._strangers.identity(client), self._clock())
+
+    def _passes(self, envelope: Envelope) -> bool:
+        return self._strangers.are_excepted(envelope)
+
+    def _judge(self, envelope: Envelope, recipient: Recipient) -> Judgement:
+        return self.triplets.judge(
+            self._strangers.identity(envelope.client),
+            stable_sender(envelope.sender),
+            stable_recipient(recipient.address),
+            self._clock(),
+        )
+
+
+def _delay(found: Judgement) -> Verdict:
+    minutes = math.ceil(found.seconds / 60)
+    detail = f"{found.standing}, {found.why}, {math.ceil(found.seconds)} s to go"
+    text = f"Greylisted, please try again in {minutes} minute{'s' if minutes > 1 else ''}"
+    default = replies.GREYLIST
+    reply = Reply(default.code, default.xcode, text, default.kind)
+    return Verdict(Action.TEMPFAIL, (Symbol(DELAYED, 0.0, detail),), reply=reply)
+
+
+def _came_again(found: Judgement) -> Verdict:
+    detail = f"{found.why}, after {round(found.seconds)} s"
+    return Verdict(symbols=(Symbol(CAME_AGAIN, 0.0, detail),))

@@ -1,0 +1,158 @@
+"""Triplets of network, sender and recipient: who waits, who has passed, whose mail passes at once.
+
+Source: RFC 6647 (§2.5 networks, §5 delays, expiry and what has proved itself).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from filterd.filters.greylist.settings import DAY, HOUR, GreylistSettings
+from filterd.state.facts import SharedState, StateEntry, StateKey, state_key
+
+TRIPLET = "greylist"
+"""Kind of the entries of triplets."""
+
+CLIENT = "greylist_client"
+"""Kind of the entries of networks and big senders."""
+
+WAITS, PASSED = "waits", "passed"
+ALLOWED = "allowed by "
+"""Values of entries; behind the last one stands who let it in."""
+
+_RENEWED = 0.9
+"""Share of `keep_days` that is left when an entry is renewed: not every message has to write."""
+
+_ID_OCTETS = 6
+
+SCAN_LIMIT = 1_000_000
+"""Entries among which a list is made."""
+
+
+class Standing(StrEnum):
+    """What is known of a triplet."""
+
+    NEW = "new"
+    EARLY = "early"
+    """It was sent again before the delay was over."""
+    PASSED = "passed"
+    """It has just passed."""
+    KNOWN = "known"
+    """It passed before, or its network's mail passes, or somebody let it in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What becomes of a triplet. seconds: until it passes; for one that has just passed, how long
+    it waited. why: for the admin."""
+
+    standing: Standing
+    seconds: float = 0.0
+    why: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """True if the client is to try again."""
+        return self.standing in (Standing.NEW, Standing.EARLY)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTriplet:
+    """One that waits, as lists show it. id: by which it is let in. since, tried: seconds since
+    1970. attempts: how often it was sent."""
+
+    id: str
+    client: str
+    sender: str
+    recipient: str
+    since: float
+    tried: float
+    passes: float
+    expires: float
+    attempts: int
+
+
+class Triplets:
+    """The triplets of a state. Methods raise StateError. now: seconds since 1970."""
+
+    def __init__(self, settings: GreylistSettings, state: SharedState) -> None:
+        self._delay = settings.delay
+        self._retry = settings.retry_hours * HOUR
+        self._keep = settings.keep_days * DAY
+        self._auto_allow = settings.auto_allow
+        self._state = state
+
+    def judge(self, client: str, sender: str, recipient: str, now: float) -> Judgement:
+        """Take note of an attempt, and say what becomes of it."""
+        whole, key = state_key(CLIENT, client), state_key(TRIPLET, client, sender, recipient)
+        of_client, known = self._state.get([whole, key], now)
+        if of_client is not None and of_client.value != WAITS:
+            self._renew(of_client, now)
+            return Judgement(Standing.KNOWN, why=f"{client} {of_client.value}")
+        if known is not None and known.value != WAITS:
+            self._renew(known, now)
+            return Judgement(Standing.KNOWN, why=known.value)
+        entry = self._state.touch(key, now, self._retry, WAITS)
+        waited = now - entry.first
+        if waited < self._delay:
+            standing = Standing.NEW if entry.count == 1 else Standing.EARLY
+            return Judgement(standing, self._delay - waited, f"{client}, attempt {entry.count}")
+        self._state.put(key, now, self._keep, PASSED)
+        return Judgement(Standing.PASSED, waited, f"{client}, attempt {entry.count}")
+
+    def prove(self, client: str, now: float) -> None:
+        """Take note that a message of the client had waited and was good."""
+        if not self._auto_allow:
+            return
+        key = state_key(CLIENT, client)
+        if self._state.touch(key, now, self._keep, WAITS).count >= self._auto_allow:
+            self._state.put(key, now, self._keep, PASSED)
+
+    def allow_client(self, client: str, who: str, now: float) -> None:
+        """Let all mail of a network or big sender in."""
+        self._state.put(state_key(CLIENT, client), now, self._keep, ALLOWED + who)
+
+    def waiting(self, now: float, limit: int, text: str = "") -> list[WaitingTriplet]:
+        """Those that wait, newest first. text: a part of client, sender or recipient."""
+        part = text.casefold()
+        found = (
+            entry
+            for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT if part else limit, WAITS)
+            if part in entry.key.name.casefold()
+        )
+        return [_waiting(entry, self._delay) for entry in islice(found, limit)]
+
+    def allow(self, id: str, who: str, now: float) -> WaitingTriplet | None:
+        """Let one in that waits; None if none of that id does."""
+        for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT, WAITS):
+            if id_of(entry.key) == id:
+                self._state.put(entry.key, now, self._keep, ALLOWED + who)
+                return _waiting(entry, self._delay)
+        return None
+
+    def _renew(self, entry: StateEntry, now: float) -> None:
+        if entry.expires - now < self._keep * _RENEWED:
+            self._state.put(entry.key, now, self._keep, entry.value)
+
+
+def id_of(key: StateKey) -> str:
+    """The id by which people name a triplet."""
+    return hashlib.blake2b(key.name.encode(), digest_size=_ID_OCTETS).hexdigest()
+
+
+def _waiting(entry: StateEntry, delay: float) -> WaitingTriplet:
+    client, sender, recipient = [*entry.key.name.split("\t"), "", ""][:3]
+    return WaitingTriplet(
+        id_of(entry.key),
+        client,
+        sender,
+        recipient,
+        entry.first,
+        entry.last,
+        entry.first + delay,
+        entry.expires,
+        entry.count,
+    )

@@ -1,0 +1,368 @@
+"""Greylisting: mail of strangers waits once, at RCPT or after the message."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.chain import replies
+from filterd.chain.report import ScanReport
+from filterd.chain.services import Services
+from filterd.chain.stages import Session, Stage, stages_of
+from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
+from filterd.filters.greylist.filter import Greylist
+from filterd.filters.greylist.settings import DAY, GreylistSettings
+from filterd.filters.greylist.strangers import (
+    below,
+    client_identity,
+    network_of,
+    stable_recipient,
+    stable_sender,
+)
+from filterd.message import Client, Envelope, Message, Recipient
+from filterd.state.facts import StateError
+from filterd.state.opening import open_state
+from filterd.state.settings import StateSettings
+from filterd.system.mistakes import SettingsError
+from tests.helpers.clock import Clock
+
+NOW = 1_700_000_000.0
+
+
+class Site:
+    """A filter, its clock, and clients that come to it."""
+
+    def __init__(self, services: Services | None = None, **settings: object) -> None:
+        self.clock = Clock()
+        self.clock.now = NOW
+        self.services = services or Services()
+        self.filter = Greylist(GreylistSettings(**settings), self.services, self.clock)  # type: ignore[arg-type]
+        self.number = 0
+
+    def session(
+        self,
+        address: str = "192.0.2.1",
+        sender: str = "ann@a.example",
+        name: str = "",
+        user: str = "",
+        symbols: tuple[str, ...] = (),
+    ) -> Session:
+        self.number += 1
+        client = Client(name or f"[{address}]", address)
+        macros = {"{auth_authen}": user} if user else {}
+        envelope = Envelope(sender, (), client, macros=macros)
+        found = tuple(Symbol(one) for one in symbols)
+        return Session("s", Stage.RECIPIENT, envelope, f"m{self.number}", found)
+
+    def rcpt(
+        self, address: str = "192.0.2.1", recipient: str = "joe@mx.example", **more: object
+    ) -> Verdict:
+        """What the filter says to one recipient of a new session."""
+        return self.filter.recipient(self.session(address, **more), Recipient(recipient))  # type: ignore[arg-type]
+
+    def delivered(self, session: Session, **more: object) -> None:
+        """Tell the filter that the message was accepted."""
+        report = ScanReport(
+            id=session.transaction,
+            action=Action.ACCEPT,
+            client_name=session.client.name,
+            client_address=session.client.address,
+        )
+        self.filter.reported(session, dataclasses.replace(report, **more))  # type: ignore[arg-type]
+
+
+def waits(verdict: Verdict) -> bool:
+    return verdict.action is Action.TEMPFAIL
+
+
+def test_a_stranger_waits_and_passes_when_the_delay_is_over() -> None:
+    site = Site()
+    first = site.rcpt()
+    assert first.action is Action.TEMPFAIL
+    assert first.reply is not None
+    assert (first.reply.code, first.reply.xcode) == (451, "4.7.1")
+    assert first.reply.text == "Greylisted, please try again in 5 minutes"
+    assert first.reply.kind == replies.GREYLIST.kind
+    assert [symbol.name for symbol in first.symbols] == ["GREYLIST"]
+
+    site.clock.now += 299
+    early = site.rcpt()
+    assert early.reply is not None
+    assert early.reply.text == "Greylisted, please try again in 1 minute"
+    assert early.symbols[0].detail == "early, 192.0.2.0/24, attempt 2, 1 s to go"
+
+    site.clock.now += 1
+    passed = site.rcpt()
+    assert passed.action is Action.ACCEPT
+    assert passed.symbols == (
+        Symbol("GREYLIST_PASSED", 0.0, "192.0.2.0/24, attempt 3, after 300 s"),
+    )
+    assert site.rcpt() is NO_OPINION
+
+
+def test_each_triplet_waits_by_itself() -> None:
+    site = Site()
+    for change in ({}, {"recipient": "eve@mx.example"}, {"sender": "bob@a.example"}):
+        assert waits(site.rcpt(**change))
+    site.clock.now += 300
+    assert not waits(site.rcpt())
+    assert waits(site.rcpt(recipient="new@mx.example"))
+
+
+def test_clients_of_one_network_are_one() -> None:
+    site = Site()
+    assert waits(site.rcpt("192.0.2.1"))
+    assert waits(site.rcpt("2001:db8:0:1::1"))
+    site.clock.now += 300
+    assert waits(site.rcpt("192.0.3.1"))
+    assert not waits(site.rcpt("192.0.2.254"))
+    assert waits(site.rcpt("2001:db8:0:2::1"))
+    assert not waits(site.rcpt("2001:db8:0:1:ffff::2"))
+    # An IPv4-mapped address is the IPv4 address.
+    assert not waits(site.rcpt("::ffff:192.0.2.9"))
+
+
+def test_an_attempt_that_comes_too_late_is_a_new_one() -> None:
+    site = Site()
+    site.rcpt()
+    site.clock.now += 48 * 3600
+    assert waits(site.rcpt())
+
+
+def test_who_has_passed_stays_known_while_mail_comes() -> None:
+    site = Site()
+    site.rcpt()
+    site.clock.now += 300
+    site.rcpt()
+    for _ in range(6):
+        site.clock.now += 30 * DAY
+        assert site.rcpt() is NO_OPINION
+    site.clock.now += 37 * DAY
+    assert waits(site.rcpt())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ann@a.example", "<Ann+lists@A.EXAMPLE.>"),
+        ("bounce-1234@a.example", "bounce-98765@a.example"),
+        ("prvs=123abcdef0=ann@a.example", "prvs=99fedcba01=ann@a.example"),
+        ("SRS0=Abcd=X7=b.example=ann@a.example", "SRS0=zzzz=Y8=b.example=ann@a.example"),
+        ("ann@müller.example", "ann@xn--mller-kva.example"),
+        ("ann@m\udcc3\udcbcller.example", "ann@xn--mller-kva.example"),
+    ],
+)
+def test_senders_that_are_one(one: str, other: str) -> None:
+    assert stable_sender(one) == stable_sender(other)
+
+
+def test_senders_that_are_two() -> None:
+    senders = ["", "ann@a.example", "ann@b.example", "SRS0=a=b=b.example=ann@a.example"]
+    senders += ["SRS0=a=b=c.example=ann@a.example", "1@a.example", "ann"]
+    assert len({stable_sender(one) for one in senders}) == len(senders)
+    assert stable_recipient("Joe+tag@MX.example") == "joe@mx.example"
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+def test_nothing_that_a_client_says_raises(address: str, sender: str, recipient: str) -> None:
+    site = Site(except_recipients=("eve@mx.example",), except_senders=(".b.example",))
+    verdict = site.rcpt(address or "?", recipient, sender=sender or "?")
+    assert verdict.action in (Action.TEMPFAIL, Action.ACCEPT)
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        {"address": ""},
+        {"address": "127.0.0.1"},
+        {"address": "::1"},
+        {"address": "198.51.100.7"},
+        {"address": "::ffff:198.51.100.7"},
+        {"name": "Mail.Partner.Example."},
+        {"user": "joe"},
+        {"sender": ""},
+        {"sender": "Bob@Sub.Good.example"},
+        {"recipient": "postmaster+x@mx.example"},
+        {"symbols": ("RCVD_IN_DNSWL_HI",)},
+    ],
+    ids=str,
+)
+def test_exceptions(exception: dict[str, object]) -> None:
+    site = Site(
+        except_clients=("local", "198.51.100.0/24"),
+        except_client_names=("partner.example",),
+        except_senders=(".good.example",),
+        except_recipients=("postmaster@mx.example",),
+    )
+    assert site.rcpt(**exception) is NO_OPINION  # type: ignore[arg-type]
+    assert waits(site.rcpt())
+
+
+def test_what_is_not_excepted_if_the_settings_say_so() -> None:
+    site = Site(authenticated=True, null_sender=True, except_clients=(), except_symbols=())
+    for one in ({"user": "joe"}, {"sender": ""}, {"address": "127.0.0.1"}):
+        assert waits(site.rcpt(**one))  # type: ignore[arg-type]
+    assert waits(site.rcpt(symbols=("RCVD_IN_DNSWL_HI",)))
+
+
+def test_a_name_is_below_a_domain_by_labels() -> None:
+    domains = {"google.com", "müller.example".encode("idna").decode()}
+    assert below("mail-io1.Google.com.", domains) == "google.com"
+    assert below("mx.müller.example", domains) == "xn--mller-kva.example"
+    for name in ("notgoogle.com", "google.com.evil.example", "[192.0.2.1]", "unknown", ""):
+        assert below(name, domains) == ""
+
+
+def test_a_big_sender_is_one_by_its_verified_name() -> None:
+    site = Site()
+    assert waits(site.rcpt("209.85.166.1", name="mail-io1-f1.google.com"))
+    site.clock.now += 300
+    assert not waits(site.rcpt("74.125.82.9", name="mail-wm1-f9.google.com"))
+    assert waits(site.rcpt("203.0.113.9", name="[203.0.113.9]"))
+
+
+def test_networks_of_what_is_not_an_address() -> None:
+    assert network_of("192.0.2.77", 24, 64) == "192.0.2.0/24"
+    assert network_of("no address", 24, 64) == "no address"
+
+
+def test_a_client_that_proves_itself_is_not_delayed_any_more() -> None:
+    site = Site(auto_allow=2)
+    for sender in ("a@a.example", "b@a.example"):
+        assert waits(site.rcpt(sender=sender))
+        site.clock.now += 300
+        session = site.session(sender=sender)
+        assert not waits(site.filter.recipient(session, Recipient("joe@mx.example")))
+        site.delivered(session)
+        site.delivered(session)  # told twice, counted once
+    assert site.rcpt(sender="new@a.example") is NO_OPINION
+    assert site.rcpt("192.0.2.200", sender="other@b.example") is NO_OPINION
+    assert waits(site.rcpt("203.0.113.1", sender="new@a.example"))
+
+
+@pytest.mark.parametrize("outcome", [{"action": Action.REJECT}, {"labelled": True}], ids=str)
+def test_spam_that_was_sent_again_proves_nothing(outcome: dict[str, object]) -> None:
+    site = Site(auto_allow=1)
+    site.rcpt()
+    site.clock.now += 300
+    session = site.session()
+    site.filter.recipient(session, Recipient("joe@mx.example"))
+    site.delivered(session, **outcome)
+    assert waits(site.rcpt(sender="new@a.example"))
+
+
+def test_mail_without_delay_proves_nothing() -> None:
+    site = Site(auto_allow=1)
+    session = site.session(user="joe")
+    site.filter.recipient(session, Recipient("joe@mx.example"))
+    site.delivered(session)
+    assert waits(site.rcpt())
+
+
+def test_only_the_stage_that_is_needed_is_asked_for() -> None:
+    assert stages_of(Site().filter) == {Stage.RECIPIENT}
+    assert stages_of(Site(when="message").filter) == frozenset()
+
+
+def mail(*recipients: str, score: float = 0.0, address: str = "192.0.2.1") -> Message:
+    client = Client(f"[{address}]", address)
+    envelope = Envelope("ann@a.example", tuple(map(Recipient, recipients)), client)
+    message = Message(b"Subject: x\r\n\r\nx\r\n", envelope, "m1")
+    message.symbols = (Symbol("A", score + 1), Symbol("B", -1))
+    return message
+
+
+def test_after_the_message_all_recipients_have_one_answer() -> None:
+    site = Site(when="message", except_recipients=("eve@mx.example",))
+    assert waits(site.filter.examine(mail("joe@mx.example", "eve@mx.example")))
+    assert site.filter.examine(mail("eve@mx.example")) is NO_OPINION
+    site.clock.now += 300
+    assert waits(site.filter.examine(mail("joe@mx.example", "new@mx.example")))
+    passed = site.filter.examine(mail("joe@mx.example"))
+    assert passed is NO_OPINION  # it passed beside the other one's delay
+    site.clock.now += 300
+    passed = site.filter.examine(mail("joe@mx.example", "new@mx.example"))
+    assert [one.name for one in passed.symbols] == ["GREYLIST_PASSED"]
+
+
+def test_after_the_message_only_doubtful_mail_waits() -> None:
+    site = Site(when="message", min_score=4.0)
+    assert site.filter.examine(mail("joe@mx.example", score=3.9)) is NO_OPINION
+    assert waits(site.filter.examine(mail("joe@mx.example", score=4.0)))
+    except_symbol = mail("joe@mx.example", score=4.0)
+    except_symbol.symbols = (*except_symbol.symbols, Symbol("RCVD_IN_DNSWL_MED"))
+    assert site.filter.examine(except_symbol) is NO_OPINION
+
+
+def test_at_rcpt_the_message_is_not_examined_again() -> None:
+    assert Site().filter.examine(mail("joe@mx.example")) is NO_OPINION
+
+
+def test_what_waits_is_listed_and_let_in() -> None:
+    site = Site()
+    triplets = site.filter.triplets
+    site.rcpt()
+    site.clock.now += 10
+    site.rcpt(recipient="eve@mx.example")
+    site.rcpt(recipient="eve@mx.example")
+    newest, oldest = triplets.waiting(site.clock.now, 10)
+    assert (newest.client, newest.sender, newest.recipient, newest.attempts) == (
+        "192.0.2.0/24", "ann@a.example", "eve@mx.example", 2,
+    )  # fmt: skip
+    assert (oldest.since, oldest.passes) == (NOW, NOW + 300)
+    assert triplets.allow("000000000000", "admin", site.clock.now) is None
+    assert triplets.allow(newest.id, "admin", site.clock.now) == newest
+    assert site.rcpt(recipient="eve@mx.example") is NO_OPINION
+    assert triplets.waiting(site.clock.now, 10) == [oldest]
+    assert triplets.allow(newest.id, "admin", site.clock.now) is None
+
+
+def test_a_client_is_let_in() -> None:
+    site = Site()
+    site.filter.triplets.allow_client("192.0.2.0/24", "admin", NOW)
+    assert site.rcpt() is NO_OPINION
+
+
+def test_a_state_that_is_away_is_the_filters_failure(tmp_path: object) -> None:
+    settings = StateSettings(url="unix:///nonexistent/socket")
+    services = Services(state=lambda: open_state(settings, None))  # type: ignore[arg-type]
+    with pytest.raises(StateError):
+        Site(services).rcpt()
+
+
+def test_settings_that_cannot_be_right() -> None:
+    with pytest.raises(SettingsError) as caught:
+        GreylistSettings(
+            min_score=4.0,
+            retry_hours=0.01,
+            except_clients=("192.0.2.0/33",),
+            except_senders=("a b",),
+            big_senders=("ann@a.example",),
+        )
+    assert [key for key, _text in caught.value.found] == [
+        ("min_score",), ("retry_hours",), ("except_clients", 0), ("except_senders", 0),
+        ("big_senders", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("::ffff:192.0.2.77", "192.0.2.0/24"),
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("Google.com", "google.com"),
+    ],
+)
+def test_clients_as_people_name_them(text: str, identity: str) -> None:
+    assert client_identity(text, GreylistSettings()) == identity
+
+
+@pytest.mark.parametrize("text", ["192.0.0.0/16", "other.example", "local", "192.0.2"])
+def test_clients_that_cannot_be_let_in(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        client_identity(text, GreylistSettings())
