@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from filterd.config.load import Settings
-from filterd.doctor import files, host, scanners, servers, web
+from filterd.doctor import dns, files, host, scanners, servers, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
@@ -29,6 +29,7 @@ def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("disk", files.disk),
         ("clock", host.clock),
         ("names", host.names),
+        ("resolver", dns.dns),
         ("daemon", servers.daemon),
         ("socket", milter_socket),
         ("mta", lambda settings: mtas(settings, where or Mtas())),

@@ -88,7 +88,7 @@ PRIVATE = networks(
 
 
 def is_public(address: str) -> bool:
-    """True for an address that means the same host everywhere; False for what is no address."""
+    """True for an address that means the same host everywhere; False for other texts."""
     return ip(address) is not None and not is_in_networks(address, PRIVATE)
 
 

@@ -1,0 +1,197 @@
+"""The questions about one message, and what the answers add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
+from filterd.filters.dnslists.codes import Meaning, Table, meanings, packed
+from filterd.filters.dnslists.health import TEST_ADDRESS, TEST_NAME, ListHealth
+from filterd.filters.dnslists.known import About
+from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
+from filterd.filters.dnslists.subjects import labels
+from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
+from filterd.resolver.lookups import DnsLookups
+from filterd.resolver.names import reversed_address
+
+UNANSWERED = "DNSLISTS_UNANSWERED"
+LIMIT = "DNSLISTS_LIMIT"
+
+DETAIL_VALUES = 5
+"""Listed names and addresses that a symbol's detail has."""
+
+_OURS = frozenset({DnsStatus.LIMIT, DnsStatus.UNREACHABLE, DnsStatus.INVALID})
+"""Failures that say nothing of the list."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListInUse:
+    """A list of the settings with what is computed once."""
+
+    own: DnsList
+    zone: str
+    table: Table
+    unnamed: Meaning | None
+    health: ListHealth
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """value: what it is about, as people read it. name: what is asked. point: the test point that
+    the list must have passed."""
+
+    list: ListInUse
+    about: About
+    value: str
+    name: str
+    point: str
+
+
+@dataclass(slots=True)
+class _Hit:
+    points: float
+    abouts: set[About] = field(default_factory=set)
+    values: dict[str, None] = field(default_factory=dict)
+
+
+class Asking:
+    """The questions of one message, or of one SMTP session: begin with `about`, take `verdict`
+    late."""
+
+    def __init__(
+        self, lookups: DnsLookups, settings: DnsListsSettings, exempt: frozenset[str]
+    ) -> None:
+        self._lookups = lookups
+        self._settings = settings
+        self._exempt = exempt
+        self._questions: dict[tuple[str, About, ListInUse], _Question] = {}
+        self._tests: dict[tuple[str, str], tuple[ListHealth, str]] = {}
+        self._unanswered: dict[str, str] = {}
+        self._limit = ""
+
+    def about(self, lists: Iterable[ListInUse], about: About, values: Sequence[str]) -> None:
+        """Begin to ask those lists about the values that want to know about such."""
+        for one in lists:
+            if about not in one.own.asked:
+                continue
+            for value in values:
+                asked = labels(value, about, one.own, self._exempt)
+                if asked is None:
+                    continue
+                why = one.health.resting
+                if why:
+                    self._unanswered[one.zone] = why
+                    break
+                self._ask(one, about, value, *asked)
+
+    def limited(self, text: str) -> None:
+        """Note that not everything is asked about."""
+        self._limit = text
+
+    def _ask(self, one: ListInUse, about: About, value: str, first: str, is_name: bool) -> None:
+        point = TEST_NAME if is_name else TEST_ADDRESS
+        if one.health.needs_test(point):
+            test = f"{point if is_name else reversed_address(point)}.{one.zone}"
+            self._tests[(one.zone, point)] = one.health, test
+            self._lookups.start(test, RecordType.A)
+        name = f"{first}.{one.zone}"
+        question = _Question(one, about, first if is_name else value, name, point)
+        if self._questions.setdefault((name, about, one), question) is question:
+            self._lookups.start(name, RecordType.A)
+
+    def verdict(self) -> Verdict:
+        """Wait for the answers, and add up what they mean.
+
+        Raises OSError if no list at all answered and the settings want one to.
+        """
+        answers = [
+            (question, self._lookups.answer(question.name, RecordType.A))
+            for question in self._questions.values()
+        ]
+        self._take_tests()
+        hits: dict[str, _Hit] = {}
+        allowed = ""
+        answered = 0
+        for question, answer in answers:
+            found = self._meanings(question, answer)
+            answered += found is not None
+            for meaning in found or ():
+                about = question.about
+                if about != "client" and (meaning.client_only or meaning.praises):
+                    continue
+                if meaning.allows:
+                    allowed = meaning.symbol
+                self._note(hits, meaning, about, question.value)
+        if self._settings.must_answer and answers and not answered:
+            told = "; ".join(f"{zone}: {why}" for zone, why in self._unanswered.items())
+            raise OSError(f"no DNS list answers: {told}")
+        symbols = [*_symbols(hits, allowed), *self._remarks()]
+        return Verdict(symbols=tuple(symbols)) if symbols else NO_OPINION
+
+    def _take_tests(self) -> None:
+        for health, test in self._tests.values():
+            answer = self._lookups.answer(test, RecordType.A)
+            point = TEST_NAME if test.startswith(TEST_NAME) else TEST_ADDRESS
+            if answer.status is DnsStatus.FOUND:
+                health.refused(f"it lists {point}, which no list has (RFC 5782)")
+            elif not answer.failed:
+                health.passed(point)
+
+    def _meanings(self, question: _Question, answer: DnsAnswer) -> list[Meaning] | None:
+        """What a list says; None if it does not answer, or cannot be believed."""
+        one = question.list
+        if answer.failed or answer.status is DnsStatus.INVALID:
+            if answer.status not in _OURS:
+                one.health.failed(answer.detail or str(answer.status))
+            if answer.failed:
+                self._unanswered[one.zone] = answer.detail or str(answer.status)
+                return None
+            return []
+        if answer.status is not DnsStatus.FOUND:
+            one.health.answered()
+            return []
+        records = [found for found in map(packed, answer.records) if found is not None]
+        found = meanings(records, one.table, one.unnamed)
+        if any(not meaning.symbol for meaning in found):
+            shown = ", ".join(".".join(map(str, record)) for record in records[:DETAIL_VALUES])
+            why = f"it answers {shown}, which is an error of the list"
+            one.health.refused(why)
+            self._unanswered[one.zone] = why
+            return None
+        if not one.health.is_proven(question.point):
+            self._unanswered[one.zone] = one.health.resting or "it did not pass its test"
+            return None
+        one.health.answered()
+        return found
+
+    def _note(self, hits: dict[str, _Hit], meaning: Meaning, about: About, value: str) -> None:
+        name, points = meaning.symbol, self._settings.scores.get(meaning.symbol, meaning.points)
+        if about == "received":
+            name = "RECEIVED_" + name.removeprefix("RCVD_IN_").removeprefix("RBL_")
+            points = self._settings.scores.get(name, points * self._settings.received_share)
+        if about != "client":
+            points = max(points, 0.0)
+        hit = hits.setdefault(name, _Hit(points))
+        hit.points = max(hit.points, points, key=abs)
+        hit.abouts.add(about)
+        hit.values[f"{value} ({about})"] = None
+
+    def _remarks(self) -> Iterable[Symbol]:
+        if self._unanswered:
+            told = "; ".join(f"{zone}: {why}" for zone, why in self._unanswered.items())
+            yield Symbol(UNANSWERED, 0.0, told)
+        if self._limit:
+            yield Symbol(LIMIT, 0.0, self._limit)
+
+
+def _symbols(hits: Mapping[str, _Hit], allowed: str) -> Iterable[Symbol]:
+    for name, hit in hits.items():
+        shown = list(hit.values)
+        detail = ", ".join(shown[:DETAIL_VALUES])
+        if len(shown) > DETAIL_VALUES:
+            detail += f" and {len(shown) - DETAIL_VALUES} more"
+        if allowed and hit.points > 0 and hit.abouts == {"client"}:
+            yield Symbol(name, 0.0, f"{detail}; {allowed} outweighs it ({hit.points:+g} points)")
+        else:
+            yield Symbol(name, hit.points, detail)

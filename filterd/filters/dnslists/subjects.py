@@ -1,0 +1,122 @@
+"""What lists are asked about: the addresses and names that a message comes with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from filterd.filters.dnslists.known import ADDRESSES, About
+from filterd.filters.dnslists.settings import DnsList
+from filterd.message import Message
+from filterd.message.address import Mailbox, canonical_domain
+from filterd.message.envelope import ip
+from filterd.message.matching import is_public
+from filterd.message.received import Hop
+from filterd.message.suffixes import registered_domain
+from filterd.message.urls import Place
+from filterd.resolver.names import reversed_address
+
+SIGNATURES_LIMIT = 5
+"""DKIM signatures of one message that are looked at."""
+
+SIGNATURE_LIMIT = 4096
+"""Octets of one that are read."""
+
+RESERVED = frozenset("localhost local localdomain internal invalid onion arpa".split())
+"""Top-level domains that no list has (RFC 6761, RFC 6762, RFC 7686, RFC 9476)."""
+
+_SIGNING_DOMAIN = re.compile(r"(?:\A|;)\s*+d\s*+=\s*+([^;\s]++)")
+
+
+def of_client(about: About, client: Hop, sender: str) -> Sequence[str]:
+    """What is known without the message: the client, its names, the reverse-path."""
+    match about:
+        case "client":
+            return _addresses([client.address])
+        case "rdns":
+            return [client.name] if client.name else []
+        case "helo":
+            return [client.helo] if client.helo else []
+        case "sender":
+            domain = Mailbox.parse(sender).domain
+            return [domain] if domain else []
+        case _:
+            return []
+
+
+def of_received(beyond: Iterable[Hop], limit: int) -> Sequence[str]:
+    """The public addresses in Received fields beyond the boundary, the nearest first."""
+    return _addresses(hop.address for hop in beyond)[:limit]
+
+
+def of_content(about: About, message: Message) -> Sequence[str]:
+    """Names and addresses that stand in the message."""
+    match about:
+        case "dkim":
+            return list(dict.fromkeys(_signing_domains(message)))
+        case "url":
+            places = [url for url in message.urls.found if url.place is not Place.EMAIL]
+            return list(dict.fromkeys(url.host for url in places))
+        case "email":
+            places = [url for url in message.urls.found if url.place is Place.EMAIL]
+            return list(dict.fromkeys(url.host for url in places))
+        case _:
+            return []
+
+
+def _signing_domains(message: Message) -> Iterator[str]:
+    """`d=` of the signatures (RFC 6376 §3.5). Nobody verified them here: they can only make a
+    message worse."""
+    for number, field in enumerate(message.fields("DKIM-Signature")):
+        if number == SIGNATURES_LIMIT:
+            return
+        found = _SIGNING_DOMAIN.search(field.text[:SIGNATURE_LIMIT])
+        if found is not None:
+            yield canonical_domain(found[1])
+
+
+def _addresses(texts: Iterable[str]) -> list[str]:
+    """The public ones, in their canonical form, each once."""
+    found = (ip(text) for text in texts if is_public(text))
+    return list(dict.fromkeys(str(address) for address in found))
+
+
+def labels(
+    value: str, about: About, one: DnsList, exempt: frozenset[str]
+) -> tuple[str, bool] | None:
+    """What stands before the zone in a question about this value, and whether it is a name, not an
+    address; None if nothing is asked.
+
+    No private address is asked about, and no name that has a meaning only within a site.
+    """
+    address = ip(value.strip("[]").lower().removeprefix("ipv6:"))
+    if address is not None:
+        taken = about in ADDRESSES or one.takes_url_addresses
+        if (
+            not taken
+            or not is_public(str(address))
+            or (address.version == 6 and not one.takes_ipv6)
+        ):
+            return None
+        return reversed_address(str(address)), False
+    name = canonical_domain(value)
+    registered = registered_domain(name)
+    if not registered or registered.rpartition(".")[2] in RESERVED or _is_below(name, exempt):
+        return None
+    return (name if one.whole_names else registered), True
+
+
+def _is_below(name: str, domains: frozenset[str]) -> bool:
+    while name:
+        if name in domains:
+            return True
+        name = name.partition(".")[2]
+    return False
+
+
+def spread(values: Sequence[str], limit: int) -> Sequence[str]:
+    """At most so many, from the whole length: who hides a bad one behind many good ones should not
+    know where."""
+    if len(values) <= limit:
+        return values
+    return [values[place * len(values) // limit] for place in range(limit)]
