@@ -32,8 +32,9 @@ from filterd.chain.pipeline import Pipeline
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, load
 from filterd.ops.logs import configure
+from filterd.system.confinement import die_with_parent
 from filterd.workers import watch
-from filterd.workers.worker import confine, die_with_parent, serve
+from filterd.workers.worker import confine, serve
 
 PACKET_LIMIT = 1 << 16
 """Octets of a packet between daemon and fork server."""

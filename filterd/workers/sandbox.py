@@ -19,6 +19,7 @@ from filterd.config.load import ConfigError, Settings, load
 from filterd.message import Message
 from filterd.system.bounded import json_value
 from filterd.system.child import python_command
+from filterd.system.confinement import die_with_parent
 from filterd.workers.codec import (
     AnswerError,
     decode_report,
@@ -26,7 +27,7 @@ from filterd.workers.codec import (
     encode_report,
     encode_request,
 )
-from filterd.workers.worker import confine, die_with_parent
+from filterd.workers.worker import confine
 
 START_SECONDS = 20.0
 """For starting Python and opening the model, on top of the chain's own time."""

@@ -8,12 +8,10 @@ shared page which filter is running. It dies with the fork server.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import mmap
 import os
 import resource
-import signal
 import socket
 
 from filterd.chain.budget import interrupted
@@ -32,7 +30,6 @@ NICENESS = 5
 """How far workers step back (nice(2)) behind daemon and MTA, whose many short steps would else wait
 for a worker's long ones: with every core at work a tenth more messages get through."""
 
-_PR_SET_PDEATHSIG = 1
 _MIB = 1 << 20
 
 
@@ -51,11 +48,6 @@ def _address_space() -> int:
     """Octets of address space that this process has now (proc(5), statm)."""
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (no path object needed)
         return int(file.read().split()[0]) * resource.getpagesize()
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent ends (prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:

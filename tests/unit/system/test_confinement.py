@@ -1,0 +1,101 @@
+"""What a process cannot do any more once it has given it up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from filterd.system.confinement import can_confine_files
+
+HEAD = """
+import os, socket, subprocess, sys, tempfile
+from pathlib import Path
+from filterd.system.confinement import confine_files, no_new_files
+
+def tried(what, do):
+    try:
+        do()
+        print(what, "done")
+    except OSError as error:
+        print(what, error.strerror)
+"""
+
+TRIES = """
+tried("read", lambda: Path(sys.argv[1], "in/a").read_bytes())
+tried("list", lambda: os.listdir(Path(sys.argv[1], "in")))
+tried("climb", lambda: Path(sys.argv[1], "in/../b").read_bytes())
+tried("link", lambda: Path(sys.argv[1], "in/link").read_bytes())
+tried("write", lambda: Path(sys.argv[1], "in/new").write_bytes(b""))
+tried("remove", lambda: Path(sys.argv[1], "in/a").unlink())
+tried("run", lambda: subprocess.run(["/bin/true"], executable="/bin/true"))
+"""
+
+
+def said(folder: Path, code: str) -> dict[str, str]:
+    (folder / "in").mkdir()
+    (folder / "in/a").write_text("a")
+    (folder / "b").write_text("b")
+    (folder / "in/link").symlink_to("../b")
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + code, folder], check=True, capture_output=True, text=True
+    )
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+def needs_landlock() -> None:
+    if not can_confine_files():
+        pytest.skip("this kernel has no Landlock")
+
+
+def test_files_below_the_folders_are_read_and_nothing_else(tmp_path: Path) -> None:
+    needs_landlock()
+    code = "print('landlock', confine_files([Path(sys.argv[1], 'in'), Path('/none')]))\n" + TRIES
+    denied = "Permission denied"
+    assert said(tmp_path, code) == {
+        "landlock": "True",
+        "read": "done",
+        "list": "done",
+        "climb": denied,
+        "link": denied,
+        "write": denied,
+        "remove": denied,
+        "run": denied,
+    }
+
+
+def test_a_program_that_may_run_has_the_same_limits(tmp_path: Path) -> None:
+    needs_landlock()
+    code = """
+runs = [Path(one) for one in ("/bin/cat", "/lib", "/lib64", "/usr/lib", "/usr/lib64")]
+confine_files([Path(sys.argv[1], "in")], runs)
+for name in ("in/a", "b"):
+    done = subprocess.run(["/bin/cat", Path(sys.argv[1], name)], capture_output=True)
+    print(name, done.stdout or done.returncode)
+"""
+    assert said(tmp_path, code) == {"in/a": "b'a'", "b": "1"}
+
+
+def test_no_tcp_connection_is_made(tmp_path: Path) -> None:
+    needs_landlock()
+    code = """
+listener = socket.create_server(("127.0.0.1", 0))
+confine_files()
+tried("connect", lambda: socket.create_connection(listener.getsockname(), 5))
+"""
+    # Kernels before 6.7 know nothing of it.
+    assert said(tmp_path, code)["connect"] in ("Permission denied", "done")
+
+
+def test_nothing_is_opened_any_more(tmp_path: Path) -> None:
+    code = f"""
+no_new_files()
+tried("socket", socket.socket)
+tried("memory", lambda: os.memfd_create("x"))
+{TRIES}"""
+    found = said(tmp_path, code)
+    assert found.pop("remove") == "done"
+    assert found.pop("link") in ("Too many open files", "No such file or directory")
+    assert set(found.values()) == {"Too many open files"}
