@@ -204,11 +204,11 @@ def trace(
     Exit status 67 if an address goes nowhere.
     """
     from filterd.cli import mta_trace  # noqa: PLC0415
-    from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415
+    from filterd.cli.mta_rules import read_rules  # noqa: PLC0415
 
     if (cf is None) == (mc is None):
         fail("expected either --cf FILE or --mc FILE", Exit.USAGE)
-    file = RuleFile.read(cf or mc or Path(), macros, is_mc=mc is not None)
+    file = read_rules(cf or mc or Path(), macros, is_mc=mc is not None)
     asked = mta_trace.question(sender=sender, kind=kind, mailer=mailer)
     raise typer.Exit(mta_trace.trace(file, addresses, asked, as_json=as_json))
 
@@ -229,7 +229,7 @@ def diff(
     Exit status 1 if some do.
     """
     from filterd.cli import mta_diff  # noqa: PLC0415
-    from filterd.cli.mta_rules import RuleFile  # noqa: PLC0415
+    from filterd.cli.mta_rules import read_rules  # noqa: PLC0415
 
     given = [
         address
@@ -239,7 +239,7 @@ def diff(
     ]
     if not given:
         fail("expected addresses, or `-` for those on standard input", Exit.USAGE)
-    files = RuleFile.read(old, macros), RuleFile.read(new, macros)
+    files = read_rules(old, macros), read_rules(new, macros)
     raise typer.Exit(mta_diff.diff(*files, given, as_json=as_json))
 
 

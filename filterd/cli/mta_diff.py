@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable
 
 from filterd.cli.common import emit
-from filterd.cli.mta_rules import RuleFile, parsed, triple
 from filterd.mta.cf.addresses import AddressKind
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Observer
+from filterd.mta.trace.configuration import RuleFile, parsed, triple
 
 KINDS = {
     "envelope recipient": AddressKind(),

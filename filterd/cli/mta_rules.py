@@ -1,67 +1,17 @@
-"""What `filterd mta trace` and `filterd mta diff` have in common: a configuration ready to ask."""
+"""What `filterd mta trace` and `filterd mta diff` have in common: reading a configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.cli.mta_build import mc_errors
 from filterd.cli.mta_run import cf_errors
-from filterd.mta.bt.machine import host
-from filterd.mta.cf.addresses import AddressKind, AddressResolver, AddressState, ResolvedAddress
-from filterd.mta.cf.config import SendmailCf
-from filterd.mta.cf.marks import octets, readable
-from filterd.mta.cf.observer import Observer
-from filterd.mta.cf.rewriting import Rewriter
-from filterd.mta.maps.opening import open_maps
-from filterd.mta.mc.build import Build, build
-from filterd.mta.mc.macros import MacroFiles
-from filterd.mta.sendmail.cf_files import parse_cf, read_text
-from filterd.mta.sendmail.macros import VERSION
+from filterd.mta.trace.configuration import RuleFile
 
 
-@dataclass(frozen=True)
-class RuleFile:
-    """A configuration. mc: what it was built from, None for a sendmail.cf."""
-
-    cf: SendmailCf
-    name: str
-    mc: Build | None = None
-
-    @classmethod
-    def read(cls, path: Path, macros: Path | None = None, *, is_mc: bool | None = None) -> RuleFile:
-        """Read a file, one named `.mc` through m4. Ends the command where that cannot be done."""
-        made = None
-        if path.suffix == ".mc" if is_mc is None else is_mc:
-            with mc_errors():
-                made = build(path, MacroFiles.find(macros))
-                text = made.text
-        else:
-            with cf_errors():
-                text = read_text(path)
-        cf = parse_cf(text, str(path), host=host(VERSION, "t"))
-        return cls(cf, str(path), made)
-
-    def resolver(self, observer: Observer) -> AddressResolver:
-        """Asks the rules, as for one message: what they set does not stay."""
-        definitions = self.cf.program.definitions.copy()
-        maps = open_maps(self.cf, definitions)
-        return AddressResolver(Rewriter(self.cf.program, maps, observer, definitions))
-
-
-def parsed(resolver: AddressResolver, text: str, kind: AddressKind) -> ResolvedAddress | None:
-    resolver.set_kind(kind)
-    return resolver.parse(octets(text), kind, recipient=not kind.sender)
-
-
-def triple(address: ResolvedAddress | None) -> str:
-    """Where an address goes, in words."""
-    if address is None:
-        return "is not an address"
-    if address.state == AddressState.BAD and address.problem is not None:
-        problem = address.problem
-        codes = " ".join(one for one in (problem.code, problem.enhanced) if one)
-        return f"refused: {codes} {readable(problem.text)}"
-    host = f", host {readable(address.host)}" if address.host else ""
-    later = " (to be tried again later)" if address.state == AddressState.QUEUE else ""
-    return f"mailer {address.mailer}{host}, user {readable(address.user)}{later}"
+def read_rules(path: Path, macros: Path | None = None, *, is_mc: bool | None = None) -> RuleFile:
+    """Read a file, by default one named `.mc` through m4. Ends the command where that cannot be
+    done."""
+    with mc_errors(), cf_errors():
+        return RuleFile.read(path, macros, is_mc=is_mc)
+    raise AssertionError("unreachable")

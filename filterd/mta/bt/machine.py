@@ -33,7 +33,6 @@ def user_name() -> str:
 
 def host(version: str, mode: str) -> Host:
     """The machine before a file is read. mode: sendmail's operation mode, `t` for test mode."""
-    node = os.uname().nodename
     name = socket.gethostname() or "localhost"
     names: list[str] = [name]
     if "." not in name:
@@ -45,19 +44,28 @@ def host(version: str, mode: str) -> Host:
         if dotted:
             name = dotted[0]
             names = [name, *others, *(f"[{address}]" for address in addresses)]
+    return named_host(name, version, mode, user_name(), names=names, node=os.uname().nodename)
+
+
+def named_host(
+    name: str, version: str, mode: str, user: str, *, names: Sequence[str] = (), node: str = ""
+) -> Host:
+    """A machine of this name, about which nobody is asked. names, node: as in `Host`; without them
+    the name itself. user: who runs sendmail there."""
     qualified = "." in name
     macros = [
         ("v", version),
         ("w", name),
         ("j", name),
-        ("k", node),
+        ("k", node or name),
         ("b", sendmail_date()),
-        ("_", f"{user_name()}@localhost"),
+        ("_", f"{user}@localhost"),
         ("opMode", mode),
     ]
     if qualified:
         macros.append(("m", name.partition(".")[2]))
-    return Host(tuple(macros), tuple(names) if qualified else (), node, qualified)
+    known = tuple(names) or (name,)
+    return Host(tuple(macros), known if qualified else (), node or name, qualified)
 
 
 class HelpTopics:

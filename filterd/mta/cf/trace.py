@@ -15,7 +15,13 @@ from filterd.mta.cf.rules import Rule
 from filterd.mta.cf.rulesets import Ruleset
 
 MAX_STEPS = 10_000
-"""Rules that a trace remembers; rules that loop have no end."""
+"""Rules and calls that a trace remembers; rules that loop have no end."""
+
+MAX_MESSAGES = 1000
+"""Messages outside of them: the first ones, and the last."""
+
+MAX_SHOWN = 10_000
+"""Characters of a workspace; of a longer one the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +63,42 @@ class TraceRun:
 
 class Tracer(Observer):
     """Remembers what rules do. runs: the rulesets that were run from outside; messages: what was
-    said outside of them; left_out: rules matched after the first 10,000."""
+    said outside of them; left_out: rules matched after the first `limit`."""
 
     details = True
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, limit: int = MAX_STEPS) -> None:
         self._names = names
+        self._limit = limit
         self.runs: list[TraceRun] = []
         self.messages: list[RuleMessage] = []
         self.left_out = 0
-        self._open: list[TraceRun] = []
+        self._open: list[TraceRun | None] = []  # None for one that is not kept
         self._steps = 0
 
     def _shown(self, tokens: Iterable[str]) -> str:
-        return readable(" ".join(self._names.dollars(token) for token in tokens))
+        text = readable(" ".join(self._names.dollars(token) for token in tokens))
+        return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+    def _has_room(self) -> bool:
+        """Count one more rule or call."""
+        self._steps += 1
+        return self._steps <= self._limit
 
     @property
     def _step(self) -> Step | None:
         """The rule that is being carried out."""
-        return self._open[-1].steps[-1] if self._open and self._open[-1].steps else None
+        run = self._run
+        return run.steps[-1] if run is not None and run.steps else None
+
+    @property
+    def _run(self) -> TraceRun | None:
+        return self._open[-1] if self._open else None
 
     def enter(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
+        if not self._has_room():
+            self._open.append(None)
+            return
         run = TraceRun(ruleset.title, ruleset.number, self._shown(tokens))
         if self._step is not None:
             self._step.calls.append(run)
@@ -87,19 +108,23 @@ class Tracer(Observer):
 
     def leave(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
         del ruleset, tokens
-        self._open[-1].failed = False
+        if self._run is not None:
+            self._run.failed = False
 
     def end(self, ruleset: Ruleset, tokens: Sequence[str]) -> None:
         del ruleset
-        self._open.pop().result = self._shown(tokens)
+        run = self._open.pop()
+        if run is not None:
+            run.result = self._shown(tokens)
 
     def trying(self, rule: Rule) -> None:
         del rule
-        self._open[-1].tried += 1
+        if self._run is not None:
+            self._run.tried += 1
 
     def matched(self, rule: Rule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
-        self._steps += 1
-        if self._steps > MAX_STEPS:
+        run = self._run
+        if run is None or not self._has_room():
             self.left_out += 1
             return
         pattern = rule.pattern
@@ -112,18 +137,21 @@ class Tracer(Observer):
             Taken(f"${number}", self._shown([wildcard]), self._shown(tokens[start:end]))
             for number, (wildcard, (start, end)) in enumerate(zip(wildcards, taken, strict=True), 1)
         )
-        self._open[-1].steps.append(Step(rule.line, rule.left, rule.right, took))
+        run.steps.append(Step(rule.line, rule.left, rule.right, took))
 
     def rewritten(self, tokens: Sequence[str]) -> None:
         if self._step is not None and not self.left_out:
             self._step.result = self._shown(tokens)
 
     def looked_up(self, lookup: Lookup) -> None:
-        if self._step is not None:
+        if self._step is not None and not self.left_out:
             self._step.lookups.append(lookup)
 
     def message(self, message: RuleMessage) -> None:
-        place: Step | TraceRun | None = self._step or (self._open[-1] if self._open else None)
-        if self.left_out:
-            place = None
-        (self.messages if place is None else place.messages).append(message)
+        place: Step | TraceRun | None = self._step or self._run
+        if place is not None and not self.left_out:
+            place.messages.append(message)
+        else:
+            # The last one says how it ended.
+            del self.messages[MAX_MESSAGES - 1 :]
+            self.messages.append(message)

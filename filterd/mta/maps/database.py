@@ -96,7 +96,7 @@ class DatabaseMap(BaseMap):
         self._reads_text = reads_text
         self._suffix = ".cdb" if type == "cdb" else ".db"
         self._file: DatabaseFile | None = None
-        self._text: dict[bytes, bytes] | None = None
+        self._text: dict[bytes, tuple[bytes, int]] | None = None
         self._tries_plain, self._tries_nul = options.tries_plain, options.tries_nul
 
     def __del__(self) -> None:
@@ -146,7 +146,7 @@ class DatabaseMap(BaseMap):
         try:
             data = read_regular(Path(source), SIZE_LIMIT)
             if self.options.is_alias:
-                table = {name: value for name, (value, _) in read_aliases(data).items()}
+                table = read_aliases(data)
             else:
                 table = read_source(data, folds_case=self.options.folds_case)
         except (OSError, ValueError):
@@ -170,7 +170,8 @@ class DatabaseMap(BaseMap):
         with self._lock:
             raw = self._folded(key)
             if self._text is not None:
-                value, entry = self._text.get(raw), self._source
+                value, line = self._text.get(raw, (None, 0))
+                entry = f"{self._source}:{line}"
             else:
                 value, entry = self._found(raw, key), self.path
         if value is None:

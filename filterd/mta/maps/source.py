@@ -74,10 +74,10 @@ def _pieces(data: bytes) -> Iterator[bytes | None]:
         yield last.partition(b"\0")[0]
 
 
-def read_source(data: bytes, *, folds_case: bool = True) -> dict[bytes, bytes]:
-    """What makemap would store; of several lines with one key the first counts."""
-    table: dict[bytes, bytes] = {}
+def read_source(data: bytes, *, folds_case: bool = True) -> dict[bytes, tuple[bytes, int]]:
+    """What makemap would store, with the line of each; of several with one key the first counts."""
+    table: dict[bytes, tuple[bytes, int]] = {}
     for line in source_lines(data, SourceOptions(folds_case=folds_case)):
         if not line.problem:
-            table.setdefault(line.key, line.value)
+            table.setdefault(line.key, (line.value, line.number))
     return table

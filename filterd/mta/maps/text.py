@@ -27,25 +27,15 @@ COLUMN_LIMIT = 256
 _log = logging.getLogger(__name__)
 
 
-class TextMap(BaseMap):
-    """Looks for its key in one column of a file and returns another."""
+class ColumnMap(BaseMap):
+    """Looks for its key in one column of a text and returns another."""
 
-    def __init__(self, options: MapOptions, owner: Callable[[], Owner]) -> None:
+    def __init__(self, options: MapOptions) -> None:
         super().__init__(options)
-        self._owner = owner
         self._key_column = self._value_column = 0
 
     def _open(self) -> tuple[str, int]:
         options = self.options
-        name, file = options.name, options.file
-        if not file.startswith("/"):
-            raise MapError(f'text map "{name}": file name must be fully qualified')
-        owner = self._owner()
-        if trouble := trouble_with(file, owner, owner.map_checks()):
-            _log.warning("text map %s: %s: %s", name, file, trouble)
-            # sendmail tells the person who asks the system's reasons only, not its own.
-            said = trouble if trouble == os.strerror(errno.ENOENT) else None
-            raise MapError(f'text map "{name}": unsafe map file {file}', said)
         self._key_column = self._column("k", options.key_column)
         self._value_column = self._column("v", options.value_column)
         return NO_COMPLAINT
@@ -60,13 +50,7 @@ class TextMap(BaseMap):
             )
         return leading_number(value)
 
-    def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
-        try:
-            data = read_regular(Path(self.options.file), SIZE_LIMIT)
-        except (OSError, ValueError):
-            # sendmail does not try again.
-            self._is_closed_for_good = True
-            return MapAnswer(None, EX_UNAVAILABLE)
+    def _found_in(self, data: bytes, key: str, arguments: Sequence[str]) -> MapAnswer:
         wanted = octets(key)[:COLUMN_LIMIT].lower()
         delimiter = octets(self.options.delimiter)
         for number, line in _lines(data):
@@ -80,6 +64,35 @@ class TextMap(BaseMap):
                 entry = f"{self.options.file}:{number}"
                 return self._value(key, arguments, Found(value, entry))
         return MapAnswer(None, EX_NOTFOUND)
+
+
+class TextMap(ColumnMap):
+    """A map of class text: the text is a file."""
+
+    def __init__(self, options: MapOptions, owner: Callable[[], Owner]) -> None:
+        super().__init__(options)
+        self._owner = owner
+
+    def _open(self) -> tuple[str, int]:
+        name, file = self.options.name, self.options.file
+        if not file.startswith("/"):
+            raise MapError(f'text map "{name}": file name must be fully qualified')
+        owner = self._owner()
+        if trouble := trouble_with(file, owner, owner.map_checks()):
+            _log.warning("text map %s: %s: %s", name, file, trouble)
+            # sendmail tells the person who asks the system's reasons only, not its own.
+            said = trouble if trouble == os.strerror(errno.ENOENT) else None
+            raise MapError(f'text map "{name}": unsafe map file {file}', said)
+        return super()._open()
+
+    def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
+        try:
+            data = read_regular(Path(self.options.file), SIZE_LIMIT)
+        except (OSError, ValueError):
+            # sendmail does not try again.
+            self._is_closed_for_good = True
+            return MapAnswer(None, EX_UNAVAILABLE)
+        return self._found_in(data, key, arguments)
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:

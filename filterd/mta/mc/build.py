@@ -116,7 +116,12 @@ def includes_cf(text: str) -> bool:
 
 def build(path: Path, files: MacroFiles) -> Build:
     """Build an mc file and look for mistakes. Raises McError."""
-    text = read_mc(path)
+    return build_text(read_mc(path), path, files)
+
+
+def build_text(text: str, path: Path, files: MacroFiles) -> Build:
+    """Build the text of an mc file. path: its name in messages; included files are looked for
+    where it is. Raises McError."""
     own_include = includes_cf(text)
     found = scan(text, files.directives, comments=own_include)
     made = Build(str(path), text, found, files)

@@ -24,10 +24,10 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from filterd.mta.mc.macros import FOLDERS, MacroFiles
 
@@ -134,7 +134,7 @@ def run(
         before += f"include(`{files.folder}/m4/cf.m4')dnl\n"
     arguments = ["m4", *(["-s"] if sync else []), f"-D_CF_DIR_={files.folder}/"]
     arguments += [f"-I{files.folder / 'cf'}", "-"]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with _in_memory("out") as out, _in_memory("err") as err:
         status = _limited(program, arguments, folder, before + mc, out.fileno(), err.fileno())
         texts = []
         for file in (out, err):
@@ -152,6 +152,11 @@ def run(
     if sync:
         _take_out_places(output, shift)
     return output
+
+
+def _in_memory(name: str) -> BinaryIO:
+    """A file without a name in any folder, so that m4 runs where no file may be made."""
+    return os.fdopen(os.memfd_create(name), "w+b")
 
 
 def _prelude(word: str, files: MacroFiles, folder: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from filterd.cli.mta import app
+from filterd.mta.maps.makemap import makemap
 from tests.helpers.process import require, unpacked
 
 CF = """\
@@ -78,6 +81,26 @@ def test_every_rule_that_matched_is_there_with_its_line(cf: Path) -> None:
     assert (lookup["map"], lookup["key"], lookup["value"]) == ("table", "old.test", "new.test")
     assert lookup["entry"].endswith("table:2")
     assert [run["ruleset"] for run in row["runs"]] == ["canonify", "parse", "2", "final"]
+
+
+def test_an_entry_of_a_database_file_has_the_line_of_its_text(cf: Path) -> None:
+    table = cf.parent / "table"
+    cf.write_text(cf.read_text().replace("text -o -v1", "hash"))
+    table.write_text("# domains\nother.test x.test\nOLD.test new.test\n")
+
+    def entry() -> str:
+        domain = traced("--cf", str(cf), "joe%old.test")["runs"][0]["steps"][1]
+        (lookup,) = domain["calls"][0]["steps"][0]["lookups"]
+        assert lookup["value"] == "new.test"
+        return str(lookup["entry"])
+
+    assert entry() == f"{table}:3", "there is no database file: the text is read"
+    with table.open("rb") as source:
+        assert makemap(["-C", "/dev/null", "hash", str(table)], source, BytesIO(), BytesIO()) == 0
+    assert entry() == f"{table}:3"
+    # Written since, the text says nothing of the database file.
+    os.utime(table, ns=(0, table.with_suffix(".db").stat().st_mtime_ns + 1))
+    assert entry() == f"{table}.db"
 
 
 def test_as_text(cf: Path) -> None:
