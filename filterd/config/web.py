@@ -54,6 +54,13 @@ class WebSettings:
     upload_megabytes: Annotated[
         int, Gt(0), Le(1024), Doc("largest message, in MiB, that may be uploaded to be scanned")
     ] = 50
+    sendmail_macros: Annotated[
+        Path | None,
+        Doc(
+            "folder of sendmail's m4 files, for mc files on the page Trace; unset: where "
+            "distributions install them"
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         with mistakes() as wrong:

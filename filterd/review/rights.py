@@ -143,9 +143,10 @@ ACTIONS: Mapping[str, ReviewAction] = {
     "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
     "download-part": ReviewAction(Right.ADMIN, "download"),
     "status": ReviewAction(Right.ADMIN),
+    "trace": ReviewAction(Right.ADMIN),
 }
-"""By name, as forms and URLs use it, in the order of the menu. `status` is not one of them:
-the dashboard, counts and the state of the site."""
+"""By name, as forms and URLs use it, in the order of the menu. The last two are about no message:
+`status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None

@@ -211,11 +211,19 @@ def test_every_page_fits_and_every_field_has_a_label(site: Site, width: int) -> 
     long = "Überweisung" * 20
     id = site.put(message(long), *[f"{'x' * 40}{n}@{'sub.' * 10}mx.example.test" for n in range(9)])
     visit = site.logged_in(width=width, height=844)
-    for path in ("/", "/quarantine?since=x", f"/message/{id}", "/history", "/scan", "/audit"):
+    for path in (
+        "/",
+        "/quarantine?since=x",
+        f"/message/{id}",
+        "/history",
+        "/scan",
+        "/audit",
+        "/trace",
+    ):
         visit.page.goto(site.url + path)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
         unlabelled = visit.page.evaluate(
-            """[...document.querySelectorAll('input:not([type=hidden]), select')]
+            """[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
                .filter(e => !e.labels.length && !e.ariaLabel).map(e => e.outerHTML)"""
         )
         assert unlabelled == [], path

@@ -46,6 +46,7 @@ PAGES = (
     "/history",
     "/scan",
     "/audit",
+    "/trace",
     "/message/{id}",
     "/message/{id}/raw",
     "/message/{id}/part/0",
@@ -54,6 +55,7 @@ PAGES = (
 FORMS = (
     "/logout",
     "/scan",
+    "/trace",
     "/quarantine/confirm",
     "/quarantine/do",
     "/message/{id}/release",

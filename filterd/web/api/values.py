@@ -32,11 +32,13 @@ _Address = Annotated[
 ]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A request's body, in which nothing unknown may be."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Release(_Strict):
+class Release(Strict):
     """Hand messages to the MTA. to: only to these, or to others; empty for those whose copy is
     held. again: also to those who have it. virus: although it has a virus; needs a note. learn:
     teach the site's model that it is ham."""
@@ -50,7 +52,7 @@ class Release(_Strict):
     learn: bool = False
 
 
-class Learn(_Strict):
+class Learn(Strict):
     """Teach the site's model what messages are."""
 
     ids: _Ids
@@ -58,14 +60,14 @@ class Learn(_Strict):
     note: _Text = ""
 
 
-class Delete(_Strict):
+class Delete(Strict):
     """Delete messages' bytes."""
 
     ids: _Ids
     note: _Text = ""
 
 
-class Pin(_Strict):
+class Pin(Strict):
     """Keep messages from expiring, or with pinned false allow it again."""
 
     ids: _Ids
@@ -73,7 +75,7 @@ class Pin(_Strict):
     pinned: bool = True
 
 
-class SendersRequest(_Strict):
+class SendersRequest(Strict):
     """Allow or block the senders of messages. everybody: for all recipients. off: remove the
     entry."""
 

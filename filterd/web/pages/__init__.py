@@ -5,7 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from filterd.web.identity import posted
-from filterd.web.pages import audit, dashboard, held, history, login, message, quarantine, scan
+from filterd.web.pages import (
+    audit,
+    dashboard,
+    held,
+    history,
+    login,
+    message,
+    quarantine,
+    scan,
+    trace,
+)
 
 
 def router() -> APIRouter:
@@ -13,6 +23,6 @@ def router() -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
     pages.include_router(held.open_router)
-    for module in (login, dashboard, quarantine, message, history, scan, audit):
+    for module in (login, dashboard, quarantine, message, history, scan, audit, trace):
         pages.include_router(module.router, dependencies=[Depends(posted)])
     return pages

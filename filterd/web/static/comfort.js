@@ -1,4 +1,5 @@
-// Comfort only: every page works without it. Keys in a list, "all", and a form that is sent once.
+// Comfort only: every page works without it. Keys in a list and in a trace, "all", and a form that
+// is sent once.
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-once]")) {
@@ -75,6 +76,20 @@ if (list) {
     else if (event.key === "Enter" && here >= 0 && !target.matches("a, button, summary"))
       rows[here].querySelector("a").click();
     else if (event.key === "/") document.querySelector("#f-text").focus();
+    else return;
+    event.preventDefault();
+  });
+}
+
+const steps = [...document.querySelectorAll("[data-step]")];
+if (steps.length) {
+  for (const keys of document.querySelectorAll("[data-step-keys]")) keys.hidden = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("select, textarea, input")) return;
+    const here = steps.findIndex((step) => step.matches(":target"));
+    if (event.key === "j") location.hash = steps[Math.min(here + 1, steps.length - 1)].id;
+    else if (event.key === "k") location.hash = steps[Math.max(here - 1, 0)].id;
     else return;
     event.preventDefault();
   });

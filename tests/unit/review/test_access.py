@@ -39,7 +39,7 @@ LISTS = {"allow", "block"}
 LOOKS = LEARN | PINS | {"rescan"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "release-ham"}
-FOR_ADMINS = {"download-part", "status"}
+FOR_ADMINS = {"download-part", "status", "trace"}
 
 
 @pytest.fixture
@@ -459,7 +459,7 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
     assert {name for name, one in ACTIONS.items() if one.asks_first} == {"allow", "block", "delete"}
     assert {name for name, one in ACTIONS.items() if one.for_everybody} == {"allow", "block"}
     assert {name for name, one in ACTIONS.items() if one.together} == {"spam", "ham"}
-    assert set(BULK) == ALL - {"rescan", "download", "download-part", "status"}
+    assert set(BULK) == ALL - {"rescan", "download", "download-part", "status", "trace"}
     # What a page shows has words; `{}` is the number of messages.
     assert all(
         one.button and one.phrase.count("{}") == 1 and one.explained for one in BULK.values()

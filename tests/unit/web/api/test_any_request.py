@@ -45,7 +45,7 @@ def test_no_request_breaks_it(request: pytest.FixtureRequest, who: str) -> None:
     tried: Counter[int] = Counter()
     for found in document.get_all_operations():
         operation = found.ok()
-        examples = SLOW_EXAMPLES if operation.path.endswith("scan") else EXAMPLES
+        examples = SLOW_EXAMPLES if operation.path.endswith(("scan", "trace")) else EXAMPLES
 
         @given(case=operation.as_strategy(), id=st.sampled_from([*real, None]))
         @settings(
