@@ -33,6 +33,7 @@ BUSY = Reply(451, "4.3.0", "Too busy to check the message, please try again late
 DELAY = Reply(451, "4.7.1", "Message not accepted now, please try again later", "delay")
 GREYLIST = Reply(451, "4.7.1", "Greylisted, please try again later", "greylist")
 RATE = Reply(451, "4.7.1", "Too much mail for now, please try again later", "rate")
+LISTED = Reply(554, "5.7.1", "Service unavailable, the client or sender is listed", "listed")
 RECIPIENT = Reply(550, "5.1.1", "User unknown", "recipient")
 HARVEST = Reply(450, "4.7.1", "Too many unknown recipients, please try again later", "harvest")
 
@@ -53,6 +54,7 @@ DEFAULTS: Mapping[str, Reply] = {
         DELAY,
         GREYLIST,
         RATE,
+        LISTED,
         RECIPIENT,
         HARVEST,
     )

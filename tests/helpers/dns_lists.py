@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from filterd.chain.services import Services
+from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import Verdict
 from filterd.filters.dnslists.filter import DnsLists
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
@@ -62,6 +63,21 @@ def mail(
 def found(filter: DnsLists, message: Message) -> dict[str, float]:
     """Symbol → points, asked ahead as in the chain."""
     return points(verdict(filter, message))
+
+
+def session(
+    stage: Stage = Stage.SENDER,
+    *,
+    client: str = "203.0.113.9",
+    helo: str = "",
+    sender: str = "",
+    login: str = "",
+    memory: dict[str, object] | None = None,
+) -> Session:
+    """The same client at a stage of its session."""
+    macros = {"{auth_authen}": login} if login else {}
+    envelope = Envelope(sender, (), Client(f"[{client}]", client, 1025, helo), macros=macros)
+    return Session("s1", stage, envelope, "t1", memory={} if memory is None else memory)
 
 
 def verdict(filter: DnsLists, message: Message) -> Verdict:

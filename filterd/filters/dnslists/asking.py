@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
+from filterd.chain.replies import DELAY, LISTED
+from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
 from filterd.filters.dnslists.codes import Meaning, Table, meanings, packed
 from filterd.filters.dnslists.health import TEST_ADDRESS, TEST_NAME, ListHealth
-from filterd.filters.dnslists.known import About
+from filterd.filters.dnslists.known import OF_CLIENT, About
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
 from filterd.filters.dnslists.subjects import labels
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
@@ -51,6 +52,7 @@ class _Question:
 @dataclass(slots=True)
 class _Hit:
     points: float
+    reply: Reply
     abouts: set[About] = field(default_factory=set)
     values: dict[str, None] = field(default_factory=dict)
 
@@ -100,10 +102,12 @@ class Asking:
         if self._questions.setdefault((name, about, one), question) is question:
             self._lookups.start(name, RecordType.A)
 
-    def verdict(self) -> Verdict:
+    def verdict(self, *, of_relay: bool = False) -> Verdict:
         """Wait for the answers, and add up what they mean.
 
-        Raises OSError if no list at all answered and the settings want one to.
+        of_relay: a trusted relay has the mail already, and would have to send a bounce to whoever
+        is the sender; so nothing is refused for who its client is. Raises OSError if no list at all
+        answered and the settings want one to.
         """
         answers = [
             (question, self._lookups.answer(question.name, RecordType.A))
@@ -122,12 +126,22 @@ class Asking:
                     continue
                 if meaning.allows:
                     allowed = meaning.symbol
-                self._note(hits, meaning, about, question.value)
+                self._note(hits, meaning, question)
         if self._settings.must_answer and answers and not answered:
             told = "; ".join(f"{zone}: {why}" for zone, why in self._unanswered.items())
             raise OSError(f"no DNS list answers: {told}")
         symbols = [*_symbols(hits, allowed), *self._remarks()]
-        return Verdict(symbols=tuple(symbols)) if symbols else NO_OPINION
+        if not symbols:
+            return NO_OPINION
+        action, reply = Action.ACCEPT, None
+        for name, hit in hits.items():
+            if _is_outweighed(hit, allowed) or (of_relay and hit.abouts.issubset(OF_CLIENT)):
+                continue
+            if name in self._settings.reject and action is not Action.REJECT:
+                action, reply = Action.REJECT, hit.reply
+            elif name in self._settings.tempfail and action is Action.ACCEPT:
+                action, reply = Action.TEMPFAIL, DELAY
+        return Verdict(action, tuple(symbols), reply=reply)
 
     def _take_tests(self) -> None:
         for health, test in self._tests.values():
@@ -165,14 +179,15 @@ class Asking:
         one.health.answered()
         return found
 
-    def _note(self, hits: dict[str, _Hit], meaning: Meaning, about: About, value: str) -> None:
+    def _note(self, hits: dict[str, _Hit], meaning: Meaning, question: _Question) -> None:
+        about, value = question.about, question.value
         name, points = meaning.symbol, self._settings.scores.get(meaning.symbol, meaning.points)
         if about == "received":
             name = "RECEIVED_" + name.removeprefix("RCVD_IN_").removeprefix("RBL_")
             points = self._settings.scores.get(name, points * self._settings.received_share)
         if about != "client":
             points = max(points, 0.0)
-        hit = hits.setdefault(name, _Hit(points))
+        hit = hits.setdefault(name, _Hit(points, _reply(question)))
         hit.points = max(hit.points, points, key=abs)
         hit.abouts.add(about)
         hit.values[f"{value} ({about})"] = None
@@ -185,13 +200,25 @@ class Asking:
             yield Symbol(LIMIT, 0.0, self._limit)
 
 
+def _is_outweighed(hit: _Hit, allowed: str) -> bool:
+    return bool(allowed) and hit.abouts == {"client"}
+
+
+def _reply(question: _Question) -> Reply:
+    """What a client is told. A zone may have the site's key in its name: then the known name."""
+    own = question.list.own
+    value = question.value if question.value.isascii() else "the sender"
+    text = f"Service unavailable, {value[:100]} is listed by {own.like or own.zone}"
+    return Reply(LISTED.code, LISTED.xcode, text, LISTED.kind)
+
+
 def _symbols(hits: Mapping[str, _Hit], allowed: str) -> Iterable[Symbol]:
     for name, hit in hits.items():
         shown = list(hit.values)
         detail = ", ".join(shown[:DETAIL_VALUES])
         if len(shown) > DETAIL_VALUES:
             detail += f" and {len(shown) - DETAIL_VALUES} more"
-        if allowed and hit.points > 0 and hit.abouts == {"client"}:
+        if hit.points > 0 and _is_outweighed(hit, allowed):
             yield Symbol(name, 0.0, f"{detail}; {allowed} outweighs it ({hit.points:+g} points)")
         else:
             yield Symbol(name, hit.points, detail)

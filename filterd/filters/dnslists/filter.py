@@ -6,21 +6,34 @@ is this one's turn. Sources: RFC 5782; RFC 6471 on what lists and their users ow
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from filterd.chain.services import Services
-from filterd.chain.verdict import NO_OPINION, Verdict
+from filterd.chain.stages import Session, Stage
+from filterd.chain.verdict import NO_OPINION, Action, Verdict
 from filterd.filters.dnslists.asking import Asking, ListInUse
 from filterd.filters.dnslists.health import ListHealth
 from filterd.filters.dnslists.known import OF_CLIENT, OF_CONTENT
 from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.filters.dnslists.subjects import of_client, of_content, of_received, spread
-from filterd.message import Message
-from filterd.message.address import checked_domains
-from filterd.message.received import Boundary, boundary
+from filterd.message import Envelope, Message, Recipient
+from filterd.message.address import Mailbox, checked_domains
+from filterd.message.matching import is_in_networks
+from filterd.message.received import Boundary, Hop, boundary
 from filterd.message.suffixes import prepare as prepare_suffixes
 from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.names import query_name, written
+
+NEVER_REFUSED = frozenset({"postmaster", "abuse"})
+"""Recipients that a client can reach to complain (RFC 5321 §4.5.1, RFC 2142 §2)."""
+
+_SHARE = 0.8
+"""Of the time that is left at a stage: what is missing then does not count, and the filter ends
+in time."""
+
+_MEMORY = "dnslists"
 
 LARGE = 512 << 10
 """Octets of a message whose URLs are only looked for when it is this filter's turn: questions have
@@ -40,6 +53,7 @@ class DnsLists:
         self._content = [
             about for about in OF_CONTENT if any(about in one.own.asked for one in self._lists)
         ]
+        self._early = settings.symbols
         self._begun: tuple[Message, Asking, bool] | None = None
 
     def prepare(self) -> None:
@@ -68,31 +82,94 @@ class DnsLists:
             asking, whole = self._started(message), False
         if not whole:
             self._ask_content(asking, message)
-        return asking.verdict()
+        edge = self._boundary(message.envelope, message.received)
+        if self._asked_early(edge) and not any(one.name in self._early for one in message.symbols):
+            # Nothing was found then, or nobody asked, as for a message that is scanned once more.
+            self._ask_of_client(asking, edge, message.envelope)
+        return asking.verdict(of_relay=edge.relays > 0)
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """Those at which something new is known, with `early`."""
+        if not (self.settings.early and self._lists):
+            return frozenset()
+        return frozenset([Stage.CONNECT, Stage.HELO, Stage.SENDER, Stage.RECIPIENT])
+
+    def connect(self, session: Session) -> Verdict:
+        """Begin to ask about the client; the answers are taken at MAIL."""
+        self._asked_at(session)
+        return NO_OPINION
+
+    def helo(self, session: Session) -> Verdict:
+        """Begin to ask about its name, too."""
+        self._asked_at(session)
+        return NO_OPINION
+
+    def sender(self, session: Session) -> Verdict:
+        """What the lists say of client and sender. A refusal waits for the recipients, of whom some
+        may be such that are never refused. Raises OSError as `examine` does."""
+        found = self._asked_at(session).verdict()
+        session.memory[_MEMORY] = session.transaction, found
+        return Verdict(symbols=found.symbols) if found.symbols else NO_OPINION
+
+    def recipient(self, session: Session, recipient: Recipient) -> Verdict:
+        """Refuse the recipient if the settings say that of what was found."""
+        transaction, found = session.memory.get(_MEMORY, (None, NO_OPINION))
+        if transaction != session.transaction:
+            # The process is another one than at MAIL; the symbols have been told.
+            found = self._asked_at(session).verdict()
+        if found.action is Action.ACCEPT or Mailbox.parse(recipient.address).base in NEVER_REFUSED:
+            return NO_OPINION
+        return Verdict(found.action, reply=found.reply)
+
+    def _asked_at(self, session: Session) -> Asking:
+        """The questions about what is known of a session; those of a former stage are under way or
+        in the cache."""
+        asking = self._new_asking(session.seconds_left)
+        edge = self._boundary(session.envelope, ())
+        if self._asked_early(edge):
+            self._ask_of_client(asking, edge, session.envelope)
+        return asking
 
     def _started(self, message: Message) -> Asking:
         """The questions that need no body."""
-        lookups = DnsLookups(self._services.resolver, seconds=self.settings.wait)
-        asking = Asking(lookups, self.settings, self._exempt)
-        edge = boundary(
-            message.envelope,
-            message.received,
-            self._services.trusted_networks,
-            trusts_local=self._services.trusts_local,
-        )
+        asking = self._new_asking()
+        edge = self._boundary(message.envelope, message.received)
+        if not self._asked_early(edge):
+            self._ask_of_client(asking, edge, message.envelope)
         if self._is_stranger(edge):
-            for about in OF_CLIENT:
-                values = of_client(about, edge.client, message.envelope.sender)
-                asking.about(self._lists, about, values)
             beyond = of_received(edge.beyond, self.settings.received_limit)
             asking.about(self._lists, "received", beyond)
         return asking
 
+    def _new_asking(self, seconds: float = math.inf) -> Asking:
+        wait = min(self.settings.wait, seconds * _SHARE)
+        lookups = DnsLookups(self._services.resolver, seconds=wait)
+        return Asking(lookups, self.settings, self._exempt)
+
+    def _boundary(self, envelope: Envelope, received: Sequence[Hop]) -> Boundary:
+        services = self._services
+        return boundary(
+            envelope, received, services.trusted_networks, trusts_local=services.trusts_local
+        )
+
+    def _asked_early(self, edge: Boundary) -> bool:
+        """True for a client about which lists are asked at the stages. A trusted relay's client is
+        only known with the message."""
+        return self.settings.early and edge.relays == 0
+
+    def _ask_of_client(self, asking: Asking, edge: Boundary, envelope: Envelope) -> None:
+        if self._is_stranger(edge):
+            for about in OF_CLIENT:
+                asking.about(self._lists, about, of_client(about, edge.client, envelope.sender))
+
     def _is_stranger(self, edge: Boundary) -> bool:
-        """False for mail of this host and of clients that logged in."""
+        """False for mail of this host and of clients that logged in, and for a relay whose client
+        is not known yet."""
         if edge.client.authenticated and not self.settings.authenticated:
             return False
-        return bool(edge.client.address)
+        trusted = is_in_networks(edge.client.address, self._services.trusted_networks)
+        return bool(edge.client.address) and not trusted
 
     def _ask_content(self, asking: Asking, message: Message) -> None:
         limit = self.settings.domains_limit

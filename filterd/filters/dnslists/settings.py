@@ -138,6 +138,20 @@ class DnsListsSettings:
     scores: Annotated[
         Mapping[str, float], Doc("points by symbol, in place of those of the lists")
     ] = field(default_factory=dict)
+    reject: Annotated[
+        tuple[str, ...],
+        Doc('symbols of lists with which mail is refused, as "RCVD_IN_SBL"; see `early`'),
+    ] = ()
+    tempfail: Annotated[
+        tuple[str, ...], Doc("symbols with which the client is to try again later")
+    ] = ()
+    early: Annotated[
+        bool,
+        Doc(
+            "true: ask about client, its names and sender during the SMTP session, so that later "
+            "filters know, and a refusal is told at RCPT"
+        ),
+    ] = False
     received_share: Annotated[
         float,
         Ge(0),
@@ -176,10 +190,25 @@ class DnsListsSettings:
     def __post_init__(self) -> None:
         with mistakes() as wrong:
             checked_domains(self.exempt_domains, "exempt_domains")
+            mine = self.symbols
+            for key in ("reject", "tempfail"):
+                for place, symbol in enumerate(getattr(self, key)):
+                    with wrong.at(key, place):
+                        if symbol not in mine:
+                            raise ValueError(
+                                f"no list has the symbol {symbol!r}; "
+                                f"expected one of {', '.join(sorted(mine)) or 'none'}"
+                            )
             for symbol, points in self.scores.items():
                 with wrong.at("scores", symbol):
                     if not math.isfinite(points):
                         raise ValueError(f"{points} is not a number")
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbols that the lists may give to a client, a sender or a URL."""
+        named = {meaning.symbol for one in self.lists for _code, meaning in one.table}
+        return frozenset(named | {one.symbol for one in self.lists}) - {""}
 
     def build_with(self, services: Services) -> Filter:
         """The filter; nothing is asked yet."""

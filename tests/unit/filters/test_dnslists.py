@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
+import time
 
 import pytest
 
+from filterd.chain.stages import Stage
+from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
+from filterd.filters.dnslists.filter import DnsLists
 from filterd.filters.dnslists.health import ListHealth
 from filterd.filters.dnslists.settings import DnsList
+from filterd.message import Recipient
 from tests.helpers.clock import Clock
-from tests.helpers.dns_lists import details, dns_lists, found, mail, points, verdict
+from tests.helpers.dns_lists import details, dns_lists, found, mail, points, session, verdict
 from tests.helpers.name_server import Question, Script, name_server, zone
 
 pytestmark = pytest.mark.server
@@ -401,3 +407,129 @@ def test_health_over_time(caplog: pytest.LogCaptureFixture) -> None:
     assert health.is_proven("invalid")
     health.refused("it lists everything")
     assert not health.is_proven("invalid")
+
+
+REFUSING = DnsList(
+    "key.bl.example",
+    like="zen.spamhaus.org",
+    codes={"127.0.0.2": "RCVD_IN_SBL 4", "127.0.0.4": "RCVD_IN_XBL 3", "127.0.0.9": "WL -1 allow"},
+)
+LISTED = [
+    "9.113.0.203.key.bl.example 60 A 127.0.0.2",
+    "8.113.0.203.key.bl.example 60 A 127.0.0.4",
+    "7.113.0.203.key.bl.example 60 A 127.0.0.2",
+    "7.113.0.203.key.bl.example 60 A 127.0.0.9",
+]
+ACTIONS = {"reject": ("RCVD_IN_SBL",), "tempfail": ("RCVD_IN_XBL",)}
+
+
+def test_mail_is_refused_in_the_name_of_a_list() -> None:
+    """The key in the zone's name is told to nobody."""
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, **ACTIONS) as lists,
+    ):
+        refused = verdict(lists, mail())
+        assert refused.action is Action.REJECT
+        assert refused.reply == Reply(
+            554,
+            "5.7.1",
+            "Service unavailable, 203.0.113.9 is listed by zen.spamhaus.org",
+            "listed",
+        )
+        assert verdict(lists, mail(client="203.0.113.8")).action is Action.TEMPFAIL
+        assert verdict(lists, mail(client="203.0.113.7")).action is Action.ACCEPT
+        assert verdict(lists, mail(client="203.0.113.6")).action is Action.ACCEPT
+
+
+def test_a_trusted_relay_is_not_made_to_bounce() -> None:
+    fields = "Received: from a (a [203.0.113.9]) by relay with ESMTP; Sun\r\n"
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, trusted=["198.51.100.1"], **ACTIONS) as lists,
+    ):
+        told = verdict(lists, mail(client="198.51.100.1", fields=fields))
+        assert (told.action, points(told)) == (Action.ACCEPT, {"RCVD_IN_SBL": 4.0})
+
+
+def at_stages(lists: DnsLists, recipient: str, **client: str) -> tuple[Verdict, Verdict]:
+    """What is said at MAIL and at RCPT."""
+    memory: dict[str, object] = {}
+    assert lists.connect(session(Stage.CONNECT, memory=memory, **client)) is NO_OPINION
+    assert lists.helo(session(Stage.HELO, memory=memory, **client)) is NO_OPINION
+    sender = lists.sender(session(Stage.SENDER, memory=memory, **client))
+    return sender, lists.recipient(
+        session(Stage.RECIPIENT, memory=memory, **client), Recipient(recipient)
+    )
+
+
+def test_stages() -> None:
+    """Points at MAIL, where greylisting may see them; a refusal at RCPT."""
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, early=True, **ACTIONS) as lists,
+    ):
+        assert lists.stages == {Stage.CONNECT, Stage.HELO, Stage.SENDER, Stage.RECIPIENT}
+        sender, recipient = at_stages(lists, "joe@mx.example")
+        assert (sender.action, points(sender)) == (Action.ACCEPT, {"RCVD_IN_SBL": 4.0})
+        assert (recipient.action, recipient.symbols) == (Action.REJECT, ())
+        assert recipient.reply is not None
+        assert recipient.reply.kind == "listed"
+        for one in ("postmaster@mx.example", "Abuse+x@mx.example", "<Postmaster>"):
+            assert at_stages(lists, one)[1] is NO_OPINION, one
+        assert at_stages(lists, "joe@mx.example", login="ann") == (NO_OPINION, NO_OPINION)
+        assert at_stages(lists, "joe@mx.example", client="203.0.113.6") == (NO_OPINION, NO_OPINION)
+        assert server.asked["9.113.0.203.key.bl.example A"] == 1
+
+
+def test_a_session_that_another_process_goes_on_with() -> None:
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, early=True, **ACTIONS) as lists,
+    ):
+        told = lists.recipient(session(Stage.RECIPIENT), Recipient("joe@mx.example"))
+        assert told.action is Action.REJECT
+
+
+def test_what_was_found_early_is_not_found_twice() -> None:
+    urls = DnsList("ur.example", symbol="URIBL", points=2, ask=("url", "helo"))
+    with (
+        name_server(zone(*LISTED, "bad.test.ur.example 60 A 127.0.0.2")) as server,
+        dns_lists(server.address, REFUSING, urls, early=True) as lists,
+    ):
+        message = mail("http://bad.test/")
+        # Nobody asked before: a message that is scanned once more.
+        assert found(lists, message) == {"RCVD_IN_SBL": 4.0, "URIBL": 2.0}
+        message = mail("http://bad.test/")
+        lists.ask(message)
+        message.symbols = (Symbol("RCVD_IN_SBL", 4.0),)
+        assert points(lists.examine(message)) == {"URIBL": 2.0}
+
+
+def test_at_a_stage_nothing_is_known_of_a_relays_client() -> None:
+    fields = "Received: from a (a [203.0.113.9]) by relay with ESMTP; Sun\r\n"
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, trusted=["198.51.100.1"], early=True) as lists,
+    ):
+        assert at_stages(lists, "joe@mx.example", client="198.51.100.1")[0] is NO_OPINION
+        assert not server.asked
+        message = mail(client="198.51.100.1", fields=fields)
+        assert found(lists, message) == {"RCVD_IN_SBL": 4.0}
+
+
+def test_without_early_there_is_no_stage() -> None:
+    with dns_lists("127.0.0.1", REFUSING) as lists:
+        assert lists.stages == frozenset()
+    with dns_lists("127.0.0.1", early=True) as lists:
+        assert lists.stages == frozenset()
+
+
+def test_the_end_of_a_stage_is_kept() -> None:
+    """What is missing then does not count; the filter does not run into its own time limit."""
+    with (
+        name_server(lambda _question: None) as server,
+        dns_lists(server.address, REFUSING, early=True) as lists,
+    ):
+        late = dataclasses.replace(session(), deadline=time.monotonic() + 0.2)
+        assert set(points(lists.sender(late))) == {UNANSWERED}

@@ -140,6 +140,9 @@ def test_what_must_not_be(values: dict[str, object], text: str) -> None:
 
 
 def test_settings_as_a_whole() -> None:
+    with pytest.raises(ValueError, match=r"reject\[1\].*expected one of .*RCVD_IN_SBL"):
+        DnsListsSettings((DnsList("zen.spamhaus.org"),), reject=("RCVD_IN_SBX",))
+    DnsListsSettings((DnsList("zen.spamhaus.org"),), reject=("RCVD_IN_SBL",))
     with pytest.raises(ValueError, match="scores"):
         DnsListsSettings(scores={"RCVD_IN_SBL": float("inf")})
     with pytest.raises(ValueError, match=r'expected "w3\.org"'):
