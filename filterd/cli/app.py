@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "list the messages of the last days, kept or not",
     ),
     "greylist": ("filterd.cli.greylist", "app", "list mail that waits to be sent again, let it in"),
+    "rates": ("filterd.cli.rates", "app", "list whose mail is held, let it through again"),
     "digest": ("filterd.cli.digest", "app", "mail to recipients about what is held for them"),
     "web": ("filterd.cli.web", "app", "review pages and REST interface, and their accounts"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),

@@ -71,7 +71,7 @@ def allow(
     ] = None,
     client: Annotated[
         str,
-        typer.Option(help="all mail of this address, network or big sender, whoever waits"),
+        typer.Option(help="all mail of this address, network or big sender"),
     ] = "",
     config: ConfigOption = None,
 ) -> None:

@@ -121,6 +121,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("clamd", "reload"): [],
     ("greylist", "list"): [],
     ("greylist", "allow"): ["--client=192.0.2.0/24"],
+    ("rates", "list"): [],
+    ("rates", "free"): ["user", "joe"],
     ("status",): [],
     ("reload",): [],
     ("doctor",): [],

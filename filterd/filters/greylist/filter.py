@@ -14,8 +14,9 @@ from filterd.chain.services import Services
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
 from filterd.filters.greylist.settings import GreylistSettings
-from filterd.filters.greylist.strangers import Strangers, stable_recipient, stable_sender
+from filterd.filters.greylist.strangers import Strangers, stable_sender
 from filterd.filters.greylist.triplets import Judgement, Standing, Triplets
+from filterd.filters.identities import mailbox_of
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.envelope import Client
 
@@ -108,7 +109,7 @@ class Greylist:
         return self.triplets.judge(
             self._strangers.identity(envelope.client),
             stable_sender(envelope.sender),
-            stable_recipient(recipient.address),
+            mailbox_of(recipient.address),
             self._clock(),
         )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import ip_network
 from itertools import groupby
 
 from filterd.filters.greylist.settings import GreylistSettings
+from filterd.filters.identities import network_of
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import Mailbox, canonical_domain, checked_domains, patterns
-from filterd.message.envelope import ip
 from filterd.message.matching import client_matches, networks, recipient_keys
 
 
@@ -21,15 +20,6 @@ def below(name: str, domains: Collection[str]) -> str:
             return rest
         rest = rest.partition(".")[2]
     return ""
-
-
-def network_of(address: str, ipv4: int, ipv6: int) -> str:
-    """The network of an address, as `192.0.2.0/24`; what is not an address stays as it is."""
-    found = ip(address)
-    if found is None:
-        return address
-    bits = ipv4 if found.version == 4 else ipv6
-    return str(ip_network((found, bits), strict=False))
 
 
 def stable_sender(address: str) -> str:
@@ -47,12 +37,6 @@ def stable_sender(address: str) -> str:
         "#" if is_number else "".join(letters) for is_number, letters in groupby(local, str.isdigit)
     )
     return str(Mailbox(local, mailbox.domain))
-
-
-def stable_recipient(address: str) -> str:
-    """The recipient without detail."""
-    mailbox = Mailbox.parse(address)
-    return str(Mailbox(mailbox.base, mailbox.domain))
 
 
 class Strangers:

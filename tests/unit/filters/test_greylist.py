@@ -18,10 +18,9 @@ from filterd.filters.greylist.settings import DAY, GreylistSettings
 from filterd.filters.greylist.strangers import (
     below,
     client_identity,
-    network_of,
-    stable_recipient,
     stable_sender,
 )
+from filterd.filters.identities import mailbox_of, network_of
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.state.facts import StateError
 from filterd.state.opening import open_state
@@ -163,7 +162,7 @@ def test_senders_that_are_two() -> None:
     senders = ["", "ann@a.example", "ann@b.example", "SRS0=a=b=b.example=ann@a.example"]
     senders += ["SRS0=a=b=c.example=ann@a.example", "1@a.example", "ann"]
     assert len({stable_sender(one) for one in senders}) == len(senders)
-    assert stable_recipient("Joe+tag@MX.example") == "joe@mx.example"
+    assert mailbox_of("Joe+tag@MX.example") == "joe@mx.example"
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))

@@ -1,0 +1,1 @@
+"""Rates: how much mail a client, user, sender, recipient or domain may send or get."""
