@@ -22,7 +22,8 @@ from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
 
 
-def _plain_recipients(router: Router, macros: MacroTable) -> Recipients:
+def plain_recipients(router: Router, macros: MacroTable) -> Recipients:
+    """The recipients of a router without rules."""
     del macros
     return PlainRecipients(router)
 
@@ -64,7 +65,7 @@ class Personality:
     on_failure: Callable[[InputMailFilter], Mapping[str, str | float]]
     """What happens when a filter fails, `on_failure`, and the limits in seconds by name."""
 
-    recipients: Callable[[Router, MacroTable], Recipients] = _plain_recipients
+    recipients: Callable[[Router, MacroTable], Recipients] = plain_recipients
     """The recipients of one message, with the macros of its session."""
 
     keeps_duplicates: bool = False

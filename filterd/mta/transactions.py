@@ -284,9 +284,11 @@ class Transactions:
 
     async def _accept(self, draft: Draft) -> Answer | SmtpReply:
         """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
-        if self._personality.composer.hops(draft) > self._server.settings.max_hops:
-            return SmtpReply.of("554 5.4.6 Too many hops")
         recipients, named = self._recipients, list(draft.recipients)
+        hops, limit = self._personality.composer.hops(draft), self._server.settings.max_hops
+        # With rules, the delivery looks at them.
+        if hops > limit and not recipients.blocks:
+            return SmtpReply.of("554 5.4.6 Too many hops")
         targets = await self._asked(lambda: recipients.targets(named))
         if not targets:
             return CONTINUE

@@ -25,7 +25,6 @@ from filterd.filters.senders.list import read as read_senders
 from filterd.history.record import Record
 from filterd.message import Message
 from filterd.mta.cf.config import CfError
-from filterd.mta.delivery.aliases import Aliases
 from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.sendmail.cf_files import read_cf
 from filterd.mta.smtp.sasl import Passwords
@@ -68,12 +67,11 @@ def test_a_fifo_is_refused(
     ("read", "error"),
     [
         (read_cf, CfError),
-        (lambda path: Aliases([path]), OSError),
         (lambda path: Passwords(path).check("ann", "x"), OSError),
         (lambda path: load_key(path.parent), OSError),
         (lambda path: _rendered(path.parent, path.name, {}), DigestError),
     ],
-    ids=["sendmail.cf", "aliases", "passwords", "release key", "template"],
+    ids=["sendmail.cf", "passwords", "release key", "template"],
 )
 def test_a_fifo_in_place_of_a_file_of_the_mta_or_the_store(
     tmp_path: Path, read: Callable[[Path], Any], error: type[Exception]

@@ -10,7 +10,6 @@ from filterd.filters.parts.unpacking.files import File
 from filterd.message.decoding import other_contents
 from filterd.message.inline_files import inline_files
 from filterd.message.parameters import parse_value
-from filterd.mta.delivery.aliases import members
 
 
 def table(content: bytes) -> list[str]:
@@ -108,8 +107,3 @@ def test_a_parameter_without_its_semicolon() -> None:
     word, parameters = parse_value(b"text/plain, , name=a.exe")
     assert word == "text/plain"
     assert parameters.texts("name") == ["a.exe"]
-
-
-def test_members_of_an_alias() -> None:
-    assert members(' a, "b, c" ,|"/bin/x y", d') == ["a", "b, c", '|"/bin/x y"', "d"]
-    assert members('a, "b') == ["a", '"b']

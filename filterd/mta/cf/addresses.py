@@ -53,7 +53,8 @@ class ResolvedAddress:
     """Where an address goes. state: BAD for an error, QUEUE if it is to be tried again later.
 
     host, user: as the mailer gets them. problem: what an error said. status: its exit status.
-    queue_group: what the ruleset `queuegroup` said.
+    queue_group: what the ruleset `queuegroup` said. stays: a local name that ruleset 5 must not
+    send elsewhere.
     """
 
     mailer: str
@@ -63,6 +64,7 @@ class ResolvedAddress:
     problem: RuleMessage | None = None
     status: int = EX_OK
     queue_group: str = ""
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +190,12 @@ class AddressResolver:
             return self._bad(self._voice.complain("buildaddr: no host"))
         return self._for_mailer(mailer, host, user, rest, kind)
 
-    def _bad(self, problem: RuleMessage, *, later: bool = False, **values: str) -> ResolvedAddress:
+    def _bad(
+        self, problem: RuleMessage, *, later: bool = False, host: str = "", user: str = ""
+    ) -> ResolvedAddress:
         state = AddressState.QUEUE if later or self.exit_status == EX_TEMPFAIL else AddressState.BAD
         return ResolvedAddress(
-            ERROR_MAILER, state=state, problem=problem, status=self.exit_status, **values
+            ERROR_MAILER, host, user, state=state, problem=problem, status=self.exit_status
         )
 
     def _error(self, host: str | None, user: str, text: str) -> ResolvedAddress:
@@ -210,7 +214,8 @@ class AddressResolver:
         self, mailer: MailerLine, host: str | None, user: str, rest: Tokens, kind: AddressKind
     ) -> ResolvedAddress:
         mailers = self._program.mailers
-        if user.startswith("@") and "@" in mailer.flags:
+        stays = user.startswith("@") and "@" in mailer.flags
+        if stays:
             user, rest = user[1:], rest[1:]
         first = user.removeprefix('"')[:1]
         if first == "|" and "|" in mailer.flags:
@@ -232,7 +237,7 @@ class AddressResolver:
         if host and "h" not in mailer.flags:
             host = host.lower()
         return ResolvedAddress(
-            mailer.name, host or "", user if "u" in mailer.flags else user.lower()
+            mailer.name, host or "", user if "u" in mailer.flags else user.lower(), stays=stays
         )
 
     # Addresses as a mailer wants them

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
-from filterd.mta.delivery.router import DeliveryError, Mailer, unique
+from filterd.mta.delivery.router import DeliveryError, Mailer, Outcome, deliver_each, unique
 from filterd.mta.mail.address import (
     PathError,
     Route,
@@ -85,5 +87,8 @@ class BuiltInRouter:
         self.resolve(address)
         return [address]
 
-    def mailer(self, route: Route) -> Mailer:
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+        return deliver_each(self.resolve, self._mailer, entry, message)
+
+    def _mailer(self, route: Route) -> Mailer:
         return MailboxMailer(self._boxes, folder_name(route.user))

@@ -1,8 +1,8 @@
 """`.forward`: where a user's mail is to go instead.
 
-The file counts only if nobody but its owner (the user or root) can write it. Its members are as
-in an alias; `\\user` is the user's own mailbox. Source: sendmail 8.17 `recipient.c`
-(forward), `safefile.c`.
+The file counts only if nobody but its owner (the user or root) can write it. Its lines are as in
+an alias; `\\user` is the user's own mailbox. Source: sendmail 8.17 `recipient.c` (forward),
+`safefile.c`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ import pwd
 import stat
 from pathlib import Path
 
-from filterd.mta.delivery.aliases import members
-
 SIZE_LIMIT = 1 << 16
 """Octets of a `.forward` file."""
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def forward(user: pwd.struct_passwd, paths: list[Path]) -> list[str] | None:
-    """The members of the first usable file, None if there is none."""
+def forward_text(user: pwd.struct_passwd, paths: list[Path]) -> str | None:
+    """The text of the first usable file, None if there is none."""
     for path in paths:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -33,9 +31,7 @@ def forward(user: pwd.struct_passwd, paths: list[Path]) -> list[str] | None:
                 continue
             if status.st_uid not in (user.pw_uid, 0):
                 continue
-            text = os.read(descriptor, SIZE_LIMIT).decode("utf-8", "surrogateescape")
+            return os.read(descriptor, SIZE_LIMIT).decode("ascii", "surrogateescape")
         finally:
             os.close(descriptor)
-        lines = (line for line in text.split("\n") if not line.startswith("#"))
-        return [one for line in lines for one in members(line)] or None
     return None

@@ -7,15 +7,13 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shlex
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from filterd.mta.cf.macros import expand
 from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
-from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
 
 TIMEOUT = 600.0
@@ -47,53 +45,39 @@ STATUSES: dict[int, tuple[bool, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramMailer:
-    """One recipient's delivery program.
+class Program:
+    """A delivery program. path: P=; words: its arguments, the name in front.
 
-    path, argv: P= and A= with `$u`, `$h`, `$g`, `$f` not yet expanded; words are split before, so
-    that an address cannot add one. flags: F= of the M line. macros: of the configuration.
-    uid, gid: the user it runs as, None for the MTA's own. line_limit: octets, L=; 0 for none.
+    uid, gid: the user it runs as, None for the MTA's own. folder: where it runs. environment: more
+    variables.
     """
 
     path: str
-    argv: str
-    flags: str
-    user: str
-    host: str
-    macros: dict[str, str]
+    words: tuple[str, ...]
     uid: int | None = None
     gid: int | None = None
-    line_limit: int = 0
+    folder: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
-        """Run the program. Raises DeliveryError."""
-        values = {
-            **self.macros,
-            "u": self.user,
-            "h": self.host,
-            "g": entry.sender or "MAILER-DAEMON",
-            "f": entry.sender or "MAILER-DAEMON",
-            "i": entry.id,
-        }
-        words = [expand(word, values) for word in shlex.split(self.argv)]
-        if not words:
+    def run(self, message: bytes, user: str = "") -> str:
+        """Give it a message. user: whose `.forward` named it. Raises DeliveryError."""
+        if not self.words:
             raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
-        data = prepared(message, entry.sender, self.flags, self.line_limit)
         options: dict[str, object] = {}
-        environment = {"PATH": SAFE_PATH, "AGENT": "sendmail"}
+        environment = {"PATH": SAFE_PATH, "AGENT": "sendmail", **self.environment}
         if self.uid is not None:
             options = {"user": self.uid, "group": self.gid, "extra_groups": []}
-        if target.user:
-            options |= _as_user(target.user, environment)
+        if user:
+            options |= _as_user(user, environment)
         try:
             done = subprocess.run(  # type: ignore[call-overload]
-                words,
+                self.words,
                 executable=self.path,
-                input=data,
+                input=message,
                 capture_output=True,
                 timeout=TIMEOUT,
                 env=environment,
-                cwd="/",
+                cwd=self.folder,
                 check=False,
                 **options,
             )
@@ -101,10 +85,10 @@ class ProgramMailer:
             raise DeliveryError(
                 f"{self.path}: timeout after {TIMEOUT:g} s", temporary=True, code="4.4.7"
             ) from None
-        except OSError as error:
-            raise DeliveryError(
-                f"{self.path}: {error.strerror}", temporary=True, code="4.3.5"
-            ) from None
+        except (OSError, ValueError) as error:
+            # ValueError: a NUL in a word.
+            words = getattr(error, "strerror", None) or str(error)
+            raise DeliveryError(f"{self.path}: {words}", temporary=True, code="4.3.5") from None
         if done.returncode:
             raise _failure(self.path, done.returncode, done.stdout + done.stderr)
         return os.path.basename(self.path)  # noqa: PTH119  # a name for the log, no path

@@ -1,22 +1,23 @@
 """Delivery to other hosts by SMTP: to a smart host, or where the DNS says.
 
 The hosts of a domain are its MX records by priority, else its address (RFC 5321 §5.1). They are
-tried in turn until one accepts the message or refuses it permanently.
+tried in turn until one has answered for every recipient.
 """
 
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from filterd.mta.delivery.client import connected, transact
+from filterd.mta.delivery.client import connected, wire_form
 from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
-from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
 from filterd.resolver.answer import MX, DnsStatus, RecordType
 from filterd.resolver.resolver import system_resolver
-from filterd.smtp.client import SmtpError
+from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
 
 PORT = 25
 CONNECT_TIMEOUT = 60.0
@@ -27,63 +28,148 @@ SEND_TIMEOUT = 600.0
 
 DNS_TIMEOUT = 10.0
 
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+_HOST = re.compile(r"\[[^\[\]]*+\]|[^:\[\]]++")
+
+Result = str | DeliveryError
+"""What became of one recipient: the place it went to, for the log, or why it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """An envelope and its message as they go over the wire. sender: "" for the null reverse-path.
+
+    message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    path: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class SmtpMailer:
-    """Sends one recipient's copy to a host. host: a domain, or `[host]` or `[address]` for that
-    host itself, without MX records; a port may follow after a colon. line_limit: octets of a line
-    that it takes, 0 for no limit."""
+    """Sends a message to a host. hosts: domains, or `[host]` or `[address]` for that host itself,
+    without MX records; several are separated by colons.
 
-    host: str
+    line_limit: octets of a line that it takes, 0 for no limit. is_own: names of this machine, which
+    a domain's other hosts must not be behind.
+    """
+
+    hosts: str
     helo: str
     line_limit: int = 0
+    port: int = PORT
+    is_own: Callable[[str], bool] = lambda name: False  # noqa: ARG005
 
-    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
-        """Send. Raises DeliveryError."""
-        _, message = take_return_path(message)
-        message = limited(message, self.line_limit)
-        trouble = DeliveryError("no host to send to", temporary=True, code="4.4.0")
-        for name, port in self._hosts():
+    def deliver(self, mail: OutgoingMail) -> list[Result]:
+        """Send. What became of each recipient, in order."""
+        _, message = take_return_path(mail.message)
+        wire = wire_form(limited(message, self.line_limit))[0]
+        results: list[Result] = [
+            DeliveryError("no host to send to", temporary=True, code="4.4.0")
+        ] * len(mail.recipients)
+        try:
+            hosts = self._hosts()
+        except DeliveryError as error:
+            return [error] * len(mail.recipients)
+        for host, port in hosts:
             try:
-                return self._send(name, port, entry, target, message)
+                return self._send(host, port, mail, wire)
             except DeliveryError as error:
-                trouble = error
+                results = [error] * len(mail.recipients)
                 if not error.temporary:
                     break
-        raise trouble
+        return results
 
     def _hosts(self) -> list[tuple[str, int]]:
-        name, _, port_text = self.host.partition(":")
-        port = int(port_text) if port_text.isdecimal() else PORT
-        if name.startswith("["):
-            return [(name.strip("[]"), port)]
-        return [(host, port) for host in mail_exchangers(name)]
+        """Raises DeliveryError."""
+        found: list[tuple[str, int]] = []
+        for name in host_names(self.hosts):
+            if name.isdecimal() and found:
+                # `[127.0.0.1]:2525`
+                found[-1] = (found[-1][0], int(name))
+            elif name.startswith("["):
+                found.append((literal(name), self.port))
+            else:
+                found += [(host, self.port) for host in mail_exchangers(name, self.is_own)]
+        return found
 
-    def _send(self, host: str, port: int, entry: QueueEntry, target: Target, message: bytes) -> str:
+    def _send(self, host: str, port: int, mail: OutgoingMail, wire: bytes) -> list[Result]:
+        """Raises DeliveryError if another host may be tried for all recipients."""
         try:
             client = connected(host, port, self.helo, CONNECT_TIMEOUT)
         except SmtpError as error:
             raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
         try:
             with client.within(SEND_TIMEOUT):
-                result = transact(client, entry.id, message, entry.sender, [target.address])
+                return _transaction(client, host, mail, wire)
         except SmtpError as error:
             raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None
         finally:
             client.quit()
-        if not result.accepted:
-            permanent = result.code >= 500
-            code = "5.0.0" if permanent else "4.0.0"
-            raise DeliveryError(
-                f"{host} replied: {result.reply}", temporary=not permanent, code=code
-            )
-        return f"{host} ({result.reply})"
 
 
-def mail_exchangers(domain: str) -> list[str]:
+def _transaction(client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes) -> list[Result]:
+    """One message over a connection. Raises DeliveryError for all recipients, SmtpError."""
+    sender = f"{mail.path}{mail.sender}" if mail.sender else ""
+    reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, wire)}")
+    if not _is_good(reply):
+        raise _error(host, reply)
+    replies = [client.command(f"RCPT TO:<{one}>") for one in mail.recipients]
+    results: list[Result] = [
+        host if one.code in (250, 251) else _error(host, one) for one in replies
+    ]
+    if not any(isinstance(one, str) for one in results):
+        client.command("RSET")
+        return results
+    last = client.command("DATA")
+    if last.code == 354:
+        client.send(stuffed(wire))
+        last = client.reply()
+    else:
+        client.command("RSET")
+    final = f"{host} ({last.text})" if _is_good(last) else _error(host, last)
+    return [final if isinstance(one, str) else one for one in results]
+
+
+def _parameters(client: SmtpClient, wire: bytes) -> str:
+    """What MAIL says of the message, where the server knows such words."""
+    size = f" SIZE={len(wire)}" if client.offers("SIZE") else ""
+    return size + (" BODY=8BITMIME" if client.offers("8BITMIME") and not wire.isascii() else "")
+
+
+def _is_good(reply: ServerReply) -> bool:
+    return 200 <= reply.code < 300
+
+
+def _error(host: str, reply: ServerReply) -> DeliveryError:
+    permanent = reply.code >= 500
+    found = _ENHANCED.match(reply.words)
+    code = found[0] if found else "5.0.0" if permanent else "4.0.0"
+    return DeliveryError(f"{host} replied: {reply.text}", temporary=not permanent, code=code)
+
+
+def host_names(text: str) -> list[str]:
+    """The hosts of `[a.test]:b.test:[IPv6:::1]`, in order."""
+    return [one.strip().rstrip(".") for one in _HOST.findall(text) if one.strip().rstrip(".")]
+
+
+def literal(name: str) -> str:
+    """The host or address in brackets."""
+    inner = name.strip("[]")
+    return inner[5:] if inner[:5].lower() == "ipv6:" else inner
+
+
+def mail_exchangers(
+    domain: str,
+    is_own: Callable[[str], bool] = lambda name: False,  # noqa: ARG005
+) -> list[str]:
     """The hosts that take mail for a domain, best first. Raises DeliveryError.
 
-    A null MX (RFC 7505) and a domain that does not exist are permanent.
+    A null MX (RFC 7505) and a domain that does not exist are permanent. is_own: this machine's
+    names: hosts that come after it are left out (RFC 5321 §5.1).
     """
     answer = system_resolver().ask(domain, RecordType.MX).answer(DNS_TIMEOUT)
     if answer.status in (DnsStatus.NXDOMAIN, DnsStatus.INVALID):
@@ -93,7 +179,16 @@ def mail_exchangers(domain: str) -> list[str]:
     records = [record for record in answer.records if isinstance(record, MX)]
     if any(not record.exchange for record in records):
         raise DeliveryError(f"{domain} accepts no mail (null MX)", temporary=False, code="5.1.10")
+    own = min((one.preference for one in records if is_own(one.exchange)), default=None)
+    if own is not None:
+        records = [one for one in records if one.preference < own]
+        if not records:
+            text = f"{domain}. config error: mail loops back to me (MX problem?)"
+            raise DeliveryError(text, temporary=False, code="5.3.5")
     # Hosts of one priority share the load.
     random.shuffle(records)
-    hosts = [record.exchange for record in sorted(records, key=lambda one: one.preference)]
-    return hosts or [domain]
+    return _by_preference(records) or [domain]
+
+
+def _by_preference(records: Sequence[MX]) -> list[str]:
+    return [record.exchange for record in sorted(records, key=lambda one: one.preference)]

@@ -5,6 +5,8 @@ Both are called in worker threads and may block.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from filterd.mta.mail.address import Route
@@ -38,6 +40,17 @@ Failures = list[tuple[Target, DeliveryError]]
 """Recipients whose delivery failed, and why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recipient. mailer, place: where it was delivered, for the log. error: why
+    it was not."""
+
+    target: Target
+    mailer: str = ""
+    place: str = ""
+    error: DeliveryError | None = None
+
+
 class Mailer(Protocol):
     """Delivers. Raises DeliveryError."""
 
@@ -54,7 +67,8 @@ class Router(Protocol):
         listed: it is from an alias or a `.forward` file, and so may be a program or a file.
         """
 
-    def mailer(self, route: Route) -> Mailer: ...
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+        """Deliver a message (LF line ends) to its recipients: what became of each."""
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         """The final recipients: aliases replaced, each once."""
@@ -70,6 +84,29 @@ def identity(router: Router, address: str) -> str:
     except DeliveryError:
         return address.lower()
     return f"{route.mailer} {route.host} {route.user}".lower()
+
+
+def deliver_each(
+    resolve: Callable[[str], Route],
+    mailer: Callable[[Route], Mailer],
+    entry: QueueEntry,
+    message: bytes,
+) -> Iterator[Outcome]:
+    """Deliver to one recipient after the other."""
+    for target in entry.targets:
+        try:
+            route = resolve(target.address)
+            seen = replace(entry, sender=sender_for(entry, target))
+            place = mailer(route).deliver(seen, target, message)
+        except DeliveryError as error:
+            yield Outcome(target, error=error)
+        else:
+            yield Outcome(target, route.mailer, place)
+
+
+def sender_for(entry: QueueEntry, target: Target) -> str:
+    """The envelope sender for one recipient; that of a report stays the null reverse-path."""
+    return entry.sender if target.sender is None or not entry.sender else target.sender
 
 
 def unique(targets: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -16,11 +16,13 @@ class Path:
     """A reverse-path or forward-path. address: without brackets, `""` for the null path.
 
     text: as the client wrote it, brackets and all. parameters: `SIZE=100`, `NOTIFY=NEVER`, ...
+    waits: nobody could say yet where it goes, and it is queued.
     """
 
     address: str
     text: str = ""
     parameters: tuple[str, ...] = ()
+    waits: bool = False
 
 
 class RecipientList:

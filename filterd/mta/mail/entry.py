@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from filterd.mta.mail.address import Route
 from filterd.system.bounded import json_value
 
 FORMAT = 1
@@ -27,6 +28,12 @@ class Target:
     user: str = ""
     listed: bool = False
     """It is from an alias or a `.forward` file, and so may be a program or a file."""
+
+    waits: bool = False
+    """Its aliases could not be looked up yet."""
+
+    route: Route | None = field(default=None, compare=False)
+    """Where it goes, for the first attempt; a later one finds out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class QueueEntry:
                 one["sender"],
                 one["user"],
                 one.get("listed") is True,
+                one.get("waits") is True,
             )
             for one in table.pop("targets")
         )
@@ -80,4 +88,4 @@ class QueueEntry:
 
 
 _ENTRY = tuple(one.name for one in fields(QueueEntry))
-_TARGET = tuple(one.name for one in fields(Target))
+_TARGET = tuple(one.name for one in fields(Target) if one.name != "route")

@@ -42,7 +42,7 @@ class PostfixReplies(Replies):
     def sender_ok(self, path: str) -> SmtpReply:  # noqa: ARG002
         return SmtpReply.of("250 2.1.0 Ok")
 
-    def recipient_ok(self, path: str) -> SmtpReply:  # noqa: ARG002
+    def recipient_ok(self, path: str, *, waits: bool = False) -> SmtpReply:  # noqa: ARG002
         return SmtpReply.of("250 2.1.5 Ok")
 
     def accepted(self, queue_id: str) -> SmtpReply:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from filterd.mta.delivery.router import DeliveryError, Failures, Router
-from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.delivery.router import Failures, Router, sender_for
+from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.queue.spool import Spool, SpoolError
 
 log = logging.getLogger("filterd.mta")
@@ -132,8 +132,8 @@ class QueueManager:
     ) -> list[tuple[QueueEntry, bytes]]:
         """Reports for the sender, and for the owners of the lists that named a failed recipient."""
         reports = []
-        for sender in dict.fromkeys(_sender(entry, target) for target, _ in failed):
-            theirs = [one for one in failed if _sender(entry, one[0]) == sender]
+        for sender in dict.fromkeys(sender_for(entry, target) for target, _ in failed):
+            theirs = [one for one in failed if sender_for(entry, one[0]) == sender]
             report = self._bounce(replace(entry, sender=sender), theirs, message)
             if report is not None:
                 # The sender or the postmaster may be an alias.
@@ -145,12 +145,9 @@ class QueueManager:
         """Try each recipient. Returns the deferred and the failed ones."""
         left: Failures = []
         failed: Failures = []
-        for target in entry.targets:
-            try:
-                route = self._router.resolve(target.address, listed=target.listed)
-                seen = replace(entry, sender=_sender(entry, target))
-                place = self._router.mailer(route).deliver(seen, target, message)
-            except DeliveryError as error:
+        for outcome in self._router.deliver(entry, message):
+            target, error = outcome.target, outcome.error
+            if error is not None:
                 (left if error.temporary else failed).append((target, error))
                 log.info(
                     "%s: to=<%s>, dsn=%s, stat=%s: %s",
@@ -166,9 +163,9 @@ class QueueManager:
                     "%s: to=<%s>, mailer=%s, delay=%.3f, dsn=2.0.0, stat=Sent (%s)",
                     entry.id,
                     target.address,
-                    route.mailer,
+                    outcome.mailer,
                     delay,
-                    place,
+                    outcome.place,
                 )
         return left, failed
 
@@ -182,8 +179,3 @@ class QueueManager:
             trouble=str(left[-1][1]),
         )
         self._spool.update(later)
-
-
-def _sender(entry: QueueEntry, target: Target) -> str:
-    """The envelope sender for one recipient; that of a report stays the null reverse-path."""
-    return entry.sender if target.sender is None or not entry.sender else target.sender

@@ -120,7 +120,8 @@ class RuleEngine:
         self.maps: SiteMaps = open_maps(cf, self.current, site)
 
     def session(self) -> RuleSession:
-        """The macros of a new session."""
+        """The macros of a new session. Maps that could not be opened may be tried again."""
+        self.maps.retry()
         return RuleSession(self)
 
 

@@ -24,24 +24,13 @@ class Gap:
 
 
 def gaps(text: str) -> list[Gap]:
-    """All of them, by line. The rules of the whole file are one."""
+    """All of them, by line."""
     found: list[Gap] = []
-    rules: list[int] = []
     for number, line in logical_lines(text):
-        if line.startswith("R"):
-            rules.append(number)
         reader = _READERS.get(line[:1])
         if reader is not None:
             found += [Gap(number, *one) for one in reader(line[1:])]
-    if rules and support.RULES:
-        what = f"R ({len(rules)} rules from here to line {rules[-1]})"
-        found.append(Gap(rules[0], what, support.RULES))
     return sorted(found, key=lambda one: one.line)
-
-
-def _map(rest: str) -> Iterator[tuple[str, str]]:
-    if support.MAPS:
-        yield f"K{[*rest.split(), ''][0]}", support.MAPS
 
 
 def _header(rest: str) -> Iterator[tuple[str, str]]:
@@ -130,15 +119,12 @@ def _mailer(rest: str) -> Iterator[tuple[str, str]]:
                 if flag in support.FLAGS:
                     yield f"F={flag} of {mailer}", support.FLAGS[flag]
         elif letter in support.EQUATES and value:
-            if letter == "E" and value in (r"\n", r"\r\n"):
-                continue
             yield f"{letter}={value} of {mailer}", support.EQUATES[letter]
 
 
 _READERS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
     "O": _option,
     "M": _mailer,
-    "K": _map,
     "H": _header,
     "Q": _queue_group,
     "F": _class_file,

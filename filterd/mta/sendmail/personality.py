@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 from filterd.mta.mail.address import Route
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.mta.personality import Personality
+from filterd.mta.personality import Personality, plain_recipients
 from filterd.mta.sendmail.composer import SendmailComposer
 from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.sendmail.macros import MACRO_LISTS, SendmailMacros
 from filterd.mta.sendmail.queue_ids import SendmailQueueIds
+from filterd.mta.sendmail.recipients import rule_recipients
 from filterd.mta.sendmail.refusal_log import refusal_line
 from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES
@@ -75,6 +76,7 @@ def sendmail(
         ),
         filter_route=_same_route,
         verify=AddressVerifier(host),
+        recipients=plain_recipients if engine is None else rule_recipients,
         refusal_line=refusal_line,
         on_failure=_on_failure,
     )

@@ -19,6 +19,11 @@ PLAIN_HELP: Mapping[str, Sequence[str]] = {
 """HELP without a sendmail.cf, and so without a help file."""
 
 
+def stripped(text: str) -> str:
+    """Text as sendmail's replies have it: the highest bit of every octet is lost."""
+    return text if text.isascii() else "".join(chr(ord(one) & 0x7F) for one in text)
+
+
 class SendmailReplies(Replies):
     """sendmail 8.17.
 
@@ -82,10 +87,12 @@ class SendmailReplies(Replies):
         return SmtpReply.of("250 2.0.0 Reset state")
 
     def sender_ok(self, path: str) -> SmtpReply:
-        return SmtpReply.of(f"250 2.1.0 {path}... Sender ok")
+        return SmtpReply.of(f"250 2.1.0 {stripped(path)}... Sender ok")
 
-    def recipient_ok(self, path: str) -> SmtpReply:
-        return SmtpReply.of(f"250 2.1.5 {path}... Recipient ok")
+    def recipient_ok(self, path: str, *, waits: bool = False) -> SmtpReply:
+        return SmtpReply.of(
+            f"250 2.1.5 {stripped(path)}... Recipient ok{' (will queue)' if waits else ''}"
+        )
 
     def accepted(self, queue_id: str) -> SmtpReply:
         return SmtpReply.of(f"250 2.0.0 {queue_id} Message accepted for delivery")

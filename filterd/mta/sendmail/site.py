@@ -16,7 +16,7 @@ from filterd.mta.sendmail.gaps import Gap
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.replies import SendmailReplies
-from filterd.mta.sendmail.router import CfRouter
+from filterd.mta.sendmail.router import RuleRouter
 from filterd.mta.settings import Listener, MtaSettings, Privacy
 from filterd.system.bounded import open_regular
 
@@ -41,10 +41,10 @@ class CfSite:
         """Its rules and maps, for all sessions and deliveries."""
         return RuleEngine(self.cf)
 
-    def router(self) -> CfRouter:
+    def router(self) -> RuleRouter:
         """Its router. Raises CfError for a file without a local mailer."""
         try:
-            return CfRouter(self.cf)
+            return RuleRouter(self.engine)
         except ValueError as error:
             raise CfError([str(error)], EX_CONFIG) from None
 

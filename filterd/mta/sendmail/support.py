@@ -6,12 +6,6 @@ out. Where the MTA learns something, its entry goes away.
 
 from __future__ import annotations
 
-RULES = "addresses are resolved as a stock configuration does, and not rewritten"
-"""What happens where rules do not run; empty where they do."""
-
-MAPS = "this table is not looked up"
-"""What happens to K lines where rules do not run; empty where they do."""
-
 HEADER_RULES = "the field is not checked"
 """What happens to a field with a ruleset where rules do not run; empty where they do."""
 
@@ -20,6 +14,7 @@ CARRIED_OUT = frozenset(
     AliasFile BlankSub ColonOkInAddr DaemonPortOptions DefaultUser DontBlameSendmail ForwardPath
     HelpFile InputMailFilters MaxDaemonChildren MaxHopCount MaxMessageSize MaxRecipientsPerMessage
     MinQueueAge OperatorChars PrivacyOptions QueueDirectory QueueTimeout RunAsUser ServerCertFile
+    DontExpandCnames HeloName MaxAliasRecursion OldStyleHeaders
     ServerKeyFile SmtpGreetingMessage Timeout.command Timeout.queuereturn TrustedUser
     Milter.macros.connect Milter.macros.helo Milter.macros.envfrom Milter.macros.envrcpt
     Milter.macros.data Milter.macros.eoh Milter.macros.eom
@@ -34,7 +29,7 @@ WITHOUT_EFFECT = frozenset(
     DirectSubmissionModifiers DontInitGroups DontPruneRoutes ErrorMode FastSplit ForkEachJob
     HostStatusDirectory HostsFile IgnoreDots LDAPDefaultSpec LogLevel MailboxDatabase
     MaxQueueChildren MaxQueueRunSize MaxRunnersPerQueue Milter.LogLevel MustQuoteChars NiceQueueRun
-    NoRecipientAction OldStyleHeaders PidFile ProcessTitlePrefix QueueFactor QueueFileMode
+    NoRecipientAction PidFile ProcessTitlePrefix QueueFactor QueueFileMode
     QueueSortOrder RandFile RecipientFactor RequiresDirfsync ResolverOptions RetryFactor
     ServiceSwitchFile SharedMemoryKey SharedMemoryKeyFile SingleThreadDelivery StatusFile
     TempFileMode TimeZoneSpec Timeout.control Timeout.fileopen Timeout.hoststatus Timeout.misc
@@ -74,17 +69,14 @@ NOT_CARRIED_OUT = {
     "DeliverByMin": "DELIVERBY is not offered",
     "DeliveryMode": "mail is delivered as soon as it is accepted",
     "DialDelay": "a failed connection is tried with the next attempt",
-    "DontExpandCnames": "names are not replaced",
     "DontProbeInterfaces": "names of the interfaces are not local",
     "DoubleBounceAddress": "the postmaster gets what cannot be returned",
     "EightBitMode": "8-bit mail is passed on as it is",
     "ErrorHeader": "reports begin without it",
     "FallbackMXhost": "there is no further host",
     "FallbackSmartHost": "there is no further host",
-    "HeloName": "the host's own name is given",
     "HoldExpensive": "mail for expensive mailers is delivered at once",
     "MatchGECOS": "full names are not looked up",
-    "MaxAliasRecursion": "aliases may lead to each other 10 times",
     "MaxHeadersLength": "the size of the whole message is limited",
     "MaxMimeHeaderLength": "fields keep their length",
     "MaxNOOPCommands": "a client is slowed down after 20",
@@ -127,7 +119,6 @@ AS_ELSEWHERE = {
     "EightBitMode": ("pass8", "p"),
     "HoldExpensive": ("false",),
     "MatchGECOS": ("false",),
-    "MaxAliasRecursion": ("10",),
     "MaxNOOPCommands": ("20",),
     "MeToo": ("true",),
     "RejectNUL": ("false",),
@@ -169,28 +160,15 @@ PRIVACY = {
 EQUATES = {
     "/": "the program runs in the whole file system",
     "C": "messages are not converted",
-    "D": "the program runs in /",
-    "E": "lines end with LF",
-    "M": "the size of a message is limited by MaxMessageSize alone",
     "N": "nice values stay as they are",
     "Q": "there is one queue",
-    "U": "the program runs as DefaultUser",
     "W": "a program may take 600 s",
 }
 """Equates of mailers that are not carried out, if they have a value."""
 
 FLAGS = {
     "3": "messages are not converted",
-    "7": "the eighth bit stays",
-    "b": "no blank line is added",
-    "c": "comments in addresses stay",
-    "C": "no domain is added to addresses of the header",
-    "d": "addresses keep their angle brackets",
-    "f": "the program gets no -f",
-    "g": "the null reverse-path is MAILER-DAEMON for programs",
     "K": "the loop check has no exception",
-    "p": "addresses are not routes",
-    "r": "the program gets no -r",
     "R": "connections come from any port",
     "U": "the From line is not that of UUCP",
     "x": "no Full-Name is added",

@@ -104,7 +104,9 @@ class Replies(ABC):
     @abstractmethod
     def sender_ok(self, path: str) -> SmtpReply: ...
     @abstractmethod
-    def recipient_ok(self, path: str) -> SmtpReply: ...
+    def recipient_ok(self, path: str, *, waits: bool = False) -> SmtpReply:
+        """waits: nobody could say yet where it goes."""
+
     def go_ahead(self) -> SmtpReply:
         """The answer to DATA."""
         return SmtpReply.of("354 End data with <CR><LF>.<CR><LF>")

@@ -224,7 +224,7 @@ class BaseSession(ABC):
         else:
             self.transaction.refused = True
             self.refused_recipient()
-        self.send(refusal or self.replies.recipient_ok(counts.text))
+        self.send(refusal or self.replies.recipient_ok(counts.text, waits=counts.waits))
 
     def _settle_service(self, event: Event | None, outcome: Answer | SmtpReply) -> None:
         """Events that filters do not decide; the server's own reply counts."""

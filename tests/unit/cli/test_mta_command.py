@@ -25,9 +25,21 @@ O DaemonPortOptions=Name=MTA, Addr=127.0.0.1, Port=0
 O QueueDirectory={folder}/mqueue
 O InputMailFilters=f1
 Xf1, S=unix:{folder}/f1.sock, F=T, T=R:2s
-Mlocal, P={folder}/deliver, F=lsDFMA5:/|@qSPfhn9, A=deliver -d $u
+Mlocal, P={folder}/deliver, F=lsDFMA5:/|@qSPhn9, A=deliver -d $u
 Mprog, P=/bin/sh, F=lsDFMoqeu9, A=sh -c $u
 Mesmtp, P=[IPC], F=mDFMuXa, A=TCP $h
+O OperatorChars=.:%@!^/[]+
+O DontBlameSendmail=truststickybit,groupwritabledirpathsafe
+S3
+R$* < $* > $*	$: $2
+R$* @ $+	$: $1 < @ $2 >
+S0
+R$+ < @ localhost >	$#local $: $1
+R$+ < @ $j >	$#local $: $1
+R$+ < @ $+ >	$#esmtp $@ $2 $: $1 < @ $2 >
+R$+	$#local $: $1
+S4
+R$* < @ $+ >	$1 @ $2
 """
 
 
@@ -168,7 +180,7 @@ def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
     people = [(one["to"], one["mailer"], one["errors_to"]) for one in rows[1]["deliveries"]]
     assert people == [
         ("ann", "local", "sue"),
-        ("|/bin/cat x", "prog", "sue"),
+        ('"|/bin/cat x"', "prog", "sue"),
         ("bob@far.test", "esmtp", "sue"),
     ]
     assert rows[2]["resolves"] == {"mailer": "local", "host": "", "user": "joe"}
@@ -177,7 +189,7 @@ def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
 def test_an_address_that_gets_no_mail_ends_with_sendmails_status(cf: Path) -> None:
     done = run("test", "--cf", str(cf), "|/bin/sh", "joe")
     assert done.returncode == 67
-    assert "  to |/bin/sh: refused 5.7.1 Cannot mail to programs\n" in done.stdout
+    assert "  to |/bin/sh: refused 5.7.1 Cannot mail directly to programs\n" in done.stdout
     assert "joe: mailer local, user joe\n" in done.stdout
     assert "timeouts: connect 300 s, write 10 s, read 2 s, eom 300 s\n" in done.stdout
 

@@ -6,18 +6,23 @@ import socket
 
 import pytest
 
-from filterd.mta.delivery.relay import SmtpMailer
+from filterd.mta.delivery.relay import OutgoingMail, Result, SmtpMailer, host_names
 from filterd.mta.delivery.router import DeliveryError
-from filterd.mta.mail.entry import QueueEntry, Target
 from tests.helpers.smtp_server import HELLO, OK, TAKES_MAIL, server
 
-JOE = Target("joe@far.test")
-ENTRY = QueueEntry("6AN0000000001", "ann@x.test", (JOE,))
 MESSAGE = b"Return-Path: <ann@x.test>\nSubject: one\n\n.\nbody\n"
 
 
+def deliver_all(port: int, *recipients: str, message: bytes = MESSAGE) -> list[Result]:
+    mail = OutgoingMail("ann@x.test", recipients, message)
+    return SmtpMailer("[127.0.0.1]", "mx.example", port=port).deliver(mail)
+
+
 def deliver(port: int) -> str:
-    return SmtpMailer(f"[127.0.0.1]:{port}", "mx.example").deliver(ENTRY, JOE, MESSAGE)
+    (result,) = deliver_all(port, "joe@far.test")
+    if isinstance(result, DeliveryError):
+        raise result
+    return result
 
 
 def test_a_message_goes_to_the_host() -> None:
@@ -55,3 +60,25 @@ def test_a_host_that_is_not_there_is_tried_again() -> None:
     with pytest.raises(DeliveryError, match="Connection refused") as caught:
         deliver(port)
     assert (caught.value.temporary, caught.value.code) == (True, "4.4.1")
+
+
+def test_each_recipient_has_its_own_answer() -> None:
+    replies = [*HELLO, OK, b"550 5.1.1 no such\r\n", OK, b"451 4.3.0 later\r\n", b"354 go on\r\n"]
+    with server([*replies, b"250 2.0.0 Ok: queued as Q1\r\n", b"221 bye\r\n"]) as heard:
+        no, yes, later = deliver_all(heard.port, "no@x.test", "yes@x.test", "later@x.test")
+    assert isinstance(no, DeliveryError)
+    assert isinstance(later, DeliveryError)
+    assert (no.temporary, no.code, later.temporary, later.code) == (False, "5.1.1", True, "4.3.0")
+    assert yes == "127.0.0.1 (250 2.0.0 Ok: queued as Q1)"
+
+
+def test_the_server_hears_the_size_and_what_the_body_is_if_it_wants_to() -> None:
+    hello = b"250-mx.test\r\n250-8BITMIME\r\n250 SIZE\r\n"
+    with server([HELLO[0], hello, *TAKES_MAIL[2:]]) as heard:
+        deliver_all(heard.port, "joe@x.test", message="Subject: ü\n\nbody\n".encode())
+    assert b"MAIL FROM:<ann@x.test> SIZE=21 BODY=8BITMIME\r\n" in heard.data
+
+
+def test_hosts_of_a_list() -> None:
+    assert host_names("[127.0.0.1]:mx.test.:[IPv6:::1]") == ["[127.0.0.1]", "mx.test", "[IPv6:::1]"]
+    assert host_names("") == host_names("[[[") == []

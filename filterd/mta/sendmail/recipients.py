@@ -1,0 +1,129 @@
+"""The recipients of one message in an SMTP session, by the rules of a sendmail.cf.
+
+Source: sendmail 8.17 `srvrsmtp.c` (RCPT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from filterd.mta.cf.addresses import AddressKind
+from filterd.mta.cf.marks import octets
+from filterd.mta.delivery.router import DeliveryError, Router
+from filterd.mta.mail.address import Route
+from filterd.mta.mail.draft import Path
+from filterd.mta.mail.entry import Target
+from filterd.mta.milters.macros import MacroTable
+from filterd.mta.sendmail.engine import RuleSession
+from filterd.mta.sendmail.macros import SendmailMacros
+from filterd.mta.sendmail.router import RuleRouter, root_of, route_of, targets_of
+from filterd.mta.sendmail.send_list import Recipient, RecipientState, SendList
+
+
+def rule_recipients(router: Router, macros: MacroTable) -> RuleRecipients:
+    """The recipients of a message of this session."""
+    assert isinstance(router, RuleRouter)
+    assert isinstance(macros, SendmailMacros)
+    assert macros.rules is not None
+    return RuleRecipients(router, macros.rules, macros)
+
+
+class RuleRecipients:
+    """See `filterd.mta.delivery.recipients`."""
+
+    blocks = True
+
+    def __init__(self, router: RuleRouter, session: RuleSession, macros: MacroTable) -> None:
+        self._router, self._session, self._macros = router, session, macros
+        self._list: SendList = router.send_list(session)
+        self._parsed: Recipient | None = None
+        self._roots: dict[Recipient, Path] = {}
+        self._covered: set[str] = set()
+        """Addresses of recipients that others stand for."""
+
+        self._keys: dict[str, str] = {}
+        self._is_complete = True
+
+    def parse(self, path: Path) -> Route:
+        self._session.update(self._macros.now)
+        self._parsed = self._list.parse(octets(path.text))
+        return route_of(self._parsed)
+
+    def add(self, path: Path, route: Route) -> Path:
+        del route
+        one = self._parsed
+        assert one is not None
+        counts = self._list.add(one)
+        if one.problem is not None:
+            self._is_complete = False
+            raise one.problem
+        self._keys[path.address] = _key(one)
+        if counts is one:
+            one.is_accepted = True
+            waits = one.state is RecipientState.WAITING
+            counted = Path(path.address, path.text, path.parameters, waits=True) if waits else path
+            self._roots[one] = path
+            return counted
+        self._covered.add(path.address)
+        known = self._roots.get(counts)
+        return known if known is not None else Path(counts.text, counts.text)
+
+    def refused(self, path: Path) -> None:
+        del path
+        self._is_complete = False
+
+    def key(self, address: str) -> str:
+        found = self._keys.get(address)
+        if found is None:
+            found = self._keys[address] = self._found_key(address)
+        return found
+
+    def _found_key(self, address: str) -> str:
+        with self._session.asking() as question:
+            question.resolver.set_kind(AddressKind())
+            found = question.resolver.parse(octets(address))
+            if found is None or question.refusal is not None:
+                return address.lower()
+        return f"{found.mailer} {found.host} {found.user}".lower()
+
+    def targets(self, paths: Iterable[Path]) -> tuple[Target, ...]:
+        given = list(paths)
+        roots = {one: _target(path) for one, path in self._roots.items()}
+        if not self._is_complete or not self._is_all(given):
+            self._list = self._router.send_list(self._session)
+            roots, failed = self._again(given)
+            return (*targets_of(self._list, roots), *failed)
+        return tuple(targets_of(self._list, roots))
+
+    def _is_all(self, given: list[Path]) -> bool:
+        """Whether these are the recipients that were named, and no others."""
+        named = {path.address for path in self._roots.values()}
+        addresses = {path.address for path in given}
+        return named <= addresses <= named | self._covered
+
+    def _again(self, given: list[Path]) -> tuple[dict[Recipient, Target], list[Target]]:
+        """The recipients as they are after the filters; and those that nobody can resolve, of
+        which the sender hears."""
+        roots: dict[Recipient, Target] = {}
+        failed: list[Target] = []
+        for path in given:
+            try:
+                one = self._list.parse(octets(path.text))
+                counts = self._list.add(one)
+            except DeliveryError:
+                failed.append(_target(path))
+                continue
+            if counts is one:
+                one.is_accepted = True
+                roots[one] = _target(path)
+            elif root_of(counts) not in roots:
+                roots[counts] = _target(path)
+        return roots, failed
+
+
+def _target(path: Path) -> Target:
+    return Target(path.address, path.parameters)
+
+
+def _key(one: Recipient) -> str:
+    return " ".join(one.same).lower()

@@ -1,0 +1,391 @@
+"""The recipients of one message as sendmail's rules and aliases make them: its send queue.
+
+An address is parsed (rulesets 3 and 0), then expanded: aliases (mailers with the flag `A`), ruleset
+5 (flag `5`), users and their `.forward` files (flag `w`), `:include:` lists. An address that is
+there already is not added again.
+
+Source: sendmail 8.17 `recipient.c` (recipient, sendtolist, self_reference, include), `alias.c`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from filterd.mta.cf.addresses import (
+    ERROR_MAILER,
+    INCLUDE_MAILER,
+    AddressKind,
+    AddressState,
+    ResolvedAddress,
+)
+from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL
+from filterd.mta.cf.marks import MAILER
+from filterd.mta.cf.tokens import SPACES, scan, without_quotes
+from filterd.mta.cf.voice import user_message
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError
+from filterd.mta.sendmail.engine import RuleSession, reply_text
+from filterd.mta.sendmail.lists import ListError, include_file
+from filterd.mta.sendmail.users import LocalUsers, User
+
+LOCAL_USER_RULESET = 5
+
+EX_UNAVAILABLE = 69
+
+PROG, FILE = "prog", "*file*"
+
+MAX_RECIPIENTS = 100_000
+"""Recipients that the lists of one message may name."""
+
+_DIRECT = {
+    PROG: "Cannot mail directly to programs",
+    FILE: "Cannot mail directly to files",
+    INCLUDE_MAILER: "Cannot mail directly to :include:s",
+}
+
+
+class RecipientState(Enum):
+    OK = "ok"
+    WAITING = "waiting"
+    """A map or a file was not there: to be tried again later."""
+
+    BAD = "bad"
+    REPLACED = "replaced"
+    """By its aliases, its ruleset 5, its list."""
+
+
+@dataclass(eq=False, slots=True)
+class Recipient:
+    """One address of the send queue.
+
+    text: as it was written. parent: the list that named it. owner: who gets reports about what it
+    expands to. user: whose `.forward` named it. home: of a user.
+    """
+
+    text: str
+    address: ResolvedAddress
+    parent: Recipient | None = None
+    state: RecipientState = RecipientState.OK
+    problem: DeliveryError | None = None
+    owner: str | None = None
+    user: str = ""
+    home: str = ""
+    keeps_itself: bool = False
+    """A list that names itself: its own mailbox gets a copy."""
+
+    is_accepted: bool = False
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """What addresses of one recipient have in common."""
+        return self.address.mailer, self.address.host, self.address.user
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.state is not RecipientState.REPLACED
+
+
+@dataclass(eq=False)
+class SendList:
+    """The recipients of one message. expands: aliases and `.forward` files are looked up."""
+
+    session: RuleSession
+    users: LocalUsers
+    expands: bool = True
+    all: list[Recipient] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._by_same: dict[tuple[str, str, str], list[Recipient]] = {}
+        self._program = self.session.engine.program
+        self._has_five = bool(self._program.rulesets[LOCAL_USER_RULESET].rules)
+
+    # Parsing
+
+    def parse(self, text: str, parent: Recipient | None = None) -> Recipient:
+        """Rulesets 3 and 0. text: in octet form. Raises DeliveryError."""
+        with self.session.asking() as question:
+            question.resolver.set_kind(AddressKind())
+            found = question.resolver.parse(text)
+            if question.refusal is not None:
+                raise refused(question.refusal)
+            if found is None:
+                raise refused("501 5.0.0 Missing recipient")
+            state = RecipientState.OK
+            if found.state is AddressState.QUEUE:
+                state = RecipientState.WAITING
+            elif found.state is AddressState.BAD or found.mailer == ERROR_MAILER:
+                raise refused(f"550 5.1.1 {text}... Addressee unknown")
+            return Recipient(text, found, parent, state)
+
+    def is_alias(self, recipient: Recipient) -> bool:
+        """Whether a local name is an alias."""
+        mailer = self._program.mailers.find(recipient.address.mailer)
+        if mailer is None or "A" not in mailer.flags or "\\" in recipient.address.user:
+            return False
+        return self._looked_up(recipient.address.user, recipient.address.host)[0] is not None
+
+    # Adding
+
+    def add(self, recipient: Recipient, level: int = 0) -> Recipient:
+        """Add a parsed recipient and what it expands to; the one that was there already counts.
+
+        A recipient with a problem has it in `problem`.
+        """
+        address = recipient.address
+        if level > self.users.max_alias_depth:
+            text = f"aliasing/forwarding loop broken ({level} aliases deep; "
+            return self._bad(recipient, "554", "5.4.6", f"{text}{self.users.max_alias_depth} max)")
+        if address.mailer in (PROG, FILE, INCLUDE_MAILER) and recipient.parent is None:
+            return self._bad(recipient, "550", "5.7.1", _DIRECT[address.mailer])
+        for other in self._by_same.get(recipient.same, ()):
+            if address.mailer == PROG and other.user != recipient.user:
+                continue
+            if other.parent is not None or other.is_accepted:
+                if other.state is RecipientState.REPLACED and other.keeps_itself:
+                    other.state = recipient.state
+                return other
+        self._keep(recipient)
+        if recipient.state is RecipientState.WAITING:
+            return recipient
+        if address.mailer == INCLUDE_MAILER:
+            self._include(recipient, address.user, level)
+        else:
+            self._local(recipient, level)
+        return self._not_lost(recipient)
+
+    def _keep(self, recipient: Recipient) -> None:
+        self.all.append(recipient)
+        self._by_same.setdefault(recipient.same, []).append(recipient)
+
+    def _not_lost(self, recipient: Recipient) -> Recipient:
+        """An address whose lists lead nowhere but back to it is an error."""
+        lost = recipient.parent is None and recipient.state is RecipientState.REPLACED
+        if lost and not any(one.is_wanted for one in self.all):
+            return self._bad(
+                recipient, "554", "5.4.6", "aliasing/forwarding loop broken", keep=False
+            )
+        return recipient
+
+    def _local(self, recipient: Recipient, level: int) -> None:
+        """Aliases, ruleset 5, users, as the flags of the mailer say."""
+        mailer = self._program.mailers.find(recipient.address.mailer)
+        if mailer is None:
+            return
+        quoted = "\\" in recipient.address.user
+        if self.expands and not quoted and "A" in mailer.flags:
+            self._alias(recipient, level)
+        has_five = self._has_five and "5" in mailer.flags and not recipient.address.stays
+        if recipient.state is RecipientState.OK and has_five:
+            self._ruleset_five(recipient, level)
+        if recipient.state is RecipientState.OK and "w" in mailer.flags:
+            self._user(recipient, level, quoted=quoted)
+
+    def _bad(
+        self, recipient: Recipient, code: str, enhanced: str, text: str, *, keep: bool = True
+    ) -> Recipient:
+        message = user_message(self._program, f"{code} {enhanced} {text}", recipient.text)
+        recipient.state = RecipientState.BAD
+        recipient.problem = refused(reply_text(message))
+        if keep:
+            self._keep(recipient)
+        return recipient
+
+    # Aliases
+
+    def _alias(self, recipient: Recipient, level: int) -> None:
+        value, status = self._looked_up(recipient.address.user, recipient.address.host)
+        if status in (EX_TEMPFAIL, EX_UNAVAILABLE):
+            recipient.state = RecipientState.WAITING
+            return
+        if value is None:
+            return
+        owned = recipient.address.user
+        owner_of = "owner" if owned[:6].lower() == "owner-" else owned
+        owner, _ = self._looked_up(f"owner-{owner_of}", recipient.address.host)
+        if owner is not None:
+            many = any(one in owner for one in ',:/|"')
+            recipient.owner = f"owner-{owner_of}" if many else owner.strip()
+        added = self.add_list(value, recipient, level + 1)
+        if added and not recipient.keeps_itself:
+            recipient.state = RecipientState.REPLACED
+
+    def _looked_up(self, name: str, host: str) -> tuple[str | None, int]:
+        """The members of an alias and the map's status. host: the detail of `user+detail`."""
+        aliases = self.session.engine.maps.find("aliases")
+        if aliases is None:
+            return None, EX_OK
+        if name.lower() == "postmaster":
+            name = "postmaster"
+        with self.session.asking() as question:
+            answer = aliases.lookup(name, (host,) if host else ())
+            question.rewriter.tell(answer)
+        return answer.value, answer.status
+
+    def add_list(self, text: str, parent: Recipient, level: int, *, user: str = "") -> int:
+        """The members of a list. Returns how many there are. user: whose `.forward` it is."""
+        found = []
+        for part in self.members(text):
+            try:
+                one = self.parse(part, parent)
+            except DeliveryError as error:
+                one = Recipient(part, ResolvedAddress(ERROR_MAILER, user=part), parent)
+                one.state, one.problem = RecipientState.BAD, error
+            one.user = user or parent.user
+            itself = self._self_reference(one)
+            if itself is not None:
+                itself.keeps_itself = True
+                if itself is not one:
+                    found.append(itself)
+                    continue
+            if len(self.all) + len(found) >= MAX_RECIPIENTS:
+                break
+            found.append(one)
+        for one in found:
+            if one.state is RecipientState.BAD:
+                self._keep(one)
+            elif one not in (parent, *_parents(parent)):
+                self.add(one, level)
+        return len(found)
+
+    def members(self, text: str) -> Iterator[str]:
+        """The members of a list, cut at commas outside of quotes, brackets and comments."""
+        at = 0
+        while at < len(text):
+            if text[at] in SPACES or text[at] == ",":
+                at += 1
+                continue
+            end = scan(text[at:], self._program.tables.addresses, _silent, delimiter=",").end
+            part = text[at : at + end].strip(SPACES)
+            at += max(end, 1)
+            if part:
+                yield part
+
+    def _self_reference(self, one: Recipient) -> Recipient | None:
+        """The address in a loop of aliases that gets the mail, None if there is no loop."""
+        above = next((p for p in _parents(one) if p.same == one.same), None)
+        if above is None:
+            return None
+        if above is one.parent:
+            return above
+        current: Recipient | None = one
+        while current is not None:
+            mailer = self._program.mailers.find(current.address.mailer)
+            if mailer is None or "w" not in mailer.flags:
+                return current
+            if self.users.find(without_quotes(current.address.user)) is not None:
+                return current
+            current = current.parent
+        return None
+
+    # :include: and .forward
+
+    def _include(self, recipient: Recipient, path: str, level: int) -> None:
+        recipient.state = RecipientState.REPLACED
+        try:
+            lines = include_file(without_quotes(path).strip())
+        except ListError as error:
+            code, enhanced = ("451", "4.2.4") if error.temporary else ("550", "5.2.4")
+            self._bad(recipient, code, enhanced, f"Cannot open {path}: {error}", keep=False)
+            if error.temporary:
+                recipient.state = RecipientState.WAITING
+            return
+        for line in lines:
+            self.add_list(line, recipient, level + 1)
+
+    def _user(self, recipient: Recipient, level: int, *, quoted: bool) -> None:
+        """The user must exist, and may have a `.forward`."""
+        user = self.users.find(without_quotes(recipient.address.user))
+        if user is None:
+            self._bad(recipient, "550", "5.1.1", "User unknown", keep=False)
+            return
+        recipient.home = user.home
+        if quoted or not self.expands:
+            return
+        self._forward(recipient, user, level)
+
+    def _forward(self, recipient: Recipient, user: User, level: int) -> None:
+        session = self.session
+        for name, value in (
+            ("z", user.home),
+            ("u", recipient.address.user),
+            ("h", recipient.address.host),
+        ):
+            session.definitions.set(name, value)
+        paths = [session.expand(one) for one in self.users.forward_path]
+        lines = self.users.forward_lines(user, paths)
+        if lines is None:
+            return
+        added = sum(self.add_list(line, recipient, level + 1, user=user.name) for line in lines)
+        if added and not recipient.keeps_itself:
+            recipient.state = RecipientState.REPLACED
+
+    # Ruleset 5
+
+    def _ruleset_five(self, recipient: Recipient, level: int) -> None:
+        """maplocaluser(): the rules may send a local name that is no alias elsewhere."""
+        definitions, address = self.session.definitions, recipient.address
+        definitions.set("h", address.host)
+        definitions.set("u", address.user)
+        definitions.set("z", recipient.home)
+        with self.session.asking() as question:
+            question.resolver.set_kind(AddressKind())
+            tokens = question.rewriter.scanned(address.user, self._program.tables.addresses)
+            if tokens is None:
+                return
+            status = question.rewriter.run(tokens, LOCAL_USER_RULESET)
+            if status == EX_TEMPFAIL:
+                recipient.state = RecipientState.WAITING
+                return
+            if not tokens or tokens[0][0] != MAILER:
+                return
+            found = question.resolver.build(tokens, AddressKind(), recipient.text)
+            refusal = question.refusal
+        if refusal is not None:
+            recipient.state, recipient.problem = RecipientState.BAD, refused(refusal)
+            return
+        new = replace_address(recipient, found)
+        if new.same == recipient.same:
+            return
+        recipient.state = RecipientState.REPLACED
+        counts = self.add(new, level + 1)
+        if counts.problem is not None:
+            recipient.problem = counts.problem
+
+
+def replace_address(recipient: Recipient, found: ResolvedAddress) -> Recipient:
+    """What ruleset 5 made of a recipient."""
+    later = found.state is AddressState.QUEUE
+    state = RecipientState.WAITING if later else RecipientState.OK
+    return Recipient(
+        recipient.text,
+        replace(found),
+        recipient,
+        state,
+        owner=recipient.owner,
+        user=recipient.user,
+        home=recipient.home,
+    )
+
+
+def refused(reply: str) -> DeliveryError:
+    """An error for a reply `550 5.1.1 <joe@x.test>... User unknown`."""
+    code, enhanced, text = (*reply.split(" ", 2), "", "")[:3]
+    temporary = code.startswith("4")
+    if code == "554" and enhanced == "5.3.5":
+        error: DeliveryError = ConfigurationError(text)
+        error.reply = reply
+        return error
+    words = text.rpartition("... ")[2]
+    return DeliveryError(words, temporary=temporary, code=enhanced, reply=reply)
+
+
+def _parents(one: Recipient) -> Iterator[Recipient]:
+    above = one.parent
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _silent(text: str) -> None:
+    del text

@@ -1,0 +1,90 @@
+"""The users of this machine, as mailers with the flag `w` and programs of users need them."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.marks import octets
+from filterd.mta.delivery.forward import forward_text
+from filterd.mta.sendmail.lists import lines
+
+MAX_ALIAS_DEPTH = 10
+"""MaxAliasRecursion without an option."""
+
+DEFAULT_FORWARD_PATH = "$z/.forward"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user in passwd."""
+
+    name: str
+    home: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class LocalUsers:
+    """What one configuration says about users.
+
+    forward_path: with marks, one for each file. max_alias_depth: aliases of aliases.
+    """
+
+    forward_path: tuple[str, ...] = ()
+    max_alias_depth: int = MAX_ALIAS_DEPTH
+
+    @classmethod
+    def of(cls, cf: SendmailCf) -> LocalUsers:
+        template = octets(cf.option("ForwardPath") or DEFAULT_FORWARD_PATH)
+        marked = cf.program.names.translate(template, _silent, comments=False)
+        depth = cf.option("MaxAliasRecursion")
+        return cls(
+            tuple(one for one in marked.split(":") if one),
+            int(depth) if depth.isdecimal() and int(depth) else MAX_ALIAS_DEPTH,
+        )
+
+    def find(self, name: str) -> User | None:
+        """The user of that name, None if there is none."""
+        try:
+            found = pwd.getpwnam(name.encode("ascii", "surrogateescape").decode("utf-8"))
+        except (KeyError, ValueError):
+            # ValueError: a NUL, or no UTF-8.
+            return None
+        return User(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid)
+
+    def forward_lines(self, user: User, paths: Sequence[str]) -> list[str] | None:
+        """The lines of the first `.forward` that may be used, None if there is none."""
+        try:
+            entry = pwd.getpwnam(user.name)
+        except KeyError:
+            return None
+        named = [Path(path) for path in paths if path.startswith("/") and "\0" not in path]
+        text = forward_text(entry, named)
+        found = [] if text is None else lines(text)
+        return found or None
+
+
+def default_user(option: str) -> tuple[int | None, int | None]:
+    """User and group id of `O DefaultUser`: `mail:mail`, `8:12`, `mailnull`. None if not set."""
+    user, _, group = option.replace(".", ":").partition(":")
+    if not user:
+        return None, None
+    try:
+        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+        if group:
+            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+        else:
+            gid = pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return None, None
+    return uid, gid
+
+
+def _silent(text: str) -> None:
+    del text

@@ -1,0 +1,202 @@
+"""Where mail goes by the rules of a sendmail.cf: triples, aliases, lists, users."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from filterd.mta.delivery.forward import forward_text
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError
+from filterd.mta.mail.address import Route
+from filterd.mta.mail.entry import Target
+from filterd.mta.sendmail.router import RuleRouter
+from tests.helpers.mini_cf import router as router_of
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> RuleRouter:
+    aliases = tmp_path / "aliases"
+    (tmp_path / "list").write_text("ann\n# comment\nbob@else.test\n")
+    aliases.write_text(
+        "# comment\npostmaster: root\nroot: ann\ntwo: ann,\n  bob\nloop1: loop2\nloop2: loop1\n"
+        f'prog: "|/bin/cat -n"\nfile: /tmp/archive\nlist: :include:{tmp_path}/list\n'
+        f"self: \\self, ann\nagain: again, ann\nbroken: :include:{tmp_path}/none\n"
+        "plus: one\nplus+*: two\nplus+x: three\nodd: ann, @x.test, ann@\n"
+    )
+    return router_of(aliases=aliases)
+
+
+def people(router: RuleRouter, *names: str) -> list[str]:
+    return [one.address for one in router.expand(tuple(map(Target, names)))]
+
+
+@pytest.mark.parametrize(
+    ("address", "route"),
+    [
+        ("joe", Route("local", "", "joe")),
+        ("joe@here.test", Route("local", "", "joe")),
+        ("JOE@MX.example.test", Route("local", "", "joe")),
+        ("<joe@far.test>", Route("esmtp", "far.test", "joe@far.test")),
+        ("joe+x", Route("local", "+x", "joe")),
+        ("plus+x", Route("local", "", "plus+x")),
+    ],
+)
+def test_where_addresses_go(router: RuleRouter, address: str, route: Route) -> None:
+    assert router.resolve(address) == route
+
+
+@pytest.mark.parametrize(
+    ("address", "reply"),
+    [
+        ("@x.test", "553 5.1.3 @x.test... User address required"),
+        ("|/bin/cat -n", "550 5.7.1 |/bin/cat -n... Cannot mail directly to programs"),
+        ("/tmp/file", "550 5.7.1 /tmp/file... Cannot mail directly to files"),
+        (":include:/x", "550 5.7.1 :include:/x... Cannot mail directly to :include:s"),
+        ("<joe", "553 5.0.0 <joe... Unbalanced '<'"),
+        ("a" * 300, f"553 5.1.0 {'a' * 100}...{'a' * 100}... prescan: token too long"),
+        ("", "501 5.0.0 Missing recipient"),
+        ("\0", "501 5.0.0 Missing recipient"),
+    ],
+)
+def test_what_is_refused_is_refused_with_sendmails_words(
+    router: RuleRouter, address: str, reply: str
+) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        router.resolve(address)
+    assert caught.value.reply is not None
+    assert caught.value.reply.startswith(reply)
+    assert not caught.value.temporary
+
+
+def test_mail_for_a_mailer_that_is_not_there_is_refused() -> None:
+    router = router_of("Sparse", "Rgone\t\t$#gone $@ h $: u")
+    router.engine.program.rulesets[0].rules.insert(0, router.engine.program.rulesets[0].rules.pop())
+    with pytest.raises(ConfigurationError, match="buildaddr: unknown mailer gone") as caught:
+        router.resolve("gone")
+    assert not caught.value.temporary
+    assert caught.value.reply == "554 5.3.5 buildaddr: unknown mailer gone"
+
+
+def test_programs_and_files_come_out_of_lists_only(router: RuleRouter) -> None:
+    assert router.resolve('"|/bin/cat -n"', listed=True).mailer == "prog"
+    assert router.resolve("/tmp/file", listed=True) == Route("*file*", "", "/tmp/file")
+    (target,) = router.expand((Target("|/bin/sh"),))
+    assert not target.listed
+    with pytest.raises(DeliveryError, match="Cannot mail"):
+        router.resolve(target.address)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("joe", ["joe"]),
+        ("postmaster", ["ann"]),
+        ("two", ["ann", "bob"]),
+        ("TWO+x", ["ann", "bob"]),
+        ("loop1", ["loop1"]),
+        ("prog", ['"|/bin/cat -n"']),
+        ("file", ["/tmp/archive"]),
+        ("list", ["ann", "bob@else.test"]),
+        ("self", ["\\self", "ann"]),
+        ("again", ["again", "ann"]),
+        ("plus", ["one"]),
+        ("plus+y", ["ann", "bob"]),
+        ("plus+x", ["three"]),
+        ("odd", ["ann", "@x.test", "ann@"]),
+    ],
+)
+def test_aliases(router: RuleRouter, name: str, wanted: list[str]) -> None:
+    assert people(router, name) == wanted
+
+
+def test_nobody_gets_a_message_twice(router: RuleRouter) -> None:
+    assert people(router, "two", "ann", "Bob@here.test", "list") == ["ann", "bob", "bob@else.test"]
+
+
+def test_a_list_that_cannot_be_read_goes_back_to_the_sender(router: RuleRouter) -> None:
+    (target,) = router.expand((Target("broken"),))
+    with pytest.raises(DeliveryError, match=r"Cannot open .*: No such file") as caught:
+        router.resolve(target.address, listed=target.listed)
+    assert (caught.value.temporary, caught.value.code) == (False, "5.2.4")
+
+
+def test_trouble_with_a_list_is_its_owners(tmp_path: Path) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("list: ann, bob@far.test\nowner-list: sue\nmany: ann\nowner-many: a, b\n")
+    found = router_of(aliases=aliases).expand((Target("list"), Target("joe"), Target("many")))
+    assert [(one.address, one.sender) for one in found] == [
+        ("ann", "sue"),
+        ("bob@far.test", "sue"),
+        ("joe", None),
+    ]
+    (one,) = router_of(aliases=aliases).expand((Target("many"),))
+    assert one.sender == "owner-many"
+
+
+def test_aliases_that_cannot_be_looked_up_wait(tmp_path: Path) -> None:
+    router = router_of(f"O AliasFile=hash:{tmp_path}/none")
+    (target,) = router.expand((Target("joe"),))
+    assert target.waits
+    (tmp_path / "none").write_text("joe: ann\n")
+    (target,) = router.expand((target,))
+    assert (target.address, target.waits) == ("ann", False)
+
+
+def test_rules_that_lead_to_each_other_end(tmp_path: Path) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("".join(f"a{n}: a{n + 1}\n" for n in range(30)))
+    router = router_of(aliases=aliases)
+    found = router.send_list()
+    found.add(found.parse("a0"))
+    problems = [one.problem.reply for one in found.all if one.problem is not None]
+    assert problems == ["554 5.4.6 aliasing/forwarding loop broken (11 aliases deep; 10 max)"]
+
+
+def forwarding(tmp_path: Path, text: str) -> list[tuple[str, str]]:
+    """Where mail for the user who runs the tests goes with such a `.forward`."""
+    name = pwd.getpwuid(os.getuid()).pw_name
+    path = tmp_path / f"{name}.forward"
+    path.write_text(text.replace("ME", name))
+    router = router_of(f"O ForwardPath=/no/such:{tmp_path}/$u.forward", flags="w")
+    found = router.expand((Target(f"{name}+x"),))
+    return [(one.address.replace(name, "ME"), one.user.replace(name, "ME")) for one in found]
+
+
+def test_a_users_forward_file(tmp_path: Path) -> None:
+    assert forwarding(tmp_path, '# mine\n\\ME, "|/usr/bin/vacation ME"\nann@far.test\n') == [
+        ("\\ME", "ME"),
+        ('"|/usr/bin/vacation ME"', "ME"),
+        ("ann@far.test", "ME"),
+    ]
+    assert forwarding(tmp_path, "\n") == [("ME+x", "")]
+
+
+def test_a_forward_file_that_others_can_write_does_not_count(tmp_path: Path) -> None:
+    user = pwd.getpwuid(os.getuid())
+    path = tmp_path / "forward"
+    path.write_text("ann\n")
+    assert forward_text(user, [path]) == "ann\n"
+    path.chmod(0o666)
+    assert forward_text(user, [path]) is None
+    link = tmp_path / "link"
+    link.symlink_to("/etc/passwd")
+    assert forward_text(user, [link, tmp_path]) is None
+
+
+def test_expn_says_what_is_wrong_with_a_list(router: RuleRouter) -> None:
+    assert router.members("two") == ["ann", "bob"]
+    assert router.members("prog") == ['"|/bin/cat -n"']
+    assert router.members("joe") == ["joe"]
+    with pytest.raises(DeliveryError, match="Cannot open"):
+        router.members("broken")
+
+
+def test_with_flag_w_a_local_user_must_exist() -> None:
+    router = router_of(flags="w")
+    assert router.resolve("root").user == "root"
+    with pytest.raises(DeliveryError, match="User unknown") as caught:
+        router.resolve("nosuchuser@here.test")
+    assert caught.value.reply == "550 5.1.1 nosuchuser@here.test... User unknown"
