@@ -323,7 +323,7 @@ class SendList:
     # Ruleset 5
 
     def _ruleset_five(self, recipient: Recipient, level: int) -> None:
-        """maplocaluser(): the rules may send a local name that is no alias elsewhere."""
+        """maplocaluser(): the rules may send a local name elsewhere."""
         definitions, address = self.session.definitions, recipient.address
         definitions.set("h", address.host)
         definitions.set("u", address.user)
