@@ -116,7 +116,7 @@ class Transaction:
                 text = value
                 if b"\n" in text:
                     text = text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-                lines.append(b"%s:%s%s\r\n" % (name.encode("utf-8"), self._blank, text))
+                lines.append(b"%s:%s%s\r\n" % (name.encode(), self._blank, text))
             lines.append(b"\r\n")
             self._header = b"".join(lines)
         return self._header
