@@ -53,7 +53,7 @@ ROOMS = {
     ),
     "release": (
         "filterd/quarantine/release.py",
-        "tests/unit/quarantine/test_release.py tests/unit/quarantine/test_upkeep.py",
+        "tests/unit/quarantine/test_release.py tests/unit/quarantine/test_release_retry.py",
     ),
 }
 """What is changed, and the tests that must notice it: modules, and files of tests."""
