@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from filterd.chain import replies
+from filterd.chain.disinfect import disinfecting
 from filterd.chain.policy_settings import (
     PolicyRule,
     PolicySettings,
     VirusWord,
     mistakes_in,
-    read_replies,
     rule_points,
 )
 from filterd.chain.verdict import Action, Edit, Outcome, Reason, RecipientAction, Reply, Verdict
@@ -45,9 +45,9 @@ class Thresholds:
     quarantine: float
     reject: float
     subject_tag: str
-    at_most: Action = Action.REJECT
-    virus: VirusWord = "reject"
-    replies: Mapping[str, Reply] = field(default_factory=dict)
+    at_most: Action
+    virus: VirusWord
+    replies: Mapping[str, Reply]
 
     def reply(self, default: Reply) -> Reply:
         """What the settings say in place of a default."""
@@ -97,19 +97,17 @@ class Policy:
         for error in mistakes_in(settings):
             raise error
         self.settings = settings
-        self._rules = tuple(
-            _Rule(rule, index, settings) for index, rule in enumerate(settings.rules)
-        )
+        self._rules = tuple(_Rule(rule, settings) for rule in settings.rules)
         self._by_recipient = any(rule.recipients for rule in settings.rules)
-        default = settings
         self._default = Thresholds(
             "default",
-            default.label,
-            default.quarantine,
-            default.reject,
-            default.subject_tag,
-            virus=default.virus,
-            replies=read_replies(("policy",), default.replies),
+            settings.label,
+            settings.quarantine,
+            settings.reject,
+            settings.subject_tag,
+            Action.REJECT,
+            settings.virus,
+            _read(settings.replies),
         )
 
     @property
@@ -135,9 +133,16 @@ class Policy:
             recipient.address: self.thresholds(recipient, envelope)
             for recipient in envelope.recipients or (Recipient(""),)
         }
-        score, apart = verdict.score, _apart(verdict)
+        score, apart, stripping = verdict.score, _apart(verdict), disinfecting(verdict)
         outcomes = tuple(
-            _outcome(verdict, address, thresholds, score, apart.get(address))
+            _outcome(
+                verdict,
+                address,
+                thresholds,
+                score,
+                apart.get(address),
+                is_strippable=stripping is not None,
+            )
             for address, thresholds in chosen.items()
         )
         actions = {outcome.action for outcome in outcomes}
@@ -168,12 +173,17 @@ class Policy:
                 Outcome(o.recipient, Action.QUARANTINE, o.rule) if o.action is Action.REJECT else o
                 for o in outcomes
             )
-        return self._deliver(verdict, outcomes, chosen)
+        return self._deliver(verdict, outcomes, chosen, stripping or ())
 
     def _deliver(
-        self, verdict: Verdict, outcomes: tuple[Outcome, ...], chosen: dict[str, Thresholds]
+        self,
+        verdict: Verdict,
+        outcomes: tuple[Outcome, ...],
+        chosen: dict[str, Thresholds],
+        stripping: tuple[Edit, ...],
     ) -> Decision:
-        """The answer when at least one recipient is neither refused nor delayed."""
+        """The answer when at least one recipient is neither refused nor delayed. stripping: the
+        edits that take infected parts out."""
         stays = [o.recipient for o in outcomes if o.action is Action.ACCEPT]
         held = [o.recipient for o in outcomes if o.action is Action.QUARANTINE]
         discarded = [o.recipient for o in outcomes if o.action is Action.DISCARD]
@@ -186,7 +196,7 @@ class Policy:
         labelling = min(concerned, key=lambda thresholds: thresholds.label)
         labelled = verdict.score >= labelling.label and not verdict.released
         tag = labelling.subject_tag if labelled else ""
-        if held and not stays and not discarded and self.settings.quarantine_in == "mta":
+        if len(held) == len(outcomes) and self.settings.quarantine_in == "mta":
             return Decision(
                 Action.QUARANTINE,
                 mta_quarantine=reason,
@@ -208,13 +218,12 @@ class Policy:
                 labelled=labelled,
                 required=labelling.label,
             )
-        disinfecting = _disinfecting(verdict)
-        removed = bool(verdict.removed or disinfecting)
-        if not reason and (verdict.virus or removed):
+        removed = bool(verdict.removed or stripping)
+        if removed and not reason:
             reason = Reason.VIRUS if verdict.virus else Reason.STRIPPED
         return Decision(
             Action.ACCEPT,
-            edits=verdict.edits + disinfecting,
+            edits=verdict.edits + stripping,
             drop_recipients=tuple(held + discarded),
             store=bool(kept) or removed,
             held_for=tuple(kept),
@@ -229,8 +238,7 @@ class Policy:
 class _Rule:
     """One rule with its conditions made ready."""
 
-    def __init__(self, rule: PolicyRule, index: int, default: PolicySettings) -> None:
-        key = ("policy", "rules", index)
+    def __init__(self, rule: PolicyRule, default: PolicySettings) -> None:
         self._rule = rule
         self.thresholds = Thresholds(
             rule.name,
@@ -238,7 +246,7 @@ class _Rule:
             default.subject_tag if rule.subject_tag is None else rule.subject_tag,
             Action.REJECT if rule.at_most is None else Action[rule.at_most.upper()],
             default.virus if rule.virus is None else rule.virus,
-            {**read_replies(("policy",), default.replies), **read_replies(key, rule.replies)},
+            _read({**default.replies, **rule.replies}),
         )
         self._recipients = patterns(rule.recipients)
         self._networks = networks(rule.clients)
@@ -263,24 +271,18 @@ def _apart(verdict: Verdict) -> dict[str, RecipientAction]:
     return found
 
 
-def _virus_action(verdict: Verdict, wanted: VirusWord) -> Action:
+def _read(texts: Mapping[str, str]) -> dict[str, Reply]:
+    """The replies of a table that `mistakes_in` has passed."""
+    return {kind: replies.parse(kind, text) for kind, text in texts.items()}
+
+
+def _virus_action(verdict: Verdict, wanted: VirusWord, *, is_strippable: bool) -> Action:
     """What a virus means for a recipient. What cannot be taken out cleanly is held."""
     if not verdict.virus:
         return Action.ACCEPT
-    if wanted == "strip" and not verdict.infected:
+    if wanted == "strip" and not is_strippable:
         return Action.QUARANTINE
     return _VIRUS_ACTIONS.get(wanted, Action.QUARANTINE)
-
-
-def _disinfecting(verdict: Verdict) -> tuple[Edit, ...]:
-    """The edits that take infected parts out, but for those that another filter takes out."""
-    taken = [(part.start, part.end) for part in verdict.removed]
-    return tuple(
-        edit
-        for one in verdict.infected
-        if not any(start < one.part.end and one.part.start < end for start, end in taken)
-        for edit in one.edits
-    )
 
 
 def _outcome(
@@ -289,10 +291,13 @@ def _outcome(
     thresholds: Thresholds,
     score: float,
     apart: RecipientAction | None,
+    *,
+    is_strippable: bool,
 ) -> Outcome:
     """What one recipient gets: the strongest of what is forced for all, what is forced for this
     recipient (apart), what a virus means for it, and what the points cause."""
-    forced = max(verdict.action, _virus_action(verdict, thresholds.virus))
+    of_virus = _virus_action(verdict, thresholds.virus, is_strippable=is_strippable)
+    forced = max(verdict.action, of_virus)
     # What a person released is not judged by its points again.
     earned = Action.ACCEPT if verdict.released else thresholds.action(score)
     action, rule = max(forced, earned), thresholds.rule

@@ -11,7 +11,6 @@ from annotated_doc import Doc
 
 from filterd.chain import replies
 from filterd.chain.replies import ReplyError
-from filterd.chain.verdict import Reply
 from filterd.message.address import PatternError, pattern_keys
 from filterd.message.matching import networks
 from filterd.message.subject import TAG_LIMIT
@@ -120,14 +119,14 @@ def mistakes_in(settings: PolicySettings) -> Iterator[PolicyError]:
     yield from _contradictions(key, settings.label, settings.quarantine, settings.reject)
     yield from _caught(_check_tag, key, settings.subject_tag)
     for kind, text in settings.replies.items():
-        yield from _caught(read_replies, key, {kind: text})
+        yield from _caught(_check_reply, key, kind, text)
     for index, rule in enumerate(settings.rules):
         key = ("policy", "rules", index)
         if (rule.label, rule.quarantine, rule.reject) != (None, None, None):
             yield from _contradictions(key, *rule_points(rule, settings))
         yield from _caught(_check_tag, key, rule.subject_tag or "")
         for kind, text in rule.replies.items():
-            yield from _caught(read_replies, key, {kind: text})
+            yield from _caught(_check_reply, key, kind, text)
         for place, text in enumerate(rule.recipients):
             yield from _caught(_check_recipient, (*key, "recipients", place), text)
         for place, text in enumerate(rule.clients):
@@ -183,18 +182,11 @@ def _contradictions(
             )
 
 
-def read_replies(key: tuple[str | int, ...], texts: Mapping[str, str]) -> dict[str, Reply]:
-    """The replies of a `replies` table: name → reply.
-
-    key: of the table that `replies` stands in. Raises PolicyError.
-    """
-    found = {}
-    for kind, text in texts.items():
-        try:
-            found[kind] = replies.parse(kind, text)
-        except ReplyError as error:
-            raise PolicyError(str(error), (*key, "replies", kind)) from error
-    return found
+def _check_reply(key: tuple[str | int, ...], kind: str, text: str) -> None:
+    try:
+        replies.parse(kind, text)
+    except ReplyError as error:
+        raise PolicyError(str(error), (*key, "replies", kind)) from error
 
 
 def _check_tag(key: tuple[str | int, ...], tag: str) -> None:

@@ -263,6 +263,8 @@ class Verdict:
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
         weaker = self if stronger is other else other
+        # Without the parts that one scanner found, another's virus is still somewhere.
+        unlocated = any(one.virus and not one.infected for one in (self, other))
         return Verdict(
             action=stronger.action,
             symbols=self.symbols + other.symbols,
@@ -277,7 +279,7 @@ class Verdict:
             if stronger.reply or stronger.action > weaker.action
             else weaker.reply,
             apart=self.apart + other.apart,
-            infected=self.infected + other.infected,
+            infected=() if unlocated else self.infected + other.infected,
             released=self.released or other.released,
         )
 

@@ -611,10 +611,15 @@ def test_many_recipients_are_work_in_proportion() -> None:
 PART = RemovedPart("x.bin", "it contains the virus Eicar", 100, 200)
 TAKEN_OUT = Infection(PART, (Splice(100, 200, b"removed"),))
 LOCATED = Verdict(virus="Eicar", infected=(TAKEN_OUT,))
-BEFORE, BEHIND, OVERLAPS, AROUND = (
-    RemovedPart("y.bin", "banned", *span) for span in ((0, 100), (200, 300), (199, 300), (50, 250))
+BEFORE, BEHIND, OVERLAPS_BEFORE, OVERLAPS, AROUND, INSIDE = (
+    RemovedPart("y.bin", "banned", *span)
+    for span in ((0, 100), (200, 300), (50, 101), (199, 300), (50, 250), (120, 180))
 )
+CUT_LATER = Splice(200, 300, b"removed as well")
+LATER = Verdict(virus="Other", infected=(Infection(BEHIND, (CUT_LATER,)),))
+NOT_LOCATED = Verdict(virus="Other")
 CUT = Splice(10, 20, b"")
+ALL_OF_IT = Verdict(virus="Other", infected=(Infection(BEFORE, (CUT,)),))
 OTHER = Verdict(edits=(CUT,), removed=(RemovedPart("z.bin", "banned", 10, 20),))
 
 
@@ -637,8 +642,21 @@ OTHER = Verdict(edits=(CUT,), removed=(RemovedPart("z.bin", "banned", 10, 20),))
             True,
             TAKEN_OUT.edits,
         ),
-        ("strip", LOCATED | Verdict(removed=(OVERLAPS,)), Action.ACCEPT, True, ()),
         ("strip", LOCATED | Verdict(removed=(BEHIND, AROUND)), Action.ACCEPT, True, ()),
+        # What another filter cuts would leave some of the infected part.
+        ("strip", LOCATED | Verdict(removed=(OVERLAPS,)), Action.QUARANTINE, True, ()),
+        ("strip", LOCATED | Verdict(removed=(OVERLAPS_BEFORE,)), Action.QUARANTINE, True, ()),
+        ("strip", LOCATED | Verdict(removed=(INSIDE,)), Action.QUARANTINE, True, ()),
+        ("strip", LOCATED | Verdict(removed=(AROUND, INSIDE)), Action.ACCEPT, True, ()),
+        ("strip", LOCATED | Verdict(removed=(PART, INSIDE)), Action.ACCEPT, True, ()),
+        ("strip", ALL_OF_IT, Action.ACCEPT, True, (CUT,)),
+        # Another scanner finds something in the same part, in another one, and where it cannot say.
+        ("strip", LOCATED | LOCATED, Action.ACCEPT, True, TAKEN_OUT.edits),
+        ("strip", LATER | LOCATED, Action.ACCEPT, True, (*TAKEN_OUT.edits, CUT_LATER)),
+        ("strip", LOCATED | NOT_LOCATED, Action.QUARANTINE, True, ()),
+        ("strip", NOT_LOCATED | LOCATED, Action.QUARANTINE, True, ()),
+        ("strip", LOCATED | NOT_LOCATED | LATER, Action.QUARANTINE, True, ()),
+        ("reject", LOCATED | NOT_LOCATED, Action.REJECT, True, ()),
         # What another filter wants counts as well.
         ("strip", LOCATED | Verdict(Action.REJECT), Action.REJECT, True, ()),
         ("discard", LOCATED | Verdict(Action.TEMPFAIL), Action.TEMPFAIL, False, ()),
