@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = {
     "policy": (
-        "filterd/chain/policy.py filterd/chain/policy_settings.py",
+        "filterd/chain/policy.py filterd/chain/policy_settings.py filterd/chain/disinfect.py",
         "tests/unit/chain/test_policy.py tests/unit/chain/test_pipeline.py"
         " tests/unit/config/test_reference.py",
     ),

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
+from filterd.chain.verdict import (
+    NO_OPINION,
+    Action,
+    Infection,
+    RemovedPart,
+    Reply,
+    Symbol,
+    Verdict,
+)
 
 actions = st.sampled_from(Action)
 symbols = st.builds(
@@ -17,7 +25,16 @@ symbols = st.builds(
     st.floats(-1000, 1000, allow_nan=False),
     st.text(max_size=5),
 )
-verdicts = st.builds(Verdict, action=actions, symbols=st.lists(symbols, max_size=5).map(tuple))
+infections = st.builds(
+    lambda start: Infection(RemovedPart("a", "b", start, start + 10), ()), st.integers(0, 50)
+)
+verdicts = st.builds(
+    Verdict,
+    action=actions,
+    symbols=st.lists(symbols, max_size=5).map(tuple),
+    virus=st.sampled_from([None, "Eicar", "Other"]),
+    infected=st.lists(infections, max_size=2).map(tuple),
+)
 
 
 @given(verdicts, verdicts)
@@ -29,6 +46,31 @@ def test_of_two_actions_the_greater_wins(a: Verdict, b: Verdict) -> None:
 def test_the_order_of_adding_does_not_matter_to_the_sum(a: Verdict, b: Verdict, c: Verdict) -> None:
     assert ((a | b) | c) == (a | (b | c))
     assert (a | NO_OPINION) == a == (NO_OPINION | a)
+
+
+@pytest.mark.parametrize(
+    ("virus", "infected", "virus_too", "infected_too", "known"),
+    [
+        ("A", "1", "B", "2", "12"),
+        ("A", "1", "A", "1", "11"),
+        ("A", "1", None, "", "1"),
+        (None, "", "A", "1", "1"),
+        # Whose virus is in no part that is known is still there without these.
+        ("A", "1", "B", "", ""),
+        ("A", "", "B", "1", ""),
+        (None, "", "A", "", ""),
+    ],
+)
+def test_infected_parts_are_known_if_those_of_every_virus_are(
+    virus: str | None, infected: str, virus_too: str | None, infected_too: str, known: str
+) -> None:
+    def found(virus: str | None, parts: str) -> Verdict:
+        spans = ((int(part), int(part) + 1) for part in parts)
+        infected = tuple(Infection(RemovedPart("a", "b", *span), ()) for span in spans)
+        return Verdict(virus=virus, infected=infected)
+
+    total = found(virus, infected) | found(virus_too, infected_too)
+    assert "".join(str(one.part.start) for one in total.infected) == known
 
 
 @given(st.lists(symbols, max_size=50))
