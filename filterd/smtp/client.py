@@ -68,8 +68,10 @@ def stuffed(data: bytes) -> bytes:
 class SmtpClient:
     """One connection. Methods raise SmtpError.
 
-    helo: our name; by default the host's. connect_timeout: seconds until the server has greeted.
-    reply_timeout: seconds for which it may neither read nor answer later.
+    host: name or address, or the path of a unix socket, which begins with `/`; port does not count
+    then. lmtp: greet with LHLO (RFC 2033 §4.1). helo: our name; by default the host's.
+    connect_timeout: seconds until the server has greeted. reply_timeout: seconds for which it may
+    neither read nor answer later.
     """
 
     def __init__(
@@ -80,8 +82,11 @@ class SmtpClient:
         connect_timeout: float,
         reply_timeout: float,
         helo: str | None = None,
+        lmtp: bool = False,
     ) -> None:
         self._smtp = _Smtp(local_hostname=helo, timeout=connect_timeout)
+        if lmtp:
+            self._smtp.ehlo_msg = "LHLO"
         self._smtp.reply_timeout = reply_timeout
         with self.within(connect_timeout), self._talking():
             self._smtp.connect(host, port)
@@ -162,6 +167,19 @@ class _Smtp(smtplib.SMTP):
         self.deadline: float | None = None
         self.last = ServerReply(0, ())
         self._unread = bytearray()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        if not host.startswith("/"):
+            peer: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+            return peer
+        peer = socket.socket(socket.AF_UNIX)
+        try:
+            peer.settimeout(timeout)
+            peer.connect(host)
+        except BaseException:
+            peer.close()
+            raise
+        return peer
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
         if (peer := self.sock) is not None:

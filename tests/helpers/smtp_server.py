@@ -36,12 +36,13 @@ class Heard:
 
 
 @contextmanager
-def server(replies: Sequence[bytes], flood: bytes | None = None) -> Iterator[Heard]:
+def server(replies: Sequence[bytes], flood: bytes | None = None, path: str = "") -> Iterator[Heard]:
     """A server that says one thing when a client comes, and one more after each line, or after the
     end of data. After the last of them it listens; with `flood` it says that for ever, and with an
-    empty one it hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        heard = Heard(listener.getsockname()[1])
+    empty one it hangs up. path: of a unix socket on which it listens instead."""
+    family, place = (socket.AF_UNIX, path) if path else (socket.AF_INET, ("127.0.0.1", 0))
+    with socket.create_server(place, family=family) as listener:
+        heard = Heard(0 if path else listener.getsockname()[1])
         thread = threading.Thread(target=_serve, args=(listener, heard, replies, flood))
         thread.start()
         yield heard
