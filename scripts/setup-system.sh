@@ -3,7 +3,7 @@
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
-#          spamass-milter, c-icap, Dovecot, Redis, and the clients swaks and msmtp
+#          spamass-milter, c-icap, Dovecot, procmail, vacation, Redis, and the clients swaks and msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -46,6 +46,7 @@ opendkim-tools      opendkim-genkey
 miltertest          miltertest
 libnet-ssleay-perl  @ssleay
 procmail            procmail
+vacation            vacation
 chromium            chromium
 dovecot-imapd       dovecot
 dovecot-sieve       sievec
