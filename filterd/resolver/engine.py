@@ -4,18 +4,21 @@ server answers. Runs in one event loop."""
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import dns.name
 
 from filterd.resolver import exchange
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.cache import DnsCache, Key
+from filterd.resolver.datagrams import Datagrams, is_plain, question_of, read_plain
 from filterd.resolver.exchange import Alias, Transport
-from filterd.resolver.names import query_name
+from filterd.resolver.names import query_name, written
 from filterd.resolver.settings import NameServer
 
 FIRST_WAIT = 1.0
@@ -50,6 +53,18 @@ class _NameServer:
     probe: asyncio.Task[None] | None = None
 
 
+def _hand_over(
+    waiting: concurrent.futures.Future[DnsAnswer], task: asyncio.Task[DnsAnswer]
+) -> None:
+    """Give an answer to the thread that waits for it."""
+    if task.cancelled():
+        waiting.cancel()
+    elif (error := task.exception()) is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(task.result())
+
+
 class Engine:
     """Questions to some name servers. timeout: seconds for a question with all repetitions."""
 
@@ -69,19 +84,21 @@ class Engine:
         self._limit = in_flight
         self._transport = transport
         self._clock = clock
+        self._datagrams = Datagrams()
         self._under_way: dict[Key, asyncio.Task[DnsAnswer]] = {}
 
-    async def ask(self, key: Key) -> DnsAnswer:
-        """The answer to a question that is not in the cache; the same question is asked once,
-        however many wait for it."""
+    def begin(self, key: Key, waiting: concurrent.futures.Future[DnsAnswer]) -> None:
+        """Ask a question that is not in the cache, for somebody in another thread; the same
+        question is asked once, however many wait for it, and goes on when they give up."""
         task = self._under_way.get(key)
         if task is None:
             if len(self._under_way) >= self._limit:
-                return DnsAnswer(DnsStatus.LIMIT, detail=f"{self._limit} questions are under way")
-            task = asyncio.create_task(self._answered(key))
+                text = f"{self._limit} questions are under way"
+                waiting.set_result(DnsAnswer(DnsStatus.LIMIT, detail=text))
+                return
+            task = asyncio.get_running_loop().create_task(self._answered(key))
             self._under_way[key] = task
-        # One who gives up must not take the answer from the others.
-        return await asyncio.shield(task)
+        task.add_done_callback(partial(_hand_over, waiting))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -90,6 +107,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._datagrams.close()
 
     async def _answered(self, key: Key) -> DnsAnswer:
         try:
@@ -102,7 +120,8 @@ class Engine:
     async def _followed(self, key: Key) -> DnsAnswer:
         """A server that does not resolve for others may leave an alias for us to follow."""
         end = self._clock() + self._timeout
-        name, kind = query_name(key[0]), key[1]
+        name: str | dns.name.Name = key[0]
+        kind = key[1]
         ttl = float("inf")
         for _ in range(exchange.ALIAS_LIMIT):
             answer = await self._tried(name, kind, end)
@@ -111,7 +130,9 @@ class Engine:
             name, ttl = answer.name, min(ttl, answer.ttl)
         return DnsAnswer(DnsStatus.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
 
-    async def _tried(self, name: dns.name.Name, kind: RecordType, end: float) -> DnsAnswer | Alias:
+    async def _tried(
+        self, name: str | dns.name.Name, kind: RecordType, end: float
+    ) -> DnsAnswer | Alias:
         usable = [one for one in self._servers if not one.down]
         if not usable:
             what = "no name server answers" if self._servers else "no name server is configured"
@@ -120,9 +141,7 @@ class Engine:
         while (left := end - self._clock()) > 0:
             server = usable[place % len(usable)]
             place += 1
-            answer = await exchange.ask(
-                server.address, name, kind, min(wait, left), self._transport
-            )
+            answer = await self._asked(server.address, name, kind, min(wait, left))
             if isinstance(answer, Alias):
                 self._spoke(server)
                 return answer
@@ -141,6 +160,35 @@ class Engine:
             if place % len(usable) == 0:
                 wait *= 2
         return last
+
+    async def _asked(
+        self, server: NameServer, asked: str | dns.name.Name, kind: RecordType, seconds: float
+    ) -> DnsAnswer | Alias:
+        """Ask one server once: by the shared sockets if the name is plain, and whatever its answer
+        needs beyond that. asked: a key, or the name that an alias has."""
+        name = asked if isinstance(asked, str) else written(asked)
+        if not is_plain(name):
+            whole = query_name(asked) if isinstance(asked, str) else asked
+            return await exchange.ask(server, whole, kind, seconds, self._transport)
+        end = self._clock() + seconds
+        question = question_of(name, kind)
+        try:
+            wire = await self._datagrams.exchange(
+                server, question, self._transport.payload, seconds
+            )
+        except TimeoutError:
+            return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
+        except OSError as error:
+            return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
+        if kind is RecordType.A:
+            plain = read_plain(wire, question, name)
+            if plain is not None:
+                return plain
+        answer = exchange.read_wire(wire, query_name(name), kind, server)
+        if answer is None:
+            left = max(end - self._clock(), 0.001)
+            return await exchange.ask(server, query_name(name), kind, left, self._transport)
+        return answer
 
     def _spoke(self, server: _NameServer) -> None:
         server.silent, server.rest = 0, REST

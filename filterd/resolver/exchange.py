@@ -120,6 +120,22 @@ async def _exchanged(
             return await dns.asyncquery.tcp(question, server.address, port=server.port)
 
 
+def read_wire(
+    wire: bytes, name: dns.name.Name, kind: RecordType, server: NameServer
+) -> DnsAnswer | Alias | None:
+    """What the octets of a response say; None where the server has to be asked otherwise: without
+    EDNS, or by TCP."""
+    try:
+        response = dns.message.from_wire(wire, raise_on_truncation=True)
+    except dns.message.Truncated:
+        return None
+    except (dns.exception.DNSException, EOFError, ValueError) as error:
+        return DnsAnswer(DnsStatus.MALFORMED, detail=f"{server}: {type(error).__name__}")
+    if response.rcode() == dns.rcode.FORMERR:
+        return None
+    return read(response, name, kind, server)
+
+
 def read(
     response: dns.message.Message, name: dns.name.Name, kind: RecordType, server: NameServer
 ) -> DnsAnswer | Alias:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.resolver import Pending, Resolver
@@ -30,14 +31,19 @@ class DnsLookups:
 
     def start(self, name: str, kind: RecordType) -> Pending:
         """Ask, unless it was asked before; over the limit the answer is a failure (LIMIT)."""
-        key = (name, kind)
-        found = self._asked.get(key)
+        self.start_all([(name, kind)])
+        found = self._asked.get((name, kind))
         if found is None:
-            if len(self._asked) >= self._limit:
-                text = f"more than {self._limit} questions for one message"
-                return Pending(DnsAnswer(DnsStatus.LIMIT, detail=text), None)
-            found = self._asked[key] = self._resolver.ask(name, kind)
+            text = f"more than {self._limit} questions for one message"
+            return Pending(DnsAnswer(DnsStatus.LIMIT, detail=text), None)
         return found
+
+    def start_all(self, questions: Iterable[tuple[str, RecordType]]) -> None:
+        """Ask several, which costs less than one by one."""
+        new = [key for key in dict.fromkeys(questions) if key not in self._asked]
+        if new:
+            new = new[: max(self._limit - len(self._asked), 0)]
+            self._asked.update(zip(new, self._resolver.ask_all(new), strict=True))
 
     def answer(self, name: str, kind: RecordType) -> DnsAnswer:
         """The answer, waited for until the time of the message's questions is over."""

@@ -7,13 +7,14 @@ import concurrent.futures
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.cache import DnsCache, Key
+from filterd.resolver.datagrams import is_plain
 from filterd.resolver.settings import NameServer, ResolverSettings
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ class Pending:
         return self._done is not None or (self._future is not None and self._future.done())
 
 
+class _Question(NamedTuple):
+    """One that is put to the loop, and where its answer goes."""
+
+    key: Key
+    waiting: concurrent.futures.Future[DnsAnswer]
+
+
 class Resolver:
     """Asks the name servers of the settings. The thread starts with the first question, so an
     object made before a fork works in parent and child; each has its own cache then."""
@@ -70,6 +78,7 @@ class Resolver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine: Engine | None = None
+        self._queue: list[_Question] = []
         self._unusable = "" if settings.enabled else "[resolver] is not enabled"
         self._servers: Sequence[NameServer] = ()
 
@@ -94,20 +103,34 @@ class Resolver:
 
     def ask(self, name: str, kind: RecordType) -> Pending:
         """Begin to ask; nothing is waited for. The same question under way is shared."""
-        # dnspython is loaded with the first question: most programs ask none.
-        from filterd.resolver.names import query_name, written  # noqa: PLC0415
+        return self.ask_all([(name, kind)])[0]
 
-        try:
-            key: Key = (written(query_name(name)), kind)
-        except ValueError as error:
-            return Pending(DnsAnswer(DnsStatus.INVALID, detail=str(error)), None)
+    def ask_all(self, questions: Iterable[tuple[str, RecordType]]) -> list[Pending]:
+        """Begin to ask several at once, which costs less than one by one."""
+        made = [self._known(name, kind) for name, kind in questions]
+        self._begin([one for one in made if isinstance(one, _Question)])
+        return [
+            Pending(None, one.waiting) if isinstance(one, _Question) else Pending(one, None)
+            for one in made
+        ]
+
+    def _known(self, name: str, kind: RecordType) -> DnsAnswer | _Question:
+        """The answer, if that needs no question."""
+        key: Key = (name, kind)
+        if not is_plain(name):
+            # dnspython is loaded with the first question: most programs ask none.
+            from filterd.resolver.names import query_name, written  # noqa: PLC0415
+
+            try:
+                key = (written(query_name(name)), kind)
+            except ValueError as error:
+                return DnsAnswer(DnsStatus.INVALID, detail=str(error))
         found = self._cache.get(key)
         if found is not None:
-            return Pending(found, None)
+            return found
         if not self.servers:
-            return Pending(DnsAnswer(DnsStatus.UNREACHABLE, detail=self._unusable), None)
-        loop, engine = self._running()
-        return Pending(None, asyncio.run_coroutine_threadsafe(engine.ask(key), loop))
+            return DnsAnswer(DnsStatus.UNREACHABLE, detail=self._unusable)
+        return _Question(key, concurrent.futures.Future())
 
     def close(self) -> None:
         """End the thread and all that is under way; a later question starts it again."""
@@ -116,17 +139,33 @@ class Resolver:
             if self._pid != os.getpid() or loop is None or thread is None or engine is None:
                 return
             self._pid = 0
+            queue, self._queue = self._queue, []
+        for question in queue:
+            question.waiting.cancel()
         asyncio.run_coroutine_threadsafe(engine.close(), loop).result(_CLOSE_LIMIT)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_CLOSE_LIMIT)
         loop.close()
 
-    def _running(self) -> tuple[asyncio.AbstractEventLoop, Engine]:
+    def _begin(self, questions: Sequence[_Question]) -> None:
+        """Put questions into the queue, and wake the loop unless it is awake for others."""
+        if not questions:
+            return
         with self._lock:
             if self._pid != os.getpid() or self._loop is None or self._engine is None:
+                self._queue = []
                 self._start()
             assert self._loop is not None and self._engine is not None
-            return self._loop, self._engine
+            self._queue += questions
+            if len(self._queue) == len(questions):
+                self._loop.call_soon_threadsafe(self._take_queue, self._engine)
+
+    def _take_queue(self, engine: Engine) -> None:
+        """Runs in the loop."""
+        with self._lock:
+            queue, self._queue = self._queue, []
+        for question in queue:
+            engine.begin(question.key, question.waiting)
 
     def _start(self) -> None:
         from filterd.resolver.engine import Engine  # noqa: PLC0415  # with dnspython

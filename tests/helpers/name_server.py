@@ -71,11 +71,13 @@ def zone(*records: str, soa: str = "example 60 SOA ns.example h.example 1 2 3 4 
 
 
 class NameServer:
-    """Serves on 127.0.0.1:`port`, by UDP and TCP. asked: how often each `name type` was asked."""
+    """Serves on 127.0.0.1:`port`, by UDP and TCP. asked: how often each `name type` was
+    asked. peers: addresses and ports that asked by UDP."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: Counter[str] = Counter()
+        self.peers: set[tuple[str, int]] = set()
         self._stream = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._stream.getsockname()[1]
         self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -114,6 +116,7 @@ class NameServer:
                 wire, peer = self._datagrams.recvfrom(65535)
                 if not wire:
                     return
+                self.peers.add(peer)
                 # A slow answer must not delay the others.
                 threading.Thread(target=self._answer, args=(wire, peer), daemon=True).start()
 

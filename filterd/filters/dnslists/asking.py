@@ -58,8 +58,8 @@ class _Hit:
 
 
 class Asking:
-    """The questions of one message, or of one SMTP session: begin with `about`, take `verdict`
-    late."""
+    """The questions of one message, or of one SMTP session: say with `about` what to ask, `begin`,
+    and take the `verdict` late."""
 
     def __init__(
         self, lookups: DnsLookups, settings: DnsListsSettings, exempt: frozenset[str]
@@ -71,9 +71,10 @@ class Asking:
         self._tests: dict[tuple[str, str], tuple[ListHealth, str]] = {}
         self._unanswered: dict[str, str] = {}
         self._limit = ""
+        self._names: list[str] = []
 
     def about(self, lists: Iterable[ListInUse], about: About, values: Sequence[str]) -> None:
-        """Begin to ask those lists about the values that want to know about such."""
+        """Ask those lists about the values that want to know about such, with `begin`."""
         for one in lists:
             if about not in one.own.asked:
                 continue
@@ -87,6 +88,11 @@ class Asking:
                     break
                 self._ask(one, about, value, *asked)
 
+    def begin(self) -> None:
+        """Put the questions."""
+        self._lookups.start_all((name, RecordType.A) for name in self._names)
+        self._names = []
+
     def limited(self, text: str) -> None:
         """Note that not everything is asked about."""
         self._limit = text
@@ -96,11 +102,11 @@ class Asking:
         if one.health.needs_test(point):
             test = f"{point if is_name else reversed_address(point)}.{one.zone}"
             self._tests[(one.zone, point)] = one.health, test
-            self._lookups.start(test, RecordType.A)
+            self._names.append(test)
         name = f"{first}.{one.zone}"
         question = _Question(one, about, first if is_name else value, name, point)
         if self._questions.setdefault((name, about, one), question) is question:
-            self._lookups.start(name, RecordType.A)
+            self._names.append(name)
 
     def verdict(self, *, of_relay: bool = False) -> Verdict:
         """Wait for the answers, and add up what they mean.
@@ -109,6 +115,7 @@ class Asking:
         is the sender; so nothing is refused for who its client is. Raises OSError if no list at all
         answered and the settings want one to.
         """
+        self.begin()
         answers = [
             (question, self._lookups.answer(question.name, RecordType.A))
             for question in self._questions.values()

@@ -70,6 +70,7 @@ class DnsLists:
             self._begun = message, asking, whole
             if whole:
                 self._ask_content(asking, message)
+            asking.begin()
 
     def examine(self, message: Message) -> Verdict:
         """What the lists say. Raises OSError where the settings want an answer and none comes."""
@@ -129,6 +130,7 @@ class DnsLists:
         edge = self._boundary(session.envelope, ())
         if self._asked_early(edge):
             self._ask_of_client(asking, edge, session.envelope)
+        asking.begin()
         return asking
 
     def _started(self, message: Message) -> Asking:
