@@ -54,8 +54,8 @@ class FilterSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of one file. source: the file, None if there was no file and the defaults
-    count."""
+    """All settings of one file. filters: those of the chain have their defaults where nothing is
+    given. source: the file, None if there was no file and the defaults count."""
 
     daemon: DaemonSettings = DaemonSettings()
     workers: WorkerSettings = WorkerSettings()
@@ -73,6 +73,12 @@ class Settings:
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.chain.filters if name not in self.filters]
+        if missing:
+            usual = {n: FilterSettings(LinkSettings(), filters.load(n)()) for n in missing}
+            object.__setattr__(self, "filters", {**self.filters, **usual})
 
     def in_chain(self, cls: type[F]) -> dict[str, F]:
         """The filters of the chain whose settings are of that class, in order: name → settings.
@@ -155,6 +161,9 @@ def _read(tables: Tables, table: Mapping[str, Any], source: Path | None) -> Sett
     chain = sections["chain"] or ChainSettings()
     found = _filters(tables, tables.table(("filters",), table.get("filters", {})), chain)
     given = {name: section for name, section in sections.items() if section is not None}
+    # A filter with a mistake has no settings: the rest is checked together without it.
+    usable = tuple(name for name in chain.filters if name in found)
+    given["chain"] = dataclasses.replace(chain, filters=usable)
     settings = Settings(**given, filters=found, source=source)
     _check_together(tables, settings)
     if mistakes := tables.mistakes():

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from filterd.config.lines import Lines
-from filterd.config.load import SIZE_LIMIT, ConfigError, load
+from filterd.config.load import SIZE_LIMIT, ConfigError, Settings, load
 from filterd.config.sample import sample, toml_value
+from filterd.filters.clamav.settings import ClamAVSettings
 
 
 def write(folder: Path, text: str) -> Path:
@@ -331,3 +332,29 @@ def test_a_byte_order_mark_and_dos_line_ends(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf[chain]\r\ntimeout = 0\r\n")
     with pytest.raises(ConfigError, match=r":2: chain\.timeout"):
         load(path)
+
+
+def test_settings_of_nobodys_file_are_whole(tmp_path: Path) -> None:
+    """As those of an empty file: each filter of the chain has its defaults."""
+    read = load(write(tmp_path, ""))
+    made = Settings()
+    assert made.in_chain(ClamAVSettings) == read.in_chain(ClamAVSettings) != {}
+    assert dict(made.filters) == dict(read.filters)
+    one = Settings(chain=dataclasses.replace(made.chain, filters=("gtube",)))
+    assert list(one.filters) == ["gtube"]
+
+
+def test_a_filter_with_a_mistake_does_not_hide_other_mistakes(tmp_path: Path) -> None:
+    text = """
+    [chain]
+    filters = ["gtube", "clamav", "no-such", "clamav"]
+    [filters.clamav]
+    silence = -1
+    [digest]
+    enabled = true
+    sender = "postmaster@mx.example"
+    """
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    for words in ("no filter 'no-such'", "filters.clamav.silence", "twice", "web.url is not set"):
+        assert words in str(caught.value)
