@@ -31,7 +31,8 @@ Meaning = Literal["clean", "infected", "given_up", "unavailable"]
 """What an exit status means."""
 
 LINE_LIMIT = 1000
-"""Characters of a line of output in which a name is looked for."""
+"""Characters of a line of output in which a name is looked for: the first and the last ones, as a
+pattern may go by the line's end and a name may be longer."""
 
 IDLE_SECONDS = 5.0
 """Seconds that a program may take for no content at all and still be well."""
@@ -135,8 +136,11 @@ class CommandScanner:
         """The name in the output, None if there should be one and is not."""
         if self._pattern is None:
             return ""
-        for line in output.splitlines():
-            match = self._pattern.search(line[:LINE_LIMIT])
+        # Not splitlines, which takes more for the end of a line than a program does.
+        for line in output.split("\n"):
+            half = LINE_LIMIT // 2
+            shown = line if len(line) <= LINE_LIMIT else line[:half] + line[-half:]
+            match = self._pattern.search(shown.removesuffix("\r"))
             if match is not None:
                 return (match[1] or "") if match.re.groups else match[0]
         return None

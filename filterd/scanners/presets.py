@@ -24,9 +24,10 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
+        # What is beyond its limits it would call clean.
         "clamscan": Preset(
             "clamscan(1) of ClamAV 1.4",
-            ("clamscan", "--stdout", "--no-summary", "-"),
+            ("clamscan", "--stdout", "--no-summary", "--alert-exceeds-max=yes", "-"),
             {0: "clean", 1: "infected"},
             r"^(?:stdin|.*): (\S.*) FOUND$",
             ("clamscan", "--version"),

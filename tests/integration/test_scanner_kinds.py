@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -27,17 +28,15 @@ from filterd.scanners.answer import (
 )
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
-from filterd.scanners.command import CommandScanner
 from filterd.scanners.icap.scanner import IcapScanner, IcapServer
-from filterd.scanners.presets import PRESETS
-from filterd.scanners.processes import Limits
 from filterd.scanners.several import Answers, Several
 from filterd.scanners.verified import Verified
 from tests.helpers.messages import EICAR
-from tests.helpers.process import folder, require
+from tests.helpers.process import folder
 from tests.helpers.servers.cicap import Cicap
 from tests.helpers.servers.clamd import VIRUS, Clamd
-from tests.hostile.corpus import unpacked
+from tests.helpers.servers.programs import program
+from tests.hostile.corpus import attached, unpacked
 
 
 @pytest.fixture(scope="module")
@@ -56,39 +55,23 @@ def zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
-def of_command(name: str, clamd: Clamd, folder: Path) -> CommandScanner:
-    """clamscan or clamdscan as its preset has it, with that clamd's signatures."""
-    preset = PRESETS[name]
-    program = require(name, "clamav" if name == "clamscan" else "clamdscan")
-    more = {
-        "clamscan": [f"--database={clamd.folder / 'database'}"],
-        "clamdscan": [f"--config-file={clamd.folder / 'clamd.conf'}"],
-    }[name]
-    arguments = [str(program), *more, *preset.command[1:]]
-    return CommandScanner(
-        name,
-        arguments,
-        preset.statuses,
-        preset.pattern,
-        limits=Limits(60),
-        version=[*preset.version, *more],
-        folder=str(folder),
-    )
-
-
 KINDS = ["clamd", "icap respmod", "icap reqmod", "icap preview", "clamscan", "clamdscan"]
+
+
+def of_kind(kind: str, clamd: Clamd, cicap: Cicap, folder: Path) -> Scanner:
+    name, _, how = kind.partition(" ")
+    if name == "clamd":
+        return ClamdScanner(ClamdServer.parse(f"unix:{clamd.socket}"), 60)
+    if name == "icap":
+        method = "reqmod" if how == "reqmod" else "respmod"
+        server = IcapServer.parse(cicap.address)
+        return IcapScanner(server, 60, method=method, preview=how == "preview")  # type: ignore[arg-type]
+    return program(name, clamd, folder)
 
 
 @pytest.fixture(params=KINDS)
 def scanner(request: pytest.FixtureRequest, clamd: Clamd, cicap: Cicap, tmp_path: Path) -> Scanner:
-    kind, _, how = request.param.partition(" ")
-    if kind == "clamd":
-        return ClamdScanner(ClamdServer.parse(f"unix:{clamd.socket}"), 60)
-    if kind == "icap":
-        method = "reqmod" if how == "reqmod" else "respmod"
-        server = IcapServer.parse(cicap.address)
-        return IcapScanner(server, 60, method=method, preview=how == "preview")  # type: ignore[arg-type]
-    return of_command(kind, clamd, tmp_path)
+    return of_kind(request.param, clamd, cicap, tmp_path)
 
 
 def scan(scanner: Scanner, content: bytes) -> object:
@@ -150,7 +133,7 @@ def test_one_connection_for_many(cicap: Cicap) -> None:
 
 def test_a_program_that_cannot_find_its_signatures(clamd: Clamd, tmp_path: Path) -> None:
     """Status 2, which the table does not have: no answer, never clean."""
-    one = of_command("clamscan", clamd, tmp_path)
+    one = program("clamscan", clamd, tmp_path)
     one._arguments = tuple(
         f"--database={tmp_path}/none" if word.startswith("--database") else word
         for word in one._arguments
@@ -197,3 +180,58 @@ def test_every_wrapping_of_the_test_file(
         judged += 1
     assert judged > 10
     assert missed == []
+
+
+def test_wrappings_that_may_mean_anything_mean_the_same_to_all(
+    clamd: Clamd, cicap: Cicap, tmp_path: Path
+) -> None:
+    """Where the test file need not be found (a damaged or encrypted archive, a place that no reader
+    shows), no kind of scanner says something else than another."""
+    samples = unpacked("hostile", tmp_path) / "synthetic"
+    filter = Scanners(ScannersSettings())
+    scanners = [of_kind(kind, clamd, cicap, tmp_path) for kind in KINDS]
+    differing, judged = [], 0
+    for wanted, name in map(str.split, (samples / "index").read_text().splitlines()):
+        if wanted.startswith("virus") or "eicar" not in name:
+            continue
+        message = Message((samples / name).read_bytes(), id="X1")
+        found = []
+        for one in scanners:
+            filter.scanners = Alone(one)
+            verdict = filter.examine(message)
+            kinds = sorted({symbol.name for symbol in verdict.symbols})
+            found.append((verdict.action, verdict.virus, kinds))
+        if any(one != found[0] for one in found):
+            differing.append((name, dict(zip(KINDS, found, strict=True))))
+        judged += 1
+    assert judged >= 5
+    assert differing == []
+
+
+def test_every_form_of_clamavs_own_test_file(tmp_path: Path) -> None:
+    """clam.exe packed and archived in some forty ways, attached to mail: each kind of scanner finds
+    what the others find."""
+    hostile = unpacked("hostile", tmp_path)
+    with folder("clamd-forms") as there, folder("c-icap-forms") as here:
+        clamd = Clamd(there)
+        shutil.copy(hostile / "clamav-unit-tests" / "clamav.hdb", clamd.database)
+        clamd.start()
+        cicap = Cicap(here, clamd)
+        cicap.start()
+        filter = Scanners(ScannersSettings())
+        kinds = ["clamd", "icap respmod", "clamscan", "clamdscan"]
+        scanners = [of_kind(kind, clamd, cicap, tmp_path) for kind in kinds]
+        differing, found_by_all = [], 0
+        for path in sorted((hostile / "clamav-testfiles").iterdir()):
+            message = Message(attached(path), id="X1")
+            found = {}
+            for kind, one in zip(kinds, scanners, strict=True):
+                filter.scanners = Alone(one)
+                found[kind] = filter.examine(message).virus
+            if len(set(found.values())) > 1:
+                differing.append((path.name, found))
+            found_by_all += all(found.values())
+        cicap.stop()
+        clamd.stop()
+    assert differing == []
+    assert found_by_all > 30

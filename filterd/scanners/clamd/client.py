@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 BLOCK_SIZE = 256 << 10
 """Octets handed to the socket at a time; between blocks an early answer is looked for."""
 
-ANSWER_LIMIT = 4096
-"""Octets of an answer; names of viruses are a few dozen long."""
+ANSWER_LIMIT = 64 << 10
+"""Octets of an answer. Names of viruses are a few dozen long, and a file of signatures may have
+some of 8 KiB; STATS has a line for each thread at work."""
 
-STATS_LIMIT = 64 << 10
-"""Octets of the answer to STATS: a line for each thread at work."""
+ANSWER_BLOCK = 4096
+"""Octets of an answer that are read at a time."""
 
 LENGTH = struct.Struct("!L")
 
@@ -120,7 +121,7 @@ class ClamdClient(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the packag
         if seconds and not self._early:
             peer.settimeout(seconds)
             with contextlib.suppress(TimeoutError):
-                self._early = peer.recv(ANSWER_LIMIT)
+                self._early = peer.recv(ANSWER_BLOCK)
             peer.settimeout(self.timeout)
         return bool(self._early or peer.pending())  # type: ignore[attr-defined]
 
@@ -144,7 +145,7 @@ class ClamdClient(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the packag
         said, self._early = self._early, b""
         peer = self._connected
         while b"\n" not in said and b"\0" not in said and len(said) < ANSWER_LIMIT:
-            block = peer.recv(ANSWER_LIMIT)
+            block = peer.recv(ANSWER_BLOCK)
             if not block:
                 break
             said += block
@@ -157,12 +158,12 @@ class ClamdClient(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the packag
         """All that clamd says to STATS."""
         said = b""
         while not _END_OF_STATS.search(said):
-            block = self._connected.recv(STATS_LIMIT)
+            block = self._connected.recv(ANSWER_LIMIT)
             if not block:
                 break
             said += block
-            if len(said) > STATS_LIMIT:
-                raise ClamdError(f"{self.server} says more than {STATS_LIMIT} octets to STATS")
+            if len(said) > ANSWER_LIMIT:
+                raise ClamdError(f"{self.server} says more than {ANSWER_LIMIT} octets to STATS")
         text = said.decode("utf-8", "replace").strip("\0\n")
         if _REFUSED.fullmatch(text):
             raise RefusedError(f"{self.server} refuses STATS: {text[:200]!r}")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Signatures
-from filterd.scanners.clamd.client import ANSWER_LIMIT, ClamdClient
+from filterd.scanners.clamd.client import ClamdClient
 from filterd.scanners.clamd.errors import (
     ClamdError,
     GivenUpError,
@@ -27,7 +27,6 @@ from filterd.scanners.clamd.package import clamd
 from filterd.scanners.clamd.stats import ClamdStats
 
 __all__ = [
-    "ANSWER_LIMIT",
     "ClamdError",
     "ClamdServer",
     "GivenUpError",

@@ -17,6 +17,7 @@ import struct
 from array import array
 
 from filterd.message.fields import Buffer
+from filterd.scanners.clamd.client import ANSWER_BLOCK, ANSWER_LIMIT
 from filterd.scanners.clamd.server import ClamdServer, SilentError, virus_name
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 SESSION_LIMIT = 256 << 10
 """Octets of content that goes through a session. More is streamed, so that clamd's StreamMaxLength
 is asked about it; no clamd is set to less than this."""
-
-ANSWER_LIMIT = 4096
-"""Octets of an answer; names of viruses are a few dozen long."""
 
 ASKING_PATIENCE = 0.1
 """Seconds for handing over a descriptor; a socket that takes none belongs to a hung clamd."""
@@ -183,7 +181,7 @@ class _Session:
     def _line(self) -> bytes:
         said = b""
         while not said.endswith(b"\n") and len(said) < ANSWER_LIMIT:
-            block = self._peer.recv(ANSWER_LIMIT)
+            block = self._peer.recv(ANSWER_BLOCK)
             if not block:
                 raise _FailedError(said)
             said += block

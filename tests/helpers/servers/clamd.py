@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import pwd
 import socket
+import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.helpers.messages import EICAR
@@ -49,6 +53,20 @@ SelfCheck 0
     def start(self) -> None:
         self.process.start(lambda: listens(self.socket))
 
+    @property
+    def database(self) -> Path:
+        """The folder of its signatures."""
+        return self.folder / "database"
+
+    def add(self, name: bytes, needle: bytes) -> None:
+        """One more signature, read at the next start: content with these octets has that name."""
+        with (self.database / "more.ndb").open("ab") as file:
+            file.write(b"%s:0:*:%s\n" % (name, needle.hex().encode()))
+
+    def set_age(self, days: int) -> None:
+        """A daily database that was made that long ago, read at the next start."""
+        (self.database / "daily.cud").write_bytes(daily(days))
+
     def tell(self, command: str) -> str:
         """Say one word of its protocol, `RELOAD` for instance; its answer."""
         with socket.socket(socket.AF_UNIX) as peer:
@@ -60,3 +78,19 @@ SelfCheck 0
     def stop(self) -> None:
         self.process.stop()
         self.socket.unlink(missing_ok=True)
+
+
+def daily(days: int) -> bytes:
+    """A daily database of that age with one signature, in the form that needs nobody's key."""
+    built = datetime.now(UTC) - timedelta(days=days, hours=1)
+    told = f"{built:%d %b %Y %H-%M +0000}:27450:1:90:{'0' * 32}:sig:builder:{built.timestamp():.0f}"
+    header = f"ClamAV-VDB:{told}"
+    signature = b"Daily-Test:0:*:" + b"the daily test".hex().encode() + b"\n"
+    info = f"{header}\ndaily.ndb:{len(signature)}:{hashlib.sha256(signature).hexdigest()}\n"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in (("daily.info", info.encode()), ("daily.ndb", signature)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return header.encode().ljust(512) + packed.getvalue()

@@ -70,6 +70,8 @@ def test_content_and_name(tmp_path: Path, more: tuple[str, ...]) -> None:
         ("print('FOUND \\x1b[2J'); sys.exit(1)", Infected("\ufffd[2J")),
         ("print('FOUND ' + 'x' * 10_000); sys.exit(1)", Infected("x" * 128)),
         ("print('FOUND Evil')", CLEAN),
+        ("print('FOUND a\\rb\\u2028c'); sys.exit(1)", Infected("a\ufffdb\ufffdc")),
+        ("sys.stdout.write('FOUND Evil\\r\\n'); sys.exit(1)", Infected("Evil")),
         ("print('x' * 1_000_000)", CLEAN),
         ("sys.stderr.write('FOUND Evil'); sys.exit(1)", Infected("Evil")),
     ],
