@@ -8,7 +8,8 @@ from dataclasses import asdict
 import typer
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
-from filterd.ops.scanners import clamd_status, reload_signatures, stats_in_words
+from filterd.ops.scanners import clamd_in_words, clamd_status, reload_signatures, stats_in_words
+from filterd.system.display import printable
 
 app = typer.Typer(
     add_completion=False,
@@ -31,7 +32,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         if as_json:
             emit({"server": server, "error": error})
         elif error:
-            sys.stderr.write(f"filterd: {error}\n")
+            sys.stderr.write(f"filterd: {printable(error)}\n")
         else:
             sys.stdout.write(f"{server} reads its signatures again\n")
     sys.exit(worst)
@@ -51,10 +52,8 @@ def stats(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             emit(asdict(one))
             continue
         if one.error:
-            sys.stderr.write(f"filterd: {one.error}\n")
+            sys.stderr.write(f"filterd: {printable(one.error)}\n")
             continue
-        number = "" if one.number is None else f"/{one.number}"
-        age = "" if one.days is None else f", signatures {one.days} days old"
         told = "" if one.stats is None else f", {stats_in_words(one.stats)}"
-        sys.stdout.write(f"{one.server} {one.engine}{number}{age}{told}\n")
+        sys.stdout.write(f"{printable(clamd_in_words(one))}{told}\n")
     sys.exit(worst)

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, settings
 from filterd.cli.listing import shown
-from filterd.ops.scanners import stats_in_words
+from filterd.ops.scanners import age_in_words, clamd_in_words, stats_in_words
 from filterd.ops.status import Status
 from filterd.ops.status import status as found
 from filterd.quarantine.caution import ADVICE
@@ -63,14 +63,13 @@ def _table(told: Status) -> Table:
             last = f"last {to_the_second(one.last_failure)}, {one.last_failure_id}: "
             table.add_row("", last + shown(one.last_failure_detail))
     for clamd in told.clamd:
-        age = "" if clamd.days is None else f", signatures {clamd.days} days old"
-        number = "" if clamd.number is None else f"/{clamd.number}"
-        table.add_row("clamd", clamd.error or f"{clamd.server} {clamd.engine}{number}{age}")
+        table.add_row("clamd", shown(clamd.error or clamd_in_words(clamd)))
         if clamd.stats is not None:
             table.add_row("", stats_in_words(clamd.stats))
     for one_scanner in told.scanners:
-        old = "" if one_scanner.days is None else f", signatures {one_scanner.days} days old"
-        said = one_scanner.error or f"{one_scanner.server} {one_scanner.engine}{old}"
+        age = age_in_words(one_scanner.days, one_scanner.freshness)
+        told_of_it = ", ".join(filter(None, (f"{one_scanner.server} {one_scanner.engine}", age)))
+        said = one_scanner.error or told_of_it
         table.add_row(f"scanner {one_scanner.name}", shown(said))
     model = told.model
     if model.error:

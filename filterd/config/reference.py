@@ -112,7 +112,11 @@ def _values(schema: dict[str, Any]) -> str:
         items = schema.get("items", {})
         if "enum" in items:
             return f"list of {_values(items)}"
-        return "list of pairs of numbers" if items.get("type") == "array" else "list of strings"
+        return {
+            "array": "list of pairs of numbers",
+            "number": "list of numbers",
+            "integer": "list of numbers",
+        }.get(items.get("type", ""), "list of strings")
     if kind == "object":
         return "table"
     bounds = [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]

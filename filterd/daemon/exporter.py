@@ -190,7 +190,7 @@ class DaemonCollector(Collector):
             up.add_metric([one.server], 0 if one.error else 1)
             if one.days is not None:
                 age.add_metric([one.server], one.days * DAY)
-                old.add_metric([one.server, "warn_days"], one.freshness in ("old", "stale"))
+                old.add_metric([one.server, "warn_days"], one.freshness.is_bad)
                 old.add_metric([one.server, "fail_days"], one.freshness == "stale")
             if one.stats is not None:
                 busy = max(one.stats.live - one.stats.idle, 0)
@@ -216,7 +216,7 @@ class DaemonCollector(Collector):
             well.add_metric(where, 0 if other.error else 1)
             if other.days is not None:
                 aged.add_metric(where, other.days * DAY)
-                beyond.add_metric([*where, "warn_days"], other.freshness in ("old", "stale"))
+                beyond.add_metric([*where, "warn_days"], other.freshness.is_bad)
                 beyond.add_metric([*where, "fail_days"], other.freshness == "stale")
         yield from (well, aged, beyond)
 

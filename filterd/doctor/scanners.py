@@ -14,13 +14,14 @@ from filterd.ops.scanners import (
     PROBE_SECONDS,
     ClamdPlace,
     ClamdStatus,
+    age_in_words,
     clamd_places,
     clamd_status,
     scanner_status,
     stats_in_words,
 )
 from filterd.scanners.clamd.server import ClamdError
-from filterd.scanners.databases import SignatureFileError, updater_state
+from filterd.scanners.databases import Databases, SignatureFileError, updater_state
 from filterd.scanners.hashes import HashList, HashListError
 from filterd.system.display import size
 
@@ -31,9 +32,6 @@ LEVELS = {
     Freshness.UNKNOWN: Level.WARN,
 }
 """What the age of signatures means."""
-
-FRESHCLAM_LOG = Path("/var/log/clamav/freshclam.log")
-"""Where Debian's freshclam writes."""
 
 
 def clamd(settings: Settings) -> Iterator[Finding]:
@@ -58,8 +56,8 @@ def clamd(settings: Settings) -> Iterator[Finding]:
 
 
 def _age(one: ClamdStatus) -> Finding:
-    told = f"{one.server}: {one.engine}, signatures {one.days} days old"
-    if one.freshness in (Freshness.OLD, Freshness.STALE):
+    told = f"{one.server}: {one.engine}, {age_in_words(one.days, one.freshness)}"
+    if one.freshness.is_bad:
         return Finding(
             LEVELS[one.freshness], "clamd", told, "freshclam is not running; see its log"
         )
@@ -104,18 +102,19 @@ def _sizes(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
 
 def others(settings: Settings) -> Iterator[Finding]:
     """Whether each scanner that is not a clamd answers and is up to date; and lists of sums."""
-    for one in scanner_status(settings):
+    for one in scanner_status(settings, is_tried=True):
         about = f"filters.{one.filter}.{one.kind}"
         if one.error:
-            advice = "start it, or correct its address; see its log"
+            advice = "start it, or correct its address or command; see its log"
             yield Finding(Level.FAIL, about, f"{one.name}: {one.error}", advice)
             continue
-        age = "" if one.days is None else f", signatures {one.days} days old"
-        told = f"{one.name}: {one.engine}{age}"
-        if one.freshness in (Freshness.OLD, Freshness.STALE):
+        age = age_in_words(one.days, one.freshness)
+        told = ", ".join(filter(None, (f"{one.name}: {one.engine}", age)))
+        if one.freshness.is_bad:
             yield Finding(LEVELS[one.freshness], about, told, "update its signatures")
         else:
             yield Finding(Level.OK, about, told)
+    yield from _folders(settings)
     for name, own in settings.in_chain(ScannersSettings).items():
         for path in (*own.known_bad, *own.known_good):
             try:
@@ -124,14 +123,26 @@ def others(settings: Settings) -> Iterator[Finding]:
                 yield Finding(Level.FAIL, f"filters.{name}", str(error), "correct that file")
 
 
+def _folders(settings: Settings) -> Iterator[Finding]:
+    """Folders of signatures that cannot be read: what changes there goes unnoticed."""
+    folders = {place.databases: place.filter for place in clamd_places(settings)}
+    for name, own in settings.in_chain(ScannersSettings).items():
+        folders |= {one.databases: name for one in (*own.icap, *own.command)}
+    for folder, name in folders.items():
+        try:
+            if folder is not None:
+                Databases(folder).read()
+        except SignatureFileError as error:
+            advice = "correct `databases`, or let the daemon's user read that folder"
+            yield Finding(Level.WARN, f"filters.{name}", str(error), advice)
+
+
 def freshclam(settings: Settings) -> Iterator[Finding]:
     """What freshclam's log says, where a clamd of this host has one."""
     logs: dict[Path, ClamdPlace] = {}
     for place in clamd_places(settings):
-        if place.freshclam_log is not None:
-            logs.setdefault(place.freshclam_log, place)
-        elif not place.server.port and FRESHCLAM_LOG.exists():
-            logs.setdefault(FRESHCLAM_LOG, place)
+        if place.updater_log is not None:
+            logs.setdefault(place.updater_log, place)
     for log, place in logs.items():
         yield from _updater(log, place)
 
@@ -156,7 +167,7 @@ def _updater(log: Path, place: ClamdPlace) -> Iterator[Finding]:
             )
         return
     days = max((datetime.now(UTC) - state.started).days, 0)
-    freshness = Freshness.of(days, place.warn_days, place.fail_days)
+    freshness = place.limits.freshness(days)
     if freshness is not Freshness.FRESH:
         yield Finding(
             LEVELS[freshness],

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.filters.clamav.settings import ClamAVSettings
-from filterd.filters.scanners.freshness import Freshness
-from filterd.filters.scanners.programs import of_command
+from filterd.filters.scanners.build import command, icap_hosts
+from filterd.filters.scanners.freshness import AgeLimits, Freshness
 from filterd.filters.scanners.settings import ScannersSettings
-from filterd.scanners.answer import Scanner, ScannerError, Unavailable
+from filterd.scanners.answer import Scanner, ScannerError, Signatures, Unavailable
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdError, ClamdServer, RefusedError
 from filterd.scanners.clamd.stats import ClamdStats
-from filterd.scanners.icap.scanner import IcapScanner, IcapServer
-from filterd.scanners.verified import Verified
+from filterd.scanners.databases import SignatureFileError, updater_state
 
 PROBE_SECONDS = 2.0
 """For an answer of a scanner."""
+
+FRESHCLAM_LOG = Path("/var/log/clamav/freshclam.log")
+"""Where Debian's freshclam writes."""
 
 SIGNATURES_SECONDS = 10.0
 """For what a scanner says of itself; a program that reads its signatures first takes a while."""
@@ -66,10 +69,17 @@ class ClamdPlace:
     filter: str
     server: ClamdServer
     databases: Path | None
-    warn_days: float
-    fail_days: float
+    limits: AgeLimits
     size_limit: int
-    freshclam_log: Path | None = field(default=None)
+    freshclam_log: Path | None = None
+
+    @property
+    def updater_log(self) -> Path | None:
+        """The log of the freshclam that feeds it: the one that is named, or Debian's for a clamd of
+        this host, if there is one."""
+        if self.freshclam_log is not None:
+            return self.freshclam_log
+        return FRESHCLAM_LOG if not self.server.port and FRESHCLAM_LOG.exists() else None
 
 
 def clamd_places(settings: Settings) -> Iterator[ClamdPlace]:
@@ -88,54 +98,54 @@ def _clamd_places(settings: Settings) -> Iterator[ClamdPlace]:
                 name,
                 server,
                 own.databases,
-                own.warn_days,
-                own.fail_days,
+                own.limits,
                 own.size_limit,
                 own.freshclam_log,
             )
     for name, several in settings.in_chain(ScannersSettings).items():
         for one in several.clamd:
-            folder = Path(one.databases) if one.databases else None
-            for address in one.server:
-                server = ClamdServer.parse(address, one.ca)
-                days = several.warn_days, several.fail_days
-                yield ClamdPlace(name, server, folder, *days, one.size_limit)
+            limits = one.limits(several.limits)
+            for server in one.servers:
+                yield ClamdPlace(name, server, one.databases, limits, one.size_limit)
 
 
-def scanner_status(settings: Settings) -> tuple[ScannerStatus, ...]:
-    """What each scanner of the chain says that is not a clamd."""
+def scanner_status(settings: Settings, *, is_tried: bool = False) -> tuple[ScannerStatus, ...]:
+    """What each scanner of the chain says that is not a clamd. is_tried: have programs scan
+    something, which may take them seconds; servers always do."""
     found = []
     for name, several in settings.in_chain(ScannersSettings).items():
         for icap in several.icap:
-            for address in icap.server:
-                server = IcapServer.parse(address, icap.ca)
-                asked: Scanner = IcapScanner(server, PROBE_SECONDS, method=icap.method)
-                if icap.verify_seconds:
-                    asked = Verified(asked, 0)
-                found.append(_one(asked, name, icap.name, "icap", several, is_tried=True))
-        for command in several.command:
-            program = of_command(command)
-            found.append(_one(program, name, command.name, "command", several, is_tried=False))
+            for asked in icap_hosts(replace(icap, silence=PROBE_SECONDS, preview=False)):
+                where = ScannerStatus(name, icap.name, "icap", asked.name)
+                limits = icap.limits(several.limits)
+                found.append(_one(asked, where, limits, PROBE_SECONDS))
+        for own in several.command:
+            where = ScannerStatus(name, own.name, "command", own.name)
+            if shutil.which(own.arguments[0]) is None:
+                error = f"there is no program {own.arguments[0]}"
+                found.append(replace(where, error=error))
+                continue
+            seconds = own.seconds if is_tried else 0.0
+            found.append(_one(command(own), where, own.limits(several.limits), seconds))
     return tuple(found)
 
 
 def _one(
-    scanner: Scanner, filter: str, name: str, kind: str, own: ScannersSettings, *, is_tried: bool
+    scanner: Scanner, where: ScannerStatus, limits: AgeLimits, seconds: float
 ) -> ScannerStatus:
-    """is_tried: look whether it answers about content as well."""
-    where = ScannerStatus(filter, name, kind, scanner.name)
+    """seconds: for a scan of something harmless; 0: it is not tried."""
     try:
         found = scanner.signatures(time.monotonic() + SIGNATURES_SECONDS)
     except ScannerError as error:
-        if kind == "command":
-            # That it does not say what it scans with does not keep it from scanning.
-            return replace(where, engine=scanner.name)
-        return replace(where, error=str(error))
-    if is_tried:
-        answer = scanner.scan(b"filterd", time.monotonic() + PROBE_SECONDS)
+        if where.kind != "command":
+            return replace(where, error=str(error))
+        # That it does not say what it scans with does not keep it from scanning.
+        found = Signatures(scanner.name)
+    if seconds:
+        answer = scanner.scan(b"filterd", time.monotonic() + seconds)
         if isinstance(answer, Unavailable):
             return replace(where, error=answer.why)
-    freshness = Freshness.of(found.days, own.warn_days, own.fail_days)
+    freshness = limits.freshness(found.days)
     return replace(where, engine=str(found), days=found.days, freshness=freshness)
 
 
@@ -169,6 +179,8 @@ def _one_clamd(place: ClamdPlace) -> ClamdStatus:
             pass
         else:
             engine, number, days = found.engine.removeprefix("ClamAV "), found.number, found.days
+    if days is None and refuses:
+        number, days = _by_updater(place)
     stats = None
     try:
         stats = server.stats(PROBE_SECONDS)
@@ -181,11 +193,22 @@ def _one_clamd(place: ClamdPlace) -> ClamdStatus:
         engine or "ClamAV",
         number,
         days,
-        freshness=Freshness.of(days, place.warn_days, place.fail_days),
+        freshness=place.limits.freshness(days),
         stats=stats,
         refuses=tuple(refuses),
         filter=place.filter,
     )
+
+
+def _by_updater(place: ClamdPlace) -> tuple[int | None, int | None]:
+    """Number and age of the daily database by freshclam's log, None where that does not say."""
+    if place.updater_log is None:
+        return None, None
+    try:
+        state = updater_state(place.updater_log)
+    except SignatureFileError:
+        return None, None  # it is readable for few; doctor says so
+    return state.number, state.days
 
 
 def reload_signatures(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -197,6 +220,21 @@ def reload_signatures(settings: Settings) -> Iterator[tuple[str, str]]:
             yield str(place.server), str(error)
         else:
             yield str(place.server), ""
+
+
+def age_in_words(days: int | None, freshness: Freshness) -> str:
+    """`signatures 20 days old, too old`, empty where the age is unknown."""
+    if days is None:
+        return ""
+    judged = {Freshness.OLD: ", old", Freshness.STALE: ", too old"}.get(freshness, "")
+    return f"signatures {days} day{'s' if days != 1 else ''} old{judged}"
+
+
+def clamd_in_words(one: ClamdStatus) -> str:
+    """Address, engine, number and age of the signatures."""
+    number = "" if one.number is None else f"/{one.number}"
+    age = age_in_words(one.days, one.freshness)
+    return ", ".join(filter(None, (f"{one.server} {one.engine}{number}", age)))
 
 
 def stats_in_words(stats: ClamdStats) -> str:

@@ -75,12 +75,14 @@ def shortened(text: str) -> str:
 class Signatures:
     """What a scanner scans with. engine: `ClamAV 1.4.3`. number: of the daily database, None where
     the scanner has none. built: when the signatures were made, UTC, None if it does not say. tag:
-    equal as long as the same signatures are in use, empty if that cannot be known."""
+    equal as long as the same signatures are in use, empty if that cannot be known. by: the scanner
+    that says so, empty where there is only one."""
 
     engine: str
     number: int | None = None
     built: datetime | None = None
     tag: str = ""
+    by: str = ""
 
     def __str__(self) -> str:
         return self.engine + (f"/{self.number}" if self.number is not None else "")

@@ -23,8 +23,8 @@ from filterd.scanners.answer import (
     Infected,
     Scanner,
     ScannerError,
-    Signatures,
 )
+from filterd.scanners.decorator import ScannerDecorator
 
 _ENTRY = struct.Struct("=16s32sdBB")
 _ENTRY_SIZE = 256
@@ -86,22 +86,12 @@ def _checksum(entry: bytes) -> bytes:
     return hashlib.blake2b(entry[_CHECK:], digest_size=_CHECK).digest()
 
 
-class Remembering:
+class Remembering(ScannerDecorator):
     """A scanner that is not asked twice about the same content."""
 
     def __init__(self, scanner: Scanner, cache: AnswerCache) -> None:
-        self.scanner = scanner
+        super().__init__(scanner)
         self._cache = cache
-
-    @property
-    def name(self) -> str:
-        """The scanner's."""
-        return self.scanner.name
-
-    @property
-    def size_limit(self) -> int:
-        """The scanner's."""
-        return self.scanner.size_limit
 
     def scan(self, content: Buffer, deadline: float) -> Answer:
         """What is remembered, or else what the scanner says."""
@@ -118,10 +108,6 @@ class Remembering:
         if isinstance(answer, Clean | Infected) and self._tag(deadline) == tag:
             self._cache.put(key, answer)
         return answer
-
-    def signatures(self, deadline: float) -> Signatures:
-        """The scanner's. Raises ScannerError."""
-        return self.scanner.signatures(deadline)
 
     def _tag(self, deadline: float) -> str:
         try:

@@ -12,9 +12,12 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filterd.scanners.answer import Scanner, Signatures
+from filterd.scanners.decorator import ScannerDecorator
 
 HEADER_SIZE = 512
 """Octets of a database's header."""
@@ -32,7 +35,8 @@ LOG_TAIL = 64 << 10
 _HEADER = re.compile(
     rb"ClamAV-VDB:[^:]{0,64}:(?P<version>\d{1,9}):(?:[^:]{0,64}:){5}(?P<seconds>\d{1,12})\s*"
 )
-_DAILY = ("daily.cld", "daily.cvd")
+# The last of these is not ClamAV's but a site's own in its place, which clamd reports all the same.
+_DAILY = ("daily.cld", "daily.cvd", "daily.cud")
 
 
 class SignatureFileError(Exception):
@@ -58,7 +62,7 @@ class Databases:
         self._settle = settle
 
     def read(self) -> DatabaseState:
-        """What is there now. Raises DatabaseError."""
+        """What is there now. Raises SignatureFileError."""
         try:
             with os.scandir(self._folder) as entries:
                 found, written = [], 0.0
@@ -102,26 +106,64 @@ class Databases:
         return int(match["version"]), datetime.fromtimestamp(int(match["seconds"]), UTC)
 
 
+def dated(told: Signatures, folder: Databases) -> Signatures:
+    """What a scanner says of its signatures, with what the folder says besides. Where that cannot
+    be read, nobody knows whether they are the same as before."""
+    try:
+        found = folder.read()
+    except SignatureFileError:
+        return replace(told, tag="")
+    return replace(
+        told,
+        number=found.number if told.number is None else told.number,
+        built=found.built if told.built is None else told.built,
+        tag=f"{told.tag} {found.tag}" if found.tag else "",
+    )
+
+
+class Dated(ScannerDecorator):
+    """A scanner with the folder of its signatures: their age, and whether they changed."""
+
+    def __init__(self, scanner: Scanner, folder: Databases) -> None:
+        super().__init__(scanner)
+        self._folder = folder
+
+    def signatures(self, deadline: float) -> Signatures:
+        """What it says, with what the folder says besides. Raises ScannerError."""
+        return dated(self.scanner.signatures(deadline), self._folder)
+
+
 @dataclass(frozen=True, slots=True)
 class UpdaterState:
     """What freshclam's log says of the last time that it looked. started: when, local time of the
     log taken as this host's; None if it never did. trouble: its first error then, empty if all went
-    well."""
+    well. current: when it began the last time that it had the newest daily database at its end,
+    None if it never had; number: of that database."""
 
     started: datetime | None
     trouble: str = ""
+    current: datetime | None = None
+    number: int | None = None
+
+    @property
+    def days(self) -> int | None:
+        """Whole days since the newest daily database was there, None if it never was."""
+        return None if self.current is None else max((datetime.now(UTC) - self.current).days, 0)
 
 
 _STARTED = re.compile(r"ClamAV update process started at (?P<when>[A-Z][\w: ]{10,40}\d{4})")
+_CURRENT = re.compile(
+    r"daily\.c[lv]d (?:database is up[ -]to[ -]date|updated) \(version: (?P<number>\d{1,9})"
+)
 _TROUBLE = re.compile(
     r"(?:.{0,40} -> )?!?(?P<text>(?:ERROR|Update failed|Can't |WARNING: Can't ).*)"
 )
 
 
 def updater_state(log: Path) -> UpdaterState:
-    """What freshclam's log says, the newest run counts. Raises DatabaseError if it cannot be
+    """What freshclam's log says, the newest run counts. Raises SignatureFileError if it cannot be
     read."""
-    started, trouble = None, ""
+    started, trouble, current, number = None, "", None, None
     for line in _tail(log):
         if match := _STARTED.search(line):
             trouble = ""
@@ -130,9 +172,11 @@ def updater_state(log: Path) -> UpdaterState:
                 started = local.astimezone(UTC)
             except ValueError:
                 continue
+        elif match := _CURRENT.search(line):
+            current, number = started, int(match["number"])
         elif not trouble and (match := _TROUBLE.match(line)):
             trouble = match["text"][:300]
-    return UpdaterState(started, trouble)
+    return UpdaterState(started, trouble, current, number)
 
 
 def _tail(path: Path) -> Iterator[str]:

@@ -5,28 +5,19 @@ from __future__ import annotations
 import time
 
 from filterd.message.fields import Buffer
-from filterd.scanners.answer import Answer, Scanner, Signatures, Unavailable
+from filterd.scanners.answer import Answer, Scanner, Unavailable
+from filterd.scanners.decorator import ScannerDecorator
 from filterd.scanners.slots import NoSlotError, Slots
 
 
-class Limited:
+class Limited(ScannerDecorator):
     """The scanner, asked while a slot is held."""
 
     def __init__(self, scanner: Scanner, slots: Slots, patience: float) -> None:
         """patience: seconds that a slot is waited for."""
-        self.scanner = scanner
+        super().__init__(scanner)
         self._slots = slots
         self._patience = patience
-
-    @property
-    def name(self) -> str:
-        """The scanner's."""
-        return self.scanner.name
-
-    @property
-    def size_limit(self) -> int:
-        """The scanner's."""
-        return self.scanner.size_limit
 
     def scan(self, content: Buffer, deadline: float) -> Answer:
         """The scanner's answer; unavailable where no slot is free in time."""
@@ -36,7 +27,3 @@ class Limited:
                 return self.scanner.scan(content, deadline)
         except NoSlotError as error:
             return Unavailable(f"{self.name}: scans_at_once, {error}")
-
-    def signatures(self, deadline: float) -> Signatures:
-        """The scanner's. Raises ScannerError."""
-        return self.scanner.signatures(deadline)

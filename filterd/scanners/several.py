@@ -77,9 +77,10 @@ class Several:
         found = []
         for one in self.scanners:
             try:
-                found.append(one.signatures(deadline))
+                told = one.signatures(deadline)
             except ScannerError:
                 continue
+            found.append(replace(told, by=one.name) if self._is_named else told)
         return found
 
     def _first(self, content: Buffer, deadline: float) -> Answers:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
-from annotated_types import Ge, Gt, Le
+from annotated_types import Gt
 
 from filterd.chain.filter import Filter
-from filterd.filters.scanners.freshness import FAIL_DAYS, WARN_DAYS, check_days
-from filterd.filters.scanners.options import SUSPICIONS, Unscanned
+from filterd.filters.scanners.options import SUSPICIONS, HostOptions, ScanOptions, Unscanned
 from filterd.scanners.clamd.server import ClamdServer
-from filterd.scanners.databases import SETTLE_SECONDS
-from filterd.scanners.hosts import COOL_DOWN, check_weights
 from filterd.system.mistakes import mistakes
 
 __all__ = ["SUSPICIONS", "ClamAVSettings", "Unscanned"]
 
 
 @dataclass(frozen=True)
-class ClamAVSettings:
+class ClamAVSettings(ScanOptions, HostOptions):
     """Has clamd scan every message; what a virus means, [policy] says."""
 
     must_examine: ClassVar[bool] = True
@@ -35,57 +30,15 @@ class ClamAVSettings:
             "of several the first that answers"
         ),
     ] = "unix:/run/clamav/clamd.ctl"
-    weights: Annotated[
-        tuple[float, ...],
-        Doc("the share of messages that each server gets first; empty: always the first server"),
-    ] = ()
-    ca: Annotated[
-        str, Doc("file of certificates that tls: servers are checked with; empty: the system's")
-    ] = ""
-    silence: Annotated[
-        float, Gt(0), Doc("seconds that one clamd may be silent before the next is asked")
-    ] = 20.0
-    patience: Annotated[
-        float,
-        Ge(0),
-        Doc("seconds for which clamd is asked again while none answers, as when it restarts"),
-    ] = 5.0
-    cool_down: Annotated[
-        float, Ge(0), Doc("seconds for which a server that failed is asked after the others")
-    ] = COOL_DOWN
-    scans_at_once: Annotated[
-        int, Ge(0), Doc("scans that all workers together ask for at a time; 0: one per worker")
-    ] = 0
-    scan: Annotated[
-        Literal["message", "parts", "both"],
-        Doc("what is sent: the message as a whole, its parts decoded one by one, or both"),
-    ] = "message"
-    parts_at_once: Annotated[
-        int, Ge(1), Le(16), Doc("parts of one message that are scanned side by side")
-    ] = 1
     size_limit: Annotated[
         int,
         Gt(0),
         Doc("octets that clamd is expected to take (StreamMaxLength); compared at start"),
     ] = 100 << 20
-    too_large: Annotated[
-        Unscanned,
-        Doc("what it means that a part is larger than clamd takes, so that nobody scanned it"),
-    ] = "quarantine"
-    over_limit: Annotated[
-        Unscanned,
-        Doc("what it means that clamd works and gives up on this message, as on archive bombs"),
-    ] = "quarantine"
-    suspicions: Annotated[
-        Mapping[str, float],
-        Doc("points for names that prove no virus, by pattern; the first match counts"),
-    ] = field(default_factory=lambda: dict(SUSPICIONS))
-    warn_days: Annotated[
-        float, Gt(0), Doc("age of the signatures from which status, doctor and dashboard warn")
-    ] = WARN_DAYS
-    fail_days: Annotated[
-        float, Gt(0), Doc("age of the signatures from which doctor and dashboard show a failure")
-    ] = FAIL_DAYS
+    scan: Annotated[
+        Literal["message", "parts", "both"],
+        Doc("what is sent: the message as a whole, its parts decoded one by one, or both"),
+    ] = "message"
     databases: Annotated[
         Path | None,
         Doc(
@@ -96,46 +49,15 @@ class ClamAVSettings:
     freshclam_log: Annotated[
         Path | None, Doc("freshclam's log, which doctor reads; unset: Debian's, if it is there")
     ] = None
-    cache_seconds: Annotated[
-        float, Ge(0), Doc("seconds for which clamd's answer about a content is remembered; 0: not")
-    ] = 0.0
-    cache_entries: Annotated[
-        int, Gt(0), Le(1 << 20), Doc("answers that are remembered; each takes 256 octets")
-    ] = 16384
-    settle: Annotated[
-        float,
-        Ge(0),
-        Doc(
-            "seconds after a change in `databases` in which nothing is remembered: clamd has read "
-            "them by then"
-        ),
-    ] = SETTLE_SECONDS
 
     def __post_init__(self) -> None:
         with mistakes() as wrong:
-            with wrong.at("server"):
-                if not self.addresses:
-                    raise ValueError("is empty; expected unix:/path or tcp:host:port")
-            for index, address in enumerate(self.addresses):
-                with wrong.at("server", *([] if isinstance(self.server, str) else [index])):
-                    ClamdServer.parse(address, self.ca)
-            with wrong.at("weights"):
-                check_weights(self.weights, len(self.addresses))
-            with wrong.at("fail_days"):
-                check_days(self.warn_days, self.fail_days)
-            for pattern, points in self.suspicions.items():
-                with wrong.at("suspicions", pattern):
-                    if not math.isfinite(points):
-                        raise ValueError(f"{points} is not a number")
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Of each clamd, in the order in which they are asked."""
-        return (self.server,) if isinstance(self.server, str) else self.server
+            self.check_hosts(wrong, ClamdServer.parse)
+            self.check_options(wrong)
 
     @property
     def servers(self) -> tuple[ClamdServer, ...]:
-        """The same, parsed."""
+        """Each clamd, in the order in which they are asked."""
         return tuple(ClamdServer.parse(address, self.ca) for address in self.addresses)
 
     def build(self) -> Filter:

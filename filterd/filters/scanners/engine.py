@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol
 from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
 from filterd.filters.notice import NOTICE, is_signed, replacement
 from filterd.filters.scanners.findings import Findings
+from filterd.filters.scanners.freshness import AgeLimits
 from filterd.filters.scanners.options import ScanOptions
 from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
@@ -211,6 +212,10 @@ class VirusFilter:
         judged.take("part", answers)
         return judged
 
+    def _limits(self, _by: str) -> AgeLimits:
+        """How old the signatures of that scanner may be."""
+        return self._options.limits
+
     def _ask(self, content: Buffer) -> Answers:
         """What the scanners say."""
         return self.scanners.scan(content, math.inf)
@@ -222,9 +227,9 @@ class VirusFilter:
             self._told_until = now + VERSION_SECONDS
             found = self.scanners.signatures(now + ASKING_SECONDS)
             for one in found:
-                if one.days is not None and one.days > self._options.warn_days:
+                if self._limits(one.by).freshness(one.days).is_bad:
                     log.warning(
-                        "%s: the signatures of %s are %d days old", self.name, one, one.days
+                        "%s: the signatures of %s are %d days old", self.name, _who(one), one.days
                     )
             self._told = ", ".join(map(_shown, found)) or self.unnamed
         return self._told
@@ -233,6 +238,10 @@ class VirusFilter:
     def name(self) -> str:
         """The filter's name."""
         raise NotImplementedError
+
+
+def _who(one: Signatures) -> str:
+    return f"{one.by}, {one}," if one.by else str(one)
 
 
 def _shown(one: Signatures) -> str:

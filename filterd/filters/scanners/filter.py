@@ -10,23 +10,21 @@ from typing import ClassVar
 
 from filterd.chain.verdict import Verdict
 from filterd.filters.parts.unpacking.unpack import Unpacker
-from filterd.filters.scanners.engine import ScanError, VirusFilter
+from filterd.filters.scanners.build import clamd_hosts, command, icap_hosts
+from filterd.filters.scanners.engine import VirusFilter
+from filterd.filters.scanners.freshness import AgeLimits
+from filterd.filters.scanners.kinds import ClamdSettings, IcapSettings
 from filterd.filters.scanners.probe import unreachable, warn_of_sizes
-from filterd.filters.scanners.programs import arguments_of, of_command
-from filterd.filters.scanners.settings import ClamdSettings, ScannersSettings
+from filterd.filters.scanners.settings import ScannersSettings
 from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Infected, Scanner, Signatures
 from filterd.scanners.cache import AnswerCache, Remembering
-from filterd.scanners.clamd.scanner import ClamdScanner
-from filterd.scanners.clamd.server import ClamdServer
 from filterd.scanners.hashes import HashList
 from filterd.scanners.hosts import Hosts
-from filterd.scanners.icap.scanner import IcapScanner, IcapServer
 from filterd.scanners.limited import Limited
 from filterd.scanners.several import Answers, Several
 from filterd.scanners.slots import Slots
-from filterd.scanners.verified import Verified
 
 LIST = "known_bad"
 """Who says so, where a list has the sum."""
@@ -98,19 +96,22 @@ class Scanners(VirusFilter):
         """Read the lists, look for the programs, and compare what each clamd takes."""
         self._lists.check()
         for one in self.settings.command:
-            program = arguments_of(one)[0]
+            program = one.arguments[0]
             if shutil.which(program) is None:
                 raise FileNotFoundError(f"scanner {one.name}: there is no program {program}")
         for own in self.settings.clamd:
-            warn_of_sizes("scanners", clamd_servers(own), own.size_limit, own.silence)
+            warn_of_sizes("scanners", own.servers, own.size_limit, own.silence)
 
     def unreachable(self) -> str:
         """Why no scanner can be asked now, `""` if one can: for those who look at stored mail."""
         settings = self.settings
         if settings.icap or settings.command or not settings.clamd:
             return ""
-        servers = [server for own in settings.clamd for server in clamd_servers(own)]
+        servers = [server for own in settings.clamd for server in own.servers]
         return unreachable(servers, settings.clamd[0].silence)
+
+    def _limits(self, by: str) -> AgeLimits:
+        return self.settings.limits_of(by)
 
     def _inside(self, leaf: Entity) -> Iterator[bytes]:
         """The files that a part holds, if they are asked for. One that was not unpacked whole is
@@ -147,48 +148,25 @@ def members(settings: ScannersSettings) -> dict[str, Scanner]:
         cache = AnswerCache(settings.cache_entries, settings.cache_seconds)
         remembered = lambda scanner: Remembering(scanner, cache)  # noqa: E731
     found: dict[str, Scanner] = {}
+    # What is remembered was verified; what is asked to verify must not be remembered.
     for clamd in settings.clamd:
-        databases = Path(clamd.databases) if clamd.databases else None
-        hosts: list[Scanner] = [
-            ClamdScanner(server, clamd.silence, databases=databases, settle=settings.settle)
-            for server in clamd_servers(clamd)
-        ]
+        hosts = clamd_hosts(clamd, settings.settle)
         found[clamd.name] = _as_one(clamd, [remembered(host) for host in hosts])
     for icap in settings.icap:
-        hosts = [
-            IcapScanner(
-                IcapServer.parse(address, icap.ca),
-                icap.silence,
-                method=icap.method,
-                preview=icap.preview,
-                size_limit=icap.size_limit,
-            )
-            for address in icap.server
-        ]
-        if icap.verify_seconds:
-            hosts = [Verified(host, icap.verify_seconds) for host in hosts]
-        # What is remembered was verified; what is asked to verify must not be remembered.
+        hosts = icap_hosts(icap, settings.settle)
         found[icap.name] = _as_one(icap, [remembered(host) for host in hosts])
     for own in settings.command:
-        command = remembered(of_command(own))
+        program = remembered(command(own, settings.settle))
         if own.scans_at_once:
-            command = Limited(command, Slots(own.scans_at_once), own.seconds)
-        found[own.name] = command
+            program = Limited(program, Slots(own.scans_at_once), own.seconds)
+        found[own.name] = program
     return found
 
 
-def clamd_servers(own: ClamdSettings) -> tuple[ClamdServer, ...]:
-    """Its hosts."""
-    return tuple(ClamdServer.parse(address, own.ca) for address in own.server)
-
-
-def _as_one(own, hosts: list[Scanner]) -> Scanner:  # type: ignore[no-untyped-def]
+def _as_one(own: ClamdSettings | IcapSettings, hosts: Sequence[Scanner]) -> Scanner:
     one: Scanner = Hosts(
         own.name, hosts, patience=own.patience, weights=own.weights, cool_down=own.cool_down
     )
     if own.scans_at_once:
         one = Limited(one, Slots(own.scans_at_once), own.silence)
     return one
-
-
-__all__ = ["Lists", "ScanError", "Scanners", "clamd_servers", "members"]

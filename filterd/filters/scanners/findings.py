@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Literal
 
 from filterd.chain.replies import SCANNER_LIMIT, SCANNER_SIZE
 from filterd.chain.verdict import Action, Infection, Reply, Symbol, Verdict
@@ -35,10 +36,13 @@ class Findings:
     """What was said about the pieces of one message so far."""
 
     def __init__(
-        self, suspicions: Mapping[str, float], prefix: str = "CLAM", outvoted: float = 0.0
+        self,
+        suspicions: Mapping[str, float | Literal["virus"]],
+        prefix: str = "CLAM",
+        outvoted: float = 0.0,
     ) -> None:
-        """suspicions: points by pattern, for a name or for `scanner:name`. prefix: of the symbols.
-        outvoted: points for what a minority of scanners found."""
+        """suspicions: points by pattern, for a name or for `scanner:name`; `virus` where it is one.
+        prefix: of the symbols. outvoted: points for what a minority of scanners found."""
         self._suspicions = suspicions
         self._prefix = prefix
         self._outvoted_points = outvoted
@@ -70,6 +74,8 @@ class Findings:
             if fnmatchcase(found.name, pattern) or (
                 found.by and fnmatchcase(f"{found.by}:{found.name}", pattern)
             ):
+                if points == "virus":
+                    break
                 self.suspected[found.name, found.by] = points
                 return
         if not self.virus:

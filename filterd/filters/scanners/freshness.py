@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 WARN_DAYS = 3.0
@@ -19,17 +20,30 @@ class Freshness(StrEnum):
     STALE = "stale"
     UNKNOWN = "unknown"
 
-    @classmethod
-    def of(cls, days: int | None, warn_days: float, fail_days: float) -> Freshness:
+    @property
+    def is_bad(self) -> bool:
+        """Whether a limit is reached."""
+        return self in (Freshness.OLD, Freshness.STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLimits:
+    """warn_days, fail_days: the age of signatures, in days, from which they are old, and stale."""
+
+    warn_days: float = WARN_DAYS
+    fail_days: float = FAIL_DAYS
+
+    def freshness(self, days: int | None) -> Freshness:
         """Of signatures that are so many days old, None if that is unknown."""
         if days is None:
-            return cls.UNKNOWN
-        if days >= fail_days:
-            return cls.STALE
-        return cls.OLD if days >= warn_days else cls.FRESH
+            return Freshness.UNKNOWN
+        if days >= self.fail_days:
+            return Freshness.STALE
+        return Freshness.OLD if days >= self.warn_days else Freshness.FRESH
 
-
-def check_days(warn_days: float, fail_days: float) -> None:
-    """Raise ValueError if the limits contradict each other."""
-    if fail_days < warn_days:
-        raise ValueError(f"is {fail_days:g}; expected at least warn_days, {warn_days:g}")
+    def check(self) -> None:
+        """Raise ValueError if the limits contradict each other."""
+        if self.fail_days < self.warn_days:
+            raise ValueError(
+                f"is {self.fail_days:g}; expected at least warn_days, {self.warn_days:g}"
+            )

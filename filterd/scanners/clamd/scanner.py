@@ -27,7 +27,7 @@ from filterd.scanners.clamd.server import (
     StreamTooLargeError,
 )
 from filterd.scanners.clamd.session import ClamdSessions
-from filterd.scanners.databases import SETTLE_SECONDS, Databases, SignatureFileError
+from filterd.scanners.databases import SETTLE_SECONDS, Databases, dated
 
 
 class ClamdScanner:
@@ -99,15 +99,4 @@ class ClamdScanner:
             raise ScannerError(str(error)) from error
         if self._databases is None:
             return told
-        try:
-            found = self._databases.read()
-        except SignatureFileError as error:
-            if told.built is None:
-                raise ScannerError(str(error)) from error
-            return told
-        return Signatures(
-            told.engine,
-            found.number if told.number is None else told.number,
-            found.built if told.built is None else told.built,
-            f"{told.tag} {found.tag}" if found.tag else "",
-        )
+        return dated(told, self._databases)

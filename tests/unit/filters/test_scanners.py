@@ -315,6 +315,21 @@ def test_one_table_for_all_names(clamd: ClamdStub) -> None:
         assert Scanners(own).examine(Message(MAIL)).virus == "Evil"
 
 
+def test_a_name_may_be_a_virus_of_one_scanner_and_points_of_another(clamd: ClamdStub) -> None:
+    """The first pattern that matches counts, whatever it says."""
+    with IcapStub(icap.finds(BAD, FOUND)) as second:
+        both = {"clamd": (clamd_settings(clamd),), "icap": (icap_settings(second),)}
+        table: dict[str, Any] = {"second:*": 2.5, "clamd:Ev*": "virus", "*": 1.0}
+        verdict = Scanners(ScannersSettings(**both, suspicions=table)).examine(Message(MAIL))
+        assert (verdict.virus, names(verdict)) == (
+            "Evil",
+            ["AV_VIRUS 0 Evil (clamd)", "AV_SUSPICION 2.5 Evil.Other (second)"],
+        )
+        table = {"*": 1.0, "clamd:Ev*": "virus"}
+        verdict = Scanners(ScannersSettings(**both, suspicions=table)).examine(Message(MAIL))
+        assert verdict.virus is None
+
+
 def test_two_that_contradict_each_other(clamd: ClamdStub) -> None:
     with IcapStub(lambda _c: icap.CLEAN) as one, IcapStub(lambda _c: icap.CLEAN) as two:
         own = ScannersSettings(
@@ -517,6 +532,13 @@ def test_a_list_that_is_broken_lets_nothing_pass(tmp_path: Path, clamd: ClamdStu
         ('[filters.scanners]\norder = ["x"]', "expected each of these once"),
         ('[filters.scanners]\nknown_bad = ["x"]', "is not an absolute path"),
         ("[filters.scanners]\nfail_days = 1.0", "expected at least warn_days"),
+        (
+            '[[filters.scanners.clamd]]\nname = "a"\nwarn_days = 15.0',
+            "clamd[1].fail_days: is 14; expected at least warn_days, 15",
+        ),
+        ('[[filters.scanners.clamd]]\nname = "a"\ndatabases = "x"', "is not an absolute path"),
+        ('[filters.scanners.suspicions]\n"X.*" = "clean"', "virus"),
+        ('[filters.scanners.suspicions]\n"X.*" = inf', "inf is not a number"),
     ],
 )
 def test_mistakes_in_settings(tmp_path: Path, text: str, says: str) -> None:
