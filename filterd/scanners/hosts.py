@@ -9,7 +9,14 @@ import time
 from collections.abc import Sequence
 
 from filterd.message.fields import Buffer
-from filterd.scanners.answer import Answer, Scanner, ScannerError, Signatures, Unavailable
+from filterd.scanners.answer import (
+    CLEAN,
+    Answer,
+    Scanner,
+    ScannerError,
+    Signatures,
+    Unavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -52,32 +59,37 @@ class Hosts:
 
     def ahead(self) -> Scanner | None:
         """The host that the next content will go to, None if that is not known yet."""
-        usual = [] if self._weights else self._usual(time.monotonic())
+        if self._weights:
+            return None
+        if not self.avoided:
+            return self.hosts[0]
+        usual = self._usual(time.monotonic())
         return usual[0] if usual else None
 
     def scan(self, content: Buffer, deadline: float = math.inf) -> Answer:
         """The answer of the first host that has one. While all are known to be away, one message
         after the other need not wait for them."""
         now = time.monotonic()
-        if not self.avoided:
-            usual = list(self.hosts)
-            order = self._by_weight(usual)
-        else:
+        order: Sequence[Scanner] = self.hosts
+        until = now + self._patience
+        if self.avoided:
             usual = self._usual(now)
             order = self._by_weight(usual) + [host for host in self.hosts if host not in usual]
-        until = min(now + self._patience, deadline) if usual else now
+            until = until if usual else now
+        elif self._weights:
+            order = self._by_weight(order)
         while True:
             troubles: list[str] = []
             for host in order:
                 answer = host.scan(content, deadline)
-                if not isinstance(answer, Unavailable):
+                if answer is CLEAN or not isinstance(answer, Unavailable):
                     if self.avoided:
                         self.avoided.pop(host.name, None)
                     return answer
                 log.debug("%s: %s", self.name, answer.why)
                 troubles.append(answer.why)
                 self.avoided[host.name] = time.monotonic() + self._cool_down
-            if time.monotonic() + PAUSE > until:
+            if time.monotonic() + PAUSE > min(until, deadline):
                 return Unavailable(f"no {self.name} answered: " + "; ".join(troubles))
             time.sleep(PAUSE)
 
@@ -97,10 +109,10 @@ class Hosts:
         """The hosts that are not known to have failed lately."""
         return [host for host in self.hosts if self.avoided.get(host.name, now) <= now]
 
-    def _by_weight(self, hosts: list[Scanner]) -> list[Scanner]:
+    def _by_weight(self, hosts: Sequence[Scanner]) -> list[Scanner]:
         """The hosts, first the one whose turn it is (smooth weighted round robin)."""
         if not self._weights or not hosts:
-            return hosts
+            return list(hosts)
         places = [place for place, host in enumerate(self.hosts) if host in hosts]
         for place in places:
             self._credit[place] += self._weights[place]

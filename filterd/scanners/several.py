@@ -16,6 +16,7 @@ from typing import Literal
 
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import (
+    CLEAN,
     Answer,
     Clean,
     GivenUp,
@@ -44,7 +45,8 @@ class Answers:
     partly: bool = False
 
 
-_CLEAN = Answers()
+NOTHING_FOUND = Answers()
+"""What all say of clean content."""
 
 
 class Several:
@@ -57,18 +59,19 @@ class Several:
         self.scanners = tuple(scanners)
         self._decide = decide
         self._is_named = named
+        self._only = self.scanners[0] if len(self.scanners) == 1 else None
 
     def scan(self, content: Buffer, deadline: float) -> Answers:
         """What they say about the content."""
-        if len(self.scanners) == 1:
-            one = self.scanners[0]
-            if not self._is_named:
-                return _alone(one.scan(content, deadline))
-            return _alone(self._named(one, content, deadline))
+        if self._only is not None:
+            answer = self._only.scan(content, deadline)
+            if answer is CLEAN:
+                return NOTHING_FOUND
+            return _alone(_named(self._only, answer) if self._is_named else answer)
         if self._decide == "first":
             return self._first(content, deadline)
         answers = together(
-            [lambda one=one: self._named(one, content, deadline) for one in self.scanners]  # type: ignore[misc]
+            [lambda one=one: _asked(one, content, deadline) for one in self.scanners]  # type: ignore[misc]
         )
         return _any(answers) if self._decide == "any" else _majority(answers)
 
@@ -86,11 +89,11 @@ class Several:
     def _first(self, content: Buffer, deadline: float) -> Answers:
         troubles, given_up = [], []
         for one in self.scanners:
-            answer = self._named(one, content, deadline)
+            answer = _asked(one, content, deadline)
             if isinstance(answer, Infected):
                 return Answers((answer,))
             if isinstance(answer, Clean):
-                return _CLEAN
+                return NOTHING_FOUND
             if isinstance(answer, GivenUp):
                 given_up.append(answer)
             else:
@@ -99,19 +102,22 @@ class Several:
             return Answers(given_up=tuple(given_up))
         return Answers(failed="; ".join(troubles))
 
-    @staticmethod
-    def _named(one: Scanner, content: Buffer, deadline: float) -> Answer:
-        answer = one.scan(content, deadline)
-        if isinstance(answer, Infected):
-            return replace(answer, by=one.name)
-        if isinstance(answer, GivenUp):
-            return replace(answer, why=f"{one.name}: {answer.why}")
-        return answer
+
+def _asked(one: Scanner, content: Buffer, deadline: float) -> Answer:
+    return _named(one, one.scan(content, deadline))
+
+
+def _named(one: Scanner, answer: Answer) -> Answer:
+    if isinstance(answer, Infected):
+        return replace(answer, by=one.name)
+    if isinstance(answer, GivenUp):
+        return replace(answer, why=f"{one.name}: {answer.why}")
+    return answer
 
 
 def _alone(answer: Answer) -> Answers:
     if isinstance(answer, Clean):
-        return _CLEAN
+        return NOTHING_FOUND
     if isinstance(answer, Infected):
         return Answers((answer,))
     if isinstance(answer, GivenUp):

@@ -59,12 +59,16 @@ class IcapStub:
         port = self._listener.getsockname()[1]
         self.address = f"{'icaps' if self.tls else 'icap'}://127.0.0.1:{port}/scan"
         self._peers: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def __enter__(self) -> IcapStub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Its thread has to be out of accept() before the descriptor's number is somebody else's.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         self._listener.close()
         for peer in self._peers:
             with suppress(OSError):

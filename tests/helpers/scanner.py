@@ -81,7 +81,8 @@ class Scanner:
             self._listener.bind(str(self.path))
             self._listener.listen()
             self.address = f"unix:{self.path}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def __enter__(self) -> Scanner:
         return self
@@ -90,7 +91,9 @@ class Scanner:
         self.close()
 
     def close(self) -> None:
+        # Its thread has to be out of accept() before the descriptor's number is somebody else's.
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         self._listener.close()
         for peer in self._peers:
             with suppress(OSError):

@@ -87,13 +87,17 @@ class StubbornScanner:
         self._listener.bind(str(path))
         self._listener.listen()
         self._peers: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._serving = threading.Thread(target=self._serve, daemon=True)
+        self._serving.start()
 
     def __enter__(self) -> StubbornScanner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        for one in (self._listener, *self._peers):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._serving.join()
         for one in (self._listener, *self._peers):
             one.close()
 

@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdServer
 from filterd.scanners.icap.scanner import IcapScanner, IcapServer
 from filterd.scanners.processes import Limits
-from filterd.scanners.several import Several
+from filterd.scanners.several import Decide, Several
 from filterd.scanners.verified import Verified
 from tests.helpers.messages import EICAR
 from tests.helpers.process import Program, folder, wait_for
@@ -336,7 +337,7 @@ def test_a_program_that_leaves_children(clamd: Clamd, tmp_path: Path, name: str)
     around = f'sleep 600 & echo $! >>{note}; setsid sleep 600 & echo $! >>{note}; trap "" HUP; "$@"'
     assert works(program(name, clamd, tmp_path, around=around))
     for pid in map(int, note.read_text().split()):
-        wait_for("the child's end", lambda pid=pid: is_gone(pid))
+        wait_for("the child's end", partial(is_gone, pid))
 
 
 def test_a_program_that_fills_the_disk(clamd: Clamd, tmp_path: Path) -> None:
@@ -391,9 +392,9 @@ def test_real_scanners_that_contradict_each_other(clamd: Clamd, cicap: Cicap) ->
         assert Scanners(own).examine(message).symbols == ()
     with knowing(b"Alone", NEEDLE) as (alone, _unused):
         parts = [of_clamd(clamd), of_clamd(alone), of_icap(cicap)]
+        ways: tuple[Decide, ...] = ("any", "majority", "first")
         found = {
-            decide: Several(parts, decide).scan(NEEDLE, time.monotonic() + 60)  # type: ignore[arg-type]
-            for decide in ("any", "majority", "first")
+            decide: Several(parts, decide).scan(NEEDLE, time.monotonic() + 60) for decide in ways
         }
     assert [one.name for one in found["any"].infected] == ["Alone.UNOFFICIAL"]
     assert [one.name for one in found["majority"].outvoted] == ["Alone.UNOFFICIAL"]

@@ -13,7 +13,6 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from string import Template
 from typing import ClassVar, Protocol
 
@@ -93,39 +92,48 @@ class VirusFilter:
 
     def examine(self, message: Message) -> Verdict:
         """Return what the scanners say. Raises ScanError if they cannot be asked."""
-        slot: AbstractContextManager[None] = nullcontext()
-        if self._slots is not None:
-            slot = self._slots.one(self._patience)
+        if self._slots is None:
+            return self._examined(message)
+        with self._slots.one(self._patience):
+            return self._examined(message)
+
+    def _examined(self, message: Message) -> Verdict:
         findings = self._findings()
         failed = ""
-        with slot:
-            for what, answers in self._answers(message, findings):
-                is_over = findings.take(what, answers)
-                if findings.virus:
-                    if self.locates:
-                        findings.infected = self._infected(message)
-                    break
-                failed = failed or answers.failed
-                if is_over or (answers.failed and not answers.partly):
-                    break  # the time that this message may take is used up, or nobody is there
-            if failed and not findings.virus:
-                raise ScanError(failed)
-            scanner = self._scanner()
-        return findings.verdict(scanner, self._options.too_large, self._options.over_limit)
+        for what, answers in self._answers(message, findings):
+            is_over = findings.take(what, answers)
+            if findings.virus:
+                if self.locates:
+                    findings.infected = self._infected(message)
+                break
+            failed = failed or answers.failed
+            if is_over or (answers.failed and not answers.partly):
+                break  # the time that this message may take is used up, or nobody is there
+        if failed and not findings.virus:
+            raise ScanError(failed)
+        options = self._options
+        return findings.verdict(self._scanner(), options.too_large, options.over_limit)
 
     def _findings(self) -> Findings:
         return Findings(self._options.suspicions, self.prefix, self._outvoted)
 
     def _answers(self, message: Message, findings: Findings) -> Iterator[tuple[str, Answers]]:
         """What is said about each piece, in order; what is asked goes by what was found before."""
-        at_once = self._options.parts_at_once
+        pieces = self._pieces(message, findings)
+        if self._options.parts_at_once == 1:
+            return ((what, self._ask(content)) for what, content in pieces)
+        return self._several_at_once(pieces)
+
+    def _several_at_once(
+        self, pieces: Iterator[tuple[str, Buffer]]
+    ) -> Iterator[tuple[str, Answers]]:
         waiting: list[tuple[str, Buffer]] = []
-        for what, content in self._pieces(message, findings):
-            if at_once == 1 or what == "message":
+        for what, content in pieces:
+            if what == "message":
                 yield what, self._ask(content)
                 continue
             waiting.append((what, content))
-            if len(waiting) == at_once:
+            if len(waiting) == self._options.parts_at_once:
                 yield from self._side_by_side(waiting)
                 waiting = []
         yield from self._side_by_side(waiting)

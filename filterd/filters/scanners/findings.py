@@ -11,7 +11,7 @@ from filterd.chain.replies import SCANNER_LIMIT, SCANNER_SIZE
 from filterd.chain.verdict import Action, Infection, Reply, Symbol, Verdict
 from filterd.filters.scanners.options import Unscanned
 from filterd.scanners.answer import Infected
-from filterd.scanners.several import Answers
+from filterd.scanners.several import NOTHING_FOUND, Answers
 
 _SYMBOLS = (
     ("Heuristics.Limits.Exceeded*", "LIMIT"),
@@ -57,6 +57,8 @@ class Findings:
     def take(self, what: str, answers: Answers) -> bool:
         """Take note of what was said about a piece; True if no more can be asked about this
         message, for its time is used up. what: a word for the piece."""
+        if answers is NOTHING_FOUND:
+            return False
         for found in answers.infected:
             self.add(found)
         for found in answers.outvoted:
@@ -89,8 +91,17 @@ class Findings:
             self.too_large.remove(found)
         return bool(whole)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said but that all is clean."""
+        return not (
+            self.virus or self.suspected or self.outvoted or self.too_large or self.given_up
+        )
+
     def verdict(self, scanner: str, too_large: Unscanned, over_limit: Unscanned) -> Verdict:
         """All of it. scanner: who looked. too_large, over_limit: what it means that nobody did."""
+        if self.is_empty:
+            return Verdict(scanner=scanner)
         symbols = [
             Symbol(self._symbol(name), points, _told(name, by))
             for (name, by), points in self.suspected.items()

@@ -72,6 +72,10 @@ class ClamdServer:
     tls: bool = False
     ca: str = ""
 
+    def __hash__(self) -> int:
+        # Asked for at every scan; few servers share a host.
+        return hash(self.host)
+
     def __str__(self) -> str:
         if not self.port:
             return f"unix:{self.host}"

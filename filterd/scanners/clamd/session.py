@@ -100,7 +100,9 @@ class ClamdSessions:
     def _answered(self, server: ClamdServer, content: Buffer, patience: float) -> str | None:
         """The answer to what was asked ahead, None if that was nothing or went wrong."""
         asked, self._asked = self._asked, None
-        if asked is None or asked[0] != server or asked[1] is not content:
+        if asked is None or asked[1] is not content:
+            return None
+        if asked[0] is not server and asked[0] != server:
             return None
         try:
             name = asked[2].answer(patience)
@@ -128,6 +130,7 @@ class _Session:
             self._peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._greeting = b"nIDSESSION\n"
         self._asked = 0
+        self._patience = patience
 
     def __del__(self) -> None:
         # Not left to the socket, which would warn that nobody closed it.
@@ -144,7 +147,8 @@ class _Session:
 
     def ask(self, content: Buffer, patience: float, *, descriptor: bool) -> None:
         """Hand the content over. Raises as `scan`."""
-        self._peer.settimeout(patience)
+        if patience != self._patience:
+            self._wait(patience)
         self._asked += 1
         if descriptor:
             self._pass(content)
@@ -155,12 +159,18 @@ class _Session:
 
     def answer(self, patience: float) -> str:
         """The name that was found in what was asked last. Raises as `scan`."""
-        self._peer.settimeout(patience)
+        if patience != self._patience:
+            self._wait(patience)
         answer = self._line()
         match = _ANSWER.fullmatch(answer)
         if match is None or int(match["number"]) != self._asked:
             raise _FailedError(answer)
         return virus_name((match["name"] or b"").decode("utf-8", "replace"))
+
+    def _wait(self, patience: float) -> None:
+        """Wait for so many seconds from now on: a system call, and mostly it is as before."""
+        self._peer.settimeout(patience)
+        self._patience = patience
 
     def _pass(self, content: Buffer) -> None:
         """One file in memory serves all messages: clamd has answered about the one before."""

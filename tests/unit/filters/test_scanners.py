@@ -318,7 +318,10 @@ def test_one_table_for_all_names(clamd: ClamdStub) -> None:
 def test_a_name_may_be_a_virus_of_one_scanner_and_points_of_another(clamd: ClamdStub) -> None:
     """The first pattern that matches counts, whatever it says."""
     with IcapStub(icap.finds(BAD, FOUND)) as second:
-        both = {"clamd": (clamd_settings(clamd),), "icap": (icap_settings(second),)}
+        both: dict[str, Any] = {
+            "clamd": (clamd_settings(clamd),),
+            "icap": (icap_settings(second),),
+        }
         table: dict[str, Any] = {"second:*": 2.5, "clamd:Ev*": "virus", "*": 1.0}
         verdict = Scanners(ScannersSettings(**both, suspicions=table)).examine(Message(MAIL))
         assert (verdict.virus, names(verdict)) == (
