@@ -96,8 +96,12 @@ class ScannersSettings(ScanOptions, _Members):
 
     def _members(self) -> Iterator[tuple[str, int, AnyOne]]:
         """Every scanner with its kind and its place among those."""
-        for kind, group in (("clamd", self.clamd), ("icap", self.icap), ("command", self.command)):
-            one: AnyOne
+        groups: dict[str, tuple[AnyOne, ...]] = {
+            "clamd": self.clamd,
+            "icap": self.icap,
+            "command": self.command,
+        }
+        for kind, group in groups.items():
             for index, one in enumerate(group):
                 yield kind, index, one
 
