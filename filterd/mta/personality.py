@@ -68,5 +68,8 @@ class Personality:
     recipients: Callable[[Router, MacroTable], Recipients] = plain_recipients
     """The recipients of one message, with the macros of its session."""
 
+    rewrites_addresses: bool = False
+    """Addresses of envelope and header are rewritten when mail leaves."""
+
     keeps_duplicates: bool = False
     """A recipient that a filter has added beside the client's gets the message twice."""

@@ -89,7 +89,11 @@ class ReferenceMta:
             self._router,
             self._executor,
             retry=settings.retry,
-            bounce=Bouncer(host, self._personality.queue_id),
+            bounce=Bouncer(
+                host,
+                self._personality.queue_id,
+                qualifies=not self._personality.rewrites_addresses,
+            ),
         )
         self._state = ServerState(
             settings=settings,

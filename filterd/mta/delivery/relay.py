@@ -40,12 +40,16 @@ class OutgoingMail:
     """An envelope and its message as they go over the wire. sender: "" for the null reverse-path.
 
     message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
+    body: what the body is, `8BITMIME`, where the server wants to know. dsn: parameters of RFC 3461
+    for a server that knows them, of the sender and of each recipient.
     """
 
     sender: str
     recipients: tuple[str, ...]
     message: bytes
     path: str = ""
+    body: str = ""
+    dsn: tuple[str, tuple[str, ...]] = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,14 @@ class SmtpMailer:
 def _transaction(client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes) -> list[Result]:
     """One message over a connection. Raises DeliveryError for all recipients, SmtpError."""
     sender = f"{mail.path}{mail.sender}" if mail.sender else ""
-    reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, wire)}")
+    reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
     if not _is_good(reply):
         raise _error(host, reply)
-    replies = [client.command(f"RCPT TO:<{one}>") for one in mail.recipients]
+    notices = mail.dsn[1] if client.offers("DSN") and mail.dsn[1] else ("",) * len(mail.recipients)
+    replies = [
+        client.command(f"RCPT TO:<{one}>{notice}")
+        for one, notice in zip(mail.recipients, notices, strict=True)
+    ]
     results: list[Result] = [
         host if one.code in (250, 251) else _error(host, one) for one in replies
     ]
@@ -134,10 +142,11 @@ def _transaction(client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes)
     return [final if isinstance(one, str) else one for one in results]
 
 
-def _parameters(client: SmtpClient, wire: bytes) -> str:
+def _parameters(client: SmtpClient, mail: OutgoingMail, wire: bytes) -> str:
     """What MAIL says of the message, where the server knows such words."""
     size = f" SIZE={len(wire)}" if client.offers("SIZE") else ""
-    return size + (" BODY=8BITMIME" if client.offers("8BITMIME") and not wire.isascii() else "")
+    body = f" BODY={mail.body}" if mail.body and client.offers("8BITMIME") else ""
+    return size + body + (mail.dsn[0] if client.offers("DSN") else "")
 
 
 def _is_good(reply: ServerReply) -> bool:

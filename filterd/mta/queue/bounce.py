@@ -23,9 +23,20 @@ POSTMASTER = "postmaster"
 
 
 class Bouncer:
-    """Makes reports, see the module. host: the MTA's name. next_id: gives queue ids."""
+    """Makes reports, see the module. host: the MTA's name. next_id: gives queue ids.
 
-    def __init__(self, host: str, next_id: Callable[[], str], expire: float = 432000.0) -> None:
+    qualifies: whether the author's address gets the host's name here, and not on its way out.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        next_id: Callable[[], str],
+        expire: float = 432000.0,
+        *,
+        qualifies: bool = True,
+    ) -> None:
+        self._author = f"MAILER-DAEMON@{host}" if qualifies else "MAILER-DAEMON"
         self._host = host
         self._next_id = next_id
         self._expire = expire
@@ -71,8 +82,8 @@ class Bouncer:
         for target, error in failed:
             fields += ["", *_recipient_fields(target, error)]
         text = (
-            f"From: Mail Delivery Subsystem <MAILER-DAEMON@{self._host}>\n"
-            f"To: <{to}>\n"
+            f"From: Mail Delivery Subsystem <{self._author}>\n"
+            f"To: {to if to == POSTMASTER else f'<{to}>'}\n"
             "Subject: Returned mail: see transcript for details\n"
             f"Date: {formatdate(localtime=True)}\n"
             f"Message-Id: <{id}@{self._host}>\n"

@@ -49,6 +49,8 @@ class _Group:
     sender: str
     user: str
     members: tuple[tuple[Target, Route], ...]
+    parameters: tuple[str, ...]
+    """Of the sender."""
 
 
 class RuleDelivery:
@@ -84,7 +86,7 @@ class RuleDelivery:
                 session.definitions.set("g", path)
                 key = (group.mailer.number, group.sender)
                 if key not in texts:
-                    texts[key] = message_for(session, message, group.mailer, sender)
+                    texts[key] = message_for(session, message, group.mailer, sender, path)
                 yield from self._sent(session, group, sender, path, texts[key])
             except DeliveryError as error:
                 yield from (Outcome(target, error=error) for target, _ in group.members)
@@ -108,7 +110,7 @@ class RuleDelivery:
             many = line.max_recipients if "m" in line.flags else 1
             for at in range(0, len(found), many):
                 part = tuple(found[at : at + many])
-                yield _Group(line, part[0][1].host, sender, user, part)
+                yield _Group(line, part[0][1].host, sender, user, part, entry.sender_parameters)
 
     def _sent(
         self, session: RuleSession, group: _Group, sender: Sender, path: str, message: bytes
@@ -189,6 +191,11 @@ class RuleDelivery:
             tuple(_user_word(mailer, route.user) for _, route in group.members),
             message,
             _route_path(mailer, sender, envelope, self._helo),
+            _body(mailer, group.parameters, message),
+            (
+                _given(group.parameters, "RET", "ENVID"),
+                tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
+            ),
         )
         smtp = SmtpMailer(hosts, self._helo, mailer.line_limit, port, self._is_own)
         for (target, _), result in zip(group.members, smtp.deliver(outgoing), strict=True):
@@ -224,3 +231,16 @@ def _route_path(mailer: MailerLine, sender: Sender, path: str, helo: str) -> str
     if "p" not in mailer.flags or sender.is_local:
         return ""
     return f"@{helo}{',' if path.startswith('@') else ':'}"
+
+
+def _given(parameters: tuple[str, ...], *names: str) -> str:
+    """Those parameters that were given, as they go on."""
+    return "".join(f" {one}" for one in parameters if one.partition("=")[0].upper() in names)
+
+
+def _body(mailer: MailerLine, parameters: tuple[str, ...], message: bytes) -> str:
+    """What the body is called: what the client said, or 8BITMIME where it is."""
+    said = _given(parameters, "BODY").partition("=")[2]
+    if said or "8" in mailer.flags:
+        return said
+    return "" if message.partition(b"\n\n")[2].isascii() else "8BITMIME"

@@ -7,6 +7,7 @@ servers, programs, locked files. So questions are asked in worker threads.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from filterd.mta.cf.checks import Checker
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.definitions import Definitions
 from filterd.mta.cf.lookup import RunTimeMacros
-from filterd.mta.cf.marks import MACRO, octets
+from filterd.mta.cf.marks import MACRO, octets, readable
 from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.maps.opening import MapSite, SiteMaps, open_maps
+
+log = logging.getLogger("filterd.mta")
 
 ERRORS = "45"
 """First digits of codes that refuse something."""
@@ -46,13 +49,26 @@ class Question(Observer):
 
     def message(self, message: RuleMessage) -> None:
         self.said.append(message)
+        if _is_about_a_map(message):
+            log.warning("%s", readable(message.text))
 
     @property
     def refusal(self) -> str | None:
         for one in self.said:
-            if one.code[:1] in ERRORS and one.code:
+            if one.code and one.code[0] in ERRORS and not _is_about_a_map(one):
                 return reply_text(one)
         return None
+
+    @property
+    def trouble(self) -> str:
+        """What was wrong with a map, empty for nothing: the answer is to be sought again later."""
+        said = (one for one in self.said if _is_about_a_map(one))
+        return next((str(one) for one in said if one.system), "")
+
+
+def _is_about_a_map(message: RuleMessage) -> bool:
+    """Whether a map complains. That refuses nothing: sendmail queues the mail."""
+    return bool(message.code) and message.code[0] in ERRORS and not message.enhanced
 
 
 class RuleSession:

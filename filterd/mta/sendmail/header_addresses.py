@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from filterd.mta.cf.checks import FROM, HEADER_FLAGS, RECIPIENT
 from filterd.mta.cf.tokens import SPACES, Table, scan
@@ -58,12 +59,12 @@ def rewritten(
         sender = bool(flags & FROM)
         delimiter = " " if old_style and not sender else ","
         text = to_text(value)
-        found = list(addresses(text, table, delimiter))
-        if not found or len(found) > MAX_ADDRESSES:
+        found = list(islice(addresses(text, table, delimiter), MAX_ADDRESSES + 1))
+        if len(found) > MAX_ADDRESSES:
             yield name, value
             continue
         blank = text[: len(text) - len(text.lstrip(SPACES))].replace("\n", " ")
-        new = [_one_line(rewrite(one, sender)) for one in found]
+        new = [rewrite(one, sender) for one in found]
         yield name, to_octets(blank + _folded([one for one in new if one], len(name) + 1, width))
 
 
@@ -91,11 +92,6 @@ def addresses(text: str, table: Table, delimiter: str) -> Iterator[str]:
         at = max(at, start + 1)
         if part:
             yield part
-
-
-def _one_line(text: str) -> str:
-    """An address without the line breaks that it had."""
-    return re.sub(r"[\r\n]+[ \t]*", " ", text) if "\n" in text or "\r" in text else text
 
 
 def _folded(members: list[str], used: int, width: int) -> str:

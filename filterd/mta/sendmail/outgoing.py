@@ -16,6 +16,7 @@ from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import MACRO, octets
 from filterd.mta.cf.tokens import Tokens
 from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.mail.address import to_octets
 from filterd.mta.mail.header import split_message, take_return_path
 from filterd.mta.sendmail.engine import RuleSession
 from filterd.mta.sendmail.header_addresses import rewritten
@@ -74,10 +75,21 @@ def envelope_sender(session: RuleSession, sender: Sender, mailer: MailerLine) ->
     return path
 
 
-def message_for(session: RuleSession, message: bytes, mailer: MailerLine, sender: Sender) -> bytes:
-    """The message with the addresses of its header as a mailer sees them. Raises DeliveryError."""
+NOBODY = (b"From", b" MAILER-DAEMON")
+"""The MTA's own field, where a message from the null reverse-path has none."""
+
+
+def message_for(
+    session: RuleSession, message: bytes, mailer: MailerLine, sender: Sender, path: str
+) -> bytes:
+    """The message with the addresses of its header as a mailer sees them. Raises DeliveryError.
+
+    path: `$g`.
+    """
     given, rest = take_return_path(message)
     fields, body = split_message(rest)
+    if sender.text == "<>" and NOBODY in fields:
+        fields[fields.index(NOBODY)] = NOBODY[0], to_octets(f" {path}")
     front = b"" if given is None else (given or b"Return-Path:\n")
     program = session.engine.program
     with session.asking() as question:

@@ -77,6 +77,7 @@ def sendmail(
         filter_route=_same_route,
         verify=AddressVerifier(host),
         recipients=plain_recipients if engine is None else rule_recipients,
+        rewrites_addresses=engine is not None,
         refusal_line=refusal_line,
         on_failure=_on_failure,
     )

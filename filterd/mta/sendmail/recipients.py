@@ -54,9 +54,11 @@ class RuleRecipients:
         one = self._parsed
         assert one is not None
         counts = self._list.add(one)
-        if one.problem is not None:
+        problem = self._list.problem_below(one)
+        if problem is not None:
+            # As sendmail: a list with an unknown member is refused, by the member's name.
             self._is_complete = False
-            raise one.problem
+            raise problem
         self._keys[path.address] = _key(one)
         if counts is one:
             one.is_accepted = True

@@ -25,7 +25,10 @@ MAX_HOPS = 25
 _LIST = Recipient("", ResolvedAddress("*list*"))
 """Stands for the list that named an address of the queue."""
 
-WAITING = DeliveryError("alias database unavailable", temporary=True, code="4.3.0")
+
+def waiting(one: Recipient) -> DeliveryError:
+    """Why a recipient waits."""
+    return DeliveryError(one.trouble or "Deferred", temporary=True, code="4.4.3")
 
 
 class RuleRouter:
@@ -54,7 +57,7 @@ class RuleRouter:
         if one.problem is not None:
             raise one.problem
         if one.state is RecipientState.WAITING:
-            raise WAITING
+            raise waiting(one)
         wanted = [other for other in found.all if other.is_wanted]
         return route_of(wanted[-1] if wanted else one)
 
@@ -76,9 +79,9 @@ class RuleRouter:
     def members(self, address: str) -> list[str]:
         found = self.send_list()
         one = found.add(found.parse(octets(address)))
-        problem = next((other.problem for other in found.all if other.problem is not None), None)
-        if one.problem is not None or problem is not None:
-            raise one.problem or problem or WAITING
+        problem = found.problem_below(one)
+        if problem is not None:
+            raise problem
         return [_shown(other) for other in found.all if other.is_wanted]
 
     def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
@@ -93,7 +96,7 @@ class RuleRouter:
         for target in self._current(entry.targets):
             try:
                 if target.waits:
-                    raise WAITING
+                    raise DeliveryError("Deferred", temporary=True, code="4.4.3")
                 route = target.route or self.resolve(target.address, listed=target.listed)
                 members.append((target, route))
             except DeliveryError as error:

@@ -75,6 +75,8 @@ class Recipient:
     """A list that names itself: its own mailbox gets a copy."""
 
     is_accepted: bool = False
+    trouble: str = ""
+    """Why it waits."""
 
     @property
     def same(self) -> tuple[str, str, str]:
@@ -96,9 +98,19 @@ class SendList:
     all: list[Recipient] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._map_trouble = ""
         self._by_same: dict[tuple[str, str, str], list[Recipient]] = {}
         self._program = self.session.engine.program
         self._has_five = bool(self._program.rulesets[LOCAL_USER_RULESET].rules)
+
+    def problem_below(self, root: Recipient) -> DeliveryError | None:
+        """The first error of an address and of what it expands to."""
+        if root.problem is not None:
+            return root.problem
+        for one in self.all:
+            if one.problem is not None and any(above is root for above in _parents(one)):
+                return one.problem
+        return None
 
     # Parsing
 
@@ -116,7 +128,7 @@ class SendList:
                 state = RecipientState.WAITING
             elif found.state is AddressState.BAD or found.mailer == ERROR_MAILER:
                 raise refused(f"550 5.1.1 {text}... Addressee unknown")
-            return Recipient(text, found, parent, state)
+            return Recipient(text, found, parent, state, trouble=question.trouble)
 
     def is_alias(self, recipient: Recipient) -> bool:
         """Whether a local name is an alias."""
@@ -197,6 +209,7 @@ class SendList:
         value, status = self._looked_up(recipient.address.user, recipient.address.host)
         if status in (EX_TEMPFAIL, EX_UNAVAILABLE):
             recipient.state = RecipientState.WAITING
+            recipient.trouble = self._map_trouble or "alias database unavailable"
             return
         if value is None:
             return
@@ -220,6 +233,7 @@ class SendList:
         with self.session.asking() as question:
             answer = aliases.lookup(name, (host,) if host else ())
             question.rewriter.tell(answer)
+        self._map_trouble = question.trouble
         return answer.value, answer.status
 
     def add_list(self, text: str, parent: Recipient, level: int, *, user: str = "") -> int:
@@ -336,6 +350,7 @@ class SendList:
             status = question.rewriter.run(tokens, LOCAL_USER_RULESET)
             if status == EX_TEMPFAIL:
                 recipient.state = RecipientState.WAITING
+                recipient.trouble = question.trouble
                 return
             if not tokens or tokens[0][0] != MAILER:
                 return

@@ -72,11 +72,29 @@ def test_each_recipient_has_its_own_answer() -> None:
     assert yes == "127.0.0.1 (250 2.0.0 Ok: queued as Q1)"
 
 
-def test_the_server_hears_the_size_and_what_the_body_is_if_it_wants_to() -> None:
-    hello = b"250-mx.test\r\n250-8BITMIME\r\n250 SIZE\r\n"
-    with server([HELLO[0], hello, *TAKES_MAIL[2:]]) as heard:
-        deliver_all(heard.port, "joe@x.test", message="Subject: ü\n\nbody\n".encode())
-    assert b"MAIL FROM:<ann@x.test> SIZE=21 BODY=8BITMIME\r\n" in heard.data
+@pytest.mark.parametrize(
+    ("extensions", "sender", "recipient"),
+    [
+        ("SIZE", " SIZE=21", ""),
+        ("8BITMIME", " BODY=8BITMIME", ""),
+        ("DSN", " RET=HDRS", " NOTIFY=NEVER"),
+        ("SIZE DSN 8BITMIME", " SIZE=21 BODY=8BITMIME RET=HDRS", " NOTIFY=NEVER"),
+        ("HELP", "", ""),
+    ],
+)
+def test_the_server_hears_what_it_wants_to(extensions: str, sender: str, recipient: str) -> None:
+    hello = "".join(f"250-{one}\r\n" for one in extensions.split()) + "250 PIPELINING\r\n"
+    mail = OutgoingMail(
+        "ann@x.test",
+        ("joe@x.test",),
+        "Subject: ü\n\nbody\n".encode(),
+        body="8BITMIME",
+        dsn=(" RET=HDRS", (" NOTIFY=NEVER",)),
+    )
+    with server([HELLO[0], hello.encode(), *TAKES_MAIL[2:]]) as heard:
+        SmtpMailer("[127.0.0.1]", "mx.example", port=heard.port).deliver(mail)
+    assert f"MAIL FROM:<ann@x.test>{sender}\r\n".encode() in heard.data
+    assert f"RCPT TO:<joe@x.test>{recipient}\r\n".encode() in heard.data
 
 
 def test_hosts_of_a_list() -> None:
