@@ -83,7 +83,11 @@ def test_each_recipient_has_its_own_answer() -> None:
     ],
 )
 def test_the_server_hears_what_it_wants_to(extensions: str, sender: str, recipient: str) -> None:
-    hello = "".join(f"250-{one}\r\n" for one in extensions.split()) + "250 PIPELINING\r\n"
+    hello = (
+        "250-mx.test\r\n"
+        + "".join(f"250-{one}\r\n" for one in extensions.split())
+        + "250 PIPELINING\r\n"
+    )
     mail = OutgoingMail(
         "ann@x.test",
         ("joe@x.test",),
