@@ -15,14 +15,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_doc import Doc
 from annotated_types import Gt
 
 from filterd.chain.budget import BudgetExceeded, within
-from filterd.chain.filter import Filter, StageFilter
+from filterd.chain.findings import NOTHING_FOUND, Findings
+from filterd.chain.links import DETAIL_LIMIT, Link, failed_symbol, observed, on_error_action
 from filterd.chain.marks import Mark
+from filterd.chain.stage_chain import StageChain
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Message
 from filterd.message.matching import networks
@@ -30,21 +32,8 @@ from filterd.system.mistakes import mistakes
 
 log = logging.getLogger(__name__)
 
-DETAIL_LIMIT = 500
-"""Characters of an error's text that are kept; it may quote the message."""
-
 ASKING_LIMIT = 0.5
 """Seconds for a filter's `ask`, which waits for nobody."""
-
-OnError = Literal["tempfail", "continue", "quarantine"]
-"""What a filter's failure means: `tempfail` (451, the client retries), `continue` (the message
-goes on without that filter's opinion) or `quarantine` (it is held)."""
-
-_ON_ERROR_ACTION: Mapping[OnError, Action] = {
-    "tempfail": Action.TEMPFAIL,
-    "continue": Action.ACCEPT,
-    "quarantine": Action.QUARANTINE,
-}
 
 
 @dataclass(frozen=True)
@@ -72,35 +61,6 @@ class ChainSettings:
             for index, text in enumerate(self.trusted_networks):
                 with wrong.at("trusted_networks", index):
                     networks([text])
-
-
-@dataclass(frozen=True)
-class LinkSettings:
-    """Settings that every `[filters.NAME]` table may have, whatever the filter."""
-
-    timeout: Annotated[float, Gt(0), Doc("seconds this filter may take for one message")] = 30.0
-    on_error: Annotated[
-        OnError, Doc("if it fails: tempfail, continue (without it) or quarantine")
-    ] = "tempfail"
-    on_error_authenticated: Annotated[
-        OnError | None, Doc("the same for clients that logged in; unset: as on_error")
-    ] = None
-    dry_run: Annotated[bool, Doc("true: scan and log, but ignore the result")] = False
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One filter in its place in the chain. own_name: what the settings call it; empty: as the
-    filter calls itself."""
-
-    filter: Filter | StageFilter
-    settings: LinkSettings = LinkSettings()
-    own_name: str = ""
-
-    @property
-    def name(self) -> str:
-        """The name in settings, log, failures and counters; two filters of one kind differ."""
-        return self.own_name or self.filter.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +101,8 @@ class Chain:
         self._examiners = tuple(link for link in links if hasattr(link.filter, "examine"))
         self._askers = tuple(link for link in links if hasattr(link.filter, "ask"))
         self._timeout = timeout
+        self.stages = StageChain(links)
+        """The filters that are asked while the SMTP session goes on."""
         self.announce: Announce = _announce_to_nobody
         self.released: Released = _nothing_released
 
@@ -165,7 +127,12 @@ class Chain:
             if prepare is not None:
                 prepare()
 
-    def examine(self, message: Message, failed: Sequence[Failure] = ()) -> Examination:
+    def examine(
+        self,
+        message: Message,
+        failed: Sequence[Failure] = (),
+        early: Findings = NOTHING_FOUND,
+    ) -> Examination:
         """Run every filter over the message. Raises nothing that a filter or a message causes.
 
         A message that a person released meets only the filters with `examines_released`, virus
@@ -174,11 +141,12 @@ class Chain:
 
         failed: filters that must not be tried with this message, because they took another process
         down with it, or did worse with the same content before; what their `on_error` says applies.
+        early: what was found at the stages of the SMTP session.
         """
         deadline = time.monotonic() + self._timeout
-        verdict, missing = NO_OPINION, NO_OPINION
-        failures: list[Failure] = []
-        milliseconds: dict[str, float] = {}
+        verdict, missing = early.verdict, early.missing
+        failures: list[Failure] = [*early.failures]
+        milliseconds: dict[str, float] = {**early.milliseconds}
         given_up = {failure.filter: failure for failure in failed}
         mark = self.released(message)
         if mark is not None:
@@ -196,7 +164,8 @@ class Chain:
                 self.announce(name, min(started + link.settings.timeout, deadline))
                 message.symbols = verdict.symbols
                 opinion, failure = _opinion(link, message, deadline - started)
-                milliseconds[name] = round((time.monotonic() - started) * 1000, 3)
+                spent = round((time.monotonic() - started) * 1000, 3)
+                milliseconds[name] = milliseconds.get(name, 0.0) + spent
             if failure is not None:
                 log.warning(
                     "filter=%s failed kind=%s id=%s detail=%s",
@@ -206,8 +175,8 @@ class Chain:
                     failure.detail,
                 )
                 failures.append(failure)
-                opinion = _failed(failure)
-                action = _on_error(link.settings, message, again=failure.again)
+                opinion = failed_symbol(failure)
+                action = on_error_action(link.settings, message.envelope, again=failure.again)
                 meant = Verdict(action, failed=action is not Action.ACCEPT)
                 if not failure.again:
                     missing |= meant
@@ -261,22 +230,7 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
         log.debug("filter=%s id=%s", name, message.id, exc_info=True)
         why = f"{type(error).__name__}: {error}"[:DETAIL_LIMIT]
         return NO_OPINION, Failure(name, FailureKind.ERROR, why)
-    return (_observed(opinion) if settings.dry_run else opinion), None
-
-
-def _failed(failure: Failure) -> Verdict:
-    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, str(failure)),))
-
-
-def _on_error(settings: LinkSettings, message: Message, *, again: bool) -> Action:
-    """What the filter's failure means. again: with this content it would fail each time, so that
-    a client that is told to retry would retry in vain; the message is held instead."""
-    if settings.dry_run:
-        return Action.ACCEPT
-    wanted = settings.on_error
-    if message.envelope.authenticated and settings.on_error_authenticated is not None:
-        wanted = settings.on_error_authenticated
-    return _ON_ERROR_ACTION["quarantine" if again and wanted == "tempfail" else wanted]
+    return (observed(opinion) if settings.dry_run else opinion), None
 
 
 def _of_released(found: Verdict) -> Verdict:
@@ -285,13 +239,3 @@ def _of_released(found: Verdict) -> Verdict:
         return found
     symbols = tuple(Symbol(s.name, 0.0, s.detail) if s.score else s for s in found.symbols)
     return Verdict(symbols=symbols, scanner=found.scanner, released=found.released)
-
-
-def _observed(opinion: Verdict) -> Verdict:
-    """The opinion with everything that would change something taken out."""
-    return Verdict(
-        symbols=tuple(
-            Symbol(s.name, 0.0, f"{s.detail} (dry run, {s.score:+g} points)".lstrip())
-            for s in opinion.symbols
-        )
-    )

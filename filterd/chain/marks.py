@@ -89,6 +89,11 @@ def _signature(
     return hmac.new(key, words + b"\0" + content, "sha256").hexdigest()[:SIGNATURE_LENGTH]
 
 
+def is_marked(parameters: Iterable[str]) -> bool:
+    """True if one of these parameters of MAIL has the form of a mark, good or not."""
+    return any(_MARK.fullmatch(parameter) for parameter in parameters)
+
+
 class Verifier:
     """Finds good marks. clients: networks from which they are honoured; a client without an
     address is this host. Raises ValueError for anything that is not a network."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from filterd.chain.budget import BudgetExceeded, within
 from filterd.chain.chain import Chain, Examination
+from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.headers import LabelSettings, final_reply, header_edits
 from filterd.chain.policy import Decision, Policy
 from filterd.chain.replies import TROUBLE
@@ -73,13 +74,19 @@ class Pipeline:
         self._keep = keep
         self._offer = offer
 
-    def process(self, message: Message, failed: Sequence[Failure] = ()) -> PipelineResult:
+    def process(
+        self,
+        message: Message,
+        failed: Sequence[Failure] = (),
+        early: Findings = NOTHING_FOUND,
+    ) -> PipelineResult:
         """Examine the message, decide, and store it where the decision asks for that.
 
-        failed: filters that already failed on this message, in a process that has ended.
+        failed: filters that already failed on this message, in a process that has ended. early:
+        what was found at the stages of the SMTP session.
         """
         received = datetime.now(UTC)
-        examination = self.chain.examine(message, failed)
+        examination = self.chain.examine(message, failed, early)
         keeping = self._keep is not None
         try:
             decision, answer = within(DECISION_LIMIT, self._decided, message, examination, keeping)
@@ -129,11 +136,14 @@ class Pipeline:
     ) -> Decision:
         decision = self._worded(message, decision)
         if decision.action is Action.ACCEPT or decision.mta_quarantine is not None:
+            verdict = examination.verdict
+            if decision.own:
+                verdict = replace(verdict, symbols=verdict.symbols + decision.own)
             decision = replace(
                 decision,
                 edits=header_edits(
                     message,
-                    examination.verdict,
+                    verdict,
                     decision,
                     self._labels,
                     stored=stored,

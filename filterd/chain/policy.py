@@ -15,53 +15,34 @@ who acts on a decision without having stored the message first breaks the promis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from filterd.chain import replies
 from filterd.chain.disinfect import disinfecting
+from filterd.chain.outcomes import (
+    Thresholds,
+    all_with,
+    alone_of,
+    apart_of,
+    outcome_of,
+    reason_of,
+    reject_reply,
+    tempfail_reply,
+    with_own,
+    worst,
+)
 from filterd.chain.policy_settings import (
     PolicyRule,
     PolicySettings,
-    VirusWord,
     mistakes_in,
     rule_points,
 )
-from filterd.chain.verdict import Action, Edit, Outcome, Reason, RecipientAction, Reply, Verdict
+from filterd.chain.verdict import Action, Edit, Outcome, Reason, Reply, Symbol, Verdict
 from filterd.message import Envelope, Recipient
 from filterd.message.address import patterns
 from filterd.message.matching import client_matches, networks, recipient_keys
-
-_VIRUS_ACTIONS = {"reject": Action.REJECT, "discard": Action.DISCARD, "strip": Action.ACCEPT}
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """The policy that counts for one recipient. rule: the rule it came from, or `default`."""
-
-    rule: str
-    label: float
-    quarantine: float
-    reject: float
-    subject_tag: str
-    at_most: Action
-    virus: VirusWord
-    replies: Mapping[str, Reply]
-
-    def reply(self, default: Reply) -> Reply:
-        """What the settings say in place of a default."""
-        return self.replies.get(default.kind, default)
-
-    def action(self, score: float) -> Action:
-        """The action that the score alone causes."""
-        if score >= self.reject:
-            wanted = Action.REJECT
-        elif score >= self.quarantine:
-            wanted = Action.QUARANTINE
-        else:
-            wanted = Action.ACCEPT
-        return min(wanted, self.at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +54,9 @@ class Decision:
     before the MTA hears of the decision. held_for: recipients whose copy the store holds. reason:
     why it is stored. mta_quarantine: reason for SMFIR_QUARANTINE, where
     the MTA holds the message. labelled: the delivered message carries `X-Spam-Flag: YES`.
-    required: the label threshold that was applied, in points. outcomes: per recipient.
+    required: the label threshold that was applied, in points. own: where recipients have findings
+    of their own, those of the one with the most points, which the message is said to have.
+    outcomes: per recipient.
     """
 
     action: Action
@@ -87,6 +70,7 @@ class Decision:
     labelled: bool = False
     required: float = PolicySettings.label
     subject_tag: str = ""
+    own: tuple[Symbol, ...] = ()
     outcomes: tuple[Outcome, ...] = field(default=())
 
 
@@ -133,14 +117,16 @@ class Policy:
             recipient.address: self.thresholds(recipient, envelope)
             for recipient in envelope.recipients or (Recipient(""),)
         }
-        score, apart, stripping = verdict.score, _apart(verdict), disinfecting(verdict)
+        score, apart, alone = verdict.score, apart_of(verdict), alone_of(verdict)
+        stripping = disinfecting(verdict)
         outcomes = tuple(
-            _outcome(
+            outcome_of(
                 verdict,
                 address,
                 thresholds,
                 score,
                 apart.get(address),
+                alone.get(address, ()),
                 is_strippable=stripping is not None,
             )
             for address, thresholds in chosen.items()
@@ -151,26 +137,28 @@ class Policy:
         if Action.TEMPFAIL in actions:
             return Decision(
                 Action.TEMPFAIL,
-                first.reply(_tempfail_reply(verdict)),
-                outcomes=_all(outcomes, Action.TEMPFAIL),
+                first.reply(tempfail_reply(verdict, apart)),
+                outcomes=all_with(outcomes, Action.TEMPFAIL),
                 reason=Reason.FAILED,
                 required=min(t.label for t in chosen.values()),
+                own=worst(outcomes),
             )
         if actions == {Action.REJECT}:
             keep = self.settings.keep_rejected
             return Decision(
                 Action.REJECT,
-                first.reply(_reject_reply(verdict)),
+                first.reply(reject_reply(verdict, apart)),
                 outcomes=outcomes,
                 store=keep,
-                reason=_reason(verdict, Reason.SPAM),
+                reason=reason_of(verdict, Reason.SPAM),
                 labelled=True,
                 required=min(t.label for t in chosen.values()),
+                own=worst(outcomes),
             )
         if Action.REJECT in actions:
             # The MTA gives one answer for all; who cannot be refused alone is held instead.
             outcomes = tuple(
-                Outcome(o.recipient, Action.QUARANTINE, o.rule) if o.action is Action.REJECT else o
+                replace(o, action=Action.QUARANTINE) if o.action is Action.REJECT else o
                 for o in outcomes
             )
         return self._deliver(verdict, outcomes, chosen, stripping or ())
@@ -191,10 +179,11 @@ class Policy:
         keeps = self.settings.keep_discarded or bool(verdict.released)
         kept = held + (discarded if keeps else [])
         otherwise = Reason.SPAM if held else Reason.DISCARDED
-        reason: Reason | Literal[""] = _reason(verdict, otherwise) if kept else ""
-        concerned = [chosen[recipient] for recipient in stays or held or discarded]
-        labelling = min(concerned, key=lambda thresholds: thresholds.label)
-        labelled = verdict.score >= labelling.label and not verdict.released
+        reason: Reason | Literal[""] = reason_of(verdict, otherwise) if kept else ""
+        gets = Action.ACCEPT if stays else Action.QUARANTINE if held else Action.DISCARD
+        concerned = [outcome for outcome in outcomes if outcome.action is gets]
+        labelling, labelled = self._labelling(verdict, concerned, chosen)
+        own = worst(concerned)
         tag = labelling.subject_tag if labelled else ""
         if len(held) == len(outcomes) and self.settings.quarantine_in == "mta":
             return Decision(
@@ -207,6 +196,7 @@ class Policy:
                 subject_tag=tag,
                 store=bool(verdict.removed),
                 edits=verdict.edits,
+                own=own,
             )
         if not stays:
             return Decision(
@@ -217,6 +207,7 @@ class Policy:
                 reason=reason,
                 labelled=labelled,
                 required=labelling.label,
+                own=own,
             )
         removed = bool(verdict.removed or stripping)
         if removed and not reason:
@@ -231,8 +222,26 @@ class Policy:
             labelled=labelled,
             required=labelling.label,
             subject_tag=tag,
+            own=own,
             outcomes=outcomes,
         )
+
+    @staticmethod
+    def _labelling(
+        verdict: Verdict, concerned: Sequence[Outcome], chosen: Mapping[str, Thresholds]
+    ) -> tuple[Thresholds, bool]:
+        """Whose policy labels the message for these recipients, the lowest, and whether it does."""
+        if not any(outcome.symbols for outcome in concerned):
+            lowest = min([chosen[o.recipient] for o in concerned], key=lambda one: one.label)
+            return lowest, verdict.score >= lowest.label and not verdict.released
+        labelling = [
+            chosen[o.recipient]
+            for o in concerned
+            if with_own(verdict.score, o) >= chosen[o.recipient].label
+        ]
+        among = labelling or [chosen[o.recipient] for o in concerned]
+        lowest = min(among, key=lambda thresholds: thresholds.label)
+        return lowest, bool(labelling) and not verdict.released
 
 
 class _Rule:
@@ -261,76 +270,6 @@ class _Rule:
         return not self._recipients or not self._recipients.isdisjoint(recipient)
 
 
-def _apart(verdict: Verdict) -> dict[str, RecipientAction]:
-    """The strongest that is forced for a recipient alone, by address; of equal ones the first."""
-    found: dict[str, RecipientAction] = {}
-    for apart in verdict.apart:
-        known = found.get(apart.recipient)
-        if known is None or apart.action > known.action:
-            found[apart.recipient] = apart
-    return found
-
-
 def _read(texts: Mapping[str, str]) -> dict[str, Reply]:
     """The replies of a table that `mistakes_in` has passed."""
     return {kind: replies.parse(kind, text) for kind, text in texts.items()}
-
-
-def _virus_action(verdict: Verdict, wanted: VirusWord, *, is_strippable: bool) -> Action:
-    """What a virus means for a recipient. What cannot be taken out cleanly is held."""
-    if not verdict.virus:
-        return Action.ACCEPT
-    if wanted == "strip" and not is_strippable:
-        return Action.QUARANTINE
-    return _VIRUS_ACTIONS.get(wanted, Action.QUARANTINE)
-
-
-def _outcome(
-    verdict: Verdict,
-    address: str,
-    thresholds: Thresholds,
-    score: float,
-    apart: RecipientAction | None,
-    *,
-    is_strippable: bool,
-) -> Outcome:
-    """What one recipient gets: the strongest of what is forced for all, what is forced for this
-    recipient (apart), what a virus means for it, and what the points cause."""
-    of_virus = _virus_action(verdict, thresholds.virus, is_strippable=is_strippable)
-    forced = max(verdict.action, of_virus)
-    # What a person released is not judged by its points again.
-    earned = Action.ACCEPT if verdict.released else thresholds.action(score)
-    action, rule = max(forced, earned), thresholds.rule
-    if apart is not None and apart.action > action:
-        action, rule = apart.action, apart.rule
-    return Outcome(address, action, rule)
-
-
-def _all(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
-    return tuple(Outcome(o.recipient, action, o.rule) for o in outcomes)
-
-
-def _reason(verdict: Verdict, otherwise: Reason) -> Reason:
-    """Why the message is kept. otherwise: where nothing but its points says so."""
-    if verdict.virus:
-        return Reason.VIRUS
-    if verdict.action > Action.ACCEPT or verdict.apart:
-        if verdict.removed or verdict.banned:
-            return Reason.BANNED
-        return Reason.FAILED if verdict.failed else Reason.POLICY
-    return otherwise
-
-
-def _reject_reply(verdict: Verdict) -> Reply:
-    if verdict.action is Action.REJECT or verdict.apart:
-        own = verdict.reply
-        if own is not None and not (verdict.virus and own.kind):
-            return own
-        return replies.VIRUS if verdict.virus else replies.POLICY
-    return replies.VIRUS if verdict.virus else replies.SPAM
-
-
-def _tempfail_reply(verdict: Verdict) -> Reply:
-    if verdict.action is Action.TEMPFAIL and verdict.reply is not None:
-        return verdict.reply
-    return replies.TROUBLE if verdict.failed else replies.DELAY

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, SerializationInfo
 
+from filterd.chain.stages import Stage
 from filterd.chain.verdict import (
     Action,
     Failure,
@@ -25,6 +26,7 @@ from filterd.chain.verdict import (
     RemovedPart,
     Reply,
     Symbol,
+    total,
 )
 from filterd.message import Envelope, Message
 from filterd.system.values import value
@@ -75,10 +77,33 @@ def _symbols_out(symbols: tuple[Symbol, ...], info: SerializationInfo) -> list[A
     return [{"name": one.name, "score": one.score, "detail": one.detail} for one in symbols]
 
 
-def _outcomes_out(outcomes: tuple[Outcome, ...], info: SerializationInfo) -> tuple[Outcome, ...]:
-    if info.context is not Form.WHOLE and len({(one.action, one.rule) for one in outcomes}) == 1:
-        return (Outcome("", outcomes[0].action, outcomes[0].rule),)
-    return outcomes
+def _outcome_in(value: object) -> Outcome:
+    if isinstance(value, Outcome):
+        return value
+    match value:
+        case {"recipient": str(recipient), "action": str(action), "rule": str(rule), **rest}:
+            symbols = rest.get("symbols")
+            return Outcome(recipient, Action(action), rule, _symbols_in(symbols) if symbols else ())
+    raise ValueError("expected an outcome: recipient, action, rule, and symbols or none")
+
+
+def _outcomes_in(value: object) -> tuple[Outcome, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple([_outcome_in(one) for one in value])
+    raise ValueError("expected a list of outcomes")
+
+
+def _outcomes_out(outcomes: tuple[Outcome, ...], info: SerializationInfo) -> list[Any]:
+    if (
+        info.context is not Form.WHOLE
+        and len({(o.action, o.rule, o.symbols) for o in outcomes}) == 1
+    ):
+        outcomes = (Outcome("", outcomes[0].action, outcomes[0].rule, outcomes[0].symbols),)
+    return [
+        {"recipient": one.recipient, "action": one.action.value, "rule": one.rule}
+        | ({"symbols": _symbols_out(one.symbols, info)} if one.symbols else {})
+        for one in outcomes
+    ]
 
 
 _Flag = Annotated[bool, Field(strict=True)]
@@ -87,8 +112,13 @@ _Symbols = Annotated[
     PlainValidator(_symbols_in),
     PlainSerializer(_symbols_out, return_type=list[Any]),
 ]
-_Outcomes = Annotated[tuple[Outcome, ...], PlainSerializer(_outcomes_out)]
+_Outcomes = Annotated[
+    tuple[Outcome, ...],
+    PlainValidator(_outcomes_in),
+    PlainSerializer(_outcomes_out, return_type=list[Any]),
+]
 _Reason = Annotated[Reason | Literal[""], Field(union_mode="left_to_right")]
+_Stage = Annotated[Stage | Literal[""], Field(union_mode="left_to_right")]
 _Points = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -96,7 +126,8 @@ _Points = Annotated[float, Field(allow_inf_nan=False)]
 class Arrival:
     """What came: the message's envelope and size.
 
-    id: filterd's own name of the message. size: octets. authenticated: the SMTP AUTH identity.
+    id: filterd's own name of the message. session: and of the SMTP session, where filters were
+    asked while it went on. size: octets. authenticated: the SMTP AUTH identity.
     Addresses are as `filterd.message.envelope` has them.
     """
 
@@ -113,11 +144,14 @@ class Arrival:
     sender: str = ""
     recipients: tuple[str, ...] = ()
     size: int = 0
+    session: str = ""
 
     @classmethod
-    def at(cls, id: str, envelope: Envelope, size: int, message_id: str) -> Arrival:
+    def at(
+        cls, id: str, envelope: Envelope, size: int, message_id: str, session: str = ""
+    ) -> Arrival:
         """What is known of a message before anybody examined it."""
-        return Arrival(**_arrival(id, envelope, size, message_id))
+        return Arrival(**_arrival(id, envelope, size, message_id), session=session)
 
     @property
     def client(self) -> str:
@@ -151,7 +185,9 @@ class ScanReport(Arrival):
     is to hold the message. score, required: points. symbols, virus, removed, banned, probability,
     released, scanner: what the filters found, see `filterd.chain.verdict.Verdict`. milliseconds: by
     filter, wall-clock. failures: filters without an opinion. note: what did not go smoothly on the
-    way to the filters. total_ms: from the end of the message to the answer.
+    way to the filters. total_ms: from the end of the message to the answer. stage: of the SMTP
+    session, where the client was refused before there was a message. repeated: how many more
+    times the same was refused, where this report stands for all of them.
     """
 
     action: Action
@@ -175,6 +211,8 @@ class ScanReport(Arrival):
     failures: tuple[Failure, ...] = ()
     note: str = ""
     total_ms: float | None = None
+    stage: _Stage = ""
+    repeated: int = 0
 
     @classmethod
     def on(
@@ -194,8 +232,8 @@ class ScanReport(Arrival):
             stored=stored,
             dropped=decision.drop_recipients,
             mta_quarantine=decision.mta_quarantine,
-            score=verdict.score,
-            symbols=verdict.symbols,
+            score=total(verdict.symbols + decision.own),
+            symbols=verdict.symbols + decision.own,
             probability=verdict.probability,
             virus=verdict.virus or "",
             scanner=verdict.scanner or "",

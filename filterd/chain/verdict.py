@@ -8,7 +8,7 @@ turns the sum into a `Decision` (see `chain/policy.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -105,15 +105,6 @@ class Failure:
 _FAILURE_KINDS = frozenset(FailureKind)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one recipient gets, and the rule of the policy (or of a filter) that said so."""
-
-    recipient: str
-    action: Action
-    rule: str
-
-
 class Symbol:
     """One finding, in the sense of SpamAssassin and rspamd. A value: it never changes.
 
@@ -151,6 +142,17 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"Symbol({self.name!r}, {self.score!r}, {self.detail!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one recipient gets, and the rule of the policy (or of a filter) that said so. symbols:
+    what was found about this recipient alone, where the message has others."""
+
+    recipient: str
+    action: Action
+    rule: str
+    symbols: tuple[Symbol, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +227,22 @@ class Infection:
 @dataclass(frozen=True, slots=True)
 class RecipientAction:
     """The least that must happen to one recipient's copy. recipient: the address as the envelope
-    has it. rule: what the log names as the reason."""
+    has it. rule: what the log names as the reason. reply: what the client is told where that is a
+    refusal, and every recipient's."""
 
     recipient: str
     action: Action
     rule: str
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientSymbols:
+    """What was found about the mail for one recipient alone. recipient: the address as the envelope
+    has it."""
+
+    recipient: str
+    symbols: tuple[Symbol, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +250,8 @@ class Verdict:
     """One filter's opinion of one message. Opinions add up with `|`.
 
     action: the least that must happen, whatever the score. apart: the same for some recipients
-    only. reply: what the client is told if that is a refusal (the policy has defaults). virus:
+    only. points_apart: findings that count for some recipients only. reply: what the client is
+    told if that is a refusal (the policy has defaults). virus:
     signature name; what that means the policy says. infected: the parts that have it, if without
     them the message is clean. scanner: what looked for viruses, as `X-Virus-Scanned` names it; a
     filter that sets none has not looked for any. banned: a part is there that may not be delivered,
@@ -257,6 +271,7 @@ class Verdict:
     probability: float | None = None
     reply: Reply | None = None
     apart: tuple[RecipientAction, ...] = ()
+    points_apart: tuple[RecipientSymbols, ...] = ()
     infected: tuple[Infection, ...] = ()
     released: str = ""
 
@@ -279,14 +294,21 @@ class Verdict:
             if stronger.reply or stronger.action > weaker.action
             else weaker.reply,
             apart=self.apart + other.apart,
+            points_apart=self.points_apart + other.points_apart,
             infected=() if unlocated else self.infected + other.infected,
             released=self.released or other.released,
         )
 
     @property
     def score(self) -> float:
-        """The sum of the symbols' scores, in points, with `SCORE_DECIMALS` digits."""
-        return round(sum(symbol.score for symbol in self.symbols), SCORE_DECIMALS)
+        """The sum of the symbols' scores, in points, with `SCORE_DECIMALS` digits; without what
+        counts for some recipients only."""
+        return total(self.symbols)
+
+
+def total(symbols: Iterable[Symbol]) -> float:
+    """The sum of the symbols' scores, in points, with `SCORE_DECIMALS` digits."""
+    return round(sum([symbol.score for symbol in symbols]), SCORE_DECIMALS)
 
 
 NO_OPINION = Verdict()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from filterd.chain import old_names
-from filterd.chain.chain import LinkSettings
+from filterd.chain.links import LinkSettings
 from filterd.cli.common import (
     ConfigOption,
     Exit,

@@ -50,6 +50,13 @@ def _table(told: Status) -> Table:
         table.add_row("", f"does not report its state: {shown(told.daemon.silent)}")
     flow = ", ".join(f"{number} {action}" for action, number in told.flow.messages.items())
     table.add_row("last hour", told.flow.error or flow or "no messages")
+    refused = [
+        f"{number} {action} at {stage}"
+        for stage, numbers in told.daemon.refusals.items()
+        for action, number in numbers.items()
+    ]
+    if refused:
+        table.add_row("refused early", ", ".join(refused))
     for one in told.filters:
         kinds = ", ".join(f"{number} {kind}" for kind, number in one.errors.items())
         failed = f", {one.failures} failed" if one.failures else ""

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filterd.bayes.site.autolearn import Queue
-from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.chain import Chain, Examination
 from filterd.chain.filter import available, built
+from filterd.chain.links import Link
 from filterd.chain.marks import Verifier, load_key
 from filterd.chain.pipeline import Keep, Offer, Pipeline
 from filterd.chain.policy import Policy

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 from filterd.bayes.site.autolearn import AutolearnSettings
 from filterd.chain import filter as filters
-from filterd.chain.chain import ChainSettings, LinkSettings
+from filterd.chain.chain import ChainSettings
 from filterd.chain.filter import Buildable
 from filterd.chain.headers import LabelSettings
+from filterd.chain.links import LinkSettings
 from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
-from filterd.config.processes import DaemonSettings, MetricsSettings, WorkerSettings
+from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
 from filterd.config.web import WebSettings
 from filterd.history.settings import HistorySettings
@@ -59,6 +60,7 @@ class Settings:
 
     daemon: DaemonSettings = DaemonSettings()
     workers: WorkerSettings = WorkerSettings()
+    stages: StageSettings = StageSettings()
     chain: ChainSettings = ChainSettings()
     resolver: ResolverSettings = ResolverSettings()
     state: StateSettings = StateSettings()
@@ -99,6 +101,7 @@ class Settings:
 SECTIONS: Mapping[str, type[Any]] = {
     "daemon": DaemonSettings,
     "workers": WorkerSettings,
+    "stages": StageSettings,
     "chain": ChainSettings,
     "resolver": ResolverSettings,
     "state": StateSettings,

@@ -154,6 +154,26 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True)
+class StageSettings:
+    """Settings `[stages]`: filters that are asked while the SMTP session goes on."""
+
+    timeout: Annotated[
+        float,
+        Gt(0),
+        Doc(
+            "seconds that all filters together may take at one stage of a session, such as RCPT; "
+            "the MTA must wait more than twice as long"
+        ),
+    ] = 4.0
+    sessions: Annotated[
+        int,
+        Ge(1),
+        Le(2000),
+        Doc("sessions that may wait for an answer at a time; further ones wait for one of these"),
+    ] = 200
+
+
+@dataclass(frozen=True)
 class MetricsSettings:
     """Settings `[metrics]`."""
 

@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from filterd.chain import filter as filters
-from filterd.chain.chain import LinkSettings
+from filterd.chain.links import LinkSettings
 from filterd.config.load import SECTIONS
 from filterd.config.sample import documentation, field_value, summary
 from filterd.config.tables import array_of

@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from annotated_doc import Doc
 
 from filterd.chain import filter as filters
-from filterd.chain.chain import LinkSettings
+from filterd.chain.links import LinkSettings
 from filterd.config.load import SECTIONS
 from filterd.config.processes import Octal
 from filterd.config.tables import array_of

@@ -113,6 +113,14 @@ class DaemonCollector(Collector):
         for action, number in stats.messages.items():
             messages.add_metric([action], number)
         yield messages
+        refusals = CounterMetricFamily(
+            "filterd_refusals",
+            "Refusals before there was a message, by stage of the SMTP session.",
+            labels=["stage", "action"],
+        )
+        for (stage, action), number in stats.refusals.items():
+            refusals.add_metric([stage, action], number)
+        yield refusals
         yield CounterMetricFamily(
             "filterd_history_lost",
             "Records that the history could not note, or has lost.",
@@ -153,6 +161,18 @@ class DaemonCollector(Collector):
         yield CounterMetricFamily(
             "filterd_worker_restarts", "Workers that died or were killed.", pool.deaths
         )
+        stages = pool.stages
+        if stages is not None:
+            under_way, abandoned = stages.load
+            yield GaugeMetricFamily(
+                "filterd_stage_questions", "Sessions that wait for filters.", under_way
+            )
+            yield GaugeMetricFamily(
+                "filterd_stage_abandoned", "Filters that go on after their time.", abandoned
+            )
+            yield CounterMetricFamily(
+                "filterd_stage_restarts", "Stage processes that died or stalled.", stages.deaths
+            )
 
     def _look(self) -> None:
         from filterd.ops.scanners import clamd_status, scanner_status  # noqa: PLC0415  (loads much)

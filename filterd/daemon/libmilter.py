@@ -95,9 +95,9 @@ def register(address: Address, negotiated: Any, session: Callable[[Any], Session
     """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
     take_large_fields()
     milter.set_flags(ACTIONS)
-    milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(name, peer))
-    milter.set_helo_callback(lambda c, name: session(c).helo(name))
-    milter.set_envfrom_callback(lambda c, *arguments: session(c).envfrom(*arguments))
+    milter.set_connect_callback(lambda c, name, _family, peer: session(c).connect(c, name, peer))
+    milter.set_helo_callback(lambda c, name: session(c).helo(c, name))
+    milter.set_envfrom_callback(lambda c, *arguments: session(c).envfrom(c, *arguments))
     milter.set_envrcpt_callback(lambda c, *arguments: session(c).envrcpt(c, *arguments))
     milter.set_header_callback(lambda c, name, value: session(c).header(name, value))
     milter.set_body_callback(lambda c, chunk: session(c).body(chunk))
@@ -109,12 +109,12 @@ def register(address: Address, negotiated: Any, session: Callable[[Any], Session
     milter.set_exception_policy(Milter.CONTINUE)
     milter.setconn(address.text)
     milter.settimeout(READ_TIMEOUT)
-    milter.register("filterd", negotiate=negotiated)
+    milter.register("filterd", data=lambda c: session(c).data(c), negotiate=negotiated)
 
 
 def _closed(context: Any) -> int:
     session = context.getpriv()
     if session is not None:
-        session.abort()
+        session.close()
         context.setpriv(None)
     return int(Milter.CONTINUE)

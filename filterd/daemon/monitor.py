@@ -10,6 +10,7 @@ from typing import Any
 from filterd import __version__
 from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
+from filterd.daemon.refusals import Refusals
 from filterd.daemon.service import Service
 from filterd.daemon.stats import Stats
 from filterd.history import History
@@ -24,18 +25,23 @@ class Monitor:
     def __init__(self, settings: Settings, history: History | None) -> None:
         self.stats = Stats(settings.chain.filters)
         self.recorder = Recorder(history)
+        self.refusals = Refusals(lambda report: self.recorder.note(report, b""))
         self._listen = settings.metrics.listen
         self._settings_read = time.time()
 
     def start(self) -> None:
         """Begin to write the history."""
         self.recorder.start()
+        self.refusals.start()
 
     def note(self, report: ScanReport, subject: bytes) -> None:
-        """Count and note one message. subject: the field's octets."""
+        """Count and note one message, or one refusal. subject: the field's octets."""
         try:
             self.stats.count(report)
-            self.recorder.note(report, subject)
+            if report.stage:
+                self.refusals.note(report)
+            else:
+                self.recorder.note(report, subject)
         except Exception:
             # The message has its answer already, and must not get another one for our counting.
             log.exception("id=%s is not counted", report.id)
@@ -50,7 +56,15 @@ class Monitor:
 
     def close(self) -> None:
         """Write the last records."""
+        self.refusals.close()
         self.recorder.close()
+
+    def _refusals(self) -> dict[str, dict[str, int]]:
+        """Refusals before there was a message: stage → action → number."""
+        found: dict[str, dict[str, int]] = {}
+        for (stage, action), number in self.stats.refusals.items():
+            found.setdefault(stage, {})[action] = number
+        return found
 
     def to_json(self, service: Service) -> dict[str, Any]:
         """The daemon's part of `filterd status`. started, settings_read: seconds since 1970."""
@@ -67,6 +81,7 @@ class Monitor:
             "worker_deaths": service.pool.deaths,
             "history_lost": self.recorder.lost,
             "messages": self.stats.messages,
+            "refusals": self._refusals(),
             "filters": {
                 name: self.stats.filters[name].to_json() for name in service.settings.chain.filters
             },

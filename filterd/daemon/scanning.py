@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from filterd.chain import replies
+from filterd.chain.checks import AnswerError
+from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Reply, Symbol
 from filterd.daemon.remembered import Known, again, of_content
@@ -20,7 +22,7 @@ from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
 from filterd.message import Envelope, Message
 from filterd.workers import framing
-from filterd.workers.codec import AnswerError, WorkerAnswer, decode_answer, encode_request
+from filterd.workers.codec import WorkerAnswer, decode_answer, encode_request
 from filterd.workers.pool import Busy, WorkerLostError
 
 log = logging.getLogger(__name__)
@@ -50,10 +52,12 @@ def scan(
     arrival: Arrival,
     envelope: Envelope,
     transaction: Transaction,
+    early: Findings = NOTHING_FOUND,
 ) -> tuple[WorkerAnswer, str]:
     """The answer for the message, and a note for the log if something went wrong on the way.
 
-    context: pymilter's, told to the MTA to wait. Raises milter.error if the MTA is gone.
+    context: pymilter's, told to the MTA to wait. early: what was found at the stages of the
+    session. Raises milter.error if the MTA is gone.
     """
     known = service.remembered.find(transaction)
     # What this host sends itself may be a message that a person released; a worker can tell.
@@ -63,7 +67,7 @@ def scan(
         and not envelope.client.is_local
     ):
         return _held(service, arrival, envelope, transaction, known)
-    return _Scan(service, arrival, envelope, transaction, known).run(context)
+    return _Scan(service, arrival, envelope, transaction, known, early).run(context)
 
 
 class _Scan:
@@ -76,12 +80,14 @@ class _Scan:
         envelope: Envelope,
         transaction: Transaction,
         known: Known | None,
+        early: Findings,
     ) -> None:
         self._service = service
         self._arrival = arrival
         self._id = arrival.id
         self._envelope = envelope
         self._transaction = transaction
+        self._early = early
         self._failed = [*again(known, time.time())] if known is not None else []
         self._note = f"the same content failed as {known.id}" if known is not None else ""
 
@@ -92,7 +98,7 @@ class _Scan:
         pieces, descriptor = self._transaction.message()
         trouble, unexplained = "", 0
         for _attempt in range(RETRY_LIMIT):
-            head = encode_request(self._id, self._envelope, tuple(self._failed))
+            head = encode_request(self._id, self._envelope, tuple(self._failed), self._early)
             if len(head) > framing.HEAD_LIMIT:
                 return refusing(
                     self._service, replies.RECIPIENTS, self._arrival

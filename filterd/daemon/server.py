@@ -41,7 +41,7 @@ from filterd.daemon.libmilter import (
 )
 from filterd.daemon.monitor import Monitor
 from filterd.daemon.service import Service
-from filterd.daemon.session import SILENT_STEPS, UNWANTED_STEPS, Session
+from filterd.daemon.session import Session, wanted_steps
 from filterd.history import History
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
@@ -178,6 +178,7 @@ class Daemon:
             queue=workers.queue,
             recycle=workers.recycle,
             grace=workers.grace,
+            stages=settings.stages,
         )
         try:
             pool.start()
@@ -236,7 +237,8 @@ class Daemon:
     def _negotiated(self, context: Any, options: list[int]) -> int:
         """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""
         actions, offered = options[0], options[1]
-        steps = offered & (UNWANTED_STEPS | SILENT_STEPS | Milter.P_HDR_LEADSPC)
+        stages = self._service.pool.stages
+        steps = offered & wanted_steps(stages.asked if stages is not None else ())
         options[:] = [actions & ACTIONS, steps, 0, 0]
         self._agreed[threading.get_ident()] = steps
         context.setpriv(Session(self._service, steps))
@@ -303,7 +305,8 @@ class Daemon:
             settings = load(self._config)
             check_folders(settings)
             former = self._service.pool
-            if settings.workers != self._settings.workers:
+            pools = settings.workers, settings.stages
+            if pools != (self._settings.workers, self._settings.stages):
                 pool = self._started_pool(settings)
             else:
                 former.start()

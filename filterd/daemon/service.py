@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from filterd.chain.policy import Policy
 from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
 from filterd.daemon.failures import FailedMail
@@ -29,7 +30,16 @@ class Service:
     unreadable: int = 0
     """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
+    _policy: Policy | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the settings, for what is answered before there is a message."""
+        settings = self.settings.policy
+        if self._policy is None or self._policy.settings is not settings:
+            self._policy = Policy(settings)
+        return self._policy
 
     def begin(self) -> None:
         """One more message is being scanned."""

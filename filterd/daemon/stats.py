@@ -1,4 +1,5 @@
-"""What the daemon counts since its start: messages by action, and each filter's time and failures.
+"""What the daemon counts since its start: messages by action, refusals at stages, and each filter's
+time and failures.
 
 Counted from the report that the log line is made of, so that log and counters tell the same. Names
 of filters come from a worker that a message may have taken over, so only known ones count: a
@@ -73,6 +74,7 @@ class Stats:
         self._clock = clock
         self.started = clock()
         self._actions: Counter[Action] = Counter()
+        self._refusals: Counter[tuple[str, str]] = Counter()
         self._filters: dict[str, FilterCount] = {}
         self._lock = threading.Lock()
         self.expect(filters)
@@ -84,9 +86,12 @@ class Stats:
                 self._filters.setdefault(name, FilterCount())
 
     def count(self, report: ScanReport) -> None:
-        """Count one message."""
+        """Count one message, or one refusal before there was a message."""
         with self._lock:
-            self._actions[report.action] += 1
+            if report.stage:
+                self._refusals[report.stage.value, report.action.word] += 1
+            else:
+                self._actions[report.action] += 1
             known = self._filters
             for name, milliseconds in report.milliseconds.items():
                 one = known.get(name)
@@ -107,6 +112,12 @@ class Stats:
         """Messages by action, all actions in order."""
         with self._lock:
             return {action.word: self._actions[action] for action in Action}
+
+    @property
+    def refusals(self) -> dict[tuple[str, str], int]:
+        """Refusals by stage and action; those that there were."""
+        with self._lock:
+            return dict(sorted(self._refusals.items()))
 
     @property
     def filters(self) -> dict[str, FilterCount]:

@@ -124,7 +124,7 @@ class MessageLog:
         if not LINES.isEnabledFor(logging.INFO):
             return
         event: Event = {"time": _now()} if self._stamped else {}
-        event.update(level="info", event="message")
+        event.update(level="info", event="refusal" if report.stage else "message")
         for key, value in log_fields(report).items():
             if isinstance(value, str):
                 if value or key == "from":
@@ -145,6 +145,7 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
     reply, probability = report.reply, report.probability
     # What no filter has seen has no score.
     was_seen = bool(report.outcomes or report.milliseconds)
+    has_come = was_seen and not report.stage
     found: dict[str, Any] = {
         "id": report.id,
         "queue_id": report.queue_id,
@@ -153,14 +154,14 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
         "auth": report.authenticated,
         "from": report.sender,
         "to": report.recipients,
-        "size": report.size,
+        "size": None if report.stage else report.size,
         "action": report.action.value,
         "reply": f"{reply.code} {reply.xcode}" if reply is not None else "",
-        "stored": report.stored,
+        "stored": None if report.stage else report.stored,
         "dropped": report.dropped,
         "score": report.score if was_seen else None,
-        "required": report.required if was_seen else None,
-        "labelled": report.labelled if was_seen else None,
+        "required": report.required if has_come else None,
+        "labelled": report.labelled if has_come else None,
         "symbols": {symbol.name: symbol.score for symbol in report.symbols},
         "ms": report.milliseconds,
         "probability": None if probability is None else round(probability, PROBABILITY_DECIMALS),

@@ -7,12 +7,12 @@ daemon acts on it, and an answer that is not right as a whole is not used at all
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from filterd.chain.checks import REPLY_TEXT, AnswerError, check_reply, field_name, field_value
+from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.report import Arrival, Form, ScanReport, names, values
 from filterd.chain.report_codec import Codec, ReportError, parsed, written
@@ -23,28 +23,13 @@ from filterd.chain.verdict import (
     Edit,
     Failure,
     FailureKind,
-    Reply,
     Splice,
 )
 from filterd.message import Client, Envelope, Recipient
+from filterd.workers.stage_codec import plain_findings, read_findings
 
 EDIT_LIMIT = 10_000
 """Edits of one message; a header of forged fields has hundreds at most."""
-
-NAME_LIMIT = 200
-"""Characters of a header field name."""
-
-VALUE_LIMIT = 60_000
-"""Characters of a header field value; a milter packet holds 65,535 octets."""
-
-_FIELD_NAME = re.compile(r"[!-9;-~]+")
-_FIELD_VALUE = re.compile(r"[^\0\r\n]*+(?:\n[ \t][^\0\r\n]*+)*+")
-_XCODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
-_REPLY_TEXT = re.compile(r"[ -~]{1,900}")
-
-
-class AnswerError(Exception):
-    """A worker's answer that is not to be believed; the text says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +49,19 @@ _CODEC = Codec(ScanReport, names(Arrival))
 """Of a report without what the daemon knows better than a worker."""
 
 
-def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()) -> bytes:
-    """The head of a request. failed: filters that an earlier worker died in, not to be tried."""
+def encode_request(
+    id: str,
+    envelope: Envelope,
+    failed: tuple[Failure, ...] = (),
+    early: Findings = NOTHING_FOUND,
+) -> bytes:
+    """The head of a request. failed: filters that an earlier worker died in, not to be tried.
+    early: what the stages of the session found."""
     client = envelope.client
+    found = {} if early is NOTHING_FOUND else {"early": plain_findings(early)}
     return written(
-        {
+        found
+        | {
             "id": id,
             "sender": [envelope.sender, *envelope.sender_parameters],
             "recipients": [[r.address, r.resolved, *r.parameters] for r in envelope.recipients],
@@ -79,8 +72,8 @@ def encode_request(id: str, envelope: Envelope, failed: tuple[Failure, ...] = ()
     ).encode()
 
 
-def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...]]:
-    """Id, envelope and failed filters of a request made by `encode_request`."""
+def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...], Findings]:
+    """What `encode_request` made a request of."""
     value = parsed(head)
     name, address, port, helo = value["client"]
     sender, *parameters = value["sender"]
@@ -95,7 +88,8 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...]]:
         Failure(filter, FailureKind(kind), detail, again)
         for filter, kind, detail, again in value["failed"]
     )
-    return value["id"], envelope, failed
+    early = read_findings(value["early"]) if "early" in value else NOTHING_FOUND
+    return value["id"], envelope, failed, early
 
 
 def encode_report(report: ScanReport, form: Form = Form.SHORT) -> dict[str, Any]:
@@ -144,7 +138,7 @@ def decode_answer(
         raise AnswerError("no JSON object")
     report = decode_report(value.get("report"), arrival)
     action, held = report.action, report.mta_quarantine
-    _check_reply(report.reply, action)
+    check_reply(report.reply, action)
     edits = value.get("edits")
     if not isinstance(edits, list) or len(edits) > EDIT_LIMIT:
         raise AnswerError("edits: no list, or too long")
@@ -155,7 +149,7 @@ def decode_answer(
         raise AnswerError("dropped: names somebody who is not a recipient")
     if known and not known.issuperset([outcome.recipient for outcome in report.outcomes]):
         raise AnswerError("outcomes: names somebody who is not a recipient")
-    if held is not None and not _REPLY_TEXT.fullmatch(held):
+    if held is not None and not REPLY_TEXT.fullmatch(held):
         raise AnswerError("mta_quarantine: not plain text")
     takes_away = bool(report.dropped) or action in (Action.QUARANTINE, Action.DISCARD)
     safe = report.stored or held
@@ -165,54 +159,23 @@ def decode_answer(
     return WorkerAnswer(report, checked)
 
 
-def _check_reply(reply: Reply | None, action: Action) -> None:
-    if reply is None:
-        if action in (Action.TEMPFAIL, Action.REJECT):
-            raise AnswerError("reply: a refusal without one")
-        return
-    first = "4" if action is Action.TEMPFAIL else "5"
-    right = str(reply.code)[0] == first == reply.xcode[:1] and 400 <= reply.code <= 599
-    if not (right and _XCODE.fullmatch(reply.xcode) and _REPLY_TEXT.fullmatch(reply.text)):
-        raise AnswerError(f"reply: {reply!r} is not one for {action.word}")
-
-
 def _edit(value: object, body_start: int, size: int) -> Edit:
     if type(value) is list and len(value) == 3 and value[0] == "add":
         # By far the most; matching patterns takes several times as long.
         _kind, name, text = value
         if type(name) is str and type(text) is str:
-            return AddField(_name(name), _value(text))
+            return AddField(field_name(name), field_value(text))
     match value:
         case ["change", str(name), int(index), str(text)] if 1 <= index <= EDIT_LIMIT:
-            return ChangeField(_name(name), index, _value(text))
+            return ChangeField(field_name(name), index, field_value(text))
         case ["change", str(name), int(index), None] if 1 <= index <= EDIT_LIMIT:
-            return ChangeField(_name(name), index, None)
+            return ChangeField(field_name(name), index, None)
         case ["splice", int(start), int(end), str(text)] if body_start <= start <= end <= size:
             try:
                 return Splice(start, end, text.encode("latin-1"))
             except UnicodeEncodeError as error:
                 raise AnswerError("splice: not octets") from error
     raise AnswerError(f"edit: {str(value)[:80]} is none for this message")
-
-
-@lru_cache(maxsize=256)
-def _name(name: str) -> str:
-    if len(name) > NAME_LIMIT or not _FIELD_NAME.fullmatch(name):
-        raise AnswerError(f"field name {name[:NAME_LIMIT]!r} is none")
-    return name
-
-
-def _value(text: str) -> str:
-    # What is printable has no line end.
-    is_one_line = text.isprintable()
-    if len(text) > VALUE_LIMIT or not (is_one_line or _FIELD_VALUE.fullmatch(text)):
-        raise AnswerError(f"field value {text[:80]!r} would break the header section")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise AnswerError("field value with lone surrogates") from error
-    return text
 
 
 def _check_splices(edits: tuple[Edit, ...]) -> None:

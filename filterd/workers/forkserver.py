@@ -3,9 +3,12 @@
 The daemon starts it as a program of its own and speaks to it over one socket (SOCK_SEQPACKET, a
 JSON object a packet). It has no threads, so forking is safe; all workers share the model's pages.
 
-    daemon → fork server: {"fork": 1}   {"kill": PID}
-    fork server → daemon: {"ready": true, "filters": [...]}   {"error": TEXT, "status": N}
+    daemon → fork server: {"fork": 1}   {"fork": 1, "role": ROLE}   {"kill": PID}
+    fork server → daemon: {"ready": true, "filters": [...],
+                       "stages": {STAGE: [...]}, "reports": true or false}
+                      {"error": TEXT, "status": N}
                       {"worker": PID} with two descriptors: its socket, its watch page
+                      {"worker": PID, "role": ROLE} with one: the socket of a stage process
                       {"ended": PID, "signal": N, "status": N}
 
 When the daemon closes the socket, or dies, the fork server kills its workers and ends.
@@ -31,6 +34,7 @@ from filterd.chain.budget import own_alarm
 from filterd.chain.pipeline import Pipeline
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, load
+from filterd.config.processes import WorkerSettings
 from filterd.ops.logs import configure
 from filterd.system.confinement import die_with_parent
 from filterd.workers import watch
@@ -47,10 +51,13 @@ log = logging.getLogger(__name__)
 class ForkServer:
     """The running fork server. control: the socket to the daemon."""
 
-    def __init__(self, control: socket.socket, pipeline: Pipeline, memory: int) -> None:
+    def __init__(
+        self, control: socket.socket, pipeline: Pipeline, workers: WorkerSettings, threads: int
+    ) -> None:
         self._control = control
         self._pipeline = pipeline
-        self._memory = memory
+        self._memory = workers.memory
+        self._threads = threads
         self._children: set[int] = set()
 
     def run(self) -> None:
@@ -60,7 +67,14 @@ class ForkServer:
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-        tell(self._control, {"ready": True, "filters": list(self._pipeline.chain.names)})
+        chain = self._pipeline.chain
+        ready = {
+            "ready": True,
+            "filters": list(chain.names),
+            "stages": chain.stages.asked,
+            "reports": chain.stages.wants_reports,
+        }
+        tell(self._control, ready)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
@@ -82,7 +96,9 @@ class ForkServer:
         if not packet:
             return False
         order = json.loads(packet)
-        if "fork" in order:
+        if "role" in order:
+            self._fork_stages(order["role"])
+        elif "fork" in order:
             self._fork()
         elif order.get("kill") in self._children:
             os.kill(order["kill"], signal.SIGKILL)
@@ -107,15 +123,51 @@ class ForkServer:
             ours.close()
             os.close(page)
 
+    def _fork_stages(self, role: str) -> None:
+        """Fork a process that is asked at stages."""
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._be_stage_process(theirs)
+        self._children.add(pid)
+        theirs.close()
+        packet = json.dumps({"worker": pid, "role": role}).encode()
+        try:
+            socket.send_fds(self._control, [packet], [ours.fileno()])
+        except OSError as error:
+            log.debug("the daemon is gone: %s", error)
+        finally:
+            ours.close()
+
+    def _be_stage_process(self, peer: socket.socket) -> None:
+        """Never returns, as `_be_worker`."""
+        from filterd.workers.stage_server import serve_stages  # noqa: PLC0415  (see `main`)
+
+        status = 1
+        try:
+            self._begin_child()
+            confine(self._memory, niceness=0)
+            serve_stages(peer, self._pipeline.chain.stages, self._threads)
+            status = 0
+        except BaseException:  # noqa: BLE001  (as in `_be_worker`)
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _begin_child(self) -> None:
+        die_with_parent()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        self._control.close()
+
     def _be_worker(self, peer: socket.socket, page: int) -> None:
         """Never returns: the child serves and ends here, whatever happens."""
         status = 1
         try:
-            die_with_parent()
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            self._control.close()
+            self._begin_child()
             names = self._pipeline.chain.names
             shared = watch.WatchPage(page, names, writable=True)
             os.close(page)
@@ -179,10 +231,12 @@ def main() -> int:
         return EX_UNAVAILABLE
     # The store needs this for its first message; loaded here, it is shared like the rest.
     importlib.import_module("filterd.quarantine.index")
+    if pipeline.chain.stages.asked:
+        importlib.import_module("filterd.workers.stage_server")
     # What is alive now stays shared with the workers: the collector must not write into its pages.
     gc.collect()
     gc.freeze()
-    ForkServer(control, pipeline, settings.workers.memory).run()
+    ForkServer(control, pipeline, settings.workers, settings.stages.sessions).run()
     return 0
 
 

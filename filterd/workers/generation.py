@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filterd.chain.stages import Stage
+from filterd.config.processes import StageSettings
 from filterd.system.child import python_command
 from filterd.workers import framing
 from filterd.workers.forkserver import PACKET_LIMIT
+from filterd.workers.stage_pool import StagePool
 from filterd.workers.watch import WatchPage
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,8 @@ class Generation:
     alive: dict[int, Worker] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
     retired: bool = False
+    stages: StagePool | None = None
+    """The processes that are asked at stages, where filters want that."""
 
     def order(self, **packet: Any) -> None:
         """Tell the fork server to do something; see `forkserver` for what it can do."""
@@ -99,8 +104,9 @@ class Generation:
             self.process.wait(END_LIMIT)
 
     @classmethod
-    def start(cls, config: Path | None) -> Generation:
+    def start(cls, config: Path | None, stages: StageSettings | None = None) -> Generation:
         """Start a fork server and wait until its filters are prepared. Raises StartError."""
+        stages = stages if stages is not None else StageSettings()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = python_command("filterd.workers.forkserver", f"--control={theirs.fileno()}")
         if config is not None:
@@ -124,4 +130,13 @@ class Generation:
                 "error", "the filters could not be prepared (no answer from the fork server)"
             )
             raise StartError(text, int(answer.get("status", EX_SOFTWARE)))
-        return cls(ours, process, answer["filters"])
+        found = cls(ours, process, answer["filters"])
+        if answer["stages"]:
+            found.stages = StagePool(
+                found.order,
+                {Stage(stage): tuple(names) for stage, names in answer["stages"].items()},
+                wants_reports=answer["reports"],
+                threads=stages.sessions,
+                timeout=stages.timeout,
+            )
+        return found

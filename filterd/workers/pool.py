@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from filterd.chain.verdict import FailureKind
+from filterd.config.processes import StageSettings
 from filterd.workers import framing
 from filterd.workers.forkserver import PACKET_LIMIT
 from filterd.workers.generation import EX_UNAVAILABLE, START_LIMIT, Generation, StartError, Worker
+from filterd.workers.stage_pool import StagePool
 from filterd.workers.waiting import Ticker, Waiter
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,17 @@ class Pool:
     """The workers. All methods may be called from any thread."""
 
     def __init__(
-        self, config: Path | None, count: int, *, queue: int, recycle: int, grace: float
+        self,
+        config: Path | None,
+        count: int,
+        *,
+        queue: int,
+        recycle: int,
+        grace: float,
+        stages: StageSettings = StageSettings(),  # noqa: B008  (frozen)
     ) -> None:
         self._config = config
+        self._stages = stages
         self._count = count
         self._queue = queue
         self._recycle = recycle
@@ -76,11 +86,14 @@ class Pool:
 
         Raises StartError, and then the former generation goes on.
         """
-        generation = Generation.start(self._config)
+        generation = Generation.start(self._config, self._stages)
         threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
         for _ in range(self._count):
             generation.order(fork=1)
         deadline = time.monotonic() + START_LIMIT
+        if generation.stages is not None and not generation.stages.start(START_LIMIT):
+            generation.close()
+            raise StartError("the stage process did not start in time", EX_UNAVAILABLE)
         with self._changed:
             while len(generation.alive) < self._count:
                 if not self._changed.wait(deadline - time.monotonic()):
@@ -106,7 +119,11 @@ class Pool:
             if not packet:
                 break
             answer = json.loads(packet)
-            if "worker" in answer:
+            if "role" in answer:
+                if generation.stages is not None:
+                    stream = socket.socket(fileno=descriptors[0])
+                    generation.stages.born(answer["worker"], stream, answer["role"])
+            elif "worker" in answer:
                 peer, page = descriptors
                 self._born(generation, answer["worker"], peer, page)
             elif "ended" in answer:
@@ -118,6 +135,8 @@ class Pool:
             if unexpected:
                 self._current = None
             self._idle = [w for w in self._idle if w.generation is not generation]
+        if generation.stages is not None:
+            generation.stages.close()
         if unexpected:
             log.error(
                 "the fork server ended (status %s); starting a new one",
@@ -185,6 +204,12 @@ class Pool:
         if generation is not None:
             generation.close()
             generation.await_end()
+
+    @property
+    def stages(self) -> StagePool | None:
+        """The processes that are asked at stages; None where no filter wants that."""
+        with self._changed:
+            return self._current.stages if self._current is not None else None
 
     @property
     def load(self) -> tuple[int, int, int]:

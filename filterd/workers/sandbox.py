@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from filterd.chain.checks import AnswerError
 from filterd.chain.report import Arrival, Form, ScanReport
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, Settings, load
@@ -21,7 +22,6 @@ from filterd.system.bounded import json_value
 from filterd.system.child import python_command
 from filterd.system.confinement import die_with_parent
 from filterd.workers.codec import (
-    AnswerError,
     decode_report,
     decode_request,
     encode_report,
@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"a filter cannot start: {error}\n")
         return 69
     confine(int(memory))
-    id, envelope, _failed = decode_request(head)
+    id, envelope, _failed, _early = decode_request(head)
     report = pipeline.process(Message(data, envelope, id)).report
     # ASCII, so that octets of no charset (lone surrogates) survive.
     sys.stdout.write(json.dumps(encode_report(report, Form.SPARSE)))

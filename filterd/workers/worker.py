@@ -33,11 +33,11 @@ for a worker's long ones: with every core at work a tenth more messages get thro
 _MIB = 1 << 20
 
 
-def confine(memory: int) -> None:
+def confine(memory: int, niceness: int = NICENESS) -> None:
     """Put this process under its limits. memory: MiB above what it uses now."""
     # Where that is forbidden, by a seccomp filter for example, it is a tenth of speed, no more.
     with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+        os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE_LIMIT, FILE_SIZE_LIMIT))
     limit = _address_space() + memory * _MIB
@@ -65,9 +65,9 @@ def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
                 data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
-        id, envelope, failed = decode_request(head)
+        id, envelope, failed, early = decode_request(head)
         message = Message(data, envelope, id)
-        answer = encode_answer(pipeline.process(message, failed))
+        answer = encode_answer(pipeline.process(message, failed, early))
         page.clear()
         if interrupted():
             # What the filter was busy with may be left in any state, a lock that is held for one.

@@ -15,7 +15,9 @@ from filterd.quarantine import Entry, QuarantineSettings, Store
 from tests.helpers.milter import Outcome, one_message
 from tests.helpers.process import Program, wait_for
 
-PLUGIN = Path(__file__).parent / "plugins" / "misbehaving"
+PLUGINS = Path(__file__).parent / "plugins"
+PLUGIN = PLUGINS / "misbehaving"
+STAGED = PLUGINS / "staged"
 ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS = """\
@@ -36,7 +38,7 @@ recycle = {recycle}
 grace = 0.4
 
 [chain]
-filters = ["misbehaving"]
+filters = {filters}
 timeout = {timeout}
 
 [policy]
@@ -48,6 +50,7 @@ folder = "{folder}/quarantine"
 [filters.misbehaving]
 timeout = {filter_timeout}
 mood = "{mood}"
+{more}
 """
 
 DEFAULTS = {
@@ -60,6 +63,8 @@ DEFAULTS = {
     "filter_timeout": 1.5,
     "limit": 4_000_000,
     "mood": "bad",
+    "filters": '["misbehaving"]',
+    "more": "",
 }
 
 
@@ -71,7 +76,7 @@ class RunningDaemon:
         self.config = folder / "filterd.toml"
         self.socket = folder / "s"
         self.configure(**settings)
-        paths = [str(PLUGIN), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        paths = [str(PLUGIN), str(STAGED), str(ROOT), os.environ.get("PYTHONPATH", "")]
         self.process = Program(
             [sys.executable, "-P", "-m", "filterd", "run", "--config", self.config],
             folder,

@@ -6,6 +6,7 @@ The filters of the tests know the order `wait=FOLDER`: each message that comes t
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.helpers.process import wait_for
@@ -19,6 +20,14 @@ class Gate:
         self.path.mkdir()
         self.path.chmod(0o777)
         self.order = f"wait={self.path}"
+
+    @classmethod
+    def at(cls, path: Path) -> Gate:
+        """A gate at a place that the settings name, closed; another one may have been there."""
+        shutil.rmtree(path, ignore_errors=True)
+        gate = cls(path.parent)
+        assert gate.path == path
+        return gate
 
     def wait_until_inside(self, count: int = 1) -> None:
         """Until so many messages have come to it, in all."""

@@ -129,6 +129,11 @@ class MilterClient:
                 reply = self.reply()
                 assert reply == PlainReply(ReplyCode.CONTINUE), (command, reply)
 
+    def told(self, command: MilterCommand) -> str:
+        """What the filter says to a command: `continue`, or the text of its reply code."""
+        self.write(command.encode().encode())
+        return Outcome(self.reply()).word
+
     def hello(self, name: bytes = b"client.example", address: bytes = b"192.0.2.7") -> None:
         """CONNECT and HELO."""
         self.say(

@@ -16,6 +16,7 @@ import pytest
 from filterd.bayes.model.pipelines import TextPipeline
 from filterd.bayes.model.store import _PREFIX, MAGIC, ModelFileError
 from filterd.bayes.model.store import load as load_model
+from filterd.chain.checks import AnswerError
 from filterd.chain.marks import KEY_NAME, load_key
 from filterd.chain.report import Arrival
 from filterd.config.load import ConfigError, Settings, load
@@ -33,7 +34,7 @@ from filterd.quarantine.journal import _decoded
 from filterd.review.accounts import Accounts
 from filterd.review.principals import PrincipalError
 from filterd.review.tokens import Tokens
-from filterd.workers.codec import AnswerError, decode_answer
+from filterd.workers.codec import decode_answer
 from filterd.workers.sandbox import SandboxError, _checked
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from filterd.chain import replies
-from filterd.chain.chain import Chain, Link, LinkSettings
+from filterd.chain.chain import Chain
+from filterd.chain.links import Link, LinkSettings
 from filterd.chain.pipeline import Pipeline, PipelineResult
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicySettings

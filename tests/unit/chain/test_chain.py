@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from filterd.chain.chain import DETAIL_LIMIT, Chain, Failure, Link, LinkSettings, OnError
+from filterd.chain.chain import Chain
+from filterd.chain.links import DETAIL_LIMIT, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
-from filterd.chain.verdict import NO_OPINION, Action, FailureKind, Symbol, Verdict
+from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Envelope, Message
 
 MAIL = Message(b"Subject: hi\r\n\r\nhello\r\n", id="t1")

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from filterd.chain.chain import Chain, Link, LinkSettings
+from filterd.chain.chain import Chain
+from filterd.chain.links import Link, LinkSettings
 from filterd.chain.marks import Mark, Verifier, envelope_id, load_key
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Policy

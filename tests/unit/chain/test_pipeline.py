@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from filterd.chain.chain import Chain, Examination, Link
+from filterd.chain.chain import Chain, Examination
+from filterd.chain.links import Link
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Decision, Policy
 from filterd.chain.policy_settings import PolicyRule, PolicySettings

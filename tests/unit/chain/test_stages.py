@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from filterd.chain.chain import Chain, Link
+from filterd.chain.chain import Chain
 from filterd.chain.filter import built
+from filterd.chain.links import Link
 from filterd.chain.services import Services
 from filterd.chain.stages import COMMANDS, Session, Stage, stages_of
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict

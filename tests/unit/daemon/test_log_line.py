@@ -114,7 +114,8 @@ class Located(ScanReport):
 
 def test_a_new_fact_needs_no_line_in_the_log() -> None:
     for report_kind, names in ((ScanReport, set()), (Located, {"country"})):
-        assert set(other_fields(report_kind)) == {"helo", "mta_quarantine", "banned"} | names
+        known = {"helo", "mta_quarantine", "banned", "session", "stage", "repeated"}
+        assert set(other_fields(report_kind)) == known | names
 
 
 @pytest.mark.parametrize("format", ["keyvalue", "json"])

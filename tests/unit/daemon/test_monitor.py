@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
+from filterd.chain.checks import AnswerError
 from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
@@ -31,7 +32,7 @@ from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
 from filterd.ops.control import ControlError, RequestRefusedError, ask, control_path
 from filterd.ops.status import status
-from filterd.workers.codec import AnswerError, decode_report
+from filterd.workers.codec import decode_report
 from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
 from tests.helpers.process import free_port, wait_for
 from tests.helpers.reports import report

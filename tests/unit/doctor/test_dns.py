@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from filterd.chain.chain import ChainSettings, LinkSettings
+from filterd.chain.chain import ChainSettings
 from filterd.chain.headers import LabelSettings
+from filterd.chain.links import LinkSettings
 from filterd.config.load import FilterSettings, Settings
 from filterd.doctor.dns import dns
 from filterd.doctor.findings import Level

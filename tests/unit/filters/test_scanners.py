@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from filterd.chain.chain import Chain, Link
+from filterd.chain.chain import Chain
 from filterd.chain.filter import load as load_filter
+from filterd.chain.links import Link
 from filterd.chain.verdict import Action, Verdict
 from filterd.config.load import ConfigError, load
 from filterd.filters.scanners.engine import ScanError

@@ -11,6 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.chain.chain import Examination
+from filterd.chain.checks import NAME_LIMIT, VALUE_LIMIT, AnswerError
+from filterd.chain.findings import NOTHING_FOUND
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.policy import Decision
 from filterd.chain.report import Arrival, Form, ScanReport, names, values
@@ -29,9 +31,6 @@ from filterd.chain.verdict import (
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.workers.codec import (
     EDIT_LIMIT,
-    NAME_LIMIT,
-    VALUE_LIMIT,
-    AnswerError,
     WorkerAnswer,
     decode_answer,
     decode_report,
@@ -79,7 +78,12 @@ def test_requests_arrive_as_they_were(
         Failure("bayes", FailureKind.CRASH, "signal 11"),
         Failure("clamav", FailureKind.TIMEOUT, "as before", again=True),
     )
-    assert decode_request(encode_request("id1", envelope, failed)) == ("id1", envelope, failed)
+    assert decode_request(encode_request("id1", envelope, failed)) == (
+        "id1",
+        envelope,
+        failed,
+        NOTHING_FOUND,
+    )
 
 
 def test_answer_of_a_result() -> None:
