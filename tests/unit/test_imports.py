@@ -127,10 +127,12 @@ def test_only_the_daemon_imports_pymilter() -> None:
 # Where an exception of any kind ends, and why it may. A broad `except` elsewhere raises again.
 BROAD = {
     "chain/chain.py": "what a filter raises, its `on_error` answers",
+    "chain/stage_chain.py": "what a filter raises at a stage, its `on_error` answers",
     "bayes/site/shadow.py": "a candidate model must not cost the one in force its opinion",
     "cli/pipeline.py": "a pipeline of the site's own",
     "daemon/session.py": "a callback of libmilter: the message is deferred",
     "workers/forkserver.py": "a worker ends here; a filter that cannot start",
+    "workers/stage_server.py": "a thread of a stage process: nobody waits for it longer",
     "daemon/control.py": "whoever asks is told of an internal error",
     "daemon/monitor.py": "the message has its answer already",
     "system/periodic.py": "the next run goes on",
