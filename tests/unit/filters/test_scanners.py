@@ -43,7 +43,9 @@ from filterd.scanners.answer import (
 )
 from filterd.scanners.cache import AnswerCache, Remembering
 from filterd.scanners.hosts import Hosts
+from filterd.scanners.limited import Limited
 from filterd.scanners.several import Answers, Several
+from filterd.scanners.slots import Slots
 from tests.helpers import icap, messages
 from tests.helpers.icap import IcapStub
 from tests.helpers.scanner import Scanner as ClamdStub
@@ -405,6 +407,41 @@ def test_parts_side_by_side(tmp_path: Path, at_once: int) -> None:
         stub.seen.clear()
         assert Scanners(own).examine(Message(GOOD)).virus is None
         assert sorted(stub.seen) == [b"bye", b"good", b"hello"]
+
+
+def test_scans_of_one_scanner_at_once_are_capped(tmp_path: Path) -> None:
+    """Of six parts that are scanned side by side, two at a time: more never meet."""
+    meeting = threading.Barrier(2, timeout=20)
+    at_once, most, mutex = 0, 0, threading.Lock()
+
+    def judge(content: bytes) -> bytes:
+        nonlocal at_once, most
+        with mutex:
+            at_once += 1
+            most = max(most, at_once)
+        meeting.wait()
+        with mutex:
+            at_once -= 1
+        return clean(content)
+
+    parts = messages.multipart([(f"{n}.txt", b"%d" % n) for n in range(5)])
+    with ClamdStub(judge, tmp_path / "s") as stub:
+        one = dataclasses.replace(clamd_settings(stub), scans_at_once=2)
+        own = ScannersSettings(clamd=(one,), scan="parts", parts_at_once=6)
+        assert Scanners(own).examine(Message(parts)).symbols == ()
+    assert (len(stub.seen), most) == (6, 2)
+
+
+def test_a_scanner_without_a_free_slot_is_away() -> None:
+    """Not clean, and not waited for without end."""
+    slots = Slots(1)
+    one = Says(CLEAN)
+    with slots.one(0):
+        found = Limited(one, slots, 0.05).scan(b"x", time.monotonic() + 5)
+    assert isinstance(found, Unavailable)
+    assert "scans_at_once" in found.why
+    assert one.seen == []
+    assert Limited(one, slots, 0.05).scan(b"x", time.monotonic() + 5) == CLEAN
 
 
 @pytest.mark.parametrize("setting, action", [("quarantine", "quarantine"), ("reject", "reject")])
