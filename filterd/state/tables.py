@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,11 @@ log = logging.getLogger(__name__)
 EXPIRE_SECONDS = 5.0
 """Seconds between two looks of one process for what has expired, while it writes."""
 
-EXPIRE_BATCH = 1000
+EXPIRE_BATCH = 500
 """Rows of each table that one such look deletes at most: others wait for some milliseconds."""
+
+EXPIRE_SHARE = 0.1
+"""Of a process's time, that looks may take where more has expired than one deletes."""
 
 _WINDOWS_KEPT = 2
 """Lengths of its window for which a count is kept: as long as its slot is the former one."""
@@ -53,6 +56,7 @@ _DISK_FULL = "53100"
 """SQLSTATE, https://www.postgresql.org/docs/15/errcodes-appendix.html"""
 
 _Insert = sqlite.Insert | postgresql.Insert
+_Statement = sa.sql.dml.ReturningInsert[Any]
 
 
 class SqlState:
@@ -71,24 +75,23 @@ class SqlState:
 
     def get(self, keys: Sequence[StateKey], now: float) -> list[StateEntry | None]:
         """See `SharedState`."""
-        c = entries.c
-        wanted = sa.select(entries).where(
-            sa.or_(sa.false(), *(_is(entries, key) for key in keys)), c.expires > now
-        )
+        found: list[StateEntry | None] = []
         with self._transaction() as connection:
-            found = [_entry(row) for row in connection.execute(wanted)]
-        by_key = {entry.key: entry for entry in found}
-        return [by_key.get(key) for key in keys]
+            for key in keys:
+                row = connection.execute(_FIND_ENTRY, key._asdict()).one_or_none()
+                entry = None if row is None else _entry(row)
+                found.append(entry if entry is not None and entry.expires > now else None)
+        return found
 
     def touch(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
         with self._writing(now) as connection:
-            return self._upsert(connection, key, now, lifetime, value, keeps=True)
+            return _upsert(connection, _TOUCH, key, now, lifetime, value)
 
     def put(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
         with self._writing(now) as connection:
-            return self._upsert(connection, key, now, lifetime, value, keeps=False)
+            return _upsert(connection, _PUT, key, now, lifetime, value)
 
     def delete(self, key: StateKey) -> bool:
         """See `SharedState`."""
@@ -124,8 +127,10 @@ class SqlState:
         exceeded: tuple[int, ...] = ()
         try:
             with self._writing(now) as connection:
-                statement = _counting(_insert(connection, counts).values(rows))
-                found = {_place(row): _window(row) for row in connection.execute(statement)}
+                statement = _COUNT[connection.dialect.name]
+                for row in rows:
+                    counted = connection.execute(statement, row).one()
+                    found[_place(counted)] = _window(counted)
                 exceeded = tuple(
                     number
                     for number, one in enumerate(additions)
@@ -139,16 +144,13 @@ class SqlState:
 
     def windows(self, wanted: Sequence[tuple[StateKey, int]]) -> list[Window]:
         """See `SharedState`."""
-        c = counts.c
-        query = sa.select(counts).where(
-            sa.or_(
-                sa.false(),
-                *(sa.and_(_is(counts, key), c.seconds == seconds) for key, seconds in wanted),
-            )
-        )
+        found = []
         with self._transaction() as connection:
-            found = {_place(row): _window(row) for row in connection.execute(query)}
-        return [found.get(place, Window(place[1])) for place in wanted]
+            for key, seconds in wanted:
+                place = {**key._asdict(), "seconds": seconds}
+                row = connection.execute(_FIND_COUNT, place).one_or_none()
+                found.append(Window(seconds) if row is None else _window(row))
+        return found
 
     def clear(self, key: StateKey) -> bool:
         """See `SharedState`."""
@@ -169,44 +171,6 @@ class SqlState:
         """See `SharedState`."""
         self._database.leave(self)
 
-    @staticmethod
-    def _upsert(
-        connection: sa.Connection,
-        key: StateKey,
-        now: float,
-        lifetime: float,
-        value: str,
-        *,
-        keeps: bool,
-    ) -> StateEntry:
-        """keeps: an entry that is there keeps value and expiry."""
-        c = entries.c
-        insert = _insert(connection, entries).values(
-            kind=key.kind,
-            name=key.name,
-            first=now,
-            last=now,
-            count=1,
-            expires=now + lifetime,
-            value=value[:VALUE_LIMIT],
-        )
-        new, is_over = insert.excluded, c.expires <= now
-        is_new = sa.or_(is_over, c.first > now)
-        changes: dict[str, Any] = {
-            "first": sa.case((is_new, new.first), else_=c.first),
-            "last": new.last,
-            "count": sa.case((is_over, 1), else_=c.count + 1),
-            "expires": new.expires,
-            "value": new.value,
-        }
-        if keeps:
-            changes["expires"] = sa.case((is_new, new.expires), else_=c.expires)
-            changes["value"] = sa.case((is_over, new.value), else_=c.value)
-        statement = insert.on_conflict_do_update(
-            index_elements=[c.kind, c.name], set_=changes
-        ).returning(*entries.columns)
-        return _entry(connection.execute(statement).one())
-
     @contextmanager
     def _writing(self, now: float) -> Iterator[sa.Connection]:
         """A transaction, after which a process deletes now and then what has expired."""
@@ -221,10 +185,15 @@ class SqlState:
     def _expire_now_and_then(self, now: float) -> None:
         if time.monotonic() < self._expire_again:
             return
-        self._expire_again = time.monotonic() + EXPIRE_SECONDS
+        started = time.monotonic()
+        self._expire_again = started + EXPIRE_SECONDS
         try:
             with self._transaction() as connection:
-                _expire(connection, now)
+                gone = _expire(connection, now)
+            if gone >= EXPIRE_BATCH:
+                ended = time.monotonic()
+                pause = (ended - started) / EXPIRE_SHARE
+                self._expire_again = min(self._expire_again, ended + pause)
         except StateError as error:
             # What was written is written: the caller needs nothing of this.
             log.warning("%s; expired entries were not deleted", error)
@@ -264,6 +233,74 @@ class SqlState:
         return f"; it is kept as {aside}"
 
 
+def _upserting(insert: _Insert, *, keeps: bool) -> _Statement:
+    """Make an entry, or change one that is there. The new row's `last` is now. keeps: value and
+    expiry stay."""
+    c, new = entries.c, insert.excluded
+    is_over = c.expires <= new.last
+    is_new = sa.or_(is_over, c.first > new.last)
+    changes: dict[str, Any] = {
+        "first": sa.case((is_new, new.first), else_=c.first),
+        "last": new.last,
+        "count": sa.case((is_over, 1), else_=c.count + 1),
+        "expires": sa.case((is_new, new.expires), else_=c.expires) if keeps else new.expires,
+        "value": sa.case((is_over, new.value), else_=c.value) if keeps else new.value,
+    }
+    key = [c.kind, c.name]
+    return insert.on_conflict_do_update(index_elements=key, set_=changes).returning(
+        *entries.columns
+    )
+
+
+def _counting(insert: _Insert) -> _Statement:
+    """`Window.plus`, in SQL."""
+    c, new = counts.c, insert.excluded
+    is_same = sa.or_(c.slot == new.slot, c.slot == new.slot + 1)
+    changes: dict[str, Any] = {
+        "slot": sa.case((is_same, c.slot), else_=new.slot),
+        "latest": sa.case((is_same, c.latest + new.latest), else_=new.latest),
+        "former": sa.case((is_same, c.former), (c.slot == new.slot - 1, c.latest), else_=0.0),
+        "expires": new.expires,
+    }
+    key = [c.kind, c.name, c.seconds]
+    return insert.on_conflict_do_update(index_elements=key, set_=changes).returning(*counts.columns)
+
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_INSERTS: Mapping[str, Callable[[sa.Table], _Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+_TOUCH = {name: _upserting(make(entries), keeps=True) for name, make in _INSERTS.items()}
+_PUT = {name: _upserting(make(entries), keeps=False) for name, make in _INSERTS.items()}
+_COUNT = {name: _counting(make(counts)) for name, make in _INSERTS.items()}
+_FIND_ENTRY = sa.select(entries).where(
+    *(entries.c[name] == sa.bindparam(name) for name in ("kind", "name"))
+)
+_FIND_COUNT = sa.select(counts).where(
+    *(counts.c[name] == sa.bindparam(name) for name in ("kind", "name", "seconds"))
+)
+
+
+def _upsert(
+    connection: sa.Connection,
+    statements: Mapping[str, _Statement],
+    key: StateKey,
+    now: float,
+    lifetime: float,
+    value: str,
+) -> StateEntry:
+    row = {
+        **key._asdict(),
+        "first": now,
+        "last": now,
+        "count": 1,
+        "expires": now + lifetime,
+        "value": value[:VALUE_LIMIT],
+    }
+    return _entry(connection.execute(statements[connection.dialect.name], row).one())
+
+
 class _NoRoomError(Exception):
     """Ends a transaction of which nothing may stay."""
 
@@ -292,28 +329,8 @@ def _with_limits(settings: StateSettings) -> str:
     return url.update_query_dict(missing).render_as_string(hide_password=False)
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> _Insert:
-    is_sqlite = connection.dialect.name == "sqlite"
-    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
-
-
 def _is(table: sa.Table, key: StateKey) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.kind == key.kind, table.c.name == key.name)
-
-
-def _counting(insert: _Insert) -> sa.sql.dml.ReturningInsert[Any]:
-    """`Window.plus`, in SQL."""
-    c, new = counts.c, insert.excluded
-    is_same = sa.or_(c.slot == new.slot, c.slot == new.slot + 1)
-    return insert.on_conflict_do_update(
-        index_elements=[c.kind, c.name, c.seconds],
-        set_={
-            "slot": sa.case((is_same, c.slot), else_=new.slot),
-            "latest": sa.case((is_same, c.latest + new.latest), else_=new.latest),
-            "former": sa.case((is_same, c.former), (c.slot == new.slot - 1, c.latest), else_=0.0),
-            "expires": new.expires,
-        },
-    ).returning(*counts.columns)
 
 
 def _count_row(key: StateKey, seconds: int, amount: float, now: float) -> dict[str, Any]:

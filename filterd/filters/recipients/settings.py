@@ -125,6 +125,10 @@ class RecipientsSettings:
             with wrong.at("domains"):
                 if not self.domains and (self.files or self.command or self.servers):
                     raise ValueError("is empty, so nothing is looked up")
+            for index, path in enumerate(self.files):
+                with wrong.at("files", index):
+                    if not path.is_absolute():
+                        raise ValueError(f"{str(path)!r} is not an absolute path")
             with wrong.at("command"):
                 if self.command and not self.command[0].startswith("/"):
                     raise ValueError(f"{self.command[0]!r} is not an absolute path")

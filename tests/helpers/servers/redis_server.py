@@ -13,8 +13,17 @@ class RedisServer:
     def __init__(self, folder: Path, *more: str) -> None:
         program = require("redis-server", "redis-server")
         self.socket = folder / "redis.sock"
-        options = ["--port", "0", "--unixsocket", self.socket, "--save", "", "--appendonly", "no"]
-        command = [program, *options, "--dir", folder, *more]
+        options = [
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.socket),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        command = [str(program), *options, "--dir", str(folder), *more]
         self.process = Program(command, folder)
 
     @property

@@ -407,13 +407,14 @@ def test_settings_that_cannot_be_right() -> None:
     with pytest.raises(SettingsError) as caught:
         RecipientsSettings(
             ("ann@mx.example",),
+            (Path("recipients"),),
             command=("knows",),
             servers=(RecipientServer("x", ("a b",), "not an address"),),
             except_clients=("x",),
         )
     assert [key for key, _text in caught.value.found] == [
-        ("domains", 0), ("command",), ("servers", 0, "server"), ("servers", 0, "domains", 0),
-        ("servers", 0, "sender"), ("except_clients", 0),
+        ("domains", 0), ("files", 0), ("command",), ("servers", 0, "server"),
+        ("servers", 0, "domains", 0), ("servers", 0, "sender"), ("except_clients", 0),
     ]  # fmt: skip
     with pytest.raises(SettingsError, match="nothing is looked up"):
         RecipientsSettings(command=("/bin/true",))
