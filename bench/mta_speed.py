@@ -1,18 +1,24 @@
 """The MTA with a null pymilter filter: messages a second, and what slow clients cost.
 
-    python -m bench.mta_speed [--messages 4000] [--octets 7000] [--accept]
+    python -m bench.mta_speed [--messages 4000] [--octets 7000] [--accept] [--rules]
                               [--connections 8] [--sessions 500]
 
 The clients are processes of their own that say the same octets again and again and look only at the
 first digit of each reply, so that what is measured is the MTA. The slow clients stop in the middle
 of a message; what they cost is resident memory of the MTA with and without them.
+
+With `--rules` the MTA runs a stock sendmail.cf with access_db and virtusertable in the place of
+settings, made by m4, and its local mailer is `true`: what is measured beside the filter is the
+routing of a message by rules, and one process for its delivery.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,9 +33,11 @@ from pathlib import Path
 from bench.mail import Writer
 from bench.processes import tree
 from filterd.mta.delivery.client import wire_form
+from filterd.mta.maps.makemap import makemap
 from filterd.smtp.client import stuffed
 from tests.helpers.process import free_port, wait_for
 from tests.helpers.servers.filterd import COMMAND
+from tests.helpers.servers.sendmail import Sendmail, input_mail_filter
 
 FILTER = Path(__file__).with_name("null_filter.py")
 
@@ -103,28 +111,43 @@ def _filter(path: Path, *words: str) -> Iterator[None]:
         process.wait()
 
 
+def stock_cf(folder: Path, socket: Path) -> Path:
+    """A stock sendmail.cf with access_db and virtusertable, behind the filter at a socket."""
+    tables = {
+        "access": "Connect:127.0.0.1\tRELAY\nFrom:spam.test\tREJECT\nTo:closed@\tREJECT\n",
+        "virtusertable": "info@v.test\tjoe\n@v.test\tcatch\n",
+    }
+    lines = (
+        f"FEATURE(`access_db', `hash -T<TMPF> {folder}/mail/access')dnl\n"
+        f"FEATURE(`virtusertable', `hash {folder}/mail/virtusertable')dnl\n"
+        "VIRTUSER_DOMAIN(`v.test')dnl\n" + input_mail_filter("null", f"unix:{socket}")
+    )
+    path = Sendmail(folder, lines).folder / "sendmail.cf"
+    for name, text in tables.items():
+        with io.BytesIO(text.encode()) as source, io.BytesIO() as out:
+            if makemap(["-C", str(path), "hash", str(folder / "mail" / name)], source, out, out):
+                raise RuntimeError(out.getvalue().decode())
+    text = re.sub(r"(?m)^(Mlocal,\s+P=)[^,]+", r"\1/bin/true", path.read_text())
+    path.write_text(text)
+    return path
+
+
 @contextlib.contextmanager
-def mta(folder: Path, *words: str) -> Iterator[tuple[int, int]]:
-    """`filterd mta run` behind the null filter (words: its arguments): its port and process id."""
+def mta(folder: Path, *words: str, rules: bool = False) -> Iterator[tuple[int, int]]:
+    """`filterd mta run` behind the null filter (words: its arguments): its port and process id.
+
+    rules: with a stock sendmail.cf."""
     port, null = free_port(), folder / "null.sock"
     (folder / "filterd.toml").write_text("[mta]\nmax_connections = 2000\n")
+    asked = ["--port", str(port), "--spool", folder / "spool"]
+    if rules:
+        asked += ["--cf", stock_cf(folder, null)]
+    else:
+        asked += ["--config", folder / "filterd.toml", "--mail", folder / "mail"]
+        asked += ["--filter", f"null, S=unix:{null}, F=T"]
     with _filter(null, *words), (folder / "mta.log").open("wb") as log:
         process = subprocess.Popen(
-            [
-                COMMAND,
-                "mta",
-                "run",
-                "--config",
-                folder / "filterd.toml",
-                "--port",
-                str(port),
-                "--spool",
-                folder / "spool",
-                "--mail",
-                folder / "mail",
-                "--filter",
-                f"null, S=unix:{null}, F=T",
-            ],
+            [COMMAND, "mta", "run", *asked],
             stdout=subprocess.PIPE,
             stderr=log,
         )
@@ -153,11 +176,16 @@ def _used(pid: int) -> tuple[float, float]:
     return sum(one.seconds for one in found), sum(one.mib for one in found)
 
 
-def speed(folder: Path, messages: int, connections: int, size: int, *words: str) -> Speed:
+def speed(
+    folder: Path, messages: int, connections: int, size: int, *words: str, rules: bool = False
+) -> Speed:
     """Messages through the null filter, each synced and with its 250."""
     octets, each = letter(size), messages // connections
     forked = get_context("fork")
-    with mta(folder, *words) as (port, pid), ProcessPoolExecutor(connections, forked) as pool:
+    with (
+        mta(folder, *words, rules=rules) as (port, pid),
+        ProcessPoolExecutor(connections, forked) as pool,
+    ):
         # The first connections make the pool's processes and the MTA's threads.
         list(pool.map(submit, [port] * connections, [1] * connections, [octets] * connections))
         before, started = _used(pid)[0], time.perf_counter()
@@ -215,16 +243,26 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=500)
     parser.add_argument("--octets", type=int, default=TEXT_OCTETS, help="of a message's body")
     parser.add_argument("--accept", action="store_true", help="the filter accepts at once")
+    parser.add_argument("--rules", action="store_true", help="route by a stock sendmail.cf")
     given = parser.parse_args()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="filterd-mta-") as folder:
         words = ["accept"] if given.accept else []
-        found = speed(Path(folder), given.messages, given.connections, given.octets, *words)
+        found = speed(
+            Path(folder).resolve(),
+            given.messages,
+            given.connections,
+            given.octets,
+            *words,
+            rules=given.rules,
+        )
     print(
         f"{found.messages} messages of {found.octets} octets over {given.connections} connections: "
         f"{found.messages / found.seconds:.0f}/s; the MTA's CPU time "
         f"{1000 * found.cpu / found.messages:.2f} ms each (load before: {load:.1f})"
     )
+    if not given.sessions:
+        return
     with tempfile.TemporaryDirectory(prefix="filterd-mta-") as folder:
         memory = slow(Path(folder), given.sessions)
     print(

@@ -17,6 +17,7 @@ from filterd.mta.cf.marks import (
     LOOKUP_END,
     USER,
 )
+from filterd.mta.cf.memory import AskedMap, RunEvent
 from filterd.mta.cf.observer import Lookup, Observer
 from filterd.mta.cf.program import Program
 from filterd.mta.cf.rules import MAX_ARGUMENTS
@@ -49,6 +50,16 @@ class MapLookups:
     def __init__(self, program: Program, maps: Maps, observer: Observer, voice: Voice) -> None:
         self._program, self._maps = program, maps
         self._observer, self._voice = observer, voice
+        self.events: list[RunEvent] | None = None
+        """What a run depends on, while it is to be remembered."""
+
+    def answers_again(self, event: AskedMap) -> bool:
+        """Ask a map again; whether it answers the same."""
+        map = self._maps.find(event.name)
+        if map is None:
+            return False
+        answer = self._asked(event.name, map, event.key, event.arguments)
+        return answer == (event.value, event.failed)
 
     def too_long(self) -> RulesetError:
         self._voice.complain("rewrite: expansion too long", enhanced="5.3.0")
@@ -104,6 +115,8 @@ class MapLookups:
                 room -= len(argument) + 1
                 arguments.append(self._program.names.without_marks(argument))
             value, failed = self._asked(name, map, text, arguments)
+            if self.events is not None:
+                self.events.append(AskedMap(name, text, tuple(arguments), value, failed))
         table = tables.addresses
         if value is None:
             if default is None:

@@ -23,6 +23,7 @@ from filterd.mta.cf.marks import (
     REFERENCE,
     USER,
 )
+from filterd.mta.cf.memory import ReadMacro, RememberedRun, RunEvent, RunMemory
 from filterd.mta.cf.observer import Observer
 from filterd.mta.cf.patterns import Matcher, Span
 from filterd.mta.cf.program import Program
@@ -60,7 +61,7 @@ class Rewriter:
     """Runs the rulesets of one program.
 
     definitions, classes: what the rules read, and the class `macro` writes; for one message a copy
-    of the program's.
+    of the program's. memory: of runs over the program's own classes, None to try all rules.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Rewriter:
         observer: Observer,
         definitions: Definitions | None = None,
         classes: Classes | None = None,
+        memory: RunMemory | None = None,
     ) -> None:
         self.program, self.maps, self.observer = program, maps, observer
         self.definitions = program.definitions if definitions is None else definitions
@@ -80,17 +82,45 @@ class Rewriter:
         self.tell = self.voice.tell
         self._lookups = MapLookups(program, maps, observer, self.voice)
         self._matcher = Matcher(program.tables, self.classes, self._runtime_left)
+        self._memory = memory
         self._work = 0
         # sendmail takes the quotes off a name in the rule itself; test mode shows that.
         self.unquoted: set[tuple[Rule, str]] = set()
 
     def run(self, tokens: Tokens, number: int) -> int:
         """Run a ruleset over the tokens, which are changed in place. Returns its status."""
+        if self._memory is not None:
+            return self._run_or_remember(tokens, number, self._memory)
+        return self._run_from_outside(tokens, number)
+
+    def _run_from_outside(self, tokens: Tokens, number: int) -> int:
         self._work = 0
         try:
             return self._run(tokens, number, 0, MAX_TOKENS)
         except _TooMuchWorkError:
             return EX_CONFIG
+
+    def _run_or_remember(self, tokens: Tokens, number: int, memory: RunMemory) -> int:
+        known = memory.get(number, tokens)
+        if known is not None and all(map(self._holds, known.events)):
+            tokens[:] = known.tokens
+            return known.status
+        given, said = tuple(tokens), self.voice.said
+        events: list[RunEvent] = []
+        self._lookups.events = events
+        try:
+            status = self._run_from_outside(tokens, number)
+        finally:
+            self._lookups.events = None
+        if self.voice.said == said:
+            memory.keep(number, given, RememberedRun(tuple(tokens), status, tuple(events)))
+        return status
+
+    def _holds(self, event: RunEvent) -> bool:
+        """Whether what a run depended on is the same now."""
+        if isinstance(event, ReadMacro):
+            return self.definitions.value(event.code) == event.value
+        return self._lookups.answers_again(event)
 
     def expanded(self, text: str) -> str:
         """Text with its macros expanded."""
@@ -204,13 +234,19 @@ class Rewriter:
         return new
 
     def _runtime_left(self, code: str) -> str | None:
-        value = self.definitions.value(code)
+        value = self._read(code)
         if self.observer.details:
             self.observer.runtime_macro("LHS", self.program.names.name(code), value)
         return value
 
-    def _runtime_right(self, code: str) -> Tokens:
+    def _read(self, code: str) -> str | None:
         value = self.definitions.value(code)
+        if self._lookups.events is not None:
+            self._lookups.events.append(ReadMacro(code, value))
+        return value
+
+    def _runtime_right(self, code: str) -> Tokens:
+        value = self._read(code)
         if self.observer.details:
             self.observer.runtime_macro("RHS", self.program.names.name(code), value)
         if not value:

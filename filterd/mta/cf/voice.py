@@ -15,19 +15,22 @@ EX_OSERR = 71
 
 
 class Voice:
+    """said: how much was said."""
+
     def __init__(self, program: Program, observer: Observer) -> None:
         self._program, self._observer = program, observer
+        self.said = 0
 
     def complain(self, text: str, code: str = "554", enhanced: str = "5.3.5") -> RuleMessage:
         """An error of the configuration."""
         message = RuleMessage(code, enhanced, self._program.names.stripped(text), system=True)
-        self._observer.message(message)
+        self._say(message)
         return message
 
     def error(self, error: str, address: str = "") -> RuleMessage:
         """An error of an address. error: `553 5.1.1 text`, or without the enhanced code."""
         message = user_message(self._program, error, address)
-        self._observer.message(message)
+        self._say(message)
         return message
 
     def tell(self, answer: MapAnswer) -> None:
@@ -40,7 +43,11 @@ class Voice:
                 system=answer.trouble != EX_OK,
                 trouble=answer.trouble,
             )
-            self._observer.message(message)
+            self._say(message)
+
+    def _say(self, message: RuleMessage) -> None:
+        self.said += 1
+        self._observer.message(message)
 
     def scanned(self, text: str, table: Table) -> Tokens | None:
         """Text as tokens; complaints name the text."""

@@ -32,6 +32,9 @@ LOCK_WAIT = 5.0
 TRIES = 3
 """How often a file that changes while it is read is opened again for one lookup."""
 
+MAX_KNOWN = 4096
+"""Keys of a file whose values are remembered."""
+
 _ENOENT = os.strerror(errno.ENOENT)
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,9 @@ class DatabaseFile:
 
     def __init__(self, path: str, type: str) -> None:
         self.path = path
+        self.known: dict[bytes, bytes | None] = {}
+        """What was found for keys, as long as the file stays as it is."""
+
         self._file = open_regular(Path(path))
         try:
             found = os.fstat(self._file.fileno())
@@ -75,7 +81,7 @@ class DatabaseFile:
     def has_changed(self) -> bool:
         """Whether the name stands for another file now, or its content changed."""
         try:
-            found = Path(self.path).stat()
+            found = os.stat(self.path)  # noqa: PTH116  # at each lookup, and faster than a Path
         except OSError:
             return True
         return (found.st_ino, found.st_mtime_ns, found.st_size) != self.stamp
@@ -184,9 +190,16 @@ class DatabaseMap(BaseMap):
             if self._file is None or self._file.has_changed():
                 self._reopen()
             assert self._file is not None
+            known = self._file.known
+            if raw in known:
+                return known[raw]
             try:
                 with self._file.locked():
-                    return self._get(self._file, raw)
+                    value = self._get(self._file, raw)
+                if len(known) >= MAX_KNOWN:
+                    known.clear()
+                known[raw] = value
+                return value
             except (DamagedDatabaseError, OSError) as error:
                 said = getattr(error, "strerror", "") or str(error)
                 if attempt + 1 == TRIES or not self._file.has_changed():

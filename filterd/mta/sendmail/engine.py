@@ -18,6 +18,7 @@ from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.definitions import Definitions
 from filterd.mta.cf.lookup import RunTimeMacros
 from filterd.mta.cf.marks import MACRO, octets, readable
+from filterd.mta.cf.memory import RunMemory
 from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.maps.opening import MapSite, SiteMaps, open_maps
@@ -43,7 +44,9 @@ class Question(Observer):
 
     def __init__(self, engine: RuleEngine, definitions: Definitions) -> None:
         self.said: list[RuleMessage] = []
-        self.rewriter = Rewriter(engine.program, engine.maps, self, definitions)
+        self.rewriter = Rewriter(
+            engine.program, engine.maps, self, definitions, memory=engine.memory
+        )
         self.resolver = AddressResolver(self.rewriter)
         self.checker = Checker(self.rewriter, self.resolver)
 
@@ -133,6 +136,7 @@ class RuleEngine:
     def __init__(self, cf: SendmailCf, site: MapSite | None = None) -> None:
         self.cf, self.program = cf, cf.program
         self.current = _CurrentMacros(cf.program.definitions.copy())
+        self.memory = RunMemory()
         self.maps: SiteMaps = open_maps(cf, self.current, site)
 
     def session(self) -> RuleSession:

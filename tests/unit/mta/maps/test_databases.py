@@ -248,10 +248,11 @@ def test_a_file_that_stays_locked_is_a_temporary_failure(folder: Path, monkeypat
     assert map.lookup("key").value == "one"
     with path.open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        answer = map.lookup("key")
+        answer = map.lookup("other")
         assert (answer.value, answer.status) == (None, 75)
-        assert answer.complaint == "db_map_lookup: get (key): File is locked"
-    assert map.lookup("key").value == "one"
+        assert answer.complaint == "db_map_lookup: get (other): File is locked"
+        assert map.lookup("key").value == "one", "the file has not changed since"
+    assert map.lookup("other").status == 0
 
 
 def test_a_map_that_could_not_be_opened_is_tried_again_when_asked(folder: Path) -> None:
