@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
+from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.scanners.freshness import Freshness
 from filterd.filters.scanners.settings import ScannersSettings
 from filterd.ops.scanners import (
@@ -20,6 +21,7 @@ from filterd.ops.scanners import (
     scanner_status,
     stats_in_words,
 )
+from filterd.scanners.clamd.conf import conf_of
 from filterd.scanners.clamd.server import ClamdError
 from filterd.scanners.databases import Databases, SignatureFileError, updater_state
 from filterd.scanners.hashes import HashList, HashListError
@@ -53,6 +55,7 @@ def clamd(settings: Settings) -> Iterator[Finding]:
             names = " and ".join(one.refuses)
             yield Finding(Level.OK, "clamd", f"{one.server} works and does not take {names}")
         yield from _sizes(settings, place)
+        yield from _limits(settings, place)
 
 
 def _age(one: ClamdStatus) -> Finding:
@@ -98,6 +101,39 @@ def _sizes(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
             f"mail of {size(place.size_limit)} to {size(largest)} is not scanned: too_large says "
             "what happens",
         )
+
+
+def _limits(settings: Settings, place: ClamdPlace) -> Iterator[Finding]:
+    """Whether clamd is silent about what it does not scan, where its settings are on this host."""
+    conf = None if place.server.port else conf_of(place.server.host)
+    if conf is None:
+        return
+    if not conf.alerts:
+        yield Finding(
+            Level.WARN,
+            "clamd",
+            f"{place.server} calls content beyond its limits clean",
+            f"set `AlertExceedsMax yes` in {conf.path}",
+        )
+    scanned = min(conf.file_size, conf.scan_size)
+    parts = settings.in_chain(PartsSettings).values()
+    unpacked = min((own.archive_size for own in parts), default=None)
+    if unpacked is not None and unpacked <= scanned:
+        return
+    if unpacked is None:
+        advice = "add the filter parts to the chain, which holds archives beyond its archive_size"
+    else:
+        advice = (
+            f"set MaxFileSize and MaxScanSize in {conf.path} to {-(-unpacked >> 20)}M, or lower "
+            f"archive_size of the filter parts, which holds what is beyond, to {scanned}"
+        )
+    yield Finding(
+        Level.WARN,
+        "clamd",
+        f"{place.server} scans {size(scanned)} of a file in an archive, and ClamAV 1.4 says "
+        "nothing of the rest where the archive is a ZIP",
+        advice,
+    )
 
 
 def others(settings: Settings) -> Iterator[Finding]:

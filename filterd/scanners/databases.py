@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filterd.scanners.answer import Scanner, Signatures
 from filterd.scanners.decorator import ScannerDecorator
+from filterd.system.bounded import open_regular
 
 HEADER_SIZE = 512
 """Octets of a database's header."""
@@ -97,7 +98,7 @@ class Databases:
 
     def _header(self, name: str) -> tuple[int, datetime] | None:
         try:
-            with (self._folder / name).open("rb") as file:
+            with open_regular(self._folder / name) as file:
                 match = _HEADER.match(file.read(HEADER_SIZE))
         except OSError:
             return None
@@ -181,7 +182,7 @@ def updater_state(log: Path) -> UpdaterState:
 
 def _tail(path: Path) -> Iterator[str]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - LOG_TAIL, 0))
             said = file.read(LOG_TAIL)

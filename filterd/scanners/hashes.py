@@ -14,6 +14,8 @@ import re
 import threading
 from pathlib import Path
 
+from filterd.system.bounded import open_regular
+
 LINE_LIMIT = 1024
 """Octets of a line."""
 
@@ -84,7 +86,8 @@ class HashList:
             state = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
             if state == self._state:
                 return
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            with open_regular(self.path) as file:
+                descriptor = os.dup(file.fileno())
         except OSError as error:
             raise HashListError(f"{self.path}: {error.strerror}") from error
         try:

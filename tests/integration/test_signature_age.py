@@ -7,19 +7,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from filterd.cli import app as command_line
 from filterd.config.load import Settings, load
-from filterd.daemon.exporter import DaemonCollector
-from filterd.daemon.monitor import Monitor
 from filterd.message import Message
 from filterd.ops.status import status
 from filterd.web.pages import dashboard
+from tests.helpers.metrics import metrics
 from tests.helpers.process import folder
 from tests.helpers.servers.cicap import Cicap
 from tests.helpers.servers.clamd import Clamd
@@ -85,12 +82,9 @@ def told_by(site: Settings, *words: str) -> str:
 
 
 def old(site: Settings, limit: str) -> dict[str, float]:
-    pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
-    service: Any = SimpleNamespace(settings=site, pool=pool, in_flight=0)
     return {
         sample.labels.get("scanner", "clamd"): sample.value
-        for family in DaemonCollector(service, Monitor(site, None)).collect()
-        for sample in family.samples
+        for sample in metrics(site)
         if sample.name.endswith("_signatures_old") and sample.labels["limit"] == limit
     }
 

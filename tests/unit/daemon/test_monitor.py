@@ -10,8 +10,6 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,8 +22,7 @@ from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import ConfigError, load
-from filterd.daemon.exporter import DaemonCollector, Exporter, MetricsError
-from filterd.daemon.monitor import Monitor
+from filterd.daemon.exporter import Exporter, MetricsError
 from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
@@ -34,6 +31,7 @@ from filterd.ops.control import ControlError, RequestRefusedError, ask, control_
 from filterd.ops.status import status
 from filterd.workers.codec import decode_report
 from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
+from tests.helpers.metrics import metrics
 from tests.helpers.process import free_port, wait_for
 from tests.helpers.reports import report
 from tests.helpers.scanner import Scanner, clean
@@ -237,16 +235,9 @@ def test_metrics_of_clamd(tmp_path: Path) -> None:
         f'server = ["unix:{tmp_path}/c", "unix:{tmp_path}/none"]\n'
     )
     settings = load(config)
-    pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
-    service: Any = SimpleNamespace(settings=settings, pool=pool, in_flight=1)
-    collector = DaemonCollector(service, Monitor(settings, None))
     version = b"ClamAV 1.4.3/27450/Sat Nov 21 09:26:11 2020\n"
     with Scanner(clean, tmp_path / "c", version=version):
-        samples = {
-            (s.name, s.labels.get("server", "")[-4:]): s.value
-            for family in collector.collect()
-            for s in family.samples
-        }
+        samples = {(s.name, s.labels.get("server", "")[-4:]): s.value for s in metrics(settings)}
     assert samples["filterd_clamd_up", f"{tmp_path}/c"[-4:]] == 1
     assert samples["filterd_clamd_up", "none"] == 0
     assert samples["filterd_clamd_signature_age_seconds", f"{tmp_path}/c"[-4:]] > 365 * 86400

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from filterd.config.load import Settings, load
-from filterd.daemon.exporter import DaemonCollector
-from filterd.daemon.monitor import Monitor
 from filterd.doctor.scanners import clamd, others
 from filterd.message import Message
 from filterd.ops.scanners import clamd_places, clamd_status, reload_signatures, scanner_status
+from filterd.scanners.clamd import conf
 from tests.helpers import icap
 from tests.helpers.icap import IcapStub
+from tests.helpers.metrics import metrics as samples_of
 from tests.helpers.scanner import STATS, clean
 from tests.helpers.scanner import Scanner as ClamdStub
 from tests.helpers.servers.clamd import daily
@@ -62,12 +60,9 @@ def test_old_signatures_of_a_program(tmp_path: Path, year: int, freshness: str, 
 
 
 def metrics(settings: Settings) -> dict[tuple[str, str, str], float]:
-    pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
-    service: Any = SimpleNamespace(settings=settings, pool=pool, in_flight=1)
     return {
         (s.name, s.labels.get("scanner", ""), s.labels.get("limit", "")): s.value
-        for family in DaemonCollector(service, Monitor(settings, None)).collect()
-        for s in family.samples
+        for s in samples_of(settings)
     }
 
 
@@ -172,12 +167,9 @@ def refusing(folder: Path, more: str = "") -> Settings:
 
 
 def about_clamd(settings: Settings) -> dict[str, float]:
-    pool = SimpleNamespace(load=(2, 1, 0), deaths=0)
-    service: Any = SimpleNamespace(settings=settings, pool=pool, in_flight=1)
     return {
         s.name + s.labels.get("limit", ""): s.value
-        for family in DaemonCollector(service, Monitor(settings, None)).collect()
-        for s in family.samples
+        for s in samples_of(settings)
         if s.name.startswith("filterd_clamd") and s.labels.get("state", "busy") == "busy"
     }
 
@@ -262,3 +254,44 @@ def test_a_list_that_cannot_be_used(tmp_path: Path) -> None:
         settings = site(tmp_path, stub.address, "", f'known_bad = ["{bad}"]')
         *_, last = others(settings)
     assert (last.level, "bad:1: expected 64" in last.found) == ("FAIL", True)
+
+
+# What clamd's settings leave unscanned.
+
+
+@pytest.mark.parametrize(
+    ("lines", "filters", "said"),
+    [
+        # As Debian has it.
+        (
+            "MaxFileSize 25M\nMaxScanSize 100M\n",
+            '["parts", "clamav"]',
+            ["beyond its limits clean", "scans 25 MB of a file in an archive"],
+        ),
+        ("AlertExceedsMax true\nMaxFileSize 300M\n", '["parts", "clamav"]', []),
+        (
+            "AlertExceedsMax yes\nMaxFileSize 0\nMaxScanSize 200000k\n",
+            '["parts", "clamav"]',
+            ["scans 195 MB of a file"],
+        ),
+        ("AlertExceedsMax yes\nMaxFileSize 300M\n", '["clamav"]', ["scans 300 MB of a file"]),
+        ("# AlertExceedsMax yes\n\0\xff\nMaxFileSize x\n", '["clamav"]', ["clean", "100 MB"]),
+        ("LocalSocket /elsewhere\n", '["clamav"]', []),
+    ],
+)
+def test_what_clamd_does_not_scan_and_does_not_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, filters: str, said: list[str]
+) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(
+        f'[chain]\nfilters = {filters}\n[filters.clamav]\nserver = "unix:{tmp_path}/c"\n'
+    )
+    (tmp_path / "link").symlink_to(tmp_path)
+    place = tmp_path / "clamd.conf"
+    place.write_text(f"LocalSocket {tmp_path}/link/c\n{lines}", encoding="latin-1")
+    monkeypatch.setattr(conf, "PLACES", (tmp_path / "none", place))
+    fresh = f"ClamAV 1.4.3/27450/{datetime.now(UTC):%a %b %d %H:%M:%S %Y}\n".encode()
+    with ClamdStub(clean, tmp_path / "c", version=fresh):
+        found = [one for one in clamd(load(config)) if one.level == "WARN" and one.advice]
+    found = [one for one in found if "StreamMaxLength" not in one.advice]
+    assert [words for words, one in zip(said, found, strict=True) if words not in one.found] == []

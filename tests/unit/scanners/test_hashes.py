@@ -119,3 +119,10 @@ def test_work_and_memory_do_not_grow_with_the_list(
     assert counts[1] <= counts[0] + 2 * 5
     # The longer list has 26 MB.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 << 10
+
+
+def test_a_pipe_is_no_list(tmp_path: Path) -> None:
+    """And is not waited for."""
+    os.mkfifo(tmp_path / "list")
+    with pytest.raises(HashListError, match="not a regular file"):
+        HashList(tmp_path / "list").check()
