@@ -27,6 +27,8 @@ from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
 from filterd.doctor.patterns import bare_names
+from filterd.filters.locallists import entries as local_entries
+from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.ops.folders import check_folders
@@ -45,7 +47,7 @@ def check(
     loaded = settings(config)
     with reported(Exit.CONFIG, ConfigError):
         check_folders(loaded)
-    _check_senders(loaded)
+    _check_lists(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
     warnings = [*times, *open_gates(loaded), *bare_names(loaded), *old_names.warnings()]
     if as_json:
@@ -68,9 +70,12 @@ def check(
     return Exit.OK
 
 
-def _check_senders(loaded: Settings) -> None:
-    """End with an error if the list of senders has a line that no mail could ever fit."""
+def _check_lists(loaded: Settings) -> None:
+    """End with an error if a list of the site's own has a line that no mail could ever fit."""
     try:
+        for lists in loaded.in_chain(LocalListsSettings).values():
+            for one in lists.lists:
+                local_entries.read(one.file, one.about)
         for own in loaded.in_chain(SendersSettings).values():
             senders.read(own.file, strict=True)
     except senders.ListError as error:

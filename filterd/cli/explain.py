@@ -45,6 +45,9 @@ from filterd.system.display import to_the_second
 OUTCOMES = 100
 """Recipients whose outcomes are shown; `--json` has all."""
 
+SYMBOLS = 100
+"""Symbols that are shown with their details."""
+
 
 def explain(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="as for scan")],
@@ -136,6 +139,9 @@ def _print_explanation(value: dict[str, Any]) -> None:
     for one in report["outcomes"][:OUTCOMES]:
         whom = f"{one['recipient']}: " if one["recipient"] else ""
         console.print(f"  {whom}{one['action']} by rule {one['rule']}", markup=False)
+    for symbol in report["symbols"][:SYMBOLS]:
+        detail = f": {symbol['detail']}" if symbol["detail"] else ""
+        console.print(f"  {symbol['name']} {points(symbol['score'])}{detail}", markup=False)
     if (failed := value["failed"]) is not None:
         did = ", ".join(f"{kind} in {name or 'no filter'}" for name, kind in failed["failures"])
         since, until = (to_the_second(failed[key]) for key in ("since", "until"))

@@ -129,7 +129,16 @@ class Tables:
         """A relative path counts from the file's folder, unless it is the default."""
         if isinstance(value, Path) and not value.is_absolute() and value != field.default:
             return self._folder / value
+        if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            return tuple(map(self._anchored_row, value))
         return value
+
+    def _anchored_row(self, row: Any) -> Any:
+        """The same in a row of an array of tables."""
+        found = {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.init}
+        paths = {name: value for name, value in found.items() if isinstance(value, Path)}
+        anchored = {name: self._folder / value for name, value in paths.items()}
+        return dataclasses.replace(row, **anchored) if paths != anchored else row
 
 
 def converted(value: object, hint: Any) -> Any:

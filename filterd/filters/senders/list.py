@@ -35,6 +35,8 @@ class NoEffectError(ListError):
     """An entry that no mail could ever fit."""
 
 
+_EXPECTED = "is not an entry; expected `allow SENDER for RECIPIENT`"
+
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^\s"#])++')
 """A word of a line; a local part in quotation marks may have blanks in it."""
 
@@ -101,7 +103,7 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
     they raise NoEffectError instead. Raises ListError for a line that is not an entry, OSError.
     """
     found = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(path), 1):
         try:
             entry = _entry_of(line)
         except NoEffectError as error:
@@ -116,7 +118,7 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
     return tuple(found)
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
     """The lines of a list, by any line end; none if there is no such file. Raises ListError,
     OSError."""
     try:
@@ -146,7 +148,7 @@ def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
             return False
         kept: list[str] = []
         place: int | None = None
-        for line in _lines(path):
+        for line in lines_of(path):
             try:
                 one = _entry_of(line)
             except NoEffectError:
@@ -193,19 +195,26 @@ def _includes(wide: str, narrow: str) -> bool:
     return not set(keys_of(wide)).isdisjoint(Mailbox.parse(example).covered_by())
 
 
-def _entry_of(text: str) -> SenderEntry | None:
-    """The entry of a line, None for an empty one or a comment. Raises ListError."""
+def words_of(text: str) -> list[str]:
+    """The words of a line before a comment. Raises ListError for what is not made of words."""
     words = []
     position = 0
     while found := _BLANK_OR_WORD.match(text, position):
         position = found.end()
         if found[1]:
             words.append(found[1])
-    match words if text[position : position + 1] in ("", "#") else ["?"]:
+    if text[position : position + 1] not in ("", "#"):
+        raise ListError(_EXPECTED)
+    return words
+
+
+def _entry_of(text: str) -> SenderEntry | None:
+    """The entry of a line, None for an empty one or a comment. Raises ListError."""
+    match words_of(text):
         case []:
             return None
         case ["allow" | "block" as kind, sender]:
             return SenderEntry(kind, sender)
         case ["allow" | "block" as kind, sender, "for", recipient]:
             return SenderEntry(kind, sender, recipient)
-    raise ListError("is not an entry; expected `allow SENDER for RECIPIENT`")
+    raise ListError(_EXPECTED)

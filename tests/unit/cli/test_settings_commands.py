@@ -57,6 +57,17 @@ def test_show_marks_what_differs_and_can_be_read_again(tmp_path: Path) -> None:
     assert again.stdout.splitlines()[1:] == shown.splitlines()[1:]
 
 
+def test_check_reads_the_sites_lists(tmp_path: Path) -> None:
+    (tmp_path / "filterd.toml").write_text(
+        '[chain]\nfilters = ["locallists"]\n'
+        '[[filters.locallists.lists]]\nfile = "x.list"\nabout = "client"\n'
+    )
+    (tmp_path / "x.list").write_text("192.0.2.0/24\n192.0.2.0/33\n")
+    checked = filterd("check", cwd=tmp_path)
+    assert checked.returncode == 78
+    assert "x.list:2: '192.0.2.0/33' is not a network" in checked.stderr
+
+
 def test_check_as_json(tmp_path: Path) -> None:
     (tmp_path / "filterd.toml").write_text("[chain]\ntimeout = 400\n[policy]\nreject = inf\n")
     report = json.loads(filterd("check", "--json", cwd=tmp_path).stdout)

@@ -54,6 +54,41 @@ def test_for_scripts(arguments: list[str]) -> None:
     assert json.loads(run("explain", *arguments, "--json"))["report"]["outcomes"] == OUTCOMES
 
 
+LISTS = """
+[chain]
+filters = ["locallists"]
+[[filters.locallists.lists]]
+file = "clients.list"
+about = "client"
+action = "reject"
+[[filters.locallists.lists]]
+file = "partners.list"
+about = "sender"
+kind = "allow"
+[filters.bayes]
+models = "{folder}/models"
+[quarantine]
+folder = "{folder}/q"
+[daemon]
+socket = "unix:{folder}/s"
+"""
+
+
+def test_which_list_decides_for_whom(tmp_path: Path, arguments: list[str]) -> None:
+    """Files count from the settings' folder; the closest level decides, and is named. After the
+    message there is one answer for all: who is to be refused alone is held."""
+    (tmp_path / "filterd.toml").write_text(LISTS.format(folder=tmp_path))
+    (tmp_path / "clients.list").write_text("203.0.113.0/24\n")
+    (tmp_path / "partners.list").write_text("a.example for joe@mx.example\n")
+    shown = run("explain", *arguments, "--client", "203.0.113.9", "--from", "ann@a.example")
+    assert "  ann@mx.example: quarantine by rule LOCAL_BLOCKED_CLIENT\n" in shown
+    assert "  joe@mx.example: accept by rule default\n" in shown
+    assert (
+        "  LOCAL_BLOCKED_CLIENT 0.0: 203.0.113.9 in clients.list:1, global level; "
+        "not for all recipients (+5 points)\n" in shown
+    )
+
+
 def test_for_people(arguments: list[str]) -> None:
     shown = " ".join(run("scan", *arguments).split())
     assert "ann@mx.example: quarantine (default), joe@mx.example: accept (mild)" in shown

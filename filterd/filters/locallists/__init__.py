@@ -1,0 +1,1 @@
+"""Local lists of networks, domains, addresses, regular expressions: files, levels, the filter."""

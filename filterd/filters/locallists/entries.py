@@ -1,0 +1,174 @@
+"""Entries of a local list: a text file that people edit, one a line, `#` for comments.
+
+    192.0.2.0/24
+    dialup.example for mx.example
+    /^mail[0-9]+\\.isp\\./           # a regular expression
+
+Regular expressions are RE2's, which are matched in a time that only grows with the text
+(https://github.com/google/re2/wiki/Syntax); Python's own may take for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from filterd.filters.locallists.settings import Fact
+from filterd.filters.senders.list import EVERYBODY, ListError, keys_of, lines_of, words_of
+from filterd.message.address import PatternError, pattern_keys
+from filterd.message.matching import networks
+
+REGEX_LIMIT = 1000
+"""Regular expressions of one list."""
+
+REGEX_SIZE_LIMIT = 1000
+"""Characters of one."""
+
+NULL_SENDER = "<>"
+
+_REGEX = re.compile(r"/(.*)/(?=\s|\Z)", re.DOTALL)
+
+ADDRESSES: frozenset[Fact] = frozenset({"sender", "recipient", "from"})
+
+
+class Level(IntEnum):
+    """For whom an entry is. Of several that fit, those of the highest level decide."""
+
+    GLOBAL = 0
+    DOMAIN = 1
+    USER = 2
+
+    @property
+    def word(self) -> str:
+        """As symbols' details have it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line. pattern: as it stands there, a regular expression with its slashes. recipient: for
+    whose mail it is, `*` for all. line: its number."""
+
+    pattern: str
+    recipient: str
+    line: int
+
+    @property
+    def regex(self) -> str:
+        """The regular expression, `""` for another pattern."""
+        return self.pattern[1:-1] if self.pattern.startswith("/") else ""
+
+    @property
+    def level(self) -> Level:
+        """How close it is to one recipient."""
+        if self.recipient == EVERYBODY:
+            return Level.GLOBAL
+        return Level.DOMAIN if keys_of(self.recipient)[0].startswith(("@", ".")) else Level.USER
+
+
+def read(path: Path, about: Fact) -> tuple[Entry, ...]:
+    """The entries of a file, none if there is no such file. Raises ListError, with file, line and
+    what was expected, and OSError."""
+    found = []
+    expressions = 0
+    for number, line in enumerate(lines_of(path), 1):
+        try:
+            entry = _entry(line, number)
+            if entry is None:
+                continue
+            _check(entry, about)
+        except ListError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
+        expressions += bool(entry.regex)
+        if expressions > REGEX_LIMIT:
+            raise ListError(f"{path}:{number}: more than {REGEX_LIMIT} regular expressions")
+        found.append(entry)
+    return tuple(found)
+
+
+def _entry(line: str, number: int) -> Entry | None:
+    text = line.strip()
+    regex = _REGEX.match(text) if text.startswith("/") else None
+    pattern = []
+    if regex is not None:
+        pattern, text = [regex[0]], text[regex.end() :]
+    try:
+        words = [*pattern, *words_of(text)]
+    except ListError:
+        words = ["?"] * 4
+    match words:
+        case []:
+            return None
+        case [found]:
+            return Entry(found, EVERYBODY, number)
+        case [found, "for", recipient]:
+            return Entry(found, recipient, number)
+    raise ListError("is not an entry; expected `PATTERN`, or `PATTERN for RECIPIENT`")
+
+
+def _check(entry: Entry, about: Fact) -> None:
+    """Raise ListError for an entry that could never fit."""
+    try:
+        if entry.recipient != EVERYBODY:
+            pattern_keys(entry.recipient)
+        if entry.regex:
+            expression(entry.regex)
+        elif about == "subject":
+            raise ListError(f"{entry.pattern!r}: expected a regular expression, as /lottery/")
+        elif about == "client":
+            networks([entry.pattern], local=False)
+        elif about not in ADDRESSES or entry.pattern != NULL_SENDER:
+            for key in pattern_keys(entry.pattern):
+                if about not in ADDRESSES and not key.startswith(("@", ".")):
+                    raise ListError(f'{entry.pattern!r} is not a domain; expected "a.example"')
+    except PatternError as error:
+        raise ListError(str(error)) from None
+    except ListError:
+        raise
+    except ValueError as error:
+        raise ListError(str(error)) from None
+
+
+def expression(text: str) -> str:
+    """A regular expression that can be used. Raises ListError."""
+    if len(text) > REGEX_SIZE_LIMIT:
+        raise ListError(f"a regular expression of more than {REGEX_SIZE_LIMIT} characters")
+    re2 = engine()
+    try:
+        re2.compile(text, options(re2))
+    except re2.error as error:
+        told = error.args[0] if error.args else ""
+        why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        raise ListError(f"/{text}/ is not a regular expression of RE2: {why}") from None
+    except UnicodeEncodeError:
+        raise ListError("a regular expression that is not UTF-8") from None
+    return text
+
+
+def engine() -> Any:
+    """The module re2. Raises ListError where it is not installed."""
+    try:
+        import re2  # noqa: PLC0415  (an extra)
+    except ImportError:
+        raise ListError(
+            "regular expressions need the package google-re2: pip install 'filterd[regex]'"
+        ) from None
+    return re2
+
+
+def options(re2: Any) -> Any:
+    """How expressions are compiled: without regard to case, in 8 MiB at most."""
+    made = re2.Options()
+    made.case_sensitive = False
+    made.log_errors = False
+    made.max_mem = 8 << 20
+    return made
+
+
+def expressions(entries: tuple[Entry, ...]) -> Iterator[tuple[int, str]]:
+    """Place and text of those that are regular expressions."""
+    return ((place, one.regex) for place, one in enumerate(entries) if one.regex)
