@@ -10,7 +10,7 @@ import ssl
 
 from filterd.message.envelope import ip
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import CONTINUE, Answer
+from filterd.mta.milters.answers import CONTINUE, Answer, Kind
 from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.milters.timer import Timer
 from filterd.mta.settings import Listener
@@ -18,13 +18,16 @@ from filterd.mta.smtp import commands, events
 from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.smtp.sasl import MECHANISMS
 from filterd.mta.smtp.session import BaseSession, SessionLimits, SessionOptions
-from filterd.mta.state import ServerState
+from filterd.mta.state import ServerState, load_average
 from filterd.mta.transactions import Transactions
 
 log = logging.getLogger("filterd.mta")
 
 NAME_TIMEOUT = 5.0
 """Seconds for the resolver to name a client."""
+
+OWN_ADDRESSES = frozenset(("127.0.0.1", "::1"))
+"""Addresses that are localhost, whatever the resolver says."""
 
 TLS_TIMEOUT = 60.0
 """Seconds for a TLS handshake."""
@@ -34,7 +37,10 @@ READ_SIZE = 1 << 16
 
 
 class SessionHandler:
-    """Runs one session. Raises ConnectionError if the client disconnects."""
+    """Runs one session. Raises ConnectionError if the client disconnects.
+
+    rates: new connections of this client, and of all, in the last minute.
+    """
 
     def __init__(
         self,
@@ -42,8 +48,10 @@ class SessionHandler:
         listener: Listener,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        rates: tuple[int, int] = (1, 1),
     ) -> None:
         self._server = server
+        self._rates = rates
         self._listener = listener
         self._reader = reader
         self._writer = writer
@@ -58,7 +66,14 @@ class SessionHandler:
         local = self._writer.get_extra_info("sockname")[:2]
         sessions = self._server.clients[peer.address]
         self._macros = personality.macros(
-            ClientConnection(self._listener.name, peer, local, sessions)
+            ClientConnection(
+                self._listener.name,
+                peer,
+                local,
+                sessions,
+                *self._rates,
+                modifiers=self._listener.modifiers,
+            )
         )
         filters = personality.filters(self._listener.filters)
         self._session = commands.SmtpSession(
@@ -70,10 +85,13 @@ class SessionHandler:
                 extensions=self._extensions,
                 sticky=filters.sticky,
                 may_log_in=self._server.passwords is not None,
-                forbidden=settings.forbidden,
+                forbidden=settings.forbidden | self._listener.forbidden,
             ),
         )
-        transactions = Transactions(self._server, self._session, peer, self._macros, filters)
+        checks = personality.checks(self._macros)
+        transactions = Transactions(
+            self._server, self._session, peer, self._macros, filters, checks
+        )
         try:
             while not self._session.closing:
                 event = self._session.next_event()
@@ -83,10 +101,15 @@ class SessionHandler:
                         break
                     continue
                 outcome, queue_id = await self._handle(event, transactions)
+                if isinstance(event, events.Connected) and outcome == CONTINUE:
+                    outcome = await self._pause(await checks.greet_pause())
                 recipient = transactions.recipient
                 self._session.settle(outcome, queue_id=queue_id, recipient=recipient)
                 if isinstance(event, events.StartTls) and self._session.secure:
                     await self._start_tls()
+                    verdict = await checks.secured(self._macros.session["{verify}"])
+                    if verdict.reply is not None:
+                        self._session.refuse(verdict.reply)
             await self._send()
         finally:
             self._idle.stop()
@@ -97,13 +120,33 @@ class SessionHandler:
     ) -> tuple[Answer | SmtpReply, str]:
         """Handle STARTTLS and AUTH here, everything else in `transactions`."""
         match event:
+            case events.StartTls() if "notls" in self._session.options.forbidden:
+                return SmtpReply.of("503 5.5.0 TLS not available"), ""
             case events.StartTls() if self._server.tls is None:
                 return SmtpReply.of("454 4.3.3 TLS not available after start"), ""
             case events.Credentials():
                 return await self._log_in(event), ""
         return await transactions.handle(event)
 
+    async def _pause(self, seconds: float) -> Answer:
+        """Wait before the greeting; a client that does not is refused. Raises ConnectionError."""
+        if not seconds or self._session.is_useless:
+            return CONTINUE
+        try:
+            async with asyncio.timeout(seconds):
+                data = await self._reader.read(READ_SIZE)
+        except TimeoutError:
+            return CONTINUE
+        if not data:
+            raise ConnectionAbortedError("the client is gone")
+        log.info("rejecting commands from %s due to pre-greeting traffic", self._session.client)
+        self._session.receive_data(data)
+        return Answer(Kind.REJECT)
+
     async def _send(self) -> None:
+        delay_load = self._server.personality.connections.delay_load
+        if delay_load and load_average() >= delay_load:
+            self._session.delay = max(self._session.delay, 1.0)
         if self._session.delay:
             await asyncio.sleep(self._session.delay)
             self._session.delay = 0.0
@@ -128,10 +171,11 @@ class SessionHandler:
 
     def _extensions(self, session: BaseSession) -> list[str]:
         """What EHLO announces."""
-        if session.refused:
+        if session.is_useless:
             return ["ENHANCEDSTATUSCODES"]
-        announced = list(self._server.personality.extensions)
-        if self._server.tls is not None and not session.secure:
+        personality, forbidden = self._server.personality, session.options.forbidden
+        announced = personality.announced(forbidden)
+        if self._server.tls is not None and not session.secure and "notls" not in forbidden:
             announced.insert(-1, "STARTTLS")
         if self._session.may_log_in:
             announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
@@ -184,17 +228,38 @@ class SessionHandler:
 
 
 async def find_peer(writer: asyncio.StreamWriter) -> Peer:
-    """Who the client is. Its name is from the resolver, `[address]` if that has none."""
+    """Who the client is. Its name is from the resolver, `[address]` if that has none, or one that
+    does not have this address."""
     address, port = writer.get_extra_info("peername")[:2]
     # In the milter protocol, too, an IPv4-mapped client is an IPv4 one.
     parsed = ip(address)
     assert parsed is not None, address
-    name = f"[{parsed}]"
-    if parsed.is_loopback:
-        name = "localhost"
-    else:
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(NAME_TIMEOUT):
-                name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
-    return Peer(name, str(parsed), port, str(parsed.version))
+    shown = f"[{parsed}]"
+    if str(parsed) in OWN_ADDRESSES:
+        return Peer("localhost", str(parsed), port, str(parsed.version))
+    name, trouble = await name_of(address, port)
+    if trouble:
+        pointer = name if trouble == "FORGED" else ""
+        return Peer(shown, str(parsed), port, str(parsed.version), pointer, trouble)
+    return Peer(name or shown, str(parsed), port, str(parsed.version))
+
+
+async def name_of(address: str, port: int) -> tuple[str, str]:
+    """The name of an address, "" for none; and FORGED if the name has not this address, or TEMP if
+    nobody could say now."""
+    loop = asyncio.get_running_loop()
+    name = ""
+    try:
+        async with asyncio.timeout(NAME_TIMEOUT):
+            name, _ = await loop.getnameinfo((address, port), socket.NI_NAMEREQD)
+            found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        return "", "TEMP"
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            return "", "TEMP"
+        return name, "FORGED" if name else ""
+    except OSError:
+        return "", ""
+    addresses = {ip(str(one[4][0])) for one in found}
+    return name, "" if ip(address) in addresses else "FORGED"

@@ -8,7 +8,7 @@ build it, once for a server; `flavours` chooses by the settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from filterd.mta.delivery.recipients import PlainRecipients, Recipients
 from filterd.mta.delivery.router import Router
@@ -17,15 +17,21 @@ from filterd.mta.mail.composer import Composer
 from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import ClientConnection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.smtp.checks import Checks
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply
-from filterd.mta.smtp.rules import SessionRules
+from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 
 
 def plain_recipients(router: Router, macros: MacroTable) -> Recipients:
     """The recipients of a router without rules."""
     del macros
     return PlainRecipients(router)
+
+
+def _no_checks(macros: MacroTable) -> Checks:
+    del macros
+    return Checks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Personality:
     """What it accepts from a client, and when it slows one down."""
 
     extensions: tuple[str, ...]
-    """What EHLO announces; STARTTLS and AUTH go before the last."""
+    """What EHLO can announce; STARTTLS and AUTH go before the last."""
 
     composer: Composer
     """The MTA's own header fields."""
@@ -65,11 +71,27 @@ class Personality:
     on_failure: Callable[[InputMailFilter], Mapping[str, str | float]]
     """What happens when a filter fails, `on_failure`, and the limits in seconds by name."""
 
+    checks: Callable[[MacroTable], Checks] = _no_checks
+    """What the MTA itself checks in one session, before the filters."""
+
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Extensions that are not announced to a client who may not do one of these things."""
+
     recipients: Callable[[Router, MacroTable], Recipients] = plain_recipients
     """The recipients of one message, with the macros of its session."""
 
     rewrites_addresses: bool = False
     """Addresses of envelope and header are rewritten when mail leaves."""
 
+    connections: ConnectionRules = ConnectionRules()
+    """When connections wait or are refused."""
+
+    delivers_at_once: Callable[[], bool] = lambda: True
+    """Whether mail that is accepted now is delivered now, and not by a later run of the queue."""
+
     keeps_duplicates: bool = False
     """A recipient that a filter has added beside the client's gets the message twice."""
+
+    def announced(self, forbidden: frozenset[str]) -> list[str]:
+        """What EHLO announces to a client who may not do these things."""
+        return [one for one in self.extensions if forbidden.isdisjoint(self.withheld.get(one, ()))]

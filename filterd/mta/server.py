@@ -25,9 +25,10 @@ from filterd.mta.personality import Personality
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.manager import QueueManager
 from filterd.mta.queue.spool import Spool
+from filterd.mta.rates import ConnectionRates, Throttle
 from filterd.mta.settings import Listener, MtaSettings
 from filterd.mta.smtp.sasl import Passwords
-from filterd.mta.state import ServerState
+from filterd.mta.state import ServerState, load_average
 
 if TYPE_CHECKING:
     from filterd.mta.sendmail.site import CfSite
@@ -67,6 +68,7 @@ class ReferenceMta:
             Listener("MTA", settings.listen, settings.port, settings.filters),
         )
         self._sessions: set[asyncio.Task[None]] = set()
+        self._throttle = Throttle(self._personality.connections.throttle)
 
     @classmethod
     def from_cf(cls, site: CfSite) -> ReferenceMta:
@@ -102,6 +104,7 @@ class ReferenceMta:
             queue=self.queue,
             tls=_tls(settings),
             passwords=Passwords(settings.passwords) if settings.passwords else None,
+            rates=ConnectionRates(self._personality.connections.rate_window),
         )
         self._servers = [
             await asyncio.start_server(
@@ -131,11 +134,18 @@ class ReferenceMta:
         self._sessions.add(task)
         host = str(writer.get_extra_info("peername")[0])
         self._state.clients[host] += 1
+        rates = self._state.rates.note(host)
+        refuse_load = self._personality.connections.refuse_load
         try:
             if len(self._sessions) > self.settings.max_connections:
                 writer.write(b"421 4.3.2 Too many connections, try again later\r\n")
                 return
-            await SessionHandler(self._state, listener, reader, writer).run()
+            if refuse_load and load_average() >= refuse_load:
+                log.warning("rejecting connections: load average: %d", load_average())
+                writer.write(b"421 4.3.2 Load average too high, try again later\r\n")
+                return
+            await asyncio.sleep(self._throttle.wait())
+            await SessionHandler(self._state, listener, reader, writer, rates).run()
         except (ConnectionError, asyncio.CancelledError):
             # The client has disconnected, or the server is stopping.
             pass

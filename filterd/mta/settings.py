@@ -13,7 +13,18 @@ from filterd.mta.milters.settings import InputMailFilter
 
 Flavour = Literal["sendmail", "postfix"]
 
-Privacy = Literal["authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb", "noetrn", "goaway"]
+Privacy = Literal[
+    "authwarnings",
+    "needmailhelo",
+    "needvrfyhelo",
+    "needexpnhelo",
+    "novrfy",
+    "noexpn",
+    "noverb",
+    "noetrn",
+    "noreceipts",
+    "goaway",
+]
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,8 @@ class MtaSettings:
     privacy: Annotated[
         tuple[Privacy, ...],
         Doc(
-            "what clients may not do, sendmail's PrivacyOptions; goaway is all of them but noetrn; "
+            "what clients may not do, sendmail's PrivacyOptions; goaway is all of them but noetrn "
+            "and noreceipts; "
             "authwarnings adds X-Authentication-Warning to mail from clients without HELO"
         ),
     ] = ("noetrn",)
@@ -83,15 +95,22 @@ class MtaSettings:
         """The privacy flags in force, `goaway` taken apart (PRIV_GOAWAY of sendmail's `conf.h`)."""
         flags = frozenset(self.privacy)
         if "goaway" in flags:
-            flags |= {"authwarnings", "needmailhelo", "novrfy", "noexpn", "noverb"}
+            flags |= {"authwarnings", "needmailhelo", "needvrfyhelo", "needexpnhelo"}
+            flags |= {"novrfy", "noexpn", "noverb"}
         return flags
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address to listen on, sendmail's daemon. name: its `{daemon_name}`."""
+    """One address to listen on, sendmail's daemon. name: its `{daemon_name}`.
+
+    modifiers: the letters of `M=`. forbidden: what its clients may not do, besides what is
+    forbidden to all (`SessionOptions.forbidden`).
+    """
 
     name: str
     address: str
     port: int
     filters: tuple[InputMailFilter, ...]
+    modifiers: str = ""
+    forbidden: frozenset[str] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,13 +10,15 @@ from dataclasses import dataclass, field
 from filterd.mta.delivery.router import Router
 from filterd.mta.personality import Personality
 from filterd.mta.queue.manager import QueueManager
+from filterd.mta.rates import ConnectionRates
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp.sasl import Passwords
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What all sessions of one server share. clients: how many sessions each address has."""
+    """What all sessions of one server share. clients: how many sessions each address has. rates:
+    how many connections came lately."""
 
     settings: MtaSettings
     personality: Personality
@@ -24,3 +27,9 @@ class ServerState:
     tls: ssl.SSLContext | None = None
     passwords: Passwords | None = None
     clients: Counter[str] = field(default_factory=Counter)
+    rates: ConnectionRates = field(default_factory=ConnectionRates)
+
+
+def load_average() -> int:
+    """The machine's load average of the last minute, rounded as sendmail does."""
+    return int(os.getloadavg()[0] + 0.5)

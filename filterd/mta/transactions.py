@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
@@ -18,6 +18,7 @@ from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.smtp import events
+from filterd.mta.smtp.checks import Checks, Verdict
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import SmtpReply
@@ -40,7 +41,10 @@ class _Message:
     """MAIL was received."""
 
     discarded: bool = False
-    """A filter answered DISCARD: accept everything, ask no filter, deliver nothing."""
+    """A check or a filter said discard: accept everything, ask no filter, deliver nothing."""
+
+    quarantine: str | None = None
+    """Why a check wants it held."""
 
 
 class Transactions:
@@ -53,14 +57,17 @@ class Transactions:
         peer: Peer,
         macros: MacroTable,
         filters: Filters,
+        checks: Checks,
     ) -> None:
         self._server = server
         self._session = session
         self._peer = peer
         self._macros = macros
         self._filters = filters
+        self._checks = checks
         self._personality = server.personality
         self._active = False
+        self._discards = False
         self.recipient: Path | None = None
         """The recipient of the message that the last path of RCPT stands for."""
 
@@ -98,6 +105,10 @@ class Transactions:
                 answer := await self._filters.other()
             ).goes_on:
                 return self._personality.replies.refusal(answer), ""
+            case events.Verify() | events.RunQueue() if (
+                reply := await self._check_service(event)
+            ) is not None:
+                return reply, ""
             case events.Verify(argument, expand):
                 return self._personality.verify(self._server.router, argument, expand), ""
             case events.RunQueue(node):
@@ -129,9 +140,15 @@ class Transactions:
     def _filters_active(self) -> bool:
         return self._active and not self._message.discarded
 
+    async def _check_service(self, event: events.Verify | events.RunQueue) -> SmtpReply | None:
+        if isinstance(event, events.RunQueue):
+            return await self._checks.etrn(event.node)
+        return await self._checks.verify(event.argument, expand=event.expand)
+
     def _new_message(self) -> None:
-        self._message = _Message(self._personality.queue_id())
+        self._message = _Message(self._personality.queue_id(), discarded=self._discards)
         self._macros.begin(self._message.id)
+        self._checks.begin()
         self._filters.queue_id = self._message.id
         self._recipients = self._personality.recipients(self._server.router, self._macros)
 
@@ -139,13 +156,36 @@ class Transactions:
         """What the recipients say, from a thread if that may take its time."""
         return await asyncio.to_thread(question) if self._recipients.blocks else question()
 
-    async def _connected(self) -> Answer:
+    async def _connected(self) -> Answer | SmtpReply:
+        """The checks come before the filters; a client that they refuse reaches no filter."""
+        verdict = await self._checks.connected()
+        if verdict.reply is not None:
+            return self._refuse_client(verdict.reply)
+        self._discards = self._message.discarded = verdict.discard
+        features = await self._checks.features(self._session.options.forbidden)
+        if isinstance(features, SmtpReply):
+            return self._refuse_client(features)
+        self._session.options = replace(self._session.options, forbidden=features)
         answer = await self._filters.open()
-        if answer.goes_on:
+        if answer.goes_on and not self._discards:
             answer = await self._filters.connect(self._peer, self._macros.now)
         # sendmail asks filters that refused the client, or failed, no more.
         self._active = answer.goes_on or not self._filters.sticky
         return answer
+
+    def _refuse_client(self, reply: SmtpReply) -> Answer | SmtpReply:
+        """421 is said at once and ends the session; other texts are the reply to its commands."""
+        if reply.code == 421:
+            return reply
+        self._session.refuse(reply)
+        return CONTINUE
+
+    def _judged(self, verdict: Verdict) -> SmtpReply | None:
+        """What a check said about this message: it is noted, a refusal returned."""
+        self._message.discarded |= verdict.discard
+        if verdict.quarantine is not None:
+            self._message.quarantine = verdict.quarantine
+        return verdict.reply
 
     async def _helo(self, name: str) -> Answer:
         if self._session.transaction is not None:
@@ -156,13 +196,22 @@ class Transactions:
         self._active = answer.goes_on or not self._filters.sticky
         return answer
 
-    async def _mail(self, path: Path) -> Answer:
+    async def _mail(self, path: Path) -> Answer | SmtpReply:
         if self._message.started:
             self._new_message()
         self._message.started = True
-        local = self._is_local(path.address)
         helo, protocol = self._session.helo, self._protocol()
-        self._macros.mail(path, local=local, helo=helo, protocol=protocol)
+        route = await self._checks.sender(path)
+        if isinstance(route, SmtpReply):
+            return route
+        local = route is None and self._is_local(path.address)
+        self._macros.mail(path, local=local, helo=helo, protocol=protocol, route=route)
+        session = self._session
+        # Without rules they were checked before the address.
+        reply = None if route is None else session.bad_parameters(path, recipient=False)
+        reply = reply or self._judged(await self._checks.mail(path)) or session.bad_size(path)
+        if reply is not None:
+            return reply
         if not self._filters_active:
             return CONTINUE
         answer = await self._filters.mail(_arguments(path), self._macros.now)
@@ -183,8 +232,18 @@ class Transactions:
         good, bad = len(transaction.recipients), self._message.named - len(transaction.recipients)
         self._message.named += 1
         self.recipient = None
-        route, refusal = await self._route(path)
-        values = self._macros.rcpt(path, route, good=good, bad=max(bad, 0))
+        try:
+            route = await self._asked(lambda: self._recipients.parse(path))
+            checked = await self._check_recipient(path, route)
+            if checked is not None:
+                return checked
+            shown, refusal = await self._add(path, route)
+        except DeliveryError as error:
+            shown, refusal = _refusal(path, error)
+            if self._checks.decide_relaying:
+                # sendmail's filters hear of no recipient that its rules refuse.
+                return refusal
+        values = self._macros.rcpt(path, shown, good=good, bad=max(bad, 0))
         answer = CONTINUE
         if self._filters_active:
             answer = await self._filters.rcpt(_arguments(path), values, refused=refusal is not None)
@@ -196,26 +255,38 @@ class Transactions:
         taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
         if not taken:
             self._recipients.refused(path)
-        self._macros.rcpt_done(path, route, taken=taken)
+        self._macros.rcpt_done(path, shown, taken=taken)
         return answer
 
-    async def _route(self, path: Path) -> tuple[Route, SmtpReply | None]:
-        """The route that filters are shown for a recipient, and the refusal of an unknown one."""
-        recipients = self._recipients
-        try:
-            route = await self._asked(lambda: recipients.parse(path))
-            if route.host and not recipients.blocks and not self._may_relay():
+    async def _check_recipient(self, path: Path, route: Route) -> SmtpReply | None:
+        """What the MTA's own checks have against a recipient."""
+        if not self._checks.decide_relaying:
+            if route.host and not self._may_relay():
                 raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
-            self.recipient = await self._asked(lambda: recipients.add(path, route))
-        except DeliveryError as error:
-            return _refusal(path, error)
+            return None
+        if (bad := self._session.bad_parameters(path, recipient=True)) is not None:
+            return bad
+        return self._judged(await self._checks.rcpt(path, route))
+
+    async def _add(self, path: Path, route: Route) -> tuple[Route, SmtpReply | None]:
+        """Take a recipient. The route that filters are shown, and the refusal of an unknown one."""
+        if not self._message.discarded:
+            try:
+                self.recipient = await self._asked(lambda: self._recipients.add(path, route))
+            except DeliveryError as error:
+                return _refusal(path, error)
         return self._personality.filter_route(path.address, route), None
 
     def _may_relay(self) -> bool:
         """Clients on this host, and authenticated ones, may send mail anywhere."""
         return bool(self._session.user) or self._peer.is_local
 
-    async def _data(self) -> Answer:
+    async def _data(self) -> Answer | SmtpReply:
+        transaction = self._session.transaction
+        assert transaction is not None
+        reply = self._judged(await self._checks.data(len(transaction.recipients)))
+        if reply is not None:
+            return reply
         if not self._filters_active:
             return CONTINUE
         answer = await self._filters.data(self._macros.now)
@@ -229,19 +300,22 @@ class Transactions:
         transaction = self._session.transaction
         assert transaction is not None
         started, id = time.monotonic(), self._message.id
+        data = self._checks.received(transaction.sender, data)
         arrival = self._arrival(transaction.recipients)
         draft = self._personality.composer.draft(
             arrival, transaction.sender, transaction.recipients, data
         )
         draft.identity = self._recipients.key
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
-        answer: Answer | SmtpReply = CONTINUE
-        if self._filters_active:
+        refusal = self._judged(await self._checks.content(data))
+        draft.quarantine = self._message.quarantine
+        answer: Answer | SmtpReply = refusal or CONTINUE
+        if self._filters_active and refusal is None:
             answer = self._log_refusal(
                 RefusedCommand("END-OF-MESSAGE"),
                 await self._filters.message(draft, self._macros.content),
             )
-        if self._message.discarded or _is(answer, Kind.DISCARD):
+        if refusal is None and (self._message.discarded or _is(answer, Kind.DISCARD)):
             outcome, answer = "discarded", CONTINUE
         elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):
             answer = await self._accept(draft)
@@ -284,6 +358,8 @@ class Transactions:
 
     async def _accept(self, draft: Draft) -> Answer | SmtpReply:
         """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
+        settings = self._server.settings
+        waits = not self._personality.delivers_at_once()
         recipients, named = self._recipients, list(draft.recipients)
         hops, limit = self._personality.composer.hops(draft), self._server.settings.max_hops
         # With rules, the delivery looks at them.
@@ -298,7 +374,8 @@ class Transactions:
             draft.sender.address,
             targets,
             arrived=now,
-            expires=now + self._server.settings.expire,
+            due=now + settings.retry if waits else 0.0,
+            expires=now + settings.expire,
             held=draft.quarantine,
             sender_parameters=draft.sender.parameters,
         )

@@ -34,12 +34,13 @@ class MapLine:
 
 @dataclass(frozen=True, slots=True)
 class DaemonPort:
-    """`O DaemonPortOptions`. filters: None for those of InputMailFilters."""
+    """`O DaemonPortOptions`. filters: None for those of InputMailFilters. modifiers: of `M=`."""
 
     name: str = "MTA"
     address: str = ""
     port: int = 25
     filters: tuple[str, ...] | None = None
+    modifiers: str = ""
 
 
 @dataclass(slots=True)
@@ -106,4 +107,5 @@ def _daemon(text: str) -> DaemonPort:
         given.get("A", ""),
         int(port) if port.isdecimal() else numbers.get(port, 25),
         names(given["I"]) if "I" in given else None,
+        "".join(dict.fromkeys(re.findall("[A-Za-z]", given.get("M", "")))),
     )

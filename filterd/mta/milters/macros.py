@@ -22,13 +22,17 @@ class ClientConnection:
     """One client's connection, as macros show it.
 
     listener: the name of what it connected to, sendmail's `{daemon_name}`. local: address and port
-    of this end. sessions: how many the client has now, this one counted.
+    of this end. sessions: how many the client has now, this one counted. rate, total_rate: new
+    connections of the client, and of all, in the last minute. modifiers: of the listener.
     """
 
     listener: str
     peer: Peer
     local: tuple[str, int]
     sessions: int = 1
+    rate: int = 1
+    total_rate: int = 1
+    modifiers: str = ""
 
 
 class MacroTable(ABC):
@@ -43,6 +47,10 @@ class MacroTable(ABC):
         """The macros at this command."""
         return {**self.session, **self._message}
 
+    def define(self, name: str, value: str) -> None:
+        """Set a macro of this message, by its name as on the wire."""
+        self._message[name] = value
+
     @property
     def content(self) -> Table:
         """The table for header, body and end of message."""
@@ -54,8 +62,11 @@ class MacroTable(ABC):
         self._message = {}
 
     @abstractmethod
-    def mail(self, sender: Path, *, local: bool, helo: str, protocol: str) -> None:
-        """MAIL was received. local: the sender is a recipient of this host."""
+    def mail(
+        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+    ) -> None:
+        """MAIL was received. local: the sender is a recipient of this host. route: its triple,
+        None where no rules say it."""
 
     @abstractmethod
     def rcpt(self, recipient: Path, route: Route, *, good: int, bad: int) -> Table:
@@ -70,13 +81,12 @@ class MacroTable(ABC):
 
 def client_macros(host: str, peer: Peer) -> dict[str, str]:
     """The macros that are about the client. host: the MTA's name."""
-    resolved = not peer.name.startswith("[")
     return {
         "j": host,
         "_": peer.shown,
         "{client_addr}": peer.address,
         "{client_name}": peer.name,
         "{client_port}": str(peer.port),
-        "{client_ptr}": peer.name,
-        "{client_resolve}": "OK" if resolved else "FAIL",
+        "{client_ptr}": peer.pointer or peer.name,
+        "{client_resolve}": peer.resolved,
     }

@@ -61,8 +61,10 @@ class PostfixMacros(MacroTable):
         kept = {name: value for name, value in self.session.items() if name not in hidden}
         return {**kept, "i": self.queue_id}
 
-    def mail(self, sender: Path, *, local: bool, helo: str, protocol: str) -> None:
-        del helo, protocol
+    def mail(
+        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+    ) -> None:
+        del helo, protocol, route
         here = local or not sender.address
         self._message |= {
             "{mail_mailer}": "virtual" if here else "smtp",

@@ -28,7 +28,13 @@ class PostfixReplies(Replies):
     def bye(self) -> SmtpReply:
         return SmtpReply.of("221 2.0.0 Bye")
 
-    def hello(self, client: str, extensions: Sequence[str]) -> SmtpReply:  # noqa: ARG002
+    def hello(
+        self,
+        client: str,  # noqa: ARG002
+        extensions: Sequence[str],
+        *,
+        is_name: bool = True,  # noqa: ARG002
+    ) -> SmtpReply:
         return SmtpReply(
             tuple(f.encode() for f in (f"250 {self.host}", *(f"250 {e}" for e in extensions)))
         )

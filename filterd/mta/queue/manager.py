@@ -53,10 +53,12 @@ class QueueManager:
         """Make a message durable and start its delivery. Raises OSError."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._spool.store, entry, message)
-        if entry.held is None:
-            self._start(entry, message)
-        else:
+        if entry.held is not None:
             log.info("%s: quarantine=%s, stat=quarantined", entry.id, entry.held)
+        elif entry.due > time.time():
+            log.info("%s: stat=queued", entry.id)
+        else:
+            self._start(entry, message)
 
     async def run(self) -> None:
         """Run the queue until cancelled."""

@@ -33,12 +33,6 @@ def gaps(text: str) -> list[Gap]:
     return sorted(found, key=lambda one: one.line)
 
 
-def _header(rest: str) -> Iterator[tuple[str, str]]:
-    match = re.match(r"(?:\?[^?]*\?)?\s*([^\s:]+)\s*:\s*\$>", rest)
-    if match is not None and support.HEADER_RULES:
-        yield f"H{match[1]}: $>", support.HEADER_RULES
-
-
 def _queue_group(rest: str) -> Iterator[tuple[str, str]]:
     name = re.split(r"[,\s]", rest, maxsplit=1)[0]
     yield f"Q{name}", "there is one queue"
@@ -73,12 +67,15 @@ def _daemon(value: str) -> Iterator[tuple[str, str]]:
     for one in filter(None, map(str.strip, value.split(","))):
         if one[:1] in support.DAEMON_KEYS:
             yield f"{one} in DaemonPortOptions", support.DAEMON_KEYS[one[:1]]
+        if one[:1] == "M":
+            for modifier in dict.fromkeys(one.partition("=")[2]):
+                if modifier in support.DAEMON_MODIFIERS:
+                    what = f"M={modifier} in DaemonPortOptions"
+                    yield what, support.DAEMON_MODIFIERS[modifier]
 
 
 def _privacy(value: str) -> Iterator[tuple[str, str]]:
     flags = re.split(r"[,\s]+", value.lower())
-    if "goaway" in flags:
-        flags += ["needexpnhelo", "needvrfyhelo", "noreceipts"]
     for flag in dict.fromkeys(flags):
         if flag in support.PRIVACY:
             yield f"{flag} of PrivacyOptions", support.PRIVACY[flag]
@@ -125,7 +122,6 @@ def _mailer(rest: str) -> Iterator[tuple[str, str]]:
 _READERS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
     "O": _option,
     "M": _mailer,
-    "H": _header,
     "Q": _queue_group,
     "F": _class_file,
 }

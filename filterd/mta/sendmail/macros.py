@@ -16,6 +16,7 @@ from filterd.mta.mail.address import Route, domain_part
 from filterd.mta.mail.draft import Path
 from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
 from filterd.mta.sendmail.engine import RuleSession
+from filterd.mta.sendmail.features import daemon_flags
 from filterd.mta.settings import MtaSettings
 
 VERSION = "8.17.1.9"
@@ -71,9 +72,11 @@ class SendmailMacros(MacroTable):
             "w": host.partition(".")[0],
             "n": "MAILER-DAEMON",
             "{client_connections}": str(connection.sessions),
+            "{client_rate}": str(connection.rate),
+            "{total_rate}": str(connection.total_rate),
             "{daemon_addr}": settings.listen,
             "{daemon_family}": "inet6" if ":" in address else "inet",
-            "{daemon_flags}": "",
+            "{daemon_flags}": daemon_flags(connection.modifiers),
             "{daemon_info}": "SMTP",
             "{daemon_port}": str(port),
             "{opMode}": "d",
@@ -92,7 +95,9 @@ class SendmailMacros(MacroTable):
         super().begin(queue_id)
         self._message = {"i": queue_id, "b": sendmail_date(), "{quarantine}": ""}
 
-    def mail(self, sender: Path, *, local: bool, helo: str, protocol: str) -> None:
+    def mail(
+        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+    ) -> None:
         domain = domain_part(sender.address)
         mailer, host = "local", ""
         if domain and not local:
@@ -101,9 +106,11 @@ class SendmailMacros(MacroTable):
         address = sender.address
         if local:
             address = address.rpartition("@")[0].lower() if "@" in address else address.lower()
+        if route is not None:
+            mailer, host, address = route.mailer, route.host, route.user
         self._message |= {
             "r": protocol,
-            "f": sender.address,
+            "f": self._message.get("f", sender.address),
             "{mail_mailer}": mailer,
             "{mail_host}": host,
             "{mail_addr}": address,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 from filterd.mta.mail.address import Route
+from filterd.mta.milters.macros import MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.personality import Personality, plain_recipients
+from filterd.mta.sendmail.checks import ContentLimits, RuleChecks
 from filterd.mta.sendmail.composer import SendmailComposer
 from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.filters import SendmailFilters
@@ -18,11 +22,13 @@ from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES
 from filterd.mta.sendmail.verify import AddressVerifier
 from filterd.mta.settings import MtaSettings
+from filterd.mta.smtp.checks import Checks
+from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 
 CF_VERSION = "filterd"
 """$Z, the version of the configuration, where there is no sendmail.cf."""
 
-EXTENSIONS = (
+_EXTENSIONS = (
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
     "EXPN",
@@ -35,8 +41,14 @@ EXTENSIONS = (
 )
 """What EHLO announces, in sendmail's order."""
 
-FORBIDDEN_BY = {"EXPN": "noexpn", "VERB": "noverb", "ETRN": "noetrn"}
-"""Extensions that a privacy flag takes away."""
+WITHHELD = {
+    "PIPELINING": frozenset({"nopipelining"}),
+    "EXPN": frozenset({"noexpn"}),
+    "VERB": frozenset({"noverb", "noexpn"}),
+    "DSN": frozenset({"noreceipts"}),
+    "ETRN": frozenset({"noetrn"}),
+}
+"""Extensions that are not announced where one of these things is forbidden."""
 
 FAILURE_ACTIONS = {
     "": "as if the filter were not there",
@@ -54,20 +66,27 @@ def sendmail(
     replies: SendmailReplies | None = None,
     size_limit: int | None = None,
     engine: RuleEngine | None = None,
+    session_rules: SessionRules = RULES,
+    connections: ConnectionRules = ConnectionRules(),  # noqa: B008  (frozen)
+    limits: ContentLimits = ContentLimits(),  # noqa: B008  (frozen)
+    delivers_at_once: Callable[[], bool] = lambda: True,
 ) -> Personality:
-    """Build it. version, replies, size_limit, engine: what a sendmail.cf says; without one the
-    defaults.
+    """Build it. The rest is what a sendmail.cf says; without one the defaults.
 
     version: $Z. size_limit: octets that SIZE announces, 0 for no number, None for the settings'.
-    engine: its rules and maps.
+    engine: its rules and maps. limits: of what a message holds, with an engine.
     """
     host = settings.hostname
     limit = settings.max_message_size if size_limit is None else size_limit
     lists = {**MACRO_LISTS, **settings.macros}
     return Personality(
         replies=replies or SendmailReplies(host),
-        rules=RULES,
-        extensions=extensions(settings.forbidden, limit),
+        rules=session_rules,
+        delivers_at_once=delivers_at_once,
+        connections=connections,
+        extensions=_extensions(limit),
+        withheld=WITHHELD,
+        checks=partial(_checks, limits),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
         queue_id=SendmailQueueIds().next,
         filters=lambda filters: SendmailFilters(filters, lists.get),
@@ -83,11 +102,15 @@ def sendmail(
     )
 
 
-def extensions(forbidden: frozenset[str], size_limit: int) -> tuple[str, ...]:
-    """What EHLO announces. forbidden: privacy flags. size_limit: octets, 0 for no number."""
+def _extensions(size_limit: int) -> tuple[str, ...]:
+    """What EHLO can announce. size_limit: octets, 0 for no number."""
     size = f"SIZE {size_limit}" if size_limit else "SIZE"
-    allowed = (one for one in EXTENSIONS if FORBIDDEN_BY.get(one) not in forbidden)
-    return tuple(size if one == "SIZE" else one for one in allowed)
+    return tuple(size if one == "SIZE" else one for one in _EXTENSIONS)
+
+
+def _checks(limits: ContentLimits, macros: MacroTable) -> Checks:
+    rules = macros.rules if isinstance(macros, SendmailMacros) else None
+    return Checks() if rules is None else RuleChecks(rules, macros, limits)
 
 
 def _same_route(address: str, route: Route) -> Route:

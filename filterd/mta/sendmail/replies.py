@@ -76,12 +76,24 @@ class SendmailReplies(Replies):
     def bye(self) -> SmtpReply:
         return SmtpReply.of(f"221 2.0.0 {self.host} closing connection")
 
-    def hello(self, client: str, extensions: Sequence[str]) -> SmtpReply:
-        first = f"250 {self.host} Hello {client}, pleased to meet you"
+    def hello(self, client: str, extensions: Sequence[str], *, is_name: bool = True) -> SmtpReply:
+        words = "pleased to meet you" if is_name else "accepting invalid domain name"
+        first = f"250 {self.host} Hello {client}, {words}"
         return SmtpReply(tuple(f.encode() for f in (first, *(f"250 {e}" for e in extensions))))
 
     def ok(self) -> SmtpReply:
         return SmtpReply.of("250 2.0.0 OK")
+
+    def cannot_verify(self) -> SmtpReply:
+        text = "Cannot VRFY user; try RCPT to attempt delivery (or try finger)"
+        return SmtpReply.of(f"252 2.5.2 {text}")
+
+    def no_verbosity(self) -> SmtpReply:
+        return SmtpReply.of("502 5.7.0 Verbose unavailable")
+
+    def too_large(self, limit: int, *, announced: bool) -> SmtpReply:
+        what = "size exceeds fixed maximum message" if announced else "exceeds maximum fixed"
+        return SmtpReply.of(f"552 5.2.3 Message {what} size ({limit})")
 
     def reset(self) -> SmtpReply:
         return SmtpReply.of("250 2.0.0 Reset state")

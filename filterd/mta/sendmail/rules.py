@@ -16,17 +16,22 @@ def valid_name(name: str) -> bool:
     return len(name) <= NAME_LIMIT and re.fullmatch(r"[A-Za-z0-9\[\]._#:-]+", name) is not None
 
 
+NOOP_LIMIT = 20
+"""MAXNOOPCOMMANDS, where the file does not say MaxNOOPCommands."""
+
 RULES = SessionRules(
     # MAXHELOCOMMANDS, MAXNOOPCOMMANDS, MAXVRFYCOMMANDS; AUTH: one more than there are mechanisms;
     # refused recipients: BadRcptThrottle as `sendmail.mc` advises it.
     slow_after={
         "HELO": 3,
-        "NOOP": 20,
+        "NOOP": NOOP_LIMIT,
         "VRFY": 6,
+        "ETRN": 8,
         "AUTH": len(MECHANISMS) + 1,
         "refused RCPT": 20,
     },
     constant_delay=frozenset({"refused RCPT"}),
     close_after={"AUTH": 2 * (len(MECHANISMS) + 1)},
     valid_name=valid_name,
+    refuses_proxies=True,
 )

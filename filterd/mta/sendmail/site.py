@@ -12,8 +12,15 @@ from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
 from filterd.mta.sendmail.engine import RuleEngine
+from filterd.mta.sendmail.features import modified
 from filterd.mta.sendmail.gaps import Gap
 from filterd.mta.sendmail.macros import VERSION
+from filterd.mta.sendmail.options import (
+    connection_rules,
+    content_limits,
+    delivers_at_once,
+    session_rules,
+)
 from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.router import RuleRouter
@@ -60,6 +67,10 @@ class CfSite:
             replies=SendmailReplies(self.settings.hostname, greeting, _help_topics(cf)),
             size_limit=int(size) if size.isdecimal() else 0,
             engine=self.engine,
+            session_rules=session_rules(cf),
+            connections=connection_rules(cf),
+            limits=content_limits(cf),
+            delivers_at_once=delivers_at_once(cf),
         )
 
 
@@ -72,6 +83,8 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
             one.address,
             port if port is not None and index == 0 else one.port,
             filters if one.filters is None else tuple(cf.filters[n] for n in one.filters),
+            one.modifiers,
+            modified(one.modifiers),
         )
         for index, one in enumerate(cf.daemons())
     )

@@ -6,18 +6,17 @@ out. Where the MTA learns something, its entry goes away.
 
 from __future__ import annotations
 
-HEADER_RULES = "the field is not checked"
-"""What happens to a field with a ruleset where rules do not run; empty where they do."""
-
 CARRIED_OUT = frozenset(
     """
-    AliasFile BlankSub ColonOkInAddr DaemonPortOptions DefaultUser DontBlameSendmail ForwardPath
-    HelpFile InputMailFilters MaxDaemonChildren MaxHopCount MaxMessageSize MaxRecipientsPerMessage
-    MinQueueAge OperatorChars PrivacyOptions QueueDirectory QueueTimeout RunAsUser ServerCertFile
-    DontExpandCnames HeloName MaxAliasRecursion OldStyleHeaders
-    ServerKeyFile SmtpGreetingMessage Timeout.command Timeout.queuereturn TrustedUser
-    Milter.macros.connect Milter.macros.helo Milter.macros.envfrom Milter.macros.envrcpt
-    Milter.macros.data Milter.macros.eoh Milter.macros.eom
+    AliasFile AllowBogusHELO BadRcptShutdown BadRcptShutdownGood BadRcptThrottle BlankSub
+    ColonOkInAddr ConnectionRateThrottle ConnectionRateWindowSize DaemonPortOptions DefaultUser
+    DelayLA DontBlameSendmail DontExpandCnames ForwardPath HeloName HelpFile InputMailFilters
+    MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
+    MaxNOOPCommands MaxRecipientsPerMessage Milter.macros.connect Milter.macros.data
+    Milter.macros.envfrom Milter.macros.envrcpt Milter.macros.eoh Milter.macros.eom
+    Milter.macros.helo MinQueueAge OldStyleHeaders OperatorChars PrivacyOptions QueueDirectory
+    QueueLA QueueTimeout RefuseLA RejectNUL RunAsUser ServerCertFile ServerKeyFile
+    SmtpGreetingMessage SoftBounce Timeout.command Timeout.queuereturn TrustedUser
     """.split()
 )
 """Options that the MTA obeys."""
@@ -40,18 +39,12 @@ WITHOUT_EFFECT = frozenset(
 use from the command line."""
 
 NOT_CARRIED_OUT = {
-    "AllowBogusHELO": "a malformed name at HELO is refused",
     "AuthMaxBits": "AUTH asks for no encryption of its own",
     "AuthMechanisms": "PLAIN and LOGIN are offered, under TLS",
     "AuthOptions": "PLAIN and LOGIN are offered, under TLS",
     "AuthRealm": "there is no realm",
-    "BadRcptShutdown": "a client is slowed down, and not disconnected",
-    "BadRcptShutdownGood": "a client is slowed down, and not disconnected",
-    "BadRcptThrottle": "a client is slowed down from the 20th refused recipient on",
     "CACertFile": "clients' certificates are not asked for",
     "CACertPath": "clients' certificates are not asked for",
-    "CRLFile": "certificates are not checked",
-    "CRLPath": "certificates are not checked",
     "CertFingerprintAlgorithm": "certificates are not checked",
     "CipherList": "Python's default ciphers are used",
     "ClientCertFile": "other servers are not shown a certificate",
@@ -59,15 +52,14 @@ NOT_CARRIED_OUT = {
     "ClientPortOptions": "connections are made from any address",
     "ClientSSLOptions": "mail is sent without TLS",
     "ConnectOnlyTo": "mail goes to its own hosts",
-    "ConnectionRateThrottle": "connections are not counted by second",
-    "ConnectionRateWindowSize": "connections are not counted by time",
+    "CRLFile": "certificates are not checked",
+    "CRLPath": "certificates are not checked",
     "DANE": "TLSA records are not looked up",
-    "DHParameters": "OpenSSL chooses them",
     "DefaultAuthInfo": "the MTA does not log in at other servers",
     "DefaultCharSet": "messages are not converted",
-    "DelayLA": "the load does not count",
     "DeliverByMin": "DELIVERBY is not offered",
-    "DeliveryMode": "mail is delivered as soon as it is accepted",
+    "DeliveryMode": "maps are asked (with -D, too)",
+    "DHParameters": "OpenSSL chooses them",
     "DialDelay": "a failed connection is tried with the next attempt",
     "DontProbeInterfaces": "names of the interfaces are not local",
     "DoubleBounceAddress": "the postmaster gets what cannot be returned",
@@ -77,21 +69,14 @@ NOT_CARRIED_OUT = {
     "FallbackSmartHost": "there is no further host",
     "HoldExpensive": "mail for expensive mailers is delivered at once",
     "MatchGECOS": "full names are not looked up",
-    "MaxHeadersLength": "the size of the whole message is limited",
     "MaxMimeHeaderLength": "fields keep their length",
-    "MaxNOOPCommands": "a client is slowed down after 20",
     "MaxQueueAge": "the time between attempts is an hour at most",
     "MeToo": "the sender of a list gets a copy",
     "MinFreeBlocks": "free space on the disk is not checked",
     "PostmasterCopy": "nobody gets copies of reports",
-    "QueueLA": "the load does not count",
-    "RefuseLA": "the load does not count",
     "RejectLogInterval": "each refusal is logged",
-    "RejectNUL": "NUL is passed on",
     "RrtImpliesDsn": "Return-Receipt-To asks for nothing",
     "SafeFileEnvironment": "files of aliases may be anywhere",
-    "SSLEngine": "there is no engine",
-    "SSLEnginePath": "there is no engine",
     "SaveFromLine": "a From line at the top is a part of the text",
     "SendMimeErrors": "reports are MIME messages",
     "ServerSSLOptions": "Python's default options are used",
@@ -99,7 +84,8 @@ NOT_CARRIED_OUT = {
     "SevenBitInput": "the eighth bit stays",
     "SingleLineFromHeader": "fields are kept as they are",
     "SmtpUTF8": "SMTPUTF8 is not offered",
-    "SoftBounce": "refusals are permanent",
+    "SSLEngine": "there is no engine",
+    "SSLEnginePath": "there is no engine",
     "SuperSafe": "mail is on disk before it is accepted",
     "TLSFallbacktoClear": "mail is sent without TLS",
     "TLSSrvOptions": "clients' certificates are not asked for",
@@ -110,24 +96,18 @@ NOT_CARRIED_OUT = {
 """Options that sendmail obeys and this MTA does not, and what it does."""
 
 AS_ELSEWHERE = {
-    "AllowBogusHELO": ("false",),
-    "BadRcptThrottle": ("20",),
-    "DelayLA": ("0",),
-    "DeliveryMode": ("background", "b", "interactive", "i"),
+    "DeliveryMode": ("background", "b", "interactive", "i", "queueonly", "queue", "q"),
     "DontProbeInterfaces": ("true",),
     "DoubleBounceAddress": ("postmaster",),
-    "EightBitMode": ("pass8", "p"),
+    "EightBitMode": ("pass8", "p", "strict", "s"),
     "HoldExpensive": ("false",),
     "MatchGECOS": ("false",),
-    "MaxNOOPCommands": ("20",),
     "MeToo": ("true",),
-    "RejectNUL": ("false",),
     "RrtImpliesDsn": ("false",),
     "SaveFromLine": ("false",),
     "SendMimeErrors": ("true",),
     "SevenBitInput": ("false",),
     "SingleLineFromHeader": ("false",),
-    "SoftBounce": ("false",),
     "SuperSafe": ("true", "postmilter", "p", "m", "interactive", "i"),
     "TryNullMXList": ("false",),
 }
@@ -140,7 +120,6 @@ DAEMON_KEYS = {
     "C": "connections are not counted by address to listen on",
     "D": "mail is delivered as soon as it is accepted",
     "L": "the length of the kernel's queue stays",
-    "M": "modifiers are not carried out",
     "R": "the size of the buffer stays",
     "S": "the size of the buffer stays",
     "d": "the load does not count",
@@ -149,11 +128,17 @@ DAEMON_KEYS = {
 }
 """Equates of DaemonPortOptions that are not carried out: A, F, I, N and P are."""
 
+DAEMON_MODIFIERS = {
+    "O": "a daemon that cannot listen stops the server",
+    "b": "mail goes out from any address",
+    "h": "mail goes out under the host's own name",
+    "r": "nothing is relayed in another way",
+    "s": "TLS begins with STARTTLS",
+}
+"""Modifiers of daemons (`M=`) that are not carried out."""
+
 PRIVACY = {
-    "needexpnhelo": "EXPN does not ask for HELO",
-    "needvrfyhelo": "VRFY does not ask for HELO",
     "nobodyreturn": "reports have the header of the message, or all of it",
-    "noreceipts": "there are no reports of success",
 }
 """Flags of PrivacyOptions that are not carried out; those that restrict programs are not here."""
 

@@ -31,10 +31,14 @@ from filterd.mta.smtp.events import (
     UnknownCommand,
     Verify,
 )
-from filterd.mta.smtp.parameters import bad_recipient_parameter, bad_sender_parameter
-from filterd.mta.smtp.replies import Replies, SmtpReply
+from filterd.mta.smtp.parameters import (
+    announced_size,
+    bad_recipient_parameter,
+    bad_sender_parameter,
+)
+from filterd.mta.smtp.replies import NOT_ALLOWED, Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
-from filterd.mta.smtp.session import BaseSession, SessionOptions
+from filterd.mta.smtp.session import BaseSession, SessionOptions, SmtpTransaction
 
 COMMAND_LIMIT = 2048
 """Octets of a command line: RFC 5321 §4.5.3.1.4 asks for 512, extensions add to it."""
@@ -51,10 +55,19 @@ NOT_IMPLEMENTED = frozenset({"TURN", "SEND", "SAML", "SOML"})
 STILL_SERVED = frozenset({"HELO", "EHLO", "NOOP", "RSET", "QUIT"})
 """Commands that get their normal reply although the session is refused."""
 
-NOT_ALLOWED = SmtpReply.of("502 5.7.0 Sorry, we do not allow this operation")
+PROXY_VERBS = frozenset({"GET", "POST", "CONNECT", "USER"})
+"""First commands of clients that take this for a web or ftp server."""
+
+SHOWN_LIMIT = 203
+"""Characters of a command in a reply, MAXSHORTSTR."""
 
 ERROR_DELAY = 1.0
 """Seconds that Postfix waits before each refusal over the soft limit, smtpd_error_sleep_time."""
+
+NAME_LIMIT = 256
+"""Characters of what follows HELO, MAXNAME."""
+
+DSN_PARAMETERS = frozenset({"RET", "ENVID", "NOTIFY", "ORCPT"})
 
 LONGEST_DELAY = 240.0
 """Seconds of the longest wait, MAXTIMEOUT."""
@@ -78,6 +91,7 @@ class SmtpSession(BaseSession):
         self._counts: Counter[str] = Counter()
         self._bad_commands = 0
         self._errors = 0
+        self._is_first = True
 
     # Reading commands
 
@@ -130,6 +144,10 @@ class SmtpSession(BaseSession):
             "STARTTLS": self._starttls,
             "AUTH": self._start_auth,
         }.get(verb)
+        is_first, self._is_first = self._is_first, False
+        if is_first and self.rules.refuses_proxies and verb in PROXY_VERBS and argument:
+            self.close(self.replies.proxy(self.client))
+            return
         if verb in self.rules.unknown_verbs:
             handler, verb = None, ""
         known = handler is not None or verb in NOT_IMPLEMENTED
@@ -162,7 +180,7 @@ class SmtpSession(BaseSession):
 
     def send(self, reply: SmtpReply) -> None:
         """Postfix counts every refusal, and slows down and at last disconnects the client."""
-        super().send(reply)
+        super().send(softened(reply) if self.rules.soft_bounces else reply)
         if self.rules.hard_errors and reply.code >= 400:
             self._errors += 1
             if self._errors > self.rules.soft_errors:
@@ -177,48 +195,96 @@ class SmtpSession(BaseSession):
         self._slow_down("refused RCPT")
 
     def _helo(self, verb: str, argument: str) -> None:
-        self._slow_down("HELO")
-        if not argument:
+        lenient = self.rules.accepts_bad_names
+        # What follows the first blank does not matter then.
+        name = re.split(r"\s", argument, maxsplit=1)[0] if lenient else argument
+        is_name = self.rules.valid_name(name) or not name
+        if self._gives_up("HELO"):
+            self.close(self.replies.too_many_bad())
+        elif not argument and not lenient:
             self._bad(self.replies.bad_argument(verb, ""))
-        elif not self.rules.valid_name(argument):
+        elif not is_name and (not lenient or len(argument) > NAME_LIMIT):
             self._bad(SmtpReply.of("501 5.0.0 Invalid domain name"))
         else:
-            self._ask(HeloCommand(argument, verb == "EHLO"))
+            self._ask(HeloCommand(name, verb == "EHLO", is_name))
 
     def _mail(self, verb: str, argument: str) -> None:
+        forbidden = self.options.forbidden
         if self.transaction is not None:
             self._bad(self.replies.nested_mail())
-        elif not self.helo and "needmailhelo" in self.options.forbidden:
+        elif not self.greeted and "needmailhelo" in forbidden:
             self._bad(SmtpReply.of("503 5.0.0 Polite people say HELO first"))
+        elif not self.user and "needauth" in forbidden:
+            self._bad(SmtpReply.of("530 5.7.0 Authentication required"))
         elif self.tempfailing:
             self.send(self.replies.tempfail())
         elif (path := self._path(verb, "from", argument)) is not None:
-            if (refusal := bad_sender_parameter(path, self.options.limits.max_size)) is not None:
+            if (refusal := self.bad_sender(path)) is not None and not self.rules.path_end:
                 self._bad(refusal)
             else:
+                self._counts["refused RCPT"] = 0
                 self._ask(MailCommand(path))
+
+    def bad_sender(self, path: Path) -> SmtpReply | None:
+        """What is wrong with the parameters of MAIL, None for nothing."""
+        return self.bad_parameters(path, recipient=False) or self.bad_size(path)
+
+    def bad_size(self, path: Path) -> SmtpReply | None:
+        """The refusal of a message whose announced size is too large."""
+        limit = self.options.limits.max_size
+        if announced_size(path) > limit:
+            return self.replies.too_large(limit, announced=True)
+        return None
+
+    def bad_parameters(self, path: Path, *, recipient: bool) -> SmtpReply | None:
+        """What is wrong with parameters, whatever the size."""
+        bad = bad_recipient_parameter(path) if recipient else bad_sender_parameter(path)
+        if bad is None and "noreceipts" in self.options.forbidden:
+            for parameter in path.parameters:
+                name = parameter.partition("=")[0].upper()
+                if name in DSN_PARAMETERS:
+                    return SmtpReply.of(
+                        f"504 5.7.0 Sorry, {name} not supported, we do not allow DSN"
+                    )
+        return bad
 
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:
             self._bad(self.replies.rcpt_without_mail())
+        elif self._too_many_refused(self.transaction):
+            self.close(self.replies.too_many_recipients_refused())
         elif len(self.transaction.recipients) >= self.options.limits.max_recipients:
             self.send(SmtpReply.of("452 4.5.3 Too many recipients"))
         elif (path := self._path(verb, "to", argument)) is not None:
-            if not path.address:
+            if self.rules.path_end:
+                self._ask(RcptCommand(path))
+            elif not path.address:
                 self._bad(self.replies.bad_address(path.text, "5.0.0", "User address required"))
-            elif (bad := bad_recipient_parameter(path)) is not None:
+            elif (bad := self.bad_parameters(path, recipient=True)) is not None:
                 self._bad(bad)
             else:
                 self._ask(RcptCommand(path))
 
+    def _too_many_refused(self, transaction: SmtpTransaction) -> bool:
+        """BadRcptShutdown and BadRcptShutdownGood."""
+        bad, good = self.refused_recipients, len(transaction.recipients)
+        limit, share = self.rules.bad_recipients, self.rules.bad_share
+        return 0 < limit <= bad and (not good or bad * 100 >= share * (bad + good))
+
     def _path(self, verb: str, word: str, argument: str) -> Path | None:
         """The path after `FROM:` or `TO:`; None if the command was refused."""
         head, colon, rest = argument.partition(":")
-        match = _PATH.fullmatch(rest.strip())
+        rest = rest.strip()
+        match = _PATH.fullmatch(rest)
         if head.strip().lower() != word or not colon or match is None:
-            scanned = re.match(r"\w*", argument)
-            self._bad(self.replies.bad_argument(verb, scanned[0] if scanned else ""))
+            scanned = re.match(r"[^\s:]*", argument)
+            shown = scanned[0][:SHOWN_LIMIT] if scanned else ""
+            self._bad(self.replies.bad_argument(verb, shown))
             return None
+        if self.rules.path_end is not None:
+            end = self.rules.path_end(rest)
+            address = rest[:end].removeprefix("<").removesuffix(">")
+            return Path(address, rest[:end], tuple(rest[end:].split()))
         text, parameters = match[1], tuple(match[2].split())
         try:
             return Path(parse_path(text), text, parameters)
@@ -241,34 +307,46 @@ class SmtpSession(BaseSession):
         self._ask(Reset())
 
     def _noop(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        self._slow_down("NOOP")
-        self.send(self.replies.ok())
+        if self._gives_up("NOOP"):
+            self.close(self.replies.too_many_bad())
+        else:
+            self.send(self.replies.ok())
 
     def _quit(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self._ask(Quit())
 
     def _verify(self, verb: str, argument: str) -> None:
-        self._slow_down("VRFY")
-        if not argument:
-            self._bad(SmtpReply.of("501 5.5.2 Argument required"))
-        elif verb == "VRFY" and "novrfy" in self.options.forbidden:
-            self.send(SmtpReply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery"))
-        elif verb == "EXPN" and "noexpn" in self.options.forbidden:
+        forbidden = self.options.forbidden
+        if self._gives_up("VRFY"):
+            self.close(self.replies.too_many_bad())
+        elif verb == "VRFY" and "novrfy" in forbidden:
+            self.send(self.replies.cannot_verify())
+        elif verb == "EXPN" and "noexpn" in forbidden:
             self.send(NOT_ALLOWED)
+        elif not self.greeted and f"need{verb.lower()}helo" in forbidden:
+            self._bad(SmtpReply.of("503 5.0.0 I demand that you introduce yourself first"))
+        elif not argument:
+            self._bad(SmtpReply.of("501 5.5.2 Argument required"))
         else:
             self._ask(Verify(argument, verb == "EXPN"))
 
     def _verb(self, verb: str, argument: str) -> None:  # noqa: ARG002
-        allowed = "noverb" not in self.options.forbidden
-        self.send(SmtpReply.of("250 2.0.0 Verbose mode") if allowed else NOT_ALLOWED)
+        if not self.options.forbidden.isdisjoint(("noverb", "noexpn")):
+            self.send(self.replies.no_verbosity())
+        elif self._gives_up("NOOP"):
+            self.close(self.replies.too_many_bad())
+        else:
+            self.send(SmtpReply.of("250 2.0.0 Verbose mode"))
 
     def _etrn(self, verb: str, argument: str) -> None:  # noqa: ARG002
         if "noetrn" in self.options.forbidden:
             self.send(NOT_ALLOWED)
-        elif argument:
-            self._ask(RunQueue(argument))
-        else:
+        elif not argument:
             self._bad(SmtpReply.of("500 5.5.2 Parameter required"))
+        elif self._gives_up("ETRN"):
+            self.close(self.replies.too_many_bad())
+        else:
+            self._ask(RunQueue(argument))
 
     def _help(self, verb: str, argument: str) -> None:  # noqa: ARG002
         self.send(self.replies.help(argument.lower()))
@@ -284,7 +362,8 @@ class SmtpSession(BaseSession):
     @property
     def may_log_in(self) -> bool:
         """Whether AUTH is possible now."""
-        return self.options.may_log_in and self.secure and not self.user
+        allowed = self.options.may_log_in and "noauth" not in self.options.forbidden
+        return allowed and self.secure and not self.user
 
     def _start_auth(self, verb: str, argument: str) -> None:  # noqa: ARG002
         name, _, initial = argument.partition(" ")
@@ -333,3 +412,14 @@ class SmtpSession(BaseSession):
         oversize, self._reader = self._reader.oversize, None
         self._ask(TooLarge() if oversize else MessageData(data))
         return True
+
+
+def softened(reply: SmtpReply) -> SmtpReply:
+    """A refusal as a temporary one: `550 5.7.1 no` as `450 4.7.1 no`."""
+    return SmtpReply(tuple(map(_softened, reply.lines)))
+
+
+def _softened(line: bytes) -> bytes:
+    if not line.startswith(b"5"):
+        return line
+    return b"4" + line[1:4] + (b"4." + line[6:] if line[4:6] == b"5." else line[4:])

@@ -14,10 +14,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class HeloCommand:
-    """HELO, or with `extended` EHLO."""
+    """HELO, or with `extended` EHLO. is_name: the name is one; if not, it is taken and ignored."""
 
     name: str
     extended: bool
+    is_name: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT);
 
 from __future__ import annotations
 
+import re
+
 from filterd.mta.mail.draft import Path
 from filterd.mta.smtp.replies import SmtpReply
 
@@ -19,16 +21,14 @@ KNOWN_RCPT = _RCPT
 """Parameters that a filter may give a recipient."""
 
 
-def bad_sender_parameter(path: Path, max_size: int) -> SmtpReply | None:
-    """The refusal of bad parameters of MAIL, None if they are valid. max_size: in octets."""
+def bad_sender_parameter(path: Path) -> SmtpReply | None:
+    """The refusal of bad parameters of MAIL, None if they are valid."""
     if (bad := _unknown(path, _MAIL)) is not None:
         return bad
     for parameter in path.parameters:
         name, _, value = parameter.upper().partition("=")
         if name == "SIZE" and not value.isdecimal():
             return SmtpReply.of("501 5.5.2 SIZE requires a value")
-        if name == "SIZE" and int(value) > max_size:
-            return too_large(max_size)
         if name == "RET" and value not in ("FULL", "HDRS"):
             return SmtpReply.of(f'501 5.5.4 Bad argument "{value}" to RET')
         if name == "BODY" and value not in ("7BIT", "8BITMIME"):
@@ -41,6 +41,8 @@ def bad_recipient_parameter(path: Path) -> SmtpReply | None:
     alone."""
     for parameter in path.parameters:
         name, _, value = parameter.upper().partition("=")
+        if name == "ORCPT" and ";" not in value:
+            return SmtpReply.of("501 5.5.4 Syntax error in ORCPT parameter value")
         words = value.split(",")
         for word in words if name == "NOTIFY" else ():
             alone = word != "NEVER" or len(words) == 1
@@ -54,14 +56,22 @@ def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in text.split() if word.partition("=")[0].upper() in known)
 
 
-def too_large(limit: int) -> SmtpReply:
-    """The refusal of a message of more than `limit` octets."""
-    return SmtpReply.of(f"552 5.3.4 Message size exceeds fixed maximum message size ({limit})")
+def announced_size(path: Path) -> int:
+    """What SIZE says of the message, in octets; 0 if there is none. The parameters are valid."""
+    for parameter in path.parameters:
+        name, _, value = parameter.partition("=")
+        if name.upper() == "SIZE" and value.isdecimal():
+            return int(value[:19])
+    return 0
+
+
+_KEYWORD = re.compile(r"[A-Za-z0-9-]*")
 
 
 def _unknown(path: Path, known: frozenset[str]) -> SmtpReply | None:
     for parameter in path.parameters:
-        name = parameter.partition("=")[0].upper()
-        if name not in known:
+        match = _KEYWORD.match(parameter)
+        name = match[0] if match else ""
+        if name.upper() not in known or parameter[len(name) : len(name) + 1] not in ("", "="):
             return SmtpReply.of(f"555 5.5.4 {name} parameter unrecognized")
     return None

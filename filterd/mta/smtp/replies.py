@@ -43,6 +43,9 @@ class SmtpReply:
         )
 
 
+NOT_ALLOWED = SmtpReply.of("502 5.7.0 Sorry, we do not allow this operation")
+
+
 def filter_lines(text: bytes) -> tuple[bytes, ...]:
     """A filter's text as reply lines; a line without a code of its own gets the first one's."""
     lines = [line for line in re.split(rb"[\r\n]+", text) if line]
@@ -65,6 +68,14 @@ class Replies(ABC):
     def too_many_bad(self) -> SmtpReply:
         """The last reply to a client that sent too many bad commands."""
         return SmtpReply.of(f"421 4.7.0 {self.host} Error: too many errors")
+
+    def proxy(self, client: str) -> SmtpReply:
+        """The last reply to a client that speaks HTTP."""
+        return SmtpReply.of(f"421 4.7.0 {self.host} Rejecting open proxy {client}")
+
+    def too_many_recipients_refused(self) -> SmtpReply:
+        """The last reply to a client that named too many bad recipients."""
+        return SmtpReply.of(f"421 4.7.0 {self.host} Too many bad recipients; closing connection")
 
     def help(self, topic: str) -> SmtpReply:  # noqa: ARG002
         """The reply to HELP."""
@@ -93,7 +104,21 @@ class Replies(ABC):
     @abstractmethod
     def bye(self) -> SmtpReply: ...
     @abstractmethod
-    def hello(self, client: str, extensions: Sequence[str]) -> SmtpReply: ...
+    def hello(self, client: str, extensions: Sequence[str], *, is_name: bool = True) -> SmtpReply:
+        """is_name: the client gave a name that is one."""
+
+    def cannot_verify(self) -> SmtpReply:
+        """VRFY where that is not allowed."""
+        return SmtpReply.of("252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery")
+
+    def no_verbosity(self) -> SmtpReply:
+        """VERB where that is not allowed."""
+        return NOT_ALLOWED
+
+    def too_large(self, limit: int, *, announced: bool) -> SmtpReply:  # noqa: ARG002
+        """A message of more than `limit` octets. announced: by SIZE; else it came."""
+        return SmtpReply.of(f"552 5.3.4 Message size exceeds fixed maximum message size ({limit})")
+
     @abstractmethod
     def ok(self) -> SmtpReply: ...
     @abstractmethod

@@ -42,7 +42,41 @@ class SessionRules:
     """A lone LF in a message is a line end and a lone CR a blank, not an error."""
 
     valid_name: Callable[[str], bool] = _any_name
-    """Whether HELO accepts a name."""
+    """Whether a name at HELO is one."""
+
+    accepts_bad_names: bool = False
+    """HELO accepts a name that is none, and ignores it (sendmail's AllowBogusHELO)."""
+
+    bad_recipients: int = 0
+    """Refused recipients of a message after which the session is ended (BadRcptShutdown); 0: any
+    number."""
+
+    bad_share: int = 0
+    """Percent of refused recipients that must be reached, too (BadRcptShutdownGood)."""
+
+    refuses_proxies: bool = False
+    """A client whose first command is HTTP's is disconnected."""
+
+    soft_bounces: bool = False
+    """Replies 5xx become 4xx (SoftBounce)."""
+
+    path_end: Callable[[str], int] | None = None
+    """Where the path of MAIL and RCPT ends. With it paths are not checked when they are read: the
+    MTA's rules do that. None: they are those of RFC 5321."""
 
     repaired_address: Callable[[str], str | None] = _no_repair
     """What the MTA takes an invalid path for, None if it refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRules:
+    """When connections wait or are refused. Loads are the machine's load average; 0: never.
+
+    rate_window: seconds over which connections are counted. throttle: new ones in a second; more
+    wait. refuse_load: new ones get 421. delay_load: each command waits a second.
+    """
+
+    rate_window: float = 60.0
+    throttle: int = 0
+    refuse_load: int = 0
+    delay_load: int = 0

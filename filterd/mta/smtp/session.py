@@ -30,7 +30,6 @@ from filterd.mta.smtp.events import (
     TooLarge,
     UnknownCommand,
 )
-from filterd.mta.smtp.parameters import too_large
 from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import SessionRules
 
@@ -63,7 +62,9 @@ class SessionOptions:
     """What differs from server to server.
 
     extensions: the lines of the answer to EHLO. sticky: a refusal at connect or HELO is remembered
-    for the whole session. may_log_in: there are passwords. forbidden: sendmail's privacy flags.
+    for the whole session. may_log_in: there are passwords. forbidden: what clients may not do, as
+    sendmail's privacy flags say it, and `noauth`, `notls`, `nopipelining`; `needauth`: mail only
+    after AUTH.
     """
 
     limits: SessionLimits = SessionLimits()
@@ -88,6 +89,9 @@ class BaseSession(ABC):
         self.client = client
         self.options = options
         self.helo = ""
+        self.greeted = False
+        """HELO or EHLO was accepted."""
+
         self.extended = False
         self.transaction: SmtpTransaction | None = None
         self.refusing: SmtpReply | None = None
@@ -99,6 +103,9 @@ class BaseSession(ABC):
         self.closing = False
         self.refused = False
         """The client was refused at connect or HELO."""
+
+        self.refused_recipients = 0
+        """Of this message."""
 
         self.delay = 0.0
         """Seconds to wait before the next reply, for clients that send bad commands."""
@@ -146,6 +153,15 @@ class BaseSession(ABC):
         if reply is not None:
             self.send(reply)
         self.closing = True
+
+    def refuse(self, reply: SmtpReply) -> None:
+        """From now on this is the reply to nearly every command."""
+        self.refusing = reply
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether no mail can come in this session: EHLO announces next to nothing then."""
+        return self.refused or self.refusing is not None
 
     def _ask(self, event: Event) -> None:
         self._waiting, self._delivered = event, False
@@ -196,6 +212,7 @@ class BaseSession(ABC):
             case MailCommand(path):
                 if (refusal := self._refusal(outcome, path.text)) is None:
                     self.transaction = SmtpTransaction(path)
+                    self.refused_recipients = 0
                 self.send(refusal or self.replies.sender_ok(path.text))
             case RcptCommand(path):
                 refusal = self._refusal(outcome, path.text)
@@ -223,6 +240,7 @@ class BaseSession(ABC):
             self.transaction.add(path, counts)
         else:
             self.transaction.refused = True
+            self.refused_recipients += 1
             self.refused_recipient()
         self.send(refusal or self.replies.recipient_ok(counts.text, waits=counts.waits))
 
@@ -234,7 +252,8 @@ class BaseSession(ABC):
                 self.send(self.replies.reset())
             case TooLarge():
                 self.transaction = None
-                self.send(too_large(self.options.limits.max_size))
+                limit = self.options.limits.max_size
+                self.send(self.replies.too_large(limit, announced=False))
             case Quit():
                 self.close(self.replies.bye())
             case Credentials(user=user):
@@ -248,6 +267,7 @@ class BaseSession(ABC):
                 # RFC 3207 §4.2: forget what is known of the client, drop what it sent ahead.
                 self._input.clear()
                 self.secure, self.helo, self.transaction = True, "", None
+                self.greeted = False
             case _:
                 assert isinstance(outcome, SmtpReply)
                 self.send(outcome)
@@ -292,10 +312,13 @@ class BaseSession(ABC):
             self.send(outcome)
             return
         self._remember(outcome)
-        self.helo, self.extended = event.name, event.extended
+        self.extended = event.extended
+        if event.is_name:
+            self.helo = event.name
+        self.greeted = True
         self.transaction = None
         extensions = self.options.extensions(self) if event.extended else []
-        self.send(self.replies.hello(self.client, extensions))
+        self.send(self.replies.hello(self.client, extensions, is_name=event.is_name))
 
     # Counting
 

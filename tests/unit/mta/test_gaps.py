@@ -30,21 +30,19 @@ from filterd.mta.sendmail.gaps import gaps
         ("O SevenBitInput=f", []),
         ("O SevenBitInput=True", ["O SevenBitInput=True"]),
         ("O DeliveryMode=background", []),
-        ("O DeliveryMode=queueonly", ["O DeliveryMode=queueonly"]),
+        ("O DeliveryMode=queueonly", []),
+        ("O DeliveryMode=deferred", ["O DeliveryMode=deferred"]),
         ("O DaemonPortOptions=Name=MTA, Port=25, Addr=127.0.0.1", []),
-        ("O DaemonPortOptions=Name=MSA, M=Ea", ["M=Ea in DaemonPortOptions"]),
-        ("O PrivacyOptions=authwarnings,novrfy,restrictqrun", []),
-        ("O PrivacyOptions=needvrfyhelo", ["needvrfyhelo of PrivacyOptions"]),
+        ("O DaemonPortOptions=Name=MSA, M=Ea", []),
         (
-            "O PrivacyOptions=goaway",
-            [
-                f"{flag} of PrivacyOptions"
-                for flag in ("needexpnhelo", "needvrfyhelo", "noreceipts")
-            ],
+            "O DaemonPortOptions=Name=TLSMTA, M=sO",
+            ["M=s in DaemonPortOptions", "M=O in DaemonPortOptions"],
         ),
+        ("O PrivacyOptions=authwarnings,novrfy,restrictqrun", []),
+        ("O PrivacyOptions=needvrfyhelo,goaway", []),
+        ("O PrivacyOptions=nobodyreturn", ["nobodyreturn of PrivacyOptions"]),
         ("Kaccess hash /etc/mail/access", []),
-        ("HSubject: $>check", ["HSubject: $>"]),
-        ("HTo: $>+check", ["HTo: $>"]),
+        ("HSubject: $>check", []),
         ("H?D?Date: $a", []),
         ("Qslow, P=/var/spool/slow", ["Qslow"]),
         ("Fw|/bin/names", ["Fw|/bin/names"]),
@@ -87,7 +85,8 @@ def test_an_option_that_the_code_reads_is_not_called_ignored() -> None:
         )
     }
     assert read >= {"MaxHopCount", "PrivacyOptions"}
-    assert read <= support.CARRIED_OUT
+    # Of some options only some values are carried out.
+    assert read <= support.CARRIED_OUT | set(support.AS_ELSEWHERE)
 
 
 def test_they_are_listed_by_the_commands(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.sendmail.cf_files import parse_cf
-from filterd.mta.sendmail.personality import extensions
+from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.site import site
 from filterd.mta.settings import Flavour, MtaSettings
 
@@ -29,13 +29,19 @@ FILTER = InputMailFilter("f1", "unix:/f1", "T", default_action="accept")
     [
         ((), 100, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE 100 DSN ETRN HELP"),
         (("noetrn",), 0, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE DSN HELP"),
-        (("noexpn", "noverb"), 0, "ENHANCEDSTATUSCODES PIPELINING 8BITMIME SIZE DSN ETRN HELP"),
+        (("noexpn",), 0, "ENHANCEDSTATUSCODES PIPELINING 8BITMIME SIZE DSN ETRN HELP"),
+        (
+            ("noverb", "noreceipts"),
+            0,
+            "ENHANCEDSTATUSCODES PIPELINING EXPN 8BITMIME SIZE ETRN HELP",
+        ),
     ],
 )
 def test_sendmail_announces_what_no_privacy_flag_forbids(
     forbidden: tuple[str, ...], size: int, announced: str
 ) -> None:
-    assert " ".join(extensions(frozenset(forbidden), size)) == announced
+    made = sendmail(MtaSettings(), size_limit=size)
+    assert " ".join(made.announced(frozenset(forbidden))) == announced
 
 
 def test_a_sendmail_cf_has_its_own_size_greeting_and_version(tmp_path: Path) -> None:

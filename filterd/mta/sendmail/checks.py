@@ -1,0 +1,226 @@
+"""The checks of an SMTP session by the rulesets of a sendmail.cf: `check_*`, header fields.
+
+They are asked in a thread, before the filters.
+Sources: sendmail 8.17 `srvrsmtp.c`, `collect.c`; observed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from filterd.mta.cf.addresses import AddressKind
+from filterd.mta.cf.marks import octets, readable
+from filterd.mta.cf.observer import RuleMessage
+from filterd.mta.mail.address import Route
+from filterd.mta.mail.draft import Path
+from filterd.mta.mail.header import split_message
+from filterd.mta.milters.macros import MacroTable
+from filterd.mta.sendmail import rulesets
+from filterd.mta.sendmail.engine import Question, RuleSession
+from filterd.mta.sendmail.features import features_of
+from filterd.mta.sendmail.rulesets import Asked, LogContext
+from filterd.mta.smtp.checks import CONSENT, Checks, Verdict
+from filterd.mta.smtp.replies import SmtpReply
+
+log = logging.getLogger("filterd.mta")
+
+LONGEST_PAUSE = 300.0
+"""Seconds before the greeting at most, RFC 5321 §4.5.3.2.1."""
+
+MAX_HEADERS_LENGTH = 32768
+"""Octets of a header section where the file says nothing, MAXHDRSLEN."""
+
+NO_SENDERS = frozenset(("prog", "*file*", "*include*"))
+"""Mailers that cannot be a sender's."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLimits:
+    """What a message may hold. header: octets of its header section, 0 for no limit."""
+
+    header: int = MAX_HEADERS_LENGTH
+    refuses_nul: bool = False
+    refuses_eighth_bit: bool = False
+
+
+class RuleChecks(Checks):
+    """The checks of one session. rules: its macros. macros: what the filters get."""
+
+    decide_relaying = True
+
+    def __init__(self, rules: RuleSession, macros: MacroTable, limits: ContentLimits) -> None:
+        self._rules, self._macros, self._limits = rules, macros, limits
+        self._program = rules.engine.program
+        self._base = rules.definitions.copy()
+
+    # The connection
+
+    async def connected(self) -> Verdict:
+        session = self._macros.session
+        return await self._check(
+            Asked("check_relay", session["{client_name}"], session["{client_addr}"])
+        )
+
+    async def features(self, forbidden: frozenset[str]) -> frozenset[str] | SmtpReply:
+        words = await self._capabilities("srv_features", self._macros.session["_"], "")
+        if words and words[0].lower() == "temp":
+            log.error("srv_features=tempfail, relay=%s", self._macros.session["_"])
+            return SmtpReply.of("450 4.3.0 Please try again later.")
+        return features_of(words, forbidden)
+
+    async def greet_pause(self) -> float:
+        session = self._macros.session
+        words = await self._capabilities(
+            "greet_pause", session["{client_name}"], session["{client_addr}"]
+        )
+        word = words[0] if words else ""
+        return min(int(word[:9]) / 1000, LONGEST_PAUSE) if word.isdecimal() else 0.0
+
+    async def secured(self, verified: str) -> Verdict:
+        return await self._check(Asked("tls_client", verified, "STARTTLS"))
+
+    # The envelope
+
+    def begin(self) -> None:
+        """newenvelope: what rules have set is forgotten, but for the class `persistentMacros`."""
+        old, new = self._rules.definitions, self._base.copy()
+        code = self._program.names.code("persistentMacros")
+        for word in self._program.classes.words(code):
+            name = word.strip("{}")
+            new.set(name, old.get(name))
+        self._rules.definitions = new
+
+    async def sender(self, path: Path) -> Route | SmtpReply | None:
+        return await self._asking(lambda question: self._sender(question, path))
+
+    def _sender(self, question: Question, path: Path) -> Route | SmtpReply:
+        kind = AddressKind(sender=True)
+        self._rules.set("{addr_type}", kind.macro)
+        found = question.resolver.parse(octets(path.text), kind, recipient=False)
+        refused = rulesets.refusal(question, path.text)
+        if refused is not None:
+            return refused
+        if found is None or found.mailer in NO_SENDERS:
+            message = RuleMessage("553", "5.1.7", "Invalid sender address")
+            return rulesets.reply_to(self._program, message, path.text)
+        self._macros.define("f", readable(rulesets.rewritten_sender(question, path.text)))
+        return Route(found.mailer, readable(found.host), readable(found.user))
+
+    async def mail(self, path: Path) -> Verdict:
+        return await self._check(Asked("check_mail", path.text, path=path.text), kind="e s")
+
+    async def rcpt(self, path: Path, route: Route) -> Verdict:
+        named = {
+            "{rcpt_mailer}": route.mailer,
+            "{rcpt_host}": route.host,
+            "{rcpt_addr}": route.user,
+        }
+        asked = Asked("check_rcpt", path.text, path=path.text)
+        return await self._check(asked, kind="e r", **named)
+
+    async def data(self, recipients: int) -> Verdict:
+        return await self._check(Asked("check_data", str(recipients)))
+
+    async def verify(self, argument: str, *, expand: bool) -> SmtpReply | None:
+        name = "check_expn" if expand else "check_vrfy"
+        return (await self._check(Asked(name, argument))).reply
+
+    async def etrn(self, node: str) -> SmtpReply | None:
+        return (await self._check(Asked("check_etrn", node))).reply
+
+    # The message
+
+    async def content(self, data: bytes) -> Verdict:
+        fields, body = split_message(data, eats_from=True)
+        size, limit = header_size(data, body), self._limits.header
+        if limit and size > limit:
+            return Verdict(SmtpReply.of(f"552 5.6.0 Headers too large ({limit} max)"))
+        verdict = await self._asking(lambda question: self._content(question, fields, size, data))
+        self._note(verdict)
+        return verdict
+
+    def _content(
+        self, question: Question, fields: Sequence[tuple[bytes, bytes]], size: int, data: bytes
+    ) -> Verdict:
+        """All are asked, whatever one of them says; of several refusals the last is the reply."""
+        context = self._context()
+        found = list(rulesets.ask_fields(question, fields, context))
+        eoh = Asked("check_eoh", str(len(fields)), str(size), comments=True)
+        found.append(rulesets.ask(question, eoh, context))
+        found += self._octets(fields, data)
+        self._rules.set("{msg_size}", str(len(data)))
+        eom = Asked("check_eom", str(len(data)), comments=True)
+        found.append(rulesets.ask(question, eom, context))
+        return rulesets.merged(found)
+
+    def _octets(self, fields: Sequence[tuple[bytes, bytes]], data: bytes) -> list[Verdict]:
+        """What the options RejectNUL and EightBitMode say."""
+        found = []
+        is_mime = any(name.lower() == b"mime-version" for name, _ in fields)
+        if self._limits.refuses_eighth_bit and not is_mime and not data.isascii():
+            found.append(Verdict(SmtpReply.of("554 5.6.1 Eight bit data not allowed")))
+        if self._limits.refuses_nul and b"\0" in data:
+            found.append(Verdict(SmtpReply.of("554 5.6.1 NUL byte not allowed")))
+        return found
+
+    # Asking
+
+    async def _check(self, asked: Asked, *, kind: str | None = None, **named: str) -> Verdict:
+        if not rulesets.is_known(self._program, asked.ruleset):
+            return CONSENT
+
+        def asking(question: Question) -> Verdict:
+            for name, value in named.items():
+                self._rules.set(name, value)
+            self._rules.set("{addr_type}", kind)
+            try:
+                return rulesets.ask(question, asked, self._context())
+            finally:
+                for name in ("{addr_type}", *named):
+                    self._rules.set(name, None)
+
+        verdict = await self._asking(asking)
+        self._note(verdict)
+        return verdict
+
+    async def _capabilities(self, ruleset: str, first: str, second: str) -> list[str]:
+        if not rulesets.is_known(self._program, ruleset):
+            return []
+        return await self._asking(
+            lambda question: rulesets.capabilities(question, ruleset, first, second)
+        )
+
+    async def _asking(self, ask: Callable[[Question], _T]) -> _T:
+        table = dict(self._macros.now)
+
+        def blocking() -> _T:
+            self._rules.update(table)
+            with self._rules.asking() as question:
+                return ask(question)
+
+        return await asyncio.to_thread(blocking)
+
+    def _note(self, verdict: Verdict) -> None:
+        if verdict.quarantine is not None:
+            self._macros.define("{quarantine}", verdict.quarantine)
+
+    def _context(self) -> LogContext:
+        return LogContext(self._macros.now.get("i", "NOQUEUE"), self._macros.session["_"])
+
+
+def header_size(data: bytes, body: bytes) -> int:
+    """Octets of a header section as sendmail counts them: with the line that ends it, without NULs.
+
+    data: the message; body: what follows the header.
+    """
+    size = len(data) - len(body)
+    if body and data[:size] != b"\n" and not data.endswith(b"\n\n", 0, size):
+        # The first line that is no field was read as a part of the header.
+        size += body.find(b"\n") + 1 or len(body)
+    return size - data.count(b"\0", 0, size)

@@ -1,0 +1,99 @@
+"""What the MTA itself checks at each command, before its filters are asked.
+
+An MTA without rules consents to everything: `Checks` does. `sendmail.checks` asks the rulesets of a
+sendmail.cf.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filterd.mta.mail.address import Route
+from filterd.mta.mail.draft import Path
+from filterd.mta.smtp.replies import SmtpReply
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says.
+
+    reply: the refusal, None for none. discard: take the message, and drop it. quarantine: why the
+    message is to be held, None if it is not.
+    """
+
+    reply: SmtpReply | None = None
+    discard: bool = False
+    quarantine: str | None = None
+
+
+CONSENT = Verdict()
+
+
+class Checks:
+    """The checks of one session. Methods are called in the order of the session.
+
+    decide_relaying: they say who may send mail to other hosts; if not, the server does.
+    """
+
+    decide_relaying = False
+
+    async def connected(self) -> Verdict:
+        """A client has connected. A refusal counts for the whole session; 421 ends it."""
+        return CONSENT
+
+    async def features(self, forbidden: frozenset[str]) -> frozenset[str] | SmtpReply:
+        """What this client may not do, of what `SessionOptions.forbidden` knows.
+
+        A reply refuses the whole session.
+        """
+        return forbidden
+
+    async def greet_pause(self) -> float:
+        """Seconds before the greeting; a client that does not wait for it is refused."""
+        return 0.0
+
+    async def secured(self, verified: str) -> Verdict:
+        """The TLS handshake is done. A refusal counts for the whole session."""
+        del verified
+        return CONSENT
+
+    def begin(self) -> None:
+        """A new message."""
+
+    async def sender(self, path: Path) -> Route | SmtpReply | None:
+        """The triple of the sender, or what is wrong with it; None for no opinion."""
+        del path
+        return None
+
+    async def mail(self, path: Path) -> Verdict:
+        del path
+        return CONSENT
+
+    async def rcpt(self, path: Path, route: Route) -> Verdict:
+        """route: the triple of the recipient before aliases."""
+        del path, route
+        return CONSENT
+
+    async def data(self, recipients: int) -> Verdict:
+        """recipients: how many were accepted."""
+        del recipients
+        return CONSENT
+
+    def received(self, sender: Path, data: bytes) -> bytes:
+        """What is taken of the octets that came for a message of this sender."""
+        del sender
+        return data
+
+    async def content(self, data: bytes) -> Verdict:
+        """The message was received, header and body, LF line ends."""
+        del data
+        return CONSENT
+
+    async def verify(self, argument: str, *, expand: bool) -> SmtpReply | None:
+        """VRFY, or with `expand` EXPN."""
+        del argument, expand
+        return None
+
+    async def etrn(self, node: str) -> SmtpReply | None:
+        del node
+        return None
