@@ -221,6 +221,6 @@ def header_size(data: bytes, body: bytes) -> int:
     """
     size = len(data) - len(body)
     if body and data[:size] != b"\n" and not data.endswith(b"\n\n", 0, size):
-        # The first line that is no field was read as a part of the header.
+        # The first line that is not a field was read as a part of the header.
         size += body.find(b"\n") + 1 or len(body)
     return size - data.count(b"\0", 0, size)

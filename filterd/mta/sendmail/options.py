@@ -88,7 +88,9 @@ def path_end(program: Program) -> Callable[[str], int]:
     table = program.tables.addresses
 
     def end(text: str) -> int:
-        return scan(octets(text), table, _silent, delimiter=" ").end
+        scanned = scan(octets(text), table, _silent, delimiter=" ")
+        # A text that is not an address is refused as a whole.
+        return len(text) if scanned.tokens is None else scanned.end
 
     return end
 
