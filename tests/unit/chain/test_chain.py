@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from filterd.chain.chain import Chain
-from filterd.chain.links import DETAIL_LIMIT, Link, LinkSettings, OnError
+from filterd.chain.links import DETAIL_LIMIT, ChainSettings, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Envelope, Message
+from filterd.system.mistakes import SettingsError
 
 MAIL = Message(b"Subject: hi\r\n\r\nhello\r\n", id="t1")
 LOGGED_IN = Message(MAIL.data, Envelope(macros={"{auth_authen}": "joe"}))
@@ -61,12 +62,29 @@ def test_all_filters_see_the_message_in_order_and_points_add_up() -> None:
     assert examination.failures == ()
 
 
+def test_a_filter_that_only_looks_at_sessions_is_not_asked_about_messages() -> None:
+    class Sessions:
+        name = "sessions"
+
+    chain = Chain([Link(Sessions()), Link(Says("a", found("A", 1)))])  # type: ignore[arg-type]
+    examination = chain.examine(MAIL)
+    assert chain.names == ("sessions", "a")
+    assert (set(examination.milliseconds), examination.failures) == ({"a"}, ())
+
+
+def test_a_relay_that_is_not_a_network_is_named_by_its_place() -> None:
+    with pytest.raises(SettingsError) as error:
+        ChainSettings(trusted_networks=("192.0.2.0/24", "local", "192.0.2.0/33"))
+    ((key, _text),) = error.value.found
+    assert key == ("trusted_networks", 2)
+
+
 def away(_message: Message) -> Verdict:
     raise FileNotFoundError(2, "No such file or directory", "/run/clamd.ctl")
 
 
 def test_times_are_in_milliseconds_with_three_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = itertools.count()
+    ticks = itertools.count(7)
     clock = SimpleNamespace(monotonic=lambda: next(ticks) * 0.0123456)
     monkeypatch.setattr("filterd.chain.chain.time", clock)
     chain = Chain([Link(Says("a", found("A", 1)))])

@@ -611,9 +611,9 @@ def test_many_recipients_are_work_in_proportion() -> None:
 PART = RemovedPart("x.bin", "it contains the virus Eicar", 100, 200)
 TAKEN_OUT = Infection(PART, (Splice(100, 200, b"removed"),))
 LOCATED = Verdict(virus="Eicar", infected=(TAKEN_OUT,))
-BEFORE, BEHIND, OVERLAPS_BEFORE, OVERLAPS, AROUND, INSIDE = (
+BEFORE, BEHIND, OVERLAPS_BEFORE, OVERLAPS, AROUND_BEFORE, AROUND, INSIDE = (
     RemovedPart("y.bin", "banned", *span)
-    for span in ((0, 100), (200, 300), (50, 101), (199, 300), (50, 250), (120, 180))
+    for span in ((0, 100), (200, 300), (50, 101), (199, 300), (20, 150), (50, 250), (120, 180))
 )
 CUT_LATER = Splice(200, 300, b"removed as well")
 LATER = Verdict(virus="Other", infected=(Infection(BEHIND, (CUT_LATER,)),))
@@ -649,6 +649,7 @@ OTHER = Verdict(edits=(CUT,), removed=(RemovedPart("z.bin", "banned", 10, 20),))
         ("strip", LOCATED | Verdict(removed=(INSIDE,)), Action.QUARANTINE, True, ()),
         ("strip", LOCATED | Verdict(removed=(AROUND, INSIDE)), Action.ACCEPT, True, ()),
         ("strip", LOCATED | Verdict(removed=(PART, INSIDE)), Action.ACCEPT, True, ()),
+        ("strip", LOCATED | Verdict(removed=(AROUND_BEFORE, AROUND)), Action.ACCEPT, True, ()),
         ("strip", ALL_OF_IT, Action.ACCEPT, True, (CUT,)),
         # Another scanner finds something in the same part, in another one, and where it cannot say.
         ("strip", LOCATED | LOCATED, Action.ACCEPT, True, TAKEN_OUT.edits),
@@ -748,3 +749,5 @@ def test_a_reply_that_no_client_could_be_told_is_refused(kind: str, text: str, w
 def test_a_tag_is_one_short_line(tag: str) -> None:
     with pytest.raises(PolicyError, match="printable"):
         Policy(PolicySettings(subject_tag=tag))
+    longest = "x" * 100
+    assert Policy(PolicySettings(subject_tag=longest)).settings.subject_tag == longest
