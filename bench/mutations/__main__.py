@@ -37,7 +37,8 @@ ROOMS = {
     "pipeline": ("filterd/chain/pipeline.py", "tests/unit/chain/test_pipeline.py"),
     "codec": (
         "filterd/workers/codec.py filterd/workers/framing.py filterd/chain/report_codec.py",
-        "tests/unit/workers/test_codec.py tests/unit/workers/test_framing.py",
+        "tests/unit/workers/test_codec.py tests/unit/workers/test_framing.py"
+        " tests/unit/chain/test_report_codec.py",
     ),
     "access": (
         "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",

@@ -178,6 +178,8 @@ def _texts_and_types(tree: ast.Module) -> set[int]:
                 roots.append(node)
             case ast.Assign() if ast.unparse(node.targets[0]) == "__all__":
                 roots.append(node)
+            case ast.Assign(value=ast.Call(func=ast.Name("TypeVar"))):
+                roots.append(node)
     return {id(below) for root in roots if root is not None for below in ast.walk(root)}
 
 

@@ -30,8 +30,8 @@ def check_reply(reply: Reply | None, action: Action) -> None:
         if action in (Action.TEMPFAIL, Action.REJECT):
             raise AnswerError("reply: a refusal without one")
         return
-    first = "4" if action is Action.TEMPFAIL else "5"
-    right = str(reply.code)[0] == first == reply.xcode[:1] and 400 <= reply.code <= 599
+    kind = 4 if action is Action.TEMPFAIL else 5
+    right = reply.code // 100 == kind and reply.xcode.startswith(f"{kind}.")
     if not (right and _XCODE.fullmatch(reply.xcode) and REPLY_TEXT.fullmatch(reply.text)):
         raise AnswerError(f"reply: {reply!r} is not one for {action.word}")
 
@@ -52,7 +52,7 @@ def field_value(text: str) -> str:
         raise AnswerError(f"field value {text[:80]!r} would break the header section")
     if not text.isascii():
         try:
-            text.encode("utf-8")
+            text.encode()
         except UnicodeEncodeError as error:
             raise AnswerError("field value with lone surrogates") from error
     return text

@@ -70,7 +70,7 @@ class Codec(Generic[R]):
         try:
             found: R = self._validator.validate_python(value)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ReportError(f"{where}: {first['msg']}" if where else first["msg"]) from None
         return found

@@ -7,6 +7,7 @@ daemon acts on it, and an answer that is not right as a whole is not used at all
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -145,7 +146,7 @@ def decode_answer(
     checked = tuple([_edit(edit, body_start, arrival.size) for edit in edits])
     _check_splices(checked)
     known = set(arrival.recipients)
-    if report.dropped and not known.issuperset(report.dropped):
+    if not known.issuperset(report.dropped):
         raise AnswerError("dropped: names somebody who is not a recipient")
     if known and not known.issuperset([outcome.recipient for outcome in report.outcomes]):
         raise AnswerError("outcomes: names somebody who is not a recipient")
@@ -154,8 +155,10 @@ def decode_answer(
     takes_away = bool(report.dropped) or action in (Action.QUARANTINE, Action.DISCARD)
     safe = report.stored or held
     # The promise of the project, checked where it would be broken.
-    if takes_away and not safe and (action is Action.QUARANTINE or not may_discard):
-        raise AnswerError("takes mail away without having stored it")
+    if takes_away and not safe:
+        actions = {action, *(outcome.action for outcome in report.outcomes)}
+        if Action.QUARANTINE in actions or not may_discard:
+            raise AnswerError("takes mail away without having stored it")
     return WorkerAnswer(report, checked)
 
 
@@ -171,10 +174,8 @@ def _edit(value: object, body_start: int, size: int) -> Edit:
         case ["change", str(name), int(index), None] if 1 <= index <= EDIT_LIMIT:
             return ChangeField(field_name(name), index, None)
         case ["splice", int(start), int(end), str(text)] if body_start <= start <= end <= size:
-            try:
+            with suppress(UnicodeEncodeError):
                 return Splice(start, end, text.encode("latin-1"))
-            except UnicodeEncodeError as error:
-                raise AnswerError("splice: not octets") from error
     raise AnswerError(f"edit: {str(value)[:80]} is none for this message")
 
 

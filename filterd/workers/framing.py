@@ -29,7 +29,10 @@ READ_SIZE = 64 << 10
 REST_LIMIT = 5.0
 """Seconds that a peer with a time limit on its socket may pause inside a frame."""
 
-_DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
+PIECES_LIMIT = 512
+"""Pieces that are given to the kernel in one call; it takes at most IOV_MAX (1024 on Linux)."""
+
+_DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i").itemsize)
 
 
 class FrameError(Exception):
@@ -48,8 +51,7 @@ def send(
     ancillary = []
     if descriptor is not None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-    # A kernel takes at most IOV_MAX (1024 on Linux) parts a call.
-    if len(parts) > 512:
+    if len(parts) > PIECES_LIMIT:
         parts = [b"".join(parts)]
     total = _LENGTHS.size + len(head) + size
     sent = peer.sendmsg(parts, ancillary)
@@ -65,8 +67,7 @@ class Receiver:
     ) -> None:
         self._peer = peer
         self._body_limit = body_limit
-        # Descriptors that are not asked for are closed by the kernel.
-        self._space = _DESCRIPTOR_SPACE if descriptors else 0
+        self._descriptors = descriptors
         self._buffer = bytearray(READ_SIZE)
 
     def receive(self) -> tuple[bytes, bytes, int | None]:
@@ -76,9 +77,10 @@ class Receiver:
         BlockingIOError if the socket has a time limit and nothing came within it.
         """
         try:
-            if self._space:
-                count, ancillary, _, _ = self._peer.recvmsg_into([self._buffer], self._space)
+            if self._descriptors:
+                count, ancillary, _, _ = self._peer.recvmsg_into([self._buffer], _DESCRIPTOR_SPACE)
             else:
+                # Descriptors that are not asked for are closed by the kernel.
                 count, ancillary = self._peer.recv_into(self._buffer), []
         except BlockingIOError:
             raise

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from filterd.chain import checks
 from filterd.chain.chain import Examination
 from filterd.chain.checks import NAME_LIMIT, VALUE_LIMIT, AnswerError
 from filterd.chain.findings import NOTHING_FOUND
@@ -307,6 +308,28 @@ def test_discarding_without_a_copy_needs_the_settings_word() -> None:
     assert held.report.mta_quarantine == "spam"
     with pytest.raises(AnswerError):
         decoded(plain(action="quarantine"), may_discard=True)
+
+
+def test_who_is_left_out_of_the_envelope_has_a_copy_unless_it_is_discarded() -> None:
+    def answer(action: str, *, stored: bool) -> bytes:
+        outcomes = [
+            {"recipient": "joe@b", "action": action, "rule": "r"},
+            {"recipient": "sue@b", "action": "accept", "rule": "r"},
+        ]
+        return plain(dropped=["joe@b"], outcomes=outcomes, stored=stored)
+
+    assert decoded(answer("discard", stored=False), may_discard=True).report.dropped == ("joe@b",)
+    assert decoded(answer("quarantine", stored=True)).report.dropped == ("joe@b",)
+    for action, may_discard in (("quarantine", True), ("quarantine", False), ("discard", False)):
+        with pytest.raises(AnswerError, match="takes mail away without having stored it"):
+            decoded(answer(action, stored=False), may_discard=may_discard)
+
+
+def test_most_values_are_checked_without_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    edits = [["add", "X-A", "plain é"], ["add", "X-B", "folded\n\tvalue"]]
+    assert decoded(plain(edits=edits)).edits == tuple(AddField(*edit[1:]) for edit in edits)
+    monkeypatch.setattr(checks, "_FIELD_VALUE", None)
+    assert decoded(plain(edits=edits[:1])).edits == (AddField("X-A", "plain é"),)
 
 
 @pytest.mark.parametrize(

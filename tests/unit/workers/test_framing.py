@@ -54,6 +54,18 @@ def test_frame_that_comes_octet_by_octet(pair: Pair) -> None:
     sender.join()
 
 
+def test_nothing_is_read_behind_a_frame_that_comes_in_pieces(pair: Pair) -> None:
+    """The shortest there is: lengths alone."""
+    pair[0].sendall(b"\0" * 5)
+
+    def rest() -> None:
+        pair[0].sendall(b"\0" * 7)
+        pair[0].close()
+
+    threading.Timer(0.1, rest).start()
+    assert framing.Receiver(pair[1]).receive() == (b"", b"", None)
+
+
 def test_frame_that_pauses_in_the_middle(pair: Pair) -> None:
     """The daemon's sockets have a time limit for each read; a slow answer is no broken one."""
     pair[1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 10_000))
@@ -79,7 +91,7 @@ def test_descriptor_travels_beside_the_frame(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("octets", "complaint"),
     [
-        (b"", "closed"),
+        (b"", "^closed$"),
         (b"\0\0\0", "before the end"),
         (b"\0\0\0\5" + b"\0" * 8 + b"abc", "before the end"),
         (b"\xff" * 12, "over the limit"),
@@ -163,9 +175,11 @@ class Stingy:
 
     def __init__(self, taken: int) -> None:
         self.octets = b""
+        self.pieces = 0
         self._taken = taken
 
     def sendmsg(self, parts: list[bytes], _ancillary: object) -> int:
+        self.pieces = len(parts)
         self.octets = b"".join(parts)[: self._taken]
         return len(self.octets)
 
@@ -179,3 +193,19 @@ def test_what_the_kernel_does_not_take_at_once_is_sent_after_it(taken: int) -> N
     peer = Stingy(taken)
     framing.send(peer, b"{}", [b"abc", b"d"])  # type: ignore[arg-type]
     assert peer.octets == b"\0\0\0\2" + b"\0" * 7 + b"\4" + b"{}abcd"
+
+
+@pytest.mark.parametrize(
+    ("body", "pieces"),
+    [
+        (0, 2),
+        (1, 3),
+        # Lengths and head are two more.
+        (framing.PIECES_LIMIT - 2, framing.PIECES_LIMIT),
+        (framing.PIECES_LIMIT - 1, 1),
+    ],
+)
+def test_a_frame_of_too_many_pieces_goes_as_one(body: int, pieces: int) -> None:
+    peer = Stingy(1 << 20)
+    framing.send(peer, b"{}", [b"x"] * body)  # type: ignore[arg-type]
+    assert (peer.pieces, peer.octets[12:]) == (pieces, b"{}" + b"x" * body)
