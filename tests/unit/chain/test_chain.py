@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from filterd.chain.chain import Chain
-from filterd.chain.links import DETAIL_LIMIT, ChainSettings, Link, LinkSettings, OnError
+from filterd.chain.chain import Chain, ChainSettings
+from filterd.chain.links import DETAIL_LIMIT, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Envelope, Message
