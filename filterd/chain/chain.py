@@ -22,7 +22,14 @@ from annotated_types import Gt
 
 from filterd.chain.budget import BudgetExceeded, within
 from filterd.chain.findings import NOTHING_FOUND, Findings
-from filterd.chain.links import DETAIL_LIMIT, Link, failed_symbol, observed, on_error_action
+from filterd.chain.links import (
+    DETAIL_LIMIT,
+    Link,
+    LinkSettings,
+    failed_symbol,
+    observed,
+    on_error_action,
+)
 from filterd.chain.marks import Mark
 from filterd.chain.stage_chain import StageChain
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
@@ -105,6 +112,11 @@ class Chain:
         """The filters that are asked while the SMTP session goes on."""
         self.announce: Announce = _announce_to_nobody
         self.released: Released = _nothing_released
+
+    @property
+    def link_settings(self) -> dict[str, LinkSettings]:
+        """What every filter has of settings, by name."""
+        return {link.name: link.settings for link in self._links}
 
     @property
     def names(self) -> tuple[str, ...]:

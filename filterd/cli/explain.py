@@ -11,7 +11,9 @@ from rich.table import Table
 from filterd.bayes.model.explain import explain as explain_opinion
 from filterd.bayes.model.store import ModelFileError
 from filterd.chain.headers import points
+from filterd.chain.play import play
 from filterd.chain.report_codec import plain
+from filterd.chain.stages import COMMANDS
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -24,6 +26,7 @@ from filterd.cli.common import (
 )
 from filterd.cli.scan import (
     ClientOption,
+    HeloOption,
     LoginOption,
     RecipientsOption,
     SenderOption,
@@ -37,7 +40,6 @@ from filterd.filters.bayes.settings import BayesSettings
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
-from filterd.message.ids import new_id
 from filterd.message.line_ends import with_crlf
 from filterd.ops.control import ControlError, ask
 from filterd.system.display import to_the_second
@@ -56,6 +58,7 @@ def explain(
     sender: SenderOption = "",
     recipients: RecipientsOption = None,
     client: ClientOption = "",
+    helo: HeloOption = "",
     login: LoginOption = "",
     as_json: JsonOption = False,
 ) -> int:
@@ -64,7 +67,7 @@ def explain(
     remembers its content as one that failed."""
     loaded = settings(config, models_first)
     pipeline, not_asked = offline_pipeline(loaded)
-    envelope = assumed(sender, recipients, client, login)
+    envelope = assumed(sender, recipients, client, login, helo)
     bayes = Bayes(loaded.of_filter(BayesSettings))
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
@@ -74,7 +77,7 @@ def explain(
             for _label, name, data in read_messages(path, left_out):
                 value = explanation(bayes, name, data, shown)
                 wire = with_crlf(data)
-                report = pipeline.process(Message(wire, envelope, new_id())).report
+                report = play(pipeline, envelope, wire)
                 value |= {"report": plain(report), "not_asked": not_asked}
                 value["failed"] = failed.get(message_digest(Message(wire)).hex())
                 if as_json:
@@ -132,13 +135,23 @@ def _print_explanation(value: dict[str, Any]) -> None:
             f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
         )
     report = value["report"]
-    console.print(
-        f"  {report['action']}: {points(report['score'])} points of all filters, labelled from "
-        f"{points(report['required'])}"
-    )
+    if report["stage"]:
+        reply = report["reply"]
+        console.print(
+            f"  {report['action']} at {COMMANDS[report['stage']]}, before the message came, with "
+            f"{points(report['score'])} points: {reply['code']} {reply['xcode']} {reply['text']}",
+            markup=False,
+        )
+    else:
+        console.print(
+            f"  {report['action']}: {points(report['score'])} points of all filters, labelled from "
+            f"{points(report['required'])}"
+        )
     for one in report["outcomes"][:OUTCOMES]:
         whom = f"{one['recipient']}: " if one["recipient"] else ""
-        console.print(f"  {whom}{one['action']} by rule {one['rule']}", markup=False)
+        own = ", ".join(f"{s['name']} {points(s['score'])}" for s in one.get("symbols", ()))
+        only = f", and only here: {own}" if own else ""
+        console.print(f"  {whom}{one['action']} by rule {one['rule']}{only}", markup=False)
     for symbol in report["symbols"][:SYMBOLS]:
         detail = f": {symbol['detail']}" if symbol["detail"] else ""
         console.print(f"  {symbol['name']} {points(symbol['score'])}{detail}", markup=False)

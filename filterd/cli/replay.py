@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +25,10 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.cli.listing import shown
+from filterd.cli.scan import ClientOption, HeloOption, assumed_client
 from filterd.config.load import Settings
 from filterd.mailfiles.mail_file import CorpusError
-from filterd.message import Client, Envelope, Recipient
+from filterd.message import Envelope, Recipient
 from filterd.replay.cases import NOBODY, CaseError
 from filterd.replay.compare import Comparison, UndecidedError
 from filterd.replay.judged import Pair, Summary
@@ -57,7 +59,8 @@ def replay(
     recipients: Annotated[
         list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
     ] = None,
-    client: Annotated[str, typer.Option(help="address of the SMTP client to assume")] = "",
+    client: ClientOption = "",
+    helo: HeloOption = "",
     show_all: Annotated[
         bool, typer.Option("--all", help="also show messages with the same result")
     ] = False,
@@ -72,7 +75,7 @@ def replay(
     """
     loaded = settings(config)
     other = settings(compare) if compare is not None else None
-    envelope = _assumed(sender, recipients or [], client)
+    envelope = _assumed(sender, recipients or [], client, helo)
     found = _pairs(loaded, other, against, paths, envelope)
     summary = _told(found, show_all=show_all, as_json=as_json)
     if not summary.messages:
@@ -80,11 +83,11 @@ def replay(
     return Exit.OK
 
 
-def _assumed(sender: str, recipients: list[str], client: str) -> Envelope:
+def _assumed(sender: str, recipients: list[str], client: str, helo: str) -> Envelope:
     return Envelope(
         sender,
         tuple(map(Recipient, recipients)) or NOBODY.recipients,
-        Client(f"[{client}]", client) if client else NOBODY.client,
+        assumed_client(client, helo) if client else replace(NOBODY.client, helo=helo),
     )
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from filterd.chain.filter import built
 from filterd.chain.headers import points
 from filterd.chain.pipeline import Pipeline
+from filterd.chain.play import play
 from filterd.chain.report import ScanReport
 from filterd.chain.report_codec import plain
 from filterd.chain.verdict import Action
@@ -23,15 +24,17 @@ from filterd.config.assembly import build_pipeline, site_services
 from filterd.config.load import Settings
 from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
-from filterd.message import Client, Envelope, Message, Recipient
-from filterd.message.ids import new_id
+from filterd.message import Client, Envelope, Recipient
 from filterd.message.line_ends import with_crlf
 
 SenderOption = Annotated[str, typer.Option("--from", help="reverse-path to assume")]
 RecipientsOption = Annotated[
     list[str] | None, typer.Option("--to", help="recipient to assume; may be repeated")
 ]
-ClientOption = Annotated[str, typer.Option(help="address of the SMTP client to assume")]
+ClientOption = Annotated[
+    str, typer.Option(help='SMTP client to assume: an address, or "name[address]"')
+]
+HeloOption = Annotated[str, typer.Option(help="HELO name to assume")]
 LoginOption = Annotated[str, typer.Option(help="SMTP AUTH identity to assume")]
 
 
@@ -46,6 +49,7 @@ def scan(
     sender: SenderOption = "",
     recipients: RecipientsOption = None,
     client: ClientOption = "",
+    helo: HeloOption = "",
     login: LoginOption = "",
     as_json: JsonOption = False,
 ) -> int:
@@ -54,7 +58,7 @@ def scan(
     A scanner that cannot be reached is left out; standard error says so once.
     """
     pipeline, not_asked = offline_pipeline(settings(config))
-    envelope = assumed(sender, recipients, client, login)
+    envelope = assumed(sender, recipients, client, login, helo)
     rows = results(pipeline, paths, envelope)
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         if as_json:
@@ -78,14 +82,25 @@ def offline_pipeline(loaded: Settings) -> tuple[Pipeline, dict[str, str]]:
     return pipeline, not_asked
 
 
-def assumed(sender: str, recipients: list[str] | None, client: str, login: str) -> Envelope:
+def assumed(
+    sender: str, recipients: list[str] | None, client: str, login: str, helo: str = ""
+) -> Envelope:
     """The envelope that the options say."""
     return Envelope(
         sender,
         tuple(Recipient(address) for address in recipients or ()),
-        Client(address=client),
+        assumed_client(client, helo),
         macros={"{auth_authen}": login} if login else {},
     )
+
+
+def assumed_client(text: str, helo: str = "") -> Client:
+    """The client that is written as an address, or as MTAs write it, `name[address]`; without one
+    mail that this host's `sendmail` command submits."""
+    name, bracket, address = text.removesuffix("]").partition("[")
+    if not bracket:
+        name, address = "", text
+    return Client(name or (f"[{address}]" if address else "localhost"), address, helo=helo)
 
 
 def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
@@ -105,8 +120,7 @@ def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterato
     """One plain value a message: what `filterd scan --json` prints."""
     for path in paths:
         for _label, name, data in read_messages(path, left_out):
-            message = Message(with_crlf(data), envelope, new_id())
-            yield as_row(name, pipeline.process(message).report)
+            yield as_row(name, play(pipeline, envelope, with_crlf(data)))
 
 
 def as_row(name: str, report: ScanReport) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from filterd.chain.early import EarlySettings
 from filterd.chain.policy import Policy
 from filterd.chain.report import ScanReport
 from filterd.config.load import Settings
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.remembered import Remembered
+from filterd.message.matching import networks
 from filterd.workers.pool import Pool
 
 
@@ -30,16 +32,21 @@ class Service:
     unreadable: int = 0
     """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
-    _policy: Policy | None = None
+    _early: tuple[Settings | None, EarlySettings | None] = (None, None)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
-    def policy(self) -> Policy:
-        """The policy of the settings, for what is answered before there is a message."""
-        settings = self.settings.policy
-        if self._policy is None or self._policy.settings is not settings:
-            self._policy = Policy(settings)
-        return self._policy
+    def early(self) -> EarlySettings:
+        """What counts for answers before there is a message."""
+        settings, (known, early) = self.settings, self._early
+        if early is None or known is not settings:
+            early = EarlySettings(
+                Policy(settings.policy),
+                {name: settings.filters[name].link for name in settings.chain.filters},
+                networks(settings.quarantine.release_clients),
+            )
+            self._early = settings, early
+        return early
 
     def begin(self) -> None:
         """One more message is being scanned."""

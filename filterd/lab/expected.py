@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from filterd.chain.filter import Buildable, Filter, StageFilter, built
 from filterd.chain.pipeline import Pipeline
+from filterd.chain.play import PlayedSession
 from filterd.chain.services import Services
 from filterd.chain.verdict import Action, AddField, Verdict
 from filterd.config.assembly import build_pipeline, site_services
@@ -20,7 +21,6 @@ from filterd.filters.scanners.engine import VirusFilter
 from filterd.lab.samples import EICAR, RECIPIENT, SENDER, sample
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.fields import Buffer
-from filterd.message.ids import new_id
 from filterd.mta.delivery.client import SendResult
 from filterd.scanners.answer import Infected, Signatures
 from filterd.scanners.several import Answers
@@ -127,7 +127,11 @@ class Promises:
         data = sample(name).data
         client = Client("localhost", "127.0.0.1")
         envelope = Envelope(SENDER, (Recipient(RECIPIENT),), client, macros={"j": host})
-        result = self._pipeline.process(Message(data, envelope, new_id()))
+        session = PlayedSession(self._pipeline)
+        refusal = session.until_data(envelope)
+        if refusal is not None and refusal.reply is not None:
+            return Expected(refusal.action, refusal.reply.code)
+        result = session.result(data)
         decision, verdict = result.decision, result.examination.verdict
         flag = AddField("X-Spam-Flag", "YES")
         parts = [data[part.start : part.end].partition(b"\r\n\r\n")[2] for part in verdict.removed]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from filterd.chain.play import play
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import Settings
-from filterd.message import Message
-from filterd.message.ids import new_id
 from filterd.replay.cases import Case
 from filterd.replay.judged import Judged
 
@@ -19,8 +18,7 @@ class Offline:
 
     def judge(self, case: Case) -> Judged:
         """What the chain and the policy make of the message."""
-        message = Message(case.data, case.envelope, new_id())
-        return Judged.of(self._pipeline.process(message).report)
+        return Judged.of(play(self._pipeline, case.envelope, case.data))
 
     def complete(self, judged: list[Judged]) -> list[Judged]:
         """Nothing is missing."""

@@ -103,8 +103,9 @@ class DaemonClient:
             raise WireError(f"{self._address}: no filter answers there")
         return filters
 
-    async def _session(self, client: Client) -> SendmailFilters:
-        """A session in which this client is connected: mail of one client shares it."""
+    async def _session(self, client: Client) -> SendmailFilters | Answer:
+        """A session in which this client is connected, or why it is not: mail of one client shares
+        it."""
         if self._filters is not None and self._client not in (None, client):
             await self._filters.quit()
             self._filters = None
@@ -116,7 +117,9 @@ class DaemonClient:
             if answer.goes_on and client.helo:
                 answer = await self._filters.helo(_octets(client.helo), values)
             if not answer.goes_on:
-                raise WireError(f"{self._address}: refuses the client {client.name}")
+                await self._filters.quit()
+                self._filters = None
+                return answer
             self._client = client
         return self._filters
 
@@ -124,6 +127,8 @@ class DaemonClient:
         queue_id = self._queue_id(self._count)
         self._count += 1
         filters = await self._session(case.envelope.client)
+        if isinstance(filters, Answer):
+            return _refused(filters)
         envelope = case.envelope
         values = {**_values(envelope), "i": queue_id}
         filters.queue_id = queue_id
@@ -132,13 +137,21 @@ class DaemonClient:
             Path(one.address, f"<{one.address}>", one.parameters) for one in envelope.recipients
         ]
         fields, body = split_message(case.data.replace(b"\r\n", b"\n"))
-        draft = Draft(queue_id, sender, RecipientList(recipients), PostfixHeader(fields), body)
         answer = await filters.mail(_arguments(sender), values)
-        for recipient in recipients:
-            if answer.goes_on:
-                answer = await filters.rcpt(_arguments(recipient), values, refused=False)
+        accepted = []
         if answer.goes_on:
-            answer = await filters.message(draft, values)
+            # Each is answered for itself; who is refused does not keep the message from the others.
+            for recipient in recipients:
+                answer = await filters.rcpt(_arguments(recipient), values, refused=False)
+                if answer.goes_on:
+                    accepted.append(recipient)
+                elif answer.kind is Kind.CLOSE:
+                    break
+        draft = Draft(queue_id, sender, RecipientList(accepted), PostfixHeader(fields), body)
+        if accepted and answer.kind is not Kind.CLOSE:
+            answer = await filters.data(values)
+            if answer.goes_on:
+                answer = await filters.message(draft, values)
         if answer.kind is Kind.CLOSE:
             # Whether it is still there, the next message's new session tells.
             self._filters = None
@@ -152,7 +165,9 @@ class DaemonClient:
         deadline = time.monotonic() + HISTORY_SECONDS
         while self._history is not None:
             try:
-                found = {record.queue_id: record for record in self._noted(self._history)}
+                # Of a message that some recipients got, the record of the message.
+                noted = sorted(self._noted(self._history), key=lambda record: not record.stage)
+                found = {record.queue_id: record for record in noted}
             except HistoryError as error:
                 log.warning("%s; scores and symbols are as the header fields tell them", error)
                 break
@@ -205,6 +220,15 @@ def _arguments(path: Path) -> tuple[bytes, ...]:
 
 def _judged(answer: Answer, draft: Draft) -> Judged:
     """What the wire tells."""
+    if not answer.goes_on:
+        return _refused(answer)
+    action = "accept" if draft.quarantine is None else "quarantine"
+    flagged = (draft.header.get(b"X-Spam-Flag") or b"").upper() == b"YES"
+    return Judged(action, flagged, _score(draft.header))
+
+
+def _refused(answer: Answer) -> Judged:
+    """What the wire tells of mail that is not delivered."""
     match answer.kind:
         case Kind.REPLY:
             reply = answer.text.decode("ascii", "replace")
@@ -213,11 +237,9 @@ def _judged(answer: Answer, draft: Draft) -> Judged:
             return Judged("tempfail", reply="451 4.7.1")
         case Kind.REJECT:
             return Judged("reject", reply="550 5.7.1")
-        case Kind.DISCARD:
-            return Judged(TAKEN)
-    action = "accept" if draft.quarantine is None else "quarantine"
-    flagged = (draft.header.get(b"X-Spam-Flag") or b"").upper() == b"YES"
-    return Judged(action, flagged, _score(draft.header))
+        case Kind.CLOSE:
+            return Judged("tempfail", note="the daemon hung up")
+    return Judged(TAKEN)
 
 
 def _score(header: HeaderSection) -> float | None:

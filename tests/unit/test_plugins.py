@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -70,6 +71,35 @@ def test_the_filter_of_the_guide(tmp_path: Path) -> None:
     assert wrong.returncode == 78
     assert ":4: filters.shouting.score: Input should be greater than or equal to 0" in wrong.stderr
     assert ":5: filters.shouting.skore: unknown key; did you mean 'score'?" in wrong.stderr
+
+
+def test_the_filter_of_stages_in_the_guide_and_its_test(tmp_path: Path) -> None:
+    guide = GUIDE.read_text(encoding="utf-8").partition("## While the SMTP session goes on")[2]
+    code, test = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert len(code[code.index("@dataclass") :].splitlines()) <= 20
+    installed(tmp_path, "ournames", "filterd_ournames:OurNames", code)
+    (tmp_path / "test_ournames.py").write_text(test)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_ournames.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout
+    settings = '[chain]\nfilters = ["ournames"]\n[filters.ournames]\nnames = ["mx.example"]\n'
+    mail = message(tmp_path)
+    as_client = ("--client", "192.0.2.1", "--helo", "mx.example", "--to", "joe@mx.example")
+    refused = filterd(tmp_path, settings, "scan", "--json", *as_client, mail)
+    report = json.loads(refused.stdout)
+    assert (report["action"], report["stage"]) == ("reject", "recipient")
+    assert report["reply"]["text"].startswith("That is our name")
+    both = filterd(tmp_path, settings, "scan", *as_client, "--to", "postmaster@mx.example", mail)
+    assert "joe@mx.example: reject (ournames)" in " ".join(both.stdout.split())
+    told = filterd(tmp_path, settings, "explain", *as_client, mail)
+    assert "reject at RCPT, before the message came" in told.stdout, told.stderr
+    points = filterd(tmp_path, settings, "scan", "--helo", "me", "--to", "joe@mx.example", mail)
+    assert "HELO_NO_DOMAIN 1.0" in points.stdout
 
 
 @pytest.mark.parametrize(
