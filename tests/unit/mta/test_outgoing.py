@@ -1,0 +1,180 @@
+"""What leaves by the rules: header addresses, groups of recipients, any octets."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterd.mta.cf.tokens import TokenTables
+from filterd.mta.delivery.router import DeliveryError, Outcome
+from filterd.mta.mail.address import to_text
+from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.sendmail.header_addresses import addresses, rewritten
+from filterd.mta.sendmail.router import RuleRouter
+from tests.helpers.mini_cf import router as router_of
+from tests.helpers.process import folder
+from tests.helpers.smtp_server import HELLO, OK, server
+
+TABLE = TokenTables.of(".:%@!^/[]+").addresses
+ROUTER = router_of()
+MESSAGE = b"From: joe\nTo: far@far.test\nSubject: one\n\nbody\n"
+
+
+def fields(*given: tuple[str, str], old_style: bool = True) -> list[tuple[str, str]]:
+    """Fields rewritten by a mailer that puts S or R in front of each address."""
+    found = rewritten(
+        [(name.encode(), value.encode()) for name, value in given],
+        TABLE,
+        lambda text, sender: f"{'S' if sender else 'R'}-{text}",
+        old_style=old_style,
+    )
+    return [(name.decode(), value.decode()) for name, value in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("To", " a@x.test", " R-a@x.test"),
+        ("from", " Ann (at home) <ann@x.test>", " S-Ann (at home) <ann@x.test>"),
+        ("Cc", " a,b ,\n  c", " R-a, R-b, R-c"),
+        ("To", ' "Q, R" <a@x.test>, grp: b, c;', ' R-"Q, R" <a@x.test>, R-grp: b, R-c;'),
+        ("To", " one two three", " R-one, R-two, R-three"),
+        ("To", " one @ x.test two", " R-one @ x.test, R-two"),
+        ("Reply-To", " one two", " S-one two"),
+        ("Errors-To", " a", " S-a"),
+        ("X-To", " a", " a"),
+        ("Subject", " a, b", " a, b"),
+        ("To", " ,", " "),
+        ("To", "", ""),
+    ],
+)
+def test_each_address_of_a_field_is_rewritten(name: str, value: str, wanted: str) -> None:
+    assert fields((name, value)) == [(name, wanted)]
+
+
+def test_a_comma_in_any_field_means_that_blanks_do_not_separate() -> None:
+    assert fields(("To", " one two"), ("Cc", " a, b"))[0] == ("To", " R-one two")
+    assert fields(("To", " one two"), old_style=False) == [("To", " R-one two")]
+
+
+def test_long_fields_are_folded_between_addresses() -> None:
+    ((_, value),) = fields(("To", ", ".join(f"user{n}@example.test" for n in range(10))))
+    assert all(len(line) <= 78 for line in f"To:{value}".split("\n"))
+    assert value.replace("\n" + " " * 8, " ") == ", ".join(
+        f"R-user{n}@example.test" for n in range(10)
+    )
+
+
+@given(st.binary(max_size=300), st.sampled_from([",", " "]))
+def test_any_octets_are_cut_into_addresses(octets: bytes, delimiter: str) -> None:
+    text = to_text(octets)
+    found = list(addresses(text, TABLE, delimiter))
+    assert sum(map(len, found)) <= len(text)
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_are_an_address_or_refused(octets: bytes) -> None:
+    text = to_text(octets)
+    for listed in (False, True):
+        try:
+            ROUTER.resolve(text, listed=listed)
+        except DeliveryError as error:
+            assert error.reply is None or error.reply[0] in "45"
+    assert all(isinstance(one, Target) for one in ROUTER.expand((Target(text),)))
+
+
+# Deliveries
+
+
+def deliver(
+    router: RuleRouter, *recipients: str, sender: str = "joe", message: bytes = MESSAGE
+) -> list[Outcome]:
+    entry = QueueEntry("ID", sender, router.expand(tuple(map(Target, recipients))))
+    return list(router.deliver(entry, message))
+
+
+def mailer(script: str, name: str = "local", flags: str = "lsmDFMA5:/|@PSn9") -> str:
+    return f"M{name}, P=/bin/sh, F={flags}, S=EnvFromL, A=sh -c {script} $u"
+
+
+def test_recipients_of_one_mailer_go_together_and_no_more_than_it_takes(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/out\ncat >/dev/null\n')
+    script.chmod(0o755)
+    line = f"Mlocal, P={script}, F=lsmDFMA5:/|@PSfn9, S=EnvFromL, r=2, A=deliver -h $h -d $u"
+    found = deliver(router_of(line), "ann", "bob", "Carl", "dora+x", sender="sue@far.test")
+    assert [(one.mailer, one.error) for one in found] == [("local", None)] * 4
+    assert (tmp_path / "out").read_text() == (
+        "-f sue@far.test -h  -d ann bob\n-f sue@far.test -h  -d carl\n-f sue@far.test -h +x -d dora\n"
+    )
+
+
+def test_recipients_of_one_host_go_in_one_transaction() -> None:
+    refused = b"550 5.1.1 unknown\r\n"
+    replies = [*HELLO, OK, OK, refused, b"354 go on\r\n", b"250 2.0.0 taken\r\n", b"221 bye\r\n"]
+    with server(replies) as heard:
+        line = f"Mesmtp, P=[IPC], F=mDFMuXa, S=HeadSmtp, R=HeadSmtp, A=TCP $h {heard.port}"
+        router = router_of(line, "D{h}x")
+        found = deliver(router, "a@[127.0.0.1]", "b@[127.0.0.1]")
+    assert [one.error is None for one in found] == [True, False]
+    error = found[1].error
+    assert error is not None
+    assert (error.temporary, error.code) == (False, "5.1.1")
+    assert b"MAIL FROM:<joe@mx.example.test>" in heard.data
+    assert b"From: joe@mx.example.test\r\nTo: far@far.test\r\n" in heard.data
+    assert heard.data.count(b"RCPT TO:") == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("Mlocal, P=/bin/cat, F=lsA5, M=10, A=cat $u", "5.2.3", "Message is too large"),
+        ("Mlocal, P=[IPC], F=lsA5, A=TCP $h nosuchport", "5.3.5", "unknown service name"),
+        ("Mlocal, P=/no/such, F=lsA5, A=cat $u", "4.3.5", "No such file"),
+    ],
+)
+def test_what_a_mailer_cannot_take(line: str, code: str, words: str) -> None:
+    (outcome,) = deliver(router_of(line), "ann")
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert words in str(outcome.error)
+
+
+def test_too_many_hops_stay_in_the_queue() -> None:
+    looping = b"Received: by a\n" * 4 + MESSAGE
+    (outcome,) = deliver(router_of("O MaxHopCount=3"), "ann", message=looping)
+    assert outcome.error is not None
+    assert (outcome.error.temporary, str(outcome.error)) == (True, "Too many hops 4 (3 max)")
+
+
+def test_a_program_and_a_file_of_a_list_get_the_message(tmp_path: Path) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text(f'list: "|cat > {tmp_path}/piped", {tmp_path}/file\n')
+    found = deliver(router_of(aliases=aliases), "list", sender="")
+    assert [one.error for one in found] == [None, None]
+    assert (tmp_path / "piped").read_bytes().endswith(b"From: joe\n" + MESSAGE.split(b"\n", 1)[1])
+    assert b"Return-Path: <>" not in (tmp_path / "file").read_bytes()
+    assert (tmp_path / "file").read_bytes().startswith(b"From MAILER-DAEMON ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_what_a_user_names_is_written_with_the_users_rights() -> None:
+    user = pwd.getpwnam("nobody")
+    with folder("forward") as name:
+        place = Path(name)
+        place.chmod(0o711)
+        (place / "mine").mkdir()
+        os.chown(place / "mine", user.pw_uid, user.pw_gid)
+        (place / "roots").touch(0o600)
+        (place / "nobody.forward").write_text(f"{place}/mine/box, {place}/roots\n")
+        router = router_of(f"O ForwardPath={place}/$u.forward", flags="w")
+        by_place = {one.target.address: one.error for one in deliver(router, "nobody")}
+        assert by_place[f"{place}/mine/box"] is None
+        assert (place / "mine/box").stat().st_uid == user.pw_uid
+        assert by_place[f"{place}/roots"] is not None
+        assert (place / "roots").read_bytes() == b""
