@@ -105,8 +105,8 @@ def deliver_each(
 
 
 def sender_for(entry: QueueEntry, target: Target) -> str:
-    """The envelope sender for one recipient; that of a report stays the null reverse-path."""
-    return entry.sender if target.sender is None or not entry.sender else target.sender
+    """The envelope sender for one recipient: the owner of the list that named it, if it has one."""
+    return entry.sender if target.sender is None else target.sender
 
 
 def unique(targets: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -100,7 +100,9 @@ class RuleDelivery:
             if line is not None and line.path == "[IPC]":
                 # Where the first host is the same, recipients of several lists go together.
                 signature = next(iter(host_names(route.host)), "").lower()
-            key = (route.mailer.lower(), signature, sender_for(entry, target), target.user)
+            # Programs and files are their user's; other mailers do not care.
+            user = target.user if route.mailer in (PROG, FILE) else ""
+            key = (route.mailer.lower(), signature, sender_for(entry, target), user)
             together.setdefault(key, []).append((target, route))
         for (_, _, sender, user), found in together.items():
             route = found[0][1]
@@ -191,7 +193,7 @@ class RuleDelivery:
             tuple(_user_word(mailer, route.user) for _, route in group.members),
             message,
             _route_path(mailer, sender, envelope, self._helo),
-            _body(mailer, group.parameters, message),
+            _given(group.parameters, "BODY").partition("=")[2],
             (
                 _given(group.parameters, "RET", "ENVID"),
                 tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
@@ -236,11 +238,3 @@ def _route_path(mailer: MailerLine, sender: Sender, path: str, helo: str) -> str
 def _given(parameters: tuple[str, ...], *names: str) -> str:
     """Those parameters that were given, as they go on."""
     return "".join(f" {one}" for one in parameters if one.partition("=")[0].upper() in names)
-
-
-def _body(mailer: MailerLine, parameters: tuple[str, ...], message: bytes) -> str:
-    """What the body is called: what the client said, or 8BITMIME where it is."""
-    said = _given(parameters, "BODY").partition("=")[2]
-    if said or "8" in mailer.flags:
-        return said
-    return "" if message.partition(b"\n\n")[2].isascii() else "8BITMIME"

@@ -110,7 +110,8 @@ def test_recipients_of_one_mailer_go_together_and_no_more_than_it_takes(tmp_path
     found = deliver(router_of(line), "ann", "bob", "Carl", "dora+x", sender="sue@far.test")
     assert [(one.mailer, one.error) for one in found] == [("local", None)] * 4
     assert (tmp_path / "out").read_text() == (
-        "-f sue@far.test -h  -d ann bob\n-f sue@far.test -h  -d carl\n-f sue@far.test -h +x -d dora\n"
+        "-f sue@far.test -h  -d ann bob\n-f sue@far.test -h  -d carl\n"
+        "-f sue@far.test -h +x -d dora\n"
     )
 
 
