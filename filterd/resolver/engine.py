@@ -177,7 +177,9 @@ class Engine:
                 server, question, self._transport.payload, seconds
             )
         except TimeoutError:
-            return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
+            return DnsAnswer(
+                DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:.3g} s"
+            )
         except OSError as error:
             return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
         if kind is RecordType.A:

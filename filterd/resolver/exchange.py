@@ -66,7 +66,7 @@ async def ask(
         async with asyncio.timeout(seconds):
             return await _asked(server, name, kind, transport)
     except (TimeoutError, dns.exception.Timeout):
-        return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:g} s")
+        return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:.3g} s")
     except OSError as error:
         return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
     except (dns.exception.DNSException, EOFError, ValueError) as error:
