@@ -179,6 +179,29 @@ def test_a_server_whose_engine_is_away_calls_nothing_clean() -> None:
         assert len(stub.seen) == 4
 
 
+def test_an_engine_that_hangs_is_not_the_contents_fault() -> None:
+    """OPTIONS is answered all the while. What the scanner is silent about alone, it gave up on."""
+    over = threading.Event()
+    hangs_over = [b"slow", b"EICAR"]
+
+    def judge(content: bytes) -> bytes:
+        if any(word in content for word in hangs_over):
+            over.wait(30)
+        return icap.finds(b"EICAR", FOUND)(content)
+
+    with IcapStub(judge) as stub:
+        one = Verified(IcapScanner(IcapServer.parse(stub.address), 0.5), 60)
+        found = one.scan(b"slow", time.monotonic() + 20)
+        assert isinstance(found, Unavailable)
+        assert "silent" in found.why
+        hangs_over.pop()
+        found = one.scan(b"slow", time.monotonic() + 20)
+        assert isinstance(found, GivenUp)
+        assert found.kind == "time"
+        over.set()
+        assert one.scan(b"slow", time.monotonic() + 20) == CLEAN
+
+
 def test_what_it_scans_with() -> None:
     with IcapStub(lambda _content: icap.CLEAN) as stub:
         one = IcapScanner(IcapServer.parse(stub.address), 10)
