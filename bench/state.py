@@ -141,8 +141,9 @@ def measure(state: SharedState, size: Callable[[], str], number: int) -> None:
         took.append(time.perf_counter() - begun)
     left = state.expire(after)
     print(
-        f"{number // 2} triplets expired: {left} were left after {len(took)} recipients in "
-        f"{FLOW_SECONDS:.0f} s, the slowest of which took {max(took) * 1000:.0f} ms; {size()}"
+        f"{number // 2 + number} triplets and counters expire: {left} are left after "
+        f"{len(took)} recipients in {FLOW_SECONDS:.0f} s, "
+        f"the slowest of which took {max(took) * 1000:.0f} ms; {size()}"
     )
     print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB at most")
 

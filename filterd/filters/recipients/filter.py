@@ -145,7 +145,6 @@ class Recipients:
         return state_key(ATTACKS, network_of(client.address, _IPV4_BITS, _IPV6_BITS))
 
     def _is_at_limit(self, attacker: StateKey) -> bool:
-        window = (attacker, self.settings.attack_seconds)
-        return self._services.state.windows([window])[0].at(self._clock()) >= (
-            self.settings.attack_limit
-        )
+        settings = self.settings
+        (window,) = self._services.state.windows([(attacker, settings.attack_seconds)])
+        return window.room_in(1, settings.attack_limit, self._clock()) > 0
