@@ -25,18 +25,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = {
     "policy": (
-        "filterd/chain/policy.py filterd/chain/policy_settings.py filterd/chain/disinfect.py",
+        "filterd/chain/policy.py filterd/chain/policy_settings.py filterd/chain/outcomes.py"
+        " filterd/chain/disinfect.py",
         "tests/unit/chain/test_policy.py tests/unit/chain/test_pipeline.py"
-        " tests/unit/config/test_reference.py",
+        " tests/unit/chain/test_stages.py tests/unit/config/test_reference.py",
     ),
     "chain": (
-        "filterd/chain/chain.py",
+        "filterd/chain/chain.py filterd/chain/links.py",
         "tests/unit/chain/test_chain.py tests/unit/chain/test_pipeline.py"
-        " tests/unit/chain/test_marks.py tests/unit/config/test_reference.py",
+        " tests/unit/chain/test_marks.py tests/unit/chain/test_stages.py"
+        " tests/unit/config/test_reference.py",
     ),
     "pipeline": ("filterd/chain/pipeline.py", "tests/unit/chain/test_pipeline.py"),
     "codec": (
-        "filterd/workers/codec.py filterd/workers/framing.py filterd/chain/report_codec.py",
+        "filterd/workers/codec.py filterd/workers/framing.py filterd/chain/checks.py"
+        " filterd/chain/report_codec.py",
         "tests/unit/workers/test_codec.py tests/unit/workers/test_framing.py"
         " tests/unit/chain/test_report_codec.py",
     ),
@@ -44,13 +47,13 @@ ROOMS = {
         "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",
         "tests/unit/review/test_reviewer.py tests/unit/review/test_access.py",
     ),
-    "apply": (
-        "filterd/daemon/apply.py filterd/daemon/transaction.py",
-        "tests/unit/daemon/test_apply.py tests/unit/daemon/test_transaction.py",
-    ),
     "actions": (
         "filterd/review/actions.py",
         "tests/unit/review/test_actions.py tests/unit/review/test_access.py",
+    ),
+    "apply": (
+        "filterd/daemon/apply.py filterd/daemon/transaction.py",
+        "tests/unit/daemon/test_apply.py tests/unit/daemon/test_transaction.py",
     ),
     "release": (
         "filterd/quarantine/release.py",

@@ -49,7 +49,7 @@ TIME_FACTOR = 10.0
 TIME_LEAST = 3.0
 """Seconds of processor time that it has in any case."""
 
-STILL = 60.0
+STILL = 30.0
 """Seconds without any use of the processor until a process is taken to wait in vain."""
 
 MEMORY = 4 << 30
