@@ -7,7 +7,6 @@ turns the sum into a `Decision` (see `chain/policy.py`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +15,10 @@ from typing import Final
 SCORE_DECIMALS = 2
 """Digits after the point that a score keeps. Scores are rounded once, where they are made, so
 that the figures an admin reads add up exactly to the total."""
+
+
+SCORE_LIMIT = 1e100
+"""Points of one symbol, above and below 0: the sum of any number of symbols is a number."""
 
 
 class Action(StrEnum):
@@ -112,14 +115,17 @@ class Symbol:
     detail: why, for the admin; never shown to an SMTP peer. A text, or a function that makes it,
     called at most once and only if somebody wants to know: most mail is delivered and nobody asks.
 
-    Raises ValueError for a score that is not a finite number.
+    Raises ValueError for a score that is not a number of at most SCORE_LIMIT.
     """
 
     __slots__ = ("_detail", "name", "score")
 
     def __init__(self, name: str, score: float = 0.0, detail: str | Callable[[], str] = "") -> None:
-        if not math.isfinite(score):
-            raise ValueError(f"symbol {name}: score {score} is not a finite number")
+        # Not a number compares as false; one that is too large for a float may be an int.
+        if not -SCORE_LIMIT <= score <= SCORE_LIMIT:
+            raise ValueError(
+                f"symbol {name}: its score is not a finite number of at most {SCORE_LIMIT:g}"
+            )
         self.name: Final = name
         self.score: Final = round(score, SCORE_DECIMALS)
         self._detail = detail

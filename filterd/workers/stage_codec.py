@@ -6,8 +6,8 @@ client may have taken over: every value is checked before the daemon acts on it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,19 +214,27 @@ def plain_verdict(verdict: Verdict) -> dict[str, Any]:
 
 def read_verdict(value: object) -> Verdict:
     """The verdict that `plain_verdict` made values of. Raises AnswerError."""
-    if not isinstance(value, dict) or value.get("action") not in _ACTIONS:
+    word = value.get("action") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(word, str) or word not in _ACTIONS:
         raise AnswerError("verdict: expected an action")
-    action = Action(value["action"])
+    action = Action(word)
     reply = _reply(value.get("reply"), action)
     return Verdict(
         action,
         _symbols(value.get("symbols", ())),
-        tuple([_edit(edit) for edit in value.get("edits", ())]),
+        tuple([_edit(edit) for edit in _list(value, "edits")]),
         failed=value.get("failed") is True,
         reply=reply,
-        apart=tuple([_apart(one) for one in value.get("apart", ())]),
-        points_apart=tuple([_own(one) for one in value.get("points_apart", ())]),
+        apart=tuple([_apart(one) for one in _list(value, "apart")]),
+        points_apart=tuple([_own(one) for one in _list(value, "points_apart")]),
     )
+
+
+def _list(value: dict[str, Any], name: str) -> list[Any]:
+    found = value.get(name, [])
+    if not isinstance(found, list):
+        raise AnswerError(f"{name}: expected a list")
+    return found
 
 
 _ACTIONS = frozenset(action.value for action in Action)
@@ -244,8 +252,9 @@ def _symbols(value: object) -> tuple[Symbol, ...]:
 
 def _symbol(value: object) -> Symbol:
     match value:
-        case [str(name), int() | float() as score, str(detail)] if math.isfinite(score):
-            return Symbol(name, score, detail)
+        case [str(name), int() | float() as score, str(detail)]:
+            with suppress(ValueError):
+                return Symbol(name, score, detail)
     raise AnswerError("symbol: expected name, score and detail")
 
 

@@ -79,10 +79,13 @@ def test_shown_points_add_up_exactly(found: list[Symbol]) -> None:
     assert round(Verdict(symbols=tuple(found)).score * 100) == shown
 
 
-@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, 1.1e100, -1.1e100, 10**400])
 def test_a_score_is_a_finite_number(score: float) -> None:
-    with pytest.raises(ValueError, match="not a finite number"):
+    with pytest.raises(
+        ValueError, match=r"X: its score is not a finite number of at most 1e\+100$"
+    ):
         Symbol("X", score)
+    assert [Symbol("X", limit).score for limit in (1e100, -1e100)] == [1e100, -1e100]
 
 
 def test_the_reply_comes_from_the_opinion_that_decided() -> None:

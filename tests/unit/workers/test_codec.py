@@ -278,6 +278,13 @@ REFUSED = {
     "a failure of no kind": plain(failures=[{"filter": "a", "kind": "odd", "detail": ""}]),
     "a symbol without points": plain(symbols=[["A"]]),
     "a symbol of endless points": plain(symbols=[["A", float("inf")]]),
+    "a symbol of more points than a number holds": plain(symbols=[["A", 10**400]]),
+    "the same with a detail": plain(symbols=[{"name": "A", "score": 10**400, "detail": ""}]),
+    "the same for one recipient": plain(
+        outcomes=[
+            {"recipient": "joe@b", "action": "accept", "rule": "r", "symbols": [["A", -(10**400)]]}
+        ]
+    ),
     "symbols that are no list": plain(symbols={"A": 1}),
     "times that are no numbers": plain(milliseconds={"a": "x"}),
     "a score that is none": plain(score=float("nan")),
