@@ -59,6 +59,7 @@ libsasl2-modules    @sasl-plain
 postgresql          @postgres
 clamav              clamscan
 clamdscan           clamdscan
+clamav-freshclam    freshclam
 c-icap              c-icap
 libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze

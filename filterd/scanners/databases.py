@@ -156,9 +156,8 @@ _STARTED = re.compile(r"ClamAV update process started at (?P<when>[A-Z][\w: ]{10
 _CURRENT = re.compile(
     r"daily\.c[lv]d (?:database is up[ -]to[ -]date|updated) \(version: (?P<number>\d{1,9})"
 )
-_TROUBLE = re.compile(
-    r"(?:.{0,40} -> )?!?(?P<text>(?:ERROR|Update failed|Can't |WARNING: Can't ).*)"
-)
+# "!" is how 0.103 marks an error. A warning is none: without DNS it goes on by HTTP, and says so.
+_TROUBLE = re.compile(r"(?:.{0,40} -> )?(?:ERROR:|!) *(?P<text>.*)")
 
 
 def updater_state(log: Path) -> UpdaterState:

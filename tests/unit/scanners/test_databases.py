@@ -99,7 +99,12 @@ def test_the_last_run_of_freshclam_counts(tmp_path: Path) -> None:
     log.write_text("".join(LOG.splitlines(keepends=True)[:3]))
     assert "Update failed for database" in updater_state(log).trouble
     log.write_text("ERROR: Can't open freshclam.conf\n")
-    assert updater_state(log).trouble.startswith("ERROR: Can't open")
+    assert updater_state(log).trouble.startswith("Can't open")
+    warns = "Fri Nov 27 10:00:00 2026 -> WARNING: Can't query current.cvd.clamav.net\n"
+    lines = LOG.splitlines(keepends=True)
+    log.write_text("".join([*lines[:4], warns, *lines[4:]]))
+    state = updater_state(log)
+    assert (state.trouble, state.current, state.number) == ("", state.started, 27450)
     log.write_bytes(b"\xff\xfe" * 100_000)
     assert updater_state(log).started is None
     with pytest.raises(SignatureFileError):
