@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from filterd.config.load import Settings
-from filterd.doctor import dns, files, host, scanners, servers, web
+from filterd.doctor import dns, files, host, scanners, servers, state, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
@@ -38,6 +38,7 @@ def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("freshclam", scanners.freshclam),
         ("model", servers.model),
         ("journal", servers.journal),
+        ("state", state.state),
         ("quarantine", servers.store),
         ("release", servers.release),
         ("web", web.proxies),

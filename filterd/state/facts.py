@@ -197,6 +197,10 @@ class SharedState(Protocol):
         """Delete all that has expired; how much. Stores do so by themselves while they are used."""
         ...
 
+    def doubts(self) -> list[str]:
+        """What about the store itself may spoil what filters rely on; asks it in any case."""
+        ...
+
     def close(self) -> None:
         """Close this process's connections; they open again."""
         ...

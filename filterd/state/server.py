@@ -31,6 +31,10 @@ from filterd.state.settings import StateSettings
 _SCAN = 1000
 """Keys that the server looks at for one answer, some tenths of a millisecond."""
 
+_KEEPS_ALL = "noeviction"
+"""The policy with which a full server says so, and forgets nothing:
+https://redis.io/docs/latest/develop/reference/eviction/"""
+
 _NO_LIMIT = "none"
 
 
@@ -135,6 +139,15 @@ class ServerState:
     def expire(self, now: float) -> int:  # noqa: ARG002
         """See `SharedState`. The server does so by itself."""
         return 0
+
+    def doubts(self) -> list[str]:
+        """See `SharedState`."""
+        with self._asking():
+            told = self._redis.info("memory")
+        policy, most = told.get("maxmemory_policy", ""), told.get("maxmemory", 0)
+        if not most or policy in ("", _KEEPS_ALL):
+            return []
+        return [f"maxmemory-policy is {policy}: when it is full, it forgets without a word"]
 
     def close(self) -> None:
         """See `SharedState`."""

@@ -167,6 +167,11 @@ class SqlState:
             if not some:
                 return gone
 
+    def doubts(self) -> list[str]:
+        """See `SharedState`."""
+        with self._transaction():
+            return []
+
     def close(self) -> None:
         """See `SharedState`."""
         self._database.leave(self)

@@ -121,6 +121,10 @@ class TrialState:
                 del self._windows[place]
             return len(over) + len(old)
 
+    def doubts(self) -> list[str]:
+        """See `SharedState`."""
+        return self._known.doubts() if self._known is not None else []
+
     def close(self) -> None:
         """See `SharedState`."""
         if self._known is not None:
