@@ -137,8 +137,10 @@ class RuleDelivery:
             place = self._to_file(names[0], group.user, data, message, envelope)
         else:
             words = arguments(session, mailer, names, path, from_user=bool(sender.text))
+            # With the flag S a program keeps the MTA's user, whoever named it.
+            user_name = "" if "S" in mailer.flags else group.user
             place = self._program(session, mailer, words, group.user).run(
-                with_line_ends(data, mailer), group.user
+                with_line_ends(data, mailer), user_name
             )
         yield from (Outcome(target, mailer.name, place) for target, _ in group.members)
 
@@ -146,6 +148,8 @@ class RuleDelivery:
         self, session: RuleSession, mailer: MailerLine, words: tuple[str, ...], user: str
     ) -> Program:
         uid, gid = self._uid, self._gid
+        if "S" in mailer.flags:
+            uid, gid = None, None
         if mailer.user >= 0 and os.geteuid() == 0:
             uid, gid = mailer.user, mailer.group if mailer.group >= 0 else gid
         places = folder(session, mailer)

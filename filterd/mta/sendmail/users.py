@@ -16,6 +16,9 @@ from filterd.mta.sendmail.lists import lines
 MAX_ALIAS_DEPTH = 10
 """MaxAliasRecursion without an option."""
 
+_NOBODY = 1, 1
+"""DefaultUser without an option."""
+
 DEFAULT_FORWARD_PATH = "$z/.forward"
 
 
@@ -70,11 +73,10 @@ class LocalUsers:
         return found or None
 
 
-def default_user(option: str) -> tuple[int | None, int | None]:
-    """User and group id of `O DefaultUser`: `mail:mail`, `8:12`, `mailnull`. None if not set."""
+def default_user(option: str) -> tuple[int, int]:
+    """User and group id of `O DefaultUser`: `mail:mail`, `8:12`, `mailnull`; 1 and 1 if it is not
+    set, or names nobody (sendmail's installation and operation guide, 5.6)."""
     user, _, group = option.replace(".", ":").partition(":")
-    if not user:
-        return None, None
     try:
         uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
         if group:
@@ -82,7 +84,7 @@ def default_user(option: str) -> tuple[int | None, int | None]:
         else:
             gid = pwd.getpwuid(uid).pw_gid
     except KeyError:
-        return None, None
+        return _NOBODY
     return uid, gid
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.delivery.forward import forward_text
+from filterd.mta.delivery.program import Program
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.entry import Target
+from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.router import RuleRouter
 from tests.helpers.mini_cf import router as router_of
 
@@ -200,3 +201,35 @@ def test_with_flag_w_a_local_user_must_exist() -> None:
     with pytest.raises(DeliveryError, match="User unknown") as caught:
         router.resolve("nosuchuser@here.test")
     assert caught.value.reply == "550 5.1.1 nosuchuser@here.test... User unknown"
+
+
+@pytest.mark.parametrize(
+    ("option", "alias", "told"),
+    [
+        # The mailer local has the flag S: it keeps root, and becomes the user itself.
+        ("", "ann", ("cat", None, "")),
+        ("", '"|/bin/cat"', ("sh", 1, "")),
+        ("O DefaultUser=8:12", '"|/bin/cat"', ("sh", 8, "")),
+        ("O DefaultUser=no-such-user", '"|/bin/cat"', ("sh", 1, "")),
+    ],
+)
+def test_as_whom_root_runs_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, alias: str, told: object
+) -> None:
+    ran: list[object] = []
+
+    def run(program: Program, message: bytes, user: str = "") -> str:
+        del message
+        ran.append((program.words[0], program.uid, user))
+        return "done"
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Program, "run", run)
+    aliases = tmp_path / "aliases"
+    aliases.write_text(f"list: {alias}\n")
+    router = router_of(*([option] if option else []), aliases=aliases)
+    targets = tuple(router.expand((Target("list"),)))
+    entry = QueueEntry("q1", "ann@x.test", targets)
+    (outcome,) = router.deliver(entry, b"Subject: x\n\nhi\n")
+    assert outcome.error is None
+    assert ran == [told]
