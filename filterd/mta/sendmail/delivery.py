@@ -61,9 +61,10 @@ class RuleDelivery:
         cf = engine.cf
         self._helo = cf.option("HeloName") or cf.macros.get("j", "localhost")
         # Only root can run a program as another user.
-        self._uid, self._gid = (
-            default_user(cf.option("DefaultUser")) if os.geteuid() == 0 else (None, None)
-        )
+        own: tuple[int | None, int | None] = (None, None)
+        if os.geteuid() == 0:
+            own = default_user(cf.option("DefaultUser"))
+        self._uid, self._gid = own
         code = engine.program.names.code("w")
         self._is_own = lambda name: engine.program.classes.contains(code, name.rstrip("."))
 
