@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,19 +60,30 @@ def run(source: ConfigSource, faults: list[str]) -> None:
         for gap in site.gaps:
             sys.stderr.write(f"{gap.text(site.cf.source)}\n")
         with _faults(site.settings, faults) as final:
-            changed = {one.name: one for one in final.filters}
-            listeners = tuple(
-                dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
-                for one in site.listeners
-            )
-            site = dataclasses.replace(site, settings=final, listeners=listeners)
+            faulty = {one.name: one for one in final.filters if one not in site.settings.filters}
+            site = _with_filters(site, faulty)
             with cf_errors(), reported(Exit.UNAVAILABLE, OSError):
-                _run(ReferenceMta.from_cf(site), tuple(site.cf.filters.values()))
+                _run(
+                    ReferenceMta.from_cf(site),
+                    tuple(site.cf.filters.values()),
+                    lambda: _with_filters(cf_site(source), faulty),
+                )
         return
     wanted = own_settings(source)
     privileges.give_up_root()
     with _faults(wanted, faults) as final, reported(Exit.UNAVAILABLE, OSError):
         _run(ReferenceMta(final), final.filters)
+
+
+def _with_filters(site: CfSite, changed: dict[str, InputMailFilter]) -> CfSite:
+    """The site with other filters in the place of those of the same name."""
+    filters = tuple(changed.get(one.name, one) for one in site.settings.filters)
+    listeners = tuple(
+        dataclasses.replace(one, filters=tuple(changed.get(f.name, f) for f in one.filters))
+        for one in site.listeners
+    )
+    settings = dataclasses.replace(site.settings, filters=filters)
+    return dataclasses.replace(site, settings=settings, listeners=listeners)
 
 
 def own_settings(source: ConfigSource) -> MtaSettings:
@@ -127,10 +138,15 @@ def cf_errors() -> Iterator[None]:
         raise typer.Exit(error.status) from None
 
 
-def _run(mta: ReferenceMta, filters: tuple[InputMailFilter, ...]) -> None:
+def _run(
+    mta: ReferenceMta,
+    filters: tuple[InputMailFilter, ...],
+    read: Callable[[], CfSite] | None = None,
+) -> None:
+    """read: reads the sendmail.cf again, at SIGHUP."""
     for warning in missing_sockets(filters):
         sys.stderr.write(f"{warning}\n")
-    asyncio.run(_serve(mta))
+    asyncio.run(_serve(mta, read))
 
 
 def with_options(base: MtaSettings, **given: Any) -> MtaSettings:
@@ -172,13 +188,38 @@ def _faults(wanted: MtaSettings, faults: list[str]) -> Iterator[MtaSettings]:
         yield dataclasses.replace(wanted, filters=tuple(filters.values()))
 
 
-async def _serve(mta: ReferenceMta) -> None:
-    stopping = asyncio.Event()
+async def _serve(mta: ReferenceMta, read: Callable[[], CfSite] | None) -> None:
+    stopping, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if read is not None:
+        loop.add_signal_handler(signal.SIGHUP, again.set)
     async with mta:
         address = mta.settings.listen
         sys.stdout.write(f"filterd mta: listening on {address} port {mta.port}\n")
         sys.stdout.flush()
-        await stopping.wait()
+        stopped = asyncio.create_task(stopping.wait())
+        while not stopped.done():
+            called = asyncio.create_task(again.wait())
+            await asyncio.wait((stopped, called), return_when=asyncio.FIRST_COMPLETED)
+            called.cancel()
+            if again.is_set() and read is not None:
+                again.clear()
+                await _reload(mta, read)
+
+
+async def _reload(mta: ReferenceMta, read: Callable[[], CfSite]) -> None:
+    """Take the file as it is now, or keep the configuration that was good."""
+    try:
+        site = await asyncio.to_thread(read)
+        mta.reload(site)
+    except (typer.Exit, CfError, OSError) as error:
+        if not isinstance(error, typer.Exit):
+            sys.stderr.write(f"{error}\n")
+        sys.stderr.write("configuration not changed: the file cannot be used\n")
+    else:
+        for gap in site.gaps:
+            sys.stderr.write(f"{gap.text(site.cf.source)}\n")
+        sys.stderr.write("configuration read again\n")
+    sys.stderr.flush()

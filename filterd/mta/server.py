@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import ssl
 import threading
@@ -37,6 +38,9 @@ log = logging.getLogger("filterd.mta")
 
 THREADS = 16
 """Threads for the disk."""
+
+RULE_THREADS = 64
+"""Threads for rules, passwords and names of clients: most of the time they wait."""
 
 BACKLOG = 512
 """Connections that the kernel keeps while all sessions are busy."""
@@ -86,16 +90,16 @@ class ReferenceMta:
         spool.prepare()
         host = settings.hostname
         self._executor = ThreadPoolExecutor(THREADS, "filterd-mta")
+        # What asyncio.to_thread uses: rules that wait for a name server hold up no others.
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(RULE_THREADS, "filterd-rules")
+        )
         self.queue = QueueManager(
             spool,
             self._router,
             self._executor,
             retry=settings.retry,
-            bounce=Bouncer(
-                host,
-                self._personality.queue_id,
-                qualifies=not self._personality.rewrites_addresses,
-            ),
+            bounce=self._bouncer(),
         )
         self._state = ServerState(
             settings=settings,
@@ -108,14 +112,44 @@ class ReferenceMta:
         )
         self._servers = [
             await asyncio.start_server(
-                partial(self._client, one), one.address or None, one.port, backlog=BACKLOG
+                partial(self._client, number), one.address or None, one.port, backlog=BACKLOG
             )
-            for one in self._listeners
+            for number, one in enumerate(self._listeners)
         ]
         self.port = self._servers[0].sockets[0].getsockname()[1]
         self._runner = asyncio.create_task(self.queue.run())
         log.info("listening on %s port %d as %s", settings.listen, self.port, host)
         return self
+
+    def reload(self, site: CfSite) -> None:
+        """Go by another configuration from the next session and delivery on.
+
+        Addresses to listen on and the spool stay. Raises CfError or OSError, and nothing changes,
+        for one that cannot be used.
+        """
+        router, personality = site.router(), site.personality()
+        settings = dataclasses.replace(site.settings, spool=self.settings.spool)
+        state = dataclasses.replace(
+            self._state,
+            settings=settings,
+            personality=personality,
+            router=router,
+            tls=_tls(settings),
+        )
+        listeners = tuple(
+            dataclasses.replace(new, address=old.address, port=old.port)
+            for old, new in zip(self._listeners, site.listeners, strict=False)
+        )
+        self._listeners = (*listeners, *self._listeners[len(listeners) :])
+        self._state, self._personality, self.settings = state, personality, settings
+        self.queue.reconfigure(router, retry=settings.retry, bounce=self._bouncer())
+
+    def _bouncer(self) -> Bouncer:
+        return Bouncer(
+            self.settings.hostname,
+            self._personality.queue_id,
+            qualifies=not self._personality.rewrites_addresses,
+        )
 
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
@@ -127,8 +161,9 @@ class ReferenceMta:
         self._executor.shutdown()
 
     async def _client(
-        self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """A client of the listener of that number."""
         task = asyncio.current_task()
         assert task is not None
         self._sessions.add(task)
@@ -145,6 +180,7 @@ class ReferenceMta:
                 writer.write(b"421 4.3.2 Load average too high, try again later\r\n")
                 return
             await asyncio.sleep(self._throttle.wait())
+            listener = self._listeners[number]
             await SessionHandler(self._state, listener, reader, writer, rates).run()
         except (ConnectionError, asyncio.CancelledError):
             # The client has disconnected, or the server is stopping.

@@ -49,8 +49,8 @@ R$- \t\t\t$: $1 < @ $j >
 """Addresses of class w are local, others go by esmtp; `user+detail` as in stock files."""
 
 MAILERS = """\
-Mlocal,\t\tP=/bin/cat, F=lsDFMA5:/|@qSPn9FLAGS, S=EnvFromL, T=DNS/RFC822/X-Unix,
-\t\tA=cat -d $u
+Mlocal,\t\tP=/bin/true, F=lsDFMA5:/|@qSPn9FLAGS, S=EnvFromL, T=DNS/RFC822/X-Unix,
+\t\tA=true -d $u
 Mprog,\t\tP=/bin/sh, F=lsDFMoqeu9, T=X-Unix/X-Unix/X-Unix, A=sh -c $u
 Mesmtp,\t\tP=[IPC], F=mDFMuXa, S=HeadSmtp, R=HeadSmtp, E=\\r\\n, A=TCP $h
 """

@@ -49,6 +49,10 @@ class QueueManager:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    def reconfigure(self, router: Router, *, retry: float, bounce: Bounce) -> None:
+        """Deliver by another configuration from the next attempt on."""
+        self._router, self._retry, self._bounce = router, retry, bounce
+
     async def submit(self, entry: QueueEntry, message: bytes) -> None:
         """Make a message durable and start its delivery. Raises OSError."""
         loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from filterd.mta.delivery.mailbox import append
 from filterd.mta.delivery.program import Program, prepared
 from filterd.mta.delivery.relay import PORT, OutgoingMail, SmtpMailer, host_names
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome, sender_for
-from filterd.mta.mail.address import Route
+from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.outgoing import (
@@ -31,7 +31,8 @@ from filterd.mta.sendmail.outgoing import (
     sender_of,
     with_line_ends,
 )
-from filterd.mta.sendmail.send_list import FILE, PROG
+from filterd.mta.sendmail.rulesets import compat, is_known
+from filterd.mta.sendmail.send_list import FILE, PROG, refused
 from filterd.mta.sendmail.users import LocalUsers, default_user
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "lmtp": 24}
@@ -60,6 +61,7 @@ class RuleDelivery:
         self._engine, self._users = engine, users
         cf = engine.cf
         self._helo = cf.option("HeloName") or cf.macros.get("j", "localhost")
+        self._has_compat = is_known(engine.program, "check_compat")
         # Only root can run a program as another user.
         own: tuple[int | None, int | None] = (None, None)
         if os.geteuid() == 0:
@@ -72,9 +74,16 @@ class RuleDelivery:
         self, entry: QueueEntry, message: bytes, members: Iterable[tuple[Target, Route]]
     ) -> Iterator[Outcome]:
         """Deliver to recipients whose routes are known."""
+        wanted: list[tuple[Target, Route]] = []
+        for target, route in members:
+            kept_back = self._kept_back(entry, target)
+            if kept_back is None:
+                wanted.append((target, route))
+            else:
+                yield kept_back
         senders: dict[str, Sender] = {}
         texts: dict[tuple[int, str], bytes] = {}
-        for group in self._groups(entry, list(members)):
+        for group in self._groups(entry, wanted):
             session = self._engine.session()
             session.set("i", entry.id)
             try:
@@ -91,6 +100,17 @@ class RuleDelivery:
                 yield from self._sent(session, group, sender, path, texts[key])
             except DeliveryError as error:
                 yield from (Outcome(target, error=error) for target, _ in group.members)
+
+    def _kept_back(self, entry: QueueEntry, target: Target) -> Outcome | None:
+        """What becomes of a recipient that `check_compat` refuses or discards, else None."""
+        if not self._has_compat:
+            return None
+        session = self._engine.session()
+        recipient = target.address if target.listed else f"<{target.address}>"
+        verdict = compat(session, f"<{sender_for(entry, target)}>", recipient, entry.id)
+        if verdict.reply is not None:
+            return Outcome(target, error=refused(to_text(verdict.reply.lines[0])))
+        return Outcome(target, "discard", "discarded") if verdict.discard else None
 
     def _groups(self, entry: QueueEntry, members: list[tuple[Target, Route]]) -> Iterator[_Group]:
         """Recipients of one mailer, host, sender and user, no more than r= at a time."""

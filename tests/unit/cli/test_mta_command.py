@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,9 +32,11 @@ Mesmtp, P=[IPC], F=mDFMuXa, A=TCP $h
 O OperatorChars=.:%@!^/[]+
 O DontBlameSendmail=truststickybit,groupwritabledirpathsafe
 S3
+R<>\t$@ <@>
 R$* < $* > $*	$: $2
 R$* @ $+	$: $1 < @ $2 >
 S0
+R<@>\t$#local $: <>
 R$+ < @ localhost >	$#local $: $1
 R$+ < @ $j >	$#local $: $1
 R$+ < @ $+ >	$#esmtp $@ $2 $: $1 < @ $2 >
@@ -91,6 +94,45 @@ def test_a_sendmail_cf_is_run_and_delivers_with_its_own_program(cf: Path, port: 
     delivered = cf.parent / "got-joe"
     wait_for("the delivery", lambda: delivered.exists() and delivered.read_bytes())
     assert delivered.read_bytes().endswith(b"Subject: one\n\nbody\n")
+
+
+def test_the_file_is_read_again_at_sighup_and_the_last_good_one_kept(cf: Path) -> None:
+    rule = 'Rjoe\t$#error $@ 5.1.1 $: "550 {}"\n'
+    good = cf.read_text().replace("S0\n", "S0\n" + rule.format("first"))
+    cf.write_text(good)
+    server = subprocess.Popen(
+        command("run", "--cf", str(cf), "--fault", "f1: quarantine at unknown"),
+        stdout=subprocess.PIPE,
+        stderr=(cf.parent / "log").open("wb"),
+        text=True,
+    )
+
+    def said(words: str) -> bool:
+        return words in (cf.parent / "log").read_text()
+
+    def told(port: int) -> str:
+        sent = run("send", str(message), "--to", "joe", "--server", f"127.0.0.1:{port}", "--json")
+        return str(json.loads(sent.stdout)["refused"][0][1])
+
+    message = cf.parent / "message.eml"
+    message.write_bytes(b"Subject: one\n\nbody\n")
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split()[-1])
+        assert told(port) == "550 5.1.1 <joe>... first"
+        cf.write_text(good.replace("550 first", "550 second"))
+        server.send_signal(signal.SIGHUP)
+        wait_for("the file to be read", lambda: said("configuration read again"))
+        assert told(port) == "550 5.1.1 <joe>... second"
+        cf.write_text(good.replace("S0\n", "S0\nnonsense\n"))
+        server.send_signal(signal.SIGHUP)
+        wait_for("the file to be refused", lambda: said("configuration not changed"))
+        assert said('unknown configuration line "nonsense"')
+        assert told(port) == "550 5.1.1 <joe>... second"
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) == 0
+        server.stdout.close()
 
 
 @pytest.mark.parametrize("port", [["--fault", "f1: close at eom"]], indirect=True)

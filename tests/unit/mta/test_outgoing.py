@@ -153,6 +153,19 @@ def test_too_many_hops_stay_in_the_queue() -> None:
     assert (outcome.error.temporary, str(outcome.error)) == (True, "Too many hops 4 (3 max)")
 
 
+def test_check_compat_is_asked_about_each_recipient() -> None:
+    line = 'Scheck_compat\nR<joe> $| <ann>\t$#error $@ 5.7.1 $: "550 not you"\n'
+    line += 'R<joe> $| <bob>\t$#discard\nR<joe> $| <carl>\t$#error $@ 4.7.1 $: "450 later"'
+    router = router_of("D{x}y", *line.split("\n"))
+    found = {one.target.address: one for one in deliver(router, "ann", "bob", "carl", "dora")}
+    refused, later = found["ann"].error, found["carl"].error
+    assert refused is not None
+    assert later is not None
+    assert (refused.temporary, refused.code, str(refused)) == (False, "5.7.1", "not you")
+    assert later.temporary
+    assert [found[name].mailer for name in ("bob", "dora")] == ["discard", "local"]
+
+
 def test_a_program_and_a_file_of_a_list_get_the_message(tmp_path: Path) -> None:
     aliases = tmp_path / "aliases"
     aliases.write_text(f'list: "|cat > {tmp_path}/piped", {tmp_path}/file\n')
