@@ -14,11 +14,10 @@ from rich.table import Table
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings, who
 from filterd.cli.listing import WIDE, shown
-from filterd.config.assembly import site_state
 from filterd.config.load import Settings
-from filterd.filters.greylist.settings import GreylistSettings
-from filterd.filters.greylist.strangers import client_identity
-from filterd.filters.greylist.triplets import Triplets
+from filterd.quarantine import Store, StoreError
+from filterd.review.greylist import WaitingMail
+from filterd.review.reviewer import Reviewer
 from filterd.state.facts import StateError
 
 app = typer.Typer(
@@ -27,6 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Mail of strangers that waits to be sent again: list it, let it in.",
 )
+
+_ADMIN = Reviewer("", "admin")
+"""Who may run commands on the settings sees and does everything."""
 
 
 @app.command("list")
@@ -39,7 +41,7 @@ def list_(
     """List what waits, newest first."""
     now = time.time()
     with reported(Exit.UNAVAILABLE, StateError):
-        found = _triplets(settings(config)).waiting(now, limit, text)
+        found = _waiting(settings(config)).waiting(_ADMIN, limit, text)
     if as_json:
         for one in found:
             emit(asdict(one))
@@ -83,28 +85,23 @@ def allow(
         fail(
             "nothing to let in; expected ids from `filterd greylist list`, or --client", Exit.USAGE
         )
-    loaded = settings(config)
-    with reported(Exit.USAGE, ValueError):
-        identity = client_identity(client, loaded.of_filter(GreylistSettings)) if client else ""
-    missing = []
-    with reported(Exit.UNAVAILABLE, StateError):
-        triplets, now = _triplets(loaded), time.time()
-        if identity:
-            triplets.allow_client(identity, who(), now)
+    waiting, missing = _waiting(settings(config)), []
+    with reported(Exit.UNAVAILABLE, StateError), reported(Exit.IO_ERROR, StoreError):
+        if client:
+            with reported(Exit.USAGE, ValueError):
+                identity = waiting.allow_client(_ADMIN, client, who())
             sys.stdout.write(f"{identity}: all its mail passes\n")
-        for id in ids or ():
-            found = triplets.allow(id, who(), now)
-            if found is None:
-                missing.append(id)
+        for one in waiting.allow(_ADMIN, ids or (), who()):
+            if one.ok:
+                sys.stdout.write(f"{one.id}: {one.words}\n")
             else:
-                sender = found.sender or "<>"
-                sys.stdout.write(f"{id}: {sender} to {found.recipient} passes when it is sent\n")
+                missing.append(f"{one.id} {one.words}")
     if missing:
-        fail("\n".join(f"{id} does not wait" for id in missing), Exit.NO_INPUT)
+        fail("\n".join(missing), Exit.NO_INPUT)
 
 
-def _triplets(loaded: Settings) -> Triplets:
-    return Triplets(loaded.of_filter(GreylistSettings), site_state(loaded))
+def _waiting(loaded: Settings) -> WaitingMail:
+    return WaitingMail(loaded, Store(loaded.quarantine))
 
 
 def _clock(moment: float) -> str:

@@ -15,6 +15,7 @@ from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import History
 from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
+from filterd.review.greylist import WaitingMail
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.tokens import Tokens
 from filterd.web.sessions import WebSessions
@@ -56,6 +57,11 @@ class WebState:
     def history(self) -> History:
         """The records of all messages."""
         return open_history(self.settings)
+
+    @cached_property
+    def waiting(self) -> WaitingMail:
+        """What greylisting delays."""
+        return WaitingMail(self.settings, self.actions.store)
 
     @cached_property
     def bayes(self) -> Bayes | None:

@@ -20,6 +20,7 @@ from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.system.display import count, exactly, printable, size, when
 from filterd.web.identity import session_of
+from filterd.web.state import state_of
 
 NOTICE_LIMIT = 20
 """Outcomes that wait to be shown; who never looks does not fill the memory."""
@@ -73,7 +74,10 @@ def plain_page(
 ) -> HTMLResponse:
     """A page for anybody."""
     text = _environment.get_template(template).render(
-        path=request.url.path, version=__version__, **{"reviewer": None, "notices": (), **context}
+        path=request.url.path,
+        version=__version__,
+        greylists=state_of(request).waiting.is_used,
+        **{"reviewer": None, "notices": (), **context},
     )
     # Subjects may hold lone surrogates, which no charset has.
     return HTMLResponse(text.encode("utf-8", "replace"), status)

@@ -6,6 +6,7 @@ Source: RFC 6647 (§2.5 networks, §5 delays, expiry and what has proved itself)
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -30,6 +31,10 @@ _ID_OCTETS = 6
 
 SCAN_LIMIT = 1_000_000
 """Entries among which a list is made."""
+
+
+Visible = Callable[[str], bool]
+"""Whether somebody may see what waits for a recipient."""
 
 
 class Standing(StrEnum):
@@ -115,23 +120,34 @@ class Triplets:
         """Let all mail of a network or big sender in."""
         self._state.put(state_key(CLIENT, client), now, self._keep, ALLOWED + who)
 
-    def waiting(self, now: float, limit: int, text: str = "") -> list[WaitingTriplet]:
-        """Those that wait, newest first. text: a part of client, sender or recipient."""
+    def waiting(
+        self, now: float, limit: int, text: str = "", visible: Visible | None = None
+    ) -> list[WaitingTriplet]:
+        """Those that wait, newest first. text: a part of client, sender or recipient. visible:
+        whether one may be shown; None for all."""
         part = text.casefold()
+        most = SCAN_LIMIT if part or visible else limit
+        entries = self._state.entries(TRIPLET, now, most, WAITS)
         found = (
-            entry
-            for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT if part else limit, WAITS)
+            one
+            for entry in entries
             if part in entry.key.name.casefold()
+            and (visible is None or visible(recipient_of(entry)))
+            for one in [_waiting(entry, self._delay)]
         )
-        return [_waiting(entry, self._delay) for entry in islice(found, limit)]
+        return list(islice(found, limit))
 
-    def allow(self, id: str, who: str, now: float) -> WaitingTriplet | None:
-        """Let one in that waits; None if none of that id does."""
-        for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT, WAITS):
-            if id_of(entry.key) == id:
+    def allow(
+        self, ids: Collection[str], who: str, now: float, visible: Visible | None = None
+    ) -> list[WaitingTriplet]:
+        """Let those of these ids in that wait and may be seen; which that were."""
+        found = []
+        for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT, WAITS) if ids else ():
+            is_meant = id_of(entry.key) in ids
+            if is_meant and (visible is None or visible(recipient_of(entry))):
                 self._state.put(entry.key, now, self._keep, ALLOWED + who)
-                return _waiting(entry, self._delay)
-        return None
+                found.append(_waiting(entry, self._delay))
+        return found
 
     def _renew(self, entry: StateEntry, now: float) -> None:
         if entry.expires - now < self._keep * _RENEWED:
@@ -143,8 +159,17 @@ def id_of(key: StateKey) -> str:
     return hashlib.blake2b(key.name.encode(), digest_size=_ID_OCTETS).hexdigest()
 
 
+def recipient_of(entry: StateEntry) -> str:
+    """The recipient of a triplet; `""` for one whose name was too long to be kept whole."""
+    return _words(entry)[2]
+
+
+def _words(entry: StateEntry) -> list[str]:
+    return [*entry.key.name.split("\t"), "", ""][:3]
+
+
 def _waiting(entry: StateEntry, delay: float) -> WaitingTriplet:
-    client, sender, recipient = [*entry.key.name.split("\t"), "", ""][:3]
+    client, sender, recipient = _words(entry)
     return WaitingTriplet(
         id_of(entry.key),
         client,

@@ -26,7 +26,7 @@ ADDRESSES_LIMIT = 100
 
 _Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
-_Ids = Annotated[list[_Id], Field(min_length=1, max_length=IDS_LIMIT)]
+Ids = Annotated[list[_Id], Field(min_length=1, max_length=IDS_LIMIT)]
 _Address = Annotated[
     str, Field(max_length=320, pattern=r"^[^\s<>@][^\s<>]*@[^\s<>@]+$", examples=["ann@mx.example"])
 ]
@@ -43,7 +43,7 @@ class Release(Strict):
     held. again: also to those who have it. virus: although it has a virus; needs a note. learn:
     teach the site's model that it is ham."""
 
-    ids: _Ids
+    ids: Ids
     to: Annotated[list[_Address], Field(max_length=ADDRESSES_LIMIT)] = []
     note: _Text = ""
     attached: bool = False
@@ -55,7 +55,7 @@ class Release(Strict):
 class Learn(Strict):
     """Teach the site's model what messages are."""
 
-    ids: _Ids
+    ids: Ids
     kind: Annotated[Literal["spam", "ham"], Field(alias="class")]
     note: _Text = ""
 
@@ -63,14 +63,14 @@ class Learn(Strict):
 class Delete(Strict):
     """Delete messages' bytes."""
 
-    ids: _Ids
+    ids: Ids
     note: _Text = ""
 
 
 class Pin(Strict):
     """Keep messages from expiring, or with pinned false allow it again."""
 
-    ids: _Ids
+    ids: Ids
     note: _Text = ""
     pinned: bool = True
 
@@ -79,7 +79,7 @@ class SendersRequest(Strict):
     """Allow or block the senders of messages. everybody: for all recipients. off: remove the
     entry."""
 
-    ids: _Ids
+    ids: Ids
     kind: Literal["allow", "block"]
     everybody: bool = False
     off: bool = False

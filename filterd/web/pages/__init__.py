@@ -8,6 +8,7 @@ from filterd.web.identity import posted
 from filterd.web.pages import (
     audit,
     dashboard,
+    greylist,
     held,
     history,
     login,
@@ -23,6 +24,6 @@ def router() -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
     pages.include_router(held.open_router)
-    for module in (login, dashboard, quarantine, message, history, scan, audit, trace):
+    for module in (login, dashboard, quarantine, message, history, greylist, scan, audit, trace):
         pages.include_router(module.router, dependencies=[Depends(posted)])
     return pages

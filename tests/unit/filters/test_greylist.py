@@ -312,11 +312,12 @@ def test_what_waits_is_listed_and_let_in() -> None:
         "192.0.2.0/24", "ann@a.example", "eve@mx.example", 2,
     )  # fmt: skip
     assert (oldest.since, oldest.passes) == (NOW, NOW + 300)
-    assert triplets.allow("000000000000", "admin", site.clock.now) is None
-    assert triplets.allow(newest.id, "admin", site.clock.now) == newest
+    assert triplets.allow(["000000000000"], "admin", site.clock.now) == []
+    assert triplets.allow([newest.id], "eve", NOW, lambda one: one == "joe@mx.example") == []
+    assert triplets.allow([newest.id], "admin", site.clock.now) == [newest]
     assert site.rcpt(recipient="eve@mx.example") is NO_OPINION
     assert triplets.waiting(site.clock.now, 10) == [oldest]
-    assert triplets.allow(newest.id, "admin", site.clock.now) is None
+    assert triplets.allow([newest.id], "admin", site.clock.now) == []
 
 
 def test_a_client_is_let_in() -> None:
