@@ -253,5 +253,7 @@ def _refuser(answers: Sequence[tuple[str, Findings]], found: Findings) -> str:
 
 
 def _is_submitted(client: Client) -> bool:
-    """True for mail of this host's `sendmail` command, which no SMTP client waits for."""
-    return not client.address
+    """True for mail of this host's `sendmail` command, which no SMTP client waits for. sendmail
+    names no address then; Postfix (`non_smtpd_milters`) makes up a client of this host without a
+    port, and takes a refusal before the end for a mistake of the filter (cleanup(8))."""
+    return not client.address or (client.is_local and not client.port)

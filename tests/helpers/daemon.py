@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = """\
 [daemon]
 socket = "unix:{folder}/s"
-socket_mode = 0o600
+socket_mode = {mode}
 spool = "{folder}/spool"
 log_level = "info"
 progress_interval = {progress}
@@ -46,6 +46,7 @@ keep_rejected = false
 
 [quarantine]
 folder = "{folder}/quarantine"
+{quarantine}
 
 [filters.misbehaving]
 timeout = {filter_timeout}
@@ -54,6 +55,7 @@ mood = "{mood}"
 """
 
 DEFAULTS = {
+    "mode": "0o600",
     "progress": 0.3,
     "shutdown": 5.0,
     "count": 2,
@@ -65,6 +67,7 @@ DEFAULTS = {
     "mood": "bad",
     "filters": '["misbehaving"]',
     "more": "",
+    "quarantine": "",
 }
 
 

@@ -78,6 +78,8 @@ class MilterClient:
         self._socket.settimeout(TIMEOUT)
         self._socket.connect(str(path))
         self._reader = PacketReader()
+        self.received = 0
+        """Packets that the filter has sent."""
         self.write((offer or Negotiation.offer()).encode().encode())
         self.agreed = Negotiation.parse(self.packet())
 
@@ -105,6 +107,7 @@ class MilterClient:
             if not data:
                 raise Gone
             self._reader.receive_data(data)
+        self.received += 1
         return packet
 
     def reply(self) -> FilterReply:

@@ -27,7 +27,7 @@ from tests.helpers.servers.mailbox import Delivered, delivered
 
 HOST = "mx.example.test"
 OWNER, GROUP = "mail", "daemon"
-USERS = ("joe", "sue", "max", "refused")
+USERS = ("joe", "sue", "max", "refused", "refuse", "later", "who", "hang", "wait", "hold")
 
 MAIN = """\
 compatibility_level = 3.6
@@ -42,6 +42,7 @@ mail_owner = {owner}
 setgid_group = {group}
 default_privs = nobody
 import_environment = MAIL_CONFIG TZ LANG=C LD_LIBRARY_PATH
+export_environment = MAIL_CONFIG TZ LANG LD_LIBRARY_PATH
 maillog_file = {folder}/log
 maillog_file_prefixes = {folder}
 myhostname = {host}
@@ -178,12 +179,12 @@ class Postfix:
     def stop(self) -> None:
         self.process.stop()
 
-    def run(self, program: str, *arguments: str) -> str:
+    def run(self, program: str, *arguments: str, input: bytes = b"") -> str:
         """Run one of Postfix's commands, e.g. `postqueue -p`; what it printed."""
         done = subprocess.run(
             [self._root / "usr/sbin" / program, *arguments],
             env={**os.environ, **self._environment},
-            stdin=subprocess.DEVNULL,
+            input=input,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=True,

@@ -175,18 +175,27 @@ class Sendmail:
     def stop(self) -> None:
         self.process.stop()
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, input: bytes = b"") -> str:
         """Run sendmail with this configuration, e.g. `-bp`; what it printed."""
         done = subprocess.run(
             [self._program, "-C", self._configuration, *arguments],
             env={**os.environ, **self._environment},
-            stdin=subprocess.DEVNULL,
+            input=input,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=True,
             timeout=60,
         )
         return done.stdout.decode("utf-8", "replace")
+
+    def piped(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start sendmail with this configuration and pipes to it, e.g. for `-bs`."""
+        return subprocess.Popen(
+            [self._program, "-C", self._configuration, *arguments],
+            env={**os.environ, **self._environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
 
     @property
     def version(self) -> str:

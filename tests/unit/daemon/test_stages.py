@@ -82,24 +82,30 @@ def symbols(outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize(
-    ("at", "heard"),
+    ("at", "heard", "packets"),
     [
-        ((), Steps(0)),
-        (("connect",), Steps.NR_CONN),
-        (("helo", "recipient"), Steps.NR_HELO | Steps.NR_RCPT),
-        (("sender", "data"), Steps.NR_MAIL | Steps.NODATA),
+        ((), Steps(0), 0),
+        (("connect",), Steps.NR_CONN, 1),
+        (("helo", "recipient"), Steps.NR_HELO | Steps.NR_RCPT, 3),
+        (("sender", "data"), Steps.NR_MAIL | Steps.NODATA, 2),
     ],
 )
 def test_only_what_filters_want_is_agreed(
-    new_daemon: NewDaemon, at: tuple[str, ...], heard: Steps
+    new_daemon: NewDaemon, at: tuple[str, ...], heard: Steps, packets: int
 ) -> None:
+    """packets: that the filter sends between the negotiation and the end of a message to two."""
     more = f"[filters.staged]\nat = {[*at]}\n"
     daemon = new_daemon(filters='["staged"]', more=more, count=1)
     with MilterClient(daemon.socket) as client:
         assert client.agreed.steps == SILENT & ~heard
+        before = client.received
         client.hello()
-        client.envelope()
+        client.envelope(b"<joe@mx.example.test>", b"<sue@mx.example.test>")
+        if Steps.NODATA & heard:
+            assert client.told(Bare(Command.DATA)) == "continue"
         client.content()
+        assert client.silent_for(0.1)
+        assert client.received - before == packets
         assert client.end().word == "continue"
 
 

@@ -40,6 +40,7 @@ class Staged:
 
     name: ClassVar[str] = "staged"
     at: Annotated[tuple[str, ...], Doc("stages at which it wants to be asked")] = tuple(Stage)
+    client: Annotated[str, Doc("what it does at CONNECT whatever the client's name is")] = ""
     gate: Annotated[Path, Doc("where `wait` waits")] = Path()
     notes: Annotated[Path | None, Doc("file that what is reported is written to")] = None
 
@@ -48,7 +49,7 @@ class Staged:
         return frozenset(self.at)
 
     def connect(self, session: Session) -> Verdict:
-        return self.obey(session, session.client.name)
+        return self.obey(session, self.client or session.client.name)
 
     def helo(self, session: Session) -> Verdict:
         return self.obey(session, session.helo)
