@@ -76,7 +76,10 @@ def _asked(request: TraceRequest, macros: Path | None) -> dict[str, Any]:
     if status in (None, -signal.SIGXCPU, -signal.SIGKILL):
         raise TraceError(f"it did not come to an end within {CPU_LIMIT} s of processor time")
     if len(texts[0]) >= ANSWER_LIMIT:
-        raise TraceError("the answer is too long; ask for fewer addresses")
+        raise TraceError(
+            f"the answer is longer than {ANSWER_LIMIT >> 20} MiB; ask for fewer addresses, or for "
+            "shorter ones"
+        )
     if status:
         said = texts[1].decode("ascii", "backslashreplace")
         log.error("tracing rules ended with status %d: %s", status, said)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from filterd.mta.bt.machine import named_host
 from filterd.mta.cf.host import Host
-from filterd.mta.cf.marks import readable
 from filterd.mta.cf.parser import parse
 from filterd.mta.mc.build import AnyUsers, Build, McError, build_text
 from filterd.mta.mc.macros import MacroFiles, NoMacrosError
@@ -115,7 +114,7 @@ def answered(request: TraceRequest, macros: Path | None) -> Row:
     return {
         "is_mc": request.is_mc,
         "messages": [] if made is None else _messages(made),
-        "problems": list(map(readable, cf.problems[:MESSAGE_LIMIT])) if text else [],
+        "problems": cf.problems[:MESSAGE_LIMIT] if text else [],
         "not_read": [*_unread(made), *given.missing],
         "not_looked_up": [{"map": one, "why": why} for one, why in given.unasked.items()],
         "addresses": addresses,

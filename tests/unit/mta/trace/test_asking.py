@@ -176,6 +176,17 @@ def test_what_sendmail_would_refuse_is_told_and_the_rest_traced() -> None:
     assert answer["addresses"][0]["mailer"] == "smtp"
 
 
+@pytest.mark.parametrize("odd", ["\x80", "é", "\u2603", "\udcff", "\r", "\x01"])
+def test_any_characters_go_through(odd: str) -> None:
+    text = (
+        HEAD + f"Z{odd}\nD{{x}}{odd}\n" + ROUTE.replace("local $: $1", f"local $: $1{odd}") + LOCAL
+    )
+    files = {"/etc/mail/table": f"{odd} {odd}\n"}
+    answer = asked(text, f"jo{odd}e", f"{odd}@far.test", files=files)
+    assert len(answer["addresses"]) == 2
+    assert answer["problems"]
+
+
 def test_the_host_is_the_one_that_was_named() -> None:
     rules = HEAD + "S3\nR$* < @ $=w > $*\t$@ $1 here $j\n" + LOCAL
     answer = asked(rules, "a<@MX.example.test>", host="mx.example.test")
@@ -210,6 +221,12 @@ def test_rules_without_an_end_have_one(rules: str) -> None:
         assert "processor time" in str(error) or "memory" in str(error)
     else:
         assert len(answer["addresses"]) == 1
+
+
+def test_an_answer_that_is_too_long_is_none() -> None:
+    rules = "S3\nR$*\t$: $1 $1 $1 $1 $1\n" + "R$*\t$: $1\n" * 2900
+    with pytest.raises(TraceError, match="the answer is longer than 4 MiB"):
+        asked(HEAD + rules + LOCAL, " ".join("a" * 120))
 
 
 def test_m4_is_run_and_lines_of_the_mc_are_named() -> None:
