@@ -13,9 +13,13 @@ RETRY_SECONDS = 5.0
 
 
 class Availability:
-    """Whether a store is to be asked now; one for each process. clock: seconds that never jump."""
+    """Whether a store is to be asked now; one for each process. pause: seconds for which it is not
+    asked after it did not answer. clock: seconds that never jump."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pause: float = RETRY_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._pause = pause
         self._clock = clock
         self._asked_again = 0.0
         self._why = ""
@@ -23,7 +27,7 @@ class Availability:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Ask the store within the block. Raises StateError at once, with the same cause, for
-        `RETRY_SECONDS` after a block did."""
+        so long after a block did."""
         if self._why and self._clock() < self._asked_again:
             raise StateError(self._why)
         try:
@@ -32,6 +36,6 @@ class Availability:
             # It answers.
             raise
         except StateError as error:
-            self._why, self._asked_again = str(error), self._clock() + RETRY_SECONDS
+            self._why, self._asked_again = str(error), self._clock() + self._pause
             raise
         self._why = ""

@@ -7,7 +7,9 @@ room in a window.
 from __future__ import annotations
 
 import logging
+import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from sqlalchemy.engine import make_url
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.sqlite import COMPANIONS
-from filterd.state.availability import Availability
+from filterd.state.availability import RETRY_SECONDS, Availability
 from filterd.state.facts import (
     VALUE_LIMIT,
     Addition,
@@ -49,6 +51,10 @@ EXPIRE_SHARE = 0.1
 _WINDOWS_KEPT = 2
 """Lengths of its window for which a count is kept: as long as its slot is the former one."""
 
+_LOOK_AGAIN = (0.0005, 0.002)
+"""Seconds after which a writer looks again whether the file's lock is free; a transaction takes
+some tenths of a millisecond."""
+
 KEPT_ASIDE = 2
 """Files that could not be used and are kept, the newest ones."""
 
@@ -64,7 +70,10 @@ class SqlState:
 
     def __init__(self, settings: StateSettings, file: Path) -> None:
         self._where = "state.url" if settings.url else str(file)
-        self._availability = Availability()
+        # A file answers within `timeout`, and a busy moment says nothing about the next one.
+        self._availability = Availability(RETRY_SECONDS if settings.url else 0.0)
+        self._timeout = settings.timeout
+        self._writers = threading.Lock()
         self._expire_again = time.monotonic() + EXPIRE_SECONDS
         try:
             self._database: Database = database(
@@ -95,7 +104,7 @@ class SqlState:
 
     def delete(self, key: StateKey) -> bool:
         """See `SharedState`."""
-        with self._transaction() as connection:
+        with self._transaction(writes=True) as connection:
             return connection.execute(sa.delete(entries).where(_is(entries, key))).rowcount > 0
 
     def entries(
@@ -154,14 +163,14 @@ class SqlState:
 
     def clear(self, key: StateKey) -> bool:
         """See `SharedState`."""
-        with self._transaction() as connection:
+        with self._transaction(writes=True) as connection:
             return connection.execute(sa.delete(counts).where(_is(counts, key))).rowcount > 0
 
     def expire(self, now: float) -> int:
         """See `SharedState`."""
         gone = 0
         while True:
-            with self._transaction() as connection:
+            with self._transaction(writes=True) as connection:
                 some = _expire(connection, now)
             gone += some
             if not some:
@@ -180,7 +189,7 @@ class SqlState:
     def _writing(self, now: float) -> Iterator[sa.Connection]:
         """A transaction, after which a process deletes now and then what has expired."""
         try:
-            with self._transaction() as connection:
+            with self._transaction(writes=True) as connection:
                 yield connection
         except StateFullError:
             self._expire_now_and_then(now)
@@ -193,7 +202,7 @@ class SqlState:
         started = time.monotonic()
         self._expire_again = started + EXPIRE_SECONDS
         try:
-            with self._transaction() as connection:
+            with self._transaction(writes=True) as connection:
                 gone = _expire(connection, now)
             if gone >= EXPIRE_BATCH:
                 ended = time.monotonic()
@@ -204,16 +213,34 @@ class SqlState:
             log.warning("%s; expired entries were not deleted", error)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with self._availability.attempt():
+    def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+        with self._availability.attempt(), self._turn(writes=writes) as deadline:
             try:
                 with self._database.transaction(self) as connection:
+                    if writes and connection.dialect.name == "sqlite":
+                        _begin(connection, deadline)
                     yield connection
             except BrokenDatabaseError as error:
                 raise StateError(f"{self._where}: {error.cause}{self._set_aside()}") from error
             except DatabaseError as error:
                 kind = StateFullError if _is_full(error) else StateError
                 raise kind(f"{self._where}: {error.cause}") from error
+
+    @contextmanager
+    def _turn(self, *, writes: bool) -> Iterator[float]:
+        """Wait for the turn of a thread that writes to a file; until when it may wait for other
+        processes. Of the threads of a process one at a time asks SQLite for its lock: it knows no
+        order, and with many who ask some would wait for ever."""
+        deadline = time.monotonic() + self._timeout
+        if not writes or self._database.file is None:
+            yield deadline
+            return
+        if not self._writers.acquire(timeout=self._timeout):
+            raise StateError(f"{self._where}: database is locked by threads of this process")
+        try:
+            yield deadline
+        finally:
+            self._writers.release()
 
     def _set_aside(self) -> str:
         """Begin with an empty file in place of one that cannot be used: all that is lost is known
@@ -304,6 +331,21 @@ def _upsert(
         "value": value[:VALUE_LIMIT],
     }
     return _entry(connection.execute(statements[connection.dialect.name], row).one())
+
+
+def _begin(connection: sa.Connection, deadline: float) -> None:
+    """Begin to write to an SQLite file. SQLite itself would look for the lock ever more seldom, up
+    to ten times a second; others that keep writing would never let it in."""
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except sa.exc.OperationalError as error:
+            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(random.uniform(*_LOOK_AGAIN))  # noqa: S311  (so that two do not keep step)
 
 
 class _NoRoomError(Exception):

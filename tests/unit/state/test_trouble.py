@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_server_that_went_and_came_back() -> None:
         server.start()
         state = open_state(StateSettings(url=server.url), place / "unused")
         clock = Clock()
-        state._availability = Availability(clock)  # type: ignore[attr-defined]
+        state._availability = Availability(clock=clock)  # type: ignore[attr-defined]
         state.touch(KEY, NOW, 10)
         server.stop()
         with pytest.raises(StateError):
@@ -111,14 +112,14 @@ def test_a_value_that_somebody_else_wrote(redis: str, tmp_path: Path) -> None:
         client.set("filterd:entry:greylist:one", b"\xff what")
         client.set("filterd:count:greylist:60:one", b"? ? ?")
     state = open_state(StateSettings(url=redis), tmp_path / "unused")
-    state._availability = Availability(Clock())  # type: ignore[attr-defined]
+    state._availability = Availability(clock=Clock())  # type: ignore[attr-defined]
     with pytest.raises(StateError, match="an entry that filterd did not write"):
         state.get([KEY], NOW)
     assert state.touch(KEY, NOW, 10).count == 1
-    state._availability = Availability(Clock())  # type: ignore[attr-defined]
+    state._availability = Availability(clock=Clock())  # type: ignore[attr-defined]
     with pytest.raises(StateError, match="a count is there that filterd did not write"):
         state.windows([(KEY, 60)])
-    state._availability = Availability(Clock())  # type: ignore[attr-defined]
+    state._availability = Availability(clock=Clock())  # type: ignore[attr-defined]
     assert state.add([Addition(KEY, 60)], NOW).windows[0].at(NOW) == 1
     state.close()
 
@@ -160,13 +161,11 @@ def test_a_locked_file(tmp_path: Path) -> None:
     state.touch(KEY, NOW, 1000)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    clock = Clock()
-    state._availability = Availability(clock)  # type: ignore[attr-defined]
+    assert state.get([KEY], NOW) != [None]
     with pytest.raises(StateError, match=r"state\.sqlite3: database is locked"):
         state.touch(KEY, NOW, 1000)
     other.execute("COMMIT")
     other.close()
-    clock.now += RETRY_SECONDS
     assert state.touch(KEY, NOW, 1000).count == 2
     state.close()
 
@@ -178,10 +177,10 @@ def test_a_damaged_file_is_kept_and_a_new_one_begins(
     for _ in range(4):
         file.write_bytes(b"This is not a database. " * 400)
         state = in_file(file)
-        state._availability = Availability(Clock())  # type: ignore[attr-defined]
+        state._availability = Availability(clock=Clock())  # type: ignore[attr-defined]
         with pytest.raises(StateError, match=r"state\.sqlite3: .*; it is kept as state\.sqlite3\."):
             state.touch(KEY, NOW, 10)
-        state._availability = Availability(Clock())  # type: ignore[attr-defined]
+        state._availability = Availability(clock=Clock())  # type: ignore[attr-defined]
         assert state.touch(KEY, NOW, 10).count == 1
         state.close()
         file.unlink()
@@ -223,7 +222,7 @@ def test_processes_that_are_forked_before_it_is_used(state: SharedState) -> None
 
 def test_availability_asks_again_after_a_while() -> None:
     clock = Clock()
-    gate = Availability(clock)
+    gate = Availability(clock=clock)
     with pytest.raises(StateError, match="away"), gate.attempt():
         raise StateError("away")
     for passed, asked in ((0.0, False), (RETRY_SECONDS - 1, False), (1.0, True)):
@@ -235,3 +234,26 @@ def test_availability_asks_again_after_a_while() -> None:
         except StateError as error:
             assert str(error) == "away"
         assert reached is asked
+
+
+def test_threads_and_processes_that_write_at_the_same_time_all_get_their_turn(
+    tmp_path: Path,
+) -> None:
+    """More of them than SQLite's own lock would serve."""
+    state = in_file(tmp_path / "state.sqlite3", timeout=20.0)
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                with ThreadPoolExecutor(16) as pool:
+                    list(pool.map(lambda _: state.touch(KEY, NOW, 1000), range(200)))
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 2
+    entry = state.get([KEY], NOW)[0]
+    assert entry is not None and entry.count == 400
+    state.close()
