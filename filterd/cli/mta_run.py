@@ -18,6 +18,7 @@ import typer
 
 from filterd.cli.common import Exit, fail, reported, settings
 from filterd.cli.mta_build import mc_errors
+from filterd.mta.bt.machine import host
 from filterd.mta.cf.config import CfError
 from filterd.mta.mc.build import make_cf
 from filterd.mta.mc.macros import MacroFiles
@@ -25,6 +26,7 @@ from filterd.mta.milters.scripted import FaultError, ScriptedFilter, parse_fault
 from filterd.mta.milters.settings import FilterSyntaxError, InputMailFilter, missing_sockets
 from filterd.mta.sendmail.cf_files import checked, parse_cf, read_text
 from filterd.mta.sendmail.gaps import gaps
+from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.sendmail.site import CfSite, site
 from filterd.mta.server import ReferenceMta
 from filterd.mta.settings import MtaSettings
@@ -117,7 +119,8 @@ def cf_site(source: ConfigSource) -> CfSite:
         else:
             assert source.cf is not None
             text, name = read_text(source.cf), str(source.cf)
-        made = site(checked(parse_cf(text, name)), spool=source.spool, port=source.port)
+        cf = checked(parse_cf(text, name, host=host(VERSION, "d")))
+        made = site(cf, spool=source.spool, port=source.port)
         return dataclasses.replace(made, gaps=tuple(gaps(text)))
     raise AssertionError("unreachable")
 

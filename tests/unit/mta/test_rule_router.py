@@ -207,7 +207,7 @@ def test_with_flag_w_a_local_user_must_exist() -> None:
     ("option", "alias", "told"),
     [
         # The mailer local has the flag S: it keeps root, and becomes the user itself.
-        ("", "ann", ("cat", None, "")),
+        ("", "ann", ("true", None, "")),
         ("", '"|/bin/cat"', ("sh", 1, "")),
         ("O DefaultUser=8:12", '"|/bin/cat"', ("sh", 8, "")),
         ("O DefaultUser=no-such-user", '"|/bin/cat"', ("sh", 1, "")),
