@@ -74,26 +74,31 @@ class Trials:
         self._tests = tests
         self._folder = folder
         self._seconds = 0.0
+        self._durations: dict[str, float] = {}
         for _ in range(2):
             # The second time as quick as it will be.
-            names = folder / "modules.json"
-            status, self._seconds = _waited(self._start(None, math.inf, names))
+            file = folder / "unchanged.json"
+            status, self._seconds = _waited(self._start(None, math.inf, file))
             if status != "passed":
                 raise TestsFailError
-            _preload(json.loads(names.read_text()))
+            modules, self._durations = json.loads(file.read_text())
+            _preload(modules)
 
     def slowly(self, change: Change) -> Ended:
-        """Run all tests."""
+        """Run all tests, the shortest first."""
         ended, _ = _waited(self._start(change, _limit(self._seconds)))
         return ended
 
-    def _start(self, change: Change | None, seconds: float, names: Path | None = None) -> int:
+    def _start(self, change: Change | None, seconds: float, file: Path | None = None) -> int:
+        """file: for the names of the modules that were loaded, and the tests' durations."""
+
         def run() -> int:
             if change is not None:
                 _replace(change)
-            status = _pytest(self._tests, self._folder / "slow")
-            if names is not None:
-                names.write_text(json.dumps(sorted(sys.modules)))
+            order = _Sorted(self._durations)
+            status = _pytest(self._tests, self._folder / "slow", order)
+            if file is not None:
+                file.write_text(json.dumps([sorted(sys.modules), order.durations]))
             return status
 
         return _forked(run, seconds, self._folder / "slow")
@@ -245,6 +250,21 @@ class _Tracer:
         if event == "line":
             self._lines[frame.f_code.co_filename].add(frame.f_lineno)
         return self._ran
+
+
+class _Sorted:
+    """A plugin of pytest: runs the shortest tests first. durations: in seconds, by name."""
+
+    def __init__(self, known: Mapping[str, float]) -> None:
+        self.durations: dict[str, float] = {}
+        self._known = known
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self._known.get(item.nodeid, 0.0))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
 
 
 class _Profile:

@@ -126,7 +126,8 @@ class Access:
         entry = self.entry(id)
         if why := refusal(self.reviewer, action, entry, request):
             raise ActionError(why)
-        if action.right is Right.OWN and not self.reviewer.is_admin and not request.recipients:
+        if action.right is Right.OWN and not request.recipients:
+            # Of an admin all.
             own = own_recipients(self.reviewer, entry)
             request = dataclasses.replace(request, recipients=own)
         return request

@@ -232,6 +232,8 @@ def test_what_is_about_the_site_is_for_admins(actions: ReviewActions) -> None:
     for ask in (lambda bob: bob.counts(), lambda bob: bob.require("status")):
         with pytest.raises(ActionError, match=ADMIN_ONLY):
             ask(Access(actions, BOB, "web"))
+    Access(actions, ADMIN, "web").require("status")
+    Access(actions, BOB, "web").require("pin")
 
 
 def test_what_is_gone(actions: ReviewActions) -> None:
@@ -397,6 +399,15 @@ def test_a_release_by_a_reviewer_is_for_its_own(actions: ReviewActions, mta: Mta
     assert taken.rcpt == [JOE]
 
 
+def test_of_its_own_recipients_a_reviewer_may_choose_some(actions: ReviewActions, mta: Mta) -> None:
+    keep(actions, JOE, "sue@mx.example")
+    Access(actions, BOB, "web").perform("release", ["id1"], ActionRequest(recipients=(JOE,)))
+    assert [taken.rcpt for taken in mta.taken] == [[JOE]]
+    (result,) = Access(actions, BOB, "web").perform("release", ["id1"])
+    assert [one["recipient"] for one in result.detail["recipients"]] == [JOE, "sue@mx.example"]
+    assert [taken.rcpt for taken in mta.taken] == [[JOE], ["sue@mx.example"]]
+
+
 @pytest.mark.parametrize(
     ("name", "calls"), [("ham", [["id1", "id2"]]), ("pin", [["id1"], ["id2"]])]
 )
@@ -406,7 +417,7 @@ def test_what_is_learned_is_learned_at_once(
     made: list[list[str]] = []
 
     def run(ids: Sequence[str], request: ActionRequest, **_: bool) -> list[ActionResult]:
-        assert (request.who, request.source) == ("api:bob", "api")
+        assert request == ActionRequest("api:bob", "api")
         made.append(list(ids))
         return [ActionResult(id, True, "done") for id in ids]
 
