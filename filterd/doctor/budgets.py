@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from filterd.config.load import Settings
+from filterd.config.processes import StageSettings
 from filterd.message.envelope import ip
 
 READS = 4
@@ -23,6 +24,20 @@ MTA_READ_TIMEOUT = 10.0
 LEAST_STEP = 5.0
 """Seconds that an MTA should wait for what is done at once, connecting and each command before the
 end of the message: a busy machine may take one or two."""
+
+
+STAGE_TRIES = 2
+"""Times that filters may be asked at one stage: again where another one took their process down."""
+
+
+def least_command(settings: Settings) -> float:
+    """Seconds that an MTA should wait for the answer to a command before the end of the message.
+    Filters that are asked at stages have their time only if it was changed: by default it fits what
+    MTAs wait by default, and without such filters nothing takes long."""
+    seconds = settings.stages.timeout
+    if seconds == StageSettings().timeout:
+        return LEAST_STEP
+    return max(LEAST_STEP, STAGE_TRIES * seconds)
 
 
 def worst(settings: Settings) -> float:
@@ -93,5 +108,10 @@ def default_warnings(loaded: Settings) -> list[str]:
         found.append(
             f"[daemon] progress_interval is {loaded.daemon.progress_interval:g} s, but sendmail "
             f"waits {MTA_READ_TIMEOUT:g} s for each packet unless T=R: says otherwise"
+        )
+    if least_command(loaded) >= MTA_READ_TIMEOUT:
+        found.append(
+            f"[stages] timeout is {loaded.stages.timeout:g} s, and a stage may take twice as long, "
+            f"but sendmail waits {MTA_READ_TIMEOUT:g} s for each packet unless T=R: says otherwise"
         )
     return found

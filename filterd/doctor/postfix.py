@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.doctor.access import hindrance
-from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on
+from filterd.doctor.budgets import LEAST_STEP, least_command, least_read, listens_at, listens_on
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
 from filterd.mta.milters.settings import parse_time
@@ -166,12 +166,16 @@ def _patience(
     for step in ("connect", "command"):
         name = f"milter_{step}_timeout"
         text = member.arguments.get(f"{step}_timeout") or _expanded(name, values)
-        if parse_time(text) < LEAST_STEP:
+        least = least_command(settings) if step == "command" else LEAST_STEP
+        if parse_time(text) < least:
+            why = "too short for a busy machine"
+            if least > LEAST_STEP:
+                why = f"[stages] timeout is {settings.stages.timeout:g} s, and may come twice"
             yield Finding(
                 Level.WARN,
                 ABOUT,
-                f"{service.name}: {name} is {parse_time(text):g} s, too short for a busy machine",
-                f"set {name} = 30s",
+                f"{service.name}: {name} is {parse_time(text):g} s, {why}",
+                f"set {name} = {max(least, 30):g}s",
             )
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.doctor.access import hindrance, unsafe_folder
-from filterd.doctor.budgets import LEAST_STEP, least_read, listens_at, listens_on, worst
+from filterd.doctor.budgets import (
+    LEAST_STEP,
+    least_command,
+    least_read,
+    listens_at,
+    listens_on,
+    worst,
+)
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
 from filterd.mta.cf.config import CfError, SendmailCf
@@ -127,6 +134,15 @@ def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
             f"X{one.name}: T=R: is {limits.read:g} s, the daemon reports progress every "
             f"{settings.daemon.progress_interval:g} s",
             f"set R:{least_read(settings):g}s or more",
+        )
+    least = least_command(settings)
+    if least > LEAST_STEP and 0 < limits.read < least:
+        yield Finding(
+            Level.WARN,
+            ABOUT,
+            f"X{one.name}: T=R: is {limits.read:g} s, filters at a stage may take "
+            f"{settings.stages.timeout:g} s, twice where their process has to be replaced",
+            f"set R:{least:g}s or more",
         )
     for letter, what, seconds in (
         ("C", "connecting", limits.connect),

@@ -11,9 +11,12 @@ import pytest
 from filterd.history import History
 from filterd.history.query import HistoryQuery
 from filterd.history.settings import HistorySettings
+from filterd.message import Client, Envelope, Recipient
 from filterd.milter.commands import Bare, Connect, Helo, Mail, Rcpt
 from filterd.milter.constants import Command, Steps
 from filterd.milter.negotiation import Negotiation
+from filterd.replay.cases import Case
+from filterd.replay.wire import DaemonClient
 from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.gate import Gate
 from tests.helpers.milter import MilterClient, Outcome
@@ -345,3 +348,22 @@ def test_a_reload_exchanges_the_filters_of_a_session_that_goes_on(new_daemon: Ne
         assert client.end().word == "continue"
     with MilterClient(daemon.socket) as client:
         assert client.agreed.steps == SILENT
+
+
+def test_replay_goes_through_the_stages(staged: RunningDaemon) -> None:
+    daemon = DaemonClient(f"unix:{staged.socket}", None)
+    client = Client("ok", "192.0.2.7", 4711, "ok")
+
+    def judged(sender: str, *recipients: str) -> tuple[str, str]:
+        envelope = Envelope(sender, tuple(map(Recipient, recipients)), client)
+        found = daemon.judge(Case("m", b"Subject: hi\r\n\r\n", envelope))
+        return found.word, found.reply
+
+    try:
+        # Who is refused does not keep the message from the other.
+        both = "refuse@mx.example.test", "joe@mx.example.test"
+        assert judged("points@a.example", *both) == ("accept (labelled)", "")
+        assert judged("ann@a.example", both[0]) == ("reject", "550 5.7.9")
+        assert judged("later@a.example", both[1]) == ("tempfail", "451 4.7.9")
+    finally:
+        daemon.close()

@@ -412,6 +412,27 @@ def test_check_and_doctor_agree_on_the_mtas_times(
     assert time_warnings(load(settings.source), Mtas()) == [told]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("sendmail", "F=T, T=R:30s;E:5m", "T=R: is 30 s, filters at a stage may take 20 s"),
+        ("postfix", "milter_command_timeout = 30s", "is 30 s, [stages] timeout is 20 s"),
+        ("sendmail", "F=T, T=R:40s;E:5m", ""),
+        ("postfix", "milter_command_timeout = 40s", ""),
+    ],
+)
+def test_a_long_time_for_filters_at_stages(tmp_path: Path, kind: str, text: str, says: str) -> None:
+    more = "timeout = 60\n[stages]\ntimeout = 20\n"
+    file, settings = written(tmp_path, kind, text), site(tmp_path, more)
+    where = Mtas(file) if kind == "sendmail" else Mtas(None, file)
+    told = time_warnings(settings, where)
+    assert [says in one for one in told] == ([True] if says else [])
+    # Where no MTA is known, its defaults stand for it.
+    assert any(
+        "[stages] timeout is 20 s" in one for one in time_warnings(settings, Mtas(Path("/x")))
+    )
+
+
 @pytest.mark.parametrize(("kind", "text"), RIGHT)
 def test_times_that_are_long_enough(tmp_path: Path, kind: str, text: str) -> None:
     file, settings = written(tmp_path, kind, text), site(tmp_path, "timeout = 400\n")

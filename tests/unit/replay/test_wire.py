@@ -53,12 +53,18 @@ def asked(
         ({"E": (Respond(b"d"),)}, Judged(TAKEN)),
         ({"E": (Respond(b"q", b"spam\0"), Respond(b"c"))}, Judged("quarantine")),
         ({"R": (Respond(b"y", b"550 5.1.1 no\0"),)}, Judged("reject", reply="550 5.1.1")),
+        ({"C": (Respond(b"r"),)}, Judged("reject", reply="550 5.7.1")),
+        ({"H": (Respond(b"y", b"451 4.7.1 later\0"),)}, Judged("tempfail", reply="451 4.7.1")),
+        ({"M": (Respond(b"t"),)}, Judged("tempfail", reply="451 4.7.1")),
+        ({"T": (Respond(b"y", b"554 5.7.1 no\0"),)}, Judged("reject", reply="554 5.7.1")),
         ({"L": (Close(),)}, Judged("tempfail", note="the daemon hung up")),
     ],
 )
 def test_an_answer(tmp_path: Path, plan: Mapping[str, Sequence[Step]], expected: Judged) -> None:
-    found, _ = asked(tmp_path, plan)
-    assert found == [expected]
+    client = Client("client.example", "192.0.2.7", 4711, "helo.example")
+    case = Case("m", MAIL, Envelope("ann@a", (Recipient("joe@b"),), client))
+    found, _ = asked(tmp_path, plan, case, case)
+    assert found == [expected, expected]
 
 
 def test_the_daemon_gets_envelope_and_octets(tmp_path: Path) -> None:
