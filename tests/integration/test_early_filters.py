@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import string
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,6 +205,35 @@ def test_a_rate_is_exceeded(site: Site) -> None:
     assert "Too much mail for now, please try again in " in seen.final.text
     assert site.send(JOE).final.code == 250
     site.mta.mail(3)
+
+
+@pytest.mark.parametrize("when", ["recipient", "message"])
+def test_a_client_that_has_proved_itself_is_not_delayed(when: str) -> None:
+    with folder("proved") as place, folder("own") as there:
+        daemon = configured(place)
+        text = daemon.configuration.read_text()
+        mode = f'delay = 0.5\nwhen = "{when}"\nauto_allow = 1\n'
+        daemon.configuration.write_text(text.replace("delay = 0.5\n", mode))
+        daemon.start()
+        mta = MTAS["own"](there, filterd=f"unix:{daemon.socket}")
+        mta.start()
+        site = Site(daemon, mta)
+        address, sender = site.address(), "ann@strange.example"
+        first = site.send(JOE, address=address, sender=sender)
+        assert "Greylisted" in str(first.final)
+        assert (first.dot is None) is (when == "recipient")
+        letters = itertools.product(string.ascii_lowercase, repeat=3)
+        strangers = (f"new-{''.join(three)}@strange.example" for three in letters)
+
+        def proved() -> bool:
+            site.send(JOE, address=address, sender=sender)
+            # A sender that was never seen.
+            new = next(strangers)
+            return site.send(JOE, address=address, sender=new).final.code == 250
+
+        wait_for("a client that has proved itself", proved)
+        mta.stop()
+        daemon.stop()
 
 
 def held(site: Site, reply: Reply, before: set[str]) -> str:

@@ -53,8 +53,11 @@ class Greylist:
 
     @property
     def stages(self) -> frozenset[Stage]:
-        """RCPT, or none."""
-        return frozenset([Stage.RECIPIENT] if self.settings.when == "recipient" else [])
+        """RCPT; DATA where nothing is done but that reports are wanted, which come to filters that
+        are asked at stages."""
+        if self.settings.when == "recipient":
+            return frozenset([Stage.RECIPIENT])
+        return frozenset([Stage.DATA] if self.settings.auto_allow else [])
 
     def recipient(self, session: Session, recipient: Recipient) -> Verdict:
         """Delay this recipient, or let it pass. Raises StateError."""
@@ -69,6 +72,10 @@ class Greylist:
             return NO_OPINION
         session.memory.setdefault(_MEMORY, set()).add(session.transaction)
         return _came_again(found)
+
+    def data(self, _session: Session) -> Verdict:
+        """No opinion; see `stages`."""
+        return NO_OPINION
 
     def examine(self, message: Message) -> Verdict:
         """Delay the message if it is new for one of its recipients, for there is one answer for

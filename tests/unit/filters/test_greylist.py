@@ -263,7 +263,10 @@ def test_mail_without_delay_proves_nothing() -> None:
 
 def test_only_the_stage_that_is_needed_is_asked_for() -> None:
     assert stages_of(Site().filter) == {Stage.RECIPIENT}
-    assert stages_of(Site(when="message").filter) == frozenset()
+    # Nothing is asked at DATA, but who is asked at a stage hears what became of the message.
+    assert stages_of(Site(when="message").filter) == {Stage.DATA}
+    assert Site(when="message").filter.data(Session("s")) is NO_OPINION
+    assert stages_of(Site(when="message", auto_allow=0).filter) == frozenset()
 
 
 def mail(*recipients: str, score: float = 0.0, address: str = "192.0.2.1") -> Message:
@@ -285,6 +288,14 @@ def test_after_the_message_all_recipients_have_one_answer() -> None:
     site.clock.now += 300
     passed = site.filter.examine(mail("joe@mx.example", "new@mx.example"))
     assert [one.name for one in passed.symbols] == ["GREYLIST_PASSED"]
+
+
+def test_after_the_message_a_client_proves_itself_too() -> None:
+    site = Site(when="message", auto_allow=1)
+    site.filter.examine(mail("joe@mx.example"))
+    site.clock.now += 300
+    site.delivered(site.session(), symbols=site.filter.examine(mail("joe@mx.example")).symbols)
+    assert site.filter.examine(mail("other@mx.example")) is NO_OPINION
 
 
 def test_after_the_message_only_doubtful_mail_waits() -> None:
