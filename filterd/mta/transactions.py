@@ -110,7 +110,8 @@ class Transactions:
             ) is not None:
                 return reply, ""
             case events.Verify(argument, expand):
-                return self._personality.verify(self._server.router, argument, expand), ""
+                router, verify = self._server.router, self._personality.verify
+                return await self._asked(lambda: verify(router, argument, expand)), ""
             case events.RunQueue(node):
                 await self._server.queue.look(all=True)
                 return SmtpReply.of(f"250 2.0.0 Queuing for node {node} started"), ""

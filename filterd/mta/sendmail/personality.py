@@ -20,7 +20,7 @@ from filterd.mta.sendmail.recipients import rule_recipients
 from filterd.mta.sendmail.refusal_log import refusal_line
 from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES
-from filterd.mta.sendmail.verify import AddressVerifier
+from filterd.mta.sendmail.verify import AddressVerifier, RuleVerifier
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp.checks import Checks
 from filterd.mta.smtp.rules import ConnectionRules, SessionRules
@@ -94,7 +94,7 @@ def sendmail(
             settings, version, connection, None if engine is None else engine.session()
         ),
         filter_route=_same_route,
-        verify=AddressVerifier(host),
+        verify=AddressVerifier(host) if engine is None else RuleVerifier(host),
         recipients=plain_recipients if engine is None else rule_recipients,
         rewrites_addresses=engine is not None,
         refusal_line=refusal_line,

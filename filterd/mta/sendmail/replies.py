@@ -19,7 +19,7 @@ PLAIN_HELP: Mapping[str, Sequence[str]] = {
 """HELP without a sendmail.cf, and so without a help file."""
 
 
-def stripped(text: str) -> str:
+def seven_bits(text: str) -> str:
     """Text as sendmail's replies have it: the highest bit of every octet is lost."""
     return text if text.isascii() else "".join(chr(ord(one) & 0x7F) for one in text)
 
@@ -84,6 +84,10 @@ class SendmailReplies(Replies):
     def ok(self) -> SmtpReply:
         return SmtpReply.of("250 2.0.0 OK")
 
+    def not_implemented(self, line: bytes) -> SmtpReply:
+        shown = bytes(octet & 0x7F for octet in line[:200])
+        return SmtpReply((b'502 5.5.1 Command not implemented: "' + shown + b'"',))
+
     def cannot_verify(self) -> SmtpReply:
         text = "Cannot VRFY user; try RCPT to attempt delivery (or try finger)"
         return SmtpReply.of(f"252 2.5.2 {text}")
@@ -99,11 +103,11 @@ class SendmailReplies(Replies):
         return SmtpReply.of("250 2.0.0 Reset state")
 
     def sender_ok(self, path: str) -> SmtpReply:
-        return SmtpReply.of(f"250 2.1.0 {stripped(path)}... Sender ok")
+        return SmtpReply.of(f"250 2.1.0 {seven_bits(path)}... Sender ok")
 
     def recipient_ok(self, path: str, *, waits: bool = False) -> SmtpReply:
         return SmtpReply.of(
-            f"250 2.1.5 {stripped(path)}... Recipient ok{' (will queue)' if waits else ''}"
+            f"250 2.1.5 {seven_bits(path)}... Recipient ok{' (will queue)' if waits else ''}"
         )
 
     def accepted(self, queue_id: str) -> SmtpReply:

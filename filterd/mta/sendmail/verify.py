@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.mail.address import to_octets
+from filterd.mta.sendmail.replies import seven_bits
+from filterd.mta.sendmail.router import RuleRouter
+from filterd.mta.sendmail.send_list import Recipient
 from filterd.mta.smtp.replies import SmtpReply
 
 
@@ -33,3 +37,45 @@ class AddressVerifier:
 
     def _with_host(self, name: str) -> str:
         return name if "@" in name or name[:1] in '/|"' else f"{name}@{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerifier:
+    """Answers VRFY and EXPN by the rules of a sendmail.cf: an argument may be a list. Blocking.
+
+    Source: sendmail 8.17 `srvrsmtp.c` (printvrfyaddr).
+    """
+
+    host: str
+
+    def __call__(self, router: Router, argument: str, expand: bool) -> SmtpReply:
+        assert isinstance(router, RuleRouter)
+        found = router.send_list(expands=expand)
+        try:
+            for member in found.members(octets(argument)):
+                one = found.add(found.parse(member))
+                problem = found.problem_below(one)
+                if problem is not None:
+                    raise problem
+        except DeliveryError as error:
+            code = 451 if error.temporary else 550
+            return SmtpReply.of(error.reply or f"{code} {error.code} {argument}... {error}")
+        groups: dict[tuple[str, str], list[Recipient]] = {}
+        for one in found.all:
+            if one.is_wanted:
+                groups.setdefault((one.address.mailer, one.address.host), []).append(one)
+        # As sendmail's list has them: a new recipient stands before those of its mailer and host.
+        shown = [one for group in groups.values() for one in reversed(group)]
+        if not shown:
+            verb = "EXPN" if expand else "VRFY"
+            return SmtpReply.of(f"554 5.5.2 Nothing to {verb}")
+        return SmtpReply(tuple(self._line(router, one, expand) for one in shown))
+
+    def _line(self, router: RuleRouter, one: Recipient, expand: bool) -> bytes:
+        mailer = router.engine.program.mailers.find(one.address.mailer)
+        # 252: nobody here knows whether the address exists.
+        verified = expand or mailer is None or "q" in mailer.flags
+        user = one.address.user
+        has_host = "@" in user or mailer is None or mailer.types[1].lower() not in ("", "rfc822")
+        shown = user if has_host else f"{user}@{self.host}"
+        return to_octets(f"{250 if verified else 252} 2.1.5 <{seven_bits(shown)}>")

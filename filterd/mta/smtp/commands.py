@@ -155,7 +155,7 @@ class SmtpSession(BaseSession):
             self._bad(self.refusing)
             return
         if handler is None and verb in NOT_IMPLEMENTED:
-            self._bad(SmtpReply.of(f'502 5.5.1 Command not implemented: "{verb}"'))
+            self._bad(self.replies.not_implemented(line.strip()))
         elif handler is None:
             self._slow_down("unknown")
             if not self.rules.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:

@@ -69,6 +69,11 @@ class Replies(ABC):
         """The last reply to a client that sent too many bad commands."""
         return SmtpReply.of(f"421 4.7.0 {self.host} Error: too many errors")
 
+    def not_implemented(self, line: bytes) -> SmtpReply:
+        """The reply to a command of RFC 821 that this MTA does not have."""
+        verb = line.split(maxsplit=1)[0].decode("ascii", "replace").upper()
+        return SmtpReply.of(f'502 5.5.1 Command not implemented: "{verb}"')
+
     def proxy(self, client: str) -> SmtpReply:
         """The last reply to a client that speaks HTTP."""
         return SmtpReply.of(f"421 4.7.0 {self.host} Rejecting open proxy {client}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.cf_mta import CfMta, cf_mta
+from tests.helpers.cf_mta import HEAD, CfMta, cf_mta
 
 pytestmark = pytest.mark.server
 
@@ -290,6 +290,31 @@ Rno . test\t$#error $@ 4.7.1 $: "459 etrn no"
         S: 459 4.7.1 etrn no
         C: ETRN x.test
         S: 250 2.0.0 Queuing for node x.test started
+        """,
+    )
+
+
+def test_vrfy_and_expn_take_lists(run: Run, tmp_path: Path) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("postmaster: root\nlist: joe, sue, far@far.test\n")
+    head = HEAD.replace("F=lsDFMPnq", "F=lsDFMPnqA")
+    mta = run(f"O AliasFile={aliases}\nO DontBlameSendmail=TrustStickyBit\n", head=head)
+    greeted(
+        mta,
+        """
+        C: VRFY joe, sue
+        S: 250-2.1.5 <sue@mx.test>
+        S: 250 2.1.5 <joe@mx.test>
+        C: EXPN list
+        S: 250-2.1.5 <sue@mx.test>
+        S: 250-2.1.5 <joe@mx.test>
+        S: 250 2.1.5 <far@far.test>
+        C: VRFY far@far.test
+        S: 252 2.1.5 <far@far.test>
+        C: VRFY list
+        S: 250 2.1.5 <list@mx.test>
+        C: SEND FROM:<a@x.test>
+        S: 502 5.5.1 Command not implemented: "SEND FROM:<a@x.test>"
         """,
     )
 
