@@ -83,6 +83,14 @@ def run(
     hostname: Annotated[str | None, typer.Option(help="the MTA's own name")] = None,
     flavour: FlavourOption = None,
     filters: FilterOption = None,
+    passwords: Annotated[
+        Path | None,
+        typer.Option(
+            "--passwords",
+            metavar="FILE",
+            help="users who may log in, as [mta] passwords has them; with --cf in place of SASL",
+        ),
+    ] = None,
     faults: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,6 +114,7 @@ def run(
         hostname=hostname,
         flavour=flavour,
         filters=tuple(filters or ()),
+        passwords=passwords,
     )
     mta_run.run(source, faults or [])
 

@@ -47,6 +47,7 @@ class ConfigSource:
     hostname: str | None = None
     flavour: Literal["sendmail", "postfix"] | None = None
     filters: tuple[str, ...] = ()
+    passwords: Path | None = None
 
     @property
     def is_sendmail(self) -> bool:
@@ -97,6 +98,7 @@ def own_settings(source: ConfigSource) -> MtaSettings:
         mail=source.mail,
         hostname=source.hostname,
         flavour=source.flavour,
+        passwords=source.passwords,
         filters=tuple(map(_filter, source.filters)) or None,
     )
 
@@ -121,7 +123,8 @@ def cf_site(source: ConfigSource) -> CfSite:
             text, name = read_text(source.cf), str(source.cf)
         cf = checked(parse_cf(text, name, host=host(VERSION, "d")))
         made = site(cf, spool=source.spool, port=source.port)
-        return dataclasses.replace(made, gaps=tuple(gaps(text)))
+        known = with_options(made.settings, passwords=source.passwords)
+        return dataclasses.replace(made, settings=known, gaps=tuple(gaps(text)))
     raise AssertionError("unreachable")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.delivery.recipients import PlainRecipients, Recipients
 from filterd.mta.delivery.router import Router
 from filterd.mta.mail.address import Route
@@ -24,9 +25,9 @@ from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 
 
 def plain_recipients(router: Router, macros: MacroTable) -> Recipients:
-    """The recipients of a router without rules."""
-    del macros
-    return PlainRecipients(router)
+    """The recipients of a router without rules. A client who has logged in may send anywhere."""
+    relay = router.relay if isinstance(router, BuiltInRouter) else None
+    return PlainRecipients(router, relay, lambda: "{auth_type}" in macros.session)
 
 
 def _no_checks(macros: MacroTable) -> Checks:

@@ -73,6 +73,13 @@ class MtaSettings:
         Path | None,
         Doc("users who may log in (AUTH, under TLS only); `filterd mta passwd` writes its lines"),
     ] = None
+    relay_host: Annotated[
+        str,
+        Doc(
+            "where mail for other hosts goes, which users who logged in may send: `[host]:port`, "
+            "or a domain for its MX hosts; empty: the MX hosts of the recipient's domain"
+        ),
+    ] = ""
     max_hops: Annotated[
         int, Gt(0), Doc("Received fields; a message with more is refused as a loop")
     ] = 100

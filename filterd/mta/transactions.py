@@ -279,8 +279,8 @@ class Transactions:
         return self._personality.filter_route(path.address, route), None
 
     def _may_relay(self) -> bool:
-        """Clients on this host, and authenticated ones, may send mail anywhere."""
-        return bool(self._session.user) or self._peer.is_local
+        """Without rules only clients who have logged in may send mail anywhere."""
+        return bool(self._session.user)
 
     async def _data(self) -> Answer | SmtpReply:
         transaction = self._session.transaction

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
+from filterd.mta.delivery.relay import OutgoingMail, SmtpMailer
 from filterd.mta.delivery.router import DeliveryError, Mailer, Outcome, deliver_each, unique
 from filterd.mta.mail.address import (
     PathError,
@@ -41,8 +42,36 @@ class MailboxMailer:
             ) from None
 
 
+class RelayMailer:
+    """Sends to another host."""
+
+    def __init__(self, smtp: SmtpMailer, recipient: str) -> None:
+        self._smtp, self._recipient = smtp, recipient
+
+    def deliver(self, entry: QueueEntry, target: Target, message: bytes) -> str:
+        words = {"BODY": "", "RET": "", "ENVID": ""}
+        for one in entry.sender_parameters:
+            name, _, value = one.partition("=")
+            if name.upper() in words:
+                words[name.upper()] = value
+        dsn = "".join(f" {name}={words[name]}" for name in ("RET", "ENVID") if words[name])
+        notice = "".join(f" {one}" for one in target.parameters)
+        mail = OutgoingMail(
+            entry.sender,
+            (self._recipient,),
+            message,
+            body=words["BODY"],
+            dsn=(dsn, (notice,)),
+        )
+        (result,) = self._smtp.deliver(mail)
+        if isinstance(result, DeliveryError):
+            raise result
+        return result
+
+
 class BuiltInRouter:
-    """`[mta]`: every local recipient has a mailbox, made with its first message.
+    """`[mta]`: every local recipient has a mailbox, made with its first message; mail for other
+    hosts is taken from clients who have logged in.
 
     keeps_duplicates: a recipient that a filter has added beside the client's is delivered to twice.
     """
@@ -57,6 +86,7 @@ class BuiltInRouter:
         else:
             self._boxes = Maildir(settings.mail, settings.hostname)
         self._keeps_duplicates = keeps_duplicates
+        self._relay_host, self._helo = settings.relay_host, settings.hostname
 
     def resolve(self, address: str, *, listed: bool = False) -> Route:
         del listed
@@ -77,6 +107,17 @@ class BuiltInRouter:
             return Route("local", "", address)
         raise DeliveryError("Relaying denied", temporary=False, code="5.7.1")
 
+    def relay(self, address: str) -> Route:
+        """Where an address on another host goes. Raises DeliveryError."""
+        try:
+            plain = unrouted(parse_path(address), self._is_own)
+            domain = canonical_domain(domain_part(parse_path(plain)))
+        except PathError as error:
+            raise DeliveryError(str(error), temporary=False, code=error.code) from None
+        if self._is_own(domain):
+            return self.resolve(plain)
+        return Route("esmtp", self._relay_host or f"{domain}.", plain)
+
     def _is_own(self, domain: str) -> bool:
         return not domain or canonical_domain(domain) in self._domains
 
@@ -88,7 +129,14 @@ class BuiltInRouter:
         return [address]
 
     def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
-        return deliver_each(self.resolve, self._mailer, entry, message)
+        relayed = {one.address for one in entry.targets if one.relayed}
+
+        def resolve(address: str) -> Route:
+            return self.relay(address) if address in relayed else self.resolve(address)
+
+        return deliver_each(resolve, self._mailer, entry, message)
 
     def _mailer(self, route: Route) -> Mailer:
+        if route.mailer == "esmtp":
+            return RelayMailer(SmtpMailer(route.host, self._helo), route.user)
         return MailboxMailer(self._boxes, folder_name(route.user))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from filterd.mta.delivery.router import Router, identity
+from filterd.mta.delivery.router import DeliveryError, Router, identity
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.draft import Path
 from filterd.mta.mail.entry import Target
@@ -36,16 +36,30 @@ class Recipients(Protocol):
 
 
 class PlainRecipients:
-    """Those of a router without rules."""
+    """Those of a router without rules. relay: where an address on another host goes, None for
+    nowhere; may_relay: whether the client may send mail there."""
 
     blocks = False
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    def __init__(
+        self,
+        router: Router,
+        relay: Callable[[str], Route] | None = None,
+        may_relay: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._router, self._relay, self._may_relay = router, relay, may_relay
         self._known: dict[str, Path] = {}
+        self._relayed: set[str] = set()
 
     def parse(self, path: Path) -> Route:
-        return self._router.resolve(path.address)
+        try:
+            return self._router.resolve(path.address)
+        except DeliveryError:
+            if self._relay is None or not self._may_relay():
+                raise
+        route = self._relay(path.address)
+        self._relayed.add(path.address)
+        return route
 
     def add(self, path: Path, route: Route) -> Path:
         del route
@@ -60,4 +74,9 @@ class PlainRecipients:
         return identity(self._router, address)
 
     def targets(self, paths: Iterable[Path]) -> tuple[Target, ...]:
-        return self._router.expand(tuple(Target(one.address, one.parameters) for one in paths))
+        relayed = self._relayed
+        return self._router.expand(
+            tuple(
+                Target(one.address, one.parameters, relayed=one.address in relayed) for one in paths
+            )
+        )

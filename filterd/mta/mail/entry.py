@@ -32,6 +32,9 @@ class Target:
     waits: bool = False
     """Its aliases could not be looked up yet."""
 
+    relayed: bool = False
+    """It is on another host, and named by a client who may send mail there."""
+
     route: Route | None = field(default=None, compare=False)
     """Where it goes, for the first attempt; a later one finds out again."""
 
@@ -80,6 +83,7 @@ class QueueEntry:
                 one["user"],
                 one.get("listed") is True,
                 one.get("waits") is True,
+                one.get("relayed") is True,
             )
             for one in table.pop("targets")
         )

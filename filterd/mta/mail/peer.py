@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filterd.message.envelope import ip
-
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -35,8 +33,3 @@ class Peer:
         if self.trouble:
             return self.trouble
         return "FAIL" if self.name.startswith("[") else "OK"
-
-    @property
-    def is_local(self) -> bool:
-        found = ip(self.address)
-        return found is not None and found.is_loopback

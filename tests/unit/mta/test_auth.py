@@ -21,6 +21,8 @@ from filterd.mta.smtp.sasl import (
     hash_password,
     set_password,
 )
+from tests.helpers import receiving_mta
+from tests.helpers.cf_mta import cf_mta
 
 pytestmark = pytest.mark.server
 
@@ -149,6 +151,85 @@ def test_a_client_logs_in_over_tls_and_only_there(tmp_path: Path, certificate: P
     assert "\t(authenticated bits=0)\n" in text
     assert "with ESMTPSA id " in text
     assert "\t(version=TLSv1.3 cipher=" in text
+
+
+def logged_in(port: int, certificate: Path) -> smtplib.SMTP:
+    """A client that has logged in over TLS."""
+    trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+    client = smtplib.SMTP("localhost", port, "client.test", timeout=20)
+    client.starttls(context=trust)
+    client.login("ann", "secret")
+    return client
+
+
+def test_who_has_logged_in_may_send_to_other_hosts(tmp_path: Path, certificate: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:{PLAIN}secret\n")
+    with receiving_mta.running() as hop:
+        settings = MtaSettings(
+            port=0,
+            mail=tmp_path / "mail",
+            spool=tmp_path / "spool",
+            local_domains=("mx.test",),
+            relay_host=f"[127.0.0.1]:{hop.port}",
+            tls_certificate=certificate,
+            passwords=passwords,
+        )
+        with running_mta(settings) as mta:
+            stranger = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)
+            stranger.mail("ann@x.test")
+            refused = (550, b"5.7.1 <far@far.test>... Relaying denied")
+            assert stranger.rcpt("far@far.test") == refused
+            assert stranger.rcpt("joe@mx.test")[0] == 250
+            stranger.quit()
+            client = logged_in(mta.port, certificate)
+            to = ["far@far.test", "joe@mx.test", "joe%far.test@mx.test"]
+            assert client.sendmail("ann@x.test", to, b"Subject: one\r\n\r\nbody\r\n") == {}
+            client.quit()
+            mta.settle()
+            assert len(mta.mailbox("joe@mx.test")) == 1
+    assert sorted(one.rcpt[0] for one in hop.taken) == [
+        "far@far.test",
+        "joe@far.test",
+    ]
+    assert {one.mail.split()[1] for one in hop.taken} == {"FROM:<ann@x.test>"}
+
+
+def test_with_a_sendmail_cf_its_rules_say_who_may_relay(tmp_path: Path, certificate: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:{PLAIN}secret\n")
+    text = f"""
+O ServerCertFile={certificate}
+O DaemonPortOptions=Name=MSA, Port=0, M=a
+Scheck_mail
+R$*\t\t$: $&{{auth_type}} $&{{auth_authen}} $&{{auth_ssf}} $&{{verify}}
+RPLAIN ann 0 NO\t$@ ok
+R$*\t\t$#error $@ 5.7.1 $: 550 not you $1
+"""
+    with cf_mta(tmp_path, text, passwords=passwords) as mta:
+        stranger = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)
+        stranger.ehlo()
+        assert stranger.mail("ann@x.test") == (530, b"5.7.0 Authentication required")
+        stranger.quit()
+        client = logged_in(mta.port, certificate)
+        assert client.mail("ann@x.test")[0] == 250
+        assert client.rcpt("far@far.test")[0] == 250
+        client.close()
+
+
+def test_tls_client_may_refuse_what_was_secured(tmp_path: Path, certificate: Path) -> None:
+    text = f"""
+O ServerCertFile={certificate}
+Stls_client
+RNO $| STARTTLS\t$#error $@ 5.7.0 $: "503 no certificate"
+"""
+    with cf_mta(tmp_path, text) as mta:
+        trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+        client = smtplib.SMTP("localhost", mta.port, "client.test", timeout=20)
+        client.starttls(context=trust)
+        client.ehlo()
+        assert client.mail("ann@x.test") == (503, b"5.7.0 no certificate")
+        client.close()
 
 
 def test_what_was_sent_ahead_of_tls_is_dropped(tmp_path: Path, certificate: Path) -> None:
