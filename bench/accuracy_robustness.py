@@ -4,7 +4,7 @@
 
 The first 60 % of the shuffled corpus train a model; the spam of the rest is attacked. *Missed* is
 the spam below probability 0.5, or below the probability that loses 0.2 % of the ham of the same
-part, whichever is higher, with the worst stretch of a message scored apart as the filter does, and
+part, whichever is higher, with the worst window of a message scored apart as the filter does, and
 with the whole message only. The padding is ham that the model was trained on: the worst case.
 """
 
@@ -140,7 +140,7 @@ def main() -> None:
 
     honest = scores([data for spam, data in mail[cut:] if not spam])
     limits = np.maximum(np.quantile(honest, 1 - HAM_LOST, axis=0), 0.0)
-    print("| attack | missed % by the worst stretch | by the whole message |\n|---|---|---|")
+    print("| attack | missed % by the worst window | by the whole message |\n|---|---|---|")
     for name, attack in attacks(ham, arguments.seed).items():
         found = scores([attack(data) for spam, data in mail[cut:] if spam])
         whole, deciding = 100 * np.mean(found <= limits, axis=0)

@@ -21,7 +21,7 @@ import numpy as np
 from filterd.bayes.lab.measures import Labels, Measures, Scores, measure
 from filterd.bayes.lab.parallel import ONE_READER, Readers
 from filterd.bayes.lab.train import Progress, Source, labelled_items, no_progress
-from filterd.bayes.model.classifier import Learned
+from filterd.bayes.model.classifier import Learned, trust
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.reading import FeatureReader
 from filterd.bayes.model.store import StoredModel
@@ -73,7 +73,11 @@ class Ours:
         if self._starter is None or theirs is None:
             return total
         share = Learned(self.model.spam, self.model.ham).share
-        return share * total + (1.0 - share) * self._starter.model.score(theirs).total
+        if share == 1.0:
+            return total
+        score = self._starter.model.score(theirs)
+        weight = (1.0 - share) * trust(self._starter.model, theirs, score)
+        return share * total + weight * score.total
 
     def learn(self, seen: object, spam: bool) -> None:
         features, _theirs = cast(tuple[Features, Features | None], seen)

@@ -5,13 +5,19 @@ mail must not decide about it. So only the starter counts at first, its share fa
 nothing as the site's model learns, and until the site's model has learned enough of both classes
 the answer is held below what quarantines. Without a starter its share is silence, log-odds of 0: a
 model that saw one class only would take all mail for it.
+
+The starter knows English. Of a text in another script it sees but the header fields and the markup,
+and an office's honest letter in Greek looks to it like the spam of its corpus. So the less of the
+visible words it has ever seen, the less its word for spam counts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filterd.bayes.model.online import Score, Weighed, logistic
+import numpy as np
+
+from filterd.bayes.model.online import OnlineModel, Score, Weighed, logistic
 from filterd.bayes.model.store import StoredModel
 from filterd.bayes.model.text import Text, text_of
 from filterd.bayes.model.tokens import Features, Hasher
@@ -23,6 +29,15 @@ that starts from nothing fall to about one in a thousand within the first few hu
 
 FULL_WEIGHT = 2 * MIN_LEARNS
 """Messages of each class after which the site's model has its full weight in points."""
+
+
+STRANGE, FAMILIAR = 0.6, 0.8
+"""Shares of a text's words that the starter has seen, from which its word for spam counts nothing,
+and in full. A third of all words seem known by chance, for they share a place in the table; of
+English mail nine tenths are."""
+
+USUAL_WORDS, USUAL_SHARE = 4.0, 0.9
+"""What a text is taken to have besides, so that a few strange words decide nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,8 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class WeightedModel:
-    """One model's part of an opinion. share: its weight in the sum, 0.0 to 1.0."""
+    """One model's part of an opinion. share: its weight in the sum, 0.0 to 1.0; less than the part
+    that is the starter's where it does not know the words."""
 
     name: str
     share: float
@@ -85,6 +101,16 @@ class Opinion:
         return logistic(self.total)
 
 
+def trust(starter: OnlineModel, features: Features, score: Score) -> float:
+    """How much the starter's score counts, from 0.0 to 1.0: less than all only for spam."""
+    if score.total <= 0.0:
+        return 1.0
+    words = np.unique(features.visible)
+    seen = np.count_nonzero(starter.weights.take(words)) + USUAL_WORDS * USUAL_SHARE
+    share = seen / (len(words) + USUAL_WORDS)
+    return min(max((share - STRANGE) / (FAMILIAR - STRANGE), 0.0), 1.0)
+
+
 class Classifier:
     """Judges messages. Raises ValueError if there is no model at all."""
 
@@ -106,5 +132,6 @@ class Classifier:
         for name, share, stored, hasher in self._models:
             features = hasher.features_of(text)
             score = stored.model.score(features)
-            weighted.append(WeightedModel(name, share, score, features, stored, hasher))
+            trusted = trust(stored.model, features, score) if name == "starter" else 1.0
+            weighted.append(WeightedModel(name, share * trusted, score, features, stored, hasher))
         return Opinion(text, tuple(weighted), self.learned)

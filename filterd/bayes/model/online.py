@@ -2,6 +2,7 @@
 
 *Linear* is online logistic regression over grams and words: score Σw/√n, one gradient step a
 message while its error is above `MARGIN`. Dividing by √n lets features of different kinds mix.
+Where a window of an honest message looks like spam, the window takes a step of its own.
 *Counts* is a Bayes learner over words, pairs and skips in the manner of OSBF-Lua: a feature's
 evidence is weighted by a confidence factor that is near 0 unless the feature was seen several times
 and almost always in one class, and it learns only from errors and near errors.
@@ -31,6 +32,9 @@ if COMPILED:
     from filterd.bayes.model import _kernel
 
 RATE = 8.0
+WINDOW_RATE = 4.0
+"""The same for a window that an honest message is taught by. With 8 the filter learns as fast from
+honest mail that padding looks like as from mail itself, and misses a quarter more padded spam."""
 MARGIN = 0.02
 STEP = 2.0**-18
 """Every step is a multiple of this, so that sums of steps are exact in float32 while the weight
@@ -52,16 +56,34 @@ Strongest = list[tuple[float, int]]
 
 
 @dataclass(frozen=True, slots=True)
+class WindowStep:
+    """What was added to each weight of one window and the header fields, a multiple of STEP.
+
+    start, end: the window's first word and the word after its last.
+    """
+
+    start: int
+    end: int
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """What learning one message did to the model, so that it can be taken back.
 
     step: what was added to each weight, a multiple of STEP, 0.0 if nothing. counted: whether the
-    counts of its class went up.
+    counts of its class went up. window: what one window was taught besides, if it was.
     """
 
     spam: bool
     step: float
     counted: bool
+    window: WindowStep | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether any weight changed."""
+        return bool(self.step or self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,18 +315,18 @@ class OnlineModel:
     def learn(self, features: Features, *, spam: bool) -> Lesson:
         """Learn one message; return what to hand to `forget` to take it back."""
         whole, deciding = self.opinions(features)
-        p = logistic(whole.linear)
-        if not spam and deciding.window:
+        step = _step((1.0 if spam else 0.0) - logistic(whole.linear), len(features))
+        window = None
+        if not spam and deciding.window and deciding.probability > logistic(whole.linear):
             # The whole may look like ham and a window still call it spam: without this no amount
-            # of telling would change that.
-            p = max(p, deciding.probability)
-        error = (1.0 if spam else 0.0) - p
-        step = 0.0
-        if abs(error) > MARGIN and len(features):
-            step = round(RATE * error / math.sqrt(len(features)) / STEP) * STEP
+            # of telling would change that. The rest of the message is not to blame.
+            start, end = deciding.window
+            size = windows.part_of(features, start, end).size
+            if moved := _step(-deciding.probability, size, WINDOW_RATE):
+                window = WindowStep(start, end, moved)
         evidence = unfused(whole.counts)
         counted = (evidence if spam else -evidence) < COUNT_MARGIN
-        lesson = Lesson(spam, step, counted)
+        lesson = Lesson(spam, step, counted, window)
         self.apply(features, lesson, 1)
         return lesson
 
@@ -320,6 +342,11 @@ class OnlineModel:
             step = np.float32(sign * lesson.step)
             self.weights[features.grams] += step
             self.weights[features.words] += step
+        if lesson.window:
+            part = windows.part_of(features, lesson.window.start, lesson.window.end)
+            step = np.float32(sign * lesson.window.step)
+            self.weights[part.grams] += step
+            self.weights[part.words] += step
         if lesson.counted:
             words = _counted(features)
             table = self.counts[:, SPAM if lesson.spam else HAM]
@@ -334,6 +361,13 @@ class OnlineModel:
         else:
             self.ham += sign
             self.ham_counted += sign * lesson.counted
+
+
+def _step(error: float, size: int, rate: float = RATE) -> float:
+    """The gradient step for each of that many features, 0.0 for an error that is small enough."""
+    if abs(error) <= MARGIN or not size:
+        return 0.0
+    return round(rate * error / math.sqrt(size) / STEP) * STEP
 
 
 def unfused(log_odds: float) -> float:

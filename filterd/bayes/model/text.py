@@ -41,10 +41,12 @@ class Section(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Text:
     """What is read of one message. words: sections that are cut into words, header fields
-    first, the body's from `body_section` on; header, body: octets that are cut into 4-grams."""
+    first, the body's from `body_section` on, what a reader sees in `visible_section`; header, body:
+    octets that are cut into 4-grams."""
 
     words: tuple[Section, ...]
     body_section: int
+    visible_section: int
     header: bytes
     body: bytes
 
@@ -83,6 +85,7 @@ def text_of(message: Message) -> Text:
             Section("text", b"\n".join(body.markup)),
         ),
         len(header.sections),
+        len(header.sections) + len(body.sections),
         b"".join(header.lines)[:GRAM_HEADER_LIMIT],
         b"\n".join(body.raw)[:GRAM_BODY_LIMIT],
     )

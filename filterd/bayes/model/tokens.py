@@ -77,8 +77,8 @@ class Features:
 
     gram_at: octet of the gram. word_at: index in words and pairs laid end to end; skip_at: the
     same for skips. header_octets, header_words: how many octets and words the header fields have;
-    what comes later is of the body. source: the words
-    that the features were made of.
+    what comes later is of the body. visible: the words of the text that a reader sees, as often
+    as they stand there. source: the words that the features were made of.
     """
 
     grams: Indices
@@ -87,6 +87,7 @@ class Features:
     gram_at: Indices
     word_at: Indices
     skip_at: Indices
+    visible: Indices
     source: Words
     header_octets: int
     header_words: int
@@ -139,6 +140,8 @@ class Hasher:
         grams, gram_at = self._distinct(self.gram_numbers(text), 0)
         numbers, word_at = self._distinct(words.numbers, TABLE)
         skips, skip_at = self._distinct(words.skips, 2 * TABLE)
+        visible = text.visible_section
+        body, start, end = words.section.searchsorted((text.body_section, visible, visible + 1))
         return Features(
             grams,
             numbers,
@@ -146,9 +149,10 @@ class Hasher:
             gram_at,
             word_at,
             skip_at,
+            words.numbers[start:end],
             words,
             min(len(text.header), GRAM_HEADER_LIMIT),
-            int(np.searchsorted(words.section, text.body_section)),
+            int(body),
         )
 
     def gram_numbers(self, text: Text) -> Indices:

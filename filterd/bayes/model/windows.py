@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filterd.bayes.model.tokens import Features
+from filterd.bayes.model.tokens import Features, Indices
 
 WIDTH = 128  # words of a window
 STRIDE = WIDTH // 2
@@ -42,6 +42,26 @@ class Stretches:
     weight: _Floats
     size: _Floats
     evidence: _Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The features of a window and of the header fields, as the linear learner uses them."""
+
+    grams: Indices
+    words: Indices
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self.grams) + len(self.words)
+
+
+def part_of(features: Features, start: int, end: int) -> Part:
+    """The grams, words and pairs that `window_sums` counts for the window of these words."""
+    at, _ = word_of(features)
+    inside = (at < features.header_words) | ((at >= start) & (at < end))
+    return Part(features.grams[: header_grams(features)], features.words[inside])
 
 
 def is_long(features: Features) -> bool:

@@ -38,7 +38,7 @@ def learn(model: OnlineModel, features: Features, *, spam: bool) -> tuple[Lesson
     to hand to `forget`, and whether it was."""
     lesson = model.learn(features, spam=spam)
     # Where there was no step the linear learner is sure of this label itself: most messages.
-    if not lesson.step:
+    if not lesson.moves:
         return lesson, False
     model.forget(features, lesson)
     doubted = is_doubted(model, features, spam=spam)
@@ -61,5 +61,16 @@ def softened(lesson: Lesson, share: float, *, counted: bool = True) -> Lesson:
 
     counted: False takes it out of the counts too.
     """
-    step = round(lesson.step * share / STEP) * STEP
-    return replace(lesson, step=step, counted=lesson.counted and counted)
+    window = lesson.window
+    if window is not None:
+        window = replace(window, step=_share(window.step, share))
+    return replace(
+        lesson,
+        step=_share(lesson.step, share),
+        counted=lesson.counted and counted,
+        window=window,
+    )
+
+
+def _share(step: float, share: float) -> float:
+    return round(step * share / STEP) * STEP

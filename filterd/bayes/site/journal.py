@@ -20,11 +20,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filterd.bayes.model.online import Lesson
+from filterd.bayes.model.online import Lesson, WindowStep
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal_tables import IS_IN_MODEL, JournalTables
 from filterd.bayes.site.learned import Batch, JournalError, LearnedMessage
-from filterd.bayes.site.schema import automatic, batches, facts, generations, lessons
+from filterd.bayes.site.schema import WINDOW, automatic, batches, facts, generations, lessons
 
 
 class LearningJournal:
@@ -97,7 +97,8 @@ class LearningJournal:
         row = self._tables.find(key)
         if row is None:
             return None
-        return LearnedMessage(row[0], Lesson(bool(row[1]), row[2], bool(row[3])), row[4], row[5])
+        id, source, batch, *lesson = row
+        return LearnedMessage(id, _lesson(*lesson), source, batch)
 
     def person_said(self, key: bytes) -> bool:
         """Return True if a person ever taught this message, also if that was taken back."""
@@ -106,12 +107,12 @@ class LearningJournal:
     def said(self, key: bytes, spam: bool, source: str, batch: int, generation: int) -> None:
         """Enter a person's word about a message that changes nothing in the model: it stands in no
         generation, and `person_said` finds it for ever."""
-        row = _lesson(key, Lesson(spam, 0.0, False), source, batch, generation)
+        row = _row(key, Lesson(spam, 0.0, False), source, batch, generation)
         self._tables.change(sa.insert(lessons).values({**row, "died": generation}))
 
     def learned(self, key: bytes, lesson: Lesson, source: str, batch: int, generation: int) -> None:
         """Enter that the model contains the message from that generation on."""
-        self._tables.learn(_lesson(key, lesson, source, batch, generation))
+        self._tables.learn(_row(key, lesson, source, batch, generation))
 
     def count_automatic(self, sender: str) -> None:
         """Count a message that was learned without a person. sender: a hash that stands for its
@@ -174,7 +175,7 @@ class LearningJournal:
         """Enter that from that generation on, written by batch `by`, the model is as if the batch
         had not been."""
         c = lessons.c
-        kept = (c.key, c.spam, c.step, c.counted, c.source, c.time, c.batch)
+        kept = (c.key, c.spam, c.step, c.counted, c.source, c.time, c.batch, *WINDOW)
         for old in batch.generations:
             again = sa.select(*kept, sa.literal(generation)).where(
                 c.died == old, c.born < c.died, c.batch != batch.id
@@ -249,7 +250,17 @@ class LearningJournal:
             self._tables.change(sa.insert(facts).values(name=name, value=value))
 
 
-def _lesson(key: bytes, lesson: Lesson, source: str, batch: int, generation: int) -> dict[str, Any]:
+def _lesson(
+    spam: int, step: float, counted: int, start: int | None, end: int | None, moved: float | None
+) -> Lesson:
+    window = None
+    if start is not None and end is not None and moved is not None:
+        window = WindowStep(start, end, moved)
+    return Lesson(bool(spam), step, bool(counted), window)
+
+
+def _row(key: bytes, lesson: Lesson, source: str, batch: int, generation: int) -> dict[str, Any]:
+    window = lesson.window
     return {
         "key": key,
         "spam": lesson.spam,
@@ -259,6 +270,9 @@ def _lesson(key: bytes, lesson: Lesson, source: str, batch: int, generation: int
         "time": _now(),
         "batch": batch,
         "born": generation,
+        "window_start": window.start if window else None,
+        "window_end": window.end if window else None,
+        "window_step": window.step if window else None,
     }
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learned import AUTOMATIC, JournalError
-from filterd.bayes.site.schema import SCHEMA, lessons
+from filterd.bayes.site.schema import SCHEMA, WINDOW, lessons
 from filterd.database.copying import copy_tables
 from filterd.database.engine import Database, DatabaseError, database, errors
 from filterd.database.prepared import Prepared
@@ -31,7 +31,7 @@ _IS_PERSONS = sa.func.substr(_C.source, 1, len(AUTOMATIC)) != AUTOMATIC
 IS_IN_MODEL = _C.died.is_(None)
 """What the current model contains."""
 
-_FIND = sa.select(_C.id, _C.spam, _C.step, _C.counted, _C.source, _C.batch)
+_FIND = sa.select(_C.id, _C.source, _C.batch, _C.spam, _C.step, _C.counted, *WINDOW)
 _FIND_WORD = sa.select(_C.id).where(_OF_KEY, _IS_PERSONS).limit(1)
 
 _LEARNED = sa.insert(lessons)
@@ -95,7 +95,8 @@ class JournalTables:
             self._sql.rollback()
 
     def find(self, key: bytes) -> tuple[Any, ...] | None:
-        """Id, class, step, whether it was counted, source and batch of what the model contains."""
+        """Id, source, batch, class, step, whether it was counted, and the window's start, end and
+        step, of what the model contains."""
         return self._one(self._find, key)
 
     def find_word(self, key: bytes) -> tuple[Any, ...] | None:

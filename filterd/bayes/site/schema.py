@@ -47,7 +47,12 @@ lessons = sa.Table(
     sa.Column("batch", sa.Integer, sa.ForeignKey("batch.id"), nullable=False),
     *filled(sa.Integer, "born"),
     sa.Column("died", sa.Integer),
+    # What one window was taught besides: its words, and the step; all NULL if none was.
+    sa.Column("window_start", sa.Integer),
+    sa.Column("window_end", sa.Integer),
+    sa.Column("window_step", sa.Float),
 )
+WINDOW = (lessons.c.window_start, lessons.c.window_end, lessons.c.window_step)
 
 # Messages that were learned without a person, of the last day.
 automatic = sa.Table(
@@ -65,14 +70,15 @@ def _made_before(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         refuse_foreign(connection, meta.sorted_tables)
     inspector = sa.inspect(connection)
-    check_columns(connection, [t for t in meta.sorted_tables if inspector.has_table(t.name)])
+    made = [table for table in meta.sorted_tables if inspector.has_table(table.name)]
+    check_columns(connection, made, later=[column.name for column in WINDOW])
 
 
 SCHEMA = Schema(
     title="training journal",
     meta=meta,
     folder=Path(__file__).parent / "migrations",
-    forms=("0001",),
+    forms=("0001", "0002"),
     version_table="journal_version",
     before=_made_before,
     # On disk at each commit: the model's next version is put in force right after it. A page cache

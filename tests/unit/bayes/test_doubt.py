@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from filterd.bayes.model.classifier import MIN_LEARNS
-from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.online import STEP, Lesson, OnlineModel, WindowStep
 from filterd.bayes.model.store import load
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import doubt
-from filterd.bayes.site.doubt import is_doubted
+from filterd.bayes.site.doubt import is_doubted, softened
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.learner import Learner
 from tests.helpers.commands import filterd
@@ -56,6 +56,13 @@ def test_a_doubted_lesson_moves_less_and_is_taken_back_bit_for_bit() -> None:
     model.forget(features, lesson)
     assert np.array_equal(model.weights, before.weights)
     assert (model.spam, model.ham) == (before.spam, before.ham)
+
+
+def test_a_softened_lesson_has_its_share_of_every_step() -> None:
+    lesson = Lesson(False, -8 * STEP, True, WindowStep(3, 131, -20 * STEP))
+    assert softened(lesson, 0.25, counted=False) == Lesson(
+        False, -2 * STEP, False, WindowStep(3, 131, -5 * STEP)
+    )
 
 
 def test_a_person_who_corrects_one_message_is_believed(tmp_path: Path) -> None:

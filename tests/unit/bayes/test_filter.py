@@ -218,6 +218,42 @@ def test_clues_name_words_of_the_class() -> None:
     assert told.startswith("spam: ")
 
 
+STRANGE = "совещание перенесено протокол чертежи таблица поезд ответ спасибо вторник".split()
+
+
+def in_two_languages(known: int) -> bytes:
+    """The header of a spam, and ten words of text of which so many are the starter's."""
+    header = mail(500, spam=True).partition(b"\n\n")[0]
+    words = ["offer winner million transfer pills cheap click prize urgent casino".split()[:known]]
+    words.append([*STRANGE, "дела"][: 10 - known])
+    return header + b"\n\n" + " ".join(sum(words, [])).encode() + b"\n"
+
+
+def test_the_starters_word_for_spam_counts_less_the_stranger_the_text() -> None:
+    classifier = Classifier(None, STARTER)
+    shares = [classifier.judge(Message(in_two_languages(n))).models[0].share for n in range(11)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[10]) == (0.0, 1.0)
+    assert 0.0 < shares[6] < 1.0
+    silent = classifier.judge(Message(in_two_languages(0)))
+    assert silent.models[0].score.total > 0.0
+    assert (silent.total, silent.probability) == (0.0, 0.5)
+    assert sum(clue.weight for clue in clues(silent)) == 0.0
+
+
+def test_the_starters_word_for_ham_counts_in_any_language() -> None:
+    header = mail(500, spam=False).partition(b"\n\n")[0]
+    letter = header + b"\n\n" + " ".join(STRANGE).encode()
+    (starter,) = Classifier(None, STARTER).judge(Message(letter)).models
+    assert starter.score.total < 0.0
+    assert starter.share == 1.0
+
+
+def test_a_sites_own_model_counts_in_any_language() -> None:
+    (site,) = Classifier(FULL, STARTER).judge(Message(in_two_languages(0))).models
+    assert (site.name, site.share) == ("site", 1.0)
+
+
 def test_the_starter_comes_with_the_project() -> None:
     path = starter_path()
     assert path is not None, "models/starter.fdm is missing: `make model` makes it"

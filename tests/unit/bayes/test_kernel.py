@@ -51,7 +51,8 @@ sections = st.lists(
 @st.composite
 def texts(draw: st.DrawFn) -> Text:
     found = tuple(draw(sections))
-    return Text(found, draw(st.integers(0, len(found))), draw(octets), draw(octets))
+    place = st.integers(0, len(found))
+    return Text(found, draw(place), draw(place), draw(octets), draw(octets))
 
 
 def same(a: Features, b: Features) -> None:
@@ -77,7 +78,7 @@ def test_features_are_the_same(text: Text) -> None:
 
 def test_features_of_a_text_over_every_limit_are_the_same() -> None:
     long = b"word and another " * 20000
-    text = Text((Section("subject", long), Section("text", long)), 1, long, long)
+    text = Text((Section("subject", long), Section("text", long)), 1, 1, long, long)
     same(KERNEL.features_of(text), NUMPY.features_of(text))
 
 
@@ -98,7 +99,9 @@ def test_a_long_message_is_scored_by_its_worst_stretch_alike() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         body = b" ".join(b"w%d" % n for n in random.integers(0, 500, 3000))
-        text = Text((Section("subject", b"hi"), Section("text", body)), 1, b"subject: hi\n", body)
+        text = Text(
+            (Section("subject", b"hi"), Section("text", body)), 1, 1, b"subject: hi\n", body
+        )
         features = KERNEL.features_of(text)
         assert windows.is_long(features)
         kernel, numpy = MODEL.opinions(features)[1], MODEL.opinions(features, compiled=False)[1]

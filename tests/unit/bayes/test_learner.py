@@ -71,6 +71,27 @@ def test_forgetting_restores_the_model_bit_for_bit(folder: ModelFolder) -> None:
     assert same(before, model_of(folder))
 
 
+def test_what_a_window_was_taught_is_in_the_journal(folder: ModelFolder) -> None:
+    """A later process forgets it bit for bit, an undo as well."""
+    teach(folder, range(60), spam=True)
+    teach(folder, range(60), spam=False)
+    before = model_of(folder).copy()
+    header, _, body = mail(7, spam=False, words=1500).partition(b"\n\n")
+    quoted = mail(7, spam=True, words=200).partition(b"\n\n")[2]
+    letter = Message(header + b"\n\n" + body + quoted)
+    with Learner(folder, "cli:test") as learner:
+        learner.learn(letter, spam=False)
+    with Learner(folder, "cli:test") as learner:
+        found = learner.journal.find(message_key(letter))
+        assert found is not None
+        assert found.lesson.window is not None
+        assert learner.forget(letter) is LearnOutcome.FORGOTTEN
+    assert same(before, model_of(folder))
+    with Learner(folder, "cli:test") as learner:
+        learner.learn(letter, spam=False)
+    assert not same(before, model_of(folder))
+
+
 def test_a_message_is_the_same_with_other_line_ends_and_mailbox_notes() -> None:
     data = mail(1, spam=True)
     key = message_key(Message(data))

@@ -151,6 +151,53 @@ def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
         assert found.weight[k] == pytest.approx(words[chosen].sum() + grams[heads].sum())
         assert found.size[k] == len(chosen) + len(heads)
         assert found.evidence[k] == pytest.approx(evidence[chosen + skips].sum())
+        part = windows.part_of(features, int(start), int(end))
+        assert np.array_equal(part.words, features.words[chosen])
+        assert np.array_equal(part.grams, features.grams[heads])
+        assert part.size == found.size[k]
+
+
+def quoting(n: int) -> bytes:
+    """An honest letter of 1,500 words with the text of a spam at its end."""
+    header, _, body = mail(n, spam=False, words=1500).partition(b"\n\n")
+    return header + b"\n\n" + body + mail(n, spam=True, words=200).partition(b"\n\n")[2]
+
+
+def test_an_honest_letter_that_quotes_a_spam_is_taught_by_its_window() -> None:
+    model = trained()
+    letter = HASHER.features(Message(quoting(7)))
+    whole, deciding = model.opinions(letter)
+    assert whole.probability < 0.1 < deciding.probability
+    assert deciding.window is not None
+    lesson = model.learn(letter, spam=False)
+    assert lesson.window is not None
+    assert (lesson.window.start, lesson.window.end) == deciding.window
+    assert lesson.window.step < lesson.step <= 0.0, "the whole was nearly right"
+    part = windows.part_of(letter, *deciding.window)
+    expected = TRAINED.weights.copy()
+    expected[np.concatenate((letter.grams, letter.words))] += np.float32(lesson.step)
+    expected[np.concatenate((part.grams, part.words))] += np.float32(lesson.window.step)
+    assert np.array_equal(model.weights, expected)
+    for _ in range(20):
+        model.learn(letter, spam=False)
+    assert model.score(letter).probability < 0.1
+
+
+def test_what_a_window_was_taught_is_forgotten_bit_for_bit() -> None:
+    model = trained()
+    before = model.copy()
+    letters = [HASHER.features(Message(quoting(n))) for n in range(8)]
+    lessons = [model.learn(letter, spam=False) for letter in letters]
+    assert any(lesson.window for lesson in lessons)
+    for letter, lesson in zip(letters, lessons, strict=True):
+        model.forget(letter, lesson)
+    assert np.array_equal(model.weights, before.weights)
+    assert np.array_equal(model.counts, before.counts)
+
+
+def test_the_windows_of_spam_are_not_taught() -> None:
+    lesson = trained().learn(HASHER.features(Message(padded(3, 1500, before=True))), spam=True)
+    assert lesson.window is None
 
 
 def test_a_score_adds_up() -> None:
