@@ -218,15 +218,17 @@ def test_clues_name_words_of_the_class() -> None:
     assert told.startswith("spam: ")
 
 
-STRANGE = "совещание перенесено протокол чертежи таблица поезд ответ спасибо вторник".split()
+STRANGE = (
+    "совещание перенесено протокол чертежи таблица поезд ответ спасибо вторник дела письмо"
+).split()
 
 
 def in_two_languages(known: int) -> bytes:
     """The header of a spam, and ten words of text of which so many are the starter's."""
     header = mail(500, spam=True).partition(b"\n\n")[0]
-    words = ["offer winner million transfer pills cheap click prize urgent casino".split()[:known]]
-    words.append([*STRANGE, "дела"][: 10 - known])
-    return header + b"\n\n" + " ".join(sum(words, [])).encode() + b"\n"
+    own = "offer winner million transfer pills cheap click prize urgent casino".split()
+    text = " ".join((*own[:known], *STRANGE[: 10 - known]))
+    return header + b"\n\n" + text.encode() + b"\n"
 
 
 def test_the_starters_word_for_spam_counts_less_the_stranger_the_text() -> None:
