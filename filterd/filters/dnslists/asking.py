@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from filterd.chain.replies import DELAY, LISTED
 from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
 from filterd.filters.dnslists.codes import Meaning, Table, meanings, packed
 from filterd.filters.dnslists.health import TEST_ADDRESS, TEST_NAME, ListHealth
-from filterd.filters.dnslists.known import OF_CLIENT, About
+from filterd.filters.dnslists.known import ADDRESSES, OF_CLIENT, About
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
-from filterd.filters.dnslists.subjects import labels
+from filterd.filters.dnslists.subjects import Subject, subject_of
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.names import reversed_address
@@ -35,10 +36,20 @@ class ListInUse:
     table: Table
     unnamed: Meaning | None
     health: ListHealth
+    asked: frozenset[About]
+    ipv6: bool
+    url_addresses: bool
+
+    def takes(self, subject: Subject, about: About) -> bool:
+        """Whether it is asked about such: some lists take no IPv6, or no addresses where others
+        have names."""
+        if not subject.version:
+            return True
+        taken = self.url_addresses or about in ADDRESSES
+        return taken and (subject.version == 4 or self.ipv6)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """value: what it is about, as people read it. name: what is asked. point: the test point that
     the list must have passed."""
 
@@ -72,21 +83,28 @@ class Asking:
         self._unanswered: dict[str, str] = {}
         self._limit = ""
         self._names: list[str] = []
+        self._subjects: dict[str, Subject | None] = {}
 
     def about(self, lists: Iterable[ListInUse], about: About, values: Sequence[str]) -> None:
         """Ask those lists about the values that want to know about such, with `begin`."""
+        lists = [one for one in lists if about in one.asked]
+        if not lists:
+            return
+        subjects = [found for value in values if (found := self._subject(value)) is not None]
         for one in lists:
-            if about not in one.own.asked:
-                continue
-            for value in values:
-                asked = labels(value, about, one.own, self._exempt)
-                if asked is None:
+            for subject in subjects:
+                if not one.takes(subject, about):
                     continue
                 why = one.health.resting
                 if why:
                     self._unanswered[one.zone] = why
                     break
-                self._ask(one, about, value, *asked)
+                self._ask(one, about, subject)
+
+    def _subject(self, value: str) -> Subject | None:
+        if value not in self._subjects:
+            self._subjects[value] = subject_of(value, self._exempt)
+        return self._subjects[value]
 
     def begin(self) -> None:
         """Put the questions."""
@@ -97,15 +115,17 @@ class Asking:
         """Note that not everything is asked about."""
         self._limit = text
 
-    def _ask(self, one: ListInUse, about: About, value: str, first: str, is_name: bool) -> None:
+    def _ask(self, one: ListInUse, about: About, subject: Subject) -> None:
+        is_name = not subject.version
         point = TEST_NAME if is_name else TEST_ADDRESS
         if one.health.needs_test(point):
             test = f"{point if is_name else reversed_address(point)}.{one.zone}"
             self._tests[(one.zone, point)] = one.health, test
             self._names.append(test)
-        name = f"{first}.{one.zone}"
-        question = _Question(one, about, first if is_name else value, name, point)
-        if self._questions.setdefault((name, about, one), question) is question:
+        name = f"{subject.whole if one.own.whole_names else subject.labels}.{one.zone}"
+        if (name, about, one) not in self._questions:
+            shown = subject.whole if is_name and one.own.whole_names else subject.shown
+            self._questions[(name, about, one)] = _Question(one, about, shown, name, point)
             self._names.append(name)
 
     def verdict(self, *, of_relay: bool = False) -> Verdict:

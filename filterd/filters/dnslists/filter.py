@@ -193,5 +193,16 @@ def _in_use(settings: DnsListsSettings) -> tuple[ListInUse, ...]:
         health = healths.setdefault(
             zone, ListHealth(zone, failures=settings.failures, rest=settings.rest)
         )
-        found.append(ListInUse(own, zone, own.table, own.unnamed, health))
+        found.append(
+            ListInUse(
+                own,
+                zone,
+                own.table,
+                own.unnamed,
+                health,
+                frozenset(own.asked),
+                own.takes_ipv6,
+                own.takes_url_addresses,
+            )
+        )
     return tuple(found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from filterd.filters.dnslists.known import ADDRESSES, About
-from filterd.filters.dnslists.settings import DnsList
+from filterd.filters.dnslists.known import About
 from filterd.message import Message
 from filterd.message.address import Mailbox, canonical_domain
 from filterd.message.envelope import ip
@@ -81,29 +81,34 @@ def _addresses(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(str(address) for address in found))
 
 
-def labels(
-    value: str, about: About, one: DnsList, exempt: frozenset[str]
-) -> tuple[str, bool] | None:
-    """What stands before the zone in a question about this value, and whether it is a name, not an
-    address; None if nothing is asked.
+class Subject(NamedTuple):
+    """What lists are asked about. shown: as people read it. labels: what stands before the zone in
+    a question: of an address its reverse, of a name its registered domain. whole: the same, of a
+    name all of it. version: of the address, 0 for a name."""
 
-    No private address is asked about, and no name that has a meaning only within a site.
-    """
-    address = ip(value.strip("[]").lower().removeprefix("ipv6:"))
-    if address is not None:
-        taken = about in ADDRESSES or one.takes_url_addresses
-        if (
-            not taken
-            or not is_public(str(address))
-            or (address.version == 6 and not one.takes_ipv6)
-        ):
-            return None
-        return reversed_address(str(address)), False
+    shown: str
+    labels: str
+    whole: str
+    version: int = 0
+
+
+def subject_of(value: str, exempt: frozenset[str]) -> Subject | None:
+    """The subject that an address or a name is; None where nothing is asked: for private addresses,
+    and names that have a meaning only within a site or nobody is asked about."""
+    # A name never has a colon, and its last label is no number.
+    if value[-1:].isdigit() or ":" in value or value.startswith("["):
+        address = ip(value.strip("[]").lower().removeprefix("ipv6:"))
+        if address is not None:
+            text = str(address)
+            if not is_public(text):
+                return None
+            labels = reversed_address(text)
+            return Subject(text, labels, labels, address.version)
     name = canonical_domain(value)
     registered = registered_domain(name)
     if not registered or registered.rpartition(".")[2] in RESERVED or _is_below(name, exempt):
         return None
-    return (name if one.whole_names else registered), True
+    return Subject(registered, registered, name)
 
 
 def _is_below(name: str, domains: frozenset[str]) -> bool:
