@@ -16,6 +16,8 @@ import contextlib
 import random
 import re
 import socket
+import weakref
+from collections.abc import Callable
 from struct import Struct, error
 
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
@@ -54,6 +56,8 @@ _RECURSION_DESIRED = 0x0100
 _NXDOMAIN = 3
 _TO_QUESTION = b"\xc0\x0c"
 _TTL_LIMIT = 1 << 31
+
+OnAnswer = Callable[[bytes | OSError], None]
 
 _random = random.SystemRandom()
 
@@ -118,7 +122,8 @@ def _negative_ttl(wire: bytes, position: int, count: int) -> float:
 
 
 class _Socket:
-    """A connected socket. waiting: by id, whose answer is missing."""
+    """A connected socket. waiting: by id, the question and who is told of its answer. retired: no
+    further question is asked by it."""
 
     def __init__(self, server: NameServer, loop: asyncio.AbstractEventLoop) -> None:
         family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
@@ -129,12 +134,13 @@ class _Socket:
         except OSError:
             self._socket.close()
             raise
-        self.waiting: dict[int, tuple[bytes, asyncio.Future[bytes]]] = {}
+        self.waiting: dict[int, tuple[bytes, OnAnswer]] = {}
+        self.retired = False
         self.left = SOCKET_QUESTIONS
         loop.add_reader(self._socket, self._read)
 
-    def send(self, question: bytes, payload: int) -> tuple[int, asyncio.Future[bytes]]:
-        """Ask. Raises OSError."""
+    def send(self, question: bytes, payload: int, on_answer: OnAnswer) -> int:
+        """Ask; the id of the question. Raises OSError."""
         id = _random.getrandbits(16)
         while id in self.waiting:
             id = _random.getrandbits(16)
@@ -144,13 +150,20 @@ class _Socket:
         self.left -= 1
         with contextlib.suppress(BlockingIOError):  # as if it were lost on its way
             self._socket.send(wire)
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        self.waiting[id] = question, future
-        return id, future
+        self.waiting[id] = question, on_answer
+        return id
+
+    def forget(self, id: int) -> None:
+        """Wait no longer for an answer."""
+        self.waiting.pop(id, None)
+        if self.retired and not self.waiting:
+            self.close()
 
     def close(self) -> None:
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
+        """Close it; more than once does no harm."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
 
     def _read(self) -> None:
         for _ in range(READS):
@@ -160,19 +173,26 @@ class _Socket:
                 return
             except OSError as problem:
                 # Nobody listens there: true for all who wait.
-                for _question, future in self.waiting.values():
-                    if not future.done():
-                        future.set_exception(problem)
+                for id, (_question, on_answer) in list(self.waiting.items()):
+                    self.forget(id)
+                    on_answer(problem)
                 return
             if len(wire) < _HEADER.size:
                 continue
             id, flags, questions, _, _, _ = _HEADER.unpack_from(wire)
             if id not in self.waiting or not flags & _RESPONSE or questions != 1:
                 continue
-            question, future = self.waiting[id]
+            question, on_answer = self.waiting[id]
             end = _HEADER.size + len(question)
-            if wire[_HEADER.size : end].lower() == question.lower() and not future.done():
-                future.set_result(wire)
+            if wire[_HEADER.size : end].lower() == question.lower():
+                self.forget(id)
+                on_answer(wire)
+                if self.retired and not self.waiting:
+                    return  # it is closed
+
+
+Sent = tuple[_Socket, int]
+"""A question under way."""
 
 
 class Datagrams:
@@ -180,23 +200,40 @@ class Datagrams:
 
     def __init__(self) -> None:
         self._sockets: dict[NameServer, list[_Socket]] = {}
-        self._old: set[_Socket] = set()
+        self._old: weakref.WeakSet[_Socket] = weakref.WeakSet()
 
     async def exchange(
         self, server: NameServer, question: bytes, payload: int, seconds: float
     ) -> bytes:
         """Ask, and wait for an answer to that very question. payload: octets of the answer, 0:
         without EDNS. Raises TimeoutError, OSError."""
-        one = self._chosen(server)
-        id, future = one.send(question, payload)
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def answered(outcome: bytes | OSError) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, OSError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        sent = self.send(server, question, payload, answered)
         try:
             async with asyncio.timeout(seconds):
                 return await future
         finally:
-            del one.waiting[id]
-            if one in self._old and not one.waiting:
-                self._old.discard(one)
-                one.close()
+            self.forget(sent)
+
+    def send(self, server: NameServer, question: bytes, payload: int, on_answer: OnAnswer) -> Sent:
+        """Ask. on_answer: called once, with the octets of the answer or why there is none, unless
+        it is forgotten before. Raises OSError."""
+        one = self._chosen(server)
+        return one, one.send(question, payload, on_answer)
+
+    @staticmethod
+    def forget(sent: Sent) -> None:
+        """Wait no longer for an answer."""
+        sent[0].forget(sent[1])
 
     def close(self) -> None:
         """Close all sockets."""
@@ -218,7 +255,7 @@ class Datagrams:
         return found
 
     def _retire(self, one: _Socket) -> None:
-        if one.waiting:
-            self._old.add(one)
-        else:
+        one.retired = True
+        self._old.add(one)
+        if not one.waiting:
             one.close()

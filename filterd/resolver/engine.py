@@ -18,6 +18,7 @@ from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.cache import DnsCache, Key
 from filterd.resolver.datagrams import Datagrams, is_plain, question_of, read_plain
 from filterd.resolver.exchange import Alias, Transport
+from filterd.resolver.first import FirstDatagram, FirstDatagrams, Waiting
 from filterd.resolver.names import query_name, written
 from filterd.resolver.settings import NameServer
 
@@ -65,6 +66,14 @@ def _hand_over(
         waiting.set_result(task.result())
 
 
+def _missing(server: NameServer, seconds: float) -> DnsAnswer:
+    return DnsAnswer(DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:.3g} s")
+
+
+def _unreachable(server: NameServer, error: OSError) -> DnsAnswer:
+    return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
+
+
 class Engine:
     """Questions to some name servers. timeout: seconds for a question with all repetitions."""
 
@@ -85,20 +94,72 @@ class Engine:
         self._transport = transport
         self._clock = clock
         self._datagrams = Datagrams()
+        self._first_seconds = min(FIRST_WAIT, timeout)
+        self._first = FirstDatagrams(
+            self._datagrams, transport.payload, self._first_seconds, self._heard
+        )
         self._under_way: dict[Key, asyncio.Task[DnsAnswer]] = {}
 
     def begin(self, key: Key, waiting: concurrent.futures.Future[DnsAnswer]) -> None:
         """Ask a question that is not in the cache, for somebody in another thread; the same
         question is asked once, however many wait for it, and goes on when they give up."""
-        task = self._under_way.get(key)
-        if task is None:
-            if len(self._under_way) >= self._limit:
-                text = f"{self._limit} questions are under way"
-                waiting.set_result(DnsAnswer(DnsStatus.LIMIT, detail=text))
-                return
-            task = asyncio.get_running_loop().create_task(self._answered(key))
-            self._under_way[key] = task
-        task.add_done_callback(partial(_hand_over, waiting))
+        if (first := self._first.under_way.get(key)) is not None:
+            first.waiting.append(waiting)
+        elif (task := self._under_way.get(key)) is not None:
+            task.add_done_callback(partial(_hand_over, waiting))
+        elif len(self._under_way) + len(self._first.under_way) >= self._limit:
+            text = f"{self._limit} questions are under way"
+            waiting.set_result(DnsAnswer(DnsStatus.LIMIT, detail=text))
+        elif not self._sent_first(key, waiting):
+            self._go_on(key, [waiting], self._clock() + self._timeout)
+
+    def _sent_first(self, key: Key, waiting: Waiting) -> bool:
+        """Ask the first server by a datagram, if the question is of the plainest kind."""
+        if key[1] is not RecordType.A or not is_plain(key[0]):
+            return False
+        for number, server in enumerate(self._servers):
+            if not server.down:
+                try:
+                    self._first.send(server.address, number, key, waiting)
+                except OSError:
+                    return False  # the task finds that out again, and says it
+                return True
+        return False
+
+    def _heard(self, first: FirstDatagram, outcome: bytes | OSError | None) -> None:
+        """What became of a first datagram."""
+        server, key = self._servers[first.number], first.key
+        answer: DnsAnswer | Alias | None = None
+        if isinstance(outcome, bytes):
+            self._spoke(server)
+            answer = read_plain(outcome, first.question, key[0]) or exchange.read_wire(
+                outcome, query_name(key[0]), key[1], server.address
+            )
+        elif outcome is None:
+            self._suspect(server, 1)
+            answer = _missing(server.address, self._first_seconds)
+        else:
+            self._suspect(server, SUSPECT_AFTER)
+            answer = _unreachable(server.address, outcome)
+        is_last = len(self._servers) == 1 and outcome is not None
+        if isinstance(answer, DnsAnswer) and (not answer.failed or is_last):
+            self._cache.put(key, answer)
+            for waiting in first.waiting:
+                waiting.set_result(answer)
+            return
+        # It goes on where it was: with the next server, or the same one a second time.
+        end = self._clock() + self._timeout - (self._first_seconds if outcome is None else 0.0)
+        last = answer if isinstance(answer, DnsAnswer) else None
+        self._go_on(key, first.waiting, end, last)
+
+    def _go_on(
+        self, key: Key, some: Sequence[Waiting], end: float, last: DnsAnswer | None = None
+    ) -> None:
+        """Ask in a task. last: what the first server said."""
+        task = asyncio.get_running_loop().create_task(self._answered(key, end, last))
+        self._under_way[key] = task
+        for waiting in some:
+            task.add_done_callback(partial(_hand_over, waiting))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -107,37 +168,41 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._first.close()
         self._datagrams.close()
 
-    async def _answered(self, key: Key) -> DnsAnswer:
+    async def _answered(self, key: Key, end: float, last: DnsAnswer | None) -> DnsAnswer:
         try:
-            answer = await self._followed(key)
+            answer = await self._followed(key, end, last)
             self._cache.put(key, answer)
             return answer
         finally:
             del self._under_way[key]
 
-    async def _followed(self, key: Key) -> DnsAnswer:
+    async def _followed(self, key: Key, end: float, last: DnsAnswer | None) -> DnsAnswer:
         """A server that does not resolve for others may leave an alias for us to follow."""
-        end = self._clock() + self._timeout
         name: str | dns.name.Name = key[0]
         kind = key[1]
         ttl = float("inf")
         for _ in range(exchange.ALIAS_LIMIT):
-            answer = await self._tried(name, kind, end)
+            answer = await self._tried(name, kind, end, last)
+            last = None
             if isinstance(answer, DnsAnswer):
                 return replace(answer, ttl=min(ttl, answer.ttl))
             name, ttl = answer.name, min(ttl, answer.ttl)
         return DnsAnswer(DnsStatus.MALFORMED, detail=f"more than {exchange.ALIAS_LIMIT} aliases")
 
     async def _tried(
-        self, name: str | dns.name.Name, kind: RecordType, end: float
+        self, name: str | dns.name.Name, kind: RecordType, end: float, first: DnsAnswer | None
     ) -> DnsAnswer | Alias:
+        """first: what the first server said before, so that it is the next one's turn."""
         usable = [one for one in self._servers if not one.down]
         if not usable:
             what = "no name server answers" if self._servers else "no name server is configured"
             return DnsAnswer(DnsStatus.UNREACHABLE, detail=what)
-        last, wait, place = DnsAnswer(DnsStatus.TIMEOUT), FIRST_WAIT, 0
+        last = first if first is not None else DnsAnswer(DnsStatus.TIMEOUT)
+        place = int(first is not None and len(usable) == len(self._servers))
+        wait = FIRST_WAIT * 2 if place == len(usable) else FIRST_WAIT
         while (left := end - self._clock()) > 0:
             server = usable[place % len(usable)]
             place += 1
@@ -177,11 +242,9 @@ class Engine:
                 server, question, self._transport.payload, seconds
             )
         except TimeoutError:
-            return DnsAnswer(
-                DnsStatus.TIMEOUT, detail=f"{server}: no answer within {seconds:.3g} s"
-            )
+            return _missing(server, seconds)
         except OSError as error:
-            return DnsAnswer(DnsStatus.UNREACHABLE, detail=f"{server}: {error.strerror or error}")
+            return _unreachable(server, error)
         if kind is RecordType.A:
             plain = read_plain(wire, question, name)
             if plain is not None:
