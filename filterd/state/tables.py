@@ -370,7 +370,9 @@ def _with_limits(settings: StateSettings) -> str:
         # Whole seconds, and 1 counts as 2:
         # https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNECT-CONNECT-TIMEOUT
         "connect_timeout": str(max(round(settings.timeout), 2)),
-        "options": f"-c statement_timeout={max(int(settings.timeout * 1000), 1)}",
+        # What a crash of the server takes with it, the last moments, mail tells again.
+        "options": f"-c statement_timeout={max(int(settings.timeout * 1000), 1)}"
+        " -c synchronous_commit=off",
     }
     missing = {name: value for name, value in limits.items() if name not in url.query}
     return url.update_query_dict(missing).render_as_string(hide_password=False)
