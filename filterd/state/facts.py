@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -175,10 +175,16 @@ class SharedState(Protocol):
         ...
 
     def entries(
-        self, kind: str, now: float, limit: int, value: str | None = None
+        self,
+        kind: str,
+        now: float,
+        limit: int,
+        value: str | None = None,
+        wanted: Callable[[StateEntry], bool] | None = None,
     ) -> list[StateEntry]:
-        """The entries of a kind, with that value if one is given, newest first, at most `limit`. It
-        looks at all entries: for people, not for mail."""
+        """The entries of a kind, newest first, at most `limit`: with that value if one is given,
+        and those that are wanted. It looks at all entries, one after the other: for people, not
+        for mail."""
         ...
 
     def add(self, additions: Sequence[Addition], now: float) -> Counted:

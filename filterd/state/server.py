@@ -7,7 +7,7 @@ counts when it is full, in place of saying so. It is asked by one connection of 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,10 +82,16 @@ class ServerState:
             return bool(self._redis.delete(self._entry_key(key)))
 
     def entries(
-        self, kind: str, now: float, limit: int, value: str | None = None
+        self,
+        kind: str,
+        now: float,
+        limit: int,
+        value: str | None = None,
+        wanted: Callable[[StateEntry], bool] | None = None,
     ) -> list[StateEntry]:
         """See `SharedState`."""
-        return heapq.nlargest(limit, self._all(kind, now, value), key=lambda entry: entry.first)
+        found = (one for one in self._all(kind, now, value) if wanted is None or wanted(one))
+        return heapq.nlargest(limit, found, key=lambda entry: entry.first)
 
     def add(self, additions: Sequence[Addition], now: float) -> Counted:
         """See `SharedState`."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ _WINDOWS_KEPT = 2
 _LOOK_AGAIN = (0.0005, 0.002)
 """Seconds after which a writer looks again whether the file's lock is free; a transaction takes
 some tenths of a millisecond."""
+
+_ROWS = 1000
+"""Rows that are in memory at a time while all are looked at."""
 
 KEPT_ASIDE = 2
 """Files that could not be used and are kept, the newest ones."""
@@ -108,16 +112,25 @@ class SqlState:
             return connection.execute(sa.delete(entries).where(_is(entries, key))).rowcount > 0
 
     def entries(
-        self, kind: str, now: float, limit: int, value: str | None = None
+        self,
+        kind: str,
+        now: float,
+        limit: int,
+        value: str | None = None,
+        wanted: Callable[[StateEntry], bool] | None = None,
     ) -> list[StateEntry]:
         """See `SharedState`."""
         c = entries.c
-        wanted = sa.select(entries).where(c.kind == kind, c.expires > now)
+        query = sa.select(entries).where(c.kind == kind, c.expires > now)
         if value is not None:
-            wanted = wanted.where(c.value == value)
+            query = query.where(c.value == value)
+        query = query.order_by(c.first.desc(), c.name)
+        if wanted is None:
+            query = query.limit(limit)
         with self._transaction() as connection:
-            found = connection.execute(wanted.order_by(c.first.desc(), c.name).limit(limit))
-            return [_entry(row) for row in found]
+            rows = connection.execute(query.execution_options(yield_per=_ROWS))
+            found = (entry for entry in map(_entry, rows) if wanted is None or wanted(entry))
+            return list(islice(found, limit))
 
     def add(self, additions: Sequence[Addition], now: float) -> Counted:
         """See `SharedState`."""

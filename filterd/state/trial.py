@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from filterd.state.facts import Addition, Counted, SharedState, StateEntry, StateKey, Window
 
@@ -57,19 +57,27 @@ class TrialState:
             return found is not None
 
     def entries(
-        self, kind: str, now: float, limit: int, value: str | None = None
+        self,
+        kind: str,
+        now: float,
+        limit: int,
+        value: str | None = None,
+        wanted: Callable[[StateEntry], bool] | None = None,
     ) -> list[StateEntry]:
         """See `SharedState`."""
         with self._mutex:
-            known = self._known.entries(kind, now, limit, value) if self._known else []
+            known = self._known.entries(kind, now, limit, value, wanted) if self._known else []
             every = [entry for entry in known if entry.key not in self._entries]
             every += [entry for entry in self._entries.values() if entry is not None]
-        wanted = [
+        found = [
             entry
             for entry in every
-            if entry.key.kind == kind and entry.expires > now and value in (None, entry.value)
+            if entry.key.kind == kind
+            and entry.expires > now
+            and value in (None, entry.value)
+            and (wanted is None or wanted(entry))
         ]
-        return sorted(wanted, key=lambda entry: (-entry.first, entry.key))[:limit]
+        return sorted(found, key=lambda entry: (-entry.first, entry.key))[:limit]
 
     def add(self, additions: Sequence[Addition], now: float) -> Counted:
         """See `SharedState`."""

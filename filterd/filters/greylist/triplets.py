@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 
 from filterd.filters.greylist.settings import DAY, HOUR, GreylistSettings
 from filterd.state.facts import SharedState, StateEntry, StateKey, state_key
@@ -28,10 +27,6 @@ _RENEWED = 0.9
 """Share of `keep_days` that is left when an entry is renewed: not every message has to write."""
 
 _ID_OCTETS = 6
-
-SCAN_LIMIT = 1_000_000
-"""Entries among which a list is made."""
-
 
 Visible = Callable[[str], bool]
 """Whether somebody may see what waits for a recipient."""
@@ -126,28 +121,28 @@ class Triplets:
         """Those that wait, newest first. text: a part of client, sender or recipient. visible:
         whether one may be shown; None for all."""
         part = text.casefold()
-        most = SCAN_LIMIT if part or visible else limit
-        entries = self._state.entries(TRIPLET, now, most, WAITS)
-        found = (
-            one
-            for entry in entries
-            if part in entry.key.name.casefold()
-            and (visible is None or visible(recipient_of(entry)))
-            for one in [_waiting(entry, self._delay)]
-        )
-        return list(islice(found, limit))
+
+        def wanted(entry: StateEntry) -> bool:
+            has_part = part in entry.key.name.casefold()
+            return has_part and (visible is None or visible(recipient_of(entry)))
+
+        looked_for = wanted if part or visible else None
+        found = self._state.entries(TRIPLET, now, limit, WAITS, looked_for)
+        return [_waiting(entry, self._delay) for entry in found]
 
     def allow(
         self, ids: Collection[str], who: str, now: float, visible: Visible | None = None
     ) -> list[WaitingTriplet]:
         """Let those of these ids in that wait and may be seen; which that were."""
-        found = []
-        for entry in self._state.entries(TRIPLET, now, SCAN_LIMIT, WAITS) if ids else ():
+
+        def wanted(entry: StateEntry) -> bool:
             is_meant = id_of(entry.key) in ids
-            if is_meant and (visible is None or visible(recipient_of(entry))):
-                self._state.put(entry.key, now, self._keep, ALLOWED + who)
-                found.append(_waiting(entry, self._delay))
-        return found
+            return is_meant and (visible is None or visible(recipient_of(entry)))
+
+        found = self._state.entries(TRIPLET, now, len(ids), WAITS, wanted) if ids else []
+        for entry in found:
+            self._state.put(entry.key, now, self._keep, ALLOWED + who)
+        return [_waiting(entry, self._delay) for entry in found]
 
     def _renew(self, entry: StateEntry, now: float) -> None:
         if entry.expires - now < self._keep * _RENEWED:

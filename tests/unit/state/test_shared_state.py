@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.state.facts import Addition, SharedState, StateKey, Window, state_key
+from filterd.state.facts import Addition, SharedState, StateEntry, StateKey, Window, state_key
 from filterd.state.opening import open_trial
 from filterd.state.settings import StateSettings
 from filterd.state.trial import TrialState
@@ -76,6 +76,12 @@ def test_entries_are_listed_newest_first(state: SharedState) -> None:
     assert names == ["29", "28", "27"]
     names = [entry.key.name for entry in state.entries("greylist", NOW + 50, 3, "even")]
     assert names == ["28", "26", "24"]
+
+    def is_small(entry: StateEntry) -> bool:
+        return int(entry.key.name) < 10
+
+    names = [one.key.name for one in state.entries("greylist", NOW + 50, 2, "odd", is_small)]
+    assert names == ["9", "7"]
 
 
 def test_counting_with_a_limit(state: SharedState) -> None:
