@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from filterd.chain.early import EarlySettings
@@ -32,6 +33,7 @@ class Service:
     unreadable: int = 0
     """Events so far that were lost on their way into a session, for lack of memory for example."""
     _in_flight: int = 0
+    _asking: int = 0
     _early: tuple[Settings | None, EarlySettings | None] = (None, None)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -59,6 +61,18 @@ class Service:
             self._in_flight -= 1
             self._changed.notify_all()
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """A session waits for what filters say at a stage."""
+        with self._changed:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._asking -= 1
+                self._changed.notify_all()
+
     @property
     def in_flight(self) -> int:
         """Messages that are being scanned or wait for a worker."""
@@ -66,6 +80,7 @@ class Service:
             return self._in_flight
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no message is being scanned; False if that takes too long."""
+        """Wait until no message is being scanned and no session waits for filters; False if that
+        takes too long."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._in_flight == 0, seconds)
+            return self._changed.wait_for(lambda: not (self._in_flight or self._asking), seconds)

@@ -38,7 +38,8 @@ class SessionStages(EarlySession):
             if pool is None or not asked:
                 return ()
             try:
-                return pool.ask(session, asked, recipient, self._told)
+                with self._service.asking():
+                    return pool.ask(session, asked, recipient, self._told)
             except PoolClosedError:
                 continue
         failure = "the filters were being exchanged"

@@ -39,6 +39,9 @@ class Frames:
         while True:
             try:
                 octets = self._peer.recv(READ_SIZE)
+            except ConnectionResetError:
+                # It ended with something unread (unix(7)).
+                octets = b""
             except OSError as error:
                 raise FrameError(f"read: {error.strerror or error}") from error
             if not octets:

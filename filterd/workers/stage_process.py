@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -34,14 +35,22 @@ the interpreter, for example in one call of C code."""
 SUSPICION = 0.5
 """The same where a filter's time is over: it need not be that filter that holds everybody up."""
 
+WRITE_LIMIT = 1
+"""Seconds that it may leave unread what it is told, once the kernel's buffer is full."""
+
+_WRITE_TIME = struct.pack("@ll", WRITE_LIMIT, 0)
+"""The same for the kernel (SO_SNDTIMEO, struct timeval)."""
+
 
 @dataclass(slots=True, eq=False)
 class Asked:
     """A question under way. answers: what filters said, None at the end of all answers. lost: why
-    there are no more, where the process ended. filters: those that were asked."""
+    there are no more, where the process ended. filters: those that were asked. said: how many
+    answers have come."""
 
     number: int
     filters: tuple[str, ...]
+    said: int = 0
     answers: queue.SimpleQueue[StageAnswer | None] = field(default_factory=queue.SimpleQueue)
     lost: str = ""
 
@@ -59,6 +68,7 @@ class StageProcess:
         idle: Callable[[StageProcess], None],
     ) -> None:
         self.pid = pid
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _WRITE_TIME)
         self._frames = Frames(peer, ANSWER_LIMIT)
         self._kill, self._ended, self._idle = kill, ended, idle
         self._lock = threading.Lock()
@@ -100,8 +110,10 @@ class StageProcess:
         try:
             self._frames.send(frame)
         except OSError as error:
-            # The listener sees the end, and says so to all who wait.
+            # It has ended, or reads no more and has half of a frame. The listener sees the end, and
+            # says so to all who wait.
             log.debug("stage process %d: %s", self.pid, error)
+            self._kill()
 
     def abandon(self, asked: Asked) -> None:
         """Wait no longer for a question's answers: a filter has used up its time."""
@@ -173,6 +185,9 @@ class StageProcess:
             self._heard = time.monotonic()
             asked = self._open.get(value.get("of", -1))
         if "of" in value and asked is not None:
+            asked.said += 1
+            if asked.said > len(asked.filters):
+                raise AnswerError("more answers than filters that were asked")
             answer = decode_answer(value, asked.filters)
             if answer.failure is not None and answer.failure.kind == "memory":
                 self.spent = True

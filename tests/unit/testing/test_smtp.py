@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.chain.links import LinkSettings
+from filterd.chain.chain import Chain
+from filterd.chain.links import Link, LinkSettings
+from filterd.chain.marks import Mark
+from filterd.chain.pipeline import Pipeline
+from filterd.chain.play import PlayedSession
+from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.report import ScanReport
 from filterd.chain.stages import Session, Stage
@@ -22,7 +27,8 @@ from filterd.chain.verdict import (
     Symbol,
     Verdict,
 )
-from filterd.message import Message, Recipient
+from filterd.message import Client, Message, Recipient
+from filterd.message.matching import networks
 from filterd.testing import Answer, Smtp
 
 MAIL = b"Subject: hi\r\n\r\nhello\r\n"
@@ -289,6 +295,45 @@ def test_mail_of_the_sendmail_command_is_judged_at_its_end() -> None:
     assert report.reply is not None
     assert (report.reply.code, report.reply.xcode) == (550, "5.7.9")
     assert smtp.refusals == ()
+
+
+MARK = "ENVID=filterd:1m8jzxs7bfyn4m61:c:65000000:" + "0" * 32
+
+
+def released_by(mark: Mark | None, filter: Says) -> PlayedSession:
+    """A session with this host, from which released mail may come."""
+    chain = Chain([Link(filter)])
+    chain.released = lambda _message: mark
+    session = PlayedSession(Pipeline(chain, Policy(PolicySettings())), networks(["127.0.0.0/8"]))
+    session.connect(Client("localhost", "127.0.0.1", 4711), {})
+    session.helo("localhost")
+    return session
+
+
+def test_a_released_message_passes_whatever_the_stages_found() -> None:
+    refusing = Says(connect=REJECT, sender=points("S", 50), recipient=LATER)
+    session = released_by(Mark("kept1", viruses=False), refusing)
+    assert session.sender("ann@a.example", (MARK,), {}) is None
+    assert session.recipient(Recipient("joe@mx.example")) is None
+    report = session.result(MAIL).report
+    assert (report.action, report.score, report.released) == ("accept", 0.0, "kept1")
+    assert session.refusals == []
+
+
+def test_a_mark_that_is_not_good_only_delays_the_refusal() -> None:
+    session = released_by(None, Says(recipient=REJECT))
+    session.sender("ann@a.example", (MARK,), {})
+    assert session.recipient(Recipient("joe@mx.example")) is None
+    report = session.result(MAIL).report
+    assert (report.action, report.reply and report.reply.xcode) == ("reject", "5.7.9")
+
+
+def test_where_released_mail_may_come_from_a_client_is_refused_at_mail() -> None:
+    session = released_by(None, Says(connect=REJECT))
+    assert session.refusals == []
+    refusal = session.sender("ann@a.example", (), {})
+    assert refusal is not None
+    assert (refusal.action, refusal.stage) == ("reject", "sender")
 
 
 def test_memory_is_of_one_session_and_one_filter() -> None:
