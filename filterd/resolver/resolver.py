@@ -97,6 +97,13 @@ class Resolver:
                 )
         return self._servers
 
+    def prepare(self) -> bool:
+        """Load what a question needs, so that processes that are forked later have it: else each
+        spends its first question's time on that. False if nothing can be asked."""
+        from filterd.resolver import engine  # noqa: F401, PLC0415  # dnspython
+
+        return bool(self.servers)
+
     @property
     def settings(self) -> ResolverSettings:
         return self._settings

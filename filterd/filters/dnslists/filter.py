@@ -57,10 +57,11 @@ class DnsLists:
         self._begun: tuple[Message, Asking, bool] | None = None
 
     def prepare(self) -> None:
-        """Read the list of public suffixes, and say it if there is no name server."""
+        """Read the list of public suffixes, and load the resolver: a worker's first question has to
+        be asked in half a second, and one that takes longer costs the worker."""
         if self._lists:
             prepare_suffixes()
-            _ = self._services.resolver.servers
+            self._services.resolver.prepare()
 
     def ask(self, message: Message) -> None:
         """Begin to ask about the message."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import subprocess
+import sys
 import threading
 import time
 
@@ -516,6 +518,26 @@ def test_at_a_stage_nothing_is_known_of_a_relays_client() -> None:
         assert not server.asked
         message = mail(client="198.51.100.1", fields=fields)
         assert found(lists, message) == {"RCVD_IN_SBL": 4.0}
+
+
+def test_what_a_question_needs_is_loaded_before_workers_are_forked() -> None:
+    """A worker that had to load it with its first message would take too long for `ask`."""
+    program = (
+        "import sys\n"
+        "from filterd.chain.services import Services\n"
+        "from filterd.filters.dnslists.settings import DnsList, DnsListsSettings\n"
+        "from filterd.resolver.settings import ResolverSettings\n"
+        "services = Services(ResolverSettings(nameservers=('127.0.0.1',)))\n"
+        "made = DnsListsSettings((DnsList('bl.example', symbol='BL'),)).build_with(services)\n"
+        "print('dns' in sys.modules, end=' ')\n"
+        "made.prepare()\n"
+        "import threading\n"
+        "print('dns' in sys.modules, 'filterd.resolver.engine' in sys.modules, end=' ')\n"
+        "print('publicsuffixlist' in sys.modules, threading.active_count())\n"
+    )
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.stdout.split() == ["True", "True", "True", "True", "1"], told.stderr
 
 
 def test_without_early_there_is_no_stage() -> None:
