@@ -78,6 +78,9 @@ class Recipient:
     trouble: str = ""
     """Why it waits."""
 
+    full_name: str = ""
+    """Of a user."""
+
     @property
     def same(self) -> tuple[str, str, str]:
         """What addresses of one recipient have in common."""
@@ -313,7 +316,7 @@ class SendList:
         if user is None:
             self._bad(recipient, "550", "5.1.1", "User unknown", keep=False)
             return
-        recipient.home = user.home
+        recipient.home, recipient.full_name = user.home, user.full_name
         if quoted or not self.expands:
             return
         self._forward(recipient, user, level)

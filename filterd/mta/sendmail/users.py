@@ -30,6 +30,7 @@ class User:
     home: str
     uid: int
     gid: int
+    full_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class LocalUsers:
         except (KeyError, ValueError):
             # ValueError: a NUL, or no UTF-8.
             return None
-        return User(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid)
+        return User(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid, full_name(found))
 
     def forward_lines(self, user: User, paths: Sequence[str]) -> list[str] | None:
         """The lines of the first `.forward` that may be used, None if there is none."""
@@ -86,6 +87,12 @@ def default_user(option: str) -> tuple[int, int]:
     except KeyError:
         return _NOBODY
     return uid, gid
+
+
+def full_name(entry: pwd.struct_passwd) -> str:
+    """The name in the GECOS field: up to the first comma, `&` for the user's name (buildfname)."""
+    name = entry.pw_gecos.partition(",")[0].partition(";")[0].lstrip("*")
+    return octets(name.replace("&", entry.pw_name[:1].upper() + entry.pw_name[1:]).strip())
 
 
 def _silent(text: str) -> None:

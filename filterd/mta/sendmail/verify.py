@@ -53,7 +53,11 @@ class RuleVerifier:
         found = router.send_list(expands=expand)
         try:
             for member in found.members(octets(argument)):
-                one = found.add(found.parse(member))
+                one = found.parse(member)
+                if not expand and found.is_alias(one):
+                    found.all.append(one)
+                    continue
+                one = found.add(one)
                 problem = found.problem_below(one)
                 if problem is not None:
                     raise problem
@@ -78,4 +82,5 @@ class RuleVerifier:
         user = one.address.user
         has_host = "@" in user or mailer is None or mailer.types[1].lower() not in ("", "rfc822")
         shown = user if has_host else f"{user}@{self.host}"
-        return to_octets(f"{250 if verified else 252} 2.1.5 <{seven_bits(shown)}>")
+        said = f"{one.full_name} <{shown}>".lstrip()
+        return to_octets(f"{250 if verified else 252} 2.1.5 {seven_bits(said)}")

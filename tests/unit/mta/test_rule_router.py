@@ -14,6 +14,7 @@ from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.router import RuleRouter
+from filterd.mta.sendmail.verify import RuleVerifier
 from tests.helpers.mini_cf import router as router_of
 
 
@@ -193,6 +194,24 @@ def test_expn_says_what_is_wrong_with_a_list(router: RuleRouter) -> None:
     assert router.members("joe") == ["joe"]
     with pytest.raises(DeliveryError, match="Cannot open"):
         router.members("broken")
+
+
+@pytest.mark.parametrize(
+    ("argument", "expand", "lines"),
+    [
+        ("joe", False, ["250 2.1.5 <joe@mx.example.test>"]),
+        ("<Joe@here.test>", False, ["250 2.1.5 <joe@mx.example.test>"]),
+        ("two", False, ["250 2.1.5 <two@mx.example.test>"]),
+        ("a@far.test", False, ["252 2.1.5 <a@far.test>"]),
+        ("list", True, ["250 2.1.5 <ann@mx.example.test>", "250 2.1.5 <bob@else.test>"]),
+        ("prog", True, ['250 2.1.5 <"|/bin/cat -n">']),
+        ("odd", True, ["553 5.1.3 @x.test... User address required"]),
+        ("|/bin/sh", False, ["550 5.7.1 |/bin/sh... Cannot mail directly to programs"]),
+    ],
+)
+def test_vrfy_and_expn(router: RuleRouter, argument: str, expand: bool, lines: list[str]) -> None:
+    found = RuleVerifier("mx.example.test")(router, argument, expand).lines
+    assert [line.decode() for line in found] == lines
 
 
 def test_with_flag_w_a_local_user_must_exist() -> None:
