@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings, who
 from filterd.cli.listing import WIDE, shown
 from filterd.config.assembly import site_state
 from filterd.filters.rates.counting import Rates
+from filterd.quarantine import Store, StoreError
 from filterd.state.facts import StateError
 
 app = typer.Typer(
@@ -65,8 +66,12 @@ def free(
     What was held stays in the quarantine: `filterd quarantine list --symbol ACCOUNT_HELD`, then
     `release`. Exit status 66 if no mail of that name is held.
     """
+    loaded = settings(config)
     with reported(Exit.UNAVAILABLE, StateError):
-        was_held = Rates(site_state(settings(config))).free(by, name)
+        was_held = Rates(site_state(loaded)).free(by, name)
     if not was_held:
         fail(f"no mail of {by} {name} is held", Exit.NO_INPUT)
+    with reported(Exit.IO_ERROR, StoreError):
+        note = f"rates: mail of {by} {name} goes through again"
+        Store(loaded.quarantine).note("allowed", "", who(), note)
     sys.stdout.write(f"mail of {by} {name} goes through again\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from filterd.config.assembly import site_state
 from filterd.config.load import Settings, load
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.state import state
+from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.process import folder
 from tests.helpers.servers.redis_server import RedisServer
 
@@ -50,6 +53,17 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
     assert found.level is Level.FAIL
     assert "state.url: " in found.found
     assert "secret" not in found.found
+
+
+def test_whose_mail_is_held(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    opened = site_state(settings)
+    Rates(opened).judge(RefusedShare(messages=1), "joe smith", True, time.time())
+    _, found = state(settings)
+    assert (found.level, found.about) == (Level.WARN, "rates")
+    assert found.found == "mail of user joe smith is held: 1 of 1 messages in 3600 s refused"
+    assert found.advice.endswith("filterd rates free user 'joe smith'")
+    opened.close()
 
 
 @pytest.mark.parametrize(
