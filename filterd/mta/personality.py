@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.delivery.recipients import PlainRecipients, Recipients
-from filterd.mta.delivery.router import Router
+from filterd.mta.delivery.router import POSTMASTER, Router
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.composer import Composer
 from filterd.mta.milters.answers import Filters
@@ -89,6 +89,12 @@ class Personality:
 
     delivers_at_once: Callable[[], bool] = lambda: True
     """Whether mail that is accepted now is delivered now, and not by a later run of the queue."""
+
+    postmaster: str = POSTMASTER
+    """Who gets reports about reports that failed, "" for nobody."""
+
+    postmaster_copy: str = ""
+    """Who gets a copy of each report to a sender, "" for nobody."""
 
     keeps_duplicates: bool = False
     """A recipient that a filter has added beside the client's gets the message twice."""

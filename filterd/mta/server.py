@@ -149,6 +149,8 @@ class ReferenceMta:
             self.settings.hostname,
             self._personality.queue_id,
             qualifies=not self._personality.rewrites_addresses,
+            postmaster=self._personality.postmaster,
+            copies=self._personality.postmaster_copy,
         )
 
     async def __aexit__(self, *_: object) -> None:

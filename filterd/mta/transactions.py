@@ -20,6 +20,7 @@ from filterd.mta.milters.macros import MacroTable
 from filterd.mta.smtp import events
 from filterd.mta.smtp.checks import Checks, Verdict
 from filterd.mta.smtp.commands import SmtpSession
+from filterd.mta.smtp.parameters import announced_size
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.state import ServerState
@@ -211,6 +212,7 @@ class Transactions:
         # Without rules they were checked before the address.
         reply = None if route is None else session.bad_parameters(path, recipient=False)
         reply = reply or self._judged(await self._checks.mail(path)) or session.bad_size(path)
+        reply = reply or self._checks.room(announced_size(path))
         if reply is not None:
             return reply
         if not self._filters_active:

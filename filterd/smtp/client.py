@@ -70,8 +70,8 @@ class SmtpClient:
 
     host: name or address, or the path of a unix socket, which begins with `/`; port does not count
     then. lmtp: greet with LHLO (RFC 2033 §4.1). helo: our name; by default the host's.
-    connect_timeout: seconds until the server has greeted. reply_timeout: seconds for which it may
-    neither read nor answer later.
+    source: the address of this end. connect_timeout: seconds until the server has greeted.
+    reply_timeout: seconds for which it may neither read nor answer later.
     """
 
     def __init__(
@@ -83,8 +83,11 @@ class SmtpClient:
         reply_timeout: float,
         helo: str | None = None,
         lmtp: bool = False,
+        source: str = "",
     ) -> None:
         self._smtp = _Smtp(local_hostname=helo, timeout=connect_timeout)
+        if source:
+            self._smtp.source_address = (source, 0)
         if lmtp:
             self._smtp.ehlo_msg = "LHLO"
         self._smtp.reply_timeout = reply_timeout

@@ -56,6 +56,11 @@ class CfMta:
         """Why each message in the queue is there: its quarantine reason, or "" for a delivery."""
         return [entry.held or "" for entry in Spool(self.spool).entries()]
 
+    def messages(self) -> list[bytes]:
+        """The messages in the queue."""
+        spool = Spool(self.spool)
+        return [spool.message(entry) for entry in spool.entries()]
+
     def held(self) -> list[str]:
         return [entry.held or "" for entry in Spool(self.spool).held()]
 

@@ -90,12 +90,20 @@ def transact(
     return result("message", client.reply())
 
 
-def connected(host: str, port: int, helo: str, timeout: float) -> SmtpClient:
-    """A connection that is ready for a transaction, after so many seconds. Raises SmtpError."""
+def connected(host: str, port: int, helo: str, timeout: float, source: str = "") -> SmtpClient:
+    """A connection that is ready for a transaction, after so many seconds. Raises SmtpError.
+
+    source: the address of this end, "" for any.
+    """
     deadline = time.monotonic() + timeout
     try:
         client = SmtpClient(
-            host, port, helo=helo, connect_timeout=timeout, reply_timeout=REPLY_TIMEOUT
+            host,
+            port,
+            helo=helo,
+            connect_timeout=timeout,
+            reply_timeout=REPLY_TIMEOUT,
+            source=source,
         )
         reply, expected = client.greeting, 220
         if reply.code == expected:

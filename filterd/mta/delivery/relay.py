@@ -53,6 +53,22 @@ class OutgoingMail:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What holds for all connections to other hosts; sendmail's options of like names.
+
+    fallback: hosts that come after those of each domain (FallbackMXhost). last_resort: hosts for
+    mail that no other host takes now, or whose domain nobody knows (FallbackSmartHost). only_to:
+    the one address that is connected to, for tests (ConnectOnlyTo). source: the address of this
+    end.
+    """
+
+    fallback: str = ""
+    last_resort: str = ""
+    only_to: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SmtpMailer:
     """Sends a message to a host. hosts: domains, or `[host]` or `[address]` for that host itself,
     without MX records; several are separated by colons.
@@ -66,44 +82,62 @@ class SmtpMailer:
     line_limit: int = 0
     port: int = PORT
     is_own: Callable[[str], bool] = lambda name: False  # noqa: ARG005
+    options: ClientOptions = ClientOptions()
 
     def deliver(self, mail: OutgoingMail) -> list[Result]:
         """Send. What became of each recipient, in order."""
         _, message = take_return_path(mail.message)
         wire = wire_form(limited(message, self.line_limit))[0]
-        results: list[Result] = [
-            DeliveryError("no host to send to", temporary=True, code="4.4.0")
-        ] * len(mail.recipients)
-        try:
-            hosts = self._hosts()
-        except DeliveryError as error:
-            return [error] * len(mail.recipients)
-        for host, port in hosts:
+        error = DeliveryError("no host to send to", temporary=True, code="4.4.0")
+        for hosts in (self.hosts, self.options.last_resort):
             try:
-                return self._send(host, port, mail, wire)
-            except DeliveryError as error:
-                results = [error] * len(mail.recipients)
-                if not error.temporary:
-                    break
-        return results
+                for host, port in self._hosts(hosts):
+                    try:
+                        return self._send(host, port, mail, wire)
+                    except DeliveryError as refused:
+                        error = refused
+                        if not refused.temporary:
+                            return [error] * len(mail.recipients)
+            except DeliveryError as unknown:
+                error = unknown
+            if not self.options.last_resort:
+                break
+        return [error] * len(mail.recipients)
 
-    def _hosts(self) -> list[tuple[str, int]]:
+    def _hosts(self, text: str) -> list[tuple[str, int]]:
         """Raises DeliveryError."""
         found: list[tuple[str, int]] = []
-        for name in host_names(self.hosts):
+        for name in host_names(text):
             if name.isdecimal() and found:
                 # `[127.0.0.1]:2525`
                 found[-1] = (found[-1][0], int(name))
             elif name.startswith("["):
                 found.append((literal(name), self.port))
             else:
-                found += [(host, self.port) for host in mail_exchangers(name, self.is_own)]
+                found += [(host, self.port) for host in self._exchangers(name)]
+        if self.options.only_to:
+            return [(self.options.only_to, port) for _, port in found[:1]]
         return found
+
+    def _exchangers(self, name: str) -> list[str]:
+        """The hosts of a domain, and the fallback. Raises DeliveryError."""
+        fallback = self.options.fallback
+        if not fallback:
+            return mail_exchangers(name, self.is_own)
+        try:
+            hosts = mail_exchangers(name, self.is_own)
+        except DeliveryError as error:
+            if not error.temporary:
+                raise
+            hosts = []
+        more = [literal(fallback)] if fallback.startswith("[") else mail_exchangers(fallback)
+        return hosts + [one for one in more if one not in hosts]
 
     def _send(self, host: str, port: int, mail: OutgoingMail, wire: bytes) -> list[Result]:
         """Raises DeliveryError if another host may be tried for all recipients."""
         try:
-            client = connected(host, port, self.helo, CONNECT_TIMEOUT)
+            source = self.options.source
+            client = connected(host, port, self.helo, CONNECT_TIMEOUT, source)
         except SmtpError as error:
             raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
         try:

@@ -12,6 +12,9 @@ from typing import Protocol
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 
+POSTMASTER = "postmaster"
+"""Gets reports about reports that failed; a local name, RFC 5321 §4.5.1."""
+
 
 class DeliveryError(Exception):
     """A delivery failed. temporary: another attempt may help. code: RFC 3463.

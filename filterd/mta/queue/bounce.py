@@ -11,21 +11,19 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
-from filterd.mta.delivery.router import DeliveryError, Failures
+from filterd.mta.delivery.router import POSTMASTER, DeliveryError, Failures
 from filterd.mta.mail.entry import QueueEntry, Target
 
 HEADER_LIMIT = 1 << 16
 """Octets of the undelivered message's header section that are returned in the report."""
 
 
-POSTMASTER = "postmaster"
-"""Gets reports about reports that failed; a local name, RFC 5321 §4.5.1."""
-
-
 class Bouncer:
     """Makes reports, see the module. host: the MTA's name. next_id: gives queue ids.
 
     qualifies: whether the author's address gets the host's name here, and not on its way out.
+    postmaster: who gets reports about reports, "" for nobody. copies: who gets a copy of each
+    report, "" for nobody.
     """
 
     def __init__(
@@ -35,7 +33,10 @@ class Bouncer:
         expire: float = 432000.0,
         *,
         qualifies: bool = True,
+        postmaster: str = POSTMASTER,
+        copies: str = "",
     ) -> None:
+        self._postmaster, self._copies = postmaster, copies
         self._author = f"MAILER-DAEMON@{host}" if qualifies else "MAILER-DAEMON"
         self._host = host
         self._next_id = next_id
@@ -48,10 +49,15 @@ class Bouncer:
         reported = [(target, error) for target, error in failed if _wants_report(target)]
         if entry.last or not reported:
             return None
-        id, to = self._next_id(), entry.sender or POSTMASTER
+        to = entry.sender or self._postmaster
+        if not to:
+            return None
+        id = self._next_id()
         report = self._report(id, to, entry, reported, message)
         expires = time.time() + self._expire
-        return QueueEntry(id, "", (Target(to),), expires=expires, last=not entry.sender), report
+        copies = (Target(self._copies),) if self._copies and entry.sender else ()
+        targets = (Target(to), *copies)
+        return QueueEntry(id, "", targets, expires=expires, last=not entry.sender), report
 
     def _report(
         self,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path as Folder
 from typing import TypeVar
 
 from filterd.mta.cf.addresses import AddressKind
+from filterd.mta.cf.checks import FROM, HEADER_FLAGS
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import RuleMessage
 from filterd.mta.mail.address import Route
@@ -34,6 +37,8 @@ LONGEST_PAUSE = 300.0
 MAX_HEADERS_LENGTH = 32768
 """Octets of a header section where the file says nothing, MAXHDRSLEN."""
 
+_SEVEN_BITS = bytes(octet & 0x7F for octet in range(256))
+
 NO_SENDERS = frozenset(("prog", "*file*", "*include*"))
 """Mailers that cannot be a sender's."""
 
@@ -42,11 +47,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ContentLimits:
-    """What a message may hold. header: octets of its header section, 0 for no limit."""
+    """What a message may hold, and what becomes of it.
+
+    header: octets of its header section, 0 for no limit. min_free: blocks that must stay free where
+    the spool is, besides the message.
+    """
 
     header: int = MAX_HEADERS_LENGTH
+    min_free: int = 0
     refuses_nul: bool = False
     refuses_eighth_bit: bool = False
+    takes_seven_bits: bool = False
+    joins_author_lines: bool = False
+    """Lines of From and such become one."""
 
 
 class RuleChecks(Checks):
@@ -54,8 +67,10 @@ class RuleChecks(Checks):
 
     decide_relaying = True
 
-    def __init__(self, rules: RuleSession, macros: MacroTable, limits: ContentLimits) -> None:
-        self._rules, self._macros, self._limits = rules, macros, limits
+    def __init__(
+        self, rules: RuleSession, macros: MacroTable, limits: ContentLimits, spool: Folder
+    ) -> None:
+        self._rules, self._macros, self._limits, self._spool = rules, macros, limits, spool
         self._program = rules.engine.program
         self._base = rules.definitions.copy()
 
@@ -134,7 +149,29 @@ class RuleChecks(Checks):
     async def etrn(self, node: str) -> SmtpReply | None:
         return (await self._check(Asked("check_etrn", node))).reply
 
+    def room(self, size: int) -> SmtpReply | None:
+        """enoughdiskspace: whether a message of `size` octets leaves enough blocks free."""
+        if not self._limits.min_free:
+            return None
+        try:
+            disk = os.statvfs(self._spool)
+        except OSError as error:
+            log.error("%s: %s", self._spool, error.strerror)
+            return None
+        if disk.f_bavail >= self._limits.min_free + size // max(disk.f_frsize, 1):
+            return None
+        log.warning("low on space: %d blocks are free in %s", disk.f_bavail, self._spool)
+        return SmtpReply.of("452 4.4.5 Insufficient disk space; try again later")
+
     # The message
+
+    def received(self, sender: Path, data: bytes) -> bytes:
+        body = next(
+            (one[5:].upper() for one in sender.parameters if one.upper().startswith("BODY=")), ""
+        )
+        if body == "7BIT" or (self._limits.takes_seven_bits and body != "8BITMIME"):
+            data = data.translate(_SEVEN_BITS)
+        return with_joined_lines(data) if self._limits.joins_author_lines else data
 
     async def content(self, data: bytes) -> Verdict:
         fields, body = split_message(data, eats_from=True)
@@ -224,3 +261,21 @@ def header_size(data: bytes, body: bytes) -> int:
         # The first line that is not a field was read as a part of the header.
         size += body.find(b"\n") + 1 or len(body)
     return size - data.count(b"\0", 0, size)
+
+
+def with_joined_lines(data: bytes) -> bytes:
+    """The message with the lines of each field that names an author joined by blanks."""
+    fields, body = split_message(data, eats_from=True)
+    head = data[: len(data) - len(body)]
+    at = data.find(b"\n") + 1 if data.startswith(b"From ") else 0
+    out = [data[:at]]
+    for name, _value in fields:
+        end = head.find(b"\n", at)
+        while end >= 0 and head[end + 1 : end + 2] in (b" ", b"\t"):
+            end = head.find(b"\n", end + 1)
+        end = len(head) - 1 if end < 0 else end
+        text = head[at : end + 1]
+        flags = HEADER_FLAGS.get(name.decode("ascii").lower(), 0)
+        out.append(text[:-1].replace(b"\n", b" ") + b"\n" if flags & FROM else text)
+        at = end + 1
+    return b"".join(out) + data[at:]

@@ -20,6 +20,7 @@ from filterd.mta.delivery.relay import PORT, OutgoingMail, SmtpMailer, host_name
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome, sender_for
 from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.sendmail.client import client_options
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.outgoing import (
     Sender,
@@ -62,6 +63,7 @@ class RuleDelivery:
         cf = engine.cf
         self._helo = cf.option("HeloName") or cf.macros.get("j", "localhost")
         self._has_compat = is_known(engine.program, "check_compat")
+        self._client_options = client_options(cf)
         # Only root can run a program as another user.
         own: tuple[int | None, int | None] = (None, None)
         if os.geteuid() == 0:
@@ -224,7 +226,9 @@ class RuleDelivery:
                 tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
             ),
         )
-        smtp = SmtpMailer(hosts, self._helo, mailer.line_limit, port, self._is_own)
+        smtp = SmtpMailer(
+            hosts, self._helo, mailer.line_limit, port, self._is_own, self._client_options
+        )
         for (target, _), result in zip(group.members, smtp.deliver(outgoing), strict=True):
             if isinstance(result, DeliveryError):
                 yield Outcome(target, error=result)

@@ -53,6 +53,10 @@ def _option(rest: str) -> Iterator[tuple[str, str]]:
     shown = f"O {name}={value}" if value else f"O {name}"
     if name == "DaemonPortOptions":
         yield from _daemon(value)
+    elif name == "ClientPortOptions":
+        for one in filter(None, map(str.strip, value.split(","))):
+            if one[:1] in support.CLIENT_KEYS:
+                yield f"{one} in ClientPortOptions", support.CLIENT_KEYS[one[:1]]
     elif name == "PrivacyOptions":
         yield from _privacy(value)
     elif not name or name in _SETTLED or value.lower() in _same(name):

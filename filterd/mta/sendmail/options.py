@@ -40,7 +40,10 @@ def number(cf: SendmailCf, option: str, default: int = 0) -> int:
 def content_limits(cf: SendmailCf) -> ContentLimits:
     return ContentLimits(
         header=number(cf, "MaxHeadersLength", MAX_HEADERS_LENGTH),
+        min_free=number(cf, "MinFreeBlocks"),
         refuses_nul=is_set(cf, "RejectNUL"),
+        takes_seven_bits=is_set(cf, "SevenBitInput"),
+        joins_author_lines=is_set(cf, "SingleLineFromHeader"),
         refuses_eighth_bit=cf.option("EightBitMode").strip()[:1] == "s",
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path as Folder
 
+from filterd.mta.delivery.router import POSTMASTER
 from filterd.mta.mail.address import Route
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.milters.settings import InputMailFilter
@@ -70,6 +72,8 @@ def sendmail(
     connections: ConnectionRules = ConnectionRules(),  # noqa: B008  (frozen)
     limits: ContentLimits = ContentLimits(),  # noqa: B008  (frozen)
     delivers_at_once: Callable[[], bool] = lambda: True,
+    postmaster: str = POSTMASTER,
+    postmaster_copy: str = "",
 ) -> Personality:
     """Build it. The rest is what a sendmail.cf says; without one the defaults.
 
@@ -83,10 +87,12 @@ def sendmail(
         replies=replies or SendmailReplies(host),
         rules=session_rules,
         delivers_at_once=delivers_at_once,
+        postmaster=postmaster,
+        postmaster_copy=postmaster_copy,
         connections=connections,
         extensions=_extensions(limit),
         withheld=WITHHELD,
-        checks=partial(_checks, limits),
+        checks=partial(_checks, limits, settings.spool),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
         queue_id=SendmailQueueIds().next,
         filters=lambda filters: SendmailFilters(filters, lists.get),
@@ -108,9 +114,9 @@ def _extensions(size_limit: int) -> tuple[str, ...]:
     return tuple(size if one == "SIZE" else one for one in _EXTENSIONS)
 
 
-def _checks(limits: ContentLimits, macros: MacroTable) -> Checks:
+def _checks(limits: ContentLimits, spool: Folder, macros: MacroTable) -> Checks:
     rules = macros.rules if isinstance(macros, SendmailMacros) else None
-    return Checks() if rules is None else RuleChecks(rules, macros, limits)
+    return Checks() if rules is None else RuleChecks(rules, macros, limits, spool)
 
 
 def _same_route(address: str, route: Route) -> Route:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from filterd.mta.cf.config import CfError, SendmailCf
+from filterd.mta.delivery.router import POSTMASTER
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
 from filterd.mta.sendmail.engine import RuleEngine
@@ -71,6 +72,8 @@ class CfSite:
             connections=connection_rules(cf),
             limits=content_limits(cf),
             delivers_at_once=delivers_at_once(cf),
+            postmaster=cf.option("DoubleBounceAddress", POSTMASTER).strip(),
+            postmaster_copy=cf.option("PostmasterCopy").strip(),
         )
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 CARRIED_OUT = frozenset(
     """
     AliasFile AllowBogusHELO BadRcptShutdown BadRcptShutdownGood BadRcptThrottle BlankSub
-    ColonOkInAddr ConnectionRateThrottle ConnectionRateWindowSize DaemonPortOptions DefaultUser
-    DelayLA DontBlameSendmail DontExpandCnames ForwardPath HeloName HelpFile InputMailFilters
+    ClientPortOptions ColonOkInAddr ConnectOnlyTo ConnectionRateThrottle ConnectionRateWindowSize
+    DaemonPortOptions DefaultUser DelayLA DontBlameSendmail DontExpandCnames DoubleBounceAddress
+    FallbackMXhost FallbackSmartHost ForwardPath HeloName HelpFile InputMailFilters
     MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
     MaxNOOPCommands MaxRecipientsPerMessage Milter.macros.connect Milter.macros.data
     Milter.macros.envfrom Milter.macros.envrcpt Milter.macros.eoh Milter.macros.eom
-    Milter.macros.helo MinQueueAge OldStyleHeaders OperatorChars PrivacyOptions QueueDirectory
-    QueueLA QueueTimeout RefuseLA RejectNUL RunAsUser ServerCertFile ServerKeyFile
-    SmtpGreetingMessage SoftBounce Timeout.command Timeout.queuereturn TrustedUser
+    Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders OperatorChars PostmasterCopy
+    PrivacyOptions QueueDirectory QueueLA QueueTimeout RefuseLA RejectNUL RunAsUser ServerCertFile
+    ServerKeyFile SevenBitInput SingleLineFromHeader SmtpGreetingMessage SoftBounce
+    Timeout.command Timeout.queuereturn TrustedUser
     """.split()
 )
 """Options that the MTA obeys."""
@@ -49,9 +51,7 @@ NOT_CARRIED_OUT = {
     "CipherList": "Python's default ciphers are used",
     "ClientCertFile": "other servers are not shown a certificate",
     "ClientKeyFile": "other servers are not shown a certificate",
-    "ClientPortOptions": "connections are made from any address",
     "ClientSSLOptions": "mail is sent without TLS",
-    "ConnectOnlyTo": "mail goes to its own hosts",
     "CRLFile": "certificates are not checked",
     "CRLPath": "certificates are not checked",
     "DANE": "TLSA records are not looked up",
@@ -62,18 +62,13 @@ NOT_CARRIED_OUT = {
     "DHParameters": "OpenSSL chooses them",
     "DialDelay": "a failed connection is tried with the next attempt",
     "DontProbeInterfaces": "names of the interfaces are not local",
-    "DoubleBounceAddress": "the postmaster gets what cannot be returned",
     "EightBitMode": "8-bit mail is passed on as it is",
     "ErrorHeader": "reports begin without it",
-    "FallbackMXhost": "there is no further host",
-    "FallbackSmartHost": "there is no further host",
     "HoldExpensive": "mail for expensive mailers is delivered at once",
     "MatchGECOS": "full names are not looked up",
     "MaxMimeHeaderLength": "fields keep their length",
     "MaxQueueAge": "the time between attempts is an hour at most",
     "MeToo": "the sender of a list gets a copy",
-    "MinFreeBlocks": "free space on the disk is not checked",
-    "PostmasterCopy": "nobody gets copies of reports",
     "RejectLogInterval": "each refusal is logged",
     "RrtImpliesDsn": "Return-Receipt-To asks for nothing",
     "SafeFileEnvironment": "files of aliases may be anywhere",
@@ -81,8 +76,6 @@ NOT_CARRIED_OUT = {
     "SendMimeErrors": "reports are MIME messages",
     "ServerSSLOptions": "Python's default options are used",
     "SetCertAltnames": "certificates are not checked",
-    "SevenBitInput": "the eighth bit stays",
-    "SingleLineFromHeader": "fields are kept as they are",
     "SmtpUTF8": "SMTPUTF8 is not offered",
     "SSLEngine": "there is no engine",
     "SSLEnginePath": "there is no engine",
@@ -98,7 +91,6 @@ NOT_CARRIED_OUT = {
 AS_ELSEWHERE = {
     "DeliveryMode": ("background", "b", "interactive", "i", "queueonly", "queue", "q"),
     "DontProbeInterfaces": ("true",),
-    "DoubleBounceAddress": ("postmaster",),
     "EightBitMode": ("pass8", "p", "strict", "s"),
     "HoldExpensive": ("false",),
     "MatchGECOS": ("false",),
@@ -106,8 +98,6 @@ AS_ELSEWHERE = {
     "RrtImpliesDsn": ("false",),
     "SaveFromLine": ("false",),
     "SendMimeErrors": ("true",),
-    "SevenBitInput": ("false",),
-    "SingleLineFromHeader": ("false",),
     "SuperSafe": ("true", "postmilter", "p", "m", "interactive", "i"),
     "TryNullMXList": ("false",),
 }
@@ -127,6 +117,14 @@ DAEMON_KEYS = {
     "r": "the load does not count",
 }
 """Equates of DaemonPortOptions that are not carried out: A, F, I, N and P are."""
+
+CLIENT_KEYS = {
+    "M": "modifiers are not carried out",
+    "P": "connections come from any port",
+    "R": "the size of the buffer stays",
+    "S": "the size of the buffer stays",
+}
+"""Equates of ClientPortOptions that are not carried out: A and F are."""
 
 DAEMON_MODIFIERS = {
     "O": "a daemon that cannot listen stops the server",

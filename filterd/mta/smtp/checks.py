@@ -79,6 +79,11 @@ class Checks:
         del recipients
         return CONSENT
 
+    def room(self, size: int) -> SmtpReply | None:
+        """The refusal of a message of `size` octets for which there is no room, else None."""
+        del size
+        return None
+
     def received(self, sender: Path, data: bytes) -> bytes:
         """What is taken of the octets that came for a message of this sender."""
         del sender

@@ -268,6 +268,39 @@ def test_header_fields_and_content_are_checked(
     assert (mta.held(), mta.queued()) == (held, queued)
 
 
+def test_octets_and_lines_are_taken_as_the_file_wants_them(run: Run) -> None:
+    mta = run("""
+O DeliveryMode=q
+O SevenBitInput=True
+O SingleLineFromHeader=True
+""")
+    greeted(
+        mta,
+        """
+        C: MAIL FROM:<a@x.test>
+        S: 250 2.1.0 <a@x.test>... Sender ok
+        C: RCPT TO:<joe@mx.test>
+        S: 250 2.1.5 <joe@mx.test>... Recipient ok
+        C: DATA
+        S: 354 End data with <CR><LF>.<CR><LF>
+        C: .\u00fc|Reply-To: Ann| <ann@x.test>|X-Other: a| b
+        S: 250 2.0.0 ID Message accepted for delivery
+        """,
+    )
+    (message,) = mta.messages()
+    assert b"\nSubject: C<\nReply-To: Ann  <ann@x.test>\nX-Other: a\n b\n" in message
+
+
+def test_mail_is_refused_where_the_disk_is_nearly_full(run: Run) -> None:
+    greeted(
+        run(f"O MinFreeBlocks={1 << 40}\n"),
+        """
+        C: MAIL FROM:<a@x.test>
+        S: 452 4.4.5 Insufficient disk space; try again later
+        """,
+    )
+
+
 def test_vrfy_expn_and_etrn_have_checks_of_their_own(run: Run) -> None:
     mta = run("""
 Scheck_vrfy

@@ -17,9 +17,11 @@ from filterd.mta.sendmail.gaps import gaps
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("O MinFreeBlocks=100", ["O MinFreeBlocks=100"]),
-        ("O minfreeblocks = 100", ["O MinFreeBlocks=100"]),
-        ("Ob100", ["O MinFreeBlocks=100"]),
+        ("O ErrorHeader=/x", ["O ErrorHeader=/x"]),
+        ("O errorheader = /x", ["O ErrorHeader=/x"]),
+        ("OE/x", ["O ErrorHeader=/x"]),
+        ("O ClientPortOptions=Family=inet, Addr=192.0.2.1", []),
+        ("O ClientPortOptions=M=h", ["M=h in ClientPortOptions"]),
         ("O Timeout.rcpt=5m", ["O Timeout.rcpt=5m"]),
         ("O Timeout.command=5m", []),
         ("O Timeout.queuereturn=5d", []),
@@ -28,7 +30,9 @@ from filterd.mta.sendmail.gaps import gaps
         ("O TempFileMode=0600", []),
         ("O SevenBitInput=False", []),
         ("O SevenBitInput=f", []),
-        ("O SevenBitInput=True", ["O SevenBitInput=True"]),
+        ("O SevenBitInput=True", []),
+        ("O MatchGECOS=f", []),
+        ("O MatchGECOS=True", ["O MatchGECOS=True"]),
         ("O DeliveryMode=background", []),
         ("O DeliveryMode=queueonly", []),
         ("O DeliveryMode=deferred", ["O DeliveryMode=deferred"]),
@@ -93,7 +97,7 @@ def test_they_are_listed_by_the_commands(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs/mta.md").read_text(encoding="utf-8")
     shown = re.findall(r"(?s)\$ filterd mta test --cf sendmail.cf\n(.*?)```", page)[-1]
     (tmp_path / "sendmail.cf").write_text(
-        "V10/Berkeley\nO MinFreeBlocks=100\nMlocal, P=/bin/cat, F=lsz, A=cat $u\n"
+        "V10/Berkeley\nO ErrorHeader=/etc/mail/error\nMlocal, P=/bin/cat, F=lsz, A=cat $u\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "filterd", "mta", "test", "--cf", tmp_path / "sendmail.cf"],

@@ -6,7 +6,14 @@ import socket
 
 import pytest
 
-from filterd.mta.delivery.relay import OutgoingMail, Result, SmtpMailer, host_names
+from filterd.mta.delivery import relay
+from filterd.mta.delivery.relay import (
+    ClientOptions,
+    OutgoingMail,
+    Result,
+    SmtpMailer,
+    host_names,
+)
 from filterd.mta.delivery.router import DeliveryError
 from tests.helpers.smtp_server import HELLO, OK, TAKES_MAIL, server
 
@@ -99,6 +106,64 @@ def test_the_server_hears_what_it_wants_to(extensions: str, sender: str, recipie
         SmtpMailer("[127.0.0.1]", "mx.example", port=heard.port).deliver(mail)
     assert f"MAIL FROM:<ann@x.test>{sender}\r\n".encode() in heard.data
     assert f"RCPT TO:<joe@x.test>{recipient}\r\n".encode() in heard.data
+
+
+def test_a_last_resort_gets_what_no_other_host_takes_now() -> None:
+    mail = OutgoingMail("ann@x.test", ("joe@far.test",), MESSAGE)
+    with server([b"421 later\r\n"]) as closed, server(TAKES_MAIL) as heard:
+        options = ClientOptions(last_resort=f"[127.0.0.1]:{heard.port}")
+        mailer = SmtpMailer(f"[127.0.0.1]:{closed.port}", "mx.example", options=options)
+        (result,) = mailer.deliver(mail)
+        assert result == "127.0.0.1 (250 2.0.0 Ok: queued as Q1)"
+        heard.wait_for(b"QUIT\r\n")
+
+
+def test_what_is_refused_for_good_has_no_last_resort() -> None:
+    mail = OutgoingMail("ann@x.test", ("joe@far.test",), MESSAGE)
+    with server([*HELLO, b"550 5.7.1 no\r\n", OK]) as heard:
+        options = ClientOptions(last_resort="[127.0.0.1]:1")
+        mailer = SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options)
+        (result,) = mailer.deliver(mail)
+    assert isinstance(result, DeliveryError)
+    assert (result.code, result.temporary) == ("5.7.1", False)
+
+
+def test_a_fallback_comes_after_the_hosts_of_each_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exchangers(domain: str, is_own: object = None) -> list[str]:
+        if domain == "down.test":
+            raise DeliveryError("name server", temporary=True, code="4.4.3")
+        if domain == "none.test":
+            raise DeliveryError("Host unknown", temporary=False, code="5.1.2")
+        return [f"mx.{domain}"]
+
+    monkeypatch.setattr(relay, "mail_exchangers", exchangers)
+    options = ClientOptions(fallback="back.test")
+    hosts = SmtpMailer("", "mx.example", options=options)._hosts
+    assert hosts("far.test:[127.0.0.1]") == [
+        ("mx.far.test", 25),
+        ("mx.back.test", 25),
+        ("127.0.0.1", 25),
+    ]
+    assert hosts("down.test") == [("mx.back.test", 25)]
+    with pytest.raises(DeliveryError):
+        hosts("none.test")
+    literal = SmtpMailer("", "mx.example", options=ClientOptions(fallback="[192.0.2.1]"))
+    assert literal._hosts("far.test") == [("mx.far.test", 25), ("192.0.2.1", 25)]
+    only = SmtpMailer("", "mx.example", options=ClientOptions(only_to="127.0.0.1"))
+    assert only._hosts("far.test:other.test") == [("127.0.0.1", 25)]
+
+
+def test_connections_come_from_the_address_that_the_options_name() -> None:
+    mail = OutgoingMail("ann@x.test", ("joe@far.test",), MESSAGE)
+    with server(TAKES_MAIL) as heard:
+        options = ClientOptions(source="127.0.0.7")
+        SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options).deliver(mail)
+    with server(TAKES_MAIL) as heard:
+        options = ClientOptions(source="192.0.2.77")
+        mailer = SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options)
+        (result,) = mailer.deliver(mail)
+    assert isinstance(result, DeliveryError)
+    assert result.temporary
 
 
 def test_hosts_of_a_list() -> None:

@@ -159,6 +159,18 @@ def test_nobody_is_told_who_did_not_want_to_be() -> None:
     assert bouncer(ENTRY, [(Target("sue", ("NOTIFY=SUCCESS",)), FAILED)], MESSAGE) is None
 
 
+def test_who_gets_reports_about_reports_and_copies() -> None:
+    bouncer = Bouncer("mx.example", lambda: "NEWID", postmaster="abuse", copies="boss")
+    made = bouncer(ENTRY, [(Target("joe@mx"), FAILED)], MESSAGE)
+    assert made is not None
+    assert made[0].targets == (Target(ENTRY.sender), Target("boss"))
+    about_report = bouncer(replace(ENTRY, sender=""), [(Target("joe@mx"), FAILED)], MESSAGE)
+    assert about_report is not None
+    assert about_report[0].targets == (Target("abuse"),)
+    nobody = Bouncer("mx.example", lambda: "NEWID", postmaster="")
+    assert nobody(replace(ENTRY, sender=""), [(Target("joe@mx"), FAILED)], MESSAGE) is None
+
+
 def test_reports_cannot_loop() -> None:
     bouncer = Bouncer("mx.example", lambda: "NEWID")
     made = bouncer(replace(ENTRY, sender=""), [(Target("ann@x.test"), FAILED)], MESSAGE)
