@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.config.processes import StageSettings
+from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.message.envelope import ip
 
 READS = 4
@@ -83,14 +84,21 @@ def listens_on(settings: Settings, path: Path) -> bool:
 
 def chain_warnings(loaded: Settings) -> list[str]:
     """Limits of time within filterd that do not fit together."""
+    found = []
     limit = loaded.chain.timeout
     longest = max((loaded.filters[n].link.timeout for n in loaded.chain.filters), default=0.0)
     if longest > limit:
-        return [
+        found.append(
             f"a filter may take {longest:g} s but [chain] timeout is {limit:g} s: "
             "the later filters would get no time"
-        ]
-    return []
+        )
+    for name, own in loaded.in_chain(DnsListsSettings).items():
+        if own.wait >= loaded.filters[name].link.timeout:
+            found.append(
+                f"{name} waits {own.wait:g} s for lists, as long as it may take: "
+                "a list that does not answer makes it fail"
+            )
+    return found
 
 
 def default_warnings(loaded: Settings) -> list[str]:

@@ -46,10 +46,24 @@ black.test A 127.0.0.2
 greyred.test A 127.0.0.12
 1.2.3.4 A 127.0.0.2
 """,
+    "zen.example": """\
+8.8.8.8 A 127.0.0.4
+8.8.8.8 A 127.0.0.11
+9.8.8.8 A 127.0.0.3
+1.0.0.10 A 127.0.0.2
+1.1.168.192 A 127.0.0.2
+""",
     # A wildcard: everything is listed, its test points too.
     "sold.example": "* A 127.0.0.2\n",
     "parked.example": "* A 192.0.2.80\n",
 }
+
+HOSTS = """\
+www.ru A 8.8.8.8
+www.ru A 8.8.8.9
+www.ru A 10.0.0.1
+private A 192.168.1.1
+"""
 
 SETTINGS = """\
 [chain]
@@ -78,6 +92,15 @@ zone = "multi.example"
 like = "multi.uribl.com"
 ask = ["url", "email", "sender", "helo"]
 [[filters.dnslists.lists]]
+zone = "zen.example"
+ask = ["url"]
+resolve = true
+symbol = "URIBL_PBL"
+[filters.dnslists.lists.codes]
+"127.0.0.2" = "URIBL_SBL 6"
+"127.0.0.3" = "URIBL_SBL_CSS 5"
+"127.0.0.4" = "URIBL_XBL 3"
+[[filters.dnslists.lists]]
 zone = "sold.example"
 symbol = "SOLD"
 points = 50
@@ -93,7 +116,7 @@ ask = ["client", "url"]
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with folder("nsd") as place:
-        server = Nsd(place, ZONES)
+        server = Nsd(place, {**ZONES, "hosts.test": HOSTS})
         server.start()
         file: Path = tmp_path_factory.mktemp("settings") / "filterd.toml"
         file.write_text(SETTINGS.format(server=server.address))
@@ -193,6 +216,19 @@ CONTENT = {
 @pytest.mark.parametrize(("message", "symbols"), CONTENT.values(), ids=CONTENT)
 def test_content(chain: Pipeline, message: Message, symbols: dict[str, float]) -> None:
     assert found(chain, message) == symbols
+
+
+def test_the_addresses_that_a_url_leads_to(chain: Pipeline) -> None:
+    """Private ones are asked about by nobody, though the list has them."""
+    message = mail("http://www.ru.hosts.test/x http://private.hosts.test/", client="8.8.4.4")
+    told = chain.process(message).examination.verdict.symbols
+    details = {symbol.name: symbol.detail for symbol in told}
+    details.pop("DNSLISTS_UNANSWERED", None)
+    assert details == {
+        "URIBL_XBL": "www.ru.hosts.test at 8.8.8.8 (url)",
+        "URIBL_PBL": "www.ru.hosts.test at 8.8.8.8 (url)",
+        "URIBL_SBL_CSS": "www.ru.hosts.test at 8.8.8.9 (url)",
+    }
 
 
 def test_a_list_that_refuses_is_told_and_rests(chain: Pipeline) -> None:

@@ -23,6 +23,9 @@ LIMIT = "DNSLISTS_LIMIT"
 DETAIL_VALUES = 5
 """Listed names and addresses that a symbol's detail has."""
 
+ADDRESSES_LIMIT = 4
+"""Addresses of one name that are asked about."""
+
 _OURS = frozenset({DnsStatus.LIMIT, DnsStatus.UNREACHABLE, DnsStatus.INVALID})
 """Failures that say nothing of the list."""
 
@@ -45,7 +48,7 @@ class ListInUse:
         have names."""
         if not subject.version:
             return True
-        taken = self.url_addresses or about in ADDRESSES
+        taken = self.url_addresses or self.own.resolve or about in ADDRESSES
         return taken and (subject.version == 4 or self.ipv6)
 
 
@@ -83,6 +86,7 @@ class Asking:
         self._unanswered: dict[str, str] = {}
         self._limit = ""
         self._names: list[str] = []
+        self._to_resolve: list[tuple[ListInUse, About, str]] = []
         self._subjects: dict[str, Subject | None] = {}
 
     def about(self, lists: Iterable[ListInUse], about: About, values: Sequence[str]) -> None:
@@ -99,7 +103,24 @@ class Asking:
                 if why:
                     self._unanswered[one.zone] = why
                     break
-                self._ask(one, about, subject)
+                if one.own.resolve and not subject.version:
+                    self._to_resolve.append((one, about, subject.whole))
+                    self._names.append(subject.whole)
+                else:
+                    self._ask(one, about, subject)
+
+    def _ask_resolved(self) -> None:
+        """Ask about the addresses that names lead to. Private ones are asked about by nobody."""
+        for one, about, name in self._to_resolve:
+            answer = self._lookups.answer(name, RecordType.A)
+            if answer.failed:
+                self._unanswered[name] = answer.detail or str(answer.status)
+            for address in answer.texts[:ADDRESSES_LIMIT]:
+                subject = subject_of(address, self._exempt)
+                if subject is not None and one.takes(subject, about):
+                    self._ask(one, about, subject._replace(shown=f"{name} at {subject.shown}"))
+        self._to_resolve = []
+        self.begin()
 
     def _subject(self, value: str) -> Subject | None:
         if value not in self._subjects:
@@ -136,6 +157,7 @@ class Asking:
         answered and the settings want one to.
         """
         self.begin()
+        self._ask_resolved()
         answers = [
             (question, self._lookups.answer(question.name, RecordType.A))
             for question in self._questions.values()

@@ -65,7 +65,7 @@ class DnsLists:
 
     def ask(self, message: Message) -> None:
         """Begin to ask about the message."""
-        if self._lists and self._services.resolver.servers:
+        if self._can_ask:
             whole = message.size <= LARGE
             asking = self._started(message)
             self._begun = message, asking, whole
@@ -76,7 +76,7 @@ class DnsLists:
     def examine(self, message: Message) -> Verdict:
         """What the lists say. Raises OSError where the settings want an answer and none comes."""
         begun, self._begun = self._begun, None
-        if not self._lists:
+        if not self._can_ask:
             return NO_OPINION
         if begun is not None and begun[0] is message:
             _, asking, whole = begun
@@ -89,6 +89,13 @@ class DnsLists:
             # Nothing was found then, or nobody asked, as for a message that is scanned once more.
             self._ask_of_client(asking, edge, message.envelope)
         return asking.verdict(of_relay=edge.relays > 0)
+
+    @property
+    def _can_ask(self) -> bool:
+        """False without lists, and without a name server: the log has said that. Where an answer is
+        wanted it is asked in vain, which fails at once."""
+        wanted = self.settings.must_answer or bool(self._services.resolver.servers)
+        return bool(self._lists) and wanted
 
     @property
     def stages(self) -> frozenset[Stage]:
@@ -128,6 +135,8 @@ class DnsLists:
         """The questions about what is known of a session; those of a former stage are under way or
         in the cache."""
         asking = self._new_asking(session.seconds_left)
+        if not self._can_ask:
+            return asking
         edge = self._boundary(session.envelope, ())
         if self._asked_early(edge):
             self._ask_of_client(asking, edge, session.envelope)

@@ -50,6 +50,13 @@ class DnsList:
         str, Doc("symbol of a listing that `codes` does not name; empty: such are ignored")
     ] = ""
     points: Annotated[float, Doc("points for that symbol")] = 0.0
+    resolve: Annotated[
+        bool,
+        Doc(
+            "true: ask about the addresses that names lead to, for lists of addresses; each host "
+            "of a URL is looked up then"
+        ),
+    ] = False
     whole_names: Annotated[
         bool, Doc("true: ask about a host's whole name, false: about its registered domain")
     ] = False

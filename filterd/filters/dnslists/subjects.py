@@ -95,7 +95,7 @@ class Subject(NamedTuple):
 def subject_of(value: str, exempt: frozenset[str]) -> Subject | None:
     """The subject that an address or a name is; None where nothing is asked: for private addresses,
     and names that have a meaning only within a site or nobody is asked about."""
-    # A name never has a colon, and its last label is no number.
+    # A name never has a colon, and its last label is not a number.
     if value[-1:].isdigit() or ":" in value or value.startswith("["):
         address = ip(value.strip("[]").lower().removeprefix("ipv6:"))
         if address is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -10,6 +11,7 @@ from filterd.chain.chain import ChainSettings
 from filterd.chain.headers import LabelSettings
 from filterd.chain.links import LinkSettings
 from filterd.config.load import FilterSettings, Settings
+from filterd.doctor.budgets import chain_warnings
 from filterd.doctor.dns import dns
 from filterd.doctor.findings import Level
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
@@ -47,6 +49,15 @@ def told(script: Script, *lists: DnsList, host: str = "mx.test") -> dict[str, tu
 
 ADDRESSES = DnsList("bl.test", symbol="BL")
 NAMES = DnsList("ur.test", symbol="URIBL", ask=("url",))
+
+
+@pytest.mark.parametrize(("wait", "timeout", "warned"), [(4.0, 30.0, False), (4.0, 4.0, True)])
+def test_a_filter_that_waits_longer_than_it_may(wait: float, timeout: float, warned: bool) -> None:
+    given = settings([], ADDRESSES)
+    own = FilterSettings(LinkSettings(timeout=timeout), DnsListsSettings((ADDRESSES,), wait=wait))
+    found = chain_warnings(dataclasses.replace(given, filters={"dnslists": own}))
+    assert bool(found) is warned
+    assert all("dnslists waits 4 s" in one for one in found)
 
 
 def test_nothing_is_asked_unless_filters_ask() -> None:
