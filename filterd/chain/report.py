@@ -77,13 +77,20 @@ def _symbols_out(symbols: tuple[Symbol, ...], info: SerializationInfo) -> list[A
     return [{"name": one.name, "score": one.score, "detail": one.detail} for one in symbols]
 
 
+_ACTIONS = {action.value: action for action in Action}
+
+
 def _outcome_in(value: object) -> Outcome:
+    # For every message; a pattern takes several times as long.
+    if type(value) is dict:
+        recipient, action, rule = value.get("recipient"), value.get("action"), value.get("rule")
+        if type(recipient) is str and type(rule) is str and isinstance(action, str):
+            found = _ACTIONS.get(action)
+            if found is not None:
+                symbols = value.get("symbols")
+                return Outcome(recipient, found, rule, _symbols_in(symbols) if symbols else ())
     if isinstance(value, Outcome):
         return value
-    match value:
-        case {"recipient": str(recipient), "action": str(action), "rule": str(rule), **rest}:
-            symbols = rest.get("symbols")
-            return Outcome(recipient, Action(action), rule, _symbols_in(symbols) if symbols else ())
     raise ValueError("expected an outcome: recipient, action, rule, and symbols or none")
 
 
