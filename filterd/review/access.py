@@ -151,7 +151,7 @@ class Access:
         `ReviewActions.download` does, and ActionError for what only admins may have."""
         if why := self.refusal("download-part" if number else "download", self.entry(id)):
             raise ActionError(why)
-        return self._actions.download(id, ActionRequest(self.who, self._source), number)
+        return self._actions.download(id, ActionRequest(self.who), number)
 
     def viewed(self, id: str) -> None:
         """Put into the journal that the message was looked at. Raises StoreError."""

@@ -280,6 +280,23 @@ def test_the_bytes_are_for_who_may_see_the_message(actions: ReviewActions) -> No
     assert (event.what, event.id, event.who) == ("viewed", "joe", "web:bob")
 
 
+def test_what_is_taken_away_is_the_message_or_a_part_and_the_journal_says_which(
+    actions: ReviewActions,
+) -> None:
+    keep(actions, JOE, removed=True)
+    ann, bob = Access(actions, ADMIN, "web"), Access(actions, BOB, "api")
+    whole = actions.store.read("id1")
+    assert (ann.download("id1"), ann.download("id1", 1)) == (whole, whole[:4])
+    assert bob.download("id1") == whole
+    with pytest.raises(ActionError, match=f"^{ADMIN_ONLY}$"):
+        bob.download("id1", 1)
+    assert [(event.what, event.who, event.note) for event in actions.store.journal.events()] == [
+        ("exported", "web:ann", ""),
+        ("exported", "web:ann", "part 1"),
+        ("exported", "api:bob", ""),
+    ]
+
+
 def test_an_error_repeats_the_beginning_of_what_was_asked(actions: ReviewActions) -> None:
     with pytest.raises(UnknownIdError) as error:
         Access(actions, ADMIN, "web").entry("x" * 10_000)
@@ -288,8 +305,10 @@ def test_an_error_repeats_the_beginning_of_what_was_asked(actions: ReviewActions
 
 def test_a_look_shows_ones_own_recipients_and_what_concerns_them(actions: ReviewActions) -> None:
     keep(actions, JOE, MAX)
+    keep(actions, JOE, id="id2")
     ann = Access(actions, ADMIN, "web")
     ann.viewed("id1")
+    ann.perform("delete", ["id2"])
     ann.perform("release", ["id1"], ActionRequest(recipients=(MAX,)))
     ann.perform("release", ["id1"], ActionRequest(recipients=(JOE,)))
     ann.perform("allow", ["id1"], ActionRequest(recipients=(MAX,)))
