@@ -199,7 +199,7 @@ class Access:
         return (event for event in events if event.who in self._names)
 
     def _shows(self, event: Event) -> bool:
-        if event.what in ("allowed", "blocked", "unlisted") and not event.recipients:
+        if event.what in ("allowed", "blocked", "unlisted"):
             # The note names the recipient of the list's entry.
             return self.reviewer.is_admin or event.who in self._names
         return not event.recipients or self.reviewer.may_see(event.recipients)

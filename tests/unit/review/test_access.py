@@ -21,6 +21,8 @@ from filterd.review.rights import (
     BULK,
     NOT_ALONE,
     OWN_ONLY,
+    ReviewAction,
+    Right,
     own_recipients,
     refusal,
 )
@@ -312,6 +314,8 @@ def test_a_look_shows_ones_own_recipients_and_what_concerns_them(actions: Review
     ann.perform("release", ["id1"], ActionRequest(recipients=(MAX,)))
     ann.perform("release", ["id1"], ActionRequest(recipients=(JOE,)))
     ann.perform("allow", ["id1"], ActionRequest(recipients=(MAX,)))
+    ann.perform("block", ["id1"], ActionRequest(recipients=(MAX,)))
+    ann.perform("block", ["id1"], ActionRequest(recipients=(MAX,), off=True))
     Access(actions, BOB, "api").perform("block", ["id1"])
     whole, part = ann.look("id1"), Access(actions, BOB, "web").look("id1")
     assert part.entry == whole.entry == ann.entry("id1")
@@ -332,6 +336,8 @@ def test_a_look_shows_ones_own_recipients_and_what_concerns_them(actions: Review
         ("released", "web:ann", (MAX,)),
         ("released", "web:ann", (JOE,)),
         ("allowed", "web:ann", ()),
+        ("blocked", "web:ann", ()),
+        ("unlisted", "web:ann", ()),
         ("blocked", "api:bob", ()),
     ]
     # An entry of the list names its recipient: it is shown to who made it.
@@ -471,6 +477,15 @@ def test_trouble_is_told_without_names_of_files(
     monkeypatch.setattr(actions, "pin", run)
     (result,) = Access(actions, ADMIN, "web").perform("pin", ["id1"])
     assert (result.ok, result.words) == (False, words)
+
+
+def test_what_the_table_says_of_a_rescan_counts(
+    actions: ReviewActions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(actions, JOE)
+    monkeypatch.setitem(ACTIONS, "rescan", ReviewAction(Right.ADMIN))  # type: ignore[misc]
+    with pytest.raises(ActionError, match=f"^{ADMIN_ONLY}$"):
+        Access(actions, BOB, "web").rescan("id1")
 
 
 def test_a_scan_by_a_reviewer_changes_nothing(actions: ReviewActions) -> None:
