@@ -28,7 +28,8 @@ ROOMS = {
         "filterd/chain/policy.py filterd/chain/policy_settings.py filterd/chain/outcomes.py"
         " filterd/chain/disinfect.py",
         "tests/unit/chain/test_policy.py tests/unit/chain/test_pipeline.py"
-        " tests/unit/chain/test_stages.py tests/unit/config/test_reference.py",
+        " tests/unit/chain/test_outcomes.py tests/unit/chain/test_stages.py"
+        " tests/unit/config/test_reference.py",
     ),
     "chain": (
         "filterd/chain/chain.py filterd/chain/links.py",

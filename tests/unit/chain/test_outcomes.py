@@ -1,0 +1,114 @@
+"""Points that were found about one recipient alone, and the one answer for all."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.chain.outcomes import alone_of, with_own, worst
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicySettings
+from filterd.chain.verdict import Action, Outcome, RecipientSymbols, Symbol, Verdict
+from filterd.message import Envelope, Recipient
+
+JOE, SUE = "joe@mx.test", "sue@mx.test"
+BOTH = Envelope("a@x.test", (Recipient(JOE), Recipient(SUE)))
+
+
+def own(name: str, points: float) -> tuple[Symbol, ...]:
+    return (Symbol(name, points),)
+
+
+def found(shared: float, joe: float | None, sue: float | None, action: Action) -> Verdict:
+    apart = [
+        RecipientSymbols(to, own(name, points))
+        for to, name, points in ((JOE, "OF_JOE", joe), (SUE, "OF_SUE", sue))
+        if points is not None
+    ]
+    return Verdict(action, (Symbol("SHARED", shared),), points_apart=tuple(apart))
+
+
+@pytest.mark.parametrize(
+    ("shared", "joe", "sue", "action", "held", "labelled", "said"),
+    [
+        (4, None, None, "accept", (), False, ""),
+        (4, 0.99, None, "accept", (), False, "OF_JOE"),
+        (4, 1, None, "accept", (), True, "OF_JOE"),
+        (4, 1, 2, "accept", (), True, "OF_SUE"),
+        # Who is left has no points of its own, and is not labelled.
+        (4, 4, None, "accept", (JOE,), False, ""),
+        (4, 4, 1, "accept", (JOE,), True, "OF_SUE"),
+        (4, 4, 5, "quarantine", (JOE, SUE), True, "OF_SUE"),
+        # A refusal needs both.
+        (7, 8, None, "accept", (JOE,), True, ""),
+        (7, 8, 7.99, "quarantine", (JOE, SUE), True, "OF_JOE"),
+        (7, 8, 9, "reject", (), True, "OF_SUE"),
+        # Points may be taken away from one.
+        (9, -1.01, None, "accept", (SUE,), True, "OF_JOE"),
+        (15, -1, -2, "quarantine", (JOE, SUE), True, "OF_JOE"),
+        (15, -1, None, "quarantine", (JOE, SUE), True, ""),
+    ],
+)
+def test_points_of_one_recipient_count_for_it_alone(
+    shared: float,
+    joe: float | None,
+    sue: float | None,
+    action: str,
+    held: tuple[str, ...],
+    labelled: bool,
+    said: str,
+) -> None:
+    verdict = found(shared, joe, sue, Action.ACCEPT)
+    decision = Policy(PolicySettings(keep_rejected=False)).decide(verdict, BOTH)
+    assert (decision.action.word, decision.held_for, decision.labelled) == (action, held, labelled)
+    assert "".join(symbol.name for symbol in decision.own) == said
+    assert [(outcome.recipient, outcome.symbols) for outcome in decision.outcomes] == [
+        (JOE, () if joe is None else own("OF_JOE", joe)),
+        (SUE, () if sue is None else own("OF_SUE", sue)),
+    ]
+
+
+def test_who_is_told_to_try_again_is_told_of_the_recipient_with_most_points() -> None:
+    decision = Policy(PolicySettings()).decide(found(1, 2, 3, Action.TEMPFAIL), BOTH)
+    assert (decision.action, decision.own) == (Action.TEMPFAIL, own("OF_SUE", 3))
+    assert [outcome.symbols for outcome in decision.outcomes] == [
+        own("OF_JOE", 2),
+        own("OF_SUE", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "action", "labelled"),
+    [
+        ({"label": 0.8}, Action.ACCEPT, True),
+        ({"label": 0.8, "quarantine": 0.8}, Action.QUARANTINE, True),
+        ({"label": 0.81}, Action.ACCEPT, False),
+    ],
+)
+def test_a_sum_is_rounded_as_points_are_shown(
+    thresholds: dict[str, float], action: Action, labelled: bool
+) -> None:
+    """0.7 and 0.1 are 0.7999999999999999."""
+    verdict = found(0.7, 0.1, None, Action.ACCEPT)
+    envelope = Envelope("a@x.test", (Recipient(JOE),))
+    decision = Policy(PolicySettings(**thresholds)).decide(verdict, envelope)
+    assert (decision.action, decision.labelled) == (action, labelled)
+
+
+def test_what_several_filters_found_about_a_recipient_adds_up() -> None:
+    parts = [(JOE, "A", 1), (SUE, "B", 2), (JOE, "C", 3)]
+    verdict = Verdict(
+        points_apart=tuple(RecipientSymbols(to, own(name, n)) for to, name, n in parts)
+    )
+    assert alone_of(verdict) == {JOE: (Symbol("A", 1), Symbol("C", 3)), SUE: (Symbol("B", 2),)}
+
+
+def test_the_worst_of_some_recipients_and_their_points() -> None:
+    outcomes = [
+        Outcome(JOE, Action.ACCEPT, "default", (Symbol("A", 1), Symbol("B", 0.5))),
+        Outcome(SUE, Action.ACCEPT, "default", (Symbol("C", 1.4),)),
+        Outcome("max@mx.test", Action.ACCEPT, "default"),
+    ]
+    assert worst(outcomes) == outcomes[0].symbols
+    assert worst(outcomes[1:]) == outcomes[1].symbols
+    assert worst(outcomes[2:]) == ()
+    assert [with_own(0.7, outcome) for outcome in outcomes] == [2.2, 2.1, 0.7]
