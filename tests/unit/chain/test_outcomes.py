@@ -1,13 +1,22 @@
-"""Points that were found about one recipient alone, and the one answer for all."""
+"""What was found about one recipient alone, and the one answer for all."""
 
 from __future__ import annotations
 
 import pytest
 
+from filterd.chain import replies
 from filterd.chain.outcomes import alone_of, with_own, worst
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicySettings
-from filterd.chain.verdict import Action, Outcome, RecipientSymbols, Symbol, Verdict
+from filterd.chain.verdict import (
+    Action,
+    Outcome,
+    RecipientAction,
+    RecipientSymbols,
+    Reply,
+    Symbol,
+    Verdict,
+)
 from filterd.message import Envelope, Recipient
 
 JOE, SUE = "joe@mx.test", "sue@mx.test"
@@ -112,3 +121,59 @@ def test_the_worst_of_some_recipients_and_their_points() -> None:
     assert worst(outcomes[1:]) == outcomes[1].symbols
     assert worst(outcomes[2:]) == ()
     assert [with_own(0.7, outcome) for outcome in outcomes] == [2.2, 2.1, 0.7]
+
+
+FIRST, SECOND = Reply(550, "5.7.1", "Joe's"), Reply(550, "5.7.1", "Sue's")
+LATER, LATEST = Reply(451, "4.7.1", "Joe later"), Reply(451, "4.7.1", "Sue later")
+
+
+@pytest.mark.parametrize(
+    ("joe", "sue", "action", "reply"),
+    [
+        ((Action.REJECT, FIRST), (Action.REJECT, SECOND), Action.REJECT, FIRST),
+        ((Action.REJECT, None), (Action.REJECT, SECOND), Action.REJECT, SECOND),
+        ((Action.REJECT, None), (Action.REJECT, None), Action.REJECT, replies.POLICY),
+        ((Action.TEMPFAIL, LATER), (Action.TEMPFAIL, LATEST), Action.TEMPFAIL, LATER),
+        ((Action.TEMPFAIL, None), (Action.TEMPFAIL, LATEST), Action.TEMPFAIL, LATEST),
+        ((Action.TEMPFAIL, LATER), None, Action.TEMPFAIL, LATER),
+        # What was said for another action is not said for this one.
+        ((Action.REJECT, FIRST), (Action.TEMPFAIL, None), Action.TEMPFAIL, replies.DELAY),
+        ((Action.REJECT, FIRST), (Action.TEMPFAIL, LATEST), Action.TEMPFAIL, LATEST),
+        ((Action.QUARANTINE, FIRST), None, Action.ACCEPT, None),
+    ],
+)
+def test_the_reply_that_a_filter_has_for_one_recipient(
+    joe: tuple[Action, Reply | None] | None,
+    sue: tuple[Action, Reply | None] | None,
+    action: Action,
+    reply: Reply | None,
+) -> None:
+    apart = [
+        RecipientAction(to, one[0], "list", one[1])
+        for to, one in ((JOE, joe), (SUE, sue))
+        if one is not None
+    ]
+    decision = Policy(PolicySettings()).decide(Verdict(apart=tuple(apart)), BOTH)
+    assert (decision.action, decision.reply) == (action, reply)
+    if action is not Action.ACCEPT:
+        assert [outcome.action for outcome in decision.outcomes] == [action, action]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reply"),
+    [
+        (Verdict(Action.REJECT, reply=SECOND), SECOND),
+        (Verdict(Action.REJECT), FIRST),
+        (Verdict(Action.REJECT, virus="Eicar"), FIRST),
+        (Verdict(Action.TEMPFAIL, reply=LATEST), LATEST),
+        # Nobody is told what is about one recipient where all are delayed.
+        (Verdict(Action.TEMPFAIL), replies.DELAY),
+        (Verdict(Action.TEMPFAIL, failed=True), replies.TROUBLE),
+    ],
+)
+def test_what_is_said_for_all_comes_before_what_is_said_for_one(
+    verdict: Verdict, reply: Reply
+) -> None:
+    own = FIRST if verdict.action is Action.REJECT else LATER
+    apart = Verdict(apart=(RecipientAction(JOE, verdict.action, "list", own),))
+    assert Policy(PolicySettings()).decide(verdict | apart, BOTH).reply == reply
