@@ -7,7 +7,7 @@ import pytest
 from filterd.chain import replies
 from filterd.chain.outcomes import alone_of, with_own, worst
 from filterd.chain.policy import Policy
-from filterd.chain.policy_settings import PolicySettings
+from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.verdict import (
     Action,
     Outcome,
@@ -74,6 +74,35 @@ def test_points_of_one_recipient_count_for_it_alone(
         (JOE, () if joe is None else own("OF_JOE", joe)),
         (SUE, () if sue is None else own("OF_SUE", sue)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("shared", "joe", "sue", "required", "tag"),
+    [
+        (1, 5, 0.5, 6, "[joe] "),
+        (1, 5, 1, 2, "[sue] "),
+        # Nobody's: what would have been needed.
+        (1, 4.99, 0.99, 2, ""),
+    ],
+)
+def test_of_those_whose_policy_labels_it_the_lowest_counts(
+    shared: float, joe: float, sue: float, required: float, tag: str
+) -> None:
+    rules = (
+        PolicyRule("joe", recipients=(JOE,), label=6, subject_tag="[joe] "),
+        PolicyRule("sue", recipients=(SUE,), label=2, subject_tag="[sue] "),
+    )
+    decision = Policy(PolicySettings(rules=rules)).decide(
+        found(shared, joe, sue, Action.ACCEPT), BOTH
+    )
+    assert (decision.action, decision.required) == (Action.ACCEPT, required)
+    assert (decision.labelled, decision.subject_tag) == (bool(tag), tag)
+
+
+def test_the_mta_that_holds_it_is_told_of_the_recipient_with_most_points() -> None:
+    policy = Policy(PolicySettings(quarantine_in="mta"))
+    decision = policy.decide(found(7, 2, 3, Action.ACCEPT), BOTH)
+    assert (decision.mta_quarantine, decision.own) == ("spam", own("OF_SUE", 3))
 
 
 def test_who_is_told_to_try_again_is_told_of_the_recipient_with_most_points() -> None:
