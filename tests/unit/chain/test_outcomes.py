@@ -99,6 +99,16 @@ def test_of_those_whose_policy_labels_it_the_lowest_counts(
     assert (decision.labelled, decision.subject_tag) == (bool(tag), tag)
 
 
+def test_what_a_person_released_is_not_labelled_for_anybody() -> None:
+    verdict = found(1, 9, None, Action.ACCEPT) | Verdict(released="id1")
+    decision = Policy(PolicySettings()).decide(verdict, BOTH)
+    assert (decision.action, decision.labelled, decision.own) == (
+        Action.ACCEPT,
+        False,
+        own("OF_JOE", 9),
+    )
+
+
 def test_the_mta_that_holds_it_is_told_of_the_recipient_with_most_points() -> None:
     policy = Policy(PolicySettings(quarantine_in="mta"))
     decision = policy.decide(found(7, 2, 3, Action.ACCEPT), BOTH)
