@@ -64,12 +64,10 @@ class RuleVerifier:
         except DeliveryError as error:
             code = 451 if error.temporary else 550
             return SmtpReply.of(error.reply or f"{code} {error.code} {argument}... {error}")
-        groups: dict[tuple[str, str], list[Recipient]] = {}
-        for one in found.all:
-            if one.is_wanted:
-                groups.setdefault((one.address.mailer, one.address.host), []).append(one)
-        # As sendmail's list has them: a new recipient stands before those of its mailer and host.
-        shown = [one for group in groups.values() for one in reversed(group)]
+        shown = [one for one in found.all if one.is_wanted]
+        # As in sendmail's list: the last one stands first, but by hosts.
+        shown.reverse()
+        shown.sort(key=lambda one: one.address.host)
         if not shown:
             verb = "EXPN" if expand else "VRFY"
             return SmtpReply.of(f"554 5.5.2 Nothing to {verb}")
