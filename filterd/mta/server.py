@@ -129,8 +129,11 @@ class ReferenceMta:
         """
         router, personality = site.router(), site.personality()
         settings = dataclasses.replace(site.settings, spool=self.settings.spool)
+        window = personality.connections.rate_window
+        changed = window != self._personality.connections.rate_window
         state = dataclasses.replace(
             self._state,
+            rates=ConnectionRates(window) if changed else self._state.rates,
             settings=settings,
             personality=personality,
             router=router,
@@ -141,6 +144,7 @@ class ReferenceMta:
             for old, new in zip(self._listeners, site.listeners, strict=False)
         )
         self._listeners = (*listeners, *self._listeners[len(listeners) :])
+        self._throttle = Throttle(personality.connections.throttle)
         self._state, self._personality, self.settings = state, personality, settings
         self.queue.reconfigure(router, retry=settings.retry, bounce=self._bouncer())
 
