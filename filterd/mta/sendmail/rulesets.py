@@ -114,10 +114,11 @@ def _verdict(question: Question, asked: Asked, result: CheckResult, context: Log
 def refusal(question: Question, path: str = "") -> SmtpReply | None:
     """The first error that was said, which is the only one that reaches a client.
 
-    path: the address that the command is about, "" for none.
+    What a map complains of (it has no enhanced code) is not for the client: the lookup fails for
+    now, and the rules say what that means. path: the address of the command, "" for none.
     """
     for message in question.said:
-        if message.code[:1] in ("4", "5"):
+        if message.code[:1] in ("4", "5") and message.enhanced:
             return reply_to(question.rewriter.program, message, path)
     return None
 

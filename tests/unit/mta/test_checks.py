@@ -536,6 +536,25 @@ def test_a_client_that_speaks_http_is_turned_away(run: Run) -> None:
     """)
 
 
+def test_a_map_that_is_not_there_is_a_matter_of_the_rules(run: Run) -> None:
+    mta = run("""
+Kaccess hash -T<TMPF> /nowhere/access
+Scheck_mail
+R< plain @ $* >\t$@ $(access x $)
+R$*\t\t$: $(access x $)
+R$* <TMPF>\t$#error $@ 4.3.0 $: "451 Temporary system failure. Please try again later."
+""")
+    greeted(
+        mta,
+        """
+        C: MAIL FROM:<a@x.test>
+        S: 451 4.3.0 Temporary system failure. Please try again later.
+        C: MAIL FROM:<plain@x.test>
+        S: 250 2.1.0 <plain@x.test>... Sender ok
+        """,
+    )
+
+
 def test_a_ruleset_that_never_ends_is_a_refusal(run: Run) -> None:
     mta = run("Scheck_mail\nR< loop @ $* >\t$>again x\nSagain\nR$*\t$>again $1\n")
     greeted(
