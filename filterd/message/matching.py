@@ -98,3 +98,13 @@ def is_in_networks(address: str, known: Sequence[Network]) -> bool:
         return False
     parsed = ip(address)
     return parsed is not None and any(parsed in network for network in known)
+
+
+def network_of(address: str, ipv4: int, ipv6: int) -> str:
+    """The network of an address, as `192.0.2.0/24`; what is not an address stays as it is. ipv4,
+    ipv6: bits of it that count."""
+    found = ip(address)
+    if found is None:
+        return address
+    bits = ipv4 if found.version == 4 else ipv6
+    return str(ip_network((found, bits), strict=False))

@@ -6,10 +6,9 @@ from collections.abc import Collection
 from itertools import groupby
 
 from filterd.filters.greylist.settings import GreylistSettings
-from filterd.filters.identities import network_of
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import Mailbox, canonical_domain, checked_domains, patterns
-from filterd.message.matching import client_matches, networks, recipient_keys
+from filterd.message.matching import client_matches, network_of, networks, recipient_keys
 
 
 def below(name: str, domains: Collection[str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from filterd.chain.report import ScanReport
-from filterd.filters.identities import client_of, mailbox_of, network_of
+from filterd.filters.identities import client_of, mailbox_of
 from filterd.filters.rates.settings import Party, RatesSettings
 from filterd.message import Client, Envelope
 from filterd.message.address import Mailbox
-from filterd.message.matching import client_matches, networks
+from filterd.message.matching import client_matches, network_of, networks
 
 
 class Parties:

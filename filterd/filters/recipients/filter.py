@@ -12,13 +12,12 @@ from filterd.chain import replies
 from filterd.chain.services import Services
 from filterd.chain.stages import Session
 from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
-from filterd.filters.identities import network_of
 from filterd.filters.recipients.asking import AskingError, ask_program, ask_server
 from filterd.filters.recipients.known import KnownFiles
 from filterd.filters.recipients.settings import RecipientServer, RecipientsSettings
 from filterd.message import Envelope, Recipient
 from filterd.message.address import Mailbox, PatternError, checked_mailbox, patterns
-from filterd.message.matching import client_matches, networks, recipient_keys
+from filterd.message.matching import client_matches, network_of, networks, recipient_keys
 from filterd.state.facts import Addition, StateKey, state_key
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,9 @@ from filterd.filters.greylist.strangers import (
     client_identity,
     stable_sender,
 )
-from filterd.filters.identities import mailbox_of, network_of
+from filterd.filters.identities import mailbox_of
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.matching import network_of
 from filterd.state.facts import StateError
 from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
