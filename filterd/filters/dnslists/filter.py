@@ -35,7 +35,7 @@ in time."""
 
 _MEMORY = "dnslists"
 
-LARGE = 512 << 10
+LARGE = 128 << 10
 """Octets of a message whose URLs are only looked for when it is this filter's turn: questions have
 to be asked in half a second."""
 
