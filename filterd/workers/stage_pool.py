@@ -26,6 +26,7 @@ from filterd.chain.stage_chain import StageAnswer
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.message import Recipient
+from filterd.workers.shares import Shares
 from filterd.workers.stage_codec import Question, encode_question, encode_reported
 from filterd.workers.stage_process import PING_INTERVAL, Asked, StageProcess
 
@@ -43,6 +44,9 @@ a server that is slow now and then."""
 
 ABANDONED_SHARE = 4
 """So many parts of the threads may be busy with what nobody waits for: one."""
+
+CLIENT_SHARE = 4
+"""So many parts of the questions at a time may be about one client: one."""
 
 RESPAWN_DELAY = 1.0
 """Seconds before a process that ended without having answered anything is replaced."""
@@ -98,6 +102,7 @@ class StagePool:
         self._closed = False
         self._numbers = itertools.count(1)
         self._slots = threading.BoundedSemaphore(threads)
+        self._shares = Shares(max(threads // CLIENT_SHARE, 1))
         self._alone_slots = threading.BoundedSemaphore(ALONE_LIMIT)
         self.deaths = 0
         """Processes that ended or stalled by themselves."""
@@ -141,8 +146,22 @@ class StagePool:
     ) -> list[StageAnswer]:
         """What these filters say of a stage, in order: up to the first that refuses. Raises
         PoolClosedError."""
-        left, answers, alone = [*links], list[StageAnswer](), False
         end = time.monotonic() + self._timeout
+        try:
+            with self._shares.place(session.client.address, end):
+                return self._ask(session, links, recipient, told, end)
+        except TimeoutError as error:
+            return [_failed(name, FailureKind.UNAVAILABLE, str(error)) for name in links]
+
+    def _ask(
+        self,
+        session: Session,
+        links: Mapping[str, LinkSettings],
+        recipient: Recipient | None,
+        told: Told,
+        end: float,
+    ) -> list[StageAnswer]:
+        left, answers, alone = [*links], list[StageAnswer](), False
         while left:
             try:
                 with self._process(end, alone=alone) as process:

@@ -53,21 +53,29 @@ def sendmail(daemon: RunningDaemon) -> Iterator[Sendmail]:
         server.stop()
 
 
-@pytest.fixture(scope="module", params=MTAS)
+def own_as_postfix(path: Path, *, filterd: str) -> OwnMta:
+    """The reference MTA with Postfix's manners."""
+    return OwnMta(path, [f"f: {{ {filterd}, default_action=tempfail }}"], "postfix")
+
+
+ALL = {**MTAS, "own as Postfix": own_as_postfix}
+
+
+@pytest.fixture(scope="module", params=ALL)
 def mta(request: pytest.FixtureRequest, daemon: RunningDaemon) -> Iterator[Mta]:
-    with folder(request.param) as path:
-        server = MTAS[request.param](path, filterd=f"unix:{daemon.socket}")
+    with folder("mta") as path:
+        server = ALL[request.param](path, filterd=f"unix:{daemon.socket}")
         server.start()
         yield server
         server.stop()
 
 
-@pytest.mark.parametrize("name", MTAS)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize(("order", "code"), [("refuse", 550), ("later", 451)])
 def test_a_client_is_refused(name: str, order: str, code: int) -> None:
-    with folder("staged") as path, folder(name) as mta_path:
+    with folder("staged") as path, folder("mta") as mta_path:
         running = staged(path, more=f'client = "{order}"\n').start()
-        server = MTAS[name](mta_path, filterd=f"unix:{running.socket}")
+        server = ALL[name](mta_path, filterd=f"unix:{running.socket}")
         server.start()
         try:
             with Conversation(server.port) as client:

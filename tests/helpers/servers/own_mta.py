@@ -15,9 +15,10 @@ HOST = "mx.example.test"
 
 
 class OwnMta:
-    """`filterd mta run` on 127.0.0.1:`port`. filters: as `--filter` takes them."""
+    """`filterd mta run` on 127.0.0.1:`port`. filters: as `--filter` takes them. flavour: the MTA
+    that it behaves as."""
 
-    def __init__(self, folder: Path, filters: Sequence[str]) -> None:
+    def __init__(self, folder: Path, filters: Sequence[str], flavour: str = "sendmail") -> None:
         self.folder = folder
         self.port = free_port()
         self.host = HOST
@@ -38,6 +39,8 @@ class OwnMta:
             self._mailboxes,
             "--hostname",
             HOST,
+            "--flavour",
+            flavour,
         ]
         for one in filters:
             arguments += ["--filter", one]

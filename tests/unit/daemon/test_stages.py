@@ -367,3 +367,28 @@ def test_replay_goes_through_the_stages(staged: RunningDaemon) -> None:
         assert judged("later@a.example", both[1]) == ("tempfail", "451 4.7.9")
     finally:
         daemon.close()
+
+
+def test_a_client_that_keeps_filters_busy_keeps_no_other_waiting(new_daemon: NewDaemon) -> None:
+    """Four questions at a time, one of them of one client."""
+    daemon = new_daemon(filters='["staged"]', count=1)
+    gate = Gate.at(daemon.folder / "gate")
+    settings = f'[filters.staged]\ngate = "{gate.path}"\n[stages]\nsessions = 4\ntimeout = 60.0\n'
+    daemon.configure(filters='["staged"]', count=1, more=settings)
+    assert daemon.asked("reload")["reloaded"]
+    with (
+        MilterClient(daemon.socket) as busy,
+        MilterClient(daemon.socket) as same,
+        MilterClient(daemon.socket) as other,
+    ):
+        for client, address in ((busy, b"192.0.2.7"), (same, b"192.0.2.7"), (other, b"192.0.2.8")):
+            client.hello(b"ok", address)
+            client.say(Mail((b"<ann@a.example>",)))
+        busy.write(Rcpt((b"<wait@mx.example.test>",)).encode().encode())
+        gate.wait_until_inside()
+        same.write(Rcpt((b"<joe@mx.example.test>",)).encode().encode())
+        assert other.told(Rcpt((b"<joe@mx.example.test>",))) == "continue"
+        assert same.silent_for(0.2)
+        gate.open()
+        assert Outcome(same.reply()).word == "continue"
+        assert Outcome(busy.reply()).word == "continue"

@@ -1,0 +1,54 @@
+"""A limit on what one client may have under way, so that no client keeps all others waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Share:
+    """One client's. users: threads that have a place or wait for one."""
+
+    places: threading.Semaphore
+    users: int = 0
+
+
+class Shares:
+    """places: for each client. Clients that have nothing under way take no memory."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._shares: dict[str, _Share] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, client: str, end: float) -> Iterator[None]:
+        """Have a place of this client's. end: on the monotonic clock; raises TimeoutError if there
+        is none until then."""
+        with self._lock:
+            share = self._shares.get(client)
+            if share is None:
+                share = self._shares[client] = _Share(threading.Semaphore(self._places))
+            share.users += 1
+        try:
+            if not share.places.acquire(timeout=max(end - time.monotonic(), 0)):
+                raise TimeoutError("too many questions about this client are under way")
+            try:
+                yield
+            finally:
+                share.places.release()
+        finally:
+            with self._lock:
+                share.users -= 1
+                if not share.users:
+                    del self._shares[client]
+
+    @property
+    def clients(self) -> int:
+        """How many have something under way."""
+        with self._lock:
+            return len(self._shares)
