@@ -256,7 +256,7 @@ def test_mail_of_the_sendmail_command_of_postfix(daemon: RunningDaemon) -> None:
             # Refused, which for such mail is told at its end: a bounce to the sender.
             submit(postfix, "joe@mx.example.test", "refuse@mx.example.test")
             (bounce,) = postfix.mail()
-            assert "No recipient" in bounce.body
+            assert b"No recipient" in bounce.body
             submit(postfix, "points@mx.example.test", "joe@mx.example.test")
             (mail,) = postfix.mail()
             assert "tests=POINTS_SENDER" in mail.value("X-Spam-Status")
