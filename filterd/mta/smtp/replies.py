@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from filterd.mta.milters.answers import Answer, Kind
 
+_LINE_ENDS = re.compile(r"[\r\n\0]")
+
 LINE_LIMIT = 2048
 """Octets of one reply line: RFC 5321 wants 512, and sendmail passes 900 of a filter's."""
 
@@ -26,8 +28,11 @@ class SmtpReply:
 
     @classmethod
     def of(cls, text: str) -> SmtpReply:
-        """A reply of one line, `250 2.1.0 Ok`; octets kept by surrogate escapes survive."""
-        return cls((text.encode("ascii", "surrogateescape"),))
+        """A reply of one line, `250 2.1.0 Ok`; octets kept by surrogate escapes survive.
+
+        Line ends in it become blanks: a text may come from a table or a name server.
+        """
+        return cls((_LINE_ENDS.sub(" ", text).encode("ascii", "surrogateescape"),))
 
     @property
     def code(self) -> int:

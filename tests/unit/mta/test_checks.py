@@ -536,6 +536,25 @@ def test_a_client_that_speaks_http_is_turned_away(run: Run) -> None:
     """)
 
 
+def test_line_ends_in_a_table_make_no_second_reply(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    table.write_text("x\t550 no\r250 yes\n")
+    mta = run(f"""
+O DontBlameSendmail=TrustStickyBit
+Ktable text -k0 -v1 -z\\t {table}
+Scheck_mail
+R$*\t\t$: $(table x $)
+R$*\t\t$#error $@ 5.7.1 $: $1
+""")
+    greeted(
+        mta,
+        """
+        C: MAIL FROM:<a@x.test>
+        S: 550 5.7.1 <a@x.test>... no 250 yes
+        """,
+    )
+
+
 def test_a_map_that_is_not_there_is_a_matter_of_the_rules(run: Run) -> None:
     mta = run("""
 Kaccess hash -T<TMPF> /nowhere/access

@@ -83,6 +83,11 @@ def greeted(says: Says = lambda _: CONTINUE, **more: object) -> Table:
 REJECT, TEMPFAIL, CLOSE = Answer(Kind.REJECT), Answer(Kind.TEMPFAIL), Answer(Kind.CLOSE)
 
 
+def test_a_reply_of_one_line_is_one_line() -> None:
+    reply = SmtpReply.of("550 5.7.1 listed\r\n250 2.0.0 ok\0")
+    assert reply.encode() == b"550 5.7.1 listed  250 2.0.0 ok \r\n"
+
+
 def test_a_message_from_helo_to_quit() -> None:
     table = greeted()
     table.play("""
