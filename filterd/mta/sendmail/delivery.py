@@ -32,8 +32,9 @@ from filterd.mta.sendmail.outgoing import (
     sender_of,
     with_line_ends,
 )
+from filterd.mta.sendmail.recipient import refused
 from filterd.mta.sendmail.rulesets import compat, is_known
-from filterd.mta.sendmail.send_list import FILE, PROG, refused
+from filterd.mta.sendmail.send_list import FILE, PROG
 from filterd.mta.sendmail.users import LocalUsers, default_user
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "lmtp": 24}

@@ -16,8 +16,9 @@ from filterd.mta.mail.entry import Target
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.sendmail.engine import RuleSession
 from filterd.mta.sendmail.macros import SendmailMacros
+from filterd.mta.sendmail.recipient import Recipient, RecipientState
 from filterd.mta.sendmail.router import RuleRouter, root_of, route_of, targets_of
-from filterd.mta.sendmail.send_list import Recipient, RecipientState, SendList
+from filterd.mta.sendmail.send_list import SendList
 
 
 def rule_recipients(router: Router, macros: MacroTable) -> RuleRecipients:

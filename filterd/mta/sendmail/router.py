@@ -16,7 +16,8 @@ from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.delivery import RuleDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.loops import hops
-from filterd.mta.sendmail.send_list import Recipient, RecipientState, SendList
+from filterd.mta.sendmail.recipient import Recipient, RecipientState
+from filterd.mta.sendmail.send_list import SendList
 from filterd.mta.sendmail.users import LocalUsers
 
 MAX_HOPS = 25

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from filterd.mta.cf.addresses import (
     ERROR_MAILER,
@@ -24,9 +23,10 @@ from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL
 from filterd.mta.cf.marks import MAILER
 from filterd.mta.cf.tokens import SPACES, scan, without_quotes
 from filterd.mta.cf.voice import user_message
-from filterd.mta.delivery.router import ConfigurationError, DeliveryError
+from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.sendmail.engine import RuleSession, reply_text
 from filterd.mta.sendmail.lists import ListError, include_file
+from filterd.mta.sendmail.recipient import Recipient, RecipientState, parents, refused
 from filterd.mta.sendmail.users import LocalUsers, User
 
 LOCAL_USER_RULESET = 5
@@ -43,52 +43,6 @@ _DIRECT = {
     FILE: "Cannot mail directly to files",
     INCLUDE_MAILER: "Cannot mail directly to :include:s",
 }
-
-
-class RecipientState(Enum):
-    OK = "ok"
-    WAITING = "waiting"
-    """A map or a file was not there: to be tried again later."""
-
-    BAD = "bad"
-    REPLACED = "replaced"
-    """By its aliases, its ruleset 5, its list."""
-
-
-@dataclass(eq=False, slots=True)
-class Recipient:
-    """One address of the send queue.
-
-    text: as it was written. parent: the list that named it. owner: who gets reports about what it
-    expands to. user: whose `.forward` named it. home: of a user.
-    """
-
-    text: str
-    address: ResolvedAddress
-    parent: Recipient | None = None
-    state: RecipientState = RecipientState.OK
-    problem: DeliveryError | None = None
-    owner: str | None = None
-    user: str = ""
-    home: str = ""
-    keeps_itself: bool = False
-    """A list that names itself: its own mailbox gets a copy."""
-
-    is_accepted: bool = False
-    trouble: str = ""
-    """Why it waits."""
-
-    full_name: str = ""
-    """Of a user."""
-
-    @property
-    def same(self) -> tuple[str, str, str]:
-        """What addresses of one recipient have in common."""
-        return self.address.mailer, self.address.host, self.address.user
-
-    @property
-    def is_wanted(self) -> bool:
-        return self.state is not RecipientState.REPLACED
 
 
 @dataclass(eq=False)
@@ -111,7 +65,7 @@ class SendList:
         if root.problem is not None:
             return root.problem
         for one in self.all:
-            if one.problem is not None and any(above is root for above in _parents(one)):
+            if one.problem is not None and any(above is root for above in parents(one)):
                 return one.problem
         return None
 
@@ -261,7 +215,7 @@ class SendList:
         for one in found:
             if one.state is RecipientState.BAD:
                 self._keep(one)
-            elif one not in (parent, *_parents(parent)):
+            elif one not in (parent, *parents(parent)):
                 self.add(one, level)
         return len(found)
 
@@ -280,7 +234,7 @@ class SendList:
 
     def _self_reference(self, one: Recipient) -> Recipient | None:
         """The address in a loop of aliases that gets the mail, None if there is no loop."""
-        above = next((p for p in _parents(one) if p.same == one.same), None)
+        above = next((p for p in parents(one) if p.same == one.same), None)
         if above is None:
             return None
         if above is one.parent:
@@ -384,25 +338,6 @@ def replace_address(recipient: Recipient, found: ResolvedAddress) -> Recipient:
         user=recipient.user,
         home=recipient.home,
     )
-
-
-def refused(reply: str) -> DeliveryError:
-    """An error for a reply `550 5.1.1 <joe@x.test>... User unknown`."""
-    code, enhanced, text = (*reply.split(" ", 2), "", "")[:3]
-    temporary = code.startswith("4")
-    if code == "554" and enhanced == "5.3.5":
-        error: DeliveryError = ConfigurationError(text)
-        error.reply = reply
-        return error
-    words = text.rpartition("... ")[2]
-    return DeliveryError(words, temporary=temporary, code=enhanced, reply=reply)
-
-
-def _parents(one: Recipient) -> Iterator[Recipient]:
-    above = one.parent
-    while above is not None:
-        yield above
-        above = above.parent
 
 
 def _silent(text: str) -> None:

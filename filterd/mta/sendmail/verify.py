@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.mail.address import to_octets
+from filterd.mta.sendmail.recipient import Recipient
 from filterd.mta.sendmail.replies import seven_bits
 from filterd.mta.sendmail.router import RuleRouter
-from filterd.mta.sendmail.send_list import Recipient
 from filterd.mta.smtp.replies import SmtpReply
 
 

@@ -1,0 +1,76 @@
+"""One address of a message's recipients: what it became, and what was wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from filterd.mta.cf.addresses import ResolvedAddress
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError
+
+
+class RecipientState(Enum):
+    OK = "ok"
+    WAITING = "waiting"
+    """A map or a file was not there: to be tried again later."""
+
+    BAD = "bad"
+    REPLACED = "replaced"
+    """By its aliases, its ruleset 5, its list."""
+
+
+@dataclass(eq=False, slots=True)
+class Recipient:
+    """One address of the send queue.
+
+    text: as it was written. parent: the list that named it. owner: who gets reports about what it
+    expands to. user: whose `.forward` named it. home: of a user.
+    """
+
+    text: str
+    address: ResolvedAddress
+    parent: Recipient | None = None
+    state: RecipientState = RecipientState.OK
+    problem: DeliveryError | None = None
+    owner: str | None = None
+    user: str = ""
+    home: str = ""
+    keeps_itself: bool = False
+    """A list that names itself: its own mailbox gets a copy."""
+
+    is_accepted: bool = False
+    trouble: str = ""
+    """Why it waits."""
+
+    full_name: str = ""
+    """Of a user."""
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """What addresses of one recipient have in common."""
+        return self.address.mailer, self.address.host, self.address.user
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.state is not RecipientState.REPLACED
+
+
+def refused(reply: str) -> DeliveryError:
+    """An error for a reply `550 5.1.1 <joe@x.test>... User unknown`."""
+    code, enhanced, text = (*reply.split(" ", 2), "", "")[:3]
+    temporary = code.startswith("4")
+    if code == "554" and enhanced == "5.3.5":
+        error: DeliveryError = ConfigurationError(text)
+        error.reply = reply
+        return error
+    words = text.rpartition("... ")[2]
+    return DeliveryError(words, temporary=temporary, code=enhanced, reply=reply)
+
+
+def parents(one: Recipient) -> Iterator[Recipient]:
+    """The lists that lead to an address, the nearest one first."""
+    above = one.parent
+    while above is not None:
+        yield above
+        above = above.parent
