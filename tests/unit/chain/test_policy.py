@@ -490,6 +490,12 @@ def test_a_rule_has_its_own_points_and_the_defaults_for_the_rest() -> None:
     [
         (PolicySettings(label=9), ("policy", "label"), "label = 9 is above quarantine = 8"),
         (PolicySettings(reject=7), ("policy", "quarantine"), "quarantine = 8 is above reject = 7"),
+        # A label that is switched off excuses nothing else.
+        (
+            PolicySettings(label=INF, quarantine=10, reject=5),
+            ("policy", "quarantine"),
+            "quarantine = 10 is above reject = 5",
+        ),
         (
             PolicySettings(rules=(PolicyRule(reject=2),)),
             ("policy", "rules", 0, "quarantine"),
