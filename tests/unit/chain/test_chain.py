@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from filterd.chain.chain import Chain, ChainSettings
+from filterd.chain.findings import Findings, of_failure
 from filterd.chain.links import DETAIL_LIMIT, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
@@ -89,6 +90,32 @@ def test_times_are_in_milliseconds_with_three_digits(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("filterd.chain.chain.time", clock)
     chain = Chain([Link(Says("a", found("A", 1)))])
     assert chain.examine(MAIL).milliseconds == {"a": 12.346}
+    # With what was spent while the session went on.
+    early = Findings(milliseconds={"a": 100.0, "b": 1.0})
+    assert chain.examine(MAIL, early=early).milliseconds == {"a": 112.346, "b": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("on_error", "action"),
+    [
+        ("tempfail", Action.TEMPFAIL),
+        ("continue", Action.ACCEPT),
+        ("quarantine", Action.QUARANTINE),
+    ],
+)
+def test_a_filter_that_fails_while_the_session_goes_on_is_missing_from_the_message(
+    on_error: OnError, action: Action
+) -> None:
+    failure = Failure("early", FailureKind.ERROR, "no idea")
+    early = of_failure(failure, LinkSettings(on_error=on_error), MAIL.envelope)
+    chain = Chain([Link(Says("a", found("A", 1)))])
+    examination = chain.examine(MAIL, early=early)
+    assert (examination.verdict.action, examination.verdict.failed) == (
+        action,
+        action is not Action.ACCEPT,
+    )
+    assert [symbol.name for symbol in examination.verdict.symbols] == ["EARLY_FAILED", "A"]
+    assert examination.failures == (failure,)
 
 
 @pytest.mark.parametrize(
@@ -294,6 +321,7 @@ def test_a_filter_goes_by_the_name_that_the_settings_give_it() -> None:
     links = [Link(Says("clamav", raises), own_name="second"), Link(Says("clamav", raises))]
     chain = Chain(links)
     assert chain.names == ("second", "clamav")
+    assert chain.link_settings == {"second": LinkSettings(), "clamav": LinkSettings()}
     examination = chain.examine(MAIL)
     assert [failure.filter for failure in examination.failures] == ["second", "clamav"]
     assert set(examination.milliseconds) == {"second", "clamav"}
