@@ -63,6 +63,9 @@ class QueueEntry:
     last: bool = False
     """A report to the postmaster about a report: if it fails, no further report is sent."""
 
+    is_report: bool = False
+    """It was made here, about mail that failed."""
+
     def encode(self) -> bytes:
         # asdict() copies deeply; this is on the way of every message.
         table = {name: getattr(self, name) for name in _ENTRY}

@@ -57,7 +57,8 @@ class Bouncer:
         expires = time.time() + self._expire
         copies = (Target(self._copies),) if self._copies and entry.sender else ()
         targets = (Target(to), *copies)
-        return QueueEntry(id, "", targets, expires=expires, last=not entry.sender), report
+        last = not entry.sender
+        return QueueEntry(id, "", targets, expires=expires, last=last, is_report=True), report
 
     def _report(
         self,

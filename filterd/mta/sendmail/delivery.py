@@ -110,7 +110,9 @@ class RuleDelivery:
             return None
         session = self._engine.session()
         recipient = target.address if target.listed else f"<{target.address}>"
-        verdict = compat(session, f"<{sender_for(entry, target)}>", recipient, entry.id)
+        # A report made here is from $n; the null reverse-path is a client's.
+        sender = session.macro("n") if entry.is_report else f"<{sender_for(entry, target)}>"
+        verdict = compat(session, sender, recipient, entry.id)
         if verdict.reply is not None:
             return Outcome(target, error=refused(to_text(verdict.reply.lines[0])))
         return Outcome(target, "discard", "discarded") if verdict.discard else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.cf_mta import HEAD, CfMta, cf_mta
+from tests.helpers.process import wait_for
 
 pytestmark = pytest.mark.server
 
@@ -534,6 +535,37 @@ def test_a_client_that_speaks_http_is_turned_away(run: Run) -> None:
         S: 421 4.7.0 mx.test Rejecting open proxy [127.0.0.2]
         S:
     """)
+
+
+def test_check_compat_is_asked_before_a_delivery_and_knows_our_own_reports(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "filterd.mta")
+    mta = run("""
+Scheck_compat
+R$* $| < no @ $* >\t$#error $@ 5.7.1 $: "550 not to $1"
+R$* $| < drop @ $* >\t$#discard $: d
+R<> $| $*\t\t$#error $@ 5.7.1 $: "550 no null sender"
+""")
+    greeted(
+        mta,
+        """
+        C: MAIL FROM:<ann@mx.test>
+        S: 250 2.1.0 <ann@mx.test>... Sender ok
+        C: RCPT TO:<no@mx.test>
+        S: 250 2.1.5 <no@mx.test>... Recipient ok
+        C: RCPT TO:<drop@mx.test>
+        S: 250 2.1.5 <drop@mx.test>... Recipient ok
+        C: DATA
+        S: 354 End data with <CR><LF>.<CR><LF>
+        C: .one
+        S: 250 2.0.0 ID Message accepted for delivery
+        """,
+    )
+    wait_for("the report", lambda: "to=<ann@mx.test>, mailer=local" in caplog.text)
+    assert "to=<no@mx.test>, dsn=5.7.1, stat=Failed" in caplog.text
+    assert "to=<drop@mx.test>, mailer=discard" in caplog.text
+    wait_for("the queue", lambda: not mta.queued())
 
 
 def test_line_ends_in_a_table_make_no_second_reply(run: Run, tmp_path: Path) -> None:
