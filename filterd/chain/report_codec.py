@@ -72,7 +72,7 @@ class Codec(Generic[R]):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise ReportError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+            raise ReportError(f"{where}: {first['msg']}") from None
         return found
 
 

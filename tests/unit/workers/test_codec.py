@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from filterd.chain import checks
 from filterd.chain.chain import Examination
 from filterd.chain.checks import NAME_LIMIT, VALUE_LIMIT, AnswerError
-from filterd.chain.findings import NOTHING_FOUND
+from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.policy import Decision
 from filterd.chain.report import Arrival, Form, ScanReport, names, values
@@ -85,6 +85,19 @@ def test_requests_arrive_as_they_were(
         failed,
         NOTHING_FOUND,
     )
+
+
+def test_what_was_found_while_the_session_went_on_arrives_with_the_request() -> None:
+    early = Findings(
+        Verdict(symbols=(Symbol("LISTED", 2.5, "why"),), edits=(AddField("X-Listed", "yes"),)),
+        Verdict(Action.TEMPFAIL, failed=True),
+        (Failure("rates", FailureKind.TIMEOUT, "no answer"),),
+        {"lists": 1.5},
+    )
+    head = encode_request("id1", ENVELOPE, (), early)
+    assert decode_request(head) == ("id1", ENVELOPE, (), early)
+    # Most sites ask nobody so early.
+    assert b"early" not in encode_request("id1", ENVELOPE, ())
 
 
 def test_answer_of_a_result() -> None:
