@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from filterd.mta.cf.addresses import CANONIFY, FINAL, SENDER, AddressKind
 from filterd.mta.cf.lookup import EX_TEMPFAIL
@@ -72,7 +71,7 @@ def envelope_sender(session: RuleSession, sender: Sender, mailer: MailerLine) ->
         )
     if status == EX_TEMPFAIL:
         raise DeliveryError(LATER, temporary=True, code="4.4.3")
-    return path
+    return session.engine.program.names.without_marks(path)
 
 
 NOBODY = (b"From", b" MAILER-DAEMON")
@@ -102,7 +101,7 @@ def message_for(
                 text, mailer, kind, domain=sender.domain
             )
             later |= status == EX_TEMPFAIL
-            return address
+            return program.names.without_marks(address)
 
         old_style = session.engine.cf.option("OldStyleHeaders").lower()[:1] in ("t", "y")
         new = list(
@@ -132,7 +131,11 @@ def arguments(
 
     path: `$g`. from_user: the sender may be told by `-f` or `-r`.
     """
-    expand = partial(session.definitions.expand, complain=_silent)
+    names = session.engine.program.names
+
+    def expand(text: str) -> str:
+        return names.without_marks(session.expand(text))
+
     words = [mailer.words[0]]
     if from_user and ("f" in mailer.flags or "r" in mailer.flags):
         words += ["-f" if "f" in mailer.flags else "-r", path]

@@ -85,7 +85,7 @@ class SendList:
                 state = RecipientState.WAITING
             elif found.state is AddressState.BAD or found.mailer == ERROR_MAILER:
                 raise refused(f"550 5.1.1 {text}... Addressee unknown")
-            return Recipient(text, found, parent, state, trouble=question.trouble)
+            return Recipient(text, self._octets(found), parent, state, trouble=question.trouble)
 
     def is_alias(self, recipient: Recipient) -> bool:
         """Whether a local name is an alias."""
@@ -93,6 +93,13 @@ class SendList:
         if mailer is None or "A" not in mailer.flags or "\\" in recipient.address.user:
             return False
         return self._looked_up(recipient.address.user, recipient.address.host)[0] is not None
+
+    def _octets(self, found: ResolvedAddress) -> ResolvedAddress:
+        """The address without marks, which rules may leave in it: for mailers they are octets."""
+        if found.host.isascii() and found.user.isascii():
+            return found
+        plain = self._program.names.without_marks
+        return replace(found, host=plain(found.host), user=plain(found.user))
 
     # Adding
 
@@ -316,7 +323,7 @@ class SendList:
         if refusal is not None:
             recipient.state, recipient.problem = RecipientState.BAD, refused(refusal)
             return
-        new = replace_address(recipient, found)
+        new = replace_address(recipient, self._octets(found))
         if new.same == recipient.same:
             return
         recipient.state = RecipientState.REPLACED

@@ -146,6 +146,25 @@ def test_what_a_mailer_cannot_take(line: str, code: str, words: str) -> None:
     assert words in str(outcome.error)
 
 
+def test_marks_that_rules_leave_in_an_address_are_octets(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f'#!/bin/sh\ncat > {tmp_path}/out; echo "$1" > {tmp_path}/user\n')
+    script.chmod(0o755)
+    router = router_of(
+        "Slocaladdr=5",
+        "Rmarked\t$#local $: a $| b",
+        "SEnvFromL",
+        "Rjoe\t$: joe $| x",
+        "SHeadIn",
+        "R$+\t$: $1 $| y",
+        f"Mlocal, P={script}, F=lsA5:/|@PSn9, S=EnvFromL/HeadIn, R=0/HeadIn, A=deliver $u",
+    )
+    (outcome,) = deliver(router, "marked")
+    assert outcome.error is None
+    assert (tmp_path / "user").read_bytes() == b"a\x9bb\n"
+    assert (tmp_path / "out").read_bytes().startswith(b"Return-Path: <joe\x9bx>\nFrom: joe\x9by\n")
+
+
 def test_too_many_hops_stay_in_the_queue() -> None:
     looping = b"Received: by a\n" * 4 + MESSAGE
     (outcome,) = deliver(router_of("O MaxHopCount=3"), "ann", message=looping)
