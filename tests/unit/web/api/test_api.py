@@ -326,4 +326,9 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/scan",
         "/api/history",
         "/api/status",
+        "/api/greylist",
+        "/api/greylist/allow",
+        "/api/rates",
+        "/api/rates/free",
+        "/api/trace",
     }
