@@ -231,7 +231,9 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, why, starved=True)
     try:
         examine = link.filter.examine  # type: ignore[union-attr]  # has it, see Chain.__init__
-        opinion: Verdict = within(budget, examine, message)
+        opinion: object = within(budget, examine, message)
+        if not isinstance(opinion, Verdict):
+            raise TypeError(f"returned {type(opinion).__name__}, expected a Verdict")
     except BudgetExceeded:
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, f"no opinion within {budget:.1f} s")
     except MemoryError:

@@ -29,7 +29,8 @@ def traced(site: Site, visit: Visit, addresses: str, rules: str = RULES) -> None
     page.goto(f"{site.url}/trace")
     page.get_by_label("A sendmail.cf or an mc file").fill(rules)
     page.get_by_label("Addresses").fill(addresses)
-    page.get_by_role("button", name="Trace").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Trace").click()
 
 
 def test_the_keys_go_from_rule_to_rule(site: Site) -> None:

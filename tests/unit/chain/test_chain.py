@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ class Says:
 
 def found(name: str, points: float) -> Callable[[Message], Verdict]:
     return lambda _message: Verdict(symbols=(Symbol(name, points),))
+
+
+def forgets(_message: Message) -> Any:
+    """A filter that returns nothing on one of its ways out."""
+    return None
 
 
 def raises(_message: Message) -> Verdict:
@@ -122,6 +128,7 @@ def test_a_filter_that_fails_while_the_session_goes_on_is_missing_from_the_messa
     ("does", "kind", "detail"),
     [
         (raises, "error", "ValueError: no idea"),
+        (forgets, "error", "TypeError: returned NoneType, expected a Verdict"),
         (loops, "timeout", "no opinion within 0.1 s"),
         (eats, "memory", "out of memory"),
         (away, "unavailable", "[Errno 2] No such file or directory: '/run/clamd.ctl'"),
