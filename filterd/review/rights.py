@@ -141,7 +141,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
     ),
     "rescan": ReviewAction(Right.SEE, "Scan again"),
     "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
-    "download-part": ReviewAction(Right.ADMIN, "download"),
+    "download-part": ReviewAction(Right.ADMIN),
     "status": ReviewAction(Right.ADMIN),
     "trace": ReviewAction(Right.ADMIN),
 }

@@ -101,6 +101,10 @@ def keep(
         (ADMIN, (MAX,), {"virus": "Eicar"}, ALL),
         (BOB, (JOE,), {}, ALL - FOR_ADMINS),
         (BOB, (JOE, MAX), {}, ALL - FOR_ADMINS - DECIDES),
+        # Only another recipient's copy is held: nothing is his to release.
+        (BOB, (JOE, MAX), {"held_for": (MAX,)}, LOOKS | {"download"}),
+        # Nobody's copy is held, all have the message.
+        (BOB, (JOE,), {"held_for": ()}, ALL - FOR_ADMINS),
         (BOB, (JOE,), {"virus": "Eicar"}, LOOKS | LISTS | {"delete"}),
         (BOB, (JOE, MAX), {"virus": "Eicar"}, LOOKS | LISTS),
         (BOB, (JOE,), {"removed": True}, LOOKS | LISTS | {"delete", "download"}),
@@ -505,6 +509,11 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
     assert {name for name, one in ACTIONS.items() if one.for_everybody} == {"allow", "block"}
     assert {name for name, one in ACTIONS.items() if one.together} == {"spam", "ham"}
     assert set(BULK) == ALL - {"rescan", "download", "download-part", "status", "trace"}
+    assert all(isinstance(one.right, Right) for one in ACTIONS.values())
+    assert (ACTIONS["rescan"].button, ACTIONS["download"].button) == (
+        "Scan again",
+        "Download the exact bytes",
+    )
     # What a page shows has words; `{}` is the number of messages.
     assert all(
         one.button and one.phrase.count("{}") == 1 and one.explained for one in BULK.values()
