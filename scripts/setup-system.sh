@@ -47,6 +47,7 @@ miltertest          miltertest
 libnet-ssleay-perl  @ssleay
 procmail            procmail
 vacation            vacation
+iproute2            ip
 chromium            chromium
 dovecot-imapd       dovecot
 dovecot-sieve       sievec

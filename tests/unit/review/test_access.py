@@ -501,6 +501,17 @@ def test_a_scan_by_a_reviewer_changes_nothing(actions: ReviewActions) -> None:
     assert bob.who == "web:bob"
 
 
+def test_a_reviewer_may_name_its_recipient_though_its_copy_is_not_held(
+    actions: ReviewActions,
+) -> None:
+    keep(actions, JOE, MAX, held_for=(MAX,))
+    access = Access(actions, BOB, "web")
+    entry, action = access.entry("id1"), ACTIONS["release"]
+    assert refusal(BOB, action, entry) == NOT_ALONE
+    assert refusal(BOB, action, entry, ActionRequest(recipients=(JOE,))) == ""
+    assert refusal(BOB, action, entry, ActionRequest(recipients=(MAX,))) == OWN_ONLY
+
+
 # --- the table --------------------------------------------------------------------------------
 
 
