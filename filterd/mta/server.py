@@ -42,6 +42,10 @@ THREADS = 16
 RULE_THREADS = 64
 """Threads for rules, passwords and names of clients: most of the time they wait."""
 
+LINGER, LINGER_READS, LINGER_READ_SIZE = 1.0, 16, 1 << 16
+"""Seconds that a client has to end its side of a connection, and how many reads of how many octets
+are thrown away until then."""
+
 BACKLOG = 512
 """Connections that the kernel keeps while all sessions are busy."""
 
@@ -180,14 +184,14 @@ class ReferenceMta:
         try:
             if len(self._sessions) > self.settings.max_connections:
                 writer.write(b"421 4.3.2 Too many connections, try again later\r\n")
-                return
-            if refuse_load and load_average() >= refuse_load:
+            elif refuse_load and load_average() >= refuse_load:
                 log.warning("rejecting connections: load average: %d", load_average())
                 writer.write(b"421 4.3.2 Load average too high, try again later\r\n")
-                return
-            await asyncio.sleep(self._throttle.wait())
-            listener = self._listeners[number]
-            await SessionHandler(self._state, listener, reader, writer, rates).run()
+            else:
+                await asyncio.sleep(self._throttle.wait())
+                listener = self._listeners[number]
+                await SessionHandler(self._state, listener, reader, writer, rates).run()
+            await _linger(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             # The client has disconnected, or the server is stopping.
             pass
@@ -199,6 +203,22 @@ class ReferenceMta:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send the end of the connection, and wait for the client's for a moment.
+
+    What a client has sent and nobody has read makes the kernel reset the connection at its close,
+    which may take the last reply with it (RFC 1122, 4.2.2.13).
+    """
+    if not writer.can_write_eof():
+        return
+    with contextlib.suppress(OSError, TimeoutError):
+        writer.write_eof()
+        async with asyncio.timeout(LINGER):
+            for _ in range(LINGER_READS):
+                if not await reader.read(LINGER_READ_SIZE):
+                    break
 
 
 def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
