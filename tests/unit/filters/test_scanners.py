@@ -577,7 +577,6 @@ def test_a_list_that_is_broken_lets_nothing_pass(tmp_path: Path, clamd: ClamdStu
             '[[filters.scanners.clamd]]\nname = "a"\nwarn_days = 15.0',
             "clamd[1].fail_days: is 14; expected at least warn_days, 15",
         ),
-        ('[[filters.scanners.clamd]]\nname = "a"\ndatabases = "x"', "is not an absolute path"),
         ('[filters.scanners.suspicions]\n"X.*" = "clean"', "virus"),
         ('[filters.scanners.suspicions]\n"X.*" = inf', "inf is not a number"),
     ],
@@ -600,3 +599,10 @@ def test_a_program_that_is_missing_is_said_at_the_start() -> None:
 
 def test_it_is_found_by_name() -> None:
     assert load_filter("scanners") is ScannersSettings
+
+
+def test_a_folder_of_signatures_counts_from_the_settings_file(tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text('[[filters.scanners.clamd]]\nname = "a"\ndatabases = "x"\n')
+    (clamd,) = load(config).of_filter(ScannersSettings).clamd
+    assert clamd.databases == tmp_path / "x"
