@@ -44,8 +44,10 @@ class ServerState:
     def __init__(self, settings: StateSettings) -> None:
         self._prefix = settings.prefix
         self._availability = Availability()
-        # redis-py speaks to both servers, by URLs of one of them.
-        url = settings.url.replace("valkey", "redis", 1)
+        # redis-py speaks to both servers, by URLs of one of them. Only the scheme is another: hosts
+        # and sockets of Valkey are called `valkey`, too.
+        scheme, _, rest = settings.url.partition("://")
+        url = f"{scheme.replace('valkey', 'redis')}://{rest}"
         try:
             pool = redis.ConnectionPool.from_url(
                 url,

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,17 @@ def test_a_url_that_no_library_understands(tmp_path: Path) -> None:
         with pytest.raises(StateError, match=r"^state\.url: ") as caught:
             open_state(StateSettings(url=url), tmp_path / "unused").get([KEY], NOW)
         assert "secret" not in str(caught.value)
+
+
+def test_a_server_whose_host_or_socket_is_called_valkey(tmp_path: Path) -> None:
+    for url, place in (
+        ("valkeys://valkey.mx.example/0", {"host": "valkey.mx.example"}),
+        ("redis://valkey:6379/0", {"host": "valkey"}),
+        ("unix:///run/valkey/valkey.sock?db=1", {"path": "/run/valkey/valkey.sock"}),
+    ):
+        state: Any = open_state(StateSettings(url=url), tmp_path / "unused")
+        found = state._redis.connection_pool.connection_kwargs
+        assert {name: found[name] for name in place} == place
 
 
 def test_a_server_that_went_and_came_back() -> None:
