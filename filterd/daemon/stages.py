@@ -42,7 +42,7 @@ class SessionStages(EarlySession):
                     return pool.ask(session, asked, recipient, self._told)
             except PoolClosedError:
                 continue
-        failure = "the filters were being exchanged"
+        failure = "the fork server was being replaced"
         return [
             StageAnswer(name, NO_OPINION, 0.0, Failure(name, FailureKind.UNAVAILABLE, failure))
             for name in names

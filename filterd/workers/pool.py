@@ -77,6 +77,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._waiting: deque[Waiter] = deque()
         self._current: Generation | None = None
+        self._last_stages: StagePool | None = None
         self._closed = False
         self.deaths = 0
         """Workers that ended by a signal or with a status, and were replaced."""
@@ -100,6 +101,7 @@ class Pool:
                     generation.close()
                     raise StartError("the workers did not start in time", EX_UNAVAILABLE)
             former, self._current = self._current, generation
+            self._last_stages = generation.stages
             if former is not None:
                 # From here on, a worker of the former that gets free ends instead of idling.
                 former.retired = True
@@ -207,9 +209,10 @@ class Pool:
 
     @property
     def stages(self) -> StagePool | None:
-        """The processes that are asked at stages; None where no filter wants that."""
+        """The processes that are asked at stages; None where no filter wants that. While the fork
+        server is away, its closed ones: who asks them hears so, and no filter is passed over."""
         with self._changed:
-            return self._current.stages if self._current is not None else None
+            return self._last_stages
 
     @property
     def load(self) -> tuple[int, int, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -348,6 +350,31 @@ def test_a_reload_exchanges_the_filters_of_a_session_that_goes_on(new_daemon: Ne
         assert client.end().word == "continue"
     with MilterClient(daemon.socket) as client:
         assert client.agreed.steps == SILENT
+
+
+def test_filters_are_unavailable_while_the_fork_server_is_away(new_daemon: NewDaemon) -> None:
+    """Not passed over: `on_error` speaks, in a session that goes on and in one that begins."""
+    daemon = new_daemon(filters='["staged"]', count=1)
+    later = "451 4.3.0 Message could not be checked, please try again later"
+    with MilterClient(daemon.socket) as client:
+        client.hello(b"ok")
+        agreed = client.agreed.steps
+        # With these settings no new one comes.
+        daemon.configure(filters='["nobody"]', count=1)
+        os.kill(forkserver_of(daemon), signal.SIGKILL)
+        daemon.wait_for_line("workers cannot be started")
+        refused(client.told(Mail((b"<ann@a.example>",))), later)
+    with MilterClient(daemon.socket) as client:
+        assert client.agreed.steps == agreed
+        refused(client.told(connect()), later)
+    assert daemon.lines("filter=staged failed kind=unavailable")
+
+
+def forkserver_of(daemon: RunningDaemon) -> int:
+    """The pid of the only child of the daemon."""
+    path = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
+    (pid,) = Path(path).read_text("ascii").split()
+    return int(pid)
 
 
 def test_replay_goes_through_the_stages(staged: RunningDaemon) -> None:
