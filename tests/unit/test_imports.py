@@ -138,6 +138,7 @@ BROAD = {
     "system/periodic.py": "the next run goes on",
     "scanners/together.py": "raised again where the call is waited for",
     "history/recorder.py": "the history's thread goes on",
+    "mta/queue/manager.py": "the message stays queued, and nobody is served again",
 }
 
 

@@ -14,6 +14,9 @@ from email.utils import formatdate
 from filterd.mta.delivery.router import POSTMASTER, DeliveryError, Failures
 from filterd.mta.mail.entry import QueueEntry, Target
 
+TEXT_LIMIT = 900
+"""Characters of an error: a line of a message has 998 octets at most (RFC 5322 §2.1.1)."""
+
 HEADER_LIMIT = 1 << 16
 """Octets of the undelivered message's header section that are returned in the report."""
 
@@ -81,16 +84,17 @@ class Bouncer:
             "",
         )
         people = "".join(
-            f"   <{target.address}>\n      {error.code} {error}\n" for target, error in failed
+            f"   <{_plain(target.address)}>\n      {_plain(error.code)} {_words(error)}\n"
+            for target, error in failed
         )
         fields = [f"Reporting-MTA: dns; {self._host}"]
-        fields += [f"Original-Envelope-Id: {envelope_id}"] if envelope_id else []
+        fields += [f"Original-Envelope-Id: {_plain(envelope_id)}"] if envelope_id else []
         fields += [f"Arrival-Date: {formatdate(entry.arrived, localtime=True)}"]
         for target, error in failed:
             fields += ["", *_recipient_fields(target, error)]
         text = (
             f"From: Mail Delivery Subsystem <{self._author}>\n"
-            f"To: {to if to == POSTMASTER else f'<{to}>'}\n"
+            f"To: {to if to == POSTMASTER else f'<{_plain(to)}>'}\n"
             "Subject: Returned mail: see transcript for details\n"
             f"Date: {formatdate(localtime=True)}\n"
             f"Message-Id: <{id}@{self._host}>\n"
@@ -126,11 +130,26 @@ def _recipient_fields(target: Target, error: DeliveryError) -> list[str]:
     original = next(
         (one.partition("=")[2] for one in target.parameters if one.upper().startswith("ORCPT=")), ""
     )
-    fields = [f"Original-Recipient: {original.replace(';', '; ', 1)}"] if original else []
+    fields = [f"Original-Recipient: {_plain(original.replace(';', '; ', 1))}"] if original else []
     return [
         *fields,
-        f"Final-Recipient: rfc822; {target.address}",
+        f"Final-Recipient: rfc822; {_plain(target.address)}",
         "Action: failed",
-        f"Status: {error.code}",
-        f"Diagnostic-Code: x-unix; {error}",
+        f"Status: {_plain(error.code)}",
+        f"Diagnostic-Code: x-unix; {_words(error)}",
     ]
+
+
+def _words(error: DeliveryError) -> str:
+    """An error, which may be in the words of another server or of a program, as ASCII."""
+    text = _plain(str(error)[:TEXT_LIMIT])
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def _plain(text: str) -> str:
+    """Text without line ends and such: it stays in its line. Octets are kept."""
+    return "".join(one if _is_plain(one) else "?" for one in text)
+
+
+def _is_plain(one: str) -> bool:
+    return " " <= one <= "~" or "\udc80" <= one <= "\udcff"

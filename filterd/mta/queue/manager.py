@@ -1,8 +1,9 @@
 """The queue manager: deliver messages of the spool, retry deferred ones, return them at last.
 
 A message is delivered to one recipient after the other in a worker thread. When the attempt ends,
-the recipients that were served are removed from the envelope on disk. After a crash the whole
-remaining list is tried again: a recipient may get a message twice, but never not at all.
+the recipients that were served are removed from the envelope on disk; where that fails, the next
+attempt does only that. After a crash the whole remaining list is tried again: a recipient may get a
+message twice, but never not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from filterd.mta.delivery.router import Failures, Router, sender_for
+from filterd.mta.delivery.router import DeliveryError, Failures, Outcome, Router, sender_for
 from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.queue.spool import Spool, SpoolError
 
@@ -48,6 +49,9 @@ class QueueManager:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._unwritten: dict[str, tuple[Failures, Failures]] = {}
+        """What attempts came to that could not be written to the disk: deferred and failed
+        recipients."""
 
     def reconfigure(self, router: Router, *, retry: float, bounce: Bounce) -> None:
         """Deliver by another configuration from the next attempt on."""
@@ -76,7 +80,9 @@ class QueueManager:
     async def look(self, *, all: bool = False) -> None:
         """Start delivery of every message that is due (or of all) and not being delivered."""
         loop = asyncio.get_running_loop()
-        entries = await loop.run_in_executor(self._executor, lambda: list(self._spool.entries()))
+        entries = await loop.run_in_executor(
+            self._executor, lambda: list(self._spool.entries(_complain))
+        )
         for entry in entries:
             if all or entry.due <= time.time():
                 self._start(entry, None, anyway=all)
@@ -110,6 +116,7 @@ class QueueManager:
 
     def _deliver(self, entry: QueueEntry, message: bytes | None, anyway: bool) -> list[QueueEntry]:
         """One attempt, in a worker thread. Returns the reports to the sender."""
+        known = self._unwritten.get(entry.id)
         try:
             if message is None:
                 # Read again: it may have been delivered since the scan.
@@ -117,19 +124,27 @@ class QueueManager:
                 if current is None or (current.due > time.time() and not anyway):
                     return []
                 entry, message = current, self._spool.message(current)
-            left, failed = self._serve(entry, message)
+            left, failed = known = known or self._serve(entry, message)
             if entry.expires and time.time() >= entry.expires:
-                failed, left = failed + left, []
+                left, failed = known = [], failed + left
             reports = self._reports(entry, failed, message)
             for report in reports:
                 # Durable before the recipients in it are removed.
                 self._spool.store(*report)
+            known = left, []
             if left:
                 self._postpone(entry, left)
             else:
                 self._spool.remove(entry)
-        except (OSError, SpoolError) as error:
-            log.error("%s: queue: %s; will retry later", entry.id, error)
+            self._unwritten.pop(entry.id, None)
+        except Exception as error:
+            if known is not None:
+                # Nobody is served or told again.
+                self._unwritten[entry.id] = known
+            if isinstance(error, OSError | SpoolError):
+                log.error("%s: queue: %s; will retry later", entry.id, error)
+            else:
+                log.exception("%s: queue; will retry later", entry.id)
             return []
         return [report[0] for report in reports]
 
@@ -151,28 +166,22 @@ class QueueManager:
         """Try each recipient. Returns the deferred and the failed ones."""
         left: Failures = []
         failed: Failures = []
-        for outcome in self._router.deliver(entry, message):
-            target, error = outcome.target, outcome.error
-            if error is not None:
-                (left if error.temporary else failed).append((target, error))
-                log.info(
-                    "%s: to=<%s>, dsn=%s, stat=%s: %s",
-                    entry.id,
-                    target.address,
-                    error.code,
-                    "Deferred" if error.temporary else "Failed",
-                    error,
-                )
+        unserved = dict.fromkeys(entry.targets)
+        try:
+            for outcome in self._router.deliver(entry, message):
+                unserved.pop(outcome.target, None)
+                if outcome.error is not None:
+                    kind = left if outcome.error.temporary else failed
+                    kind.append((outcome.target, outcome.error))
+                _log(entry, outcome)
+        except Exception as error:
+            # Those who were served are not served again for it.
+            if isinstance(error, OSError):
+                log.error("%s: delivery: %s", entry.id, error)
             else:
-                delay = time.time() - entry.arrived
-                log.info(
-                    "%s: to=<%s>, mailer=%s, delay=%.3f, dsn=2.0.0, stat=Sent (%s)",
-                    entry.id,
-                    target.address,
-                    outcome.mailer,
-                    delay,
-                    outcome.place,
-                )
+                log.exception("%s: delivery", entry.id)
+            trouble = DeliveryError("Deferred", temporary=True, code="4.3.0")
+            left += [(target, trouble) for target in unserved]
         return left, failed
 
     def _postpone(self, entry: QueueEntry, left: Failures) -> None:
@@ -185,3 +194,29 @@ class QueueManager:
             trouble=str(left[-1][1]),
         )
         self._spool.update(later)
+
+
+def _complain(error: SpoolError) -> None:
+    log.error("%s", error)
+
+
+def _log(entry: QueueEntry, outcome: Outcome) -> None:
+    error = outcome.error
+    if error is None:
+        log.info(
+            "%s: to=<%s>, mailer=%s, delay=%.3f, dsn=2.0.0, stat=Sent (%s)",
+            entry.id,
+            outcome.target.address,
+            outcome.mailer,
+            time.time() - entry.arrived,
+            outcome.place,
+        )
+    else:
+        log.info(
+            "%s: to=<%s>, dsn=%s, stat=%s: %s",
+            entry.id,
+            outcome.target.address,
+            error.code,
+            "Deferred" if error.temporary else "Failed",
+            error,
+        )

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from filterd.system.durable import make_folder, rename, write_new
 
 class SpoolError(Exception):
     """A queue file cannot be read or does not exist. The text names it."""
+
+
+Complain = Callable[[SpoolError], None]
 
 
 class Spool:
@@ -84,9 +87,10 @@ class Spool:
         """The current envelope of a queued message, None if it is gone. Raises SpoolError."""
         return self._read(self._queue / f"{id}.json")
 
-    def entries(self) -> Iterator[QueueEntry]:
-        """Messages to be delivered, oldest first."""
-        return self._read_all(self._queue)
+    def entries(self, complain: Complain | None = None) -> Iterator[QueueEntry]:
+        """Messages to be delivered, oldest first. complain: is told of files that cannot be read;
+        without it they raise SpoolError."""
+        return self._read_all(self._queue, complain)
 
     def held(self) -> Iterator[QueueEntry]:
         """Quarantined messages, oldest first."""
@@ -112,9 +116,15 @@ class Spool:
         (self._hold / f"{entry.id}.json").unlink()
         return free
 
-    def _read_all(self, folder: Path) -> Iterator[QueueEntry]:
+    def _read_all(self, folder: Path, complain: Complain | None = None) -> Iterator[QueueEntry]:
         for path in sorted(folder.glob("*.json"), key=lambda path: path.name):
-            entry = self._read(path)
+            try:
+                entry = self._read(path)
+            except SpoolError as error:
+                if complain is None:
+                    raise
+                complain(error)
+                continue
             if entry is not None:
                 yield entry
 
