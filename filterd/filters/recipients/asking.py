@@ -20,6 +20,9 @@ KNOWN_STATUS, UNKNOWN_STATUS = 0, 67
 UNKNOWN_CODES = (550, 551, 553)
 """SMTP's codes for a mailbox that does not exist, elsewhere or is misspelled."""
 
+OF_THE_SENDER = ("7", "8")
+"""Details of X.1.x that are about the sender's address, which some servers judge only at RCPT."""
+
 _SHOWN = 200
 """Characters of an answer that an error quotes."""
 
@@ -100,7 +103,7 @@ def is_unknown(reply: ServerReply) -> bool:
     words = reply.words.split(maxsplit=1)
     enhanced = words[0].split(".") if words else []
     has_none = len(enhanced) != 3 or not all(part.isdigit() for part in enhanced)
-    return has_none or enhanced[:2] == ["5", "1"]
+    return has_none or (enhanced[:2] == ["5", "1"] and enhanced[2] not in OF_THE_SENDER)
 
 
 def _written(mailbox: Mailbox) -> str:
