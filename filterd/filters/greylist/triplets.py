@@ -6,12 +6,15 @@ Source: RFC 6647 (§2.5 networks, §5 delays, expiry and what has proved itself)
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from filterd.filters.greylist.settings import DAY, HOUR, GreylistSettings
-from filterd.state.facts import SharedState, StateEntry, StateKey, state_key
+from filterd.state.facts import SharedState, StateEntry, StateError, StateKey, state_key
+
+log = logging.getLogger(__name__)
 
 TRIPLET = "greylist"
 """Kind of the entries of triplets."""
@@ -145,8 +148,13 @@ class Triplets:
         return [_waiting(entry, self._delay) for entry in found]
 
     def _renew(self, entry: StateEntry, now: float) -> None:
-        if entry.expires - now < self._keep * _RENEWED:
+        if entry.expires - now >= self._keep * _RENEWED:
+            return
+        try:
             self._state.put(entry.key, now, self._keep, entry.value)
+        except StateError as error:
+            # A state that is full must not delay those who are known; the next message tries again.
+            log.warning("%s; who is known is not renewed", error)
 
 
 def id_of(key: StateKey) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from filterd.chain import replies
@@ -18,7 +19,7 @@ from filterd.filters.recipients.settings import RecipientServer, RecipientsSetti
 from filterd.message import Envelope, Recipient
 from filterd.message.address import Mailbox, PatternError, checked_mailbox, patterns
 from filterd.message.matching import client_matches, network_of, networks, recipient_keys
-from filterd.state.facts import Addition, StateKey, state_key
+from filterd.state.facts import Addition, StateError, StateKey, state_key
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ class Recipients:
             return NO_OPINION
         if attacker is not None:
             addition = Addition(attacker, self.settings.attack_seconds)
-            self._services.state.add([addition], self._clock())
+            with _not_remembered(attacker.name):
+                self._services.state.add([addition], self._clock())
         symbol = Symbol(UNKNOWN, 0.0, f"{mailbox}: not known to {who}")
         return Verdict(Action.REJECT, (symbol,), reply=replies.RECIPIENT)
 
@@ -123,7 +125,8 @@ class Recipients:
             log.warning("%s; %s was known before", error, mailbox)
             return True
         lifetime = settings.keep_days * _DAY if known else settings.unknown_minutes * _MINUTE
-        state.put(key, now, lifetime, YES if known else NO)
+        with _not_remembered(str(mailbox)):
+            state.put(key, now, lifetime, YES if known else NO)
         return known
 
     def _ask(self, mailbox: Mailbox, server: RecipientServer | None, session: Session) -> bool:
@@ -147,3 +150,13 @@ class Recipients:
         settings = self.settings
         (window,) = self._services.state.windows([(attacker, settings.attack_seconds)])
         return window.room_in(1, settings.attack_limit, self._clock()) > 0
+
+
+@contextmanager
+def _not_remembered(name: str) -> Iterator[None]:
+    """What was answered counts, also where it cannot be written: a state that is full would defer
+    recipients who are known, or are not."""
+    try:
+        yield
+    except StateError as error:
+        log.warning("%s; nothing of %s is remembered", error, name)

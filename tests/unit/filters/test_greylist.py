@@ -28,6 +28,7 @@ from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from filterd.system.mistakes import SettingsError
 from tests.helpers.clock import Clock
+from tests.helpers.full_state import FullState
 
 NOW = 1_700_000_000.0
 
@@ -343,6 +344,25 @@ def test_a_state_that_is_away_is_the_filters_failure(tmp_path: object) -> None:
     services = Services(state=lambda: open_state(settings, None))  # type: ignore[arg-type]
     with pytest.raises(StateError):
         Site(services).rcpt()
+
+
+def test_a_full_state_delays_nobody_who_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    state = FullState()
+    site = Site(Services(state=lambda: state), keep_days=10)
+    site.rcpt()
+    site.clock.now += 300
+    site.rcpt()
+    site.filter.triplets.allow_client("198.51.100.0/24", "admin", site.clock.now)
+    state.is_full = True
+    site.clock.now += 9 * DAY
+    assert site.rcpt() is NO_OPINION
+    assert site.rcpt("198.51.100.7") is NO_OPINION
+    assert (
+        caplog.messages
+        == ["state.url: the server has no memory left; who is known is not renewed"] * 2
+    )
+    with pytest.raises(StateError):
+        site.rcpt(sender="new@a.example")
 
 
 def test_settings_that_cannot_be_right() -> None:

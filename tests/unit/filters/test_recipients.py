@@ -28,6 +28,7 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.smtp.client import ServerReply
 from filterd.system.mistakes import SettingsError
 from tests.helpers.clock import Clock
+from tests.helpers.full_state import FullState
 from tests.helpers.receiving_mta import running
 from tests.helpers.smtp_server import server
 
@@ -217,6 +218,20 @@ def test_who_was_known_stays_known_while_nobody_answers(
     site.clock.now += 32 * 86400
     with pytest.raises(AskingError):
         site.rcpt("joe@mx.example")
+
+
+def test_what_is_answered_counts_also_if_it_cannot_be_remembered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = FullState()
+    state.is_full = True
+    site = Site(Services(state=lambda: state), command=program(tmp_path, KNOWS_JOE))
+    for _ in range(2):
+        assert not refused(site.rcpt("joe@mx.example"))
+        assert refused(site.rcpt("bob@mx.example"))
+    assert asked(tmp_path) == 4
+    assert "no memory left; nothing of joe@mx.example is remembered" in caplog.text
+    assert "no memory left; nothing of 192.0.2.1/32 is remembered" in caplog.text
 
 
 def test_an_smtp_server_is_asked() -> None:
