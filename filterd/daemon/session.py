@@ -112,6 +112,7 @@ class Session:
         self._id = ""
         # Stays like this if CONNECT cannot be read; it must not look like a local client.
         self._client = UNKNOWN_CLIENT
+        self._has_connected = False
         self._blank = b"" if steps & Milter.P_HDR_LEADSPC else b" "
         self._transaction = Transaction(service.settings.daemon.spool, self._blank)
         self._header_reply = self._silence(Milter.P_NR_HDR)
@@ -167,7 +168,9 @@ class Session:
             # Postfix: the client was gone before anybody could ask for its address.
             host = UNKNOWN_CLIENT.address
         self._client = Client(name, host, port)
-        return self._stage(Stage.CONNECT, context)
+        answer = self._stage(Stage.CONNECT, context)
+        self._has_connected = True
+        return answer
 
     def helo(self, context: Any, name: str) -> int:
         """HELO or EHLO (xxfi_helo)."""
@@ -182,6 +185,11 @@ class Session:
         self._transaction = Transaction(spool, self._blank, *arguments)
         if self._stages is not None:
             self._id = self._stages.begin(self._envelope(context))
+            if not self._has_connected:
+                # CONNECT was lost on its way here, by a name that is not UTF-8 for example. What
+                # filters say of the client is told now.
+                self._stages.ask(Stage.CONNECT, self._envelope(context), may_answer=False)
+                self._has_connected = True
         return self._stage(Stage.SENDER, context)
 
     def envrcpt(self, context: Any, *arguments: bytes) -> int:

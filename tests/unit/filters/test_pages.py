@@ -156,3 +156,8 @@ def test_the_text_of_attached_mail_is_for_its_reader() -> None:
     page = b"Content-Type: text/html\r\n\r\n" + SCRIPT.encode()
     assert symbols("a.eml", usual(page)) == set()
     assert symbols("a.eml", usual(TEXT, page)) == set()
+
+
+def test_a_reference_that_no_character_has_hides_no_link() -> None:
+    page = f"&#{'1' * 5000};{LINK}"
+    assert symbols("a.html", page.encode()) >= {"BANNED_PART"}

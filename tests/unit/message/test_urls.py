@@ -43,6 +43,14 @@ IN_HTML = {
     "port": ('<a href="http://a.example:8080/">', [("link", "a.example")]),
     "mail": ('<a href="mailto:ann@a.example?subject=x">', [("email", "a.example")]),
     "a number": ('<a href="http://3221225985/">', [("link", "192.0.2.1")]),
+    "a reference of many zeros": (
+        f'<a href="http://a.exa&#{"0" * 5000}109;ple/">',
+        [("link", "a.example")],
+    ),
+    "a reference that no character has": (
+        f'&#{"1" * 5000};<a href="http://a.example/">',
+        [("link", "a.example")],
+    ),
     "style": ('<p style="background:url(http://a.example/x)">', [("text", "a.example")]),
     "refresh": ('<meta content="0;url=http://a.example/">', [("text", "a.example")]),
     "in text": ("<p>see http://a.example/x.</p>", [("text", "a.example")]),
@@ -151,7 +159,7 @@ def test_text_beyond_the_limit_is_not_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["http://", "://", "='", '="', "www.", "@a.", "http://a.example", "&#104;"]
+    "piece", ["http://", "://", "='", '="', "www.", "@a.", "http://a.example", "&#104;", "www.a,"]
 )
 def test_hostile_text_is_read_to_its_end(piece: str) -> None:
     body = piece * (200_000 // len(piece)) + ' <a href="http://end.example/">'
