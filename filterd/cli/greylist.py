@@ -48,7 +48,7 @@ def list_(
         return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     if not found:
-        console.print("nothing waits")
+        console.print("nothing is waiting")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("id", "since", "tried", "passes", "client", "from", "to"):

@@ -86,7 +86,7 @@ class GreylistSettings:
         with mistakes() as wrong:
             with wrong.at("min_score"):
                 if self.min_score is not None and self.when != "message":
-                    raise ValueError('counts only with when = "message": at RCPT there is no score')
+                    raise ValueError('needs when = "message": at RCPT there is no score yet')
             with wrong.at("retry_hours"):
                 if self.retry_hours * HOUR <= self.delay:
                     raise ValueError("ends before `delay`, so that no mail would ever pass")

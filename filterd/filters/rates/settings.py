@@ -100,7 +100,7 @@ class RatesSettings:
                         raise ValueError(f"two limits are called {one.title!r}; give them names")
                 with wrong.at("limits", index, "authenticated"):
                     if one.by == "user" and one.authenticated == "no":
-                        raise ValueError("counts nothing: who did not log in is not a user")
+                        raise ValueError("would count nothing: only clients that log in are users")
             kinds = Counter(one.by for one in self.refused)
             for index, share in enumerate(self.refused):
                 with wrong.at("refused", index, "by"):

@@ -34,7 +34,7 @@ def test_nothing_waits(
     settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = filterd(monkeypatch, capsys, "greylist", "list", "-c", settings)
-    assert told == (0, "nothing waits\n", "")
+    assert told == (0, "nothing is waiting\n", "")
 
 
 def test_what_waits_is_let_in(

@@ -65,11 +65,11 @@ def test_who_is_not_logged_in_sees_nothing(greylisting: GreylistingSite) -> None
 
 def test_an_admin_sees_all_and_lets_in(greylisting: GreylistingSite) -> None:
     greylisting.log_in("ann")
-    assert "Nothing waits." in text_of(greylisting.get("/greylist"))
+    assert "Nothing is waiting." in text_of(greylisting.get("/greylist"))
     one, other = greylisting.waits(JOE), greylisting.waits(SUE, "<b>evil</b>@a.example")
     shown = greylisting.get("/greylist").text
     assert JOE in shown and SUE in shown and "<b>evil" not in shown
-    assert "Nothing that fits waits." in text_of(greylisting.get("/greylist?text=nobody"))
+    assert "No matching mail is waiting." in text_of(greylisting.get("/greylist?text=nobody"))
     assert JOE not in greylisting.get("/greylist?text=OTHER.example").text
 
     done = text_of(greylisting.post("/greylist/allow", id=[one, "nosuch"]))
