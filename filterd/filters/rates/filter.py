@@ -91,6 +91,8 @@ class Rates:
         names = {symbol.name for symbol in report.symbols}
         if report.action is Action.TEMPFAIL or names & {EXCEEDED, ACCOUNT_HELD}:
             return  # not refused, or by this filter
+        if report.stage == Stage.RECIPIENT:
+            return  # a recipient, of whom a list of many may have some that are out of date
         refused = report.labelled or report.action is Action.REJECT or report.reason in _REFUSED
         for share in self.settings.refused:
             party = self._parties.name(share.by, envelope)

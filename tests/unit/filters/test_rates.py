@@ -241,6 +241,8 @@ def test_a_hold_ends() -> None:
     ("outcome", "counts"),
     [
         ({"action": Action.REJECT}, True),
+        ({"action": Action.REJECT, "stage": Stage.SENDER}, True),
+        ({"action": Action.REJECT, "stage": Stage.RECIPIENT}, False),
         ({"labelled": True}, True),
         ({"action": Action.QUARANTINE, "reason": Reason.SPAM}, True),
         ({"action": Action.QUARANTINE, "reason": Reason.POLICY}, False),
