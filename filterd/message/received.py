@@ -24,14 +24,16 @@ FIELDS_LIMIT = 100
 """Received fields that are read, from the top; a message with more goes in circles (RFC 5321
 §6.3)."""
 
-FIELD_LIMIT = 2048
-"""Octets of a field that are read; those of real hosts stay below 600."""
+FIELD_LIMIT = 4096
+"""Octets of a field that are read; those of real hosts stay below 600, but a client whose HELO is
+as long as a line may be (2048 in Postfix) must not push its address out of sight."""
 
 TRUSTED_LIMIT = 20
 """Trusted relays one behind the other that are gone through."""
 
 _TOKEN = re.compile(r'[()]|"(?:[^"\\]|\\.)*+"?|\\.?|[^\s()"\\]++|\s++', re.DOTALL)
 _BRACKETED = re.compile(r"\[([^\[\]\s]{2,60})\]")
+_SAID = re.compile(r"(?i)(?<![^\s(])(?:helo|ident)[= ]\s*+[^\s)]++")
 _HELO = re.compile(r"(?i)(?<![^\s(])helo[= ]\s*+([^\s)]{1,255})")
 _AUTHENTICATED = re.compile(r"(?i)authenticated sender:|authenticated bits|smtp auth")
 _PROTOCOLS = frozenset("esmtpa esmtpsa lmtpa lmtpsa utf8smtpa utf8smtpsa utf8lmtpa".split())
@@ -116,9 +118,11 @@ def _hop(text: str) -> Hop:
     authenticated = authenticated or protocol in _PROTOCOLS
     if not words:
         return Hop(by=by, authenticated=authenticated)
-    address, name, helo = _address(comments), "", words
+    # What the host said of itself is no address of it: `[192.0.2.1] (helo=[10.0.0.1])`.
+    seen = _SAID.sub("", comments)
+    address, name, helo = _address(seen), "", words
     if address:
-        name = _name_before(comments)
+        name = _name_before(seen)
     called = _HELO.search(comments)
     if called is not None:
         # Exim and qmail put what they looked up first, and what the host said in a comment.
@@ -155,10 +159,13 @@ def _clauses(text: str) -> tuple[dict[str, tuple[str, str]], str, bool]:
             comment.append(token)
         elif not token.isspace():
             lowered = token.lower()
-            if lowered in ("from", "by", "with", "id", "for", "via"):
-                clause = lowered if lowered not in found else ""
-            elif clause in ("from", "by") and clause not in found:
+            if clause in ("from", "by") and clause not in found:
+                # Whatever it is: a host may call itself `by`, or `a;`.
                 found[clause] = token.rstrip(";"), ""
+                if clause == "from":
+                    continue
+            elif lowered in ("from", "by", "with", "id", "for", "via"):
+                clause = lowered if lowered not in found else ""
             elif clause == "with" and not protocol:
                 protocol = lowered.rstrip(";")
             if token.endswith(";"):

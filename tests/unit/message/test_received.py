@@ -59,6 +59,34 @@ FORMS = {
         "from a.example (a.example [::ffff:198.51.100.7]) by mx (Postfix) with ESMTP id 1",
         Hop("198.51.100.7", "a.example", "a.example", "mx"),
     ),
+    "exim, a host that says it is another": (
+        "from [198.51.100.7] (helo=[10.0.0.1]) by mx.b.example with esmtp (Exim 4.97) id 1abc",
+        Hop("198.51.100.7", "", "[10.0.0.1]", "mx.b.example"),
+    ),
+    "qmail, a host that says it is another": (
+        "from unknown (HELO [10.0.0.1]) (198.51.100.7) by mx.b.example with SMTP; 29 Nov 2026",
+        Hop("198.51.100.7", "", "[10.0.0.1]", "mx.b.example"),
+    ),
+    "a name of an ident server": (
+        "from [198.51.100.7] (helo=pc ident=[10.0.0.1]) by mx with esmtp (Exim 4.97) id 1abc",
+        Hop("198.51.100.7", "", "pc", "mx"),
+    ),
+    "a name that is like a clause": (
+        "from by (h.example [198.51.100.7]) by mx (Postfix) with ESMTP id 1",
+        Hop("198.51.100.7", "h.example", "by", "mx"),
+    ),
+    "a name that is like another clause": (
+        "from with (h.example [198.51.100.7]) by mx (Postfix) with ESMTP id 1",
+        Hop("198.51.100.7", "h.example", "with", "mx"),
+    ),
+    "a name that ends the field": (
+        "from a; (h.example [198.51.100.7]) by mx (Postfix) with ESMTP id 1; Sun",
+        Hop("198.51.100.7", "h.example", "a", "mx"),
+    ),
+    "a long name": (
+        f"from {'a' * 2043} (h.example [198.51.100.7]) by mx (Postfix) with ESMTP id 1; Sun",
+        Hop("198.51.100.7", "h.example", "a" * 2043, "mx"),
+    ),
     "no from": ("by 2001:db8::5 with SMTP id x; Sun, 29 Nov 2026", Hop(by="2001:db8::5")),
     "a user": ("by mail.example (Postfix, from userid 1000) id 1; Sun", Hop(by="mail.example")),
     "an address that is none": (
