@@ -10,7 +10,6 @@ Sources: RFC 3986; the WHATWG's URL standard, §4 (hosts, IPv4 addresses in othe
 
 from __future__ import annotations
 
-import html
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from filterd.message.decoding import decode_charset, header_text
 from filterd.message.entity import Entity
 from filterd.message.envelope import ip
 from filterd.message.fields import HeaderField
+from filterd.message.references import resolved
 
 TEXT_LIMIT = 1 << 20
 """Octets of decoded text that are looked through for one message, of all parts together."""
@@ -138,14 +138,12 @@ class _Search:
                 self._attribute(content, match.start(), value)
             if b"&" in content:
                 # Behind the attributes: an entity may be a quotation mark.
-                content = html.unescape(content.decode("utf-8", "replace")).encode(
-                    "utf-8", "replace"
-                )
+                content = resolved(content.decode("utf-8", "replace")).encode("utf-8", "replace")
         self.text(content, Place.TEXT)
 
     def _attribute(self, content: bytes, at: int, value: bytes) -> None:
         if b"&" in value:
-            value = html.unescape(value.decode("utf-8", "replace")).encode("utf-8", "replace")
+            value = resolved(value.decode("utf-8", "replace")).encode("utf-8", "replace")
         value = value.translate(None, _DROPPED).strip()[:URL_LIMIT]
         if not _URL_LIKE.match(value):
             return
@@ -175,8 +173,9 @@ class _Search:
         for match in _WWW.finditer(content):
             if self.is_full:
                 break
-            end = min(_REST.match(content, match.start()).end(), match.start() + URL_LIMIT)  # type: ignore[union-attr]
-            self._url(b"http", content[match.start() : end], place)
+            # No further: from each of many in a row it would be the whole text again.
+            limit = match.start() + URL_LIMIT
+            self._url(b"http", _REST.match(content, match.start(), limit)[0], place)  # type: ignore[index]
         for match in _MAIL_HOST.finditer(content):
             if self.is_full:
                 break

@@ -6,13 +6,13 @@ in an attribute; RFC 2152.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from filterd.message.decoding import decode_base64
+from filterd.message.references import resolved
 
 LINK_LIMIT = 10_000
 """Links of one page that are looked at; as many as files of one archive, and more."""
@@ -51,7 +51,7 @@ def plain(content: bytes) -> bytes:
     if b"+ADw-" in content:
         content = content.decode("utf-7", "replace").encode("utf-8", "replace")
     if b"&" in content:
-        content = html.unescape(content.decode("latin-1")).encode("utf-8", "replace")
+        content = resolved(content.decode("latin-1")).encode("utf-8", "replace")
     return content
 
 

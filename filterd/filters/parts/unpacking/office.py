@@ -8,7 +8,6 @@ ECMA-376 part 2 §9.3.
 
 from __future__ import annotations
 
-import html
 import io
 import logging
 import re
@@ -16,6 +15,7 @@ import struct
 from collections.abc import Iterator
 
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
+from filterd.message.references import resolved
 
 RECORD_LIMIT = 100_000
 """Records of a workbook that are looked at; the sheets are named among the first."""
@@ -190,7 +190,7 @@ def _narrow(content: bytes) -> bytes:
 def _relationships(content: bytes) -> Iterator[Finding]:
     for match in _EXTERNAL.finditer(content):
         element = match[0]
-        target = html.unescape(element.partition(b"Target=")[2].decode("latin-1"))
+        target = resolved(element.partition(b"Target=")[2].decode("latin-1"))
         elsewhere = _OWN_DRIVE.sub(b"", target.encode("utf-8", "replace"))
         others = _OWN_SHARE.sub(b"", elsewhere)
         if b"External" in element and _REMOTE.search(elsewhere):
