@@ -352,6 +352,17 @@ def test_a_reload_exchanges_the_filters_of_a_session_that_goes_on(new_daemon: Ne
         assert client.agreed.steps == SILENT
 
 
+def test_a_client_whose_name_cannot_be_read_is_judged_at_mail(new_daemon: NewDaemon) -> None:
+    """pymilter calls nobody at CONNECT then. Who owns an address may call it what he likes."""
+    daemon = new_daemon(filters='["staged"]', count=1, more='[filters.staged]\nclient = "refuse"\n')
+    with MilterClient(daemon.socket) as client:
+        assert client.told(connect(b"caf\xe9.example")) == "continue"
+        client.say(Helo(b"ok"))
+        for _ in range(2):
+            refused(client.told(Mail((b"<ann@a.example>",))), "550 5.7.9 No connect")
+    assert len(daemon.lines("event=refusal")) == 2
+
+
 def test_filters_are_unavailable_while_the_fork_server_is_away(new_daemon: NewDaemon) -> None:
     """Not passed over: `on_error` speaks, in a session that goes on and in one that begins."""
     daemon = new_daemon(filters='["staged"]', count=1)
