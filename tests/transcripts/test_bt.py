@@ -180,7 +180,9 @@ def dialogues() -> list[Path]:
     return sorted(path for path in found if not NEEDS_DNS.match(path.name))
 
 
-@pytest.mark.skipif(not dialogues(), reason=f"no dialogues with sendmail -bt in {SHARED}")
+@pytest.mark.skipif(
+    not dialogues(), reason=f"no dialogues with sendmail -bt in {SHARED} (set FILTERD_SHARED)"
+)
 @pytest.mark.parametrize("path", dialogues(), ids=lambda path: path.stem)
 @pytest.mark.slow
 def test_an_observed_dialogue(path: Path, prefix: Callable[[], Path]) -> None:

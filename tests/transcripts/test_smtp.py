@@ -28,7 +28,9 @@ EXPLAINED = {
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CASES, reason=f"no recorded sessions in {SESSIONS}"),
+    pytest.mark.skipif(
+        not CASES, reason=f"no recorded sessions in {SESSIONS} (set FILTERD_SHARED)"
+    ),
     pytest.mark.skipif(os.geteuid() != 0, reason="the recorded server ran as root"),
 ]
 
