@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,10 +44,10 @@ STEP_LIMIT = 3000
 MESSAGE_LIMIT = 100
 """Messages of each kind."""
 
-LIBRARIES = tuple(map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/lib64")))
-"""Where m4's loader and libraries are."""
-
 LOADER_CACHE = Path("/etc/ld.so.cache")
+
+START_LIMIT = 10.0
+"""Seconds for m4 to say what it is made of; it takes some milliseconds."""
 
 _ANSWERS = ("mailer", "host", "user", "state", "rewritten", "error")
 
@@ -128,14 +129,30 @@ def _built(request: TraceRequest, path: Path, macros: Path | None) -> Build | No
         confine_files()
         return None
     files = MacroFiles.find(macros)
-    program = shutil.which("m4")
-    runs = [*LIBRARIES, *([Path(program)] if program else [])]
-    if not confine_files([files.folder, LOADER_CACHE], runs):
+    if not confine_files([files.folder, LOADER_CACHE], _m4_files()):
         raise RefusedError(
             "this kernel has no Landlock (Linux 5.13), and without it m4 would read every file "
             "that filterd may read; expected a sendmail.cf, which `filterd mta build` makes"
         )
     return build_text(request.text, path, files)
+
+
+def _m4_files() -> set[Path]:
+    """m4, its loader and its libraries: what is mapped into it, as it says itself (proc(5)). Whole
+    folders of libraries would have more in them than that."""
+    program = shutil.which("m4")
+    if program is None:
+        return set()
+    said = subprocess.run(
+        [program],
+        input=b"undivert(`/proc/self/maps')",
+        capture_output=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        timeout=START_LIMIT,
+    ).stdout
+    mapped = [line.split(maxsplit=5)[5:] for line in said.decode("utf-8", "replace").splitlines()]
+    return {Path(program), *(Path(one[0]) for one in mapped if one and one[0].startswith("/"))}
 
 
 def _host(name: str) -> Host:

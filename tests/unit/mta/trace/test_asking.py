@@ -270,6 +270,16 @@ def test_a_file_of_this_machine_is_not_read(tmp_path: Path, text: str) -> None:
     assert "R$={Secret}" not in json.dumps(answer["addresses"])
 
 
+@pytest.mark.parametrize("read", ["include", "undivert"])
+def test_what_lies_beside_the_libraries_of_m4_is_not_read(read: str) -> None:
+    beside = Path("/usr/lib/os-release")
+    assert beside.is_file(), "os-release(5)"
+    mc = f"{MC}LOCAL_CONFIG\n{read}(`{beside}')\n"
+    answer = ask(TraceRequest(mc, ("joe",), True), macros())
+    assert "NAME=" not in json.dumps([answer["problems"], answer["messages"]])
+    assert "Permission denied" in json.dumps(answer["messages"])
+
+
 @pytest.mark.slow
 def test_m4_has_an_end() -> None:
     files = macros()
