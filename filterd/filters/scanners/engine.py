@@ -159,16 +159,16 @@ class VirusFilter:
                 yield what, content
 
     def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
-        whole = self._options.scan == "message" and not findings.given_up
-        if not whole or findings.take_large_message():
-            for leaf in message.leaves():
-                yield "part", leaf.content
-                yield from (("file", content) for content in self._inside(leaf))
-        else:
+        is_scanned = not findings.take_large_message() and not findings.given_up
+        if self._options.scan == "message" and is_scanned:
             for leaf in message.leaves():
                 # Scanners read mail in one way, not in that of every reader.
                 if leaf.depth > DEPTH_LIMIT or not leaf.is_plainly_encoded:
                     yield "part", leaf.content
+        else:
+            for leaf in message.leaves():
+                yield "part", leaf.content
+                yield from (("file", content) for content in self._inside(leaf))
         for reading in message.readings:
             yield from (("part", e.content) for e in reading.root.walk() if e.is_leaf)
 

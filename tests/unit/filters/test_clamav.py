@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -241,16 +242,17 @@ def test_only_the_first_message_waits_for_servers_that_stay_away(
     assert waited[1] == 0
 
 
-def test_a_message_that_is_too_large_is_scanned_part_by_part(where: Path | None) -> None:
+@pytest.mark.parametrize("scan", ["message", "both"])
+def test_a_message_that_is_too_large_is_scanned_part_by_part(
+    where: Path | None, scan: Literal["message", "both"]
+) -> None:
     limit = len(TWO_PARTS) - 1
     with Scanner(finds(BAD, "Evil"), where, limit=limit, descriptors=False) as scanner:
-        assert (
-            ClamAV(ClamAVSettings(server=scanner.address)).examine(Message(TWO_PARTS)).virus
-            == "Evil"
-        )
+        filter = ClamAV(ClamAVSettings(server=scanner.address, scan=scan))
+        assert filter.examine(Message(TWO_PARTS)).virus == "Evil"
         harmless = Message(TWO_PARTS.replace(base64.encodebytes(BAD), b"aGVsbG8=\r\n"))
         scanner.limit = harmless.size - 1
-        verdict = ClamAV(ClamAVSettings(server=scanner.address)).examine(harmless)
+        verdict = ClamAV(ClamAVSettings(server=scanner.address, scan=scan)).examine(harmless)
 
     assert scanner.seen == [b"hello", BAD, b"hello", b"hello"]
     assert (verdict.action, verdict.symbols) == (Action.ACCEPT, ())
