@@ -226,8 +226,8 @@ def signatures_of(version: str) -> Signatures | None:
 
 
 def virus_name(found: str) -> str:
-    """The name as clamd's signatures have it, of what stands before FOUND."""
-    return _EXTENDED.sub("", found)
+    """The name as clamd's signatures have it, of what stands before FOUND; never empty for that."""
+    return _EXTENDED.sub("", found) or found
 
 
 def _date(text: str) -> datetime | None:

@@ -153,6 +153,7 @@ def test_the_time_limit_holds_for_connecting() -> None:
         (b"stream: " + b"x" * 10_000 + b" FOUND\n", Infected("x" * 128)),
         (b"stream: " + b"x" * 100_000 + b" FOUND\n", None),
         (b"stream: OK FOUND\n", Infected("OK")),
+        (b"stream: (" + b"0" * 32 + b":9) FOUND\n", Infected("(" + "0" * 32 + ":9)")),
         (b"stream: fine OK\n", None),
         (b"other: OK\n", None),
         (b"stream: a: b FOUND\n", Infected("a: b")),
