@@ -89,7 +89,7 @@ class Databases:
         if time.time_ns() - max(newest, changed) < self._settle * 1e9:
             tag = ""
         names = {name for name, *_ in found}
-        number, built = None, datetime.fromtimestamp(written, UTC)
+        number, built = None, _moment(written)
         for name in _DAILY:
             if name in names and (header := self._header(name)) is not None:
                 number, built = header
@@ -102,9 +102,17 @@ class Databases:
                 match = _HEADER.match(file.read(HEADER_SIZE))
         except OSError:
             return None
-        if match is None:
+        if match is None or (built := _moment(int(match["seconds"]))) is None:
             return None
-        return int(match["version"]), datetime.fromtimestamp(int(match["seconds"]), UTC)
+        return int(match["version"]), built
+
+
+def _moment(seconds: float) -> datetime | None:
+    """The time, None for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def dated(told: Signatures, folder: Databases) -> Signatures:
@@ -170,7 +178,7 @@ def updater_state(log: Path) -> UpdaterState:
             try:
                 local = datetime.strptime(match["when"], "%a %b %d %H:%M:%S %Y")
                 started = local.astimezone(UTC)
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         elif match := _CURRENT.search(line):
             current, number = started, int(match["number"])

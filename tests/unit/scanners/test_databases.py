@@ -34,7 +34,13 @@ def test_the_daily_database_says_when_it_was_made(tmp_path: Path) -> None:
     assert state.tag
 
 
-@pytest.mark.parametrize("content", [b"", b"ClamAV-VDB:x", b"\xff" * 600, b"ClamAV-VDB:" * 60])
+NEVER = b"ClamAV-VDB:x:1:2:90:0:sig:builder:999999999999"
+"""Made in a year that no calendar has."""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"ClamAV-VDB:x", b"\xff" * 600, b"ClamAV-VDB:" * 60, NEVER]
+)
 def test_a_database_without_a_header_is_as_old_as_its_file(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "daily.cvd"
     file.write_bytes(content)
