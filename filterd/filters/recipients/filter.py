@@ -18,7 +18,13 @@ from filterd.filters.recipients.known import KnownFiles
 from filterd.filters.recipients.settings import RecipientServer, RecipientsSettings
 from filterd.message import Envelope, Recipient
 from filterd.message.address import Mailbox, PatternError, checked_mailbox, patterns
-from filterd.message.matching import client_matches, network_of, networks, recipient_keys
+from filterd.message.matching import (
+    client_matches,
+    is_in_networks,
+    network_of,
+    networks,
+    recipient_keys,
+)
 from filterd.state.facts import Addition, StateError, StateKey, state_key
 
 log = logging.getLogger(__name__)
@@ -144,6 +150,8 @@ class Recipients:
             return None
         if client_matches(client, settings.except_clients, self._spared):
             return None
+        if is_in_networks(client.address, self._services.trusted_networks):
+            return None  # a relay of the site: others name recipients through it
         return state_key(ATTACKS, network_of(client.address, _IPV4_BITS, _IPV6_BITS))
 
     def _is_at_limit(self, attacker: StateKey) -> bool:

@@ -346,6 +346,25 @@ def test_a_state_that_is_away_is_the_filters_failure(tmp_path: object) -> None:
         Site(services).rcpt()
 
 
+@pytest.mark.parametrize("when", ["recipient", "message"])
+def test_a_trusted_relay_does_not_wait(when: str) -> None:
+    site = Site(Services(trusted_networks=("192.0.2.0/28",)), when=when)
+    for address, is_relay in (
+        ("192.0.2.1", True),
+        ("::ffff:192.0.2.1", True),
+        ("192.0.2.99", False),
+    ):
+        envelope = dataclasses.replace(
+            site.session(address).envelope, recipients=(Recipient("joe@mx.example"),)
+        )
+        found = (
+            site.rcpt(address)
+            if when == "recipient"
+            else site.filter.examine(Message(b"", envelope))
+        )
+        assert waits(found) is not is_relay
+
+
 def test_a_full_state_delays_nobody_who_is_known(caplog: pytest.LogCaptureFixture) -> None:
     state = FullState()
     site = Site(Services(state=lambda: state), keep_days=10)

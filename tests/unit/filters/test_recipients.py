@@ -390,6 +390,13 @@ def test_who_may_guess(file: Path, who: dict[str, str]) -> None:
         assert refused(site.rcpt("guess@mx.example", **who))  # type: ignore[arg-type]
 
 
+def test_a_trusted_relay_names_whom_others_name_to_it(file: Path) -> None:
+    site = Site(Services(trusted_networks=("192.0.2.1",)), files=(file,), attack_limit=1)
+    for _ in range(3):
+        assert refused(site.rcpt("guess@mx.example"))
+    assert not refused(site.rcpt("joe@mx.example"))
+
+
 def test_clients_with_ipv6_are_their_network(file: Path) -> None:
     site = Site(files=(file,), attack_limit=1)
     assert refused(site.rcpt("guess@mx.example", address="2001:db8::1"))
