@@ -154,7 +154,16 @@ class SessionHandler:
         if data:
             self._writer.write(data)
             if self._writer.transport.get_write_buffer_size():
+                await self._drain()
+
+    async def _drain(self) -> None:
+        """Wait for a client that reads slowly. Raises ConnectionError if it does not read."""
+        try:
+            async with asyncio.timeout(self._server.settings.idle_timeout):
                 await self._writer.drain()
+        except TimeoutError:
+            self._writer.transport.abort()
+            raise ConnectionAbortedError("the client does not read") from None
 
     async def _read(self) -> bool:
         """Wait for data of the client. False: it has disconnected."""

@@ -46,6 +46,12 @@ LINGER, LINGER_READS, LINGER_READ_SIZE = 1.0, 16, 1 << 16
 """Seconds that a client has to end its side of a connection, and how many reads of how many octets
 are thrown away until then."""
 
+LINGERING = 100
+"""Connections that may wait so at a time; the others are closed at once."""
+
+CLOSE_TIMEOUT = 60.0
+"""Seconds for a client to take what was sent to it."""
+
 BACKLOG = 512
 """Connections that the kernel keeps while all sessions are busy."""
 
@@ -76,6 +82,7 @@ class ReferenceMta:
             Listener("MTA", settings.listen, settings.port, settings.filters),
         )
         self._sessions: set[asyncio.Task[None]] = set()
+        self._lingering: set[asyncio.Task[None]] = set()
         self._throttle = Throttle(self._personality.connections.throttle)
 
     @classmethod
@@ -164,9 +171,10 @@ class ReferenceMta:
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
-        for task in (*self._sessions, self._runner):
+        tasks = (*self._sessions, *self._lingering, self._runner)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._sessions, self._runner, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.queue.settled()
         self._executor.shutdown()
 
@@ -176,6 +184,27 @@ class ReferenceMta:
         """A client of the listener of that number."""
         task = asyncio.current_task()
         assert task is not None
+        try:
+            await self._session(task, number, reader, writer)
+            # The session is over: who waits here takes nobody's place.
+            if len(self._lingering) < LINGERING:
+                self._lingering.add(task)
+                await _linger(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            # The client has disconnected, or the server is stopping.
+            pass
+        finally:
+            self._lingering.discard(task)
+            await _close(writer)
+
+    async def _session(
+        self,
+        task: asyncio.Task[None],
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Raises ConnectionError if the client disconnects."""
         self._sessions.add(task)
         host = str(writer.get_extra_info("peername")[0])
         self._state.clients[host] += 1
@@ -191,18 +220,11 @@ class ReferenceMta:
                 await asyncio.sleep(self._throttle.wait())
                 listener = self._listeners[number]
                 await SessionHandler(self._state, listener, reader, writer, rates).run()
-            await _linger(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
-            # The client has disconnected, or the server is stopping.
-            pass
         finally:
             self._sessions.discard(task)
             self._state.clients[host] -= 1
             if not self._state.clients[host]:
                 del self._state.clients[host]
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -219,6 +241,18 @@ async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             for _ in range(LINGER_READS):
                 if not await reader.read(LINGER_READ_SIZE):
                     break
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close the connection, also of a client that does not take what is left for it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await writer.wait_closed()
+    except TimeoutError:
+        writer.transport.abort()
+    except (OSError, asyncio.CancelledError):
+        pass
 
 
 def _tls(settings: MtaSettings) -> ssl.SSLContext | None:
