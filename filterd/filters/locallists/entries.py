@@ -11,7 +11,7 @@ Regular expressions are RE2's, which are matched in a time that only grows with 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -74,7 +74,7 @@ def read(path: Path, about: Fact) -> tuple[Entry, ...]:
     """The entries of a file, none if there is no such file. Raises ListError, with file, line and
     what was expected, and OSError."""
     found = []
-    expressions = 0
+    texts = []
     for number, line in enumerate(lines_of(path), 1):
         try:
             entry = _entry(line, number)
@@ -83,10 +83,15 @@ def read(path: Path, about: Fact) -> tuple[Entry, ...]:
             _check(entry, about)
         except ListError as error:
             raise ListError(f"{path}:{number}: {error}") from None
-        expressions += bool(entry.regex)
-        if expressions > REGEX_LIMIT:
+        if entry.regex:
+            texts.append(entry.regex)
+        if len(texts) > REGEX_LIMIT:
             raise ListError(f"{path}:{number}: more than {REGEX_LIMIT} regular expressions")
         found.append(entry)
+    try:
+        compiled(texts)
+    except ListError as error:
+        raise ListError(f"{path}: {error}") from None
     return tuple(found)
 
 
@@ -166,6 +171,24 @@ def options(re2: Any) -> Any:
     made.case_sensitive = False
     made.log_errors = False
     made.max_mem = 8 << 20
+    return made
+
+
+def compiled(texts: Sequence[str]) -> Any:
+    """One automaton for all expressions of a list, None for none. Raises ListError."""
+    if not texts:
+        return None
+    re2 = engine()
+    made = re2.Set.SearchSet(options(re2))
+    try:
+        for text in texts:
+            made.Add(text)
+        made.Compile()
+    except re2.error:
+        raise ListError(
+            "its regular expressions are too large together; expected shorter ones, or several "
+            "lists"
+        ) from None
     return made
 
 

@@ -22,8 +22,8 @@ from filterd.message import Envelope, Message, Recipient
 from filterd.message.decoding import header_text
 from filterd.message.matching import recipient_keys
 
-URLS_LIMIT = 500
-"""URLs of one message that are compared."""
+DETAIL_MATCHES = 5
+"""Entries that a symbol's detail has."""
 
 FIELD_LIMIT = 4096
 """Octets of From and Subject that are compared."""
@@ -52,7 +52,7 @@ class _File:
     def __init__(self, own: LocalList) -> None:
         self.own = own
         self._lookup = Lookup((), own.about)
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, ...] | None = None
 
     def refresh(self) -> None:
         """Read the file again if it has changed. Raises ListError, OSError."""
@@ -62,17 +62,20 @@ class _File:
             if self._seen is not None:
                 self._lookup, self._seen = Lookup((), self.own.about), None
             return
-        seen = (status.st_mtime_ns, status.st_ino, status.st_size)
+        # With ctime: a file that could not be read is tried again when its rights are changed.
+        seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
         if seen != self._seen:
             # Looked at once: a mistake is not told again for every message.
             self._seen = seen
             self._lookup = Lookup(read(self.own.file, self.own.about), self.own.about)
 
     def matches(self, values: Sequence[str]) -> list[Match]:
-        """The entries that fit one of the values."""
-        return [
-            Match(self.own, entry, value) for value in values for entry in self._lookup.find(value)
-        ]
+        """The entries that fit one of the values, each with the first."""
+        found: dict[int, Match] = {}
+        for value in values:
+            for entry in self._lookup.find(value):
+                found.setdefault(entry.line, Match(self.own, entry, value))
+        return list(found.values())
 
 
 class LocalLists:
@@ -152,7 +155,7 @@ class LocalLists:
         if "subject" in wanted:
             values["subject"] = _texts(message, "Subject")
         if "url" in wanted:
-            urls = message.urls.found[:URLS_LIMIT]
+            urls = message.urls.found
             values["url"] = list(
                 dict.fromkeys(text for url in urls for text in (url.host, url.text))
             )
@@ -186,19 +189,34 @@ class _Judged:
         of_level = [one for one in fitting if one.entry.level is level]
         allowing = [one for one in of_level if one.own.kind == "allow"]
         self.deciding = allowing or of_level
-        self.outweighed = [one for one in fitting if one not in self.deciding]
+        self.outweighed = [
+            one
+            for one in fitting
+            if one.entry.level is not level or (allowing and one.own.kind != "allow")
+        ]
         self.action = max((one.own.forced for one in self.deciding), default=Action.ACCEPT)
 
     @property
+    def reason(self) -> str:
+        """The symbol of the first match that forces the action."""
+        return next(one.own.name for one in self.deciding if one.own.forced is self.action)
+
+    @property
     def points(self) -> dict[str, float]:
-        """The points by symbol, each once."""
-        return {one.own.name: one.own.score for one in self.deciding}
+        """The points by symbol, each once; of several lists with that symbol, the most."""
+        found: dict[str, float] = {}
+        for one in self.deciding:
+            found[one.own.name] = max(found.get(one.own.name, 0.0), one.own.score, key=abs)
+        return found
 
     def symbols(self, *, counting: frozenset[str] | None = None) -> tuple[Symbol, ...]:
         """counting: the symbols whose points count, None for all."""
         found = []
         for name, points in self.points.items():
-            told = "; ".join(one.told for one in self.deciding if one.own.name == name)
+            mine = [one for one in self.deciding if one.own.name == name]
+            told = "; ".join(one.told for one in mine[:DETAIL_MATCHES])
+            if len(mine) > DETAIL_MATCHES:
+                told += f"; and {len(mine) - DETAIL_MATCHES} more"
             if counting is None or name in counting:
                 found.append(Symbol(name, points, told))
             else:
@@ -223,7 +241,7 @@ def _together(judged: Sequence[_Judged]) -> Verdict:
     if not symbols:
         return NO_OPINION
     apart = tuple(
-        RecipientAction(one.recipient.address, one.action, one.deciding[0].own.name)
+        RecipientAction(one.recipient.address, one.action, one.reason)
         for one in judged
         if one.action is not Action.ACCEPT
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from filterd.filters.locallists.entries import (
     ADDRESSES,
     NULL_SENDER,
     Entry,
-    engine,
+    compiled,
     expressions,
-    options,
 )
 from filterd.filters.locallists.settings import Fact
 from filterd.message.address import Mailbox, pattern_keys
@@ -36,7 +34,7 @@ class Lookup:
                 self._learn(place, entry)
         found = list(expressions(self._entries))
         self._expressions = [place for place, _text in found]
-        self._set = _compiled([text for _place, text in found]) if found else None
+        self._set = compiled([text for _place, text in found])
 
     def _learn(self, place: int, entry: Entry) -> None:
         if self._about == "client":
@@ -70,8 +68,8 @@ class Lookup:
                 if version == address.version:
                     yield from known.get(number >> bits, ())
             return
-        if not self._by_key:
-            return
+        if not self._by_key or (self._about == "url" and "/" in value):
+            return  # a whole URL: names are compared with its host alone
         for key in self._keys(value):
             yield from self._by_key.get(key, ())
 
@@ -82,13 +80,3 @@ class Lookup:
         if not mailbox.local and not mailbox.domain:
             return (NULL_SENDER,)
         return mailbox.covered_by()
-
-
-def _compiled(texts: Sequence[str]) -> Any:
-    """One automaton for all expressions of a list."""
-    re2 = engine()
-    made = re2.Set.SearchSet(options(re2))
-    for text in texts:
-        made.Add(text)
-    made.Compile()
-    return made

@@ -52,7 +52,7 @@ def points(verdict: Verdict) -> dict[str, float]:
 
 
 HEAD = 'From: "Ann" <ann@From.example>\r\nSubject: =?utf-8?q?Big_LOTTERY_=C3=A9?=\r\n'
-TEXT = '<a href="https://www.shop.example/buy?id=77">x</a>'
+TEXT = '<a href="https://www.shop.example/buy?id=77">x</a> http://www.shop.example/to.zip'
 
 ENTRIES: list[tuple[Fact, str, bool]] = [
     ("client", "203.0.113.9", True),
@@ -85,6 +85,8 @@ ENTRIES: list[tuple[Fact, str, bool]] = [
     ("url", "www.shop.example", True),
     ("url", ".shop.example", True),
     ("url", "shop.example", False),
+    ("url", ".zip", False),
+    ("url", "/[.]zip/", True),
     ("url", "/[?]id=[0-9]+$/", True),
 ]
 
@@ -211,6 +213,34 @@ def test_recipients_of_one_message(tmp_path: Path) -> None:
     assert points(found.examine(mail("sue@mx.example"))) == {"LOCAL_BLOCKED_SENDER": 2.0}
 
 
+def test_the_most_points_of_a_symbol_count(tmp_path: Path) -> None:
+    two = [("sender", "a.example\n", {"points": most}) for most in (8.0, 2.0)]
+    found = lists(tmp_path, *two)  # type: ignore[arg-type]
+    assert points(found.examine(mail())) == {"LOCAL_BLOCKED_SENDER": 8.0}
+
+
+def test_an_action_has_the_symbol_that_forces_it(tmp_path: Path) -> None:
+    found = lists(
+        tmp_path,
+        ("client", BLOCK, {}),
+        ("sender", "a.example\n", {"action": "quarantine"}),
+        ("helo", "helo.example\n", {"action": "reject"}),
+    )
+    assert found.examine(mail()).apart == (
+        RecipientAction("joe@mx.example", Action.REJECT, "LOCAL_BLOCKED_HELO"),
+    )
+
+
+def test_ten_thousand_urls_have_a_short_detail(tmp_path: Path) -> None:
+    """The last counts like the first, and an entry is told once, however many fit it."""
+    entries = "".join(f".h{n}.example\n" for n in range(9990, 10_000))
+    found = lists(tmp_path, ("url", f"{entries}/^http:/\n.other.example\n", {}))
+    text = "".join(f"http://www.h{n}.example/\n" for n in range(10_000))
+    (symbol,) = found.examine(mail(text=text)).symbols
+    assert symbol.detail.count(" in 0.list:") == 5
+    assert symbol.detail.endswith("; and 6 more")
+
+
 def test_stages(tmp_path: Path) -> None:
     assert lists(tmp_path, ("client", BLOCK, {})).stages == frozenset()
     assert lists(tmp_path, ("client", BLOCK, {}), early=True).stages == {Stage.RECIPIENT}
@@ -265,6 +295,18 @@ def test_what_is_not_an_entry(tmp_path: Path, about: Fact, line: str, text: str)
     with pytest.raises(ListError, match=r"x\.list:2: ") as error:
         read(path, about)
     assert text in str(error.value)
+
+
+def test_expressions_that_are_too_large_together(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The former list stays; at start and in `filterd check` it is an error."""
+    found, file = lists(tmp_path, ("subject", "/lottery/", {})), tmp_path / "0.list"
+    file.write_text("".join(f"/{n}(a|b|[^c]){{1,30}}x.{{20}}/\n" for n in range(1000)))
+    with pytest.raises(ListError, match=r"0\.list: its regular expressions are too large together"):
+        read(file, "subject")
+    assert points(found.examine(mail(head=HEAD))) == {"LOCAL_BLOCKED_SUBJECT": 5.0}
+    assert "are too large together" in caplog.text
 
 
 def test_no_expression_takes_for_ever(tmp_path: Path) -> None:
