@@ -17,7 +17,7 @@ from filterd.chain.verdict import NO_OPINION, Action, Reason, Reply, Symbol, Ver
 from filterd.filters.rates.counting import Charge, Exceeded
 from filterd.filters.rates.counting import Rates as Counts
 from filterd.filters.rates.parties import Parties, envelope_of
-from filterd.filters.rates.settings import HOLD, OF_RECIPIENTS, RateLimit, RatesSettings
+from filterd.filters.rates.settings import DEFER, HOLD, OF_RECIPIENTS, RateLimit, RatesSettings
 from filterd.message import Envelope, Message, Recipient
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,9 @@ class Rates:
         if self._parties.are_excepted(envelope):
             return NO_OPINION
         held = self._held(envelope)
-        return held if held is not NO_OPINION else self._charged(envelope, _at_data)
+        # Also of mail that is held: a stolen account must not fill the quarantine.
+        charged = self._charged(envelope, _at_data)
+        return charged if held is NO_OPINION or charged.action is Action.TEMPFAIL else held
 
     def examine(self, message: Message) -> Verdict:
         """Count a message's octets. Raises StateError."""
@@ -130,8 +132,13 @@ class Rates:
             for limit in limits
             for party in self._names(limit, envelope, recipients)
         ]
-        exceeded = self.counts.charge(charges, self._clock())
-        return _verdict(exceeded) if exceeded else NO_OPINION
+        now = self._clock()
+        # What is deferred comes again, and is not counted; what is held was taken, and is.
+        for action in (DEFER, HOLD):
+            exceeded = self.counts.charge([c for c in charges if c.limit.action == action], now)
+            if exceeded:
+                return _verdict(exceeded)
+        return NO_OPINION
 
     def _names(
         self, limit: RateLimit, envelope: Envelope, recipients: Iterable[Recipient]

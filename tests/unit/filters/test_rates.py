@@ -158,7 +158,13 @@ def test_what_is_above_a_rate_may_be_held() -> None:
     assert (held.action, held.reply) == (Action.QUARANTINE, None)
 
 
-def test_of_two_limits_the_one_that_defers_counts_and_neither_is_counted() -> None:
+def test_what_is_held_is_counted_by_limits_that_defer() -> None:
+    site = Site(RateLimit("user", 1, action="hold"), RateLimit("client", 3))
+    actions = [site.data(user="joe").action for _ in range(5)]
+    assert actions == [Action.ACCEPT] + [Action.QUARANTINE] * 2 + [Action.TEMPFAIL] * 2
+
+
+def test_what_is_deferred_is_counted_by_no_limit() -> None:
     site = Site(
         RateLimit("user", 1, action="hold"),
         RateLimit("client", 1, seconds=60),
@@ -167,7 +173,7 @@ def test_of_two_limits_the_one_that_defers_counts_and_neither_is_counted() -> No
     site.data(user="joe")
     verdicts = [site.data(user="joe") for _ in range(20)]
     assert {verdict.action for verdict in verdicts} == {Action.TEMPFAIL}
-    assert {len(verdict.symbols) for verdict in verdicts} == {2}
+    assert {len(verdict.symbols) for verdict in verdicts} == {1}
     site.clock.now += 120
     assert site.data(user="joe").action is Action.QUARANTINE
 
@@ -226,6 +232,14 @@ def test_a_stolen_account_is_noticed_held_and_freed(caplog: pytest.LogCaptureFix
     assert site.data(user="joe") is NO_OPINION
     site.report(Action.REJECT)
     assert site.data(user="joe") is NO_OPINION
+
+
+def test_a_stolen_account_that_is_held_has_its_limits_all_the_same() -> None:
+    site = Site(RateLimit("client", 3), refused=(SHARE,))
+    for _ in range(10):
+        site.report(Action.REJECT)
+    actions = [site.data(user="joe").action for _ in range(5)]
+    assert actions == [Action.QUARANTINE] * 3 + [Action.TEMPFAIL] * 2
 
 
 def test_a_hold_ends() -> None:
