@@ -416,6 +416,9 @@ def _expire(connection: sa.Connection, now: float) -> int:
             .where(table.c.expires <= now)
             .order_by(table.c.expires)
             .limit(EXPIRE_BATCH)
+            # On PostgreSQL: neither wait for rows that others write, nor make them wait for each
+            # other in a circle. SQLite has one writer.
+            .with_for_update(skip_locked=True)
         )
         gone += connection.execute(sa.delete(table).where(key.in_(oldest))).rowcount
     return gone

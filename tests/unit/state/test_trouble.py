@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from filterd.state.availability import RETRY_SECONDS, Availability
 from filterd.state.facts import Addition, SharedState, StateError, StateFullError, StateKey
@@ -18,6 +19,7 @@ from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from filterd.system.mistakes import SettingsError
 from tests.helpers.clock import Clock
+from tests.helpers.postgresql import emptied
 from tests.helpers.process import folder
 from tests.helpers.servers.redis_server import RedisServer
 
@@ -230,6 +232,22 @@ def test_processes_that_are_forked_before_it_is_used(state: SharedState) -> None
     entry = state.get([KEY], NOW)[0]
     assert entry is not None and entry.count == 100
     assert state.windows([(KEY, 60)])[0].at(NOW) == 100
+
+
+def test_what_another_host_is_writing_does_not_hinder_expiry(
+    postgresql: str, tmp_path: Path
+) -> None:
+    url = emptied(postgresql)
+    state = open_state(StateSettings(url=url, timeout=0.5), tmp_path / "unused")
+    for name in ("one", "other", "third"):
+        state.touch(StateKey("greylist", name), NOW, 10)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE state_entry SET count = 2 WHERE name = 'other'"))
+        assert state.expire(NOW + 11) == 2
+    assert state.expire(NOW + 11) == 1
+    engine.dispose()
+    state.close()
 
 
 def test_availability_asks_again_after_a_while() -> None:
