@@ -8,10 +8,12 @@ Sources: cr.yp.to/proto/maildir.html; RFC 4155 appendix A with mboxrd quoting.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
 import re
+import stat
 import time
 from pathlib import Path
 
@@ -81,8 +83,12 @@ def append(path: Path, sender: str, message: bytes) -> None:
     ending = b"\n" if text.endswith(b"\n") else b"\n\n"
     envelope = (sender or "MAILER-DAEMON").encode("ascii", "surrogateescape")
     data = b"From " + envelope + b" " + stamp.encode() + b"\n" + text + ending
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, durable.PRIVATE_FILE)
+    # A FIFO would hold up the queue until somebody reads it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, durable.PRIVATE_FILE)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
         fcntl.lockf(descriptor, fcntl.LOCK_EX)
         durable.append(descriptor, data)
     finally:

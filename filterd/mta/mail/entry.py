@@ -19,7 +19,8 @@ class Target:
     """One recipient still to be served. parameters: its DSN parameters, RFC 3461.
 
     sender: who gets reports instead of the envelope's sender (`owner-` of a list), None for the
-    envelope's. user: the user whose `.forward` named this address; programs run as that user.
+    envelope's. user: the user whose `.forward` or list named this address; programs run as that
+    user.
     """
 
     address: str

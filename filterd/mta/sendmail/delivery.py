@@ -39,8 +39,14 @@ from filterd.mta.sendmail.users import LocalUsers, default_user
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "lmtp": 24}
 
-APPEND = ("sh", "-c", 'umask 077; exec cat >> "$1"', "sh")
-"""How a file is written as another user: the message is the program's input."""
+APPEND = (
+    "sh",
+    "-c",
+    'umask 077; { cat >> "$1" && { [ ! -f "$1" ] || sync -- "$1"; }; } || exit 75',
+    "sh",
+)
+"""How a file is written as another user: the message is the program's input, and on disk at the
+end. 75: to be tried again."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,8 @@ class RuleDelivery:
         """Append to a file that an alias or a user's `.forward` names. Raises DeliveryError."""
         if not path.startswith("/"):
             raise DeliveryError(f"{path}: not a file's name", temporary=False, code="5.3.5")
+        if path == os.devnull:
+            return path
         if user and os.geteuid() == 0:
             # What a user names is written with that user's rights, whatever is there.
             text = prepared(message, sender, "P")

@@ -25,7 +25,7 @@ class Recipient:
     """One address of the send queue.
 
     text: as it was written. parent: the list that named it. owner: who gets reports about what it
-    expands to. user: whose `.forward` named it. home: of a user.
+    expands to. user: whose `.forward` or list named it. home: of a user.
     """
 
     text: str
@@ -38,6 +38,9 @@ class Recipient:
     home: str = ""
     keeps_itself: bool = False
     """A list that names itself: its own mailbox gets a copy."""
+
+    is_unsafe: bool = False
+    """A list that must name neither programs nor files."""
 
     is_accepted: bool = False
     trouble: str = ""

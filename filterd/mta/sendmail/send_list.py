@@ -114,6 +114,10 @@ class SendList:
             return self._bad(recipient, "554", "5.4.6", f"{text}{self.users.max_alias_depth} max)")
         if address.mailer in (PROG, FILE, INCLUDE_MAILER) and recipient.parent is None:
             return self._bad(recipient, "550", "5.7.1", _DIRECT[address.mailer])
+        if is_unsafe(recipient):
+            assert recipient.parent is not None
+            text = f"Address {recipient.parent.text} is unsafe for mailing to programs"
+            return self._bad(recipient, "550", "5.7.1", text)
         for other in self._by_same.get(recipient.same, ()):
             if address.mailer == PROG and other.user != recipient.user:
                 continue
@@ -184,7 +188,11 @@ class SendList:
             many = any(one in owner for one in ',:/|"')
             recipient.owner = f"owner-{owner_of}" if many else owner.strip()
         added = self.add_list(value, recipient, level + 1)
-        if added and not recipient.keeps_itself:
+        self._replace(recipient, added)
+
+    def _replace(self, recipient: Recipient, added: int) -> None:
+        """Its list stands for a recipient, unless the list names it itself or is no good."""
+        if added and not recipient.keeps_itself and recipient.state is not RecipientState.BAD:
             recipient.state = RecipientState.REPLACED
 
     def _looked_up(self, name: str, host: str) -> tuple[str | None, int]:
@@ -217,6 +225,7 @@ class SendList:
                     found.append(itself)
                     continue
             if len(self.all) + len(found) >= MAX_RECIPIENTS:
+                self._bad(parent, "452", "4.5.3", "Too many recipients", keep=False)
                 break
             found.append(one)
         for one in found:
@@ -261,15 +270,19 @@ class SendList:
     def _include(self, recipient: Recipient, path: str, level: int) -> None:
         recipient.state = RecipientState.REPLACED
         try:
-            lines = include_file(without_quotes(path).strip())
+            found = include_file(without_quotes(path).strip(), recipient.user)
         except ListError as error:
             code, enhanced = ("451", "4.2.4") if error.temporary else ("550", "5.2.4")
             self._bad(recipient, code, enhanced, f"Cannot open {path}: {error}", keep=False)
             if error.temporary:
                 recipient.state = RecipientState.WAITING
             return
-        for line in lines:
-            self.add_list(line, recipient, level + 1)
+        above = recipient.parent
+        recipient.is_unsafe = found.is_unsafe or (above is not None and above.is_unsafe)
+        for line in found.lines:
+            self.add_list(line, recipient, level + 1, user=found.user)
+            if recipient.state is RecipientState.BAD:
+                break
 
     def _user(self, recipient: Recipient, level: int, *, quoted: bool) -> None:
         """The user must exist, and may have a `.forward`."""
@@ -295,8 +308,7 @@ class SendList:
         if lines is None:
             return
         added = sum(self.add_list(line, recipient, level + 1, user=user.name) for line in lines)
-        if added and not recipient.keeps_itself:
-            recipient.state = RecipientState.REPLACED
+        self._replace(recipient, added)
 
     # Ruleset 5
 
@@ -330,6 +342,13 @@ class SendList:
         counts = self.add(new, level + 1)
         if counts.problem is not None:
             recipient.problem = counts.problem
+
+
+def is_unsafe(recipient: Recipient) -> bool:
+    """Whether it is a program or a file that a list names which others can write."""
+    parent = recipient.parent
+    named = recipient.address.mailer in (PROG, FILE)
+    return named and parent is not None and parent.is_unsafe
 
 
 def replace_address(recipient: Recipient, found: ResolvedAddress) -> Recipient:

@@ -213,3 +213,66 @@ def test_what_a_user_names_is_written_with_the_users_rights() -> None:
         assert (place / "mine/box").stat().st_uid == user.pw_uid
         assert by_place[f"{place}/roots"] is not None
         assert (place / "roots").read_bytes() == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_list_gives_its_owner_no_more_rights() -> None:
+    user = pwd.getpwnam("nobody")
+    with folder("list") as name:
+        place = Path(name)
+        place.chmod(0o711)
+        (place / "mine").mkdir()
+        (place / "list").write_text(
+            f'"|id -un > {place}/mine/who", {place}/mine/box, {place}/new\n'
+        )
+        for path in (place / "mine", place / "list"):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        aliases = place / "aliases"
+        aliases.write_text(f"friends: :include:{place}/list\n")
+        found = deliver(router_of(aliases=aliases), "friends")
+        by_place = {one.target.address: one.error for one in found}
+        assert by_place[f"{place}/mine/box"] is None
+        assert (place / "mine/who").read_text() == "nobody\n"
+        assert by_place[f"{place}/new"] is not None
+        assert not (place / "new").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_user_names_no_list_that_only_root_can_read() -> None:
+    with folder("include") as name:
+        place = Path(name)
+        place.chmod(0o711)
+        (place / "secret").write_text("root:$y$secret\n")
+        (place / "secret").chmod(0o600)
+        (place / "open").write_text("ann@far.test\n")
+        forward = place / "nobody.forward"
+        router = router_of(f"O ForwardPath={place}/$u.forward", flags="w")
+
+        def problems(text: str) -> list[str]:
+            forward.write_text(text)
+            found = router.send_list()
+            found.add(found.parse("nobody"))
+            return [str(one.problem) for one in found.all if one.problem is not None]
+
+        (said,) = problems(f":include:{place}/secret\n")
+        assert said.endswith(f"Cannot open {place}/secret: Permission denied")
+        assert problems(f":include:{place}/open\n") == []
+        forward.unlink()
+        forward.hardlink_to(place / "secret")
+        assert router.expand((Target("nobody"),))[0].address == "nobody"
+
+
+def test_mail_for_dev_null_is_delivered(tmp_path: Path) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("nobody: /dev/null\n")
+    (outcome,) = deliver(router_of(aliases=aliases), "nobody")
+    assert (outcome.error, outcome.place) == (None, "/dev/null")
+
+
+def test_a_fifo_in_place_of_a_mailbox_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "box")
+    aliases = tmp_path / "aliases"
+    aliases.write_text(f"list: {tmp_path}/box\n")
+    (outcome,) = deliver(router_of(aliases=aliases), "list")
+    assert outcome.error is not None
+    assert outcome.error.temporary

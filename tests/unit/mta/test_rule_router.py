@@ -13,6 +13,7 @@ from filterd.mta.delivery.program import Program
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.sendmail.lists import INCLUDE_LIMIT
 from filterd.mta.sendmail.router import RuleRouter
 from filterd.mta.sendmail.verify import RuleVerifier
 from tests.helpers.mini_cf import router as router_of
@@ -125,6 +126,42 @@ def test_a_list_that_cannot_be_read_goes_back_to_the_sender(router: RuleRouter) 
     assert (caught.value.temporary, caught.value.code) == (False, "5.2.4")
 
 
+def test_a_list_that_is_too_long_is_refused_and_not_cut(
+    tmp_path: Path, router: RuleRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list").write_text("ann@far.test\n" * (INCLUDE_LIMIT // 13 + 1))
+    found = router.send_list()
+    problem = found.problem_below(found.add(found.parse("list")))
+    assert problem is not None
+    assert str(problem).endswith(f"larger than {INCLUDE_LIMIT} bytes")
+
+    monkeypatch.setattr("filterd.mta.sendmail.send_list.MAX_RECIPIENTS", 4)
+    found = router.send_list()
+    assert found.problem_below(found.add(found.parse("two"))) is None
+    (tmp_path / "list").write_text("a@far.test\nb@far.test\nc@far.test\n")
+    problem = found.problem_below(found.add(found.parse("list")))
+    assert problem is not None
+    assert problem.reply == "452 4.5.3 Too many recipients"
+
+
+def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path, router: RuleRouter) -> None:
+    (tmp_path / "list").write_text('ann, "|/bin/cat", /tmp/file\n')
+    (tmp_path / "list").chmod(0o666)
+    found = router.send_list()
+    found.add(found.parse("list"))
+    unsafe = f"550 5.7.1 {{}}... Address :include:{tmp_path}/list is unsafe for mailing to programs"
+    assert [one.problem.reply for one in found.all if one.problem is not None] == [
+        unsafe.format('"|/bin/cat"'),
+        unsafe.format("/tmp/file"),
+    ]
+    # Nor when they are looked at again, at the delivery.
+    ann, *others = router.expand((Target("list"),))
+    assert (ann.address, ann.listed) == ("ann", True)
+    for target in others:
+        with pytest.raises(DeliveryError, match="Cannot mail directly"):
+            router.resolve(target.address, listed=target.listed)
+
+
 def test_trouble_with_a_list_is_its_owners(tmp_path: Path) -> None:
     aliases = tmp_path / "aliases"
     aliases.write_text("list: ann, bob@far.test\nowner-list: sue\nmany: ann\nowner-many: a, b\n")
@@ -182,6 +219,9 @@ def test_a_forward_file_that_others_can_write_does_not_count(tmp_path: Path) -> 
     path.write_text("ann\n")
     assert forward_text(user, [path]) == "ann\n"
     path.chmod(0o666)
+    assert forward_text(user, [path]) is None
+    path.write_text("ann\n" * 20000)
+    path.chmod(0o600)
     assert forward_text(user, [path]) is None
     link = tmp_path / "link"
     link.symlink_to("/etc/passwd")
