@@ -84,6 +84,7 @@ class Asking:
         self._questions: dict[tuple[str, About, ListInUse], _Question] = {}
         self._tests: dict[tuple[str, str], tuple[ListHealth, str]] = {}
         self._unanswered: dict[str, str] = {}
+        self._left_out = False
         self._limit = ""
         self._names: list[str] = []
         self._to_resolve: list[tuple[ListInUse, About, str]] = []
@@ -102,6 +103,7 @@ class Asking:
                 why = one.health.resting
                 if why:
                     self._unanswered[one.zone] = why
+                    self._left_out = True
                     break
                 if one.own.resolve and not subject.version:
                     self._to_resolve.append((one, about, subject.whole))
@@ -110,9 +112,14 @@ class Asking:
                     self._ask(one, about, subject)
 
     def _ask_resolved(self) -> None:
-        """Ask about the addresses that names lead to. Private ones are asked about by nobody."""
+        """Ask about the addresses that names lead to. Private ones are asked about by nobody.
+
+        Names are waited for half of the time: a sender's silent name server must not take that of
+        the lists.
+        """
+        half = self._lookups.restart() if self._to_resolve else 0.0
         for one, about, name in self._to_resolve:
-            answer = self._lookups.answer(name, RecordType.A)
+            answer = self._lookups.answer(name, RecordType.A, until=half)
             if answer.failed:
                 self._unanswered[name] = answer.detail or str(answer.status)
             for address in answer.texts[:ADDRESSES_LIMIT]:
@@ -131,6 +138,10 @@ class Asking:
         """Put the questions."""
         self._lookups.start_all((name, RecordType.A) for name in self._names)
         self._names = []
+
+    def restart(self) -> None:
+        """The time of the questions counts from now on."""
+        self._lookups.restart()
 
     def limited(self, text: str) -> None:
         """Note that not everything is asked about."""
@@ -176,7 +187,7 @@ class Asking:
                 if meaning.allows:
                     allowed = meaning.symbol
                 self._note(hits, meaning, question)
-        if self._settings.must_answer and answers and not answered:
+        if self._settings.must_answer and (answers or self._left_out) and not answered:
             told = "; ".join(f"{zone}: {why}" for zone, why in self._unanswered.items())
             raise OSError(f"no DNS list answers: {told}")
         symbols = [*_symbols(hits, allowed), *self._remarks()]
@@ -205,7 +216,7 @@ class Asking:
         """What a list says; None if it does not answer, or cannot be believed."""
         one = question.list
         if answer.failed or answer.status is DnsStatus.INVALID:
-            if answer.status not in _OURS:
+            if self._is_to_blame(question, answer):
                 one.health.failed(answer.detail or str(answer.status))
             if answer.failed:
                 self._unanswered[one.zone] = answer.detail or str(answer.status)
@@ -227,6 +238,12 @@ class Asking:
             return None
         one.health.answered()
         return found
+
+    def _is_to_blame(self, question: _Question, answer: DnsAnswer) -> bool:
+        """Whether a failure tells against the list: not if the time was over as it was asked."""
+        if answer.status is DnsStatus.TIMEOUT:
+            return self._lookups.had_time(question.name, RecordType.A)
+        return answer.status not in _OURS
 
     def _note(self, hits: dict[str, _Hit], meaning: Meaning, question: _Question) -> None:
         about, value = question.about, question.value

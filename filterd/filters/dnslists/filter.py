@@ -83,6 +83,8 @@ class DnsLists:
         else:
             asking, whole = self._started(message), False
         if not whole:
+            # Filters before this one may have taken all the time.
+            asking.restart()
             self._ask_content(asking, message)
         edge = self._boundary(message.envelope, message.received)
         if self._asked_early(edge) and not any(one.name in self._early for one in message.symbols):

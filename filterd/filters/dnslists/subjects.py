@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from filterd.filters.dnslists.known import About
@@ -24,6 +26,8 @@ SIGNATURE_LIMIT = 4096
 
 RESERVED = frozenset("localhost local localdomain internal invalid onion arpa".split())
 """Top-level domains that no list has (RFC 6761, RFC 6762, RFC 7686, RFC 9476)."""
+
+_random = random.SystemRandom()
 
 _SIGNING_DOMAIN = re.compile(r"(?:\A|;)\s*+d\s*+=\s*+([^;\s]++)")
 
@@ -120,8 +124,9 @@ def _is_below(name: str, domains: frozenset[str]) -> bool:
 
 
 def spread(values: Sequence[str], limit: int) -> Sequence[str]:
-    """At most so many, from the whole length: who hides a bad one behind many good ones should not
-    know where."""
+    """At most so many, from the whole length, which ones by chance: who hides a bad one behind many
+    good ones should not know where."""
     if len(values) <= limit:
         return values
-    return [values[place * len(values) // limit] for place in range(limit)]
+    ends = [place * len(values) // limit for place in range(limit + 1)]
+    return [values[_random.randrange(*pair)] for pair in pairwise(ends)]

@@ -13,9 +13,10 @@ import pytest
 
 from filterd.chain.stages import Stage
 from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
-from filterd.filters.dnslists.filter import DnsLists
+from filterd.filters.dnslists.filter import LARGE, DnsLists
 from filterd.filters.dnslists.health import ListHealth
 from filterd.filters.dnslists.settings import DnsList
+from filterd.filters.dnslists.subjects import spread
 from filterd.message import Recipient
 from tests.helpers.clock import Clock
 from tests.helpers.dns_lists import details, dns_lists, found, mail, points, session, verdict
@@ -216,6 +217,63 @@ def test_ten_thousand_urls() -> None:
         assert sum(server.asked.values()) == 21
 
 
+def test_nobody_knows_which_of_many_hosts_are_asked_about() -> None:
+    values = [str(n) for n in range(1000)]
+    chosen = {tuple(spread(values, 50)) for _ in range(20)}
+    assert len(chosen) > 1
+    for some in chosen:
+        assert [int(one) // 20 for one in some] == list(range(50))
+    assert spread(values, 1000) == values
+
+
+def test_a_senders_silent_name_server_takes_no_time_of_a_list() -> None:
+    """Of the hosts of a message one has a name server that says nothing."""
+    own = DnsList("bl.example", symbol="URIBL", points=2, ask=("url",), resolve=True)
+    records = ["bad.test 60 A 203.0.113.9", "9.113.0.203.bl.example 60 A 127.0.0.2"]
+    honest = zone(*records)
+
+    def say(question: Question) -> bytes | None:
+        return None if question.name == "silent.test" else honest(question)
+
+    with (
+        name_server(say) as server,
+        dns_lists(server.address, own, wait=3.0, failures=1) as lists,
+    ):
+        told = verdict(lists, mail("http://silent.test/ http://bad.test/"))
+        assert points(told) == {"URIBL": 2.0, UNANSWERED: 0.0}
+        assert details(told)["URIBL"] == "bad.test at 203.0.113.9 (url)"
+        assert details(told)[UNANSWERED].startswith("silent.test: ")
+
+
+def test_a_list_that_had_no_time_does_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.resolver.lookups.FAIR", 1000.0)
+    with (
+        name_server(lambda _question: None) as server,
+        dns_lists(server.address, BL, failures=1, wait=3000.0) as lists,
+    ):
+        lists.ask(message := mail())
+        use_up(lists)
+        assert set(points(lists.examine(message))) == {UNANSWERED}
+        assert not lists._lists[0].health.resting
+
+
+def use_up(lists: DnsLists) -> None:
+    """The filters before this one have taken all the time."""
+    assert lists._begun is not None
+    lists._begun[1]._lookups._end = 0.0
+
+
+def test_a_large_message_has_time_behind_slow_filters() -> None:
+    own = DnsList("ur.example", symbol="URIBL", points=2, ask=("url",))
+    with (
+        name_server(zone("bad.test.ur.example 60 A 127.0.0.2")) as server,
+        dns_lists(server.address, own) as lists,
+    ):
+        lists.ask(message := mail("http://bad.test/ " + "x" * LARGE))
+        use_up(lists)
+        assert points(lists.examine(message)) == {"URIBL": 2.0}
+
+
 def test_the_limit_of_questions_for_one_message() -> None:
     own = DnsList("ur.example", symbol="URIBL", points=2, ask=("url",))
     text = "".join(f"http://h{n}.test/\n" for n in range(40))
@@ -338,6 +396,17 @@ def test_the_filter_fails_where_an_answer_is_wanted(monkeypatch: pytest.MonkeyPa
         pytest.raises(OSError, match=r"no DNS list answers: bl\.example: no name server"),
     ):
         verdict(lists, mail())
+
+
+def test_it_fails_while_its_lists_rest() -> None:
+    with (
+        name_server(refusing) as server,
+        dns_lists(server.address, BL, must_answer=True, failures=1) as lists,
+    ):
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"no DNS list answers: bl\.example: .*REFUSED"):
+                verdict(lists, mail())
+        assert verdict(lists, mail(login="ann")) is NO_OPINION
 
 
 def test_one_that_answers_is_enough() -> None:
