@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import smtplib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from filterd.lab.samples import EICAR, GTUBE
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
+from tests.helpers.process import require
 from tests.helpers.servers.spamd import Spamd
 
 pytestmark = pytest.mark.integration
@@ -26,17 +26,8 @@ START = 30.0
 """Seconds that a program has to make its socket."""
 
 
-def need(program: str, package: str) -> str:
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"no {program}; it is in the package {package}")
-        pytest.skip(f"no {program}; it is in the package {package}")
-    return found
-
-
 @contextmanager
-def running(command: list[str], socket: Path) -> Iterator[None]:
+def running(command: Sequence[str | Path], socket: Path) -> Iterator[None]:
     with socket.with_suffix(".log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -94,7 +85,7 @@ MESSAGE = (
 
 
 def test_opendkim_signs_and_verifies_its_own_signature(tmp_path: Path) -> None:
-    opendkim, openssl = need("opendkim", "opendkim"), need("openssl", "openssl")
+    opendkim, openssl = require("opendkim", "opendkim"), require("openssl", "openssl")
     key, socket = tmp_path / "key", tmp_path / "dkim.sock"
     subprocess.run([openssl, "genrsa", "-out", key, "2048"], check=True, capture_output=True)
     key.chmod(0o600)
@@ -129,7 +120,7 @@ def test_opendkim_signs_and_verifies_its_own_signature(tmp_path: Path) -> None:
 
 
 def test_clamav_milter_refuses_eicar(tmp_path: Path) -> None:
-    clamd, milter = need("clamd", "clamav-daemon"), need("clamav-milter", "clamav-milter")
+    clamd, milter = require("clamd", "clamav-daemon"), require("clamav-milter", "clamav-milter")
     database = tmp_path / "db"
     database.mkdir()
     (database / "test.ndb").write_text(f"Eicar-Test-Signature:0:*:{EICAR.encode().hex()}\n")
@@ -166,8 +157,8 @@ SPAMASS_MACROS = {
 
 def test_spamass_milter_marks_and_refuses(tmp_path: Path) -> None:
     """It runs spamc, which speaks to spamd; the Received field that it makes up is from macros."""
-    milter = need("spamass-milter", "spamass-milter")
-    need("spamc", "spamc")
+    milter = require("spamass-milter", "spamass-milter")
+    require("spamc", "spamc")
     socket = tmp_path / "spamass.sock"
     with Spamd() as spamd, ExitStack() as stack:
         command = [

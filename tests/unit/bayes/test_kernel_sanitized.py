@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.process import require
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +43,7 @@ def library(name: str) -> str:
 
 @pytest.mark.timeout(300)
 def test_no_octet_outside_is_touched(tmp_path: Path) -> None:
-    if shutil.which("gcc") is None and not os.environ.get("CI"):
-        pytest.skip("no gcc")
+    require("gcc", "gcc")
     module = tmp_path / "kernel.so"
     subprocess.run(
         [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import smtplib
 import ssl
 import subprocess
@@ -23,6 +22,7 @@ from filterd.mta.smtp.sasl import (
 )
 from tests.helpers import receiving_mta
 from tests.helpers.cf_mta import cf_mta
+from tests.helpers.process import require
 
 pytestmark = pytest.mark.server
 
@@ -86,9 +86,7 @@ def test_a_file_of_passwords_that_is_not_text(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl to make a certificate with (package openssl)")
+    openssl = require("openssl", "openssl")
     path = tmp_path_factory.mktemp("tls") / "mx.pem"
     subprocess.run(
         [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from filterd.chain.chain import ChainSettings
 from filterd.config.processes import DaemonSettings, WorkerSettings
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.system import paths
+from tests.helpers.process import require
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +28,7 @@ def unit_values(key: str) -> list[str]:
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd-analyze is missing (package systemd)")
+    program = require("systemd-analyze", "systemd")
     # Verification looks for the program; Python stands in for it.
     unit = tmp_path / "filterd.service"
     unit.write_text(UNIT.read_text("utf-8").replace("/usr/bin/filterd", sys.executable))
