@@ -53,7 +53,8 @@ class MacroFiles:
         tried = ", ".join(map(str, folders))
         raise NoMacrosError(
             f"sendmail's m4 files are not in {tried}: there is no m4/cf.m4. Debian has them in the "
-            "package sendmail-cf, others too; --macros names another folder"
+            "package sendmail-cf, others too; --macros names another folder, and for the page "
+            "`sendmail_macros` in [web]"
         )
 
     def choices(self, directive: str) -> list[str]:

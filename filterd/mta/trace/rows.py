@@ -161,7 +161,7 @@ def lookup_text(lookup: Row) -> str:
     elif lookup["value"] is not None:
         found = f"{lookup['value']!r}{entry}"
     elif lookup["status"] == 75:
-        found = "fails for now"
+        found = "temporary failure"
     else:
         found = "not found"
     return f"{lookup['map']}({key}{arguments}) = {found}"
