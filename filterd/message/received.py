@@ -118,7 +118,7 @@ def _hop(text: str) -> Hop:
     authenticated = authenticated or protocol in _PROTOCOLS
     if not words:
         return Hop(by=by, authenticated=authenticated)
-    # What the host said of itself is no address of it: `[192.0.2.1] (helo=[10.0.0.1])`.
+    # What the host said of itself is not its address: `[192.0.2.1] (helo=[10.0.0.1])`.
     seen = _SAID.sub("", comments)
     address, name, helo = _address(seen), "", words
     if address:

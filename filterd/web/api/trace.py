@@ -56,8 +56,9 @@ class Taken(BaseModel):
 
 
 class TraceLookup(BaseModel):
-    """A lookup. value: null where nothing was found. status: 75 for a temporary failure. entry: where
-    the value stands, `FILE:LINE`. not_looked_up: why nobody looked, for a map that is not asked."""
+    """A lookup. value: null where nothing was found. status: 75 for a temporary failure. entry:
+    where the value stands, `FILE:LINE`. not_looked_up: why nobody looked, for a map that is not
+    asked."""
 
     map: str
     key: str
