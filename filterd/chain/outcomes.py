@@ -139,7 +139,8 @@ def _told_apart(apart: Mapping[str, RecipientAction], action: Action) -> Reply |
 def reject_reply(verdict: Verdict, apart: Mapping[str, RecipientAction]) -> Reply:
     """What a client is told whose message nobody gets."""
     if verdict.action is Action.REJECT or verdict.apart:
-        own = verdict.reply or _told_apart(apart, Action.REJECT)
+        own = verdict.reply if verdict.action is Action.REJECT else None
+        own = own or _told_apart(apart, Action.REJECT)
         if own is not None and not (verdict.virus and own.kind):
             return own
         return replies.VIRUS if verdict.virus else replies.POLICY

@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from filterd.message.matching import network_of
+
+IPV6_BITS = 64
+"""Bits of an IPv6 address that name a client: the rest it chooses itself (RFC 4291 §2.5.4)."""
+
 
 @dataclass(slots=True)
 class _Share:
@@ -27,8 +32,9 @@ class Shares:
 
     @contextmanager
     def place(self, client: str, end: float) -> Iterator[None]:
-        """Have a place of this client's. end: on the monotonic clock; raises TimeoutError if there
-        is none until then."""
+        """Have a place of this client's. client: its address. end: on the monotonic clock; raises
+        TimeoutError if there is none until then."""
+        client = network_of(client, 32, IPV6_BITS)
         with self._lock:
             share = self._shares.get(client)
             if share is None:

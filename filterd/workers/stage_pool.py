@@ -48,6 +48,9 @@ ABANDONED_SHARE = 4
 CLIENT_SHARE = 4
 """So many parts of the questions at a time may be about one client: one."""
 
+END_LIMIT = 5.0
+"""Seconds that a process may take to end once it was killed; milliseconds, as a rule."""
+
 RESPAWN_DELAY = 1.0
 """Seconds before a process that ended without having answered anything is replaced."""
 
@@ -272,6 +275,10 @@ class StagePool:
                 process.look(late=left <= 0)
                 if left <= 0 and not process.stalled:
                     return None
+                if left <= -END_LIMIT:
+                    # Killed, and still there: the kernel holds it, in a file system that is away.
+                    why = f"stage process {process.pid} does not end"
+                    raise _Lost(why, FailureKind.TIMEOUT, found) from None
                 continue
             if answer is not None:
                 return answer

@@ -169,6 +169,11 @@ class StageProcess:
             why = f"its answer cannot be used: {error}"
             log.error("stage process %d: %s", self.pid, why)
             self._kill()
+        finally:
+            self._lose(why)
+
+    def _lose(self, why: str) -> None:
+        """It has ended: tell those who wait."""
         if self.stalled:
             why = "it did not run any more, killed"
         with self._lock:

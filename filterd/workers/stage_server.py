@@ -59,7 +59,6 @@ _M_ARENA_MAX = -8
 class _Known:
     """What is remembered of a session: recipients of the transaction, and each filter's memory."""
 
-    transaction: str = ""
     recipients: tuple[Recipient, ...] = ()
     memories: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -121,7 +120,9 @@ class StageServer:
             self._sessions.pop(value["forget"], None)
         elif "report" in value and self._waiting_reports < REPORTS_LIMIT:
             self._waiting_reports += 1
-            self._telling.submit(self._tell, value)
+            # Of a session that is forgotten before it is this report's turn.
+            known = self._sessions.get(value["session"]) or _Known()
+            self._telling.submit(self._tell, value, known)
 
     def _known(self, id: str) -> _Known:
         known = self._sessions.get(id)
@@ -159,11 +160,10 @@ class StageServer:
                 self._open.discard(number)
                 self._cancelled.discard(number)
 
-    def _tell(self, value: dict[str, Any]) -> None:
+    def _tell(self, value: dict[str, Any], known: _Known) -> None:
         """Thread: let filters take note of a report."""
         try:
             session, report = decode_reported(value)
-            known = self._sessions.get(session.id) or _Known()
             self._chain.tell(session, known.memory, report)
         except Exception:
             log.exception("session=%s", value.get("session"))

@@ -216,3 +216,12 @@ def test_what_is_said_for_all_comes_before_what_is_said_for_one(
     own = FIRST if verdict.action is Action.REJECT else LATER
     apart = Verdict(apart=(RecipientAction(JOE, verdict.action, "list", own),))
     assert Policy(PolicySettings()).decide(verdict | apart, BOTH).reply == reply
+
+
+def test_what_was_said_of_an_action_that_is_not_taken_is_not_told() -> None:
+    held = Verdict(Action.QUARANTINE, reply=SECOND)
+    refused = Verdict(
+        apart=tuple(RecipientAction(to, Action.REJECT, "x", FIRST) for to in (JOE, SUE))
+    )
+    decision = Policy(PolicySettings()).decide(held | refused, BOTH)
+    assert (decision.action, decision.reply) == (Action.REJECT, FIRST)

@@ -26,6 +26,17 @@ def test_a_client_has_so_many_places_and_others_have_theirs() -> None:
     assert shares.clients == 0
 
 
+def test_all_addresses_of_a_host_have_the_same_places() -> None:
+    shares = Shares(1)
+    with shares.place("2001:db8::1", soon()):
+        with pytest.raises(TimeoutError), shares.place("2001:db8::2", time.monotonic()):
+            pass
+        with shares.place("2001:db8:0:1::1", soon()), shares.place("", soon()):
+            assert shares.clients == 3
+    with shares.place("192.0.2.7", soon()), shares.place("192.0.2.8", soon()):
+        assert shares.clients == 2
+
+
 def test_who_waits_gets_a_place_that_is_given_back() -> None:
     shares, has_one = Shares(1), threading.Event()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from filterd.chain.stage_chain import StageAnswer
 from filterd.chain.verdict import NO_OPINION
 from filterd.workers.frames import Frames
 from filterd.workers.stage_codec import encode_answer, frame_value
+from filterd.workers.stage_pool import END_LIMIT, StagePool, _Lost
 from filterd.workers.stage_process import Asked, StageProcess
 
 SECONDS = 30.0
@@ -162,3 +164,25 @@ def test_what_nobody_waits_for_is_not_told(played: Played) -> None:
     assert taken(follow) is None
     assert asked.answers.empty()
     assert played.process.load[:2] == (0, 0)
+
+
+def test_whatever_ends_the_listener_leaves_nobody_waiting(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_octets: bytes) -> dict[str, object]:
+        raise MemoryError
+
+    monkeypatch.setattr("filterd.workers.stage_process.frame_value", fails)
+    monkeypatch.setattr("threading.excepthook", lambda _arguments: None)
+    asked = played.ask()
+    played.answer("a")
+    assert taken(asked) is None
+    assert asked.lost
+    assert played.ended.wait(SECONDS)
+
+
+def test_nobody_waits_for_a_process_that_cannot_be_killed(played: Played) -> None:
+    asked, found = played.ask(), list[StageAnswer]()
+    played.process.stalled = True
+    with pytest.raises(_Lost, match="does not end"):
+        StagePool._answer(played.process, asked, time.monotonic() - END_LIMIT, found)

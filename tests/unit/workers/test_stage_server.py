@@ -1,0 +1,65 @@
+"""The stage process at work, in this process: what it remembers of sessions, and for how long."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+
+from filterd.chain.links import Link
+from filterd.chain.report import ScanReport
+from filterd.chain.report_codec import written
+from filterd.chain.stage_chain import StageChain
+from filterd.chain.stages import Session, Stage
+from filterd.chain.verdict import NO_OPINION, Action, Verdict
+from filterd.workers.frames import Frames
+from filterd.workers.stage_codec import Question, encode_question, encode_reported
+from filterd.workers.stage_server import StageServer
+
+SECONDS = 30.0
+
+
+class Remembers:
+    """Has the client's session in its memory, and says what it has when it is told of mail."""
+
+    name = "remembers"
+
+    def __init__(self) -> None:
+        self.said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.may_go_on = threading.Event()
+
+    def connect(self, session: Session) -> Verdict:
+        session.memory["id"] = session.id
+        return NO_OPINION
+
+    def reported(self, session: Session, _report: ScanReport) -> None:
+        self.said.put(session.memory.get("id", "nothing"))
+        self.may_go_on.wait(SECONDS)
+
+
+def test_a_report_that_waits_has_the_memory_of_a_session_that_has_ended() -> None:
+    """A client that quits after its message is forgotten before a busy filter hears of it."""
+    filter = Remembers()
+    ours, theirs = socket.socketpair()
+    frames = Frames(ours, 1 << 20)
+    server = StageServer(Frames(theirs, 1 << 20), StageChain([Link(filter)]), 1)
+    running = threading.Thread(target=server.run)
+    running.start()
+    try:
+        answers = frames.received()
+        for number, id in enumerate(("s1", "s2")):
+            frames.send(encode_question(Question(number, Session(id), ("remembers",), 5.0)))
+            # What the filter says, and the end.
+            next(answers)
+            next(answers)
+            session = Session(id, Stage.DATA)
+            frames.send(encode_reported(session, ScanReport(id=id, action=Action.ACCEPT)))
+            frames.send(written({"forget": id}).encode())
+        frames.send(written({"ping": 0}).encode())
+        next(answers)
+        filter.may_go_on.set()
+        assert [filter.said.get(timeout=SECONDS) for _ in range(2)] == ["s1", "s2"]
+    finally:
+        filter.may_go_on.set()
+        ours.close()
+        running.join(SECONDS)
