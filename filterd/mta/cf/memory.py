@@ -15,11 +15,14 @@ from dataclasses import dataclass
 MAX_RUNS = 4096
 """Runs that are remembered."""
 
-MAX_OCTETS = 1000
-"""Octets of a workspace that is remembered, before and after."""
+MAX_RUN = 32 << 10
+"""Bytes of one run: clients choose what its lookups ask for, and tables what they answer."""
 
-MAX_EVENTS = 200
-"""Macros and lookups of a run that is remembered."""
+MAX_MEMORY = 32 << 20
+"""Bytes of all of them."""
+
+_TOKEN, _EVENT = 64, 256
+"""Bytes that a token, a macro or a lookup takes beside its characters, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class RunMemory:
 
     def __init__(self) -> None:
         self._runs: dict[tuple[int, tuple[str, ...]], RememberedRun] = {}
+        self.size = 0
+        """Bytes, about."""
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -68,10 +73,22 @@ class RunMemory:
 
     def keep(self, number: int, tokens: tuple[str, ...], run: RememberedRun) -> None:
         """Remember a run of a ruleset over these tokens, unless it is too large."""
-        if len(run.events) > MAX_EVENTS:
+        size = _size(tokens) + _size(run.tokens) + sum(map(_event_size, run.events))
+        if size > MAX_RUN:
             return
-        if sum(map(len, tokens)) > MAX_OCTETS or sum(map(len, run.tokens)) > MAX_OCTETS:
-            return
-        if len(self._runs) >= MAX_RUNS:
+        if len(self._runs) >= MAX_RUNS or self.size + size > MAX_MEMORY:
             self._runs.clear()
+            self.size = 0
+        # One in the place of another counts twice: it may be less than this.
+        self.size += size
         self._runs[number, tokens] = run
+
+
+def _size(texts: Sequence[str]) -> int:
+    return _TOKEN * len(texts) + sum(map(len, texts))
+
+
+def _event_size(event: RunEvent) -> int:
+    if isinstance(event, ReadMacro):
+        return _EVENT + len(event.value or "")
+    return _EVENT + len(event.key) + len(event.value or "") + _size(event.arguments)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.cf.marks import octets
-from filterd.mta.cf.memory import MAX_RUNS
+from filterd.mta.cf.memory import MAX_MEMORY, MAX_RUNS, AskedMap, RememberedRun, RunMemory
 from filterd.mta.sendmail.cf_files import parse_cf
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 
@@ -59,6 +59,37 @@ def test_what_is_remembered_is_bounded(engine: RuleEngine) -> None:
         assert check(session, f"u{number}") == f"u{number} u{number}"
     assert check(session, "x" * 200 + " " + "y" * 200).startswith("x")
     assert len(engine.memory) <= MAX_RUNS
+
+
+def test_no_client_fills_the_memory(tmp_path: Path) -> None:
+    # As LookUpDomain of access_db does: each end of a name is looked up.
+    (tmp_path / "table").write_text("joe one\n")
+    engine = RuleEngine(
+        parse_cf(
+            CF.format(folder=tmp_path) + "Sends\nR$- . $+\t$: $(table $1.$2 $) $| $>ends $2\n"
+            "R$* $| $*\t$@ $2\nScheck_names\nR$*\t$: $>ends $1\n"
+        )
+    )
+    session = engine.session()
+
+    def ask(name: str) -> None:
+        with session.asking() as question:
+            question.checker.check("check_names", octets(name))
+
+    ask("a.b.c")
+    small = engine.memory.size
+    assert len(engine.memory) == 1
+    ask(".".join(["abcdefghijabcdefghij"] * 45))
+    assert (len(engine.memory), engine.memory.size) == (1, small)
+
+
+def test_the_memory_is_emptied_when_it_is_full() -> None:
+    memory, tokens = RunMemory(), ("x" * 1000,)
+    event = AskedMap("table", "k" * 20000, (), None, False)
+    for number in range(MAX_MEMORY // 20000 + 10):
+        memory.keep(number, tokens, RememberedRun(tokens, 0, (event,)))
+        assert 0 < memory.size <= MAX_MEMORY
+    assert 0 < len(memory) < MAX_MEMORY // 20000
 
 
 def test_a_run_that_complains_complains_again(tmp_path: Path) -> None:
