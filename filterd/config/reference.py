@@ -29,7 +29,8 @@ it, `filterd check --show` prints what is in force. An unknown key is an error. 
 from the program's own definitions.
 
 The default paths are those of a checkout; an installed filterd keeps models in `/var/lib/filterd`
-and mail in `/var/spool/filterd`.
+and mail in `/var/spool/filterd`. A `path` that is not absolute counts from the folder of the
+settings file. Paths in strings and lists have to be absolute.
 """
 
 _KINDS = {
