@@ -51,8 +51,12 @@ IN_HTML = {
         f'&#{"1" * 5000};<a href="http://a.example/">',
         [("link", "a.example")],
     ),
+    "behind a quotation mark in the text": (
+        '1="<a href="ht&#9;tp://a.example/">',
+        [("link", "a.example")],
+    ),
     "style": ('<p style="background:url(http://a.example/x)">', [("text", "a.example")]),
-    "refresh": ('<meta content="0;url=http://a.example/">', [("text", "a.example")]),
+    "refresh": ('<meta content="0;url=http://a.example/">', [("link", "a.example")]),
     "in text": ("<p>see http://a.example/x.</p>", [("text", "a.example")]),
     "one in another": (
         '<a href="https://r.example/?u=http%3A%2F%2Fa.example%2Fx">',
