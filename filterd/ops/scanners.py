@@ -13,7 +13,7 @@ from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.filters.scanners.build import command, icap_hosts
 from filterd.filters.scanners.freshness import AgeLimits, Freshness
 from filterd.filters.scanners.settings import ScannersSettings
-from filterd.scanners.answer import Scanner, ScannerError, Signatures, Unavailable
+from filterd.scanners.answer import GivenUp, Scanner, ScannerError, Signatures, Unavailable
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdError, ClamdServer, RefusedError
 from filterd.scanners.clamd.stats import ClamdStats
@@ -143,7 +143,7 @@ def _one(
         found = Signatures(scanner.name)
     if seconds:
         answer = scanner.scan(b"filterd", time.monotonic() + seconds)
-        if isinstance(answer, Unavailable):
+        if isinstance(answer, Unavailable | GivenUp):
             return replace(where, error=answer.why)
     freshness = limits.freshness(found.days)
     return replace(where, engine=str(found), days=found.days, freshness=freshness)

@@ -110,9 +110,15 @@ def test_a_program_that_is_not_there_is_down(tmp_path: Path) -> None:
     assert two.error == f"there is no program {tmp_path}/program"
 
 
-def test_doctor_has_a_program_scan_something(tmp_path: Path) -> None:
+@pytest.mark.parametrize("meaning", ["unavailable", "given_up"])
+def test_doctor_has_a_program_scan_something(tmp_path: Path, meaning: str) -> None:
+    """One that gives up on a few letters would on all mail."""
     with IcapStub(icap.finds(b"EICAR", FOUND)) as stub:
-        settings = site(tmp_path, stub.address, version(2100))
+        site(tmp_path, stub.address, version(2100))
+        config = tmp_path / "filterd.toml"
+        statuses = f'"0" = "clean", "3" = "{meaning}"'
+        config.write_text(config.read_text().replace('"0" = "clean"', statuses))
+        settings = load(config)
         program = tmp_path / "program"
         program.write_text(program.read_text().replace("exit 0", '[ "$1" = --version ] || exit 3'))
         _one, two = others(settings)
