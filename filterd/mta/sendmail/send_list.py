@@ -191,7 +191,7 @@ class SendList:
         self._replace(recipient, added)
 
     def _replace(self, recipient: Recipient, added: int) -> None:
-        """Its list stands for a recipient, unless the list names it itself or is no good."""
+        """Its list stands for a recipient, unless the list names it itself or cannot be used."""
         if added and not recipient.keeps_itself and recipient.state is not RecipientState.BAD:
             recipient.state = RecipientState.REPLACED
 
