@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,10 @@ class Spool:
     def store(self, entry: QueueEntry, message: bytes) -> None:
         """Make a message durable. After an OSError nothing of it is left."""
         folder = self._hold if entry.held is not None else self._queue
+        for place in (self._queue, self._hold):
+            if (place / f"{entry.id}.json").exists():
+                # A rename would replace it, and another message would be lost.
+                raise FileExistsError(errno.EEXIST, "there is a message of that id", entry.id)
         data, envelope = self._tmp / f"{entry.id}.msg", self._tmp / f"{entry.id}.json"
         try:
             write_new((data, message), (envelope, entry.encode()))

@@ -30,6 +30,9 @@ from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 CF_VERSION = "filterd"
 """$Z, the version of the configuration, where there is no sendmail.cf."""
 
+_QUEUE_IDS = SendmailQueueIds()
+"""One source for all: sessions from before a new configuration go on beside new ones."""
+
 _EXTENSIONS = (
     "ENHANCEDSTATUSCODES",
     "PIPELINING",
@@ -94,7 +97,7 @@ def sendmail(
         withheld=WITHHELD,
         checks=partial(_checks, limits, settings.spool),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
-        queue_id=SendmailQueueIds().next,
+        queue_id=_QUEUE_IDS.next,
         filters=lambda filters: SendmailFilters(filters, lists.get),
         macros=lambda connection: SendmailMacros(
             settings, version, connection, None if engine is None else engine.session()

@@ -98,11 +98,17 @@ class RuleRouter:
             try:
                 if target.waits:
                     raise DeliveryError("Deferred", temporary=True, code="4.4.3")
-                route = target.route or self.resolve(target.address, listed=target.listed)
+                route = target.route
+                if route is None or not self._has_mailer(route):
+                    route = self.resolve(target.address, listed=target.listed)
                 members.append((target, route))
             except DeliveryError as error:
                 yield Outcome(target, error=error)
         yield from self._delivery.deliver(entry, message, members)
+
+    def _has_mailer(self, route: Route) -> bool:
+        """Whether a route can be from these rules, and not from those before them."""
+        return self.engine.program.mailers.find(route.mailer) is not None
 
     def _current(self, targets: tuple[Target, ...]) -> Iterator[Target]:
         """The targets, those that waited for their aliases expanded now."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.delivery.router import DeliveryError, Outcome
-from filterd.mta.mail.address import to_text
+from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.header_addresses import addresses, rewritten
 from filterd.mta.sendmail.router import RuleRouter
@@ -163,6 +163,12 @@ def test_marks_that_rules_leave_in_an_address_are_octets(tmp_path: Path) -> None
     assert outcome.error is None
     assert (tmp_path / "user").read_bytes() == b"a\x9bb\n"
     assert (tmp_path / "out").read_bytes().startswith(b"Return-Path: <joe\x9bx>\nFrom: joe\x9by\n")
+
+
+def test_a_route_of_rules_that_are_gone_is_found_again() -> None:
+    target = Target("ann", route=Route("procmail", "", "ann"))
+    (outcome,) = router_of().deliver(QueueEntry("q1", "joe", (target,)), MESSAGE)
+    assert (outcome.error, outcome.mailer) == (None, "local")
 
 
 def test_too_many_hops_stay_in_the_queue() -> None:

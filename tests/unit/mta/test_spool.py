@@ -15,7 +15,9 @@ from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.spool import Spool, SpoolError
+from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.queue_ids import DIGITS, SendmailQueueIds
+from filterd.mta.settings import MtaSettings
 
 ENTRY = QueueEntry("6AN0000000001", "ann@x.test", (Target("joe"), Target("sue", ("NOTIFY=NEVER",))))
 MESSAGE = b"Subject: one\n\nbody\n"
@@ -34,6 +36,15 @@ def test_what_is_stored_comes_back(spool: Spool) -> None:
     assert spool.message(ENTRY) == MESSAGE
     spool.remove(ENTRY)
     assert list(spool.entries()) == []
+
+
+@pytest.mark.parametrize("held", [None, "why"])
+def test_a_message_takes_no_others_place(spool: Spool, held: str | None) -> None:
+    spool.store(replace(ENTRY, held=held), MESSAGE)
+    with pytest.raises(FileExistsError, match=ENTRY.id):
+        spool.store(ENTRY, b"another\n")
+    (left,) = (*spool.entries(), *spool.held())
+    assert spool.message(left) == MESSAGE
 
 
 def test_queue_files_are_private(spool: Spool) -> None:
@@ -126,6 +137,11 @@ def test_queue_ids_are_sendmails_and_do_not_repeat() -> None:
     ids = [source.next() for _ in range(8000)]
     assert len(set(ids)) == len(ids)
     assert all(len(one) == 14 and one[-6:].isdecimal() and set(one) <= set(DIGITS) for one in ids)
+
+
+def test_queue_ids_do_not_repeat_after_another_configuration() -> None:
+    ids = [sendmail(MtaSettings()).queue_id() for _ in range(100)]
+    assert len(set(ids)) == len(ids)
 
 
 FAILED = DeliveryError("User unknown", temporary=False, code="5.1.1")
