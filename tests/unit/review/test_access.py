@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.chain.verdict import Failure, FailureKind, RemovedPart, Symbol
+from filterd.chain.verdict import Action, Failure, FailureKind, Outcome, RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Envelope, Recipient
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
@@ -77,6 +77,7 @@ def keep(
     banned: bool = False,
     failures: tuple[Failure, ...] = (),
     held_for: tuple[str, ...] | None = None,
+    **more: object,
 ) -> None:
     """Keep a message to these recipients, held for all of them unless held_for says otherwise."""
     part = RemovedPart("a.exe", "banned", 0, 4)
@@ -87,7 +88,7 @@ def keep(
             held_for=recipients if held_for is None else held_for,
             virus=virus,
             removed=(part,) if removed else (),
-            symbols=(Symbol(symbol, 9.0, ""),),
+            **{"symbols": (Symbol(symbol, 9.0, ""),), **more},
             banned=banned,
             failures=failures,
         )
@@ -125,6 +126,29 @@ def test_what_is_permitted(
     keep(actions, *recipients, **more)  # type: ignore[arg-type]
     access = Access(actions, reviewer, "web")
     assert access.permitted(access.entry("id1")) == permitted
+
+
+SHARED, OF_JOE, OF_MAX = Symbol("SHARED", 9.0, ""), Symbol("OF_JOE", 1.0), Symbol("OF_MAX", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("reviewer", "symbols", "score"),
+    [
+        (ADMIN, (SHARED, OF_MAX), 13.0),
+        (BOB, (SHARED, OF_JOE), 10.0),
+        (Reviewer("eve", "reviewer", frozenset({"other.example"})), (SHARED, OF_MAX), 13.0),
+    ],
+)
+def test_what_was_found_about_another_recipient_alone_is_not_shown(
+    actions: ReviewActions, reviewer: Reviewer, symbols: tuple[Symbol, ...], score: float
+) -> None:
+    outcomes = tuple(
+        Outcome(to, Action.QUARANTINE, "default", (one,))
+        for to, one in ((JOE, OF_JOE), (MAX, OF_MAX))
+    )
+    keep(actions, JOE, MAX, symbols=(SHARED, OF_MAX), score=13.0, outcomes=outcomes)
+    entry = Access(actions, reviewer, "web").entry("id1")
+    assert (entry.symbols, entry.score) == (symbols, score)
 
 
 @pytest.mark.parametrize("recipients", [(JOE,), (JOE, MAX)])
