@@ -3,6 +3,7 @@ refusals are logged, counted and recorded."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from filterd.chain.early import EarlySession
@@ -13,6 +14,8 @@ from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.daemon.service import Service
 from filterd.message import Envelope, Recipient
 from filterd.workers.stage_pool import PoolClosedError, Told
+
+log = logging.getLogger(__name__)
 
 POOLS_LIMIT = 3
 """Times that a question is put again because the fork server was exchanged meanwhile."""
@@ -54,12 +57,16 @@ class SessionStages(EarlySession):
         self.tell(report, envelope)
 
     def tell(self, report: ScanReport, envelope: Envelope) -> None:
-        """Tell filters that want to know what became of a message or a refusal."""
+        """Tell filters that want to know what became of a message or a refusal. Raises nothing."""
         pool = self._service.pool.stages
-        if pool is not None and pool.wants_reports:
-            stage = report.stage or Stage.DATA
-            transaction = self.findings.transaction
+        if pool is None or not pool.wants_reports:
+            return
+        stage, transaction = report.stage or Stage.DATA, self.findings.transaction
+        try:
             pool.tell(Session(self.id, stage, envelope, transaction, report.symbols), report)
+        except Exception:
+            # The client has its answer already, and must not get another one for this.
+            log.exception("id=%s filters are not told", report.id)
 
     def close(self) -> None:
         """The session is over."""

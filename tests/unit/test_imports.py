@@ -135,6 +135,7 @@ BROAD = {
     "workers/stage_server.py": "a thread of a stage process: nobody waits for it longer",
     "daemon/control.py": "whoever asks is told of an internal error",
     "daemon/monitor.py": "the message has its answer already",
+    "daemon/stages.py": "the same, where filters are told of it",
     "system/periodic.py": "the next run goes on",
     "scanners/together.py": "raised again where the call is waited for",
     "history/recorder.py": "the history's thread goes on",

@@ -7,9 +7,16 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from filterd.chain.report import ScanReport
+from filterd.chain.stages import Session
+from filterd.chain.verdict import Action
+from filterd.daemon.service import Service
+from filterd.daemon.stages import SessionStages
 from filterd.history import History
 from filterd.history.query import HistoryQuery
 from filterd.history.settings import HistorySettings
@@ -361,6 +368,16 @@ def test_a_client_whose_name_cannot_be_read_is_judged_at_mail(new_daemon: NewDae
         for _ in range(2):
             refused(client.told(Mail((b"<ann@a.example>",))), "550 5.7.9 No connect")
     assert len(daemon.lines("event=refusal")) == 2
+
+
+def test_a_report_that_cannot_be_told_changes_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def tell(_session: Session, _report: ScanReport) -> None:
+        raise MemoryError
+
+    pool = SimpleNamespace(stages=SimpleNamespace(wants_reports=True, tell=tell))
+    stages = SessionStages(cast(Service, SimpleNamespace(pool=pool)))
+    stages.tell(ScanReport(id="i1", action=Action.ACCEPT), Envelope())
+    assert "id=i1 filters are not told" in caplog.text
 
 
 def test_filters_are_unavailable_while_the_fork_server_is_away(new_daemon: NewDaemon) -> None:
