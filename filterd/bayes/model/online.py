@@ -33,8 +33,8 @@ if COMPILED:
 
 RATE = 8.0
 WINDOW_RATE = 4.0
-"""The same for a window that an honest message is taught by. With 8 the filter learns as fast from
-honest mail that padding looks like as from mail itself, and misses a quarter more padded spam."""
+"""The same for a window that an honest message is taught by. With 8, a sixth more of the spam that
+is padded with honest text is missed."""
 MARGIN = 0.02
 STEP = 2.0**-18
 """Every step is a multiple of this, so that sums of steps are exact in float32 while the weight

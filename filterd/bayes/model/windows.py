@@ -30,7 +30,7 @@ _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretches:
+class WindowSums:
     """Sums over windows of words, each with the header fields.
 
     starts, ends: words. weight, size: sum of weights and number of features; evidence: sum of the
@@ -76,7 +76,7 @@ def header_grams(features: Features) -> int:
 
 def window_sums(
     features: Features, gram_weights: _Floats, word_weights: _Floats, evidence: _Floats
-) -> Stretches:
+) -> WindowSums:
     """Sum up the windows of a long message.
 
     gram_weights, word_weights: by `features.grams`, `.words`. evidence: by `.words`, then `.skips`.
@@ -109,7 +109,7 @@ def window_sums(
         result: _Floats = sums[1] + sums[2 + len(starts) :] - sums[2 : 2 + len(starts)]
         return result
 
-    return Stretches(
+    return WindowSums(
         starts,
         ends,
         float(gram_weights[:grams].sum()) + over_window(weight),

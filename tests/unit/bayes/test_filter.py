@@ -204,7 +204,7 @@ def test_clues_add_up_to_the_log_odds(name: str, data: bytes) -> None:
         assert total == pytest.approx(opinion.total, abs=1e-9), name
 
 
-def test_a_stretch_that_decided_is_explained() -> None:
+def test_a_window_that_decided_is_explained() -> None:
     opinion = Classifier(FULL, None).judge(Message(PADDED))
     assert opinion.models[0].score.window is not None
     assert any(clue.word == WINDOW[1] for clue in clues(opinion))

@@ -94,7 +94,7 @@ def test_scores_are_the_same(text: Text) -> None:
         assert math.isclose(ours.counts, reference.counts, abs_tol=1e-9)
 
 
-def test_a_long_message_is_scored_by_its_worst_stretch_alike() -> None:
+def test_a_long_message_is_scored_by_its_worst_window_alike() -> None:
     decided_by_a_window = 0
     for seed in range(20):
         random = np.random.default_rng(seed)

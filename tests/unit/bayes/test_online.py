@@ -117,7 +117,7 @@ def padded(n: int, words: int, *, before: bool) -> bytes:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_a_spam_padded_with_ham_is_judged_by_its_worst_stretch(before: bool) -> None:
+def test_a_spam_padded_with_ham_is_judged_by_its_worst_window(before: bool) -> None:
     for n in range(2000, 2020):
         features = HASHER.features(Message(padded(n, 1500, before=before)))
         whole, deciding = TRAINED.opinions(features)
@@ -126,13 +126,13 @@ def test_a_spam_padded_with_ham_is_judged_by_its_worst_stretch(before: bool) -> 
         assert deciding.probability > 0.5
 
 
-def test_a_short_message_has_no_stretches() -> None:
+def test_a_short_message_has_no_windows() -> None:
     features = HASHER.features(message(1, spam=True))
     assert not windows.is_long(features)
     assert TRAINED.score(features).window is None
 
 
-def test_sums_over_stretches_are_those_of_a_plain_loop() -> None:
+def test_sums_over_windows_are_those_of_a_plain_loop() -> None:
     features = HASHER.features(Message(padded(5, 700, before=True)))
     chance = np.random.default_rng(1)
     grams = chance.normal(size=len(features.grams))
