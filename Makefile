@@ -50,8 +50,14 @@ setup-test:
 demo: setup
 	@$(BIN)/filterd demo $(if $(MAIL),--mail $(call quoted,$(MAIL)))
 
+# The unit tests take all cores; the others drive servers and browsers, one after the other.
 test: setup-test
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@$(BIN)/python -m pytest --ignore=tests/unit
+	@$(BIN)/python -m pytest tests/unit -n auto
+else
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+endif
 
 unit: setup-dev
 	@$(BIN)/python -m pytest tests/unit -m "not server and not slow" -n auto \
