@@ -39,8 +39,8 @@ NESTED_LIMIT = 3
 SCHEMES = (b"http", b"https", b"ftp", b"ftps", b"ws", b"wss")
 """Schemes that lead to a host."""
 
-# What stands behind `=` is looked at and not passed: a `="` in the text is no attribute, and would
-# take the beginning of the next one for its value.
+# What stands behind `=` is looked at and not passed: a `="` in the text is not an attribute, and
+# would take the beginning of the next one for its value.
 _ATTRIBUTE = re.compile(rb"=\s*+(?=\"([^\"]*+)|'([^']*+)|([^\s\"'<>=]++))")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}\Z")
 _URL_LIKE = re.compile(rb"(?i)(?:(?:https?|ftp):|mailto:|//|www\.)")
