@@ -56,6 +56,7 @@ FORMS = (
     "/logout",
     "/scan",
     "/trace",
+    "/greylist/allow",
     "/quarantine/confirm",
     "/quarantine/do",
     "/message/{id}/release",
