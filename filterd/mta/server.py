@@ -96,9 +96,15 @@ class ReferenceMta:
         )
 
     async def __aenter__(self) -> ReferenceMta:
+        with contextlib.ExitStack() as stack:
+            spool = Spool(self.settings.spool)
+            stack.enter_context(spool.serving())
+            await self._start(spool)
+            self._held = stack.pop_all()
+        return self
+
+    async def _start(self, spool: Spool) -> None:
         settings = self.settings
-        spool = Spool(settings.spool)
-        spool.prepare()
         host = settings.hostname
         self._executor = ThreadPoolExecutor(THREADS, "filterd-mta")
         # What asyncio.to_thread uses: rules that wait for a name server hold up no others.
@@ -130,7 +136,6 @@ class ReferenceMta:
         self.port = self._servers[0].sockets[0].getsockname()[1]
         self._runner = asyncio.create_task(self.queue.run())
         log.info("listening on %s port %d as %s", settings.listen, self.port, host)
-        return self
 
     def reload(self, site: CfSite) -> None:
         """Go by another configuration from the next session and delivery on.
@@ -177,6 +182,7 @@ class ReferenceMta:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.queue.settled()
         self._executor.shutdown()
+        self._held.close()
 
     async def _client(
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -4,6 +4,7 @@
     SPOOL/queue/ID.json  envelope and state; a message exists once this file does
     SPOOL/hold/          the same two files of quarantined messages
     SPOOL/tmp/           files being written; emptied at start
+    SPOOL/lock           locked (flock) by the server that delivers
 
 `store` returns when both files and their names are synced: only then may the client hear 250.
 """
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from filterd.mta.mail.entry import QueueEntry
-from filterd.system.durable import make_folder, rename, write_new
+from filterd.system.durable import PRIVATE_FILE, make_folder, rename, write_new
 
 
 class SpoolError(Exception):
@@ -33,6 +36,24 @@ class Spool:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._queue, self._hold, self._tmp = root / "queue", root / "hold", root / "tmp"
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the only server that delivers from it, with the queue prepared. Raises OSError."""
+        make_folder(self.root)
+        path = self.root / "lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(
+                    errno.EWOULDBLOCK, "another server delivers from this spool", str(self.root)
+                ) from None
+            self.prepare()
+            yield
+        finally:
+            os.close(lock)
 
     def prepare(self) -> None:
         """Make the folders and remove what a crash left half written. Raises OSError."""

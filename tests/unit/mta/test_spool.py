@@ -82,6 +82,19 @@ def test_after_a_crash_half_written_mail_is_gone_and_whole_mail_is_there(spool: 
     assert [path.name for path in spool.root.rglob("*.msg")] == [f"{ENTRY.id}.msg"]
 
 
+def test_two_servers_do_not_share_a_spool(spool: Spool) -> None:
+    spool.store(ENTRY, MESSAGE)
+    other = Spool(spool.root)
+    with spool.serving():
+        writing = spool.root / "tmp" / "X.msg"
+        writing.write_bytes(b"of the first one")
+        with pytest.raises(OSError, match="another server delivers from this spool"):
+            other.serving().__enter__()
+        assert writing.exists()
+    with other.serving():
+        assert list(other.entries()) == [ENTRY]
+
+
 def test_a_release_that_was_cut_off_loses_nothing(spool: Spool) -> None:
     held = replace(ENTRY, held="why")
     spool.store(held, MESSAGE)
