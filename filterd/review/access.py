@@ -12,9 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from filterd.chain.outcomes import worst
-from filterd.chain.report import values
-from filterd.chain.verdict import total
 from filterd.quarantine import Entry, GoneError, StoreError, UnknownIdError
 from filterd.quarantine.journal import Delivery, DeliveryState, Event, delivery_state_of
 from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
@@ -28,6 +25,7 @@ from filterd.review.rights import (
     recipients_of,
     refusal,
 )
+from filterd.review.seen import as_seen
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -83,20 +81,7 @@ class Access:
             raise unknown from None
         if not self.reviewer.may_see(recipients_of(entry)):
             raise unknown
-        return self._as_seen(entry)
-
-    def _as_seen(self, entry: Entry) -> Entry:
-        """Without what was found about recipients alone that are not the reviewer's. Of a message
-        to several, the one with the most points is behind the symbols that all share."""
-        if self.reviewer.is_admin:
-            return entry
-        own = [one for one in entry.outcomes if self.reviewer.within([one.recipient])]
-        others = {one.symbols for one in entry.outcomes} - {one.symbols for one in own}
-        for alone in sorted(filter(None, others), key=len, reverse=True):
-            if entry.symbols[-len(alone) :] == alone:
-                symbols = entry.symbols[: -len(alone)] + worst(own)
-                return Entry(**{**values(entry), "symbols": symbols, "score": total(symbols)})
-        return entry
+        return as_seen(entry, self.reviewer)
 
     def permitted(self, entry: Entry) -> frozenset[str]:
         """The names of all actions that the reviewer may do with this message."""
@@ -194,7 +179,7 @@ class Access:
         """Scan a kept message with the chain as it is. Raises as `ReviewActions.rescan`."""
         if why := self.refusal("rescan", self.entry(id)):
             raise ActionError(why)
-        return self._actions.rescan(id)
+        return as_seen(self._actions.rescan(id), self.reviewer)
 
     def scan(self, data: bytes, envelope: Envelope) -> ScanReport:
         """What a message would get now. Raises ActionError."""
