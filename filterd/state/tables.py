@@ -11,21 +11,18 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.sqlite import COMPANIONS
 from filterd.state.availability import RETRY_SECONDS, Availability
 from filterd.state.facts import (
-    VALUE_LIMIT,
     Addition,
     Counted,
     StateEntry,
@@ -33,24 +30,32 @@ from filterd.state.facts import (
     StateFullError,
     StateKey,
     Window,
-    slot_of,
 )
 from filterd.state.schema import counts, entries, schema
 from filterd.state.settings import StateSettings
+from filterd.state.statements import (
+    COUNT,
+    EXPIRE_BATCH,
+    FIND_COUNT,
+    FIND_ENTRY,
+    PUT,
+    TOUCH,
+    count_row,
+    delete_expired,
+    entry_of,
+    has_key,
+    place_of,
+    upsert,
+    window_of,
+)
 
 log = logging.getLogger(__name__)
 
 EXPIRE_SECONDS = 5.0
 """Seconds between two looks of one process for what has expired, while it writes."""
 
-EXPIRE_BATCH = 500
-"""Rows of each table that one such look deletes at most: others wait for some milliseconds."""
-
 EXPIRE_SHARE = 0.1
 """Of a process's time, that looks may take where more has expired than one deletes."""
-
-_WINDOWS_KEPT = 2
-"""Lengths of its window for which a count is kept: as long as its slot is the former one."""
 
 _LOOK_AGAIN = (0.0005, 0.002)
 """Seconds after which a writer looks again whether the file's lock is free; a transaction takes
@@ -64,9 +69,6 @@ KEPT_ASIDE = 2
 
 _DISK_FULL = "53100"
 """SQLSTATE, https://www.postgresql.org/docs/15/errcodes-appendix.html"""
-
-_Insert = sqlite.Insert | postgresql.Insert
-_Statement = sa.sql.dml.ReturningInsert[Any]
 
 
 class SqlState:
@@ -91,25 +93,25 @@ class SqlState:
         found: list[StateEntry | None] = []
         with self._transaction() as connection:
             for key in keys:
-                row = connection.execute(_FIND_ENTRY, key._asdict()).one_or_none()
-                entry = None if row is None else _entry(row)
+                row = connection.execute(FIND_ENTRY, key._asdict()).one_or_none()
+                entry = None if row is None else entry_of(row)
                 found.append(entry if entry is not None and entry.expires > now else None)
         return found
 
     def touch(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
         with self._writing(now) as connection:
-            return _upsert(connection, _TOUCH, key, now, lifetime, value)
+            return upsert(connection, TOUCH, key, now, lifetime, value)
 
     def put(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
         with self._writing(now) as connection:
-            return _upsert(connection, _PUT, key, now, lifetime, value)
+            return upsert(connection, PUT, key, now, lifetime, value)
 
     def delete(self, key: StateKey) -> bool:
         """See `SharedState`."""
         with self._transaction(writes=True) as connection:
-            return connection.execute(sa.delete(entries).where(_is(entries, key))).rowcount > 0
+            return connection.execute(sa.delete(entries).where(has_key(entries, key))).rowcount > 0
 
     def entries(
         self,
@@ -129,7 +131,7 @@ class SqlState:
             query = query.limit(limit)
         with self._transaction() as connection:
             rows = connection.execute(query.execution_options(yield_per=_ROWS))
-            found = (entry for entry in map(_entry, rows) if wanted is None or wanted(entry))
+            found = (entry for entry in map(entry_of, rows) if wanted is None or wanted(entry))
             return list(islice(found, limit))
 
     def add(self, additions: Sequence[Addition], now: float) -> Counted:
@@ -141,7 +143,7 @@ class SqlState:
         if not amounts:
             return Counted(())
         rows = [
-            _count_row(key, seconds, amount, now)
+            count_row(key, seconds, amount, now)
             # In one order everywhere, so that two do not wait for each other.
             for (key, seconds), amount in sorted(amounts.items())
         ]
@@ -149,10 +151,10 @@ class SqlState:
         exceeded: tuple[int, ...] = ()
         try:
             with self._writing(now) as connection:
-                statement = _COUNT[connection.dialect.name]
+                statement = COUNT[connection.dialect.name]
                 for row in rows:
                     counted = connection.execute(statement, row).one()
-                    found[_place(counted)] = _window(counted)
+                    found[place_of(counted)] = window_of(counted)
                 exceeded = tuple(
                     number
                     for number, one in enumerate(additions)
@@ -170,21 +172,21 @@ class SqlState:
         with self._transaction() as connection:
             for key, seconds in wanted:
                 place = {**key._asdict(), "seconds": seconds}
-                row = connection.execute(_FIND_COUNT, place).one_or_none()
-                found.append(Window(seconds) if row is None else _window(row))
+                row = connection.execute(FIND_COUNT, place).one_or_none()
+                found.append(Window(seconds) if row is None else window_of(row))
         return found
 
     def clear(self, key: StateKey) -> bool:
         """See `SharedState`."""
         with self._transaction(writes=True) as connection:
-            return connection.execute(sa.delete(counts).where(_is(counts, key))).rowcount > 0
+            return connection.execute(sa.delete(counts).where(has_key(counts, key))).rowcount > 0
 
     def expire(self, now: float) -> int:
         """See `SharedState`."""
         gone = 0
         while True:
             with self._transaction(writes=True) as connection:
-                some = _expire(connection, now)
+                some = delete_expired(connection, now)
             gone += some
             if not some:
                 return gone
@@ -216,7 +218,7 @@ class SqlState:
         self._expire_again = started + EXPIRE_SECONDS
         try:
             with self._transaction(writes=True) as connection:
-                gone = _expire(connection, now)
+                gone = delete_expired(connection, now)
             if gone >= EXPIRE_BATCH:
                 ended = time.monotonic()
                 pause = (ended - started) / EXPIRE_SHARE
@@ -278,74 +280,6 @@ class SqlState:
         return f"; it is kept as {aside}"
 
 
-def _upserting(insert: _Insert, *, keeps: bool) -> _Statement:
-    """Make an entry, or change one that is there. The new row's `last` is now. keeps: value and
-    expiry stay."""
-    c, new = entries.c, insert.excluded
-    is_over = c.expires <= new.last
-    is_new = sa.or_(is_over, c.first > new.last)
-    changes: dict[str, Any] = {
-        "first": sa.case((is_new, new.first), else_=c.first),
-        "last": new.last,
-        "count": sa.case((is_over, 1), else_=c.count + 1),
-        "expires": sa.case((is_new, new.expires), else_=c.expires) if keeps else new.expires,
-        "value": sa.case((is_over, new.value), else_=c.value) if keeps else new.value,
-    }
-    key = [c.kind, c.name]
-    return insert.on_conflict_do_update(index_elements=key, set_=changes).returning(
-        *entries.columns
-    )
-
-
-def _counting(insert: _Insert) -> _Statement:
-    """`Window.plus`, in SQL."""
-    c, new = counts.c, insert.excluded
-    is_same = sa.or_(c.slot == new.slot, c.slot == new.slot + 1)
-    changes: dict[str, Any] = {
-        "slot": sa.case((is_same, c.slot), else_=new.slot),
-        "latest": sa.case((is_same, c.latest + new.latest), else_=new.latest),
-        "former": sa.case((is_same, c.former), (c.slot == new.slot - 1, c.latest), else_=0.0),
-        "expires": new.expires,
-    }
-    key = [c.kind, c.name, c.seconds]
-    return insert.on_conflict_do_update(index_elements=key, set_=changes).returning(*counts.columns)
-
-
-# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
-_INSERTS: Mapping[str, Callable[[sa.Table], _Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-_TOUCH = {name: _upserting(make(entries), keeps=True) for name, make in _INSERTS.items()}
-_PUT = {name: _upserting(make(entries), keeps=False) for name, make in _INSERTS.items()}
-_COUNT = {name: _counting(make(counts)) for name, make in _INSERTS.items()}
-_FIND_ENTRY = sa.select(entries).where(
-    *(entries.c[name] == sa.bindparam(name) for name in ("kind", "name"))
-)
-_FIND_COUNT = sa.select(counts).where(
-    *(counts.c[name] == sa.bindparam(name) for name in ("kind", "name", "seconds"))
-)
-
-
-def _upsert(
-    connection: sa.Connection,
-    statements: Mapping[str, _Statement],
-    key: StateKey,
-    now: float,
-    lifetime: float,
-    value: str,
-) -> StateEntry:
-    row = {
-        **key._asdict(),
-        "first": now,
-        "last": now,
-        "count": 1,
-        "expires": now + lifetime,
-        "value": value[:VALUE_LIMIT],
-    }
-    return _entry(connection.execute(statements[connection.dialect.name], row).one())
-
-
 def _begin(connection: sa.Connection, deadline: float) -> None:
     """Begin to write to an SQLite file. SQLite itself would look for the lock ever more seldom, up
     to ten times a second; others that keep writing would never let it in."""
@@ -389,49 +323,3 @@ def _with_limits(settings: StateSettings) -> str:
     }
     missing = {name: value for name, value in limits.items() if name not in url.query}
     return url.update_query_dict(missing).render_as_string(hide_password=False)
-
-
-def _is(table: sa.Table, key: StateKey) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.kind == key.kind, table.c.name == key.name)
-
-
-def _count_row(key: StateKey, seconds: int, amount: float, now: float) -> dict[str, Any]:
-    return {
-        "kind": key.kind,
-        "name": key.name,
-        "seconds": seconds,
-        "slot": slot_of(now, seconds),
-        "latest": amount,
-        "former": 0.0,
-        "expires": now + _WINDOWS_KEPT * seconds,
-    }
-
-
-def _expire(connection: sa.Connection, now: float) -> int:
-    gone = 0
-    for table in (entries, counts):
-        key = sa.tuple_(*table.primary_key.columns)
-        oldest = (
-            sa.select(*table.primary_key.columns)
-            .where(table.c.expires <= now)
-            .order_by(table.c.expires)
-            .limit(EXPIRE_BATCH)
-            # On PostgreSQL: neither wait for rows that others write, nor make them wait for each
-            # other in a circle. SQLite has one writer.
-            .with_for_update(skip_locked=True)
-        )
-        gone += connection.execute(sa.delete(table).where(key.in_(oldest))).rowcount
-    return gone
-
-
-def _entry(row: Sequence[Any]) -> StateEntry:
-    kind, name, first, last, count, expires, value = row
-    return StateEntry(StateKey(kind, name), first, last, count, expires, value)
-
-
-def _place(row: sa.Row[Any]) -> tuple[StateKey, int]:
-    return StateKey(row.kind, row.name), row.seconds
-
-
-def _window(row: sa.Row[Any]) -> Window:
-    return Window(row.seconds, row.slot, row.latest, row.former)
