@@ -34,6 +34,8 @@ WAIT = 30.0
 STDERR_LIMIT = 4096
 """Octets of what a child says when it fails, for the log."""
 
+_FAILED = "the rules could not be traced; the log says why"
+
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -52,6 +54,9 @@ def ask(request: TraceRequest, macros: Path | None = None) -> dict[str, Any]:
         raise TraceUnavailableError("others are tracing rules just now; try again")
     try:
         return _asked(request, macros)
+    except OSError as error:
+        log.error("rules cannot be traced: %s", error.strerror or error)
+        raise TraceUnavailableError(_FAILED) from error
     finally:
         _turns.release()
 
@@ -83,7 +88,7 @@ def _asked(request: TraceRequest, macros: Path | None) -> dict[str, Any]:
     if status:
         said = texts[1].decode("ascii", "backslashreplace")
         log.error("tracing rules ended with status %d: %s", status, said)
-        raise TraceUnavailableError("the rules could not be traced; the log says why")
+        raise TraceUnavailableError(_FAILED)
     answer: dict[str, Any] = json_value(texts[0])
     if "refused" in answer:
         raise TraceError(answer["refused"])

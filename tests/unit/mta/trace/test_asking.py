@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -203,7 +205,7 @@ def test_an_unknown_mailer_is_named() -> None:
 LOOPS = {
     "calls": "S3\nR$*\t$>A $1\nSA\nR$*\t$>B $1 x\nSB\nR$*\t$>A $1\n",
     "growth": "S3\nR$*\t$1 $1\n",
-    "one rule": "S3\nR$*\t$1\n" * 1,
+    "one rule": "S3\nR$*\t$1\n",
     "many": "S3\n" + "R$*\t$: $1\n" * 12_000,
     "wildcards": "S3\n" + "R$* $* $* $* $* $* $* $* $* never\t$1\n" * 20,
     "macros": "".join(f"D{{m{n}}}${{m{n + 1}}}${{m{n + 1}}}\n" for n in range(40))
@@ -319,3 +321,15 @@ def test_a_child_that_fails_is_told_in_the_log(
     with pytest.raises(TraceUnavailableError, match="the log says why"):
         asked(HEAD + ROUTE + LOCAL)
     assert "status 3: no" in caplog.text
+
+
+def test_where_no_child_can_be_started_the_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(asking.tempfile, "TemporaryFile", full)
+    with pytest.raises(TraceUnavailableError, match="the log says why"):
+        asked(HEAD + ROUTE + LOCAL)
+    assert "No space left on device" in caplog.text
