@@ -175,6 +175,7 @@ class Chain:
             if failure is None:
                 self.announce(name, min(started + link.settings.timeout, deadline))
                 message.symbols = verdict.symbols
+                message.authentication = verdict.authentication
                 opinion, failure = _opinion(link, message, deadline - started)
                 spent = round((time.monotonic() - started) * 1000, 3)
                 milliseconds[name] = milliseconds.get(name, 0.0) + spent

@@ -29,6 +29,7 @@ from filterd.chain.verdict import (
     total,
 )
 from filterd.message import Envelope, Message
+from filterd.message.authentication import Authentication
 from filterd.system.values import value
 
 if TYPE_CHECKING:
@@ -190,11 +191,11 @@ class ScanReport(Arrival):
     outcomes: what each recipient gets, with the rule that decided. stored: the message is in the
     quarantine, on disk. dropped: recipients taken out of the envelope. mta_quarantine: why the MTA
     is to hold the message. score, required: points. symbols, virus, removed, banned, probability,
-    released, scanner: what the filters found, see `filterd.chain.verdict.Verdict`. milliseconds: by
-    filter, wall-clock. failures: filters without an opinion. note: what did not go smoothly on the
-    way to the filters. total_ms: from the end of the message to the answer. stage: of the SMTP
-    session, where the client was refused before there was a message. repeated: how many more
-    times the same was refused, where this report stands for all of them.
+    released, scanner, authentication: what the filters found, see `filterd.chain.verdict.Verdict`.
+    milliseconds: by filter, wall-clock. failures: filters without an opinion. note: what did not go
+    smoothly on the way to the filters. total_ms: from the end of the message to the answer. stage:
+    of the SMTP session, where the client was refused before there was a message. repeated: how many
+    more times the same was refused, where this report stands for all of them.
     """
 
     action: Action
@@ -214,6 +215,7 @@ class ScanReport(Arrival):
     removed: tuple[RemovedPart, ...] = ()
     banned: _Flag = False
     released: str = ""
+    authentication: Authentication | None = None
     milliseconds: dict[str, float] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     note: str = ""
@@ -247,6 +249,7 @@ class ScanReport(Arrival):
             removed=verdict.removed,
             banned=verdict.banned,
             released=verdict.released,
+            authentication=verdict.authentication,
             milliseconds=dict(examination.milliseconds),
             failures=examination.failures,
         )
@@ -309,6 +312,8 @@ def _text(value: object) -> str:
             return f"{value:g}"
         case Reply():
             return f"{value.code} {value.xcode} {value.text}"
+        case Authentication():
+            return value.line
         case Mapping():
             return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
         case tuple():

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from filterd.message.authentication import Authentication
+
 SCORE_DECIMALS = 2
 """Digits after the point that a score keeps. Scores are rounded once, where they are made, so
 that the figures an admin reads add up exactly to the total."""
@@ -263,7 +265,8 @@ class Verdict:
     filter that sets none has not looked for any. banned: a part is there that may not be delivered,
     whether it was removed or not. failed: the action is what a filter's failure means. probability:
     that the message is spam, 0.0 to 1.0, where a filter estimates one. released: the id of the kept
-    message that this is, if a person released it; then only a virus stops it.
+    message that this is, if a person released it; then only a virus stops it. authentication: what
+    is known of who sent it.
     """
 
     action: Action = Action.ACCEPT
@@ -280,6 +283,7 @@ class Verdict:
     points_apart: tuple[RecipientSymbols, ...] = ()
     infected: tuple[Infection, ...] = ()
     released: str = ""
+    authentication: Authentication | None = None
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -303,6 +307,7 @@ class Verdict:
             points_apart=self.points_apart + other.points_apart,
             infected=() if unlocated else self.infected + other.infected,
             released=self.released or other.released,
+            authentication=other.authentication or self.authentication,
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from filterd.message.authentication import Authentication
 from filterd.message.entity import Entity
 from filterd.message.envelope import Envelope
 from filterd.message.fields import Buffer, HeaderField, parse_header
@@ -34,13 +35,13 @@ class Finding(Protocol):
 
 
 class Message:
-    """One message on its way through the chain. Never changes but for `symbols`; never raises on
-    what it contains.
+    """One message on its way through the chain. Never changes but for what the chain notes in
+    `symbols` and `authentication`; never raises on what it contains.
 
     data: the whole message as it crosses the wire (header section, empty line, body; CRLF).
     id: filterd's own name of it: the same in the reply, the log line, `X-Quarantine-ID` and the
     quarantine. symbols: what was found before the filter that has it now, during the SMTP session
-    and by the filters before it in the chain.
+    and by the filters before it in the chain. authentication: what they know of who sent it.
     """
 
     def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
@@ -48,6 +49,7 @@ class Message:
         self.envelope = envelope if envelope is not None else _NO_ENVELOPE
         self.id = id
         self.symbols: Sequence[Finding] = ()
+        self.authentication: Authentication | None = None
 
     @property
     def size(self) -> int:

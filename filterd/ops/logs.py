@@ -168,6 +168,7 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
         "virus": report.virus,
         "reason": report.reason,
         "released": report.released,
+        "authentication": report.authentication.line if report.authentication else "",
         "removed": [part.filename for part in report.removed],
         "failures": {failure.filter: failure for failure in report.failures},
         "outcomes": [f"{one.recipient}:{one.action}/{one.rule}" for one in report.outcomes],
@@ -183,7 +184,7 @@ def log_fields(report: ScanReport) -> dict[str, Any]:
 _NAMED = frozenset(
     "id queue_id message_id client_name client_address authenticated sender recipients size action "
     "reply stored dropped score required labelled symbols milliseconds probability virus reason "
-    "released removed failures outcomes note total_ms".split()
+    "released authentication removed failures outcomes note total_ms".split()
 )
 """Fields that the line calls otherwise, or shows in another form."""
 

@@ -79,7 +79,7 @@ class OwnMta:
         queue = self.folder / "spool"
         wait_for(
             "the MTA at rest",
-            lambda: not [f for f in queue.rglob("*") if f.is_file() and "hold" not in f.parts],
+            lambda: not [f for f in queue.rglob("*.*") if f.is_file() and "hold" not in f.parts],
         )
 
     @property

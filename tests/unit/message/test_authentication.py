@@ -1,0 +1,68 @@
+"""What is known of who sent a message, in the words of people."""
+
+from __future__ import annotations
+
+import pytest
+
+from filterd.message.authentication import (
+    Authentication,
+    AuthResult,
+    DkimCheck,
+    DmarcCheck,
+    DmarcPolicy,
+    SpfCheck,
+)
+
+PASS, FAIL = AuthResult.PASS, AuthResult.FAIL
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (DmarcCheck(PASS, "bank.example", spf_aligned=True), "passes as bank.example"),
+        (DmarcCheck(AuthResult.NONE, "bank.example", dkim_aligned=True), "passes as bank.example"),
+        (
+            DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.REJECT),
+            "claims bank.example, fails, which asks to reject such mail",
+        ),
+        (
+            DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.NONE),
+            "claims bank.example, fails",
+        ),
+        (
+            DmarcCheck(AuthResult.TEMPERROR, "bank.example"),
+            "claims bank.example, could not be checked: the DNS did not answer",
+        ),
+        (
+            DmarcCheck(AuthResult.PERMERROR, "bank.example"),
+            "claims bank.example, whose DMARC record cannot be used",
+        ),
+        (
+            DmarcCheck(AuthResult.NONE, "bank.example"),
+            "claims bank.example, unproven: that domain publishes no DMARC policy",
+        ),
+        (DmarcCheck(AuthResult.PERMERROR, reason="two author domains"), "two author domains"),
+        (None, ""),
+    ],
+)
+def test_in_one_line(found: DmarcCheck | None, line: str) -> None:
+    assert Authentication(dmarc=found).line == line
+
+
+@pytest.mark.parametrize(
+    ("domain", "proven"),
+    [
+        ("a.example", True),
+        ("sub.a.example", True),
+        ("b.example", True),
+        ("example", False),
+        ("xa.example", False),
+        ("c.example", False),
+    ],
+)
+def test_whose_mail_it_is(domain: str, proven: bool) -> None:
+    found = Authentication(
+        spf=SpfCheck(PASS, "a.example"),
+        dkim=(DkimCheck(FAIL, "c.example"), DkimCheck(PASS, "b.example")),
+    )
+    assert found.passes_for(domain) is proven
