@@ -1,0 +1,134 @@
+"""The mailboxes of a header field that lists addresses: From, Sender, To, Reply-To.
+
+What is not by the grammar is read so that no address is missed that some mail reader may show:
+where it can be read in two ways, both are given. Encoded words (RFC 2047) are part of a name, never
+of an address, and are not decoded.
+
+Source: RFC 5322 §3.4, §4.4; RFC 6532.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice, pairwise, takewhile
+
+from filterd.message.address import Mailbox
+from filterd.message.message import Message
+
+FIELD_LIMIT = 64 << 10
+"""Octets of a field that are read; a list of a thousand people has about 40,000."""
+
+MAILBOXES_LIMIT = 1000
+"""Mailboxes of one field."""
+
+_TOKEN = re.compile(
+    r"""
+    (?P<blank> \s++ )
+  | (?P<word> "(?:[^"\\]|\\.)*+" | \[[^\[\]\\"<>@,;]*+\] | \\. | [^\s<>@,;:.()"\[\\]++ )
+  | (?P<joint> [@.] )
+  | (?P<special> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
+_ROUTE = re.compile(r'\s*+@[^:<>"();]*+:')
+
+
+def mailboxes(field: bytes | str, limit: int = MAILBOXES_LIMIT) -> tuple[Mailbox, ...]:
+    """The mailboxes of a field's value, in order, as often as they stand there; never raises.
+
+    field: octets as they came, folded or not, or text. Groups are taken apart, comments, display
+    names and source routes left out. More than `limit` mailboxes and what is behind `FIELD_LIMIT`
+    are not read.
+    """
+    text = field if isinstance(field, str) else field[:FIELD_LIMIT].decode("utf-8", "replace")
+    return tuple(islice(_List(text[:FIELD_LIMIT]).read(), limit))
+
+
+def author_of(message: Message) -> Mailbox | None:
+    """The author, where the message has exactly one: one From field with one address."""
+    fields = tuple(islice(message.fields("From"), 2))
+    if len(fields) != 1 or len(fields[0].raw_value) > FIELD_LIMIT:
+        return None
+    found = mailboxes(fields[0].raw_value, 2)
+    return found[0] if len(found) == 1 else None
+
+
+class _List:
+    """Reads one list, from left to right, each octet a bounded number of times."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._words: list[list[str]] = [[]]  # of the address, each in tokens
+        self._name: list[list[str]] = [[]]  # what stood before `<`
+        self._has_comments = True
+
+    def read(self) -> Iterator[Mailbox]:
+        position = 0
+        blank = False
+        while token := _TOKEN.match(self._text, position):
+            position = token.end()
+            kind, text = token.lastgroup, token[0]
+            if kind == "blank":
+                blank = True
+                continue
+            if text == "(" and self._has_comments:
+                end = self._comment_end(position)
+                if end:
+                    position, blank = end, True
+                    continue
+                self._has_comments = False
+            word = self._words[-1]
+            if kind == "joint" or (kind == "word" and (not blank or word[-1:] in (["@"], ["."]))):
+                word.append(text)
+            elif kind == "word":
+                self._words.append([text])
+            elif text == "<":
+                # Nested brackets hold one address, and what was read in the outer ones is no name.
+                self._name, self._words = (self._words if any(self._words) else self._name), [[]]
+                route = _ROUTE.match(self._text, position)
+                position = route.end() if route else position
+            elif text in ",;:>":
+                yield from self._address(is_name=text == ":")
+            # Nothing that was left out joins what stands around it: `x@a.example(b`.
+            blank = kind == "special"
+        yield from self._address()
+
+    def _comment_end(self, start: int) -> int:
+        """Behind the parenthesis that closes a comment; 0 where none does."""
+        depth = 1
+        for found in _PARENTHESIS.finditer(self._text, start):
+            depth += {"(": 1, ")": -1}.get(found[0], 0)
+            if not depth:
+                return found.end()
+        return 0
+
+    def _address(self, *, is_name: bool = False) -> Iterator[Mailbox]:
+        """What was read up to here. Is no address in the brackets, what stood before them may be
+        one. is_name: of a group, which has no address."""
+        words, name = self._words, self._name
+        self._words, self._name = [[]], [[]]
+        found = False
+        for word in words:
+            for mailbox in _readings(word):
+                found = True
+                yield mailbox
+        if not found and not is_name:
+            for word in name:
+                yield from _readings(word)
+
+
+def _readings(tokens: list[str]) -> Iterator[Mailbox]:
+    """The mailbox of `local@domain`; of `a@b@c` both that there may be."""
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token == "@":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    for local, following in pairwise(parts):
+        # A domain ends where something begins that none can have.
+        domain = "".join(takewhile(lambda token: token[0] not in '"\\', following))
+        if domain:
+            yield Mailbox.parse(f"{''.join(local)}@{domain}")
