@@ -1,0 +1,52 @@
+"""Signed mail for tests: keys, zones that publish them, and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from filterd.auth.dkim.record import key_name
+from filterd.auth.dkim.signing import SigningKey, sign
+from filterd.message import Message
+from tests.helpers.zones import Zones
+
+DOMAIN = "bank.example"
+
+
+@cache
+def signing_key(
+    algorithm: str = "rsa-sha256", domain: str = DOMAIN, selector: str = "mail", bits: int = 2048
+) -> SigningKey:
+    """One key for all tests that ask for the same."""
+    return SigningKey.generate(domain, selector, algorithm, bits)
+
+
+def published(*keys: SigningKey, more: Sequence[tuple[str, object]] = ()) -> Zones:
+    """A name server that has the records of these keys, and others by name."""
+    zone = {key_name(key.domain, key.selector): {"TXT": [key.record.encode()]} for key in keys}
+    zone |= {name: {"TXT": value} for name, value in more}  # type: ignore[dict-item]
+    return Zones(zone)
+
+
+def signed(data: bytes, *keys: SigningKey, **options: Any) -> bytes:
+    """The message with a signature by each key on top, the last one topmost."""
+    for key in keys:
+        message = Message(data)
+        pairs = [(field.name, field.raw_value) for field in message.header_fields]
+        value = sign(pairs, bytes(data[message.body_start :]), key, **options)
+        data = b"DKIM-Signature: " + value + b"\r\n" + data
+    return data
+
+
+def mail(body: bytes = b"Dear customer,\r\n\r\nnothing happened.\r\n", *more: bytes) -> bytes:
+    """A small message; more: further header fields, without line ends."""
+    fields: Iterable[bytes] = (
+        b"From: Ann <ann@bank.example>",
+        b"To: bob@mx.example",
+        b"Subject: Your  account\r\n and more",
+        b"Date: Sat, 28 Nov 2026 10:00:00 +0000",
+        b"Message-ID: <1@bank.example>",
+        *more,
+    )
+    return b"".join(field + b"\r\n" for field in fields) + b"\r\n" + body
