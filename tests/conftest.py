@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -14,6 +16,9 @@ from hypothesis import HealthCheck, settings
 from filterd.system.child import SAFE_PATH
 from tests.helpers.postgresql import AbsentError
 from tests.helpers.postgresql import postgresql as server
+
+END_LIMIT = 60.0
+"""Seconds within which Python ends after the last test."""
 
 # Two busy cores make any single example slow now and then; a deadline would fail at random, and so
 # would the check of how long it takes to make examples. The other checks do not look at the clock.
@@ -51,6 +56,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for program, package in sorted(missing.items()):
             terminalreporter.line(f"{program}: package {package}")
         terminalreporter.line("as root: scripts/setup-system.sh test")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """A thread that a test has left behind would keep Python from ending: say where it stands, and
+    fail."""
+    faulthandler.dump_traceback_later(END_LIMIT, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(autouse=True)

@@ -43,16 +43,26 @@ def server(replies: Sequence[bytes], flood: bytes | None = None, path: str = "")
     family, place = (socket.AF_UNIX, path) if path else (socket.AF_INET, ("127.0.0.1", 0))
     with socket.create_server(place, family=family) as listener:
         heard = Heard(0 if path else listener.getsockname()[1])
-        thread = threading.Thread(target=_serve, args=(listener, heard, replies, flood))
+        thread = threading.Thread(
+            target=_serve, args=(listener, heard, replies, flood), daemon=True
+        )
         thread.start()
-        yield heard
+        try:
+            yield heard
+        finally:
+            # Where nobody came it still waits.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
     thread.join(LIMIT)
 
 
 def _serve(
     listener: socket.socket, heard: Heard, replies: Sequence[bytes], flood: bytes | None
 ) -> None:
-    peer, _ = listener.accept()
+    try:
+        peer, _ = listener.accept()
+    except OSError:
+        return
     with peer, peer.makefile("rb") as lines, contextlib.suppress(OSError):
         for number, reply in enumerate(replies):
             if number:
