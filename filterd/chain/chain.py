@@ -14,8 +14,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, TypeVar
 
 from annotated_doc import Doc
 from annotated_types import Gt
@@ -31,16 +31,22 @@ from filterd.chain.links import (
     on_error_action,
 )
 from filterd.chain.marks import Mark
+from filterd.chain.outgoing import Outgoing
 from filterd.chain.stage_chain import StageChain
-from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
+from filterd.chain.verdict import NO_OPINION, Action, Edit, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Message
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 ASKING_LIMIT = 0.5
 """Seconds for a filter's `ask`, which waits for nobody."""
+
+SIGNING_LIMIT = 5.0
+"""Seconds for a filter's `sign`: a hash over the message and a signature, with all files read."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class Chain:
         self._links = tuple(links)
         self._examiners = tuple(link for link in links if hasattr(link.filter, "examine"))
         self._askers = tuple(link for link in links if hasattr(link.filter, "ask"))
+        self._signers = tuple(link for link in links if hasattr(link.filter, "sign"))
         self._timeout = timeout
         self.stages = StageChain(links)
         """The filters that are asked while the SMTP session goes on."""
@@ -163,7 +170,7 @@ class Chain:
         mark = self.released(message)
         if mark is not None:
             told = Symbol("RELEASED", 0.0, f"{mark.id}, by a person")
-            verdict |= Verdict(symbols=(told,), released=mark.id)
+            verdict |= Verdict(symbols=(told,), released=mark.id, outbound=mark.outbound)
         if mark is None and not given_up:
             self._ask_ahead(message, deadline)
         for link in self._examiners:
@@ -180,13 +187,7 @@ class Chain:
                 spent = round((time.monotonic() - started) * 1000, 3)
                 milliseconds[name] = milliseconds.get(name, 0.0) + spent
             if failure is not None:
-                log.warning(
-                    "filter=%s failed kind=%s id=%s detail=%s",
-                    failure.filter,
-                    failure.kind,
-                    message.id,
-                    failure.detail,
-                )
+                _log(failure, message)
                 failures.append(failure)
                 opinion = failed_symbol(failure)
                 action = on_error_action(link.settings, message.envelope, again=failure.again)
@@ -205,6 +206,40 @@ class Chain:
             # What another filter takes out of the mail flow nobody needs to send again.
             verdict |= missing
         return Examination(verdict, milliseconds, tuple(failures))
+
+    def sign(
+        self, message: Message, examination: Examination, edits: tuple[Edit, ...]
+    ) -> tuple[Examination, tuple[Edit, ...]]:
+        """Let filters add what depends on the whole message as it leaves.
+
+        Returns what is known of it then, and all edits, new ones first. A failure is one of the
+        filter, and `on_error` says what it means; a message that a person released goes out without
+        the signature. Raises nothing that a filter causes.
+        """
+        verdict, failures = examination.verdict, [*examination.failures]
+        milliseconds = {**examination.milliseconds}
+        failed = {failure.filter for failure in failures}
+        for link in self._signers:
+            if link.name in failed:
+                continue
+            started = time.monotonic()
+            limit = min(link.settings.timeout, SIGNING_LIMIT)
+            self.announce(link.name, started + limit)
+            sign = link.filter.sign  # type: ignore[union-attr]  # has it, see __init__
+            opinion, failure = _said(link, limit, sign, Outgoing(message, verdict, edits))
+            spent = round((time.monotonic() - started) * 1000, 3)
+            milliseconds[link.name] = round(milliseconds.get(link.name, 0.0) + spent, 3)
+            if failure is not None:
+                _log(failure, message)
+                failures.append(failure)
+                opinion = failed_symbol(failure)
+                action = on_error_action(link.settings, message.envelope)
+                if not verdict.released:
+                    opinion |= Verdict(action, failed=action is not Action.ACCEPT)
+            verdict |= replace(opinion, edits=())
+            edits = opinion.edits + edits
+        self.announce("", time.monotonic())
+        return Examination(verdict, milliseconds, tuple(failures)), edits
 
     def _ask_ahead(self, message: Message, deadline: float) -> None:
         """Let filters that wait for a server put their question now, so that the server works
@@ -230,9 +265,27 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     if budget <= 0:
         why = "no time was left by the filters before it"
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, why, starved=True)
+    examine = link.filter.examine  # type: ignore[union-attr]  # has it, see Chain.__init__
+    return _said(link, budget, examine, message)
+
+
+def _log(failure: Failure, message: Message) -> None:
+    log.warning(
+        "filter=%s failed kind=%s id=%s detail=%s",
+        failure.filter,
+        failure.kind,
+        message.id,
+        failure.detail,
+    )
+
+
+def _said(
+    link: Link, budget: float, asked: Callable[[T], object], about: T
+) -> tuple[Verdict, Failure | None]:
+    """What a method of a filter says within so many seconds, or why it says nothing."""
+    name, settings = link.name, link.settings
     try:
-        examine = link.filter.examine  # type: ignore[union-attr]  # has it, see Chain.__init__
-        opinion: object = within(budget, examine, message)
+        opinion: object = within(budget, asked, about)
         if not isinstance(opinion, Verdict):
             raise TypeError(f"returned {type(opinion).__name__}, expected a Verdict")
     except BudgetExceeded:
@@ -242,7 +295,7 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
     except OSError as error:
         return NO_OPINION, Failure(name, FailureKind.UNAVAILABLE, str(error)[:DETAIL_LIMIT])
     except Exception as error:  # whatever a filter does wrong, its policy answers
-        log.debug("filter=%s id=%s", name, message.id, exc_info=True)
+        log.debug("filter=%s", name, exc_info=True)
         why = f"{type(error).__name__}: {error}"[:DETAIL_LIMIT]
         return NO_OPINION, Failure(name, FailureKind.ERROR, why)
     return (observed(opinion) if settings.dry_run else opinion), None
@@ -253,4 +306,6 @@ def _of_released(found: Verdict) -> Verdict:
     if found.virus:
         return found
     symbols = tuple(Symbol(s.name, 0.0, s.detail) if s.score else s for s in found.symbols)
-    return Verdict(symbols=symbols, scanner=found.scanner, released=found.released)
+    return Verdict(
+        symbols=symbols, scanner=found.scanner, released=found.released, outbound=found.outbound
+    )

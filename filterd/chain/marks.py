@@ -40,16 +40,21 @@ CLOCK_SKEW = 300
 """Seconds by which the clock of the host that made the mark may be ahead of ours."""
 
 _MARK = re.compile(
-    r"ENVID=filterd:([0-9A-Za-z_-]{1,40}):([cv]):([0-9a-f]{8}):([0-9a-f]{32})", re.IGNORECASE
+    r"ENVID=filterd:([0-9A-Za-z_-]{1,40}):([cvow]):([0-9a-f]{8}):([0-9a-f]{32})", re.IGNORECASE
 )
+
+_KINDS = {(False, False): "c", (True, False): "v", (False, True): "o", (True, True): "w"}
+"""What a mark says besides: viruses may pass, the message was outbound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A mark that was found good. viruses: a person said that even a virus may pass."""
+    """A mark that was found good. viruses: a person said that even a virus may pass. outbound: the
+    message was on its way out when it was kept, or filterd wrote it, so that it is to be signed."""
 
     id: str
     viruses: bool
+    outbound: bool = False
 
 
 def load_key(folder: Path) -> bytes:
@@ -71,11 +76,12 @@ def envelope_id(
     recipients: Iterable[str],
     *,
     viruses: bool = False,
+    outbound: bool = False,
     now: float | None = None,
 ) -> str:
     """The mark of a message to these recipients as the value of ENVID; xtext, at most 100
     characters with our ids. now: seconds since 1970, the clock's if it is not given."""
-    kind = "v" if viruses else "c"
+    kind = _KINDS[viruses, outbound]
     made = f"{int(time.time() if now is None else now):08x}"
     return f"filterd:{id}:{kind}:{made}:{_signature(key, id, kind, made, data, recipients)}"
 
@@ -118,7 +124,7 @@ class Verifier:
             recipients = (recipient.address for recipient in message.envelope.recipients)
             wanted = _signature(self._key, id, kind, made, memoryview(message.data), recipients)
             if hmac.compare_digest(signature, wanted):
-                return Mark(id, viruses=kind == "v")
+                return Mark(id, viruses=kind in "vw", outbound=kind in "ow")
         return None
 
     def _is_honoured(self, address: str) -> bool:

@@ -90,6 +90,15 @@ class Pipeline:
         keeping = self._keep is not None
         try:
             decision, answer = within(DECISION_LIMIT, self._decided, message, examination, keeping)
+            if _leaves(answer):
+                before = examination.verdict.action
+                examination, edits = self.chain.sign(message, examination, answer.edits)
+                answer = replace(answer, edits=edits)
+                if examination.verdict.action is not before:
+                    # A signature failed: what that means is for the policy to say.
+                    decision, answer = within(
+                        DECISION_LIMIT, self._decided, message, examination, keeping
+                    )
         except BudgetExceeded:
             log.error(
                 "id=%s no decision and labels within %.0f s, answering 451",
@@ -135,7 +144,7 @@ class Pipeline:
         self, message: Message, examination: Examination, decision: Decision, stored: bool
     ) -> Decision:
         decision = self._worded(message, decision)
-        if decision.action is Action.ACCEPT or decision.mta_quarantine is not None:
+        if _leaves(decision):
             verdict = examination.verdict
             if decision.own:
                 verdict = replace(verdict, symbols=verdict.symbols + decision.own)
@@ -151,6 +160,11 @@ class Pipeline:
                 + decision.edits,
             )
         return decision
+
+
+def _leaves(decision: Decision) -> bool:
+    """True if the message goes on, to its recipients or into the MTA's own quarantine."""
+    return decision.action is Action.ACCEPT or decision.mta_quarantine is not None
 
 
 def _result(

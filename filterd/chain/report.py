@@ -191,11 +191,12 @@ class ScanReport(Arrival):
     outcomes: what each recipient gets, with the rule that decided. stored: the message is in the
     quarantine, on disk. dropped: recipients taken out of the envelope. mta_quarantine: why the MTA
     is to hold the message. score, required: points. symbols, virus, removed, banned, probability,
-    released, scanner, authentication: what the filters found, see `filterd.chain.verdict.Verdict`.
-    milliseconds: by filter, wall-clock. failures: filters without an opinion. note: what did not go
-    smoothly on the way to the filters. total_ms: from the end of the message to the answer. stage:
-    of the SMTP session, where the client was refused before there was a message. repeated: how many
-    more times the same was refused, where this report stands for all of them.
+    released, scanner, authentication, outbound: what the filters found, see
+    `filterd.chain.verdict.Verdict`. milliseconds: by filter, wall-clock. failures: filters without
+    an opinion. note: what did not go smoothly on the way to the filters. total_ms: from the end of
+    the message to the answer. stage: of the SMTP session, where the client was refused before there
+    was a message. repeated: how many more times the same was refused, where this report stands for
+    all of them.
     """
 
     action: Action
@@ -216,6 +217,7 @@ class ScanReport(Arrival):
     banned: _Flag = False
     released: str = ""
     authentication: Authentication | None = None
+    outbound: _Flag = False
     milliseconds: dict[str, float] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     note: str = ""
@@ -250,6 +252,7 @@ class ScanReport(Arrival):
             banned=verdict.banned,
             released=verdict.released,
             authentication=verdict.authentication,
+            outbound=verdict.outbound,
             milliseconds=dict(examination.milliseconds),
             failures=examination.failures,
         )

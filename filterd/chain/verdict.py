@@ -266,7 +266,8 @@ class Verdict:
     whether it was removed or not. failed: the action is what a filter's failure means. probability:
     that the message is spam, 0.0 to 1.0, where a filter estimates one. released: the id of the kept
     message that this is, if a person released it; then only a virus stops it. authentication: what
-    is known of who sent it.
+    is known of who sent it. outbound: our own people or hosts send it, and it may be signed in
+    their name.
     """
 
     action: Action = Action.ACCEPT
@@ -284,6 +285,7 @@ class Verdict:
     infected: tuple[Infection, ...] = ()
     released: str = ""
     authentication: Authentication | None = None
+    outbound: bool = False
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -308,6 +310,7 @@ class Verdict:
             infected=() if unlocated else self.infected + other.infected,
             released=self.released or other.released,
             authentication=other.authentication or self.authentication,
+            outbound=self.outbound or other.outbound,
         )
 
     @property

@@ -6,9 +6,10 @@ from typing import Any
 
 import Milter
 
+from filterd.chain.outgoing import spliced
 from filterd.chain.verdict import Action, AddField, ChangeField, Reply, Splice
 from filterd.daemon.transaction import Transaction
-from filterd.workers.codec import WorkerAnswer, spliced
+from filterd.workers.codec import WorkerAnswer
 
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS | Milter.CHGBODY | Milter.DELRCPT | Milter.QUARANTINE
 """What a decision may need of the MTA."""

@@ -209,7 +209,15 @@ class Releaser:
             sender = self._store.settings.release_from or f"postmaster@{socket.getfqdn()}"
             data = attached(entry, data, recipients, sender, self._store.clock())
         key = marks.load_key(self._store.settings.folder)
-        mark = partial(marks.envelope_id, key, entry.id, data, viruses=request.viruses)
+        mark = partial(
+            marks.envelope_id,
+            key,
+            entry.id,
+            data,
+            viruses=request.viruses,
+            # Our own message, or one that would have been signed had it not been kept.
+            outbound=entry.outbound or request.form == "attached",
+        )
         before = len(self._kept_again(entry.id))
         # From the journal: the index may have been set aside since the claim.
         noted = {d.recipient: d for d in self._store.delivery_state(entry.id).deliveries}

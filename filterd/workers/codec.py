@@ -184,15 +184,3 @@ def _check_splices(edits: tuple[Edit, ...]) -> None:
     for (_, end), (start, _) in pairwise(spans):
         if start < end:
             raise AnswerError(f"splices overlap at octet {start}")
-
-
-def spliced(data: bytes | memoryview, edits: tuple[Edit, ...], body_start: int) -> bytes:
-    """The body after its splices. data: the whole message."""
-    view, position = memoryview(data), body_start
-    parts: list[bytes | memoryview] = []
-    splices = [edit for edit in edits if isinstance(edit, Splice)]
-    # By the end as well: what is put in at an octet comes before what that octet becomes.
-    for splice in sorted(splices, key=lambda one: (one.start, one.end)):
-        parts += [view[position : splice.start], splice.replacement]
-        position = splice.end
-    return b"".join([*parts, view[position:]])

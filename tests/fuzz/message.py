@@ -18,9 +18,9 @@ with atheris.instrument_imports(include=["filterd.message", "filterd.filters"]):
     from filterd.filters.parts.settings import PartsSettings
     from filterd.message import Message
 
+from filterd.chain.outgoing import spliced
 from filterd.chain.verdict import Splice
 from filterd.lab.samples import samples
-from filterd.workers.codec import spliced
 from tests.helpers.mime import FRAGMENTS
 from tests.helpers.readings import HONEST, TRICKS, everything, tiles
 from tests.hostile.tricks import encodings, names, structure, wrappings

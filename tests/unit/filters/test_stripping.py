@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filterd.chain.outgoing import spliced
 from filterd.chain.verdict import Splice, Verdict
 from filterd.filters.parts.filter import Parts
 from filterd.filters.parts.settings import PartsSettings
 from filterd.message import Message
-from filterd.workers.codec import spliced
 from tests.helpers.mime import EOLS, noise
 
 pytestmark = pytest.mark.slow

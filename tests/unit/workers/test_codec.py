@@ -14,6 +14,7 @@ from filterd.chain import checks
 from filterd.chain.chain import Examination
 from filterd.chain.checks import NAME_LIMIT, VALUE_LIMIT, AnswerError
 from filterd.chain.findings import NOTHING_FOUND, Findings
+from filterd.chain.outgoing import spliced
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.policy import Decision
 from filterd.chain.report import Arrival, Form, ScanReport, names, values
@@ -39,7 +40,6 @@ from filterd.workers.codec import (
     encode_answer,
     encode_report,
     encode_request,
-    spliced,
 )
 
 ENVELOPE = Envelope("ann@a", (Recipient("joe@b"), Recipient("sue@b", ("NOTIFY=NEVER",))))
