@@ -51,6 +51,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "greylist": ("filterd.cli.greylist", "app", "list mail that waits to be sent again, let it in"),
     "rates": ("filterd.cli.rates", "app", "list whose mail is held, let it through again"),
     "digest": ("filterd.cli.digest", "app", "mail to recipients about what is held for them"),
+    "dmarc": (
+        "filterd.cli.dmarc",
+        "app",
+        "DMARC reports: make and send ours, read others'",
+    ),
     "web": ("filterd.cli.web", "app", "review pages and REST interface, and their accounts"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),
     "selftest": ("filterd.cli.selftest", "selftest", "send test messages through the daemon"),

@@ -22,6 +22,7 @@ import pytest
 import filterd
 from filterd.system import privileges
 from tests.helpers.commands import commands, forked
+from tests.helpers.feedback import feedback
 from tests.helpers.messages import GTUBE, message
 from tests.helpers.milter import MilterClient
 from tests.helpers.process import Program, answers, folder, free_port, listens, wait_for
@@ -147,6 +148,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("mta", "trace"): ["joe", "--cf={private}/sendmail.cf"],
     ("mta", "diff"): ["{private}/sendmail.cf", "{private}/sendmail.cf", "joe"],
     ("mta", "build"): ["{private}/sendmail.mc", "--dry-run"],
+    ("dmarc", "read"): ["{private}/report.xml"],
     ("mta", "queue", "list"): [],
     ("mta", "queue", "release"): ["nosuch"],
     ("mta", "queue", "delete"): ["nosuch"],
@@ -158,6 +160,7 @@ and makes a folder of its own."""
 
 ELSEWHERE = {
     ("demo",),
+    ("dmarc", "read"),
     ("model", "merge"),
     ("mta", "send"),
     ("mta", "makemap"),
@@ -241,6 +244,7 @@ def site() -> Iterator[Site]:
         (private / "sendmail.cf").write_text(CF.format(private=private))
         (private / "sendmail.mc").write_text("OSTYPE(`linux')dnl\nMAILER(`local')dnl\n")
         (private / "aliases").write_text("postmaster: root\n")
+        (private / "report.xml").write_bytes(feedback())
         for kind in ("spam", "ham"):
             (private / "corpus" / kind).mkdir(parents=True)
             shutil.copy(private / f"{kind}.eml", private / "corpus" / kind)

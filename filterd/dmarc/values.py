@@ -1,0 +1,51 @@
+"""What reports say as plain values, for `--json` and the REST interface."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from filterd.dmarc.summary import Source, Summary, advice
+
+
+def summary_values(summary: Summary) -> dict[str, Any]:
+    """The whole summary; times as ISO 8601 in UTC, None where there is no report."""
+    return {
+        "reports": summary.reports,
+        "repeated": summary.repeated,
+        "begin": _moment(summary.begin),
+        "end": _moment(summary.end),
+        "days": summary.days,
+        "messages": summary.messages,
+        "passing": summary.passing,
+        "sources": [_source(source, summary.days) for source in summary.sources],
+    }
+
+
+def _source(source: Source, days: int) -> dict[str, Any]:
+    return {
+        "source": None if source.address is None else str(source.address),
+        "domain": source.domain,
+        "policy": source.policy,
+        "messages": source.messages,
+        "spf_and_dkim": source.both,
+        "dkim": source.dkim_only,
+        "spf": source.spf_only,
+        "fail": source.neither,
+        "dispositions": dict(source.dispositions),
+        "reasons": dict(source.reasons),
+        "dkim_results": [
+            {"domain": domain, "result": result, "messages": many}
+            for (domain, result), many in source.signed.items()
+        ],
+        "spf_results": [
+            {"domain": domain, "result": result, "messages": many}
+            for (domain, result), many in source.spf.items()
+        ],
+        "reporters": dict(source.reporters),
+        "advice": advice(source, days),
+    }
+
+
+def _moment(seconds: int) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
