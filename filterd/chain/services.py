@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from filterd.chain.headers import LabelSettings
 from filterd.message.matching import LOCAL, networks
 from filterd.resolver.settings import ResolverSettings
 from filterd.state.trial import TrialState
@@ -24,7 +25,8 @@ class Services:
 
     resolver: settings `[resolver]`. trusted_networks: relays whose Received fields are believed, as
     `[chain]` names them; trusts_local: this host is one. state: makes what `[state]` describes; by
-    default one in memory, which tests use.
+    default one in memory, which tests use. labels: what delivered mail carries, and how this host
+    calls itself there.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Services:
         resolver: ResolverSettings | None = None,
         trusted_networks: Sequence[str] = (),
         state: Callable[[], SharedState] = TrialState,
+        labels: LabelSettings | None = None,
     ) -> None:
         self._resolver = resolver if resolver is not None else ResolverSettings()
         self.trusted_networks = networks(trusted_networks)
         self.trusts_local = LOCAL in trusted_networks
         self._opened_state = state
+        self.labels = labels if labels is not None else LabelSettings()
 
     @cached_property
     def resolver(self) -> Resolver:

@@ -65,7 +65,7 @@ def site_services(settings: Settings, *, keeping: bool = False) -> Services:
     def state() -> SharedState:
         return site_state(settings, keeping=keeping)
 
-    return Services(settings.resolver, settings.chain.trusted_networks, state)
+    return Services(settings.resolver, settings.chain.trusted_networks, state, settings.labels)
 
 
 def site_state(settings: Settings, *, keeping: bool = True) -> SharedState:
