@@ -149,6 +149,15 @@ def test_socket_that_cannot_be_read_is_named_as_such(pair: Pair) -> None:
         receiver.receive()
 
 
+def test_peer_that_breaks_off_in_the_middle(pair: Pair) -> None:
+    """It closes without having read all: the kernel resets the connection."""
+    pair[1].sendall(b"unread")
+    pair[0].sendall(b"\0\0\0\5" + b"\0" * 8 + b"abc")
+    pair[0].close()
+    with pytest.raises(framing.FrameError, match="read: Connection reset by peer"):
+        framing.Receiver(pair[1]).receive()
+
+
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
