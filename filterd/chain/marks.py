@@ -57,10 +57,10 @@ class Mark:
     outbound: bool = False
 
 
-def load_key(folder: Path) -> bytes:
-    """The key in that folder; it is made where there is none. Raises OSError."""
+def load_key(folder: Path, *, make: bool = True) -> bytes:
+    """The key in that folder. make: also where there is none. Raises OSError."""
     path = folder / KEY_NAME
-    if not path.exists():
+    if make and not path.exists():
         make_folder(folder)
         write_once(path, secrets.token_bytes(KEY_SIZE))
     key = read_regular(path, 1 << 10)

@@ -65,12 +65,15 @@ def site_services(settings: Settings, *, keeping: bool = False) -> Services:
     def state() -> SharedState:
         return site_state(settings, keeping=keeping)
 
-    return Services(settings.resolver, settings.chain.trusted_networks, state, settings.labels)
+    def key() -> bytes:
+        return load_key(settings.quarantine.folder, make=keeping)
+
+    return Services(settings.resolver, settings.chain.trusted_networks, state, key)
 
 
 def site_state(settings: Settings, *, keeping: bool = True) -> SharedState:
-    """What greylisting, rates and recipients remember. keeping: False where nothing may be written.
-    Raises StateError for a URL that cannot be used."""
+    """What filters remember from one message to the next. keeping: False where nothing may be
+    written. Raises StateError for a URL that cannot be used."""
     opened = open_state if keeping else open_trial
     return opened(settings.state, settings.quarantine.folder / "state.sqlite3")
 

@@ -1,4 +1,4 @@
-"""Whether the state of greylisting, rates and recipients can be used, and whose mail is held."""
+"""Whether the state that filters share can be used, and whose mail is held."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from filterd.config.assembly import site_state
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.greylist.settings import GreylistSettings
+from filterd.filters.known.settings import KnownSettings
 from filterd.filters.rates.counting import HeldParty, Rates
 from filterd.filters.rates.settings import RatesSettings
 from filterd.filters.recipients.settings import RecipientsSettings
 from filterd.state.facts import StateError
 
-_USERS = (GreylistSettings, RatesSettings, RecipientsSettings)
+_USERS = (GreylistSettings, RatesSettings, RecipientsSettings, KnownSettings)
 
 HELD_LIMIT = 20
 """Of those whose mail is held so many are named, the newest ones."""

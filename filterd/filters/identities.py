@@ -16,3 +16,17 @@ def mailbox_of(address: str) -> str:
     """An address in its canonical form, without detail; `""` for the null reverse-path."""
     mailbox = Mailbox.parse(address)
     return str(Mailbox(mailbox.base, mailbox.domain))
+
+
+def owner_of(address: str) -> str:
+    """Whose mailbox an envelope's address of this site is: `mailbox_of` without the tag of BATV
+    (draft-levine-smtp-batv §4), `prvs=1234abcdef=ann@a.example`. The address that SRS hides is
+    another site's, and anybody may write one."""
+    mailbox = Mailbox.parse(address)
+    return str(Mailbox(without_batv(mailbox.base), mailbox.domain))
+
+
+def without_batv(local: str) -> str:
+    """A local part without that tag."""
+    parts = local.split("=", 2)
+    return parts[2] if parts[0] == "prvs" and len(parts) == 3 else local

@@ -37,6 +37,7 @@ What = Literal[
     "blocked",
     "unlisted",
     "held_again",
+    "forgotten",
 ]
 
 STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})

@@ -19,7 +19,8 @@ _EXPECTED = 'expected "redis://HOST:6379/0" or similar'
 
 @dataclass(frozen=True)
 class StateSettings:
-    """What greylisting, rates and recipients remember, and where; no filter of these, no state."""
+    """What greylisting, rates, recipients and known senders remember, and where; without such a
+    filter there is none."""
 
     url: Annotated[
         str,

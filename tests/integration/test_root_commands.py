@@ -124,6 +124,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("greylist", "allow"): ["--client=192.0.2.0/24"],
     ("rates", "list"): [],
     ("rates", "free"): ["user", "joe"],
+    ("known", "show"): ["ann@a.example"],
+    ("known", "forget"): ["ann@a.example"],
     ("status",): [],
     ("reload",): [],
     ("doctor",): [],

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from itertools import groupby
 
 from filterd.filters.greylist.settings import GreylistSettings
+from filterd.filters.identities import without_batv
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import Mailbox, canonical_domain, checked_domains, patterns
 from filterd.message.matching import client_matches, network_of, networks, recipient_keys
@@ -25,11 +26,9 @@ def stable_sender(address: str) -> str:
     """The sender without what changes from message to message: the detail, numbers, and the tags
     of BATV (draft-levine-smtp-batv §4) and SRS (libsrs2)."""
     mailbox = Mailbox.parse(address)
-    local = mailbox.base
+    local = without_batv(mailbox.base)
     parts = local.split("=")
-    if local.startswith("prvs=") and len(parts) > 2:
-        local = "=".join(parts[2:])
-    elif local.startswith("srs0=") and len(parts) > 4:
+    if local.startswith("srs0=") and len(parts) > 4:
         # SRS0=HASH=DAY=DOMAIN=LOCAL
         local = "=".join((parts[0], *parts[3:]))
     local = "".join(
