@@ -171,10 +171,14 @@ def _local(text: str) -> str:
     return text.lower()
 
 
-@lru_cache(CACHED_DOMAINS)
 def canonical_domain(text: str) -> str:
     """A domain in lower case and A-labels, without a dot at its end; an address literal in the form
     of its address. What is neither stays as it is, in lower case; never raises."""
+    # What is no domain would fill the memory: header fields have it in any length.
+    return _remembered(text) if len(text) <= DOMAIN_LIMIT else _canonical(text)
+
+
+def _canonical(text: str) -> str:
     domain = as_text(text.strip())
     if domain.startswith("["):
         return _literal(domain)
@@ -189,6 +193,9 @@ def canonical_domain(text: str) -> str:
     if not domain.endswith(".") or domain[-2:-1] == "." or domain[-2:-1].isspace():
         return domain
     return domain[:-1]
+
+
+_remembered = lru_cache(CACHED_DOMAINS)(_canonical)
 
 
 def readable_domain(domain: str) -> str:

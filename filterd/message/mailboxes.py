@@ -130,5 +130,6 @@ def _readings(tokens: list[str]) -> Iterator[Mailbox]:
     for local, following in pairwise(parts):
         # A domain ends where something begins that none can have.
         domain = "".join(takewhile(lambda token: token[0] not in '"\\', following))
-        if domain:
-            yield Mailbox.parse(f"{''.join(local)}@{domain}")
+        mailbox = Mailbox.parse(f"{''.join(local)}@{domain}")
+        if mailbox.domain:
+            yield mailbox

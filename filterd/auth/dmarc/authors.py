@@ -1,0 +1,81 @@
+"""The author domain: whose mail a message says it is.
+
+Source: RFC 9989 §5.3.1, §11.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from filterd.message.address import DOMAIN_LIMIT, canonical_domain
+from filterd.message.mailboxes import FIELD_LIMIT, mailboxes
+from filterd.message.message import Message
+
+DOMAINS_LIMIT = 4
+"""Author domains of one message that are checked. More than one is hardly ever meant well; each
+costs a tree walk."""
+
+FIELDS_LIMIT = 4
+"""From fields that are read; RFC 5322 §3.6 allows one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """Whom the header field From names. domains: each once, in order, in A-labels, at most
+    `DOMAINS_LIMIT`. reason: what is wrong, "" where there is one From field with one domain.
+    is_whole: these are all domains that there are."""
+
+    domains: tuple[str, ...]
+    reason: str = ""
+    is_whole: bool = True
+
+
+def author_domains(message: Message) -> Authors:
+    """The author domains of a message; raises nothing."""
+    fields = tuple(islice(message.fields("From"), FIELDS_LIMIT + 1))
+    found: dict[str, None] = {}
+    literals = 0
+    is_whole = len(fields) <= FIELDS_LIMIT
+    for field in fields[:FIELDS_LIMIT]:
+        is_whole = is_whole and len(field.raw_value) <= FIELD_LIMIT
+        for mailbox in mailboxes(field.raw_value):
+            domain = _name(mailbox.domain)
+            if domain.startswith("["):
+                literals += 1
+            elif domain:
+                found[domain] = None
+            if len(found) > DOMAINS_LIMIT:
+                break
+    domains = tuple(found)
+    return Authors(
+        domains[:DOMAINS_LIMIT],
+        _reason(len(fields), domains, literals, is_whole),
+        is_whole and len(domains) <= DOMAINS_LIMIT,
+    )
+
+
+def _name(domain: str) -> str:
+    """The domain without dots around it, as some mail readers show it. What is too long for the DNS
+    stands for itself with its end: that is what people see, and what has a record."""
+    name = domain.strip(".")
+    if len(name) > DOMAIN_LIMIT:
+        name = canonical_domain(name[-DOMAIN_LIMIT:].partition(".")[2])
+    if len(name) > DOMAIN_LIMIT:
+        # The A-labels are longer.
+        name = name[-DOMAIN_LIMIT:].partition(".")[2]
+    return name.strip(".")
+
+
+def _reason(fields: int, domains: tuple[str, ...], literals: int, is_whole: bool) -> str:
+    if not fields:
+        return "no From field"
+    if not is_whole:
+        return "From is too long" if fields <= FIELDS_LIMIT else "too many From fields"
+    if len(domains) > DOMAINS_LIMIT:
+        return f"more than {DOMAINS_LIMIT} author domains"
+    if len(domains) > 1:
+        return f"{len(domains)} author domains"
+    if not domains:
+        return "From has an IP address in place of a domain" if literals else "From has no address"
+    return "several From fields" if fields > 1 else ""
