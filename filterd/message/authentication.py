@@ -110,16 +110,25 @@ class DmarcCheck:
 class ArcCheck:
     """The result of a message's ARC chain (RFC 8617).
 
-    instance: how many sets it has. domains: who sealed, the oldest first. results: what the oldest
-    and the newest set say of the message as it came to them, as their Authentication-Results have
-    it. reason: why it is not a pass, in words.
+    instance: the number of its newest set. Only of a chain that passes: domains: who sealed, the
+    oldest first; results: what the oldest and the newest set say of the message as it came to them,
+    as their Authentication-Results have it; oldest_pass: the oldest set since which the message is
+    unchanged, 0 if it never was changed. reason: why it is not a pass, in words.
     """
 
     result: AuthResult
     instance: int = 0
     domains: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
+    oldest_pass: int | None = None
     reason: str = ""
+
+    @property
+    def validation_status(self) -> AuthResult:
+        """NONE, PASS or FAIL: the chain validation status of RFC 8617 §4.4, for which every error
+        is a fail (§5.2.1)."""
+        known = (AuthResult.NONE, AuthResult.PASS)
+        return self.result if self.result in known else AuthResult.FAIL
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Signature:
         auid, auid_domain = _auid(tags, domain)
         if "dns/txt" not in (tags.words("q") or ("dns/txt",)):
             raise DkimError("q= is not dns/txt")
-        signed_at, expires = _times(tags, now, limits.clock)
+        signed_at, expires = times_of(tags, now, limits.clock)
         return cls(
             algorithm,
             domain,
@@ -182,7 +182,7 @@ def _auid(tags: TagList, domain: str) -> tuple[str, str]:
     return f"{shown}@{auid_domain}", auid_domain
 
 
-def _times(tags: TagList, now: float, clock: float) -> tuple[int | None, int | None]:
+def times_of(tags: TagList, now: float, clock: float) -> tuple[int | None, int | None]:
     signed_at, expires = tags.number("t"), tags.number("x")
     if signed_at is not None and signed_at > now + clock:
         raise DkimError("signed in the future (t=)")
