@@ -22,6 +22,9 @@ VALUE_LIMIT = 1000
 EXPLANATION_LIMIT = 500
 """Characters of an explanation: about what fits into one SMTP reply (RFC 5321 §4.5.3.1.5)."""
 
+EXPLANATION_TEXT_LIMIT = 2000
+"""Octets of an explanation as it is published, with its macros; a longer one is not used."""
+
 PARTS_LIMIT = 9999
 """Parts of a value that a macro can ask for; a greater number asks for all of them, too."""
 

@@ -11,8 +11,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from filterd.auth.spf.macros import MacroError, MacroString, parse_domain_spec, parse_macros
 from filterd.message.authentication import AuthResult
 
-RECORD_LIMIT = 16 << 10
-"""Octets of a record. Long ones that are in use have some thousand."""
+RECORD_LIMIT = 8 << 10
+"""Octets of a record; longer ones are permerror. The RFC wants 450 (§3.4), long ones in use have
+some thousand."""
 
 REMEMBERED_SIZE = 1024
 """Octets of a record that is remembered as it was read, so that large domains are read once."""
@@ -55,13 +56,36 @@ class Mechanism(StrEnum):
     EXISTS = "exists"
 
 
+_WITHOUT_DNS = frozenset({Mechanism.ALL, Mechanism.IP4, Mechanism.IP6})
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The address of the client as a number; an IPv4 address in IPv6 is one of IPv4 (§5)."""
+
+    version: int
+    number: int
+
+    @classmethod
+    def of(cls, address: IPv4Address | IPv6Address) -> Client:
+        """The client with this address."""
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
+        return cls(address.version, int(address))
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address:
+        """Without zone."""
+        return IPv4Address(self.number) if self.version == 4 else IPv6Address(self.number)
+
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """A mechanism with its qualifier.
 
     text: as the record has it, at most `TERM_LIMIT` characters. spec: the domain, () for that of
     the record. length4, length6: of the prefix, bits. version, network: of ip4 and ip6, the address
-    as a number.
+    as a number, without what is behind the prefix.
     """
 
     result: AuthResult
@@ -73,16 +97,23 @@ class Directive:
     version: int = 0
     network: int = 0
 
-    def holds(self, client: IPv4Address | IPv6Address) -> bool:
-        """Whether ip4 or ip6 matches; of the others only `all` does."""
-        if self.mechanism is Mechanism.ALL:
-            return True
-        return self.version == client.version and self.covers(client, self.network)
+    @property
+    def asks(self) -> bool:
+        """Whether it takes the DNS to tell if it matches (§4.6.4)."""
+        return self.mechanism not in _WITHOUT_DNS
 
-    def covers(self, client: IPv4Address | IPv6Address, address: int) -> bool:
+    def holds(self, client: Client) -> bool:
+        """Whether one that does not ask matches."""
+        if self.version != client.version:
+            return self.mechanism is Mechanism.ALL
+        return self._prefix(client, client.number) == self.network
+
+    def covers(self, client: Client, address: int) -> bool:
         """Whether the client is in the network of an address of the same version."""
-        bits = 32 - self.length4 if client.version == 4 else 128 - self.length6
-        return int(client) >> bits == address >> bits
+        return self._prefix(client, client.number) == self._prefix(client, address)
+
+    def _prefix(self, client: Client, address: int) -> int:
+        return address >> (32 - self.length4 if client.version == 4 else 128 - self.length6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +220,10 @@ def _network(result: AuthResult, mechanism: Mechanism, text: str, rest: str) -> 
     if slash and (not _NUMBER.match(length) or int(length) > bits):
         raise MacroError(f"expected a prefix of 0 to {bits} bits")
     own = int(length) if slash else bits
+    network = int(found) >> (bits - own)
     if version == 4:
-        return Directive(result, mechanism, text, (), own, 128, version, int(found))
-    return Directive(result, mechanism, text, (), 32, own, version, int(found))
+        return Directive(result, mechanism, text, (), own, 128, version, network)
+    return Directive(result, mechanism, text, (), 32, own, version, network)
 
 
 def shown(text: str) -> str:
