@@ -2,8 +2,8 @@
 
     python -m bench.spf [--rounds N]
 
-Prints microseconds (of the processor) of one `check_spf` (MAIL FROM and HELO) for records of common kinds, asked
-through `DnsLookups` with a filled cache: the least of several rounds.
+Prints processor time, in microseconds, of one `check_spf` (MAIL FROM and HELO) for records of
+common kinds, asked through `DnsLookups` with a filled cache: the least of several rounds.
 """
 
 from __future__ import annotations
