@@ -96,6 +96,10 @@ class LabelSettings:
                 with wrong.at("outbound_clients", index):
                     networks([text])
 
+    def host(self, envelope: Envelope) -> str:
+        """This host's name in header fields, the authserv-id of its Authentication-Results."""
+        return self.hostname or envelope.macros.get("j", "") or "localhost"
+
     def is_outbound(self, envelope: Envelope) -> bool:
         """True for what our own people and hosts send."""
         return bool(envelope.authenticated) or client_matches(
@@ -127,13 +131,13 @@ def header_edits(
     stored: the original is in the quarantine, so the delivered copy names its id. The first
     AddField is to stand on top.
     """
-    host = settings.hostname or message.envelope.macros.get("j", "") or "localhost"
+    host = settings.host(message.envelope)
     edits: list[Edit] = []
     shows = settings.label_outbound or not settings.is_outbound(message.envelope)
     if shows:
         edits += _added(message, verdict, decision, settings, host, stored)
     if settings.remove_forged and _may_have_ours(message):
-        kept = _results_of_this_host(message, settings.trusted_results, host)
+        kept = {field.start for field in results_of_this_host(message, settings)}
         edits += _removed(message.header_fields, host, kept)
     if decision.subject_tag and shows:
         edits += _tagged_subject(message, decision.subject_tag)
@@ -189,8 +193,8 @@ def status(verdict: Verdict, decision: Decision) -> str:
     return "\n".join(lines)
 
 
-def _results_of_this_host(message: Message, trusted: int, host: str) -> frozenset[int]:
-    """Where those Authentication-Results begin that filters before this one have added.
+def results_of_this_host(message: Message, settings: LabelSettings) -> tuple[HeaderField, ...]:
+    """The Authentication-Results that filters before this one have added, top first.
 
     No field says who wrote it. What an earlier filter inserts stands above everything that the
     client sent, so only the fields above the first that a client must send, or an MTA on the way
@@ -199,16 +203,17 @@ def _results_of_this_host(message: Message, trusted: int, host: str) -> frozense
     all above that is the work of this host.
     """
     queue_id = message.envelope.queue_id
-    found: list[int] = []
+    host = settings.host(message.envelope).lower()
+    found: list[HeaderField] = []
     for field in message.header_fields:
         name = field.name.lower()
         if name in _CLIENTS_FIELDS:
             if name == "received" and queue_id and queue_id in re.split(r"[\s;]+", field.text):
-                return frozenset(found)
+                return tuple(found)
             break
-        if name == "authentication-results" and _authserv_id(field.text) == host.lower():
-            found.append(field.start)
-    return frozenset(found[:trusted])
+        if name == "authentication-results" and _authserv_id(field.text) == host:
+            found.append(field)
+    return tuple(found[: settings.trusted_results])
 
 
 def _removed(fields: Iterable[HeaderField], host: str, kept: Collection[int]) -> list[ChangeField]:

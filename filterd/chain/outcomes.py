@@ -126,7 +126,7 @@ def reason_of(verdict: Verdict, otherwise: Reason) -> Reason:
     if verdict.action > Action.ACCEPT or verdict.apart:
         if verdict.removed or verdict.banned:
             return Reason.BANNED
-        return Reason.FAILED if verdict.failed else Reason.POLICY
+        return Reason.FAILED if verdict.failed else verdict.reason or Reason.POLICY
     return otherwise
 
 

@@ -233,7 +233,8 @@ class Policy:
         """Whose policy labels the message for these recipients, the lowest, and whether it does."""
         if not any(outcome.symbols for outcome in concerned):
             lowest = min([chosen[o.recipient] for o in concerned], key=lambda one: one.label)
-            return lowest, verdict.score >= lowest.label and not verdict.released
+            labels = verdict.labelled or verdict.score >= lowest.label
+            return lowest, labels and not verdict.released
         labelling = [
             chosen[o.recipient]
             for o in concerned
@@ -241,7 +242,7 @@ class Policy:
         ]
         among = labelling or [chosen[o.recipient] for o in concerned]
         lowest = min(among, key=lambda thresholds: thresholds.label)
-        return lowest, bool(labelling) and not verdict.released
+        return lowest, (verdict.labelled or bool(labelling)) and not verdict.released
 
 
 class _Rule:

@@ -1,7 +1,8 @@
 """Replies to SMTP clients when mail is refused or deferred: the defaults, and how settings change
 them.
 
-Sources: RFC 5321 §4.2, §4.5.3.1.5; RFC 3463 §2 (the class of the enhanced code is the code's).
+Sources: RFC 5321 §4.2, §4.5.3.1.5; RFC 3463 §2 (the class of the enhanced code is the code's); RFC
+7372 §3.3 (5.7.26).
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ GREYLIST = Reply(451, "4.7.1", "Greylisted, please try again later", "greylist")
 RATE = Reply(451, "4.7.1", "Too much mail for now, please try again later", "rate")
 LISTED = Reply(554, "5.7.1", "Service unavailable, the client or sender is listed", "listed")
 RECIPIENT = Reply(550, "5.1.1", "User unknown", "recipient")
+DMARC = Reply(
+    550, "5.7.26", "Message refused by DMARC, its sender is not proven to be who it says", "dmarc"
+)
 HARVEST = Reply(450, "4.7.1", "Too many unknown recipients, please try again later", "harvest")
 
 DEFAULTS: Mapping[str, Reply] = {
@@ -57,6 +61,7 @@ DEFAULTS: Mapping[str, Reply] = {
         LISTED,
         RECIPIENT,
         HARVEST,
+        DMARC,
     )
 }
 """Every reply by the name that settings give it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from filterd.chain.headers import LabelSettings
 from filterd.message.matching import LOCAL, networks
 from filterd.resolver.settings import ResolverSettings
 from filterd.state.trial import TrialState
@@ -27,7 +28,8 @@ class Services:
     resolver: settings `[resolver]`. trusted_networks: relays whose Received fields are believed, as
     `[chain]` names them; trusts_local: this host is one. state: makes what `[state]` describes; by
     default one in memory, which tests use. key: reads the site's own key, from which `secret` is
-    made; by default one that nobody else has.
+    made; by default one that nobody else has. labels: what delivered mail carries, and how this
+    host calls itself there.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Services:
         trusted_networks: Sequence[str] = (),
         state: Callable[[], SharedState] = TrialState,
         key: Callable[[], bytes] | None = None,
+        labels: LabelSettings | None = None,
     ) -> None:
         self._resolver = resolver if resolver is not None else ResolverSettings()
         self.trusted_networks = networks(trusted_networks)
         self.trusts_local = LOCAL in trusted_networks
         self._opened_state = state
         self._read_key = key
+        self.labels = labels if labels is not None else LabelSettings()
 
     @cached_property
     def resolver(self) -> Resolver:

@@ -64,6 +64,8 @@ class Reason(StrEnum):
     VIRUS = "virus"
     BANNED = "banned"
     POLICY = "policy"
+    DMARC = "dmarc"
+    """It claims a domain that it does not prove, and whose owner asks to keep such mail out."""
     DISCARDED = "discarded"
     STRIPPED = "stripped"
     FAILED = "failed"
@@ -267,7 +269,8 @@ class Verdict:
     that the message is spam, 0.0 to 1.0, where a filter estimates one. released: the id of the kept
     message that this is, if a person released it; then only a virus stops it. authentication: what
     is known of who sent it. outbound: our own people or hosts send it, and it may be signed in
-    their name.
+    their name. reason: why the action is wanted, where that has a word of its own.
+    labelled: whoever gets the message gets it labelled, whatever its score.
     """
 
     action: Action = Action.ACCEPT
@@ -286,6 +289,8 @@ class Verdict:
     released: str = ""
     authentication: Authentication | None = None
     outbound: bool = False
+    reason: Reason | None = None
+    labelled: bool = False
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -311,6 +316,10 @@ class Verdict:
             released=self.released or other.released,
             authentication=other.authentication or self.authentication,
             outbound=self.outbound or other.outbound,
+            reason=stronger.reason
+            if stronger.reason or stronger.action > weaker.action
+            else weaker.reason,
+            labelled=self.labelled or other.labelled,
         )
 
     @property

@@ -68,7 +68,8 @@ def site_services(settings: Settings, *, keeping: bool = False) -> Services:
     def key() -> bytes:
         return load_key(settings.quarantine.folder, make=keeping)
 
-    return Services(settings.resolver, settings.chain.trusted_networks, state, key)
+    trusted = settings.chain.trusted_networks
+    return Services(settings.resolver, trusted, state, key, settings.labels)
 
 
 def site_state(settings: Settings, *, keeping: bool = True) -> SharedState:

@@ -39,7 +39,7 @@ class DigestSettings:
     ] = ()
     reasons: Annotated[
         tuple[str, ...], Doc("reasons of the messages that are listed; never virus")
-    ] = ("spam",)
+    ] = ("spam", "dmarc")
     link_days: Annotated[float, Gt(0), Doc("days for which links in a digest are valid")] = 7.0
     templates: Annotated[
         Path | None,

@@ -14,6 +14,7 @@ from pathlib import Path
 import jinja2
 
 from filterd.chain.headers import points
+from filterd.chain.verdict import Reason
 from filterd.config.digest import DigestSettings
 from filterd.digest.ledger import Due
 from filterd.digest.links import ReleaseLink, Signer
@@ -26,6 +27,10 @@ LISTED_LIMIT = 200
 
 TEXT_LIMIT = 200
 """Characters of a stranger's text."""
+
+
+UNPROVEN = "It does not prove to be from the sender it names; it may be forged."
+"""What is said of a message that failed DMARC."""
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
@@ -61,6 +66,7 @@ def compose(site: Site, due: Due, rows: Sequence[Row], now: float) -> bytes:
             "score": points(row.score),
             "sender": printable(row.header_from or row.sender or "<>", TEXT_LIMIT),
             "subject": printable(row.subject, TEXT_LIMIT) or "(no subject)",
+            "notice": UNPROVEN if row.reason == Reason.DMARC else "",
             "link": f"{site.base}/held/{token(row.id)}",
         }
         for row in rows

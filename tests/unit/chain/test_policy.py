@@ -17,6 +17,7 @@ from filterd.chain.verdict import (
     Action,
     Edit,
     Infection,
+    Reason,
     RecipientAction,
     RemovedPart,
     Reply,
@@ -757,3 +758,47 @@ def test_a_tag_is_one_short_line(tag: str) -> None:
         Policy(PolicySettings(subject_tag=tag))
     longest = "x" * 100
     assert Policy(PolicySettings(subject_tag=longest)).settings.subject_tag == longest
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "reason", "labelled"),
+    [
+        (Verdict(Action.QUARANTINE, reason=Reason.DMARC), Action.QUARANTINE, "dmarc", False),
+        (Verdict(Action.REJECT, reason=Reason.DMARC), Action.REJECT, "dmarc", True),
+        (
+            Verdict(Action.QUARANTINE) | Verdict(Action.QUARANTINE, reason=Reason.DMARC),
+            Action.QUARANTINE,
+            "dmarc",
+            False,
+        ),
+        # The stronger action has its own reason.
+        (
+            Verdict(Action.QUARANTINE, reason=Reason.DMARC) | Verdict(Action.REJECT),
+            Action.REJECT,
+            "policy",
+            True,
+        ),
+        (
+            Verdict(Action.QUARANTINE, reason=Reason.DMARC) | Verdict(virus="Eicar"),
+            Action.REJECT,
+            "virus",
+            True,
+        ),
+        # What is to be labelled is, whatever its points.
+        (scored(-3) | Verdict(labelled=True), Action.ACCEPT, "", True),
+        (Verdict(labelled=True, released="id1"), Action.ACCEPT, "", False),
+    ],
+)
+def test_a_filter_says_why_and_may_have_mail_labelled(
+    verdict: Verdict, action: Action, reason: str, labelled: bool
+) -> None:
+    decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test"))
+    assert (decision.action, decision.reason, decision.labelled) == (action, reason, labelled)
+
+
+def test_who_stays_among_several_gets_it_labelled() -> None:
+    verdict = Verdict(
+        labelled=True, apart=(RecipientAction("sue@mx.test", Action.QUARANTINE, "r"),)
+    )
+    decision = Policy(PolicySettings()).decide(verdict, envelope("ann@mx.test", "sue@mx.test"))
+    assert (decision.drop_recipients, decision.labelled) == (("sue@mx.test",), True)

@@ -24,6 +24,7 @@ from filterd.digest.compose import DigestError
 from filterd.digest.ledger import CLAIM_LIMIT, Ledger
 from filterd.digest.run import Schedule, due_moment, send_now
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, DmarcPolicy
 from filterd.quarantine import Store
 from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.app import create_app
@@ -103,6 +104,31 @@ def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
     assert len(links(text(joe))) == 2
     assert "offer a" in text(joe, "html")
     assert all(taken.mail.startswith("MAIL FROM:<>") for taken in mta.taken)
+
+
+def test_mail_that_fails_dmarc_is_listed_with_a_notice(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    fails = DmarcCheck(AuthResult.FAIL, "bank.example", policy=DmarcPolicy.REJECT)
+    found = Authentication(dmarc=fails)
+    put(settings, "a", "joe@mx.example", reason="dmarc", authentication=found)
+    put(settings, "b", "joe@mx.example")
+    send_now(settings, NOW.timestamp())
+    told = mail(mta.taken[0].data)
+    assert re.findall(r"Subject: (offer .)\n(.*)", text(told)) == [
+        ("offer b", links_line(told, 0)),
+        ("offer a", "It does not prove to be from the sender it names; it may be forged."),
+    ]
+    assert text(told, "html").count("it may be forged") == 1
+    page = TestClient(create_app(settings), base_url=BASE)
+    shown = [page.get(path).text for path in links(text(told))]
+    assert [one.count("claims bank.example, fails, which asks to reject") for one in shown] == [
+        0,
+        1,
+    ]
+
+
+def links_line(message: EmailMessage, number: int) -> str:
+    return BASE + links(text(message))[number]
 
 
 def test_nobody_is_told_twice(tmp_path: Path, mta: Mta) -> None:
