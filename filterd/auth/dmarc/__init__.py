@@ -1,6 +1,6 @@
 """DMARC: whether the author domain of a message is proven, and what its owner asks for otherwise.
 
-Source: RFC 9989, which replaces RFC 7489 and RFC 9091; RFC 9990 §4 for the destinations of reports.
+Source: RFC 9989, which replaces RFC 7489 and RFC 9091.
 """
 
 from filterd.auth.dmarc.authors import Authors, author_domains

@@ -80,7 +80,8 @@ def check_dmarc(
 
 
 def _severity(check: DmarcCheck) -> tuple[int, int]:
-    return _SEVERITY.index(check.result), _STRICTNESS.index(check.policy)
+    strictness = _STRICTNESS.index(check.policy) if check.result is AuthResult.FAIL else 0
+    return _SEVERITY.index(check.result), strictness
 
 
 class _Walks:

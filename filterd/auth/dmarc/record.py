@@ -24,7 +24,8 @@ _TAG = re.compile(r"([A-Za-z]++)[ \t]*+=[ \t]*+([ -:<-~]++)")
 _URI = re.compile(
     r"([A-Za-z][A-Za-z0-9+.-]*+):((?:[A-Za-z0-9._~:/?#\[\]@$&'()*+=-]|%[0-9A-Fa-f]{2})++)"
 )
-_SIZE = re.compile(r"!\d++[kmgtKMGT]?+\Z")
+_SIZE = re.compile(r"!([0-9]{1,15}+)([kmgtKMGT]?+)\Z")
+_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _AUTHORITY = re.compile(r"[^:]++://(?:[^/?#@]*+@)?+([^/?#:@\[\]]++)")
 _FO = frozenset("01ds")
 
@@ -50,9 +51,11 @@ class Psd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportUri:
-    """Where reports go (RFC 9989 §4.6). uri: as published, without the obsolete size behind it."""
+    """Where reports go (RFC 9989 §4.6). uri: as published, without the obsolete size behind it.
+    limit: that size, in octets, None without one (RFC 7489 §6.2); RFC 9989 §4.8 ignores it."""
 
     uri: str
+    limit: int | None = None
 
     @property
     def scheme(self) -> str:
@@ -220,9 +223,16 @@ class _Values:
         found = [_uri(one) for one in text.split(",")]
         if not all(found):
             self.damaged.add(name)
-        return tuple(dict.fromkeys(one for one in found if one))[:URIS_LIMIT]
+        by_uri: dict[str, ReportUri] = {}
+        for one in filter(None, found):
+            by_uri.setdefault(one.uri, one)
+        return tuple(by_uri.values())[:URIS_LIMIT]
 
 
 def _uri(text: str) -> ReportUri | None:
-    uri = _SIZE.sub("", text.strip(" \t"))
-    return ReportUri(uri) if _URI.fullmatch(uri) else None
+    uri = text.strip(" \t")
+    limit = None
+    if size := _SIZE.search(uri):
+        uri = uri[: size.start()]
+        limit = int(size[1]) << 10 * _UNITS[size[2].lower()]
+    return ReportUri(uri, limit) if _URI.fullmatch(uri) else None

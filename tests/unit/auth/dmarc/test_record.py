@@ -207,6 +207,12 @@ def test_when_failure_reports_are_wanted(value: str, expected: tuple[str, ...]) 
         ("mailto:a@mx.example!10m", ["mailto:a@mx.example"], False),
         ("mailto:a@mx.example!50", ["mailto:a@mx.example"], False),
         ("mailto:a@mx.example!10x", [], True),
+        ("mailto:a@mx.example!" + "9" * 5000, [], True),
+        (
+            "mailto:a@mx.example,mailto:b@mx.example,mailto:a@mx.example!5m",
+            ["mailto:a@mx.example", "mailto:b@mx.example"],
+            False,
+        ),
         ("mailto:a!b@mx.example", [], True),
         (
             "mailto:a@mx.example , MAILTO:b@mx.example",
@@ -228,6 +234,22 @@ def test_where_reports_go(value: str, uris: list[str], is_damaged: bool) -> None
     record = parsed(f"v=DMARC1; p=none; rua={value}")
     assert [one.uri for one in record.rua] == uris
     assert ("rua" in record.damaged) is is_damaged
+
+
+@pytest.mark.parametrize(
+    ("size", "limit"),
+    [
+        ("", None),
+        ("!500", 500),
+        ("!10k", 10 << 10),
+        ("!10M", 10 << 20),
+        ("!2g", 2 << 30),
+        ("!1t", 1 << 40),
+    ],
+)
+def test_the_obsolete_size_of_reports(size: str, limit: int | None) -> None:
+    (uri,) = parsed(f"v=DMARC1; p=none; rua=mailto:a@mx.example{size}").rua
+    assert (uri.uri, uri.limit) == ("mailto:a@mx.example", limit)
 
 
 @pytest.mark.parametrize(
