@@ -57,18 +57,20 @@ class KeyRecord:
 
         v= may stand anywhere, although it should be first; g= of RFC 4871 says nothing any more.
         """
-        tags = TagList(octets, RECORD_SIZE_LIMIT)
+        if len(octets) > RECORD_SIZE_LIMIT:
+            raise DkimError(f"it has more than {RECORD_SIZE_LIMIT} octets")
+        tags = TagList(octets)
         if tags.text("v") not in (None, "DKIM1"):
-            raise DkimError("the key record is of another version than DKIM1")
+            raise DkimError("it is of another version than DKIM1")
         hashes = tags.words("h")
         if hashes is not None and "sha256" not in hashes:
-            raise DkimError("the key record does not allow sha256")
+            raise DkimError("it does not allow sha256 (h=)")
         services = tags.words("s")
         if services is not None and not {"*", "email"}.intersection(services):
-            raise DkimError("the key record is not for mail (s=)")
+            raise DkimError("it is not for mail (s=)")
         key_type = tags.text("k") or "rsa"
         if key_type not in ("rsa", "ed25519"):
-            raise DkimError("the key is of an unknown type (k=)")
+            raise DkimError("its key is of an unknown type (k=)")
         flags = tags.words("t") or ()
         return cls(key_type, tags.binary("p"), testing="y" in flags, strict="s" in flags)
 
@@ -94,7 +96,7 @@ def key_records(answer: DnsAnswer) -> tuple[KeyRecord, ...]:
         try:
             found.append(KeyRecord.parse(text))
         except DkimError as error:
-            problem = error
+            problem = DkimError(f"the key record: {error.reason}", error.result)
     if not found:
         raise problem
     return tuple(found[:RECORDS_LIMIT])

@@ -110,7 +110,9 @@ def signer_of(tags: TagList) -> tuple[str, str]:
 
 def _domain(text: str) -> str:
     """A domain or selector in A-labels; "" for what is none."""
-    domain = canonical_domain(text) if len(text) <= DOMAIN_LIMIT else ""
+    # What is not UTF-8 is not printable, either.
+    is_text = len(text) <= DOMAIN_LIMIT and text.isprintable()
+    domain = canonical_domain(text) if is_text else ""
     return domain if len(domain) <= DOMAIN_LIMIT and _LABELS.fullmatch(domain) else ""
 
 
@@ -183,6 +185,10 @@ def _auid(tags: TagList, domain: str) -> tuple[str, str]:
 
 
 def times_of(tags: TagList, now: float, clock: float) -> tuple[int | None, int | None]:
+    """When it was made, t=, and until when it counts, x=; None without. Raises DkimError.
+
+    now: seconds since 1970. clock: seconds by which clocks may differ.
+    """
     signed_at, expires = tags.number("t"), tags.number("x")
     if signed_at is not None and signed_at > now + clock:
         raise DkimError("signed in the future (t=)")
