@@ -124,7 +124,7 @@ class PublicKey:
 def public_key(record: KeyRecord, limits: DkimLimits = DEFAULT) -> PublicKey:
     """The key of a record, measured before it calculates anything.
 
-    Raises DkimError: PERMERROR where it is revoked or is no such key, POLICY for a size that is not
+    Raises DkimError: PERMERROR where it is revoked or cannot be read, POLICY for a size that is not
     accepted.
     """
     if not record.key:

@@ -24,7 +24,7 @@ DIGEST_SIZE = 32
 SHOWN_SIGNATURE = 8
 """Characters of b= that tell signatures apart (RFC 6008 §4)."""
 
-# Underscores are no letters of domains of mail (RFC 5321 §4.1.2), but names in the DNS have them.
+# RFC 5321 §4.1.2 has no underscores in domains of mail, but names in the DNS have them.
 _LABELS = re.compile(r"[a-z0-9_][a-z0-9_-]*+(?:\.[a-z0-9_][a-z0-9_-]*+)*+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]*+")
 _FIELD_NAME = re.compile(r"[!-9;-~]++")
