@@ -61,7 +61,7 @@ def _stated(found: Authentication) -> Iterator[MethodResult]:
     if found.dmarc is not None:
         yield _of_dmarc(found.dmarc, found.override)
     if found.arc is not None and found.arc.result is not AuthResult.NONE:
-        yield MethodResult("arc", found.arc.result, found.arc.reason)
+        yield _of_arc(found.arc)
 
 
 def _of_spf(one: SpfCheck, name: str) -> MethodResult:
@@ -74,6 +74,12 @@ def _of_dmarc(one: DmarcCheck, override: str) -> MethodResult:
     # The property is not registered; OpenDMARC and others write it in a comment.
     policy = [("policy.dmarc", one.policy or "")] if one.result is AuthResult.FAIL else []
     return MethodResult("dmarc", one.result, reason, _given([("header.from", one.domain), *policy]))
+
+
+def _of_arc(one: ArcCheck) -> MethodResult:
+    """RFC 8617 has no temporary errors (§5.2.1)."""
+    oldest = [] if one.oldest_pass is None else [("header.oldest-pass", str(one.oldest_pass))]
+    return MethodResult("arc", one.validation_status, one.reason, tuple(oldest))
 
 
 def _given(properties: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -25,6 +25,7 @@ from filterd.message.address import Mailbox, readable
 from filterd.review.accounts import Accounts
 from filterd.web.preview import document, harmless
 from tests.helpers.growth import growth
+from tests.helpers.zones import Zones
 from tests.hostile.tricks.documents import pdf
 from tests.hostile.tricks.structure import TEXT, TOP, attachment, base64_of, usual
 from tests.hostile.tricks.wrappings import opaque, signed
@@ -176,9 +177,7 @@ def test_only_the_authserv_id_names_the_host(value: bytes) -> None:
 @pytest.mark.parametrize("domain", [b"x\r\n\tX-Evil:\r\n yes", b"x\rX-Evil: yes", b"x\n (y); =z"])
 def test_no_line_end_of_a_signature_gets_into_our_results(domain: bytes) -> None:
     signature = b"v=1; a=rsa-sha256; d=" + domain + b"; s=" + domain + b"; bh=x; b=x; h=from"
-    noted = signatures.results(
-        Message(field(b"DKIM-Signature", signature)), "mx.test", lambda *_, **__: None
-    )
+    noted = signatures.results(Message(field(b"DKIM-Signature", signature)), "mx.test", Zones({}))
     assert noted is not None
     lines = noted.value.split("\n")
     assert all(line.startswith("\t") for line in lines[1:])

@@ -15,7 +15,8 @@ from string import Template
 from typing import ClassVar
 
 from filterd.chain.replies import BANNED as BANNED_REPLY
-from filterd.chain.verdict import NO_OPINION, Edit, RemovedPart, Symbol, Verdict
+from filterd.chain.services import Services
+from filterd.chain.verdict import NO_OPINION, AddField, Edit, RemovedPart, Symbol, Verdict
 from filterd.filters.notice import is_signed, replacement
 from filterd.filters.parts import signatures
 from filterd.filters.parts.lists import SOURCE_CODE
@@ -30,6 +31,7 @@ from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.filters.parts.verdict import PartFinding, PartOutcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
+from filterd.resolver.lookups import DnsLookups
 
 PASSWORD_LIMIT = 40
 """Words of a message's text that are tried as passwords; each costs a derivation of a key."""
@@ -47,8 +49,9 @@ class Parts:
 
     name: ClassVar[str] = "parts"
 
-    def __init__(self, settings: PartsSettings) -> None:
+    def __init__(self, settings: PartsSettings, services: Services | None = None) -> None:
         self.settings = settings
+        self._services = services if services is not None else Services()
         self._template = Template(settings.notice)
         banned = lowered(settings.extensions)
         default = EffectiveRule(
@@ -157,9 +160,8 @@ class Parts:
             assert entity is not None
             edits += replacement(message, entity, self._template, finding.name, finding.reason)
             removed.append(RemovedPart(finding.name, finding.reason, entity.start, entity.end))
-        if removed and self.settings.verify_dkim:
-            noted = signatures.results(message, message.envelope.macros.get("j", "localhost"))
-            edits += [noted] if noted is not None else []
+        if removed:
+            edits += self._verified(message)
         return Verdict(
             wanted.action,
             symbols=tuple(
@@ -171,6 +173,15 @@ class Parts:
             reply=BANNED_REPLY if wanted.is_refused else None,
             apart=wanted.apart,
         )
+
+    def _verified(self, message: Message) -> Iterator[AddField]:
+        """What is to be said of signatures that are about to break."""
+        signed = any(message.fields("DKIM-Signature"))
+        if signed and self.settings.verify_dkim and message.authentication is None:
+            host = self._services.labels.host(message.envelope)
+            noted = signatures.results(message, host, DnsLookups(self._services.resolver))
+            if noted is not None:
+                yield noted
 
     def _points(self, symbol: str) -> float:
         group = GROUPS[symbol]

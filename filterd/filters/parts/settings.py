@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt
 
 from filterd.chain.filter import Filter
 from filterd.chain.policy_settings import RecipientPatterns
+from filterd.chain.services import Services
 from filterd.filters.notice import NOTICE, check_template
 from filterd.filters.parts.lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
 from filterd.filters.parts.unpacking.limits import UnpackLimits
@@ -188,11 +189,11 @@ class PartsSettings:
             self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
         )
 
-    def build(self) -> Filter:
+    def build_with(self, services: Services) -> Filter:
         """The filter."""
         from filterd.filters.parts.filter import Parts  # noqa: PLC0415  (loads readers of archives)
 
-        return Parts(self)
+        return Parts(self, services)
 
 
 def _check_media_types(wrong: Mistakes, key: Key, media_types: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from filterd.message.authentication import (
 )
 
 PASS, FAIL, NONE = AuthResult.PASS, AuthResult.FAIL, AuthResult.NONE
+TEMPERROR = AuthResult.TEMPERROR
 
 HELO = SpfCheck(PASS, "host.bank.example", SpfIdentity.HELO)
 SIGNED = DkimCheck(PASS, "bank.example", "s1", "@bank.example", "rsa-sha256", 2048, "ab/cdefg")
@@ -34,14 +35,18 @@ SIGNED = DkimCheck(PASS, "bank.example", "s1", "@bank.example", "rsa-sha256", 20
                 HELO,
                 (SIGNED,),
                 DmarcCheck(PASS, "bank.example", dkim_aligned=True),
-                ArcCheck(PASS, 1, ("list.example",)),
+                ArcCheck(PASS, 2, ("list.example",), oldest_pass=2),
             ),
             "spf=pass smtp.mailfrom=bank.example;\n"
             "\tspf=pass smtp.helo=host.bank.example;\n"
             "\tdkim=pass header.d=bank.example header.s=s1 header.a=rsa-sha256\n"
             '\theader.b="ab/cdefg";\n'
             "\tdmarc=pass header.from=bank.example;\n"
-            "\tarc=pass",
+            "\tarc=pass header.oldest-pass=2",
+        ),
+        (
+            Authentication(arc=ArcCheck(TEMPERROR, 1, reason="no answer")),
+            'arc=fail reason="no answer"',
         ),
         (
             Authentication(
