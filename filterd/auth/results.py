@@ -28,8 +28,11 @@ LINE_LIMIT = 76
 """Characters after which a line is folded; RFC 5322 §2.1.1 asks for at most 78."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|\\.?|[();=]|[^\s"\\();=]++|\s++', re.DOTALL)
+_PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _NOT_SHOWN = re.compile(r"[^ -~]")
+_FOLD = re.compile(r"[\r\n]++")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"(?:[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]*+@)?[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]++")
 """What needs no quotation marks: a token of RFC 2045 §5.1, or an address made of such."""
 
@@ -78,6 +81,8 @@ def parse(value: bytes | str) -> AuthenticationResults:
     if len(value) > FIELD_LIMIT:
         raise ResultsError(f"a field of {len(value)} octets; expected at most {FIELD_LIMIT}")
     text = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    # Line ends only fold; other control characters have no place here, quoted or not.
+    text = _CONTROL.sub("?", _FOLD.sub("", text))
     first, *rest = _sections(text)
     # A version may follow (§2.2): there is only 1.
     named = bool(first) and bool(first[0].key)
@@ -110,17 +115,15 @@ class _Word:
 def _sections(text: str) -> list[list[_Word]]:
     """The words between `;`, without comments; blanks may stand around `=`, `.` and `/`."""
     sections: list[list[_Word]] = [[]]
-    depth = 0
-    for match in _TOKEN.finditer(text):
-        token = match[0]
+    position = 0
+    while match := _TOKEN.match(text, position):
+        token, position = match[0], match.end()
         words = sections[-1]
         last = words[-1] if words else None
         if token == "(":
-            depth += 1
+            position = _comment_end(text, position)
         elif token == ")":
-            depth = max(depth - 1, 0)
-        elif depth:
-            continue
+            pass
         elif token == ";":
             if len(sections) > 2 * RESULTS_LIMIT:
                 raise ResultsError(f"more than {RESULTS_LIMIT} results")
@@ -140,6 +143,17 @@ def _sections(text: str) -> list[list[_Word]]:
         if last is not None:
             last.open = last.awaited
     return sections
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Behind the parenthesis that closes a comment, in which quotation marks are letters (RFC 5322
+    §3.2.2); the end of the text where none does."""
+    depth = 1
+    for found in _PARENTHESIS.finditer(text, start):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if not depth:
+            return found.end()
+    return len(text)
 
 
 def _take(words: list[_Word], last: _Word | None, token: str) -> None:

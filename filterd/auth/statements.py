@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from filterd.auth.results import AuthenticationResults, MethodResult
+from filterd.auth.results import VALUE_LIMIT, AuthenticationResults, MethodResult
 from filterd.message.address import canonical_domain
 from filterd.message.authentication import (
     ArcCheck,
@@ -114,7 +114,7 @@ def authentication_of(fields: Iterable[AuthenticationResults]) -> Authentication
             elif one.method == "dmarc":
                 dmarc = dmarc or _dmarc(one, result)
             elif one.method == "arc":
-                arc = arc or ArcCheck(result, reason=one.reason)
+                arc = arc or ArcCheck(result, reason=_bounded(one.reason))
     return Authentication(spf, helo, tuple(dkim), dmarc, arc)
 
 
@@ -129,7 +129,7 @@ def _spf(one: MethodResult, result: AuthResult) -> SpfCheck:
     helo = not one.get("smtp.mailfrom") and one.get("smtp.helo")
     identity = SpfIdentity.HELO if helo else SpfIdentity.MAIL_FROM
     domain = helo or one.get("smtp.mailfrom") or one.get("smtp.mail")
-    return SpfCheck(result, _domain(domain), identity, reason=one.reason)
+    return SpfCheck(result, _domain(domain), identity, reason=_bounded(one.reason))
 
 
 def _dkim(one: MethodResult, result: AuthResult) -> DkimCheck:
@@ -137,10 +137,10 @@ def _dkim(one: MethodResult, result: AuthResult) -> DkimCheck:
         result,
         _domain(one.get("header.d") or one.get("header.i")),
         _domain(one.get("header.s")),
-        one.get("header.i"),
-        one.get("header.a"),
-        signature=one.get("header.b"),
-        reason=one.reason,
+        _bounded(one.get("header.i")),
+        _bounded(one.get("header.a")),
+        signature=_bounded(one.get("header.b")),
+        reason=_bounded(one.reason),
     )
 
 
@@ -154,10 +154,16 @@ def _dmarc(one: MethodResult, result: AuthResult) -> DmarcCheck:
         policy=DmarcPolicy(policy) if policy in words else None,
         # Which of the two it was the field does not say.
         dkim_aligned=result is AuthResult.PASS and bool(domain),
-        reason=one.reason,
+        reason=_bounded(one.reason),
     )
+
+
+def _bounded(text: str) -> str:
+    return text[:VALUE_LIMIT]
 
 
 def _domain(text: str) -> str:
     """The domain of an address or a domain, in A-labels."""
-    return canonical_domain(text.rpartition("@")[2])[:DOMAIN_LIMIT]
+    domain = canonical_domain(text.rpartition("@")[2])
+    # A part of a longer one would be another domain.
+    return domain if len(domain) <= DOMAIN_LIMIT else ""

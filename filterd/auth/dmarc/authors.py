@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from filterd.message.address import DOMAIN_LIMIT, canonical_domain
-from filterd.message.mailboxes import FIELD_LIMIT, mailboxes
+from filterd.message.mailboxes import FIELD_LIMIT, MAILBOXES_LIMIT, mailboxes
 from filterd.message.message import Message
 
 DOMAINS_LIMIT = 4
@@ -38,8 +38,10 @@ def author_domains(message: Message) -> Authors:
     literals = 0
     is_whole = len(fields) <= FIELDS_LIMIT
     for field in fields[:FIELDS_LIMIT]:
+        listed = mailboxes(field.raw_value, MAILBOXES_LIMIT + 1)
         is_whole = is_whole and len(field.raw_value) <= FIELD_LIMIT
-        for mailbox in mailboxes(field.raw_value):
+        is_whole = is_whole and len(listed) <= MAILBOXES_LIMIT
+        for mailbox in listed[:MAILBOXES_LIMIT]:
             domain = _name(mailbox.domain)
             if domain.startswith("["):
                 literals += 1

@@ -24,6 +24,24 @@ def one(method: str, result: str, reason: str = "", **properties: str) -> Method
 
 
 @pytest.mark.parametrize(
+    "comment", ['(a"b)', '(")', '(\\(")', '(a (b " c) d)', '(it"s ; dmarc=pass (x) y)']
+)
+def test_quotation_marks_in_comments_are_letters(comment: str) -> None:
+    text = f"mx {comment}; spf=pass {comment} smtp.mailfrom=a.example; dmarc=fail {comment}"
+    assert parse(text).results == (
+        one("spf", "pass", smtp_mailfrom="a.example"),
+        one("dmarc", "fail"),
+    )
+
+
+@pytest.mark.parametrize("end", ["\r\n ", "\n\t", "\x00", "\x1b[31m", "\x85", "\u2028", "\udcff"])
+def test_no_value_holds_line_ends_or_control_characters(end: str) -> None:
+    (found,) = parse(f'mx; dkim=pass reason="a{end}b" header.d="c{end}d"').results
+    assert found.reason.replace("\t", " ").isprintable()
+    assert found.get("header.d").replace("\t", " ").isprintable()
+
+
+@pytest.mark.parametrize(
     ("text", "host", "results"),
     [
         ("mx.example; none", "mx.example", ()),

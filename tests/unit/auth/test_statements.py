@@ -18,6 +18,9 @@ from filterd.message.authentication import (
     SpfIdentity,
 )
 
+LONG = "a." * 150
+"""Labels that make a name longer than names are."""
+
 PASS, FAIL, NONE = AuthResult.PASS, AuthResult.FAIL, AuthResult.NONE
 TEMPERROR = AuthResult.TEMPERROR
 
@@ -150,3 +153,12 @@ def test_received_spf() -> None:
         'permerror\n\tidentity=helo;\n\tclient-ip="::1";\n\thelo="a\\"??";\n'
         '\tproblem="x??Bcc: y";\n\treceiver=mx.example'
     )
+
+
+def test_a_domain_that_is_too_long_is_none_and_what_is_said_is_bounded() -> None:
+    text = f'mx; dkim=pass reason="{LONG}" header.d={LONG}bank.example header.b={LONG}'
+    (found,) = authentication_of([parse(text)]).dkim
+    assert found.domain == ""
+    assert len(found.reason) == len(found.signature) == 300 == len(LONG)
+    (found,) = authentication_of([parse(text.replace(LONG, 2 * LONG))]).dkim
+    assert len(found.reason) == len(found.signature) == 300

@@ -8,7 +8,7 @@ from filterd.auth.dmarc import author_domains, begin_dmarc, check_dmarc
 from filterd.auth.dmarc.authors import DOMAINS_LIMIT, FIELDS_LIMIT
 from filterd.message.address import DOMAIN_LIMIT
 from filterd.message.authentication import AuthResult, DkimCheck, DmarcCheck, DmarcPolicy
-from filterd.message.mailboxes import FIELD_LIMIT
+from filterd.message.mailboxes import FIELD_LIMIT, MAILBOXES_LIMIT
 from filterd.message.message import Message
 from filterd.resolver.answer import DnsStatus, RecordType
 from tests.helpers.zones import Zones
@@ -109,6 +109,12 @@ def test_many_domains_are_not_all_looked_at_and_that_is_said() -> None:
 def test_a_field_that_is_too_long_is_not_looked_at_to_its_end() -> None:
     found = author_domains(mail("From: ann@mx.example (" + "x" * FIELD_LIMIT + ") joe@b.example"))
     assert not found.is_whole
+
+
+def test_who_is_behind_a_thousand_others_is_not_left_out_in_silence() -> None:
+    found = author_domains(mail("From: " + "a@mx.example," * MAILBOXES_LIMIT + "joe@bank.example"))
+    assert (found.domains, found.is_whole) == (("mx.example",), False)
+    assert found.reason == "From is too long"
 
 
 # What becomes of it.
