@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -15,6 +16,13 @@ from filterd.message.authentication import DmarcPolicy
 
 RECORD_LIMIT = 65_535
 """Octets of a record; a TXT record cannot hold more (RFC 1035 §3.2.1)."""
+
+REMEMBERED = 1024
+"""Records that are remembered as they were read: one message asks for the same ones several times,
+and so does the next."""
+
+REMEMBERED_LIMIT = 1024
+"""Octets of a record that is remembered; those in use have 50 to 500."""
 
 URIS_LIMIT = 20
 """URIs of one tag; reports go to two or three."""
@@ -108,11 +116,15 @@ class DmarcRecord:
 
     @classmethod
     def parse(cls, record: bytes | str) -> DmarcRecord | None:
-        """The record, or None if it is no DMARC record: its first tag is not `v=DMARC1`.
+        """The record, or None if it is not a DMARC record: its first tag is not `v=DMARC1`.
 
         Never raises. record: the strings of a TXT record, joined (RFC 9989 §4.5).
         """
         octets = record.encode("utf-8", "replace") if isinstance(record, str) else record
+        return _parsed(octets) if len(octets) <= REMEMBERED_LIMIT else cls._parse(octets)
+
+    @classmethod
+    def _parse(cls, octets: bytes) -> DmarcRecord | None:
         begin = _VERSION.match(octets)
         if begin is None or len(octets) > RECORD_LIMIT:
             return None
@@ -158,6 +170,11 @@ class DmarcRecord:
         if not exists and self.np is not None:
             return self.np
         return self.sp if self.sp is not None else self.p
+
+
+@lru_cache(REMEMBERED)
+def _parsed(octets: bytes) -> DmarcRecord | None:
+    return DmarcRecord._parse(octets)
 
 
 class _YesOrNo(StrEnum):
