@@ -174,7 +174,7 @@ def _local(text: str) -> str:
 def canonical_domain(text: str) -> str:
     """A domain in lower case and A-labels, without a dot at its end; an address literal in the form
     of its address. What is neither stays as it is, in lower case; never raises."""
-    # What is no domain would fill the memory: header fields have it in any length.
+    # What is longer than a domain would fill the memory: header fields have it in any length.
     return _remembered(text) if len(text) <= DOMAIN_LIMIT else _canonical(text)
 
 

@@ -62,6 +62,7 @@ class _List:
         self._text = text
         self._words: list[list[str]] = [[]]  # of the address, each in tokens
         self._name: list[list[str]] = [[]]  # what stood before `<`
+        self._in_brackets = False
         self._has_comments = True
 
     def read(self) -> Iterator[Mailbox]:
@@ -85,8 +86,12 @@ class _List:
             elif kind == "word":
                 self._words.append([text])
             elif text == "<":
-                # Nested brackets hold one address, and what was read in the outer ones is no name.
-                self._name, self._words = (self._words if any(self._words) else self._name), [[]]
+                if self._in_brackets:
+                    # Not closed, or nested: no name stands in brackets.
+                    yield from self._inside()
+                else:
+                    self._name, self._words = self._words, [[]]
+                self._in_brackets = True
                 route = _ROUTE.match(self._text, position)
                 position = route.end() if route else position
             elif text in ",;:>":
@@ -105,18 +110,21 @@ class _List:
         return 0
 
     def _address(self, *, is_name: bool = False) -> Iterator[Mailbox]:
-        """What was read up to here. Is no address in the brackets, what stood before them may be
-        one. is_name: of a group, which has no address."""
-        words, name = self._words, self._name
-        self._words, self._name = [[]], [[]]
+        """What was read up to here; where the brackets have no address, what stood before them may
+        be one. is_name: of a group, which has none."""
         found = False
-        for word in words:
-            for mailbox in _readings(word):
-                found = True
-                yield mailbox
+        for mailbox in self._inside():
+            found = True
+            yield mailbox
+        name, self._name, self._in_brackets = self._name, [[]], False
         if not found and not is_name:
             for word in name:
                 yield from _readings(word)
+
+    def _inside(self) -> Iterator[Mailbox]:
+        words, self._words = self._words, [[]]
+        for word in words:
+            yield from _readings(word)
 
 
 def _readings(tokens: list[str]) -> Iterator[Mailbox]:

@@ -115,6 +115,8 @@ def test_who_is_behind_a_thousand_others_is_not_left_out_in_silence() -> None:
     found = author_domains(mail("From: " + "a@mx.example," * MAILBOXES_LIMIT + "joe@bank.example"))
     assert (found.domains, found.is_whole) == (("mx.example",), False)
     assert found.reason == "From is too long"
+    found = author_domains(mail("From: " + ",".join(["a@mx.example"] * MAILBOXES_LIMIT)))
+    assert (found.domains, found.is_whole) == (("mx.example",), True)
 
 
 # What becomes of it.
