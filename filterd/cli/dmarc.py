@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,13 +14,31 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.cli.common import Exit, JsonOption, emit, left_out, reported
+from filterd.cli.common import (
+    ConfigOption,
+    Exit,
+    JsonOption,
+    emit,
+    fail,
+    left_out,
+    reported,
+    settings,
+)
 from filterd.cli.listing import WIDE, shown
 from filterd.dmarc.feedback import AggregateReport
 from filterd.dmarc.files import reports_at
+from filterd.dmarc.run import (
+    ReportingError,
+    Sending,
+    day_of,
+    is_over,
+    make_reports,
+    remove_old,
+    send_reports,
+)
 from filterd.dmarc.summary import Summary, advice, summarize
-from filterd.dmarc.values import summary_values
-from filterd.system.display import count
+from filterd.dmarc.values import sending_values, summary_values
+from filterd.system.display import count, printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,9 +48,50 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _group() -> None:
-    """Makes `read` a subcommand though it is the only one."""
+@app.command("report")
+def report(
+    day: Annotated[
+        str, typer.Argument(metavar="DAY", help="2026-11-28, or yesterday; in UTC, as the report")
+    ],
+    send: Annotated[bool, typer.Option("--send", help="send them to those who ask")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the aggregate reports of a day, one for each domain that asks for one (RFC 9990).
+
+    They are files in a folder, and sent only with --send, each once however often this runs. Exit
+    status 75 if one has to be sent later.
+    """
+    loaded, now = settings(config), time.time()
+    with reported(Exit.USAGE, ValueError):
+        wanted = day_of(day, now)
+    if send and not is_over(wanted, now):
+        fail(f"{wanted} is not over in UTC; it can be reported, but not sent", Exit.USAGE)
+    with reported(Exit.CONFIG, ReportingError), reported(Exit.IO_ERROR, OSError):
+        made = make_reports(loaded, wanted)
+        remove_old(loaded, now)
+        sendings = send_reports(loaded, made, now) if send else map(Sending, made)
+        late = False
+        for sending in sendings:
+            late = late or any(one.outcome == "later" for one in sending.sent)
+            if as_json:
+                emit(sending_values(sending))
+            else:
+                _tell(sending)
+    if not made and not as_json:
+        sys.stdout.write(f"{wanted}: no mail of a domain that asks for reports\n")
+    if late:
+        raise typer.Exit(Exit.TEMPFAIL)
+
+
+def _tell(sending: Sending) -> None:
+    made = sending.made
+    sys.stdout.write(
+        f"{made.report.policy.domain}: {count(made.report.messages, 'message')}, "
+        f"{count(len(made.report.records), 'record')}: {made.path}\n"
+    )
+    for one in sending.sent:
+        sys.stdout.write(f"  {printable(one.address)}: {one.outcome} ({printable(one.reply)})\n")
 
 
 @app.command("read")

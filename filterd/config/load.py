@@ -22,6 +22,7 @@ from filterd.chain.headers import LabelSettings
 from filterd.chain.links import LinkSettings
 from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
+from filterd.config.dmarc import DmarcSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
 from filterd.config.web import WebSettings
@@ -69,6 +70,7 @@ class Settings:
     quarantine: QuarantineSettings = QuarantineSettings()
     history: HistorySettings = HistorySettings()
     digest: DigestSettings = DigestSettings()
+    dmarc: DmarcSettings = DmarcSettings()
     metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
     web: WebSettings = WebSettings()
@@ -110,6 +112,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "quarantine": QuarantineSettings,
     "history": HistorySettings,
     "digest": DigestSettings,
+    "dmarc": DmarcSettings,
     "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,
     "web": WebSettings,

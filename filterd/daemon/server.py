@@ -27,6 +27,7 @@ import sdnotify
 from filterd import __version__
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import ConfigError, Settings, load
+from filterd.daemon import report_runner
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
 from filterd.daemon.control import Control
@@ -117,10 +118,12 @@ class Daemon:
         self._schedule: Schedule | None = None
         upkeep = Upkeep(lambda: self._settings.quarantine)
         lessons = Lessons(lambda: self._settings, config)
+        reports = report_runner.Reports(lambda: self._settings, config)
         self._periodic = (
             Periodic("upkeep", upkeep.once, RETRY_INTERVAL),
             Periodic("digest", self._send_digests, DIGEST_INTERVAL),
             Periodic("autolearn", lessons.once, LOOK_INTERVAL),
+            Periodic("dmarc-reports", reports.once, report_runner.LOOK_INTERVAL),
             Periodic("nudge", self._address.nudge, NUDGE_INTERVAL),
         )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filterd.dmarc.summary import Source, Summary, advice
+
+if TYPE_CHECKING:
+    from filterd.dmarc.run import Sending
 
 
 def summary_values(summary: Summary) -> dict[str, Any]:
@@ -19,6 +23,21 @@ def summary_values(summary: Summary) -> dict[str, Any]:
         "messages": summary.messages,
         "passing": summary.passing,
         "sources": [_source(source, summary.days) for source in summary.sources],
+    }
+
+
+def sending_values(sending: Sending) -> dict[str, Any]:
+    """One report that was made, and what became of it."""
+    report = sending.made.report
+    return {
+        "domain": report.policy.domain,
+        "id": report.id,
+        "begin": _moment(report.begin),
+        "end": _moment(report.end),
+        "messages": report.messages,
+        "records": len(report.records),
+        "file": str(sending.made.path),
+        "sent": [asdict(one) for one in sending.sent],
     }
 
 

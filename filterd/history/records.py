@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.paging import end
+from filterd.database.search import Contains
 from filterd.history.conditions import statement
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
@@ -33,6 +34,9 @@ SYMBOLS_LIMIT = 20_000
 
 _CHUNK = 500
 """Records that are made and sent to the database at a time."""
+
+_PAGE = 2000
+"""Records of a day that are read at a time."""
 
 _FLOW = """
 WITH RECURSIVE
@@ -92,6 +96,31 @@ class Records:
         rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
         more = len(found) > query.limit
         return HistoryPage(rows, end(rows[-1].received, found[query.limit - 1][0]) if more else "")
+
+    def between(self, since: float, until: float, text: str) -> Iterator[Record]:
+        """See `History.between`. Each page is a transaction of its own: a day's mail takes half a
+        minute, and a long one would keep SQLite from tidying up its write-ahead log."""
+        c = records.c
+        found = (
+            sa.select(c.rowid, c.id, c.received, c.action, c.score, c.rest)
+            .where(c.received < until, Contains(sa.func.lower(c.rest), text))
+            .order_by(c.received, c.rowid)
+            .limit(_PAGE)
+        )
+        wanted = found.where(c.received >= since)
+        while True:
+            with self._transaction() as connection:
+                rows = connection.execute(wanted).all()
+            for found_row in rows:
+                yield Record.decode(*found_row[1:])
+            if len(rows) < _PAGE:
+                return
+            number, _, received, *_ = rows[-1]
+            # The time by itself as well: that is what the index is of.
+            wanted = found.where(
+                c.received >= received,
+                sa.or_(c.received > received, c.rowid > number),
+            )
 
     @staticmethod
     def refuse_wrong(query: HistoryQuery) -> None:

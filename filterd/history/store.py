@@ -8,7 +8,7 @@ batches, from a thread of its own. What becomes of a file that cannot be used is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,12 @@ class History:
             return self.records.search(query)
         self.records.refuse_wrong(query)
         return HistoryPage(())
+
+    def between(self, since: float, until: float, text: str) -> Iterator[Record]:
+        """The records of a time (seconds since 1970, `until` not included) in which that text in
+        lower case stands, oldest first; read page by page, as many as there are. Raises
+        HistoryError."""
+        return self.records.between(since, until, text) if self._exists() else iter(())
 
     def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
         """Messages by time and action: (beginning of the bin, action, messages), in order of time.

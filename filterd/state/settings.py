@@ -19,8 +19,8 @@ _EXPECTED = 'expected "redis://HOST:6379/0" or similar'
 
 @dataclass(frozen=True)
 class StateSettings:
-    """What greylisting, rates, recipients and known senders remember, and where; without such a
-    filter there is none."""
+    """What greylisting, rates, recipients and known senders remember, and which DMARC report was
+    sent; without all of these there is none."""
 
     url: Annotated[
         str,

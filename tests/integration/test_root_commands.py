@@ -46,6 +46,9 @@ release_port = {closed}
 release_timeout = 5
 [digest]
 sender = "postmaster@mx.example"
+[dmarc]
+org_name = "Example"
+email = "reports@mx.example"
 [web]
 port = {web}
 url = "http://127.0.0.1"
@@ -150,6 +153,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("mta", "trace"): ["joe", "--cf={private}/sendmail.cf"],
     ("mta", "diff"): ["{private}/sendmail.cf", "{private}/sendmail.cf", "joe"],
     ("mta", "build"): ["{private}/sendmail.mc", "--dry-run"],
+    ("dmarc", "report"): ["yesterday", "--send"],
     ("dmarc", "read"): ["{private}/report.xml"],
     ("mta", "queue", "list"): [],
     ("mta", "queue", "release"): ["nosuch"],
