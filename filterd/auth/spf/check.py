@@ -37,12 +37,15 @@ def check_spf(
     named = domain_of(helo)
     # As a macro has it: in A-labels if it is a domain, else as the client said it.
     helo = named or helo
-    about_helo = _check(questions, client, ("postmaster", named), helo, host, SpfIdentity.HELO)
-    if not sender.strip("<> "):
-        return replace(about_helo, identity=SpfIdentity.MAIL_FROM), about_helo
     local, domain = parts_of(sender)
-    identity = (local or "postmaster", domain_of(domain))
-    return _check(questions, client, identity, helo, host, SpfIdentity.MAIL_FROM), about_helo
+    about_sender = None
+    if sender.strip("<> "):
+        # First: the client chooses its HELO, whose questions must not use up the time of the
+        # sender's, or a fail becomes a temperror, for DMARC as well.
+        identity = (local or "postmaster", domain_of(domain))
+        about_sender = _check(questions, client, identity, helo, host, SpfIdentity.MAIL_FROM)
+    about_helo = _check(questions, client, ("postmaster", named), helo, host, SpfIdentity.HELO)
+    return about_sender or replace(about_helo, identity=SpfIdentity.MAIL_FROM), about_helo
 
 
 def _check(

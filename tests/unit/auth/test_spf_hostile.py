@@ -15,7 +15,7 @@ from filterd.auth.spf.evaluation import MX_LIMIT, PTR_LIMIT, TERMS_LIMIT
 from filterd.auth.spf.macros import EXPLANATION_LIMIT
 from filterd.auth.spf.record import RECORD_LIMIT, is_record, parse_record
 from filterd.message.authentication import AuthResult, SpfCheck
-from filterd.resolver.answer import MX, DnsStatus, Record
+from filterd.resolver.answer import MX, DnsAnswer, DnsStatus, Record, RecordType
 from filterd.resolver.names import pointer_name
 from tests.helpers.growth import is_linear
 from tests.helpers.zones import Zone, Zones
@@ -263,6 +263,34 @@ class TestFailures:
             "b.example": {"A": DnsStatus.TIMEOUT},
         }
         assert checked(zone)[0].result is AuthResult.PASS
+
+
+class Tired(Zones):
+    """Answers so many questions, and no more: the time or the number of a message is used up."""
+
+    def __init__(self, zone: Zone, strength: int) -> None:
+        super().__init__(zone)
+        self.strength = strength
+
+    def answer(self, name: str, kind: RecordType) -> DnsAnswer:
+        found = super().answer(name, kind)
+        return found if len(self.asked) <= self.strength else DnsAnswer(DnsStatus.LIMIT)
+
+
+def test_a_client_s_own_helo_uses_up_nothing_of_the_sender_s_check() -> None:
+    # Else a client could turn the fail of a forged sender into a temperror, and DMARC's with it.
+    zone: dict[str, dict[str, Sequence[Record] | DnsStatus]] = {
+        "bank.example": spf("include:mailer.example -all"),
+        "mailer.example": spf("ip4:203.0.113.0/24 ?all"),
+        "evil.example": spf(" ".join(f"mx:m{n}.example" for n in range(10)) + " -all"),
+    }
+    for term in range(10):
+        zone[f"m{term}.example"] = {"MX": [MX(1, f"h{n}.m{term}.example") for n in range(10)]}
+    found, about_helo = check_spf(
+        Tired(zone, 5), ip_address(V4), "evil.example", "ceo@bank.example", host="here.example"
+    )
+    assert found.result is AuthResult.FAIL
+    assert about_helo.result is AuthResult.TEMPERROR
 
 
 class TestVoid:
