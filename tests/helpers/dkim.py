@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.header import Header
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.signing import SigningKey, sign
 from filterd.message import Message
@@ -33,8 +35,7 @@ def signed(data: bytes, *keys: SigningKey, **options: Any) -> bytes:
     """The message with a signature by each key on top, the last one topmost."""
     for key in keys:
         message = Message(data)
-        pairs = [(field.name, field.raw_value) for field in message.header_fields]
-        value = sign(pairs, bytes(data[message.body_start :]), key, **options)
+        value = sign(Header.of(message), Body.of(message), key, **options)
         data = b"DKIM-Signature: " + value + b"\r\n" + data
     return data
 
