@@ -15,6 +15,7 @@ from filterd.auth.arc.fields import MESSAGE_SIGNATURE, RESULTS, SEAL, SETS_LIMIT
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.auth.dkim.signing import (
+    OVERSIGNED_FIELDS,
     SIGNED_FIELDS,
     SigningKey,
     base64_folded,
@@ -49,6 +50,7 @@ def seal_arc(
     results: AuthenticationResults,
     key: SigningKey,
     *,
+    oversigned: Iterable[str] = OVERSIGNED_FIELDS,
     now: float | None = None,
 ) -> tuple[tuple[str, bytes], ...]:
     """The fields to put on top of a message, the first on top: name, and value without the blank
@@ -56,7 +58,8 @@ def seal_arc(
 
     fields: name and raw value (after the colon, without line end) of each, top first, as the
     message leaves. body: as it leaves. check: of the chain as the message came, before anything was
-    changed. results: of all checks as it came (`combined`). now: seconds since 1970.
+    changed. results: of all checks as it came (`combined`). oversigned: fields that nobody may add
+    to what is there. now: seconds since 1970.
 
     Raises SealError where the chain has ended, is full or could not be checked for want of the DNS:
     then somebody else may still find that it holds.
@@ -74,7 +77,7 @@ def seal_arc(
     value = written_results(results).replace("\n", "\r\n").encode("ascii")
     stated = f"i={instance}; ".encode("ascii") + value
 
-    names = signed_names(header, MESSAGE_FIELDS)
+    names = signed_names(header, MESSAGE_FIELDS, oversigned)
     tags = [
         ("i", instance),
         ("a", key.algorithm),
