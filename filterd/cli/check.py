@@ -23,6 +23,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.config.load import SECTIONS, ConfigError, Settings
+from filterd.config.proof import unproven_entries
 from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
@@ -49,7 +50,13 @@ def check(
         check_folders(loaded)
     _check_lists(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
-    warnings = [*times, *open_gates(loaded), *bare_names(loaded), *old_names.warnings()]
+    warnings = [
+        *times,
+        *open_gates(loaded),
+        *bare_names(loaded),
+        *unproven_entries(loaded),
+        *old_names.warnings(),
+    ]
     if as_json:
         emit(
             {

@@ -78,7 +78,9 @@ def explain(
                 value = explanation(bayes, name, data, shown)
                 wire = with_crlf(data)
                 report = play(pipeline, envelope, wire)
+                known = report.authentication
                 value |= {"report": plain(report), "not_asked": not_asked}
+                value["authentication"] = known.line if known is not None else ""
                 value["failed"] = failed.get(message_digest(Message(wire)).hex())
                 if as_json:
                     emit(value)
@@ -147,6 +149,8 @@ def _print_explanation(value: dict[str, Any]) -> None:
             f"  {report['action']}: {points(report['score'])} points of all filters, labelled from "
             f"{points(report['required'])}"
         )
+    if value["authentication"]:
+        console.print(f"  who sent it: {value['authentication']}", markup=False)
     for one in report["outcomes"][:OUTCOMES]:
         whom = f"{one['recipient']}: " if one["recipient"] else ""
         own = ", ".join(f"{s['name']} {points(s['score'])}" for s in one.get("symbols", ()))

@@ -121,6 +121,14 @@ class DaemonCollector(Collector):
         for (stage, action), number in stats.refusals.items():
             refusals.add_metric([stage, action], number)
         yield refusals
+        authentication = CounterMetricFamily(
+            "filterd_authentication",
+            "Messages by what was found out of who sent them.",
+            labels=["method", "result"],
+        )
+        for (method, result), number in stats.authentication.items():
+            authentication.add_metric([method, result], number)
+        yield authentication
         yield CounterMetricFamily(
             "filterd_history_lost",
             "Records that the history could not note, or has lost.",

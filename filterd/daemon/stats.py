@@ -1,5 +1,5 @@
-"""What the daemon counts since its start: messages by action, refusals at stages, and each filter's
-time and failures.
+"""What the daemon counts since its start: messages by action and by who sent them, refusals at
+stages, and each filter's time and failures.
 
 Counted from the report that the log line is made of, so that log and counters tell the same. Names
 of filters come from a worker that a message may have taken over, so only known ones count: a
@@ -12,12 +12,13 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import Action
+from filterd.message.authentication import Authentication, AuthResult
 
 BUCKETS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 """Upper ends in seconds of the classes in which filters' times are counted: most take under a
@@ -67,6 +68,22 @@ class FilterCount:
         )
 
 
+def _checked(known: Authentication | None) -> Iterator[tuple[str, str]]:
+    """Method and result of the checks of one message, of each method one: of several signatures
+    the best."""
+    if known is None:
+        return
+    if known.spf is not None:
+        yield "spf", known.spf.result.value
+    if known.dkim:
+        results = [one.result for one in known.dkim]
+        yield "dkim", (AuthResult.PASS if AuthResult.PASS in results else results[0]).value
+    if known.dmarc is not None:
+        yield "dmarc", known.dmarc.result.value
+    if known.arc is not None and known.arc.result is not AuthResult.NONE:
+        yield "arc", known.arc.result.value
+
+
 class Stats:
     """The counts of one daemon. Safe for several threads."""
 
@@ -75,6 +92,7 @@ class Stats:
         self.started = clock()
         self._actions: Counter[Action] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self._authentication: Counter[tuple[str, str]] = Counter()
         self._filters: dict[str, FilterCount] = {}
         self._lock = threading.Lock()
         self.expect(filters)
@@ -92,6 +110,7 @@ class Stats:
                 self._refusals[report.stage.value, report.action.word] += 1
             else:
                 self._actions[report.action] += 1
+            self._authentication.update(_checked(report.authentication))
             known = self._filters
             for name, milliseconds in report.milliseconds.items():
                 one = known.get(name)
@@ -118,6 +137,12 @@ class Stats:
         """Refusals by stage and action; those that there were."""
         with self._lock:
             return dict(sorted(self._refusals.items()))
+
+    @property
+    def authentication(self) -> dict[tuple[str, str], int]:
+        """Messages by method and result; those that there were."""
+        with self._lock:
+            return dict(sorted(self._authentication.items()))
 
     @property
     def filters(self) -> dict[str, FilterCount]:

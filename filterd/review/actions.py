@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from filterd.config.assembly import model_folder
 from filterd.config.load import Settings
+from filterd.config.proof import proof_missing
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message
+from filterd.message.address import Mailbox
 from filterd.message.ids import new_id
 from filterd.message.line_ends import with_crlf
 from filterd.quarantine import GoneError, Store, StoreError, release
@@ -52,7 +54,8 @@ class ActionRequest:
     who: as the journal names people. source: where it came from (`quarantine`, `web`, `api`,
     `digest`), for the model's journal. note: why. recipients: of a release, or of an entry in the
     list of senders; empty for the message's own. form, again, viruses: as `ReleaseRequest` has
-    them. everybody: list the sender for all recipients. off: take the entry out of the list again.
+    them. everybody: list the sender for all recipients. unproven: allow it also for mail that does
+    not prove to come from its domain. off: take the entry out of the list again.
     """
 
     who: str = "filterd"
@@ -63,6 +66,7 @@ class ActionRequest:
     again: bool = False
     viruses: bool = False
     everybody: bool = False
+    unproven: bool = False
     off: bool = False
 
 
@@ -169,12 +173,16 @@ class ReviewActions:
             if request.everybody
             else [senders.word_for(recipient, host) for recipient in recipients]
         )
+        proven = kind == "allow" and not request.unproven and not proof_missing(self.settings)
+        if proven and not request.off and (why := _unproven(found)):
+            return ActionResult(id, False, f"not listed: {why}")
         word: What = "unlisted" if request.off else "allowed" if kind == "allow" else "blocked"
         words: list[str] = []
         entries: list[dict[str, Any]] = []
         for recipient in wanted:
             try:
-                one = senders.SenderEntry(kind, senders.word_for(found.sender, host), recipient)
+                name = senders.word_for(found.sender, host)
+                one = senders.SenderEntry(kind, name, recipient, proven)
                 changed = senders.change(self.senders.file, one, remove=request.off)
             except senders.NoEffectError as error:
                 return ActionResult(id, False, f"not listed: {error}", {"entries": entries})
@@ -251,6 +259,18 @@ def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
         return f"[filters.{name}] has dry_run = true"
     score = actions.senders.allow_score if kind == "allow" else actions.senders.block_score
     return "" if score else f"[filters.{name}] has {kind}_score = 0"
+
+
+def _unproven(entry: Entry) -> str:
+    """Why an entry that demands proof would not count for such mail; empty if it would, or if that
+    was not checked."""
+    known, domain = entry.authentication, Mailbox.parse(entry.sender).domain
+    if known is None or known.passes_for(domain):
+        return ""
+    return (
+        f"{entry.id} does not prove to be from {domain} ({known.line}), so the entry would not "
+        "count for such mail; it can be allowed without proof, and then forged mail is allowed, too"
+    )
 
 
 def concerned(entry: Entry) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ class ReviewAction:
     button: on a message's page. phrase: what is done, `{}` for how many messages: `Delete {}`.
     explained: what will happen. admin_only: why a certain message is for admins only, empty if it
     is not. run: does it; None where it is not done to a list of messages. asks_first: cannot be
-    undone, or has an effect on mail to come. for_everybody: can be done for all recipients, by
+    undone, or has an effect on mail to come. without_proof: can be done so that it counts for mail
+    that does not prove who sent it. for_everybody: can be done for all recipients, by
     admins. together: done to all messages at once.
     """
 
@@ -62,6 +63,7 @@ class ReviewAction:
     admin_only: Callable[[Entry], str] = _unchecked
     asks_first: bool = False
     for_everybody: bool = False
+    without_proof: bool = False
     together: bool = False
 
 
@@ -117,10 +119,12 @@ ACTIONS: Mapping[str, ReviewAction] = {
         Right.OWN,
         "Allow sender",
         "Allow the senders of {}",
-        "From now on mail from these envelope senders gets negative points.",
+        "From now on mail from these envelope senders gets negative points, if it proves to come "
+        "from their domains (where the filter auth checks that).",
         lambda do, ids, request: do.list_senders("allow", ids, request),
         asks_first=True,
         for_everybody=True,
+        without_proof=True,
     ),
     "block": ReviewAction(
         Right.OWN,

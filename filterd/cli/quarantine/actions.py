@@ -154,12 +154,20 @@ def allow(
     everybody: Annotated[
         bool, typer.Option("--for-all", help="for all recipients, not only this message's")
     ] = False,
+    unproven: Annotated[
+        bool,
+        typer.Option(
+            "--unproven", help="also for mail that does not prove to come from these senders"
+        ),
+    ] = False,
     off: Annotated[bool, typer.Option("--off", help="remove the entry again")] = False,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Allow the senders of these messages: from now on they get negative points."""
-    _list_senders("allow", ids, everybody, off, reason, config)
+    """Allow the senders of these messages: from now on they get negative points, if their mail
+    proves to come from them (where the filter auth checks that)."""
+    request = _request(reason, everybody=everybody, unproven=unproven, off=off)
+    _list_senders("allow", ids, request, config)
 
 
 @command("block")
@@ -173,7 +181,7 @@ def block(
     config: ConfigOption = None,
 ) -> None:
     """Block the senders of these messages: from now on they get points."""
-    _list_senders("block", ids, everybody, off, reason, config)
+    _list_senders("block", ids, _request(reason, everybody=everybody, off=off), config)
 
 
 @command("expire")
@@ -225,16 +233,10 @@ def expire(
 
 
 def _list_senders(
-    kind: senders.Kind,
-    ids: list[str],
-    everybody: bool,
-    off: bool,
-    reason: str,
-    config: Path | None,
+    kind: senders.Kind, ids: list[str], request: ActionRequest, config: Path | None
 ) -> None:
     actions = actions_of(config)
     for id in ids:
-        request = _request(reason, everybody=everybody, off=off)
         (result,) = perform(actions, kind, [id], request)
         if not result.ok:
             fail(result.words, Exit.DATA)

@@ -1,10 +1,11 @@
 """Senders that somebody allowed or blocked, for one recipient or for all: a list, and points.
 
-The list is a text file that people can read and edit: `allow ann@a.example for joe@mx.example`, one
-entry a line, `#` for comments. An allowed sender gets negative points and a blocked one positive
-ones, so that other findings still count: an envelope sender is easily forged, and a virus stays a
-virus. For each recipient the first entry that fits counts. One message has one score, so it is
-given where all its recipients are of one opinion.
+The list is a text file that people can read and edit: `allow ann@a.example for joe@mx.example if
+proven`, one entry a line, `#` for comments. An allowed sender gets negative points and a blocked
+one positive ones, so that other findings still count: an envelope sender is easily forged, and a
+virus stays a virus. An entry that demands proof counts where the filter `auth`, which runs before,
+has found that the sender's domain sent the message. For each recipient the first entry that fits
+counts. One message has one score, so it is given where all its recipients are of one opinion.
 """
 
 from __future__ import annotations
@@ -34,14 +35,17 @@ class _Lookup:
             for key in keys_of(entry.sender):
                 self._by_sender[key].append(number)
 
-    def find(self, envelope: Envelope) -> SenderEntry | None:
+    def find(self, envelope: Envelope, *, proven: bool = True) -> SenderEntry | None:
         """What counts for the message: for each recipient the first entry that fits, if all of
-        these are of one kind. The entry is that of the first recipient."""
+        these are of one kind. The entry is that of the first recipient. proven: the message proves
+        to come from the sender's domain."""
         if not self._entries:
             return None
         covering: dict[str, int] = {}
         for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
             for number in self._by_sender.get(key, ()):
+                if self._entries[number].proven and not proven:
+                    continue
                 for recipient in keys_of(self._entries[number].recipient):
                     covering[recipient] = min(number, covering.get(recipient, number))
         if not covering:
@@ -83,13 +87,23 @@ class Senders:
             self._refresh()
         except ListError as error:
             log.error("the list is not used, the last good one stays: %s", error)
-        entry = self._lookup.find(message.envelope)
+        proven = _is_proven(message)
+        entry = self._lookup.find(message.envelope, proven=proven)
         if entry is None:
-            return NO_OPINION
+            return NO_OPINION if proven else self._unproven(message)
         allowed = entry.kind == "allow"
         name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
         score = self.settings.allow_score if allowed else self.settings.block_score
         return Verdict(symbols=(Symbol(name, score, str(entry)),))
+
+    def _unproven(self, message: Message) -> Verdict:
+        """That an entry does not count, so that an admin can see why."""
+        entry = self._lookup.find(message.envelope)
+        if entry is None or not entry.proven:
+            return NO_OPINION
+        known = message.authentication
+        why = known.line if known is not None else "who sent it was not checked"
+        return Verdict(symbols=(Symbol("SENDER_UNPROVEN", 0.0, f"{entry}: {why}"),))
 
     def _refresh(self) -> None:
         """Read the list again if it has changed since."""
@@ -103,3 +117,10 @@ class Senders:
             # Looked at once: a mistake is not told again for every message.
             self._seen = seen
             self._lookup = _Lookup(read(self.settings.file))
+
+
+def _is_proven(message: Message) -> bool:
+    """Whether the sender's domain, or one above it, signed the message or lets its client send."""
+    known = message.authentication
+    domain = Mailbox.parse(message.envelope.sender).domain
+    return known is not None and bool(domain) and known.passes_for(domain)

@@ -1,7 +1,8 @@
 """The list of allowed and blocked senders: a text file that people and commands edit.
 
-`allow ann@a.example for joe@mx.example`, one entry a line, `#` for comments. For each recipient the
-first entry that fits counts.
+`allow ann@a.example for joe@mx.example if proven`, one entry a line, `#` for comments. For each
+recipient the first entry that fits counts. `if proven`: only if SPF or DKIM proves that the
+sender's domain sent the message.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class NoEffectError(ListError):
     """An entry that no mail could ever fit."""
 
 
-_EXPECTED = "is not an entry; expected `allow SENDER for RECIPIENT`"
+_EXPECTED = "is not an entry; expected `allow SENDER for RECIPIENT if proven`"
 
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*+"|[^\s"#])++')
 """A word of a line; a local part in quotation marks may have blanks in it."""
@@ -45,7 +46,8 @@ _BLANK_OR_WORD = re.compile(rf"\s++|({_WORD.pattern})")
 
 @dataclass(frozen=True, slots=True)
 class SenderEntry:
-    """One line. sender, recipient: patterns as `filterd.message.address` has them, or `*`.
+    """One line. sender, recipient: patterns as `filterd.message.address` has them, or `*`. proven:
+    it counts only for mail that proves to come from the sender's domain.
 
     Raises NoEffectError for a pattern that could never match.
     """
@@ -53,6 +55,7 @@ class SenderEntry:
     kind: Kind
     sender: str
     recipient: str = EVERYBODY
+    proven: bool = False
 
     def __post_init__(self) -> None:
         for word in (self.sender, self.recipient):
@@ -66,10 +69,12 @@ class SenderEntry:
                 raise NoEffectError(str(error)) from None
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.sender} for {self.recipient}"
+        condition = " if proven" if self.proven else ""
+        return f"{self.kind} {self.sender} for {self.recipient}{condition}"
 
     def is_same(self, other: SenderEntry) -> bool:
-        """True if both say the same of the same mailboxes, however they are spelled."""
+        """True if both say the same of the same mailboxes, however they are spelled; one may
+        demand proof, and the other not."""
         return self.kind == other.kind and self.speaks_of_same(other)
 
     def speaks_of_same(self, other: SenderEntry) -> bool:
@@ -168,7 +173,7 @@ def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
 def _decides(entries: Iterable[SenderEntry], entry: SenderEntry) -> bool:
     """True if the entry is in the list, and no earlier one says otherwise."""
     for one in entries:
-        if one.is_same(entry):
+        if one.is_same(entry) and one.proven == entry.proven:
             return True
         if _may_overrule(one, entry):
             return False
@@ -210,11 +215,13 @@ def words_of(text: str) -> list[str]:
 
 def _entry_of(text: str) -> SenderEntry | None:
     """The entry of a line, None for an empty one or a comment. Raises ListError."""
-    match words_of(text):
+    words = words_of(text)
+    proven = words[-2:] == ["if", "proven"] and words[0] == "allow"
+    match words[:-2] if proven else words:
         case []:
             return None
         case ["allow" | "block" as kind, sender]:
-            return SenderEntry(kind, sender)
+            return SenderEntry(kind, sender, proven=proven)
         case ["allow" | "block" as kind, sender, "for", recipient]:
-            return SenderEntry(kind, sender, recipient)
+            return SenderEntry(kind, sender, recipient, proven)
     raise ListError(_EXPECTED)

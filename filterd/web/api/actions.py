@@ -57,5 +57,7 @@ def pin(access: Bearer, wish: Pin) -> JSONResponse:
 @router.post("/senders", response_model=Results)
 def senders(access: Bearer, wish: SendersRequest) -> JSONResponse:
     """Allow or block the senders of messages, from the next message on."""
-    request = ActionRequest(note=wish.note, everybody=wish.everybody, off=wish.off)
+    request = ActionRequest(
+        note=wish.note, everybody=wish.everybody, unproven=wish.unproven, off=wish.off
+    )
     return _answer(access.perform(wish.kind, wish.ids, request))

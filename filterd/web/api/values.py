@@ -76,12 +76,13 @@ class Pin(Strict):
 
 
 class SendersRequest(Strict):
-    """Allow or block the senders of messages. everybody: for all recipients. off: remove the
-    entry."""
+    """Allow or block the senders of messages. everybody: for all recipients. unproven: allow them
+    also for mail that does not prove to come from their domains. off: remove the entry."""
 
     ids: Ids
     kind: Literal["allow", "block"]
     everybody: bool = False
+    unproven: bool = False
     off: bool = False
     note: _Text = ""
 

@@ -92,6 +92,7 @@ def do(request: Request, asking: Asking, form: Posted) -> Response:
     wanted = ActionRequest(
         note=text_of(form, "note", NOTE_LIMIT),
         everybody=action.for_everybody and bool(text_of(form, "everybody")),
+        unproven=action.without_proof and bool(text_of(form, "unproven")),
     )
     results = access.perform(name, ids, wanted)
     return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), results)

@@ -27,6 +27,14 @@ from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
 from filterd.history import History, HistoryQuery, HistorySettings, Record
 from filterd.history.recorder import Recorder
+from filterd.message.authentication import (
+    ArcCheck,
+    Authentication,
+    AuthResult,
+    DkimCheck,
+    DmarcCheck,
+    SpfCheck,
+)
 from filterd.ops.control import ControlError, RequestRefusedError, ask, control_path
 from filterd.ops.status import status
 from filterd.workers.codec import decode_report
@@ -265,6 +273,23 @@ def test_what_a_worker_says_makes_no_new_names() -> None:
     assert (one.messages, one.seconds, one.errors) == (1, 0.002, {"error": 1})
     assert one.classes[BUCKETS.index(0.005)] == 1
     assert len(one.detail) == 200
+
+
+def test_who_sent_mail_is_counted_by_method_and_result() -> None:
+    counts = Stats(["auth"])
+    bad, good = DkimCheck(AuthResult.FAIL), DkimCheck(AuthResult.PASS, "a.example")
+    found = Authentication(
+        SpfCheck(AuthResult.PASS), None, (bad, good), DmarcCheck(AuthResult.FAIL, "a.example")
+    )
+    counts.count(report(authentication=found))
+    counts.count(report(authentication=Authentication(dkim=(bad,), arc=ArcCheck(AuthResult.NONE))))
+    counts.count(report())
+    assert counts.authentication == {
+        ("dkim", "fail"): 1,
+        ("dkim", "pass"): 1,
+        ("dmarc", "fail"): 1,
+        ("spf", "pass"): 1,
+    }
 
 
 anything = st.recursive(

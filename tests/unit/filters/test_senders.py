@@ -11,6 +11,13 @@ from filterd.filters.senders.filter import Senders
 from filterd.filters.senders.list import ListError, SenderEntry, change, read
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
+from filterd.message.authentication import (
+    Authentication,
+    AuthResult,
+    DkimCheck,
+    DmarcCheck,
+    SpfCheck,
+)
 
 
 def message(sender: str, *recipients: str) -> Message:
@@ -190,3 +197,74 @@ def test_lists_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -
     with pytest.raises(ListError, match=words):
         change(path, SenderEntry("allow", "b.test"))
     assert path.read_bytes() == content
+
+
+PROVEN = Authentication(SpfCheck(AuthResult.PASS, "a.test"))
+SIGNED = Authentication(dkim=(DkimCheck(AuthResult.PASS, "a.test"),))
+FAILED = Authentication(
+    SpfCheck(AuthResult.FAIL, "a.test"), dmarc=DmarcCheck(AuthResult.FAIL, "bank.test")
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sender", "known", "symbol"),
+    [
+        ("allow ann@a.test if proven", "ann@a.test", PROVEN, "SENDER_ALLOWED"),
+        ("allow ann@a.test for * if proven", "ann@a.test", SIGNED, "SENDER_ALLOWED"),
+        ("allow .a.test if proven # a friend", "ann@news.a.test", SIGNED, "SENDER_ALLOWED"),
+        ("allow ann@a.test if proven", "ann@a.test", FAILED, "SENDER_UNPROVEN"),
+        ("allow ann@a.test if proven", "ann@a.test", None, "SENDER_UNPROVEN"),
+        ("allow * if proven", "", PROVEN, "SENDER_UNPROVEN"),
+        # Somebody else's signature proves nothing.
+        ("allow ann@b.test if proven", "ann@b.test", SIGNED, "SENDER_UNPROVEN"),
+        ("allow ann@b.test if proven", "ann@c.test", None, ""),
+        # What does not count leaves the word to the next.
+        ("allow ann@a.test if proven\nblock a.test", "ann@a.test", FAILED, "SENDER_BLOCKED"),
+        ("allow ann@a.test if proven\nblock a.test", "ann@a.test", PROVEN, "SENDER_ALLOWED"),
+        ("allow ann@a.test if proven\nallow a.test", "ann@a.test", FAILED, "SENDER_ALLOWED"),
+        # Entries without the words count as they did.
+        ("allow ann@a.test", "ann@a.test", FAILED, "SENDER_ALLOWED"),
+    ],
+)
+def test_entries_that_demand_proof(
+    tmp_path: Path, lines: str, sender: str, known: Authentication | None, symbol: str
+) -> None:
+    path = tmp_path / "list"
+    path.write_text(lines + "\n")
+    mail = message(sender, "joe@mx.test")
+    mail.authentication = known
+    verdict = Senders(SendersSettings(path)).examine(mail)
+    assert "".join(s.name for s in verdict.symbols) == symbol
+
+
+def test_why_an_entry_does_not_count_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("allow ann@a.test if proven\n")
+    mail = message("ann@a.test", "joe@mx.test")
+    mail.authentication = FAILED
+    (symbol,) = Senders(SendersSettings(path)).examine(mail).symbols
+    assert (symbol.score, symbol.detail) == (
+        0.0,
+        "allow ann@a.test for * if proven: claims bank.test, fails",
+    )
+
+
+def test_a_new_entry_may_demand_what_the_former_did_not(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("# by hand\nallow ann@a.test for joe@mx.test\n")
+    demanding = SenderEntry("allow", "ann@a.test", "joe@mx.test", proven=True)
+    assert change(path, demanding)
+    assert not change(path, demanding)
+    assert path.read_text() == "# by hand\nallow ann@a.test for joe@mx.test if proven\n"
+    assert read(path) == (demanding,)
+    # To take an entry out, nobody needs to know which of the two it is.
+    assert change(path, SenderEntry("allow", "ann@a.test", "joe@mx.test"), remove=True)
+    assert read(path) == ()
+
+
+@pytest.mark.parametrize("line", ["block a.test if proven", "allow if proven", "allow a.test if"])
+def test_where_proof_cannot_be_demanded(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "list"
+    path.write_text(line + "\n")
+    with pytest.raises(ListError, match="is not an entry"):
+        read(path)

@@ -16,6 +16,7 @@ from filterd.filters.senders import list as senders
 from filterd.filters.senders.filter import Senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, SpfCheck
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.journal import Event
 from filterd.quarantine.release import ReleaseOutcome, Releaser, ReleaseRequest
@@ -468,3 +469,55 @@ def test_a_filter_that_cannot_start_is_told(tmp_path: Path) -> None:
 def test_a_child_in_the_hands_of_a_message_is_not_believed(output: bytes) -> None:
     with pytest.raises(SandboxError):
         sandbox._checked(Message(b"\r\n"), output)
+
+
+PROVEN = Authentication(SpfCheck(AuthResult.PASS, "a.example"))
+FORGED = Authentication(
+    SpfCheck(AuthResult.FAIL, "a.example"), dmarc=DmarcCheck(AuthResult.FAIL, "a.example")
+)
+
+
+def allowed(
+    folder: Path, chain: str, known: Authentication | None, request: ActionRequest = BY_ANN
+) -> tuple[ActionResult, list[str]]:
+    actions = opened(folder, more="[filters.auth]\n")
+    file = actions.settings.source
+    assert file is not None
+    file.write_text(file.read_text().replace('["senders", "gtube"]', chain))
+    actions = ReviewActions(load(file))
+    envelope = Envelope("ann@a.example", (Recipient("joe@mx.example"),))
+    actions.store.put(
+        revised(new("id1"), envelope=envelope, held_for=("joe@mx.example",), authentication=known)
+    )
+    (done,) = actions.list_senders("allow", ["id1"], request)
+    path = actions.senders.file
+    return done, path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("chain", "known", "unproven", "entry"),
+    [
+        ('["auth", "senders"]', PROVEN, False, " if proven"),
+        ('["auth", "senders"]', None, False, " if proven"),
+        ('["auth", "senders"]', PROVEN, True, ""),
+        ('["auth", "senders"]', FORGED, True, ""),
+        # Where nobody would prove it in time, the entry counts as ever.
+        ('["senders", "auth"]', PROVEN, False, ""),
+        ('["senders"]', FORGED, False, ""),
+    ],
+)
+def test_a_new_entry_demands_proof_where_auth_runs_before(
+    tmp_path: Path, chain: str, known: Authentication | None, unproven: bool, entry: str
+) -> None:
+    done, lines = allowed(tmp_path, chain, known, replace(BY_ANN, unproven=unproven))
+    assert done.ok
+    assert lines == [f"allow ann@a.example for joe@mx.example{entry}"]
+
+
+def test_who_does_not_prove_it_is_not_allowed_unless_that_is_wanted(tmp_path: Path) -> None:
+    done, lines = allowed(tmp_path, '["auth", "senders"]', FORGED)
+    assert not done.ok
+    assert done.words.startswith(
+        "not listed: id1 does not prove to be from a.example (claims a.example, fails)"
+    )
+    assert lines == []

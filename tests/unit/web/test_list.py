@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from filterd.chain.chain import ChainSettings
+from filterd.chain.links import LinkSettings
+from filterd.config.load import FilterSettings
+from filterd.filters.auth.settings import AuthSettings
 from tests.helpers.site import Site, text_of, token_in
 
 pytestmark = pytest.mark.slow
@@ -115,6 +121,26 @@ def test_an_allowed_sender_is_in_the_list(ann: Site) -> None:
     ann.post("/quarantine/do", do="block", id=ann.put(), everybody="yes")
     lines = (ann.folder / "senders.list").read_text().splitlines()
     assert lines == ["block ann@a.example for *", "allow ann@a.example for joe@mx.example"]
+
+
+def test_who_allows_says_whether_forged_mail_counts_too(ann: Site) -> None:
+    id = ann.put()
+    asked = text_of(ann.post("/quarantine/confirm", do="allow", id=id))
+    assert "also for mail that does not prove to come from these senders" in asked
+    asked = text_of(ann.post("/quarantine/confirm", do="block", id=id))
+    assert "does not prove" not in asked
+    actions = ann.state.actions
+    checking = {"auth": FilterSettings(LinkSettings(), AuthSettings())}
+    actions.settings = replace(
+        actions.settings,
+        chain=ChainSettings(("auth", "senders")),
+        filters={**actions.settings.filters, **checking},
+    )
+    ann.post("/quarantine/do", do="allow", id=id)
+    file = ann.folder / "senders.list"
+    assert file.read_text() == "allow ann@a.example for joe@mx.example if proven\n"
+    ann.post("/quarantine/do", do="allow", id=id, unproven="yes")
+    assert file.read_text() == "allow ann@a.example for joe@mx.example\n"
 
 
 @pytest.mark.parametrize("deed", ["", "nonsense", "DELETE"])

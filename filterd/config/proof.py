@@ -1,0 +1,47 @@
+"""Whether the list of senders learns who sent a message before it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filterd.config.load import Settings
+from filterd.filters.auth.settings import AuthSettings
+from filterd.filters.senders import list as senders
+from filterd.filters.senders.settings import SendersSettings
+
+
+def proof_missing(settings: Settings) -> str:
+    """Why entries that demand proof never count; empty if they do."""
+    name = next(iter(settings.in_chain(AuthSettings)), None)
+    if name is None:
+        return '"auth" is not in [chain] filters'
+    if settings.filters[name].link.dry_run:
+        return f"[filters.{name}] has dry_run = true"
+    order = settings.chain.filters
+    for other in settings.in_chain(SendersSettings):
+        if order.index(other) < order.index(name):
+            return f'"{name}" stands behind "{other}" in [chain] filters'
+    return ""
+
+
+def unproven_entries(settings: Settings) -> Iterator[str]:
+    """What to tell an admin about it: entries that never count, or a filter that comes too late."""
+    why = proof_missing(settings)
+    if not why:
+        return
+    for name, own in settings.in_chain(SendersSettings).items():
+        try:
+            demanding = [one for one in senders.read(own.file) if one.proven]
+        except (senders.ListError, OSError):
+            # That is told elsewhere.
+            continue
+        if demanding:
+            yield (
+                f'filters.{name}.file: {len(demanding)} of its entries, as "{demanding[0]}", never '
+                f"count, since {why}"
+            )
+        elif settings.in_chain(AuthSettings):
+            yield (
+                f'chain.filters: {why}, so new entries of "{name}" allow forged mail, too; put '
+                '"auth" first'
+            )

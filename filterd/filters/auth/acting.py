@@ -1,0 +1,163 @@
+"""What becomes of mail that fails DMARC: the domain's wish, the site's settings, and who may change
+a message on its way.
+
+RFC 9989 §5.4: a policy of reject alone does not justify a refusal. RFC 9990 §3.1.1.13 names the
+reasons for which a policy is not followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filterd.auth.results import ResultsError, parse
+from filterd.chain.replies import DELAY, DMARC
+from filterd.chain.verdict import Action, Reason, Reply, Verdict
+from filterd.filters.auth.settings import AuthSettings, Treatment
+from filterd.filters.auth.symbols import asked, covers
+from filterd.message import Message
+from filterd.message.address import Mailbox, canonical_domain
+from filterd.message.authentication import (
+    Authentication,
+    AuthResult,
+    DmarcCheck,
+    DmarcPolicy,
+)
+from filterd.message.matching import is_in_networks, networks
+
+_LIST_FIELDS = ("List-Id", "List-Post", "List-Unsubscribe")
+"""Fields that mailing lists add (RFC 2919, RFC 2369)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """What becomes of a message. treatment: None where DMARC asks for nothing. override: as
+    `Authentication.override` has it. why: in words, for the admin."""
+
+    treatment: Treatment | None = None
+    override: str = ""
+    why: str = ""
+
+
+class Acting:
+    """The settings, ready to be looked at."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._settings = settings
+        self._treatments = settings.treatments
+        self._forwarders = networks(settings.forwarders, local=False)
+        self._forwarder_domains = settings.keys("forwarder_domains")
+        self._lists = settings.keys("mailing_lists")
+        self._sealers = settings.keys("arc_sealers")
+
+    def treated(self, found: Authentication, message: Message, client: str) -> Treated:
+        """What becomes of the message. client: the address of whoever handed it over."""
+        dmarc = found.dmarc
+        if dmarc is None or not dmarc.domain or found.author:
+            return Treated()
+        if dmarc.result is AuthResult.TEMPERROR:
+            return Treated()
+        own = self._of_domain(dmarc.domain)
+        policy = asked(dmarc) if dmarc.result is AuthResult.FAIL else DmarcPolicy.NONE
+        if own is None and policy is DmarcPolicy.NONE:
+            return _testing(dmarc)
+        override, why = self._override(found, message, client)
+        if override:
+            return Treated("ignore", override, why)
+        wanted = own or self._default(policy)
+        if wanted == policy.value:
+            return Treated(wanted, *_of_testing(dmarc))
+        return Treated(wanted, "local_policy", f"{policy} is asked for, {wanted} is set")
+
+    def _of_domain(self, domain: str) -> Treatment | None:
+        """The closest entry of the setting `domains`."""
+        for key in Mailbox("", domain).covered_by():
+            if key in self._treatments:
+                return self._treatments[key]
+        return None
+
+    def _default(self, policy: DmarcPolicy) -> Treatment:
+        settings = self._settings
+        is_reject = policy is DmarcPolicy.REJECT
+        return settings.dmarc_reject if is_reject else settings.dmarc_quarantine
+
+    def _override(self, found: Authentication, message: Message, client: str) -> tuple[str, str]:
+        """Why the message may fail; `""` for no reason."""
+        if is_in_networks(client, self._forwarders):
+            return "trusted_forwarder", f"{client} is a forwarder"
+        proven = [one.domain for one in found.dkim if one.result is AuthResult.PASS]
+        if found.spf is not None and found.spf.result is AuthResult.PASS:
+            proven.append(found.spf.domain)
+        for domain in dict.fromkeys(proven):
+            if covers(self._forwarder_domains, domain):
+                return "trusted_forwarder", f"{domain} is a forwarder"
+            if covers(self._lists, domain) and any(message.get(name) for name in _LIST_FIELDS):
+                return "mailing_list", f"{domain} is a mailing list's"
+        if self._sealers and self._passed_before(found):
+            return "local_policy", f"DMARC passed before, says the ARC of {_sealers(found)}"
+        return "", ""
+
+    def _passed_before(self, found: Authentication) -> bool:
+        """Whether trusted sealers, and nobody else, say that DMARC passed for this author domain
+        when the message came to the first of them."""
+        arc, dmarc = found.arc, found.dmarc
+        if arc is None or dmarc is None or arc.result is not AuthResult.PASS or not arc.results:
+            return False
+        if not arc.domains or not all(covers(self._sealers, one) for one in arc.domains):
+            return False
+        try:
+            oldest = parse(arc.results[0])
+        except ResultsError:
+            return False
+        return any(
+            one.result == AuthResult.PASS
+            and canonical_domain(one.get("header.from").rpartition("@")[2]) == dmarc.domain
+            for one in oldest.of("dmarc")
+        )
+
+
+def verdict_of(
+    treated: Treated, found: Authentication, *, of_relay: bool, tempfail: bool
+) -> Verdict:
+    """What the chain is told, without symbols.
+
+    of_relay: a trusted relay has the mail already, and would have to send a bounce to a stranger
+    whose name was forged: it is held. tempfail: a failure of the DNS defers.
+    """
+    dmarc = found.dmarc
+    if tempfail and dmarc is not None and dmarc.result is AuthResult.TEMPERROR:
+        return Verdict(Action.TEMPFAIL, reply=DELAY)
+    match treated.treatment:
+        case "reject" if not of_relay:
+            return Verdict(Action.REJECT, reply=_refusal(dmarc), reason=Reason.DMARC)
+        case "reject" | "quarantine":
+            return Verdict(Action.QUARANTINE, labelled=True, reason=Reason.DMARC)
+        case "label":
+            return Verdict(labelled=True)
+    return Verdict()
+
+
+def _refusal(dmarc: DmarcCheck | None) -> Reply:
+    """RFC 9989 §7.2 wants the word DMARC in it."""
+    domain = dmarc.domain if dmarc is not None else ""
+    if not (domain.isascii() and domain.isprintable()):
+        return DMARC
+    text = f"Message refused by DMARC of {domain}, its sender is not proven to be from there"
+    return Reply(DMARC.code, DMARC.xcode, text, DMARC.kind)
+
+
+def _sealers(found: Authentication) -> str:
+    return ", ".join(found.arc.domains[:3]) if found.arc is not None else ""
+
+
+def _of_testing(dmarc: DmarcCheck) -> tuple[str, str]:
+    if not dmarc.testing or dmarc.result is not AuthResult.FAIL:
+        return "", ""
+    return "policy_test_mode", f"{dmarc.policy} is tested, {asked(dmarc)} is asked for"
+
+
+def _testing(dmarc: DmarcCheck) -> Treated:
+    """Where nothing is asked for: perhaps only because the policy is tested."""
+    override, why = _of_testing(dmarc)
+    if dmarc.policy in (None, DmarcPolicy.NONE):
+        return Treated()
+    return Treated(None, override, why)

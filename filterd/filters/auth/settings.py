@@ -1,0 +1,155 @@
+"""Settings `[filters.auth]`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_doc import Doc
+from annotated_types import Ge, Gt, Le
+
+from filterd.filters.auth.symbols import POINTS
+from filterd.message.address import PatternError, pattern_keys, patterns
+from filterd.message.matching import networks
+from filterd.system.mistakes import mistakes
+
+if TYPE_CHECKING:
+    from filterd.chain.filter import Filter
+    from filterd.chain.services import Services
+
+Treatment = Literal["reject", "quarantine", "label", "ignore"]
+"""What becomes of mail that fails DMARC. reject: refused. quarantine: held, and in the digest.
+label: delivered as spam. ignore: nothing."""
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """Checks who sent a message: SPF, DKIM, DMARC and ARC."""
+
+    spf: Annotated[bool, Doc("check SPF of the sender's domain and of the HELO name")] = True
+    dkim: Annotated[bool, Doc("verify DKIM signatures")] = True
+    dmarc: Annotated[bool, Doc("check DMARC of the domain in From")] = True
+    arc: Annotated[bool, Doc("verify ARC chains of forwarders")] = True
+    dmarc_reject: Annotated[
+        Treatment,
+        Doc(
+            "mail that fails DMARC and whose domain asks to reject such: quarantine (hold), "
+            "reject, label, or ignore"
+        ),
+    ] = "quarantine"
+    dmarc_quarantine: Annotated[
+        Treatment, Doc("the same where the domain asks to quarantine such mail")
+    ] = "quarantine"
+    domains: Annotated[
+        Mapping[str, Treatment],
+        Doc(
+            "domain in From → what becomes of mail that does not prove it, whatever its owner "
+            'asks; as "bank.example", or ".bank.example" with all below it'
+        ),
+    ] = field(default_factory=dict)
+    forwarders: Annotated[
+        tuple[str, ...],
+        Doc("networks of hosts that forward mail to us; what they forward may fail DMARC"),
+    ] = ()
+    forwarder_domains: Annotated[
+        tuple[str, ...],
+        Doc('the same by a domain that SPF or DKIM proves, as "alumni.example", ".alumni.example"'),
+    ] = ()
+    mailing_lists: Annotated[
+        tuple[str, ...],
+        Doc("domains of mailing lists that SPF or DKIM proves; their mail may fail DMARC"),
+    ] = ()
+    arc_sealers: Annotated[
+        tuple[str, ...],
+        Doc(
+            "domains that seal mail (ARC) and are believed what they say of it: if all who sealed "
+            "a message are among them and DMARC passed before, it may fail here"
+        ),
+    ] = ()
+    exempt_networks: Annotated[
+        tuple[str, ...], Doc("clients whose mail is not checked, as our own hosts")
+    ] = ()
+    tempfail: Annotated[
+        bool,
+        Doc(
+            "true: mail is deferred if DMARC cannot be checked because a name server does not "
+            "answer; false: it is not acted on"
+        ),
+    ] = False
+    scores: Annotated[Mapping[str, float], Doc("points by symbol, in place of the defaults")] = (
+        field(default_factory=dict)
+    )
+    authentication_results: Annotated[
+        bool, Doc("add Authentication-Results to mail that is delivered")
+    ] = True
+    received_spf: Annotated[bool, Doc("add Received-SPF, too")] = False
+    use_results: Annotated[
+        bool,
+        Doc(
+            "true: believe Authentication-Results of filters before filterd, as many as "
+            "labels.trusted_results, and check only what they do not say"
+        ),
+    ] = False
+    signatures_limit: Annotated[
+        int, Ge(1), Le(100), Doc("DKIM signatures of a message that are verified")
+    ] = 10
+    wait: Annotated[
+        float, Gt(0), Le(60), Doc("seconds to wait for name servers; what is missing is an error")
+    ] = 10.0
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong:
+            for symbol, points in self.scores.items():
+                with wrong.at("scores", symbol):
+                    if symbol not in POINTS:
+                        raise ValueError(
+                            f"{symbol!r} is not a symbol of this filter; "
+                            f"expected one of {', '.join(POINTS)}"
+                        )
+                    if not math.isfinite(points):
+                        raise ValueError(f"{points} is not a number")
+            for pattern in self.domains:
+                with wrong.at("domains", pattern):
+                    _domain_key(pattern)
+            for name in ("forwarder_domains", "mailing_lists", "arc_sealers"):
+                for place, pattern in enumerate(getattr(self, name)):
+                    with wrong.at(name, place):
+                        _domain_key(pattern)
+            for name in ("forwarders", "exempt_networks"):
+                for place, text in enumerate(getattr(self, name)):
+                    with wrong.at(name, place):
+                        networks([text], local=False)
+
+    @property
+    def points(self) -> Mapping[str, float]:
+        """The points of all symbols."""
+        return {**POINTS, **self.scores}
+
+    def keys(self, name: str) -> frozenset[str]:
+        """The keys of a setting that has patterns of domains."""
+        return patterns(getattr(self, name))
+
+    @property
+    def treatments(self) -> Mapping[str, Treatment]:
+        """What becomes of mail by key of its author domain."""
+        return {_domain_key(pattern): what for pattern, what in self.domains.items()}
+
+    def build_with(self, services: Services) -> Filter:
+        """The filter; nothing is asked yet."""
+        from filterd.filters.auth.filter import Auth  # noqa: PLC0415  (a running filter)
+
+        return Auth(self, services)
+
+
+def _domain_key(pattern: str) -> str:
+    """The key of a pattern of domains. Raises PatternError."""
+    expected = 'expected "bank.example", or ".bank.example" for it and all below it'
+    try:
+        (key,) = pattern_keys(pattern)
+    except PatternError as error:
+        raise PatternError(error.what, expected) from None
+    except ValueError:
+        raise PatternError(f"{pattern!r} is an address", expected) from None
+    return key

@@ -1,0 +1,63 @@
+"""Entries of the list of senders that demand proof, and whether anybody proves it in time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from filterd.config.load import load
+from filterd.config.proof import proof_missing, unproven_entries
+
+NEVER = (
+    'filters.senders.file: 1 of its entries, as "allow ann@a.example for * if proven", never '
+    "count, since "
+)
+
+
+@pytest.mark.parametrize(
+    ("chain", "more", "entry", "missing", "told"),
+    [
+        ('"auth", "senders"', "", "allow ann@a.example if proven", "", ""),
+        ('"auth"', "", "", "", ""),
+        ('"senders"', "", "allow ann@a.example", '"auth" is not in [chain] filters', ""),
+        (
+            '"senders"',
+            "",
+            "allow ann@a.example if proven",
+            '"auth" is not in [chain] filters',
+            NEVER + '"auth" is not in [chain] filters',
+        ),
+        (
+            '"senders", "auth"',
+            "",
+            "allow ann@a.example if proven",
+            '"auth" stands behind "senders" in [chain] filters',
+            NEVER + '"auth" stands behind "senders" in [chain] filters',
+        ),
+        (
+            '"senders", "auth"',
+            "",
+            "",
+            '"auth" stands behind "senders" in [chain] filters',
+            'chain.filters: "auth" stands behind "senders" in [chain] filters, so new entries of '
+            '"senders" allow forged mail, too; put "auth" first',
+        ),
+        (
+            '"auth", "senders"',
+            "[filters.auth]\ndry_run = true\n",
+            "allow ann@a.example if proven",
+            "[filters.auth] has dry_run = true",
+            NEVER + "[filters.auth] has dry_run = true",
+        ),
+    ],
+)
+def test_what_is_told(
+    tmp_path: Path, chain: str, more: str, entry: str, missing: str, told: str
+) -> None:
+    (tmp_path / "list").write_text(entry + "\n")
+    file = tmp_path / "filterd.toml"
+    file.write_text(f'[chain]\nfilters = [{chain}]\n[filters.senders]\nfile = "list"\n{more}')
+    settings = load(file)
+    assert proof_missing(settings) == missing
+    assert "".join(unproven_entries(settings)) == told
