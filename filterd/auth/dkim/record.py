@@ -57,20 +57,24 @@ class KeyRecord:
 
         v= may stand anywhere, although it should be first; g= of RFC 4871 says nothing any more.
         """
-        if len(octets) > RECORD_SIZE_LIMIT:
-            raise DkimError(f"it has more than {RECORD_SIZE_LIMIT} octets")
-        tags = TagList(octets)
+        try:
+            return cls._of(TagList(octets, RECORD_SIZE_LIMIT))
+        except DkimError as error:
+            raise DkimError(f"the key record: {error.reason}") from None
+
+    @classmethod
+    def _of(cls, tags: TagList) -> KeyRecord:
         if tags.text("v") not in (None, "DKIM1"):
-            raise DkimError("it is of another version than DKIM1")
+            raise DkimError("another version than DKIM1 (v=)")
         hashes = tags.words("h")
         if hashes is not None and "sha256" not in hashes:
-            raise DkimError("it does not allow sha256 (h=)")
+            raise DkimError("sha256 is not allowed (h=)")
         services = tags.words("s")
         if services is not None and not {"*", "email"}.intersection(services):
-            raise DkimError("it is not for mail (s=)")
+            raise DkimError("not for mail (s=)")
         key_type = tags.text("k") or "rsa"
         if key_type not in ("rsa", "ed25519"):
-            raise DkimError("its key is of an unknown type (k=)")
+            raise DkimError("a key of an unknown type (k=)")
         flags = tags.words("t") or ()
         return cls(key_type, tags.binary("p"), testing="y" in flags, strict="s" in flags)
 
@@ -96,7 +100,7 @@ def key_records(answer: DnsAnswer) -> tuple[KeyRecord, ...]:
         try:
             found.append(KeyRecord.parse(text))
         except DkimError as error:
-            problem = DkimError(f"the key record: {error.reason}", error.result)
+            problem = error
     if not found:
         raise problem
     return tuple(found[:RECORDS_LIMIT])
