@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from filterd.cli.common import (
     ConfigOption,
@@ -11,9 +14,11 @@ from filterd.cli.common import (
     PostfixOption,
     SendmailOption,
     emit,
+    reported,
     settings,
 )
-from filterd.doctor import Level, Mtas, diagnose
+from filterd.doctor import Level, Mtas, diagnose, senders
+from filterd.message.address import PatternError, checked_domains
 from filterd.system.display import printable
 
 
@@ -21,15 +26,30 @@ def doctor(
     config: ConfigOption = None,
     sendmail: SendmailOption = None,
     postfix: PostfixOption = None,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(help="look only at what the DNS says of this domain of senders; repeatable"),
+    ] = None,
+    selector: Annotated[
+        list[str] | None,
+        typer.Option(help="a DKIM selector of these domains, besides the settings' own"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check settings, permissions, sockets, MTA, clamd, model, store, disk, clock and names.
+    """Check settings, permissions, sockets, MTA, clamd, model, store, disk, clock, names, and the
+    records of senders' domains.
 
     Nothing is changed. Exit status 69 if something has to be fixed.
     """
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
-    findings = diagnose(settings(config), Mtas(sendmail, postfix))
+    loaded, selectors = settings(config), selector or []
+    if domain:
+        with reported(Exit.USAGE, PatternError):
+            checked_domains(domain)
+        findings = list(senders(loaded, domain, selectors))
+    else:
+        findings = diagnose(loaded, Mtas(sendmail, postfix), selectors)
     if as_json:
         for one in findings:
             emit({"level": one.level, "about": one.about, "found": one.found, "do": one.advice})

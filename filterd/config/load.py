@@ -23,6 +23,7 @@ from filterd.chain.links import LinkSettings
 from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
 from filterd.config.dmarc import DmarcSettings
+from filterd.config.doctor import DoctorSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
 from filterd.config.web import WebSettings
@@ -71,6 +72,7 @@ class Settings:
     history: HistorySettings = HistorySettings()
     digest: DigestSettings = DigestSettings()
     dmarc: DmarcSettings = DmarcSettings()
+    doctor: DoctorSettings = DoctorSettings()
     metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
     web: WebSettings = WebSettings()
@@ -113,6 +115,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "history": HistorySettings,
     "digest": DigestSettings,
     "dmarc": DmarcSettings,
+    "doctor": DoctorSettings,
     "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,
     "web": WebSettings,

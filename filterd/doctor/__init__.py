@@ -6,7 +6,7 @@ daemon would make itself when it starts (its folders) may be missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from filterd.config.load import Settings
 from filterd.config.proof import unproven_entries
@@ -16,12 +16,16 @@ from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, mtas, own_warnings
 from filterd.doctor.patterns import bare_names
+from filterd.doctor.senders import senders
 
-__all__ = ["Finding", "Level", "Mtas", "diagnose"]
+__all__ = ["Finding", "Level", "Mtas", "diagnose", "senders"]
 
 
-def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
-    """All findings, each once; a check that fails itself is one. where: the MTA's files."""
+def diagnose(
+    settings: Settings, where: Mtas | None = None, selectors: Sequence[str] = ()
+) -> list[Finding]:
+    """All findings, each once; a check that fails itself is one. where: the MTA's files. selectors:
+    of DKIM, besides those that the settings name."""
     checks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("settings", files.settings_file),
         ("settings", lambda settings: _settings(settings, where or Mtas())),
@@ -31,6 +35,7 @@ def diagnose(settings: Settings, where: Mtas | None = None) -> list[Finding]:
         ("clock", host.clock),
         ("names", host.names),
         ("resolver", dns.dns),
+        ("senders", lambda settings: senders(settings, (), selectors)),
         ("daemon", servers.daemon),
         ("socket", milter_socket),
         ("mta", lambda settings: mtas(settings, where or Mtas())),
