@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 from filterd.auth.dkim.body import Body
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.auth.dkim.record import key_name
-from filterd.auth.dkim.signing import SigningKey, sign
+from filterd.auth.dkim.signing import SigningKey, base64_folded, sign, written
 from filterd.message import Message
 from tests.helpers.zones import Zones
 
@@ -38,6 +39,27 @@ def signed(data: bytes, *keys: SigningKey, **options: Any) -> bytes:
         value = sign(Header.of(message), Body.of(message), key, **options)
         data = b"DKIM-Signature: " + value + b"\r\n" + data
     return data
+
+
+def partly_signed(data: bytes, length: int, key: SigningKey) -> bytes:
+    """The message with a signature on top that counts so many octets of the body (l=)."""
+    relaxed = Canonicalization.RELAXED
+    message = Message(data)
+    digest = Body.of(message).hashed(relaxed, length).digest
+    tags = [
+        ("v", "1"),
+        ("a", key.algorithm),
+        ("c", f"{relaxed}/{relaxed}"),
+        ("d", key.domain),
+        ("s", key.selector),
+        ("l", str(length)),
+        ("h", "from"),
+        ("bh", base64.b64encode(digest).decode()),
+    ]
+    value = written(tags, 16)
+    own = canonical_field("DKIM-Signature", value, relaxed)
+    value += base64_folded(key.sign(Header.of(message).digest(["from"], relaxed, own)))
+    return b"DKIM-Signature: " + value + b"\r\n" + data
 
 
 def mail(body: bytes = b"Dear customer,\r\n\r\nnothing happened.\r\n", *more: bytes) -> bytes:

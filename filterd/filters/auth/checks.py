@@ -64,7 +64,9 @@ class Checks:
         self._of_keys = DnsLookups(resolver, seconds=half)
         self._of_dmarc = DnsLookups(resolver, seconds=half)
         self._body = Body.of(message)
-        self._limits = DkimLimits(signatures=settings.signatures_limit)
+        self._limits = DkimLimits(
+            signatures=settings.signatures_limit, partly_signed=AuthResult(settings.partly_signed)
+        )
         self._told = self._of_earlier_filters() if settings.use_results else _NOTHING_TOLD
 
     def begin(self) -> None:

@@ -95,6 +95,12 @@ class AuthSettings:
     signatures_limit: Annotated[
         int, Ge(1), Le(100), Doc("DKIM signatures of a message that are verified")
     ] = 10
+    partly_signed: Annotated[
+        Literal["policy", "pass"],
+        Doc(
+            "the result of a DKIM signature that verifies, but leaves out the end of the body (l=)"
+        ),
+    ] = "policy"
     wait: Annotated[
         float, Gt(0), Le(60), Doc("seconds to wait for name servers; what is missing is an error")
     ] = 10.0

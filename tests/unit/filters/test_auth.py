@@ -30,7 +30,7 @@ from tests.helpers.authentication import (
     points,
     verdict,
 )
-from tests.helpers.dkim import signed, signing_key
+from tests.helpers.dkim import partly_signed, signed, signing_key
 from tests.helpers.name_server import Question, name_server, zone
 
 pytestmark = pytest.mark.server
@@ -439,6 +439,21 @@ def test_of_many_signatures_some_are_verified() -> None:
         assert told.authentication is not None
         results = [one.result for one in told.authentication.dkim]
         assert results == [AuthResult.PASS, AuthResult.PASS, AuthResult.POLICY]
+
+
+@pytest.mark.parametrize("result", [AuthResult.POLICY, AuthResult.PASS])
+def test_a_body_that_is_partly_signed(result: AuthResult) -> None:
+    data = partly_signed(bytes(mail().data), 3, KEY)
+    with (
+        name_server(zone(*LINES, key_line(KEY))) as server,
+        auth(server.address, partly_signed=result.value) as checks,
+    ):
+        told = verdict(checks, Message(data, mail().envelope, "id1"))
+        assert told.authentication is not None
+        [one] = told.authentication.dkim
+        assert (one.result, one.unsigned) == (result, 4)
+        assert ("DKIM_VALID" in points(told)) is (result is AuthResult.PASS)
+        assert ("DMARC_REJECT" in points(told)) is (result is AuthResult.POLICY)
 
 
 def test_points_may_be_set() -> None:

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from filterd.auth.dkim.body import Body
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.record import key_name
-from filterd.auth.dkim.signing import base64_folded, written
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
 from filterd.message import Message
 from filterd.message.authentication import AuthResult, DkimCheck
 from filterd.resolver.answer import DnsStatus, Record
-from tests.helpers.dkim import mail, published, signed, signing_key
+from tests.helpers.dkim import mail, partly_signed, published, signed, signing_key
 from tests.helpers.zones import Zones
 
 KEY = signing_key("ed25519-sha256")
@@ -264,38 +261,24 @@ def test_a_signature_larger_than_any_key() -> None:
     assert found.reason == "b= has 600 octets, more than any key that is accepted"
 
 
-def signed_partly(data: bytes, length: int) -> bytes:
-    """The message, signed with that l=."""
-    relaxed = Canonicalization.RELAXED
-    message = Message(data)
-    digest = Body.of(message).hashed(relaxed, length).digest
-    tags = [("v", "1"), ("a", KEY.algorithm), ("c", "relaxed/relaxed"), ("d", "bank.example"),
-            ("s", "mail"), ("l", str(length)), ("h", "from"),
-            ("bh", base64.b64encode(digest).decode())]  # fmt: skip
-    value = written(tags, 16)
-    own = canonical_field("DKIM-Signature", value, relaxed)
-    value += base64_folded(KEY.sign(Header.of(message).digest(["from"], relaxed, own)))
-    return b"DKIM-Signature: " + value + b"\r\n" + data
-
-
 def test_a_partly_signed_body() -> None:
-    found = check(signed_partly(mail(b"signed\r\nadded\r\n"), 8))
+    found = check(partly_signed(mail(b"signed\r\nadded\r\n"), 8, KEY))
     assert (found.result, found.unsigned) == (AuthResult.POLICY, 7)
     assert found.reason == "the last 7 octets of the body are not signed (l=)"
     found = check(
-        signed_partly(mail(b"signed\r\nadded\r\n"), 8),
+        partly_signed(mail(b"signed\r\nadded\r\n"), 8, KEY),
         limits=DkimLimits(partly_signed=AuthResult.PASS),
     )
     assert (found.result, found.unsigned) == (AuthResult.PASS, 7)
 
 
 def test_a_length_that_counts_the_whole_body() -> None:
-    found = check(signed_partly(mail(b"signed\r\n"), 8))
+    found = check(partly_signed(mail(b"signed\r\n"), 8, KEY))
     assert (found.result, found.unsigned) == (AuthResult.PASS, 0)
 
 
 def test_what_was_appended_to_a_partly_signed_body_is_counted() -> None:
-    data = signed_partly(mail(b"signed\r\n"), 8)
+    data = partly_signed(mail(b"signed\r\n"), 8, KEY)
     found = check(data + b"appended \r\n")
     assert (found.result, found.unsigned) == (AuthResult.POLICY, 10)
     assert check(data.replace(b"\r\n\r\nsigned", b"\r\n\r\nSigned")).result is AuthResult.FAIL
