@@ -33,7 +33,16 @@ from filterd.chain.links import (
 from filterd.chain.marks import Mark
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.stage_chain import StageChain
-from filterd.chain.verdict import NO_OPINION, Action, Edit, Failure, FailureKind, Symbol, Verdict
+from filterd.chain.verdict import (
+    NO_OPINION,
+    Action,
+    AddField,
+    Edit,
+    Failure,
+    FailureKind,
+    Symbol,
+    Verdict,
+)
 from filterd.message import Message
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
@@ -212,7 +221,7 @@ class Chain:
     ) -> tuple[Examination, tuple[Edit, ...]]:
         """Let filters add what depends on the whole message as it leaves.
 
-        Returns what is known of it then, and all edits, new ones first. A failure is one of the
+        Returns what is known of it then, and all edits, new fields first. A failure is one of the
         filter, and `on_error` says what it means; a message that a person released goes out without
         the signature. Raises nothing that a filter causes.
         """
@@ -237,7 +246,12 @@ class Chain:
                 if not verdict.released:
                     opinion |= Verdict(action, failed=action is not Action.ACCEPT)
             verdict |= replace(opinion, edits=())
-            edits = opinion.edits + edits
+            on_top = tuple(edit for edit in opinion.edits if isinstance(edit, AddField))
+            edits = (
+                *on_top,
+                *edits,
+                *(edit for edit in opinion.edits if not isinstance(edit, AddField)),
+            )
         self.announce("", time.monotonic())
         return Examination(verdict, milliseconds, tuple(failures)), edits
 

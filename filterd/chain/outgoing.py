@@ -3,7 +3,8 @@
 A filter that adds something that depends on the whole message, header edits and removed parts
 included, has `sign(outgoing)`. It is called once the policy has decided and the labels are known,
 in the order of the chain, and only where the message is delivered or held by the MTA. Its verdict
-may have symbols and `AddField`s, which go on top of all others; who signs later signs these, too.
+may have symbols and edits: `AddField`s, which go on top of all others, and `ChangeField`s, which it
+must have counted in itself. Who signs later signs these, too.
 """
 
 from __future__ import annotations

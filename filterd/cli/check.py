@@ -32,7 +32,9 @@ from filterd.filters.locallists import entries as local_entries
 from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
+from filterd.filters.sign.settings import SignSettings
 from filterd.ops.folders import check_folders
+from filterd.system.mistakes import SettingsError, dotted
 
 
 def check(
@@ -85,10 +87,25 @@ def _check_lists(loaded: Settings) -> None:
                 local_entries.read(one.file, one.about)
         for own in loaded.in_chain(SendersSettings).values():
             senders.read(own.file, strict=True)
+        for name, signs in loaded.in_chain(SignSettings).items():
+            _check_keys(name, signs)
     except senders.ListError as error:
         fail(str(error), Exit.CONFIG)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", Exit.CONFIG)
+
+
+def _check_keys(name: str, own: SignSettings) -> None:
+    """End with an error for each private key that cannot be used."""
+    if not own.keys:
+        return
+    from filterd.filters.sign.keys import KeyRing  # noqa: PLC0415  (cryptography)
+
+    try:
+        KeyRing.read(own.keys)
+    except SettingsError as error:
+        lines = [f"filters.{name}.{dotted(key)}: {text}" for key, text in error.found]
+        fail("\n".join(lines), Exit.CONFIG)
 
 
 def as_plain(loaded: Settings) -> dict[str, Any]:

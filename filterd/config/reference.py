@@ -107,8 +107,8 @@ def _values(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{one}`" for one in schema["enum"])
     kind = schema.get("type", "")
-    if schema.get("format") == "path":
-        return "path"
+    if (form := schema.get("format")) in ("path", "date"):
+        return str(form)
     if kind == "array":
         items = schema.get("items", {})
         if "enum" in items:

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import textwrap
 from collections.abc import Mapping
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -49,6 +50,8 @@ def toml_value(value: Any) -> str:
             for c in str(value)
         )
         return f'"{escaped}"'
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, set | frozenset):

@@ -26,25 +26,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
 from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.auth.dkim.limits import DEFAULT, NAMES_LIMIT
 from filterd.message.address import canonical_domain
 
 FIELD = "DKIM-Signature"
-
-SIGNED_FIELDS = tuple(
-    """
-    from sender reply-to subject date message-id to cc mime-version content-type
-    content-transfer-encoding content-id content-description resent-date resent-from resent-sender
-    resent-to resent-cc resent-message-id in-reply-to references list-id list-help list-unsubscribe
-    list-unsubscribe-post list-subscribe list-post list-owner list-archive auto-submitted
-    """.split()
-)
-"""Fields that are signed where they are there (RFC 6376 §5.4.1; RFC 8058 §4 for one-click
-unsubscription)."""
-
-OVERSIGNED_FIELDS = ("from", "to", "subject", "date")
-"""Fields that are named once more than they are there, so that none can be added."""
 
 WIDTH = 76
 """Columns of a line, if it can be broken (RFC 5322 §2.1.1 asks for 78 at most)."""

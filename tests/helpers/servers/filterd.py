@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from filterd.quarantine import Entry, QuarantineSettings, Store
@@ -31,7 +32,7 @@ count = 2
 grace = 0.5
 
 [chain]
-filters = ["obedient", "gtube", "parts"{clamav}]
+filters = ["obedient", "gtube", "parts"{others}]
 timeout = {chain}
 
 [quarantine]
@@ -50,13 +51,20 @@ class Filterd:
     """The daemon on the unix socket `socket`. clamd: where clamd listens, None to do without.
 
     more: TOML added at the end, other sections. patient: for messages that wait in the filter as
-    long as a test takes.
+    long as a test takes. also: further filters of the chain.
     """
 
     def __init__(
-        self, folder: Path, clamd: Path | None = None, more: str = "", *, patient: bool = False
+        self,
+        folder: Path,
+        clamd: Path | None = None,
+        more: str = "",
+        *,
+        patient: bool = False,
+        also: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self._also = also
         self._limits = {"chain": 110.0, "obedient": 100.0} if patient else LIMITS
         self.socket = folder / "filterd.sock"
         self.configuration = folder / "filterd.toml"
@@ -69,12 +77,13 @@ class Filterd:
 
     def configure(self, clamd: Path | None = None, more: str = "") -> None:
         """Write the settings file anew; the daemon reads it at start and on SIGHUP."""
+        others = [*(["clamav"] if clamd is not None else []), *self._also]
         if clamd is not None:
             more = f'[filters.clamav]\nserver = "unix:{clamd}"\nsilence = 3.0\n{more}'
         self.configuration.write_text(
             CONFIGURATION.format(
                 folder=self.folder,
-                clamav=', "clamav"' if clamd is not None else "",
+                others="".join(f', "{name}"' for name in others),
                 more=more,
                 **self._limits,
             )

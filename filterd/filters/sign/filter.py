@@ -1,0 +1,115 @@
+"""Signs outbound mail (RFC 6376 §5), last, as it leaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar
+
+from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.signing import FIELD, sign, signed_names
+from filterd.chain.marks import is_marked
+from filterd.chain.outgoing import Outgoing
+from filterd.chain.verdict import NO_OPINION, AddField, ChangeField, Symbol, Verdict
+from filterd.filters.sign.keys import KeyRing
+from filterd.filters.sign.settings import SignSettings
+from filterd.filters.sign.settled import ADDRESS_FIELDS, settled
+from filterd.message import Envelope, Message
+from filterd.message.mailboxes import mailboxes
+from filterd.message.matching import client_matches, networks
+
+SIGNED, NOT_SIGNED = "DKIM_SIGNED", "DKIM_NOT_SIGNED"
+
+AUTHORS_LIMIT = 4
+"""Domains in From for which one message is signed; mail of people has one."""
+
+ADDED_BY_MTA = frozenset({"date", "message-id", "to"})
+"""Fields in lower case that sendmail may add after the milters where they are missing."""
+
+
+class Sign:
+    """The filter. keys: read by `prepare`, which raises ValueError if one cannot be used."""
+
+    name: ClassVar[str] = "sign"
+
+    def __init__(self, settings: SignSettings, keys: KeyRing | None = None) -> None:
+        self.settings = settings
+        self._networks = networks(settings.clients)
+        self._keys = keys
+
+    def prepare(self) -> None:
+        """Read the keys."""
+        self._keys = KeyRing.read(self.settings.keys)
+
+    def examine(self, message: Message) -> Verdict:
+        """Say whether this is mail of our own."""
+        return Verdict(outbound=True) if self._is_outbound(message.envelope) else NO_OPINION
+
+    def _is_outbound(self, envelope: Envelope) -> bool:
+        if is_marked(envelope.sender_parameters):
+            # A release whose mark was not honoured: who sent this first is not known here.
+            return False
+        if envelope.authenticated:
+            return True
+        return client_matches(envelope.client, self.settings.clients, self._networks)
+
+    def sign(self, outgoing: Outgoing) -> Verdict:
+        """Sign outbound mail; also such as was kept and is released now."""
+        if not outgoing.verdict.outbound:
+            return NO_OPINION
+        if self._keys is None:
+            self.prepare()
+        assert self._keys is not None
+        changes = tuple(self._settling(outgoing.message))
+        outgoing = replace(outgoing, edits=outgoing.edits + changes)
+        fields = outgoing.fields
+        authors = [value for name, value in fields if name.lower() == "from"]
+        if len(authors) != 1:
+            # RFC 5322 §3.6: one; and the MTA may add one, or readers see another than we sign.
+            return _not_signed(f"{len(authors) or 'no'} From fields, expected one")
+        domains = list(dict.fromkeys(one.domain for one in mailboxes(authors[0]) if one.domain))
+        # Two authors in subdomains may have one key.
+        keys = dict.fromkeys(
+            key for domain in domains[:AUTHORS_LIMIT] for key in self._keys.keys_for(domain)
+        )
+        if not keys:
+            named = ", ".join(domains[:AUTHORS_LIMIT]) or "an author without a domain"
+            return _not_signed(f"no key for {named}")
+        header, body = Header(fields), Body(outgoing.body)
+        names = signed_names(header, self.settings.sign_headers, self._oversigned(header))
+        signatures = [sign(header, body, key, names=names) for key in keys]
+        told = ", ".join(f"{key.selector} of {key.domain}" for key in keys)
+        return Verdict(
+            symbols=(Symbol(SIGNED, 0.0, f"with {told}"),),
+            edits=(
+                # libmilter takes a lone LF, and makes the CRLF itself (smfi_addheader).
+                *(AddField(FIELD, one.decode("ascii").replace("\r\n", "\n")) for one in signatures),
+                *changes,
+            ),
+        )
+
+    def _settling(self, message: Message) -> Iterator[ChangeField]:
+        """Changes of signed fields that the MTA would make later, and break the signature."""
+        wanted = ADDRESS_FIELDS.intersection(map(str.lower, self.settings.sign_headers))
+        macros = message.envelope.macros
+        rewriting, host = not macros.get("v", "").startswith("Postfix"), macros.get("j", "")
+        seen: Counter[str] = Counter()
+        for field in message.header_fields:
+            name = field.name.lower()
+            if name not in wanted:
+                continue
+            seen[name] += 1
+            value = settled(field.name, field.raw_value, rewriting=rewriting, host=host)
+            if value is not None:
+                yield ChangeField(field.name, seen[name], value)
+
+    def _oversigned(self, header: Header) -> list[str]:
+        """What nobody may add, but for what the MTA adds where it is missing."""
+        names = [name.lower() for name in self.settings.oversign_headers]
+        return [name for name in names if name not in ADDED_BY_MTA or header.places(name)]
+
+
+def _not_signed(why: str) -> Verdict:
+    return Verdict(symbols=(Symbol(NOT_SIGNED, 0.0, why),))
