@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from filterd.auth.arc.chain import Chain, chain_of
 from filterd.auth.arc.fields import MESSAGE_SIGNATURE, RESULTS, SEAL, SETS_LIMIT
 from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
 from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.auth.dkim.signing import (
-    OVERSIGNED_FIELDS,
-    SIGNED_FIELDS,
     SigningKey,
     base64_folded,
     signed_names,
