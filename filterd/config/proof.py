@@ -1,24 +1,42 @@
-"""Whether the list of senders learns who sent a message before it is looked at."""
+"""Whether filters that give points to senders learn first who sent a message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from filterd.chain.filter import Buildable
 from filterd.config.load import Settings
 from filterd.filters.auth.settings import AuthSettings
+from filterd.filters.known.settings import KnownSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 
 
 def proof_missing(settings: Settings) -> str:
     """Why entries that demand proof never count; empty if they do."""
+    return _missing(settings, SendersSettings)
+
+
+def unproven_people(settings: Settings) -> Iterator[str]:
+    """What to tell an admin where known senders get points although nobody has proven them."""
+    why = _missing(settings, KnownSettings)
+    for name, own in settings.in_chain(KnownSettings).items():
+        if why and own.unproven_share:
+            yield (
+                f"filters.{name}.unproven_share: {why}, so mail that is forged in the name of "
+                'known senders gets points, too; put "auth" first, or set unproven_share = 0'
+            )
+
+
+def _missing(settings: Settings, kind: type[Buildable]) -> str:
+    """Why filters of that kind do not learn who sent a message; empty if they do."""
     name = next(iter(settings.in_chain(AuthSettings)), None)
     if name is None:
         return '"auth" is not in [chain] filters'
     if settings.filters[name].link.dry_run:
         return f"[filters.{name}] has dry_run = true"
     order = settings.chain.filters
-    for other in settings.in_chain(SendersSettings):
+    for other in settings.in_chain(kind):
         if order.index(other) < order.index(name):
             return f'"{name}" stands behind "{other}" in [chain] filters'
     return ""

@@ -21,6 +21,7 @@ from filterd.message.address import Mailbox, patterns
 from filterd.message.authentication import Authentication
 from filterd.message.mailboxes import author_of
 from filterd.message.matching import client_matches, networks
+from filterd.message.received import boundary
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Known:
         """What is known of the author and of the messages that this one replies to; or that it will
         make its recipients known. Raises StateError, OSError."""
         envelope = message.envelope
-        if self._is_sent_here(envelope):
+        if self._is_sent_here(message):
             return self._of_own(message)
         share, author = self._standing(message)
         correspondents = self._correspondents() if share and author is not None else None
@@ -106,11 +107,15 @@ class Known:
             return NO_OPINION
         return Verdict(symbols=(Symbol(WRITES, 0.0, f"{count} recipients"),))
 
-    def _is_sent_here(self, envelope: Envelope) -> bool:
-        if not envelope.authenticated and not client_matches(
-            envelope.client, self.settings.clients, self._clients
-        ):
-            return False
+    def _is_sent_here(self, message: Message) -> bool:
+        envelope, services = message.envelope, self._services
+        if not envelope.authenticated:
+            if not client_matches(envelope.client, self.settings.clients, self._clients):
+                return False
+            networks, local = services.trusted_networks, services.trusts_local
+            edge = boundary(envelope, message.received, networks, trusts_local=local)
+            if edge.relays and edge.client.address:
+                return False  # a relay that hands in what came from elsewhere
         if not self._domains:
             return True
         return not self._domains.isdisjoint(Mailbox.parse(envelope.sender).covered_by())

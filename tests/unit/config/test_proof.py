@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.load import load
-from filterd.config.proof import proof_missing, unproven_entries
+from filterd.config.proof import proof_missing, unproven_entries, unproven_people
 
 NEVER = (
     'filters.senders.file: 1 of its entries, as "allow ann@a.example for * if proven", never '
@@ -61,3 +61,25 @@ def test_what_is_told(
     settings = load(file)
     assert proof_missing(settings) == missing
     assert "".join(unproven_entries(settings)) == told
+
+
+@pytest.mark.parametrize(
+    ("chain", "more", "told"),
+    [
+        ('"auth", "known"', "", ""),
+        ('"auth"', "[filters.known]", ""),
+        ('"known"', "", '"auth" is not in [chain] filters'),
+        ('"known"', "[filters.known]\nunproven_share = 0", ""),
+        ('"known", "auth"', "", '"auth" stands behind "known" in [chain] filters'),
+        ('"auth", "known"', "[filters.auth]\ndry_run = true", "[filters.auth] has dry_run = true"),
+    ],
+)
+def test_points_for_known_senders_without_a_proof(
+    tmp_path: Path, chain: str, more: str, told: str
+) -> None:
+    file = tmp_path / "filterd.toml"
+    file.write_text(f"[chain]\nfilters = [{chain}]\n{more}\n")
+    found = [
+        text.partition(": ")[2].partition(", so mail")[0] for text in unproven_people(load(file))
+    ]
+    assert found == ([told] if told else [])

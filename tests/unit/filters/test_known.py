@@ -269,7 +269,11 @@ def test_whose_mail_goes_out() -> None:
     assert site.gets() == {}
     site.sends("ann@a.example", client="198.51.100.9")
     assert set(site.gets()) == {"KNOWN_SENDER"}
-    # Mail from outside that a relay of this host hands in, as fetchmail does.
+    # Mail from outside that a relay of this host hands in: a filter before us, or fetchmail.
+    site = Site(Services(trusted_networks=("local",)))
+    received = "Received: from mail.a.example (mail.a.example [192.0.2.1]) by mx.example; x\r\n"
+    assert site.sends("joe@mx.example", sender="ann@a.example", header=received).symbols == ()
+    assert site.sends("ann@a.example").symbols != ()
     site = Site(domains=("mx.example",))
     site.sends("joe@mx.example", "bob@b.example", sender="ann@a.example")
     assert site.gets("bob@b.example", "ann@a.example") == {}
