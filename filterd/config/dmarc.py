@@ -46,6 +46,10 @@ class DmarcSettings:
     keep_days: Annotated[
         float, Ge(0), Doc("days after which a report in the folder is deleted; 0: never")
     ] = 30.0
+    received: Annotated[
+        Path | None,
+        Doc("folder or mbox with reports that others sent about us, which the pages then show"),
+    ] = None
     max_megabytes: Annotated[
         float, Gt(0), Doc("MB of a report, packed, above which it is not sent")
     ] = 10.0

@@ -63,32 +63,32 @@ def reports_at(path: Path) -> Iterator[Found]:
     """The reports in a file or a folder, folders in it included, by name; what is none says why.
     Raises OSError where the path itself cannot be read."""
     if not path.is_dir():
-        yield from _in_file(path)
+        yield from reports_in_file(path)
         return
-    for number, file in enumerate(_files(path, FOLDER_DEPTH)):
+    for number, file in enumerate(files_in(path)):
         if number >= FILES_LIMIT:
             yield Found(str(path), None, f"more than {FILES_LIMIT} files; the others are left out")
             return
         try:
-            yield from _in_file(file)
+            yield from reports_in_file(file)
         except OSError as error:
             yield Found(str(file), None, f"cannot be read ({error.strerror})")
 
 
-def _files(folder: Path, depth: int) -> Iterator[Path]:
-    """Regular files whose name does not begin with a dot. Raises OSError."""
+def files_in(folder: Path, depth: int = FOLDER_DEPTH) -> Iterator[Path]:
+    """Regular files whose name does not begin with a dot, by name. Raises OSError."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir() and not path.is_symlink():
             if depth > 1:
-                yield from _files(path, depth - 1)
+                yield from files_in(path, depth - 1)
         elif path.is_file():
             yield path
 
 
-def _in_file(path: Path) -> Iterator[Found]:
-    """Raises OSError."""
+def reports_in_file(path: Path) -> Iterator[Found]:
+    """The reports in a file. Raises OSError."""
     with open_regular(path) as file:
         is_mbox = mbox.is_mbox(file.read(5))
     if not is_mbox:

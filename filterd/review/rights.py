@@ -148,9 +148,11 @@ ACTIONS: Mapping[str, ReviewAction] = {
     "download-part": ReviewAction(Right.ADMIN),
     "status": ReviewAction(Right.ADMIN),
     "trace": ReviewAction(Right.ADMIN),
+    "dmarc": ReviewAction(Right.ADMIN),
 }
-"""By name, as forms and URLs use it, in the order of the menu. The last two are about no message:
-`status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf."""
+"""By name, as forms and URLs use it, in the order of the menu. The last three are about no message:
+`status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf; `dmarc`,
+reports of others about our domains."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None

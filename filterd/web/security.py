@@ -36,8 +36,8 @@ FORM_LIMIT = 1 << 20
 UPLOAD_MARGIN = 1 << 16
 """Octets that a form with a file may have besides the file."""
 
-UPLOADS = ("/scan", "/api/scan")
-"""Where a whole message may be sent to."""
+UPLOADS = ("/scan", "/api/scan", "/dmarc", "/api/dmarc")
+"""Where a whole message, or a report, may be sent to."""
 
 
 class SecurityHeaders:

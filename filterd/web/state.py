@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filterd.chain.marks import load_key
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings
+from filterd.dmarc.received import ReceivedReports
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import History
 from filterd.review.accounts import Accounts
@@ -62,6 +63,12 @@ class WebState:
     def waiting(self) -> WaitingMail:
         """What greylisting delays."""
         return WaitingMail(self.settings, self.actions.store)
+
+    @cached_property
+    def reports(self) -> ReceivedReports | None:
+        """The DMARC reports of others, None where no setting says where they are."""
+        path = self.settings.dmarc.received
+        return ReceivedReports(path) if path is not None else None
 
     @cached_property
     def bayes(self) -> Bayes | None:

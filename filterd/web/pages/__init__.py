@@ -8,6 +8,7 @@ from filterd.web.identity import posted
 from filterd.web.pages import (
     audit,
     dashboard,
+    dmarc,
     greylist,
     held,
     history,
@@ -24,6 +25,17 @@ def router() -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
     pages.include_router(held.open_router)
-    for module in (login, dashboard, quarantine, message, history, greylist, scan, audit, trace):
+    for module in (
+        login,
+        dashboard,
+        quarantine,
+        message,
+        history,
+        greylist,
+        scan,
+        audit,
+        trace,
+        dmarc,
+    ):
         pages.include_router(module.router, dependencies=[Depends(posted)])
     return pages

@@ -41,7 +41,7 @@ LISTS = {"allow", "block"}
 LOOKS = LEARN | PINS | {"rescan"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "release-ham"}
-FOR_ADMINS = {"download-part", "status", "trace"}
+FOR_ADMINS = {"download-part", "status", "trace", "dmarc"}
 
 
 @pytest.fixture
@@ -543,7 +543,14 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
     assert {name for name, one in ACTIONS.items() if one.asks_first} == {"allow", "block", "delete"}
     assert {name for name, one in ACTIONS.items() if one.for_everybody} == {"allow", "block"}
     assert {name for name, one in ACTIONS.items() if one.together} == {"spam", "ham"}
-    assert set(BULK) == ALL - {"rescan", "download", "download-part", "status", "trace"}
+    assert set(BULK) == ALL - {
+        "rescan",
+        "download",
+        "download-part",
+        "status",
+        "trace",
+        "dmarc",
+    }
     assert all(isinstance(one.right, Right) for one in ACTIONS.values())
     assert (ACTIONS["rescan"].button, ACTIONS["download"].button) == (
         "Scan again",

@@ -331,4 +331,5 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/rates",
         "/api/rates/free",
         "/api/trace",
+        "/api/dmarc",
     }

@@ -1,0 +1,91 @@
+"""The reports of others in one folder or file, for the pages; read again if something changed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterd.dmarc.feedback import AggregateReport
+from filterd.dmarc.files import Found, files_in, reports_in_file
+from filterd.dmarc.summary import Summary, summarize
+
+FILES_LIMIT = 2000
+"""Files that are read, the newest ones: 20 big receivers for three months."""
+
+RECORDS_LIMIT = 200_000
+"""Records that are read, from the newest file on; it takes some 10 s."""
+
+TROUBLES_LIMIT = 20
+"""Files that cannot be read and are named."""
+
+_Key = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What is there. troubles: files, or messages in them, that are not reports, and why. left_out:
+    files that are not read, since there are too many."""
+
+    summary: Summary
+    troubles: tuple[Found, ...] = ()
+    left_out: int = 0
+
+
+class ReceivedReports:
+    """The reports at one path. Safe for threads: one reads, the others wait and have the same."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutex = threading.Lock()
+        self._key: _Key | None = None
+        self._found = Received(Summary())
+
+    def get(self) -> Received:
+        """What is there now. Raises OSError."""
+        with self._mutex:
+            files = self._files()
+            key = tuple((str(path), changed, size) for changed, size, path in files)
+            if key != self._key:
+                self._found = _read([path for *_, path in files])
+                self._key = key
+            return self._found
+
+    def _files(self) -> list[tuple[int, int, Path]]:
+        """When changed, how large, and where; the newest first."""
+        if not self._path.is_dir():
+            told = self._path.stat()
+            return [(told.st_mtime_ns, told.st_size, self._path)]
+        found = []
+        for path in files_in(self._path):
+            # It may be moved meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                told = path.stat()
+                found.append((told.st_mtime_ns, told.st_size, path))
+        return sorted(found, reverse=True)
+
+
+def _read(files: list[Path]) -> Received:
+    troubles: list[Found] = []
+    left = [RECORDS_LIMIT]
+    done = [0]
+
+    def reports() -> Iterator[AggregateReport]:
+        for path in files[:FILES_LIMIT]:
+            if left[0] <= 0:
+                return
+            done[0] += 1
+            try:
+                for found in reports_in_file(path):
+                    if found.report is None:
+                        troubles.append(found)
+                        continue
+                    left[0] -= len(found.report.records)
+                    yield found.report
+            except OSError as error:
+                troubles.append(Found(str(path), None, f"cannot be read ({error.strerror})"))
+
+    summary = summarize(reports())
+    return Received(summary, tuple(troubles[:TROUBLES_LIMIT]), len(files) - done[0])
