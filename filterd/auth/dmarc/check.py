@@ -62,7 +62,8 @@ def check_dmarc(
     spf: of MAIL FROM (RFC 9989 §4.4.2); one of HELO counts as none. dkim: of all signatures.
     Without an author domain, and without a record for it, DMARC does not apply: none. Of several
     author domains the worst result is that of the message, and of those that fail, that with the
-    strictest policy (RFC 9989 §11.5).
+    strictest policy (RFC 9989 §11.5). Where From has more than can be checked, the result is a
+    permerror without a domain.
     """
     authors = author_domains(message)
     if not authors.domains:
@@ -72,8 +73,8 @@ def check_dmarc(
     walks = _Walks(questions)
     checks = [_check(domain, identifiers, walks) for domain in authors.domains]
     if not authors.is_whole:
-        # Whether the others fail, nobody has asked.
-        checks.append(DmarcCheck(AuthResult.PERMERROR, _shown(authors.domains[0])))
+        # Whether the others fail, nobody has asked: it is the mail of none of them.
+        checks.append(DmarcCheck(AuthResult.PERMERROR))
     worst = max(checks, key=_severity)
     reason = "; ".join(filter(None, (authors.reason, worst.reason)))
     return replace(worst, reason=_shown(reason, REASON_SHOWN))
@@ -187,10 +188,8 @@ class _AlignmentCheck:
         self._walks = walks
 
     def check(self, identifiers: Iterable[_Identifier]) -> None:
-        """The author domain itself first, which costs nothing; then those that are proven."""
-        author = self._author.domain
-        order = sorted(identifiers, key=lambda one: (one.domain != author, not one.is_proven))
-        for one in order:
+        """Those first that are proven: they may be the last ones that lead to a walk."""
+        for one in sorted(identifiers, key=lambda one: not one.is_proven):
             if self.spf if one.is_spf else self.dkim:
                 continue
             failure = self._failure(one)

@@ -52,12 +52,15 @@ class Acting:
     def treated(self, found: Authentication, message: Message, client: str) -> Treated:
         """What becomes of the message. client: the address of whoever handed it over."""
         dmarc = found.dmarc
-        if dmarc is None or not dmarc.domain or found.author:
+        if dmarc is None or found.author or dmarc.result is AuthResult.TEMPERROR:
             return Treated()
-        if dmarc.result is AuthResult.TEMPERROR:
-            return Treated()
-        own = self._of_domain(dmarc.domain)
-        policy = asked(dmarc) if dmarc.result is AuthResult.FAIL else DmarcPolicy.NONE
+        own, policy = None, DmarcPolicy.NONE
+        if dmarc.domain:
+            own = self._of_domain(dmarc.domain)
+            policy = asked(dmarc) if dmarc.result is AuthResult.FAIL else policy
+        elif dmarc.result is AuthResult.PERMERROR:
+            # Any domain may be among those in From, and hide behind the others.
+            policy = DmarcPolicy.QUARANTINE
         if own is None and policy is DmarcPolicy.NONE:
             return _testing(dmarc)
         override, why = self._override(found, message, client)
@@ -66,7 +69,8 @@ class Acting:
         wanted = own or self._default(policy)
         if wanted == policy.value:
             return Treated(wanted, *_of_testing(dmarc))
-        return Treated(wanted, "local_policy", f"{policy} is asked for, {wanted} is set")
+        wish = f"{policy} is asked for" if dmarc.domain else dmarc.reason
+        return Treated(wanted, "local_policy", f"{wish}, {wanted} is set")
 
     def _of_domain(self, domain: str) -> Treatment | None:
         """The closest entry of the setting `domains`."""
@@ -139,7 +143,7 @@ def verdict_of(
 def _refusal(dmarc: DmarcCheck | None) -> Reply:
     """RFC 9989 §7.2 wants the word DMARC in it."""
     domain = dmarc.domain if dmarc is not None else ""
-    if not (domain.isascii() and domain.isprintable()):
+    if not (domain and domain.isascii() and domain.isprintable()):
         return DMARC
     text = f"Message refused by DMARC of {domain}, its sender is not proven to be from there"
     return Reply(DMARC.code, DMARC.xcode, text, DMARC.kind)

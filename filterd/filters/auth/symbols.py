@@ -46,6 +46,7 @@ POINTS: Mapping[str, float] = {
     "DMARC_MISSING": 0.0,
     "DMARC_PERMERROR": 0.0,
     "DMARC_TEMPERROR": 0.0,
+    "FROM_EXCESSIVE": 3.0,
     "DMARC_OVERRIDE": 0.0,
     "ARC_VALID": 0.0,
     "ARC_INVALID": 0.0,
@@ -146,6 +147,8 @@ def _of_dmarc(one: DmarcCheck) -> tuple[str, str]:
             return _OF_POLICY[policy], f"{domain}, policy of {one.policy_domain or domain}{testing}"
         case AuthResult.TEMPERROR:
             return "DMARC_TEMPERROR", f"{domain}: {one.reason}"
+        case AuthResult.PERMERROR if not one.domain:
+            return "FROM_EXCESSIVE", one.reason
         case AuthResult.PERMERROR:
             return "DMARC_PERMERROR", f"{domain}: {one.reason}"
     return "DMARC_MISSING", f"{domain}: {one.reason}" if one.reason else domain

@@ -22,6 +22,7 @@ from filterd.system.mistakes import SettingsError
 from tests.helpers.arc import hop, list_key
 from tests.helpers.authentication import (
     LINES,
+    OTHER,
     OWN,
     auth,
     field,
@@ -160,6 +161,31 @@ def test_what_becomes_of_mail_that_fails(
         if override:
             assert f'reason="{override.replace("_", " ")}"' in field(told, "Authentication-Results")
             assert "DMARC_OVERRIDE" in points(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [
+        ({}, Action.QUARANTINE),
+        ({"dmarc_quarantine": "reject"}, Action.REJECT),
+        ({"dmarc_quarantine": "ignore"}, Action.ACCEPT),
+        ({"domains": {"own.example": "ignore"}}, Action.QUARANTINE),
+        ({"forwarders": [OTHER]}, Action.ACCEPT),
+    ],
+)
+def test_a_bank_does_not_hide_behind_four_domains_that_pass(
+    settings: dict[str, Any], action: Action
+) -> None:
+    own = [f"{name}@{name}.own.example" for name in "abcd"]
+    lines = [f'{name}.own.example 60 TXT "v=spf1 +all"' for name in "abcd"]
+    author = ", ".join([*own, "ceo@bank.example"])
+    with name_server(zone(*LINES, *lines)) as server, auth(server.address, **settings) as checks:
+        told = verdict(checks, mail(author, client=OTHER))
+        assert points(told)["FROM_EXCESSIVE"] == 3.0
+        assert told.action is action
+        assert "dmarc=permerror" in field(told, "Authentication-Results")
+        if told.reply is not None:
+            assert "DMARC of ," not in told.reply.text
 
 
 def test_the_client_is_told_which_domain() -> None:
