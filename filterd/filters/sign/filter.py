@@ -1,4 +1,4 @@
-"""Signs outbound mail (RFC 6376 §5), last, as it leaves."""
+"""Signs outbound mail (RFC 6376 §5), and seals other mail (RFC 8617 §5.1), last, as it leaves."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import ClassVar
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.header import Header
 from filterd.auth.dkim.signing import FIELD, sign, signed_names
+from filterd.chain.headers import LabelSettings
 from filterd.chain.marks import is_marked
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import NO_OPINION, AddField, ChangeField, Symbol, Verdict
 from filterd.filters.sign.keys import KeyRing
+from filterd.filters.sign.sealing import not_sealed, sealed
 from filterd.filters.sign.settings import SignSettings
 from filterd.filters.sign.settled import ADDRESS_FIELDS, settled
 from filterd.message import Envelope, Message
+from filterd.message.address import checked_domains
 from filterd.message.mailboxes import mailboxes
 from filterd.message.matching import client_matches, networks
 
@@ -34,8 +37,15 @@ class Sign:
 
     name: ClassVar[str] = "sign"
 
-    def __init__(self, settings: SignSettings, keys: KeyRing | None = None) -> None:
+    def __init__(
+        self,
+        settings: SignSettings,
+        keys: KeyRing | None = None,
+        labels: LabelSettings | None = None,
+    ) -> None:
         self.settings = settings
+        self._labels = labels if labels is not None else LabelSettings()
+        self._arc_domain = "".join(checked_domains(filter(None, [settings.arc_domain])))
         self._networks = networks(settings.clients)
         self._keys = keys
 
@@ -56,9 +66,9 @@ class Sign:
         return client_matches(envelope.client, self.settings.clients, self._networks)
 
     def sign(self, outgoing: Outgoing) -> Verdict:
-        """Sign outbound mail; also such as was kept and is released now."""
+        """Sign outbound mail, also such as was kept and is released now; seal what others sent."""
         if not outgoing.verdict.outbound:
-            return NO_OPINION
+            return self._sealed(outgoing)
         if self._keys is None:
             self.prepare()
         assert self._keys is not None
@@ -89,6 +99,25 @@ class Sign:
                 *changes,
             ),
         )
+
+    def _sealed(self, outgoing: Outgoing) -> Verdict:
+        domain = self._arc_domain
+        if not domain or outgoing.verdict.released:
+            # A release is not checked anew, so that there is nothing to record.
+            return NO_OPINION
+        if self._keys is None:
+            self.prepare()
+        assert self._keys is not None
+        if not self._labels.remove_forged:
+            return not_sealed("anybody could have written the results: labels.remove_forged is off")
+        keys = self._keys.keys_for(domain)
+        if not keys:
+            return not_sealed(f"no key of {domain} signs today")
+        # As the next host gets it; the message itself is left alone, its own signatures count on.
+        changes = tuple(self._settling(outgoing.message))
+        header = Header(replace(outgoing, edits=outgoing.edits + changes).fields)
+        host = self._labels.host(outgoing.message.envelope)
+        return sealed(outgoing, header, keys, host, self._oversigned(header))
 
     def _settling(self, message: Message) -> Iterator[ChangeField]:
         """Changes of signed fields that the MTA would make later, and break the signature."""

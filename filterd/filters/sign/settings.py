@@ -12,6 +12,7 @@ from annotated_doc import Doc
 
 from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
 from filterd.chain.filter import Filter
+from filterd.chain.services import Services
 from filterd.message.address import checked_domains
 from filterd.message.matching import LOCAL, networks
 from filterd.system.mistakes import mistakes
@@ -64,7 +65,7 @@ class KeySettings:
 
 @dataclass(frozen=True)
 class SignSettings:
-    """Signs outbound mail (DKIM) whose author's domain has a key here."""
+    """Signs outbound mail (DKIM) whose author's domain has a key here; seals other mail (ARC)."""
 
     keys: Annotated[
         tuple[KeySettings, ...],
@@ -84,6 +85,13 @@ class SignSettings:
         tuple[str, ...],
         Doc("those of them that nobody can add to the message without breaking the signature"),
     ] = OVERSIGNED_FIELDS
+    arc_domain: Annotated[
+        str,
+        Doc(
+            "domain whose key seals mail of others as it passes (ARC), with what the filter auth "
+            "found; empty: none is sealed"
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         with mistakes() as wrong:
@@ -92,6 +100,8 @@ class SignSettings:
                     networks([text])
             with wrong.at("keys"):
                 _check_keys(self.keys)
+            with wrong.at("arc_domain"):
+                _check_arc_domain(self.arc_domain, self.keys)
             for name in ("sign_headers", "oversign_headers"):
                 for index, header in enumerate(getattr(self, name)):
                     with wrong.at(name, index):
@@ -100,11 +110,11 @@ class SignSettings:
                 if "from" not in [name.lower() for name in self.sign_headers]:
                     raise ValueError('does not have "from", without which no signature counts')
 
-    def build(self) -> Filter:
+    def build_with(self, services: Services) -> Filter:
         """The filter, its keys not read yet."""
         from filterd.filters.sign.filter import Sign  # noqa: PLC0415  (cryptography)
 
-        return Sign(self)
+        return Sign(self, labels=services.labels)
 
 
 def _check_keys(keys: tuple[KeySettings, ...]) -> None:
@@ -118,6 +128,17 @@ def _check_keys(keys: tuple[KeySettings, ...]) -> None:
     )
     if twice is not None:
         raise ValueError(f"two keys with the selector {twice[1]} for {twice[0]}; once is right")
+
+
+def _check_arc_domain(domain: str, keys: tuple[KeySettings, ...]) -> None:
+    if not domain:
+        return
+    (wanted,) = checked_domains([domain])
+    for one in keys:
+        (own,) = checked_domains([one.domain])
+        if wanted == own or (one.subdomains and wanted.endswith(f".{own}")):
+            return
+    raise ValueError(f"{domain} has no key; expected the domain of one of the keys")
 
 
 def _check_header(name: str) -> None:
