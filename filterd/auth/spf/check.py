@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from filterd.auth.questions import Questions
 from filterd.auth.spf.evaluation import Evaluation
 from filterd.auth.spf.identities import domain_of, parts_of
-from filterd.auth.spf.macros import MacroValues
+from filterd.auth.spf.macros import Session
 from filterd.auth.spf.record import Client
 from filterd.message.authentication import AuthResult, SpfCheck, SpfIdentity
 from filterd.resolver.answer import RecordType
@@ -59,9 +59,8 @@ def _check(
     local, domain = sender
     if not domain:
         return SpfCheck(AuthResult.NONE, "", identity, reason="no domain that the DNS could hold")
-    values = MacroValues(client, local, domain, helo, host, domain, lambda: "unknown")
-    evaluation = Evaluation(questions, values)
-    values.validated = evaluation.validated_name
+    session = Session(client, local, domain, helo, host)
+    evaluation = Evaluation(questions, session)
     found = evaluation.check_host(domain)
     explanation = ""
     if found.result is AuthResult.FAIL and found.explanation is not None:

@@ -16,6 +16,7 @@ from filterd.auth.spf.macros import (
     MacroError,
     MacroString,
     MacroValues,
+    Session,
     parse_macros,
 )
 from filterd.auth.spf.record import (
@@ -69,10 +70,10 @@ class _StopError(Exception):
 class Evaluation:
     """One check: what it has asked counts through all included records."""
 
-    def __init__(self, questions: Questions, values: MacroValues) -> None:
+    def __init__(self, questions: Questions, session: Session) -> None:
         self._questions = questions
-        self._values = values
-        self._client = Client.of(values.client)
+        self._values = MacroValues(session, self.validated_name)
+        self._client = Client.of(session.client)
         self._kind = RecordType.A if self._client.version == 4 else RecordType.AAAA
         self.lookups = 0
         self.void = 0
@@ -102,7 +103,9 @@ class Evaluation:
 
     def validated_name(self) -> str:
         """Macro `p` (§7.3): the client's name, if possible one of the domain."""
-        answer = self._questions.answer(pointer_name(str(self._values.client)), RecordType.PTR)
+        answer = self._questions.answer(
+            pointer_name(str(self._values.session.client)), RecordType.PTR
+        )
         domain = self._values.domain
         names = sorted(
             answer.texts[:PTR_LIMIT], key=lambda name: (name != domain, not _within(name, domain))
@@ -189,7 +192,9 @@ class Evaluation:
                 return self._covered(directive, self._counted(name, self._kind))
             case Mechanism.MX:
                 return self._exchanges(directive, name)
-        answer = self._questions.answer(pointer_name(str(self._values.client)), RecordType.PTR)
+        answer = self._questions.answer(
+            pointer_name(str(self._values.session.client)), RecordType.PTR
+        )
         self._count_void(answer)
         names = [one for one in answer.texts[:PTR_LIMIT] if _within(one, name)]
         return any(self._validated(names))
@@ -223,6 +228,10 @@ class Evaluation:
 
     def _covered(self, directive: Directive, answer: DnsAnswer) -> bool:
         return any(directive.covers(self._client, one) for one in _numbers(answer))
+
+    def _names_of_client(self) -> DnsAnswer:
+        name = pointer_name(str(self._values.session.client))
+        return self._questions.answer(name, RecordType.PTR)
 
     def _validated(self, names: list[str]) -> Iterator[str]:
         """Those names of the client that lead back to it; errors are skipped (§5.5)."""

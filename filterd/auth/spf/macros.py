@@ -10,7 +10,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 NAME_LIMIT = 253
@@ -100,21 +100,29 @@ def _parsed(text: str, *, explanation: bool) -> tuple[MacroString, str]:
     return tuple(found), last
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of a client and the identity that is checked. local, domain: of the sender.
+    host: the name of this host."""
+
+    client: IPv4Address | IPv6Address
+    local: str
+    domain: str
+    helo: str
+    host: str
+
+
 class MacroValues:
     """What the letters stand for (§7.2).
 
     domain: whose record is evaluated now. validated: asks for the name of the client, `%{p}`.
     """
 
-    client: IPv4Address | IPv6Address
-    local: str
-    sender_domain: str
-    helo: str
-    host: str
-    domain: str
-    validated: Callable[[], str]
-    _made: dict[Macro, str] = field(default_factory=dict)
+    def __init__(self, session: Session, validated: Callable[[], str]) -> None:
+        self.session = session
+        self.domain = session.domain
+        self._validated = validated
+        self._made: dict[Macro, str] = {}
 
     def use(self, domain: str) -> None:
         """Another domain's record is evaluated from now on."""
@@ -155,27 +163,28 @@ class MacroValues:
         return made
 
     def _value(self, letter: str) -> str:
+        session = self.session
         match letter:
             case "s":
-                value = f"{self.local}@{self.sender_domain}"
+                value = f"{session.local}@{session.domain}"
             case "l":
-                value = self.local
+                value = session.local
             case "o":
-                value = self.sender_domain
+                value = session.domain
             case "d":
                 value = self.domain
             case "i":
-                value = dotted(self.client)
+                value = dotted(session.client)
             case "p":
-                value = self.validated()
+                value = self._validated()
             case "h":
-                value = self.helo
+                value = session.helo
             case "v":
-                value = "in-addr" if self.client.version == 4 else "ip6"
+                value = "in-addr" if session.client.version == 4 else "ip6"
             case "c":
-                value = str(self.client)
+                value = str(session.client)
             case "r":
-                value = self.host or "unknown"
+                value = session.host or "unknown"
             case _:
                 value = str(int(time.time()))
         return value[-VALUE_LIMIT:]

@@ -203,6 +203,11 @@ class TestText:
         found, _ = checked(zone)
         assert (found.result, found.explanation) == (AuthResult.FAIL, "")
 
+    @pytest.mark.parametrize(("size", "explained"), [(2000, True), (2001, False)])
+    def test_a_published_explanation_is_bounded(self, size: int, *, explained: bool) -> None:
+        zone: Zone = {"a.example": spf("-all exp=e.example"), "e.example": {"TXT": [b"x" * size]}}
+        assert bool(checked(zone)[0].explanation) == explained
+
     def test_an_explanation_is_bounded(self) -> None:
         zone: Zone = {
             "a.example": spf("-all exp=e.example"),
