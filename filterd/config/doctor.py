@@ -19,7 +19,10 @@ class DoctorSettings:
 
     domains: Annotated[
         tuple[str, ...],
-        Doc("domains of this site's senders, whose records are checked as receivers check them"),
+        Doc(
+            "domains of this site's senders, whose records are checked as receivers check them, "
+            "besides those of filters.sign.keys"
+        ),
     ] = ()
     addresses: Annotated[
         tuple[str, ...],

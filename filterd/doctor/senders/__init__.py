@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from socket import getfqdn
 
 from filterd.auth.questions import Questions
@@ -21,12 +22,16 @@ from filterd.doctor.senders.dmarc import dmarc
 from filterd.doctor.senders.outgoing import Outgoing, outgoing, outgoing_of
 from filterd.doctor.senders.spf import spf
 from filterd.doctor.senders.transport import Fetch, over_https, transport
+from filterd.filters.sign.settings import SignSettings
 from filterd.message.address import canonical_domain
 from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.resolver import Resolver
 
 QUESTIONS = 1000
 """Of one domain; SPF alone may ask for 100 names, for each address."""
+
+DOMAINS_LIMIT = 100
+"""Domains of the settings that are looked at; a host of many sites has thousands."""
 
 POLICY_SHARE = 0.5
 """Of a domain's seconds that its MTA-STS policy may take."""
@@ -43,6 +48,14 @@ def senders(
     wanted = [canonical_domain(one) for one in domains] or own_domains(settings)
     if not wanted:
         return
+    if not domains and len(wanted) > DOMAINS_LIMIT:
+        yield Finding(
+            Level.WARN,
+            "senders",
+            f"only the first {DOMAINS_LIMIT} of {len(wanted)} domains are looked at",
+            "look at others with --domain",
+        )
+        del wanted[DOMAINS_LIMIT:]
     with contextlib.closing(Resolver(settings.resolver)) as resolver:
         if not resolver.servers:
             yield Finding(
@@ -57,30 +70,39 @@ def senders(
         host = outgoing_of(settings, getfqdn(), questions)
         yield from outgoing(host, questions)
         for domain in wanted:
-            own = [*selectors, *selectors_of(settings, domain)]
+            keys = keys_of(settings, domain, selectors)
             questions = DnsLookups(resolver, limit=QUESTIONS, seconds=seconds)
-            yield from of_domain(domain, host, list(dict.fromkeys(own)), questions)
+            yield from of_domain(domain, host, keys, questions)
             yield from transport(domain, questions, seconds * POLICY_SHARE, get)
     yield _bulk()
 
 
 def of_domain(
-    domain: str, host: Outgoing, selectors: Sequence[str], questions: Questions
+    domain: str, host: Outgoing, keys: Sequence[tuple[str, str]], questions: Questions
 ) -> Iterator[Finding]:
-    """What receivers find about one domain."""
+    """What receivers find about one domain. keys: see `keys_of`."""
     yield from spf(domain, host, questions)
-    yield from dkim(domain, selectors, questions)
-    yield from dmarc(domain, questions)
+    yield from dkim(domain, keys, questions)
+    yield from dmarc(domain, [signer for signer, _ in keys], questions)
 
 
 def own_domains(settings: Settings) -> list[str]:
-    """The domains of the settings, in A-labels."""
-    return list(dict.fromkeys(map(canonical_domain, settings.doctor.domains)))
+    """The domains of the settings, and those that have keys to sign with, in A-labels."""
+    keys = [key.domain for own in settings.in_chain(SignSettings).values() for key in own.keys]
+    return list(dict.fromkeys(map(canonical_domain, [*settings.doctor.domains, *keys])))
 
 
-def selectors_of(settings: Settings, _domain: str) -> list[str]:
-    """The DKIM selectors that the settings name for a domain."""
-    return list(settings.doctor.selectors)
+def keys_of(settings: Settings, domain: str, selectors: Sequence[str]) -> list[tuple[str, str]]:
+    """Domain and selector of the keys that sign for a domain, or will. selectors: others of it."""
+    found = [(domain, one) for one in (*selectors, *settings.doctor.selectors)]
+    today = datetime.now(UTC).date()
+    for own in settings.in_chain(SignSettings).values():
+        for key in own.keys:
+            signer = canonical_domain(key.domain)
+            is_meant = domain == signer or (key.subdomains and domain.endswith(f".{signer}"))
+            if is_meant and (key.until is None or key.until >= today):
+                found.append((signer, key.selector))
+    return list(dict.fromkeys(found))
 
 
 def _bulk() -> Finding:

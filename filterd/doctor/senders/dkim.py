@@ -19,9 +19,10 @@ GOOD_BITS = 2048
 """Of an RSA key."""
 
 
-def dkim(domain: str, selectors: Sequence[str], questions: Questions) -> Iterator[Finding]:
-    """What receivers make of the key of each selector."""
-    if not selectors:
+def dkim(domain: str, keys: Sequence[tuple[str, str]], questions: Questions) -> Iterator[Finding]:
+    """What receivers make of each key. keys: domain and selector of those that sign for the
+    domain."""
+    if not keys:
         yield Finding(
             Level.WARN,
             ABOUT,
@@ -30,10 +31,10 @@ def dkim(domain: str, selectors: Sequence[str], questions: Questions) -> Iterato
             "name the selectors in doctor.selectors or with --selector; filterd dkim genkey makes "
             "a key",
         )
-    for selector in selectors:
-        questions.start(key_name(domain, selector), RecordType.TXT)
-    for selector in selectors:
-        yield from _key(key_name(domain, selector), questions)
+    for signer, selector in keys:
+        questions.start(key_name(signer, selector), RecordType.TXT)
+    for signer, selector in keys:
+        yield from _key(key_name(signer, selector), questions)
 
 
 def _key(name: str, questions: Questions) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from filterd.auth.dmarc.record import Alignment, DmarcRecord
 from filterd.auth.dmarc.walk import PREFIX, organizational_domain, walk
@@ -23,8 +23,9 @@ _GONE = ("pct", "rf", "ri")
 """Tags of RFC 7489 that count no longer."""
 
 
-def dmarc(domain: str, questions: Questions) -> Iterator[Finding]:
-    """What receivers make of the record that applies to the domain."""
+def dmarc(domain: str, signers: Sequence[str], questions: Questions) -> Iterator[Finding]:
+    """What receivers make of the record that applies to the domain. signers: the domains that sign
+    its mail here."""
     found = walk(domain, questions)
     if found.failure and found.own is None:
         yield Finding(
@@ -58,6 +59,14 @@ def dmarc(domain: str, questions: Questions) -> Iterator[Finding]:
     yield from _tags(name, record)
     yield from _reports(place, name, record, questions)
     yield _alignment(domain, found.organizational, record)
+    if signers and record.adkim is Alignment.STRICT and domain not in signers:
+        yield Finding(
+            Level.WARN,
+            ABOUT,
+            f"{name} has adkim=s, and mail from {domain} is signed by {', '.join(signers[:3])}: "
+            "that does not count",
+            f"sign with a key of {domain}, or take adkim=s out",
+        )
 
 
 def _records(domain: str, questions: Questions) -> int:

@@ -123,10 +123,10 @@ def test_dkim() -> None:
     key = signing_key("rsa-sha256", "a.example", "s1")
     name = "s1._domainkey.a.example"
     record = key.record.encode()
-    good = told(dkim("a.example", ["s1"], txt(name, record)))
+    good = told(dkim("a.example", [("a.example", "s1")], txt(name, record)))
     assert good == [(Level.OK, f"{name}: a key of {key.bits} bits (rsa) can be used", "")]
     ed = signing_key("ed25519-sha256", "a.example", "s1").record.encode()
-    assert told(dkim("a.example", ["s1"], txt(name, ed)))[0][0] is Level.OK
+    assert told(dkim("a.example", [("a.example", "s1")], txt(name, ed)))[0][0] is Level.OK
     cases: list[tuple[Sequence[bytes], Level, str]] = [
         ((), Level.FAIL, "there is no key record"),
         ((b"v=DKIM1; p=",), Level.FAIL, "revoked"),
@@ -136,12 +136,12 @@ def test_dkim() -> None:
         ((record, ed), Level.WARN, "has 2 keys"),
     ]
     for texts, level, expected in cases:
-        found = worst(dkim("a.example", ["s1"], txt(name, *texts)))
+        found = worst(dkim("a.example", [("a.example", "s1")], txt(name, *texts)))
         assert (found[0], expected in found[1]) == (level, True), found
     assert worst(dkim("a.example", [], Zones({})))[1].startswith("no DKIM selector of a.example")
     silent = Zones({name: {"TXT": DnsStatus.TIMEOUT}})
-    assert worst(dkim("a.example", ["s1"], silent))[0] is Level.WARN
-    assert worst(dkim("a.example", ["x" * 300], Zones({})))[0] is Level.FAIL
+    assert worst(dkim("a.example", [("a.example", "s1")], silent))[0] is Level.WARN
+    assert worst(dkim("a.example", [("a.example", "x" * 300)], Zones({})))[0] is Level.FAIL
 
 
 DMARC: dict[str, tuple[Sequence[bytes], Level, str, str]] = {
@@ -213,13 +213,13 @@ def test_dmarc(texts: Sequence[bytes], level: Level, expected: str, advice: str)
             "a.example._report._dmarc.c.example": {"TXT": [b"v=DMARC1"]},
         }
     )
-    found = worst(dmarc("a.example", zones))
+    found = worst(dmarc("a.example", [], zones))
     assert (found[0], expected in found[1], advice in found[2]) == (level, True, True), found
 
 
 def test_dmarc_of_a_domain_below() -> None:
     zones = txt("_dmarc.a.example", b"v=DMARC1; p=reject; sp=none; aspf=s; rua=mailto:d@a.example")
-    found = [text for _, text, _ in told(dmarc("news.a.example", zones))]
+    found = [text for _, text, _ in told(dmarc("news.a.example", [], zones))]
     assert found[0].startswith("_dmarc.a.example asks for none on mail from news.a.example")
     assert found[-1] == (
         "mail from news.a.example passes with an envelope sender of news.a.example (SPF), or a "
@@ -227,9 +227,21 @@ def test_dmarc_of_a_domain_below() -> None:
     )
 
 
+def test_a_signature_that_is_not_aligned() -> None:
+    record = b"v=DMARC1; p=none; adkim=s; rua=mailto:d@a.example"
+    zones = txt("_dmarc.a.example", record)
+    assert worst(dmarc("news.a.example", ["a.example"], zones)) == (
+        Level.WARN,
+        "_dmarc.a.example has adkim=s, and mail from news.a.example is signed by a.example: that "
+        "does not count",
+        "sign with a key of news.a.example, or take adkim=s out",
+    )
+    assert worst(dmarc("a.example", ["a.example"], zones))[0] is Level.OK
+
+
 def test_dmarc_where_the_dns_does_not_answer() -> None:
     zones = Zones({"_dmarc.a.example": {"TXT": DnsStatus.TIMEOUT}})
-    level, text, _ = worst(dmarc("a.example", zones))
+    level, text, _ = worst(dmarc("a.example", [], zones))
     assert (level, "no answer about _dmarc.a.example" in text) == (Level.WARN, True)
 
 

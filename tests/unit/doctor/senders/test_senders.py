@@ -8,9 +8,9 @@ import pytest
 
 from filterd.chain.headers import LabelSettings
 from filterd.config.doctor import DoctorSettings
-from filterd.config.load import Settings
+from filterd.config.load import Settings, load
 from filterd.doctor.findings import Level
-from filterd.doctor.senders import senders
+from filterd.doctor.senders import DOMAINS_LIMIT, keys_of, own_domains, senders
 from filterd.doctor.senders.https import FetchError, Page
 from filterd.resolver.settings import ResolverSettings
 from filterd.system.mistakes import SettingsError
@@ -89,6 +89,38 @@ def test_a_name_server_that_says_nothing() -> None:
     assert not any(one.level is Level.FAIL for one in found)
     unknown = {one.about for one in found if one.level is Level.WARN}
     assert unknown == {"outgoing", "spf", "dkim", "dmarc", "mta-sts", "tlsrpt"}
+
+
+def test_the_keys_that_sign(tmp_path: Path) -> None:
+    file = tmp_path / "filterd.toml"
+    key = "[[filters.sign.keys]]\nfile = 'k'\n"
+    file.write_text(
+        "[chain]\nfilters = ['sign']\n[doctor]\ndomains = ['b.example']\nselectors = ['d1']\n"
+        f"{key}domain = 'A.example'\nselector = 's1'\nsubdomains = true\n"
+        f"{key}domain = 'a.example'\nselector = 's0'\nuntil = 2020-01-01\n"
+        f"{key}domain = 'c.example'\nselector = 's2'\n"
+    )
+    given = load(file)
+    assert own_domains(given) == ["b.example", "a.example", "c.example"]
+    assert keys_of(given, "a.example", []) == [("a.example", "d1"), ("a.example", "s1")]
+    below = keys_of(given, "news.a.example", ["x"])
+    assert below == [
+        ("news.a.example", "x"),
+        ("news.a.example", "d1"),
+        ("a.example", "s1"),
+    ]
+    assert keys_of(given, "nota.example", []) == [("nota.example", "d1")]
+
+
+def test_of_very_many_domains_the_first_are_looked_at() -> None:
+    many = [f"d{number}.example" for number in range(DOMAINS_LIMIT + 1)]
+    with name_server(zone(*RECORDS)) as server:
+        found = list(senders(settings(server.address, *many), get=nobody))
+    assert found[0].found == "only the first 100 of 101 domains are looked at"
+    assert {one.found for one in found if one.about == "dmarc"} == {
+        f"{name} has no DMARC record, which Gmail, Yahoo and Microsoft ask of bulk senders"
+        for name in many[:DOMAINS_LIMIT]
+    }
 
 
 def test_without_a_resolver() -> None:
