@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.config.processes import StageSettings
+from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.message.envelope import ip
 
@@ -97,6 +98,12 @@ def chain_warnings(loaded: Settings) -> list[str]:
             found.append(
                 f"{name} waits {own.wait:g} s for lists, as long as it may take: "
                 "a list that does not answer makes it fail"
+            )
+    for name, checks in loaded.in_chain(AuthSettings).items():
+        if checks.wait >= loaded.filters[name].link.timeout:
+            found.append(
+                f"{name} waits {checks.wait:g} s for name servers, as long as it may take: "
+                "one that does not answer makes it fail"
             )
     return found
 

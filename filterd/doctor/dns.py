@@ -14,6 +14,7 @@ from socket import getfqdn
 
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
+from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.dnslists.codes import is_error, packed
 from filterd.filters.dnslists.health import LISTED_ADDRESS, LISTED_NAME, TEST_ADDRESS, TEST_NAME
 from filterd.filters.dnslists.known import ADDRESSES
@@ -36,15 +37,16 @@ _LIST_ADVICE = (
 def dns(settings: Settings) -> Iterator[Finding]:
     """Name servers, lists, and this host's own name."""
     lists = [one for own in settings.in_chain(DnsListsSettings).values() for one in own.lists]
-    if not lists and not settings.resolver.nameservers:
+    checks = settings.in_chain(AuthSettings)
+    if not lists and not checks and not settings.resolver.nameservers:
         return
     with contextlib.closing(Resolver(settings.resolver)) as resolver:
         if not settings.resolver.enabled:
             yield Finding(
                 Level.WARN,
                 "resolver",
-                "resolver.enabled is false: no list is asked",
-                "set it to true, or take dnslists out of the chain",
+                "resolver.enabled is false: no list is asked, and nobody's sender is checked",
+                f"set it to true, or take {' and '.join(_asking(settings))} out of the chain",
             )
             return
         if not resolver.servers:
@@ -61,6 +63,12 @@ def dns(settings: Settings) -> Iterator[Finding]:
             return
         yield from _lists(resolver, lists)
         yield from _own_name(resolver, settings.labels.hostname or getfqdn())
+
+
+def _asking(settings: Settings) -> list[str]:
+    """The filters that do nothing without the DNS."""
+    found = [*settings.in_chain(DnsListsSettings), *settings.in_chain(AuthSettings)]
+    return found or ["the name servers"]
 
 
 def _servers(settings: Settings, servers: Sequence[str]) -> Iterator[Finding]:
