@@ -3,7 +3,8 @@
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
-#          spamass-milter, c-icap, Dovecot, procmail, vacation, Redis, and the clients swaks and msmtp
+#          spamass-milter, c-icap, Dovecot, procmail, vacation, Redis, rspamd, and the clients swaks and
+#          msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages; both are only unpacked, below
@@ -66,6 +67,7 @@ libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze
 nsd                 nsd
 redis-server        redis-server
+rspamd              rspamd
 '
 
 # Debian keeps servers in sbin, which is not in everybody's PATH.

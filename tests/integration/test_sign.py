@@ -7,6 +7,8 @@ The next host is one that keeps what it gets. Strangers come from 127.0.0.2.
 from __future__ import annotations
 
 import dataclasses
+import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +17,17 @@ import dkim
 import pytest
 
 from filterd.auth.dkim.record import key_name
+from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim.verify import verify_dkim
 from filterd.filters.sign.keys import write_key
 from filterd.message import Message
 from filterd.message.authentication import AuthResult
+from filterd.milter.replies import InsertHeader
 from filterd.quarantine import Store
 from filterd.quarantine.release import Form, Releaser, ReleaseRequest
 from tests.helpers import receiving_mta
 from tests.helpers.dkim import published, signing_key
+from tests.helpers.milter import MilterClient
 from tests.helpers.process import folder, wait_for
 from tests.helpers.servers.filterd import Filterd
 from tests.helpers.servers.mailbox import Delivered
@@ -261,6 +266,46 @@ def _octets(came: Delivered) -> bytes:
     """A message of a mailbox as it would cross the wire."""
     head = b"".join(name + b": " + value + b"\n" for name, value in came.fields)
     return (head + b"\n" + came.body).replace(b"\n", b"\r\n")
+
+
+def test_a_reload_takes_new_keys_and_nothing_from_settings_with_a_bad_one() -> None:
+    old, new = (signing_key(domain="client.example", selector=name) for name in ("old", "new"))
+
+    def selectors() -> set[bytes]:
+        with MilterClient(daemon.socket) as client:
+            client.hello(address=b"192.0.2.7")
+            edits = client.message(fields=[(b"From", b" ann@client.example")]).edits
+        added = [one for one in edits if isinstance(one, InsertHeader)]
+        values = [one.value for one in added if one.name == b"DKIM-Signature"]
+        return {found for value in values for found in re.findall(rb"\bs=(\w+);", value)}
+
+    def more(*keys: SigningKey) -> str:
+        lines = '[filters.sign]\nclients = ["192.0.2.0/24"]\n'
+        for key in keys:
+            lines += (
+                f'[[filters.sign.keys]]\ndomain = "{key.domain}"\nselector = "{key.selector}"\n'
+                f'file = "{place}/{key.selector}.key"\n'
+            )
+        return lines
+
+    with folder("rotation") as place:
+        for key in (old, new):
+            write_key(place / f"{key.selector}.key", key)
+        daemon = Filterd(place, more=more(old), also=["sign"])
+        daemon.start()
+        assert selectors() == {b"old"}
+
+        daemon.configure(more=more(old, new))
+        (place / "new.key").chmod(0o644)
+        daemon.process.signal(signal.SIGHUP)
+        wait_for("the refusal", lambda: "expected 0600" in daemon.process.output)
+        assert selectors() == {b"old"}
+
+        (place / "new.key").chmod(0o600)
+        daemon.process.signal(signal.SIGHUP)
+        wait_for("the reload", lambda: "reloaded, chain" in daemon.process.output)
+        assert selectors() == {b"old", b"new"}
+        daemon.stop()
 
 
 def test_opendkim_behind_filterd_verifies_what_it_signed() -> None:
