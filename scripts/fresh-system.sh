@@ -82,6 +82,8 @@ echo "fresh-system: $command"
 env -i "${variables[@]}" unshare --mount --pid --fork bash -c '
   root=$1 user=$2 place=$3 command=$4
   mount --make-rprivate /
+  # A mount point: only then programs inside can have mounts of their own.
+  mount --bind "$root" "$root"
   mount -t proc proc "$root/proc"
   mount --rbind /sys "$root/sys"
   mount --rbind /dev "$root/dev"

@@ -20,6 +20,9 @@ touch {ready}
 exec sleep infinity
 """
 
+_WHAT = ("--mount", "--net", "--root", "--wd")
+"""What of the machine a program gets; its root folder, too, which may be below that of the host."""
+
 
 class Namespace:
     """Mounts and network of its own, as long as it runs. mounts: lines of shell that furnish it.
@@ -50,7 +53,7 @@ class Namespace:
 
     def command(self, *words: str | Path) -> list[str | Path]:
         """The command line that runs a program inside."""
-        return [self._enter, f"--target={self._holder.pid}", "--mount", "--net", "--", *words]
+        return [self._enter, f"--target={self._holder.pid}", *_WHAT, "--", *words]
 
     def run(
         self, command: str, folder: str = "/", environment: dict[str, str] | None = None

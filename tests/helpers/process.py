@@ -38,6 +38,9 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 _started: list[Program] = []
 """Programs that were started in a folder that is still there."""
 
+_reserved: list[contextlib.ExitStack] = []
+"""What keeps ports for this process."""
+
 missing: dict[str, str] = {}
 """Programs that tests did without, and the package each comes in; the summary names them."""
 
@@ -60,15 +63,28 @@ def unpacked(name: str) -> Path:
     return Path(cache) / "filterd" / "servers" / name
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    for port in random.sample(PORTS, 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+def free_port(count: int = 1) -> int:
+    """A port on which nobody listens, and which no other process gets from here as long as this one
+    lives. count: so many, one after the other; the first of them."""
+    for first in random.sample(PORTS, 200):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    _reserve(port, stack)
+            except OSError:
+                continue
+            _reserved.append(stack.pop_all())
+            return first
     raise RuntimeError(f"no free port in {PORTS}")
+
+
+def _reserve(port: int, stack: contextlib.ExitStack) -> None:
+    """Take a name that only one process of this network can have. Raises OSError."""
+    name = stack.enter_context(socket.socket(socket.AF_UNIX))
+    name.bind(f"\0filterd-tests-port-{port}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
 
 
 def answers(port: int) -> bool:

@@ -54,16 +54,19 @@ def test_a_session_is_answered_and_its_mail_delivered_as_by_sendmail(case: str) 
         environment = {
             **os.environ,
             "PFX": str(prepared(place)),
-            "BASEPORT": str(free_port()),
+            "BASEPORT": str(free_port(2)),
             "LABRUN": str(place / "run"),
             "OUTDIR": str(place / "out"),
             "MTA": f"{sys.executable} -m filterd mta run --cf {{cf}} --spool {{dir}}/fspool",
         }
         name = case.partition("-")[2]
         record = [sys.executable, SESSIONS / "record_smtp.py", name]
-        subprocess.run(record, cwd=SESSIONS, env=environment, check=True, capture_output=True)
+        told = subprocess.run(
+            record, cwd=SESSIONS, env=environment, check=False, capture_output=True, text=True
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
         wanted = place / "list"
         wanted.write_text(f"smtp/{case}.txt\n")
         judge = [sys.executable, SESSIONS / "judge_smtp.py", "-v", "--list", wanted, place / "out"]
-        told = subprocess.run(judge, check=True, capture_output=True, text=True).stdout
-        assert EXPLAINED.get(case, "files wholly equal 1/1") in told, told
+        found = subprocess.run(judge, check=True, capture_output=True, text=True).stdout
+        assert EXPLAINED.get(case, "files wholly equal 1/1") in found, found
