@@ -103,7 +103,7 @@ class Sign:
     def _sealed(self, outgoing: Outgoing) -> Verdict:
         domain = self._arc_domain
         if not domain or outgoing.verdict.released:
-            # A release is not checked anew, so that there is nothing to record.
+            # A release is not checked again, so that there is nothing to record.
             return NO_OPINION
         if self._keys is None:
             self.prepare()

@@ -117,4 +117,5 @@ def test_results_are_shown_in_printable_ascii_and_in_part() -> None:
 
 def test_the_instance_of_results_may_be_spelled_in_odd_ways() -> None:
     assert results_in(b" (first) i (a) = (b\\)) 1 (c) ; mx.example; none") == "mx.example; none"
+    assert results_in(b"i=1 (a\\\nb);\r\n mx.example; none") == "mx.example; none"
     assert results_in(b"i=((nested)) 1; mx.example") == "i=((nested)) 1; mx.example"

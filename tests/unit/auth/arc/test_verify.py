@@ -10,6 +10,7 @@ import pytest
 from filterd.auth.arc.fields import SETS_LIMIT
 from filterd.auth.arc.verify import begin_arc, verify_arc
 from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.verify import verify_dkim
 from filterd.message import Message
 from filterd.message.authentication import ArcCheck, AuthResult
@@ -162,6 +163,39 @@ def test_the_structure_is_checked_before_anything_is_asked(change: Change, reaso
     found = checked(change(chain(2)), zones)
     assert (found.result, found.reason) == (AuthResult.FAIL, reason)
     assert (found.domains, found.results, found.oldest_pass) == ((), (), None)
+    assert zones.asked == []
+
+
+INSTANCES: list[tuple[str, Change, int]] = [
+    ("the newest seal is missing", without(SEAL, 2), 2),
+    ("an old seal is missing", without(SEAL, 1), 2),
+    ("a number is left out", replaced(": i=2;", ": i=3;", 3), 3),
+    ("a field has no number", replaced("Seal: i=2;", "Seal:"), 2),
+    ("the newest says so", replaced("cv=pass", "cv=fail"), 2),
+    ("too many", lambda data: b"ARC-Seal: i=1\r\n" * 150 + data, SETS_LIMIT),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "instance"), [row[1:] for row in INSTANCES], ids=[row[0] for row in INSTANCES]
+)
+def test_the_highest_instance_of_a_broken_chain(change: Change, instance: int) -> None:
+    """The next set gets the next number."""
+    found = checked(change(chain(2)))
+    assert (found.result, found.instance) == (AuthResult.FAIL, instance)
+
+
+def test_who_sealed_it_as_failed_may_not_be_known() -> None:
+    found = checked(replaced("cv=pass; d=list2.example", "cv=fail; d=")(chain(2)))
+    assert found.reason == "somebody sealed it as failed (cv=fail)"
+
+
+def test_what_is_asked_of_keys_is_asked_of_seals() -> None:
+    key = list_key(1, "rsa-sha256")
+    data, zones = hop(mail(), key), published(key)
+    limits = DkimLimits(most_bits=1024)
+    found = verify_arc(Message(data), zones, limits, now=NOW)
+    assert found.reason == ("ARC-Seal 1: b= has 256 octets, more than any key that is accepted")
     assert zones.asked == []
 
 
