@@ -44,6 +44,12 @@ ROOMS = {
         "tests/unit/workers/test_codec.py tests/unit/workers/test_framing.py"
         " tests/unit/chain/test_report_codec.py",
     ),
+    "dkim": (
+        "filterd/auth/dkim/tags.py filterd/auth/dkim/record.py filterd/auth/dkim/signature.py"
+        " filterd/auth/dkim/verify.py",
+        "tests/unit/auth/dkim/test_faults.py tests/unit/auth/dkim/test_rfc_examples.py"
+        " tests/unit/auth/dkim/test_hostile.py",
+    ),
     "access": (
         "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",
         "tests/unit/review/test_reviewer.py tests/unit/review/test_access.py",

@@ -67,7 +67,6 @@ class Body:
 
     def _hash_all(self) -> None:
         missing = self._wanted - self._hashes.keys()
-        self._wanted.clear()
         streams = [
             _Stream(one, {length for wanted, length in missing if wanted is one})
             for one in {one for one, _length in missing}

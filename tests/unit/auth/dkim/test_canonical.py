@@ -36,6 +36,7 @@ BODIES = [
     (b"a\rb\r\r\n", b"a\rb\r\r\n", b"a\rb\r\r\n"),
     (b"a\r", b"a\r\r\n", b"a\r\r\n"),
     (b"a \r", b"a \r\r\n", b"a \r\r\n"),
+    (b"a\r\n\r\n\r", b"a\r\n\r\n\r\r\n", b"a\r\n\r\n\r\r\n"),
     (b"\r\r\n", b"\r\r\n", b"\r\r\n"),
     (b"a\x0b\x0c b\r\n", b"a\x0b\x0c b\r\n", b"a\x0b\x0c b\r\n"),
     (b"a\xa0\x00b\r\n", b"a\xa0\x00b\r\n", b"a\xa0\x00b\r\n"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from filterd.auth.dkim.header import Canonicalization
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
@@ -40,7 +41,8 @@ def changed(*changes: tuple[bytes, bytes]) -> bytes:
 
 
 def test_unchanged_it_passes() -> None:
-    assert check(DATA).result is AuthResult.PASS
+    found = check(DATA)
+    assert (found.result, found.bits, found.reason) == (AuthResult.PASS, 256, "")
 
 
 BH = DATA.partition(b"bh=")[2].partition(b";")[0]
@@ -139,6 +141,12 @@ def test_u_labels_are_a_labels() -> None:
     assert (found.domain, found.reason) == ("xn--mller-kva.example", "there is no key record")
 
 
+@pytest.mark.parametrize(("written", "told"), [("rsa-sha1", "rsa-sha1"), ("evil-sha256", "")])
+def test_an_algorithm_that_is_told(written: str, told: str) -> None:
+    found = check(changed((b"a=ed25519-sha256", f"a={written}".encode())))
+    assert (found.domain, found.algorithm) == ("bank.example", told)
+
+
 def test_a_fault_says_whose_signature_it_is() -> None:
     found = check(changed((b"bh=" + BH, b"bh=" + BH[:20])))
     assert (found.domain, found.selector) == ("bank.example", "mail")
@@ -175,6 +183,8 @@ KEYS: dict[str, tuple[Sequence[Record] | DnsStatus, AuthResult, str]] = {
     "beside SPF": ([b"v=spf1 -all", RECORD], AuthResult.PASS, ""),
     "beside a revoked one": ([b"k=ed25519; p=", RECORD], AuthResult.PASS, ""),
     "beside one of RSA": ([RSA_RECORD, RECORD], AuthResult.PASS, ""),
+    "two that cannot be used": ([RSA_RECORD, b"k=ed25519; p="], AuthResult.PERMERROR, "type rsa"),
+    "for mail": ([RECORD + b"; s=email"], AuthResult.PASS, ""),
     "without a version": ([b"k=ed25519;p=" + PUBLIC], AuthResult.PASS, ""),
     "a version at the end": ([b"k=ed25519;p=" + PUBLIC + b";v=DKIM1"], AuthResult.PASS, ""),
     "without padding": ([b"k=ed25519;p=" + PUBLIC.rstrip(b"=")], AuthResult.PASS, ""),
@@ -244,6 +254,7 @@ def der(modulus: int, exponent: int) -> bytes:
         (16_384, 65537, "policy", "an RSA key of 16384 bits"),
         (65_536, 65537, "permerror", "the key record: more than 4096 octets of tags"),
         (2048, 1, "permerror", "p= is not a key of type rsa"),
+        (2048, 2**63 + 1, "fail", "not a signature by this key"),
         (2048, 2**64 + 1, "policy", "an RSA key whose exponent has more than 64 bits"),
         (2048, 2**2047 + 1, "permerror", "p= is not a key of type rsa"),
     ],
@@ -269,7 +280,7 @@ def test_a_partly_signed_body() -> None:
         partly_signed(mail(b"signed\r\nadded\r\n"), 8, KEY),
         limits=DkimLimits(partly_signed=AuthResult.PASS),
     )
-    assert (found.result, found.unsigned) == (AuthResult.PASS, 7)
+    assert (found.result, found.unsigned, found.reason) == (AuthResult.PASS, 7, "")
 
 
 def test_a_length_that_counts_the_whole_body() -> None:
@@ -293,6 +304,24 @@ def test_a_second_from_field_that_is_not_signed() -> None:
     )
     over_signed = b"From: Eve <eve@evil.example>\r\n" + DATA
     assert check(over_signed).result is AuthResult.FAIL
+
+
+def test_the_name_of_the_field_is_signed_as_it_is_spelled() -> None:
+    simple = signed(mail(), KEY, now=NOW, header=Canonicalization.SIMPLE)
+    assert check(simple).result is AuthResult.PASS
+    assert check(simple.replace(b"DKIM-S", b"Dkim-S")).result is AuthResult.FAIL
+    assert check(DATA.replace(b"DKIM-S", b"Dkim-S")).result is AuthResult.PASS
+
+
+def test_a_signature_of_signatures_is_not_one_of_itself() -> None:
+    names = ["from", "dkim-signature", "dkim-signature"]
+    other = signing_key("ed25519-sha256", "list.example", "s2")
+    data = signed(DATA, other, now=NOW, names=names)
+    zones = published(KEY, other)
+    top, below = verify_dkim(Message(data), zones, now=NOW)
+    assert (top.result, below.result) == (AuthResult.PASS, AuthResult.PASS)
+    without = data.replace(b"s=mail;", b"s=male;")
+    assert verify_dkim(Message(without), zones, now=NOW)[0].result is AuthResult.FAIL
 
 
 def test_no_signature_is_no_result() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from filterd.auth.dkim import record as record_module
 from filterd.auth.dkim import verify as verify_module
 from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.header import Canonicalization
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.signature import Signature
@@ -16,7 +17,7 @@ from filterd.auth.dkim.verify import begin_dkim, verify_dkim
 from filterd.message import Message
 from filterd.message.authentication import AuthResult
 from filterd.resolver.answer import DnsStatus
-from tests.helpers.dkim import mail, published, signed, signing_key
+from tests.helpers.dkim import mail, partly_signed, published, signed, signing_key
 from tests.helpers.zones import Zones
 
 KEY = signing_key("ed25519-sha256")
@@ -66,6 +67,29 @@ def test_signatures_of_one_kind_share_a_pass() -> None:
     found = verify_dkim(message, published(*keys), body=body)
     assert [check.result for check in found] == ["pass"] * 8
     assert body.passes == 1
+
+
+def test_signatures_of_several_kinds_share_a_pass_that_was_prepared() -> None:
+    simple, relaxed = Canonicalization.SIMPLE, Canonicalization.RELAXED
+    data = partly_signed(mail(b"x  y\r\n" * 1000), 60, KEY)
+    data = signed(data, KEY, canonical_body=simple)
+    data = signed(data, KEY, canonical_body=relaxed)
+    message = Message(data)
+    body = Body.of(message)
+    begin_dkim(message, published(KEY), body=body)
+    assert body.passes == 0
+    body.hashed(relaxed)
+    found = verify_dkim(message, published(KEY), body=body)
+    assert [check.result for check in found] == ["pass", "pass", "policy"]
+    assert body.passes == 1
+
+
+@pytest.mark.parametrize(("count", "more"), [(3, 0), (4, 1), (5, 2)])
+def test_how_many_are_left_out(count: int, more: int) -> None:
+    message = Message(FIELD * (count - 1) + DATA)
+    found = verify_dkim(message, published(KEY), DkimLimits(signatures=3))
+    told = [f"{more} more, not checked: the limit is 3"] if more else []
+    assert [check.reason for check in found] == ["", "", "", *told]
 
 
 def test_no_arithmetic_with_a_key_of_a_size_that_is_refused(
