@@ -138,7 +138,8 @@ def make_reports(settings: Settings, day: date) -> list[Made]:
         report = _report(settings, found[domain], begin)
         name = file_name(report, dmarc.receiver)
         path = folder / (name if len(name) <= NAME_LIMIT else f"{report.id}.xml.gz")
-        write_atomically(path, [_packed(report)])
+        # What a power cut takes is made again from the history.
+        write_atomically(path, [_packed(report)], synced=False)
         made.append(Made(report, found[domain], path))
     return made
 
