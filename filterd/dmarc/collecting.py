@@ -52,6 +52,7 @@ _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 _SEVERITY = {DmarcPolicy.NONE: 0, DmarcPolicy.QUARANTINE: 1, DmarcPolicy.REJECT: 2}
 _WORDS = ("none", "quarantine", "reject")
+_LET_PASS = frozenset({"mailing_list", "trusted_forwarder"})
 _OVERRIDES = frozenset({"local_policy", "mailing_list", "other", "trusted_forwarder"})
 
 
@@ -186,11 +187,11 @@ def _check(report: ScanReport) -> DmarcCheck | None:
 
 def _group(report: ScanReport, check: DmarcCheck) -> _Group | None:
     found = report.authentication
-    try:
-        source = ip_address(report.client_address.removeprefix("IPv6:"))
-    except ValueError:
-        return None
     if found is None:
+        return None
+    try:
+        source = ip_address(found.client or report.client_address.removeprefix("IPv6:"))
+    except ValueError:
         return None
     mapped = source.ipv4_mapped if source.version == 6 else None
     disposition, reasons = _applied(report, check, found)
@@ -220,7 +221,9 @@ def _applied(
         return ("pass" if enforcing else "none"), ()
     asked = _SEVERITY.get(check.policy or DmarcPolicy.NONE, 0)
     wanted = max(asked - 1, 0) if check.testing else asked
-    done = min(_done(report), wanted)
+    # What a forwarder or list sends is let pass; where it was held all the same, it was for
+    # something else.
+    done = 0 if found.override in _LET_PASS else min(_done(report), wanted)
     reasons = []
     if check.testing and asked:
         reasons.append(OverrideReason("policy_test_mode"))

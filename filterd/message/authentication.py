@@ -135,6 +135,8 @@ class ArcCheck:
 class Authentication:
     """All of it, of one message. What was not checked is None, or empty.
 
+    client: the address that was checked: of the client, or of whoever handed the message to a relay
+    of ours (RFC 9990 calls it source_ip).
     override: why the policy that DMARC asks for was not followed, as RFC 9990 names it
     (`local_policy`, `trusted_forwarder`, `mailing_list`, `other`), "" where it was.
     """
@@ -145,6 +147,7 @@ class Authentication:
     dmarc: DmarcCheck | None = None
     arc: ArcCheck | None = None
     override: str = ""
+    client: str = ""
 
     @property
     def author(self) -> str:

@@ -90,7 +90,7 @@ class Checks:
         arc = self._arc() if self._checks_arc else told.arc
         self._of_dmarc.restart()
         dmarc = self._dmarc(spf, dkim) if self._checks_dmarc else told.dmarc
-        return Authentication(spf, helo, dkim, dmarc, arc)
+        return Authentication(spf, helo, dkim, dmarc, arc, client=str(self._address))
 
     @property
     def _checks_spf(self) -> bool:

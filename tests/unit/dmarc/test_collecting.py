@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from filterd.dmarc import collecting
@@ -91,6 +93,14 @@ def test_what_is_in_no_report(left_out: Record) -> None:
     assert collect([left_out]) == {}
 
 
+def test_the_source_is_whoever_handed_the_message_to_our_relay() -> None:
+    direct = authenticated("a", client="relay[203.0.113.9]")
+    assert direct.authentication is not None
+    relayed = replace(direct, authentication=replace(direct.authentication, client="192.0.2.7"))
+    assert [str(one.source) for one in one(direct).records()] == ["203.0.113.9"]
+    assert [str(one.source) for one in one(relayed).records()] == ["192.0.2.7"]
+
+
 NONE, QUARANTINE, REJECT = DmarcPolicy.NONE, DmarcPolicy.QUARANTINE, DmarcPolicy.REJECT
 
 
@@ -113,6 +123,7 @@ NONE, QUARANTINE, REJECT = DmarcPolicy.NONE, DmarcPolicy.QUARANTINE, DmarcPolicy
         (REJECT, {"action": "discard"}, "reject", []),
         (REJECT, {"action": "quarantine"}, "quarantine", ["local_policy"]),
         (REJECT, {"override": "trusted_forwarder"}, "none", ["trusted_forwarder"]),
+        (REJECT, {"override": "mailing_list", "action": "quarantine"}, "none", ["mailing_list"]),
         (REJECT, {"override": "nonsense"}, "none", ["local_policy"]),
         (REJECT, {"testing": True}, "none", ["policy_test_mode", "local_policy"]),
         (REJECT, {"testing": True, "action": "quarantine"}, "quarantine", ["policy_test_mode"]),

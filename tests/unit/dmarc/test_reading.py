@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filterd.dmarc import reading
 from filterd.dmarc.feedback import (
@@ -14,6 +17,7 @@ from filterd.dmarc.feedback import (
     PolicyPublished,
     SpfResult,
 )
+from filterd.dmarc.files import reports_in
 from filterd.dmarc.reading import ReportError, read_report
 from tests.helpers.feedback import DAY, OLD, dkim, feedback, record, spf
 
@@ -140,3 +144,43 @@ def test_texts_are_cut_and_printable() -> None:
     data = feedback(organization="x\u202ey\u0085" + "z" * 5000)
     found = read_report(data)
     assert found.organization == "x\ufffdy\ufffd" + "z" * 496
+
+
+@given(st.binary(max_size=300))
+def test_no_octets_break_it(data: bytes) -> None:
+    for octets in (data, b"<feedback>" + data, b"\x1f\x8b\x08" + data, b"PK\x03\x04" + data):
+        for found in reports_in(octets, "x"):
+            assert found.report is None
+            assert found.trouble
+
+
+WHOLE = feedback(record(found=dkim("example.org") + spf("example.org"), reason="other"))
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=4), st.booleans())
+def test_a_damaged_report_is_read_or_refused(place: int, new: bytes, added: bool) -> None:
+    data = WHOLE[:place] + new + WHOLE[place if added else place + len(new) :]
+    with contextlib.suppress(ReportError):
+        found = read_report(data)
+        assert found.records
+        assert all(one.count >= 0 for one in found.records)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"<x " + b" ".join(b"a%d='1'" % number for number in range(50_000)) + b"/>",
+        b"<x y='" + b"z" * 1_000_000 + b"'/>",
+        b"<x>" + b"text &amp; " * 100_000 + b"</x>",
+        b"<!-- " + b"- " * 500_000 + b"-->",
+        b"<?pi " + b"x" * 1_000_000 + b"?>",
+        b"<![CDATA[" + b"]" * 1_000_000 + b"]]>",
+        b"<n" + b"a" * 100_000 + b"/>",
+        b"".join(b"<x xmlns:n%d='u'/>" % number for number in range(900)),
+    ],
+    ids=["attributes", "value", "entities", "comment", "instruction", "cdata", "name", "prefixes"],
+)
+def test_what_is_large_in_odd_places_is_passed_over(part: bytes) -> None:
+    for place in (b"<extension>", b"<report_metadata>"):
+        data = feedback().replace(place, place + part)
+        assert read_report(data).records == read_report(feedback()).records

@@ -228,6 +228,8 @@ def test_spf_is_asked_about_the_host_before_our_relays() -> None:
             assert field(told, "Received-SPF").startswith(
                 f"pass identity=mailfrom; client-ip={OWN}; "
             )
+            assert told.authentication is not None
+            assert told.authentication.client == OWN
         with auth(server.address) as checks:
             assert "SPF_FAIL" in points(verdict(checks, message))
 
