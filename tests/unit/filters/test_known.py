@@ -30,7 +30,11 @@ from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from filterd.system.mistakes import SettingsError
 from filterd.testing import Smtp
+from tests.helpers.authentication import auth, key_line
 from tests.helpers.clock import Clock
+from tests.helpers.dkim import mail as dkim_mail
+from tests.helpers.dkim import signed, signing_key
+from tests.helpers.name_server import name_server, zone
 
 NOW = 1_700_000_000.0
 
@@ -500,3 +504,20 @@ def test_settings_that_cannot_be_read(settings: dict[str, object], named: str) -
 def test_a_message_from_outside_with_nothing_known_is_no_opinion() -> None:
     site = Site()
     assert site.filter.examine(Message(b"From: ann@a.example\r\n\r\nhi\r\n")) is NO_OPINION
+
+
+@pytest.mark.server
+def test_the_filter_that_authenticates_says_who_is_known() -> None:
+    key = signing_key("ed25519-sha256", "bank.example", "mail")
+    letter = signed(dkim_mail(b"hello\r\n"), key)
+    forged = letter.replace(b"hello", b"howdy")
+    with name_server(zone(key_line(key))) as server, auth(server.address) as checks:
+        site = Site()
+        site.authenticator = checks  # type: ignore[assignment]
+        site.sends("ann@bank.example")
+        recipients = ("joe@mx.example",)
+        found = site.mail(OUTSIDE, "x@elsewhere.example", recipients, letter)
+        assert {"DKIM_VALID", "KNOWN_SENDER"} <= {one.name for one in found.symbols}
+        found = site.mail(OUTSIDE, "ann@bank.example", recipients, forged)
+        assert {"DKIM_INVALID"} <= {one.name for one in found.symbols}
+        assert "KNOWN_SENDER" not in {one.name for one in found.symbols}
