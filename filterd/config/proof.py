@@ -8,6 +8,7 @@ from filterd.chain.filter import Buildable
 from filterd.config.load import Settings
 from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.known.settings import KnownSettings
+from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 
@@ -44,6 +45,11 @@ def _missing(settings: Settings, kind: type[Buildable]) -> str:
 
 def unproven_entries(settings: Settings) -> Iterator[str]:
     """What to tell an admin about it: entries that never count, or a filter that comes too late."""
+    why = _missing(settings, LocalListsSettings)
+    for name, local in settings.in_chain(LocalListsSettings).items():
+        for number, one in enumerate(local.lists):
+            if why and one.proven:
+                yield f"filters.{name}.lists[{number}].proven: no entry ever counts, since {why}"
     why = proof_missing(settings)
     if not why:
         return

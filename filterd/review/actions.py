@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from filterd.chain.verdict import Reason
 from filterd.config.assembly import model_folder
 from filterd.config.load import Settings
 from filterd.config.proof import proof_missing
@@ -173,8 +174,11 @@ class ReviewActions:
             if request.everybody
             else [senders.word_for(recipient, host) for recipient in recipients]
         )
-        proven = kind == "allow" and not request.unproven and not proof_missing(self.settings)
-        if proven and not request.off and (why := _unproven(found)):
+        allows = kind == "allow" and not request.off
+        if allows and found.reason == Reason.DMARC:
+            return ActionResult(id, False, f"not listed: {id} {_HELD_BY_DMARC}")
+        proven = allows and not request.unproven and not proof_missing(self.settings)
+        if proven and (why := _unproven(found)):
             return ActionResult(id, False, f"not listed: {why}")
         word: What = "unlisted" if request.off else "allowed" if kind == "allow" else "blocked"
         words: list[str] = []
@@ -259,6 +263,12 @@ def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
         return f"[filters.{name}] has dry_run = true"
     score = actions.senders.allow_score if kind == "allow" else actions.senders.block_score
     return "" if score else f"[filters.{name}] has {kind}_score = 0"
+
+
+_HELD_BY_DMARC = (
+    "is held since it fails DMARC, which points do not change; domains, mailing_lists or "
+    "forwarders in [filters.auth] let such mail pass"
+)
 
 
 def _unproven(entry: Entry) -> str:

@@ -19,6 +19,8 @@ from filterd.filters.locallists.lookup import Lookup
 from filterd.filters.locallists.settings import ENVELOPE, Fact, LocalList, LocalListsSettings
 from filterd.filters.senders.list import EVERYBODY, ListError, keys_of
 from filterd.message import Envelope, Message, Recipient
+from filterd.message.address import Mailbox
+from filterd.message.authentication import Authentication
 from filterd.message.decoding import header_text
 from filterd.message.matching import recipient_keys
 
@@ -115,7 +117,7 @@ class LocalLists:
         self._refresh()
         matches = self._of_content(message)
         if not self.settings.early:
-            matches = [*self._of_envelope(message.envelope), *matches]
+            matches = [*self._of_envelope(message.envelope, message.authentication), *matches]
         envelope = message.envelope
         judged = []
         for one in envelope.recipients or (Recipient(""),):
@@ -130,7 +132,7 @@ class LocalLists:
             except ListError as error:
                 log.error("the list is not used, the last good one stays: %s", error)
 
-    def _of_envelope(self, envelope: Envelope) -> list[Match]:
+    def _of_envelope(self, envelope: Envelope, known: Authentication | None = None) -> list[Match]:
         client = envelope.client
         name = "" if client.name.startswith("[") else client.name
         return self._matches(
@@ -139,7 +141,8 @@ class LocalLists:
                 "rdns": [name],
                 "helo": [client.helo],
                 "sender": [envelope.sender or "<>"],
-            }
+            },
+            known,
         )
 
     def _about(self, recipient: Recipient) -> list[Match]:
@@ -159,14 +162,17 @@ class LocalLists:
             values["url"] = list(
                 dict.fromkeys(text for url in urls for text in (url.host, url.text))
             )
-        return self._matches(values)
+        return self._matches(values, message.authentication)
 
-    def _matches(self, values: Mapping[Fact, Sequence[str]]) -> list[Match]:
+    def _matches(
+        self, values: Mapping[Fact, Sequence[str]], known: Authentication | None = None
+    ) -> list[Match]:
         return [
             match
             for file in self._files
             if file.own.about in values
             for match in file.matches([one for one in values[file.own.about] if one])
+            if not file.own.proven or _is_proven(match, known)
         ]
 
 
@@ -251,6 +257,17 @@ def _together(judged: Sequence[_Judged]) -> Verdict:
 def _texts(message: Message, name: str) -> list[str]:
     """The fields of that name as people read them: a reader may show any of several."""
     return [header_text(field.raw_value[:FIELD_LIMIT]) for field in message.fields(name)][:10]
+
+
+def _is_proven(match: Match, known: Authentication | None) -> bool:
+    """Whether the domain of the address that fits is who sent the message."""
+    domain = Mailbox.parse(match.value).domain
+    if known is None or not domain:
+        return False
+    if match.own.about == "from":
+        # The only author there is; of several, another one may be proven.
+        return known.author == domain
+    return known.passes_for(domain)
 
 
 def _mailbox(text: str) -> str:

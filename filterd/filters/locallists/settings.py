@@ -44,6 +44,13 @@ class LocalList:
         Literal["score", "quarantine", "discard", "tempfail", "reject"],
         Doc("what a match in a block list means, whatever the points; score: nothing more"),
     ] = "score"
+    proven: Annotated[
+        bool,
+        Doc(
+            "true: of an allow list about sender or from: an entry counts only for mail that SPF "
+            "or DKIM proves to come from that domain; the filter auth has to stand before"
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         with mistakes() as wrong:
@@ -59,6 +66,9 @@ class LocalList:
                     raise ValueError(f"{self.score:g} is above 0, but the list allows")
                 if self.kind == "block" and self.score < 0:
                     raise ValueError(f"{self.score:g} is below 0, but the list blocks")
+            with wrong.at("proven"):
+                if self.proven and (self.kind != "allow" or self.about not in ("sender", "from")):
+                    raise ValueError("is for allow lists about sender or from")
             with wrong.at("action"):
                 if self.kind == "allow" and self.action != "score":
                     raise ValueError(
@@ -97,6 +107,16 @@ class LocalListsSettings:
             "recipient alone; false: with the message"
         ),
     ] = False
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong:
+            for number, one in enumerate(self.lists):
+                with wrong.at("lists", number, "proven"):
+                    if self.early and one.proven and one.about in ENVELOPE:
+                        raise ValueError(
+                            "at RCPT nothing is proven yet; expected early = false, or a list "
+                            "about from"
+                        )
 
     def of(self, facts: frozenset[Fact]) -> Sequence[LocalList]:
         """The lists about these."""

@@ -83,3 +83,23 @@ def test_points_for_known_senders_without_a_proof(
         text.partition(": ")[2].partition(", so mail")[0] for text in unproven_people(load(file))
     ]
     assert found == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("chain", "told"),
+    [
+        ('"auth", "locallists"', ""),
+        (
+            '"locallists", "auth"',
+            "filters.locallists.lists[0].proven: no entry ever counts, since "
+            '"auth" stands behind "locallists" in [chain] filters',
+        ),
+    ],
+)
+def test_local_lists_that_demand_proof(tmp_path: Path, chain: str, told: str) -> None:
+    file = tmp_path / "filterd.toml"
+    file.write_text(
+        f"[chain]\nfilters = [{chain}]\n[[filters.locallists.lists]]\n"
+        'file = "x"\nabout = "sender"\nkind = "allow"\nproven = true\n'
+    )
+    assert "".join(unproven_entries(load(file))) == told

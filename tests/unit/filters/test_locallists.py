@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from filterd.filters.locallists.filter import LocalLists
 from filterd.filters.locallists.settings import Fact, LocalList, LocalListsSettings
 from filterd.filters.senders.list import ListError
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, SpfCheck
+from filterd.system.mistakes import SettingsError
 
 
 def mail(
@@ -344,3 +347,50 @@ SETTINGS = [
 def test_settings_that_must_not_be(values: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         LocalList(Path("x"), "client", **values)  # type: ignore[arg-type]
+
+
+PROVEN = Authentication(
+    SpfCheck(AuthResult.PASS, "a.example"),
+    dmarc=DmarcCheck(AuthResult.PASS, "from.example", dkim_aligned=True),
+)
+FORGED = Authentication(
+    SpfCheck(AuthResult.FAIL, "a.example"), dmarc=DmarcCheck(AuthResult.FAIL, "from.example")
+)
+
+
+@pytest.mark.parametrize(
+    ("about", "text", "known", "counts"),
+    [
+        ("sender", "ann@a.example", PROVEN, True),
+        ("sender", "ann@a.example", FORGED, False),
+        ("sender", "ann@a.example", None, False),
+        ("sender", "<>", PROVEN, False),
+        ("from", "from.example", PROVEN, True),
+        ("from", "from.example", FORGED, False),
+        ("from", "from.example", None, False),
+    ],
+)
+def test_an_allow_list_may_demand_proof(
+    tmp_path: Path, about: Fact, text: str, known: Authentication | None, counts: bool
+) -> None:
+    made = lists(tmp_path, (about, f"{text}\n", {"kind": "allow", "proven": True}))
+    message = mail(head=HEAD, sender="" if text == "<>" else "ann@a.example")
+    message.authentication = known
+    assert bool(points(made.examine(message))) is counts
+    # Without the setting it counts as ever.
+    made = lists(tmp_path, (about, f"{text}\n", {"kind": "allow"}))
+    assert points(made.examine(message))
+
+
+@pytest.mark.parametrize(
+    ("settings", "early", "why"),
+    [
+        ({"about": "sender", "kind": "block"}, False, "is for allow lists about sender or from"),
+        ({"about": "client", "kind": "allow"}, False, "is for allow lists about sender or from"),
+        ({"about": "sender", "kind": "allow"}, True, "at RCPT nothing is proven yet"),
+    ],
+)
+def test_where_no_proof_can_be_demanded(settings: dict[str, Any], early: bool, why: str) -> None:
+    with pytest.raises((ValueError, SettingsError), match=why):
+        LocalListsSettings((LocalList(Path("x"), proven=True, **settings),), early)
+    LocalListsSettings((LocalList(Path("x"), "from", "allow", proven=True),), early=True)

@@ -521,3 +521,19 @@ def test_who_does_not_prove_it_is_not_allowed_unless_that_is_wanted(tmp_path: Pa
         "not listed: id1 does not prove to be from a.example (claims a.example, fails)"
     )
     assert lines == []
+
+
+def test_points_do_not_free_what_dmarc_holds(actions: ReviewActions) -> None:
+    actions.store.put(revised(new("id1"), reason="dmarc", authentication=FORGED))
+    (done,) = actions.list_senders("allow", ["id1"], replace(BY_ANN, unproven=True))
+    assert not done.ok
+    assert "it fails DMARC, which points do not change" in done.words
+    (done,) = actions.list_senders("block", ["id1"], BY_ANN)
+    assert done.ok
+
+
+def test_an_entry_is_taken_out_whether_it_demands_proof_or_not(tmp_path: Path) -> None:
+    allowed(tmp_path, '["auth", "senders"]', PROVEN)
+    done, lines = allowed(tmp_path, '["auth", "senders"]', FORGED, replace(BY_ANN, off=True))
+    assert done.ok
+    assert lines == []
