@@ -117,7 +117,7 @@ def _identifiers(spf: SpfCheck | None, dkim: Iterable[DkimCheck]) -> tuple[_Iden
     if spf is not None and spf.identity is SpfIdentity.MAIL_FROM:
         found.append(spf)
     count = (AuthResult.PASS, AuthResult.TEMPERROR)
-    return tuple(_Identifier(one) for one in found if one.result in count and one.domain)
+    return tuple(_Identifier(one) for one in found if one.result in count)
 
 
 def _check(domain: str, identifiers: Iterable[_Identifier], walks: _Walks) -> DmarcCheck:

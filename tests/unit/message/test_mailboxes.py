@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from filterd.message.address import Mailbox
 from filterd.message.mailboxes import FIELD_LIMIT, MAILBOXES_LIMIT, author_of, mailboxes
 from filterd.message.message import Message
+from tests.helpers.growth import growth
 from tests.helpers.messages import message
 
 
@@ -39,6 +40,9 @@ PROPER = {
 OBSOLETE = {
     "<@one.example,@two.example:ann@mx.example>": ["ann@mx.example"],
     "ann @ mx . example": ["ann@mx.example"],
+    'ann."b"@mx.example': ["ann.b@mx.example"],
+    'ann"b"@mx.example': ["annb@mx.example"],
+    '"ann\\\nb"@mx.example': ['"ann\nb"@mx.example'],
     "<ann(Ann)@(at)mx.(dot)example>": ["ann@mx.example"],
     "Ann B. Clark <ann@mx.example>": ["ann@mx.example"],
     ", ,ann@mx.example,,": ["ann@mx.example"],
@@ -75,6 +79,10 @@ NEITHER = {
     '"Ann <ann@mx.example>': ["ann@mx.example"],
     "(Ann <ann@mx.example>": ["ann@mx.example"],
     "ann@mx.example (Ann": ["ann@mx.example"],
+    "ann@mx.example(Ann)joe@other.example": ["ann@mx.example", "joe@other.example"],
+    "ann@mx.example) joe@other.example": ["ann@mx.example", "joe@other.example"],
+    "joe@other.example <mailto:ann@mx.example>": ["ann@mx.example"],
+    "<ann@mx.example>, x@other.example <sue@mx.example>": ["ann@mx.example", "sue@mx.example"],
     "ann@mx.example(.other.example": ["ann@mx.example.other.example"],
     'ann@mx.example"bank': ["ann@mx.example"],
     'ann@mx.example"bank"': ["ann@mx.example"],
@@ -128,6 +136,14 @@ def test_what_was_written_is_read(addresses: list[str], comma: str, form: str) -
     assert found(comma.join(form.format(one) for one in addresses)) == addresses
 
 
+@pytest.mark.parametrize(
+    "piece", ["(", "(()", "<", '"', '\\"', '"\\', "[", "<@", "@a", "a@b ", ",", "a:", "=?"]
+)
+def test_four_times_the_text_takes_four_times_the_work(piece: str) -> None:
+    small, large = piece * 1000, piece * 4000
+    assert growth(mailboxes, small, large, limit=8.0) < 8.0
+
+
 AUTHORS: dict[bytes, Mailbox | None] = {
     b"From: Ann <ann@mx.example>": Mailbox("ann", "mx.example"),
     b"From: ann@mx.example, joe@mx.example": None,
@@ -135,6 +151,7 @@ AUTHORS: dict[bytes, Mailbox | None] = {
     b"From: nobody": None,
     b"Sender: ann@mx.example": None,
     b"From: " + b"(" * FIELD_LIMIT + b"ann@mx.example": None,
+    b"From: ann@mx.example (" + b"x" * FIELD_LIMIT + b")": None,
 }
 
 

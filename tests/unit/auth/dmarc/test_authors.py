@@ -69,6 +69,15 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     f"ann@{LONG}.bänk.example": ("abcdefg." * 29 + "xn--bnk-qla.example",),
     "ann@" + "x" * 300 + ".bank.example": ("bank.example",),
     "ann@" + "x" * 300: (),
+    "ann@" + "x" * 300 + "..bank.example": ("bank.example",),
+    "ann@bank.example" + "." * 300: ("bank.example",),
+    "ann@" + "x" * 242 + ".bank.example": ("x" * 242 + ".bank.example",),
+    "a@1.example, a@2.example, a@3.example, a@4.example": (
+        "1.example",
+        "2.example",
+        "3.example",
+        "4.example",
+    ),
 }
 
 
@@ -94,6 +103,7 @@ def test_the_domains_of_a_from_field(value: str, domains: tuple[str, ...]) -> No
             "2 author domains",
         ),
         (["From: Ann", "From: ann@mx.example"], ("mx.example",), "several From fields"),
+        (["From: ann@mx.example"] * FIELDS_LIMIT, ("mx.example",), "several From fields"),
         (
             ["From: ann@mx.example"] * (FIELDS_LIMIT + 1),
             ("mx.example",),
@@ -115,6 +125,8 @@ def test_many_domains_are_not_all_looked_at_and_that_is_said() -> None:
 def test_a_field_that_is_too_long_is_not_looked_at_to_its_end() -> None:
     found = author_domains(mail("From: ann@mx.example (" + "x" * FIELD_LIMIT + ") joe@b.example"))
     assert not found.is_whole
+    found = author_domains(mail("From:ann@mx.example" + " " * (FIELD_LIMIT - 14)))
+    assert found.is_whole
 
 
 def test_who_is_behind_a_thousand_others_is_not_left_out_in_silence() -> None:

@@ -370,12 +370,46 @@ def test_spf_or_dkim_that_are_not_known(found: str, expected: str) -> None:
         ("p=none; np=reject", "dkim mx.example", "pass by mx.example"),
         ("p=reject; np=reject", "", "fail reject by mx.example"),
         ("p=reject", "", "fail reject by mx.example"),
+        ("p=none; sp=reject", "", "fail reject by mx.example"),
     ],
 )
 def test_whether_a_name_exists_is_not_known(tags: str, found: str, expected: str) -> None:
     zone = published({"mx.example": tags})
     zone["a.mx.example"] = {"TXT": DnsStatus.SERVFAIL}
     assert told(checked(zone, "a.mx.example", found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "spf", "dkim"),
+    [
+        ("spf mx.example, dkim mx.example", True, True),
+        ("spf b.mx.example, dkim b.mx.example", True, True),
+        ("spf mx.example, dkim other.example", True, False),
+        ("spf other.example, dkim a.mx.example, dkim b.mx.example", False, True),
+        ("spf/temperror mx.example, dkim mx.example", False, True),
+    ],
+)
+def test_what_is_aligned_stands_in_the_result(found: str, spf: bool, dkim: bool) -> None:
+    check = checked(published(ORDINARY), "mx.example", found)
+    assert (check.spf_aligned, check.dkim_aligned) == (spf, dkim)
+
+
+def test_why_it_is_not_known_stands_in_the_result() -> None:
+    zone = published({**ORDINARY, "bad.example": "p=bad"})
+    assert checked(zone, "bad.example").reason == (
+        "the record of bad.example has no policy that can be used, and wants no reports"
+    )
+    check = checked(zone, "mx.example", "spf/temperror a.mx.example")
+    assert check.reason == "SPF of a.mx.example is not known"
+    check = checked(zone, "mx.example", "dkim/temperror a.mx.example")
+    assert check.reason == "DKIM of a.mx.example is not known"
+    zone["_dmarc.down.example"] = {"TXT": DnsStatus.SERVFAIL}
+    answer = "no answer about _dmarc.down.example: servfail of _dmarc.down.example"
+    assert checked(zone, "down.example").reason == answer
+    several = check_dmarc(mail("mx.example>, <b@down.example"), None, (), Zones(zone))
+    assert (several.result, several.reason) == (AuthResult.FAIL, "2 author domains")
+    several = check_dmarc(mail("none.example>, <b@down.example"), None, (), Zones(zone))
+    assert several.reason == f"2 author domains; {answer}"
 
 
 # Without a record, the author is still known where an identity is the author domain itself.
@@ -408,6 +442,8 @@ def test_a_thousand_signatures_lead_to_a_few_walks() -> None:
     zone = published({**ORDINARY, **{f"{n}.mx.example": "p=none; psd=n" for n in range(1000)}})
     questions = Zones(zone)
     assert told(check_dmarc(mail("mx.example"), None, dkim, questions)) == FAIL
+    walks = [name for name, _ in questions.asked if name.startswith("_dmarc.a.")]
+    assert len(walks) == IDENTIFIERS_LIMIT
     assert len({name for name, _ in questions.asked}) <= 8 + 1 + 8 * IDENTIFIERS_LIMIT
 
 

@@ -265,6 +265,9 @@ def test_the_obsolete_size_of_reports(size: str, limit: int | None) -> None:
         ("mailto:a@b@mx.example", "mailto", "", ""),
         ("mailto:%C3%BC@mx.example", "mailto", "", ""),
         ("mailto://mx.example", "mailto", "", ""),
+        ("mailto:mx.example", "mailto", "", ""),
+        ("mailto:@mx.example", "mailto", "", ""),
+        ("mailto:ann@", "mailto", "", ""),
         ("https://mx.example:8443/a@b", "https", "", "mx.example"),
         ("https://ann@mx.example/", "https", "", "mx.example"),
         ("urn:x", "urn", "", ""),
@@ -273,6 +276,12 @@ def test_the_obsolete_size_of_reports(size: str, limit: int | None) -> None:
 def test_a_uri(uri: str, scheme: str, address: str, host: str) -> None:
     found = ReportUri(uri)
     assert (found.scheme, found.address, found.host) == (scheme, address, host)
+
+
+def test_a_record_as_long_as_any_and_one_that_is_not_text() -> None:
+    text = "v=DMARC1; p=reject;"
+    assert parsed(text + " " * (RECORD_LIMIT - len(text))).p is REJECT
+    assert parsed(text + " x=\udc80").p is REJECT
 
 
 def test_only_so_many_uris_are_kept() -> None:
