@@ -38,8 +38,9 @@ from filterd.message.authentication import (
 DOMAINS_LIMIT = 20_000
 """Policy domains of one day; those that come later are left out."""
 
-GROUPS_LIMIT = 100_000
-"""Groups of one day; messages that would need a new one are counted, and the report says so."""
+GROUPS_LIMIT = 250_000
+"""Groups of one day, some 200 MiB; messages that would need a new one are counted, and the report
+says so."""
 
 SIGNATURES_LIMIT = 10
 """Signatures of one message that stand in a report; RFC 9990 §3.1.3 allows 100."""

@@ -44,6 +44,7 @@ NAME_LIMIT = 255
 
 _NAME = re.compile(r"(?:[^!/]++![^!/]++![0-9]++![0-9]++!)?+[0-9a-f]{24}\.xml\.gz")
 _DAY = 86400
+_BEFORE = {SENT: ("before", "it was sent"), REFUSED: ("refused", "it was refused before")}
 
 
 class ReportingError(Exception):
@@ -220,7 +221,7 @@ def _send(
         return Sent(address, "refused", f"the report has {len(packed)} bytes, at most {limit} go")
     before = ledger.claim(report.id, address, now)
     if before:
-        return Sent(address, "before" if before == SENT else "refused", before)
+        return Sent(address, *_BEFORE.get(before, ("later", "another process is sending it")))
     data = compose(report, settings.dmarc.receiver, address, packed, now)
     # Marked like a released message, so that our own filters do not hold it, and sign it.
     name = f"report-{report.id}"

@@ -231,6 +231,16 @@ def test_a_claim_that_nobody_settles_expires(tmp_path: Path) -> None:
     assert ledger.claim("id", "a@b.example", NOW + CLAIM_SECONDS + 1) == ""
 
 
+def test_while_another_process_sends_it(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port)
+    came(settings, authenticated("a"))
+    (made,) = make_reports(settings, DATE)
+    Ledger(site_state(settings)).claim(made.report.id, "dmarc@example.org", NOW)
+    assert sent(settings) == [("example.org", "dmarc@example.org", "later")]
+    assert sent(settings, NOW + CLAIM_SECONDS + 1)[0][2] == "sent"
+    assert len(mta.taken) == 1
+
+
 def test_strangers_get_nothing_without_asking_for_it(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port)
     published = "v=DMARC1; p=none; rua=mailto:you@victim.example"
@@ -319,7 +329,9 @@ def test_the_command(tmp_path: Path, mta: Mta) -> None:
     status, output = run(settings, "report", "2026-09-21", "--send", "--json")
     value = json.loads(output)
     assert (value["domain"], value["messages"]) == ("example.org", 2)
-    assert value["sent"] == [{"address": "dmarc@example.org", "outcome": "before", "reply": "sent"}]
+    assert value["sent"] == [
+        {"address": "dmarc@example.org", "outcome": "before", "reply": "it was sent"}
+    ]
     status, output = run(settings, "report", "2026-09-20")
     assert (status, output) == (0, "2026-09-20: no mail of a domain that asks for reports\n")
 
