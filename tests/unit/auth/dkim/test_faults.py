@@ -10,6 +10,7 @@ import pytest
 from filterd.auth.dkim.header import Canonicalization
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.record import key_name
+from filterd.auth.dkim.signature import Signature
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
 from filterd.message import Message
 from filterd.message.authentication import AuthResult, DkimCheck
@@ -47,6 +48,8 @@ def test_unchanged_it_passes() -> None:
 
 BH = DATA.partition(b"bh=")[2].partition(b";")[0]
 H = DATA.partition(b"h=")[2].partition(b";")[0]
+
+LETTERS = DATA.partition(b"\tb=")[2].partition(b"\r\nFrom:")[0]
 
 FAULTS: dict[str, tuple[tuple[bytes, bytes], str]] = {
     "version 2": ((b"v=1;", b"v=2;"), "v= is not 1"),
@@ -102,6 +105,9 @@ FAULTS: dict[str, tuple[tuple[bytes, bytes], str]] = {
     "a NUL": ((b"t=", b"r=\0; t="), "octets in r= that no tag may have"),
     "many tags": ((b"t=", b"".join(b"z%d=; " % n for n in range(70)) + b"t="), "more than 64 tags"),
     "a long tag": ((b"t=", b"z=" + b"a" * 20_000 + b"; t="), "more than 16384 octets of tags"),
+    "no equals sign at the end": ((LETTERS, LETTERS + b"; what"), 'a tag without "="'),
+    "an empty signature": ((LETTERS, b""), "an empty b="),
+    "513 names": ((b"h=" + H, b"h=" + b":".join([b"from"] * 513)), "h= has more than 512 names"),
     "many names": ((b"h=", b"h=" + b"a:" * 600), "h= has more than 512 names"),
     "10,000 names": ((b"h=", b"h=" + b"subject:" * 10_000), "more than 16384 octets of tags"),
 }  # fmt: skip
@@ -119,6 +125,12 @@ FINE = {
     "a domain in other letters": (b"d=bank.example", b"d=BANK.Example."),
     "an identity below": (b"t=", b"i=ann@mail.bank.example; t="),
     "an unknown tag": (b"t=", b"zz=top; t="),
+    "a clock that is an hour fast": (b"t=", b"t=1800003600; r="),
+    "expired for an hour": (b"t=", b"x=1799996400; r="),
+    "expires at once": (b"t=", b"x=1799999999; t=1799999999; r="),
+    "a semicolon at the end": (LETTERS, LETTERS + b" ;\r\n\t"),
+    "white space in names": (b"h=" + H, b"h=from \r\n\t: to"),
+    "512 names": (b"h=" + H, b"h=" + b":".join([b"from"] * 512)),
     "DNS among others": (b"t=", b"q=https:dns/txt; t="),
     "white space": (b"a=ed25519-sha256;", b"\ta \r\n = ed25519-sha256\r\n\t;"),
 }
@@ -134,6 +146,39 @@ def test_what_is_no_fault_is_compared(change: tuple[bytes, bytes]) -> None:
 def test_a_domain_in_other_letters_is_told_in_small_ones() -> None:
     found = check(changed((b"d=bank.example", b"d=BANK.Example.")))
     assert found.domain == "bank.example"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("ann", "ann@mail.bank.example"),
+        ("ann=2Bx", "ann+x@mail.bank.example"),
+        ("a n\r\n\tn", "ann@mail.bank.example"),
+        ("a" * 64, "a" * 64 + "@mail.bank.example"),
+        ("a" * 65, "@mail.bank.example"),
+        ("änn", "@mail.bank.example"),
+        ("ann=0D=0Ax", "@mail.bank.example"),
+        ("", "@mail.bank.example"),
+    ],
+)
+def test_an_identity_is_told_if_it_can_be_shown(written: str, told: str) -> None:
+    value = f"i={written}@MAIL.bank.example; t=".encode()
+    assert check(changed((b"t=", value))).auid == told
+
+
+@pytest.mark.parametrize(
+    ("form", "header", "body"),
+    [
+        (b"", "simple", "simple"),
+        (b"c=relaxed;", "relaxed", "simple"),
+        (b"c=simple/relaxed;", "simple", "relaxed"),
+        (b"c=RELAXED/relaxed;", "relaxed", "relaxed"),
+    ],
+)
+def test_the_canonical_forms(form: bytes, header: str, body: str) -> None:
+    value = Message(changed((b"c=relaxed/relaxed;", form))).header_fields[0].raw_value
+    found = Signature.parse(value, NOW)
+    assert (found.header, found.body) == (header, body)
 
 
 def test_u_labels_are_a_labels() -> None:
@@ -184,6 +229,9 @@ KEYS: dict[str, tuple[Sequence[Record] | DnsStatus, AuthResult, str]] = {
     "beside a revoked one": ([b"k=ed25519; p=", RECORD], AuthResult.PASS, ""),
     "beside one of RSA": ([RSA_RECORD, RECORD], AuthResult.PASS, ""),
     "two that cannot be used": ([RSA_RECORD, b"k=ed25519; p="], AuthResult.PERMERROR, "type rsa"),
+    "blanks in lists": ([RECORD + b"; h= sha1 : sha256 ; s= x :\temail"], AuthResult.PASS, ""),
+    "behind seven others": ([b"v=spf1 -all"] * 7 + [RECORD], AuthResult.PASS, ""),
+    "behind eight others": ([b"v=spf1 -all"] * 8 + [RECORD], AuthResult.PERMERROR, "version"),
     "for mail": ([RECORD + b"; s=email"], AuthResult.PASS, ""),
     "without a version": ([b"k=ed25519;p=" + PUBLIC], AuthResult.PASS, ""),
     "a version at the end": ([b"k=ed25519;p=" + PUBLIC + b";v=DKIM1"], AuthResult.PASS, ""),
@@ -267,8 +315,7 @@ def test_the_size_of_an_rsa_key(bits: int, exponent: int, result: str, reason: s
 
 
 def test_a_signature_larger_than_any_key() -> None:
-    letters = DATA.partition(b"\tb=")[2].partition(b"\r\nFrom:")[0]
-    found = check(changed((letters, base64.b64encode(bytes(600)))))
+    found = check(changed((LETTERS, base64.b64encode(bytes(600)))))
     assert found.reason == "b= has 600 octets, more than any key that is accepted"
 
 
