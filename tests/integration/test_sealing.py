@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dkim
 import pytest
 
 from filterd.auth.arc.verify import verify_arc
 from filterd.auth.dkim.record import key_name
+from filterd.auth.dkim.signing import SigningKey
 from filterd.message import Message
 from filterd.message.authentication import AuthResult
 from tests.helpers.arc import hop, list_key
@@ -26,7 +27,8 @@ HOST = "mx.example.test"
 AUTHOR = signing_key("rsa-sha256")
 LIST = list_key(1, "rsa-sha256")
 OURS = signing_key("rsa-sha256", HOST, "arc")
-KEYS = (AUTHOR, LIST, OURS)
+OTHER = list_key(2, "rsa-sha256")
+KEYS = (AUTHOR, LIST, OTHER, OURS)
 
 SETTINGS = """
 [labels]
@@ -34,6 +36,9 @@ hostname = "{host}"
 
 [resolver]
 nameservers = ["{server}"]
+
+[filters.auth]
+arc_sealers = ["list1.example"]
 
 [filters.sign]
 clients = []
@@ -93,15 +98,28 @@ ODD = b"From: John Q. Public <ann@bank.example>\r\nTo: joe@mx.example.test,sue@m
 PLAIN = b"From: Ann <ann@bank.example>\r\nTo: joe@mx.example.test\r\n"
 
 
-def mail(part: bytes = b"", addresses: bytes = PLAIN) -> bytes:
-    """A message of bank.example that came over a list: signed, sealed, untouched."""
+def footer(data: bytes) -> bytes:
+    return data.replace(b"hello  you\r\n", b"hello  you\r\n-- \r\nthe list\r\n")
+
+
+def untouched(data: bytes) -> bytes:
+    return data
+
+
+def mail(
+    part: bytes = b"",
+    addresses: bytes = PLAIN,
+    sealer: SigningKey = LIST,
+    change: Callable[[bytes], bytes] = untouched,
+) -> bytes:
+    """A message of bank.example that came over a list: signed, perhaps changed, sealed."""
     data = (
         addresses + b"Subject: the  tool\r\nDate: Sat, 28 Nov 2026 10:00:00 +0000\r\n"
         b"Message-ID: <1@bank.example>\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
         b"--x\r\n\r\nhello  you\r\n" + part + b"--x--\r\n"
     )
-    return hop(signed(data, AUTHOR), LIST)
+    return hop(signed(data, AUTHOR), sealer, change=change)
 
 
 PROGRAM = (
@@ -148,3 +166,23 @@ def test_a_broken_chain_is_said_to_be_broken(site: Mta) -> None:
     (got,) = site.mail()
     found = verify_arc(Message(octets(got)), published(*KEYS))
     assert found.reason == f"{HOST} sealed it as failed (cv=fail)"
+
+
+def test_a_list_that_may_change_mail_is_believed(site: Mta) -> None:
+    """The author's signature is broken and his domain asks to reject such mail; before it came to
+    the list it was whole, says the list."""
+    assert send(site.port, RECEIVED + mail(change=footer)).final.code == 250
+    (got,) = site.mail()
+    found = verify_arc(Message(octets(got)), published(*KEYS))
+    assert (found.result, found.oldest_pass) == (AuthResult.PASS, 0), found.reason
+    assert "dkim=fail" in found.results[1]
+    assert 'dmarc=fail reason="local policy" header.from=bank.example' in found.results[1]
+
+
+def test_another_list_is_not_believed(site: Mta) -> None:
+    """Its mail is held, so that only the next message comes to the mailbox."""
+    data = mail(change=footer, sealer=OTHER).replace(b"<1@bank", b"<held@bank")
+    assert send(site.port, RECEIVED + data).final.code == 250
+    assert send(site.port, RECEIVED + mail()).final.code == 250
+    (got,) = site.mail()
+    assert got.value("Message-ID") == "<1@bank.example>"

@@ -113,6 +113,7 @@ def test_results_are_shown_in_printable_ascii_and_in_part() -> None:
         'mx.example; spf=pass reason="h??"'
     )
     assert len(results_in(b"i=1; " + b"x" * 100_000)) == SHOWN_RESULTS
+    assert results_in(b"i=1; mx.example; \xff=\xc3") == "mx.example; ?=?"
 
 
 def test_the_instance_of_results_may_be_spelled_in_odd_ways() -> None:

@@ -16,6 +16,7 @@ from filterd.auth.arc.sealing import SealError, combined, seal_arc
 from filterd.auth.arc.verify import verify_arc
 from filterd.auth.dkim.header import Header
 from filterd.auth.dkim.signing import SigningKey
+from filterd.auth.dkim.tags import TagList
 from filterd.auth.results import parse, written
 from filterd.message import Message
 from filterd.message.authentication import ArcCheck, AuthResult
@@ -64,6 +65,17 @@ def test_which_fields_are_signed() -> None:
     assert signed_names.count("from") == 2, "no second one can be added"
     assert not {"authentication-results", "received"} & {*signed_names}
     assert not any(name.startswith("arc-") for name in signed_names)
+
+
+def test_which_fields_nobody_may_add_is_the_callers_choice() -> None:
+    message = Message(mail())
+    pairs = [(field.name, field.raw_value) for field in message.header_fields]
+    check, results = ArcCheck(AuthResult.NONE), parse("mx.list.example; none")
+    (_seal, (_name, value), _results) = seal_arc(
+        pairs, b"x\r\n", check, results, KEY, oversigned=["subject"], now=NOW
+    )
+    names = TagList(value).words("h") or ()
+    assert (names.count("from"), names.count("subject")) == (1, 2)
 
 
 def test_a_chain_that_failed_is_sealed_as_failed_and_ends() -> None:
