@@ -23,7 +23,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.config.load import SECTIONS, ConfigError, Settings
-from filterd.config.proof import unproven_entries, unproven_people
+from filterd.config.proof import unproven_entries, unproven_people, unsealed
 from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
@@ -58,6 +58,7 @@ def check(
         *bare_names(loaded),
         *unproven_entries(loaded),
         *unproven_people(loaded),
+        *unsealed(loaded),
         *old_names.warnings(),
     ]
     if as_json:

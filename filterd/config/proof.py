@@ -1,4 +1,4 @@
-"""Whether filters that give points to senders learn first who sent a message."""
+"""Whether filters that need to know who sent a message learn it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from filterd.filters.known.settings import KnownSettings
 from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
+from filterd.filters.sign.settings import SignSettings
 
 
 def proof_missing(settings: Settings) -> str:
@@ -69,3 +70,31 @@ def unproven_entries(settings: Settings) -> Iterator[str]:
                 f'chain.filters: {why}, so new entries of "{name}" allow forged mail, too; put '
                 '"auth" first'
             )
+
+
+def unsealed(settings: Settings) -> Iterator[str]:
+    """What to tell an admin where mail of others should be sealed (ARC) and is not, or with
+    nothing in it."""
+    why = _nothing_to_seal(settings)
+    for name, own in settings.in_chain(SignSettings).items():
+        if own.arc_domain and why:
+            yield f"filters.{name}.arc_domain: {why}"
+
+
+def _nothing_to_seal(settings: Settings) -> str:
+    checks = settings.in_chain(AuthSettings)
+    if not checks:
+        return 'nothing is sealed, since "auth" is not in [chain] filters'
+    if not settings.labels.remove_forged:
+        return "nothing is sealed, since labels.remove_forged is off"
+    for name, own in checks.items():
+        if settings.filters[name].link.dry_run:
+            return f"nothing is sealed, since [filters.{name}] has dry_run = true"
+        if not own.arc:
+            return f"nothing is sealed, since [filters.{name}] has arc = false"
+        if not own.authentication_results:
+            return (
+                "seals say nothing of what was found, since "
+                f"[filters.{name}] has authentication_results = false"
+            )
+    return ""

@@ -1,4 +1,4 @@
-"""Entries of the list of senders that demand proof, and whether anybody proves it in time."""
+"""What needs to know who sent a message, and whether anybody finds it out in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.load import load
-from filterd.config.proof import proof_missing, unproven_entries, unproven_people
+from filterd.config.proof import proof_missing, unproven_entries, unproven_people, unsealed
 
 NEVER = (
     'filters.senders.file: 1 of its entries, as "allow ann@a.example for * if proven", never '
@@ -103,3 +103,45 @@ def test_local_lists_that_demand_proof(tmp_path: Path, chain: str, told: str) ->
         'file = "x"\nabout = "sender"\nkind = "allow"\nproven = true\n'
     )
     assert "".join(unproven_entries(load(file))) == told
+
+
+KEY = '[[filters.sign.keys]]\ndomain = "mx.example"\nselector = "arc"\nfile = "key"\n'
+
+
+@pytest.mark.parametrize(
+    ("chain", "more", "told"),
+    [
+        ('"auth", "sign"', "", ""),
+        ('"sign", "auth"', "", ""),
+        ('"auth"', "", ""),
+        ('"sign"', "", 'nothing is sealed, since "auth" is not in [chain] filters'),
+        (
+            '"auth", "sign"',
+            "[filters.auth]\ndry_run = true",
+            "nothing is sealed, since [filters.auth] has dry_run = true",
+        ),
+        (
+            '"auth", "sign"',
+            "[filters.auth]\narc = false",
+            "nothing is sealed, since [filters.auth] has arc = false",
+        ),
+        (
+            '"auth", "sign"',
+            "[filters.auth]\nauthentication_results = false",
+            "seals say nothing of what was found, since [filters.auth] has "
+            "authentication_results = false",
+        ),
+        (
+            '"auth", "sign"',
+            "[labels]\nremove_forged = false",
+            "nothing is sealed, since labels.remove_forged is off",
+        ),
+    ],
+)
+def test_seals_without_results(tmp_path: Path, chain: str, more: str, told: str) -> None:
+    file = tmp_path / "filterd.toml"
+    text = f'[chain]\nfilters = [{chain}]\n[filters.sign]\narc_domain = "mx.example"\n{KEY}{more}\n'
+    file.write_text(text)
+    assert list(unsealed(load(file))) == ([f"filters.sign.arc_domain: {told}"] if told else [])
+    file.write_text(text.replace('arc_domain = "mx.example"', ""))
+    assert list(unsealed(load(file))) == []
