@@ -217,32 +217,39 @@ class Chain:
         return Examination(verdict, milliseconds, tuple(failures))
 
     def sign(
-        self, message: Message, examination: Examination, edits: tuple[Edit, ...]
+        self,
+        message: Message,
+        examination: Examination,
+        edits: tuple[Edit, ...],
+        failed: Sequence[Failure] = (),
     ) -> tuple[Examination, tuple[Edit, ...]]:
         """Let filters add what depends on the whole message as it leaves.
 
         Returns what is known of it then, and all edits, new fields first. A failure is one of the
         filter, and `on_error` says what it means; a message that a person released goes out without
-        the signature. Raises nothing that a filter causes.
+        the signature. failed: as `examine` has it. Raises nothing that a filter causes.
         """
         verdict, failures = examination.verdict, [*examination.failures]
         milliseconds = {**examination.milliseconds}
-        failed = {failure.filter for failure in failures}
+        told = {failure.filter for failure in failures}
+        given_up = {failure.filter: failure for failure in failed}
         for link in self._signers:
-            if link.name in failed:
+            if link.name in told:
                 continue
             started = time.monotonic()
-            limit = min(link.settings.timeout, SIGNING_LIMIT)
-            self.announce(link.name, started + limit)
-            sign = link.filter.sign  # type: ignore[union-attr]  # has it, see __init__
-            opinion, failure = _said(link, limit, sign, Outgoing(message, verdict, edits))
+            opinion, failure = NO_OPINION, given_up.get(link.name)
+            if failure is None:
+                limit = min(link.settings.timeout, SIGNING_LIMIT)
+                self.announce(link.name, started + limit)
+                sign = link.filter.sign  # type: ignore[union-attr]  # has it, see __init__
+                opinion, failure = _said(link, limit, sign, Outgoing(message, verdict, edits))
             spent = round((time.monotonic() - started) * 1000, 3)
             milliseconds[link.name] = round(milliseconds.get(link.name, 0.0) + spent, 3)
             if failure is not None:
                 _log(failure, message)
                 failures.append(failure)
                 opinion = failed_symbol(failure)
-                action = on_error_action(link.settings, message.envelope)
+                action = on_error_action(link.settings, message.envelope, again=failure.again)
                 if not verdict.released:
                     opinion |= Verdict(action, failed=action is not Action.ACCEPT)
             verdict |= replace(opinion, edits=())

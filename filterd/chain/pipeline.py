@@ -92,7 +92,7 @@ class Pipeline:
             decision, answer = within(DECISION_LIMIT, self._decided, message, examination, keeping)
             if _leaves(answer):
                 before = examination.verdict.action
-                examination, edits = self.chain.sign(message, examination, answer.edits)
+                examination, edits = self.chain.sign(message, examination, answer.edits, failed)
                 answer = replace(answer, edits=edits)
                 if examination.verdict.action is not before:
                     # A signature failed: what that means is for the policy to say.

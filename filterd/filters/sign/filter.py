@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.header import Header
 from filterd.auth.dkim.signing import FIELD, sign, signed_names
 from filterd.chain.headers import LabelSettings
 from filterd.chain.marks import is_marked
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import NO_OPINION, AddField, ChangeField, Symbol, Verdict
+from filterd.filters.sign.content import body_of
 from filterd.filters.sign.keys import KeyRing
 from filterd.filters.sign.sealing import not_sealed, sealed
 from filterd.filters.sign.settings import SignSettings
@@ -22,11 +22,15 @@ from filterd.message import Envelope, Message
 from filterd.message.address import checked_domains
 from filterd.message.mailboxes import mailboxes
 from filterd.message.matching import client_matches, networks
+from filterd.system.mistakes import SettingsError
 
 SIGNED, NOT_SIGNED = "DKIM_SIGNED", "DKIM_NOT_SIGNED"
 
 AUTHORS_LIMIT = 4
 """Domains in From for which one message is signed; mail of people has one."""
+
+SETTLED_LIMIT = 100_000
+"""Octets of all fields with addresses that are looked at; sendmail takes no larger header."""
 
 ADDED_BY_MTA = frozenset({"date", "message-id", "to"})
 """Fields in lower case that sendmail may add after the milters where they are missing."""
@@ -51,7 +55,11 @@ class Sign:
 
     def prepare(self) -> None:
         """Read the keys."""
-        self._keys = KeyRing.read(self.settings.keys)
+        try:
+            self._keys = KeyRing.read(self.settings.keys)
+        except SettingsError as error:
+            wrong = [(("filters", self.name, *key), text) for key, text in error.found]
+            raise SettingsError(wrong) from None
 
     def examine(self, message: Message) -> Verdict:
         """Say whether this is mail of our own."""
@@ -86,8 +94,8 @@ class Sign:
         )
         if not keys:
             named = ", ".join(domains[:AUTHORS_LIMIT]) or "an author without a domain"
-            return _not_signed(f"no key for {named}")
-        header, body = Header(fields), Body(outgoing.body)
+            return _not_signed(f"no key in use for {named}")
+        header, body = Header(fields), body_of(outgoing)
         names = signed_names(header, self.settings.sign_headers, self._oversigned(header))
         signatures = [sign(header, body, key, names=names) for key in keys]
         told = ", ".join(f"{key.selector} of {key.domain}" for key in keys)
@@ -125,11 +133,15 @@ class Sign:
         macros = message.envelope.macros
         rewriting, host = not macros.get("v", "").startswith("Postfix"), macros.get("j", "")
         seen: Counter[str] = Counter()
+        left = SETTLED_LIMIT
         for field in message.header_fields:
             name = field.name.lower()
             if name not in wanted:
                 continue
             seen[name] += 1
+            left -= len(field.raw_value)
+            if left < 0:
+                return
             value = settled(field.name, field.raw_value, rewriting=rewriting, host=host)
             if value is not None:
                 yield ChangeField(field.name, seen[name], value)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filterd.auth.arc.sealing import SealError, combined, seal_arc
-from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.header import Header
 from filterd.auth.dkim.signing import SigningKey
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import AddField, Symbol, Verdict
+from filterd.filters.sign.content import body_of
 
 SEALED, NOT_SEALED = "ARC_SEALED", "ARC_NOT_SEALED"
 
@@ -37,9 +37,7 @@ def sealed(
     key = next((one for one in keys if one.algorithm.startswith("rsa")), keys[0])
     results = combined(header, host)
     try:
-        fields = seal_arc(
-            header, Body(outgoing.body), found.arc, results, key, oversigned=oversigned
-        )
+        fields = seal_arc(header, body_of(outgoing), found.arc, results, key, oversigned=oversigned)
     except SealError as error:
         return not_sealed(str(error))
     status = found.arc.validation_status

@@ -19,6 +19,8 @@ from filterd.chain.verdict import (
     Action,
     AddField,
     ChangeField,
+    Failure,
+    FailureKind,
     RemovedPart,
     Splice,
     Symbol,
@@ -151,6 +153,20 @@ def test_a_signature_that_fails_means_what_on_error_says(
     assert "SEALS_FAILED" in [symbol.name for symbol in found.report.symbols]
     if action is Action.ACCEPT:
         assert AddField("Seal", "other") in found.decision.edits
+
+
+def test_a_filter_that_took_a_worker_down_is_not_tried_again() -> None:
+    seals = Seals()
+    crash = Failure("seals", FailureKind.CRASH, "SIGSEGV")
+    pipeline = Pipeline(
+        Chain([Link(seals, LinkSettings(on_error="quarantine"))]), Policy(PolicySettings())
+    )
+    found = pipeline.process(
+        Message(DATA, Envelope("", (Recipient("joe@mx.test"),)), "id7"), [crash]
+    )
+    assert not seals.saw
+    assert found.decision.action is Action.QUARANTINE
+    assert found.report.failures == (crash,)
 
 
 def test_a_dry_run_signs_nothing() -> None:

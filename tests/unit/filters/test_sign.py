@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from datetime import date
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ from filterd.chain.outgoing import Outgoing
 from filterd.chain.pipeline import Pipeline, PipelineResult
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicySettings
-from filterd.chain.verdict import NO_OPINION, Action, AddField, Splice, Symbol, Verdict
-from filterd.filters.sign.filter import Sign
+from filterd.chain.verdict import NO_OPINION, Action, AddField, ChangeField, Splice, Symbol, Verdict
+from filterd.filters.sign.filter import SETTLED_LIMIT, Sign
 from filterd.filters.sign.keys import KeyRing, RingKey, parse_key, read_key, write_key
 from filterd.filters.sign.settings import KeySettings, SignSettings
 from filterd.message import Client, Envelope, Message, Recipient
@@ -131,10 +132,10 @@ def test_whose_mail_is_signed(sender: Envelope, is_signed: bool) -> None:
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        ([b"From: ann@other.example"], "no key for other.example"),
-        ([b"From: ann@a.bank.example"], "no key for a.bank.example"),
-        ([b"From: ann"], "no key for an author without a domain"),
-        ([b"From:"], "no key for an author without a domain"),
+        ([b"From: ann@other.example"], "no key in use for other.example"),
+        ([b"From: ann@a.bank.example"], "no key in use for a.bank.example"),
+        ([b"From: ann"], "no key in use for an author without a domain"),
+        ([b"From:"], "no key in use for an author without a domain"),
         ([], "no From fields, expected one"),
         ([b"From: ann@bank.example", b"from : ann@bank.example"], "2 From fields, expected one"),
     ],
@@ -197,6 +198,29 @@ def test_what_the_mta_adds_later_does_not_break_the_signature(missing: bytes) ->
     left = as_it_leaves(data, sent(data, ring_key(RSA)))
     (check,) = verify_dkim(Message(missing + b": x\r\n" + left), published(RSA))
     assert check.result is AuthResult.PASS
+
+
+def test_a_message_in_a_file_is_signed_without_being_copied(tmp_path: Path) -> None:
+    data = mail(b"0123456789abcde\r\n" * 20_000)
+    (tmp_path / "m").write_bytes(data)
+    with (tmp_path / "m").open("rb") as file:
+        spooled = mmap(file.fileno(), 0, access=ACCESS_READ)
+    outgoing = Outgoing(Message(spooled, envelope()), Verdict(outbound=True))
+    found = Sign(SignSettings(), KeyRing([ring_key(RSA)])).sign(outgoing)
+    spooled.close()  # nothing holds a view of it
+    (edit,) = found.edits
+    assert isinstance(edit, AddField)
+    signed = f"{edit.name}: {edit.value}\r\n".replace("\n\t", "\r\n\t").encode() + data
+    (check,) = verify_dkim(Message(signed), published(RSA))
+    assert check.result is AuthResult.PASS
+
+
+def test_a_header_full_of_addresses_is_looked_at_up_to_a_limit() -> None:
+    many = mail(b"hello\r\n", *[b"Cc: a@b,c@d" for _ in range(SETTLED_LIMIT // 8 + 10)])
+    result = sent(many, ring_key(RSA))
+    changes = [edit for edit in result.decision.edits if isinstance(edit, ChangeField)]
+    assert SETTLED_LIMIT // 12 - 10 < len(changes) <= SETTLED_LIMIT // 8
+    assert results(many, result, RSA) == [AuthResult.PASS]
 
 
 # Keys by domain and day
@@ -356,7 +380,9 @@ def test_a_key_is_written_once_for_its_owner_alone(tmp_path: Path) -> None:
 def test_prepare_reads_the_keys_and_names_what_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "a.key"
     signs = Sign(SignSettings(keys=(KeySettings(DOMAIN, "s", file),)))
-    with pytest.raises(SettingsError, match=r"keys\[1\]\.file: .*a\.key: No such file"):
+    with pytest.raises(
+        SettingsError, match=r"filters\.sign\.keys\[1\]\.file: .*a\.key: No such file"
+    ):
         signs.prepare()
     write_key(file, RSA)
     signs.prepare()
