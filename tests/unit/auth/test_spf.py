@@ -185,6 +185,7 @@ class TestMacros:
             ("x.example b.a.example a.example", "a.example"),
             ("x.example b.a.example nota.example", "b.a.example"),
             ("x.example y.example", "x.example"),
+            ("x.example z.a.example", "z.a.example"),
             ("nowhere.a.example y.example", "y.example"),
             ("nowhere.a.example", "unknown"),
             ("", "unknown"),
