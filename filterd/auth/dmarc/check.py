@@ -37,14 +37,22 @@ RECORD_SHOWN = 4096
 REASON_SHOWN = 300
 """Characters of a reason."""
 
-_SEVERITY = (
-    AuthResult.PASS,
-    AuthResult.NONE,
-    AuthResult.PERMERROR,
-    AuthResult.TEMPERROR,
-    AuthResult.FAIL,
-)
-_STRICTNESS = (None, DmarcPolicy.NONE, DmarcPolicy.QUARANTINE, DmarcPolicy.REJECT)
+_SEVERITY = {
+    AuthResult.PASS: 0,
+    AuthResult.NONE: 1,
+    AuthResult.PERMERROR: 2,
+    AuthResult.TEMPERROR: 3,
+}
+_FAILS = {DmarcPolicy.NONE: 4, DmarcPolicy.QUARANTINE: 6, DmarcPolicy.REJECT: 7}
+_NOT_ALL_CHECKED = 5
+"""Below a fail that has consequences only: one of the domains that are checked is the sender's own,
+mostly, and may fail, or not be found out, as he likes."""
+
+_WEAKER = {
+    DmarcPolicy.REJECT: DmarcPolicy.QUARANTINE,
+    DmarcPolicy.QUARANTINE: DmarcPolicy.NONE,
+    DmarcPolicy.NONE: DmarcPolicy.NONE,
+}
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -80,9 +88,17 @@ def check_dmarc(
     return replace(worst, reason=_shown(reason, REASON_SHOWN))
 
 
-def _severity(check: DmarcCheck) -> tuple[int, int]:
-    strictness = _STRICTNESS.index(check.policy) if check.result is AuthResult.FAIL else 0
-    return _SEVERITY.index(check.result), strictness
+def _severity(check: DmarcCheck) -> int:
+    if check.result is AuthResult.FAIL:
+        policy = check.policy or DmarcPolicy.NONE
+        # RFC 9989 §4.7: who tests a policy asks for the next weaker one.
+        return _FAILS[_WEAKER[policy] if check.testing else policy]
+    if not check.domain:
+        return _NOT_ALL_CHECKED
+    if check.result is AuthResult.NONE and (check.spf_aligned or check.dkim_aligned):
+        # Proven, without a record: others that are claimed beside it are worse.
+        return _SEVERITY[AuthResult.PASS]
+    return _SEVERITY[check.result]
 
 
 class _Walks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from filterd.auth.dmarc import author_domains
 from filterd.auth.results import ResultsError, parse
 from filterd.chain.replies import DELAY, DMARC
 from filterd.chain.verdict import Action, Reason, Reply, Verdict
@@ -23,6 +24,8 @@ from filterd.message.authentication import (
     DmarcPolicy,
 )
 from filterd.message.matching import is_in_networks, networks
+
+_STRICTNESS: tuple[Treatment, ...] = ("ignore", "label", "quarantine", "reject")
 
 _LIST_FIELDS = ("List-Id", "List-Post", "List-Unsubscribe")
 """Fields that mailing lists add (RFC 2919, RFC 2369)."""
@@ -54,9 +57,9 @@ class Acting:
         dmarc = found.dmarc
         if dmarc is None or found.author or dmarc.result is AuthResult.TEMPERROR:
             return Treated()
-        own, policy = None, DmarcPolicy.NONE
+        policy = DmarcPolicy.NONE
+        own = self._of_authors(found, message)
         if dmarc.domain:
-            own = self._of_domain(dmarc.domain)
             policy = asked(dmarc) if dmarc.result is AuthResult.FAIL else policy
         elif dmarc.result is AuthResult.PERMERROR:
             # Any domain may be among those in From, and hide behind the others.
@@ -71,6 +74,24 @@ class Acting:
             return Treated(wanted, *_of_testing(dmarc))
         wish = f"{policy} is asked for" if dmarc.domain else dmarc.reason
         return Treated(wanted, "local_policy", f"{wish}, {wanted} is set")
+
+    def _of_authors(self, found: Authentication, message: Message) -> Treatment | None:
+        """What the setting `domains` says, of several domains in From the strictest: DMARC's result
+        is that of one of them, and the others, if nothing proves them, are claimed as well."""
+        if not self._treatments:
+            return None
+        dmarc = found.dmarc
+        claimed = author_domains(message).domains
+        entries = [
+            entry
+            for domain in claimed
+            if (entry := self._of_domain(domain)) is not None
+            and not (len(claimed) > 1 and found.passes_for(domain))
+        ]
+        if dmarc is not None and self._of_domain(dmarc.domain) is None:
+            # What is let pass for one of them is not for the one that fails.
+            entries = [entry for entry in entries if entry != "ignore"]
+        return max(entries, key=_STRICTNESS.index, default=None)
 
     def _of_domain(self, domain: str) -> Treatment | None:
         """The closest entry of the setting `domains`."""

@@ -517,3 +517,48 @@ def test_the_page_has_every_symbol() -> None:
     page = (Path(__file__).parents[3] / "docs" / "filters" / "auth.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (-?[0-9.]+) \|", page, re.MULTILINE))
     assert {name: float(points) for name, points in rows.items()} == dict(POINTS)
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "a@slow.example, ceo@bank.example",
+        "ceo@bank.example, a@slow.example, b@slow2.example",
+        # More domains than are checked, of which some never answer: what is behind them is unknown.
+        "a@slow.example, b@b.example, c@c.example, d@d.example, ceo@bank.example",
+        # A spammer's own domain fails as mildly as he likes.
+        "a@none.example, ceo@bank.example",
+        "a@trial.example, ceo@shop.example",
+        "a@none.example, b@b.example, c@c.example, d@d.example, ceo@bank.example",
+        "a@trial.example, b@b.example, c@c.example, d@d.example, ceo@bank.example",
+    ],
+)
+def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
+    known = zone(*LINES)
+
+    def says(question: Question) -> bytes | None:
+        return None if "slow" in question.name else known(question)
+
+    with name_server(says) as server, auth(server.address, wait=3.0) as checks:
+        told = verdict(checks, mail(author))
+        assert told.action is Action.QUARANTINE, told.symbols
+
+
+@pytest.mark.parametrize(
+    ("author", "action"),
+    [
+        ("a@none.example, joe@mx.example", Action.REJECT),
+        ("joe@mx.example, a@none.example", Action.REJECT),
+        # What is let pass for one is not for another one.
+        ("a@friend.example, ceo@bank.example", Action.QUARANTINE),
+        ("a@friend.example, x@none.example", Action.ACCEPT),
+        ("a@list.example, joe@mx.example", Action.REJECT),
+        ("joe@mx.example, a@list.example", Action.REJECT),
+        # Proven, beside one that is not.
+        ("a@list.example, x@none.example", Action.ACCEPT),
+    ],
+)
+def test_of_several_domains_the_strictest_setting_counts(author: str, action: Action) -> None:
+    domains = {"mx.example": "reject", "friend.example": "ignore", "list.example": "reject"}
+    with name_server(zone(*LINES)) as server, auth(server.address, domains=domains) as checks:
+        assert verdict(checks, mail(author, sender="l@list.example")).action is action
