@@ -42,6 +42,12 @@ GROUPS_LIMIT = 250_000
 """Groups of one day, some 200 MiB; messages that would need a new one are counted, and the report
 says so."""
 
+ROOM = 256 << 20
+"""Octets that all groups of a day may take, about."""
+
+GROUP_SIZE = 600
+"""Octets of a group without its texts, about."""
+
 SIGNATURES_LIMIT = 10
 """Signatures of one message that stand in a report; RFC 9990 §3.1.3 allows 100."""
 
@@ -129,7 +135,7 @@ def collect(reports: Iterable[ScanReport]) -> dict[str, Collected]:
     """
     found: dict[str, Collected] = {}
     wanting: dict[str, DmarcRecord | None] = {}
-    groups = 0
+    groups, room = 0, ROOM
     for report in reports:
         check = _check(report)
         if check is None:
@@ -150,12 +156,17 @@ def collect(reports: Iterable[ScanReport]) -> dict[str, Collected]:
         many = 1 + report.repeated
         if group in domain._groups:
             domain._groups[group] += many
-        elif groups < GROUPS_LIMIT:
+        elif groups < GROUPS_LIMIT and room > 0:
             groups += 1
+            room -= GROUP_SIZE + sum(_size(signature) for signature in group.dkim)
             domain._groups[group] = many
         else:
             domain.left_out += many
     return {name: one for name, one in found.items() if one._groups}
+
+
+def _size(signature: DkimResult) -> int:
+    return 200 + len(signature.domain) + len(signature.selector) + len(signature.human)
 
 
 def _wanted(text: str, known: dict[str, DmarcRecord | None]) -> DmarcRecord | None:

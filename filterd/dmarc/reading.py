@@ -35,7 +35,7 @@ RECORDS_LIMIT = 50_000
 """Records of one report."""
 
 CHILDREN_LIMIT = 1000
-"""Elements in one record, or in the report's head, at any depth."""
+"""Elements in one record, or in all that is not in a record, at any depth."""
 
 TEXT_LIMIT = 500
 """Characters of a text that are kept."""
@@ -117,7 +117,7 @@ class _Reader:
         self.head = _Node("feedback", 1)
         self.has_root = False
         self._path: list[_Node] = []
-        self._elements = 0
+        self._in_head = self._in_record = 0
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if (encoding or "utf-8").lower() not in ENCODINGS:
@@ -143,10 +143,12 @@ class _Reader:
             return
         if len(self._path) >= DEPTH_LIMIT:
             raise ReportError(f"line {line}: elements nest deeper than {DEPTH_LIMIT}")
-        if len(self._path) == 1 and local == "record":
-            self._elements = 0
-        self._elements += 1
-        if self._elements > CHILDREN_LIMIT:
+        in_record = len(self._path) > 1 and self._path[1].name == "record"
+        if in_record:
+            self._in_record += 1
+        elif len(self._path) > 1 or local != "record":
+            self._in_head += 1
+        if max(self._in_record, self._in_head) > CHILDREN_LIMIT:
             raise ReportError(f"line {line}: more than {CHILDREN_LIMIT} elements in one part")
         node = _Node(local[:WORD_LIMIT], line)
         self._path[-1].children.append(node)
@@ -159,7 +161,7 @@ class _Reader:
             if len(self.records) >= RECORDS_LIMIT:
                 raise ReportError(f"more than {RECORDS_LIMIT} records")
             self.records.append(_record(node))
-            self._elements = 0
+            self._in_record = 0
 
     def _text(self, text: str) -> None:
         node = self._path[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ FILES_LIMIT = 2000
 
 RECORDS_LIMIT = 200_000
 """Records that are read, from the newest file on; it takes some 10 s."""
+
+SECONDS_LIMIT = 20.0
+"""Seconds of reading; files of strangers may be made to take long."""
 
 TROUBLES_LIMIT = 20
 """Files that cannot be read and are named."""
@@ -71,10 +75,11 @@ def _read(files: list[Path]) -> Received:
     troubles: list[Found] = []
     left = [RECORDS_LIMIT]
     done = [0]
+    end = time.monotonic() + SECONDS_LIMIT
 
     def reports() -> Iterator[AggregateReport]:
         for path in files[:FILES_LIMIT]:
-            if left[0] <= 0:
+            if time.monotonic() > end:
                 return
             done[0] += 1
             try:
@@ -84,6 +89,8 @@ def _read(files: list[Path]) -> Received:
                         continue
                     left[0] -= len(found.report.records)
                     yield found.report
+                    if left[0] <= 0:
+                        return
             except OSError as error:
                 troubles.append(Found(str(path), None, f"cannot be read ({error.strerror})"))
 

@@ -181,6 +181,15 @@ def test_what_there_is_no_room_for_is_counted(monkeypatch: pytest.MonkeyPatch) -
     assert found.left_out == 4
 
 
+def test_large_records_have_less_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "ROOM", 20_000)
+    long = tuple(signature("d" * 200 + f"{n}.example", selector="s" * 60) for n in range(10))
+    small = [authenticated(f"m{n}", client=f"x[192.0.2.{n}]") for n in range(20)]
+    large = [authenticated(f"m{n}", client=f"x[192.0.2.{n}]", dkim=long) for n in range(20)]
+    assert one(*small).left_out == 0
+    assert 0 < one(*large).left_out < 20
+
+
 def test_an_address_that_the_history_has_cut_gets_nothing() -> None:
     first = "v=DMARC1; p=none; rua=mailto:a@example.org"
     text = (first + ",mailto:" + "b" * TEXT_LIMIT)[:TEXT_LIMIT]

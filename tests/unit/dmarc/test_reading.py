@@ -135,6 +135,14 @@ def test_what_there_is_too_much_of(monkeypatch: pytest.MonkeyPatch) -> None:
         read_report(feedback())
 
 
+def test_elements_between_records_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a report of 32 MiB would have eight million of them in memory."""
+    monkeypatch.setattr(reading, "CHILDREN_LIMIT", 50)
+    assert len(read_report(feedback(*[record()] * 20)).records) == 20
+    with pytest.raises(ReportError, match="more than 50 elements in one part"):
+        read_report(feedback(*[record() + "<x/>" * 10] * 20))
+
+
 def test_no_records_are_no_report() -> None:
     with pytest.raises(ReportError, match="has no record"):
         read_report(feedback().replace(record().encode(), b""))

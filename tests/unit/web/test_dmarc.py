@@ -130,6 +130,27 @@ def test_the_newest_of_many_are_read(
     assert "192.0.2.0" not in text
 
 
+def test_an_mbox_is_read_up_to_its_limit(
+    reading: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received, "RECORDS_LIMIT", 3)
+    line = b"From a@b.example Mon Sep 21 00:00:00 2026\n"
+    mails = (
+        line + b"Content-Type: text/xml\n\n" + feedback(id=str(number)) + b"\n"
+        for number in range(9)
+    )
+    (folder / "mbox").write_bytes(b"".join(mails))
+    assert "3 reports" in text_of(reading.get("/dmarc"))
+
+
+def test_reading_ends_when_its_time_is_over(
+    reading: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received, "SECONDS_LIMIT", -1.0)
+    (folder / "a.xml").write_bytes(feedback())
+    assert "1 older file not read." in text_of(reading.get("/dmarc"))
+
+
 def test_a_folder_that_is_not_there(reading: Site, folder: Path) -> None:
     folder.rmdir()
     answer = reading.get("/dmarc")
