@@ -172,6 +172,7 @@ INSTANCES: list[tuple[str, Change, int]] = [
     ("a number is left out", replaced(": i=2;", ": i=3;", 3), 3),
     ("a field has no number", replaced("Seal: i=2;", "Seal:"), 2),
     ("the newest says so", replaced("cv=pass", "cv=fail"), 2),
+    ("the newest signature is useless", replaced("h=from:from:", "h="), 2),
     ("too many", lambda data: b"ARC-Seal: i=1\r\n" * 150 + data, SETS_LIMIT),
 ]
 
@@ -344,6 +345,7 @@ BY_HAND: list[tuple[str, dict[str, str], str]] = [
     ("half of it simple", {"c": "relaxed/simple"}, ""),
     ("v= says nothing", {"v": "7"}, ""),
     ("results are signed, too", {"h": "from:arc-authentication-results"}, ""),
+    ("a signature before it is signed, too", {"h": "from:arc-message-signature"}, ""),
     ("a name without field", {"h": "from:x-nothing:from"}, ""),
     ("it has not expired", {"t": "1599999000", "x": "1600000001"}, ""),
     ("it has just expired", {"x": "1599999999"}, ""),
@@ -372,6 +374,12 @@ def test_signatures_as_others_make_them(tags: dict[str, str], reason: str) -> No
     found = checked(by_hand(mail(), KEYS[0], **tags))
     assert found.reason == reason
     assert found.result is (AuthResult.FAIL if reason else AuthResult.PASS)
+
+
+def test_a_part_of_the_body_may_be_enough() -> None:
+    data, zones = by_hand(mail(), KEYS[0], l="10"), published(KEYS[0])
+    limits = DkimLimits(partly_signed=AuthResult.PASS)
+    assert verify_arc(Message(data), zones, limits, now=NOW).result is AuthResult.PASS
 
 
 def test_an_old_signature_of_a_part_of_the_body_is_not_looked_at() -> None:
