@@ -1,7 +1,7 @@
 """The DMARC reports of the day before: `filterd dmarc report yesterday --send` in a process of its
 own, once the time has come.
 
-A day's mail takes a minute to read and count, and mail waits for nobody. The command sends each
+A day's mail takes minutes to read and count, and mail waits for nobody. The command sends each
 report once, so that it may run again after a restart, or where something had to wait.
 """
 

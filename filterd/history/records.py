@@ -98,8 +98,8 @@ class Records:
         return HistoryPage(rows, end(rows[-1].received, found[query.limit - 1][0]) if more else "")
 
     def between(self, since: float, until: float, text: str) -> Iterator[Record]:
-        """See `History.between`. Each page is a transaction of its own: a day's mail takes half a
-        minute, and a long one would keep SQLite from tidying up its write-ahead log."""
+        """See `History.between`. Each page is a transaction of its own: a day's mail takes
+        minutes, and a long one would keep SQLite from tidying up its write-ahead log."""
         c = records.c
         found = (
             sa.select(c.rowid, c.id, c.received, c.action, c.score, c.rest)
