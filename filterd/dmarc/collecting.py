@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from filterd.auth.dmarc.record import DmarcRecord
@@ -34,6 +33,7 @@ from filterd.message.authentication import (
     DmarcPolicy,
     SpfCheck,
 )
+from filterd.message.envelope import ip
 
 DOMAINS_LIMIT = 20_000
 """Policy domains of one day; those that come later are left out."""
@@ -109,7 +109,11 @@ class Collected:
 
     def records(self) -> Iterator[ReportRecord]:
         """The records of its report, by source."""
-        found = [(ip_address(group.source), group, many) for group, many in self._groups.items()]
+        found = [
+            (source, group, many)
+            for group, many in self._groups.items()
+            if (source := ip(group.source)) is not None
+        ]
         for source, group, many in sorted(
             found, key=lambda one: (one[0].version, int(one[0]), one[1])
         ):
@@ -201,14 +205,12 @@ def _group(report: ScanReport, check: DmarcCheck) -> _Group | None:
     found = report.authentication
     if found is None:
         return None
-    try:
-        source = ip_address(found.client or report.client_address.removeprefix("IPv6:"))
-    except ValueError:
+    source = ip(found.client or report.client_address.removeprefix("IPv6:"))
+    if source is None:
         return None
-    mapped = source.ipv4_mapped if source.version == 6 else None
     disposition, reasons = _applied(report, check, found)
     return _Group(
-        str(mapped or source),
+        str(source),
         check.domain,
         canonical_domain(report.sender.rpartition("@")[2]),
         disposition,

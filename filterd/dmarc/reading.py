@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from xml.parsers import expat
 
@@ -23,6 +22,7 @@ from filterd.dmarc.feedback import (
     ReportRecord,
     SpfResult,
 )
+from filterd.message.envelope import ip
 from filterd.system.display import printable
 
 XML_LIMIT = 32 << 20
@@ -232,14 +232,13 @@ def _record(node: _Node) -> ReportRecord:
     row, identifiers, found = node.one("row"), node.one("identifiers"), node.one("auth_results")
     evaluated = row.one("policy_evaluated")
     text = row.one("source_ip").text.strip()
-    try:
-        # A zone, as in fe80::1%eth0, means nothing to others.
-        source = ip_address(text.partition("%")[0])
-    except ValueError:
+    # A zone, as in fe80::1%eth0, means nothing to others.
+    source = ip(text.partition("%")[0])
+    if source is None:
         raise ReportError(
             f"line {row.one('source_ip').line}: source_ip is {printable(text, WORD_LIMIT)!r}, "
             "expected an address"
-        ) from None
+        )
     return ReportRecord(
         source=source,
         count=row.number("count", COUNT_LIMIT),
