@@ -319,6 +319,14 @@ def test_a_signature_larger_than_any_key() -> None:
     assert found.reason == "b= has 600 octets, more than any key that is accepted"
 
 
+def test_a_signature_by_the_largest_key_that_is_accepted() -> None:
+    key = signing_key("rsa-sha256", bits=1024)
+    data = signed(mail(), key, now=NOW)
+    assert check(data, published(key), DkimLimits(most_bits=1024)).result is AuthResult.PASS
+    found = check(data, published(key), DkimLimits(least_bits=512, most_bits=1016))
+    assert found.reason == "b= has 128 octets, more than any key that is accepted"
+
+
 def test_a_partly_signed_body() -> None:
     found = check(partly_signed(mail(b"signed\r\nadded\r\n"), 8, KEY))
     assert (found.result, found.unsigned) == (AuthResult.POLICY, 7)
