@@ -209,12 +209,14 @@ def test_a_server_that_restarts_is_waited_for(
     monkeypatch.setattr(clamav, "PAUSE", 0.02)
     path = tmp_path / "clamd.sock"
     scanners: list[Scanner] = []
-    threading.Timer(0.15, lambda: scanners.append(Scanner(finds(BAD, "Evil"), path))).start()
+    restart = threading.Timer(0.15, lambda: scanners.append(Scanner(finds(BAD, "Evil"), path)))
+    restart.start()
 
     assert (
         ClamAV(ClamAVSettings(server=f"unix:{path}", patience=10)).examine(Message(MAIL)).virus
         == "Evil"
     )
+    restart.join()
     scanners[0].close()
 
 
