@@ -14,7 +14,7 @@ options {{
   control_socket = "{folder}/control.sock mode=0600";
   hs_cache_dir = "{folder}";
   disable_hyperscan = true;
-  url_tld = "/usr/share/rspamd/effective_tld_names.dat";
+  url_tld = "{folder}/suffixes";
   filters = ["dkim"];
   dns {{ nameserver = ["{nameserver}"]; timeout = 5s; retransmits = 3; }}
 }}
@@ -73,6 +73,8 @@ class Rspamd:
         if as_root:
             shutil.chown(folder, USER)
         self.socket = folder / "rspamd.sock"
+        # Its package has a list of public suffixes in one release of Debian, not in the next.
+        (folder / "suffixes").write_text("example\n")
         (folder / "rspamd.conf").write_text(
             CONFIGURATION.format(
                 folder=folder,
