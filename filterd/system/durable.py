@@ -10,7 +10,7 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from mmap import mmap
 from pathlib import Path
 
@@ -25,11 +25,13 @@ def write_atomically(
     mode: int = PRIVATE_FILE,
     *,
     synced: bool = True,
+    check: Callable[[], object] | None = None,
 ) -> None:
     """Write a file in a way that leaves the old one or the new one, whatever happens; it and its
     name are on disk when this returns. Written by root, it belongs to the owner of the store.
 
-    synced: False for what nobody was promised; a power cut may then leave an empty file.
+    synced: False for what nobody was promised; a power cut may then leave an empty file. check:
+    called right before the new file takes the place of the old one, which stays if it raises.
     Raises OSError.
     """
     with privileges.writing_in(path.parent) as user:
@@ -43,6 +45,8 @@ def write_atomically(
                 file.flush()
                 if synced:
                     os.fsync(descriptor)
+            if check is not None:
+                check()
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -11,14 +11,14 @@ Regular expressions are RE2's, which are matched in a time that only grows with 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from filterd.filters.locallists.settings import Fact
-from filterd.filters.senders.list import EVERYBODY, ListError, keys_of, lines_of, words_of
+from filterd.filters.senders.list import EVERYBODY, ListError, keys_of, lines_of, words_and_comment
 from filterd.message.address import PatternError, pattern_keys
 from filterd.message.matching import networks
 
@@ -57,6 +57,22 @@ class Entry:
     recipient: str
     line: int
 
+    def __str__(self) -> str:
+        """The line without its comment."""
+        if self.recipient == EVERYBODY:
+            return self.pattern
+        return f"{self.pattern} for {self.recipient}"
+
+    def identity(self, about: Fact) -> tuple[object, ...]:
+        """What it has in common with other spellings of the same entry; for one that has been
+        checked."""
+        recipient = keys_of(self.recipient)
+        if self.regex or self.pattern == NULL_SENDER:
+            return (self.pattern, recipient)
+        if about == "client":
+            return (networks([self.pattern], local=False)[0], recipient)
+        return (pattern_keys(self.pattern), recipient)
+
     @property
     def regex(self) -> str:
         """The regular expression, `""` for another pattern."""
@@ -77,12 +93,11 @@ def read(path: Path, about: Fact) -> tuple[Entry, ...]:
     texts = []
     for number, line in enumerate(lines_of(path), 1):
         try:
-            entry = _entry(line, number)
-            if entry is None:
-                continue
-            _check(entry, about)
+            entry, _comment = parse(line, number, [about])
         except ListError as error:
             raise ListError(f"{path}:{number}: {error}") from None
+        if entry is None:
+            continue
         if entry.regex:
             texts.append(entry.regex)
         if len(texts) > REGEX_LIMIT:
@@ -95,23 +110,34 @@ def read(path: Path, about: Fact) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _entry(line: str, number: int) -> Entry | None:
+def parse(line: str, number: int, abouts: Iterable[Fact]) -> tuple[Entry | None, str]:
+    """The entry of a line, None for an empty one or a comment, and the comment behind it. abouts:
+    what the entry is compared with. Raises ListError for what is not an entry or could never fit.
+    """
+    entry, comment = _entry(line, number)
+    if entry is not None:
+        for about in abouts:
+            _check(entry, about)
+    return entry, comment
+
+
+def _entry(line: str, number: int) -> tuple[Entry | None, str]:
     text = line.strip()
     regex = _REGEX.match(text) if text.startswith("/") else None
     pattern = []
     if regex is not None:
         pattern, text = [regex[0]], text[regex.end() :]
     try:
-        words = [*pattern, *words_of(text)]
+        words, comment = words_and_comment(text)
     except ListError:
-        words = ["?"] * 4
-    match words:
+        words, comment = ["?"] * 4, ""
+    match [*pattern, *words]:
         case []:
-            return None
+            return None, comment
         case [found]:
-            return Entry(found, EVERYBODY, number)
+            return Entry(found, EVERYBODY, number), comment
         case [found, "for", recipient]:
-            return Entry(found, recipient, number)
+            return Entry(found, recipient, number), comment
     raise ListError("is not an entry; expected `PATTERN`, or `PATTERN for RECIPIENT`")
 
 

@@ -202,6 +202,12 @@ def _includes(wide: str, narrow: str) -> bool:
 
 def words_of(text: str) -> list[str]:
     """The words of a line before a comment. Raises ListError for what is not made of words."""
+    return words_and_comment(text)[0]
+
+
+def words_and_comment(text: str) -> tuple[list[str], str]:
+    """The words of a line, and the text of the comment behind them. Raises ListError for what is
+    not made of words."""
     words = []
     position = 0
     while found := _BLANK_OR_WORD.match(text, position):
@@ -210,7 +216,7 @@ def words_of(text: str) -> list[str]:
             words.append(found[1])
     if text[position : position + 1] not in ("", "#"):
         raise ListError(_EXPECTED)
-    return words
+    return words, text[position + 1 :].strip()
 
 
 def _entry_of(text: str) -> SenderEntry | None:

@@ -47,6 +47,23 @@ def test_trouble_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_check_right_before_the_old_file_goes(tmp_path: Path) -> None:
+    path, seen = tmp_path / "file", []
+    path.write_bytes(b"old")
+
+    def refuse() -> None:
+        seen.append((path.read_bytes(), [one.read_bytes() for one in tmp_path.glob(".file.*")]))
+        raise ValueError("changed meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        write_atomically(path, [b"new"], check=refuse)
+    assert seen == [(b"old", [b"new"])]
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    write_atomically(path, [b"new"], check=path.read_bytes)
+    assert path.read_bytes() == b"new"
+
+
 def test_it_is_on_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
