@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.chain.headers import points
+from filterd.chain.stages import COMMANDS
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.listing import WIDE, moment, shown
 from filterd.config.assembly import check_filter_name, open_history
-from filterd.history import HistoryError, HistoryQuery
+from filterd.history import HistoryError, HistoryQuery, Record
 
 FIXED = 60
 """Columns that id, time, action and score take, with the gaps between them."""
@@ -92,10 +93,18 @@ def history(
             shown(row.action),
             shown(row.sender or "<>"),
             shown(", ".join(row.recipients)),
-            shown(row.subject),
+            shown(_subject(row)),
             points(row.score),
         )
     console.print(table)
     if page.next:
         console.print(f"there is more: --after {page.next}")
     return Exit.OK
+
+
+def _subject(row: Record) -> str:
+    """The Subject; of a refusal before there was a message, where it was, and how many more."""
+    if not row.stage:
+        return row.subject
+    more = f", and {row.repeated:,} more" if row.repeated else ""
+    return f"(at {COMMANDS[row.stage]}{more})"

@@ -36,6 +36,7 @@ What = Literal[
     "allowed",
     "blocked",
     "unlisted",
+    "undone",
     "held_again",
     "forgotten",
 ]

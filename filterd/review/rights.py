@@ -149,10 +149,12 @@ ACTIONS: Mapping[str, ReviewAction] = {
     "status": ReviewAction(Right.ADMIN),
     "trace": ReviewAction(Right.ADMIN),
     "dmarc": ReviewAction(Right.ADMIN),
+    "lists": ReviewAction(Right.ADMIN),
+    "rates": ReviewAction(Right.ADMIN),
 }
-"""By name, as forms and URLs use it, in the order of the menu. The last three are about no message:
+"""By name, as forms and URLs use it, in the order of the menu. The last five are about no message:
 `status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf; `dmarc`,
-reports of others about our domains."""
+reports of others about our domains; `lists`, the local lists; `rates`, whose mail is held."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None

@@ -17,7 +17,9 @@ from filterd.history import History
 from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
 from filterd.review.greylist import WaitingMail
+from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
+from filterd.review.rates import HeldParties
 from filterd.review.tokens import Tokens
 from filterd.web.sessions import WebSessions
 from filterd.web.throttle import Devices, Throttle
@@ -63,6 +65,16 @@ class WebState:
     def waiting(self) -> WaitingMail:
         """What greylisting delays."""
         return WaitingMail(self.settings, self.actions.store)
+
+    @cached_property
+    def lists(self) -> SiteLists:
+        """The local lists."""
+        return SiteLists(self.settings, self.actions.store)
+
+    @cached_property
+    def held_parties(self) -> HeldParties:
+        """Whose mail is held for its share of refused messages."""
+        return HeldParties(self.settings, self.actions.store)
 
     @cached_property
     def reports(self) -> ReceivedReports | None:

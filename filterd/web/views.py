@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from filterd import __version__
 from filterd.chain.headers import points
 from filterd.chain.report import ScanReport, remaining
+from filterd.chain.stages import COMMANDS
 from filterd.chain.verdict import Outcome
 from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
@@ -26,6 +27,9 @@ NOTICE_LIMIT = 20
 """Outcomes that wait to be shown; who never looks does not fill the memory."""
 
 _FOLDER = Path(__file__).parent
+
+_COMMANDS = {stage.value: command for stage, command in COMMANDS.items()}
+"""What SMTP calls the stages; a daemon of another version may know others."""
 
 
 def _finalize(value: object) -> object:
@@ -55,6 +59,7 @@ _environment.filters.update(
     clamd_stats=stats_in_words,
     remaining=remaining,
     outcomes_within=outcomes_within,
+    command=lambda stage: _COMMANDS.get(stage, stage),
 )
 
 
@@ -77,6 +82,8 @@ def plain_page(
         path=request.url.path,
         version=__version__,
         greylists=state_of(request).waiting.is_used,
+        has_lists=state_of(request).lists.is_used,
+        has_rates=state_of(request).held_parties.is_used,
         **{"reviewer": None, "notices": (), **context},
     )
     # Subjects may hold lone surrogates, which no charset has.

@@ -59,6 +59,11 @@ FORMS = (
     "/trace",
     "/dmarc",
     "/greylist/allow",
+    "/lists/add",
+    "/lists/change",
+    "/lists/remove",
+    "/lists/undo",
+    "/rates/free",
     "/quarantine/confirm",
     "/quarantine/do",
     "/message/{id}/release",
@@ -163,6 +168,18 @@ class Site:
     def events(self, id: str | None = None) -> list[str]:
         """What the journal says was done."""
         return [event.what for event in self.state.actions.store.journal.events(id)]
+
+
+def with_rates(folder: Path, state: str = "") -> Site:
+    """A site with the filter rates in its chain. state: settings `[state]`."""
+    site = Site(folder)
+    file = folder / "filterd.toml"
+    file.write_text(state + file.read_text().replace("filters = [", 'filters = ["rates", ', 1))
+    site.state.close()
+    site.app = create_app(load(file))
+    site.state = site.app.state.filterd
+    site.browser = site.another()
+    return site
 
 
 def token_in(answer: Response) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,9 +10,8 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from filterd.config.assembly import site_state
-from filterd.filters.rates.counting import Rates
-from filterd.filters.rates.settings import RatesSettings, SenderParty
+from filterd.filters.rates.settings import SenderParty
+from filterd.review.rates import HeldParties
 from filterd.state.facts import StateError
 from filterd.web.api.identity import Admin
 from filterd.web.api.problems import AsciiJSONResponse
@@ -54,11 +52,11 @@ class Freed(BaseModel):
 
 @router.get("/rates", response_model=HeldSenders)
 def held(
-    request: Request, _access: Admin, limit: Annotated[int, Parameter(ge=1, le=1000)] = 50
+    request: Request, access: Admin, limit: Annotated[int, Parameter(ge=1, le=1000)] = 50
 ) -> JSONResponse:
     """Whose mail is held; for admins."""
     try:
-        found = _rates(request).all_held(time.time(), limit)
+        found = _used(request).held(access, limit)
     except StateError:
         raise HTTPException(503, "the state cannot be read now") from None
     return AsciiJSONResponse({"held": [asdict(one) for one in found]})
@@ -69,17 +67,14 @@ def free(request: Request, access: Admin, wish: Free) -> JSONResponse:
     """Let somebody's mail through again, and begin to count from nothing; for admins. What was held
     stays in the quarantine."""
     try:
-        was_held = _rates(request).free(wish.by, wish.party)
+        was_held = _used(request).free(access, wish.by, wish.party)
     except StateError:
         raise HTTPException(503, "the state cannot be written now") from None
-    if was_held:
-        note = f"rates: mail of {wish.by} {wish.party} goes through again"
-        state_of(request).actions.store.note("allowed", "", access.who, note)
     return AsciiJSONResponse({"was_held": was_held})
 
 
-def _rates(request: Request) -> Rates:
-    settings = state_of(request).settings
-    if not settings.in_chain(RatesSettings):
+def _used(request: Request) -> HeldParties:
+    held = state_of(request).held_parties
+    if not held.is_used:
         raise HTTPException(404, "no filter rates is in the chain")
-    return Rates(site_state(settings))
+    return held

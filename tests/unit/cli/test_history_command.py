@@ -46,6 +46,18 @@ def test_for_people_and_for_scripts(config: Path) -> None:
     assert "no matching messages" in history(config, "--sender", "nobody").stdout
 
 
+def test_refusals_before_there_was_a_message(config: Path) -> None:
+    open_history(load(config)).add(
+        [
+            record("m1", NOW, stage="recipient", action="reject"),
+            record("m2", NOW + 1, stage="connect", repeated=1234, action="tempfail"),
+        ]
+    )
+    told = history(config).stdout
+    assert "(at RCPT)" in told
+    assert "(at CONNECT, and 1,234 more)" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

@@ -41,7 +41,7 @@ LISTS = {"allow", "block"}
 LOOKS = LEARN | PINS | {"rescan"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "release-ham"}
-FOR_ADMINS = {"download-part", "status", "trace", "dmarc"}
+FOR_ADMINS = {"download-part", "status", "trace", "dmarc", "lists", "rates"}
 
 
 @pytest.fixture
@@ -550,6 +550,8 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
         "status",
         "trace",
         "dmarc",
+        "lists",
+        "rates",
     }
     assert all(isinstance(one.right, Right) for one in ACTIONS.values())
     assert (ACTIONS["rescan"].button, ACTIONS["download"].button) == (

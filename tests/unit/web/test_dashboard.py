@@ -56,6 +56,13 @@ def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
     return text_of(answer)
 
 
+def test_refusals_before_the_message(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = {"recipient": {"reject": 5, "tempfail": 1200}, "later": {"reject": 1}}
+    daemon = dataclasses.replace(WELL.daemon, refusals=refusals)
+    text = told(site, dataclasses.replace(WELL, daemon=daemon), monkeypatch)
+    assert "refused before the message: RCPT reject 5, tempfail 1,200; later reject 1" in text
+
+
 def test_all_is_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     text = told(site, WELL, monkeypatch)
     for words in (

@@ -83,6 +83,21 @@ def test_a_reviewers_history_is_that_of_its_recipients(lived: Site) -> None:
     assert "max@" not in lived.get("/history").text
 
 
+def test_a_refusal_says_at_which_stage_and_for_how_many_it_stands(site: Site) -> None:
+    site.state.history.add(
+        [
+            record("one", time.time(), action="reject", stage="recipient"),
+            record("many", time.time() - 60, action="reject", stage="sender", repeated=1234),
+        ]
+    )
+    site.log_in()
+    first, second = site.get("/history").text.split('<td class="when">')[1:]
+    assert ">RCPT<" in first and "refused before the message</span>" in first
+    assert ">MAIL<" in second
+    assert "refused before the message, and 1,234 more like it</span>" in second
+    assert "no subject" not in first + second
+
+
 def test_the_history_has_pages(site: Site) -> None:
     site.log_in()
     site.state.history.add([numbered(number, "joe@mx.example") for number in range(60)])

@@ -8,23 +8,10 @@ from pathlib import Path
 import pytest
 
 from filterd.config.assembly import site_state
-from filterd.config.load import load
 from filterd.filters.rates.counting import Rates
 from filterd.filters.rates.settings import RefusedShare
-from filterd.web.app import create_app
 from tests.helpers.api import Program, tokens_of
-from tests.helpers.site import Site
-
-
-def with_rates(folder: Path, state: str = "") -> Site:
-    site = Site(folder)
-    file = folder / "filterd.toml"
-    file.write_text(state + file.read_text().replace("filters = [", 'filters = ["rates", ', 1))
-    site.state.close()
-    site.app = create_app(load(file))
-    site.state = site.app.state.filterd
-    site.browser = site.another()
-    return site
+from tests.helpers.site import Site, with_rates
 
 
 @pytest.fixture
