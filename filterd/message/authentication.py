@@ -132,6 +132,22 @@ class ArcCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Dkim2Check:
+    """The result of a message's DKIM2 signatures (an Internet-Draft, `filterd/auth/dkim2`).
+
+    sequence: the number of the newest signature. domains: only of a pass, who signed, the oldest
+    first. changed_by: only of a pass, those of them who changed the message. reason: why it is not
+    a pass, in words.
+    """
+
+    result: AuthResult
+    sequence: int = 0
+    domains: tuple[str, ...] = ()
+    changed_by: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Authentication:
     """All of it, of one message. What was not checked is None, or empty.
 
@@ -148,6 +164,7 @@ class Authentication:
     arc: ArcCheck | None = None
     override: str = ""
     client: str = ""
+    dkim2: Dkim2Check | None = None
 
     @property
     def author(self) -> str:

@@ -25,7 +25,7 @@ _LINE_ENDS = _LINE_END * 4096
 
 @dataclass(frozen=True, slots=True)
 class BodyHash:
-    """SHA-256 of a canonical body, or of its first octets.
+    """Hash of a canonical body, or of its first octets.
 
     octets: of the whole canonical body.
     """
@@ -37,12 +37,14 @@ class BodyHash:
 class Body:
     """The body of one message, from the octet `start` on.
 
-    Say with `want` what will be needed, then `hashed` makes all of it in one pass.
+    Say with `want` what will be needed, then `hashed` makes all of it in one pass. algorithm: of
+    all its hashes, as hashlib names it.
     """
 
-    def __init__(self, data: Buffer, start: int = 0) -> None:
+    def __init__(self, data: Buffer, start: int = 0, *, algorithm: str = "sha256") -> None:
         self._data = data
         self._start = start
+        self._algorithm = algorithm
         self._wanted: set[tuple[Canonicalization, int | None]] = set()
         self._hashes: dict[tuple[Canonicalization, int | None], BodyHash] = {}
         self.passes = 0
@@ -68,7 +70,7 @@ class Body:
     def _hash_all(self) -> None:
         missing = self._wanted - self._hashes.keys()
         streams = [
-            _Stream(one, {length for wanted, length in missing if wanted is one})
+            _Stream(one, {length for wanted, length in missing if wanted is one}, self._algorithm)
             for one in {one for one, _length in missing}
         ]
         self.passes += 1
@@ -84,10 +86,12 @@ class Body:
 class _Stream:
     """One canonical form on its way into the hashes that want it."""
 
-    def __init__(self, canonicalization: Canonicalization, lengths: set[int | None]) -> None:
+    def __init__(
+        self, canonicalization: Canonicalization, lengths: set[int | None], algorithm: str
+    ) -> None:
         self.canonicalization = canonicalization
         self._relaxed = canonicalization is Canonicalization.RELAXED
-        self._hashers = {length: hashlib.sha256() for length in lengths}
+        self._hashers = {length: hashlib.new(algorithm) for length in lengths}
         self._octets = 0
         # What the next block decides about: blanks and a CR that may belong to a line end, and
         # empty lines that may be the last.

@@ -83,6 +83,10 @@ class Header:
         """Where the fields of a name are, counted from the top and from 0."""
         return self._places.get(name.lower(), ())
 
+    def name(self, index: int) -> str:
+        """The name of a field as it came."""
+        return self._fields[index][0]
+
     def value(self, index: int) -> bytes:
         """The raw value of a field."""
         return self._fields[index][1]

@@ -52,22 +52,22 @@ class KeyRecord:
     strict: bool = False
 
     @classmethod
-    def parse(cls, octets: bytes) -> KeyRecord:
-        """The record of one TXT. Raises DkimError.
+    def parse(cls, octets: bytes, *, any_hash: bool = False) -> KeyRecord:
+        """The record of one TXT. any_hash: what h= says does not count. Raises DkimError.
 
         v= may stand anywhere, although it should be first; g= of RFC 4871 says nothing any more.
         """
         try:
-            return cls._of(TagList(octets, RECORD_SIZE_LIMIT))
+            return cls._of(TagList(octets, RECORD_SIZE_LIMIT), any_hash)
         except DkimError as error:
             raise DkimError(f"the key record: {error.reason}") from None
 
     @classmethod
-    def _of(cls, tags: TagList) -> KeyRecord:
+    def _of(cls, tags: TagList, any_hash: bool) -> KeyRecord:
         if tags.text("v") not in (None, "DKIM1"):
             raise DkimError("another version than DKIM1 (v=)")
         hashes = tags.words("h")
-        if hashes is not None and "sha256" not in hashes:
+        if hashes is not None and "sha256" not in hashes and not any_hash:
             raise DkimError("sha256 is not allowed (h=)")
         services = tags.words("s")
         if services is not None and not {"*", "email"}.intersection(services):

@@ -99,17 +99,17 @@ def algorithm_of(tags: TagList) -> str:
 
 def signer_of(tags: TagList) -> tuple[str, str]:
     """The domain d= and the selector s=, in A-labels. Raises DkimError."""
-    domain = _domain(tags.required("d"))
+    domain = dns_domain(tags.required("d"))
     if "." not in domain:
         raise DkimError("d= is not a domain")
-    selector = _domain(tags.required("s"))
+    selector = dns_domain(tags.required("s"))
     if not selector:
         raise DkimError("s= is not a selector")
     return domain, selector
 
 
-def _domain(text: str) -> str:
-    """A domain or selector in A-labels; "" for what is none."""
+def dns_domain(text: str) -> str:
+    """A domain or selector in A-labels; "" for what no name in the DNS could be."""
     # What is not UTF-8 is not printable, either.
     is_text = len(text) <= DOMAIN_LIMIT and text.isprintable()
     domain = canonical_domain(text) if is_text else ""
@@ -177,7 +177,7 @@ def _auid(tags: TagList, domain: str) -> tuple[str, str]:
         return "", domain
     text = _QUOTED.sub(lambda found: chr(int(found[1], 16)), "".join(text.split()))
     local, at, below = text.rpartition("@")
-    auid_domain = _domain(below)
+    auid_domain = dns_domain(below)
     if not at or not (auid_domain == domain or auid_domain.endswith("." + domain)):
         raise DkimError("the domain of i= is not d= and not below it")
     shown = local if local.isascii() and local.isprintable() and len(local) <= 64 else ""

@@ -34,11 +34,13 @@ class Tag(NamedTuple):
 class TagList:
     """A list of tags, parsed strictly: a fault anywhere makes all of it useless (RFC 6376 §3.2).
 
-    octets: the list as it came, folding included. limit: octets that it may have at most. Raises
-    DkimError.
+    octets: the list as it came, folding included. limit: octets that it may have at most.
+    any_case: names are asked for in lower case, however they are spelled. Raises DkimError.
     """
 
-    def __init__(self, octets: bytes, limit: int = SIGNATURE_SIZE_LIMIT) -> None:
+    def __init__(
+        self, octets: bytes, limit: int = SIGNATURE_SIZE_LIMIT, *, any_case: bool = False
+    ) -> None:
         self.octets = octets
         self._tags: dict[str, Tag] = {}
         if len(octets) > limit:
@@ -56,6 +58,8 @@ class TagList:
             name = name.strip(FOLDING)
             if not _NAME.fullmatch(name):
                 raise DkimError("a tag whose name is none")
+            if any_case:
+                name = name.lower()
             if not _VALUE.fullmatch(value):
                 raise DkimError(f"octets in {name.decode()}= that no tag may have")
             if name.decode() in self._tags:
@@ -108,5 +112,9 @@ class TagList:
     def without(self, name: str) -> bytes:
         """The list with the value of one tag taken out, white space around it included, as what is
         signed has b= (RFC 6376 §3.7)."""
+        return self.replaced(name, b"")
+
+    def replaced(self, name: str, value: bytes) -> bytes:
+        """The list with another value of one tag, white space around it included."""
         tag = self._tags[name]
-        return self.octets[: tag.start] + self.octets[tag.end :]
+        return self.octets[: tag.start] + value + self.octets[tag.end :]
