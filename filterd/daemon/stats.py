@@ -82,6 +82,8 @@ def _checked(known: Authentication | None) -> Iterator[tuple[str, str]]:
         yield "dmarc", known.dmarc.result.value
     if known.arc is not None and known.arc.result is not AuthResult.NONE:
         yield "arc", known.arc.result.value
+    if known.dkim2 is not None and known.dkim2.result is not AuthResult.NONE:
+        yield "dkim2", known.dkim2.result.value
 
 
 class Stats:

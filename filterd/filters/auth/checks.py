@@ -14,6 +14,7 @@ from filterd.auth.arc.verify import begin_arc, verify_arc
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
+from filterd.auth.dkim2.verify import begin_dkim2, verify_dkim2
 from filterd.auth.dmarc import begin_dmarc, check_dmarc
 from filterd.auth.results import ResultsError, parse
 from filterd.auth.spf import begin_spf, check_spf
@@ -25,6 +26,7 @@ from filterd.message.authentication import (
     ArcCheck,
     Authentication,
     AuthResult,
+    Dkim2Check,
     DkimCheck,
     DmarcCheck,
     SpfCheck,
@@ -63,6 +65,7 @@ class Checks:
         self._of_spf = DnsLookups(resolver, seconds=half)
         self._of_keys = DnsLookups(resolver, seconds=half)
         self._of_dmarc = DnsLookups(resolver, seconds=half)
+        self._of_dkim2 = DnsLookups(resolver, seconds=half)
         self._body = Body.of(message)
         self._limits = DkimLimits(
             signatures=settings.signatures_limit, partly_signed=AuthResult(settings.partly_signed)
@@ -77,6 +80,8 @@ class Checks:
             begin_dkim(self._message, self._of_keys, self._limits, body=self._body)
         if self._checks_arc:
             begin_arc(self._message, self._of_keys, self._limits, body=self._body)
+        if self._settings.dkim2:
+            begin_dkim2(self._message, self._of_dkim2, body=self._body)
         if self._checks_spf:
             begin_spf(self._of_spf, self._client.helo, self._message.envelope.sender)
 
@@ -84,13 +89,15 @@ class Checks:
         """All results. Waits for the answers, at most as long as the settings say from now on."""
         self._of_spf.restart()
         self._of_keys.restart()
+        self._of_dkim2.restart()
         told = self._told
         spf, helo = self._spf() if self._checks_spf else (told.spf, told.helo)
         dkim = self._dkim() if self._checks_dkim else told.dkim
         arc = self._arc() if self._checks_arc else told.arc
+        dkim2 = self._dkim2() if self._settings.dkim2 else None
         self._of_dmarc.restart()
         dmarc = self._dmarc(spf, dkim) if self._checks_dmarc else told.dmarc
-        return Authentication(spf, helo, dkim, dmarc, arc, client=str(self._address))
+        return Authentication(spf, helo, dkim, dmarc, arc, client=str(self._address), dkim2=dkim2)
 
     @property
     def _checks_spf(self) -> bool:
@@ -125,6 +132,9 @@ class Checks:
 
     def _arc(self) -> ArcCheck:
         return verify_arc(self._message, self._of_keys, self._limits, body=self._body)
+
+    def _dkim2(self) -> Dkim2Check:
+        return verify_dkim2(self._message, self._of_dkim2, body=self._body)
 
     def _dmarc(self, spf: SpfCheck | None, dkim: tuple[DkimCheck, ...]) -> DmarcCheck:
         return check_dmarc(self._message, spf, dkim, self._of_dmarc)

@@ -32,6 +32,13 @@ class AuthSettings:
     dkim: Annotated[bool, Doc("verify DKIM signatures")] = True
     dmarc: Annotated[bool, Doc("check DMARC of the domain in From")] = True
     arc: Annotated[bool, Doc("verify ARC chains of forwarders")] = True
+    dkim2: Annotated[
+        bool,
+        Doc(
+            "verify DKIM2 signatures, of draft-ietf-dkim-dkim2-spec-06. Experimental: the draft "
+            "changes, and so may this setting"
+        ),
+    ] = False
     dmarc_reject: Annotated[
         Treatment,
         Doc(

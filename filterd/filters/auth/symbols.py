@@ -14,6 +14,7 @@ from filterd.message.authentication import (
     ArcCheck,
     Authentication,
     AuthResult,
+    Dkim2Check,
     DkimCheck,
     DmarcCheck,
     DmarcPolicy,
@@ -50,6 +51,8 @@ POINTS: Mapping[str, float] = {
     "DMARC_OVERRIDE": 0.0,
     "ARC_VALID": 0.0,
     "ARC_INVALID": 0.0,
+    "DKIM2_VALID": 0.0,
+    "DKIM2_INVALID": 0.0,
 }
 """All symbols of the filter."""
 
@@ -87,6 +90,8 @@ def findings(found: Authentication) -> Iterator[tuple[str, str]]:
         yield _of_dmarc(found.dmarc)
     if found.arc is not None and found.arc.result is not AuthResult.NONE:
         yield _of_arc(found.arc)
+    if found.dkim2 is not None and found.dkim2.result is not AuthResult.NONE:
+        yield _of_dkim2(found.dkim2)
 
 
 def symbols(found: Authentication, points: Mapping[str, float]) -> list[Symbol]:
@@ -159,6 +164,16 @@ def _of_arc(one: ArcCheck) -> tuple[str, str]:
     if one.result is AuthResult.PASS:
         return "ARC_VALID", f"sealed by {sealed}"
     return "ARC_INVALID", f"{one.result}: {one.reason}"
+
+
+def _of_dkim2(one: Dkim2Check) -> tuple[str, str]:
+    if one.result is not AuthResult.PASS:
+        return "DKIM2_INVALID", f"{one.result}: {one.reason}"
+    signed = " then ".join(one.domains[:DETAIL_SIGNATURES])
+    more = len(one.domains) - DETAIL_SIGNATURES
+    signed += f" and {more} more" if more > 0 else ""
+    changed = ", ".join(dict.fromkeys(one.changed_by[:DETAIL_SIGNATURES]))
+    return "DKIM2_VALID", f"signed by {signed}" + (f"; changed by {changed}" if changed else "")
 
 
 def covers(keys: frozenset[str], domain: str) -> bool:

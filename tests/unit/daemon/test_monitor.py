@@ -31,6 +31,7 @@ from filterd.message.authentication import (
     ArcCheck,
     Authentication,
     AuthResult,
+    Dkim2Check,
     DkimCheck,
     DmarcCheck,
     SpfCheck,
@@ -279,14 +280,21 @@ def test_who_sent_mail_is_counted_by_method_and_result() -> None:
     counts = Stats(["auth"])
     bad, good = DkimCheck(AuthResult.FAIL), DkimCheck(AuthResult.PASS, "a.example")
     found = Authentication(
-        SpfCheck(AuthResult.PASS), None, (bad, good), DmarcCheck(AuthResult.FAIL, "a.example")
+        SpfCheck(AuthResult.PASS),
+        None,
+        (bad, good),
+        DmarcCheck(AuthResult.FAIL, "a.example"),
+        dkim2=Dkim2Check(AuthResult.TEMPERROR, 1),
     )
     counts.count(report(authentication=found))
     counts.count(report(authentication=Authentication(dkim=(bad,), arc=ArcCheck(AuthResult.NONE))))
+    none = Dkim2Check(AuthResult.NONE)
+    counts.count(report(authentication=Authentication(dkim2=none)))
     counts.count(report())
     assert counts.authentication == {
         ("dkim", "fail"): 1,
         ("dkim", "pass"): 1,
+        ("dkim2", "temperror"): 1,
         ("dmarc", "fail"): 1,
         ("spf", "pass"): 1,
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,17 @@ from filterd.chain.services import Services
 from filterd.chain.verdict import NO_OPINION, Action, Reason
 from filterd.config.load import ConfigError, load
 from filterd.filters.auth.settings import AuthSettings
-from filterd.filters.auth.symbols import POINTS
+from filterd.filters.auth.symbols import POINTS, findings
 from filterd.message import Message
-from filterd.message.authentication import AuthResult, DmarcPolicy
+from filterd.message.authentication import (
+    Authentication,
+    AuthResult,
+    Dkim2Check,
+    DmarcPolicy,
+)
 from filterd.resolver.settings import ResolverSettings
 from filterd.system.mistakes import SettingsError
+from tests.helpers import dkim2
 from tests.helpers.arc import hop, list_key
 from tests.helpers.authentication import (
     LINES,
@@ -274,6 +282,49 @@ def test_what_is_switched_off_is_not_asked() -> None:
         assert not server.asked
 
 
+def test_dkim2_is_verified_where_the_settings_say_so() -> None:
+    key = dkim2.key()
+    message = mail()
+    own = replace(message.envelope, sender="bounces@bank.example")
+    data = dkim2.first(
+        bytes(message.data), at=time.time(), sender=own.sender, recipients=("joe@mx.example",)
+    )
+    with name_server(zone(*LINES, key_line(key))) as server:
+        with auth(server.address) as checks:
+            told = verdict(checks, Message(data, own))
+            assert told.authentication is not None
+            assert told.authentication.dkim2 is None
+            assert not any(name.startswith("DKIM2") for name in points(told))
+            assert not any(name.startswith("d2.") for name in server.asked)
+        with auth(server.address, dkim2=True) as checks:
+            told = verdict(checks, Message(data, own))
+            assert points(told)["DKIM2_VALID"] == 0.0
+            assert told.authentication is not None
+            assert told.authentication.dkim2 == Dkim2Check(AuthResult.PASS, 1, ("bank.example",))
+            # No method of that name is registered.
+            assert "dkim2" not in field(told, "Authentication-Results")
+            [symbol] = [one for one in told.symbols if one.name == "DKIM2_VALID"]
+            assert symbol.detail == "signed by bank.example"
+            told = verdict(checks, Message(data, message.envelope))
+            assert points(told)["DKIM2_INVALID"] == 0.0
+            [symbol] = [one for one in told.symbols if one.name == "DKIM2_INVALID"]
+            assert symbol.detail == "permerror: DKIM2-Signature i=1 MAIL FROM did not match"
+            told = verdict(checks, message)
+            assert not any(name.startswith("DKIM2") for name in points(told))
+
+
+def test_what_dkim2_tells_of_a_list() -> None:
+    one, other = "bank.example", "list.example"
+    found = Dkim2Check(AuthResult.PASS, 7, (one, *[other] * 6), (other, other))
+    assert list(findings(Authentication(dkim2=found))) == [
+        (
+            "DKIM2_VALID",
+            "signed by bank.example then list.example then list.example then list.example "
+            "then list.example and 2 more; changed by list.example",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "fields", "override"),
     [
@@ -515,7 +566,7 @@ def test_mistakes_in_settings(tmp_path: Any, toml: str, why: str) -> None:
 
 def test_the_page_has_every_symbol() -> None:
     page = (Path(__file__).parents[3] / "docs" / "filters" / "auth.md").read_text()
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (-?[0-9.]+) \|", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (-?[0-9.]+) \|", page, re.MULTILINE))
     assert {name: float(points) for name, points in rows.items()} == dict(POINTS)
 
 
