@@ -25,8 +25,9 @@ from unittest.mock import patch
 from bench.dkim_suite import crlf
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim2 import content
+from filterd.auth.dkim2 import unsigned
 from filterd.auth.dkim2.chain import Chain
+from filterd.auth.dkim2.content import check_content
 from filterd.auth.dkim2.verify import check_signatures, verify_dkim2
 from filterd.message import Envelope, Message, Recipient
 from tests.helpers.zones import Zones
@@ -78,8 +79,8 @@ def beside_the_way(case: Case, server: Zones) -> str:
         if chain is None:
             return "none"
         chain.check_times(case.now)
-        with patch.object(content, "UNSIGNED_BEGINNINGS", ("x-",)):
-            content.check_content(case.message, chain.instances, Body.of(case.message))
+        with patch.object(unsigned, "UNSIGNED_BEGINNINGS", ("x-",)):
+            check_content(case.message, chain.instances, Body.of(case.message))
         check_signatures(chain, server)
     except DkimError as error:
         return f"{error.result}: {error.reason}"

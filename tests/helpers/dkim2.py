@@ -11,8 +11,8 @@ from typing import Any
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.header import Canonicalization, canonical_field
 from filterd.auth.dkim.signing import SigningKey
-from filterd.auth.dkim2.content import is_hashed
 from filterd.auth.dkim2.fields import INSTANCE, SIGNATURE, signed_form
+from filterd.auth.dkim2.unsigned import is_hashed
 from filterd.message import Envelope, Message, Recipient
 from tests.helpers.dkim import mail, signing_key
 

@@ -13,33 +13,15 @@ from collections.abc import Mapping, Sequence
 from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.errors import DkimError
 from filterd.auth.dkim.header import Canonicalization, Header
-from filterd.auth.dkim2.fields import INSTANCE, SIGNATURE, MessageInstance
+from filterd.auth.dkim2.fields import INSTANCE, MessageInstance
 from filterd.auth.dkim2.limits import HEADER_FIELDS_LIMIT, RECREATED_SIZE_LIMIT
 from filterd.auth.dkim2.recipe import Budget, body_before, fields_before
+from filterd.auth.dkim2.unsigned import is_hashed
 from filterd.message import Message
 from filterd.message.authentication import AuthResult
 
 SHARED_HASH = "sha256"
 """The hash of bodies that DKIM and ARC take, too."""
-
-UNSIGNED_FIELDS = frozenset(
-    """
-    apparently-to arc-authentication-results arc-message-signature arc-seal authentication-results
-    auto-submitted delivered-to dkim-signature dl-expansion-history original-recipient received
-    return-path sio-label-history vbr-info x400-received x400-trace
-    """.split()
-)
-"""Fields that no hash has (4.1)."""
-
-UNSIGNED_BEGINNINGS = ("received-", "x-")
-
-_OWN = frozenset((SIGNATURE.lower(), INSTANCE.lower()))
-
-
-def is_hashed(name: str) -> bool:
-    """Whether a field of that name, in lower case, is in the hash of the header (6.2)."""
-    unsigned = name in UNSIGNED_FIELDS or name in _OWN
-    return not unsigned and not name.startswith(UNSIGNED_BEGINNINGS)
 
 
 def check_content(message: Message, instances: Sequence[MessageInstance], body: Body) -> None:

@@ -21,6 +21,7 @@ from filterd.auth.dkim2.limits import (
     RECREATED_LINES_LIMIT,
     RECREATED_SIZE_LIMIT,
 )
+from filterd.auth.dkim2.unsigned import is_hashed
 
 _NAME = re.compile(r"[!-9;-@\[-~]++")  # no capital letters: section 5.1
 
@@ -161,11 +162,14 @@ def fields_before(
 ) -> dict[str, Sequence[bytes]]:
     """The fields as they were: by name in lower case, canonical (relaxed), the lowest first (5.1).
 
-    Raises DkimError where it copies fields that are not there, or makes too many.
+    Steps for fields that nobody signs do nothing: such fields are not there (4). Raises DkimError
+    where it copies fields that are not there, or makes too many.
     """
     before = dict(fields)
     count = sum(map(len, fields.values()))
     for name, steps in recipe.fields.items():
+        if not is_hashed(name):
+            continue
         now = fields.get(name, ())
         if any(isinstance(step, Copy) and step.end > len(now) for step in steps):
             raise DkimError("the recipe copies fields that are not there")

@@ -106,6 +106,16 @@ def test_fields_are_counted_from_below(recipe: Any, before: Any) -> None:
     assert {name: list(values) for name, values in found.items()} == before
 
 
+def test_steps_for_fields_that_nobody_signs_do_nothing() -> None:
+    names = ("received", "x-mine", "received-spf", "authentication-results", "dkim2-signature")
+    recipe = {name: [{"c": [1, 5]}, {"d": ["x"]}] for name in names}
+    found = fields_before(Recipe.parse(json.dumps({"h": recipe}).encode()), NOW_FIELDS)
+    assert found == NOW_FIELDS
+    data = listed(recipe={**UNDO, "h": {**UNDO["h"], **recipe}})
+    check = verify_dkim2(came(data, BOUNCES, BOB), published(key(), key(1)), now=NOW)
+    assert check.result is AuthResult.PASS
+
+
 @pytest.mark.parametrize("steps", [[{"c": [1, 4]}], [{"c": [4, 4]}], [{"c": [1, 2**60]}]])
 def test_fields_that_are_not_there(steps: Any) -> None:
     recipe = Recipe.parse(json.dumps({"h": {"a": steps}}).encode())
