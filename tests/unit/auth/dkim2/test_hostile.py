@@ -31,6 +31,7 @@ from tests.helpers.dkim2 import (
     sign2,
 )
 
+ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 ZONES = published(key(), key(1))
 DATA = listed()
 
@@ -72,15 +73,20 @@ def test_too_many_octets_in_all() -> None:
 
 
 def test_too_many_keys() -> None:
-    data = instance(mail())
-    keys = [key(0, algorithm, f"s{n}") for n in range(2) for algorithm in ("rsa-sha256",)]
-    keys += [key(0, "ed25519-sha256", f"t{n}") for n in range(2)]
-    address = "x@bank.example"
-    for number in range(1, KEYS_LIMIT // 4 + 2):
-        data = sign2(
-            data, keys[0], number, more_keys=keys[1:], sender=address, recipients=(address,)
-        )
-    assert reason(came(data, address, address)) == f"more than {KEYS_LIMIT} signatures to verify"
+    keys = [key(0, algorithm, f"{algorithm[0]}{n}") for algorithm in ALGORITHMS for n in range(2)]
+    zones, address = published(*keys), "x@bank.example"
+
+    def signed(times: int) -> Message:
+        data = instance(mail())
+        for number in range(1, times + 1):
+            data = sign2(
+                data, keys[0], number, more_keys=keys[1:], sender=address, recipients=(address,)
+            )
+        return came(data, address, address)
+
+    most = KEYS_LIMIT // len(keys)
+    assert verify_dkim2(signed(most), zones, now=NOW).result is AuthResult.PASS
+    assert reason(signed(most + 1)) == f"more than {KEYS_LIMIT} signatures to verify"
 
 
 def test_recipes_read_a_body_at_most_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +104,27 @@ def test_recipes_read_a_body_at_most_so_often(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(recipe_module, "RECREATED_LINES_LIMIT", 4000)
     message = came(sign2(data, key(), of=5))
     assert verify_dkim2(message, ZONES, now=NOW).result is AuthResult.PASS
+
+
+def test_the_octets_that_may_be_recreated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe_module, "RECREATED_SIZE_LIMIT", 6)
+    budget = Budget()
+    assert body_before((Copy(1, 1),), b"x\r\n", budget) == b"x\r\n"
+    assert body_before((Copy(1, 1),), b"y\r\n", budget) == b"y\r\n"
+    with pytest.raises(DkimError, match="more than 6 octets"):
+        body_before((), b"z", budget)
+
+
+def test_the_fields_that_may_be_recreated() -> None:
+    fields = {"a": [b"a:"] * 2500, "b": [b"b:"] * 2500}
+    same = {"a": [{"c": [1, 2500]}], "b": [{"d": ["x"] * 2500}]}
+    assert sum(map(len, fields_before(recipe_of(same), fields).values())) == 5000
+    with pytest.raises(DkimError, match="more than 5000 header fields"):
+        fields_before(recipe_of({"a": [{"c": [1, 2500]}, {"d": [""]}]}), fields)
+
+
+def recipe_of(fields: object) -> Recipe:
+    return Recipe.parse(json.dumps({"h": fields}).encode())
 
 
 def test_a_large_body_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:

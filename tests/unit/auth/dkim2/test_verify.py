@@ -219,6 +219,7 @@ SIGNATURE_FAULTS: Mapping[str, tuple[bytes, bytes, str]] = {
     "no mf": (b" mf=", b" mx=", "no mf="),
     "no rt": (b" rt=", b" rx=", "no rt="),
     "nd beside mf": (b" mf=", b" nd=a.example; mf=", "nd= was unexpected"),
+    "nd beside rt": (b" mf=", b" nd=a.example; mx=", "nd= was unexpected"),
     "mf is no base64": (b" mf=", b" mf=.", "mf= is not base64"),
     "one recipient is empty": (b" rt=", b" rt=,", "rt= is not base64, padded"),
     "no s": (b" s=d2:", b" x=d2:", "no s="),
@@ -282,6 +283,7 @@ def test_what_a_signature_may_say(options: dict[str, Any], reason: str) -> None:
         (b"sha256:", b"sha256:A", "h= is not base64"),
         (b"sha256:", b"sha512:", "h= has a hash that is not of 64 octets"),
         (b"=;", b";", "h= is not base64"),
+        (b"=;", b"=:AAAA;", "h= is not a name and two hashes"),
     ],
 )
 def test_a_fault_in_an_instance(old: bytes, new: bytes, reason: str) -> None:
@@ -290,6 +292,17 @@ def test_a_fault_in_an_instance(old: bytes, new: bytes, reason: str) -> None:
     found = checked(sign2(data.replace(old, new), key()))
     assert found.result is PERMERROR
     assert reason in found.reason
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_hash_that_is_too_short(place: int) -> None:
+    data = instance(mail())
+    start = data.index(b"sha256:")
+    end = data.index(b";", start)
+    parts = data[start:end].split(b":")
+    parts[place] = b64(b"x" * 31).encode()
+    data = data[:start] + b":".join(parts) + data[end:]
+    assert "h= has a hash that is not of 32 octets" in checked(sign2(data, key())).reason
 
 
 def test_an_algorithm_twice() -> None:
@@ -426,6 +439,10 @@ def test_a_domain_that_signs_for_the_next() -> None:
     found = checked(came(forwarded("list2.example"), "x@list2.example", BOB))
     assert found.result is PASS
     assert found.domains == ("bank.example", "list1.example", "list2.example")
+    below = first(recipients=("talk@lists.list1.example",))
+    data = sign2(below, key(1), 2, route="nd=list2.example;")
+    data = sign2(data, key(2), 3, sender="x@list2.example", recipients=(BOB,))
+    assert result(checked(came(data, "x@list2.example", BOB))) == "pass"
     wrong = checked(came(forwarded("list3.example"), "x@list2.example", BOB))
     assert wrong.reason == "DKIM2-Signature i=2 nd= does not match"
     stranger = checked(came(forwarded("list2.example", of=3), "x@list2.example", BOB))
@@ -497,32 +514,41 @@ def test_what_is_wrong_counts_more_than_a_missing_answer() -> None:
         assert at_bob(listed(), zones).result is outcome
 
 
+class Started(Zones):
+    """Keeps what was begun to ask, too."""
+
+    def __init__(self) -> None:
+        keys = {key_name(one.domain, one.selector): one.record.encode() for one in KEYS}
+        super().__init__({name: {"TXT": [record]} for name, record in keys.items()})
+        self.started: list[str] = []
+
+    def start(self, name: str, kind: object) -> None:
+        self.started.append(name)
+
+
 def test_questions_start_at_once_and_the_body_is_read_once() -> None:
-    asked: list[str] = []
-
-    class Asked(Zones):
-        def start(self, name: str, kind: object) -> None:
-            asked.append(name)
-
     message = came(listed(), BOUNCES, BOB)
-    body = Body.of(message)
-    zones = Asked(
-        {key_name(one.domain, one.selector): {"TXT": [one.record.encode()]} for one in KEYS}
-    )
+    zones, body = Started(), Body.of(message)
     begin_dkim2(message, zones, body=body, now=NOW)
-    assert asked == [NAME, key_name("list1.example", "d2")]
+    assert zones.started == [NAME, key_name("list1.example", "d2")]
     assert body.passes == 0
     assert verify_dkim2(message, zones, body=body, now=NOW).result is PASS
     assert body.passes == 1
 
 
 def test_what_cannot_pass_asks_nothing() -> None:
-    zones = published(*KEYS)
+    zones = Started()
     for data in (first(tags="i=1;"), first(at=1.0), instance(mail()), mail()):
         begin_dkim2(came(data), zones, now=NOW)
         verify_dkim2(came(data), zones, now=NOW)
-    verify_dkim2(came(first(), "other@bank.example"), zones, now=NOW)
-    verify_dkim2(came(first() + b"more\r\n"), zones, now=NOW)
+    other = came(first(), "other@bank.example")
+    begin_dkim2(other, zones, now=NOW)
+    verify_dkim2(other, zones, now=NOW)
+    assert zones.started == []
+    # For a changed body the questions are under way; nobody waits for them.
+    begin_dkim2(came(first() + b"more\r\n"), zones, now=NOW)
+    assert verify_dkim2(came(first() + b"more\r\n"), zones, now=NOW).result is FAIL
+    assert zones.started
     assert zones.asked == []
 
 
