@@ -17,6 +17,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.helpers.process import free_port
+
 Wire = bytes | None
 """What is sent back; None for nothing."""
 
@@ -78,8 +80,9 @@ class NameServer:
         self.script = script
         self.asked: Counter[str] = Counter()
         self.peers: set[tuple[str, int]] = set()
-        self._stream = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._stream.getsockname()[1]
+        # Below the ports that the kernel gives away, and free by UDP, too.
+        self.port = free_port()
+        self._stream = socket.create_server(("127.0.0.1", self.port))
         self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._datagrams.bind(("127.0.0.1", self.port))
         self._threads = [

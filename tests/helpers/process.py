@@ -82,9 +82,11 @@ def _reserve(port: int, stack: contextlib.ExitStack) -> None:
     """Take a name that only one process of this network can have. Raises OSError."""
     name = stack.enter_context(socket.socket(socket.AF_UNIX))
     name.bind(f"\0filterd-tests-port-{port}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
 
 
 def answers(port: int) -> bool:
