@@ -308,8 +308,9 @@ def test_a_reload_takes_new_keys_and_nothing_from_settings_with_a_bad_one() -> N
         daemon.stop()
 
 
-def test_opendkim_behind_filterd_verifies_what_it_signed() -> None:
-    with folder("sign") as place, folder("postfix") as there, folder("verifier") as other:
+@pytest.mark.parametrize("mta", ["sendmail", "postfix"])
+def test_opendkim_behind_filterd_verifies_what_it_signed(mta: str) -> None:
+    with folder("sign") as place, folder(mta) as there, folder("verifier") as other:
         names = other / "keys"
         names.write_text(f"{key_name(RSA.domain, RSA.selector)} {RSA.record}\n")
         verifier = Opendkim(
@@ -320,19 +321,26 @@ def test_opendkim_behind_filterd_verifies_what_it_signed() -> None:
         verifier.start()
         daemon = Filterd(place, more=settings(place), also=["sign"])
         daemon.start()
-        milters = f"unix:{daemon.socket}, unix:{verifier.socket}"
-        mta = Postfix(there, f"smtpd_milters = {milters}\n")
-        mta.start()
+        server: Sendmail | Postfix
+        if mta == "sendmail":
+            lines = [("filterd", daemon.socket), ("opendkim", verifier.socket)]
+            server = Sendmail(
+                there, "".join(input_mail_filter(name, f"unix:{path}") for name, path in lines)
+            )
+        else:
+            milters = f"unix:{daemon.socket}, unix:{verifier.socket}"
+            server = Postfix(there, f"smtpd_milters = {milters}\n")
+        server.start()
         try:
-            with Conversation(mta.port) as client:
+            with Conversation(server.port) as client:
                 client.ehlo()
                 seen = client.transaction(SENT["tagged as spam"], sender=f"ann@{HOST}")
             assert seen.final.code == 250
-            (came,) = mta.mail()
+            (came,) = server.mail()
             found = [v for v in came.values("Authentication-Results") if b"verifier.example" in v]
             assert any(b"dkim=pass (2048-bit key" in b" ".join(v.split()) for v in found), found
         finally:
-            mta.stop()
+            server.stop()
             daemon.stop()
             verifier.stop()
 
