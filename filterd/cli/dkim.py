@@ -51,7 +51,11 @@ def genkey(
     bits: Annotated[int, typer.Option(min=1024, max=4096, help="size of an RSA key")] = 2048,
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="where the key goes (default: dkim beside the models)"),
+        typer.Option(
+            metavar="DIR",
+            help="where the key goes (default: dkim beside the models of the settings, else dkim "
+            "in this folder)",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +69,8 @@ def genkey(
     from filterd.filters.sign.keys import write_key  # noqa: PLC0415
 
     loaded = settings(config)
-    place = (folder if folder is not None else models_folder(loaded).parent / "dkim").absolute()
+    beside = models_folder(loaded).parent if loaded.source is not None else Path()
+    place = (folder if folder is not None else beside / "dkim").absolute()
     chosen = selector or f"s{datetime.now(UTC):%Y%m%d}" + ("e" if algorithm == "ed25519" else "")
     with reported(Exit.USAGE, ValueError):
         KeySettings(domain, chosen, place)

@@ -40,6 +40,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
+def test_without_settings_the_key_is_in_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = filterd(monkeypatch, capsys, "dkim", "genkey", "mx.example", "--selector=one")
+    assert status == 0
+    assert f"wrote {tmp_path}/dkim/mx.example.one.key (RSA, 2048 bits)" in out
+
+
 def test_a_key_is_made_and_its_settings_and_record_are_right(run: Run, tmp_path: Path) -> None:
     status, out, err = run("genkey", "MX.example", "--selector=one")
 
