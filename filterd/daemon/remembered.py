@@ -64,6 +64,8 @@ _CHANGING = frozenset(
         b"references",
         b"thread-index",
         b"dkim-signature",
+        b"dkim2-signature",
+        b"message-instance",
         b"arc-seal",
         b"arc-message-signature",
         b"arc-authentication-results",

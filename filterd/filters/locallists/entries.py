@@ -30,7 +30,9 @@ REGEX_SIZE_LIMIT = 1000
 
 NULL_SENDER = "<>"
 
-_REGEX = re.compile(r"/(.*)/(?=\s|\Z)", re.DOTALL)
+# Up to the first slash behind which nothing, a comment or a recipient stands: the comment may have
+# slashes, too.
+_REGEX = re.compile(r"/(.*?)/(?=\Z|\s++(?:\Z|#|for\s))", re.DOTALL)
 
 ADDRESSES: frozenset[Fact] = frozenset({"sender", "recipient", "from"})
 

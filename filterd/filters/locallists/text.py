@@ -154,8 +154,7 @@ class ListText:
         except ListError:
             is_read = False
         if not is_read:
-            # A slash and a blank behind a regular expression would be a part of it.
-            raise ListError("this note cannot stand behind this entry; expected one without `/`")
+            raise ListError("this note cannot stand behind this entry")
         return Line(number, text, entry, note)
 
     def added(self, line: Line) -> ListText:

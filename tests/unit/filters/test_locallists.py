@@ -85,6 +85,7 @@ ENTRIES: list[tuple[Fact, str, bool]] = [
     ("from", "a.example", False),
     ("subject", "/lottery é/", True),
     ("subject", "/lottery$/", False),
+    ("subject", "/lottery é/  # not /this/ nor /that/ ", True),
     ("url", "www.shop.example", True),
     ("url", ".shop.example", True),
     ("url", "shop.example", False),
