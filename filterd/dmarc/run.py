@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from filterd import __version__
 from filterd.auth.questions import Questions
@@ -39,8 +40,8 @@ WANTING = "mailto:"
 QUESTIONS_LIMIT = 100
 """Questions to the DNS about the addresses of one domain."""
 
-NAME_LIMIT = 255
-"""Octets of a file's name (NAME_MAX)."""
+NAME_LIMIT = 240
+"""Octets of a file's name: NAME_MAX is 255, and while it is written its name is longer."""
 
 _NAME = re.compile(r"(?:[^!/]++![^!/]++![0-9]++![0-9]++!)?+[0-9a-f]{24}\.xml\.gz")
 _DAY = 86400
@@ -178,11 +179,12 @@ def send_reports(
 ) -> Iterator[Sending]:
     """Send reports to whom their domains name, each once, whoever asks for it how often.
 
-    questions: asks the DNS about others' domains; by default the resolver of the settings. Raises
-    StateError, OSError.
+    now: when this begins; what is sent later is sent at its own time. questions: asks the DNS about
+    others' domains; by default the resolver of the settings. Raises StateError, OSError.
     """
     if not made:
         return
+    began = monotonic()
     quarantine = settings.quarantine
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
     key = marks.load_key(quarantine.folder)
@@ -194,7 +196,8 @@ def send_reports(
             asked = questions or DnsLookups(resolver, limit=QUESTIONS_LIMIT)
             sending = Sending(one)
             for destination in destinations(one.collected, asked):
-                sending.sent.append(_send(settings, server, key, ledger, one, destination, now))
+                moment = now + monotonic() - began
+                sending.sent.append(_send(settings, server, key, ledger, one, destination, moment))
             yield sending
     finally:
         resolver.close()

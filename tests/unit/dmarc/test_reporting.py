@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import gzip
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -18,7 +19,7 @@ from filterd.chain.marks import Verifier, load_key
 from filterd.cli.dmarc import app
 from filterd.config.assembly import open_history, site_state
 from filterd.config.load import ConfigError, Settings, load
-from filterd.dmarc.ledger import CLAIM_SECONDS, Ledger
+from filterd.dmarc.ledger import CLAIM_SECONDS, KIND, Ledger
 from filterd.dmarc.reading import read_report
 from filterd.dmarc.run import (
     ReportingError,
@@ -120,6 +121,16 @@ def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
     content = one.path.read_bytes()
     (other,) = make_reports(settings, DATE)
     assert (other.path, other.path.read_bytes()) == (one.path, content)
+
+
+@pytest.mark.parametrize("length", [174, 175, 184, 185, 253])
+def test_a_long_domain_does_not_hinder_the_others(tmp_path: Path, length: int) -> None:
+    settings = site(tmp_path)
+    long = "b" + f"{'a.' * 130}example"[1 - length :]
+    came(settings, authenticated("a", policy_domain=long), authenticated("b"))
+    made = {one.report.policy.domain: one for one in make_reports(settings, DATE)}
+    assert set(made) == {long, "example.org"}
+    assert all(one.path.is_file() for one in made.values())
 
 
 def test_more_mail_than_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +240,28 @@ def test_a_claim_that_nobody_settles_expires(tmp_path: Path) -> None:
     assert ledger.claim("id", "a@b.example", NOW + CLAIM_SECONDS - 1) == "sending"
     assert ledger.claim("id", "c@b.example", NOW) == ""
     assert ledger.claim("id", "a@b.example", NOW + CLAIM_SECONDS + 1) == ""
+
+
+def test_a_host_whose_clock_is_behind_does_not_shorten_a_claim(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    settings.quarantine.folder.mkdir()
+    ledger = Ledger(site_state(settings))
+    assert ledger.claim("id", "a@b.example", NOW + 30) == ""
+    ledger.settle("id", "a@b.example", "sent", NOW + 30)
+    assert ledger.claim("id", "a@b.example", NOW) == "sent"
+    assert ledger.claim("id", "a@b.example", NOW + CLAIM_SECONDS + 60) == "sent"
+
+
+def test_a_claim_counts_from_when_it_is_made(
+    tmp_path: Path, mta: Mta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each look at the clock is an hour after the one before: the MTA takes its time.
+    monkeypatch.setattr("filterd.dmarc.run.monotonic", itertools.count(0.0, 3600.0).__next__)
+    settings = site(tmp_path, mta.port)
+    came(settings, authenticated("a", published=PUBLISHED + ",mailto:two@example.org"))
+    assert [one[2] for one in sent(settings)] == ["sent", "sent"]
+    entries = site_state(settings).entries(KIND, NOW, 10)
+    assert sorted(one.first for one in entries) == [NOW + 3600, NOW + 7200]
 
 
 def test_while_another_process_sends_it(tmp_path: Path, mta: Mta) -> None:
