@@ -20,6 +20,8 @@ from filterd.resolver.names import pointer_name
 from tests.helpers.growth import is_linear
 from tests.helpers.zones import Zone, Zones
 
+pytestmark = pytest.mark.slow
+
 V4, V6 = "192.0.2.1", "2001:db8::1"
 
 QUESTIONS_LIMIT = 1 + TERMS_LIMIT * (1 + MX_LIMIT) + 1 + PTR_LIMIT + 1

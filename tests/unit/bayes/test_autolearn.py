@@ -28,6 +28,8 @@ from tests.helpers.commands import filterd
 from tests.helpers.learning import empty_folder
 from tests.helpers.training_mail import mail, message
 
+pytestmark = pytest.mark.slow
+
 ON = AutolearnSettings(enabled=True)
 EVIDENT = {True: [("VIRUS", 20.0)], False: [("SENDER_ALLOWED", -20.0)]}
 

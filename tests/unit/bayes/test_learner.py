@@ -19,6 +19,8 @@ from filterd.message import Message
 from tests.helpers.learning import contents, empty_folder, kill_and_check, model_of
 from tests.helpers.training_mail import mail, message
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> ModelFolder:

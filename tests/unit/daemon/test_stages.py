@@ -31,6 +31,8 @@ from tests.helpers.gate import Gate
 from tests.helpers.milter import MilterClient, Outcome
 from tests.helpers.process import folder, wait_for
 
+pytestmark = pytest.mark.slow
+
 ID = r" \(id=[0-9a-z]{16}\)"
 
 STAGED = """\

@@ -24,6 +24,8 @@ from filterd.message.authentication import AuthResult
 from filterd.message.envelope import ip
 from tests.helpers.feedback import OLD, feedback, record
 
+pytestmark = pytest.mark.slow
+
 xmlschema = pytest.importorskip("xmlschema", reason="xmlschema is not installed")
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parent / "schema" / "dmarc-2.0.xsd")
 

@@ -19,6 +19,8 @@ from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
 from tests.helpers.process import folder as open_folder
 
+pytestmark = pytest.mark.slow
+
 TRUST = "O DontBlameSendmail=TrustStickyBit, nonrootsafeaddr\n"
 """Tests have their folders below /tmp."""
 

@@ -22,6 +22,8 @@ from tests.hostile.tricks import archives, documents
 from tests.hostile.tricks.encodings import PROGRAM
 from tests.hostile.tricks.structure import TEXT, base64_of, usual
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = (
     "cer crt der",
     "docm dotm xlsm xltm xlam pptm potm ppsm ppam sldm vsdm vssm vstm",

@@ -20,6 +20,8 @@ from tests.hostile.tricks.documents import office as office_file
 from tests.hostile.tricks.documents import pdf
 from tests.hostile.tricks.encodings import PROGRAM
 
+pytestmark = pytest.mark.slow
+
 
 def symbols(name: str, content: bytes, parts: Parts | None = None) -> set[str]:
     verdict = (parts or Parts(PartsSettings())).examine(Message(mailed(name, content), id="X1"))

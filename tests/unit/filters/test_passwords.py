@@ -19,6 +19,8 @@ import pytest
 
 from filterd.filters.parts.unpacking import archive, archive_reader
 
+pytestmark = pytest.mark.slow
+
 _TABLE = [zlib.crc32(bytes([n]), 0xFFFFFFFF) ^ 0xFFFFFFFF for n in range(256)]
 
 

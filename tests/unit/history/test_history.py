@@ -27,6 +27,8 @@ from filterd.history.recorder import FRESH_LIMIT, Recorder
 from tests.helpers.records import CASES, NOW, RECORDS, REPORT, opened
 from tests.helpers.reports import record, report
 
+pytestmark = pytest.mark.slow
+
 DAY = 86400.0
 
 

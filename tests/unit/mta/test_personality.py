@@ -19,6 +19,8 @@ from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.site import site
 from filterd.mta.settings import Flavour, MtaSettings
 
+pytestmark = pytest.mark.slow
+
 FLAVOURS: tuple[Flavour, ...] = ("sendmail", "postfix")
 SENDMAIL, POSTFIX = (MtaSettings(flavour=flavour) for flavour in FLAVOURS)
 FILTER = InputMailFilter("f1", "unix:/f1", "T", default_action="accept")

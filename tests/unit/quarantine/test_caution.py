@@ -21,6 +21,8 @@ from filterd.quarantine.upkeep import Upkeep
 from tests.helpers.entries import RECEIVED, new
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 NOW = RECEIVED.timestamp()
 
 

@@ -28,6 +28,8 @@ from tests.helpers.locks import locks_on
 from tests.helpers.messages import message
 from tests.helpers.reports import record
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_800_000_000.0
 
 

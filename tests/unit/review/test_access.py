@@ -30,6 +30,8 @@ from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 ADMIN = Reviewer("ann", "admin")
 BOB = Reviewer("bob", "reviewer", frozenset({"mx.example"}))
 

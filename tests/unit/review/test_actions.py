@@ -34,6 +34,8 @@ from tests.helpers.postgresql import emptied
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 ANN = "web:ann"
 BY_ANN = ActionRequest(ANN, "web")
 

@@ -23,6 +23,8 @@ from tests.helpers.postgresql import emptied
 from tests.helpers.process import folder
 from tests.helpers.servers.redis_server import RedisServer
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_700_000_000.0
 KEY = StateKey("greylist", "one")
 

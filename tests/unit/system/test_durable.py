@@ -22,6 +22,8 @@ from filterd.system.durable import (
     write_once,
 )
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(__file__).resolve().parents[3] / "filterd"
 
 

@@ -7,6 +7,8 @@ import pytest
 from filterd.message import Envelope
 from tests.helpers.site import Site, text_of, token_in
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_audit_page_is_newest_first_and_can_be_searched(ann: Site) -> None:
     ids = [ann.put() for _ in range(3)]

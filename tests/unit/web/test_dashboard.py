@@ -21,6 +21,8 @@ from filterd.web.pages import dashboard
 from tests.helpers.scanner import Scanner, clean
 from tests.helpers.site import Site, text_of
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_800_000_000.0
 
 WELL = Status(

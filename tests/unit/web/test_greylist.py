@@ -14,6 +14,8 @@ from filterd.web.app import create_app
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.site import Site, text_of, token_in
 
+pytestmark = pytest.mark.slow
+
 CLIENT, SENDER = "192.0.2.0/24", "ann@a.example"
 JOE, SUE = "joe@mx.example", "sue@other.example"
 

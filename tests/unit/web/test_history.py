@@ -12,6 +12,8 @@ from filterd.history import Record
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
+pytestmark = pytest.mark.slow
+
 
 def numbered(number: int, recipient: str, action: str = "accept") -> Record:
     return record(

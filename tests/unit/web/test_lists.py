@@ -15,6 +15,8 @@ from filterd.web.pages import lists
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.site import Site, text_of
 
+pytestmark = pytest.mark.slow
+
 LIST = """\
 # from the meeting
 192.0.2.0/24   # spam, <b>much</b>

@@ -9,6 +9,8 @@ import pytest
 from filterd.chain.verdict import Action, Outcome, RemovedPart
 from tests.helpers.site import PLAIN, Site, text_of
 
+pytestmark = pytest.mark.slow
+
 HTML = (
     b"From: Ann <ann@a.example>\r\nSubject: hello\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: text/html; charset=utf-8\r\n\r\n"

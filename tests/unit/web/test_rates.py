@@ -13,6 +13,8 @@ from filterd.filters.rates.counting import Rates
 from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.site import Site, text_of, with_rates
 
+pytestmark = pytest.mark.slow
+
 ODD = "joe  \udce9'\"<b>\n"
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.helpers.receiving_mta import Mta
 from tests.helpers.site import PLAIN, Site, text_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_release_to_those_who_were_chosen(releasing: Site, mta: Mta) -> None:
     releasing.log_in()

@@ -13,6 +13,8 @@ import pytest
 
 from filterd.system.child import python_command
 
+pytestmark = pytest.mark.slow
+
 PACKET = 1 << 16
 
 

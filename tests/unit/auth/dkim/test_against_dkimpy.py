@@ -15,6 +15,8 @@ from filterd.message import Message
 from filterd.message.authentication import AuthResult
 from tests.helpers.dkim import mail, published, signed, signing_key
 
+pytestmark = pytest.mark.slow
+
 KEY = signing_key()
 ZONES = published(KEY)
 SILENT = logging.Logger("dkim")

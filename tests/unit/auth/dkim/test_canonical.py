@@ -17,6 +17,8 @@ from filterd.auth.dkim.body import BLOCK, Body
 from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
 from filterd.message import Message
 
+pytestmark = pytest.mark.slow
+
 SIMPLE, RELAXED = Canonicalization.SIMPLE, Canonicalization.RELAXED
 
 BODIES = [

@@ -19,6 +19,8 @@ from filterd.auth.dkim.signing import SigningKey, base64_folded, sign, signed_na
 from filterd.auth.dkim.tags import TagList
 from tests.helpers.dkim import signing_key
 
+pytestmark = pytest.mark.slow
+
 FIELDS = [
     ("From", b" ann@bank.example"),
     ("To", b" bob@mx.example"),

@@ -20,6 +20,8 @@ from filterd.mta.maps.bdb_writer import btree_file, hash_file
 from filterd.mta.maps.cdb import Cdb, cdb_file
 from tests.helpers.maps import look, look_in, maps_of
 
+pytestmark = pytest.mark.slow
+
 Entries = dict[bytes, list[bytes]]
 
 
