@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from filterd.auth.dkim.header import Canonicalization, canonical_field
+from filterd.chain.checks import VALUE_LIMIT
 
 ADDRESS_FIELDS = frozenset(
     "from sender reply-to to cc resent-from resent-sender resent-to resent-cc".split()
@@ -55,6 +56,8 @@ def settled(name: str, raw: bytes, *, rewriting: bool = True, host: str = "") ->
     domain = host if name.lower() in RECIPIENTS else ""
     members = [_member(one, domain) if rewriting else one for one in _members(text)]
     value = _folded([one for one in members if one], len(name) + 2)
+    if "\r" in value or "\0" in value or len(value.encode()) > VALUE_LIMIT:
+        return None
     relaxed = Canonicalization.RELAXED
     # Folding alone does no harm to a relaxed signature.
     is_same = canonical_field(name, value.encode(), relaxed) == canonical_field(name, raw, relaxed)
