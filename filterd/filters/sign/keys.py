@@ -73,7 +73,14 @@ def write_key(path: Path, key: SigningKey) -> None:
     with privileges.writing_in(path.parent) as user:
         is_new = not path.parent.exists()
         make_folder(path.parent)
-        write_new((path, key.pem))
+        try:
+            write_new((path, key.pem))
+        except FileExistsError:
+            raise
+        except OSError:
+            # Of a part of a key nobody has any use; the next attempt finds the place free.
+            path.unlink(missing_ok=True)
+            raise
         if user is not None:
             for one in (path, *([path.parent] if is_new else [])):
                 os.chown(one, user.uid, user.gid)
