@@ -22,12 +22,16 @@ from filterd.message import Envelope, Message
 from filterd.message.address import checked_domains
 from filterd.message.mailboxes import mailboxes
 from filterd.message.matching import client_matches, networks
+from filterd.system.display import printable
 from filterd.system.mistakes import SettingsError
 
 SIGNED, NOT_SIGNED = "DKIM_SIGNED", "DKIM_NOT_SIGNED"
 
 AUTHORS_LIMIT = 4
 """Domains in From for which one message is signed; mail of people has one."""
+
+NAMED_LIMIT = 300
+"""Characters of what is told of them."""
 
 SETTLED_LIMIT = 100_000
 """Octets of all fields with addresses that are looked at; sendmail takes no larger header."""
@@ -75,7 +79,8 @@ class Sign:
 
     def sign(self, outgoing: Outgoing) -> Verdict:
         """Sign outbound mail, also such as was kept and is released now; seal what others sent."""
-        if not outgoing.verdict.outbound:
+        # A dry run leaves nothing of what `examine` said.
+        if not (outgoing.verdict.outbound or self._is_outbound(outgoing.message.envelope)):
             return self._sealed(outgoing)
         if self._keys is None:
             self.prepare()
@@ -94,7 +99,7 @@ class Sign:
         )
         if not keys:
             named = ", ".join(domains[:AUTHORS_LIMIT]) or "an author without a domain"
-            return _not_signed(f"no key in use for {named}")
+            return _not_signed(f"no key in use for {printable(named, NAMED_LIMIT)}")
         header, body = Header(fields), body_of(outgoing)
         names = signed_names(header, self.settings.sign_headers, self._oversigned(header))
         signatures = [sign(header, body, key, names=names) for key in keys]

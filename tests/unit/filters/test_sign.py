@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 from datetime import date
 from mmap import ACCESS_READ, mmap
@@ -17,7 +18,7 @@ from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim.verify import verify_dkim
 from filterd.chain.chain import Chain
 from filterd.chain.headers import LabelSettings
-from filterd.chain.links import Link
+from filterd.chain.links import Link, LinkSettings
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.pipeline import Pipeline, PipelineResult
 from filterd.chain.policy import Policy
@@ -136,6 +137,7 @@ def test_whose_mail_is_signed(sender: Envelope, is_signed: bool) -> None:
         ([b"From: ann@a.bank.example"], "no key in use for a.bank.example"),
         ([b"From: ann"], "no key in use for an author without a domain"),
         ([b"From:"], "no key in use for an author without a domain"),
+        ([b"From: ann@bank.example\0\x1b"], "no key in use for bank.example\ufffd\ufffd"),
         ([], "no From fields, expected one"),
         ([b"From: ann@bank.example", b"from : ann@bank.example"], "2 From fields, expected one"),
     ],
@@ -145,6 +147,24 @@ def test_why_mail_of_our_own_is_not_signed(lines: list[bytes], why: str) -> None
     result = sent(data, ring_key(RSA))
     assert result.decision.action is Action.ACCEPT
     assert details(result) == {"DKIM_NOT_SIGNED": why}
+
+
+def test_what_the_author_wrote_is_told_up_to_a_limit() -> None:
+    data = b"From: ann@" + b"a." * 20_000 + b"example\r\n\r\nhello\r\n"
+    assert len(details(sent(data, ring_key(RSA)))["DKIM_NOT_SIGNED"]) < 1000
+
+
+def test_a_dry_run_tells_what_would_be_signed() -> None:
+    signs = Sign(SignSettings(), KeyRing([ring_key(RSA)]))
+    chain = Chain([Link(signs, LinkSettings(dry_run=True))])
+    pipeline = Pipeline(chain, Policy(PolicySettings()))
+
+    found = pipeline.process(Message(mail(), envelope(), "id1"))
+
+    assert not found.decision.edits or "DKIM" not in repr(found.decision.edits)
+    assert details(found)["DKIM_SIGNED"].startswith("with mail of bank.example (dry run")
+    stranger = pipeline.process(Message(mail(), envelope(STRANGER), "id1"))
+    assert "DKIM_SIGNED" not in details(stranger)
 
 
 @pytest.mark.parametrize(
@@ -376,6 +396,22 @@ def test_a_key_is_written_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert read_key(file, DOMAIN, "mail").record == RSA.record
     with pytest.raises(FileExistsError):
         write_key(file, ED)
+    assert read_key(file, DOMAIN, "mail").record == RSA.record
+
+
+def test_a_key_for_which_the_disk_has_no_room_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.key"
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_key(file, RSA)
+    write_key(file, RSA)
     assert read_key(file, DOMAIN, "mail").record == RSA.record
 
 
