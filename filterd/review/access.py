@@ -25,12 +25,12 @@ from filterd.review.rights import (
     recipients_of,
     refusal,
 )
-from filterd.review.seen import as_seen
+from filterd.review.seen import as_seen, has_symbol
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
     from filterd.message import Envelope
-    from filterd.quarantine.index import Page
+    from filterd.quarantine.index import Page, Row
     from filterd.quarantine.query import Query
     from filterd.review.reviewer import Reviewer
 
@@ -67,9 +67,33 @@ class Access:
         return f"{self._source}:{self.reviewer.name}"
 
     def search(self, query: Query) -> Page:
-        """One page of matching messages that may be seen. Raises QueryError, StoreError."""
+        """One page of matching messages that may be seen; there may be fewer on it than match.
+        Raises QueryError, StoreError."""
         limited = dataclasses.replace(query, visible=self.reviewer.visible)
-        return self._store.index.search(limited)
+        page = self._store.index.search(limited)
+        rows = (self._seen(row, query) for row in page.rows)
+        return dataclasses.replace(page, rows=tuple(filter(None, rows)))
+
+    def _seen(self, row: Row, query: Query) -> Row | None:
+        """The row as `as_seen` has the message; None if that does not match any more."""
+        if len(self.reviewer.within(row.recipients)) == len(row.recipients):
+            return row
+        try:
+            entry = self.entry(row.id)
+        except (UnknownIdError, StoreError):
+            # Deleted meanwhile, or damaged: nobody knows whose these points are.
+            return dataclasses.replace(row, symbols=(), score=0.0)
+        names = tuple(one.name for one in entry.symbols)
+        if (names, entry.score) == (row.symbols, row.score):
+            return row
+        low, high = query.score_from, query.score_to
+        if (
+            (query.symbol and not has_symbol(entry.symbols, query.symbol))
+            or (low is not None and entry.score < low)
+            or (high is not None and entry.score > high)
+        ):
+            return None
+        return dataclasses.replace(row, symbols=names, score=entry.score)
 
     def entry(self, id: str) -> Entry:
         """A kept message. Raises UnknownIdError also for what is hidden, StoreError."""

@@ -21,7 +21,8 @@ class Program:
 
     def get(self, path: str, **conditions: Any) -> Response:
         """Ask for something under /api."""
-        return self.site.browser.get(f"/api{path}", params=conditions, headers=self.headers)
+        # Without any, parameters that the path has would be taken away.
+        return self.site.browser.get(f"/api{path}", params=conditions or None, headers=self.headers)
 
     def post(self, path: str, wish: Any = None, **more: Any) -> Response:
         """Have something done."""

@@ -118,6 +118,7 @@ class Site:
         score: float = 9.0,
         removed: tuple[RemovedPart, ...] = (),
         outcomes: tuple[Outcome, ...] = (),
+        symbols: tuple[Symbol, ...] = (),
     ) -> str:
         """Keep a message; its id."""
         to = recipients or ("joe@mx.example",)
@@ -135,7 +136,7 @@ class Site:
                 action="quarantine",
                 score=score,
                 required=5.0,
-                symbols=(Symbol("BAYES_99", score, "spam: text:money(+1.0)"),),
+                symbols=symbols or (Symbol("BAYES_99", score, "spam: text:money(+1.0)"),),
                 virus=virus,
                 removed=removed,
                 outcomes=outcomes,

@@ -16,6 +16,7 @@ from filterd.config.assembly import check_filter_name
 from filterd.history import HistoryQuery
 from filterd.message import Client, Envelope, Recipient
 from filterd.ops.status import status as found
+from filterd.review.seen import all_as_seen
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import AsciiJSONResponse, documented
@@ -101,7 +102,8 @@ def history(
         page = state.history.search(query)
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
-    rows = [within(record.to_json(), access.reviewer) for record in page.rows]
+    seen = all_as_seen(page.rows, access.reviewer, symbol)
+    rows = [within(record.to_json(), access.reviewer) for record in seen]
     return AsciiJSONResponse({"messages": rows, "next": page.next})
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from filterd.history import HistoryQuery, Record
 from filterd.quarantine.words import ACTIONS
-from filterd.review.seen import as_seen
+from filterd.review.seen import all_as_seen
 from filterd.web.forms import search_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
@@ -43,7 +43,7 @@ def list_(request: Request, asking: Asking) -> Response:
     next_ = ""
     try:
         found = state_of(request).history.search(query)
-        rows, next_ = tuple([as_seen(row, asking) for row in found.rows]), found.next
+        rows, next_ = all_as_seen(found.rows, asking, query.symbol), found.next
     except ValueError as error:
         search.errors["after"] = str(error)
     return page(

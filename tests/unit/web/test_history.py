@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from httpx import Response
 
+from filterd.chain.verdict import Action, Outcome, Symbol
 from filterd.history import Record
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
@@ -146,3 +148,27 @@ def test_the_dashboard_tells_what_is_not_well(lived: Site) -> None:
     answer = lived.get("/")
     assert answer.status_code == 200
     assert "Last hour unknown" in text_of(answer)
+
+
+def test_a_page_without_rows_leads_to_the_next_one(site: Site) -> None:
+    """Of what a search finds, a reviewer does not see what was found about others alone."""
+    joe, max_ = (
+        Outcome(to, Action.ACCEPT, "default", own)
+        for to, own in (("joe@mx.example", ()), ("max@other.example", (Symbol("URI_BAD", 1.5),)))
+    )
+    hidden = [
+        replace(
+            numbered(number, joe.recipient),
+            recipients=(joe.recipient, max_.recipient),
+            outcomes=(joe, max_),
+        )
+        for number in range(25)
+    ]
+    site.state.history.add([*hidden, numbered(25, joe.recipient)])
+    site.log_in("bob")
+    assert subjects(site.get("/history?limit=25")) == set(range(25))
+    first = site.get("/history?limit=25&symbol=URI_BAD")
+    assert subjects(first) == set()
+    assert "No matching messages on this page." in text_of(first)
+    link = first.text.split('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")
+    assert subjects(site.get(link)) == {25}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filterd.chain.verdict import Action, Outcome, RemovedPart
+from filterd.chain.verdict import Action, Outcome, RemovedPart, Symbol
 from filterd.filters.gtube import STRING
 from filterd.filters.senders import list as senders
 from tests.helpers.api import Program, tokens_of
@@ -299,6 +301,36 @@ def test_what_each_recipient_got_and_by_which_rule(
     for value in all_of(reviewer):
         assert [one["recipient"] for one in value["outcomes"]] == ["joe@mx.example"]
         assert "sue@other.example" not in str({**value, "events": "", "deliveries": ""})
+
+
+def test_what_was_found_about_others_alone_is_in_no_list(
+    site: Site, admin: Program, reviewer: Program
+) -> None:
+    """Neither shown, nor told by what a search finds."""
+    shared, joes, sues = Symbol("SHARED", 3.0), Symbol("JOES", 1.0), Symbol("SUES", 4.0)
+    both = tuple(replace(one, symbols=(own,)) for one, own in zip(BOTH, (joes, sues), strict=True))
+    found: dict[str, Any] = {"symbols": (shared, sues), "score": 7.0, "outcomes": both}
+    to = tuple(one.recipient for one in both)
+    id = site.put(*to, **found)
+    site.state.history.add([record("a", time.time(), recipients=to, **found)])
+
+    def told(program: Program, symbol: str) -> list[tuple[list[str], float]]:
+        kept = program.get("/messages", symbol=symbol).json()["messages"]
+        noted = program.get("/history", symbol=symbol).json()["messages"]
+        return [(one["symbols"], one["score"]) for one in kept] + [
+            ([symbol["name"] for symbol in one["symbols"]], one["score"]) for one in noted
+        ]
+
+    for symbol in ("", "SHARED", "sues"):
+        assert told(admin, symbol) == [(["SHARED", "SUES"], 7.0)] * 2
+    for symbol in ("", "shared"):
+        assert told(reviewer, symbol) == [(["SHARED", "JOES"], 4.0)] * 2
+    assert told(reviewer, "SUES") == []
+    for asked, number in (({"score_from": 4.5}, 0), ({"score_to": 6}, 0), ({"score_from": 4}, 1)):
+        assert len(reviewer.get("/messages", **asked).json()["messages"]) == number
+    site.state.actions.store.path(id).with_suffix(".json").write_text("{")
+    (row,) = reviewer.get("/messages").json()["messages"]
+    assert (row["symbols"], row["score"]) == ([], 0.0)
 
 
 def test_a_history_that_cannot_be_read_is_told_without_where(site: Site, admin: Program) -> None:
