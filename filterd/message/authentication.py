@@ -178,10 +178,21 @@ class Authentication:
     def passes_for(self, domain: str) -> bool:
         """Whether the domain, in A-labels, or one above it, signed the message (DKIM) or let its
         client send (SPF, MAIL FROM). Without the tree walk of DMARC."""
-        proven = [one.domain for one in self.dkim if one.result is AuthResult.PASS]
-        if self.spf is not None and self.spf.result is AuthResult.PASS:
-            proven.append(self.spf.domain)
-        return any(one and (domain == one or domain.endswith("." + one)) for one in proven)
+        return self._is_for(domain, AuthResult.PASS)
+
+    def may_pass_for(self, domain: str) -> bool:
+        """Whether nobody knows if it passes: a name server did not answer about one of these, or
+        about DMARC of the domain itself."""
+        dmarc = self.dmarc
+        if dmarc is not None and dmarc.result is AuthResult.TEMPERROR and dmarc.domain == domain:
+            return True
+        return self._is_for(domain, AuthResult.TEMPERROR)
+
+    def _is_for(self, domain: str, result: AuthResult) -> bool:
+        found = [one.domain for one in self.dkim if one.result is result]
+        if self.spf is not None and self.spf.result is result:
+            found.append(self.spf.domain)
+        return any(one and (domain == one or domain.endswith("." + one)) for one in found)
 
     @property
     def line(self) -> str:

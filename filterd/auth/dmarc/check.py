@@ -1,8 +1,9 @@
 """Whether the author domain of a message is proven (RFC 9989 §5.3).
 
 The author domain's walk asks at most `QUERIES_LIMIT` questions, and there is one more where a
-record asks for something else for names that do not exist. Identifiers lead to a walk only where
-they may be aligned: below the organizational domain of the author, whose owner has the DNS there.
+record asks for something else for names that do not exist, or From has several domains. Identifiers
+lead to a walk only where they may be aligned: below the organizational domain of the author, whose
+owner has the DNS there.
 """
 
 from __future__ import annotations
@@ -58,8 +59,12 @@ _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 def begin_dmarc(message: Message, questions: Questions) -> None:
     """Ask what `check_dmarc` will need, and wait for nothing."""
-    for domain in author_domains(message).domains:
+    domains = author_domains(message).domains
+    for domain in domains:
         begin_walk(domain, questions)
+        if len(domains) > 1:
+            # Whether it exists, for np=. Later, another domain may have used up the time.
+            questions.start(domain, RecordType.TXT)
 
 
 def check_dmarc(
@@ -95,8 +100,8 @@ def _severity(check: DmarcCheck) -> int:
         return _FAILS[_WEAKER[policy] if check.testing else policy]
     if not check.domain:
         return _NOT_ALL_CHECKED
-    if check.result is AuthResult.NONE and (check.spf_aligned or check.dkim_aligned):
-        # Proven, without a record: others that are claimed beside it are worse.
+    if check.spf_aligned or check.dkim_aligned:
+        # Proven, if without a record that can be used: others that are claimed beside it are worse.
         return _SEVERITY[AuthResult.PASS]
     return _SEVERITY[check.result]
 

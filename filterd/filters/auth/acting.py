@@ -55,7 +55,7 @@ class Acting:
     def treated(self, found: Authentication, message: Message, client: str) -> Treated:
         """What becomes of the message. client: the address of whoever handed it over."""
         dmarc = found.dmarc
-        if dmarc is None or found.author or dmarc.result is AuthResult.TEMPERROR:
+        if dmarc is None or found.author:
             return Treated()
         policy = DmarcPolicy.NONE
         own = self._of_authors(found, message)
@@ -77,7 +77,8 @@ class Acting:
 
     def _of_authors(self, found: Authentication, message: Message) -> Treatment | None:
         """What the setting `domains` says, of several domains in From the strictest: DMARC's result
-        is that of one of them, and the others, if nothing proves them, are claimed as well."""
+        is that of one of them, and the others, if nothing proves them, are claimed as well. A
+        domain whose proof the DNS keeps back is left alone."""
         if not self._treatments:
             return None
         dmarc = found.dmarc
@@ -86,6 +87,7 @@ class Acting:
             entry
             for domain in claimed
             if (entry := self._of_domain(domain)) is not None
+            and not found.may_pass_for(domain)
             and not (len(claimed) > 1 and found.passes_for(domain))
         ]
         if dmarc is not None and self._of_domain(dmarc.domain) is None:

@@ -8,6 +8,7 @@ the domain that he claims would be found out.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from filterd.auth.arc.verify import begin_arc, verify_arc
@@ -15,7 +16,7 @@ from filterd.auth.dkim.body import Body
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
 from filterd.auth.dkim2.verify import begin_dkim2, verify_dkim2
-from filterd.auth.dmarc import begin_dmarc, check_dmarc
+from filterd.auth.dmarc import author_domains, begin_dmarc, check_dmarc
 from filterd.auth.results import ResultsError, parse
 from filterd.auth.spf import begin_spf, check_spf
 from filterd.auth.statements import authentication_of
@@ -149,4 +150,10 @@ class Checks:
                 log.warning(
                     "id=%s Authentication-Results of an earlier filter: %s", self._message.id, error
                 )
-        return authentication_of(fields)
+        told = authentication_of(fields)
+        if told.dmarc is not None:
+            # Some look at the first address only: such a pass says nothing of the others in From.
+            authors = author_domains(self._message)
+            if not authors.is_whole or authors.domains != (told.dmarc.domain,):
+                told = replace(told, dmarc=None)
+        return told

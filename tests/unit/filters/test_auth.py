@@ -427,6 +427,26 @@ def test_results_of_earlier_filters_are_believed_where_the_settings_say_so() -> 
             assert "DMARC_REJECT" in points(verdict(checks, mail(fields=fields)))
 
 
+@pytest.mark.parametrize(
+    "author",
+    [
+        "a@friend.example, ceo@bank.example",
+        "ceo@bank.example, a@friend.example",
+        "a@friend.example\r\nFrom: ceo@bank.example",
+        "ceo@bank.example",
+    ],
+)
+def test_a_pass_that_others_found_is_for_the_domain_that_they_name(author: str) -> None:
+    """Some look at the first address only."""
+    labels = LabelSettings("mx.example", trusted_results=1)
+    fields = "Authentication-Results: mx.example; dmarc=pass header.from=friend.example\r\n"
+    with (
+        name_server(zone(*LINES)) as server,
+        auth(server.address, labels=labels, use_results=True) as checks,
+    ):
+        assert verdict(checks, mail(author, fields=fields)).action is Action.QUARANTINE
+
+
 def test_what_others_do_not_say_is_checked() -> None:
     """Theirs says that it failed, and not what the domain asks for."""
     labels = LabelSettings("mx.example", trusted_results=1)
@@ -582,10 +602,12 @@ def test_the_page_has_every_symbol() -> None:
         "a@trial.example, ceo@shop.example",
         "a@none.example, b@b.example, c@c.example, d@d.example, ceo@bank.example",
         "a@trial.example, b@b.example, c@c.example, d@d.example, ceo@bank.example",
+        # Whether the name exists is asked in time, too.
+        "a@slow.example, ceo@not.there.example",
     ],
 )
 def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
-    known = zone(*LINES)
+    known = zone(*LINES, '_dmarc.there.example 60 TXT "v=DMARC1; p=reject; sp=none; np=reject"')
 
     def says(question: Question) -> bytes | None:
         return None if "slow" in question.name else known(question)
@@ -605,11 +627,44 @@ def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
         ("a@friend.example, x@none.example", Action.ACCEPT),
         ("a@list.example, joe@mx.example", Action.REJECT),
         ("joe@mx.example, a@list.example", Action.REJECT),
+        # Proven, with a record that nobody can use; and one that never answers.
+        ("a@damaged.list.example, joe@mx.example", Action.REJECT),
+        ("a@slow.example, joe@mx.example", Action.REJECT),
+        ("a@slow.example, x@none.example", Action.ACCEPT),
         # Proven, beside one that is not.
         ("a@list.example, x@none.example", Action.ACCEPT),
     ],
 )
 def test_of_several_domains_the_strictest_setting_counts(author: str, action: Action) -> None:
     domains = {"mx.example": "reject", "friend.example": "ignore", "list.example": "reject"}
-    with name_server(zone(*LINES)) as server, auth(server.address, domains=domains) as checks:
-        assert verdict(checks, mail(author, sender="l@list.example")).action is action
+    known = zone(
+        *LINES,
+        f'damaged.list.example 60 TXT "v=spf1 ip4:{OTHER} -all"',
+        '_dmarc.damaged.list.example 60 TXT "v=DMARC1; p=all"',
+    )
+
+    def says(question: Question) -> bytes | None:
+        return None if "slow" in question.name else known(question)
+
+    damaged = "damaged." if "damaged" in author else ""
+    with name_server(says) as server, auth(server.address, domains=domains, wait=3.0) as checks:
+        assert verdict(checks, mail(author, sender=f"l@{damaged}list.example")).action is action
+
+
+@pytest.mark.parametrize("by", ["spf", "dkim"])
+def test_a_proof_that_could_not_be_looked_at_is_not_a_missing_one(by: str) -> None:
+    """A domain without a DMARC record, which is refused here unless it is proven."""
+    key = signing_key("ed25519-sha256", "list.example", "slow")
+    known = zone(*LINES, 'part.example 60 TXT "v=spf1 include:slow.example -all"')
+
+    def says(question: Question) -> bytes | None:
+        return question.answer(rcode="SERVFAIL") if "slow" in question.name else known(question)
+
+    domains = {"list.example": "reject", "part.example": "reject"}
+    with name_server(says) as server, auth(server.address, domains=domains) as checks:
+        message = (
+            mail("ann@part.example", sender="ann@part.example")
+            if by == "spf"
+            else with_signature(mail("ann@list.example"), key)
+        )
+        assert verdict(checks, message).action is Action.ACCEPT

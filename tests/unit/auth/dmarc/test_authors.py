@@ -240,4 +240,10 @@ def test_what_is_needed_is_asked_at_once() -> None:
         "_dmarc.mx.example",
         "_dmarc.bank.example",
         "_dmarc.example",
+        # Whether they exist: one of them may use up the time.
+        "mx.example",
+        "bank.example",
     }
+    alone = Started({})
+    begin_dmarc(mail("From: a@mx.example"), alone)
+    assert {name for name, _ in alone.asked} == {"_dmarc.mx.example", "_dmarc.example"}
