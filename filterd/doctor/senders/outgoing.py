@@ -46,7 +46,7 @@ def outgoing_of(settings: Settings, host: str, questions: Questions) -> Outgoing
     helo = canonical_domain(settings.labels.hostname or host)
     texts: Sequence[str] = settings.doctor.addresses
     if not texts and "." in helo:
-        answers = _both(questions, helo)
+        answers = both(questions, helo)
         texts = [text for one in answers for text in one.texts if is_public(text)]
     found = [address for text in texts[:ADDRESSES_LIMIT] if (address := ip(text)) is not None]
     return Outgoing(helo if "." in helo else "", tuple(dict.fromkeys(found)))
@@ -98,11 +98,17 @@ def _pointer(address: Address, questions: Questions) -> Finding:
             f"{address} has no PTR record; Gmail, Yahoo and Microsoft refuse mail from there",
             owner,
         )
+    silent: Finding | None = None
     for name in names:
-        if str(address) in _addresses(questions, name):
+        answers = both(questions, name)
+        if any(str(address) in one.texts for one in answers):
             return Finding(
                 Level.OK, ABOUT, f"{address} is {shown(name)}, and {shown(name)} is {address}"
             )
+        if failed := [one for one in answers if one.failed]:
+            silent = silent or unanswered(ABOUT, f"the address of {shown(name)}", failed[0])
+    if silent is not None:
+        return silent
     return Finding(
         Level.FAIL,
         ABOUT,
@@ -113,7 +119,7 @@ def _pointer(address: Address, questions: Questions) -> Finding:
 
 
 def _helo(helo: str, address: Address, questions: Questions) -> Iterator[Finding]:
-    answers = _both(questions, helo)
+    answers = both(questions, helo)
     failed = next((one for one in answers if one.failed), None)
     if any(str(address) in one.texts for one in answers):
         yield Finding(Level.OK, ABOUT, f"the HELO name {helo} has the address {address}")
@@ -128,15 +134,11 @@ def _helo(helo: str, address: Address, questions: Questions) -> Iterator[Finding
         )
 
 
-def _both(questions: Questions, name: str) -> tuple[DnsAnswer, DnsAnswer]:
+def both(questions: Questions, name: str) -> tuple[DnsAnswer, DnsAnswer]:
+    """The addresses of a name, of IPv4 and of IPv6."""
     for kind in (RecordType.A, RecordType.AAAA):
         questions.start(name, kind)
     return questions.answer(name, RecordType.A), questions.answer(name, RecordType.AAAA)
-
-
-def _addresses(questions: Questions, name: str) -> tuple[str, ...]:
-    first, second = _both(questions, name)
-    return first.texts + second.texts
 
 
 def unanswered(about: str, what: str, answer: DnsAnswer) -> Finding:

@@ -18,7 +18,7 @@ from filterd.doctor.senders.mta_sts import (
     shown,
     sts_id,
 )
-from filterd.doctor.senders.outgoing import unanswered
+from filterd.doctor.senders.outgoing import both, unanswered
 from filterd.resolver.answer import MX, DnsAnswer, RecordType
 
 STS, REPORTS = "mta-sts", "tlsrpt"
@@ -76,13 +76,20 @@ def _sts(domain: str, questions: Questions, seconds: float, get: Fetch) -> Itera
             f'publish one TXT record at {name}: "v=STSv1; id=1"',
         )
         return
+    host = f"mta-sts.{domain}"
+    answers = both(questions, host)
+    addresses = [text for one in answers for text in one.texts]
+    failed = [one for one in answers if one.failed]
+    if failed and not addresses:
+        yield unanswered(STS, f"the address of {host}", failed[0])
+        return
     try:
-        policy = _policy(domain, questions, seconds, get)
+        policy = _policy(host, addresses, seconds, get)
     except (StsError, FetchError) as error:
         yield Finding(
             Level.FAIL,
             STS,
-            f"https://mta-sts.{domain}{PATH}: {error}",
+            f"https://{host}{PATH}: {error}",
             "senders see the record, and cannot have the policy: correct that, or take the record "
             "away",
         )
@@ -90,16 +97,10 @@ def _sts(domain: str, questions: Questions, seconds: float, get: Fetch) -> Itera
     yield from _of_policy(domain, policy, questions.answer(domain, RecordType.MX))
 
 
-def _policy(domain: str, questions: Questions, seconds: float, get: Fetch) -> StsPolicy:
+def _policy(host: str, addresses: Sequence[str], seconds: float, get: Fetch) -> StsPolicy:
     """The policy of the domain's file. Raises StsError, FetchError."""
-    host = f"mta-sts.{domain}"
-    for kind in (RecordType.A, RecordType.AAAA):
-        questions.start(host, kind)
-    answers = [questions.answer(host, kind) for kind in (RecordType.A, RecordType.AAAA)]
-    addresses = [text for one in answers for text in one.texts]
     if not addresses:
-        why = next((one.detail or str(one.status) for one in answers if one.failed), "")
-        raise FetchError(f"{host} has no address{f' ({shown(why)})' if why else ''}")
+        raise FetchError(f"{host} has no address")
     page = _first(host, addresses[:ADDRESSES_TRIED], seconds, get)
     if page.status != 200:
         also = ", which is not followed" if page.status // 100 == 3 else ""

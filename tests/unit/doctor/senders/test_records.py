@@ -269,6 +269,15 @@ HOSTS: dict[str, tuple[Zone, Level, str]] = {
         Level.WARN,
         "the DNS does not answer about the PTR record of 8.8.4.4",
     ),
+    "silence about the PTR record's name": (
+        {
+            POINTER: {"PTR": ["x.b.example"]},
+            "x.b.example": {"A": DnsStatus.TIMEOUT},
+            "mx.a.example": {"A": [OURS]},
+        },
+        Level.WARN,
+        "the DNS does not answer about the address of x.b.example",
+    ),
     "silence about the name": (
         {
             POINTER: {"PTR": ["x.b.example"]},
