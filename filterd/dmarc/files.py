@@ -23,6 +23,7 @@ from filterd.mailfiles.items import in_file
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from filterd.system.bounded import open_regular, read_regular
+from filterd.system.display import printable
 
 FILE_LIMIT = 2 * XML_LIMIT
 """Octets of one file, or of one message in an mbox: base64 takes a third more."""
@@ -38,6 +39,9 @@ MEMBERS_LIMIT = 16
 
 PARTS_LIMIT = 16
 """Reports in one message."""
+
+TROUBLE_LIMIT = 200
+"""Characters of the words in which a library says what is wrong."""
 
 _MARK = b"\xef\xbb\xbf"  # a byte order mark in UTF-8
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -196,7 +200,9 @@ def _zip_errors() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error) as error:
-        raise ReportError(f"a damaged zip archive ({error})") from None
+        # The text may have the names of files in it, of 64 KB each.
+        why = printable(str(error), TROUBLE_LIMIT)
+        raise ReportError(f"a damaged zip archive ({why})") from None
     except (RuntimeError, NotImplementedError):
         raise ReportError("a zip archive that is encrypted, or of an unusual kind") from None
 

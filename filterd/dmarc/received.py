@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from filterd.dmarc.feedback import AggregateReport
 from filterd.dmarc.files import Found, files_in, reports_in_file
@@ -30,8 +30,9 @@ _Key = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What is there. troubles: files, or messages in them, that are not reports, and why. left_out:
-    files that are not read, since there are too many."""
+    """What is there. troubles: files, or messages in them, that are not reports, and why; and an
+    mbox that is too large to be read to its end. left_out: files that are not read, since there are
+    too many."""
 
     summary: Summary
     troubles: tuple[Found, ...] = ()
@@ -75,24 +76,35 @@ def _read(files: list[Path]) -> Received:
     troubles: list[Found] = []
     left = [RECORDS_LIMIT]
     done = [0]
-    end = time.monotonic() + SECONDS_LIMIT
+    end = monotonic() + SECONDS_LIMIT
+
+    def is_enough() -> bool:
+        return left[0] <= 0 or monotonic() > end
 
     def reports() -> Iterator[AggregateReport]:
         for path in files[:FILES_LIMIT]:
-            if time.monotonic() > end:
+            if is_enough():
                 return
             done[0] += 1
             try:
                 for found in reports_in_file(path):
+                    if is_enough():
+                        # An mbox may have any number of messages.
+                        troubles.insert(0, _cut(path))
+                        return
                     if found.report is None:
-                        troubles.append(found)
+                        if len(troubles) < TROUBLES_LIMIT:
+                            troubles.append(found)
                         continue
                     left[0] -= len(found.report.records)
                     yield found.report
-                    if left[0] <= 0:
-                        return
             except OSError as error:
                 troubles.append(Found(str(path), None, f"cannot be read ({error.strerror})"))
 
     summary = summarize(reports())
     return Received(summary, tuple(troubles[:TROUBLES_LIMIT]), len(files) - done[0])
+
+
+def _cut(path: Path) -> Found:
+    why = f"not read to its end: more than {RECORDS_LIMIT:,} records, or {SECONDS_LIMIT:g} seconds"
+    return Found(str(path), None, why)

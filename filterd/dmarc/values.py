@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from filterd.dmarc.summary import Source, Summary, advice
 
 if TYPE_CHECKING:
+    from filterd.dmarc.received import Received
     from filterd.dmarc.run import Sending
 
 
@@ -23,6 +24,15 @@ def summary_values(summary: Summary) -> dict[str, Any]:
         "messages": summary.messages,
         "passing": summary.passing,
         "sources": [_source(source, summary.days) for source in summary.sources],
+    }
+
+
+def received_values(received: Received) -> dict[str, Any]:
+    """The summary of a folder, and what of it is not in there."""
+    return {
+        **summary_values(received.summary),
+        "left_out": received.left_out,
+        "not_read": [{"name": one.name, "why": one.trouble} for one in received.troubles],
     }
 
 

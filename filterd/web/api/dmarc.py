@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from filterd.dmarc.files import reports_in
 from filterd.dmarc.summary import summarize
-from filterd.dmarc.values import summary_values
+from filterd.dmarc.values import received_values, summary_values
 from filterd.web.api.identity import Admin
 from filterd.web.api.problems import AsciiJSONResponse, documented
 from filterd.web.state import state_of
@@ -24,7 +24,8 @@ router = APIRouter(tags=["dmarc"])
 
 @router.get("/dmarc", response_model=dict[str, Any])
 def received(request: Request, access: Admin) -> JSONResponse:
-    """What the reports in the folder of the settings say, by source, with what to do."""
+    """What the reports in the folder of the settings say, by source, with what to do. not_read:
+    what is not a report, or too large, and why. left_out: older files that are not read."""
     access.require("dmarc")
     reports = state_of(request).reports
     if reports is None:
@@ -34,7 +35,7 @@ def received(request: Request, access: Admin) -> JSONResponse:
     except OSError as error:
         log.error("dmarc.received: %s", error)
         raise HTTPException(503, "the reports cannot be read now") from None
-    return AsciiJSONResponse(summary_values(found.summary))
+    return AsciiJSONResponse(received_values(found))
 
 
 @router.post(

@@ -123,6 +123,17 @@ def test_a_bomb_is_not_unpacked(
     assert found.trouble == "larger than 1 MiB when unpacked"
 
 
+def test_a_trouble_is_told_in_few_words() -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("a\x1b[2J" * 8000, b"<a/>")
+    # The name in front of the file is another one than that in the directory.
+    (found,) = reports_in(whole.getvalue().replace(b"a\x1b", b"b\x1b", 1), "x")
+    assert found.trouble.startswith("a damaged zip archive (File name in directory")
+    assert found.trouble.isprintable()
+    assert len(found.trouble) < 300
+
+
 def test_many_small_bombs_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "XML_LIMIT", 1 << 20)
     message = EmailMessage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,7 +141,26 @@ def test_an_mbox_is_read_up_to_its_limit(
         for number in range(9)
     )
     (folder / "mbox").write_bytes(b"".join(mails))
-    assert "3 reports" in text_of(reading.get("/dmarc"))
+    text = text_of(reading.get("/dmarc"))
+    assert "3 reports" in text
+    assert "mbox : not read to its end: more than 3 records, or 20 seconds" in text
+    program = Program(reading, tokens_of(reading).add("robot", "admin"))
+    (one,) = program.get("/dmarc").json()["not_read"]
+    assert one["name"].endswith("mbox")
+    assert one["why"].startswith("not read to its end")
+
+
+def test_an_mbox_is_not_read_for_ever(
+    reading: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each message takes a second; many of them are not even reports.
+    monkeypatch.setattr(received, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(received, "SECONDS_LIMIT", 50)
+    line = b"From a@b.example Mon Sep 21 00:00:00 2026\n"
+    (folder / "mbox").write_bytes((line + b"Subject: hello\n\nhello\n\n") * 100)
+    answer = reading.get("/dmarc")
+    assert "mbox#1: no report in it" in text_of(answer).replace(" :", ":")
+    assert "not read to its end" in text_of(answer)
 
 
 def test_reading_ends_when_its_time_is_over(
