@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filterd.config.assembly import autolearn_queue
 from filterd.config.load import Settings
-from filterd.system.child import python_command
+from filterd.daemon.background import run_command, why_it_failed
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,6 @@ LOOK_INTERVAL = 5.0
 
 RUN_LIMIT = 600.0
 """Seconds that one run may take. A day's lessons are a hundred messages and take one."""
-
-NICENESS = 10
-"""How far the learning process steps back behind mail, as `nice` counts."""
 
 
 class Lessons:
@@ -54,26 +51,13 @@ class Lessons:
         self._last = self._clock()
         if not self._waiting(settings):
             return
-        learn = python_command("filterd", "learn", "auto")
-        command = ["nice", "-n", str(NICENESS), *learn]
-        if self._config is not None:
-            command += ["--config", str(self._config)]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=RUN_LIMIT,
-                check=False,
-            )
+            done = run_command("learn", "auto", config=self._config, limit=RUN_LIMIT)
         except (OSError, subprocess.TimeoutExpired) as error:
             log.error("autolearn: %s; the copies stay", error)
             return
         if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-            log.error("autolearn: %s; the copies stay", said[0])
+            log.error("autolearn: %s; the copies stay", why_it_failed(done))
         elif done.stdout.strip():
             log.info("autolearn: %s", done.stdout.strip())
 

@@ -1,4 +1,4 @@
-"""The DMARC reports of the day before: `filterd dmarc report yesterday --send` in a process of its
+"""The DMARC reports of the day before: `filterd dmarc report DAY --send` in a process of its
 own, once the time has come.
 
 A day's mail takes minutes to read and count, and mail waits for nobody. The command sends each
@@ -11,13 +11,12 @@ import logging
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
 
 from filterd.config.load import Settings
-from filterd.daemon.autolearn_runner import NICENESS
-from filterd.system.child import python_command
+from filterd.daemon.background import run_command, why_it_failed
 
 log = logging.getLogger(__name__)
 
@@ -61,24 +60,14 @@ class Reports:
         if self._done == moment.date() or now < self._next:
             return
         self._next = now + RETRY_INTERVAL
-        if self._report():
+        # By its date: the command may begin after midnight.
+        if self._report(moment.date() - timedelta(days=1)):
             self._done = moment.date()
 
-    def _report(self) -> bool:
-        report = python_command("filterd", "dmarc", "report", "yesterday", "--send")
-        command = ["nice", "-n", str(NICENESS), *report]
-        if self._config is not None:
-            command += ["--config", str(self._config)]
+    def _report(self, day: date) -> bool:
+        words = ("dmarc", "report", day.isoformat(), "--send")
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=RUN_LIMIT,
-                check=False,
-            )
+            done = run_command(*words, config=self._config, limit=RUN_LIMIT)
         except (OSError, subprocess.TimeoutExpired) as error:
             log.error("dmarc reports: %s; tried again later", error)
             return False
@@ -87,6 +76,5 @@ class Reports:
         if done.returncode == TEMPFAIL:
             log.warning("dmarc reports: some have to wait; tried again later")
         elif done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-            log.error("dmarc reports: %s; tried again later", said[0])
+            log.error("dmarc reports: %s; tried again later", why_it_failed(done))
         return not done.returncode

@@ -11,7 +11,7 @@ import pytest
 
 from filterd.bayes.site.autolearn import AutolearnSettings
 from filterd.config.load import Settings, load
-from filterd.daemon import autolearn_runner
+from filterd.daemon import background
 from filterd.daemon.autolearn_runner import Lessons
 
 
@@ -31,7 +31,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         started.append(command)
         return subprocess.CompletedProcess(command, 0, "1 learned\n", "")
 
-    monkeypatch.setattr(autolearn_runner.subprocess, "run", run)
+    monkeypatch.setattr(background.subprocess, "run", run)
     return started
 
 
@@ -98,7 +98,7 @@ def test_trouble_is_logged(
             raise what
         return what
 
-    monkeypatch.setattr(autolearn_runner.subprocess, "run", run)
+    monkeypatch.setattr(background.subprocess, "run", run)
     now = [0.0]
     lesson = Lessons(lambda: settings, None, lambda: now[0])
     now[0] = 1e6

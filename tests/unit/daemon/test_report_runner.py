@@ -12,7 +12,7 @@ import pytest
 
 from filterd.config.dmarc import DmarcSettings
 from filterd.config.load import Settings
-from filterd.daemon import report_runner
+from filterd.daemon import background
 from filterd.daemon.report_runner import Reports
 
 ON = DmarcSettings(send=True, at="01:30", org_name="Receiver", email="reports@receiver.example")
@@ -27,7 +27,7 @@ class Site:
         self.answer: Any = subprocess.CompletedProcess("", 0, "example.org: 1 message\n", "")
         self.started: list[list[str]] = []
         self.reports = Reports(lambda: self.settings, Path("/etc/f.toml"), lambda: self.now)
-        monkeypatch.setattr(report_runner.subprocess, "run", self._run)
+        monkeypatch.setattr(background.subprocess, "run", self._run)
 
     def _run(self, command: list[str], **_how: Any) -> subprocess.CompletedProcess[str]:
         self.started.append(command)
@@ -57,7 +57,7 @@ def test_once_a_day_when_the_time_has_come(site: Site) -> None:
     assert site.started[0][-6:] == [
         "dmarc",
         "report",
-        "yesterday",
+        "2026-09-20",
         "--send",
         "--config",
         "/etc/f.toml",
