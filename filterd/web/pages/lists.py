@@ -14,7 +14,12 @@ from starlette.responses import Response
 
 from filterd.review.access import Access
 from filterd.review.actions import ActionResult
-from filterd.review.list_values import ListChange, ListChangeError, UnknownListError
+from filterd.review.list_values import (
+    ChangedMeanwhileError,
+    ListChange,
+    ListChangeError,
+    UnknownListError,
+)
 from filterd.review.locallists import SiteLists
 from filterd.review.reviewer import Reviewer
 from filterd.web.changes import status_of
@@ -29,6 +34,8 @@ ROWS = 100
 """Lines of one page."""
 
 VERSION_LIMIT = 64
+
+NOTHING_TYPED = {"entry": "", "note": "", "line": ""}
 
 ABOUT = {
     "client": ("the SMTP client's address", "192.0.2.0/24"),
@@ -54,8 +61,10 @@ def overview(request: Request, asking: Asking) -> Response:
 def show(request: Request, asking: Asking) -> Response:
     """One list. Raises ActionError for a reviewer."""
     name = request.query_params.get("name", "")
+    after = request.query_params.get("after", "")[:9]
+    first = int(after) if after.isascii() and after.isdecimal() else 0
     try:
-        return _shown(request, asking, name)
+        return _shown(request, asking, name, first=first)
     except UnknownListError:
         raise HTTPException(404) from None
 
@@ -118,20 +127,22 @@ def _changed(
         raise HTTPException(404, f"{str(error).capitalize()}.") from None
     except ListChangeError as error:
         typed = {key: _raw(form, key) for key in ("entry", "note", "line")}
-        return _shown(request, asking, name, status_of(error), error=str(error), typed=typed)
+        if typed["line"] and isinstance(error, ChangedMeanwhileError):
+            # Another entry may be in that line now, which must not be replaced by a second click.
+            typed = NOTHING_TYPED
+        first, status = _first(_number(form)), status_of(error)
+        return _shown(request, asking, name, status, first, error=str(error), typed=typed)
     where = f"{name}:{done.line}" if done.line else name
-    query = urlencode({"name": name, "after": max(done.line - 1, 0) // ROWS * ROWS or ""})
+    query = urlencode({"name": name, "after": _first(done.line) or ""})
     return back(request, f"/lists/entries?{query}", [ActionResult(where, True, done.words)])
 
 
 def _shown(
-    request: Request, asking: Reviewer, name: str, status: int = 200, **context: Any
+    request: Request, asking: Reviewer, name: str, status: int = 200, first: int = 0, **context: Any
 ) -> Response:
-    """The page of a list. Raises ActionError, UnknownListError."""
+    """The page of a list, from behind a line. Raises ActionError, UnknownListError."""
     state = _used(request).one(_access(request, asking), name)
     text = request.query_params.get("text", "").strip()[:TEXT_LIMIT]
-    after = request.query_params.get("after", "")[:9]
-    first = int(after) if after.isascii() and after.isdecimal() else 0
     found = list(islice(state.text.lines(text, first), ROWS + 1)) if state.text is not None else []
     rows, more = found[:ROWS], len(found) > ROWS
     following = {"name": name, "text": text, "after": rows[-1].number} if more else None
@@ -140,7 +151,7 @@ def _shown(
         "list.html",
         asking,
         status,
-        **{"error": "", "typed": {"entry": "", "note": "", "line": ""}, **context},
+        **{"error": "", "typed": NOTHING_TYPED, **context},
         state=state,
         seen=state.text.version if state.text is not None else "",
         rows=rows,
@@ -171,6 +182,11 @@ def _version(form: FormData) -> str:
 def _number(form: FormData) -> int:
     text = text_of(form, "line", 9)
     return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _first(line: int) -> int:
+    """The line behind which a page begins that has this one."""
+    return max(line - 1, 0) // ROWS * ROWS
 
 
 def _access(request: Request, asking: Reviewer) -> Access:

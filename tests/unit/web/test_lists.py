@@ -199,6 +199,9 @@ def test_a_file_that_was_changed_meanwhile(ann: ListingSite) -> None:
             answer = ann.send(action, version=version, **fields)
             assert answer.status_code == 409
             assert "nothing was written" in text_of(answer)
+            # A second click must not replace what is in that line now.
+            assert "<details open>" not in answer.text
+            assert ('value="198.51.100.9"' in answer.text) is (action == "add")
     assert ann.file.read_text() == "# new\n" + LIST
     assert version_in(ann.shown()) != old
 
@@ -234,6 +237,10 @@ def test_a_long_list_has_pages(ann: ListingSite, monkeypatch: pytest.MonkeyPatch
     # What was added is on the page that is shown then.
     done = ann.send("add", entry="203.0.113.1")
     assert "<code>203.0.113.1</code>" in done.text and "192.0.2.1<" not in done.text
+    # And what is refused is on the page that has its line.
+    refused = ann.send("change", line="17", entry="192.0.2.0/99").text
+    assert '<details open><summary>Change<span class="unseen"> line 17' in refused
+    assert 'value="192.0.2.0/99"' in refused and "<code>192.0.2.9<" not in refused
     for after in ("x", "-1", "\N{SUPERSCRIPT TWO}", "99999999999999"):
         assert ann.shown(f"&after={after}").status_code == 200
 
