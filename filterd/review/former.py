@@ -59,8 +59,8 @@ class Former:
                 return cls(rest, after, float(time), who, change)
         return None
 
-    def write(self, path: Path, mode: int) -> None:
-        """Keep it for a file. Raises OSError."""
+    def write(self, path: Path, mode: int, owner: tuple[int, int] | None = None) -> None:
+        """Keep it for a file. owner: as `write_atomically` has it. Raises OSError."""
         head = {
             "format": FORMAT,
             "time": self.time,
@@ -69,7 +69,7 @@ class Former:
             "after": self.after,
         }
         line = _BEGIN + json.dumps(head, ensure_ascii=True).encode("ascii") + b"\n"
-        write_atomically(_beside(path), [line, self.data], mode)
+        write_atomically(_beside(path), [line, self.data], mode, owner=owner)
 
 
 def _beside(path: Path) -> Path:

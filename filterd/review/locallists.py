@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,8 @@ log = logging.getLogger(__name__)
 SHOWN_LIMIT = 500
 """Characters of a line that journal and log repeat."""
 
+UNDONE, AGAIN = "undone: ", "done again: "
+
 CHANGED = "the file was changed meanwhile, so nothing was written; look at it again"
 
 
@@ -63,14 +64,14 @@ class SiteLists:
     @property
     def is_used(self) -> bool:
         """True if a filter of the chain has lists."""
-        return bool(self._lists)
+        return any(one.lists for one in self._settings.in_chain(LocalListsSettings).values())
 
-    @cached_property
+    @property
     def _lists(self) -> dict[str, SiteList]:
         uses: dict[Path, list[Use]] = {}
         for filter, settings in self._settings.in_chain(LocalListsSettings).items():
             for own in settings.lists:
-                # What a link points to is changed, not the link.
+                # What a link points to now is changed, not the link.
                 path = Path(os.path.realpath(own.file))
                 uses.setdefault(path, []).append(Use(filter, own, settings.early))
         names = Counter(path.name for path in uses)
@@ -137,7 +138,7 @@ class SiteLists:
             former = self._former(one)
             if former is None or former.after != text.version:
                 raise ListChangeError("there is no change that could be undone")
-            words = f"undone: {former.change}"
+            words = _undone(former.change)
             new = ListText(former.data, one.abouts)
             return self._write(one, text, new, access.who, "undone", words, None, "", checked=False)
 
@@ -224,14 +225,21 @@ class SiteLists:
             if self._data(one) != old.data:
                 raise ChangedMeanwhileError(CHANGED)
 
-        mode = _mode(one)
-        Former(old.data, new.version, self._clock(), who, words).write(one.path, mode)
-        write_atomically(one.path, [new.data], mode, check=check)
+        mode, owner = _mode_and_owner(one)
+        Former(old.data, new.version, self._clock(), who, words).write(one.path, mode, owner)
+        write_atomically(one.path, [new.data], mode, owner=owner, check=check)
         self._summaries[one.path] = new.version, after
         told = f"{one.name}: {words}" + (f"; {note}" if note and note not in words else "")
         log.info("local list changed by %s: %s", who, told)
         self._store.note(what, "", who, told)
         return ListChange(words, new.version, line.number if line is not None else 0)
+
+
+def _undone(change: str) -> str:
+    """What to undo a change is called. The words do not grow with each time."""
+    if change.startswith(UNDONE):
+        return AGAIN + change.removeprefix(UNDONE)
+    return UNDONE + change.removeprefix(AGAIN)
 
 
 def _line(text: ListText, number: int) -> Line:
@@ -251,22 +259,34 @@ def _shown(line: Line) -> str:
     return printable(line.text.strip(), SHOWN_LIMIT)
 
 
-def _mode(one: SiteList) -> int:
-    """The mode that the file keeps. Raises ListFileError for one that is not to be changed."""
+def _mode_and_owner(one: SiteList) -> tuple[int, tuple[int, int] | None]:
+    """The mode that the file keeps, and user and group, -1 for one who need not be kept. Raises
+    ListFileError for one that is not to be changed."""
     try:
         status = one.path.stat()
     except FileNotFoundError:
-        return PRIVATE_FILE
+        return PRIVATE_FILE, None
     if not os.access(one.path, os.W_OK):
         raise ListFileError(
             f"{one.name} is read-only for filterd; expected a file that its user may write"
         )
-    if os.geteuid() not in (0, status.st_uid) and status.st_uid != 0:
+    mode = status.st_mode & 0o777
+    if os.geteuid() == 0:
+        return mode, (status.st_uid, status.st_gid)
+    if os.geteuid() != status.st_uid and status.st_uid != 0:
         raise ListFileError(
             f"{one.name} belongs to uid {status.st_uid}, who could not edit it any more; expected "
             "a file of filterd's user"
         )
-    return status.st_mode & 0o777
+    if not (mode >> 3) & ~mode & 0o7:
+        # The group may do nothing that others may not.
+        return mode, None
+    if status.st_gid not in (os.getegid(), *os.getgroups()):
+        raise ListFileError(
+            f"{one.name} belongs to group {status.st_gid}, whose members would be locked out; "
+            "expected a group of filterd's user"
+        )
+    return mode, (-1, status.st_gid)
 
 
 def _trouble(one: SiteList, verb: str, error: OSError) -> ListFileError:

@@ -25,12 +25,14 @@ def write_atomically(
     mode: int = PRIVATE_FILE,
     *,
     synced: bool = True,
+    owner: tuple[int, int] | None = None,
     check: Callable[[], object] | None = None,
 ) -> None:
     """Write a file in a way that leaves the old one or the new one, whatever happens; it and its
     name are on disk when this returns. Written by root, it belongs to the owner of the store.
 
-    synced: False for what nobody was promised; a power cut may then leave an empty file. check:
+    synced: False for what nobody was promised; a power cut may then leave an empty file. owner:
+    uid and gid of the new file where it has to keep them, -1 for one that it need not. check:
     called right before the new file takes the place of the old one, which stays if it raises.
     Raises OSError.
     """
@@ -41,6 +43,8 @@ def write_atomically(
                 os.fchmod(descriptor, mode)
                 if user is not None:
                     os.fchown(descriptor, user.uid, user.gid)
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
                 file.writelines(chunks)
                 file.flush()
                 if synced:

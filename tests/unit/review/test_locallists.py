@@ -290,8 +290,14 @@ def test_undo_and_undo_of_that(ann: Admin) -> None:
     assert ann.blocked.read_bytes() == BLOCKED
     ann.lists.undo(ann.access, "blocked.list", ann.version)
     assert ann.blocked.read_bytes() == changed
-    assert [what for what, _who, _note in ann.journal] == ["unlisted", "undone", "undone"]
-    assert ann.journal[1][2] == f"blocked.list: undone: {last.change}"
+    ann.lists.undo(ann.access, "blocked.list", ann.version)
+    assert ann.blocked.read_bytes() == BLOCKED
+    assert [what for what, _who, _note in ann.journal] == ["unlisted", *["undone"] * 3]
+    assert [note for _what, _who, note in ann.journal][1:] == [
+        f"blocked.list: undone: {last.change}",
+        f"blocked.list: done again: {last.change}",
+        f"blocked.list: undone: {last.change}",
+    ]
 
 
 def test_no_undo_after_a_change_by_hand(ann: Admin) -> None:
@@ -366,6 +372,46 @@ def test_modes_and_links_stay(ann: Admin) -> None:
     ann.lists.add(ann.access, "blocked.list", "198.51.100.1")
     assert ann.blocked.stat().st_mode & 0o777 == 0o640
     assert ann.former.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_that_leads_elsewhere_later(ann: Admin) -> None:
+    """As programs do that put whole folders of settings in place."""
+    link, new = ann.partners, ann.blocked.with_name("new.list")
+    link.symlink_to(ann.blocked.with_name("old.list"))
+    assert "old.list" in [one.list.name for one in ann.lists.all(ann.access)]
+    link.unlink()
+    link.symlink_to(new)
+    ann.lists.add(ann.access, "new.list", "a.example")
+    assert new.read_bytes() == b"a.example\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_owner_and_group_stay(ann: Admin) -> None:
+    os.chown(ann.blocked, 4242, 4243)
+    ann.lists.add(ann.access, "blocked.list", "198.51.100.1")
+    for file in (ann.blocked, ann.former):
+        assert (file.stat().st_uid, file.stat().st_gid) == (4242, 4243)
+
+
+@pytest.mark.parametrize(
+    ("mode", "groups", "changes"),
+    [(0o660, [], False), (0o640, [], False), (0o644, [], True), (0o660, "own", True)],
+)
+def test_a_group_is_not_locked_out(
+    ann: Admin, monkeypatch: pytest.MonkeyPatch, mode: int, groups: list[int] | str, changes: bool
+) -> None:
+    ann.blocked.chmod(mode)
+    status = ann.blocked.stat()
+    monkeypatch.setattr(os, "geteuid", lambda: status.st_uid or 4242)
+    monkeypatch.setattr(os, "getegid", lambda: status.st_gid + 1)
+    monkeypatch.setattr(os, "getgroups", lambda: [status.st_gid] if groups == "own" else groups)
+    if changes:
+        ann.lists.add(ann.access, "blocked.list", "198.51.100.1")
+        return
+    with pytest.raises(ListFileError, match=f"belongs to group {status.st_gid}"):
+        ann.lists.add(ann.access, "blocked.list", "198.51.100.1")
+    assert ann.blocked.read_bytes() == BLOCKED
+    assert not ann.former.exists()
 
 
 def test_files_that_are_not_to_be_changed(ann: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
