@@ -37,8 +37,8 @@ DEFAULTS = "a damaged tag has its default, the record is used (RFC 9989 §4.8)"
 IGNORED = "a tag that RFC 9989 does not know is ignored, whatever it says (§4.7)"
 NO_POLICY = "no p and no rua: DMARC is not applied (RFC 9989 §4.10.1), not p=none"
 BOTH = "fo: 0 and 1 exclude each other (RFC 9989 §4.7), the tag is damaged"
-ABBREVIATED = '"n" is no policy (RFC 9989 §4.8)'
-URI_BLANKS = "a URI with blanks within is none (RFC 9989 §4.8), it is left out"
+ABBREVIATED = '"n" is not a valid policy (RFC 9989 §4.8)'
+URI_BLANKS = "a URI must not contain blanks (RFC 9989 §4.8), so it is left out"
 
 
 class Case(NamedTuple):

@@ -76,7 +76,7 @@ class AuthenticationResults:
 def parse(value: bytes | str) -> AuthenticationResults:
     """Read the value of a field, folded or not.
 
-    Raises ResultsError for what is none, and for a field over the limits.
+    Raises ResultsError for a malformed field, and for one over the limits.
     """
     if len(value) > FIELD_LIMIT:
         raise ResultsError(f"a field of {len(value)} octets; expected at most {FIELD_LIMIT}")

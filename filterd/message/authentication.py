@@ -42,6 +42,13 @@ class DmarcPolicy(StrEnum):
     REJECT = "reject"
 
 
+_WEAKER = {
+    DmarcPolicy.REJECT: DmarcPolicy.QUARANTINE,
+    DmarcPolicy.QUARANTINE: DmarcPolicy.NONE,
+    DmarcPolicy.NONE: DmarcPolicy.NONE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SpfCheck:
     """The result of SPF for one identity (RFC 7208).
@@ -104,6 +111,13 @@ class DmarcCheck:
     dkim_aligned: bool = False
     record: str = ""
     reason: str = ""
+
+    @property
+    def asked(self) -> DmarcPolicy:
+        """What the owner asks for mail that fails: the next weaker policy where it is only tested
+        (t=y, RFC 9989 §4.7); NONE without a record."""
+        policy = self.policy or DmarcPolicy.NONE
+        return _WEAKER[policy] if self.testing else policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +210,7 @@ class Authentication:
 
     @property
     def line(self) -> str:
-        """In one line, for people: "passes as bank.example", "claims bank.example, fails"."""
+        """In one line, for people: "passes as bank.example", "claims bank.example, but fails"."""
         dmarc = self.dmarc
         if dmarc is None or not dmarc.domain:
             return dmarc.reason if dmarc is not None else ""
@@ -204,14 +218,11 @@ class Authentication:
             return f"passes as {self.author}"
         match dmarc.result:
             case AuthResult.FAIL:
-                wish = f", which asks to {dmarc.policy} such mail" if _asks(dmarc) else ""
-                return f"claims {dmarc.domain}, fails{wish}"
+                asked = dmarc.asked
+                wish = f"; its owner asks to {asked} such mail" if asked != DmarcPolicy.NONE else ""
+                return f"claims {dmarc.domain}, but fails{wish}"
             case AuthResult.TEMPERROR:
                 return f"claims {dmarc.domain}, could not be checked: the DNS did not answer"
             case AuthResult.PERMERROR:
                 return f"claims {dmarc.domain}, whose DMARC record cannot be used"
         return f"claims {dmarc.domain}, unproven: that domain publishes no DMARC policy"
-
-
-def _asks(dmarc: DmarcCheck) -> bool:
-    return dmarc.policy in (DmarcPolicy.QUARANTINE, DmarcPolicy.REJECT)

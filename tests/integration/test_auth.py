@@ -127,7 +127,7 @@ def test_forged_mail_is_held_and_its_sender_not_allowed(daemon: RunningDaemon) -
     names = {symbol.name for symbol in entry.symbols}
     assert {"SPF_FAIL", "DMARC_REJECT", "SENDER_UNPROVEN"} <= names
     assert entry.authentication is not None
-    line = "claims bank.example, fails, which asks to reject such mail"
+    line = "claims bank.example, but fails; its owner asks to reject such mail"
     assert entry.authentication.line == line
     daemon.wait_for_line(f'authentication="{line}"')
 

@@ -85,7 +85,7 @@ def key_name(domain: str, selector: str) -> str:
 
 
 def key_records(answer: DnsAnswer) -> tuple[KeyRecord, ...]:
-    """The key records of an answer, at most RECORDS_LIMIT, without those that are none.
+    """The key records of an answer, at most RECORDS_LIMIT, without other TXT records.
 
     Raises DkimError: TEMPERROR where the DNS failed, PERMERROR where there is no usable record.
     """

@@ -57,7 +57,7 @@ class TagList:
                 raise DkimError('a tag without "="')
             name = name.strip(FOLDING)
             if not _NAME.fullmatch(name):
-                raise DkimError("a tag whose name is none")
+                raise DkimError("a tag with an invalid name")
             if any_case:
                 name = name.lower()
             if not _VALUE.fullmatch(value):

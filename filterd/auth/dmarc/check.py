@@ -48,12 +48,6 @@ _FAILS = {DmarcPolicy.NONE: 4, DmarcPolicy.QUARANTINE: 6, DmarcPolicy.REJECT: 7}
 _NOT_ALL_CHECKED = 5
 """Below a fail that has consequences only: one of the domains that are checked is the sender's own,
 mostly, and may fail, or not be found out, as he likes."""
-
-_WEAKER = {
-    DmarcPolicy.REJECT: DmarcPolicy.QUARANTINE,
-    DmarcPolicy.QUARANTINE: DmarcPolicy.NONE,
-    DmarcPolicy.NONE: DmarcPolicy.NONE,
-}
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -95,9 +89,7 @@ def check_dmarc(
 
 def _severity(check: DmarcCheck) -> int:
     if check.result is AuthResult.FAIL:
-        policy = check.policy or DmarcPolicy.NONE
-        # RFC 9989 §4.7: who tests a policy asks for the next weaker one.
-        return _FAILS[_WEAKER[policy] if check.testing else policy]
+        return _FAILS[check.asked]
     if not check.domain:
         return _NOT_ALL_CHECKED
     if check.spf_aligned or check.dkim_aligned:

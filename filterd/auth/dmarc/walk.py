@@ -83,7 +83,7 @@ def walk(domain: str, questions: Questions) -> Walk:
             return Walk(domain, tuple(found), failure)
         texts = (record for record in answer.records if isinstance(record, bytes))
         records = [one for one in map(DmarcRecord.parse, texts) if one is not None]
-        # Of several, nobody can know which one is meant: they are none.
+        # Of several, nobody can know which one is meant: none of them counts.
         if len(records) == 1:
             found.append((name, records[0]))
             if records[0].psd is not Psd.UNKNOWN:

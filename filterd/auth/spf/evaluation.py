@@ -103,9 +103,7 @@ class Evaluation:
 
     def validated_name(self) -> str:
         """Macro `p` (§7.3): the client's name, if possible one of the domain."""
-        answer = self._questions.answer(
-            pointer_name(str(self._values.session.client)), RecordType.PTR
-        )
+        answer = self._names_of_client()
         domain = self._values.domain
         names = sorted(
             answer.texts[:PTR_LIMIT], key=lambda name: (name != domain, not _within(name, domain))
@@ -192,9 +190,7 @@ class Evaluation:
                 return self._covered(directive, self._counted(name, self._kind))
             case Mechanism.MX:
                 return self._exchanges(directive, name)
-        answer = self._questions.answer(
-            pointer_name(str(self._values.session.client)), RecordType.PTR
-        )
+        answer = self._names_of_client()
         self._count_void(answer)
         names = [one for one in answer.texts[:PTR_LIMIT] if _within(one, name)]
         return any(self._validated(names))

@@ -40,7 +40,7 @@ _QUALIFIERS = {
 
 
 class RecordError(ValueError):
-    """A record that is none by the grammar: permerror (§4.6). The message names the term."""
+    """A record with a syntax error: permerror (§4.6). The message names the term."""
 
 
 class Mechanism(StrEnum):

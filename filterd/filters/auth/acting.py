@@ -14,7 +14,7 @@ from filterd.auth.results import ResultsError, parse
 from filterd.chain.replies import DELAY, DMARC
 from filterd.chain.verdict import Action, Reason, Reply, Verdict
 from filterd.filters.auth.settings import AuthSettings, Treatment
-from filterd.filters.auth.symbols import asked, covers
+from filterd.filters.auth.symbols import covers
 from filterd.message import Message
 from filterd.message.address import Mailbox, canonical_domain
 from filterd.message.authentication import (
@@ -60,7 +60,7 @@ class Acting:
         policy = DmarcPolicy.NONE
         own = self._of_authors(found, message)
         if dmarc.domain:
-            policy = asked(dmarc) if dmarc.result is AuthResult.FAIL else policy
+            policy = dmarc.asked if dmarc.result is AuthResult.FAIL else policy
         elif dmarc.result is AuthResult.PERMERROR:
             # Any domain may be among those in From, and hide behind the others.
             policy = DmarcPolicy.QUARANTINE
@@ -168,7 +168,7 @@ def _refusal(dmarc: DmarcCheck | None) -> Reply:
     domain = dmarc.domain if dmarc is not None else ""
     if not (domain and domain.isascii() and domain.isprintable()):
         return DMARC
-    text = f"Message refused by DMARC of {domain}, its sender is not proven to be from there"
+    text = f"Message refused by DMARC of {domain}: it is not proven to come from that domain"
     return Reply(DMARC.code, DMARC.xcode, text, DMARC.kind)
 
 
@@ -179,7 +179,7 @@ def _sealers(found: Authentication) -> str:
 def _of_testing(dmarc: DmarcCheck) -> tuple[str, str]:
     if not dmarc.testing or dmarc.result is not AuthResult.FAIL:
         return "", ""
-    return "policy_test_mode", f"{dmarc.policy} is tested, {asked(dmarc)} is asked for"
+    return "policy_test_mode", f"{dmarc.policy} is tested, {dmarc.asked} is asked for"
 
 
 def _testing(dmarc: DmarcCheck) -> Treated:

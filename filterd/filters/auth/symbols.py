@@ -65,19 +65,6 @@ _OF_POLICY = {
     DmarcPolicy.NONE: "DMARC_NONE",
 }
 
-WEAKER = {
-    DmarcPolicy.REJECT: DmarcPolicy.QUARANTINE,
-    DmarcPolicy.QUARANTINE: DmarcPolicy.NONE,
-    DmarcPolicy.NONE: DmarcPolicy.NONE,
-}
-"""What a domain that tests its policy (t=y) asks for: RFC 9989 §4.7."""
-
-
-def asked(dmarc: DmarcCheck) -> DmarcPolicy:
-    """What the domain asks for mail that fails."""
-    policy = dmarc.policy or DmarcPolicy.NONE
-    return WEAKER[policy] if dmarc.testing else policy
-
 
 def findings(found: Authentication) -> Iterator[tuple[str, str]]:
     """The symbols of the results, and their details."""
@@ -147,9 +134,10 @@ def _of_dmarc(one: DmarcCheck) -> tuple[str, str]:
             ]
             return "DMARC_PASS", f"{domain} by {' and '.join(by) or 'DMARC'}"
         case AuthResult.FAIL:
-            policy = asked(one)
             testing = ", testing" if one.testing else ""
-            return _OF_POLICY[policy], f"{domain}, policy of {one.policy_domain or domain}{testing}"
+            return _OF_POLICY[
+                one.asked
+            ], f"{domain}, policy of {one.policy_domain or domain}{testing}"
         case AuthResult.TEMPERROR:
             return "DMARC_TEMPERROR", f"{domain}: {one.reason}"
         case AuthResult.PERMERROR if not one.domain:

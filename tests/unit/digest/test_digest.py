@@ -121,7 +121,9 @@ def test_mail_that_fails_dmarc_is_listed_with_a_notice(tmp_path: Path, mta: Mta)
     assert text(told, "html").count("it may be forged") == 1
     page = TestClient(create_app(settings), base_url=BASE)
     shown = [page.get(path).text for path in links(text(told))]
-    assert [one.count("claims bank.example, fails, which asks to reject") for one in shown] == [
+    assert [
+        one.count("claims bank.example, but fails; its owner asks to reject") for one in shown
+    ] == [
         0,
         1,
     ]

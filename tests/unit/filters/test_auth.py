@@ -206,7 +206,7 @@ def test_the_client_is_told_which_domain() -> None:
         assert (told.reply.code, told.reply.xcode, told.reply.text) == (
             550,
             "5.7.26",
-            "Message refused by DMARC of bank.example, its sender is not proven to be from there",
+            "Message refused by DMARC of bank.example: it is not proven to come from that domain",
         )
 
 

@@ -245,7 +245,7 @@ def test_why_an_entry_does_not_count_is_told(tmp_path: Path) -> None:
     (symbol,) = Senders(SendersSettings(path)).examine(mail).symbols
     assert (symbol.score, symbol.detail) == (
         0.0,
-        "allow ann@a.test for * if proven: claims bank.test, fails",
+        "allow ann@a.test for * if proven: claims bank.test, but fails",
     )
 
 

@@ -23,11 +23,19 @@ PASS, FAIL = AuthResult.PASS, AuthResult.FAIL
         (DmarcCheck(AuthResult.NONE, "bank.example", dkim_aligned=True), "passes as bank.example"),
         (
             DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.REJECT),
-            "claims bank.example, fails, which asks to reject such mail",
+            "claims bank.example, but fails; its owner asks to reject such mail",
         ),
         (
             DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.NONE),
-            "claims bank.example, fails",
+            "claims bank.example, but fails",
+        ),
+        (
+            DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.REJECT, testing=True),
+            "claims bank.example, but fails; its owner asks to quarantine such mail",
+        ),
+        (
+            DmarcCheck(FAIL, "bank.example", policy=DmarcPolicy.QUARANTINE, testing=True),
+            "claims bank.example, but fails",
         ),
         (
             DmarcCheck(AuthResult.TEMPERROR, "bank.example"),
@@ -66,3 +74,14 @@ def test_whose_mail_it_is(domain: str, proven: bool) -> None:
         dkim=(DkimCheck(FAIL, "c.example"), DkimCheck(PASS, "b.example")),
     )
     assert found.passes_for(domain) is proven
+    assert not found.may_pass_for(domain)
+
+
+def test_of_whom_nobody_knows_whether_he_is_proven() -> None:
+    found = Authentication(
+        spf=SpfCheck(AuthResult.TEMPERROR, "a.example"),
+        dkim=(DkimCheck(AuthResult.TEMPERROR, "b.example"), DkimCheck(FAIL, "c.example")),
+        dmarc=DmarcCheck(AuthResult.TEMPERROR, "d.example"),
+    )
+    domains = ("a.example", "x.b.example", "c.example", "d.example", "x.d.example", "")
+    assert [found.may_pass_for(one) for one in domains] == [True, True, False, True, False, False]

@@ -520,7 +520,7 @@ def test_who_does_not_prove_it_is_not_allowed_unless_that_is_wanted(tmp_path: Pa
     done, lines = allowed(tmp_path, '["auth", "senders"]', FORGED)
     assert not done.ok
     assert done.words.startswith(
-        "not listed: id1 does not prove to be from a.example (claims a.example, fails)"
+        "not listed: id1 does not prove to be from a.example (claims a.example, but fails)"
     )
     assert lines == []
 

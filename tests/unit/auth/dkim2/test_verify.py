@@ -220,7 +220,7 @@ SIGNATURE_FAULTS: Mapping[str, tuple[bytes, bytes, str]] = {
     "no rt": (b" rt=", b" rx=", "no rt="),
     "nd beside mf": (b" mf=", b" nd=a.example; mf=", "nd= was unexpected"),
     "nd beside rt": (b" mf=", b" nd=a.example; mx=", "nd= was unexpected"),
-    "mf is no base64": (b" mf=", b" mf=.", "mf= is not base64"),
+    "mf is not base64": (b" mf=", b" mf=.", "mf= is not base64"),
     "one recipient is empty": (b" rt=", b" rt=,", "rt= is not base64, padded"),
     "no s": (b" s=d2:", b" x=d2:", "no s="),
     "two parts": (b"s=d2:", b"s=", "s= is not selector, algorithm and signature"),
