@@ -22,6 +22,7 @@ from filterd.message.authentication import Authentication
 from filterd.message.mailboxes import author_of
 from filterd.message.matching import client_matches, networks
 from filterd.message.received import boundary
+from filterd.system.display import count
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +101,12 @@ class Known:
             correspondents.wrote(owner_of(report.sender), others, id, self._clock())
 
     def _of_own(self, message: Message) -> Verdict:
-        count = len(message.envelope.recipients)
-        if not message.envelope.sender or count > self.settings.recipients_limit:
+        number = len(message.envelope.recipients)
+        if not message.envelope.sender or number > self.settings.recipients_limit:
             return NO_OPINION
         if is_automatic(message):
             return NO_OPINION
-        return Verdict(symbols=(Symbol(WRITES, 0.0, f"{count} recipients"),))
+        return Verdict(symbols=(Symbol(WRITES, 0.0, count(number, "recipient")),))
 
     def _is_sent_here(self, message: Message) -> bool:
         envelope, services = message.envelope, self._services

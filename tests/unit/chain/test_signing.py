@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from dataclasses import dataclass, field
 
 import pytest
@@ -167,6 +168,31 @@ def test_a_filter_that_took_a_worker_down_is_not_tried_again() -> None:
     assert not seals.saw
     assert found.decision.action is Action.QUARANTINE
     assert found.report.failures == (crash,)
+
+
+def test_a_filter_that_failed_on_the_message_is_not_asked_to_sign_it() -> None:
+    class Breaks(Seals):
+        def examine(self, message: Message) -> Verdict:
+            raise OSError("away")
+
+    breaks, other = Breaks(), Seals("other")
+    found = run(scored(0), breaks, other, on_error="continue")
+
+    assert not breaks.saw
+    assert [failure.filter for failure in found.report.failures] == ["seals"]
+    assert AddField("Seal", "other") in found.decision.edits
+
+
+def test_a_signature_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sleeps(Seals):
+        def sign(self, outgoing: Outgoing) -> Verdict:
+            threading.Event().wait(20)
+            raise AssertionError("it was waited for")
+
+    monkeypatch.setattr("filterd.chain.chain.SIGNING_LIMIT", 0.05)
+    found = run(scored(0), Sleeps())
+    assert found.decision.action is Action.TEMPFAIL
+    assert [failure.kind for failure in found.report.failures] == [FailureKind.TIMEOUT]
 
 
 def test_a_dry_run_signs_nothing() -> None:

@@ -126,7 +126,7 @@ def test_who_was_written_to_is_known() -> None:
     site = Site()
     assert site.gets() == {}
     sent = site.sends("ann@a.example")
-    assert sent.symbols == (Symbol("KNOWN_WRITES", 0.0, "1 recipients"),)
+    assert sent.symbols == (Symbol("KNOWN_WRITES", 0.0, "1 recipient"),)
     assert site.gets(found=proven("a.example")) == {"KNOWN_SENDER": -3.0}
     # Nobody has authenticated it.
     assert site.gets() == {"KNOWN_SENDER": -0.75}
@@ -424,6 +424,10 @@ def test_many_recipients_are_looked_at_up_to_a_limit() -> None:
     assert [name for name, symbols in by_recipient.items() if symbols] == ["joe@mx.example"]
     late = site.report("ann@a.example", *many, "joe@mx.example")
     assert not any(one.symbols for one in late.outcomes)
+    for one in many:
+        site.sends("ann@a.example", sender=one)
+    most = site.report("ann@a.example", *many, "joe@mx.example", "eve@mx.example")
+    assert [one.recipient for one in most.outcomes if one.symbols] == [*many]
 
 
 def test_the_state_shows_no_address(tmp_path: Path) -> None:

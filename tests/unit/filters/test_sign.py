@@ -25,6 +25,7 @@ from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicySettings
 from filterd.chain.verdict import NO_OPINION, Action, AddField, ChangeField, Splice, Symbol, Verdict
 from filterd.filters.sign.filter import SETTLED_LIMIT, Sign
+from filterd.filters.sign.keys import SIZE_LIMIT as KEY_SIZE_LIMIT
 from filterd.filters.sign.keys import KeyRing, RingKey, parse_key, read_key, write_key
 from filterd.filters.sign.settings import KeySettings, SignSettings
 from filterd.message import Client, Envelope, Message, Recipient
@@ -365,6 +366,14 @@ def test_a_key_that_others_could_read_or_exchange_is_refused(
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(OSError, match=r"belongs to .*, expected .* or root"):
+        read_key(file, DOMAIN, "s")
+
+
+def test_a_large_file_is_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(RSA.pem + b"\n" * KEY_SIZE_LIMIT)
+    file.chmod(0o600)
+    with pytest.raises(OSError, match="this is not a key"):
         read_key(file, DOMAIN, "s")
 
 
