@@ -45,8 +45,12 @@ def destinations(collected: Collected, questions: Questions) -> list[Destination
         for uri in collected.record.rua
         if ADDRESS.fullmatch(uri.address)
     ]
-    kept = {one.address: one for one in reversed(named)}
-    first = [one for one in named if kept.pop(one.address, None)][:DESTINATIONS_LIMIT]
+    # The same address, however its domain is written, gets one.
+    kept: dict[tuple[str, str], Destination] = {}
+    for one in named:
+        local, _, host = one.address.rpartition("@")
+        kept.setdefault((local, canonical_domain(host)), one)
+    first = list(kept.values())[:DESTINATIONS_LIMIT]
     organizational = collected.organizational or collected.domain
     found: list[Destination] = []
     for one in first:

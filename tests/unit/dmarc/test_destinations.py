@@ -35,6 +35,10 @@ def told(rua: str, zone: Zone = ORG, domain: str = "example.org") -> list[Destin
         ]),
         ("mailto:a%2Bdmarc@example.org", [("a+dmarc@example.org", None)]),
         ("mailto:a@example.org,mailto:a@example.org!5m", [("a@example.org", None)]),
+        ("mailto:a@example.org,mailto:a@EXAMPLE.org,mailto:a@example.org.,mailto:A@example.org", [
+            ("a@example.org", None),
+            ("A@example.org", None),
+        ]),
         ("https://example.org/dmarc", []),
         ("mailto:,mailto:@,mailto:a@example.org", [("a@example.org", None)]),
         ("mailto:a%0d%0aRCPT%20TO:b@example.org", []),
