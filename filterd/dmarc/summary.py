@@ -199,19 +199,19 @@ def _about_failing(source: Source) -> str:
         named = f" (selector {selector})" if selector else ""
         return (
             f"it is signed as {domain}{named} and the signature fails; if the address is yours, "
-            "look at key and signer, if not, somebody on the way changes the mail, as mailing "
+            "check its key and signer; if not, somebody on the way changes the mail, as mailing "
             "lists do."
         )
     broken = next((d for d, result in source.spf if result == "permerror"), "")
     if broken and _aligned(broken, domain):
-        return f"the SPF record of {broken} cannot be used (permerror); mend it."
+        return f"the SPF record of {broken} cannot be used (permerror); correct it."
     service = next((d for d, result in source.signed if result == "pass"), "") or next(
         (d for d, result in source.spf if result == "pass"), ""
     )
     if service:
         return (
-            f"it proves to be {service}; if that sends for you, let it sign with DKIM as {domain}, "
-            f"if it forwards mail or is unknown to you, nothing can be done there; "
+            f"it authenticates as {service}; if that sends for you, let it sign with DKIM as "
+            f"{domain}; if it forwards mail or is unknown to you, nothing can be done there; "
             f"{_what_the_policy_does(source)}"
         )
     return (

@@ -45,8 +45,8 @@ def spf(domain: str, host: Outgoing, questions: Questions) -> Iterator[Finding]:
         yield Finding(
             Level.FAIL,
             ABOUT,
-            f"{domain} has {len(records)} SPF records, which is the same as an error",
-            "make one of them",
+            f"{domain} has {len(records)} SPF records; receivers use none of them",
+            "merge them into one",
         )
         return
     # Names without an address of the kind count as missing: an error only for clients of that kind.

@@ -42,23 +42,24 @@ def said(*records: str, form: str = NEW) -> str:
         (
             [record(found=dkim("sender.example") + spf("bounces.sender.example"))],
             OLD,
-            "192.0.2.1 sends 1 message as example.org without aligned SPF or DKIM: it proves to be "
-            "sender.example; if that sends for you, let it sign with DKIM as example.org, if it "
-            "forwards mail or is unknown to you, nothing can be done there; your policy (none) "
-            "lets it pass.",
+            "192.0.2.1 sends 1 message as example.org without aligned SPF or DKIM: it "
+            "authenticates as sender.example; if that sends for you, let it sign with DKIM as "
+            "example.org; if it forwards mail or is unknown to you, nothing can be done there; "
+            "your policy (none) lets it pass.",
         ),
         (
             [record(found=dkim("example.org", "fail", "s7") + spf("list.example"))],
             OLD,
             "192.0.2.1 sends 1 message as example.org without aligned SPF or DKIM: it is signed as "
-            "example.org (selector s7) and the signature fails; if the address is yours, look at "
-            "key and signer, if not, somebody on the way changes the mail, as mailing lists do.",
+            "example.org (selector s7) and the signature fails; if the address is yours, "
+            "check its key and signer; if not, somebody on the way changes the mail, "
+            "as mailing lists do.",
         ),
         (
             [record(found=spf("example.org", "permerror"))],
             OLD,
             "192.0.2.1 sends 1 message as example.org without aligned SPF or DKIM: the SPF record "
-            "of example.org cannot be used (permerror); mend it.",
+            "of example.org cannot be used (permerror); correct it.",
         ),
         (
             [record(reason="mailing_list")],

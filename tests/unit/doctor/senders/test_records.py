@@ -47,7 +47,7 @@ def txt(name: str, *texts: bytes, more: Zone | None = None) -> Zones:
 
 SPF: dict[str, tuple[Sequence[bytes], Level, str, str]] = {
     "none": ((b"other",), Level.FAIL, "has no SPF record", f"v=spf1 ip4:{OURS} -all"),
-    "two": ((b"v=spf1 -all", b"v=spf1 mx"), Level.FAIL, "has 2 SPF records", "make one of them"),
+    "two": ((b"v=spf1 -all", b"v=spf1 mx"), Level.FAIL, "has 2 SPF records", "merge them into one"),
     "good": ((b"v=spf1 ip4:8.8.4.0/24 -all",), Level.OK, "lets 8.8.4.4 send (ip4:8.8.4.0/24)", ""),
     "soft": ((b"v=spf1 ip4:8.8.4.4 ~all",), Level.OK, "lets 8.8.4.4 send", ""),
     "by mx": ((b"v=spf1 mx -all",), Level.OK, "lets 8.8.4.4 send (mx)", ""),
