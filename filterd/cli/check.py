@@ -23,7 +23,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.config.load import SECTIONS, ConfigError, Settings
-from filterd.config.proof import unproven_entries, unproven_people, unsealed
+from filterd.config.proof import proof_warnings
 from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
@@ -56,9 +56,7 @@ def check(
         *times,
         *open_gates(loaded),
         *bare_names(loaded),
-        *unproven_entries(loaded),
-        *unproven_people(loaded),
-        *unsealed(loaded),
+        *proof_warnings(loaded),
         *old_names.warnings(),
     ]
     if as_json:

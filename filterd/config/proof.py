@@ -1,4 +1,4 @@
-"""Whether filters that need to know who sent a message learn it."""
+"""Whether filters and reports that need to know who sent a message learn it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.filters.sign.settings import SignSettings
+
+REPORTED_DAYS = 2.0
+"""Days that the history must keep: yesterday is reported today."""
+
+
+def proof_warnings(settings: Settings) -> Iterator[str]:
+    """All that an admin should be told of it, one text for each setting."""
+    yield from unproven_entries(settings)
+    yield from unproven_people(settings)
+    yield from unsealed(settings)
+    yield from unreported(settings)
 
 
 def proof_missing(settings: Settings) -> str:
@@ -98,3 +109,23 @@ def _nothing_to_seal(settings: Settings) -> str:
                 f"[filters.{name}] has authentication_results = false"
             )
     return ""
+
+
+def unreported(settings: Settings) -> Iterator[str]:
+    """What to tell an admin where DMARC reports are to be sent and there will be nothing to
+    report."""
+    if not settings.dmarc.send:
+        return
+    checks = settings.in_chain(AuthSettings)
+    if not checks:
+        yield 'dmarc.send: nothing is reported, since "auth" is not in [chain] filters'
+    elif not any(own.dmarc for own in checks.values()):
+        name = next(iter(checks))
+        yield f"dmarc.send: nothing is reported, since [filters.{name}] has dmarc = false"
+    if not settings.history.enabled:
+        yield "dmarc.send: nothing is reported, since [history] enabled is false"
+    elif settings.history.keep_days < REPORTED_DAYS:
+        yield (
+            f"dmarc.send: history.keep_days is {settings.history.keep_days:g}, so reports lack "
+            f"messages; set it to {REPORTED_DAYS:g} or more"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from filterd.config.load import Settings
-from filterd.config.proof import unproven_entries, unproven_people, unsealed
+from filterd.config.proof import proof_warnings
 from filterd.doctor import dns, files, host, scanners, servers, state, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
@@ -67,6 +67,5 @@ def _settings(settings: Settings, where: Mtas) -> Iterator[Finding]:
     unexamined mail pass, and patterns that probably mean something else."""
     for text in own_warnings(settings, where):
         yield Finding(Level.WARN, "settings", text, "change one of these times")
-    unproven = [*unproven_entries(settings), *unproven_people(settings), *unsealed(settings)]
-    for text in [*open_gates(settings), *bare_names(settings), *unproven]:
+    for text in [*open_gates(settings), *bare_names(settings), *proof_warnings(settings)]:
         yield Finding(Level.WARN, "settings", text, "change the setting unless you want this")

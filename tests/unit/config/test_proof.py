@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from filterd.config.load import load
-from filterd.config.proof import proof_missing, unproven_entries, unproven_people, unsealed
+from filterd.config.proof import (
+    proof_missing,
+    proof_warnings,
+    unproven_entries,
+    unproven_people,
+    unsealed,
+)
 
 NEVER = (
     'filters.senders.file: 1 of its entries, as "allow ann@a.example for * if proven", never '
@@ -145,3 +151,35 @@ def test_seals_without_results(tmp_path: Path, chain: str, more: str, told: str)
     assert list(unsealed(load(file))) == ([f"filters.sign.arc_domain: {told}"] if told else [])
     file.write_text(text.replace('arc_domain = "mx.example"', ""))
     assert list(unsealed(load(file))) == []
+
+
+SENDS = '[dmarc]\nsend = true\norg_name = "A Ltd"\nemail = "dmarc@a.example"\n'
+
+
+@pytest.mark.parametrize(
+    ("chain", "more", "told"),
+    [
+        ('"auth"', SENDS, []),
+        ("", "", []),
+        ("", SENDS, ['nothing is reported, since "auth" is not in [chain] filters']),
+        (
+            '"auth"',
+            SENDS + "[filters.auth]\ndmarc = false\n",
+            ["nothing is reported, since [filters.auth] has dmarc = false"],
+        ),
+        (
+            '"auth"',
+            SENDS + "[history]\nenabled = false\n",
+            ["nothing is reported, since [history] enabled is false"],
+        ),
+        (
+            '"auth"',
+            SENDS + "[history]\nkeep_days = 1\n",
+            ["history.keep_days is 1, so reports lack messages; set it to 2 or more"],
+        ),
+    ],
+)
+def test_reports_of_nothing(tmp_path: Path, chain: str, more: str, told: list[str]) -> None:
+    file = tmp_path / "filterd.toml"
+    file.write_text(f"[chain]\nfilters = [{chain}]\n{more}")
+    assert list(proof_warnings(load(file))) == [f"dmarc.send: {one}" for one in told]
