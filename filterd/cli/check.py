@@ -28,6 +28,7 @@ from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
 from filterd.doctor.mta import Mtas, time_warnings
 from filterd.doctor.patterns import bare_names
+from filterd.filters.known.settings import KnownSettings
 from filterd.filters.locallists import entries as local_entries
 from filterd.filters.locallists.settings import LocalListsSettings
 from filterd.filters.senders import list as senders
@@ -89,6 +90,11 @@ def _check_lists(loaded: Settings) -> None:
             senders.read(own.file, strict=True)
         for name, signs in loaded.in_chain(SignSettings).items():
             _check_keys(name, signs)
+        for known in loaded.in_chain(KnownSettings).values():
+            if known.key_file is not None:
+                from filterd.filters.known.correspondents import read_key  # noqa: PLC0415
+
+                read_key(known.key_file)
     except senders.ListError as error:
         fail(str(error), Exit.CONFIG)
     except OSError as error:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import os
+import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from filterd.chain.services import Services
 from filterd.filters.known.settings import DAY, KnownSettings
 from filterd.state.facts import Addition, SharedState, StateEntry, StateKey, state_key
-from filterd.system.bounded import read_regular
+from filterd.system.bounded import open_regular, read_regular
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +42,16 @@ PAIRS_LIMIT = 100_000
 def site_key(settings: KnownSettings, services: Services) -> bytes:
     """The key of the hashes. Raises OSError, FileNotFoundError where the site has none yet."""
     path = settings.key_file
-    if path is None:
-        return services.secret("known")
+    return services.secret("known") if path is None else read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """The key that a file makes. Raises OSError, also for a file that everybody may read."""
+    with open_regular(path) as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    if mode & stat.S_IRWXO:
+        text = f"has mode {mode:04o}, expected 0600: chmod 600 {path}"
+        raise OSError(errno.EPERM, text, str(path))
     key = read_regular(path, KEY_MOST)
     if len(key) < KEY_LEAST:
         text = f"has {len(key)} octets; expected a key of {KEY_LEAST} or more"

@@ -13,7 +13,7 @@ from filterd.chain.services import Services
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, RecipientSymbols, Symbol, Verdict
 from filterd.filters.identities import mailbox_of, owner_of
-from filterd.filters.known.correspondents import Acquainted, Correspondents, site_key
+from filterd.filters.known.correspondents import Acquainted, Correspondents, read_key, site_key
 from filterd.filters.known.header import id_of, is_automatic, replies_to
 from filterd.filters.known.settings import KnownSettings
 from filterd.message import Envelope, Message, Recipient
@@ -23,6 +23,7 @@ from filterd.message.mailboxes import author_of
 from filterd.message.matching import client_matches, networks
 from filterd.message.received import boundary
 from filterd.system.display import count
+from filterd.system.mistakes import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,19 @@ class Known:
         self._clock = clock
         self._domains = patterns(settings.domains)
         self._clients = networks(settings.clients)
+        self._key: bytes | None = None
         self._opened: Correspondents | None = None
+
+    def prepare(self) -> None:
+        """Read the key, if it has a file of its own. Raises SettingsError."""
+        path = self.settings.key_file
+        if path is None:
+            return
+        try:
+            self._key = read_key(path)
+        except OSError as error:
+            key = ("filters", self.name, "key_file")
+            raise SettingsError([(key, f"{path}: {error.strerror}")]) from None
 
     def data(self, _session: Session) -> Verdict:
         """No opinion; see `stages`."""
@@ -183,7 +196,7 @@ class Known:
         """What the state knows; None in a scan of a site that has never run."""
         if self._opened is None:
             try:
-                key = site_key(self.settings, self._services)
+                key = self._key or site_key(self.settings, self._services)
             except FileNotFoundError:
                 if self.settings.key_file is not None:
                     raise

@@ -68,6 +68,18 @@ def test_check_reads_the_sites_lists(tmp_path: Path) -> None:
     assert "x.list:2: '192.0.2.0/33' is not a network" in checked.stderr
 
 
+def test_check_reads_the_key_of_known(tmp_path: Path) -> None:
+    (tmp_path / "filterd.toml").write_text(
+        '[chain]\nfilters = ["known"]\n[filters.known]\nkey_file = "x.key"\n'
+    )
+    checked = filterd("check", cwd=tmp_path)
+    assert checked.returncode == 78
+    assert checked.stderr == f"filterd: {tmp_path}/x.key: No such file or directory\n"
+    (tmp_path / "x.key").write_bytes(b"k" * 16)
+    (tmp_path / "x.key").chmod(0o600)
+    assert filterd("check", cwd=tmp_path).returncode == 0
+
+
 def test_check_as_json(tmp_path: Path) -> None:
     (tmp_path / "filterd.toml").write_text("[chain]\ntimeout = 400\n[policy]\nreject = inf\n")
     report = json.loads(filterd("check", "--json", cwd=tmp_path).stdout)

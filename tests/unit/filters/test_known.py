@@ -17,7 +17,7 @@ from filterd.filters.known.correspondents import Correspondents, site_key
 from filterd.filters.known.filter import LOOKED_AT, Known
 from filterd.filters.known.header import IDS_LIMIT, id_of, is_automatic, replies_to
 from filterd.filters.known.settings import DAY, KnownSettings
-from filterd.message import Message
+from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.authentication import (
     Authentication,
     AuthResult,
@@ -443,21 +443,50 @@ def test_the_state_shows_no_address(tmp_path: Path) -> None:
     octets = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"a.example" not in octets
     # With another key nobody is known.
-    (tmp_path / "key").write_bytes(b"k" * 16)
+    _key_file(tmp_path / "key", b"k" * 16)
     other = Site(Services(state=lambda: state), key_file=tmp_path / "key")
     assert other.gets() == {}
     other.sends("ann@a.example")
     assert set(other.gets()) == {"KNOWN_SENDER"}
 
 
-@pytest.mark.parametrize("content", [b"", b"k" * 15])
-def test_a_key_that_is_too_short(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "key").write_bytes(content)
-    settings = KnownSettings(key_file=tmp_path / "key")
-    with pytest.raises(OSError, match="expected a key of 16 or more"):
-        site_key(settings, Services())
-    with pytest.raises(FileNotFoundError):
-        site_key(KnownSettings(key_file=tmp_path / "none"), Services())
+def _key_file(path: Path, content: bytes, mode: int = 0o600) -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "why"),
+    [
+        (b"", 0o600, "has 0 octets; expected a key of 16 or more"),
+        (b"k" * 15, 0o600, "has 15 octets; expected a key of 16 or more"),
+        (b"k" * 16, 0o644, "has mode 0644, expected 0600: chmod 600 .*key"),
+        (None, 0o600, "No such file or directory"),
+    ],
+)
+def test_with_a_key_that_cannot_be_used_it_does_not_start(
+    tmp_path: Path, content: bytes | None, mode: int, why: str
+) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        _key_file(path, content, mode)
+    site = Site(key_file=path)
+    with pytest.raises(SettingsError, match=rf"filters\.known\.key_file: .*key: {why}"):
+        site.filter.prepare()
+    with pytest.raises(OSError, match=why):
+        site_key(site.settings, Services())
+
+
+def test_the_key_is_read_at_the_start(tmp_path: Path) -> None:
+    path = _key_file(tmp_path / "key", b"k" * 16, 0o640)
+    site = Site(key_file=path)
+    site.filter.prepare()
+    path.unlink()
+    envelope = Envelope("x@y.example", (Recipient("joe@mx.example"),), Client("", OUTSIDE))
+    message = Message(b"From: ann@a.example\r\n\r\nhi\r\n", envelope)
+    assert site.filter.examine(message) is NO_OPINION
+    Site().filter.prepare()
 
 
 def test_a_state_that_is_away_is_a_failed_filter() -> None:
