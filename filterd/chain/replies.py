@@ -37,7 +37,7 @@ RATE = Reply(451, "4.7.1", "Too much mail for now, please try again later", "rat
 LISTED = Reply(554, "5.7.1", "Service unavailable, the client or sender is listed", "listed")
 RECIPIENT = Reply(550, "5.1.1", "User unknown", "recipient")
 DMARC = Reply(
-    550, "5.7.26", "Message refused by DMARC, its sender is not proven to be who it says", "dmarc"
+    550, "5.7.26", "Message refused by DMARC: it is not proven to come from whom it says", "dmarc"
 )
 HARVEST = Reply(450, "4.7.1", "Too many unknown recipients, please try again later", "harvest")
 

@@ -19,6 +19,25 @@ costs a tree walk."""
 FIELDS_LIMIT = 4
 """From fields that are read; RFC 5322 §3.6 allows one."""
 
+_UNSEEN = dict.fromkeys(
+    (
+        *range(0x09),
+        *range(0x0E, 0x1C),
+        *range(0x7F, 0x85),
+        *range(0x86, 0xA0),
+        0xAD,
+        0x061C,
+        0x180E,
+        *(0x200B, 0x200E, 0x200F),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    )
+)
+"""Control characters and marks that mail readers do not show and no domain has: with one of them a
+domain would look like another one. U+200C and U+200D are not among them: some names have these (RFC
+5892 appendix A)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Authors:
@@ -38,7 +57,8 @@ def author_domains(message: Message) -> Authors:
     literals = 0
     is_whole = len(fields) <= FIELDS_LIMIT
     for field in fields[:FIELDS_LIMIT]:
-        listed = mailboxes(field.raw_value, MAILBOXES_LIMIT + 1)
+        text = field.raw_value[:FIELD_LIMIT].decode("utf-8", "replace")
+        listed = mailboxes(text.translate(_UNSEEN), MAILBOXES_LIMIT + 1)
         is_whole = is_whole and len(field.raw_value) <= FIELD_LIMIT
         is_whole = is_whole and len(listed) <= MAILBOXES_LIMIT
         for mailbox in listed[:MAILBOXES_LIMIT]:

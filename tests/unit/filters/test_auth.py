@@ -196,6 +196,13 @@ def test_a_bank_does_not_hide_behind_four_domains_that_pass(
             assert "DMARC of ," not in told.reply.text
 
 
+@pytest.mark.parametrize("unseen", ["\x01", "\x7f", "\u200e", "\u2069"])
+def test_characters_that_nobody_sees_make_no_other_domain(unseen: str) -> None:
+    with name_server(zone(*LINES)) as server, auth(server.address) as checks:
+        told = verdict(checks, mail(f"ceo@bank.example{unseen}"))
+        assert told.action is Action.QUARANTINE, told.symbols
+
+
 def test_the_client_is_told_which_domain() -> None:
     with (
         name_server(zone(*LINES)) as server,

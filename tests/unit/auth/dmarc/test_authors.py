@@ -55,6 +55,15 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "<ann@mx.example> <joe@bank.example>": ("mx.example", "bank.example"),
     "ann@bank.example@mx.example": ("bank.example", "mx.example"),
     "ann@mx.example, joe@a.mx.example": ("mx.example", "a.mx.example"),
+    # Characters that nobody sees.
+    "ann@mx.example\x01": ("mx.example",),
+    "ann@m\x00x.example\x7f": ("mx.example",),
+    "ann@\u200emx.example": ("mx.example",),
+    "ann@mx\u202e.example\u2069": ("mx.example",),
+    "ann@mx\u200b.ex\xadample\ufeff": ("mx.example",),
+    "<\x02ann\x02@\x02mx.example\x02>": ("mx.example",),
+    # This one is part of a name.
+    "ann@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example": ("xn--mgba3gch31f060k.example",),
     # None.
     "": (),
     "Ann": (),
