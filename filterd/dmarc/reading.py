@@ -72,6 +72,10 @@ class _Node:
     def all(self, name: str) -> Iterator[_Node]:
         return (child for child in self.children if child.name == name)
 
+    def filled(self, name: str) -> Iterator[_Node]:
+        """Those of that name with elements in them; without any they say nothing."""
+        return (child for child in self.all(name) if child.children)
+
     def one(self, name: str) -> _Node:
         """The first of that name, an empty one where there is none."""
         return next(self.all(name), _Node(name, self.line))
@@ -249,7 +253,8 @@ def _record(node: _Node) -> ReportRecord:
         envelope_from=identifiers.domain("envelope_from"),
         envelope_to=identifiers.domain("envelope_to"),
         reasons=tuple(
-            OverrideReason(one.word("type"), one.said("comment")) for one in evaluated.all("reason")
+            OverrideReason(one.word("type"), one.said("comment"))
+            for one in evaluated.filled("reason")
         ),
         dkim=tuple(
             DkimResult(
@@ -258,7 +263,7 @@ def _record(node: _Node) -> ReportRecord:
                 one.word("result"),
                 one.said("human_result"),
             )
-            for one in found.all("dkim")
+            for one in found.filled("dkim")
         ),
         spf=tuple(
             SpfResult(
@@ -267,6 +272,6 @@ def _record(node: _Node) -> ReportRecord:
                 one.word("scope"),
                 one.said("human_result"),
             )
-            for one in found.all("spf")
+            for one in found.filled("spf")
         ),
     )
