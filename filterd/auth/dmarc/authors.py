@@ -19,6 +19,10 @@ costs a tree walk."""
 FIELDS_LIMIT = 4
 """From fields that are read; RFC 5322 §3.6 allows one."""
 
+_AROUND = ".'`!#$%&*+/=?^{|}~"
+"""Letters of an `atom` (RFC 5322 §3.2.3) with which no name in the DNS begins or ends that has
+mail."""
+
 _UNSEEN = dict.fromkeys(
     (
         *range(0x09),
@@ -78,15 +82,16 @@ def author_domains(message: Message) -> Authors:
 
 
 def _name(domain: str) -> str:
-    """The domain without dots around it, as some mail readers show it. What is too long for the DNS
-    stands for itself with its end: that is what people see, and what has a record."""
-    name = domain.strip(".")
+    """The domain without what no domain begins or ends with, as some mail readers show it. What is
+    too long for the DNS stands for itself with its end: that is what people see, and what has a
+    record."""
+    name = domain.strip(_AROUND)
     if len(name) > DOMAIN_LIMIT:
         name = canonical_domain(name[-DOMAIN_LIMIT:].partition(".")[2])
     if len(name) > DOMAIN_LIMIT:
         # The A-labels are longer.
         name = name[-DOMAIN_LIMIT:].partition(".")[2]
-    return name.strip(".")
+    return name.strip(_AROUND)
 
 
 def _reason(fields: int, domains: tuple[str, ...], literals: int, is_whole: bool) -> str:

@@ -58,12 +58,12 @@ class Acting:
         if dmarc is None or found.author:
             return Treated()
         policy = DmarcPolicy.NONE
-        own = self._of_authors(found, message)
         if dmarc.domain:
             policy = dmarc.asked if dmarc.result is AuthResult.FAIL else policy
         elif dmarc.result is AuthResult.PERMERROR:
             # Any domain may be among those in From, and hide behind the others.
             policy = DmarcPolicy.QUARANTINE
+        own = self._of_authors(found, dmarc, policy, message)
         if own is None and policy is DmarcPolicy.NONE:
             return _testing(dmarc)
         override, why = self._override(found, message, client)
@@ -75,24 +75,29 @@ class Acting:
         wish = f"{policy} is asked for" if dmarc.domain else dmarc.reason
         return Treated(wanted, "local_policy", f"{wish}, {wanted} is set")
 
-    def _of_authors(self, found: Authentication, message: Message) -> Treatment | None:
+    def _of_authors(
+        self, found: Authentication, dmarc: DmarcCheck, policy: DmarcPolicy, message: Message
+    ) -> Treatment | None:
         """What the setting `domains` says, of several domains in From the strictest: DMARC's result
         is that of one of them, and the others, if nothing proves them, are claimed as well. A
         domain whose proof the DNS keeps back is left alone."""
         if not self._treatments:
             return None
-        dmarc = found.dmarc
         claimed = author_domains(message).domains
-        entries = [
-            entry
+        failed = dmarc.domain if dmarc.result is AuthResult.FAIL else ""
+        unproven = [
+            domain
             for domain in claimed
-            if (entry := self._of_domain(domain)) is not None
-            and not found.may_pass_for(domain)
-            and not (len(claimed) > 1 and found.passes_for(domain))
+            if not (len(claimed) > 1 and found.passes_for(domain))
+            and (domain == failed or not found.may_pass_for(domain))
         ]
-        if dmarc is not None and self._of_domain(dmarc.domain) is None:
-            # What is let pass for one of them is not for the one that fails.
+        set_for = [self._of_domain(domain) for domain in (*unproven, dmarc.domain)]
+        entries = [entry for entry in set_for[:-1] if entry is not None]
+        if entries and None in set_for:
+            # What is set for one of them is not for the others: they have what they ask for.
             entries = [entry for entry in entries if entry != "ignore"]
+            if policy is not DmarcPolicy.NONE:
+                entries.append(self._default(policy))
         return max(entries, key=_STRICTNESS.index, default=None)
 
     def _of_domain(self, domain: str) -> Treatment | None:
@@ -119,15 +124,15 @@ class Acting:
                 return "trusted_forwarder", f"{domain} is a forwarder"
             if covers(self._lists, domain) and any(message.get(name) for name in _LIST_FIELDS):
                 return "mailing_list", f"{domain} is a mailing list's"
-        if self._sealers and self._passed_before(found):
+        if self._sealers and self._passed_before(found, message):
             return "local_policy", f"DMARC passed before, says the ARC of {_sealers(found)}"
         return "", ""
 
-    def _passed_before(self, found: Authentication) -> bool:
-        """Whether trusted sealers, and nobody else, say that DMARC passed for this author domain
+    def _passed_before(self, found: Authentication, message: Message) -> bool:
+        """Whether trusted sealers, and nobody else, say that DMARC passed for all that From names
         when the message came to the first of them."""
-        arc, dmarc = found.arc, found.dmarc
-        if arc is None or dmarc is None or arc.result is not AuthResult.PASS or not arc.results:
+        arc = found.arc
+        if arc is None or arc.result is not AuthResult.PASS or not arc.results:
             return False
         if not arc.domains or not all(covers(self._sealers, one) for one in arc.domains):
             return False
@@ -135,11 +140,14 @@ class Acting:
             oldest = parse(arc.results[0])
         except ResultsError:
             return False
-        return any(
-            one.result == AuthResult.PASS
-            and canonical_domain(one.get("header.from").rpartition("@")[2]) == dmarc.domain
+        passed = {
+            canonical_domain(one.get("header.from").rpartition("@")[2])
             for one in oldest.of("dmarc")
-        )
+            if one.result == AuthResult.PASS
+        }
+        # Some sealers look at the first address only.
+        authors = author_domains(message)
+        return authors.is_whole and bool(authors.domains) and passed.issuperset(authors.domains)
 
 
 def verdict_of(

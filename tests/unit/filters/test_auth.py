@@ -400,6 +400,29 @@ def test_who_seals_is_believed_if_the_settings_say_so(
         assert "arc=pass header.oldest-pass=0" in field(told, "Authentication-Results")
 
 
+@pytest.mark.parametrize(
+    ("author", "action"),
+    [
+        ("ann@bank.example", Action.ACCEPT),
+        ("ann@bank.example, joe@bank.example", Action.ACCEPT),
+        # A sealer that looked at the first address only.
+        ("ann@bank.example, ceo@second.example", Action.QUARANTINE),
+        ("ann@bank.example, x@none.example", Action.QUARANTINE),
+    ],
+)
+def test_a_sealer_is_believed_of_the_domains_that_it_names(author: str, action: Action) -> None:
+    key = list_key(1)
+    zones = zone(*LINES, key_line(key), '_dmarc.second.example 60 TXT "v=DMARC1; p=reject"')
+    with (
+        name_server(zones) as server,
+        auth(server.address, arc_sealers=("list1.example",)) as checks,
+    ):
+        message = mail(author)
+        told = verdict(checks, Message(hop(bytes(message.data), key), message.envelope))
+        assert "ARC_VALID" in points(told)
+        assert told.action is action
+
+
 def test_a_chain_with_a_stranger_in_it_is_not_believed() -> None:
     keys = [list_key(1), list_key(2)]
     with (
@@ -632,6 +655,11 @@ def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
         # What is let pass for one is not for another one.
         ("a@friend.example, ceo@bank.example", Action.QUARANTINE),
         ("a@friend.example, x@none.example", Action.ACCEPT),
+        ("a@strict.friend.example", Action.ACCEPT),
+        ("a@strict.friend.example, b@friend.example", Action.ACCEPT),
+        ("a@strict.friend.example, ceo@bank.example", Action.QUARANTINE),
+        ("ceo@bank.example, a@strict.friend.example", Action.QUARANTINE),
+        ("a@strict.friend.example, ceo@shop.example", Action.QUARANTINE),
         ("a@list.example, joe@mx.example", Action.REJECT),
         ("joe@mx.example, a@list.example", Action.REJECT),
         # Proven, with a record that nobody can use; and one that never answers.
@@ -643,11 +671,12 @@ def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
     ],
 )
 def test_of_several_domains_the_strictest_setting_counts(author: str, action: Action) -> None:
-    domains = {"mx.example": "reject", "friend.example": "ignore", "list.example": "reject"}
+    domains = {"mx.example": "reject", ".friend.example": "ignore", "list.example": "reject"}
     known = zone(
         *LINES,
         f'damaged.list.example 60 TXT "v=spf1 ip4:{OTHER} -all"',
         '_dmarc.damaged.list.example 60 TXT "v=DMARC1; p=all"',
+        '_dmarc.strict.friend.example 60 TXT "v=DMARC1; p=reject"',
     )
 
     def says(question: Question) -> bytes | None:

@@ -55,6 +55,11 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "<ann@mx.example> <joe@bank.example>": ("mx.example", "bank.example"),
     "ann@bank.example@mx.example": ("bank.example", "mx.example"),
     "ann@mx.example, joe@a.mx.example": ("mx.example", "a.mx.example"),
+    # What stands around an address, and no domain begins or ends with.
+    "'ann@mx.example'": ("mx.example",),
+    "`ann@mx.example`": ("mx.example",),
+    "ann@mx.example/": ("mx.example",),
+    "{ann@mx.example}, joe@=mx.example!": ("mx.example",),
     # Characters that nobody sees.
     "ann@mx.example\x01": ("mx.example",),
     "ann@m\x00x.example\x7f": ("mx.example",),
