@@ -83,7 +83,8 @@ class Acting:
         domain whose proof the DNS keeps back is left alone."""
         if not self._treatments:
             return None
-        claimed = author_domains(message).domains
+        authors = author_domains(message)
+        claimed = authors.domains
         failed = dmarc.domain if dmarc.result is AuthResult.FAIL else ""
         unproven = [
             domain
@@ -93,7 +94,7 @@ class Acting:
         ]
         set_for = [self._of_domain(domain) for domain in (*unproven, dmarc.domain)]
         entries = [entry for entry in set_for[:-1] if entry is not None]
-        if entries and None in set_for:
+        if entries and (None in set_for or not authors.is_whole):
             # What is set for one of them is not for the others: they have what they ask for.
             entries = [entry for entry in entries if entry != "ignore"]
             if policy is not DmarcPolicy.NONE:

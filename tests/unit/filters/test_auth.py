@@ -660,6 +660,12 @@ def test_nobody_hides_behind_a_domain_that_never_answers(author: str) -> None:
         ("a@strict.friend.example, ceo@bank.example", Action.QUARANTINE),
         ("ceo@bank.example, a@strict.friend.example", Action.QUARANTINE),
         ("a@strict.friend.example, ceo@shop.example", Action.QUARANTINE),
+        (
+            ", ".join(
+                [*(f"a@{name}.strict.friend.example" for name in "abcd"), "ceo@bank.example"]
+            ),
+            Action.QUARANTINE,
+        ),
         ("a@list.example, joe@mx.example", Action.REJECT),
         ("joe@mx.example, a@list.example", Action.REJECT),
         # Proven, with a record that nobody can use; and one that never answers.
