@@ -51,8 +51,10 @@ ROOMS = {
         " tests/unit/auth/dkim/test_hostile.py tests/unit/auth/dkim/test_signing.py",
     ),
     "access": (
-        "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py",
-        "tests/unit/review/test_reviewer.py tests/unit/review/test_access.py",
+        "filterd/review/access.py filterd/review/rights.py filterd/review/reviewer.py"
+        " filterd/review/seen.py",
+        "tests/unit/review/test_reviewer.py tests/unit/review/test_access.py"
+        " tests/unit/review/test_seen.py",
     ),
     "actions": (
         "filterd/review/actions.py",

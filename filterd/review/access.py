@@ -80,20 +80,19 @@ class Access:
             return row
         try:
             entry = self.entry(row.id)
+            symbols, score = entry.symbols, entry.score
         except (UnknownIdError, StoreError):
             # Deleted meanwhile, or damaged: nobody knows whose these points are.
-            return dataclasses.replace(row, symbols=(), score=0.0)
-        names = tuple(one.name for one in entry.symbols)
-        if (names, entry.score) == (row.symbols, row.score):
-            return row
+            symbols, score = (), 0.0
         low, high = query.score_from, query.score_to
         if (
-            (query.symbol and not has_symbol(entry.symbols, query.symbol))
-            or (low is not None and entry.score < low)
-            or (high is not None and entry.score > high)
+            (query.symbol and not has_symbol(symbols, query.symbol))
+            or (low is not None and score < low)
+            or (high is not None and score > high)
         ):
             return None
-        return dataclasses.replace(row, symbols=names, score=entry.score)
+        names = tuple(one.name for one in symbols)
+        return dataclasses.replace(row, symbols=names, score=score)
 
     def entry(self, id: str) -> Entry:
         """A kept message. Raises UnknownIdError also for what is hidden, StoreError."""

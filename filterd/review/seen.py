@@ -26,7 +26,7 @@ def as_seen(report: R, reviewer: Reviewer) -> R:
         (
             one.symbols
             for one in report.outcomes
-            if one.symbols and report.symbols[-len(one.symbols) :] == one.symbols
+            if report.symbols[-len(one.symbols) :] == one.symbols
         ),
         key=len,
         default=(),
@@ -45,7 +45,7 @@ def all_as_seen(found: Iterable[R], reviewer: Reviewer, symbol: str) -> tuple[R,
             seen
             for report in found
             for seen in [as_seen(report, reviewer)]
-            if not symbol or seen is report or has_symbol(seen.symbols, symbol)
+            if not symbol or has_symbol(seen.symbols, symbol)
         ]
     )
 

@@ -153,6 +153,49 @@ def test_what_was_found_about_another_recipient_alone_is_not_shown(
     assert (entry.symbols, entry.score) == (symbols, score)
 
 
+@pytest.mark.parametrize(
+    ("query", "of_bob", "of_admin"),
+    [
+        (Query(), 10.0, 13.0),
+        (Query(symbol="shared"), 10.0, 13.0),
+        (Query(symbol="OF_MAX"), None, 13.0),
+        (Query(score_from=10.0, score_to=13.0), 10.0, 13.0),
+        (Query(score_to=13.0, symbol="SHARED"), 10.0, 13.0),
+        (Query(score_from=10.5), None, 13.0),
+        (Query(score_from=10.5, symbol="SHARED"), None, 13.0),
+        (Query(score_to=12.0), None, None),
+    ],
+)
+def test_neither_do_lists_show_it_nor_searches_tell(
+    actions: ReviewActions, query: Query, of_bob: float | None, of_admin: float | None
+) -> None:
+    outcomes = tuple(
+        Outcome(to, Action.QUARANTINE, "default", (one,))
+        for to, one in ((JOE, OF_JOE), (MAX, OF_MAX))
+    )
+    found: dict[str, object] = {"symbols": (SHARED, OF_MAX), "score": 13.0, "outcomes": outcomes}
+    keep(actions, JOE, MAX, **found)  # type: ignore[arg-type]
+    for reviewer, score in ((BOB, of_bob), (ADMIN, of_admin)):
+        rows = Access(actions, reviewer, "web").search(query).rows
+        assert [(row.score, row.recipients) for row in rows] == (
+            [] if score is None else [(score, (JOE, MAX))]
+        )
+        names = ("SHARED", "OF_JOE" if reviewer is BOB else "OF_MAX")
+        assert all(row.symbols == names for row in rows)
+
+
+def test_a_damaged_message_of_several_is_listed_without_points(actions: ReviewActions) -> None:
+    keep(actions, JOE, MAX, symbols=(SHARED, OF_MAX), score=13.0)
+    keep(actions, JOE, id="id2")
+    for id in ("id1", "id2"):
+        actions.store.path(id).with_suffix(".json").write_text("{")
+    access = Access(actions, BOB, "web")
+    # All of the second one is his.
+    rows = {row.id: (row.symbols, row.score) for row in access.search(Query()).rows}
+    assert rows == {"id1": ((), 0.0), "id2": (("BAYES_99",), 9.5)}
+    assert [row.id for row in access.search(Query(symbol="SHARED")).rows] == []
+
+
 @pytest.mark.parametrize("recipients", [(JOE,), (JOE, MAX)])
 @pytest.mark.parametrize("virus", ["", "Eicar"])
 @pytest.mark.parametrize("name", list(BULK))

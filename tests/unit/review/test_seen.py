@@ -52,6 +52,8 @@ def found(*behind: Symbol, **own: tuple[Symbol, ...]) -> ScanReport:
         # The reviewer's own stands there.
         (found(P, joe=(P,), max_=(A,)), (S, P), 5.0),
         (found(P, joe=(P,), max_=(P,)), (S, P), 5.0),
+        # As it does where another of its own has more points, but does not get the message.
+        (found(P, joe=(P,), jim=(Q,), max_=()), (S, P), 5.0),
         # The end of it is all of another's.
         (found(A, Q, joe=(A, Q), max_=(Q,)), (S, A, Q), 8.0),
         # The beginning is the reviewer's, the end is the other's.
