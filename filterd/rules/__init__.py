@@ -1,0 +1,1 @@
+"""SpamAssassin's rule language: read, compiled, and asked about messages."""

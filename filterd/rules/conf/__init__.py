@@ -1,0 +1,1 @@
+"""SpamAssassin's configuration files: lines, conditions, rules, scores and options."""
