@@ -21,6 +21,7 @@ from annotated_doc import Doc
 from annotated_types import Gt
 
 from filterd.chain.budget import BudgetExceeded, within
+from filterd.chain.checks import check_verdict
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.links import (
     DETAIL_LIMIT,
@@ -242,7 +243,11 @@ class Chain:
                 limit = min(link.settings.timeout, SIGNING_LIMIT)
                 self.announce(link.name, started + limit)
                 sign = link.filter.sign  # type: ignore[union-attr]  # has it, see __init__
-                opinion, failure = _said(link, limit, sign, Outgoing(message, verdict, edits))
+                outgoing = Outgoing(message, verdict, edits)
+                opinion, failure = _said(link, limit, sign, outgoing, message)
+                if failure is not None and failure.kind is FailureKind.TIMEOUT:
+                    # No content makes a hash take seconds: the machine had other things to do.
+                    failure = replace(failure, starved=True)
             spent = round((time.monotonic() - started) * 1000, 3)
             milliseconds[link.name] = round(milliseconds.get(link.name, 0.0) + spent, 3)
             if failure is not None:
@@ -287,7 +292,7 @@ def _opinion(link: Link, message: Message, remaining: float) -> tuple[Verdict, F
         why = "no time was left by the filters before it"
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, why, starved=True)
     examine = link.filter.examine  # type: ignore[union-attr]  # has it, see Chain.__init__
-    return _said(link, budget, examine, message)
+    return _said(link, budget, examine, message, message)
 
 
 def _log(failure: Failure, message: Message) -> None:
@@ -301,14 +306,16 @@ def _log(failure: Failure, message: Message) -> None:
 
 
 def _said(
-    link: Link, budget: float, asked: Callable[[T], object], about: T
+    link: Link, budget: float, asked: Callable[[T], object], about: T, message: Message
 ) -> tuple[Verdict, Failure | None]:
-    """What a method of a filter says within so many seconds, or why it says nothing."""
+    """What a method of a filter says within so many seconds, or why it says nothing. What
+    cannot be done, as a header field with a line end, is its failure as well."""
     name, settings = link.name, link.settings
     try:
         opinion: object = within(budget, asked, about)
         if not isinstance(opinion, Verdict):
             raise TypeError(f"returned {type(opinion).__name__}, expected a Verdict")
+        check_verdict(opinion, message.body_start, len(message.data))
     except BudgetExceeded:
         return NO_OPINION, Failure(name, FailureKind.TIMEOUT, f"no opinion within {budget:.1f} s")
     except MemoryError:

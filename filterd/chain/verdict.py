@@ -87,8 +87,9 @@ class Failure:
     """One filter without an opinion.
 
     filter: its name, `""` where a worker ended and no filter was running. again: the same content
-    did this before, and the filter was not tried. starved: it was not tried because the filters
-    before it had used up the message's time.
+    did this before, and the filter was not tried. starved: others took the time, so that it says
+    nothing about the content: the filters before it, or whatever else the machine did while a
+    signature was made.
     """
 
     filter: str

@@ -191,7 +191,12 @@ class Authentication:
 
     def passes_for(self, domain: str) -> bool:
         """Whether the domain, in A-labels, or one above it, signed the message (DKIM) or let its
-        client send (SPF, MAIL FROM). Without the tree walk of DMARC."""
+        client send (SPF, MAIL FROM). Without the tree walk of DMARC; but where DMARC was checked
+        for that domain, and fails, as with a strict alignment that its owner asks for, nothing
+        else proves it."""
+        dmarc = self.dmarc
+        if dmarc is not None and dmarc.result is AuthResult.FAIL and dmarc.domain == domain:
+            return False
         return self._is_for(domain, AuthResult.PASS)
 
     def may_pass_for(self, domain: str) -> bool:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from filterd.chain.checks import REPLY_TEXT, AnswerError, check_reply, field_name, field_value
+from filterd.chain.checks import (
+    EDIT_LIMIT,
+    REPLY_TEXT,
+    AnswerError,
+    check_reply,
+    field_name,
+    field_value,
+)
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.report import Arrival, Form, ScanReport, names, values
@@ -28,9 +35,6 @@ from filterd.chain.verdict import (
 )
 from filterd.message import Client, Envelope, Recipient
 from filterd.workers.stage_codec import plain_findings, read_findings
-
-EDIT_LIMIT = 10_000
-"""Edits of one message; a header of forged fields has hundreds at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ def _edit(value: object, body_start: int, size: int) -> Edit:
         case ["splice", int(start), int(end), str(text)] if body_start <= start <= end <= size:
             with suppress(UnicodeEncodeError):
                 return Splice(start, end, text.encode("latin-1"))
-    raise AnswerError(f"edit: {str(value)[:80]} is none for this message")
+    raise AnswerError(f"edit: {str(value)[:80]} cannot be made in this message")
 
 
 def _check_splices(edits: tuple[Edit, ...]) -> None:

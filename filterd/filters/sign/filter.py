@@ -36,6 +36,9 @@ NAMED_LIMIT = 300
 SETTLED_LIMIT = 100_000
 """Octets of all fields with addresses that are looked at; sendmail takes no larger header."""
 
+SETTLED_FIELDS = 1000
+"""Such fields that are changed; mail of people has two."""
+
 ADDED_BY_MTA = frozenset({"date", "message-id", "to"})
 """Fields in lower case that sendmail may add after the milters where they are missing."""
 
@@ -138,17 +141,18 @@ class Sign:
         macros = message.envelope.macros
         rewriting, host = not macros.get("v", "").startswith("Postfix"), macros.get("j", "")
         seen: Counter[str] = Counter()
-        left = SETTLED_LIMIT
+        left, changes = SETTLED_LIMIT, 0
         for field in message.header_fields:
             name = field.name.lower()
             if name not in wanted:
                 continue
             seen[name] += 1
             left -= len(field.raw_value)
-            if left < 0:
+            if left < 0 or changes >= SETTLED_FIELDS:
                 return
             value = settled(field.name, field.raw_value, rewriting=rewriting, host=host)
             if value is not None:
+                changes += 1
                 yield ChangeField(field.name, seen[name], value)
 
     def _oversigned(self, header: Header) -> list[str]:

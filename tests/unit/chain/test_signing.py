@@ -20,13 +20,16 @@ from filterd.chain.verdict import (
     Action,
     AddField,
     ChangeField,
+    Edit,
     Failure,
     FailureKind,
     RemovedPart,
+    Reply,
     Splice,
     Symbol,
     Verdict,
 )
+from filterd.daemon.remembered import of_content
 from filterd.message import Client, Envelope, Message, Recipient
 
 DATA = (
@@ -192,7 +195,59 @@ def test_a_signature_that_never_comes_is_not_waited_for(monkeypatch: pytest.Monk
     monkeypatch.setattr("filterd.chain.chain.SIGNING_LIMIT", 0.05)
     found = run(scored(0), Sleeps())
     assert found.decision.action is Action.TEMPFAIL
-    assert [failure.kind for failure in found.report.failures] == [FailureKind.TIMEOUT]
+    (failure,) = found.report.failures
+    assert failure.kind is FailureKind.TIMEOUT
+    # Of the machine, not of the content: the next copy is signed.
+    assert not list(of_content([failure], ["seals"]))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        AddField("X-A", "one\ntwo"),
+        AddField("X-A", "one\r\n two"),
+        AddField("X-A", "\udce9"),
+        AddField("X A", "one"),
+        AddField("X-A", "a" * 60_001),
+        ChangeField("Subject", 1, "a\0b"),
+        ChangeField("Subject", 0, "a"),
+        ChangeField("Sub:ject", 1, None),
+        Splice(0, 5, b""),
+        Splice(HELLO, len(DATA) + 1, b""),
+        Splice(HELLO + 1, HELLO, b""),
+    ],
+)
+def test_an_edit_that_cannot_be_made_is_a_failure_of_its_filter(edit: Edit) -> None:
+    """The worker's answer would be refused as a whole, and the mail deferred until it expires."""
+
+    class Signs(Seals):
+        def sign(self, outgoing: Outgoing) -> Verdict:
+            return Verdict(edits=(edit,))
+
+    signed = run(scored(0), Signs(), Seals("other"), on_error="continue")
+    assert [failure.kind for failure in signed.report.failures] == [FailureKind.ERROR]
+    assert signed.decision.action is Action.ACCEPT
+    assert edit not in signed.decision.edits
+    assert AddField("Seal", "other") in signed.decision.edits
+
+    examined = run(Verdict(edits=(edit,)), Seals())
+    assert [failure.filter for failure in examined.report.failures] == ["says"]
+    assert examined.decision.action is Action.TEMPFAIL
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(250, "5.7.1", "fine"),
+        Reply(550, "4.7.1", "later"),
+        Reply(550, "5.7.1", "two\r\nlines"),
+        Reply(550, "5.7.1", ""),
+    ],
+)
+def test_a_reply_that_does_not_fit_is_a_failure_of_its_filter(reply: Reply) -> None:
+    found = run(Verdict(Action.REJECT, reply=reply))
+    assert [failure.filter for failure in found.report.failures] == ["says"]
+    assert found.decision.action is Action.TEMPFAIL
 
 
 def test_a_dry_run_signs_nothing() -> None:

@@ -85,3 +85,15 @@ def test_of_whom_nobody_knows_whether_he_is_proven() -> None:
     )
     domains = ("a.example", "x.b.example", "c.example", "d.example", "x.d.example", "")
     assert [found.may_pass_for(one) for one in domains] == [True, True, False, True, False, False]
+
+
+def test_what_dmarc_denies_nothing_else_proves() -> None:
+    """A signature of the domain above stands for one below it, unless its owner asks for a strict
+    alignment: then DMARC fails, and entries that demand proof must not count."""
+    above = (DkimCheck(PASS, "bank.example"),)
+    strict = DmarcCheck(FAIL, "news.bank.example", "news.bank.example", policy=DmarcPolicy.NONE)
+    assert Authentication(dkim=above).passes_for("news.bank.example")
+    assert not Authentication(dkim=above, dmarc=strict).passes_for("news.bank.example")
+    assert Authentication(dkim=above, dmarc=strict).passes_for("bank.example")
+    passes = DmarcCheck(PASS, "news.bank.example", dkim_aligned=True)
+    assert Authentication(dkim=above, dmarc=passes).passes_for("news.bank.example")
