@@ -1,0 +1,64 @@
+"""The text parts decoded but not rendered, in chunks, as `rawbody` rules see them.
+
+Source: Mail::SpamAssassin::Conf(3), rawbody and rawbody_part_scan_size; the results of
+SpamAssassin 4.0.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from filterd.rules.view.parts import MessagePart
+
+CHUNK = 2048
+"""Octets that a chunk has at least; at most twice as many."""
+
+PART_SIZE = 500_000
+"""Octets of a part that are looked at."""
+
+NEAR = 1024
+"""Octets beyond a limit within which a better place to cut is taken."""
+
+_TEXTUAL = re.compile(r"(?:text|message)\b")
+
+
+def rawbody(message: MessagePart) -> tuple[bytes, ...]:
+    """The chunks of all text parts, in the order of the message."""
+    chunks: list[bytes] = []
+    for part in message.leaves():
+        if part.type != "text/calendar" and _TEXTUAL.match(part.effective_type):
+            chunks.extend(chunks_of(cut(part.content, PART_SIZE, b"\n> ")))
+    return tuple(chunks)
+
+
+def cut(text: bytes, size: int, places: bytes) -> bytes:
+    """The first `size` octets, up to the next of `places` where one is near; the first of them is
+    the best one."""
+    if len(text) <= size:
+        return text
+    for place in places:
+        found = text.find(place, size, size + NEAR + 1)
+        if found >= 0:
+            return text[: found + 1]
+    return text[:size]
+
+
+def chunks_of(text: bytes) -> Iterator[bytes]:
+    """Pieces of CHUNK to twice as many octets, cut behind a line, a tag or a word if possible."""
+    size, start = len(text), 0
+    if size <= CHUNK:
+        yield text
+        return
+    while size - start > 2 * CHUNK:
+        limit = start + 2 * CHUNK
+        for place in (b"\n", b">", b" "):
+            found = text.find(place, start + CHUNK, limit)
+            if found >= 0:
+                break
+        else:
+            found = start + CHUNK
+        yield text[start : found + 1]
+        start = found + 1
+    if start < size:
+        yield text[start:]
