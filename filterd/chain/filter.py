@@ -16,6 +16,8 @@ applies that filter's `on_error`. `prepare()`, where a filter has one, is called
 first message: the place to open models and tables, shared by all workers that are forked later.
 `ask(message)`, where a filter has one, is called before any filter examines the message: the place
 to send a server its question without waiting for the answer, which `examine` then reads.
+`signature()` in the settings' class, where it has one, says what the files that `prepare` loads are
+like: when it changes, the daemon reloads.
 `must_examine = True` in the settings' class says that mail which the filter could not examine must
 not be delivered: `filterd check` warns where the settings let it. docs/filters/writing.md
 """

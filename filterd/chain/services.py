@@ -29,7 +29,7 @@ class Services:
     `[chain]` names them; trusts_local: this host is one. state: makes what `[state]` describes; by
     default one in memory, which tests use. key: reads the site's own key, from which `secret` is
     made; by default one that nobody else has. labels: what delivered mail carries, and how this
-    host calls itself there.
+    host calls itself there. classifies: a trained classifier is in the chain and gives points.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class Services:
         state: Callable[[], SharedState] = TrialState,
         key: Callable[[], bytes] | None = None,
         labels: LabelSettings | None = None,
+        *,
+        classifies: bool = False,
     ) -> None:
         self._resolver = resolver if resolver is not None else ResolverSettings()
         self.trusted_networks = networks(trusted_networks)
@@ -46,6 +48,7 @@ class Services:
         self._opened_state = state
         self._read_key = key
         self.labels = labels if labels is not None else LabelSettings()
+        self.classifies = classifies
 
     @cached_property
     def resolver(self) -> Resolver:

@@ -21,6 +21,7 @@ from filterd.chain.services import Services
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Symbol
 from filterd.config.load import Settings
 from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.sklearn.settings import SklearnSettings
 from filterd.history import History
 from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
@@ -69,7 +70,8 @@ def site_services(settings: Settings, *, keeping: bool = False) -> Services:
         return load_key(settings.quarantine.folder, make=keeping)
 
     trusted = settings.chain.trusted_networks
-    return Services(settings.resolver, trusted, state, key, settings.labels)
+    classifies = any(settings.in_chain(kind) for kind in (BayesSettings, SklearnSettings))
+    return Services(settings.resolver, trusted, state, key, settings.labels, classifies=classifies)
 
 
 def site_state(settings: Settings, *, keeping: bool = True) -> SharedState:

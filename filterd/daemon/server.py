@@ -27,12 +27,13 @@ import sdnotify
 from filterd import __version__
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import ConfigError, Settings, load
-from filterd.daemon import report_runner
+from filterd.daemon import file_watch, report_runner
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
 from filterd.daemon.control import Control
 from filterd.daemon.exporter import serve_metrics
 from filterd.daemon.failures import FailedMail
+from filterd.daemon.file_watch import FileWatch, look_at
 from filterd.daemon.libmilter import (
     SESSION_STACK,
     allow_many_sessions,
@@ -119,11 +120,13 @@ class Daemon:
         upkeep = Upkeep(lambda: self._settings.quarantine)
         lessons = Lessons(lambda: self._settings, config)
         reports = report_runner.Reports(lambda: self._settings, config)
+        self._watch = FileWatch(lambda: self._settings, self._asked_to_reload)
         self._periodic = (
             Periodic("upkeep", upkeep.once, RETRY_INTERVAL),
             Periodic("digest", self._send_digests, DIGEST_INTERVAL),
             Periodic("autolearn", lessons.once, LOOK_INTERVAL),
             Periodic("dmarc-reports", reports.once, report_runner.LOOK_INTERVAL),
+            Periodic("files", self._watch.once, file_watch.LOOK_INTERVAL),
             Periodic("nudge", self._address.nudge, NUDGE_INTERVAL),
         )
 
@@ -140,6 +143,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._watch.loaded(look_at(settings))
         pool = self._started_pool(settings)
         self._monitor = Monitor(settings, _history(settings))
         self._service = Service(
@@ -307,6 +311,7 @@ class Daemon:
         try:
             settings = load(self._config)
             check_folders(settings)
+            look = look_at(settings)
             former = self._service.pool
             pools = settings.workers, settings.stages
             if pools != (self._settings.workers, self._settings.stages):
@@ -324,6 +329,7 @@ class Daemon:
             log.warning("daemon.socket has changed; that needs a restart, the old one stays")
         configure(settings.daemon)
         self._settings = settings
+        self._watch.loaded(look)
         # Sessions read these when a message begins or ends; each is exchanged as a whole.
         self._service.settings = settings
         self._service.report = MessageLog(settings.daemon).report

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from filterd.chain.chain import ChainSettings
 from filterd.chain.marks import envelope_id, load_key
 from filterd.chain.verdict import Action
 from filterd.config import load as config
-from filterd.config.assembly import build_pipeline
+from filterd.config.assembly import build_pipeline, site_services
+from filterd.config.load import Settings
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.quarantine import Store
 from tests.helpers.scanner import Scanner, finds
@@ -40,3 +44,15 @@ def test_a_release_with_a_virus_in_it_is_noted_under_both_ids(tmp_path: Path) ->
     assert (event.what, event.note) == ("held_again", "new1 (virus)")
     assert event.recipients == ("joe@mx.test",)
     assert store.get("new1").symbols[0].detail.startswith("old1, by a person")
+
+
+@pytest.mark.parametrize(
+    ("filters", "classifies"),
+    [(("gtube", "parts"), False), (("gtube", "bayes"), True), (("sklearn",), True)],
+)
+def test_filters_hear_whether_a_classifier_is_in_the_chain(
+    filters: tuple[str, ...], classifies: bool
+) -> None:
+    settings = Settings(chain=ChainSettings(filters))
+
+    assert site_services(settings).classifies is classifies
