@@ -25,6 +25,13 @@ WORKER_LIMIT = 512 << 10
 LOOK_EVERY = 50
 """Messages between two looks at the workers, which are the same processes unless one was lost."""
 
+AMPLE = {
+    "timeout = 8.0": "timeout = 300.0",
+    "grace = 0.5": "grace = 60.0",
+    "silence = 3.0": "silence = 60.0\ntimeout = 300.0",
+}
+"""The settings whose limits are about time, and what stands in their place."""
+
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _TROUBLE = re.compile(r"kind=(?:crash|timeout|memory|error)\b|worker.*(?:killed|died|ended)")
 
@@ -34,8 +41,12 @@ def daemon() -> Iterator[Filterd]:
     with folder("hostile-clamd") as scanner, folder("hostile-daemon") as path:
         clamd = Clamd(scanner)
         clamd.start()
-        server = Filterd(path, clamd.socket)
-        text = server.configuration.read_text().replace("timeout = 8.0", "timeout = 60.0")
+        server = Filterd(path, clamd.socket, "[filters.parts]\ntimeout = 300.0\n")
+        # Nothing here is about time: the machine may have other things to do.
+        text = server.configuration.read_text()
+        for usual, ample in AMPLE.items():
+            assert usual in text
+            text = text.replace(usual, ample)
         server.configuration.write_text(text)
         server.start()
         yield server

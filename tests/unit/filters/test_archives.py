@@ -5,10 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import os
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -162,6 +164,25 @@ def test_a_reader_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(archive_reader, "tell", spin)
     with pytest.raises(archive.TooSlowError):
         list(archive.entries(zipped(a=b"x"), "zip", seconds=1))
+
+
+def test_a_busy_machine_makes_no_archive_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the CPU that reading takes, not how long the machine lets it wait."""
+    clock = itertools.count(0.0, 60.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    inner = zipped(a=b"x")
+    paths, found = unpacked("a.zip", zipped(**{"b.zip": inner, "c.zip": zipped(b=b"y")}))
+    assert "a.zip/b.zip/a" in paths
+    assert "a.zip/c.zip/b" in paths
+    assert not found
+
+
+def test_the_cpu_of_all_archives_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 3.0)
+    monkeypatch.setattr(archive, "cpu_seconds", lambda: next(clock))
+    inner = zipped(a=b"x")
+    _names, found = unpacked("a.zip", zipped(**{"b.zip": inner, "c.zip": inner + b"c"}))
+    assert found == {"ARCHIVE_LIMIT": "a.zip/b.zip: takes more than 5 seconds of CPU to read"}
 
 
 @pytest.mark.parametrize("limit", [64 << 20, archive_child.MEMORY_LIMIT])

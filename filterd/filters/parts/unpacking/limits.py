@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class UnpackLimits:
     """Of one message. total: octets unpacked. ratio: octets unpacked for one octet of archive.
-    seconds: that reading all archives may take, so that the filter itself is never out of time."""
+    seconds: of CPU that reading all archives may take, well below the time limit of the filter."""
 
     depth: int = 5
     members: int = 20_000

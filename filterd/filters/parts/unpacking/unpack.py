@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -89,7 +88,7 @@ class Unpacker:
     limits: UnpackLimits = UnpackLimits()
     passwords: Sequence[str] = ()
     findings: list[tuple[str, str]] = field(default_factory=list)
-    _deadline: float = 0.0
+    _until: float = 0.0
     _archives: int = 0
     _members: int = 0
     _total: int = 0
@@ -166,7 +165,7 @@ class Unpacker:
         if self._archives > ARCHIVE_LIMIT:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {ARCHIVE_LIMIT} archives")
             return False
-        self._deadline = self._deadline or time.monotonic() + self.limits.seconds
+        self._until = self._until or archive.cpu_seconds() + self.limits.seconds
         return True
 
     def _archive(self, file: File, kind: str) -> Iterator[File]:
@@ -189,7 +188,9 @@ class Unpacker:
             elif is_sure:
                 self._note("ARCHIVE_DAMAGED", f"{file.shown_path}: {error}")
         except archive.TooSlowError:
-            note = f"{file.shown_path}: takes more than {self.limits.seconds} seconds to read"
+            note = (
+                f"{file.shown_path}: takes more than {self.limits.seconds} seconds of CPU to read"
+            )
             self._note("ARCHIVE_LIMIT", note)
         except archive.CrashedError:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: its reader crashed")
@@ -252,7 +253,7 @@ class Unpacker:
     ) -> Iterator[File]:
         """The members as the archive lists them; their names are put into `seen`. locked: names of
         those that need a password, which libarchive may have."""
-        seconds = math.ceil(self._deadline - time.monotonic())
+        seconds = math.ceil(self._until - archive.cpu_seconds())
         if seconds <= 0:
             raise archive.TooSlowError
         allowed = self._total + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
