@@ -23,6 +23,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.config.load import SECTIONS, ConfigError, Settings
+from filterd.config.own_clients import own_client_warnings
 from filterd.config.proof import proof_warnings
 from filterd.config.sample import field_value
 from filterd.doctor.gates import open_gates
@@ -58,6 +59,7 @@ def check(
         *open_gates(loaded),
         *bare_names(loaded),
         *proof_warnings(loaded),
+        *own_client_warnings(loaded),
         *old_names.warnings(),
     ]
     if as_json:

@@ -8,6 +8,7 @@ report once, so that it may run again after a restart, or where something had to
 from __future__ import annotations
 
 import logging
+import math
 import subprocess
 import time
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class Reports:
         self._config = config
         self._clock = clock
         self._done: date | None = None
-        self._next = 0.0
+        self._tried = -math.inf
 
     def once(self) -> None:
         """Make and send the reports of yesterday if that is due. Raises nothing."""
@@ -57,9 +58,10 @@ class Reports:
         # In UTC, as the days of reports.
         if not dmarc.send or moment.time() < clock_time.fromisoformat(dmarc.at):
             return
-        if self._done == moment.date() or now < self._next:
+        if self._done == moment.date() or 0 <= now - self._tried < RETRY_INTERVAL:
+            # A clock that was in the future, and set back, must not keep reports for longer.
             return
-        self._next = now + RETRY_INTERVAL
+        self._tried = now
         # By its date: the command may begin after midnight.
         if self._report(moment.date() - timedelta(days=1)):
             self._done = moment.date()

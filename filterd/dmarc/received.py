@@ -22,6 +22,13 @@ RECORDS_LIMIT = 200_000
 SECONDS_LIMIT = 20.0
 """Seconds of reading; files of strangers may be made to take long."""
 
+SLOW = 2.0
+"""Seconds of reading from which on what was found stands for a while, whatever changes: else a
+stranger who sends a slow report each minute would have all of them read again at each view."""
+
+PAUSE = 10
+"""Times as long as the reading took it stands."""
+
 TROUBLES_LIMIT = 20
 """Files that cannot be read and are named."""
 
@@ -47,15 +54,22 @@ class ReceivedReports:
         self._mutex = threading.Lock()
         self._key: _Key | None = None
         self._found = Received(Summary())
+        self._stands_until = 0.0
 
     def get(self) -> Received:
-        """What is there now. Raises OSError."""
+        """What is there now, or was when it was read slowly a short time ago. Raises OSError."""
         with self._mutex:
+            began = monotonic()
+            if self._key is not None and began < self._stands_until:
+                return self._found
             files = self._files()
             key = tuple((str(path), changed, size) for changed, size, path in files)
             if key != self._key:
                 self._found = _read([path for *_, path in files])
                 self._key = key
+                ended = monotonic()
+                took = ended - began
+                self._stands_until = ended + PAUSE * took if took > SLOW else 0.0
             return self._found
 
     def _files(self) -> list[tuple[int, int, Path]]:

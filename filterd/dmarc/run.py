@@ -29,7 +29,7 @@ from filterd.dmarc.destinations import Destination, destinations
 from filterd.dmarc.feedback import AggregateReport
 from filterd.dmarc.ledger import REFUSED, SENT, Ledger
 from filterd.dmarc.writing import write_report
-from filterd.quarantine.submission import Server, submit
+from filterd.quarantine.submission import Server, SubmissionResult, submit
 from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.resolver import Resolver
 from filterd.system.durable import make_folder, write_atomically
@@ -39,6 +39,10 @@ WANTING = "mailto:"
 
 QUESTIONS_LIMIT = 100
 """Questions to the DNS about the addresses of one domain."""
+
+UNREACHED_LIMIT = 3
+"""Connections to the MTA that fail one after the other, until the rest of the reports waits: each
+may take half a minute, and a day has a thousand addresses."""
 
 NAME_LIMIT = 240
 """Octets of a file's name: NAME_MAX is 255, and while it is written its name is longer."""
@@ -131,13 +135,14 @@ def make_reports(settings: Settings, day: date) -> list[Made]:
     history = open_history(settings)
     try:
         found = collect(history.between(begin, begin + _DAY, WANTING))
+        oldest = history.oldest()
     finally:
         history.close()
     folder = folder_of(settings)
     make_folder(folder)
     made = []
     for domain in sorted(found):
-        report = _report(settings, found[domain], begin)
+        report = _report(settings, found[domain], begin, oldest)
         name = file_name(report, dmarc.receiver)
         path = folder / (name if len(name) <= NAME_LIMIT else f"{report.id}.xml.gz")
         # What a power cut takes is made again from the history.
@@ -146,7 +151,10 @@ def make_reports(settings: Settings, day: date) -> list[Made]:
     return made
 
 
-def _report(settings: Settings, collected: Collected, begin: int) -> AggregateReport:
+def _report(
+    settings: Settings, collected: Collected, begin: int, oldest: float | None
+) -> AggregateReport:
+    """oldest: when the first message came that the history knows."""
     dmarc, end = settings.dmarc, begin + _DAY - 1
     named = f"{dmarc.receiver}!{collected.domain}!{begin}!{end}"
     errors = []
@@ -154,6 +162,10 @@ def _report(settings: Settings, collected: Collected, begin: int) -> AggregateRe
         errors.append(f"tags that cannot be used: {', '.join(sorted(collected.record.damaged))}")
     if collected.left_out:
         errors.append(f"{collected.left_out} messages are left out: too many different ones")
+    if oldest is not None and oldest > begin:
+        # Earlier ones have made room for later ones, or the site is new.
+        since = datetime.fromtimestamp(oldest, UTC)
+        errors.append(f"messages before {since:%Y-%m-%dT%H:%M:%SZ} are not counted")
     return AggregateReport(
         organization=dmarc.org_name,
         email=dmarc.email,
@@ -180,14 +192,15 @@ def send_reports(
     """Send reports to whom their domains name, each once, whoever asks for it how often.
 
     now: when this begins; what is sent later is sent at its own time. questions: asks the DNS about
-    others' domains; by default the resolver of the settings. Raises StateError, OSError.
+    others' domains; by default the resolver of the settings. Where the MTA cannot be reached, the
+    rest waits without being tried. Raises StateError, OSError.
     """
     if not made:
         return
     began = monotonic()
     quarantine = settings.quarantine
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
-    key = marks.load_key(quarantine.folder)
+    mta = _Mta(server, marks.load_key(quarantine.folder))
     state = site_state(settings)
     resolver = Resolver(settings.resolver)
     try:
@@ -197,17 +210,37 @@ def send_reports(
             sending = Sending(one)
             for destination in destinations(one.collected, asked):
                 moment = now + monotonic() - began
-                sending.sent.append(_send(settings, server, key, ledger, one, destination, moment))
+                sending.sent.append(_send(settings, mta, ledger, one, destination, moment))
             yield sending
     finally:
         resolver.close()
         state.close()
 
 
+class _Mta:
+    """Takes the reports, until it cannot be reached. key: of the marks."""
+
+    def __init__(self, server: Server, key: bytes) -> None:
+        self._server = server
+        self._key = key
+        self._failed = 0
+        self.trouble = ""
+        """Why it is not tried any more, `""` as long as it is."""
+
+    def take(self, report: AggregateReport, address: str, data: bytes) -> SubmissionResult:
+        """Hand a report in. Marked like a released message, so that our own filters do not hold
+        it, and sign it."""
+        mark = partial(marks.envelope_id, self._key, f"report-{report.id}", data, outbound=True)
+        result = submit(self._server, report.email, [address], data, mark)[address]
+        self._failed = 0 if result.reached else self._failed + 1
+        if self._failed >= UNREACHED_LIMIT:
+            self.trouble = f"not tried, the MTA cannot be reached: {result.reply}"
+        return result
+
+
 def _send(
     settings: Settings,
-    server: Server,
-    key: bytes,
+    mta: _Mta,
     ledger: Ledger,
     made: Made,
     destination: Destination,
@@ -222,14 +255,14 @@ def _send(
     limit = own_limit if destination.limit is None else min(destination.limit, own_limit)
     if len(packed) > limit:
         return Sent(address, "refused", f"the report has {len(packed)} bytes, at most {limit} go")
+    if mta.trouble:
+        return Sent(address, "later", mta.trouble)
     before = ledger.claim(report.id, address, now)
     if before:
         return Sent(address, *_BEFORE.get(before, ("later", "another process is sending it")))
-    data = compose(report, settings.dmarc.receiver, address, packed, now)
-    # Marked like a released message, so that our own filters do not hold it, and sign it.
-    name = f"report-{report.id}"
-    mark = partial(marks.envelope_id, key, name, data, outbound=True)
-    result = submit(server, report.email, [address], data, mark)[address]
+    result = mta.take(
+        report, address, compose(report, settings.dmarc.receiver, address, packed, now)
+    )
     if result.outcome == "later":
         ledger.give_back(report.id, address)
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from filterd.config.load import Settings
+from filterd.config.own_clients import own_client_warnings
 from filterd.config.proof import proof_warnings
 from filterd.doctor import dns, files, host, scanners, servers, state, web
 from filterd.doctor.access import milter_socket
@@ -64,8 +65,9 @@ def diagnose(
 
 def _settings(settings: Settings, where: Mtas) -> Iterator[Finding]:
     """filterd's own times (an MTA's are checked with the rest of its files), settings that let
-    unexamined mail pass, and patterns that probably mean something else."""
+    unexamined mail pass or do not fit together, and patterns that probably mean something else."""
     for text in own_warnings(settings, where):
         yield Finding(Level.WARN, "settings", text, "change one of these times")
-    for text in [*open_gates(settings), *bare_names(settings), *proof_warnings(settings)]:
+    found = [*open_gates(settings), *bare_names(settings), *proof_warnings(settings)]
+    for text in [*found, *own_client_warnings(settings)]:
         yield Finding(Level.WARN, "settings", text, "change the setting unless you want this")

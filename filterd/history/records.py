@@ -122,6 +122,12 @@ class Records:
                 sa.or_(c.received > received, c.rowid > number),
             )
 
+    def oldest(self) -> float | None:
+        """See `History.oldest`."""
+        with self._transaction() as connection:
+            found: float | None = connection.scalar(sa.select(sa.func.min(records.c.received)))
+        return found
+
     @staticmethod
     def refuse_wrong(query: HistoryQuery) -> None:
         """Raises ValueError for a question that cannot be asked."""

@@ -95,6 +95,11 @@ class History:
         HistoryError."""
         return self.records.between(since, until, text) if self._exists() else iter(())
 
+    def oldest(self) -> float | None:
+        """When the oldest message came that is known, seconds since 1970; None if there is none.
+        Raises HistoryError."""
+        return self.records.oldest() if self._exists() else None
+
     def flow(self, since: float, until: float, step: float) -> list[tuple[float, str, int]]:
         """Messages by time and action: (beginning of the bin, action, messages), in order of time.
 

@@ -40,12 +40,13 @@ class SubmissionResult:
 
     outcome: `sent`, `later` (temporary; try again), `refused` (never), or `unknown`: the whole
     message was sent and the MTA did not say whether it accepted it. reply: the MTA's words, or the
-    trouble.
+    trouble. reached: False where there was no connection, so that others would have none either.
     """
 
     outcome: Literal["sent", "later", "refused", "unknown"]
     reply: str
     queue_id: str = ""
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def submit(
             connect_timeout=min(server.timeout, CONNECT_LIMIT),
             reply_timeout=server.timeout,
         )
+    except SmtpError as error:
+        return dict.fromkeys(recipients, SubmissionResult("later", str(error), reached=False))
+    try:
         try:
             _transact(client, sender, recipients, data, envelope_id, results)
         except _Ended as end:

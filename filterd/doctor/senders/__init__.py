@@ -4,13 +4,15 @@ and what do others find who send to it.
 Sources: support.google.com/a/answer/81126, senders.yahooinc.com/best-practices, Microsoft's
 "Strengthening Email Ecosystem: Outlook's New Requirements for High-Volume Senders"; the RFCs that
 the modules name. Nothing is asked unless domains are named. All questions go through the site's
-resolver, within `doctor.seconds` for each domain.
+resolver, within `doctor.seconds` for each domain; several domains are looked at side by side, since
+the name servers of some may be silent.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from socket import getfqdn
 
@@ -32,6 +34,9 @@ QUESTIONS = 1000
 
 DOMAINS_LIMIT = 100
 """Domains of the settings that are looked at; a host of many sites has thousands."""
+
+DOMAINS_AT_ONCE = 25
+"""Domains that are looked at side by side: four rounds for as many as there may be."""
 
 POLICY_SHARE = 0.5
 """Of a domain's seconds that its MTA-STS policy may take."""
@@ -69,11 +74,16 @@ def senders(
         questions = DnsLookups(resolver, limit=QUESTIONS, seconds=seconds)
         host = outgoing_of(settings, getfqdn(), questions)
         yield from outgoing(host, questions)
-        for domain in wanted:
+
+        def look(domain: str) -> list[Finding]:
             keys = keys_of(settings, domain, selectors)
             questions = DnsLookups(resolver, limit=QUESTIONS, seconds=seconds)
-            yield from of_domain(domain, host, keys, questions)
-            yield from transport(domain, questions, seconds * POLICY_SHARE, get)
+            found = list(of_domain(domain, host, keys, questions))
+            return [*found, *transport(domain, questions, seconds * POLICY_SHARE, get)]
+
+        with ThreadPoolExecutor(DOMAINS_AT_ONCE) as pool:
+            for found in pool.map(look, wanted):
+                yield from found
     yield _bulk()
 
 

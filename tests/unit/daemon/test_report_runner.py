@@ -93,3 +93,11 @@ def test_what_fails_is_tried_again_in_an_hour(
     site.answer = fine
     assert site.at("2026-09-21T02:30:00") == 2
     assert site.at("2026-09-21T12:00:00") == 2
+
+
+def test_a_clock_that_was_ahead_keeps_no_report_back(site: Site) -> None:
+    fine, site.answer = site.answer, subprocess.CompletedProcess("", 75, "", "")
+    assert site.at("2036-09-21T12:00:00") == 1
+    site.answer = fine
+    assert site.at("2026-09-21T12:00:00") == 2
+    assert site.at("2026-09-21T13:00:00") == 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email
 import email.policy
 import gzip
 import itertools
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -19,9 +22,11 @@ from filterd.chain.marks import Verifier, load_key
 from filterd.cli.dmarc import app
 from filterd.config.assembly import open_history, site_state
 from filterd.config.load import ConfigError, Settings, load
+from filterd.dmarc import run as run_module
 from filterd.dmarc.ledger import CLAIM_SECONDS, KIND, Ledger
 from filterd.dmarc.reading import read_report
 from filterd.dmarc.run import (
+    UNREACHED_LIMIT,
     ReportingError,
     day_of,
     folder_of,
@@ -32,6 +37,7 @@ from filterd.dmarc.run import (
 )
 from filterd.history import Record
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.quarantine.submission import Server, SubmissionResult, submit
 from filterd.state.facts import StateError
 from tests.helpers.authenticated import PUBLISHED, authenticated
 from tests.helpers.feedback import DAY
@@ -230,6 +236,83 @@ def test_while_the_mta_is_away(tmp_path: Path) -> None:
     settings = site(tmp_path, port=1)
     came(settings, authenticated("a"))
     assert sent(settings)[0][2] == "later"
+
+
+def test_an_mta_that_is_away_is_not_tried_for_each_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection may take half a minute, and a day has a thousand addresses."""
+    many = 12
+    settings = site(tmp_path, port=1)
+    names = [f"d{number:02}.example" for number in range(many)]
+    published = {name: PUBLISHED.replace("dmarc@example.org", f"dmarc@{name}") for name in names}
+    came(
+        settings,
+        *(authenticated(name, policy_domain=name, published=published[name]) for name in names),
+    )
+    tried = Counter[str]()
+    original = submit
+
+    def noted(server: Server, sender: str, to: Sequence[str], *rest: Any) -> Any:
+        tried.update(to)
+        return original(server, sender, to, *rest)
+
+    monkeypatch.setattr(run_module, "submit", noted)
+    assert [outcome for *_, outcome in sent(settings)] == ["later"] * many
+    assert len(tried) == UNREACHED_LIMIT
+    # Nothing is claimed by what was not tried.
+    with running() as mta:
+        again = dataclasses.replace(
+            settings, quarantine=dataclasses.replace(settings.quarantine, release_port=mta.port)
+        )
+        assert [outcome for *_, outcome in sent(again)] == ["sent"] * many
+
+
+def test_an_mta_that_answers_now_and_then_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = SubmissionResult("later", "away", reached=False)
+    answers = itertools.cycle([away, away, SubmissionResult("later", "451 busy")])
+    monkeypatch.setattr(
+        run_module, "submit", lambda _server, _sender, to, *_rest: {to[0]: next(answers)}
+    )
+    settings = site(tmp_path)
+    names = [f"d{number}.example" for number in range(9)]
+    came(
+        settings,
+        *(
+            authenticated(
+                name,
+                policy_domain=name,
+                published=PUBLISHED.replace("dmarc@example.org", f"dmarc@{name}"),
+            )
+            for name in names
+        ),
+    )
+    made = make_reports(settings, DATE)
+    replies = [
+        one.reply for all in send_reports(settings, made, NOW, Zones(ZONE)) for one in all.sent
+    ]
+    assert replies == ["away", "away", "451 busy"] * 3
+
+
+@pytest.mark.parametrize(
+    ("first", "errors"),
+    [
+        (DAY - 5.0, ()),
+        (float(DAY), ()),
+        (DAY + 3600.0, ("messages before 2026-09-21T01:00:00Z are not counted",)),
+    ],
+)
+def test_a_day_whose_beginning_the_history_does_not_know(
+    tmp_path: Path, first: float, errors: tuple[str, ...]
+) -> None:
+    settings = site(tmp_path)
+    silent = authenticated("a", first, policy_domain="x.example", published="v=DMARC1; p=none")
+    came(settings, silent, authenticated("b", DAY + 7200))
+    (one,) = make_reports(settings, DATE)
+    assert one.report.errors == errors
+    SCHEMA.validate(gzip.decompress(one.path.read_bytes()).decode())
 
 
 def test_a_claim_that_nobody_settles_expires(tmp_path: Path) -> None:

@@ -116,6 +116,31 @@ def test_a_folder_is_read_again_only_if_it_changed(
     assert reads == [folder / "a.xml"]
 
 
+def test_what_was_read_slowly_stands_for_a_while(
+    reading: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger sends a slow report each minute, and an admin looks at the page."""
+    now, reads, original = [1000.0], 0, received.reports_in_file
+
+    def slow(path: Path) -> Iterator[Found]:
+        nonlocal reads
+        reads += 1
+        now[0] += 6.0
+        return original(path)
+
+    monkeypatch.setattr(received, "reports_in_file", slow)
+    monkeypatch.setattr(received, "monotonic", lambda: now[0])
+    (folder / "a.xml").write_bytes(feedback())
+    assert "1 report" in text_of(reading.get("/dmarc"))
+    (folder / "b.xml").write_bytes(feedback(id="b"))
+    now[0] += 59.0
+    assert "1 report" in text_of(reading.get("/dmarc"))
+    assert reads == 1
+    now[0] += 2.0
+    assert "2 reports" in text_of(reading.get("/dmarc"))
+    assert reads == 3
+
+
 def test_the_newest_of_many_are_read(
     reading: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

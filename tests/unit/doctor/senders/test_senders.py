@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,28 @@ def test_of_very_many_domains_the_first_are_looked_at() -> None:
         f"{name} has no DMARC record, which Gmail, Yahoo and Microsoft ask of bulk senders"
         for name in many[:DOMAINS_LIMIT]
     }
+
+
+def test_domains_are_looked_at_side_by_side() -> None:
+    """The name servers of some may be silent, and each may take its 30 seconds."""
+    names = [f"d{number}.example" for number in range(5)]
+    lines = [
+        line
+        for name in names
+        for line in (f'_mta-sts.{name} 60 TXT "v=STSv1; id=1"', f"mta-sts.{name} 60 A 192.0.2.1")
+    ]
+    all_are_here = threading.Barrier(len(names))
+
+    def get(host: str, _address: str, _seconds: float) -> Page:
+        all_are_here.wait(60)
+        raise FetchError(f"{host} refuses")
+
+    with name_server(zone(*RECORDS, *lines)) as server:
+        found = list(senders(settings(server.address, *names), get=get))
+    told = [one.found for one in found if "refuses" in one.found]
+    assert told == [
+        f"https://mta-sts.{name}/.well-known/mta-sts.txt: mta-sts.{name} refuses" for name in names
+    ]
 
 
 def test_without_a_resolver() -> None:
