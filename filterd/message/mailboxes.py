@@ -2,7 +2,7 @@
 
 What is not by the grammar is read so that no address is missed that some mail reader may show:
 where it can be read in two ways, both are given. Encoded words (RFC 2047) are part of a name, never
-of an address, and are not decoded.
+of an address, and are not decoded; but for those in a domain, which some readers decode.
 
 Source: RFC 5322 §3.4, §4.4; RFC 6532.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise, takewhile
 
 from filterd.message.address import Mailbox
+from filterd.message.decoding import header_text
 from filterd.message.message import Message
 
 FIELD_LIMIT = 64 << 10
@@ -21,6 +22,9 @@ FIELD_LIMIT = 64 << 10
 
 MAILBOXES_LIMIT = 1000
 """Mailboxes of one field."""
+
+JOINED_LIMIT = 64
+"""Tokens of an address whose parts stand apart; what has more is read as far as that."""
 
 _TOKEN = re.compile(
     r"""
@@ -61,22 +65,24 @@ class _List:
     def __init__(self, text: str) -> None:
         self._text = text
         self._words: list[list[str]] = [[]]  # of the address, each in tokens
+        self._glued: set[int] = set()  # those that only a comment keeps apart from the one before
         self._name: list[list[str]] = [[]]  # what stood before `<`
         self._in_brackets = False
         self._has_comments = True
 
     def read(self) -> Iterator[Mailbox]:
         position = 0
-        blank = False
+        blank = glue = False
         while token := _TOKEN.match(self._text, position):
             position = token.end()
             kind, text = token.lastgroup, token[0]
             if kind == "blank":
-                blank = True
+                blank, glue = True, False
                 continue
             if text == "(" and self._has_comments:
                 end = self._comment_end(position)
                 if end:
+                    glue = glue or not blank
                     position, blank = end, True
                     continue
                 self._has_comments = False
@@ -85,6 +91,8 @@ class _List:
                 word.append(text)
             elif kind == "word":
                 self._words.append([text])
+                if glue:
+                    self._glued.add(len(self._words) - 1)
             elif text == "<":
                 if self._in_brackets:
                     # Not closed, or nested: no name stands in brackets.
@@ -97,7 +105,7 @@ class _List:
             elif text in ",;:>":
                 yield from self._address(is_name=text == ":")
             # Nothing that was left out joins what stands around it: `x@a.example(b`.
-            blank = kind == "special"
+            blank, glue = kind == "special", False
         yield from self._address()
 
     def _comment_end(self, start: int) -> int:
@@ -123,8 +131,23 @@ class _List:
 
     def _inside(self) -> Iterator[Mailbox]:
         words, self._words = self._words, [[]]
-        for word in words:
+        glued, self._glued = self._glued, set()
+        joined: list[str] = []
+        for number, word in enumerate(words):
             yield from _readings(word)
+            if (number in glued and "@" not in word) or _continues(joined, word):
+                joined = [*joined, *word] if len(joined) < JOINED_LIMIT else joined
+                yield from _readings(joined)
+            else:
+                joined = word
+
+
+def _continues(tokens: list[str], word: list[str]) -> bool:
+    """Whether a word after a blank may be the rest of a domain that has no dot yet: some readers
+    take `ann@mx. example` and `ann@m x.example` alike."""
+    if "@" not in tokens or "@" in word or "." not in word:
+        return False
+    return "." not in takewhile(lambda token: token != "@", reversed(tokens))
 
 
 def _readings(tokens: list[str]) -> Iterator[Mailbox]:
@@ -138,6 +161,8 @@ def _readings(tokens: list[str]) -> Iterator[Mailbox]:
     for local, following in pairwise(parts):
         # A domain ends where something begins that none can have.
         domain = "".join(takewhile(lambda token: token[0] not in '"\\', following))
+        if "=?" in domain:
+            domain = header_text(domain.encode("utf-8", "replace")).rpartition("@")[2]
         mailbox = Mailbox.parse(f"{''.join(local)}@{domain}")
         if mailbox.domain:
             yield mailbox

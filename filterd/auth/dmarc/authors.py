@@ -5,6 +5,7 @@ Source: RFC 9989 §5.3.1, §11.5.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 
@@ -26,9 +27,9 @@ mail."""
 _UNSEEN = dict.fromkeys(
     (
         *range(0x09),
-        *range(0x0E, 0x1C),
-        *range(0x7F, 0x85),
-        *range(0x86, 0xA0),
+        *range(0x0B, 0x0D),
+        *range(0x0E, 0x20),
+        *range(0x7F, 0xA0),
         0xAD,
         0x061C,
         0x180E,
@@ -36,11 +37,19 @@ _UNSEEN = dict.fromkeys(
         *range(0x202A, 0x202F),
         *range(0x2060, 0x2070),
         0xFEFF,
+        *range(0xFFF0, 0xFFFC),
+        *range(0x13430, 0x13440),
+        *range(0xE0000, 0xE1000),
     )
 )
 """Control characters and marks that mail readers do not show and no domain has: with one of them a
 domain would look like another one. U+200C and U+200D are not among them: some names have these (RFC
-5892 appendix A)."""
+5892 appendix A), though none beside a letter of ASCII.
+
+Source: Unicode, Default_Ignorable_Code_Point and the categories Cc and Cf, without those that UTS
+46 takes out itself."""
+
+_JOINERS = re.compile("(?<=[!-~])[\u200c\u200d]++|[\u200c\u200d]++(?=[!-~])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,8 @@ def author_domains(message: Message) -> Authors:
     is_whole = len(fields) <= FIELDS_LIMIT
     for field in fields[:FIELDS_LIMIT]:
         text = field.raw_value[:FIELD_LIMIT].decode("utf-8", "replace")
-        listed = mailboxes(text.translate(_UNSEEN), MAILBOXES_LIMIT + 1)
+        text = _JOINERS.sub("", text.translate(_UNSEEN))
+        listed = mailboxes(text, MAILBOXES_LIMIT + 1)
         is_whole = is_whole and len(field.raw_value) <= FIELD_LIMIT
         is_whole = is_whole and len(listed) <= MAILBOXES_LIMIT
         for mailbox in listed[:MAILBOXES_LIMIT]:

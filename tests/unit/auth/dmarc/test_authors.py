@@ -67,6 +67,22 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "ann@mx\u202e.example\u2069": ("mx.example",),
     "ann@mx\u200b.ex\xadample\ufeff": ("mx.example",),
     "<\x02ann\x02@\x02mx.example\x02>": ("mx.example",),
+    "ann@mx\x0b.exam\x0cple\x1f\x85": ("mx.example",),
+    "ann@m\u200dx.exam\u200cple\u200d": ("mx.example",),
+    "ann@mx\U000e0061.example": ("mx.example",),
+    # Some readers take out comments and blanks, and decode words, before they look for the address.
+    "ann@m(a)x.example": ("m", "mx.example"),
+    "ann@mx.ex(a)(b)amp(c)le": ("mx.ex", "mx.examp", "mx.example"),
+    "<ann@m(a)x.example>": ("m", "mx.example"),
+    "ann@ba nk.example": ("ba", "bank.example"),
+    "ann@=?utf-8?q?bank?=.example": ("bank.example",),
+    "ann@=?utf-8?b?YmFuay5leGFtcGxl?=": ("bank.example",),
+    "ann@=?utf-8?q?x=40bank.example?=": ("bank.example",),
+    # What these do not join.
+    "ann@mx.example (a) joe.public": ("mx.example",),
+    "ann@mx.example(Ann)": ("mx.example",),
+    "ann@mx.example Ann Smith": ("mx.example",),
+    "root@localhost Cron Daemon": ("localhost",),
     # This one is part of a name.
     "ann@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example": ("xn--mgba3gch31f060k.example",),
     # None.
