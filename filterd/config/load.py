@@ -206,7 +206,7 @@ def _check_together(tables: Tables, settings: Settings) -> None:
         tables.wrong_together(error.keys, str(error))
     names = settings.chain.filters
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        tables.wrong(("chain", "filters"), f"names {name!r} twice", "once is right")
+        tables.wrong(("chain", "filters"), f"names {name!r} twice", "expected each once")
     if settings.digest.enabled and not settings.web.url and not tables.is_wrong(("web", "url")):
         tables.wrong(
             ("digest", "enabled"),

@@ -160,7 +160,7 @@ def signature_of(tags: TagList, limits: DkimLimits = DEFAULT) -> bytes:
     if not signature:
         raise DkimError("an empty b=")
     if len(signature) > limits.most_bits // 8:
-        raise DkimError(f"b= has {len(signature)} octets, more than any key that is accepted")
+        raise DkimError(f"b= has {len(signature)} octets, more than any accepted key makes")
     return signature
 
 

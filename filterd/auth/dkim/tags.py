@@ -94,7 +94,7 @@ class TagList:
         if text is None:
             return None
         if not _NUMBER.fullmatch(text):
-            raise DkimError(f"{name}= is not a number of at most 76 digits")
+            raise DkimError(f"{name}= is not a number, or has more than 76 digits")
         return int(text)
 
     def binary(self, name: str) -> bytes:

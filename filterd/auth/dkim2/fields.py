@@ -114,7 +114,9 @@ class Dkim2Signature:
             raise DkimError("no t=")
         nonce = tags.text("n") or ""
         if len(nonce) > NONCE_LIMIT or not _PRINTABLE.fullmatch(nonce):
-            raise DkimError(f"n= is not {NONCE_LIMIT} printable characters at most")
+            raise DkimError(
+                f"n= has more than {NONCE_LIMIT} characters, or one that is not printable"
+            )
         sender, recipients, next_domain = _route(tags)
         sets, blanked = _signatures(tags)
         return cls(
@@ -232,7 +234,7 @@ def _signatures(tags: TagList) -> tuple[tuple[SignatureSet, ...], bytes]:
         selectors[selector] += 1
         if algorithm in KEY_TYPES:
             if len(signature) > KEYS.most_bits // 8:
-                raise DkimError("s= has a signature larger than any key that is accepted")
+                raise DkimError("s= has a signature larger than those of any key that is accepted")
             found.append(SignatureSet(selector, algorithm, signature))
     if max(selectors.values()) > 1:
         raise DkimError("a duplicate selector")

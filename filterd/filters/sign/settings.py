@@ -127,7 +127,7 @@ def _check_keys(keys: tuple[KeySettings, ...]) -> None:
         else None
     )
     if twice is not None:
-        raise ValueError(f"two keys with the selector {twice[1]} for {twice[0]}; once is right")
+        raise ValueError(f"two keys with the selector {twice[1]} for {twice[0]}; expected one")
 
 
 def _check_arc_domain(domain: str, keys: tuple[KeySettings, ...]) -> None:

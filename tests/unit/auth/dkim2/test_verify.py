@@ -208,7 +208,7 @@ SIGNATURE_FAULTS: Mapping[str, tuple[bytes, bytes, str]] = {
     "no i": (b" i=1;", b"", "no i="),
     "i of 0": (b" i=1;", b" i=0;", "i= is not a number from 1 to 32"),
     "a large i": (b" i=1;", b" i=33;", "i= is not a number from 1 to 32"),
-    "i is a word": (b" i=1;", b" i=one;", "i= is not a number of at most 76 digits"),
+    "i is a word": (b" i=1;", b" i=one;", "i= is not a number, or has more than 76 digits"),
     "a gap": (b" i=1;", b" i=2;", "DKIM2-Signature i=1 missing"),
     "no m": (b"1; m=1;", b"1;", "no m="),
     "an m that is not there": (b" m=1; t=", b" m=2; t=", "Message-Instance m=2 missing"),
