@@ -196,16 +196,21 @@ def _result(words: list[_Word]) -> MethodResult:
     return MethodResult(method, first.value.lower(), reason, tuple(properties))
 
 
+_PLAINER = str.maketrans({"(": "", ")": "", ";": ",", '"': "'", "\\": "/"})
+
+
 def written(results: AuthenticationResults) -> str:
     """The value of the field, each result on a line of its own behind LF and tab.
 
-    What is not printable ASCII becomes `?`, so that nothing in it ends the field.
+    What is not printable ASCII becomes `?`, so that nothing in it ends the field. Reasons have no
+    parentheses, semicolons and quotation marks: they may stand in quotes, but there are readers who
+    take them for comments and ends of results all the same.
     """
     lines = [f"{_host(results.authserv_id)};"]
     for number, one in enumerate(results.results):
         words = [f"{one.method}={one.result}"]
         if one.reason:
-            words.append(f"reason={_quoted(one.reason)}")
+            words.append(f"reason={_quoted(one.reason.translate(_PLAINER))}")
         words += [f"{name}={_value(value)}" for name, value in one.properties if value]
         if number < len(results.results) - 1:
             words[-1] += ";"

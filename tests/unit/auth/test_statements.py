@@ -68,7 +68,7 @@ SIGNED = DkimCheck(PASS, "bank.example", "s1", "@bank.example", "rsa-sha256", 20
                 SpfCheck(AuthResult.PERMERROR, "a.example", reason='two\r\n records "v=spf1"'),
                 dmarc=DmarcCheck(NONE, "a.example"),
             ),
-            'spf=permerror reason="two?? records \\"v=spf1\\"" smtp.mailfrom=a.example;\n'
+            "spf=permerror reason=\"two?? records 'v=spf1'\" smtp.mailfrom=a.example;\n"
             "\tdkim=none;\n\tdmarc=none header.from=a.example",
         ),
     ],

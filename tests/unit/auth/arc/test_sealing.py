@@ -180,7 +180,7 @@ MERGED = [
     (
         "a reason",
         [f'{HOST}; spf=pass reason="ip4: (a) \\"b\\""'],
-        'spf=pass reason="ip4: (a) \\"b\\""',
+        "spf=pass reason=\"ip4: a 'b'\"",
     ),
     (
         "folded, with blanks around",
