@@ -87,14 +87,14 @@ def symbols(found: Authentication, points: Mapping[str, float]) -> list[Symbol]:
 
 
 def _of_spf(one: SpfCheck) -> str:
-    about = [one.domain or "no domain"]
+    about = [one.domain] if one.domain or one.reason else ["no domain"]
     if one.mechanism:
         about.append(f"by {one.mechanism}")
     if one.lookups:
         about.append(f"{one.lookups} look-ups")
     if one.reason:
         about.append(one.reason)
-    return ", ".join(about)
+    return ", ".join(filter(None, about))
 
 
 def _of_signatures(

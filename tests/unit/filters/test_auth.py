@@ -66,6 +66,13 @@ def test_mail_of_the_domains_own_host_passes() -> None:
         assert field(told, "Received-SPF") == ""
 
 
+def test_a_name_that_is_no_domain_is_told_once() -> None:
+    with name_server(zone(*LINES)) as server, auth(server.address) as checks:
+        told = verdict(checks, mail(helo="[192.0.2.9]"))
+        details = {symbol.name: symbol.detail for symbol in told.symbols}
+        assert details["SPF_HELO_NONE"] == "no domain that the DNS could hold"
+
+
 def test_a_signature_stands_for_its_domain_wherever_the_mail_comes_from() -> None:
     with name_server(zone(*LINES, key_line(KEY))) as server, auth(server.address) as checks:
         told = verdict(checks, with_signature(mail(), KEY))
