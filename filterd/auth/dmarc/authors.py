@@ -49,7 +49,7 @@ domain would look like another one. U+200C and U+200D are not among them: some n
 Source: Unicode, Default_Ignorable_Code_Point and the categories Cc and Cf, without those that UTS
 46 takes out itself."""
 
-_JOINERS = re.compile("(?<=[!-~])[\u200c\u200d]++|[\u200c\u200d]++(?=[!-~])")
+_JOINERS = re.compile("[\u200c\u200d]++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ def author_domains(message: Message) -> Authors:
     is_whole = len(fields) <= FIELDS_LIMIT
     for field in fields[:FIELDS_LIMIT]:
         text = field.raw_value[:FIELD_LIMIT].decode("utf-8", "replace")
-        text = _JOINERS.sub("", text.translate(_UNSEEN))
-        listed = mailboxes(text, MAILBOXES_LIMIT + 1)
+        listed = mailboxes(_seen(text), MAILBOXES_LIMIT + 1)
         is_whole = is_whole and len(field.raw_value) <= FIELD_LIMIT
         is_whole = is_whole and len(listed) <= MAILBOXES_LIMIT
         for mailbox in listed[:MAILBOXES_LIMIT]:
@@ -89,6 +88,17 @@ def author_domains(message: Message) -> Authors:
         _reason(len(fields), domains, literals, is_whole),
         is_whole and len(domains) <= DOMAINS_LIMIT,
     )
+
+
+def _seen(text: str) -> str:
+    """The text as people see it."""
+    shown = text.translate(_UNSEEN)
+
+    def joiners(found: re.Match[str]) -> str:
+        around = shown[found.start() - 1 : found.start()], shown[found.end() : found.end() + 1]
+        return "" if any("!" <= one <= "~" for one in around) else found[0]
+
+    return _JOINERS.sub(joiners, shown)
 
 
 def _name(domain: str) -> str:
