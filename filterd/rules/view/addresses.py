@@ -23,12 +23,12 @@ _OPEN = re.compile(rb"<\s*+")
 _BLANKS = re.compile(rb"\s*+")
 _AGAIN = re.compile(rb"(?:\s*+<\s*+(?:%b)?+[^\s>]*+\s*+>)++" % _QUOTED, re.DOTALL)
 _COMMENT = re.compile(rb"\s*+\(((?:[^()\\]++|\\.)*+)\)", re.DOTALL)
-_INNER_COMMENT = re.compile(rb"\((?:[^()\\]++|\\.)*+\)", re.DOTALL)
 _END = re.compile(rb"\s*+(?:[,;]|\Z)")
 _NOT_IN_GROUP = re.compile(rb'["()<>]')
 _AT_OR_CLOSE = re.compile(rb"[>@]")
 _SPACE = re.compile(rb"\s")
-_PIECE = re.compile(rb'"((?:[^"\\]++|\\.)*+)"|([^"]++)', re.DOTALL)
+_QUOTE = re.compile(rb'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_TOKEN = re.compile(rb"[^()\\]++|\\.?|[()]", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(?!\\)")
 _FOLDED = re.compile(rb"\s+")
 _WHITE = b" \t\n\r\x0b\x0c"
@@ -147,7 +147,7 @@ def _made(
     is_bracketed: bool = False,
 ) -> Address:
     if is_bracketed and address is not None:
-        address = _INNER_COMMENT.sub(b"", address)
+        address = _without_comments(address)
         if _ADDRESS.fullmatch(address) is None:
             address = None
     if address is not None and not _is_usable(address):
@@ -171,9 +171,39 @@ def _made(
 
 
 def _without_quotes(phrase: bytes) -> bytes:
-    pieces = []
-    for quoted, plain in _PIECE.findall(phrase):
-        pieces.append(_INNER_COMMENT.sub(b"", plain) if plain else _ESCAPE.sub(b"", quoted))
+    pieces: list[bytes] = []
+    position = 0
+    while (quote := phrase.find(b'"', position)) >= 0:
+        pieces.append(_without_comments(phrase[position:quote]))
+        quoted = _QUOTE.match(phrase, quote)
+        if quoted is None:
+            # All quotation marks behind it are escaped, or open nothing either.
+            pieces += map(_without_comments, phrase[quote:].split(b'"'))
+            return b"".join(pieces)
+        pieces.append(_ESCAPE.sub(b"", quoted[1]))
+        position = quoted.end()
+    pieces.append(_without_comments(phrase[position:]))
+    return b"".join(pieces)
+
+
+def _without_comments(text: bytes) -> bytes:
+    """What stands in no parentheses; those that hold others stay (RFC 5322 §3.2.2)."""
+    if b"(" not in text:
+        return text
+    pieces: list[bytes] = []
+    opened = -1
+    for token in _TOKEN.findall(text):
+        if token == b")" and opened >= 0:
+            del pieces[opened:]
+            opened = -1
+            continue
+        if token == b"(":
+            opened = len(pieces)
+        elif opened < 0 and token == b"\\(":
+            # Outside a comment a backslash escapes nothing.
+            pieces.append(b"\\")
+            token, opened = b"(", len(pieces)  # noqa: PLW2901  its second half
+        pieces.append(token)
     return b"".join(pieces)
 
 

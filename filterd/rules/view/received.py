@@ -19,7 +19,7 @@ _DATE = re.compile(
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d++ \d++:\d++(?::\d++)? \S++\Z",
     re.ASCII,
 )
-_BLANKS = re.compile(r"\s+", re.ASCII)
+_BLANKS = str.maketrans("\t\n\r\f\v", "     ")
 _FROM = re.compile(r"\(?from ", re.I)
 _LOCAL = re.compile(r"\bwith local for\b", re.ASCII)
 _BARE = re.compile(r"from (\S+) by [^\s;]+ ?;", re.I | re.ASCII)
@@ -40,10 +40,10 @@ _EXIM_BY = re.compile(r"by (\S+) ", re.ASCII)
 _FIRST_WORD = re.compile(r"(\S+) ", re.ASCII)
 _QMAIL_LDAP = re.compile(r" by \S+ \(qmail-\S+\) with ", re.ASCII)
 _WITH_HTTP = re.compile(r"\bwith HTTP\b", re.ASCII)
-_BY_USER = re.compile(r"\S+@\S+ by \S+ by uid \S+ ", re.ASCII)
+_BY_USER = re.compile(r"(?=\S[^\s@]*+@\S)\S++ by \S+ by uid \S+ ", re.ASCII)
 _XMAIL_ID = re.compile(r" id <(\S+)>", re.ASCII)
 _XMAIL_SENDER = re.compile(r" from <(\S+)>", re.ASCII)
-_ODD = re.compile(r"[\s\0#\[\]()<>|]", re.ASCII)
+_ODD = str.maketrans(dict.fromkeys(" \t\n\r\f\v\0#[]()<>|", "!"))
 _BEFORE_SENDER = re.compile(r"\s*+<*+", re.ASCII)
 
 _WITH = re.compile(r" with ((?:ES|L|UTF8S|UTF8L)MTPS?A|ASMTP|HTTP[SU]?)(?: |;|\Z)", re.I | re.ASCII)
@@ -51,7 +51,7 @@ _GMAIL = re.compile(
     r" by mx\.google\.com with ESMTPS id [a-z0-9]{1,4}sm[0-9]{2,9}[a-z]{3}\.[0-9]{1,3}\.[0-9]{4}"
     r"\.(?:[0-6][0-9]\.){4}[0-6][0-9]"
 )
-_TLS = re.compile(r"\(version=([^ ]+) cipher=([^)]+)\)")
+_TLS = re.compile(r"\(version=([^ (]+) cipher=([^()]+)\)")
 _COURIER = re.compile(
     r"(?:\]\)|\)\]) \(AUTH: (LOGIN|PLAIN|DIGEST-MD5|CRAM-MD5) \S+(?:, [^)]*)?\) by ", re.ASCII
 )
@@ -60,13 +60,15 @@ _GMX = re.compile(
     rf"from \S* \((?:HELO|EHLO) \S*\) \[{IP}\] by (mail\.gmx\.(?:net|com)) \([^)]+\) with (E?SMTP)",
     re.ASCII,
 )
-_CRITICAL_PATH = re.compile(
-    r" \(\d{1,2}\.\d\.\d{3}(?:\.\d{1,3})?\) \(authenticated as .+\) id ", re.ASCII
-)
+_CRITICAL_PATH = re.compile(r" \(\d{1,2}\.\d\.\d{3}(?:\.\d{1,3})?\) \(authenticated as ", re.ASCII)
 _POSTFIX = re.compile(r"\) \(Authenticated sender: \S+\) by \S+ \(([^)]+)\) with ", re.ASCII)
 _COMMUNIGATE = re.compile("CommuniGate Pro (?:HTTP|SMTP|XIMSS|IMAP)")
 _EXCHANGE = re.compile(r" with Microsoft Exchange Server HTTP-DAV\b", re.ASCII)
 _VIA = re.compile(r" \(via (HTTP.?)\)(?: |;|\Z)", re.I)
+
+
+DATE_LIMIT = 100
+"""Characters at the end of a field in which its date is looked for."""
 
 
 @dataclass(slots=True)
@@ -161,14 +163,18 @@ class _Draft:
 
 def read(value: str) -> Relay | Skipped | None:
     """What the value of a Received field says, octets as Latin-1; None for an unknown form."""
+    if not value[:8].lstrip().lower().startswith(("from ", "(from ")):
+        return Skipped()
     text = _stripped(value)
     bare = _BARE.match(text)
     tells_little = bare is not None and _BARE_ADDRESS.fullmatch(bare[1]) is None
     if tells_little or _FROM.match(text) is None or _LOCAL.search(text):
         return Skipped()
-    text = _DATE.sub("", text).replace(")by ", ") by ", 1)
+    date = _DATE.search(text, max(len(text) - DATE_LIMIT, 0))
+    text = (text[: date.start()] if date is not None else text).replace(")by ", ") by ", 1)
     draft = _Draft(text, {"id": _found(_ID, text), "auth": _auth(text)})
-    draft.values["helo"] = _found(_HELO, text) or _found(_HELO_WORD, text)
+    helo = _found(_HELO, text) if "helo=" in text else ""
+    draft.values["helo"] = helo or (_found(_HELO_WORD, text) if "LO " in text else "")
     draft.values["by"] = _found(_BY, text)
     found = _read_form(draft)
     if isinstance(found, Skipped):
@@ -181,7 +187,9 @@ def read(value: str) -> Relay | Skipped | None:
 
 
 def _stripped(value: str) -> str:
-    text = _BLANKS.sub(" ", value)
+    text = value.translate(_BLANKS)
+    while "  " in text:
+        text = text.replace("  ", " ")
     text = text.removeprefix(" ").removesuffix(" ")
     while text.endswith(";"):
         text = text[:-1].removesuffix(" ")
@@ -228,15 +236,16 @@ def _auth(text: str) -> str:
         return f"GMX ({gmx[2]} / {gmx[1]})"
     if " (authenticated as " in text:
         by = text.find(") by ")
-        if by >= 0 and _CRITICAL_PATH.search(text, by + 6):
+        named = _CRITICAL_PATH.search(text, by + 6) if by >= 0 else None
+        if named is not None and text.find(") id ", named.end() + 1) >= 0:
             return "CriticalPath"
     if "(Authenticated sender: " in text and (found := _found(_POSTFIX, text)):
         return found if found == "Postfix" else f"Postfix ({found})"
     if " (account " in text and _COMMUNIGATE.search(text):
         return "Communigate"
-    if _EXCHANGE.search(text):
+    if " HTTP-DAV" in text and _EXCHANGE.search(text):
         return "HTTP-DAV"
-    return _found(_VIA, text) if has_by else ""
+    return _found(_VIA, text) if has_by and "(via " in text.lower() else ""
 
 
 def _is_authenticated(text: str) -> bool:
@@ -254,9 +263,8 @@ def _is_authenticated(text: str) -> bool:
 
 
 def _read_from(draft: _Draft) -> Form | Skipped | None:
-    sender = _SENDER.search(draft.text)
-    if sender is not None:
-        draft.sender = sender[1]
+    if "-" in draft.text:
+        draft.sender = _found(_SENDER, draft.text) or None
     return _of_program(draft) or _of_any(draft) or _of_none(draft)
 
 
@@ -265,12 +273,12 @@ def _of_program(draft: _Draft) -> Form | None:
     text = draft.text
     if found := draft.first(forms.WEBMAIL):
         return found
-    family = next((one for one in forms.FAMILIES if one.mark.search(text)), None)
+    family = next((one for one in forms.FAMILIES if one.is_in(text)), None)
     if family is not None and (found := draft.first(family.forms)):
         if family is forms.XMAIL:
             draft.values["id"] = _found(_XMAIL_ID, text) or draft.values["id"]
             draft.sender = _found(_XMAIL_SENDER, text) or draft.sender
-        elif family is forms.MICROSOFT:
+        elif family.forms is forms.MICROSOFT.forms:
             draft.values["id"] = ""
         return found
     return _odd_exim(draft) if family is forms.EXIM else None
@@ -365,7 +373,7 @@ def _sender(text: str | None) -> str | None:
     if text is None:
         return None
     text = text[_BEFORE_SENDER.match(text).end() :]  # type: ignore[union-attr]
-    return _ODD.sub("!", text.rstrip(" \t\n\r\f\v").rstrip(">"))
+    return text.rstrip(" \t\n\r\f\v").rstrip(">").translate(_ODD)
 
 
 def _relay(draft: _Draft) -> Relay:
@@ -375,11 +383,11 @@ def _relay(draft: _Draft) -> Relay:
         rdns = ""
     by = values["by"].removesuffix(";")
     return Relay(
-        ip=_ODD.sub("!", plain(values.get("ip", ""))),
-        rdns=_ODD.sub("!", rdns),
-        helo=_ODD.sub("!", values["helo"]),
-        by=_ODD.sub("!", by),
-        ident=_ODD.sub("!", values.get("ident", "")),
+        ip=plain(values.get("ip", "")).translate(_ODD),
+        rdns=rdns.translate(_ODD),
+        helo=values["helo"].translate(_ODD),
+        by=by.translate(_ODD),
+        ident=values.get("ident", "").translate(_ODD),
         sender=_sender(draft.sender),
         id=values["id"],
         auth=values["auth"],

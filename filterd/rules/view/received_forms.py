@@ -68,39 +68,48 @@ def _skipped(template: str, needs: str = "") -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Forms of one program. A field in which `mark` is found is of the first such family, and of
-    none below it."""
+    """Forms of one program. A field with its mark is of the first such family, and of none below.
+    pattern: what is found there as well."""
 
-    mark: re.Pattern[str]
+    mark: str
     forms: tuple[Form, ...]
+    pattern: re.Pattern[str] | None = None
+
+    def is_in(self, text: str) -> bool:
+        """True for a field of this program."""
+        return self.mark in text and (self.pattern is None or bool(self.pattern.search(text)))
 
 
 SMTPSVC = Family(
-    re.compile(" SMTPSVC"),
+    " SMTPSVC",
     (
         _form(r"<helo*> ([<ip>]`[^)]{0,40}`) by <by> with Microsoft SMTPSVC"),
         _skipped(r"mail pickup service by <word> with Microsoft SMTPSVC`\Z`"),
     ),
 )
 MICROSOFT = Family(
-    re.compile(
-        r" with (?:Microsoft SMTP Server|mapi id) (?:\([^()]+\) )?\d+(?:\.\d+){3}(?: |$)", re.A
-    ),
+    " with M",
     (_form(r"<helo> (`\[?`<ip>`(?:%[A-Z0-9._~-]*)?\]?`) by <by> "),),
+    re.compile(r" with Microsoft SMTP Server (?:\([^()]+\) )?\d+(?:\.\d+){3}(?: |\Z)", re.A),
+)
+EXCHANGE = Family(
+    " with mapi id ",
+    MICROSOFT.forms,
+    re.compile(r" with mapi id (?:\([^()]+\) )?\d+(?:\.\d+){3}(?: |\Z)", re.A),
 )
 XMAIL = Family(
-    re.compile(r"\[XMail "),
+    "[XMail ",
     (_form(r"<helo> (`(?P<ip>\[?IP\]?)`:<port>) by <by>`(?: \(\S+\))?` with [XMail"),),
 )
 ECELERITY = Family(
-    re.compile(r"\(ecelerity\b", re.ASCII),
+    "(ecelerity",
     (
         _form(r"([<ip>:<port>] helo=<helo>) by <by> "),
         _form(r"<word> ([<ip>:<port>]) by <by> "),
     ),
 )
 EXIM = Family(
-    re.compile("Exim"),
+    "Exim",
     (
         _skipped(r"`.*\bwith local(?:-\S+)? `", "with local"),
         _form(r"[<ip>] (`(?P<said>.*?)`) by <by> "),
@@ -109,21 +118,21 @@ EXIM = Family(
     ),
 )
 POSTFIX = Family(
-    re.compile(r" \(Postfix\) with"),
+    " (Postfix) with",
     (
         _form(r"<helo> (<rdns> [<ip>]) by <by> ", looks_up=True),
         _form(r"<helo> (<rdns>[<ip>]) by <by> ", looks_up=True),
     ),
 )
 SCALIX = Family(
-    re.compile(r"\(Scalix SMTP Relay"),
+    "(Scalix SMTP Relay",
     (_form(r"<helo> (` ?`<ip>) by <by>"),),
 )
 DOMINO = Family(
-    re.compile(r" \(Lotus Domino "),
+    " (Lotus Domino ",
     (_form(r"<helo> ([<ip>]) by <by> (Lotus"),),
 )
-FAMILIES = (SMTPSVC, MICROSOFT, XMAIL, ECELERITY, EXIM, POSTFIX, SCALIX, DOMINO)
+FAMILIES = (SMTPSVC, MICROSOFT, EXCHANGE, XMAIL, ECELERITY, EXIM, POSTFIX, SCALIX, DOMINO)
 
 WEBMAIL = (
     _form(r"`.*?`<ip>`\b(?![.-]).{10,80}`by <by> with HTTP", "Mail authenticated user "),

@@ -19,7 +19,6 @@ from filterd.rules.view.ip_text import IP
 from filterd.rules.view.received import Relay, read
 
 _ADDRESS = re.compile(f"({IP})", re.ASCII)
-_NETWORK = re.compile(r"!?\s*[^\s!]+")
 _SHORT = re.compile(r"\d+(?:\.\d+){0,2}\.?")
 _LOOPBACK = ("127.0.0.0/8", "::1")
 
@@ -39,8 +38,7 @@ class Networks:
         entries = [(network, True) for network in networks(_LOOPBACK if loopback else ())]
         is_set = False
         for option in options:
-            for found in _NETWORK.finditer(option.value):
-                text = found[0]
+            for text in option.value.replace("! ", "!").split():
                 is_member = not text.startswith("!")
                 try:
                     network = networks((_written_out(text.lstrip("! \t")),), local=False)[0]
