@@ -71,17 +71,24 @@ def models_folder(loaded: Settings) -> Path:
 
 
 def settings(
-    config: Path | None, folders: Callable[[Settings], Iterable[Path]] = store_first
+    config: Path | None,
+    folders: Callable[[Settings], Iterable[Path]] = store_first,
+    *,
+    only_looks: bool = False,
 ) -> Settings:
     """The settings; a mistake in them ends the command with one line for each and exit status 78.
 
     Where root runs the command, it acts as the owner of the first of these folders from here on.
+    only_looks: also where the packaged layout is not in order; other commands end with status 78.
     """
     try:
         loaded = load(config)
     except ConfigError as error:
         fail(str(error), Exit.CONFIG)
-    privileges.act_as_owner(folders(loaded), loaded.source)
+    try:
+        privileges.act_as_owner(folders(loaded), loaded.source, refuses=not only_looks)
+    except privileges.NotOfServiceError as error:
+        fail(str(error), Exit.CONFIG)
     return loaded
 
 

@@ -43,7 +43,7 @@ def doctor(
     """
 
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
-    loaded, selectors = settings(config), selector or []
+    loaded, selectors = settings(config, only_looks=True), selector or []
     if domain:
         with reported(Exit.USAGE, PatternError):
             checked_domains(domain)

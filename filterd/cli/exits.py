@@ -17,4 +17,5 @@ class Exit(IntEnum):
     CANNOT_CREATE = 73
     IO_ERROR = 74
     TEMPFAIL = 75
+    NO_PERMISSION = 77
     CONFIG = 78

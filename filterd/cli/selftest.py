@@ -2,6 +2,7 @@
 
 Four messages go through the daemon that the settings describe (the running one, or one started for
 the test) behind an embedded MTA, and what comes out is compared with what the settings promise.
+What the daemon kept of them is taken out of the quarantine again.
 """
 
 from __future__ import annotations
@@ -15,10 +16,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.lab.expected import Promises
 from filterd.lab.programs import Lab, LabError, answers
-from filterd.lab.selftest import HOST, own_settings, remarks, run, samples_for
+from filterd.lab.selftest import (
+    HOST,
+    clear,
+    new_mark,
+    own_settings,
+    remarks,
+    run,
+    samples_for,
+)
+from filterd.quarantine import StoreError
 from filterd.system.address import Address
 
 
@@ -46,10 +56,14 @@ def selftest(config: ConfigOption = None, as_json: JsonOption = False) -> int:
                 lab.filterd("daemon", *arguments, ready=lambda: answers(_where(address)))
             except LabError as error:
                 fail(str(error), Exit.UNAVAILABLE)
+        mark = new_mark()
         try:
-            came = run(Path(folder), address.text, list(expected))
+            came = run(Path(folder), address.text, list(expected), mark)
         except OSError as error:
             fail(f"the embedded MTA cannot run: {error}", Exit.UNAVAILABLE)
+        finally:
+            with reported(Exit.UNAVAILABLE, StoreError):
+                clear(loaded, mark)
     rows = [
         {
             "message": sample,

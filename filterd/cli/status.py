@@ -78,6 +78,18 @@ def _table(told: Status) -> Table:
         told_of_it = ", ".join(filter(None, (f"{one_scanner.server} {one_scanner.engine}", age)))
         said = one_scanner.error or told_of_it
         table.add_row(f"scanner {one_scanner.name}", shown(said))
+    for warning in told.warnings:
+        table.add_row("warning", shown(warning))
+    _of_model(told, table)
+    kept = ", ".join(f"{n} {state}" for state, n in told.quarantine.messages.items())
+    stored = f", {size(told.quarantine.octets)}" if kept else ""
+    table.add_row("quarantine", told.quarantine.error or (kept or "empty") + stored)
+    if told.quarantine.expiry:
+        table.add_row("", f"expiry is postponed: {told.quarantine.expiry}; {ADVICE}")
+    return table
+
+
+def _of_model(told: Status, table: Table) -> None:
     model = told.model
     if model.error:
         table.add_row("model", model.error)
@@ -89,9 +101,3 @@ def _table(told: Status) -> Table:
                 "site's own model is used alone"
             )
         table.add_row("model", f"learned {model.spam} spam, {model.ham} ham{missing}")
-    kept = ", ".join(f"{n} {state}" for state, n in told.quarantine.messages.items())
-    stored = f", {size(told.quarantine.octets)}" if kept else ""
-    table.add_row("quarantine", told.quarantine.error or (kept or "empty") + stored)
-    if told.quarantine.expiry:
-        table.add_row("", f"expiry is postponed: {told.quarantine.expiry}; {ADVICE}")
-    return table

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EX_OK, EX_UNAVAILABLE, EX_CANNOT_CREATE, EX_CONFIG = 0, 69, 73, 78
+EX_OK, EX_UNAVAILABLE, EX_CANNOT_CREATE, EX_NOPERM, EX_CONFIG = 0, 69, 73, 77, 78
 
 LIBMILTER_ENDED = b"\0"
 """Stands in the pipe of signals where libmilter's loop ended by itself; no signal has number 0."""
@@ -205,15 +205,23 @@ class Daemon:
             daemon = self._settings.daemon
             self._address.protect(daemon.socket_mode, daemon.socket_group)
         except AddressError as error:
-            raise StartFailure(f"daemon.socket: {error}", EX_UNAVAILABLE) from None
+            raise StartFailure(f"daemon.socket: {error}", self._why_no_socket(error)) from None
         except milter.error:
             raise StartFailure(
                 f"daemon.socket: cannot listen on {self._address.text}; "
                 "is the address in use, or the folder not writable?",
-                EX_UNAVAILABLE,
+                self._why_no_socket(),
             ) from None
         finally:
             os.umask(old_mask)
+
+    def _why_no_socket(self, error: BaseException | None = None) -> int:
+        """The exit status: whether another try could succeed."""
+        path = self._address.path
+        closed = path is not None and not os.access(path.parent, os.W_OK | os.X_OK)
+        forbidden = isinstance(error.__context__ if error else None, PermissionError)
+        exists = path is not None and path.parent.is_dir()
+        return EX_NOPERM if forbidden or (closed and exists) else EX_UNAVAILABLE
 
     def _open_control(self) -> None:
         """Be there for `filterd status` and `reload`; mail does not wait for that."""

@@ -32,6 +32,7 @@ def diagnose(
         ("settings", lambda settings: _settings(settings, where or Mtas())),
         ("folders", files.folders),
         ("folders", files.owners),
+        ("folders", files.packaged),
         ("disk", files.disk),
         ("clock", host.clock),
         ("names", host.names),

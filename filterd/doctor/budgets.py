@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from filterd.config.load import Settings
+from filterd.config.mta_lines import worst
 from filterd.config.processes import StageSettings
 from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.message.envelope import ip
-
-READS = 4
-"""Times daemon.progress_interval that an MTA should wait for one answer: a PROGRESS may be late
-where the machine is busy."""
 
 # What MTAs wait for a milter's answer unless told otherwise: sendmail's T=E: and Postfix's
 # milter_content_timeout are both five minutes.
@@ -40,16 +37,6 @@ def least_command(settings: Settings) -> float:
     if seconds == StageSettings().timeout:
         return LEAST_STEP
     return max(LEAST_STEP, STAGE_TRIES * seconds)
-
-
-def worst(settings: Settings) -> float:
-    """Seconds after which a message has its answer, whatever happens."""
-    return settings.chain.timeout + settings.workers.grace
-
-
-def least_read(settings: Settings) -> float:
-    """Seconds that an MTA should wait for the next answer."""
-    return READS * settings.daemon.progress_interval
 
 
 def is_same_host(one: str, other: str) -> bool:

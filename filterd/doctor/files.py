@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from shutil import disk_usage
 
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
-from filterd.ops.folders import WRITTEN, private_folders, troubles
+from filterd.ops.folders import (
+    WRITTEN,
+    foreign,
+    foreign_in_words,
+    private_folders,
+    repair,
+    troubles,
+    user_name,
+)
+from filterd.system import layout
 
 SCARCE_SHARE, FULL_SHARE = 0.10, 0.02
 """Free space of a disk, as a share, from which that is said, and from which it is wrong."""
 
 SCARCE_OCTETS, FULL_OCTETS = 2 << 30, 256 << 20
 """The same in octets; both must hold, for a tenth of a large disk is a lot."""
-
-LOOKS = 2000
-"""Files that are looked at in one folder; the user who made one of them made others too."""
 
 
 def settings_file(settings: Settings) -> Iterator[Finding]:
@@ -30,7 +35,7 @@ def settings_file(settings: Settings) -> Iterator[Finding]:
             Level.WARN,
             "settings",
             "no file, defaults are used",
-            "create one with `filterd init DIR`",
+            "create one with `filterd init --system`, or `filterd init DIR` for a trial",
         )
     else:
         mode = settings.source.stat().st_mode
@@ -55,7 +60,12 @@ def folders(settings: Settings) -> Iterator[Finding]:
     for name, folder in private_folders(settings).items():
         if refused := list(troubles(folder)):
             for one in refused:
-                yield Finding(Level.FAIL, name, f"{one.found}; the daemon refuses it", one.advice)
+                yield Finding(
+                    Level.FAIL,
+                    name,
+                    f"{one.found}; the daemon refuses it",
+                    repair(settings, one.advice),
+                )
             continue
         if not folder.exists():
             above = _existing(folder)
@@ -127,34 +137,30 @@ def _existing(path: Path) -> Path:
 def owners(settings: Settings) -> Iterator[Finding]:
     """Files that the daemon cannot write because somebody else, root mostly, made them."""
     for name, folder in private_folders(settings).items():
-        if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        if found := foreign(folder):
+            advice = f"chown -R --reference={folder} {folder}; run filterd as that user from now on"
+            yield Finding(Level.FAIL, name, foreign_in_words(found), repair(settings, advice))
+
+
+def packaged(settings: Settings) -> Iterator[Finding]:
+    """Whether the folders of the packaged layout have their owners and modes, where its settings
+    are in use."""
+    if not layout.is_system(settings.source) or (user := layout.service_user()) is None:
+        return
+    for one in layout.FOLDERS:
+        if not one.path.is_dir():
+            if one.kept:
+                yield Finding(
+                    Level.FAIL, "folders", f"{one.path} is missing", f"run: {layout.REPAIR}"
+                )
             continue
-        owner = folder.stat().st_uid
-        strange = [
-            path for path in islice(_newest(folder), LOOKS) if _owner(path) not in (None, owner)
-        ]
-        if strange:
+        told = one.path.stat()
+        wanted = (user.pw_uid if one.owner == layout.USER else 0, one.mode)
+        if (told.st_uid, stat.S_IMODE(told.st_mode)) != wanted:
             yield Finding(
                 Level.FAIL,
-                name,
-                f"{len(strange)} files do not belong to their folder's owner, "
-                f"for example {strange[0]}",
-                f"chown -R --reference={folder} {folder}; run filterd as that user from now on",
+                "folders",
+                f"{one.path} is of {user_name(told.st_uid)}, mode "
+                f"{stat.S_IMODE(told.st_mode):04o}, expected {one.owner}, {one.mode:04o}",
+                f"run: {layout.REPAIR}",
             )
-
-
-def _newest(folder: Path) -> Iterator[Path]:
-    """What lies in the folder, and in the last of its folders: days sort by name."""
-    inside = sorted(folder.iterdir())
-    yield from inside
-    below = [path for path in inside if path.is_dir()]
-    if below and os.access(below[-1], os.R_OK | os.X_OK):
-        yield from sorted(below[-1].iterdir(), reverse=True)
-
-
-def _owner(path: Path) -> int | None:
-    """The owner; None for a file that has gone meanwhile, as those of a spool do."""
-    try:
-        return path.lstat().st_uid
-    except FileNotFoundError:
-        return None

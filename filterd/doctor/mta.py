@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from filterd.config.load import Settings
 from filterd.doctor.budgets import chain_warnings, default_warnings
@@ -17,6 +18,15 @@ from filterd.mta.cf.config import CfError
 
 SENDMAIL_CF = Path("/etc/mail/sendmail.cf")
 MAIN_CF = Path("/etc/postfix/main.cf")
+
+SENDMAIL_PROGRAMS = (Path("/usr/sbin/praliases"), Path("/usr/libexec/sendmail/sendmail"))
+POSTFIX_PROGRAMS = (
+    Path("/usr/sbin/postfix"),
+    Path("/usr/lib/postfix/sbin/master"),
+    Path("/usr/libexec/postfix/master"),
+)
+"""What is there as long as the MTA is. Its settings stay where the package was only removed; and
+every MTA has a /usr/sbin/sendmail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,11 @@ def _of_mtas(settings: Settings, where: Mtas) -> tuple[bool, list[str]]:
     that cannot be read is a warning as well."""
     where = places(settings, where)
     is_asked, told = False, []
-    for look, path, usual in (
-        (of_sendmail, where.sendmail_cf, SENDMAIL_CF),
-        (of_postfix, where.main_cf, MAIN_CF),
+    for look, path, usual, programs in (
+        (of_sendmail, where.sendmail_cf, SENDMAIL_CF, SENDMAIL_PROGRAMS),
+        (of_postfix, where.main_cf, MAIN_CF, POSTFIX_PROGRAMS),
     ):
-        if path is None and (where != Mtas() or not usual.exists()):
+        if path is None and (where != Mtas() or not _is_installed(usual, programs)):
             continue
         try:
             found = look(settings, path or usual)
@@ -77,18 +87,29 @@ def _in_words(error: CfError | OSError) -> str:
 def mtas(settings: Settings, where: Mtas) -> Iterator[Finding]:
     """What those that are named, else those that are there, say about the daemon."""
     where = places(settings, where)
-    kinds: list[tuple[Callable[[Settings, Path], Iterator[Finding]], Path | None, Path]] = [
-        (sendmail, where.sendmail_cf, SENDMAIL_CF),
-        (postfix, where.main_cf, MAIN_CF),
+    kinds: list[_Kind] = [
+        (sendmail, where.sendmail_cf, SENDMAIL_CF, SENDMAIL_PROGRAMS),
+        (postfix, where.main_cf, MAIN_CF, POSTFIX_PROGRAMS),
     ]
-    named = [(look, path) for look, path, _usual in kinds if path is not None]
-    there = [(look, usual) for look, _path, usual in kinds if usual.exists()]
+    named = [(look, path) for look, path, _usual, _programs in kinds if path is not None]
+    there = [
+        (look, usual) for look, _path, usual, programs in kinds if _is_installed(usual, programs)
+    ]
     for look, path in named or there:
         yield from look(settings, path)
     if not (named or there):
         yield Finding(
             Level.WARN,
             "mta",
-            f"neither {SENDMAIL_CF} nor {MAIN_CF} is there",
+            f"neither sendmail with {SENDMAIL_CF} nor Postfix with {MAIN_CF} is there",
             "if this host has an MTA, name its file with --sendmail FILE or --postfix FILE",
         )
+
+
+_Kind: TypeAlias = tuple[
+    Callable[[Settings, Path], Iterator[Finding]], Path | None, Path, tuple[Path, ...]
+]
+
+
+def _is_installed(file: Path, programs: Sequence[Path]) -> bool:
+    return file.exists() and any(program.exists() for program in programs)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filterd.config.load import Settings
+from filterd.config.mta_lines import least_read
 from filterd.doctor.access import hindrance
-from filterd.doctor.budgets import LEAST_STEP, least_command, least_read, listens_at, listens_on
+from filterd.doctor.budgets import LEAST_STEP, least_command, listens_at, listens_on
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
 from filterd.mta.milters.settings import parse_time

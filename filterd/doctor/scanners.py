@@ -20,6 +20,7 @@ from filterd.ops.scanners import (
     clamd_status,
     scanner_status,
     stats_in_words,
+    unused_clamd,
 )
 from filterd.scanners.clamd.conf import conf_of
 from filterd.scanners.clamd.server import ClamdError
@@ -37,7 +38,10 @@ LEVELS = {
 
 
 def clamd(settings: Settings) -> Iterator[Finding]:
-    """Whether each answers, takes what it is sent, and is up to date."""
+    """Whether each answers, takes what it is sent, and is up to date; and one that nobody asks."""
+    if unused := unused_clamd(settings):
+        advice = "add clamav to [chain] filters, then `filterd reload`"
+        yield Finding(Level.WARN, "clamd", unused, advice)
     for place, one in zip(clamd_places(settings), clamd_status(settings), strict=True):
         if one.error:
             yield Finding(

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filterd.config.load import Settings
+from filterd.config.mta_lines import content_timeout, least_read, sendmail_line, worst
 from filterd.doctor.access import hindrance, unsafe_folder
 from filterd.doctor.budgets import (
     LEAST_STEP,
     least_command,
-    least_read,
     listens_at,
     listens_on,
-    worst,
 )
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.results import before_us
@@ -43,10 +42,6 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             "run this as root if it is not readable; otherwise sendmail cannot read it either",
         )
         return
-    line = (
-        f"INPUT_MAIL_FILTER(`filterd', `S={settings.daemon.socket}, F=T, "
-        f"T=C:30s;S:10s;R:{max(least_read(settings), 60):g}s;E:{_advised(settings):g}s')dnl"
-    )
     ours = [one for one in cf.filters.values() if _is_ours(settings, one)]
     if not ours:
         others = ", ".join(cf.filters) or "no other"
@@ -54,7 +49,7 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             Level.WARN,
             ABOUT,
             f"{path}: no filter at {settings.daemon.socket} (but {others})",
-            f"put into sendmail.mc above the first MAILER(): {line}",
+            f"put into sendmail.mc above the first MAILER(): {sendmail_line(settings)}",
         )
         return
     for one in ours:
@@ -91,10 +86,6 @@ def _before(
     return before_us(settings, ABOUT, [f"{one.name} ({one.address.host})" for one in known])
 
 
-def _advised(settings: Settings) -> float:
-    return max(300.0, worst(settings) + 60)
-
-
 def _is_ours(settings: Settings, one: InputMailFilter) -> bool:
     address = one.address
     if address.family == "unix":
@@ -124,7 +115,7 @@ def _patience(settings: Settings, one: InputMailFilter) -> Iterator[Finding]:
             ABOUT,
             f"X{one.name}: T=E: is {limits.eom:g} s, a verdict may take {worst(settings):g} s "
             "([chain] timeout and [workers] grace)",
-            f"set E:{_advised(settings):g}s, or lower [chain] timeout",
+            f"set E:{content_timeout(settings):g}s, or lower [chain] timeout",
         )
     if limits.read and limits.read < least_read(settings):
         tight = limits.read <= settings.daemon.progress_interval

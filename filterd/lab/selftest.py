@@ -7,6 +7,8 @@ What the settings promise for them is in `filterd.lab.expected`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
 from filterd.ops.scanners import clamd_status
+from filterd.quarantine import Store
+from filterd.quarantine.query import PAGE_LIMIT, Query
 
 HOST = "mx.example"
 
@@ -116,10 +120,10 @@ def remarks(given: Settings, loaded: Settings, promises: Promises) -> Iterator[s
         yield f"{name} could not be asked what to expect: {why}"
 
 
-def run(folder: Path, socket: str, names: Iterable[str]) -> dict[str, Came]:
+def run(folder: Path, socket: str, names: Iterable[str], mark: str) -> dict[str, Came]:
     """Send the samples of these names through an MTA in that folder, with the daemon as its filter.
 
-    Raises OSError if the MTA cannot run.
+    mark: of this test, in the Message-ID of each. Raises OSError if the MTA cannot run.
     """
     mta_settings = MtaSettings(
         port=0,
@@ -132,19 +136,42 @@ def run(folder: Path, socket: str, names: Iterable[str]) -> dict[str, Came]:
     with running_mta(mta_settings) as mta:
         for name in names:
             before = set(mta.mailbox(RECIPIENT.partition("@")[0]))
-            result = _send(mta, name)
+            result = _send(mta, name, mark)
             mta.settle()
             new = set(mta.mailbox(RECIPIENT.partition("@")[0])) - before
             came[name] = Came(result, new.pop().read_bytes() if new else None)
     return came
 
 
-def _send(mta: MtaThread, name: str) -> SendResult:
+def new_mark() -> str:
+    """What the messages of one test can be told by."""
+    return f"selftest-{secrets.token_hex(8)}"
+
+
+def marked(name: str, mark: str) -> bytes:
+    """The sample with that mark in its Message-ID."""
+    return sample(name).data.replace(b"\r\nMessage-ID: <", b"\r\nMessage-ID: <" + mark.encode(), 1)
+
+
+def clear(settings: Settings, mark: str) -> int:
+    """Take out of the quarantine what the test with that mark has left there; how many messages.
+
+    Raises StoreError.
+    """
+    store = Store(settings.quarantine)
+    with contextlib.closing(store):
+        found = store.index.search(Query(text=mark, limit=PAGE_LIMIT))
+        for entry in found.rows:
+            store.erase(entry.id, "selftest", "a test message")
+    return len(found.rows)
+
+
+def _send(mta: MtaThread, name: str, mark: str) -> SendResult:
     results: list[SendResult] = []
-    message = sample(name)
+    data = marked(name, mark)
     asyncio.run(
         send_all(
-            [(name, message.data)],
+            [(name, data)],
             results.append,
             host="127.0.0.1",
             port=mta.port,

@@ -12,14 +12,19 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from grp import getgrgid
+from itertools import islice
 from pathlib import Path
 
 from filterd.config.load import ConfigError, Settings
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.system import privileges
+from filterd.system import layout, privileges
+from filterd.system.display import count
 
 WRITTEN = ("daemon.spool", "quarantine.folder")
 """Settings of the folders that the daemon writes to while mail comes."""
+
+LOOKS = 2000
+"""Files that are looked at in one folder; the user who made one of them made others too."""
 
 ROOT = 0
 _OVERFLOW_UID = 65534
@@ -46,9 +51,9 @@ def check_folders(settings: Settings) -> None:
     """
     folders = private_folders(settings)
     found = [
-        f"{name}: {one.found}; {one.advice}"
+        f"{name}: {one.found}; {repair(settings, one.advice)}"
         for name, folder in folders.items()
-        for one in troubles(folder)
+        for one in (*troubles(folder), *_unusable(folder, name in WRITTEN))
     ]
     if found:
         raise ConfigError("\n".join(found))
@@ -111,6 +116,66 @@ def troubles(folder: Path) -> Iterator[Trouble]:
             yield Trouble(
                 f"{folder} lies in {above}, which is world-writable", f"chmod o-w {above}"
             )
+
+
+def repair(settings: Settings, advice: str) -> str:
+    """What repairs owners and modes: one command for the packaged layout, else that advice."""
+    if layout.is_system(settings.source) and layout.service_user() is not None:
+        return f"run as root: {layout.REPAIR}"
+    return advice
+
+
+def foreign(folder: Path) -> list[Path]:
+    """What in a folder belongs to somebody else than the folder, root mostly, who made it."""
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    owner = folder.stat().st_uid
+    return [path for path in islice(_newest(folder), LOOKS) if _owner(path) not in (None, owner)]
+
+
+def foreign_in_words(found: list[Path]) -> str:
+    """The same as a sentence."""
+    verb = "does" if len(found) == 1 else "do"
+    return (
+        f"{count(len(found), 'file')} {verb} not belong to their folder's owner, "
+        f"for example {found[0]}"
+    )
+
+
+def _unusable(folder: Path, is_written: bool) -> Iterator[Trouble]:
+    """What this user may not open of it: the service would fail later, at the first message."""
+    wanted = os.R_OK | os.W_OK if is_written else os.R_OK
+    told = _stat(folder)
+    if told is not None and told.st_uid == ROOT and not os.access(folder, wanted | os.X_OK):
+        here = user_name(os.geteuid())
+        yield Trouble(
+            f"{folder} belongs to root, and {here} may not open it", f"chown -R {here} {folder}"
+        )
+        return
+    closed = [path for path in foreign(folder) if not os.access(path, wanted)]
+    if closed:
+        here = user_name(os.geteuid())
+        yield Trouble(
+            f"{foreign_in_words(closed)}, which {here} may not open",
+            f"chown -R --reference={folder} {folder}",
+        )
+
+
+def _newest(folder: Path) -> Iterator[Path]:
+    """What lies in the folder, and in the last of its folders: days sort by name."""
+    inside = sorted(folder.iterdir())
+    yield from inside
+    below = [path for path in inside if path.is_dir()]
+    if below and os.access(below[-1], os.R_OK | os.X_OK):
+        yield from sorted(below[-1].iterdir(), reverse=True)
+
+
+def _owner(path: Path) -> int | None:
+    """The owner; None for a file that has gone meanwhile, as those of a spool do."""
+    try:
+        return path.lstat().st_uid
+    except FileNotFoundError:
+        return None
 
 
 def _stat(path: Path) -> os.stat_result | None:

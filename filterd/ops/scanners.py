@@ -14,10 +14,12 @@ from filterd.filters.scanners.build import command, icap_hosts
 from filterd.filters.scanners.freshness import AgeLimits, Freshness
 from filterd.filters.scanners.settings import ScannersSettings
 from filterd.scanners.answer import GivenUp, Scanner, ScannerError, Signatures, Unavailable
+from filterd.scanners.clamd.conf import installed
 from filterd.scanners.clamd.scanner import ClamdScanner
 from filterd.scanners.clamd.server import ClamdError, ClamdServer, RefusedError
 from filterd.scanners.clamd.stats import ClamdStats
 from filterd.scanners.databases import SignatureFileError, updater_state
+from filterd.system.address import Address, AddressError
 
 PROBE_SECONDS = 2.0
 """For an answer of a scanner."""
@@ -80,6 +82,39 @@ class ClamdPlace:
         if self.freshclam_log is not None:
             return self.freshclam_log
         return FRESHCLAM_LOG if not self.server.port and FRESHCLAM_LOG.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalClamd:
+    """The clamd that is installed on this host. size: octets of a stream that it takes at most.
+    answers: somebody listens on its socket."""
+
+    conf: Path
+    socket: Path
+    size: int
+    answers: bool
+
+
+def local_clamd() -> LocalClamd | None:
+    """The clamd of this host, None if none is installed."""
+    conf = installed()
+    if conf is None:
+        return None
+    try:
+        Address.parse(f"unix:{conf.socket}").reach(PROBE_SECONDS)
+    except (OSError, AddressError):
+        answers = False
+    else:
+        answers = True
+    return LocalClamd(conf.path, Path(conf.socket), conf.stream_size, answers)
+
+
+def unused_clamd(settings: Settings) -> str:
+    """That clamd is installed here and no filter of the chain asks a scanner, else nothing."""
+    kinds = (ClamAVSettings, ScannersSettings)
+    if any(settings.in_chain(kind) for kind in kinds) or (conf := installed()) is None:
+        return ""
+    return f"clamd is installed ({conf.path}), and no filter of [chain] scans for viruses"
 
 
 def clamd_places(settings: Settings) -> Iterator[ClamdPlace]:

@@ -27,6 +27,7 @@ from filterd.ops.scanners import (
     ScannerStatus,
     clamd_status,
     scanner_status,
+    unused_clamd,
 )
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import state_of
@@ -124,7 +125,7 @@ class FlowStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it, at the moment `time` (seconds since 1970)."""
+    """All of it, at the moment `time` (seconds since 1970). warnings: what should not stay so."""
 
     time: float
     daemon: DaemonStatus
@@ -134,6 +135,7 @@ class Status:
     quarantine: QuarantineStatus
     flow: FlowStatus
     scanners: tuple[ScannerStatus, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The status as a plain value, the time as ISO 8601 in UTC."""
@@ -167,6 +169,7 @@ def status(
         quarantine_status(settings) if counts is None else _summed(settings, counts),
         flow,
         scanner_status(settings),
+        tuple(filter(None, [unused_clamd(settings)])),
     )
 
 

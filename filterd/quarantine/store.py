@@ -159,6 +159,20 @@ class Store:
         self.index.update(id, self.delivery_state(id))
         return entry.size
 
+    def erase(self, id: str, who: str, note: str = "") -> None:
+        """Delete a message with its description: nothing but the journal knows it afterwards. For
+        what a test has sent. Raises as `delete` does."""
+        description = self._description(id)
+        self.delete(id, who, note)
+        try:
+            description.unlink(missing_ok=True)
+            sync_folder(description.parent)
+        except OSError as error:
+            raise StoreError.about(description, error) from error
+        self.index.remove([id])
+        with contextlib.suppress(OSError):
+            description.parent.rmdir()
+
     def forget(self, before: float) -> int:
         """Remove the descriptions of messages whose bytes are gone and that came before then; the
         journal stays. Returns how many. Raises StoreError."""

@@ -21,6 +21,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterd.system import layout
+
 # linux/capability.h, linux/prctl.h
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE = 1, 2, 10
 _CAPABILITY_VERSION = 0x20080522
@@ -70,17 +72,29 @@ def owner(folders: Iterable[Path]) -> User | None:
     return None
 
 
-def act_as_owner(folders: Iterable[Path], settings: Path | None = None) -> None:
+class NotOfServiceError(Exception):
+    """A folder of the service is root's, or missing. The text says which, and what repairs it."""
+
+
+def act_as_owner(
+    folders: Iterable[Path], settings: Path | None = None, *, refuses: bool = False
+) -> None:
     """From now on act as the owner of these folders; nothing changes unless root runs this, or if
     they are root's. Only the first call counts.
 
-    settings: a file that programs which the command starts read again.
+    settings: a file that programs which the command starts read again. refuses: raise
+    NotOfServiceError where these are the service's settings and one of the folders is not its own:
+    what root would write there, the service could not read.
     """
     global _acting  # noqa: PLW0603  (a process has one identity)
     if os.geteuid() != ROOT or _acting is not None:
         return
     folders = tuple(folders)
     user = owner(folders)
+    if layout.is_system(settings) and (service := layout.service_user()) is not None:
+        if refuses:
+            _check_service(folders)
+        user = user or _user(service.pw_uid, service.pw_gid)
     if user is None:
         return
     for folder in folders:
@@ -132,6 +146,21 @@ def give_up_root(settings: Path | None = None) -> None:
         _hand_down(_reading())
     # As any process of that user: the kernel hid /proc/self from it when the uid changed.
     libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def _check_service(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        found = _stat(folder)
+        place = folder
+        while found is None and place != place.parent:
+            place = place.parent
+            found = _stat(place)
+        if found is not None and found.st_uid == ROOT:
+            what = "belongs to root" if place == folder else "is missing"
+            raise NotOfServiceError(
+                f"{folder} {what}, and the service runs as {layout.USER}: "
+                f"run `{layout.REPAIR}` first"
+            )
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ from filterd.workers.worker import confine, serve
 PACKET_LIMIT = 1 << 16
 """Octets of a packet between daemon and fork server."""
 
-EX_UNAVAILABLE, EX_CONFIG = 69, 78
+EX_UNAVAILABLE, EX_NOPERM, EX_CONFIG = 69, 77, 78
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +207,15 @@ def tell(control: socket.socket, packet: dict[str, Any]) -> None:
         log.debug("the daemon is gone: %s", error)
 
 
+def _is_forbidden(error: BaseException | None) -> bool:
+    """Whether a permission is what is missing: then another try fails as well."""
+    while error is not None:
+        if isinstance(error, PermissionError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def main() -> int:
     """`python -m filterd.workers.forkserver`: started by the daemon, not by people."""
     parser = argparse.ArgumentParser()
@@ -227,8 +236,9 @@ def main() -> int:
         return EX_CONFIG
     except Exception as error:  # a filter that cannot start, for whatever reason
         log.debug("prepare", exc_info=True)
-        tell(control, {"error": f"a filter cannot start: {error}", "status": EX_UNAVAILABLE})
-        return EX_UNAVAILABLE
+        status = EX_NOPERM if _is_forbidden(error) else EX_UNAVAILABLE
+        tell(control, {"error": f"a filter cannot start: {error}", "status": status})
+        return status
     # The store needs this for its first message; loaded here, it is shared like the rest.
     importlib.import_module("filterd.quarantine.index")
     if pipeline.chain.stages.asked:

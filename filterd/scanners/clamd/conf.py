@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,15 @@ _SIZE = re.compile(r"(?P<number>\d{1,15})(?P<unit>[KkMm]?)")
 @dataclass(frozen=True, slots=True)
 class ClamdConf:
     """socket: LocalSocket, empty for none. alerts: AlertExceedsMax, whether content beyond the
-    limits has a name. file_size, scan_size: MaxFileSize and MaxScanSize in octets."""
+    limits has a name. file_size, scan_size, stream_size: MaxFileSize, MaxScanSize and
+    StreamMaxLength in octets."""
 
     path: Path
     socket: str
     alerts: bool
     file_size: int
     scan_size: int
+    stream_size: int
 
     @classmethod
     def read(cls, path: Path) -> ClamdConf:
@@ -52,6 +55,7 @@ class ClamdConf:
             found.get("AlertExceedsMax", "").lower() in ("yes", "true", "1"),
             _octets(found.get("MaxFileSize", ""), 100 << 20),
             _octets(found.get("MaxScanSize", ""), 400 << 20),
+            _octets(found.get("StreamMaxLength", ""), 100 << 20),
         )
 
 
@@ -63,6 +67,24 @@ def conf_of(socket: str) -> ClamdConf | None:
         except OSError:
             continue
         if conf.socket and os.path.realpath(conf.socket) == os.path.realpath(socket):
+            return conf
+    return None
+
+
+def installed() -> ClamdConf | None:
+    """The settings of the clamd that is installed on this host, running or not; None if there is
+    none. Those of one that was removed stay behind, and do not count."""
+    if (
+        shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin")
+        is None
+    ):
+        return None
+    for path in PLACES:
+        try:
+            conf = ClamdConf.read(path)
+        except OSError:
+            continue
+        if conf.socket.startswith("/"):
             return conf
     return None
 

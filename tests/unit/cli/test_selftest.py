@@ -12,6 +12,8 @@ from filterd.chain.verdict import Action
 from filterd.config.load import load
 from filterd.lab.expected import Expected, Promises
 from filterd.mta.delivery.client import SendResult
+from filterd.quarantine import Store
+from filterd.quarantine.query import Query
 from filterd.system.child import python_command
 
 pytestmark = pytest.mark.slow
@@ -167,3 +169,11 @@ action = "quarantine"
     }
     assert all(row["ok"] for row in rows.values()), rows
     assert "clamav is not in [chain] filters and was not tested" in done.stderr
+    # The attachment was held, and nothing is left of it but the note that it was deleted.
+    kept = [path.name for path in (tmp_path / "quarantine").rglob("*") if path.is_file()]
+    assert not [name for name in kept if name.endswith((".eml", ".json"))], kept
+    store = Store(load(file).quarantine)
+    assert store.index.search(Query()).rows == ()
+    assert {event.who for event in store.journal.events() if event.what == "deleted"} == {
+        "selftest"
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.cli.init import postfix_socket
+from filterd.config.mta_lines import postfix_socket
 
 pytestmark = pytest.mark.slow
 

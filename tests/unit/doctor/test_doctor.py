@@ -19,6 +19,7 @@ from filterd.cli.app import _command
 from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings, load
 from filterd.doctor import Finding, Level, diagnose, files, host
+from filterd.ops import folders
 from filterd.quarantine import Store
 from tests.helpers.entries import new
 from tests.helpers.postgresql import emptied
@@ -181,9 +182,9 @@ def test_files_that_somebody_else_made(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "q" / "index.sqlite-wal").touch()
     settings = site(tmp_path)
     assert not list(files.owners(settings))
-    own = files._owner
+    own = folders._owner
     monkeypatch.setattr(
-        files,
+        folders,
         "_owner",
         lambda path: -1 if path.name in ("id1.eml", "index.sqlite-wal") else own(path),
     )
@@ -191,7 +192,7 @@ def test_files_that_somebody_else_made(tmp_path: Path, monkeypatch: pytest.Monke
     assert (told.level, told.about) == ("FAIL", "quarantine.folder")
     assert told.found.startswith("2 files do not belong to their folder's owner")
     # What goes away meanwhile is nobody's.
-    monkeypatch.setattr(files, "_owner", lambda _path: None)
+    monkeypatch.setattr(folders, "_owner", lambda _path: None)
     assert not list(files.owners(settings))
 
 

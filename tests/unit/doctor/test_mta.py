@@ -348,6 +348,7 @@ def test_the_files_that_are_named_or_usual(tmp_path: Path, monkeypatch: pytest.M
     settings = site(tmp_path)
     monkeypatch.setattr(mta, "SENDMAIL_CF", tmp_path / "usual.cf")
     monkeypatch.setattr(mta, "MAIN_CF", tmp_path / "none.cf")
+    monkeypatch.setattr(mta, "SENDMAIL_PROGRAMS", (tmp_path / "praliases",))
 
     def about(where: Mtas) -> list[str]:
         return [
@@ -356,6 +357,9 @@ def test_the_files_that_are_named_or_usual(tmp_path: Path, monkeypatch: pytest.M
 
     assert about(Mtas()) == ["mta"]
     (tmp_path / "usual.cf").write_text("")
+    # The settings of an MTA that was removed.
+    assert about(Mtas()) == ["mta"]
+    (tmp_path / "praliases").touch()
     assert about(Mtas()) == ["sendmail"]
     assert about(Mtas(main_cf=tmp_path / "main.cf")) == ["postfix"]
 
@@ -462,5 +466,8 @@ def test_the_usual_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file = written(tmp_path, "postfix", "milter_content_timeout = 10s")
     monkeypatch.setattr(mta, "MAIN_CF", file)
     monkeypatch.setattr(mta, "SENDMAIL_CF", tmp_path / "none")
+    monkeypatch.setattr(mta, "POSTFIX_PROGRAMS", (tmp_path / "postfix",))
+    assert not any("milter_content_timeout" in one for one in time_warnings(site(tmp_path), Mtas()))
+    (tmp_path / "postfix").touch()
     (told,) = time_warnings(site(tmp_path), Mtas())
     assert "milter_content_timeout is 10 s" in told

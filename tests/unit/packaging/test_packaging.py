@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from filterd.chain.chain import ChainSettings
+from filterd.config.load import Settings
+from filterd.config.mta_lines import IN_QUEUE, postfix_lines, sendmail_line, sendmail_lines
 from filterd.config.processes import DaemonSettings, WorkerSettings
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.system import paths
+from filterd.system import layout, paths
 from tests.helpers.process import require
 
 pytestmark = pytest.mark.slow
@@ -51,16 +53,20 @@ def test_the_unit_starts_what_the_defaults_expect() -> None:
     assert float(stop) > DaemonSettings().shutdown_grace
 
 
-def test_the_folders_of_the_defaults_are_made() -> None:
-    made = re.findall(
-        r"^d (\S+) +0700 filterd filterd",
-        (ROOT / "packaging/filterd.tmpfiles").read_text("utf-8"),
-        re.MULTILINE,
-    )
+def test_users_and_folders_are_those_of_the_packaged_layout() -> None:
+    """What differs is to be written with `layout.sysusers()` and `layout.tmpfiles()`."""
+    assert (ROOT / "packaging/filterd.sysusers").read_text("utf-8") == layout.sysusers()
+    assert (ROOT / "packaging/filterd.tmpfiles").read_text("utf-8") == layout.tmpfiles()
+    table = (ROOT / "packaging/README.md").read_text("utf-8")
+    for one in layout.FOLDERS:
+        assert f"| `{one.path}` | {one.owner}, {one.mode:04o} | {one.about} |" in table
 
-    assert str(DaemonSettings().spool) in made
-    assert "/var/spool/filterd/quarantine" in made
-    assert unit_values("ReadWritePaths") == ["/var/spool/filterd"]
+
+def test_the_unit_writes_only_in_the_packaged_folders() -> None:
+    assert DaemonSettings().spool == layout.BODIES
+    assert unit_values("ReadWritePaths") == [str(layout.MAIL)]
+    assert unit_values("StateDirectory") == [layout.HOME.name]
+    assert unit_values("User") == unit_values("Group") == [layout.USER]
 
 
 def snippet_filter() -> InputMailFilter:
@@ -78,10 +84,22 @@ def test_the_snippet_fits_the_defaults() -> None:
     assert line.time_limits.eom > ChainSettings().timeout + WorkerSettings().grace
 
 
-def test_the_manual_shows_the_snippets_line() -> None:
-    line = next(line for line in SNIPPET.read_text().splitlines() if line.startswith("INPUT_MAIL"))
+@pytest.mark.parametrize("page", ["README.md", "docs/sendmail.md", "sendmail.mc.snippet"])
+def test_every_page_shows_the_line_for_sendmail(page: str) -> None:
+    assert sendmail_line(Settings()) in (ROOT / page).read_text("utf-8").splitlines()
 
-    assert line in (ROOT / "docs/sendmail.md").read_text("utf-8")
+
+def test_the_snippet_has_the_macros_that_setup_adds() -> None:
+    lines = SNIPPET.read_text("utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("dnl")] == sendmail_lines(Settings())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/postfix.md"])
+def test_every_page_shows_the_lines_for_postfix(page: str) -> None:
+    wanted = postfix_lines(Settings(), IN_QUEUE)
+    lines = [f"{name} = {value}" for name, value in wanted.items()]
+    text = "\n".join(map(str.strip, (ROOT / page).read_text("utf-8").splitlines()))
+    assert "\n".join(lines) in text
 
 
 def test_comments_of_the_snippet_are_no_macros() -> None:
