@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("filterd.cli.run", "run", "run the filter daemon in the foreground"),
     "check": ("filterd.cli.check", "check", "check the settings; --show prints what is in force"),
     "init": ("filterd.cli.init", "init", "write a commented settings file to begin with"),
+    "setup": ("filterd.cli.setup", "app", "attach sendmail or Postfix to the daemon"),
     "scan": ("filterd.cli.scan", "scan", "scan stored messages, offline"),
     "explain": ("filterd.cli.explain", "explain", "show why a message gets its score"),
     "train": ("filterd.cli.train", "train", "train a classifier model on spam and ham"),

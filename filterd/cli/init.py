@@ -64,8 +64,11 @@ def _system() -> int:
     path = paths.SYSTEM_CONFIG
     sys.stdout.write(f"wrote {path}\n" if is_new else f"{path} is kept as it is\n")
     _tell_of_clamd(load(path))
-    sys.stdout.write("\nStart the service: systemctl enable --now filterd\n")
-    sys.stdout.write(mta_lines(load(path)))
+    sys.stdout.write(
+        "\nStart the service: systemctl enable --now filterd\n"
+        "Attach the MTA:    filterd setup postfix --apply, or filterd setup sendmail --apply\n"
+        "                   (without --apply it only shows what changes)\n"
+    )
     return Exit.OK
 
 

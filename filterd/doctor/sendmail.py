@@ -49,7 +49,7 @@ def sendmail(settings: Settings, path: Path) -> Iterator[Finding]:
             Level.WARN,
             ABOUT,
             f"{path}: no filter at {settings.daemon.socket} (but {others})",
-            f"put into sendmail.mc above the first MAILER(): {sendmail_line(settings)}",
+            f"`filterd setup sendmail` shows what to change: {sendmail_line(settings)}",
         )
         return
     for one in ours:

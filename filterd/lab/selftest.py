@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filterd.chain.filter import Buildable
+from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
 from filterd.config.sample import toml_value
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.filters.gtube import GtubeSettings
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.scanners.settings import ScannersSettings
+from filterd.history import HistoryQuery
 from filterd.lab.expected import Promises
 from filterd.lab.samples import RECIPIENT, SENDER, sample
-from filterd.mta.delivery.client import SendResult, send_all
+from filterd.mta.delivery.client import SendResult, connected, send_all, transact
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.server import MtaThread, running_mta
 from filterd.mta.settings import MtaSettings
@@ -49,13 +52,24 @@ class Came:
 
     result: SendResult
     delivered: bytes | None
+    note: str | None = None
+    """Of one that went through an MTA that is there: what is wrong, besides the reply."""
 
     @property
     def words(self) -> str:
         """The same for people."""
+        if self.note is not None:
+            return f"{self.result.reply}{self.note}"
         place = "delivered" if self.delivered is not None else "not delivered"
         return f"{self.result.reply} ({place})"
 
+
+HELO = "localhost"
+
+CONNECT_SECONDS = 60.0
+"""sendmail may let a client wait for its greeting."""
+
+HISTORY_SECONDS = 20.0
 
 OWN_SETTINGS = """\
 [daemon]
@@ -151,6 +165,44 @@ def new_mark() -> str:
 def marked(name: str, mark: str) -> bytes:
     """The sample with that mark in its Message-ID."""
     return sample(name).data.replace(b"\r\nMessage-ID: <", b"\r\nMessage-ID: <" + mark.encode(), 1)
+
+
+def through(
+    settings: Settings, server: tuple[str, int], names: Iterable[str], mark: str, recipient: str
+) -> dict[str, Came]:
+    """Send the samples through an MTA that is there, from its postmaster to that recipient.
+
+    What it delivers is not looked at; but the daemon must have seen each message, by its history.
+    Raises SmtpError if the MTA cannot be reached.
+    """
+    came = {}
+    for name in names:
+        client = connected(*server, HELO, CONNECT_SECONDS)
+        try:
+            host = client.greeting.words.partition(" ")[0]
+            data = marked(name, f"{mark}.{name}.")
+            came[name] = Came(transact(client, name, data, f"postmaster@{host}", [recipient]), None)
+        finally:
+            client.close()
+    if not settings.history.enabled:
+        return {name: replace(one, note="") for name, one in came.items()}
+    missing = _unseen(settings, came, mark)
+    return {
+        name: replace(one, note="; filterd has not seen it" if name in missing else "")
+        for name, one in came.items()
+    }
+
+
+def _unseen(settings: Settings, names: Iterable[str], mark: str) -> set[str]:
+    """Messages that the history does not have; it is written once a second."""
+    end = time.monotonic() + HISTORY_SECONDS
+    while True:
+        with contextlib.closing(open_history(settings)) as history:
+            rows = history.search(HistoryQuery(text=mark)).rows
+        missing = {n for n in names if not any(f"{mark}.{n}." in row.message_id for row in rows)}
+        if not missing or time.monotonic() > end:
+            return missing
+        time.sleep(0.2)
 
 
 def clear(settings: Settings, mark: str) -> int:

@@ -82,6 +82,8 @@ ID = "ID"
 ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("check",): [],
     ("init",): ["{store}/fresh"],
+    ("setup", "postfix"): ["--postfix={private}/main.cf"],
+    ("setup", "sendmail"): ["--sendmail={private}/asks.cf", "--m4-folder={private}"],
     ("scan",): ["{private}/spam.eml"],
     ("explain",): ["{private}/spam.eml"],
     ("train",): [
@@ -168,6 +170,8 @@ and makes a folder of its own."""
 
 ELSEWHERE = {
     ("demo",),
+    ("setup", "postfix"),
+    ("setup", "sendmail"),
     ("dmarc", "read"),
     ("model", "merge"),
     ("mta", "send"),
@@ -251,6 +255,8 @@ def site() -> Iterator[Site]:
         (private / "ham.eml").write_bytes(message())
         (private / "sendmail.cf").write_text(CF.format(private=private))
         (private / "sendmail.mc").write_text("OSTYPE(`linux')dnl\nMAILER(`local')dnl\n")
+        (private / "main.cf").write_text("")
+        (private / "asks.cf").write_text(CF.format(private=private))
         (private / "aliases").write_text("postmaster: root\n")
         (private / "report.xml").write_bytes(feedback())
         for kind in ("spam", "ham"):
@@ -300,6 +306,7 @@ def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
         "known show",
         "known forget",
         "model undo",
+        "setup sendmail",
         "rates free",
     }, trouble
     daemon.stop()
