@@ -1,0 +1,21 @@
+"""Perl's regular expressions on octets, as SpamAssassin uses them: one, or thousands at once."""
+
+from filterd.rules.patterns.compiled import (
+    Compiled,
+    Found,
+    Parts,
+    Span,
+    TooMuchWork,
+    compile_pattern,
+)
+from filterd.rules.patterns.syntax import PatternError
+
+__all__ = [
+    "Compiled",
+    "Found",
+    "Parts",
+    "PatternError",
+    "Span",
+    "TooMuchWork",
+    "compile_pattern",
+]

@@ -1,0 +1,91 @@
+"""No pattern and no text takes a search far beyond its time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from filterd.rules.conf.rule import Pattern
+from filterd.rules.patterns import PatternError, TooMuchWork, compile_pattern, limits
+
+pytestmark = pytest.mark.slow
+
+MEGABYTES = 10_000_000
+
+PATIENCE = 10 * limits.SECONDS
+"""Seconds for a search on a machine that does other things as well."""
+
+EVIL: tuple[tuple[str, bytes], ...] = (
+    (r"(?:a|a)*b", b"a" * 30),
+    (r"(?:a+)+b", b"a" * 100_000),
+    (r"(?:a|b)*c", b"ab" * (MEGABYTES // 2)),
+    (r"(?:a|aa)+$", b"a" * MEGABYTES + b"!"),
+    (r"a[^b]*c", b"a" * MEGABYTES),
+    (r"a.*b.*c.*d", b"abc" * (MEGABYTES // 3)),
+    (r"\s+$", b" " * MEGABYTES + b"x"),
+    (r"(.*)*\1z", b"a" * 100_000),
+    (r"(a(?1)?b)z", b"a" * MEGABYTES),
+    (r"a(?R)?b", b"a" * MEGABYTES),
+    (r"(?:a*)*(*PRUNE)b", b"a" * MEGABYTES),
+    (r"(?<=a{1,200})b{1,200}c", b"ab" * (MEGABYTES // 2)),
+    (r"(?:(?:(?:a?){50}){5}){5}b", b"a" * MEGABYTES),
+    (r"(?=(a+))a*b\1", b"a" * MEGABYTES),
+    (r"\b(?:\w+\s*)+!", b"word " * (MEGABYTES // 5)),
+)
+
+
+@pytest.mark.parametrize(("pattern", "text"), EVIL, ids=[pattern for pattern, _ in EVIL])
+def test_an_evil_pattern_ends(pattern: str, text: bytes) -> None:
+    compiled = compile_pattern(Pattern(pattern))
+    started = time.monotonic()
+    try:
+        assert compiled.search(text) is None
+    except TooMuchWork as error:
+        assert str(error)
+    assert time.monotonic() - started < PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("x", None), ("(?i)AB+", (MEGABYTES, MEGABYTES + 3)), ("ab{2}$", None)],
+)
+def test_a_harmless_pattern_looks_at_all_of_a_long_text(
+    pattern: str, expected: tuple[int, int] | None
+) -> None:
+    assert compile_pattern(Pattern(pattern)).search(b"-" * MEGABYTES + b"abb!") == expected
+
+
+@pytest.mark.parametrize("pattern", ["a{2}b", "(?<=-)a+b", r"a\Kab", "(a)ab", r"\ba", "b$", "b\\z"])
+@pytest.mark.parametrize("before", [10, 9_000, 70_000, 300_000])
+def test_where_it_matches_does_not_depend_on_the_windows(pattern: str, before: int) -> None:
+    short = compile_pattern(Pattern(pattern)).match(b"-" * 10 + b"aab")
+    found = compile_pattern(Pattern(pattern)).match(b"-" * before + b"aab")
+    assert short is not None
+    assert found is not None
+    moved = before - 10
+    assert [span and (span[0] - moved, span[1] - moved) for span in found.groups] == list(
+        short.groups
+    )
+
+
+def test_many_groups_in_groups_are_refused() -> None:
+    with pytest.raises(PatternError, match="more than 64 groups in groups"):
+        compile_pattern(Pattern("(" * 5_000 + ")" * 5_000))
+
+
+def test_a_long_pattern_is_refused() -> None:
+    with pytest.raises(PatternError, match="longer than 1000000 octets"):
+        compile_pattern(Pattern("a" * 1_000_001))
+
+
+def test_brackets_that_stand_a_hundred_times_fit_in_a_pattern() -> None:
+    letters = "|".join(f"[\\x{octet:02x}][\\x80-\\xaf]" for octet in range(192, 240))
+    letter = f"(?:[aA]|{letters})"
+    compiled = compile_pattern(Pattern(f"(x)(?:{letter * 10}|{letter * 90})y"))
+    found = compiled.match(b"-x" + b"aA\xc3\x80\xef\xaf" * 2 + b"aA" + b"y")
+    assert found is not None
+    assert found.group(0) == b"x" + b"aA\xc3\x80\xef\xaf" * 2 + b"aAy"
+    assert found.group(1) == b"x"
+    assert compiled.match(b"x" + b"a" * 11 + b"y") is None
+    assert compiled.search(b"x" + b"a" * 90 + b"y") == (0, 92)
