@@ -56,7 +56,9 @@ _TESTS: dict[str, str] = {
     _HISTORY: "check_from_in_auto_whitelist check_from_in_auto_welcomelist"
     " check_senders_reputation",
     _SHORT_LINKS: "short_url short_url_200 short_url_404 short_url_chained short_url_code"
-    " short_url_loop short_url_maxchain short_url_redir short_url_tests",
+    " short_url_loop short_url_maxchain short_url_redir short_url_tests"
+    " redir_url_404 redir_url_chained redir_url_code redir_url_loop redir_url_maxchain"
+    " redir_url_redir",
     _CIRCUIT: "check_shortcircuit",
     _COUNTRY: "check_uri_local_bl",
     _VIRUS: "check_microsoft_executable check_suspect_name",

@@ -24,12 +24,14 @@ LINE_LIMIT = 2048
 BLANKS = r" \t\n\r\x0b\x0c"
 WIDE_BLANKS = BLANKS + r"\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
-_GAP = {False: re.compile(f"\n[{BLANKS}]*\n"), True: re.compile(f"\n[{WIDE_BLANKS}]*\n")}
-_BLANK = {
-    False: re.compile(f"[{BLANKS}]{{2,}}|[{BLANKS[1:]}]"),
-    True: re.compile(f"[{WIDE_BLANKS}]{{2,}}|[{WIDE_BLANKS[1:]}]"),
-}
-_ANY_BLANK = {False: re.compile(r"[ \t\n\r\x0b]+"), True: re.compile(f"[{WIDE_BLANKS}]+")}
+_WIDE_BLANK = re.compile(f"[{WIDE_BLANKS[len(BLANKS) :]}]")
+_GAP = re.compile(rb"\n[ \t\n\r\x0b\x0c]*\n")
+_TO_BLANKS = bytes.maketrans(b"\t\n\r\x0b\x0c\x00", b"     \n")
+# Perl counts no form feed among the blanks of octets here.
+_COUNTED = " \t\n\r\x0b"
+_ALSO_COUNTED = "\x0c\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 class Rendered(NamedTuple):
@@ -66,7 +68,9 @@ def _of_html(text: str, size: int, *, is_wide: bool) -> Rendered:
     visible = "".join([piece for piece, hidden in pieces if not hidden])
     invisible = "".join([piece for piece, hidden in pieces if hidden])
     is_wide = is_wide or not _is_narrow(whole)
-    blanks = len(whole) - len(_ANY_BLANK[is_wide].sub("", whole))
+    blanks = sum(map(whole.count, _COUNTED))
+    if is_wide:
+        blanks += sum(map(whole.count, "\x0c" if whole.isascii() else _ALSO_COUNTED))
     info.numbers["html_length"] = len(whole)
     info.numbers["non_space_len"] = len(whole) - blanks
     info.numbers["ratio"] = (size - len(whole)) / size
@@ -88,8 +92,13 @@ class Body:
 
     def __init__(self, message: MessagePart) -> None:
         self._subject = message.header(b"subject") + b"\n"
-        self.rendered = [rendered(part) for part in message.leaves()]
-        self.html = [part.html for part in self.rendered if part is not None and part.html]
+        self._rendered = {id(part): rendered(part) for part in message.leaves()}
+        self.rendered = list(self._rendered.values())
+        self.html = tuple(part.html for part in self.rendered if part is not None and part.html)
+
+    def of(self, part: Part) -> Rendered | None:
+        """The text of a part of the message; None for what is neither plain text nor HTML."""
+        return self._rendered.get(id(part))
 
     def paragraphs(self) -> tuple[bytes, ...]:
         """Subject and all text."""
@@ -121,8 +130,10 @@ class Body:
                 is_wide = is_wide or wide
                 pieces.append(_cut(text))
                 any_text = any_text or bool(text)
-        text = _squeezed("".join(pieces), is_wide=is_wide)
-        octets = text.encode("utf-8" if is_wide else "latin-1", "surrogatepass")
+        text = "".join(pieces)
+        if is_wide:
+            text = _WIDE_BLANK.sub(" ", text)
+        octets = _squeezed(text.encode("utf-8" if is_wide else "latin-1", "surrogatepass"))
         return tuple(_lines(subject + octets))
 
 
@@ -136,10 +147,12 @@ def _cut(text: str) -> str:
     return text[:PART_SIZE]
 
 
-def _squeezed(text: str, *, is_wide: bool) -> str:
-    """One blank for several, a line end where an empty line was."""
-    text = _GAP[is_wide].sub("\x00", text)
-    return _BLANK[is_wide].sub(" ", text).replace("\x00", "\n")
+def _squeezed(octets: bytes) -> bytes:
+    """One blank for several, a line end where an empty line was, and where a NUL was."""
+    octets = _GAP.sub(b"\0", octets).translate(_TO_BLANKS)
+    while b"  " in octets:
+        octets = octets.replace(b"  ", b" ")
+    return octets
 
 
 def _lines(octets: bytes) -> list[bytes]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from filterd.rules.view.html_links import Links
 from filterd.rules.view.html_style import BLANKS, Style, color, sight, size, with_css
@@ -41,7 +40,7 @@ _CLOSED_BY_CELL = {"td": ("font", "td"), "tr": ("font", "td", "tr")}
 
 _EMPTY_ELEMENT = re.compile(r"<(\w++)[ \t\n\r\f\x0b]*+/>")
 _QUOTES = str.maketrans({0x201C: '"', 0x201D: '"'})
-_RUN = re.compile(r"[ \t\n\r\f\x0b]+|\xc2\xa0")
+_RUN = re.compile(r"[ \t\n\r\f\x0b]{2,}|[\t\n\r\f\x0b]|\xc2\xa0")
 _ANYTHING = re.compile(r"[^ \t\n\r\f\x0b\xc2\xa0]|\xc2(?!\xa0)|(?<!\xc2)\xa0")
 _MARKS = r"\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e"
 _FACE = re.compile(
@@ -70,8 +69,6 @@ _FIRST_RUN = {
     for wide in (False, True)
 }
 
-_sight = lru_cache(256)(sight)
-
 
 class HtmlInfo:
     """What was found in one document.
@@ -82,7 +79,8 @@ class HtmlInfo:
     links: URIs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_wide: bool = False) -> None:
+        self._is_wide = is_wide
         self.numbers: dict[str, float] = {"html": 1}
         self.inside: dict[str, int] = {}
         self.titles: list[str] = []
@@ -91,6 +89,13 @@ class HtmlInfo:
         self.anchors: list[str] = []
         self.charsets: list[str] = []
         self.links = Links()
+
+    def octets(self, text: str) -> bytes:
+        """A text of the document as octets: UTF-8, or Latin-1 where the document is ASCII and has
+        others by their numbers only, as rules see them in SpamAssassin."""
+        if not self._is_wide and (text.isascii() or max(text) < "\u0100"):
+            return text.encode("latin-1")
+        return text.encode("utf-8", "surrogatepass")
 
 
 def read_html(text: str, *, is_wide: bool) -> tuple[HtmlInfo, list[tuple[str, bool]]]:
@@ -112,7 +117,7 @@ class _Reader:
     """A `html_tokens.Handler`."""
 
     def __init__(self, is_wide: bool) -> None:
-        self.info = HtmlInfo()
+        self.info = HtmlInfo(is_wide)
         self.pieces: list[tuple[str, bool]] = []
         self._is_wide = is_wide
         self._after_gap = False
@@ -192,7 +197,7 @@ class _Reader:
             self._titles[-1].append(text)
         hidden = False
         if _ANYTHING.search(text) is not None:
-            seen = _sight(self._styles[-1])
+            seen = sight(self._styles[-1])
             hidden = seen.hidden
             if seen.finding:
                 self.info.numbers[seen.finding] = 1
@@ -234,7 +239,7 @@ class _Reader:
 
     def _note_broken_word(self, before: str, text: str) -> None:
         wide = self._is_wide
-        if not before or not text:
+        if not before or not text or before[-1] in " \n" or text[0] in " \n":
             return
         if _FIRST[wide].match(text) and _FIRST[wide].match(before, len(before) - 1):
             self._obfuscation += 1
@@ -251,7 +256,7 @@ class _Reader:
         if tag in _CLOSED_BY_CELL:
             self._close_cells(tag)
         parent = self._styles[-1]
-        style = parent._replace(tag=tag)
+        style = Style(tag, *parent[1:])
         if tag == "big":
             style = style._replace(size=style.size + 1)
         elif tag == "small":

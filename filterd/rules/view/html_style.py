@@ -6,7 +6,9 @@ Source: HTML 4.01 §6.5, CSS Color Module Level 3 §4.3 (names); the results of 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 _COLORS = """
     aliceblue:f0f8ff antiquewhite:faebd7 aqua:00ffff aquamarine:7fffd4 azure:f0ffff beige:f5f5dc
@@ -44,6 +46,15 @@ COLORS = dict(pair.split(":") for pair in _COLORS.split())
 
 INVALID = "invalid"
 
+CACHED = 2048
+"""Colours, declarations and styles whose meaning is remembered."""
+
+CACHED_SIZE = 300
+"""Characters of declarations that are remembered."""
+
+COLOR_LIMIT = 200
+"""Characters of a colour that are looked at."""
+
 CONTRAST = 12.0
 """Weighted distance of two colours below which text is not read."""
 
@@ -69,6 +80,17 @@ class Style(NamedTuple):
     display: str = ""
     visibility: str = ""
 
+    def changed(self, changes: Mapping[str, str]) -> Style:
+        """The same with other texts, by the name of the field."""
+        return Style(
+            self.tag,
+            changes.get("foreground", self.foreground),
+            changes.get("background", self.background),
+            self.size,
+            changes.get("display", self.display),
+            changes.get("visibility", self.visibility),
+        )
+
 
 class Sight(NamedTuple):
     """Whether text in a style is hidden, and which finding it is."""
@@ -77,7 +99,8 @@ class Sight(NamedTuple):
     finding: str = ""
 
 
-def color(text: str) -> str:
+@lru_cache(CACHED)
+def _color(text: str) -> str:
     """A colour as `#` and six digits; INVALID for what no reader knows."""
     text = text.lower().strip(BLANKS)
     named = COLORS.get(text)
@@ -102,6 +125,11 @@ def color(text: str) -> str:
     return "#" + text
 
 
+def color(text: str) -> str:
+    """A colour as `#` and six digits; INVALID for what no reader knows."""
+    return _color(text[:COLOR_LIMIT])
+
+
 def size(text: str, base: int, current: int) -> int:
     """The size that an attribute `size` says; `current` if it says none."""
     found = _NUMBER.match(text)
@@ -111,9 +139,8 @@ def size(text: str, base: int, current: int) -> int:
     return base - number if found[1] == "-" else base + number if found[1] else number
 
 
-def with_css(style: Style, text: str, parent: Style) -> Style:
-    """A style with the declarations of an attribute `style`."""
-    changes: dict[str, Any] = {}
+def _changes(text: str) -> dict[str, str]:
+    changes: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = part.partition(":")
         head = name.strip(BLANKS)
@@ -130,7 +157,16 @@ def with_css(style: Style, text: str, parent: Style) -> Style:
             value = value.strip(BLANKS)
             if value and "\n" not in value:
                 changes[head] = value
-    new = style._replace(**changes) if changes else style
+    return changes
+
+
+_cached_changes = lru_cache(CACHED)(_changes)
+
+
+def with_css(style: Style, text: str, parent: Style) -> Style:
+    """A style with the declarations of an attribute `style`."""
+    changes = _cached_changes(text) if len(text) <= CACHED_SIZE else _changes(text)
+    new = style.changed(changes) if changes else style
     if new.background == "transparent":
         new = new._replace(background=parent.background)
     if new.foreground == "transparent":
@@ -204,13 +240,17 @@ def _bottom_layer(value: str) -> list[str]:
 
 def sight(style: Style) -> Sight:
     """Whether text in that style is hidden from a reader."""
-    foreground, background = style.foreground, style.background
+    return _sight(*style[1:])
+
+
+@lru_cache(CACHED)
+def _sight(foreground: str, background: str, size: int, display: str, visibility: str) -> Sight:
     if foreground[-6:] == background[-6:] or _is_close(foreground, background):
         return Sight(True, "font_low_contrast")
     if INVALID in (foreground, background):
         return Sight(True, "font_invalid_color")
-    hidden = style.size <= 1 or style.display.lower() == "none"
-    return Sight(hidden or style.visibility.lower() == "hidden")
+    hidden = size <= 1 or display.lower() == "none"
+    return Sight(hidden or visibility.lower() == "hidden")
 
 
 def _is_close(first: str, second: str) -> bool:

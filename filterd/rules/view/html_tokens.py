@@ -242,6 +242,8 @@ class Tokens:
     def _end_of_tag(self, position: int) -> int:
         """Where `>` is, outside of quotation marks behind a blank or `=`; -1 if nowhere."""
         text, start, quote = self._text, position, ""
+        if text[position : position + 1] == ">":
+            return position
         for match in _QUOTE_OR_END.finditer(text, position):
             character, at = match[0], match.start()
             if not quote:

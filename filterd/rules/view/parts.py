@@ -11,6 +11,13 @@ from collections import deque
 from collections.abc import Iterator
 
 from filterd.message.lazy import lazy
+from filterd.rules.view.body_lines import (
+    BLANKS,
+    broken,
+    delimiters,
+    is_delimiter,
+    squeezed,
+)
 from filterd.rules.view.content_type import parse_content_type
 from filterd.rules.view.decoding import decode_base64, decode_quoted_printable
 from filterd.rules.view.header_words import decode_header
@@ -21,27 +28,19 @@ DEPTH_LIMIT = 20
 PART_LIMIT = 1000
 """Parts directly in one multipart."""
 
-LINE_LIMIT = 2048
-"""Octets of a line in a part; longer ones are broken."""
-
 NAME_LIMIT, VALUE_LIMIT = 256, 8192
 """Octets of a header field's name and value."""
-
-BLANK_LINES = 20
-"""Blank lines in a row that are kept."""
 
 BAD_HEADER_LINES = 3
 """Lines without a field name that the header survives."""
 
 _FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*+:")
+_WHOLE_FIELD = re.compile(rb"(?!--)[\x21-\x39\x3b-\x7e]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+")
 _STRICT_FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]+:")
 _DISPOSITION_NAME = re.compile(rb'name=\s*+"?([^";]++)', re.IGNORECASE)
-_MANY_BLANK_LINES = re.compile(rb"(?:\n[ \t\r\x0b\x0c]*+){%d}" % (BLANK_LINES + 2))
-_BLANK_LINES = re.compile(rb"(?<=\n)(?:[ \t\r\x0b\x0c]*+\n)+")
 _EPILOGUE = re.compile(rb"[^\s.]")
 _TEXTUAL = re.compile(r"(?:text|message)\b")
 _HTML_NAME = re.compile(rb"\.s?html?$", re.IGNORECASE)
-_BLANK = b" \t\n\r\x0b\x0c"
 
 
 class Part:
@@ -146,13 +145,13 @@ class MessagePart(Part):
         self.header_octets, self.body_octets = data[:end], data[end:]
         content_type = parse_content_type(self.header(b"content-type"))
         self.type = content_type.type
-        body = _squeezed(self.body_octets)
+        body = squeezed(self.body_octets)
         boundary = content_type.boundary
         if self.type.startswith("multipart/"):
             first, _, rest = body.partition(b"\n")
             if (
                 rest
-                and first.strip(_BLANK)
+                and first.strip(BLANKS)
                 and not (boundary is not None and body.startswith(b"--" + boundary))
             ):
                 body = b"\n" + body
@@ -162,6 +161,25 @@ class MessagePart(Part):
 
     def _read_header(self, data: bytes) -> int:
         """Take the header's fields; where the body begins."""
+        end = self._read_plain_header(data)
+        return end if end else self._read_any_header(data)
+
+    def _read_plain_header(self, data: bytes) -> int:
+        """The same for one without a fault; 0, and nothing taken, for any other."""
+        position = 0
+        fields: list[list[bytes]] = []
+        match = _WHOLE_FIELD.match(data)
+        while match is not None:
+            fields.append([match[0]])
+            position = match.end()
+            match = _WHOLE_FIELD.match(data, position)
+        if not position or data[position : position + 1] != b"\n":
+            return 0
+        for field in fields:
+            self._add(field)
+        return position + 1
+
+    def _read_any_header(self, data: bytes) -> int:
         position, bad_lines = 0, 0
         field: list[bytes] | None = None
         while True:
@@ -224,21 +242,21 @@ class MessagePart(Part):
         delimiter = b"--" + boundary
         size = len(body)
         start = 0
-        for line_start, line_end in _delimiters(body, delimiter, 0):
-            if not body[line_start + len(delimiter) : line_end].strip(_BLANK):
+        for line_start, line_end in delimiters(body, delimiter, 0):
+            if not body[line_start + len(delimiter) : line_end].strip(BLANKS):
                 self.open_boundaries[boundary] = 1
                 start = line_end
                 self._note_header(body, start)
                 break
         position = start
-        delimiters = _delimiters(body, delimiter, start)
+        found = delimiters(body, delimiter, start)
         while position < size:
             fields, text, nested = self._read_part_header(body, position, size, boundary, delimiter)
             end, next_part, is_last = size, size, False
-            for line_start, line_end in delimiters:
+            for line_start, line_end in found:
                 if line_start < position:
                     continue
-                ends = bool(body[line_start + len(delimiter) : line_end].strip(_BLANK))
+                ends = bool(body[line_start + len(delimiter) : line_end].strip(BLANKS))
                 if nested and line_start >= text:
                     nested = not ends
                     continue
@@ -246,7 +264,7 @@ class MessagePart(Part):
                 break
             has_end = next_part > end or end < size
             raw = body[text:end] if text < end else b""
-            self._add_part(part, fields, _broken(raw), boundary, depth, has_end=has_end)
+            self._add_part(part, fields, broken(raw), boundary, depth, has_end=has_end)
             position = next_part
             if is_last:
                 self.open_boundaries[boundary] = self.open_boundaries.get(boundary, 0) - 1
@@ -275,7 +293,7 @@ class MessagePart(Part):
         while position < last_line:
             end = body.find(b"\n", position) + 1 or size
             line = body[position:end]
-            if line.startswith(delimiter) and _is_delimiter(line, delimiter):
+            if line.startswith(delimiter) and is_delimiter(line, delimiter):
                 return fields, position, False
             if _FIELD.match(line) is not None:
                 _push(fields, field)
@@ -341,66 +359,9 @@ def _push(fields: list[tuple[bytes, bytes]], field: list[bytes]) -> bool:
     if not field:
         return False
     name, _, value = b"".join(field).partition(b":")
-    fields.append((name, value.lstrip(_BLANK)))
+    fields.append((name, value.lstrip(BLANKS)))
     return name.lower() == b"content-type"
 
 
 def _has_boundary(fields: list[tuple[bytes, bytes]], boundary: bytes) -> bool:
     return parse_content_type(decode_header(fields[-1][1], b"content-type")).boundary == boundary
-
-
-def _is_delimiter(line: bytes, delimiter: bytes) -> bool:
-    return line[len(delimiter) :].rstrip(_BLANK) in (b"", b"--")
-
-
-def _delimiters(body: bytes, delimiter: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of each delimiter line from `position` on."""
-    size = len(body)
-    while True:
-        found = body.find(delimiter, position)
-        if found < 0:
-            return
-        end = body.find(b"\n", found) + 1 or size
-        if (found == 0 or body[found - 1] == 0x0A) and _is_delimiter(body[found:end], delimiter):
-            yield found, end
-            position = end
-        else:
-            position = found + len(delimiter)
-
-
-def _squeezed(body: bytes) -> bytes:
-    """No more than so many blank lines in a row."""
-    if _MANY_BLANK_LINES.search(b"\n" + body) is None:
-        return body
-    return _BLANK_LINES.sub(_fewer, b"\n" + body)[1:]
-
-
-def _fewer(match: re.Match[bytes]) -> bytes:
-    lines = match[0].split(b"\n")[:-1]
-    kept = BLANK_LINES + (match.start() == 1)
-    if len(lines) <= kept:
-        return match[0]
-    return b"\n".join(lines[:1] + lines[1 + len(lines) - kept :]) + b"\n"
-
-
-def _broken(raw: bytes) -> bytes:
-    """Lines that are too long, broken."""
-    if len(raw) <= LINE_LIMIT:
-        return raw
-    lines = raw.split(b"\n")
-    if max(map(len, lines)) < LINE_LIMIT:
-        return raw
-    broken: list[bytes] = []
-    for line in _lines(raw):
-        at = 0
-        while len(line) - at > LINE_LIMIT:
-            broken += (line[at : at + LINE_LIMIT], b"\n")
-            at += LINE_LIMIT
-        broken.append(line[at:])
-    return b"".join(broken)
-
-
-def _lines(raw: bytes) -> list[bytes]:
-    lines = [line + b"\n" for line in raw.split(b"\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines

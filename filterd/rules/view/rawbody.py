@@ -46,19 +46,25 @@ def cut(text: bytes, size: int, places: bytes) -> bytes:
 
 def chunks_of(text: bytes) -> Iterator[bytes]:
     """Pieces of CHUNK to twice as many octets, cut behind a line, a tag or a word if possible."""
-    size, start = len(text), 0
-    if size <= CHUNK:
-        yield text
-        return
+    return map(text.__getitem__, _cuts(text, len(text), (b"\n", b">", b" ")))
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """The same for characters."""
+    return map(text.__getitem__, _cuts(text, len(text), ("\n", ">", " ")))
+
+
+def _cuts(text: bytes | str, size: int, places: tuple[bytes | str, ...]) -> Iterator[slice]:
+    start = 0
     while size - start > 2 * CHUNK:
         limit = start + 2 * CHUNK
-        for place in (b"\n", b">", b" "):
-            found = text.find(place, start + CHUNK, limit)
+        for place in places:
+            found = text.find(place, start + CHUNK, limit)  # type: ignore[arg-type]
             if found >= 0:
                 break
         else:
             found = start + CHUNK
-        yield text[start : found + 1]
+        yield slice(start, found + 1)
         start = found + 1
-    if start < size:
-        yield text[start:]
+    if start < size or not size:
+        yield slice(start, size)
