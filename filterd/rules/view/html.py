@@ -33,6 +33,13 @@ _GAPS = {
     **dict.fromkeys("p hr blockquote pre listing plaintext xmp title".split(), "\n\n"),
 }
 _NO_CSS = frozenset(("basefont", "body", "font", "marquee"))
+_SHOWING = {
+    **dict.fromkeys(("basefont", "font"), frozenset(("color", "face", "size"))),
+    **dict.fromkeys(("table", "td", "tr"), frozenset(("bgcolor", "style"))),
+    **dict.fromkeys(("a", "div", "p", "span"), frozenset(("style",))),
+    "body": frozenset("text bgcolor link alink vlink background".split()),
+    "marquee": frozenset(("bgcolor", "background")),
+}
 _COLOR_NAMES = {"body": ("text",), "font": ("color",), "basefont": ("color",)}
 _SIZED = frozenset(("basefont", "font"))
 _NAMESPACE = re.compile(r"(?:o|st\d):[\w-]+/?")
@@ -269,23 +276,19 @@ class _Reader:
     def _with_attributes(
         self, style: Style, tag: str, attributes: Mapping[str, str], parent: Style
     ) -> Style:
-        names = _COLOR_NAMES.get(tag, ())
-        known = False
-        for name in names:
+        if _SHOWING[tag].isdisjoint(attributes):
+            return style
+        for name in _COLOR_NAMES.get(tag, ()):
             if name in attributes:
                 style = style._replace(foreground=color(attributes[name]))
-                known = True
         if tag in _SIZED and "size" in attributes:
             style = style._replace(size=size(attributes["size"], self._base_size, style.size))
-            known = True
         if "style" in attributes and tag not in _NO_CSS:
             style = with_css(style, attributes["style"], parent)
-            known = True
-        if known:
-            if style.size > self._sizes[1]:
-                self._sizes[1] = style.size
-            elif style.size < self._sizes[0]:
-                self._sizes[0] = style.size
+        if style.size > self._sizes[1]:
+            self._sizes[1] = style.size
+        elif style.size < self._sizes[0]:
+            self._sizes[0] = style.size
         return style
 
     def _pop_style(self) -> Style:

@@ -84,9 +84,9 @@ class Tokens:
             name = self._literal
             self._report_text(position, len(self._text))
             self._report_end(name)
-            self._literal, self._is_cdata = "", False
-            return
-        self._finish(position)
+        else:
+            self._finish(position)
+        self._flush_end()
 
     def _finish(self, position: int) -> None:
         text, size = self._text, len(self._text)

@@ -39,6 +39,7 @@ _WHOLE_FIELD = re.compile(rb"(?!--)[\x21-\x39\x3b-\x7e]++[ \t]*+:[^\n]*+\n(?:[ \
 _STRICT_FIELD = re.compile(rb"[\x21-\x39\x3b-\x7e]+:")
 _DISPOSITION_NAME = re.compile(rb'name=\s*+"?([^";]++)', re.IGNORECASE)
 _EPILOGUE = re.compile(rb"[^\s.]")
+_MBOX_LINE = re.compile(rb"From(?:\s\s|\s(?!:)|\n)")
 _TEXTUAL = re.compile(r"(?:text|message)\b")
 _HTML_NAME = re.compile(rb"\.s?html?$", re.IGNORECASE)
 
@@ -139,7 +140,7 @@ class MessagePart(Part):
         if data.endswith(b"\r\n") or data.partition(b"\n")[0].endswith(b"\r"):
             data = data.replace(b"\r\n", b"\n")
         data = data or b"\n"
-        if data.startswith(b"From") and data[4:5] in (b" ", b"\t") and data[5:6] != b":":
+        if _MBOX_LINE.match(data) is not None:
             data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
         end = self._read_header(data)
         self.header_octets, self.body_octets = data[:end], data[end:]

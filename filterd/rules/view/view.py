@@ -18,11 +18,12 @@ from filterd.rules.view.handover import handover
 from filterd.rules.view.header import MESSAGE_IDS, ONE_VALUE, Header, reduced
 from filterd.rules.view.parts import MessagePart, parts_of
 from filterd.rules.view.relays import Relays, Trust, originating, relays_of, text_of
+from filterd.rules.view.text_view import TextView
 
 _NO_OPTIONS: Mapping[str, tuple[Option, ...]] = MappingProxyType({})
 
 
-class View:
+class View(TextView):
     """One message with the options of a rule set.
 
     hits: how often each rule hit so far, for eval tests that ask. notes: what eval tests remember
