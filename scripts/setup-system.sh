@@ -55,6 +55,7 @@ dovecot-sieve       sievec
 openssl             openssl
 spamass-milter      spamass-milter
 spamc               spamc
+spamassassin        spamassassin
 msmtp               msmtp
 swaks               swaks
 libsasl2-modules    @sasl-plain

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "greylist": ("filterd.cli.greylist", "app", "list mail that waits to be sent again, let it in"),
     "rates": ("filterd.cli.rates", "app", "list whose mail is held, let it through again"),
     "known": ("filterd.cli.known", "app", "show or forget people to whom this site has written"),
+    "rules": ("filterd.cli.rules", "app", "rules in SpamAssassin's language: check, list, fetch"),
     "dkim": ("filterd.cli.dkim", "app", "keys for DKIM signatures: make one, ask the DNS for it"),
     "digest": ("filterd.cli.digest", "app", "mail to recipients about what is held for them"),
     "dmarc": (

@@ -6,15 +6,16 @@ Source: spamassassin(1), "CONFIGURATION FILES".
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from filterd.rules.conf.lines import FILE_OCTETS
-from filterd.rules.conf.read import FILES, Loader, read
+from filterd.rules.conf.read import FILES, Loader, PatternError, read
 from filterd.rules.conf.rule import RuleSet
 from filterd.system.bounded import read_regular
 
-TOTAL_OCTETS = 256 * 1024 * 1024
+TOTAL_OCTETS = 64 * 1024 * 1024
 """How much all files of a rule set may have together."""
 
 SITE_FOLDERS = ("etc/spamassassin", "etc/mail/spamassassin", "usr/local/etc/mail/spamassassin")
@@ -118,6 +119,8 @@ def load(
     files: Sequence[Path],
     *,
     evals: Collection[str] | None = None,
+    missing: Mapping[str, str] = MappingProxyType({}),
+    pattern_error: PatternError | None = None,
     language: str = "en_US",
     use_network: bool = False,
 ) -> tuple[RuleSet, list[Path]]:
@@ -133,6 +136,8 @@ def load(
         include=include,
         language=language,
         evals=evals,
+        missing=missing,
+        pattern_error=pattern_error,
         use_network=use_network,
     )
     return rule_set, found.paths

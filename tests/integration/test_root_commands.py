@@ -131,6 +131,10 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("rates", "free"): ["user", "joe"],
     ("known", "show"): ["ann@a.example"],
     ("known", "forget"): ["ann@a.example"],
+    ("rules", "check"): ["{private}/rules.cf"],
+    ("rules", "list"): ["{private}/rules.cf"],
+    ("rules", "show"): ["A", "{private}/rules.cf"],
+    ("rules", "fetch"): ["--check-only", "--channel=nothing.invalid"],
     ("dkim", "genkey"): ["mx.example", "--selector=root"],
     ("dkim", "check"): [],
     ("status",): [],
@@ -257,6 +261,7 @@ def site() -> Iterator[Site]:
         (private / "sendmail.mc").write_text("OSTYPE(`linux')dnl\nMAILER(`local')dnl\n")
         (private / "main.cf").write_text("")
         (private / "asks.cf").write_text(CF.format(private=private))
+        (private / "rules.cf").write_text("body A /a/\n")
         (private / "aliases").write_text("postmaster: root\n")
         (private / "report.xml").write_bytes(feedback())
         for kind in ("spam", "ham"):
@@ -303,6 +308,7 @@ def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
         "mta newaliases",
         "digest send",
         "dkim check",
+        "rules fetch",
         "known show",
         "known forget",
         "model undo",

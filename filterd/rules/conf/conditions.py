@@ -47,23 +47,35 @@ class Facts:
         self.plugins = set(plugins)
         self.compatible: set[str] = set()
         self.use_network = use_network
+        self._known: dict[str, bool] = {}
+
+    def load(self, plugin: str) -> None:
+        """From now on the plugin is loaded."""
+        self.plugins.add(plugin)
+        self._known.clear()
+
+    def enable(self, word: str) -> None:
+        """From now on `compat_word` is there."""
+        self.compatible.add(word)
+        self._known.clear()
 
     def holds(self, condition: str) -> bool:
         """Whether a condition holds. Raises LineError."""
-        tokens = tokens_of(condition, VERSION_NUMBER)
-        try:
-            return bool(Parser(tokens, self._operand).whole()(lambda _: 0))
-        except (ZeroDivisionError, OverflowError):
-            raise LineError("the condition divides by zero") from None
+        known = self._known.get(condition)
+        if known is None:
+            tokens = tokens_of(condition, VERSION_NUMBER)
+            try:
+                known = bool(Parser(tokens, self._operand).whole()(lambda _: 0))
+            except (ZeroDivisionError, OverflowError):
+                raise LineError("the condition divides by zero") from None
+            self._known[condition] = known
+        return known
 
     def _operand(self, parser: Parser, word: str) -> Node:
         if word in ("plugin", "can", "has"):
-            bracket = parser.seen == "("
-            if bracket:
-                parser.take()
+            parser.take("(")
             name = parser.take()
-            if bracket:
-                parser.take(")")
+            parser.take(")")
             found = self._loaded(name) if word == "plugin" else self._feature(word, name)
             return lambda _: 1 if found else 0
         values = {
@@ -146,6 +158,8 @@ class Conditions:
         """`require_version`. Raises LineError when the version is another: the rest of the file, or
         up to the next `endif`, does not count."""
         ours = self._facts.version
+        if not version:
+            raise LineError("'require_version' without a version")
         if version in ("@@VERSION@@", ours) or (
             version.startswith("4.0000") and version <= ours and len(version) == len(ours)
         ):

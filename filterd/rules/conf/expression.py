@@ -50,7 +50,7 @@ class Parser:
     """
 
     def __init__(self, tokens: Sequence[str], operand: Callable[[Parser, str], Node]) -> None:
-        self._tokens = tokens
+        self._tokens = (*tokens, "")
         self._at = 0
         self._depth = 0
         self._operand = operand
@@ -58,18 +58,18 @@ class Parser:
     def whole(self) -> Node:
         """The node of all tokens. Raises LineError."""
         node = self._choice()
-        if self._at < len(self._tokens):
+        if self.seen:
             raise LineError(f"{quoted(self.seen)!r} does not belong there")
         return node
 
     @property
     def seen(self) -> str:
         """The next token; "" after the last."""
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+        return self._tokens[self._at]
 
     def take(self, *expected: str) -> str:
         """The next token, which must be one of `expected` if any are given. Raises LineError."""
-        token = self.seen
+        token = self._tokens[self._at]
         if not token or (expected and token not in expected):
             wanted = " or ".join(expected) or "a name or a number"
             there = f"before {quoted(token)!r}" if token else "at the end"
@@ -80,75 +80,55 @@ class Parser:
     def _choice(self) -> Node:
         """`a ? b : c ? d : e`."""
         choices: list[tuple[Node, Node]] = []
-        last = self._either()
+        last = self._chain(1)
         while self.seen == "?":
-            self.take()
+            self._at += 1
             self._deeper()
             chosen = self._choice()
             self._depth -= 1
             self.take(":")
             choices.append((last, chosen))
-            last = self._either()
+            last = self._chain(1)
         return _choose(choices, last) if choices else last
 
-    def _chain(self, below: Callable[[], Node], *operators: str) -> tuple[list[Node], list[str]]:
-        nodes, between = [below()], []
-        while self.seen in operators:
-            between.append(self.take())
-            nodes.append(below())
-        return nodes, between
-
-    def _either(self) -> Node:
-        nodes, _ = self._chain(self._both, "||")
-        return _either(nodes) if len(nodes) > 1 else nodes[0]
-
-    def _both(self) -> Node:
-        nodes, _ = self._chain(self._xor, "&&")
-        return _both(nodes) if len(nodes) > 1 else nodes[0]
-
-    def _xor(self) -> Node:
-        nodes, _ = self._chain(self._equal, "^")
-        return _xor(nodes) if len(nodes) > 1 else nodes[0]
-
-    def _equal(self) -> Node:
-        nodes, signs = self._chain(self._less, "==", "!=")
-        return _compare(nodes, signs) if signs else nodes[0]
-
-    def _less(self) -> Node:
-        nodes, signs = self._chain(self._sum, "<", ">", "<=", ">=")
-        return _compare(nodes, signs) if signs else nodes[0]
-
-    def _sum(self) -> Node:
-        nodes, signs = self._chain(self._product, "+", "-")
-        return _sum(nodes, signs) if signs else nodes[0]
-
-    def _product(self) -> Node:
-        nodes, signs = self._chain(self._unary, "*", "/")
-        return _product(nodes, signs) if signs else nodes[0]
+    def _chain(self, lowest: int) -> Node:
+        """Operands, and operators that bind at least as tightly as `lowest`."""
+        tokens = self._tokens
+        node = self._unary()
+        while (level := _LEVELS.get(tokens[self._at], 0)) >= lowest:
+            nodes, signs = [node], []
+            while _LEVELS.get(tokens[self._at]) == level:
+                signs.append(tokens[self._at])
+                self._at += 1
+                nodes.append(self._chain(level + 1))
+            node = _BUILDERS[level](nodes, signs)
+        return node
 
     def _unary(self) -> Node:
         signs: list[str] = []
-        while self.seen in ("!", "-", "+") and self.seen:
-            signs.append(self.take())
-        node = self._primary()
-        return _unary(signs, node) if signs else node
-
-    def _primary(self) -> Node:
         token = self.take()
+        while token in ("!", "-", "+"):
+            signs.append(token)
+            token = self.take()
         if token == "(":
-            if self.seen == ")":
-                self.take()
-                return _constant(0.0)
-            self._deeper()
-            node = self._choice()
-            self._depth -= 1
-            self.take(")")
-            return node
-        if token.lstrip("+-")[:1].isdigit():
-            return _constant(float(token))
-        if token[0] == "_" or token[0].isalpha():
-            return self._operand(self, token)
-        raise LineError(f"expected a name or a number before {quoted(token)!r}")
+            node = self._in_parentheses()
+        elif token[0].isalpha() or token[0] == "_":
+            node = self._operand(self, token)
+        elif token.lstrip("+-")[:1].isdigit():
+            node = _constant(float(token))
+        else:
+            raise LineError(f"expected a name or a number before {quoted(token)!r}")
+        return _signed(signs, node) if signs else node
+
+    def _in_parentheses(self) -> Node:
+        if self.seen == ")":
+            self._at += 1
+            return _constant(0.0)
+        self._deeper()
+        node = self._choice()
+        self._depth -= 1
+        self.take(")")
+        return node
 
     def _deeper(self) -> None:
         self._depth += 1
@@ -177,7 +157,7 @@ def _choose(choices: list[tuple[Node, Node]], last: Node) -> Node:
     return value
 
 
-def _either(nodes: list[Node]) -> Node:
+def _either(nodes: list[Node], _: list[str]) -> Node:
     first, *rest = nodes
 
     def value(lookup: Lookup) -> float:
@@ -191,7 +171,7 @@ def _either(nodes: list[Node]) -> Node:
     return value
 
 
-def _both(nodes: list[Node]) -> Node:
+def _both(nodes: list[Node], _: list[str]) -> Node:
     first, *rest = nodes
 
     def value(lookup: Lookup) -> float:
@@ -205,7 +185,7 @@ def _both(nodes: list[Node]) -> Node:
     return value
 
 
-def _xor(nodes: list[Node]) -> Node:
+def _xor(nodes: list[Node], _: list[str]) -> Node:
     first, *rest = nodes
 
     def value(lookup: Lookup) -> float:
@@ -279,7 +259,7 @@ def _product(nodes: list[Node], signs: list[str]) -> Node:
     return value
 
 
-def _unary(signs: list[str], node: Node) -> Node:
+def _signed(signs: list[str], node: Node) -> Node:
     negations = signs.count("!")
     if not negations:
         minus = signs.count("-") % 2 == 1
@@ -294,3 +274,25 @@ def _unary(signs: list[str], node: Node) -> Node:
         return -found if minus else found
 
     return value
+
+
+_LEVELS = {
+    **dict.fromkeys(("*", "/"), 7),
+    **dict.fromkeys(("+", "-"), 6),
+    **dict.fromkeys(("<", ">", "<=", ">="), 5),
+    **dict.fromkeys(("==", "!="), 4),
+    "^": 3,
+    "&&": 2,
+    "||": 1,
+}
+"""Operator → how tightly it binds."""
+
+_BUILDERS: dict[int, Callable[[list[Node], list[str]], Node]] = {
+    7: _product,
+    6: _sum,
+    5: _compare,
+    4: _compare,
+    3: _xor,
+    2: _both,
+    1: _either,
+}

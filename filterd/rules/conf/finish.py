@@ -6,7 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), and what SpamAssassin 4.0 does when it has 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from filterd.rules.conf.rule import (
     HeaderTest,
     MetaTest,
     Origin,
+    Pattern,
     Problem,
     Rule,
     Test,
@@ -29,7 +30,7 @@ NETWORK_PRIORITY = -100
 GLOB_WORK = 20_000_000
 """How many names all `rules_matching(...)` together are compared with."""
 
-EXPANDED_NAMES = 1_000_000
+EXPANDED_NAMES = 200_000
 """How many names all `rules_matching(...)` together stand for."""
 
 
@@ -45,10 +46,15 @@ class Drafts:
     tags: Tags
 
 
-def finished(drafts: Drafts) -> tuple[dict[str, Rule], list[Problem]]:
-    """The rules, and what was found to be wrong with some."""
+def finished(
+    drafts: Drafts, pattern_error: Callable[[Pattern], str] | None
+) -> tuple[dict[str, Rule], list[Problem]]:
+    """The rules, and what was found to be wrong with some.
+
+    pattern_error: says what is wrong with a pattern in which tags were replaced.
+    """
     problems: list[Problem] = []
-    _replace_tags(drafts, problems)
+    _replace_tags(drafts, problems, pattern_error)
     _expand_globs(drafts, problems)
     _drop_circles(drafts, problems)
     flags = {name: _flags(drafts.flags.get(name, "")) for name in drafts.tests}
@@ -84,7 +90,9 @@ def _default_scores(name: str, flags: str) -> tuple[float, float, float, float]:
     return (score, score, score, score)
 
 
-def _replace_tags(drafts: Drafts, problems: list[Problem]) -> None:
+def _replace_tags(
+    drafts: Drafts, problems: list[Problem], pattern_error: Callable[[Pattern], str] | None
+) -> None:
     for name in drafts.tags.rules:
         test, origin = drafts.tests.get(name, (None, None))
         if not isinstance(test, HeaderTest | TextTest) or origin is None:
@@ -94,8 +102,14 @@ def _replace_tags(drafts: Drafts, problems: list[Problem]) -> None:
         except LineError as error:
             problems.append(Problem(origin, f"{name}: {error}; its tags stay as they are"))
             continue
-        if source != test.pattern.source:
-            pattern = replace(test.pattern, source=source)
+        if source == test.pattern.source:
+            continue
+        pattern = replace(test.pattern, source=source)
+        wrong = pattern_error(pattern) if pattern_error else ""
+        if wrong:
+            text = f"{name}: with text for its tags: {wrong}; its tags stay as they are"
+            problems.append(Problem(origin, text))
+        else:
             drafts.tests[name] = (replace(test, pattern=pattern), origin)
 
 

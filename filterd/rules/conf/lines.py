@@ -6,6 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), "DESCRIPTION" and `lang`. All text is octet
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from filterd.rules.conf.rule import Origin, Problem
 LINE_OCTETS = 256 * 1024
 """Longest line that is read. The longest of SpamAssassin's own rules has about 10,000."""
 
-FILE_OCTETS = 64 * 1024 * 1024
+FILE_OCTETS = 16 * 1024 * 1024
 """Largest file that is read."""
 
 SHOWN_OCTETS = 80
@@ -84,8 +85,8 @@ def lines_of(name: str, data: bytes, language: str) -> Iterator[Line | Problem]:
         return
     ours = language.lower().encode("ascii", "replace")
     # A byte order mark that some editors write is not a part of the first line.
-    for number, raw in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
-        if not raw:
+    for number, raw in enumerate(io.BytesIO(data.removeprefix(codecs.BOM_UTF8)), 1):
+        if raw.startswith((b"#", b"\n")):
             continue
         if len(raw) > LINE_OCTETS:
             text = f"a line of {len(raw)} octets, expected up to {LINE_OCTETS}"

@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable
 from filterd.rules.conf.expression import Lookup, Node, Parser, name_node, tokens_of
 from filterd.rules.conf.lines import LineError, quoted
 
-NAME_LENGTH = 128
-"""Longest name of a rule in an expression."""
-
 _FOREIGN = re.compile(r"::|->|[$@%;{}]")
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]{0,127}\Z")
 _MATCHING = re.compile(
@@ -51,7 +48,7 @@ def compile_meta(text: str, *, use_network: bool = False) -> Meta:
     """
     if _FOREIGN.search(text) or _POWER.search(text):
         raise LineError(f"only rules, numbers and operators may stand there: {quoted(text)}")
-    tokens = tokens_of(_MATCHING.sub(" 0 ", text))
+    tokens = tokens_of(_MATCHING.sub(" 0 ", text) if "rules_matching" in text else text)
     names: set[str] = set()
 
     def operand(_: Parser, token: str) -> Node:
@@ -63,12 +60,13 @@ def compile_meta(text: str, *, use_network: bool = False) -> Meta:
         return name_node(token)
 
     node = Parser(tokens, operand).whole()
-    try:
-        node(lambda _: 0)
-    except ZeroDivisionError:
-        raise LineError("a division by zero is possible") from None
-    except OverflowError:
-        pass
+    if "/" in tokens:
+        try:
+            node(lambda _: 0)
+        except ZeroDivisionError:
+            raise LineError("a division by zero is possible") from None
+        except OverflowError:
+            pass
     return Meta(node, frozenset(names), is_declaration=tokens == ["(", ")"])
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from filterd.rules.conf import conditions
 from filterd.rules.conf.conditions import Conditions, Facts, plugin_name
@@ -23,7 +24,7 @@ from filterd.rules.conf.option_names import option_name
 from filterd.rules.conf.options import Options, checked
 from filterd.rules.conf.regexp import CAPTURE
 from filterd.rules.conf.replace import Tags
-from filterd.rules.conf.rule import EvalTest, Origin, Problem, RuleSet
+from filterd.rules.conf.rule import EvalTest, Origin, Pattern, Problem, RuleSet, patterns_of
 
 INCLUDES = 16
 """How many files may include each other."""
@@ -42,6 +43,9 @@ CAPTURE_PRIORITY = -10000
 
 SHORTCIRCUIT_PRIORITY = -200
 """Priority that `shortcircuit NAME ham` or `spam` gives where no other is set."""
+
+PatternError = Callable[[Pattern], str]
+"""Says what is wrong with a pattern; "" if nothing is."""
 
 Loader = Callable[[str, str], tuple[str, bytes] | None]
 """What reads an included file: its name as the line has it, and the name of the file with the line;
@@ -63,6 +67,8 @@ def read(
     version: str = conditions.VERSION,
     plugins: Collection[str] | None = None,
     evals: Collection[str] | None = None,
+    missing: Mapping[str, str] = MappingProxyType({}),
+    pattern_error: PatternError | None = None,
     use_network: bool = False,
 ) -> RuleSet:
     """The rules of some files, read in order.
@@ -71,7 +77,8 @@ def read(
     problems. language: for lines `lang xx`. version: as in `4.000002`. plugins: full names of those
     that are loaded at the beginning; None: none if a file loads some, else those that SpamAssassin
     loads by default. evals: the eval tests that can be run; rules with others are `unsupported`;
-    None: all. use_network: for `local_tests_only`.
+    None: all. missing: why some of the others cannot. pattern_error: lines with a pattern that it
+    finds wrong are left out. use_network: for `local_tests_only`.
 
     Never raises for what is in the files.
     """
@@ -79,17 +86,25 @@ def read(
     if plugins is None:
         loads = any(_LOADS.search(data) for _, data in found)
         plugins = () if loads else DEFAULT_PLUGINS
-    reader = _Reader(Facts(version, plugins, use_network=use_network), language, include)
+    facts = Facts(version, plugins, use_network=use_network)
+    reader = _Reader(facts, language, include, pattern_error)
     for name, data in found:
         reader.file(name, data)
-    return reader.result(evals)
+    return reader.result(evals, missing)
 
 
 class _Reader:
-    def __init__(self, facts: Facts, language: str, include: Loader | None) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        language: str,
+        include: Loader | None,
+        pattern_error: PatternError | None,
+    ) -> None:
         self._facts = facts
         self._language = language
         self._include = include
+        self._pattern_error = pattern_error
         self._drafts = Drafts({}, {}, {}, {}, {}, Tags())
         self._options = Options()
         self._ignored: Counter[str] = Counter()
@@ -143,23 +158,24 @@ class _Reader:
         for origin, word in seen.unclosed():
             self._problem(origin, f"'{word}' without an 'endif' in this file")
 
-    def result(self, evals: Collection[str] | None) -> RuleSet:
+    def result(self, evals: Collection[str] | None, missing: Mapping[str, str]) -> RuleSet:
         """What has been read."""
-        rules, problems = finished(self._drafts)
+        rules, problems = finished(self._drafts, self._pattern_error)
         for problem in problems:
             self._problem(problem.origin, problem.text)
         unsupported: dict[str, str] = {}
         for name, rule in list(rules.items()):
-            if isinstance(rule.test, EvalTest):
-                function = rule.test.function
-                if evals is None or function in evals:
-                    continue
-                is_known = function in TESTS or function == "askdns"
-                unsupported[name] = (
-                    f"filterd does not have the eval test {function}()"
-                    if is_known
-                    else f"the eval test {function}() is unknown"
+            if evals is None or not isinstance(rule.test, EvalTest):
+                continue
+            function = rule.test.function
+            if function not in evals:
+                reason = (
+                    ""
+                    if function in TESTS or function == "askdns"
+                    else "SpamAssassin does not know it either"
                 )
+                reason = missing.get(function, reason) or "filterd does not have it"
+                unsupported[name] = f"{function}(): {reason}"
                 del rules[name]
         if self._more:
             text = f"{self._more} more lines cannot be used"
@@ -220,12 +236,17 @@ class _Reader:
 
     def _define(self, line: Line) -> None:
         name, test = definition(line.key, line.value)
+        patterns = patterns_of(test)
+        if self._pattern_error is not None:
+            for pattern in patterns:
+                wrong = self._pattern_error(pattern)
+                if wrong:
+                    raise LineError(f"{name}: {wrong}: {quoted(pattern.source)}")
         tests = self._drafts.tests
         if name not in tests and len(tests) >= RULES:
             raise LineError(f"more than {RULES} rules")
         tests[name] = (test, line.origin)
-        pattern = getattr(test, "pattern", None)
-        if pattern is not None and CAPTURE.search(pattern.source):
+        if any(CAPTURE.search(pattern.source) for pattern in patterns):
             self._drafts.priorities[name] = CAPTURE_PRIORITY
 
     def _score(self, line: Line) -> None:
@@ -285,14 +306,14 @@ class _Reader:
             raise LineError(f"'{line.key}' expects the name of a plugin: {quoted(line.value)}")
         name = plugin_name(text_of(found[1]))
         if name in KNOWN_PLUGINS:
-            self._facts.plugins.add(name)
+            self._facts.load(name)
         elif line.key == "loadplugin":
             raise LineError(f"the plugin {quoted(name)} is not one of SpamAssassin's own")
 
     def _enable_compat(self, line: Line) -> None:
         if not _COMPATIBLE.match(line.value):
             raise LineError(f"'enable_compat' expects one word: {quoted(line.value)}")
-        self._facts.compatible.add(text_of(line.value))
+        self._facts.enable(text_of(line.value))
 
     def _replace(self, line: Line) -> None:
         name, text = self._pair(line)

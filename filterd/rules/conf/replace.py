@@ -58,7 +58,7 @@ class Tags:
                 text = text[: at[0]] + before + text[at[0] :]
             if after:
                 text = self._after_each(text, after)
-            if not text:
+            if not text and made:
                 text = between
             text, more = self._with_text(text)
             again = again or more

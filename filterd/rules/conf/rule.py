@@ -80,7 +80,12 @@ class TextTest:
 
 @dataclass(frozen=True, slots=True)
 class UriCondition:
-    """One condition of `uri_detail`. key: `raw`, `type`, `cleaned`, `text`, `domain`, `host` ..."""
+    """One condition of `uri_detail`.
+
+    key: `raw`, `type`, `cleaned`, `text`, `domain` or `host`; with a `!` before it, the condition
+    holds when none of the values meets the rest. negated: `!~`, a value that the pattern does not
+    match meets it.
+    """
 
     key: str
     pattern: Pattern
@@ -117,14 +122,26 @@ class EvalTest:
 
 @dataclass(frozen=True, slots=True)
 class MetaTest:
-    """`meta NAME expression`. expression: as it was written; what it means: `conf.meta`.
-    names: the rules that it names."""
+    """`meta NAME expression`.
+
+    expression: as it was written, but `rules_matching(...)` is the sum of the rules; what it means:
+    `conf.meta`. names: the rules that it names, defined or not.
+    """
 
     expression: str
     names: frozenset[str] = frozenset()
 
 
 Test = HeaderTest | HeaderExists | TextTest | UriDetailTest | MimeHeaderTest | EvalTest | MetaTest
+
+
+def patterns_of(test: Test) -> tuple[Pattern, ...]:
+    """The patterns of a test."""
+    if isinstance(test, HeaderTest | TextTest | MimeHeaderTest):
+        return (test.pattern,)
+    if isinstance(test, UriDetailTest):
+        return tuple(condition.pattern for condition in test.conditions)
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +172,8 @@ class Rule:
 class Option:
     """One line that sets something that is not a rule: `freemail_domains gmail.com`.
 
-    name: in lower case. value: the rest of the line, unchanged.
+    name: in lower case, the new one where there is an old one as well (`welcomelist_from` for
+    `whitelist_from`). value: the rest of the line, octets as Latin-1.
     """
 
     name: str

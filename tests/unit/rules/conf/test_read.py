@@ -88,10 +88,12 @@ def test_scores_flags_and_the_like() -> None:
         tflags D net
         """
     ).rules
-    assert rules["A"].scores == (1.5, 2.5, 3.5, 4.5)
-    assert rules["B"].scores == (-1, -1, -1, -1)
+    assert {name: rules[name].scores for name in ("A", "B", "T_C")} == {
+        "A": (1.5, 2.5, 3.5, 4.5),
+        "B": (-1.0, -1.0, -1.0, -1.0),
+        "T_C": (0.01, 0.01, 0.01, 0.01),
+    }
     assert rules["B"].flags == {"multiple": "", "maxhits": "3", "nice": ""}
     assert rules["B"].test == TextTest(Kind.BODY, Pattern("b#"))
-    assert rules["T_C"].scores == (0.01, 0.01, 0.01, 0.01)
     assert rules["A"].description == "Bad things"
     assert [rules[name].priority for name in "ABMD"] == [-5, -5, -5, -100]
