@@ -57,11 +57,11 @@ def show(
     loaded = _checked(settings(config))
     now = time.time()
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
-        ledger = Ledger(Store(loaded.quarantine).index)
-        due = waiting(ledger, loaded, now - hours * HOUR, now).get(name(recipient))
+        store = Store(loaded.quarantine)
+        due = waiting(Ledger(store.index), loaded, now - hours * HOUR, now).get(name(recipient))
         if due is None:
             fail(f"nothing is held for {recipient}", Exit.NO_INPUT)
-        sys.stdout.buffer.write(digest_for(site_of(loaded), ledger, due, now))
+        sys.stdout.buffer.write(digest_for(site_of(loaded), store, due, now))
 
 
 def _checked(loaded: Settings) -> Settings:

@@ -12,17 +12,21 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from functools import partial
 
 from filterd.chain import marks
+from filterd.chain.shares import as_for
 from filterd.config.digest import DigestSettings
 from filterd.config.load import Settings
 from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
 from filterd.digest.ledger import CLAIM_LIMIT, Due, Ledger
 from filterd.digest.links import Signer
-from filterd.quarantine import Store, StoreError
+from filterd.message.address import same
+from filterd.quarantine import Store, StoreError, UnknownIdError
+from filterd.quarantine.index import Row
 from filterd.quarantine.submission import Server, SubmissionResult, submit
 
 log = logging.getLogger(__name__)
@@ -63,9 +67,23 @@ def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> d
     return ledger.due(since, until, wanted.reasons, wanted.domains, since)
 
 
-def digest_for(site: Site, ledger: Ledger, due: Due, now: float) -> bytes:
+def digest_for(site: Site, store: Store, due: Due, now: float) -> bytes:
     """The digest that tells a mailbox of these messages. Raises DigestError, StoreError."""
-    return compose(site, due, ledger.rows(list(due.held)[:LISTED_LIMIT]), now)
+    rows = Ledger(store.index).rows(list(due.held)[:LISTED_LIMIT])
+    return compose(site, due, [_own(row, store, due.held[row.id]) for row in rows], now)
+
+
+def _own(row: Row, store: Store, recipient: str) -> Row:
+    """The row with the points of the mail for that recipient: what was found about others alone is
+    for them only."""
+    if len(row.recipients) == 1:
+        return row
+    try:
+        score = as_for(store.get(row.id), lambda other: same(other, recipient)).score
+    except (UnknownIdError, StoreError):
+        # Deleted meanwhile, or damaged: nobody knows whose these points are.
+        score = 0.0
+    return replace(row, score=score)
 
 
 def send_now(
@@ -82,7 +100,7 @@ def send_now(
         since = None if hours is None else now - hours * HOUR
         wanted = settings.digest
         found = ledger.due(begun, now, wanted.reasons, wanted.domains, since)
-        results = _send(settings, ledger, found, begun, now, now)
+        results = _send(settings, store, found, begun, now, now)
         if since is None and _all_told(found, results):
             ledger.complete(now)
         return results
@@ -90,7 +108,7 @@ def send_now(
 
 def _send(
     settings: Settings,
-    ledger: Ledger,
+    store: Store,
     found: Mapping[str, Due],
     begun: float,
     until: float,
@@ -99,13 +117,13 @@ def _send(
     """Send each mailbox's digest, as far as nobody else is at it."""
     if not found:
         return {}
-    site, quarantine = site_of(settings), settings.quarantine
+    site, quarantine, ledger = site_of(settings), settings.quarantine, Ledger(store.index)
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
     key = marks.load_key(quarantine.folder)
     results: dict[str, SubmissionResult] = {}
     for mailbox, due in found.items():
         # What cannot be written must not be claimed.
-        data = digest_for(site, ledger, due, now)
+        data = digest_for(site, store, due, now)
         if not ledger.claim(mailbox, begun, until, now):
             continue
         # Marked like a released message, so that our own filters do not hold it.
@@ -156,7 +174,7 @@ class Schedule:
             if self._done == (digest, until):
                 return
             found = ledger.due(begun, until, digest.reasons, digest.domains)
-            results = _send(settings, ledger, found, begun, until, now)
+            results = _send(settings, store, found, begun, until, now)
             complete = _all_told(found, results)
             if complete:
                 ledger.complete(until)

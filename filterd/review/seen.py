@@ -5,36 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from filterd.chain.outcomes import worst
-from filterd.chain.report import ScanReport, values
-from filterd.chain.verdict import Symbol, total
+from filterd.chain.report import ScanReport
+from filterd.chain.shares import as_for
+from filterd.chain.verdict import Symbol
 from filterd.review.reviewer import Reviewer
 
 R = TypeVar("R", bound=ScanReport)
 
 
 def as_seen(report: R, reviewer: Reviewer) -> R:
-    """The report without what was found about recipients alone that are not the reviewer's.
-
-    Of a message to several, what was found about the one with the most points stands behind the
-    symbols that all share; in its place comes what was found about the reviewer's own.
-    """
+    """The report without what was found about recipients alone that are not the reviewer's."""
     if reviewer.is_admin:
         return report
-    own = [one for one in report.outcomes if reviewer.within([one.recipient])]
-    behind = max(
-        (
-            one.symbols
-            for one in report.outcomes
-            if report.symbols[-len(one.symbols) :] == one.symbols
-        ),
-        key=len,
-        default=(),
-    )
-    if not behind or behind in {one.symbols for one in own}:
-        return report
-    symbols = report.symbols[: -len(behind)] + worst(own)
-    return type(report)(**{**values(report), "symbols": symbols, "score": total(symbols)})
+    return as_for(report, lambda recipient: bool(reviewer.within([recipient])))
 
 
 def all_as_seen(found: Iterable[R], reviewer: Reviewer, symbol: str) -> tuple[R, ...]:

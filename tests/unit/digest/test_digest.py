@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from filterd.chain.marks import Verifier, load_key
-from filterd.chain.verdict import Failure, FailureKind, RemovedPart
+from filterd.chain.verdict import Action, Failure, FailureKind, Outcome, RemovedPart, Symbol
 from filterd.cli.digest import app as command
 from filterd.config.digest import DigestSettings
 from filterd.config.load import ConfigError, Settings, load
@@ -82,6 +82,30 @@ def text(message: EmailMessage, kind: str = "plain") -> str:
 
 def links(body: str) -> list[str]:
     return re.findall(rf"{BASE}(/held/[A-Za-z0-9_-]+)", body)
+
+
+def test_what_was_found_about_one_recipient_is_not_told_to_another(
+    tmp_path: Path, mta: Mta
+) -> None:
+    settings = site(tmp_path, mta.port)
+    shared, own = Symbol("BAYES_SPAM", 5.0), Symbol("LOCAL_BLOCK", 4.0)
+    outcomes = (
+        Outcome("joe@mx.example", Action.QUARANTINE, "default", symbols=(own,)),
+        Outcome("sue@mx.example", Action.QUARANTINE, "default"),
+    )
+    put(
+        settings,
+        "a",
+        "joe@mx.example",
+        "sue@mx.example",
+        symbols=(shared, own),
+        score=9.0,
+        outcomes=outcomes,
+    )
+    send_now(settings, NOW.timestamp())
+    told = {taken.rcpt[0]: text(mail(taken.data)) for taken in mta.taken}
+    points = {rcpt: re.findall(r"\b[59]\.0\b", body) for rcpt, body in told.items()}
+    assert [points[rcpt] for rcpt in sorted(points)] == [["9.0"], ["5.0"]]
 
 
 def test_each_recipient_is_told_of_its_own(tmp_path: Path, mta: Mta) -> None:
