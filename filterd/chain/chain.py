@@ -125,6 +125,7 @@ class Chain:
         self._askers = tuple(link for link in links if hasattr(link.filter, "ask"))
         self._signers = tuple(link for link in links if hasattr(link.filter, "sign"))
         self._timeout = timeout
+        self._deadline = 0.0  # of the message that was examined last
         self.stages = StageChain(links)
         """The filters that are asked while the SMTP session goes on."""
         self.announce: Announce = _announce_to_nobody
@@ -172,7 +173,7 @@ class Chain:
         down with it, or did worse with the same content before; what their `on_error` says applies.
         early: what was found at the stages of the SMTP session.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = self._deadline = time.monotonic() + self._timeout
         verdict, missing = early.verdict, early.missing
         failures: list[Failure] = [*early.failures]
         milliseconds: dict[str, float] = {**early.milliseconds}
@@ -264,7 +265,8 @@ class Chain:
                 *edits,
                 *(edit for edit in opinion.edits if not isinstance(edit, AddField)),
             )
-        self.announce("", time.monotonic())
+        # What comes now, as keeping the message, has what is left of its time.
+        self.announce("", max(self._deadline, time.monotonic()))
         return Examination(verdict, milliseconds, tuple(failures)), edits
 
     def _ask_ahead(self, message: Message, deadline: float) -> None:

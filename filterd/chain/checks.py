@@ -93,7 +93,10 @@ def _check_edits(edits: Iterable[Edit], body_start: int, size: int) -> None:
                 field_name(name)
                 if text is not None:
                     field_value(text)
-            case Splice(int(start), int(end), bytes()) if body_start <= start <= end <= size:
+            # A worker has the message as a bytearray, and parts of it are such, too.
+            case Splice(int(start), int(end), bytes() | bytearray()) if (
+                body_start <= start <= end <= size
+            ):
                 pass
             case _:
                 raise AnswerError(f"edit: {str(edit)[:80]} cannot be made in this message")

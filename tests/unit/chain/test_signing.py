@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -235,6 +236,14 @@ def test_an_edit_that_cannot_be_made_is_a_failure_of_its_filter(edit: Edit) -> N
     assert examined.decision.action is Action.TEMPFAIL
 
 
+def test_what_is_put_in_may_be_a_part_of_a_message_in_a_worker() -> None:
+    """There the message is a bytearray."""
+    replacement: bytes = bytearray(b"gone")  # type: ignore[assignment]
+    found = run(Verdict(edits=(Splice(HELLO, HELLO + 5, replacement),)), Seals())
+    assert not found.report.failures
+    assert found.decision.action is Action.ACCEPT
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -248,6 +257,20 @@ def test_a_reply_that_does_not_fit_is_a_failure_of_its_filter(reply: Reply) -> N
     found = run(Verdict(Action.REJECT, reply=reply))
     assert [failure.filter for failure in found.report.failures] == ["says"]
     assert found.decision.action is Action.TEMPFAIL
+
+
+def test_what_comes_after_a_signature_has_what_is_left_of_the_messages_time() -> None:
+    """A disk that is slow to keep a message is not the worker's fault."""
+    told: list[tuple[str, float]] = []
+    chain = Chain([Link(Says(scored(0))), Link(Seals())], timeout=1000.0)
+    chain.announce = lambda name, deadline: told.append((name, deadline))
+    started = time.monotonic()
+    Pipeline(chain, Policy(PolicySettings())).process(
+        Message(DATA, Envelope("a@x.test", (Recipient("joe@mx.test"),)), "id7")
+    )
+    assert [name for name, _ in told] == ["says", "", "seals", ""]
+    ends = [deadline for name, deadline in told if not name]
+    assert ends[0] == ends[1] >= started + 1000
 
 
 def test_a_dry_run_signs_nothing() -> None:
