@@ -14,8 +14,8 @@ PLUGIN = Plugin("Mail::SpamAssassin::Plugin::URIEval")
 
 _HOST = re.compile(rb"https?://([^/:?]+)", re.IGNORECASE)
 _INNER = re.compile(rb"https?:/{0,2}([^/:?]+)", re.IGNORECASE)
-_ADDRESS = re.compile(r"https?:/*+(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+", re.IGNORECASE | re.ASCII)
-_SAFE_ADDRESS = re.compile(r"https:/*+(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+", re.IGNORECASE | re.ASCII)
+_ADDRESS = re.compile(r"https?:/*+(?:[^@/]++@)?\d++\.\d++\.\d++\.\d", re.IGNORECASE | re.ASCII)
+_SAFE = re.compile(r"https:/*+(?:[^@/]++@)?\d++\.\d++\.\d++\.\d", re.ASCII)
 
 
 @PLUGIN.test("check_for_http_redirector")
@@ -48,8 +48,8 @@ def check_https_ip_mismatch(view: View) -> bool:
     for info in view.html:
         for uri, link in info.links.items():
             if _ADDRESS.match(uri) is not None:
-                texts = ("".join(pieces) for pieces in link.texts)
-                if any("https:" in t.lower() and _SAFE_ADDRESS.search(t) is None for t in texts):
+                texts = ("".join(pieces).lower() for pieces in link.texts)
+                if any("https:" in text and _SAFE.match(text) is None for text in texts):
                     return True
     return False
 

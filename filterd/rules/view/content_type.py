@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_BOUNDARY = re.compile(rb'\bboundary\s*+=\s*+(?:"([^"]++)|([^\s";]++)(?=[\s;]|$))', re.IGNORECASE)
+# One without a quotation mark in front that has one behind is none.
+_BOUNDARY = re.compile(rb'\bboundary\s*+=\s*+(?:"([^"]++)|([^\s";]++)("?))', re.IGNORECASE)
 _CHARSET = re.compile(rb"\bcharset\s*+=\s*+[\"']?", re.IGNORECASE)
 _NAME = re.compile(rb"\b(?:file)?name\s*+=\s*+[\"']?", re.IGNORECASE)
 _NAME_PIECE = re.compile(rb"\b(?:file)?name\*(\d{1,4})\s*+=\s*+[\"']?", re.IGNORECASE)
@@ -39,8 +40,8 @@ def parse_content_type(value: bytes) -> ContentType:
     """What the value of the last Content-Type says, `b""` where there is none."""
     if value in (b"", b"0"):
         return _DEFAULT
-    found = _BOUNDARY.search(value)
-    boundary = (found[1] or found[2]).replace(b'"', b"") if found is not None else None
+    found = next((match for match in _BOUNDARY.finditer(value) if not match[3]), None)
+    boundary = found[1] or found[2] if found is not None else None
     name = _parameter(value, _NAME)
     if not name:
         name = _joined_name(value) or name

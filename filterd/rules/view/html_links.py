@@ -20,7 +20,6 @@ _ATTRIBUTES = {
 }
 _KEPT = re.compile(r"(?:data|mailto|file|cid|tel):", re.IGNORECASE)
 _BASE = re.compile(r"(?:https?|ftp):", re.IGNORECASE)
-_BASE_FILE = re.compile(r"([a-z]+:/{0,2}[^/]+/.*?)[^/.]+\.[^/.]{2,4}", re.IGNORECASE | re.DOTALL)
 _REFRESH = re.compile(r"\burl\s*+=\s*+", re.IGNORECASE)
 _HIDDEN_HREF = re.compile(r"\w/href")
 _HIDDEN_SRC = re.compile(r"\w/src")

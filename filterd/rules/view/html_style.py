@@ -66,7 +66,6 @@ _NOT_HEX = re.compile(r"[^a-f0-9]+")
 _NOT_RGB = re.compile(r"[^0-9,]+")
 _HEX = re.compile(r"#?([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})")
 _IMPORTANT = re.compile(r"(?<!\s)\s*+!\s*+important$")
-_PROPERTY = re.compile(r"[A-Za-z_-]+")
 _NUMBER = re.compile(r"\s*+([+-]?)(\d{1,9})")
 
 

@@ -26,7 +26,7 @@ _END = re.compile(rf"</({_NS}>]++)")
 _COMMENT_END = re.compile(rf"--{_S}*+>")
 _DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)(?![\w.:-])", re.IGNORECASE | re.ASCII)
 _DECLARED = re.compile(
-    rf"{_S}*+(?:\"[^\"]*+\"|'[^']*+'|--(?:[^-]|-(?!-))*+--|[^ \t\n\r\f\x0b\"'>-]{_NS}>]*+)?"
+    rf"{_S}*+(\"[^\"]*+\"|'[^']*+'|--(?:[^-]|-(?!-))*+--|[^ \t\n\r\f\x0b\"'>-]{_NS}>]*+)?"
 )
 _SECTION = re.compile(rf"<!\[{_S}*+((?:[A-Za-z_:][\w.:-]*+{_S}*+)*+)\[", re.ASCII)
 _QUOTE_OR_END = re.compile(r"[>\"']")
@@ -295,14 +295,15 @@ class Tokens:
         while True:
             match = _DECLARED.match(text, position)
             assert match is not None
-            if match.end() >= size:
-                return _INCOMPLETE
-            if text[match.end()] == ">":
-                return match.end() + 1
-            if match.end() == position or text[match.end()] in "\"'-":
-                is_comment = text.startswith("--", match.end())
-                return _INCOMPLETE if text[match.end()] != "-" or is_comment else _NO_TAG
             position = match.end()
+            if position >= size:
+                return _INCOMPLETE
+            if text[position] == ">":
+                return position + 1
+            if match[1] is None:
+                # A quotation mark or comment without end, or a dash that is no comment.
+                is_dash = text[position] == "-" and text[position + 1 : position + 2] != "-"
+                return _NO_TAG if is_dash else _INCOMPLETE
 
     def _read_comment(self, position: int) -> int:
         if self._ends_at_gt:

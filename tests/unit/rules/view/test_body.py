@@ -56,6 +56,9 @@ RENDERED: dict[str, tuple[bytes, bytes]] = {
     "conditional comments": (b"<![if !mso]>a<![endif]>b", b"ab"),
     "CDATA": (b"<![CDATA[<b>&lt;]]>c", b"<b>&lt;c"),
     "quotation marks in a tag": (b"<a title='>'>b</a>", b"b"),
+    "a document type": (b"<!DOCTYPE html PUBLIC \"x\"'y' -- > -->a", b"a"),
+    "a document type with an open quotation mark": (b'a<!DOCTYPE html "x>b', b"a"),
+    "a document type with a dash": (b"a<!DOCTYPE html -x>b", b"ab"),
     "processing instructions": (b"<?xml version='1.0'?>a", b"a"),
 }
 
