@@ -263,7 +263,7 @@ def test_tcp_as_postfix_writes_it(tmp_path: Path) -> None:
 
 def test_the_socket_as_postfix_has_to_write_it(tmp_path: Path) -> None:
     (told,) = of_postfix(tmp_path, "", socket=f"unix:{tmp_path}/queue/filterd/s")
-    assert "smtpd_milters = unix:filterd/s into" in told.advice
+    assert "smtpd_milters = unix:filterd/s in /" in told.advice
 
 
 def test_no_main_cf(tmp_path: Path) -> None:
