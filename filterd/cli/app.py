@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "history",
         "list the messages of the last days, kept or not",
     ),
+    "backup": ("filterd.cli.backup", "backup", "save all that the site has in one archive"),
+    "restore": ("filterd.cli.backup", "restore", "bring a saved archive back"),
     "greylist": ("filterd.cli.greylist", "app", "list mail that waits to be sent again, let it in"),
     "rates": ("filterd.cli.rates", "app", "list whose mail is held, let it through again"),
     "known": ("filterd.cli.known", "app", "show or forget people to whom this site has written"),

@@ -84,6 +84,9 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("init",): ["{store}/fresh"],
     ("setup", "postfix"): ["--postfix={private}/main.cf"],
     ("setup", "sendmail"): ["--sendmail={private}/asks.cf", "--m4-folder={private}"],
+    ("backup",): ["{private}/backup.tar.gz"],
+    # The daemon runs, and restore waits for nobody.
+    ("restore",): ["{private}/backup.tar.gz"],
     ("scan",): ["{private}/spam.eml"],
     ("explain",): ["{private}/spam.eml"],
     ("train",): [
@@ -312,13 +315,15 @@ def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
         "known show",
         "known forget",
         "model undo",
+        "restore",
+        "setup postfix",
         "setup sendmail",
         "rates free",
     }, trouble
     daemon.stop()
     assert site.strange() == {}
     # What the commands wrote for the person who runs them is that person's.
-    for name in ("doubted", "scores", "merged.fdm", f"{id}.eml"):
+    for name in ("doubted", "scores", "merged.fdm", "backup.tar.gz", f"{id}.eml"):
         assert (site.folder / "private" / name).stat().st_uid == 0
 
 

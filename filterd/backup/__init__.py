@@ -1,0 +1,1 @@
+"""All that a site has, in one archive while the daemon runs, and back from it."""

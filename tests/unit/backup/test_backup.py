@@ -1,0 +1,250 @@
+"""`filterd backup` and `restore`: all comes back, nothing that was changed in between."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import tarfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterd.bayes.site.learner import Learner
+from filterd.config.assembly import model_folder, open_history
+from filterd.config.load import Settings, load
+from filterd.history import HistoryQuery
+from filterd.quarantine import Store
+from filterd.quarantine.query import Query
+from tests.helpers.commands import filterd
+from tests.helpers.entries import new
+from tests.helpers.reports import record
+from tests.helpers.training_mail import message
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    """A site with mail, a model, history, a list, and a link."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    file = folder / "filterd.toml"
+    file.write_text(
+        f'[daemon]\nsocket = "unix:{folder}/s"\nspool = "{folder}/spool"\n'
+        '[chain]\nfilters = ["senders", "bayes"]\n'
+        f'[quarantine]\nfolder = "{folder}/q"\n'
+        f'[filters.bayes]\nmodels = "{folder}/models"\n'
+        f'[filters.senders]\nfile = "{folder}/senders.list"\n'
+    )
+    settings = load(file)
+    store = Store(settings.quarantine)
+    for number in range(3):
+        store.put(new(f"id{number}"))
+    store.pin("id1", "ann")
+    store.close()
+    history = open_history(settings)
+    history.open()
+    history.add([record("h1", time.time())])
+    history.close()
+    with Learner(model_folder(settings), "cli:ann") as learner:
+        learner.learn(message(1, spam=True), spam=True)
+    (folder / "senders.list").write_text("allow ann@a.example\n")
+    return settings
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """What the site has."""
+    store = Store(settings.quarantine)
+    rows = store.index.search(Query()).rows
+    found = {
+        "kept": {row.id: store.read(row.id) for row in rows},
+        "pinned": [row.id for row in rows if row.pinned],
+        "history": [row.id for row in open_history(settings).search(HistoryQuery()).rows],
+        "model": model_folder(settings).current(),
+        "senders": settings.filters["senders"].own.file.read_text(),  # type: ignore[attr-defined]
+    }
+    store.close()
+    return found
+
+
+def test_all_comes_back(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    before = shown(site)
+    assert before["pinned"] == ["id1"]
+    status, out, err = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    assert (status, err) == (0, ""), out
+    assert archive.stat().st_mode & 0o777 == 0o600
+    # What happens afterwards is not in it.
+    store = Store(site.quarantine)
+    store.delete("id0", "ann")
+    store.put(new("later"))
+    store.close()
+    (site.quarantine.folder.parent / "senders.list").write_text("block all@x.example\n")
+    status, out, _ = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert status == 0, out
+    assert shown(site) == before
+    former = site.quarantine.folder.with_name("q.before-restore")
+    assert list(former.glob("*/later.eml"))
+    # A second one would replace what the first one set aside.
+    status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert (status, "left of an earlier restore" in err) == (65, True)
+    assert shown(site) == before
+
+
+def test_while_mail_arrives(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was kept before is there, and what came meanwhile is there whole or not at all."""
+    stop = threading.Event()
+
+    def arrive() -> None:
+        store = Store(site.quarantine)
+        for number in itertools.count():
+            if stop.is_set():
+                break
+            store.put(new(f"during{number}"))
+        store.close()
+
+    thread = threading.Thread(target=arrive)
+    thread.start()
+    try:
+        archive = tmp_path / "a.tar.gz"
+        status, out, _ = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    finally:
+        stop.set()
+        thread.join()
+    assert status == 0, out
+    status, out, _ = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert status == 0, out
+    store = Store(site.quarantine)
+    assert {"id0", "id1", "id2"} <= {row.id for row in store.index.search(Query(limit=500)).rows}
+    for row in store.index.search(Query(limit=500)).rows:
+        assert len(store.read(row.id)) == row.size
+    report = store.fsck()
+    assert (report.added, report.stale, report.damaged) == ((), (), ())
+    store.close()
+
+
+def test_on_another_machine_with_other_paths(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    assert site.source is not None
+    other = tmp_path / "other"
+    other.mkdir()
+    text = site.source.read_text().replace(str(site.source.parent), str(other))
+    (other / "filterd.toml").write_text(text)
+    status, _, err = filterd(
+        monkeypatch, capsys, "restore", archive, "--config", other / "filterd.toml"
+    )
+    assert status == 0, err
+    assert shown(load(other / "filterd.toml")) == shown(site)
+    assert (other / "filterd.toml").read_text() == text
+
+
+def rewritten(archive: Path, change: str) -> None:
+    """The archive with one thing wrong."""
+    members = []
+    with tarfile.open(archive) as tar:
+        for one in tar:
+            file = tar.extractfile(one) if one.isreg() else None
+            members.append((one, file.read() if file else b""))
+    manifest = json.loads(members[-1][1])
+    if change == "content":
+        at = next(n for n, (one, _) in enumerate(members) if one.name.endswith(".eml"))
+        members[at] = (members[at][0], b"x" * members[at][0].size)
+    elif change == "member":
+        members = [(one, data) for one, data in members if not one.name.endswith("id1.eml")]
+    elif change == "manifest":
+        members.pop()
+    elif change == "format":
+        manifest["format"] = 99
+    else:
+        manifest["items"][0]["name"] = change
+    if change not in ("content", "member", "manifest"):
+        data = json.dumps(manifest).encode()
+        members[-1][0].size = len(data)
+        members[-1] = (members[-1][0], data)
+    with tarfile.open(archive, "w:gz") as tar:
+        for one, data in members:
+            tar.addfile(one, io.BytesIO(data) if one.isreg() else None)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("content", "another checksum"),
+        ("member", "id1.eml is missing"),
+        ("manifest", "no manifest"),
+        ("format", "another version"),
+        ("1/../../../etc/x", "not in a part"),
+        ("/etc/x", "not in a part"),
+        ("99/x", "not in a part"),
+    ],
+)
+def test_a_damaged_archive_changes_nothing(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: str,
+    says: str,
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    rewritten(archive, change)
+    before = shown(site)
+    names = sorted(path.name for path in site.quarantine.folder.parent.iterdir())
+    status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert (status, says in err) == (65, True), err
+    assert shown(site) == before
+    assert sorted(path.name for path in site.quarantine.folder.parent.iterdir()) == names
+
+
+@pytest.mark.parametrize("cut", [10, 1000, -40])
+def test_one_that_was_cut_off(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cut: int,
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    archive.write_bytes(archive.read_bytes()[:cut])
+    status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert status == 65, err
+    assert "cut off" in err
+
+
+def test_what_is_not_an_archive(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(gzip.compress(b"hello"))
+    for words in (("restore", archive), ("restore", "--check", archive)):
+        status, _, err = filterd(monkeypatch, capsys, *words, "--config", site.source)
+        assert (status, err.count("\n")) == (65, 1)
+    # An archive is never overwritten.
+    status, _, err = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    assert (status, archive.read_bytes()[:2]) == (73, b"\x1f\x8b")
