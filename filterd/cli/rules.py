@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,9 +17,10 @@ from filterd.cli.common import Exit, JsonOption, emit, fail, reported
 from filterd.cli.listing import WIDE, shown
 from filterd.rules import files, overview, update
 from filterd.rules.conf.lines import words_of
-from filterd.rules.conf.rule import MetaTest, Problem, Rule, RuleSet
+from filterd.rules.conf.rule import MetaTest, Pattern, Problem, Rule, RuleSet
 from filterd.rules.evals.gathered import functions
 from filterd.rules.evals.missing import MISSING_TESTS
+from filterd.rules.patterns import PatternError, compile_pattern
 from filterd.system.display import count, printable
 
 app = typer.Typer(
@@ -60,7 +61,7 @@ def check(
 
     Exit status 65 if there is such a line.
     """
-    found = _read(paths, stock=stock)
+    found = _read(paths, stock=stock, pattern_error=_pattern_error)
     rule_set = found.rules
     doubts = list(overview.doubtful(rule_set))
     if as_json:
@@ -207,7 +208,20 @@ def fetch(
     sys.stdout.write(said + "\n")
 
 
-def _read(paths: list[Path] | None, *, stock: bool) -> Read:
+def _pattern_error(pattern: Pattern) -> str:
+    try:
+        compile_pattern(pattern)
+    except PatternError as error:
+        return str(error)
+    return ""
+
+
+def _read(
+    paths: list[Path] | None,
+    *,
+    stock: bool,
+    pattern_error: Callable[[Pattern], str] | None = None,
+) -> Read:
     with reported(Exit.NO_INPUT, OSError, ValueError):
         found = files.find(paths or (), use_stock=stock or not paths)
         if not found:
@@ -215,7 +229,11 @@ def _read(paths: list[Path] | None, *, stock: bool) -> Read:
                 "no rules are installed here: name files, or install SpamAssassin's package",
                 Exit.NO_INPUT,
             )
-        return Read(*files.load(found, evals=functions(), missing=MISSING_TESTS))
+        return Read(
+            *files.load(
+                found, evals=functions(), missing=MISSING_TESTS, pattern_error=pattern_error
+            )
+        )
 
 
 def _report(found: Read, doubts: Sequence[Problem]) -> None:

@@ -115,7 +115,7 @@ def _replace_tags(
 
 def _expand_globs(drafts: Drafts, problems: list[Problem]) -> None:
     known: dict[str, tuple[str, ...]] = {}
-    names = sorted({*drafts.tests, *drafts.scores})
+    names = sorted(drafts.tests)
     budget, work = EXPANDED_NAMES, GLOB_WORK
     for name, (test, origin) in list(drafts.tests.items()):
         if not isinstance(test, MetaTest):
@@ -134,7 +134,11 @@ def _expand_globs(drafts: Drafts, problems: list[Problem]) -> None:
             del drafts.tests[name]
             continue
         text = expanded(test.expression, partial(_others, known, name))
-        drafts.tests[name] = (MetaTest(text, compile_meta(text).names), origin)
+        try:
+            drafts.tests[name] = (MetaTest(text, compile_meta(text).names), origin)
+        except LineError as error:
+            problems.append(Problem(origin, f"{name}: {error}: it is left out"))
+            del drafts.tests[name]
 
 
 def _others(known: Mapping[str, tuple[str, ...]], own: str, glob: str) -> list[str]:

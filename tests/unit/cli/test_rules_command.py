@@ -51,14 +51,15 @@ def test_a_file_without_mistakes(run: Run) -> None:
 
 
 def test_mistakes_are_named(run: Run) -> None:
-    Path("b.cf").write_text("body A spam\nscore B x\n")
+    Path("b.cf").write_text("body A spam\nscore B x\nbody C /(/\n")
     status, out, _ = run("check", ".")
     assert status == 65
-    assert out.splitlines()[:2] == [
+    assert out.splitlines()[:3] == [
         "b.cf:1: no delimiters around the pattern, expected /.../: spam",
         "b.cf:2: a score is a number, as in 1.5 or (1.5): 'x'",
+        "b.cf:3: C: '(' without ')': (",
     ]
-    assert out.endswith("2 lines cannot be used\n")
+    assert out.endswith("3 lines cannot be used\n")
     status, out, _ = run("check", "--json", "b.cf")
     assert status == 65
     assert json.loads(out)["problems"][1]["line"] == 2

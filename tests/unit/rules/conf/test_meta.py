@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.rules.conf.expression import NESTED
 from filterd.rules.conf.lines import LineError
 from filterd.rules.conf.meta import compile_meta, expanded, glob_matches, globs_of
+from filterd.rules.conf.read import read
+from filterd.rules.conf.rule import MetaTest
 
 HITS = {"A": 1, "B": 2, "C": 0}
 
@@ -83,6 +86,16 @@ def test_names_and_globs() -> None:
     assert compile_meta(made).names == {"A", "B", "__X_1", "__X_2"}
     assert compile_meta("()").is_declaration
     assert not compile_meta("A").is_declaration
+
+
+def test_only_rules_match_a_glob() -> None:
+    deep = "(" * NESTED + "rules_matching(A*)" + ")" * NESTED
+    text = f"score A-B 1\nbody A1 /a/\nmeta B rules_matching(A*)\nmeta A2 {deep}\n"
+    found = read([("x.cf", text.encode())])
+    assert str(found.rules["B"].test) == str(MetaTest(" (A1+A2) ", frozenset({"A1", "A2"})))
+    assert [problem.text for problem in found.problems] == [
+        f"A2: parentheses nest more than {NESTED} deep: it is left out"
+    ]
 
 
 GLOBS = {
