@@ -15,12 +15,13 @@ FUZZ_SECONDS := 60
 FUZZ_ARGS :=
 CORPUS :=
 ABOUT :=
+DEB := ../filterd-deb
 
 # Both scripts look first and do nothing where all is there, so they have no stamp that could be wrong.
 export PYTHON
 .NOTPARALLEL:
 
-.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model format clean
+.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb format clean
 
 help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
@@ -30,6 +31,7 @@ help:
 	@echo "make check    ruff, mypy --strict, import directions"
 	@echo "make fuzz     hostile mail made by libFuzzer, for FUZZ_SECONDS=60"
 	@echo "make bench    speed and memory, beside other filters"
+	@echo "make deb      a Debian package for this release, in DEB=../filterd-deb"
 	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
 
 # A path in quotes for the shell, whatever is in it.
@@ -68,6 +70,10 @@ check: setup-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/unit/test_imports.py
+
+deb:
+	@scripts/setup-system.sh base
+	@scripts/build-deb.sh $(call quoted,$(DEB))
 
 format: setup-dev
 	@$(BIN)/ruff check --fix .

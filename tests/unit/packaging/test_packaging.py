@@ -29,11 +29,13 @@ def unit_values(key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", UNIT.read_text("utf-8"), re.MULTILINE)
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["filterd.service", "filterd-web.service"])
+def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
     program = require("systemd-analyze", "systemd")
     # Verification looks for the program; Python stands in for it.
-    unit = tmp_path / "filterd.service"
-    unit.write_text(UNIT.read_text("utf-8").replace("/usr/bin/filterd", sys.executable))
+    unit = tmp_path / name
+    text = (ROOT / "packaging" / name).read_text("utf-8")
+    unit.write_text(text.replace("/usr/bin/filterd", sys.executable))
 
     done = subprocess.run(
         [program, "verify", "--man=no", unit], check=False, capture_output=True, text=True

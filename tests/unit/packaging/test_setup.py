@@ -26,6 +26,7 @@ VARIABLES = {
     "FUZZ_ARGS": "fuzz",
     "CORPUS": "model",
     "ABOUT": "model",
+    "DEB": "deb",
 }
 """Every variable of the Makefile, and a target that uses it."""
 

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# build-deb.sh [FOLDER] - the Debian package of this checkout, FOLDER/filterd_VERSION_ARCH.deb; FOLDER is
+# made where it is missing, and else ../filterd-deb.
+#
+# For the release on which it is built: the package has the program with its Python packages, those of
+# requirements/product.txt by their hashes, in an environment of its own, /usr/lib/filterd, for the Python of
+# that release. The compiler, which pymilter and the classifier's kernel need, is needed here only.
+# SOURCE_DATE_EPOCH, else the last commit, is the time of all files.
+set -euo pipefail
+
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+out=${1:-$checkout/../filterd-deb}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+case $out/ in
+  "$checkout"/*)
+    echo "build-deb: $out is inside of the checkout; name a folder elsewhere" >&2
+    exit 64
+    ;;
+esac
+python=/usr/bin/python3
+for program in dpkg-deb dpkg-architecture "$python" gcc git; do
+  command -v "$program" >/dev/null || {
+    echo "build-deb: $program is missing (packages: dpkg-dev gcc git python3-venv python3-dev libmilter-dev)" >&2
+    exit 69
+  }
+done
+cd "$checkout"
+version=$(sed -nE 's/^version = "(.*)"$/\1/p' pyproject.toml)
+commit=$(git log -1 --format='%cd.%h' --date=format:%Y%m%d%H%M)
+release=$(. /etc/os-release && echo "$VERSION_ID")
+full="$version~git$commit+deb$release"
+arch=$(dpkg-architecture -qDEB_HOST_ARCH)
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+minor=$("$python" -c 'import sys; print(sys.version_info[1])')
+
+tree=$out/tree
+rm -rf "$tree"
+umask 022
+mkdir -p "$tree/usr/lib" "$tree/usr/bin"
+home=$tree/usr/lib/filterd
+"$python" -m venv "$home"
+pip=("$home/bin/python" -m pip install -q --disable-pip-version-check --no-compile --no-warn-script-location)
+"${pip[@]}" --require-hashes -r requirements/build.txt
+"${pip[@]}" --require-hashes --no-build-isolation --use-pep517 -r requirements/product.txt
+# From what git knows, not from what lies about here.
+mkdir -p "$out/source"
+git archive HEAD | tar -x -C "$out/source"
+"${pip[@]}" --no-index --no-deps --no-build-isolation "$out/source"
+"$home/bin/python" -P scripts/manuals.py "$out/manuals"
+
+# What only the build needed.
+"$home/bin/python" -m pip uninstall -q -y setuptools wheel pip 2>/dev/null || true
+find "$home/bin" -mindepth 1 ! -name 'python*' -delete
+site=$home/lib/python3.$minor/site-packages
+rm -rf "$out/source" "$site"/pip "$site"/pip-* "$site"/setuptools* "$site"/_distutils_hack \
+  "$site"/distutils-precedence.pth "$site"/pkg_resources "$home/lib64" "$home/include"
+find "$home" -type d \( -name __pycache__ -o -name tests -o -name test \) -prune -exec rm -rf {} +
+find "$home" -name '*.so' -exec strip --strip-unneeded {} +
+sed -i "/^command = /d" "$home/pyvenv.cfg"
+cat >"$tree/usr/bin/filterd" <<'END'
+#!/usr/lib/filterd/bin/python3 -P
+"""The command filterd, in its environment."""
+from filterd.cli import main
+
+main()
+END
+chmod 755 "$tree/usr/bin/filterd"
+
+install -D -m 644 packaging/filterd.service "$tree/usr/lib/systemd/system/filterd.service"
+install -D -m 644 packaging/filterd-web.service "$tree/usr/lib/systemd/system/filterd-web.service"
+sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*.service
+install -D -m 644 packaging/filterd.sysusers "$tree/usr/lib/sysusers.d/filterd.conf"
+install -D -m 644 packaging/filterd.tmpfiles "$tree/usr/lib/tmpfiles.d/filterd.conf"
+install -D -m 644 "$out/manuals/bash/filterd" "$tree/usr/share/bash-completion/completions/filterd"
+mkdir -p "$tree/usr/share/man/man1"
+for page in "$out"/manuals/man/*.1; do
+  gzip -9n <"$page" >"$tree/usr/share/man/man1/$(basename "$page").gz"
+done
+doc=$tree/usr/share/doc/filterd
+mkdir -p "$doc"
+gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+cp README.md sendmail.mc.snippet "$doc"
+cp packaging/debian/copyright "$doc"
+cp -R docs "$doc/docs"
+
+mkdir "$tree/DEBIAN"
+size=$(du -sk --exclude=DEBIAN "$tree" | cut -f1)
+sed -e "s/@VERSION@/$full/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@MINOR@/$minor/; s/@NEXT@/$((minor + 1))/" \
+  packaging/debian/control >"$tree/DEBIAN/control"
+install -m 755 packaging/debian/{postinst,prerm,postrm} "$tree/DEBIAN"
+(cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
+find "$tree" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+deb=$out/filterd_${full}_$arch.deb
+dpkg-deb --root-owner-group -Zzstd -z3 --build "$tree" "$deb" >/dev/null
+rm -rf "$tree" "$out/manuals"
+echo "$deb: $(du -h "$deb" | cut -f1), installed $((size / 1024)) MB"

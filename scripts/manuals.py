@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Manual pages and completions, written from the command line itself.
+
+    scripts/manuals.py FOLDER        FOLDER/man/filterd.1, filterd-run.1 …, FOLDER/bash/filterd
+
+What they say is what `--help` says: they cannot be out of date. Source: man(7), groff_man(7),
+bash(1), "Programmable Completion".
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from filterd import __version__
+from filterd.cli import app
+
+FILES = """\
+.SH FILES
+.TP
+.I /etc/filterd/filterd.toml
+The settings of the service.
+.TP
+.I /var/lib/filterd
+Models and lists.
+.TP
+.I /var/spool/filterd
+Quarantine, history, and mail that is being examined.
+"""
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group of commands, by its words, as a click.Command."""
+
+    def below(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+        yield words, command
+        for name, one in getattr(command, "commands", {}).items():
+            yield from below((*words, name), one)
+
+    for name in app.COMMANDS:
+        yield from below((name,), typer.main.get_command(app._command(name)))
+
+
+def escaped(text: str) -> str:
+    """The text for roff: no line of it is a request."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.split("\n"))
+
+
+def page(words: tuple[str, ...], command: Any) -> str:
+    """The manual page of one command."""
+    name = "-".join(("filterd", *words))
+    help = inspect.cleandoc(command.help or app.COMMANDS[words[0]][2])
+    first, *rest = help.split("\n\n")
+    lines = [
+        f'.TH {name.upper()} 1 "" "filterd {__version__}" "filterd"',
+        ".SH NAME",
+        f"{escaped(name)} \\- {escaped(' '.join(first.split()).rstrip('.'))}",
+        ".SH SYNOPSIS",
+        f".B filterd {escaped(' '.join(words))}",
+        escaped(" ".join(synopsis(command))),
+        ".SH DESCRIPTION",
+    ]
+    for paragraph in (first, *rest):
+        lines += [".PP", escaped(" ".join(paragraph.split()))]
+    inner = getattr(command, "commands", {})
+    if inner:
+        lines.append(".SH COMMANDS")
+        for sub, one in inner.items():
+            about = " ".join((one.help or "").split("\n\n")[0].split())
+            lines += [".TP", f".B {escaped(sub)}", escaped(about)]
+    options = [one for one in command.params if one.param_type_name == "option"]
+    if options:
+        lines.append(".SH OPTIONS")
+    for option in options:
+        names = ", ".join((*option.opts, *option.secondary_opts))
+        value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+        about = " ".join((option.help or "").split())
+        lines += [
+            ".TP",
+            f".B {escaped(names + value)}",
+            escaped(" ".join((option.help or "").split())),
+        ]
+    lines += [".SH SEE ALSO", ".BR filterd (1)"]
+    return "\n".join(lines) + "\n"
+
+
+def synopsis(command: Any) -> list[str]:
+    """Options and arguments, as a usage line has them."""
+    found = ["[OPTIONS]"] if command.params else []
+    for one in command.params:
+        if one.param_type_name == "argument":
+            name = one.metavar or one.name.upper()
+            many = "..." if one.nargs == -1 else ""
+            found.append(
+                (name if one.required else f"[{name}]".replace("[[", "[").replace("]]", "]")) + many
+            )
+    return [*found, "COMMAND"] if getattr(command, "commands", {}) else found
+
+
+def overview() -> str:
+    """The page filterd(1)."""
+    lines = [
+        f'.TH FILTERD 1 "" "filterd {__version__}" "filterd"',
+        ".SH NAME",
+        "filterd \\- mail filter (milter) for sendmail and Postfix",
+        ".SH SYNOPSIS",
+        ".B filterd",
+        "COMMAND [OPTIONS]",
+        ".SH COMMANDS",
+    ]
+    for name, (_, _, about) in app.COMMANDS.items():
+        lines += [".TP", f".BR filterd\\-{name} (1)", escaped(about)]
+    return "\n".join(lines) + "\n" + FILES
+
+
+def completion() -> str:
+    """The completion for bash: words of commands, their options, and names of files elsewhere."""
+    cases = []
+    for words, command in commands():
+        options = [name for one in command.params for name in one.opts if name.startswith("--")]
+        choices = [*getattr(command, "commands", {}), *options, "--help"]
+        cases.append(f"    '{' '.join(words)}') choices='{' '.join(choices)}' ;;")
+    return (
+        "# Completion of filterd(1) for bash, written by scripts/manuals.py.\n"
+        "_filterd() {\n"
+        '  local word=${COMP_WORDS[COMP_CWORD]} path="" one choices=""\n'
+        '  for one in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do\n'
+        "    case $one in\n"
+        "      -*) ;;\n"
+        '      *) path="${path:+$path }$one" ;;\n'
+        "    esac\n"
+        "  done\n"
+        '  while [ -n "$path" ]; do\n'
+        "    case $path in\n" + "\n".join("  " + case for case in cases) + "\n    esac\n"
+        '    [ -z "$choices" ] || break\n'
+        '    case $path in *" "*) path=${path% *} ;; *) path="" ;; esac\n'
+        "  done\n"
+        f"  [ -n \"$path\" ] || choices='{' '.join(app.COMMANDS)} --help --version'\n"
+        '  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")\n'
+        "}\n"
+        "complete -o default -F _filterd filterd\n"
+    )
+
+
+def main() -> None:
+    """Write all of it."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: scripts/manuals.py FOLDER")
+    folder = Path(sys.argv[1])
+    for name in ("man", "bash"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "man/filterd.1").write_text(overview(), "utf-8")
+    for words, command in commands():
+        name = "-".join(("filterd", *words))
+        (folder / f"man/{name}.1").write_text(page(words, command), "utf-8")
+    (folder / "bash/filterd").write_text(completion(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
