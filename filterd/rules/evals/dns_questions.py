@@ -2,7 +2,7 @@
 
 `begin` starts the questions of all such rules of a rule set for one message; the tests then take
 the answers. Without it nothing is asked, and no such test hits. What a list that does not answer
-would have said is not known: that is no hit.
+would have said is not known: that is not a hit.
 """
 
 from __future__ import annotations

@@ -17,15 +17,15 @@ _DCC = "asks DCC's servers with a program of its own; filterd has no client for 
 _HISTORY = "scores of earlier mail in SpamAssassin's own database: filter `known` does this here"
 _SHORT_LINKS = "would fetch links of the message over HTTP: filterd never follows them"
 _CIRCUIT = "filterd always weighs all rules: nothing is skipped on one hit"
+_ACCESS = "reads sendmail's access database: the MTA and filter `locallists` do this here"
 _COUNTRY = "needs a database of countries and networks that filterd does not read"
-_VIRUS = "an example without a scanner behind it: filters `clamav` and `scanners` do this here"
 
 MISSING_PLUGINS: Mapping[str, str] = MappingProxyType(
     {
         _PREFIX + name: reason
         for name, reason in {
             "AWL": _HISTORY,
-            "AntiVirus": _VIRUS,
+            "AccessDB": _ACCESS,
             "AskDNS": "`askdns` lines put together DNS questions from a message's tags",
             "AutoLearnThreshold": "when the classifier learns by itself is a setting of `bayes`",
             "DCC": _DCC,
@@ -61,7 +61,7 @@ _TESTS: dict[str, str] = {
     " redir_url_redir",
     _CIRCUIT: "check_shortcircuit",
     _COUNTRY: "check_uri_local_bl",
-    _VIRUS: "check_microsoft_executable check_suspect_name",
+    _ACCESS: "check_access_database",
     "asks lists for hashes of what it finds in the message": "check_hashbl_emails"
     " check_hashbl_uris check_hashbl_bodyre check_hashbl_tag check_hashbl_attachments",
 }

@@ -301,7 +301,7 @@ class Tokens:
             if text[position] == ">":
                 return position + 1
             if match[1] is None:
-                # A quotation mark or comment without end, or a dash that is no comment.
+                # A quotation mark or comment without end, or a dash that begins no comment.
                 is_dash = text[position] == "-" and text[position + 1 : position + 2] != "-"
                 return _NO_TAG if is_dash else _INCOMPLETE
 

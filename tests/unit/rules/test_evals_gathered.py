@@ -30,8 +30,6 @@ def test_a_test_is_found_by_the_name_that_rules_use() -> None:
 def test_no_name_is_used_twice() -> None:
     names = [name for plugin in plugins() for name in plugin.tests]
     assert sorted(names) == sorted(set(names))
-    perl = [plugin.name for plugin in plugins()]
-    assert sorted(perl) == sorted(set(perl))
 
 
 def test_what_is_there_is_not_missing() -> None:
