@@ -32,6 +32,7 @@ from filterd.doctor.patterns import bare_names
 from filterd.filters.known.settings import KnownSettings
 from filterd.filters.locallists import entries as local_entries
 from filterd.filters.locallists.settings import LocalListsSettings
+from filterd.filters.rules.settings import RulesSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.settings import SendersSettings
 from filterd.filters.sign.settings import SignSettings
@@ -61,6 +62,7 @@ def check(
         *proof_warnings(loaded),
         *own_client_warnings(loaded),
         *old_names.warnings(),
+        *_of_rules(loaded),
     ]
     if as_json:
         emit(
@@ -101,6 +103,21 @@ def _check_lists(loaded: Settings) -> None:
         fail(str(error), Exit.CONFIG)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", Exit.CONFIG)
+
+
+def _of_rules(loaded: Settings) -> list[str]:
+    """A line for each filter with rules that leaves something out of its files."""
+    found = []
+    for name, own in loaded.in_chain(RulesSettings).items():
+        from filterd.filters.rules.loading import read_rules, summary  # noqa: PLC0415  (Hyperscan)
+
+        try:
+            text = summary(read_rules(own))
+        except (OSError, ValueError) as error:
+            fail(f"filters.{name}: {error}", Exit.CONFIG)
+        if text:
+            found.append(f"{name}: {text}")
+    return found
 
 
 def _check_keys(name: str, own: SignSettings) -> None:

@@ -18,6 +18,7 @@ from filterd.config.mta_lines import postfix_lines, sendmail_line
 from filterd.config.sample import sample
 from filterd.filters.clamav.settings import ClamAVSettings
 from filterd.ops.scanners import LocalClamd, local_clamd
+from filterd.rules.files import stock
 from filterd.system import layout, paths, privileges
 from filterd.system.display import size
 
@@ -108,7 +109,7 @@ def _trial(folder: Path) -> int:
     privileges.act_as_owner([root])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("run", "spool", "quarantine", "models"):
+        for name in ("run", "spool", "quarantine", "models", "rules"):
             (root / name).mkdir(mode=0o700 if name != "run" else 0o750, exist_ok=True)
         is_new = _write(
             path,
@@ -119,6 +120,7 @@ def _trial(folder: Path) -> int:
                 },
                 "quarantine": {"folder": root / "quarantine"},
                 "filters.bayes": {"models": root / "models"},
+                "filters.rules": {"cache": root / "rules"},
                 "filters.senders": {"file": root / "senders.list"},
                 **_chain(local_clamd()),
             },
@@ -133,6 +135,10 @@ def _trial(folder: Path) -> int:
         "A service has its own user and folders: filterd init --system\n"
     )
     _tell_of_clamd(written)
+    if stock():
+        sys.stdout.write(
+            "SpamAssassin's rules are installed; to use them, add rules to [chain] filters\n"
+        )
     sys.stdout.write(mta_lines(written))
     sys.stdout.write(f"\nStart the daemon with: filterd run --config {path}\n")
     return Exit.OK

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from filterd.cli import rules_measure
 from filterd.cli.common import Exit, JsonOption, emit, fail, reported
 from filterd.cli.listing import WIDE, shown
 from filterd.rules import files, overview, update
@@ -29,6 +30,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Rules in SpamAssassin's language: check, list and show them, fetch fresh ones.",
 )
+
+for _command in (rules_measure.test, rules_measure.stats, rules_measure.weigh):
+    app.command()(_command)
 
 LISTED = 20
 """As many names as one line of `check` has."""

@@ -14,3 +14,4 @@ SYSTEM_CONFIG = Path("/etc/filterd/filterd.toml")
 
 MODELS = CHECKOUT / "models" if CHECKOUT else Path("/var/lib/filterd/models")
 QUARANTINE = CHECKOUT / "quarantine" if CHECKOUT else Path("/var/spool/filterd/quarantine")
+RULES = CHECKOUT / "rules" if CHECKOUT else Path("/var/lib/filterd/rules")

@@ -7,7 +7,7 @@ Source: Hyperscan's developer reference, "Compiling Patterns".
 
 from __future__ import annotations
 
-from filterd.rules.patterns.octets import ALL
+from filterd.rules.patterns.octets import ALL, span
 from filterd.rules.patterns.syntax import (
     Back,
     Brackets,
@@ -24,10 +24,23 @@ from filterd.rules.patterns.syntax import (
 )
 from filterd.rules.patterns.writer import octet_set, quantifier
 
-REPEAT_MOST = 32_767
-"""The highest number in Hyperscan's quantifiers."""
+EXACT_OF_OCTETS = 8
+EXACT_OF_GROUPS = 2
+"""Repeats that Hyperscan is asked to count; beyond it, any number will do. Its time to compile
+grows with them: some of the stock rules would take minutes."""
+
+LENGTH = 1_000
+"""Octets of a pattern for Hyperscan, about."""
+
+CHARACTER = 4
+"""Octets of a character in UTF-8."""
+
+_SHARE = 8
+"""Octets for one of many branches of a long pattern, at least."""
 
 ANYTHING = "(?s:.)*"
+
+ASCII = span(0x00, 0x7F)
 
 _EDGES = {
     Edge.LINE_START: "^",
@@ -65,8 +78,11 @@ def least_octets(node: Node) -> int:
 
 def wider(node: Node, *, caseless: bool, edges: bool = True) -> str:
     """The pattern for Hyperscan. edges: whether places are asked for, which it cannot do
-    everywhere. An empty set of octets becomes any octet."""
-    return _Wider(caseless=caseless, edges=edges).text(node)
+    everywhere. An empty set of octets becomes any octet. Of a long pattern only a beginning is
+    asked for."""
+    writer = _Wider(caseless=caseless, edges=edges)
+    text = writer.text(node)
+    return text if len(text) <= LENGTH else writer.beginning(node, LENGTH)
 
 
 class _Wider:
@@ -81,7 +97,7 @@ class _Wider:
             case Sequence(items):
                 return "".join(self.branch(item) for item in items)
             case Either(branches):
-                return "|".join(self.branch(one) for one in branches)
+                return "|".join(self.branch(one) for one in self._together(branches))
             case Brackets():
                 return self._brackets(node)
             case Group(body=body):
@@ -107,17 +123,90 @@ class _Wider:
         found: str = node.memo[key]
         return found
 
+    def _together(self, branches: tuple[Node, ...]) -> list[Node]:
+        """The branches, those that are characters of UTF-8 in one for each length: rules have lists
+        of hundreds that look like a letter."""
+        by_length: dict[int, list[int]] = {}
+        others: list[Node] = []
+        for branch in branches:
+            masks = _character(branch)
+            if masks is None:
+                others.append(branch)
+                continue
+            known = by_length.setdefault(len(masks), [0] * len(masks))
+            for at, mask in enumerate(masks):
+                known[at] |= mask
+        return [Sequence(tuple(map(Octets, masks))) for masks in by_length.values()] + others
+
+    def beginning(self, node: Node, length: int) -> str:
+        """As `text`, of about that length: what comes behind is left out."""
+        text = self.text(node)
+        if len(text) <= length:
+            return f"(?:{text})" if isinstance(node, Either) else text
+        match node:
+            case Sequence(items):
+                found = ""
+                for item in items:
+                    rest = self.branch(item)
+                    if len(found) + len(rest) > length:
+                        return found + self.beginning(item, length - len(found))
+                    found += rest
+            case Either(branches):
+                share = length // len(branches)
+                if share < _SHARE:
+                    mask = first_octets(node)
+                    return octet_set(mask, caseless=self.caseless) if 0 < mask < ALL else ""
+                return f"(?:{'|'.join(self.beginning(one, share) for one in branches)})"
+            case Brackets(body=body) | Group(body=body):
+                return self.beginning(body, length)
+            case Repeat(body, least) if least:
+                return self.beginning(body, length)
+        return ""
+
     def _repeat(self, node: Repeat) -> str:
         inside = self.text(node.body)
         if not inside:
             return ""
         if not least_octets(node.body):
             return ANYTHING
-        least = min(node.least, REPEAT_MOST)
-        most = node.most if (node.most or 0) <= REPEAT_MOST else None
-        if not isinstance(node.body, Octets):
-            inside = f"(?:{inside})"
-        return f"{inside}{quantifier(least, most)}"
+        is_octet = isinstance(node.body, Octets)
+        exact = EXACT_OF_OCTETS if is_octet else EXACT_OF_GROUPS
+        least = min(node.least, exact)
+        most = node.most if (node.most or 0) <= exact else None
+        return f"{inside if is_octet else f'(?:{inside})'}{quantifier(least, most)}"
+
+
+def _character(node: Node) -> list[int] | None:
+    """The octets of a character outside of ASCII, or of any octet: sets, position by position; None
+    for everything else."""
+    if isinstance(node, Octets):
+        return [node.mask] if node.mask else None
+    if isinstance(node, Brackets):
+        if _character not in node.memo:
+            node.memo[_character] = _character(node.body)
+        known: list[int] | None = node.memo[_character]
+        return known
+    if isinstance(node, Either):
+        all_masks = [_character(branch) for branch in node.branches]
+        lengths = {len(masks) for masks in all_masks if masks is not None}
+        if None in all_masks or len(lengths) != 1:
+            return None
+        found = [0] * lengths.pop()
+        for masks in all_masks:
+            for at, mask in enumerate(masks or ()):
+                found[at] |= mask
+        return found
+    if not isinstance(node, Sequence) or not node.items:
+        return None
+    found = []
+    for item in node.items:
+        masks = _character(item)
+        if masks is None:
+            return None
+        found += masks
+    if len(found) > CHARACTER or (len(found) > 1 and found[0] & ASCII):
+        return None
+    return found
 
 
 def first_octets(root: Node) -> int:

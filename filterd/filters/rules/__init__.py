@@ -1,0 +1,1 @@
+"""SpamAssassin's rules: settings, loading, the filter."""

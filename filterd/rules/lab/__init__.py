@@ -1,0 +1,1 @@
+"""Rules measured on labelled mail, and scores made of that."""

@@ -1,0 +1,152 @@
+"""Thousands of patterns at once: which of them are worth a search in these texts.
+
+With the package hyperscan one pass over the text says it, without it a look for literals. Either
+names every pattern that matches, and some that do not: PCRE2 decides. Source: Hyperscan's developer
+reference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from filterd.rules.patterns.limits import DATABASE_PATTERNS
+from filterd.rules.patterns.prepared import Prepared
+from filterd.rules.patterns.texts import Texts
+
+try:
+    import hyperscan
+except ImportError:
+    hyperscan = None
+
+Candidates = Callable[[Texts], list[int]]
+
+
+def engine() -> str:
+    """What makes databases here: its name and version, `""` without Hyperscan. A database that
+    another made cannot be loaded."""
+    if hyperscan is None:
+        return ""
+    database = hyperscan.Database()
+    database.compile(expressions=[b"a"], ids=[0], flags=[0])
+    return f"{hyperscan.__version__} {database.info().decode('ascii', 'replace')}"
+
+
+class Database:
+    """Patterns of one kind.
+
+    kept: what is written into a cache, to be given to the next `Database` of the same patterns.
+    uses_hyperscan: False for the same answers by literals.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[Prepared],
+        kept: tuple[tuple[int, ...], Sequence[bytes]] | None = None,
+        *,
+        uses_hyperscan: bool = True,
+    ) -> None:
+        """kept: the numbers of the patterns that Hyperscan has, and its databases.
+
+        Raises ValueError for databases that cannot be loaded."""
+        self._scans: list[_Scan] = []
+        self._in_hyperscan: tuple[int, ...] = ()
+        if uses_hyperscan and hyperscan is not None:
+            if kept is not None:
+                self._in_hyperscan = kept[0]
+                self._scans = [_Scan(data) for data in kept[1]]
+            else:
+                self._compile(patterns)
+        known = frozenset(self._in_hyperscan)
+        rest = [(number, one) for number, one in enumerate(patterns) if number not in known]
+        self._always = [number for number, one in rest if not one.literals]
+        self._literals = [(number, one.literals) for number, one in rest if one.literals]
+
+    @property
+    def kept(self) -> tuple[tuple[int, ...], list[bytes]]:
+        return self._in_hyperscan, [scan.dump() for scan in self._scans]
+
+    @property
+    def octets(self) -> int:
+        """Memory of Hyperscan's databases."""
+        return sum(scan.octets for scan in self._scans)
+
+    def candidates(self, texts: Texts) -> list[int]:
+        """Numbers of the patterns that may match in one of the texts, ascending."""
+        found = self._always.copy()
+        for scan in self._scans:
+            scan.run(texts.lines, found)
+        if self._literals:
+            lower = texts.lower
+            for number, literals in self._literals:
+                for literal in literals:
+                    if literal in lower:
+                        found.append(number)
+                        break
+        found.sort()
+        return found
+
+    def _compile(self, patterns: Sequence[Prepared]) -> None:
+        accepted: list[tuple[int, bytes, int]] = []
+        for number, one in enumerate(patterns):
+            form = _accepted(one)
+            if form is not None:
+                accepted.append((number, *form))
+        self._in_hyperscan = tuple(number for number, _, _ in accepted)
+        for start in range(0, len(accepted), DATABASE_PATTERNS):
+            part = accepted[start : start + DATABASE_PATTERNS]
+            self._scans.append(_Scan(_compiled(part)))
+
+
+class _Scan:
+    """One of Hyperscan's databases, with a scratch for each thread."""
+
+    def __init__(self, database: hyperscan.Database | bytes) -> None:
+        if isinstance(database, bytes):
+            try:
+                database = hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK)
+            except hyperscan.error as error:
+                raise ValueError(f"Hyperscan cannot load its database: {error}") from error
+        self.database = database
+        self.octets: int = database.size()
+        self._local = threading.local()
+
+    def dump(self) -> bytes:
+        data: bytes = hyperscan.dumpb(self.database)
+        return data
+
+    def run(self, text: bytes, found: list[int]) -> None:
+        """Add the numbers of the patterns that match."""
+        try:
+            scratch = self._local.scratch
+        except AttributeError:
+            scratch = self._local.scratch = hyperscan.Scratch(self.database)
+
+        def note(number: int, _from: int, _to: int, _flags: int, _context: object) -> None:
+            found.append(number)
+
+        self.database.scan(text, match_event_handler=note, scratch=scratch)
+
+
+def _accepted(one: Prepared) -> tuple[bytes, int] | None:
+    """A pattern as Hyperscan takes it, with its flags; None if it takes none."""
+    flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+    if one.parts.caseless:
+        flags |= hyperscan.HS_FLAG_CASELESS
+    for text, more in zip(one.wide, (0, hyperscan.HS_FLAG_PREFILTER), strict=False):
+        try:
+            _compiled([(0, text, flags | more)])
+        except hyperscan.error:
+            continue
+        return text, flags | more
+    return None
+
+
+def _compiled(patterns: Sequence[tuple[int, bytes, int]]) -> hyperscan.Database:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[text for _, text, _ in patterns],
+        ids=[number for number, _, _ in patterns],
+        flags=[flags for _, _, flags in patterns],
+    )
+    return database

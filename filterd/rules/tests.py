@@ -1,0 +1,256 @@
+"""How each kind of rule with a pattern looks at a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from filterd.rules.conf.rule import (
+    HeaderExists,
+    HeaderTest,
+    Kind,
+    MimeHeaderTest,
+    Pattern,
+    Rule,
+    TextTest,
+    UriDetailTest,
+)
+from filterd.rules.evals import uri_detail
+from filterd.rules.patterns import Compiled, PatternError, compile_pattern
+from filterd.rules.patterns.texts import Texts
+from filterd.rules.view.parts import Part
+from filterd.rules.view.view import View
+
+HITS = 1000
+"""How often a rule with `tflags multiple` hits at most, where no `maxhits` says it."""
+
+_FIGURES = re.compile(r"[0-9]{1,6}\Z")
+
+_RANGE = re.compile(r"([0-9]{1,4})?(-)?([0-9]{1,4})?\Z")
+
+
+class NotUsable(ValueError):  # noqa: N818  (the end of one rule)
+    """A rule that cannot be used. The text says why."""
+
+
+class Matching:
+    """A rule with one pattern, or without. pattern: None where another test decides."""
+
+    def __init__(self, rule: Rule, pattern: Pattern | None) -> None:
+        self.rule = rule
+        self.pattern = pattern
+        self._compiled: Compiled | None = None
+        if pattern is not None:
+            try:
+                compile_pattern(pattern)
+            except PatternError as error:
+                raise NotUsable(str(error)) from None
+        maxhits = rule.flags.get("maxhits", "")
+        most = int(maxhits) if _FIGURES.match(maxhits) and int(maxhits) else HITS
+        self.limit = most if "multiple" in rule.flags else 1
+
+    @property
+    def compiled(self) -> Compiled:
+        """The pattern, ready."""
+        if self._compiled is None:
+            assert self.pattern is not None
+            self._compiled = compile_pattern(self.pattern)
+        return self._compiled
+
+    def texts(self, view: View) -> Texts:
+        """Where the pattern is looked for."""
+        raise NotImplementedError
+
+    def count(self, view: View) -> int:
+        """How often the rule hits."""
+        raise NotImplementedError
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        """What it matches, and where."""
+        raise NotImplementedError
+
+
+class InText(Matching):
+    """`body`, `rawbody`, `full`, `uri`."""
+
+    def __init__(self, rule: Rule, test: TextTest) -> None:
+        super().__init__(rule, test.pattern)
+        self.kind = test.kind
+        self._skip = 1 if test.kind is Kind.BODY and "nosubject" in rule.flags else 0
+
+    def texts(self, view: View) -> Texts:
+        return texts_of(view, self.kind)
+
+    def count(self, view: View) -> int:
+        texts = self.texts(view)
+        if self.limit == 1:
+            return int(self.compiled.is_in(texts, self._skip))
+        return self.compiled.count_in(texts, self.limit, self._skip)
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        texts = self.texts(view)
+        for number, (start, end) in self.compiled.places(texts, limit, self._skip):
+            yield f"{self.kind} {number}", texts.items[number][start:end]
+
+
+class InHeader(Matching):
+    """`header` with a pattern."""
+
+    def __init__(self, rule: Rule, test: HeaderTest) -> None:
+        super().__init__(rule, test.pattern)
+        self.key = test.field, test.modifiers
+        self.negated = test.negated
+        # A field that is not there is empty for a pattern.
+        self._unset = (test.if_unset or "").encode("latin-1", "replace")
+        self.looked_at = self.key, self._unset
+
+    def text(self, view: View) -> bytes:
+        """The field."""
+        value = view.header(*self.key)
+        return self._unset if value is None else value
+
+    def texts(self, view: View) -> Texts:
+        return Texts((self.text(view),))
+
+    def count(self, view: View) -> int:
+        text = self.text(view)
+        if self.negated:
+            return int(self.compiled.search(text) is None)
+        if self.limit == 1:
+            return int(self.compiled.search(text) is not None)
+        return len(self.compiled.spans(text, self.limit))
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        text = self.text(view)
+        name = ":".join((self.key[0], *self.key[1]))
+        for start, end in () if self.negated else self.compiled.spans(text, limit):
+            yield name, text[start:end]
+
+
+class Exists(Matching):
+    """`header` with `exists:`."""
+
+    def __init__(self, rule: Rule, test: HeaderExists) -> None:
+        super().__init__(rule, None)
+        self._test = test
+
+    def count(self, view: View) -> int:
+        return int(view.header(self._test.field, self._test.modifiers) is not None)
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        value = view.header(self._test.field, self._test.modifiers)
+        if value is not None and limit:
+            yield self._test.field, value
+
+
+class InUriDetail(Matching):
+    """`uri_detail`."""
+
+    def __init__(self, rule: Rule, test: UriDetailTest) -> None:
+        super().__init__(rule, None)
+        self._test = test
+        for condition in test.conditions:
+            Matching(rule, condition.pattern)
+
+    def count(self, view: View) -> int:
+        return int(uri_detail.find(view, self._test.conditions) is not None)
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        found = uri_detail.find(view, self._test.conditions)
+        if found is not None and limit:
+            yield "uri", found
+
+
+class InMimeHeader(Matching):
+    """`mimeheader`: in the header of any part, the message's own among them."""
+
+    def __init__(self, rule: Rule, test: MimeHeaderTest) -> None:
+        super().__init__(rule, test.pattern)
+        self._test = test
+        self._name = test.field.lower().encode("latin-1", "replace")
+        self._unset = (test.if_unset or "").encode("latin-1", "replace")
+        self._first, self._last = _range(rule.flags.get("range"))
+
+    def _values(self, view: View) -> Iterator[tuple[int, bytes]]:
+        parts = (part for part in view.parts.walk() if part.type)
+        for number, part in enumerate(parts, 1):
+            if number > self._last:
+                break
+            if number >= self._first:
+                yield number, self._value(part)
+
+    def _value(self, part: Part) -> bytes:
+        is_raw = "raw" in self._test.modifiers
+        if self._test.field == "ALL":
+            lines = [
+                name + b": " + value
+                for name, raw in part.fields
+                for value in ([raw] if is_raw else part.all(name.lower())[:1])
+            ]
+            return b"\n".join(lines)
+        values = part.all_raw(self._name) if is_raw else part.all(self._name)
+        return values[-1] if values else self._unset
+
+    def count(self, view: View) -> int:
+        values: Sequence[bytes] = [value for _, value in self._values(view)]
+        if "concat" in self.rule.flags:
+            values = [b"".join(v if v.endswith(b"\n") else v + b"\n" for v in values)]
+        if self._test.negated:
+            return int(all(self.compiled.search(value) is None for value in values))
+        count = 0
+        for value in values:
+            count += len(self.compiled.spans(value, self.limit - count))
+            if count >= self.limit:
+                break
+        return count
+
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+        for number, value in self._values(view):
+            for start, end in () if self._test.negated else self.compiled.spans(value, limit):
+                yield f"part {number}", value[start:end]
+
+
+def matching_of(rule: Rule) -> Matching:
+    """How a rule is tested that is neither a meta nor an eval test. Raises NotUsable."""
+    match rule.test:
+        case TextTest() as test:
+            return InText(rule, test)
+        case HeaderTest() as test:
+            return InHeader(rule, test)
+        case HeaderExists() as test:
+            return Exists(rule, test)
+        case UriDetailTest() as test:
+            return InUriDetail(rule, test)
+        case MimeHeaderTest() as test:
+            return InMimeHeader(rule, test)
+    raise NotUsable(f"{type(rule.test).__name__} has no pattern")
+
+
+def texts_of(view: View, kind: Kind) -> Texts:
+    """The texts of `body`, `rawbody`, `full` or `uri` rules, made once a message."""
+    key = f"texts of {kind}"
+    found = view.notes.get(key)
+    if not isinstance(found, Texts):
+        items: dict[Kind, Sequence[bytes]] = {}
+        match kind:
+            case Kind.BODY:
+                items[kind] = view.body
+            case Kind.RAWBODY:
+                items[kind] = view.rawbody
+            case Kind.URI:
+                items[kind] = view.uris
+            case _:
+                items[kind] = (view.full,)
+        found = view.notes[key] = Texts(items[kind])
+    return found
+
+
+def _range(text: str | None) -> tuple[int, int]:
+    """First and last part of `tflags range=`."""
+    found = _RANGE.match(text or "")
+    if found is None or not text:
+        return 0, HITS
+    first, dash, last = found.groups()
+    if first and not dash:
+        return int(first), int(first)
+    return int(first or 0), int(last or HITS)
