@@ -6,30 +6,20 @@ Source: Mail::SpamAssassin::Conf(3), welcomelist_from: file patterns, any case.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from filterd.rules.conf.rule import Option
 from filterd.rules.evals.globs import is_all
+from filterd.rules.view.kept import kept
 from filterd.rules.view.view import View
 
 T = TypeVar("T")
-
-KEPT_LIMIT = 256
-"""Lists that are kept ready: those of a rule set, and of the one before it."""
-
-_kept: dict[tuple[int, Callable[..., object]], tuple[object, object]] = {}
 
 
 def of_options(view: View, name: str, build: Callable[[tuple[Option, ...]], T]) -> T:
     """What `build` makes of an option's lines; made once for a rule set."""
     options = view.options.get(name, ())
-    key = id(options), build
-    found = _kept.get(key)
-    if found is None or found[0] is not options:
-        if len(_kept) >= KEPT_LIMIT:
-            _kept.clear()
-        found = _kept[key] = options, build(options)
-    return cast(T, found[1])
+    return kept(build, (options,), lambda: build(options))
 
 
 class AddressList:

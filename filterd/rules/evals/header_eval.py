@@ -22,7 +22,7 @@ _AOL_RELAY = re.compile(rb" rly-[a-z][a-z]\d\d\.", re.I)
 _AOL = re.compile(rb"/AOL-\d+\.\d+\.\d+\)|ESMTP id (?:RELAY|MAILRELAY|MAILIN)")
 _WORD_CHARSET = re.compile(rb"=\?([^?\n]++)\?.\?[^?\n]*+\?=")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_ILLEGAL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]")
+_ILLEGAL = bytes((*range(9), 11, 12, *range(14, 32), *range(127, 256)))
 _EXEMPT = re.compile(rb"[\xa2\xa3\xae]")
 _REPLY_MARKS = re.compile(rb"(?:(?:Re|Fwd|Fw|Aw|Antwort|WG|SV|VB|VS|VL):\s*+)+", re.I)
 _NO_LETTER = re.compile(rb"[^a-zA-Z]+")
@@ -100,7 +100,7 @@ def check_illegal_chars(view: View, name: str, ratio: str, count: str) -> bool:
             pass
         else:
             return False
-    illegal = len(_ILLEGAL.findall(text))
+    illegal = len(text) - len(text.translate(None, _ILLEGAL))
     if field.lower() == "subject" and len(_EXEMPT.findall(text)) == 1:
         illegal -= 1
     return illegal / len(text) >= float(ratio) and illegal >= float(count)
@@ -188,10 +188,12 @@ def check_for_to_in_subject(view: View, what: str) -> bool:
         return False
     subject = view.value("Subject")
     if what == "address":
-        return re.search(rb"\b" + re.escape(address) + rb"\b", subject, re.I) is not None
-    if what != "user":
+        wanted = rb"\b" + re.escape(address) + rb"\b"
+        return address.lower() in subject.lower() and bool(re.search(wanted, subject, re.I))
+    name = address.partition(b"@")[0]
+    if what != "user" or name.lower() not in subject.lower():
         return False
-    user = re.escape(address.partition(b"@")[0])
+    user = re.escape(name)
     pattern = (
         rb"(?:(?:re|fw):\s*(?:\w+\s+)?%b$|(?-i:%b)\s*[,:;!?-](?:$|\s)|%b$|,\s*%b[,:;!?-]$)"
     ) % (user, user, user, user)
@@ -242,7 +244,7 @@ def check_ratware_envelope_from(view: View) -> bool:
     if not sender or not user or not at or not host or _SRS.match(sender):
         return False
     domain = view.domains.registered(host.decode("latin-1"))
-    if not view.domains.is_valid(domain):
+    if user.lower() not in sender.lower() or not view.domains.is_valid(domain):
         return False
     wanted = rb"\b%b.%b@" % (re.escape(domain.encode("latin-1")), re.escape(user))
     return re.search(wanted, sender, re.I) is not None

@@ -13,6 +13,7 @@ from functools import lru_cache
 from filterd.message.suffixes import registered_domain
 from filterd.rules.conf.rule import Option
 from filterd.rules.view.ip_text import IP
+from filterd.rules.view.kept import kept
 
 HOST_LIMIT = 253
 """Octets of a host name (RFC 1035 §2.3.4)."""
@@ -63,12 +64,8 @@ class Domains:
     @classmethod
     def of(cls, options: Mapping[str, Sequence[Option]]) -> Domains:
         """What the options of a rule set say."""
-        return _domains(
-            *(
-                tuple(one.value for one in options.get(f"util_rb_{name}", ()))
-                for name in ("tld", "2tld", "3tld")
-            )
-        )
+        lines = tuple(options.get(f"util_rb_{name}", ()) for name in ("tld", "2tld", "3tld"))
+        return kept(cls, lines, lambda: cls(*map(_words, lines)))
 
     def is_top(self, label: str) -> bool:
         """True for a top-level domain, in A-labels."""
@@ -146,6 +143,5 @@ class Domains:
         return self.registered(text), text
 
 
-@lru_cache(8)
-def _domains(top: tuple[str, ...], second: tuple[str, ...], third: tuple[str, ...]) -> Domains:
-    return Domains(*(frozenset(" ".join(lines).lower().split()) for lines in (top, second, third)))
+def _words(lines: Sequence[Option]) -> frozenset[str]:
+    return frozenset(word for line in lines for word in line.value.lower().split())

@@ -20,7 +20,7 @@ SIZE_LIMIT = 65536
 _LINE_END = re.compile(rb"\r?\n\s+")
 _ADDRESS = re.compile(rf"(?<!\.)\b({IP})\b(?!\.)", re.ASCII)
 _AT_HOST = re.compile(r"@(\S+)", re.ASCII)
-_FIELD_START = re.compile(rb"^(?![ \t])", re.MULTILINE)
+_PRISTINE_LINE = re.compile(rb"^[^ \t\n][^\n]*+\n(?:[ \t][^\n]*+\n)*+", re.MULTILINE)
 
 MODIFIERS = frozenset("raw addr name host domain ip revip first last".split())
 
@@ -97,10 +97,7 @@ class Header:
     @lazy
     def pristine_lines(self) -> tuple[bytes, ...]:
         """All fields as they came, folded, and lines among them that cannot be read."""
-        starts = [match.start() for match in _FIELD_START.finditer(self.pristine)]
-        ends = [*starts[1:], len(self.pristine)] if starts else []
-        pieces = (self.pristine[start:end] for start, end in zip(starts, ends, strict=True))
-        return tuple(piece for piece in pieces if piece.endswith(b"\n") and piece != b"\n")
+        return tuple(_PRISTINE_LINE.findall(self.pristine))
 
 
 def reduced(

@@ -147,7 +147,7 @@ BEFORE_QMAIL = (
     _form(r"<helo> (<rdns> [<ip>]) by <by> with <word> (", looks_up=True),
     _form(r"<rdns> ([<ip>] helo=<helo>) by <by> with ", "helo="),
     _form(r"<helo> (`<unknown\S*`[<ip>]) by <by> ", "(<unknown"),
-    _form(r"<helo> (`(?P<rdns>\S+\.\S+)`[<ip>]) by <by> ", looks_up=True),
+    _form(r"<helo> (`(?P<rdns>[^\s[][^\s[.]*+\.[^\s[]+)`[<ip>]) by <by> ", looks_up=True),
     _form(r"<helo> (<ident*>@[<ip>]<all>) by <by> (", "@[", looks_up=True),
 )
 
@@ -211,7 +211,7 @@ MORE = (
     _skipped(r"<word> by <word> with BSMTP", "with BSMTP"),
     _form(r"<helo> (<rdns> [<ip>]) by <by> with ", looks_up=True),
     _form(
-        r"<rdns> (<EHLO> <helo*>) (`(?:(?P<ident>\S+)@)?`<ip><any>) by <by> with ",
+        r"<rdns> (<EHLO> <helo*>) (`(?:(?P<ident>\S+)@)?`<ip>`.{0,200}?`) by <by> with ",
         "LO ",
         looks_up=True,
     ),

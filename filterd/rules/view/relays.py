@@ -16,6 +16,7 @@ from filterd.message.envelope import ip
 from filterd.message.matching import Network, networks
 from filterd.rules.conf.rule import Option
 from filterd.rules.view.ip_text import IP
+from filterd.rules.view.kept import kept
 from filterd.rules.view.received import Relay, read
 
 _ADDRESS = re.compile(f"({IP})", re.ASCII)
@@ -78,15 +79,26 @@ class Trust:
     @classmethod
     def of(cls, options: Mapping[str, Sequence[Option]]) -> Trust:
         """What the options say; where only one of trusted and internal is named, it is both."""
-        trusted = Networks.of(options.get("trusted_networks", ()), loopback=True)
-        internal = Networks.of(options.get("internal_networks", ()), loopback=True)
+        names = "trusted_networks", "internal_networks", "msa_networks", "originating_ip_headers"
+        lines = tuple(options.get(name, ()) for name in names)
+        return kept(cls, lines, lambda: cls._of(*lines))
+
+    @classmethod
+    def _of(
+        cls,
+        trusted_lines: Sequence[Option],
+        internal_lines: Sequence[Option],
+        msa_lines: Sequence[Option],
+        fields: Sequence[Option],
+    ) -> Trust:
+        trusted = Networks.of(trusted_lines, loopback=True)
+        internal = Networks.of(internal_lines, loopback=True)
         if trusted.is_set and not internal.is_set:
             internal = trusted
         elif internal.is_set and not trusted.is_set:
             trusted = internal
-        names = " ".join(one.value for one in options.get("originating_ip_headers", ()))
-        msa = Networks.of(options.get("msa_networks", ()), loopback=False)
-        return cls(trusted, internal, msa, tuple(names.split()))
+        names = " ".join(one.value for one in fields)
+        return cls(trusted, internal, Networks.of(msa_lines, loopback=False), tuple(names.split()))
 
 
 @dataclass(slots=True)
