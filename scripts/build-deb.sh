@@ -55,8 +55,12 @@ find "$home/bin" -mindepth 1 ! -name 'python*' -delete
 site=$home/lib/python3.$minor/site-packages
 rm -rf "$out/source" "$site"/pip "$site"/pip-* "$site"/setuptools* "$site"/_distutils_hack \
   "$site"/distutils-precedence.pth "$site"/pkg_resources "$home/lib64" "$home/include"
-find "$home" -type d \( -name __pycache__ -o -name tests -o -name test \) -prune -exec rm -rf {} +
-find "$home" -name '*.so' -exec strip --strip-unneeded {} +
+# Test folders stay, since numpy imports one of its own; and nothing is stripped: the libraries in wheels
+# do not survive that ("ELF load command address/offset not page-aligned").
+find "$home" -type d -name __pycache__ -prune -exec rm -rf {} +
+# Some source packages install their sources into the environment's folder.
+find "$home" -mindepth 1 -maxdepth 1 ! -name bin ! -name lib ! -name share ! -name pyvenv.cfg -exec rm -rf {} +
+find "$home/share" -mindepth 1 -maxdepth 1 ! -name filterd -exec rm -rf {} +
 sed -i "/^command = /d" "$home/pyvenv.cfg"
 cat >"$tree/usr/bin/filterd" <<'END'
 #!/usr/lib/filterd/bin/python3 -P
