@@ -10,14 +10,14 @@ set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$checkout/../filterd-deb}
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
+out=$(realpath -m "$out")
 case $out/ in
   "$checkout"/*)
     echo "build-deb: $out is inside of the checkout; name a folder elsewhere" >&2
     exit 64
     ;;
 esac
+mkdir -p "$out"
 python=/usr/bin/python3
 for program in dpkg-deb dpkg-architecture "$python" gcc git; do
   command -v "$program" >/dev/null || {
