@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 PLUGIN = Plugin("Mail::SpamAssassin::Plugin::URIEval")
 
+REDIRECTIONS = 10
+"""URIs in one another that are looked at."""
+
 _HOST = re.compile(rb"https?://([^/:?]+)", re.IGNORECASE)
 _INNER = re.compile(rb"https?:/{0,2}([^/:?]+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?:/*+(?:[^@/]++@)?\d++\.\d++\.\d++\.\d", re.IGNORECASE | re.ASCII)
@@ -26,14 +29,13 @@ def check_for_http_redirector(view: View) -> bool:
 
 def _redirects(view: View, uri: bytes) -> bool:
     host = _HOST.match(uri)
-    while host is not None:
-        inner = _INNER.search(uri, host.end() + 1)
-        if inner is None:
+    for _ in range(REDIRECTIONS):
+        inner = _INNER.search(uri, host.end() + 1) if host is not None else None
+        if host is None or inner is None:
             return False
         if _domain(view, host[1]) != _domain(view, inner[1]):
             return True
-        uri = uri[inner.start() :]
-        host = _HOST.match(uri)
+        host = _HOST.match(uri, inner.start())
     return False
 
 

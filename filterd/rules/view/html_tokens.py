@@ -12,6 +12,9 @@ from typing import Protocol
 
 from filterd.rules.view.html_entities import resolved
 
+TOKEN_LIMIT = 50_000
+"""Marks `<` of a document that are looked at; what follows is passed over."""
+
 ATTRIBUTE_LIMIT = 1000
 """Attributes of a tag that are read; more are passed over."""
 
@@ -75,6 +78,8 @@ class Tokens:
         self._sections: list[str] = []
         self._ends_at_gt = False
         self._pending_end = ""
+        self._endless: set[str] = set()
+        self._tokens = 0
 
     def read(self) -> None:
         """Tell the handler of all tokens."""
@@ -167,8 +172,11 @@ class Tokens:
 
     def _read_literal(self, mark: int) -> int:
         pattern = _LITERAL_END.get(self._literal)
+        if self._literal in self._endless:
+            return mark
         match = pattern.search(self._text, mark) if pattern is not None else None
         if match is None:
+            self._endless.add(self._literal)  # so that each is looked for once only
             return mark
         if match.start() > mark:
             self._report_text(mark, match.start())
@@ -177,6 +185,9 @@ class Tokens:
         return match.end()
 
     def _read_markup(self, position: int) -> int:
+        self._tokens += 1
+        if self._tokens > TOKEN_LIMIT:
+            return len(self._text)
         following = self._text[position + 1]
         if following == "/":
             return self._read_end(position)

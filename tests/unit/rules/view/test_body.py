@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.rules.view.body import LINE_LIMIT, Body
+from filterd.rules.view.html_tokens import TOKEN_LIMIT
 from filterd.rules.view.parts import parts_of
 from filterd.rules.view.rawbody import CHUNK, PART_SIZE, rawbody
 
@@ -129,3 +130,12 @@ def test_rawbody_chunks_end_with_a_line() -> None:
 def test_of_a_long_part_the_beginning_counts() -> None:
     chunks = rawbody(parts_of(b"A: b\n\n" + b"line\n" * 200_000))
     assert PART_SIZE <= sum(map(len, chunks)) <= PART_SIZE + 5
+
+
+def test_many_open_titles_are_read_in_one_pass() -> None:
+    assert b"x" in b"".join(paragraphs(HTML % b"utf-8" + b"<title>" * 5_000 + b"x"))
+
+
+def test_of_many_tags_the_first_count() -> None:
+    found = b"".join(paragraphs(HTML % b"utf-8" + b"x<b>" * (TOKEN_LIMIT + 10)))
+    assert found.count(b"x") == TOKEN_LIMIT
