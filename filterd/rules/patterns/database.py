@@ -7,19 +7,19 @@ reference.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from filterd.rules.patterns.limits import DATABASE_PATTERNS
+from filterd.rules.patterns.limits import DATABASE_PATTERNS, GOOD_LITERAL, HYPERSCAN_PATTERNS
 from filterd.rules.patterns.prepared import Prepared
 from filterd.rules.patterns.texts import Texts
 
-try:
-    import hyperscan
-except ImportError:
-    hyperscan = None
-
-Candidates = Callable[[Texts], list[int]]
+hyperscan: Any = None
+with contextlib.suppress(ImportError):
+    hyperscan = importlib.import_module("hyperscan")
 
 
 def engine() -> str:
@@ -29,7 +29,7 @@ def engine() -> str:
         return ""
     database = hyperscan.Database()
     database.compile(expressions=[b"a"], ids=[0], flags=[0])
-    return f"{hyperscan.__version__} {database.info().decode('ascii', 'replace')}"
+    return f"{hyperscan.__version__} {database.info()}"
 
 
 class Database:
@@ -46,9 +46,8 @@ class Database:
         *,
         uses_hyperscan: bool = True,
     ) -> None:
-        """kept: the numbers of the patterns that Hyperscan has, and its databases.
-
-        Raises ValueError for databases that cannot be loaded."""
+        """kept: the numbers of the patterns that Hyperscan has, and its databases. Raises
+        ValueError for databases that cannot be loaded."""
         self._scans: list[_Scan] = []
         self._in_hyperscan: tuple[int, ...] = ()
         if uses_hyperscan and hyperscan is not None:
@@ -88,20 +87,26 @@ class Database:
 
     def _compile(self, patterns: Sequence[Prepared]) -> None:
         accepted: list[tuple[int, bytes, int]] = []
-        for number, one in enumerate(patterns):
+        for number, one in enumerate(patterns[:HYPERSCAN_PATTERNS]):
             form = _accepted(one)
             if form is not None:
                 accepted.append((number, *form))
         self._in_hyperscan = tuple(number for number, _, _ in accepted)
-        for start in range(0, len(accepted), DATABASE_PATTERNS):
-            part = accepted[start : start + DATABASE_PATTERNS]
-            self._scans.append(_Scan(_compiled(part)))
+        easy = [one for one in accepted if _has_good_literals(patterns[one[0]])]
+        alone = [one for one in accepted if not _has_good_literals(patterns[one[0]])]
+        for start in range(0, len(easy), DATABASE_PATTERNS):
+            self._scans.append(_Scan(_compiled(easy[start : start + DATABASE_PATTERNS])))
+        self._scans += [_Scan(_compiled([one])) for one in alone]
+
+
+def _has_good_literals(one: Prepared) -> bool:
+    return bool(one.literals) and min(map(len, one.literals or ())) >= GOOD_LITERAL
 
 
 class _Scan:
     """One of Hyperscan's databases, with a scratch for each thread."""
 
-    def __init__(self, database: hyperscan.Database | bytes) -> None:
+    def __init__(self, database: Any) -> None:
         if isinstance(database, bytes):
             try:
                 database = hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK)
@@ -142,7 +147,7 @@ def _accepted(one: Prepared) -> tuple[bytes, int] | None:
     return None
 
 
-def _compiled(patterns: Sequence[tuple[int, bytes, int]]) -> hyperscan.Database:
+def _compiled(patterns: Sequence[tuple[int, bytes, int]]) -> Any:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=[text for _, text, _ in patterns],

@@ -38,8 +38,17 @@ UNDIVIDED = 65_536
 SECONDS = 1.0
 """Time of one search, looked at between windows."""
 
-DATABASE_PATTERNS = 4_000
-"""Patterns in one Hyperscan database: the time to compile grows faster than their number."""
+HYPERSCAN_PATTERNS = 8_000
+"""Patterns of one kind that Hyperscan is given: it takes about 10 ms to compile one. For the rest
+literals are looked for."""
+
+DATABASE_PATTERNS = 50
+"""Patterns in one database of Hyperscan's: the time to compile grows much faster than their
+number."""
+
+GOOD_LITERAL = 3
+"""Octets of a literal that keeps a pattern out of the automaton that Hyperscan makes of all others
+in its database. A pattern without one has a database of its own: together they take minutes."""
 
 LITERALS = 12
 """Literals of which one must be there, for a pattern."""

@@ -124,19 +124,23 @@ class _Wider:
         return found
 
     def _together(self, branches: tuple[Node, ...]) -> list[Node]:
-        """The branches, those that are characters of UTF-8 in one for each length: rules have lists
-        of hundreds that look like a letter."""
-        by_length: dict[int, list[int]] = {}
+        """The branches, those that are characters of UTF-8 in one: rules have lists of hundreds
+        that look like a letter. It takes any of their octets, once or more: what tells them apart
+        would cost Hyperscan minutes."""
+        union, longest = 0, 0
         others: list[Node] = []
         for branch in branches:
             masks = _character(branch)
             if masks is None:
                 others.append(branch)
                 continue
-            known = by_length.setdefault(len(masks), [0] * len(masks))
-            for at, mask in enumerate(masks):
-                known[at] |= mask
-        return [Sequence(tuple(map(Octets, masks))) for masks in by_length.values()] + others
+            longest = max(longest, len(masks))
+            for mask in masks:
+                union |= mask
+        if not longest:
+            return others
+        one = Octets(union)
+        return [one if longest == 1 else Repeat(one, 1, None, ""), *others]
 
     def beginning(self, node: Node, length: int) -> str:
         """As `text`, of about that length: what comes behind is left out."""

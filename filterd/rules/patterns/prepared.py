@@ -92,8 +92,8 @@ class Store:
         try:
             for source, flags, *rest in json.loads(data):
                 pattern = Pattern(source, flags)
-                if len(rest) == 1:
-                    store.mistakes[pattern] = str(rest[0])
+                if len(rest) == 1 and isinstance(rest[0], str):
+                    store.mistakes[pattern] = rest[0]
                 else:
                     store.prepared[pattern] = _prepared(*rest)
         except (TypeError, AttributeError, UnicodeEncodeError) as error:
