@@ -172,7 +172,7 @@ def _next_host(text: bytes, runs: bytes, domains: Domains, start: int) -> _Match
 
 
 def _complete(raw: bytes, match: _Match, domains: Domains) -> Found | None:
-    """A text with the scheme that it lacks; None if it is no URI after all."""
+    """A text with the scheme that it lacks; None if it proves not to be a URI."""
     if match.order == _MAIL_ORDER and b"@" not in raw:
         return None
     if match.host and not is_host_name(match.host.decode("ascii")):
