@@ -1,0 +1,3 @@
+package Mail::SpamAssassin::PerMsgStatus;
+require Mail::SpamAssassin;
+1;
