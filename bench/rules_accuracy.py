@@ -87,7 +87,12 @@ def hits(loaded: Loaded, data: bytes, probability: float | None) -> float:
         message.symbols = (Symbol(symbol_name(probability)),)
     names = {symbol.name for symbol in message.symbols}
     found = loaded.rules.check(View(message, loaded.rule_set.options))
-    return sum(hit.score for hit in found if hit.name not in names)
+    known = loaded.rule_set.rules
+    return sum(
+        hit.score
+        for hit in found
+        if hit.name not in names and hit.name in known and not known[hit.name].is_part
+    )
 
 
 def judge(corpus: str, sets: tuple[Loaded, Loaded], order: Plan, limit: int | None) -> list[Judged]:

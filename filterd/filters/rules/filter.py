@@ -73,9 +73,9 @@ class Rules:
         known = frozenset(symbol.name for symbol in message.symbols)
         rules = loaded.rule_set.rules
         symbols = tuple(
-            Symbol(hit.name, hit.score, rules[hit.name].description)
+            Symbol(hit.name, hit.score, rules[hit.name].description if hit.name in rules else "")
             for hit in loaded.rules.check(view)
-            if not rules[hit.name].is_part and hit.name not in known
+            if not hit.name.startswith("__") and hit.name not in known
         )
         return Verdict(symbols=(*symbols, *self._limiting(symbols))) if symbols else NO_OPINION
 

@@ -117,6 +117,32 @@ def test_what_another_filter_has_found_does_not_count_twice(site: Site) -> None:
     ]
 
 
+class Classifier:
+    """The filter `bayes`, as the rules see it."""
+
+    name = "bayes"
+
+    def examine(self, _message: Message) -> Verdict:
+        return Verdict(symbols=(Symbol("BAYES_99", 8.0),), probability=0.995)
+
+
+def test_the_classifier_is_asked_by_rules_and_counts_once(tmp_path: Path) -> None:
+    text = """\
+body BAYES_99 eval:check_bayes('0.99', '0.999')
+score BAYES_99 0 0 3.5 3.5
+tflags BAYES_99 learn
+meta SURE_PILLS BAYES_99 && __PILLS
+body __PILLS /pills/
+score SURE_PILLS 0 0 1.25 1.25
+"""
+    rules = Site(tmp_path, text).filter(Services(classifies=True))
+
+    verdict = Chain([Link(Classifier()), Link(rules)]).examine(Message(SPAM)).verdict
+
+    assert {s.name: s.score for s in verdict.symbols} == {"BAYES_99": 8.0, "SURE_PILLS": 1.25}
+    assert len(verdict.symbols) == 2
+
+
 def test_a_line_that_cannot_be_used_costs_that_line(tmp_path: Path) -> None:
     site = Site(tmp_path, RULES + "body BROKEN /(unfinished/\nscore TO_JOE some\n")
     rules = site.filter()
