@@ -14,8 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.cli import rules_measure
-from filterd.cli.common import Exit, JsonOption, emit, fail, reported
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.cli.listing import WIDE, shown
+from filterd.filters.rules import sources
+from filterd.filters.rules.loading import as_set
+from filterd.filters.rules.settings import RulesSettings
 from filterd.rules import files, overview, update
 from filterd.rules.conf.lines import words_of
 from filterd.rules.conf.rule import MetaTest, Pattern, Problem, Rule, RuleSet
@@ -42,7 +45,7 @@ SCORE_SETS = ("neither", "network", "classifier", "both")
 
 PathsArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[PATH]...", help="rule files and folders (default: this system's)"),
+    typer.Argument(metavar="[PATH]...", help="rule files, folders (default: as [filters.rules])"),
 ]
 StockOption = Annotated[
     bool, typer.Option("--stock", help="read this system's rules before those of PATH, too")
@@ -59,13 +62,16 @@ class Read:
 
 @app.command()
 def check(
-    paths: PathsArgument = None, stock: StockOption = False, as_json: JsonOption = False
+    paths: PathsArgument = None,
+    stock: StockOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Read all rules and name each line that cannot be used, with the reason.
 
     Exit status 65 if there is such a line.
     """
-    found = _read(paths, stock=stock, pattern_error=_pattern_error)
+    found = _read(paths, stock, config, pattern_error=_pattern_error)
     rule_set = found.rules
     doubts = list(overview.doubtful(rule_set))
     if as_json:
@@ -96,6 +102,7 @@ def list_(
         bool, typer.Option("--all", help="also parts of other rules, whose names begin with __")
     ] = False,
     stock: StockOption = False,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the rules: name, kind, scores, description.
@@ -104,7 +111,7 @@ def list_(
     """
     rules = [
         rule
-        for rule in _read(paths, stock=stock).rules.rules.values()
+        for rule in _read(paths, stock, config).rules.rules.values()
         if fnmatchcase(rule.name, name)
         and kind in ("", overview.kind_of(rule.test))
         and (parts or not rule.is_part)
@@ -135,13 +142,14 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     paths: PathsArgument = None,
     stock: StockOption = False,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show all that is known of one rule.
 
     Exit status 66 if there is no such rule.
     """
-    rule_set = _read(paths, stock=stock).rules
+    rule_set = _read(paths, stock, config).rules
     rule = rule_set.rules.get(name)
     if rule is None:
         reason = rule_set.unsupported.get(name)
@@ -222,22 +230,30 @@ def _pattern_error(pattern: Pattern) -> str:
 
 def _read(
     paths: list[Path] | None,
-    *,
     stock: bool,
+    config: Path | None,
+    *,
     pattern_error: Callable[[Pattern], str] | None = None,
 ) -> Read:
+    """The rules of the files that are named, or of those that the settings name."""
+    named = bool(paths or stock)
+    chosen = RulesSettings() if named else settings(config).of_filter(RulesSettings)
     with reported(Exit.NO_INPUT, OSError, ValueError):
-        found = files.find(paths or (), use_stock=stock or not paths)
+        found = files.find(paths or (), use_stock=stock) if named else sources.paths(chosen)
         if not found:
             fail(
-                "no rules are installed here: name files, or install SpamAssassin's package",
+                "there are no rules here: name files, or install SpamAssassin's package",
                 Exit.NO_INPUT,
             )
-        return Read(
-            *files.load(
-                found, evals=functions(), missing=MISSING_TESTS, pattern_error=pattern_error
-            )
+        rule_set, read = files.load(
+            found,
+            evals=functions(),
+            missing=MISSING_TESTS,
+            pattern_error=pattern_error,
+            language=chosen.language,
+            use_network=chosen.use_network,
         )
+    return Read(as_set(rule_set, chosen), read)
 
 
 def _report(found: Read, doubts: Sequence[Problem]) -> None:

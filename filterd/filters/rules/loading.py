@@ -19,6 +19,7 @@ from filterd.rules.checker import CompiledRules
 from filterd.rules.conf.read import read
 from filterd.rules.conf.rule import Option, Problem, Rule, RuleSet
 from filterd.rules.evals import gathered
+from filterd.rules.evals.missing import MISSING_TESTS
 
 log = logging.getLogger(__name__)
 
@@ -139,17 +140,23 @@ def _rule_set(texts: Texts, settings: RulesSettings, more: Iterable[Option]) -> 
         include=texts.include,
         language=settings.language,
         evals=gathered.functions().keys(),
+        missing=MISSING_TESTS,
         use_network=settings.use_network,
     )
     options = dict(found.options)
     for option in more:
         options.setdefault(option.name, (option,))
+    return dataclasses.replace(as_set(found, settings), options=options)
+
+
+def as_set(found: RuleSet, settings: RulesSettings) -> RuleSet:
+    """The rules of files with the scores of the settings, without those that these exclude."""
     rules = {
         name: _changed(rule, settings)
         for name, rule in found.rules.items()
         if not any(fnmatchcase(name, pattern) for pattern in settings.exclude)
     }
-    return dataclasses.replace(found, rules=rules, options=options)
+    return dataclasses.replace(found, rules=rules)
 
 
 def _changed(rule: Rule, settings: RulesSettings) -> Rule:

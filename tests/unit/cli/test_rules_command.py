@@ -107,6 +107,18 @@ def test_a_rule_that_is_not_there(run: Run) -> None:
     assert err.startswith("filterd: RAZOR is left out: check_razor2(): asks Razor's servers")
 
 
+def test_without_files_the_settings_say_which(run: Run, tmp_path: Path) -> None:
+    Path("filterd.toml").write_text(
+        f'[filters.rules]\nfiles = ["{tmp_path}/a.cf"]\nstock = false\nown = false\n'
+        'exclude = ["ALL"]\nscores = { BOTH = 7.0 }\n'
+    )
+    status, out, err = run("list", "-c", "filterd.toml")
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["name", "SPAMMY", "BOTH", "LINK"]
+    assert "scores: 7 (neither)" in run("show", "BOTH", "-c", "filterd.toml")[1]
+    assert run("check", "-c", "filterd.toml")[1].endswith("every line can be used\n")
+
+
 def test_files_that_are_not_there(run: Run) -> None:
     status, _, err = run("check", "nothing.cf")
     assert (status, err) == (66, "filterd: nothing.cf: No such file or directory\n")
