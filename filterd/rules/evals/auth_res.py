@@ -19,10 +19,10 @@ PLUGIN = Plugin(
 
 _FIELD = re.compile(rb"(?:(ARC)-)?Authentication-Results:\s*(.+)", re.I)
 _INSTANCE = re.compile(r"i\s*=\s*(\d{1,3})\s*;\s*", re.A)
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*+\)")
+_COMMENT = re.compile(r"\((?:[^()\\]++|\\.?)*+(?:\)|(?=\()|\Z)")
 _SERVER = re.compile(r"\s*([^\s;=\"]+)(?:\s+\d+)?\s*(?:;|\Z)")
 _RESULT = re.compile(r"\s*([\w-]+)\s*(?:/\s*\d+\s*)?=\s*(\w+)(?=\s|\Z)", re.A)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_QUOTED = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)')
 
 _RESULTS = {
     "auth": "none pass fail temperror permerror",
