@@ -99,7 +99,7 @@ def decode(data: bytes, charset: str, *, insist: bool = False) -> str | None:
 def _declared(data: bytes, name: str, *, insist: bool, is_ascii: bool) -> str | None:
     if name in ("ascii", "us-ascii") and not insist:
         return None
-    if name.startswith(("utf-16", "utf16", "utf 16")):
+    if _is_utf16(name):
         codec = _utf16(data)
     elif name in _LATIN:
         codec = "cp1252"
@@ -118,6 +118,13 @@ def _declared(data: bytes, name: str, *, insist: bool, is_ascii: bool) -> str | 
 
 
 def to_utf8(data: bytes, charset: str, *, insist: bool = False) -> bytes:
-    """Octets of a charset as octets of UTF-8."""
+    """Octets of a charset as octets of UTF-8. UTF-16 stays as it is, as SpamAssassin has it in
+    header fields."""
     text = decode(data, charset, insist=insist)
-    return data if text is None else text.encode("utf-8", "surrogatepass")
+    if text is None or (_is_utf16(charset.lower()) and _utf16(data)):
+        return data
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _is_utf16(name: str) -> bool:
+    return name.startswith(("utf-16", "utf16", "utf 16"))

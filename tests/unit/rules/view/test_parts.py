@@ -108,6 +108,7 @@ WORDS: dict[str, tuple[bytes, bytes]] = {
     "two words": (b" =?utf-8?Q?a?=\n =?utf-8?Q?b?=", b"ab"),
     "a character in two words": (b" =?utf-8?B?ww==?= =?utf-8?B?qQ==?=", b"\xc3\xa9"),
     "a language": (b" =?us-ascii*en?Q?Keith?=", b"Keith"),
+    "UTF-16 stays": (b" =?utf-16?B?QQBiACAAYwA=?=", b"A\0b\0 \0c\0"),
     "no word": (b" =?utf-8?X?a?=", b"=?utf-8?X?a?="),
 }
 
