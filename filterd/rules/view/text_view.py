@@ -61,7 +61,7 @@ class TextView:
         """The URIs as they stand in the message, with what is known of each."""
         signatures: list[bytes] = []
         wanted = self.options.get("parse_dkim_uris", ())
-        if wanted and wanted[-1].value.strip() not in ("", "0"):
+        if not wanted or wanted[-1].value.strip() not in ("", "0"):
             for name in (b"domainkey-signature", b"dkim-signature"):
                 for value in self.parts.all(name):
                     signatures += [

@@ -168,11 +168,11 @@ def test_a_long_uri_is_cut() -> None:
     assert max(map(len, detail)) == 8192
 
 
-def test_domains_of_signatures_count_where_the_option_says() -> None:
+def test_domains_of_signatures_count_unless_an_option_says_no() -> None:
     message = Message(b"DKIM-Signature: v=1; d=b.a.com; s=x\n\ny\n")
-    wanted = {**OPTIONS, **options(parse_dkim_uris="1")}
-    assert list(View(message, OPTIONS).uri_detail) == []
-    detail = View(message, wanted).uri_detail[b"domainkeys:b.a.com"]
+    unwanted = {**OPTIONS, **options(parse_dkim_uris="0")}
+    assert list(View(message, unwanted).uri_detail) == []
+    detail = View(message, OPTIONS).uri_detail[b"domainkeys:b.a.com"]
     assert detail.domains == {b"a.com"}
     assert detail.cleaned == []
 
