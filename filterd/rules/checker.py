@@ -17,8 +17,9 @@ from typing import Any
 from filterd.rules.conf.rule import EvalTest, MetaTest, Problem, Rule, RuleSet
 from filterd.rules.evals.registry import Function
 from filterd.rules.metas import Metas
+from filterd.rules.pattern_cache import PatternCache
 from filterd.rules.patterns import TooMuchWork
-from filterd.rules.tests import Matching, NotUsable, matching_of
+from filterd.rules.tests import Matching, NotUsable, matching_of, patterns_of
 from filterd.rules.tests_together import Together
 from filterd.rules.view.view import View
 
@@ -62,7 +63,13 @@ class CompiledRules:
     problems: rules that are left out because their pattern, or expression, cannot be used.
     """
 
-    def __init__(self, rule_set: RuleSet, evals: Mapping[str, Function], score_set: int) -> None:
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        evals: Mapping[str, Function],
+        score_set: int,
+        patterns: PatternCache,
+    ) -> None:
         self._rule_set = rule_set
         self._rules = rule_set.rules
         self._evals = evals
@@ -70,6 +77,7 @@ class CompiledRules:
         self._failed: set[str] = set()
         problems: list[Problem] = []
         used = [rule for rule in rule_set.rules.values() if rule.scores[score_set]]
+        patterns.know(pattern for rule in used for pattern in patterns_of(rule))
         self._matching: dict[str, Matching] = {}
         self._eval_rules: list[Rule] = []
         metas: list[Rule] = []
@@ -85,7 +93,8 @@ class CompiledRules:
                 except NotUsable as error:
                     problems.append(Problem(rule.origin, f"{rule.name}: {error}"))
         self._metas = Metas.of(metas, problems, use_network=bool(score_set & 1))
-        self._together = Together(self._matching.values())
+        self._together = Together(self._matching.values(), patterns)
+        patterns.save()
         self._order = sorted(
             {rule.priority for rule in used if not isinstance(rule.test, MetaTest)}
         )
@@ -102,10 +111,12 @@ class CompiledRules:
         *,
         use_bayes: bool,
         use_network: bool,
-        cache: Path | None = None,  # noqa: ARG003
+        cache: Path | None = None,
     ) -> CompiledRules:
-        """Compile. use_bayes, use_network: the score set, and whether such eval tests run."""
-        return cls(rule_set, evals, (2 if use_bayes else 0) | (1 if use_network else 0))
+        """Compile. use_bayes, use_network: the score set, and whether such eval tests run. cache:
+        a folder for what takes long to compile."""
+        score_set = (2 if use_bayes else 0) | (1 if use_network else 0)
+        return cls(rule_set, evals, score_set, PatternCache(cache))
 
     def _asks(self, rule: Rule) -> bool:
         """Whether an eval test runs here."""

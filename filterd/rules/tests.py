@@ -101,13 +101,13 @@ class InHeader(Matching):
         self.key = test.field, test.modifiers
         self.negated = test.negated
         # A field that is not there is empty for a pattern.
-        self._unset = (test.if_unset or "").encode("latin-1", "replace")
-        self.looked_at = self.key, self._unset
+        self.unset = (test.if_unset or "").encode("latin-1", "replace")
+        self.looked_at = self.key, self.unset
 
     def text(self, view: View) -> bytes:
         """The field."""
         value = view.header(*self.key)
-        return self._unset if value is None else value
+        return self.unset if value is None else value
 
     def texts(self, view: View) -> Texts:
         return Texts((self.text(view),))
@@ -197,6 +197,8 @@ class InMimeHeader(Matching):
             values = [b"".join(v if v.endswith(b"\n") else v + b"\n" for v in values)]
         if self._test.negated:
             return int(all(self.compiled.search(value) is None for value in values))
+        if self.limit == 1:
+            return int(any(self.compiled.search(value) is not None for value in values))
         count = 0
         for value in values:
             count += len(self.compiled.spans(value, self.limit - count))
@@ -224,6 +226,16 @@ def matching_of(rule: Rule) -> Matching:
         case MimeHeaderTest() as test:
             return InMimeHeader(rule, test)
     raise NotUsable(f"{type(rule.test).__name__} has no pattern")
+
+
+def patterns_of(rule: Rule) -> Sequence[Pattern]:
+    """The patterns of a rule."""
+    match rule.test:
+        case TextTest() | HeaderTest() | MimeHeaderTest() as test:
+            return (test.pattern,)
+        case UriDetailTest() as test:
+            return [condition.pattern for condition in test.conditions]
+    return ()
 
 
 def texts_of(view: View, kind: Kind) -> Texts:

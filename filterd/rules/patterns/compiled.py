@@ -321,9 +321,25 @@ def _spans(search: _Search, subject: bytes, limit: int, at: int, reach: int) -> 
     return found
 
 
+_known: dict[Pattern, Parts] = {}
+
+KNOWN = 100_000
+"""Patterns of which is kept what was found out; beyond it all are forgotten."""
+
+
+def know(pattern: Pattern, parts: Parts) -> None:
+    """Say what was found out about a pattern, so that it is not read again."""
+    if len(_known) >= KNOWN:
+        _known.clear()
+    _known[pattern] = parts
+
+
 @lru_cache(maxsize=4096)
 def compile_pattern(pattern: Pattern) -> Compiled:
     """The pattern, ready. Raises PatternError with the reason."""
+    known = _known.get(pattern)
+    if known is not None:
+        return Compiled(pattern, known)
     compiled = Compiled(pattern, parts_of(read(pattern)))
     compiled.check()
     return compiled
