@@ -88,9 +88,13 @@ def _is_narrow(text: str) -> bool:
 
 
 class Body:
-    """Texts of all parts of a message, and what their HTML has."""
+    """Texts of all parts of a message, and what their HTML has.
 
-    def __init__(self, message: MessagePart) -> None:
+    size: characters of a part that paragraphs are made of; 0 for all.
+    """
+
+    def __init__(self, message: MessagePart, size: int = PART_SIZE) -> None:
+        self._size = size
         self._subject = message.header(b"subject") + b"\n"
         self._rendered = {id(part): rendered(part) for part in message.leaves()}
         self.rendered = list(self._rendered.values())
@@ -128,7 +132,7 @@ class Body:
             if found is not None:
                 text, wide = found
                 is_wide = is_wide or wide
-                pieces.append(_cut(text))
+                pieces.append(_cut(text, self._size))
                 any_text = any_text or bool(text)
         text = "".join(pieces)
         if is_wide:
@@ -137,14 +141,14 @@ class Body:
         return tuple(_lines(subject + octets))
 
 
-def _cut(text: str) -> str:
-    if len(text) <= PART_SIZE:
+def _cut(text: str, size: int) -> str:
+    if not size or len(text) <= size:
         return text
     for place in ("\n", " "):
-        found = text.find(place, PART_SIZE, PART_SIZE + NEAR + 1)
+        found = text.find(place, size, size + NEAR + 1)
         if found >= 0:
             return text[: found + 1]
-    return text[:PART_SIZE]
+    return text[:size]
 
 
 def _squeezed(octets: bytes) -> bytes:

@@ -23,19 +23,20 @@ NEAR = 1024
 _TEXTUAL = re.compile(r"(?:text|message)\b")
 
 
-def rawbody(message: MessagePart) -> tuple[bytes, ...]:
-    """The chunks of all text parts, in the order of the message."""
+def rawbody(message: MessagePart, size: int = PART_SIZE) -> tuple[bytes, ...]:
+    """The chunks of all text parts, in the order of the message. size: octets of a part that are
+    looked at; 0 for all."""
     chunks: list[bytes] = []
     for part in message.leaves():
         if part.type != "text/calendar" and _TEXTUAL.match(part.effective_type):
-            chunks.extend(chunks_of(cut(part.content, PART_SIZE, b"\n> ")))
+            chunks.extend(chunks_of(cut(part.content, size, b"\n> ")))
     return tuple(chunks)
 
 
 def cut(text: bytes, size: int, places: bytes) -> bytes:
     """The first `size` octets, up to the next of `places` where one is near; the first of them is
     the best one."""
-    if len(text) <= size:
+    if not size or len(text) <= size:
         return text
     for place in places:
         found = text.find(place, size, size + NEAR + 1)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from filterd.message.lazy import lazy
+from filterd.rules.view.body import PART_SIZE as BODY_SIZE
 from filterd.rules.view.body import Body
+from filterd.rules.view.rawbody import PART_SIZE as RAWBODY_SIZE
 from filterd.rules.view.rawbody import rawbody
 from filterd.rules.view.uri_settings import uri_settings
 from filterd.rules.view.uris import Uris, uris_of
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from filterd.rules.conf.rule import Option
     from filterd.rules.view.html import HtmlInfo
     from filterd.rules.view.parts import MessagePart
+
+DIGITS = 12
+"""Digits that an option's number has less of."""
 
 _SIGNED_DOMAIN = re.compile(rb"\bd\s*+=\s*+([^;]+)")
 
@@ -29,7 +34,7 @@ class TextView:
     @lazy
     def texts(self) -> Body:
         """The texts of all parts, rendered."""
-        return Body(self.parts)
+        return Body(self.parts, self._number("body_part_scan_size", BODY_SIZE))
 
     @lazy
     def body(self) -> tuple[bytes, ...]:
@@ -49,7 +54,12 @@ class TextView:
     @lazy
     def rawbody(self) -> tuple[bytes, ...]:
         """The text parts, decoded and not rendered, in chunks."""
-        return rawbody(self.parts)
+        return rawbody(self.parts, self._number("rawbody_part_scan_size", RAWBODY_SIZE))
+
+    def _number(self, option: str, usual: int) -> int:
+        values = self.options.get(option, ())
+        text = values[-1].value.strip() if values else ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else usual
 
     @property
     def html(self) -> tuple[HtmlInfo, ...]:

@@ -177,6 +177,13 @@ def test_domains_of_signatures_count_unless_an_option_says_no() -> None:
     assert detail.cleaned == []
 
 
+def test_options_say_how_much_of_a_part_counts() -> None:
+    sizes = options(body_part_scan_size="10", rawbody_part_scan_size="20")
+    view = View(Message(b"Subject: s\n\n" + b"line\n" * 100), sizes)
+    assert view.body == (b"s\n", b"line line line ")
+    assert view.rawbody == (b"line\n" * 5,)
+
+
 @given(st.text("a.@:/ <>(%20mwht\x1b&#", max_size=60))
 def test_any_text_is_read(text: str) -> None:
     for detail in uris(b"\n" + text.encode()).values():
