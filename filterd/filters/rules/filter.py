@@ -11,7 +11,9 @@ from filterd.chain.verdict import NO_OPINION, Symbol, Verdict, total
 from filterd.filters.rules.loading import Loaded, load
 from filterd.filters.rules.settings import USE_BAYES, USE_NETWORK, RulesSettings
 from filterd.message import Message
+from filterd.resolver.lookups import DnsLookups
 from filterd.rules.conf.rule import Option, Origin
+from filterd.rules.evals import dns_questions
 from filterd.rules.view.view import View
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Rules:
     def prepare(self) -> None:
         """Read and compile the rules. Raises OSError or ValueError where that cannot be done, and
         there are no last good ones."""
+        if self.settings.use_network:
+            self._services.resolver.prepare()
         networks = " ".join(map(str, self._services.trusted_networks))
         more = [Option("trusted_networks", networks, IN_SETTINGS)] if networks else []
         loaded = self._loaded = load(self.settings, self.score_set, more)
@@ -69,7 +73,10 @@ class Rules:
     def examine(self, message: Message) -> Verdict:
         """A symbol for each rule that hits and is not only a part of others."""
         loaded = self.loaded
-        view = View(message, loaded.rule_set.options)
+        view = View(message, loaded.rule_set.options, tests_network=self.settings.use_network)
+        if self.settings.use_network:
+            lookups = DnsLookups(self._services.resolver)
+            dns_questions.begin(view, loaded.rule_set.rules.values(), lookups)
         known = frozenset(symbol.name for symbol in message.symbols)
         rules = loaded.rule_set.rules
         symbols = tuple(

@@ -15,7 +15,12 @@ from filterd.chain.verdict import Symbol, Verdict
 from filterd.filters.rules.filter import Rules
 from filterd.filters.rules.settings import RulesSettings
 from filterd.message import Message
+from filterd.resolver.settings import ResolverSettings
 from filterd.system.mistakes import SettingsError
+from tests.helpers.dns_lists import mail
+from tests.helpers.name_server import name_server, zone
+
+pytestmark = pytest.mark.server
 
 RULES = """\
 body     __PILLS     /cheap pills/i
@@ -141,6 +146,28 @@ score SURE_PILLS 0 0 1.25 1.25
 
     assert {s.name: s.score for s in verdict.symbols} == {"BAYES_99": 8.0, "SURE_PILLS": 1.25}
     assert len(verdict.symbols) == 2
+
+
+LISTED = """\
+header RCVD_IN_BL eval:check_rbl('bl', 'bl.example.')
+tflags RCVD_IN_BL net
+score RCVD_IN_BL 0 2.5 0 2.5
+"""
+
+
+@pytest.mark.parametrize(("use_network", "points"), [(True, {"RCVD_IN_BL": 2.5}), (False, {})])
+def test_lists_are_asked_only_where_that_is_allowed(
+    tmp_path: Path, use_network: bool, points: dict[str, float]
+) -> None:
+    with name_server(zone("9.113.0.203.bl.example 60 A 127.0.0.2")) as server:
+        services = Services(ResolverSettings(nameservers=(server.address,), timeout=30.0))
+        rules = Site(tmp_path, LISTED).filter(services, use_network=use_network)
+
+        found = rules.examine(mail(client="203.0.113.9")).symbols
+
+        services.resolver.close()
+    assert {symbol.name: symbol.score for symbol in found} == points
+    assert bool(server.asked) is use_network
 
 
 def test_a_line_that_cannot_be_used_costs_that_line(tmp_path: Path) -> None:
