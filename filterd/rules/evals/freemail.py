@@ -41,7 +41,8 @@ USER_LIMIT = 64
 """Octets before the `@` (RFC 5321 §4.5.3.1.1)."""
 
 _ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_USER = re.compile(rb"(?<!%b)%b+(?:\.%b+)*\Z" % (_ATOM, _ATOM, _ATOM))
+_USER_BACKWARDS = re.compile(rb"%b++(?:\.%b++)*+" % (_ATOM, _ATOM))
+_AN_ATOM = re.compile(_ATOM)
 _HOST = re.compile(
     rb"((?:[a-z0-9](?:[a-z0-9-]{0,59}[a-z0-9])?\.){1,4})([a-z0-9-]+)(?!\.[a-z0-9])", re.I
 )
@@ -62,7 +63,6 @@ _BULK = re.compile(
     rb"|(?:-(?:request|bounces?|admin|owner)|\b(?:do[._-t]?)?no[._-t]?repl(?:y|ies))@",
     re.I,
 )
-_WITH_EQUALS = re.compile(rb"[^\n=]=[^\n@]+@")
 
 _Domains = tuple[frozenset[bytes], tuple[bytes, ...]]
 
@@ -104,11 +104,24 @@ def addresses_in(view: View, text: bytes) -> Iterator[tuple[bytes, int, int]]:
     """The addresses in a text that end in a known top-level domain, each with where it stands."""
     at = text.find(b"@")
     while at >= 0:
-        user = _USER.search(text, max(at - USER_LIMIT, 0), at)
-        host = _HOST.match(text, at + 1) if user is not None else None
-        if user is not None and host is not None and view.domains.is_top(host[2].decode("ascii")):
-            yield text[user.start() : host.end()].lower(), user.start(), host.end()
+        start = _user(text, at)
+        host = _HOST.match(text, at + 1) if start < at else None
+        if host is not None and view.domains.is_top(host[2].decode("ascii")):
+            yield text[start : host.end()].lower(), start, host.end()
         at = text.find(b"@", at + 1)
+
+
+def _user(text: bytes, at: int) -> int:
+    """Where the name before an `@` begins; the `@` itself if there is none."""
+    first = max(at - USER_LIMIT, 0)
+    found = _USER_BACKWARDS.match(text[first:at][::-1])
+    if found is None:
+        return at
+    start = at - found.end()
+    if start == first and first and _AN_ATOM.match(text, first - 1):
+        # It goes on before: of a name that is too long, what is behind a dot.
+        return text.find(b".", start, at) + 1 or at
+    return start
 
 
 def _in_links(view: View) -> Iterator[bytes]:
@@ -193,6 +206,12 @@ def check_freemail_body(view: View, expression: str | None = None) -> bool:
     return any(_matches(address, expression) for address in found or ())
 
 
+def _has_equals(sender: bytes) -> bool:
+    """True for `list=member.example@list.example`."""
+    equals = sender.find(b"=", 1)
+    return equals > 0 and sender.find(b"@", equals + 2) > 0
+
+
 @PLUGIN.test("check_freemail_replyto")
 def check_freemail_replyto(view: View, what: str = "replyto") -> bool:
     """Answers go to another free mailer than the message is from or names in its text. what:
@@ -201,7 +220,7 @@ def check_freemail_replyto(view: View, what: str = "replyto") -> bool:
         return False
     sender = view.value("EnvelopeFrom")
     if _number(view, "freemail_skip_bulk_envfrom") and (
-        _BULK.search(sender) or _WITH_EQUALS.search(sender)
+        _BULK.search(sender) or _has_equals(sender)
     ):
         return False
     authors = [address.lower() for address in view.values("From", "addr")]

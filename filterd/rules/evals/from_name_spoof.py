@@ -23,9 +23,9 @@ PLUGIN = Plugin(
     *("fns_ignore_headers", "fns_check"),
 )
 
-_ADDRESS = re.compile(
-    rb"\b([\w.!#$%&'*+/=?^`{|}~-]++@\w[\w-]*+\.\w[\w.-]*+(?<=\w))(?!\w)", re.IGNORECASE
-)
+_USER_BACKWARDS = re.compile(rb"[\w.!#$%&'*+/=?^`{|}~-]++")
+_NOT_WORD = re.compile(rb"\W++")
+_HOST = re.compile(rb"\w[\w-]*+\.\w[\w.-]++(?<=\w)")
 _NOT_ALPHANUMERIC = re.compile(rb"[^a-z0-9]")
 
 EXTRA_CHARACTERS = 50
@@ -82,10 +82,9 @@ def _look(view: View) -> _Found:
     address = view.value("From", "addr").lower()
     domain = _domain(view, address)
     name = view.value("From", "name").lower()
-    match = _ADDRESS.search(name)
-    if not domain or match is None:
+    said = _address_in(name)
+    if not domain or not said:
         return _NOTHING
-    said = match[1]
     said_domain = _domain(view, said)
     if not said_domain:
         return _NOTHING
@@ -102,6 +101,22 @@ def _look(view: View) -> _Found:
         is_reply_to=said == view.value("Reply-To", "addr").lower(),
         is_recipient=said in to_addresses(view),
     )
+
+
+def _address_in(name: bytes) -> bytes:
+    """The first address in a name; `b""` without one."""
+    at = name.find(b"@")
+    while at >= 0:
+        user = _USER_BACKWARDS.match(name[:at][::-1])
+        host = _HOST.match(name, at + 1)
+        if user is not None and host is not None:
+            start = at - user.end()
+            odd = _NOT_WORD.match(name, start, at)
+            start = odd.end() if odd is not None else start
+            if start < at:
+                return name[start : host.end()]
+        at = name.find(b"@", at + 1)
+    return b""
 
 
 def _owner(address: bytes, domain: str, lists: Mapping[str, AddressList]) -> str:

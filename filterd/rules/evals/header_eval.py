@@ -26,12 +26,10 @@ _ILLEGAL = bytes((*range(9), 11, 12, *range(14, 32), *range(127, 256)))
 _EXEMPT = re.compile(rb"[\xa2\xa3\xae]")
 _REPLY_MARKS = re.compile(rb"(?:(?:Re|Fwd|Fw|Aw|Antwort|WG|SV|VB|VS|VL):\s*+)+", re.I)
 _NO_LETTER = re.compile(rb"[^a-zA-Z]+")
+_CHARSET = re.compile(rb"=\?([-_a-z0-9]++)\?", re.I)
 _WITHOUT_CASE = re.compile(
-    rb"=\?[-_a-z0-9]*(?:koi|jp|jis|euc|gb|big5|isoir|cp1251|windows-1251|georgianps|pt154|tis)"
-    rb"[-_a-z0-9]*\?",
-    re.I,
+    rb"koi|jp|jis|euc|gb|big5|isoir|cp1251|windows-1251|georgianps|pt154|tis", re.I
 )
-_LEAVE = re.compile(rb"<mailto:(?:leave-\S+|\S+-unsubscribe)@\S+>$", re.I)
 _REWRITES_IDS = re.compile(rb"/CWT/DCE\)|iPlanet Messaging Server")
 _TEMPLATE = re.compile(rb"%[A-Z][A-Z_-]")
 _MAY_HAVE_TEMPLATE = re.compile(
@@ -175,7 +173,8 @@ def subject_is_all_caps(view: View) -> bool:
     if not _BLANKS.search(subject) or len(subject) < SUBJECT_LEAST:
         return False
     letters = _NO_LETTER.sub(b"", subject)
-    if _WITHOUT_CASE.search(view.value("Subject", "raw")):
+    charsets = _CHARSET.findall(view.value("Subject", "raw"))
+    if any(_WITHOUT_CASE.search(charset) for charset in charsets):
         return False
     return bool(letters) and letters == letters.upper()
 
@@ -200,11 +199,22 @@ def check_for_to_in_subject(view: View, what: str) -> bool:
     return re.match(pattern, subject, re.I) is not None
 
 
+def _is_to_leave(value: bytes) -> bool:
+    """The field ends with the address of a list program: `<mailto:leave-...>`."""
+    words = value.lower().split()
+    _, found, rest = words[-1].partition(b"<mailto:") if words else (b"", b"", b"")
+    if not found or not rest.endswith(b">"):
+        return False
+    if rest.startswith(b"leave-"):
+        return 0 < rest.find(b"@", 7) < len(rest) - 2
+    return 0 < rest.find(b"-unsubscribe@", 1) < len(rest) - 14
+
+
 @PLUGIN.test("check_messageid_not_usable")
 def check_messageid_not_usable(view: View) -> bool:
     """The message has come over something that changes Message-IDs."""
     return (
-        _LEAVE.search(view.value("List-Unsubscribe")) is not None
+        _is_to_leave(view.value("List-Unsubscribe"))
         or gated_through_received_hdr_remover(view)
         or _REWRITES_IDS.search(view.value("Received")) is not None
     )

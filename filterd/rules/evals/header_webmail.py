@@ -37,14 +37,15 @@ _OUTLOOK = re.compile(
     rb"from \S*\.outbound\.protection\.outlook\.com \(\S+\.outbound\.protection\.outlook\.com[ )]"
     rb"|from \S*\.(?:eur|nam)prd\d+\.prod\.outlook\.com \(" + _IP + rb"\)"
 )
-_SAYS_HOTMAIL = re.compile(rb"(?:from |HELO |helo=)\S*hotmail\.com\b")
+_SAID = re.compile(rb"(?:from |HELO |helo=)(\S*+)")
+_HOTMAIL_NAME = re.compile(rb"hotmail\.com\b")
 
-_MSN_LIST = re.compile(rb"<(\S+)@groups\.msn\.com>", re.I)
+_MSN_LIST = re.compile(rb"<([^\s<>@]+)@groups\.msn\.com>", re.I)
 _MSN_SERVER = re.compile(rb"from mail pickup service by (p\d\d\.groups\.msn\.com)\b")
 
 _YAHOO = re.compile(
-    rb"by web\S+\.mail\S*\.yahoo\.com via HTTP"
-    rb"|by sonic\S+\.consmr\.mail\S*\.yahoo\.com with HTTP"
+    rb"by web(?=\S+?\.mail)\S+\.yahoo\.com via HTTP"
+    rb"|by sonic(?=\S+?\.consmr\.mail)\S+\.yahoo\.com with HTTP"
     rb"|by smtp\S+\.yahoo\.com with SMTP"
     rb"|from \[" + _IP + rb"\] by \S+\.(?:groups|scd|dcn)\.yahoo\.com with NNFMP"
     rb"|by \w+\.\w+\.yahoo\.com \(\d+\.\d+\.\d+/\d+\.\d+\.\d+\)(?: with ESMTP)? id \w+"
@@ -113,7 +114,7 @@ def _of_hotmail(view: View) -> str:
         return ""
     if _OUTLOOK_ORGANIZATION.search(view.value("X-OriginatorOrg")) and _OUTLOOK.search(received):
         return ""
-    if _SAYS_HOTMAIL.search(received):
+    if any(_HOTMAIL_NAME.search(name) for name in _SAID.findall(received)):
         return FORGED
     return MISSING if _is_from(view, b"hotmail.com") else ""
 
