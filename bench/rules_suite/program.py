@@ -17,7 +17,11 @@ def main(arguments: list[str]) -> int:
     """Check one message, or the rules; the exit status."""
     values: dict[str, list[str]] = {}
     files: list[str] = []
-    rest = iter(arguments)
+    # `-D check`: what to print while debugging is not a file; nothing is printed here.
+    topics = [at + 1 for at, word in enumerate(arguments) if word == "-D"]
+    rest = iter(
+        word for at, word in enumerate(arguments) if at not in topics or word.startswith("-")
+    )
     for word in rest:
         name, equals, value = word.partition("=")
         if name in _WITH_VALUE:
