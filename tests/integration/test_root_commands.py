@@ -140,7 +140,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("rules", "check"): ["{private}/rules.cf"],
     ("rules", "list"): ["{private}/rules.cf"],
     ("rules", "show"): ["A", "{private}/rules.cf"],
-    ("rules", "fetch"): ["--check-only", "--channel=nothing.invalid"],
+    ("rules", "fetch"): ["--channel=nothing.invalid"],
     ("dkim", "genkey"): ["mx.example", "--selector=root"],
     ("dkim", "check"): [],
     ("status",): [],
@@ -283,7 +283,11 @@ def test_every_command_is_known_here() -> None:
 
 
 @pytest.mark.timeout(400)
-def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
+def test_no_command_makes_anything_that_is_roots(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The system's own would write below /var/lib, and SpamAssassin then read from there.
+    monkeypatch.setattr("filterd.rules.update.PROGRAM", "/bin/true")
     taken = dict(commands())
     daemon = site.daemon()
     (site.store / "mta").mkdir()
@@ -314,7 +318,6 @@ def test_no_command_makes_anything_that_is_roots(site: Site) -> None:
         "mta newaliases",
         "digest send",
         "dkim check",
-        "rules fetch",
         "known show",
         "rules weigh",
         "known forget",

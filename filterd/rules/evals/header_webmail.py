@@ -6,6 +6,7 @@ Source: the descriptions of the stock rules `FORGED_*_RCVD`; fields of real mail
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import cast
 
 from filterd.rules.evals.registry import Plugin
@@ -53,11 +54,19 @@ _YAHOO = re.compile(
 _YAHOO_NEWS = re.compile(rb"\bmailer\d+\.bulk\.scd\.yahoo\.com\b")
 _YAHOO_RELAY = re.compile(r" rdns=\S+\.yahoo\.com ")
 
-_JUNO = re.compile(
-    rb"from[^\n]*\b(?:juno|untd)\.com[^\n]*[\[(]" + _IP + rb"[\])][^\n]*by"
-    rb"| cookie\.(?:juno|untd)\.com "
+_JUNO_COOKIE = re.compile(rb" cookie\.(?:juno|untd)\.com ")
+_JUNO = (
+    re.compile(rb"from"),
+    re.compile(rb"\b(?:juno|untd)\.com"),
+    re.compile(rb"[\[(]" + _IP + rb"[\])]"),
+    re.compile(rb"by"),
 )
-_MAIL_COM = re.compile(rb"from[^\n]*\bmail\.com[^\n]*\[" + _IP + rb"\][^\n]*by")
+_MAIL_COM = (
+    re.compile(rb"from"),
+    re.compile(rb"\bmail\.com"),
+    re.compile(rb"\[" + _IP + rb"\]"),
+    re.compile(rb"by"),
+)
 _UNTD = re.compile(rb"from (webmail\S+\.untd\.com) \(\1 \[" + _IP + rb"\]\) by")
 
 _GMAIL = re.compile(rb"by 10\.\S+ with SMTP id \S+|by 2002:a\d\d:\w+:\S+ with SMTP id \S+")
@@ -179,8 +188,9 @@ def check_for_forged_juno_received_headers(view: View) -> bool:
         return False
     received, mailer = view.value("Received"), view.value("X-Mailer")
     if view.value("X-Originating-IP"):
-        return _JUNO.search(received) is None or b"Juno " not in mailer
-    if _MAIL_COM.search(received):
+        is_theirs = _in_order(received, _JUNO) or _JUNO_COOKIE.search(received) is not None
+        return not is_theirs or b"Juno " not in mailer
+    if _in_order(received, _MAIL_COM):
         is_theirs = re.search(rb"\bmail\.com", mailer) is not None
     else:
         is_theirs = _UNTD.search(received) is not None and (
@@ -199,3 +209,18 @@ def check_for_forged_gmail_received_headers(view: View) -> bool:
         return False
     added = "X-Gm-Message-State", "X-Google-Smtp-Source"
     return any(len(view.value(name)) < GOOGLE_LENGTH for name in added)
+
+
+def _in_order(text: bytes, patterns: Sequence[re.Pattern[bytes]]) -> bool:
+    """True if one line has a match of each pattern, one behind the other. One pattern of them all
+    would try again from each place of each."""
+    for line in text.split(b"\n"):
+        at = 0
+        for pattern in patterns:
+            found = pattern.search(line, at)
+            if found is None:
+                break
+            at = found.end()
+        else:
+            return True
+    return False
