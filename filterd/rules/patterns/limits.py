@@ -36,7 +36,7 @@ UNDIVIDED = 65_536
 """Octets of a text for a pattern whose search cannot be divided (`(*SKIP)`, `(?R)`)."""
 
 SECONDS = 1.0
-"""Time of one search, looked at between windows."""
+"""CPU seconds of one search, looked at between windows."""
 
 HYPERSCAN_PATTERNS = 8_000
 """Patterns of one kind that Hyperscan is given: it takes about 10 ms to compile one. For the rest
