@@ -9,17 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from filterd.rules.patterns.limits import DATABASE_PATTERNS, GOOD_LITERAL, HYPERSCAN_PATTERNS
 from filterd.rules.patterns.prepared import Prepared
 from filterd.rules.patterns.texts import Texts
 
+log = logging.getLogger(__name__)
+
 hyperscan: Any = None
 with contextlib.suppress(ImportError):
     hyperscan = importlib.import_module("hyperscan")
+
+_FLAGS = 0 if hyperscan is None else hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+
+_PROBES = (
+    ((rb"^[^>].*<img[\x22\x27]data", rb"^[^>].*<a href="), b"an image:\n\n<a href=x\n" * 11),
+    ((rb"\s:(?s:.)*<a",), b"of these two lines the second begins:\n:<a" + b"x" * 60),
+)
+"""Patterns, and a text in which the last of them matches. Vectorscan 5.4.12, which the package
+brings after 0.7.9, finds neither; 5.4.11 finds both."""
 
 
 def engine() -> str:
@@ -29,7 +42,21 @@ def engine() -> str:
         return ""
     database = hyperscan.Database()
     database.compile(expressions=[b"a"], ids=[0], flags=[0])
-    return f"{hyperscan.__version__} {database.info()}"
+    return f"{hyperscan.__version__} {database.info().decode()}"
+
+
+@cache
+def usable() -> bool:
+    """Whether Hyperscan is here and finds what it must. One that misses matches is not used."""
+    if hyperscan is None:
+        return False
+    for patterns, text in _PROBES:
+        found: list[int] = []
+        _Scan(_compiled([(n, one, _FLAGS) for n, one in enumerate(patterns)])).run(text, found)
+        if len(patterns) - 1 not in found:
+            log.warning("Hyperscan (%s) misses matches and is not used", engine())
+            return False
+    return True
 
 
 class Database:
@@ -50,7 +77,7 @@ class Database:
         ValueError for databases that cannot be loaded."""
         self._scans: list[_Scan] = []
         self._in_hyperscan: tuple[int, ...] = ()
-        if uses_hyperscan and hyperscan is not None:
+        if uses_hyperscan and usable():
             if kept is not None:
                 self._in_hyperscan = kept[0]
                 self._scans = [_Scan(data) for data in kept[1]]
@@ -135,7 +162,7 @@ class _Scan:
 
 def _accepted(one: Prepared) -> tuple[bytes, int] | None:
     """A pattern as Hyperscan takes it, with its flags; None if it takes none."""
-    flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+    flags = _FLAGS
     if one.parts.caseless:
         flags |= hyperscan.HS_FLAG_CASELESS
     for text, more in zip(one.wide, (0, hyperscan.HS_FLAG_PREFILTER), strict=False):

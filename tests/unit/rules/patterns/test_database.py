@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterd.rules.conf.rule import Pattern
-from filterd.rules.patterns import PatternError, compile_pattern
+from filterd.rules.patterns import PatternError, compile_pattern, database
 from filterd.rules.patterns.database import Database
 from filterd.rules.patterns.prepared import Prepared, Store, prepare
 from filterd.rules.patterns.texts import Texts
@@ -115,3 +115,45 @@ def test_a_mistake_is_one_here_too() -> None:
 def test_what_has_no_literal_is_always_a_candidate_without_hyperscan() -> None:
     prepared: list[Prepared] = [prepare(Pattern(pattern)) for pattern in (r"\d\d", "abc", "x?")]
     assert Database(prepared, uses_hyperscan=False).candidates(Texts((b"",))) == [0, 2]
+
+
+LONGER = st.lists(
+    st.sampled_from([b"<a", b"<img", b"http", b"://", b":", b"foo", b"x", b"z", b"7", b"\n", b" "]),
+    max_size=60,
+).map(b"".join)
+NEARLY_ALIKE = [
+    Pattern(text, flags)
+    for flags in ("", "im", "s")
+    for text in (
+        *("^[^>].*?<img", "^[^>].*?<a", r"\s:.*<a", r"\s:\d*z", r"\n\d*z", r":\d*z", r"^\d*/"),
+        *(r"x{2,3}[^a]{1,5}foo", "https?://[^#/?]{0,50}z", r"(?m:^)\d*<", r"\s[a-z]{0,7}\Z"),
+    )
+]
+
+
+@pytest.mark.parametrize("uses_hyperscan", [True, False])
+def test_of_patterns_nearly_alike_none_hides_another(uses_hyperscan: bool) -> None:
+    database = Database(list(map(prepare, NEARLY_ALIKE)), uses_hyperscan=uses_hyperscan)
+
+    @settings(deadline=None)
+    @given(LONGER)
+    def check(text: bytes) -> None:
+        texts = Texts([text])
+        assert matching(NEARLY_ALIKE, texts) <= set(database.candidates(texts))
+
+    check()
+
+
+def test_a_hyperscan_that_misses_matches_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database._Scan, "run", lambda *_: None)
+    database.usable.cache_clear()
+    try:
+        assert not database.usable()
+        made = Database([prepare(Pattern("word"))])
+        assert made.kept == ((), [])
+        assert made.candidates(Texts([b"a word"])) == [0]
+    finally:
+        database.usable.cache_clear()
+    assert "misses matches and is not used" in caplog.text
