@@ -33,9 +33,9 @@ _FITTING = tuple(
         ("jpg jpeg tif tiff gif png", "image/|application/mac-binhex"),
         ("vcf", "text/vcard$"),
         ("bat com exe pif scr swf vbs", "application/"),
-        ("doc", r"application/[^\n]*word$"),
-        ("ppt", r"application/[^\n]*(?:powerpoint|ppt)$"),
-        ("xls", r"application/[^\n]*excel$"),
+        ("doc", r"\Aapplication/[^\n]*word$"),
+        ("ppt", r"\Aapplication/[^\n]*(?:powerpoint|ppt)$"),
+        ("xls", r"\Aapplication/[^\n]*excel$"),
     )
 )
 

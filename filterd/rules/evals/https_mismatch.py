@@ -16,7 +16,7 @@ PLUGIN = Plugin("Mail::SpamAssassin::Plugin::HTTPSMismatch")
 
 _TARGET = re.compile(r"https?://([^/:?#]++)", re.IGNORECASE)
 _SHOWN = re.compile(r"https://([^\s/:?#]++)", re.IGNORECASE)
-_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?", re.IGNORECASE)
+_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[?(?=[0-9a-f.]*+:)[0-9a-f:.]++\]?", re.IGNORECASE)
 
 
 @PLUGIN.test("check_https_http_mismatch")
