@@ -449,7 +449,7 @@ def test_what_root_made_before_is_given_back(site: Site) -> None:
 @pytest.mark.parametrize(
     ("strange", "says"),
     [
-        (["quarantine"], "daemon.spool: {store}/spool cannot be written by nobody"),
+        (["quarantine"], "daemon.spool: {store}/spool belongs to root, and nobody may not open it"),
         (["spool"], "daemon.spool: {store}/spool belongs to nobody, expected root or root"),
         (["models"], "filters.bayes.models: {store}/models belongs to nobody"),
         (["spool", "quarantine", "models"], ""),
