@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from filterd.system.child import python_command
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -87,10 +90,12 @@ def run(checkout: Path, names: list[str]) -> Iterator[tuple[str, Outcome, str]]:
     with tempfile.TemporaryDirectory(prefix="rules-suite-") as folder:
         work = Path(folder)
         _prepared(checkout, work)
+        command = python_command("bench.rules_suite.program")
+        interpreter = command[0]
         environment = os.environ | {
-            "RULES_SUITE_PYTHON": sys.executable,
+            "RULES_SUITE_PYTHON": interpreter,
             "PYTHONPATH": str(ROOT),
-            "SPAMASSASSIN_SCRIPT": f"{sys.executable} -m bench.rules_suite.program",
+            "SPAMASSASSIN_SCRIPT": shlex.join(command),
             "LC_ALL": "C.UTF-8",
         }
         for name in names:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
+from filterd.system.child import python_command
 from tests.helpers.namespace import Namespace
 from tests.helpers.process import Program
 
@@ -53,4 +53,4 @@ class Machine(Namespace):
             drop += [f"--inh-caps={read}", f"--ambient-caps={read}"]
         # Else the settings of the folder in which the tests run would count.
         shell = ["sh", "-c", 'cd / && exec "$@"', "sh"]
-        return self.command(*shell, *drop, sys.executable, "-P", "-m", "filterd", *words)
+        return self.command(*shell, *drop, *python_command("filterd"), *words)
