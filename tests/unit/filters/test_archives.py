@@ -178,11 +178,40 @@ def test_a_busy_machine_makes_no_archive_slow(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_cpu_of_all_archives_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count(0.0, 3.0)
-    monkeypatch.setattr(archive, "cpu_seconds", lambda: next(clock))
-    inner = zipped(a=b"x")
-    _names, found = unpacked("a.zip", zipped(**{"b.zip": inner, "c.zip": inner + b"c"}))
-    assert found == {"ARCHIVE_LIMIT": "a.zip/b.zip: takes more than 5 seconds of CPU to read"}
+    """Also that of those that are read still, since others are in them."""
+    monkeypatch.setattr(archive_child, "_cpu_of", lambda _pid: 3.0)
+    inner = zipped(**{"c.zip": zipped(a=b"x")})
+    _names, found = unpacked("a.zip", zipped(**{"b.zip": inner}))
+    assert found == {"ARCHIVE_LIMIT": "a.zip/b.zip/c.zip: takes more than 5 seconds of CPU to read"}
+
+
+def test_what_an_archive_took_stays_counted() -> None:
+    time = archive_child.ReadingTime()
+    for _ in range(2):
+        before = time.seconds
+        with archive_child.reading(lambda _write: _spin(0.2), 5, time) as records:
+            assert list(records) == [(archive_child.CRASHED, b"")]
+        assert time.seconds >= before + 0.2
+
+
+def test_what_runs_beside_does_not_count() -> None:
+    """Between two archives a scanner may run a program for each file."""
+    content = zipped(**{"b.zip": zipped(a=b"x"), "c.zip": zipped(b=b"y")})
+    unpacker = Unpacker(UnpackLimits(seconds=1))
+    paths = []
+    for file in unpacker.files(("a.zip",), content):
+        paths.append(file.shown_path)
+        if len(paths) == 2:
+            with archive_child.reading(lambda _write: _spin(1.2), 5) as records:
+                list(records)
+    assert not unpacker.findings
+    assert "a.zip/c.zip/b" in paths
+
+
+def _spin(seconds: float) -> None:
+    """Use so much CPU."""
+    while time.process_time() < seconds:
+        pass
 
 
 @pytest.mark.parametrize("limit", [64 << 20, archive_child.MEMORY_LIMIT])

@@ -6,8 +6,6 @@ libarchive is loaded when the first archive comes by.
 from __future__ import annotations
 
 import contextlib
-import resource
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +20,9 @@ from filterd.filters.parts.unpacking.archive_child import (
     MEMBER_ENCRYPTED,
     TOO_LARGE,
     TOO_SLOW,
+    ReadingTime,
     Record,
+    Write,
     reading,
 )
 
@@ -87,28 +87,27 @@ class ArchiveEntry:
                     pass
 
 
-def cpu_seconds() -> float:
-    """CPU that this process and its children that have ended took so far: what reading an archive
-    costs, however busy the machine is."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
-
-
 def entries(
-    content: bytes, kind: str, passwords: Sequence[str] = (), seconds: int = 5
+    content: bytes,
+    kind: str,
+    passwords: Sequence[str] = (),
+    seconds: int = 5,
+    time: ReadingTime | None = None,
 ) -> Iterator[ArchiveEntry]:
     """The members of an archive.
 
-    passwords: words that may be one, likeliest first. seconds: of CPU that reading may take.
+    passwords: words that may be one, likeliest first. seconds: of CPU that reading may take. time:
+    where they are counted.
     Raises EncryptedError, DamagedError, TooSlowError, MemberTooLargeError or CrashedError, perhaps
     after some members.
     """
     # In this process, so that not every child loads it.
     from filterd.filters.parts.unpacking import archive_reader  # noqa: PLC0415  (loads libarchive)
 
-    with reading(lambda write: archive_reader.tell(content, kind, passwords, write), seconds) as (
-        records
-    ):
+    def tell(write: Write) -> None:
+        archive_reader.tell(content, kind, passwords, write)
+
+    with reading(tell, seconds, time) as records:
         for what, octets in records:
             if what == A_MEMBER:
                 is_file, size, length = MEMBER.unpack_from(octets)

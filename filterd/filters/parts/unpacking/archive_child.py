@@ -44,13 +44,47 @@ Write = Callable[[bytes, bytes], None]
 Record = tuple[bytes, bytes]
 
 
+class ReadingTime:
+    """CPU seconds that a number of children take: what reading archives costs, however busy the
+    machine is, and whatever else this process does between two of them."""
+
+    def __init__(self) -> None:
+        self._of_ended = 0.0
+        self._running: set[int] = set()
+
+    @property
+    def seconds(self) -> float:
+        """Those of all children so far."""
+        return self._of_ended + sum(map(_cpu_of, self._running))
+
+    def begins(self, pid: int) -> None:
+        """Count this child."""
+        self._running.add(pid)
+
+    def reap(self, pid: int) -> None:
+        """Wait for this child; what it took stays counted."""
+        _pid, _status, usage = os.wait4(pid, 0)
+        self._running.discard(pid)
+        self._of_ended += usage.ru_utime + usage.ru_stime
+
+
+def _cpu_of(pid: int) -> float:
+    """Source: proc(5), /proc/pid/stat; the name in parentheses may have blanks."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    ticks = text.rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def reading(work: Callable[[Write], None], seconds: int) -> Iterator[Iterator[Record]]:
+def reading(
+    work: Callable[[Write], None], seconds: int, time: ReadingTime | None = None
+) -> Iterator[Iterator[Record]]:
     """Run `work` in a child; give the records that it writes.
 
-    seconds: of CPU that it may take. A child that ends without END has crashed, or took too long:
-    the last record is then CRASHED or TOO_SLOW.
+    seconds: of CPU that it may take. time: where they are counted. A child that ends without END
+    has crashed, or took too long: the last record is then CRASHED or TOO_SLOW.
     """
+    counted = ReadingTime() if time is None else time
     receiving, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -64,13 +98,14 @@ def reading(work: Callable[[Write], None], seconds: int) -> Iterator[Iterator[Re
         finally:
             os._exit(status)
     os.close(writing)
+    counted.begins(pid)
     try:
         with os.fdopen(receiving, "rb") as stream:
             yield _records(stream, pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        counted.reap(pid)
 
 
 def _confine(keep: int, seconds: int) -> None:

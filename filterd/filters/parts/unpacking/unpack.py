@@ -20,7 +20,7 @@ from filterd.filters.parts.unpacking import (
     rar,
     zip_directory,
 )
-from filterd.filters.parts.unpacking.archive_child import MEMORY_LIMIT
+from filterd.filters.parts.unpacking.archive_child import MEMORY_LIMIT, ReadingTime
 from filterd.filters.parts.unpacking.archive_formats import is_one_file
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
@@ -88,7 +88,7 @@ class Unpacker:
     limits: UnpackLimits = UnpackLimits()
     passwords: Sequence[str] = ()
     findings: list[tuple[str, str]] = field(default_factory=list)
-    _until: float = 0.0
+    _time: ReadingTime = field(default_factory=ReadingTime)
     _archives: int = 0
     _members: int = 0
     _total: int = 0
@@ -165,7 +165,6 @@ class Unpacker:
         if self._archives > ARCHIVE_LIMIT:
             self._note("ARCHIVE_LIMIT", f"{file.shown_path}: more than {ARCHIVE_LIMIT} archives")
             return False
-        self._until = self._until or archive.cpu_seconds() + self.limits.seconds
         return True
 
     def _archive(self, file: File, kind: str) -> Iterator[File]:
@@ -253,7 +252,7 @@ class Unpacker:
     ) -> Iterator[File]:
         """The members as the archive lists them; their names are put into `seen`. locked: names of
         those that need a password, which libarchive may have."""
-        seconds = math.ceil(self._until - archive.cpu_seconds())
+        seconds = math.ceil(self.limits.seconds - self._time.seconds)
         if seconds <= 0:
             raise archive.TooSlowError
         allowed = self._total + max(RATIO_FLOOR, self.limits.ratio * len(file.content))
@@ -261,7 +260,7 @@ class Unpacker:
         if headers.headers_encrypted:
             raise archive.EncryptedError
         encrypted = frozenset(headers.encrypted)
-        for entry in archive.entries(file.content, kind, self.passwords, seconds):
+        for entry in archive.entries(file.content, kind, self.passwords, seconds, self._time):
             seen.add(entry.name)
             if not self._count(file):
                 return
