@@ -94,7 +94,8 @@ def _tested(loaded: Loaded, view: View, wanted: list[str]) -> list[dict[str, Any
     """What each rule that hits, or is asked for, has found."""
     hits = {hit.name: hit for hit in loaded.rules.check(view)}
     rules = loaded.rule_set.rules
-    shown = wanted or [name for name in hits if not rules[name].is_part]
+    # TIME_LIMIT_EXCEEDED is no rule; a warning has said it.
+    shown = wanted or [name for name in hits if name in rules and not rules[name].is_part]
     found = []
     for name in shown:
         rule = rules[name]
@@ -292,7 +293,11 @@ def observed(
 
     def check(data: bytes) -> list[str]:
         view = View(Message(with_crlf(data)), loaded.rule_set.options)
-        hits = [hit.name for hit in loaded.rules.check(view) if used(hit.name)]
+        hits = [
+            hit.name
+            for hit in loaded.rules.check(view)
+            if hit.name in loaded.rule_set.rules and used(hit.name)
+        ]
         if timing is not None:
             timing.note(view)
         return hits

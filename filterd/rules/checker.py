@@ -31,6 +31,9 @@ SECONDS = 20.0
 LATE = "TIME_LIMIT_EXCEEDED"
 """Hits where the time was not enough for all rules, as in SpamAssassin."""
 
+LATE_DESCRIPTION = f"The rules took more than {SECONDS:g} seconds: not all of them have run"
+"""Of `LATE`, for which no file has a description."""
+
 SHOWN = 20
 """Matches of one rule that `where` gives."""
 
@@ -128,29 +131,33 @@ class CompiledRules:
         )
 
     def check(self, view: View, seconds: float = SECONDS) -> tuple[Hit, ...]:
-        """All rules that hit, parts of rules among them, in the order in which they ran."""
+        """All rules that hit, parts of rules among them, in the order in which they ran.
+
+        Where the time was not enough, metas that name what has not run are left out as well: `!A`
+        would hold though A was never tried.
+        """
         deadline = time.monotonic() + seconds
         hits = view.hits
         times: dict[str, int] = {}
-        late = False
+        not_run: set[str] = set()
         waiting = self._together.waiting(view)
         for priority in self._order:
             for one in waiting.get(priority, ()):
-                if time.monotonic() > deadline:
-                    late = True
-                    break
+                if not_run or time.monotonic() > deadline:
+                    not_run.add(one.rule.name)
+                    continue
                 count = self._tried(one.rule, one.count, view)
                 if count:
                     hits[one.rule.name] = times[one.rule.name] = count
             for rule in self._evals_at.get(priority, ()):
-                if late or time.monotonic() > deadline:
-                    late = True
-                    break
+                if not_run or time.monotonic() > deadline:
+                    not_run.add(rule.name)
+                    continue
                 value = self._tried(rule, self._asked, rule, view)
                 if value:
                     hits[rule.name] = value
-        self._metas.run(hits)
-        if late:
+        self._metas.run(hits, not_run)
+        if not_run:
             log.warning(
                 "id=%s rules took more than %g s; not all have run", view.message.id, seconds
             )
@@ -158,7 +165,7 @@ class CompiledRules:
             Hit(name, self._rules[name].scores[self._score_set] * times.get(name, 1), count)
             for name, count in hits.items()
         ]
-        return (*found, *([Hit(LATE, 0.0)] if late else ()))
+        return (*found, *([Hit(LATE, 0.0)] if not_run else ()))
 
     def where(self, view: View, name: str) -> list[tuple[str, bytes]]:
         """What one rule matches, and where: the number of a paragraph, the name of a field. Empty

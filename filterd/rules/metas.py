@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from filterd.rules.conf.lines import LineError
 from filterd.rules.conf.meta import Meta, compile_meta
@@ -37,8 +37,12 @@ class Metas:
                 problems.append(Problem(rule.origin, f"{rule.name}: {error}"))
         return cls([(name, compiled[name]) for name in _sorted(compiled)])
 
-    def run(self, hits: dict[str, int]) -> None:
-        """Add the metas that hit."""
+    def run(self, hits: dict[str, int], not_run: Collection[str] = ()) -> None:
+        """Add the metas that hit. not_run: rules of which nothing is known; a meta that names one,
+        or such a meta, does not hit."""
+        unknown = set(not_run)
+        if unknown:
+            unknown.update(name for name, meta in self._order if not unknown.isdisjoint(meta.names))
         waiting = set(self._always)
         for name in hits:
             waiting.update(self._by_name.get(name, ()))
@@ -47,6 +51,8 @@ class Metas:
             number = min(waiting)
             waiting.discard(number)
             name, meta = self._order[number]
+            if name in unknown:
+                continue
             value = meta.value(lambda one: hits.get(one, 0))
             if value:
                 hits[name] = max(int(value), 1)

@@ -12,6 +12,7 @@ from filterd.filters.rules.loading import Loaded, load
 from filterd.filters.rules.settings import USE_BAYES, USE_NETWORK, RulesSettings
 from filterd.message import Message
 from filterd.resolver.lookups import DnsLookups
+from filterd.rules.checker import LATE, LATE_DESCRIPTION
 from filterd.rules.conf.rule import Option, Origin
 from filterd.rules.evals import dns_questions
 from filterd.rules.view.view import View
@@ -80,7 +81,11 @@ class Rules:
         known = frozenset(symbol.name for symbol in message.symbols)
         rules = loaded.rule_set.rules
         symbols = tuple(
-            Symbol(hit.name, hit.score, rules[hit.name].description if hit.name in rules else "")
+            Symbol(
+                hit.name,
+                hit.score,
+                LATE_DESCRIPTION if hit.name == LATE else rules[hit.name].description,
+            )
             for hit in loaded.rules.check(view)
             if not hit.name.startswith("__") and hit.name not in known
         )

@@ -177,3 +177,17 @@ def test_without_sa_update(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     status, _, err = run("fetch")
     assert status == 69
     assert "sa-update is not installed" in err
+
+
+def test_a_message_whose_rules_take_too_long(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("filterd.toml").write_text(
+        f'[filters.rules]\nstock = false\nown = false\nfiles = ["{tmp_path}/a.cf"]\n'
+        f'cache = "{tmp_path}/cache"\n'
+    )
+    Path("m.eml").write_text("From: a@a.example\n\nbuy now\n")
+    now = iter(range(0, 10_000, 15))
+    monkeypatch.setattr("filterd.rules.checker.time.monotonic", lambda: float(next(now)))
+    status, out, _ = run("test", "--config", "filterd.toml", "m.eml")
+    assert (status, out.splitlines()[0]) == (0, "m.eml")

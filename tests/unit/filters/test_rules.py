@@ -290,3 +290,14 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 def test_settings_that_cannot_be(settings: dict[str, object], why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         RulesSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_a_message_whose_rules_took_too_long_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Site(tmp_path).filter()
+    now = iter(range(0, 10_000, 15))
+    monkeypatch.setattr("filterd.rules.checker.time.monotonic", lambda: float(next(now)))
+    (late,) = (one for one in found.examine(Message(SPAM)).symbols if not one.score)
+    assert late.name == "TIME_LIMIT_EXCEEDED"
+    assert late.detail == "The rules took more than 20 seconds: not all of them have run"

@@ -103,6 +103,21 @@ def test_time_that_is_over_is_said(caplog: pytest.LogCaptureFixture) -> None:
     assert "not all have run" in caplog.text
 
 
+def test_nothing_is_concluded_from_rules_that_have_not_run() -> None:
+    text = (
+        "header A Subject =~ /nowhere/\nmeta B !A\nmeta C !B\nmeta D B || !X_NONE\n"
+        "body F eval:never()\nmeta G !F\nmeta E !X_NONE"
+    )
+    compiled = CompiledRules.of(
+        read([("local.cf", text.encode())]),
+        {"never": lambda _view: False},
+        use_bayes=False,
+        use_network=False,
+    )
+    found = compiled.check(View(Message(DATA)), seconds=-1.0)
+    assert [hit.name for hit in found] == ["E", LATE]
+
+
 def test_a_pattern_that_cannot_be_used_is_a_problem() -> None:
     compiled = CompiledRules.of(
         read([("local.cf", b"body A /(?{ print })/\nbody B /pills/")]),
