@@ -17,6 +17,7 @@ from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, repor
 from filterd.config.load import Settings
 from filterd.lab.programs import answers
 from filterd.quarantine import Store, StoreError
+from filterd.quarantine.carry import carry_releases
 from filterd.system.display import count, size, to_the_second
 
 
@@ -56,7 +57,8 @@ def restore(
     """Bring back what `backup` saved, to where the settings have it. The daemon must be stopped.
 
     Every checksum is compared first. What is there now stays beside it, as NAME.before-restore.
-    Exit status 65 for a damaged archive; nothing was changed then.
+    What was released since stays released. Exit status 65 for a damaged archive; nothing was
+    changed then.
     """
     loaded = settings(config)
     if check:
@@ -67,11 +69,18 @@ def restore(
         fail(f"the daemon answers at {loaded.daemon.socket}; stop it first", Exit.UNAVAILABLE)
     with reported(Exit.DATA, BackupError):
         done = bring_back(loaded, archive, with_settings=with_settings)
+    replaced = next((one.former for one in done if one.path == loaded.quarantine.folder), None)
     with reported(Exit.DATA, StoreError):
         store = Store(loaded.quarantine)
         with contextlib.closing(store):
             # Mail that came while the archive was made is there, and not in its index.
             store.fsck()
+            kept = carry_releases(store, replaced) if replaced is not None else ()
+    if kept:
+        sys.stderr.write(
+            f"filterd: {count(len(kept), 'message')} released since the archive was made: "
+            "the journal still says so, and nothing is sent twice\n"
+        )
     for one in done:
         former = "" if one.former is None else f"; what was there: {one.former}"
         if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import itertools
@@ -20,8 +21,10 @@ from filterd.config.load import Settings, load
 from filterd.history import HistoryQuery
 from filterd.quarantine import Store
 from filterd.quarantine.query import Query
+from filterd.quarantine.release import ReleaseOutcome, Releaser, ReleaseRequest
 from tests.helpers.commands import filterd
 from tests.helpers.entries import new
+from tests.helpers.receiving_mta import running
 from tests.helpers.reports import record
 from tests.helpers.training_mail import message
 
@@ -136,6 +139,45 @@ def test_while_mail_arrives(
     report = store.fsck()
     assert (report.added, report.stale, report.damaged) == ((), (), ())
     store.close()
+
+
+def test_what_was_released_since_is_not_sent_again(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither by a person nor by a try that was due when the archive was made; what was deleted
+    since comes back."""
+    archive = tmp_path / "a.tar.gz"
+    with running() as mta:
+        settings = dataclasses.replace(site.quarantine, release_port=mta.port)
+        store = Store(settings)
+        mta.answers = {"DOT": "452 4.3.1 disk full"}
+        assert [one.state for one in released(store, "id0")] == ["failed"]
+        filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+        mta.answers = {}
+        assert [one.state for one in released(store, "id0")] == ["released"]
+        assert [one.state for one in released(store, "id1")] == ["released"]
+        store.delete("id2", "ann")
+        store.close()
+        status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+        assert (status, "2 messages released since" in err) == (0, True), err
+        store = Store(settings, lambda: time.time() + 86400)
+        assert Releaser(store).retry() == ()
+        assert [one.done for one in released(store, "id1")] == [False]
+        assert len(mta.taken) == 2
+        assert {row.id: row.state for row in store.index.search(Query()).rows} == {
+            "id0": "released",
+            "id1": "released",
+            "id2": "held",
+        }
+        assert store.fsck().restated == ()
+        store.close()
+
+
+def released(store: Store, id: str) -> tuple[ReleaseOutcome, ...]:
+    return Releaser(store).release(ReleaseRequest(id, "cli:ann"))
 
 
 def test_on_another_machine_with_other_paths(
