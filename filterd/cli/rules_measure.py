@@ -94,7 +94,7 @@ def _tested(loaded: Loaded, view: View, wanted: list[str]) -> list[dict[str, Any
     """What each rule that hits, or is asked for, has found."""
     hits = {hit.name: hit for hit in loaded.rules.check(view)}
     rules = loaded.rule_set.rules
-    # TIME_LIMIT_EXCEEDED is no rule; a warning has said it.
+    # TIME_LIMIT_EXCEEDED is not a rule; a warning has said it.
     shown = wanted or [name for name in hits if name in rules and not rules[name].is_part]
     found = []
     for name in shown:
