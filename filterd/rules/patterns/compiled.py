@@ -16,9 +16,9 @@ import pcre2
 from filterd.rules.conf.rule import Pattern
 from filterd.rules.patterns import limits
 from filterd.rules.patterns.octets import ALL
-from filterd.rules.patterns.prefilter import first_octets
+from filterd.rules.patterns.prefilter import first_edge, first_octets, most_octets
 from filterd.rules.patterns.reader import read
-from filterd.rules.patterns.syntax import PatternError, Tree
+from filterd.rules.patterns.syntax import Edge, PatternError, Tree
 from filterd.rules.patterns.texts import Texts
 from filterd.rules.patterns.writer import (
     NEVER,
@@ -56,11 +56,15 @@ class TooMuchWork(Exception):  # noqa: N818 - what happened to a search, not a f
 class Parts:
     """What is kept of a pattern in a cache. plain, joined: for PCRE2, without limits; joined is
     empty when texts cannot be joined. first: the octets that a match can begin with, as a set.
+    edge: where alone it can begin, `Edge.START` or `Edge.LINE_START`; None for anywhere.
+    reach: how many octets are looked at from one beginning at most; None without a limit.
     windowable: whether a search may be divided."""
 
     plain: bytes
     joined: bytes
     first: int
+    edge: Edge | None
+    reach: int | None
     caseless: bool
     windowable: bool
 
@@ -104,6 +108,8 @@ def parts_of(tree: Tree) -> Parts:
         plain.encode("latin-1"),
         joined.encode("latin-1"),
         first_octets(root),
+        first_edge(root),
+        most_octets(root),
         caseless,
         tree.divisible,
     )
@@ -137,7 +143,8 @@ class _Search:
         return self.first
 
     def search(self, subject: bytes, at: int, reach: int) -> pcre2.Match | None:
-        """The first match from `at` on. reach: how far a match can go. Raises TooMuchWork."""
+        """The first match from `at` on. reach: length of the text, or of the longest of those
+        that are joined. Raises TooMuchWork."""
         if (len(subject) - at) * reach <= limits.AT_ONCE:
             try:
                 return (self.first or self.compiled()).search(subject, at)
@@ -176,6 +183,9 @@ class _Search:
     def _in_windows(self, subject: bytes, at: int, reach: int) -> pcre2.Match | None:
         end = time.thread_time() + limits.SECONDS
         smallest, jit = len(limits.WINDOWS) - 1, True
+        # Not before: where all is tried at once, PCRE2 counts its steps from each beginning.
+        if self.parts.reach is not None:
+            reach = min(reach, self.parts.reach)
         least = 0
         while at <= len(subject):
             begins = self._beginnings().search(subject, at)
@@ -211,6 +221,11 @@ class _Search:
             text = "" if self.parts.first == ALL else octet_set(self.parts.first, caseless=False)
             if not self.parts.first:
                 text = NEVER
+            # In joined texts a NUL is where one ends, and the next begins.
+            if self.parts.edge is Edge.START:
+                text = rf"(?<![^\x00]){text}"
+            elif self.parts.edge is Edge.LINE_START:
+                text = rf"(?<![^\n\x00]){text}"
             self._beginning = re.compile(text.encode("ascii"))
         return self._beginning
 

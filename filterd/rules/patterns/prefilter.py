@@ -7,6 +7,8 @@ Source: Hyperscan's developer reference, "Compiling Patterns".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from filterd.rules.patterns.octets import ALL, span
 from filterd.rules.patterns.syntax import (
     Back,
@@ -34,6 +36,9 @@ LENGTH = 1_000
 
 CHARACTER = 4
 """Octets of a character in UTF-8."""
+
+_FAR = 1_000_000
+"""Octets that are as good as all of a text."""
 
 _SHARE = 8
 """Octets for one of many branches of a long pattern, at least."""
@@ -74,6 +79,47 @@ def least_octets(node: Node) -> int:
         case Repeat(body, least):
             return min(least_octets(body) * least, 1_000_000) if least else 0
     return 0
+
+
+def most_octets(node: Node) -> int | None:
+    """The length of the longest text that is looked at from one beginning; None without a limit."""
+    match node:
+        case Octets():
+            return 1
+        case Edge():
+            return 0
+        case Sequence(items):
+            return _sum(most_octets(item) for item in items)
+        case Either(branches):
+            longest = 0
+            for branch in branches:
+                length = most_octets(branch)
+                if length is None:
+                    return None
+                longest = max(longest, length)
+            return longest
+        case Brackets(body, _, memo):
+            if most_octets not in memo:
+                memo[most_octets] = most_octets(body)
+            found: int | None = memo[most_octets]
+            return found
+        case Group(body=body) | Look(body=body):
+            return most_octets(body)
+        case Repeat(body, _, most):
+            length = most_octets(body)
+            if not length:
+                return length
+            return None if most is None else _sum((length * most,))
+    return None
+
+
+def _sum(lengths: Iterable[int | None]) -> int | None:
+    total = 0
+    for length in lengths:
+        if length is None or total + length > _FAR:
+            return None
+        total += length
+    return total
 
 
 def wider(node: Node, *, caseless: bool, edges: bool = True) -> str:
@@ -246,3 +292,22 @@ def _first(node: Node) -> tuple[int, bool]:
             mask, optional = _first(body)
             return mask, optional or not least
     return ALL, True
+
+
+def first_edge(node: Node) -> Edge | None:
+    """Where all matches begin, if that is said first of all: `Edge.START` or `Edge.LINE_START`."""
+    match node:
+        case Edge.START | Edge.LINE_START:
+            return node
+        case Sequence(items):
+            return first_edge(items[0]) if items else None
+        case Either(branches):
+            edges = {first_edge(branch) for branch in branches}
+            if None in edges:
+                return None
+            return Edge.START if edges == {Edge.START} else Edge.LINE_START
+        case Group(body=body) | Brackets(body=body):
+            return first_edge(body)
+        case Repeat(body, least) if least:
+            return first_edge(body)
+    return None

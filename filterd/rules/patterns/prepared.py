@@ -11,9 +11,9 @@ from filterd.rules.patterns.compiled import Compiled, Parts, parts_of
 from filterd.rules.patterns.literals import needed
 from filterd.rules.patterns.prefilter import least_octets, wider
 from filterd.rules.patterns.reader import read
-from filterd.rules.patterns.syntax import PatternError
+from filterd.rules.patterns.syntax import Edge, PatternError
 
-FORM = 1
+FORM = 2
 """Changes when something else is kept, or computed in another way."""
 
 
@@ -77,6 +77,8 @@ class Store:
                     parts.plain.decode("latin-1"),
                     parts.joined.decode("latin-1"),
                     hex(parts.first),
+                    parts.edge,
+                    parts.reach,
                     parts.caseless,
                     parts.windowable,
                     [text.decode("latin-1") for text in one.wide],
@@ -105,6 +107,8 @@ def _prepared(
     plain: str,
     joined: str,
     first: str,
+    edge: str | None,
+    reach: int | None,
     caseless: bool,
     windowable: bool,
     wide: list[str],
@@ -114,6 +118,8 @@ def _prepared(
         plain.encode("latin-1"),
         joined.encode("latin-1"),
         int(first, 16),
+        None if edge is None else Edge(edge),
+        reach,
         bool(caseless),
         bool(windowable),
     )

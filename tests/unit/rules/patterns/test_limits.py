@@ -8,6 +8,7 @@ import pytest
 
 from filterd.rules.conf.rule import Pattern
 from filterd.rules.patterns import PatternError, TooMuchWork, compile_pattern, limits
+from filterd.rules.patterns.texts import Texts
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,8 @@ EVIL: tuple[tuple[str, bytes], ...] = (
     (r"(?:(?:(?:a?){50}){5}){5}b", b"a" * MEGABYTES),
     (r"(?=(a+))a*b\1", b"a" * MEGABYTES),
     (r"\b(?:\w+\s*)+!", b"word " * (MEGABYTES // 5)),
+    (r"(?:a?a?a?a?a?){4}b", b"a" * MEGABYTES),
+    (r"(?m)^(?s:.{0,3000}.{0,3000}b)", b"\n" * MEGABYTES),
 )
 
 
@@ -89,3 +92,41 @@ def test_brackets_that_stand_a_hundred_times_fit_in_a_pattern() -> None:
     assert found.group(1) == b"x"
     assert compiled.match(b"x" + b"a" * 11 + b"y") is None
     assert compiled.search(b"x" + b"a" * 90 + b"y") == (0, 92)
+
+
+LINES = b"a\n" * 10_000
+WHERE = [
+    (Pattern("^b", "m"), LINES + b"b", (20_000, 20_001)),
+    (Pattern("^b"), LINES + b"b", None),
+    (Pattern("^b"), b"b" + LINES, (0, 1)),
+    (Pattern("(?:^|\\n)b"), LINES[:-1] + b"\nb", (19_999, 20_001)),
+    (Pattern("^b|^a\\nb", "m"), LINES + b"b", (19_998, 20_001)),
+    (Pattern("(?:^b)+", "m"), LINES + b"bb", (20_000, 20_001)),
+    (Pattern("(?:^)?b", "m"), LINES + b"ab", (20_001, 20_002)),
+    (Pattern("^$", "m"), LINES + b"\n", (20_000, 20_000)),
+    (Pattern("\\Ab", "m"), LINES + b"b", None),
+]
+
+
+@pytest.mark.parametrize(("pattern", "text", "span"), WHERE, ids=[str(p) for p, _, _ in WHERE])
+def test_patterns_of_beginnings_in_long_texts(
+    pattern: Pattern, text: bytes, span: tuple[int, int] | None
+) -> None:
+    """They are tried where lines, or texts, begin, and nowhere else."""
+    compiled = compile_pattern(pattern)
+    assert compiled.search(text) == span
+    assert compiled.search(text, 2) == (span if span and span[0] >= 2 else None)
+    # As one of several texts, which are joined.
+    assert compiled.is_in(Texts((b"a", text, b"a"))) is (span is not None)
+    assert compiled.count_in(Texts((b"x" * 20_000, b"b")), 9) == int(
+        compiled.search(b"b") is not None
+    )
+
+
+@pytest.mark.parametrize("length", [76, 990])
+def test_long_lines_are_looked_for_where_lines_begin(length: int) -> None:
+    """In a message of 20 MB; in Perl such a pattern costs next to nothing."""
+    text = (b"a" * length + b"\n") * (2 * MEGABYTES // length)
+    compiled = compile_pattern(Pattern(r"^[^\r\n]{998}", "m"))
+    assert compiled.search(text) is None
+    assert compiled.search(text + b"b" * 998) == (len(text), len(text) + 998)
