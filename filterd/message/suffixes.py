@@ -42,6 +42,17 @@ def registered_domain(name: str) -> str:
     return _suffixes().privatesuffix(".".join(labels[-LABELS:])) or ""
 
 
+@lru_cache(CACHED)
+def is_top_level(label: str) -> bool:
+    """True for a top-level domain of the list, as an A-label or a U-label."""
+    name = canonical_domain(label)
+    return (
+        0 < len(name) <= DOMAIN_LIMIT
+        and "." not in name
+        and _suffixes().publicsuffix(f"example.{name}", accept_unknown=False) is not None
+    )
+
+
 def prepare() -> None:
     """Read the list now, to share it with processes that are forked later."""
     _suffixes()

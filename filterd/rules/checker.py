@@ -175,6 +175,7 @@ class CompiledRules:
 
     def _asked(self, rule: Rule, view: View) -> int:
         assert isinstance(rule.test, EvalTest)
+        view.kind = rule.test.kind
         value = self._evals[rule.test.function](view, *rule.test.arguments)
         # As SpamAssassin notes it: what is true and below 1 counts as 1.
         return max(int(value), 1) if value else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from filterd.rules.conf.rule import (
@@ -33,7 +34,7 @@ class NotUsable(ValueError):  # noqa: N818  (the end of one rule)
     """A rule that cannot be used. The text says why."""
 
 
-class Matching:
+class Matching(ABC):
     """A rule with one pattern, or without. pattern: None where another test decides."""
 
     def __init__(self, rule: Rule, pattern: Pattern | None) -> None:
@@ -41,10 +42,7 @@ class Matching:
         self.pattern = pattern
         self._compiled: Compiled | None = None
         if pattern is not None:
-            try:
-                compile_pattern(pattern)
-            except PatternError as error:
-                raise NotUsable(str(error)) from None
+            _try(pattern)
         maxhits = rule.flags.get("maxhits", "")
         most = int(maxhits) if _FIGURES.match(maxhits) and int(maxhits) else HITS
         self.limit = most if "multiple" in rule.flags else 1
@@ -57,17 +55,13 @@ class Matching:
             self._compiled = compile_pattern(self.pattern)
         return self._compiled
 
-    def texts(self, view: View) -> Texts:
-        """Where the pattern is looked for."""
-        raise NotImplementedError
-
+    @abstractmethod
     def count(self, view: View) -> int:
         """How often the rule hits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
         """What it matches, and where."""
-        raise NotImplementedError
 
 
 class InText(Matching):
@@ -78,17 +72,14 @@ class InText(Matching):
         self.kind = test.kind
         self._skip = 1 if test.kind is Kind.BODY and "nosubject" in rule.flags else 0
 
-    def texts(self, view: View) -> Texts:
-        return texts_of(view, self.kind)
-
     def count(self, view: View) -> int:
-        texts = self.texts(view)
+        texts = texts_of(view, self.kind)
         if self.limit == 1:
             return int(self.compiled.is_in(texts, self._skip))
         return self.compiled.count_in(texts, self.limit, self._skip)
 
     def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
-        texts = self.texts(view)
+        texts = texts_of(view, self.kind)
         for number, (start, end) in self.compiled.places(texts, limit, self._skip):
             yield f"{self.kind} {number}", texts.items[number][start:end]
 
@@ -108,9 +99,6 @@ class InHeader(Matching):
         """The field."""
         value = view.header(*self.key)
         return self.unset if value is None else value
-
-    def texts(self, view: View) -> Texts:
-        return Texts((self.text(view),))
 
     def count(self, view: View) -> int:
         text = self.text(view)
@@ -150,7 +138,7 @@ class InUriDetail(Matching):
         super().__init__(rule, None)
         self._test = test
         for condition in test.conditions:
-            Matching(rule, condition.pattern)
+            _try(condition.pattern)
 
     def count(self, view: View) -> int:
         return int(uri_detail.find(view, self._test.conditions) is not None)
@@ -255,6 +243,14 @@ def texts_of(view: View, kind: Kind) -> Texts:
                 items[kind] = (view.full,)
         found = view.notes[key] = Texts(items[kind])
     return found
+
+
+def _try(pattern: Pattern) -> None:
+    """Raises NotUsable for a pattern that cannot be compiled."""
+    try:
+        compile_pattern(pattern)
+    except PatternError as error:
+        raise NotUsable(str(error)) from None
 
 
 def _range(text: str | None) -> tuple[int, int]:

@@ -10,7 +10,8 @@ import re
 import struct
 from collections import Counter
 
-from filterd.rules.evals.arguments import is_within, pattern
+from filterd.rules.evals.arguments import is_within
+from filterd.rules.evals.pictures import is_any_matched, is_named, is_ratio_within, is_size_within
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.parts import Part
 from filterd.rules.view.view import View
@@ -132,10 +133,7 @@ def pixel_coverage(view: View, kind: str, least: str, most: str | None = None) -
 @PLUGIN.test("image_to_text_ratio")
 def image_to_text_ratio(view: View, kind: str, least: str, below: str) -> bool:
     """Octets of text to pixels."""
-    pixels, text = images(view).pixels.get(kind, 0), sum(map(len, view.body))
-    if not pixels or not text:
-        return False
-    return float(least) <= text / pixels < float(below)
+    return is_ratio_within(view, images(view).pixels.get(kind, 0), least, below)
 
 
 @PLUGIN.test("image_size_exact")
@@ -154,20 +152,17 @@ def image_size_range(
     most_width: str | None = None,
 ) -> bool:
     """A picture whose height and width, in pixels, are within bounds."""
-    return any(
-        is_within(height, least_height, most_height) and is_within(width, least_width, most_width)
-        for height, width in images(view).sizes.get(kind, ())
-    )
+    sizes = images(view).sizes.get(kind, ())
+    return is_size_within(sizes, least_height, least_width, most_height, most_width)
 
 
 @PLUGIN.test("image_named")
 def image_named(view: View, name: str) -> bool:
     """A picture whose file has that name."""
-    return name.encode("latin-1", "replace") in images(view).names
+    return is_named(images(view).names, name)
 
 
 @PLUGIN.test("image_name_regex")
 def image_name_regex(view: View, regexp: str) -> bool:
     """A picture whose file name matches."""
-    compiled = pattern(regexp)
-    return any(compiled.search(name) is not None for name in images(view).names)
+    return is_any_matched(images(view).names, regexp)

@@ -9,6 +9,7 @@ import re
 
 from filterd.rules.evals.arguments import is_within, pattern
 from filterd.rules.evals.pdf_file import PdfFile, read_pdf
+from filterd.rules.evals.pictures import is_any_matched, is_named, is_ratio_within, is_size_within
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.view import View
 
@@ -78,10 +79,7 @@ def pdf_pixel_coverage(view: View, least: str, most: str | None = None) -> bool:
 @PLUGIN.test("pdf_image_to_text_ratio")
 def pdf_image_to_text_ratio(view: View, least: str, below: str) -> bool:
     """Octets of the message's text to pixels."""
-    pixels, text = pdf_files(view).pixels, sum(map(len, view.body))
-    if not pixels or not text:
-        return False
-    return float(least) <= text / pixels < float(below)
+    return is_ratio_within(view, pdf_files(view).pixels, least, below)
 
 
 @PLUGIN.test("pdf_image_size_exact")
@@ -99,23 +97,20 @@ def pdf_image_size_range(
     most_width: str | None = None,
 ) -> bool:
     """A picture whose height and width, in pixels, are within bounds."""
-    return any(
-        is_within(height, least_height, most_height) and is_within(width, least_width, most_width)
-        for height, width in pdf_files(view).sizes
-    )
+    sizes = pdf_files(view).sizes
+    return is_size_within(sizes, least_height, least_width, most_height, most_width)
 
 
 @PLUGIN.test("pdf_named")
 def pdf_named(view: View, name: str) -> bool:
     """A file of that name."""
-    return name.encode("latin-1", "replace") in pdf_files(view).names
+    return is_named(pdf_files(view).names, name)
 
 
 @PLUGIN.test("pdf_name_regex")
 def pdf_name_regex(view: View, regexp: str) -> bool:
     """A file whose name matches."""
-    compiled = pattern(regexp)
-    return any(compiled.search(name) is not None for name in pdf_files(view).names)
+    return is_any_matched(pdf_files(view).names, regexp)
 
 
 @PLUGIN.test("pdf_match_details")

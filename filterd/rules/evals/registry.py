@@ -8,8 +8,7 @@ A module of this folder makes a `Plugin` and decorates its tests:
     def check_for_mime(view: View, kind: str) -> bool: ...
 
 `plugin.options` names the configuration lines that are the plugin's own; a test finds them in
-`view.options`. It gets its arguments
-as text; it returns whether it hits, or how often.
+`view.options`. It gets its arguments as text; it returns whether it hits, or how often.
 """
 
 from __future__ import annotations

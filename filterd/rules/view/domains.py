@@ -1,7 +1,8 @@
 """Hosts and the domains that somebody registered, as rules see them.
 
-Which endings there are, the options `util_rb_tld`, `util_rb_2tld` and `util_rb_3tld` say; without
-them the Public Suffix List does. Source: Mail::SpamAssassin::Conf(3); RFC 1480 for `us`.
+Which endings there are, the options `util_rb_tld`, `util_rb_2tld` and `util_rb_3tld` say. A rule
+set that names no `com` has no list of its own as SpamAssassin's stock rules have: what it names is
+added to the Public Suffix List. Source: Mail::SpamAssassin::Conf(3); RFC 1480 for `us`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from filterd.message.suffixes import registered_domain
+from filterd.message.address import canonical_domain
+from filterd.message.suffixes import is_top_level, registered_domain
 from filterd.rules.conf.rule import Option
 from filterd.rules.view.ip_text import IP
 from filterd.rules.view.kept import kept
@@ -23,6 +25,12 @@ LABEL_LIMIT = 63
 
 FOUND_LIMIT = 251
 """Octets of a host's name before its last label, where it is looked for in text."""
+
+ENDING_LABELS = 4
+"""Labels of the longest ending under which others register, `pvt.k12.ma.us`."""
+
+ALWAYS = "com"
+"""A top-level domain that no whole list of them lacks."""
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 _ENDING = re.compile(r"\.([A-Za-z0-9-]++)(?![A-Za-z0-9._-])(?!\.[A-Za-z0-9])")
@@ -59,6 +67,7 @@ class Domains:
         self._top = top
         self._second = second
         self._third = third
+        self._is_whole = ALWAYS in top
         self.registered = lru_cache(4096)(self._registered)
 
     @classmethod
@@ -70,7 +79,7 @@ class Domains:
     def is_top(self, label: str) -> bool:
         """True for a top-level domain, in A-labels."""
         label = label.lower()
-        return label in self._top if self._top else bool(registered_domain(f"example.{label}"))
+        return label in self._top or (not self._is_whole and is_top_level(label))
 
     def is_valid(self, host: str) -> bool:
         """True for a name in a top-level domain that there is."""
@@ -80,13 +89,12 @@ class Domains:
     def _registered(self, host: str) -> str:
         """The domain of a host that somebody registered; the name itself where it is shorter."""
         name = _DOTS.sub(".", host.lower()).strip(".")
-        if not self._top:
-            return registered_domain(name) or name
         labels = name.split(".")
-        start = 0
+        start = max(len(labels) - ENDING_LABELS, 0)
         while len(labels) - start > 1 and not self._is_delegated(labels[start:]):
             start += 1
-        return ".".join(labels[max(start - 1, 0) :])
+        found = ".".join(labels[max(start - 1, 0) :])
+        return found if self._is_whole else max(found, registered_domain(name) or name, key=len)
 
     def _is_delegated(self, labels: list[str]) -> bool:
         """True for an ending under which others register."""
@@ -119,6 +127,13 @@ class Domains:
                 return begin, best
         return None
 
+    def host_at(self, text: str, start: int, end: int) -> str:
+        """The host of `host_in`, if it stands right at `start`; else ""."""
+        # A last label that this cuts is too long for a top-level domain.
+        run = _RUN.match(text, start, min(end, start + FOUND_LIMIT + LABEL_LIMIT + 4))
+        found = None if run is None else self.host_in(text, start, run.end())
+        return text[found[0] : found[1]] if found is not None and found[0] == start else ""
+
     def of_uri(self, uri: str) -> tuple[str, str]:
         """(registered domain, host) of a URI or address; ("", "") where it has none."""
         text = uri.lower()
@@ -144,4 +159,8 @@ class Domains:
 
 
 def _words(lines: Sequence[Option]) -> frozenset[str]:
-    return frozenset(word for line in lines for word in line.value.lower().split())
+    return frozenset(
+        canonical_domain(word.decode("utf-8", "replace"))
+        for line in lines
+        for word in line.value.encode("latin-1", "replace").split()
+    )

@@ -168,9 +168,7 @@ def _host(text: str, domains: Domains) -> str:
     line_end = end if end >= 0 else len(text)
     at = text.rfind("@", 0, line_end)
     while at >= 0:
-        found = domains.host_in(text, at + 1, line_end)
-        if found is not None and found[0] == at + 1:
-            host = text[found[0] : found[1]]
+        if host := domains.host_at(text, at + 1, line_end):
             if is_host_name(host):
                 return host
             break

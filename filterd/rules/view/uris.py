@@ -17,6 +17,10 @@ from filterd.rules.view.uri_text import uris_in
 URIS_LIMIT = 10_000
 """Different URIs of a message that are looked at."""
 
+FORMS_LIMIT = 16 * 1024 * 1024
+"""Octets of all forms of all URIs together, beyond which no more URIs are looked at: one may have
+fifty times its own size."""
+
 
 @dataclass(slots=True)
 class UriDetail:
@@ -44,6 +48,7 @@ class Uris(dict[bytes, UriDetail]):
         super().__init__()
         self.is_truncated = False
         self._how = how
+        self._octets = 0
 
     def read_text(self, paragraphs: Iterable[bytes]) -> None:
         """Take the URIs of plain text."""
@@ -71,7 +76,7 @@ class Uris(dict[bytes, UriDetail]):
 
     def add(self, uri: bytes, types: Iterable[str], *, must_have_domain: bool = False) -> bool:
         """Add a URI with its forms; False if it is left out."""
-        if len(self) >= URIS_LIMIT and uri not in self:
+        if (len(self) >= URIS_LIMIT or self._octets > FORMS_LIMIT) and uri not in self:
             self.is_truncated = True
             return False
         forms = forms_of(uri, self._how)
@@ -85,6 +90,7 @@ class Uris(dict[bytes, UriDetail]):
                 hosts[host] = domain
         if must_have_domain and not hosts:
             return False
+        self._octets += sum(map(len, forms))
         detail = self.setdefault(uri, UriDetail())
         detail.cleaned = list(dict.fromkeys((*detail.cleaned, *forms)))
         detail.types |= set(types)

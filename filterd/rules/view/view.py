@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from filterd.message.lazy import lazy
 from filterd.message.message import Message
-from filterd.rules.conf.rule import Option
+from filterd.rules.conf.rule import Kind, Option
 from filterd.rules.view.domains import Domains
 from filterd.rules.view.envelope_from import envelope_from
 from filterd.rules.view.handover import handover
@@ -28,7 +28,7 @@ class View(TextView):
 
     hits: how often each rule hit so far, for eval tests that ask. notes: what eval tests remember
     of this message, each plugin under a key of its own. tests_network: whether tests may ask others
-    (DNS lists).
+    (DNS lists). kind: of the rule whose eval test runs.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class View(TextView):
         self.tests_network = tests_network
         self.hits: dict[str, int] = {}
         self.notes: dict[str, object] = {}
+        self.kind = Kind.BODY
         self._values: dict[tuple[str, tuple[str, ...]], tuple[bytes, ...]] = {}
 
     @lazy
@@ -94,6 +95,12 @@ class View(TextView):
         if envelope.client.address or envelope.sender:
             return envelope.sender.encode("utf-8", "surrogateescape")
         return envelope_from(self)
+
+    @property
+    def text(self) -> tuple[bytes, ...]:
+        """What a `rawbody` rule with a pattern looks at, in such a rule; else the paragraphs of the
+        text. For eval tests of both kinds."""
+        return self.rawbody if self.kind is Kind.RAWBODY else self.body
 
     @property
     def header_all(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.message.suffixes import registered_domain
+from filterd.message.suffixes import is_top_level, registered_domain
 
 DOMAINS = [
     ("www.example.com", "example.com"),
@@ -31,3 +31,23 @@ DOMAINS = [
 @pytest.mark.parametrize(("name", "domain"), DOMAINS)
 def test_registered_domains(name: str, domain: str) -> None:
     assert registered_domain(name) == domain
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("com", True),
+        ("UK", True),
+        ("xn--p1ai", True),
+        ("рф", True),
+        # All names directly below it are suffixes themselves.
+        ("ck", True),
+        ("nosuch", False),
+        ("txt", False),
+        ("co.uk", False),
+        ("", False),
+        ("a" * 300, False),
+    ],
+)
+def test_top_level_domains(label: str, expected: bool) -> None:
+    assert is_top_level(label) is expected

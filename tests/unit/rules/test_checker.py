@@ -9,11 +9,13 @@ import pytest
 from filterd.message import Message
 from filterd.rules.checker import LATE, CompiledRules
 from filterd.rules.conf.read import read
+from filterd.rules.evals.gathered import functions
 from filterd.rules.view.view import View
+from tests.unit.rules.eval_mail import attached, gif, message
 
 DATA = (
     b"From: Ann <ann@a.example>\nTo: joe@mx.example\nSubject: pills and pills\n"
-    b"Content-Type: text/plain\n\nBuy pills at http://shop.example/pills now\n\nOr pills later\n"
+    b"Content-Type: text/plain\n\nBuy pills at http://shop.com/pills now\n\nOr pills later\n"
 )
 
 
@@ -43,7 +45,7 @@ TABLE: dict[str, tuple[str, dict[str, tuple[int, float]]]] = {
     "negated header that is not there": ("header A X-None !~ /./", {"A": (1, 1.0)}),
     "if-unset": ("header A X-None =~ /no/ [if-unset: none]", {"A": (1, 1.0)}),
     "exists": ("header A exists:To\nheader B exists:X-None", {"A": (1, 1.0)}),
-    "uri": (r"uri A /shop\.example/", {"A": (1, 1.0)}),
+    "uri": (r"uri A /shop\.com/", {"A": (1, 1.0)}),
     "full": (r"full A /^To: joe\@/m", {"A": (1, 1.0)}),
     "mimeheader": ("mimeheader A Content-Type =~ /plain/", {"A": (1, 1.0)}),
     "score 0": ("body A /pills/\nscore A 0\nmeta B A", {}),
@@ -62,6 +64,18 @@ TABLE: dict[str, tuple[str, dict[str, tuple[int, float]]]] = {
 @pytest.mark.parametrize(("text", "expected"), TABLE.values(), ids=TABLE)
 def test_what_hits(text: str, expected: dict[str, tuple[int, float]]) -> None:
     assert hits(text) == expected
+
+
+def test_an_eval_test_sees_the_text_of_its_kind_of_rule() -> None:
+    picture = attached("image/gif", gif(100, 100))
+    data = message("Content-Type: text/html\n\n" + "<b></b>" * 20 + "otter", picture)
+    # Subject and word are few octets; with the tags they are more than the hundredth of a pixel.
+    lines = "\n".join(
+        f"{kind} {kind.upper()} eval:image_to_text_ratio('all', '0.01', '9')"
+        for kind in ("body", "rawbody")
+    )
+    found = hits(lines, data, image_to_text_ratio=functions()["image_to_text_ratio"])
+    assert found.keys() == {"RAWBODY"}
 
 
 def test_an_eval_test_gets_its_arguments_and_gives_a_value() -> None:

@@ -95,7 +95,7 @@ CASES = {
     ),
     "ratware": (
         ("check_ratware_envelope_from",),
-        "Return-Path: <x-b.example=ann@c.example>\nTo: ann@b.example".replace("=", "."),
+        "Return-Path: <x-b.com=ann@c.example>\nTo: ann@b.com".replace("=", "."),
         "Return-Path: <x@c.example>\nTo: ann@b.example",
     ),
     "Hotmail by HELO": (

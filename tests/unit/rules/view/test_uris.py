@@ -168,6 +168,17 @@ def test_a_long_uri_is_cut() -> None:
     assert max(map(len, detail)) == 8192
 
 
+def test_forms_are_bounded_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.rules.view.uris.FORMS_LIMIT", 1_000_000)
+    links = [
+        b"<a href='http://%d.a.com/?%b'>y</a>" % (n, b"http://%d.b.com/?" % n * 400)
+        for n in range(20)
+    ]
+    view = View(Message(HTML + b"\n".join(links)), OPTIONS)
+    assert view.uri_detail.is_truncated
+    assert 1_000_000 < sum(map(len, view.uris)) < 2_000_000
+
+
 def test_domains_of_signatures_count_unless_an_option_says_no() -> None:
     message = Message(b"DKIM-Signature: v=1; d=b.a.com; s=x\n\ny\n")
     unwanted = {**OPTIONS, **options(parse_dkim_uris="0")}
