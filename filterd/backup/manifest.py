@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,9 @@ FORMAT = 1
 
 SIZE_LIMIT = 1 << 30
 """Octets of a manifest; a million messages take 300 MB."""
+
+MADE_LIMIT = 1e11
+"""Seconds since 1970: the year 5138, which a date can show."""
 
 _SUM = re.compile(r"[0-9a-f]{64}")
 
@@ -68,11 +72,22 @@ class Manifest:
                 raise BackupError("the archive is from another version of filterd")
             value["items"] = tuple(Item(**one) for one in value["items"])
             found = cls(**{**value, "folders": tuple(value["folders"])})
+            _check_head(found)
             for one in found.items:
                 _check(one, found.parts)
+            _check_places(found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BackupError(f"the manifest is damaged: {error}") from None
         return found
+
+
+def _check_head(found: Manifest) -> None:
+    """Raises ValueError, TypeError."""
+    texts = (found.version, *found.parts, *found.parts.values(), *found.folders, *found.elsewhere)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("expected texts in version, parts, folders and elsewhere")
+    if not 0 <= found.made < MADE_LIMIT:
+        raise ValueError(f"made: {found.made!r}, expected seconds since 1970")
 
 
 def _check(item: Item, parts: Mapping[str, str]) -> None:
@@ -80,9 +95,25 @@ def _check(item: Item, parts: Mapping[str, str]) -> None:
     words = item.name.split("/")
     if words[0] not in parts or any(word in ("", ".", "..") for word in words):
         raise ValueError(f"{item.name!r} is not in a part of the archive")
+    if b"\0" in os.fsencode(item.name + item.link):
+        raise ValueError(f"{item.name!r}: expected a name without NUL")
     if item.link and (item.link in (".", "..") or "/" in item.link):
         raise ValueError(f"{item.name!r} names {item.link!r}, expected a name in the same folder")
     if not item.link and not _SUM.fullmatch(item.sum):
         raise ValueError(f"{item.name!r} has no checksum")
     if item.size < 0 or item.mode & ~0o777:
         raise ValueError(f"{item.name!r}: size {item.size}, mode {item.mode:o}")
+
+
+def _check_places(found: Manifest) -> None:
+    """Raises ValueError for a name that is there twice, or below a file or a link: what is written
+    there would be elsewhere."""
+    names = {one.name for one in found.items}
+    if len(names) != len(found.items):
+        raise ValueError("a name is in it twice")
+    for name in names:
+        above, _, _ = name.rpartition("/")
+        if above in names:
+            raise ValueError(f"{name!r} is in {above!r}, which is not a folder")
+        if not above and name in found.folders:
+            raise ValueError(f"{name!r} is a file and a folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ SECTIONS_LEFT_OUT = frozenset({"mta"})
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """key: the setting that names the path."""
+    """key: the setting that names the path. path: without symbolic links."""
 
     key: str
     path: Path
@@ -32,7 +33,7 @@ class Part:
 
 def parts(settings: Settings) -> list[Part]:
     """Every file or folder, there or not; what is inside of another one counts with that."""
-    found = [Part(key, path) for key, path in _all(settings)]
+    found = [Part(key, Path(os.path.realpath(path))) for key, path in _all(settings)]
     folders = [one.path for one in found]
     chosen: dict[Path, Part] = {}
     for one in found:
@@ -60,7 +61,7 @@ def _server(settings: Settings, section: str) -> bool:
 
 def _all(settings: Settings) -> Iterator[tuple[str, Path]]:
     if settings.source is not None:
-        yield SETTINGS, settings.source.resolve()
+        yield SETTINGS, settings.source.absolute()
     for name in SECTIONS:
         if name not in SECTIONS_LEFT_OUT:
             yield from _paths(name, getattr(settings, name))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from filterd.backup.manifest import NAME, SIZE_LIMIT, BackupError, Item, Manifes
 from filterd.backup.parts import SETTINGS, parts
 from filterd.config.load import Settings
 from filterd.system import privileges
+from filterd.system.display import printable
 from filterd.system.durable import sync_folder
 
 FORMER, STAGED = ".before-restore", ".restoring"
@@ -39,14 +41,14 @@ class Restored:
 def manifest_of(archive: Path) -> Manifest:
     """What an archive says that it holds. Raises BackupError, also for one that is cut off."""
     with _opened(archive) as tar:
-        for member in tar:
+        for member in _members(tar):
             if member.name == NAME and member.isreg():
                 if member.size > SIZE_LIMIT:
                     raise BackupError(f"{archive}: its manifest is larger than {SIZE_LIMIT} bytes")
                 file = tar.extractfile(member)
                 if file is not None:
                     return Manifest.decode(file.read(SIZE_LIMIT))
-    raise BackupError(f"{archive}: there is no manifest: it is cut off, or not from filterd")
+    raise BackupError(f"{archive} has no manifest: cut off, or not made by filterd backup")
 
 
 def restore(settings: Settings, archive: Path, *, with_settings: bool = False) -> list[Restored]:
@@ -59,12 +61,12 @@ def restore(settings: Settings, archive: Path, *, with_settings: bool = False) -
         if key == SETTINGS and not with_settings:
             continue
         if key not in places:
-            raise BackupError(f"{key} is in the archive, and these settings have no path for it")
+            raise BackupError(f"the archive has {key}, which these settings do not set")
         targets[name] = places[key]
     for path in targets.values():
         for beside in (_beside(path, FORMER), _beside(path, STAGED)):
             if os.path.lexists(beside):
-                raise BackupError(f"{beside} is left of an earlier restore; move it away first")
+                raise BackupError(f"{beside} is left from an earlier restore; move it away first")
     try:
         try:
             _unpack(archive, manifest, targets)
@@ -93,35 +95,74 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
         raise BackupError(f"{archive}: damaged, or cut off: {error}") from None
 
 
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """One after the other; `tar` itself would remember a million of them."""
+    while (member := tar.next()) is not None:
+        tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
+        yield member
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """Whose a part is, and the mode of its folders: as of what it replaces, else of the owner of
+    the store. Settings and keys stay root's, and the service's to read."""
+
+    owner: tuple[int, int] | None
+    mode: int
+
+    @classmethod
+    def of(cls, path: Path) -> _Access:
+        try:
+            told = path.stat()
+        except OSError:
+            return cls(None, 0o700)
+        return cls((told.st_uid, told.st_gid), stat.S_IMODE(told.st_mode) & 0o777)
+
+    def give(self, path: Path, user: privileges.User | None) -> None:
+        """user: None where the file is somebody's already who may write there."""
+        if user is not None:
+            os.chown(path, *(self.owner or (user.uid, user.gid)), follow_symlinks=False)
+
+    def make_folder(self, path: Path) -> None:
+        """With those above it."""
+        if path.is_dir():
+            return
+        self.make_folder(path.parent)
+        with privileges.writing_in(path.parent) as user:
+            path.mkdir(mode=0o700)
+            self.give(path, user)
+            path.chmod(self.mode)
+
+
 def _unpack(archive: Path, manifest: Manifest, targets: dict[str, Path]) -> None:
     """Unpack beside the targets, every file checked."""
     wanted = {one.name: one for one in manifest.items if one.name.split("/")[0] in targets}
+    accesses = {name: _Access.of(path) for name, path in targets.items()}
     for name, path in targets.items():
+        with privileges.writing_in(path.parent):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if name in manifest.folders:
-            with privileges.writing_in(path.parent) as user:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                staged = _beside(path, STAGED)
-                staged.mkdir(mode=0o700)
-                _give(staged, user)
+            accesses[name].make_folder(_beside(path, STAGED))
     with _opened(archive) as tar:
-        for member in tar:
+        for member in _members(tar):
             item = wanted.pop(member.name, None)
             if item is None:
                 continue
             first, *rest = item.name.split("/")
             path = _beside(targets[first], STAGED).joinpath(*rest)
+            if rest:
+                accesses[first].make_folder(path.parent)
             with privileges.writing_in(path.parent) as user:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if item.link:
                     path.symlink_to(item.link)
                     continue
                 file = tar.extractfile(member) if member.isreg() else None
                 if file is None or member.size != item.size:
-                    raise BackupError(f"{archive}: {item.name} is not what the manifest says")
+                    raise BackupError(f"{archive}: {_shown(item)} is not what the manifest says")
                 _write(path, file, item, archive)  # type: ignore[arg-type]
-                _give(path, user)
+                accesses[first].give(path, user)
     if wanted:
-        raise BackupError(f"{archive}: {next(iter(wanted))} is missing")
+        raise BackupError(f"{archive}: {_shown(next(iter(wanted.values())))} is missing")
 
 
 def _write(path: Path, file: BinaryIO, item: Item, archive: Path) -> None:
@@ -135,7 +176,7 @@ def _write(path: Path, file: BinaryIO, item: Item, archive: Path) -> None:
         os.fchmod(handle, item.mode)
         os.fsync(handle)
     if total.hexdigest() != item.sum:
-        raise BackupError(f"{archive}: {item.name} has another checksum than the manifest says")
+        raise BackupError(f"{archive}: {_shown(item)} has another checksum than the manifest says")
 
 
 def _exchange(manifest: Manifest, targets: dict[str, Path]) -> list[Restored]:
@@ -148,13 +189,13 @@ def _exchange(manifest: Manifest, targets: dict[str, Path]) -> list[Restored]:
                     path.rename(former)
                 try:
                     _beside(path, STAGED).rename(path)
-                except OSError:
+                except BaseException:
                     if former is not None:
                         former.rename(path)
                     raise
+                done.append(Restored(manifest.parts[name], path, former))
                 sync_folder(path.parent)
-            done.append(Restored(manifest.parts[name], path, former))
-    except OSError:
+    except BaseException:  # Ctrl-C, too: half of an archive would be neither the old nor the new
         for one in reversed(done):
             with privileges.writing_in(one.path.parent):
                 one.path.rename(_beside(one.path, STAGED))
@@ -164,9 +205,8 @@ def _exchange(manifest: Manifest, targets: dict[str, Path]) -> list[Restored]:
     return done
 
 
-def _give(path: Path, user: privileges.User | None) -> None:
-    if user is not None:
-        os.chown(path, user.uid, user.gid, follow_symlinks=False)
+def _shown(item: Item) -> str:
+    return printable(item.name)
 
 
 def _remove(path: Path) -> None:

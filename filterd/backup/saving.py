@@ -24,6 +24,7 @@ from filterd import __version__
 from filterd.backup.manifest import NAME, BackupError, Item, Manifest
 from filterd.backup.parts import elsewhere, parts
 from filterd.config.load import Settings
+from filterd.database.sqlite import is_broken
 from filterd.system import privileges
 from filterd.system.bounded import open_regular
 
@@ -33,7 +34,8 @@ COMPRESSION = 3
 SQLITE = b"SQLite format 3\0"
 BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
-BLOCK = 1 << 20
+BUSY_SECONDS = 30.0
+"""For which SQLite waits for somebody who writes."""
 
 
 def save(settings: Settings, target: Path) -> Manifest:
@@ -52,8 +54,9 @@ def save(settings: Settings, target: Path) -> Manifest:
     except BaseException as error:
         with privileges.as_caller():
             target.unlink(missing_ok=True)
-        if isinstance(error, OSError | sqlite3.Error):
-            raise BackupError(f"{target}: {error}") from None
+        if isinstance(error, OSError):
+            name = error.filename or target
+            raise BackupError(f"{name}: {error.strerror or error}") from None
         raise
     return manifest
 
@@ -69,12 +72,14 @@ def _written(settings: Settings, file: BinaryIO) -> Manifest:
             if not os.path.lexists(part.path):
                 continue
             name = str(number)
-            names[name] = part.key
             if part.path.is_dir():
                 folders.append(name)
                 items += list(_folder(archive, part.path, name, Path(work)))
             elif (item := _file(archive, part.path, name, Path(work))) is not None:
                 items.append(item)
+            else:
+                continue  # /dev/null, say
+            names[name] = part.key
         manifest = Manifest(
             time.time(),
             __version__,
@@ -112,8 +117,8 @@ def _file(archive: tarfile.TarFile, path: Path, name: str, work: Path) -> Item |
         if not stat.S_ISREG(told.st_mode):
             return None
         mode = stat.S_IMODE(told.st_mode) & 0o777
-        if _is_sqlite(path):
-            return _database(archive, path, name, mode, work)
+        if _is_sqlite(path) and (item := _database(archive, path, name, mode, work)) is not None:
+            return item
         with open_regular(path) as file:
             # What is appended from here on is for the next archive.
             return _add_from(archive, name, file, os.fstat(file.fileno()).st_size, mode)
@@ -131,21 +136,34 @@ def _link(archive: tarfile.TarFile, path: Path, name: str) -> Item | None:
     return Item(name, 0, 0o777, "", target)
 
 
-def _database(archive: tarfile.TarFile, path: Path, name: str, mode: int, work: Path) -> Item:
+def _database(
+    archive: tarfile.TarFile, path: Path, name: str, mode: int, work: Path
+) -> Item | None:
+    """Add what SQLite reads; None for a file that it cannot use, which is saved as it is: one that
+    was set aside, say."""
     copy = work / "copy.sqlite"
-    with (
-        contextlib.closing(sqlite3.connect(path, timeout=30.0)) as source,
-        contextlib.closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target)
     try:
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS)
+            ) as source,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
         with copy.open("rb") as file:
             return _add_from(archive, name, file, copy.stat().st_size, mode)
+    except sqlite3.Error as error:
+        path.lstat()  # It may have gone meanwhile.
+        if not is_broken(error):
+            raise BackupError(f"{path}: {error}") from None
+        return None
     finally:
-        copy.unlink()
+        copy.unlink(missing_ok=True)
 
 
 def _is_sqlite(path: Path) -> bool:
+    # Closing a file takes away all locks of its process, those of SQLite, too. This process has no
+    # connection open here, and takes none from the daemon's.
     try:
         if path.is_symlink() or not path.is_file():
             return False

@@ -69,7 +69,9 @@ def restore(
         fail(f"the daemon answers at {loaded.daemon.socket}; stop it first", Exit.UNAVAILABLE)
     with reported(Exit.DATA, BackupError):
         done = bring_back(loaded, archive, with_settings=with_settings)
-    replaced = next((one.former for one in done if one.path == loaded.quarantine.folder), None)
+    replaced = next(
+        (one.former for one in done if one.path == loaded.quarantine.folder.resolve()), None
+    )
     with reported(Exit.DATA, StoreError):
         store = Store(loaded.quarantine)
         with contextlib.closing(store):

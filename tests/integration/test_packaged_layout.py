@@ -103,6 +103,26 @@ def test_root_teaches_and_the_service_goes_on(machine: Machine) -> None:
     announced(machine)
 
 
+def test_root_restores_and_the_settings_stay_roots(machine: Machine) -> None:
+    machine.filterd("init", "--system")
+    machine.run("mkdir /etc/filterd/texts && touch /etc/filterd/texts/a")
+    machine.run("chown -R root:filterd /etc/filterd/texts && chmod 750 /etc/filterd/texts")
+    machine.run(
+        "sed -i '/^\\[digest\\]/a templates = \"/etc/filterd/texts\"' /etc/filterd/filterd.toml"
+    )
+    archive = "/var/filterd.tar.gz"
+    status, said = machine.filterd("backup", archive)
+    assert (status, "digest.templates" in said) == (0, True), said
+    assert machine.owner(archive) == "root:root 600"
+    status, said = machine.filterd("restore", "--with-settings", archive)
+    assert status == 0, said
+    assert owners(machine) == LAYOUT
+    assert machine.owner("/etc/filterd/texts") == "root:filterd 750"
+    assert machine.owner("/etc/filterd/texts/a").startswith("root:filterd")
+    assert machine.run("find /var/lib/filterd /var/spool/filterd ! -user filterd") == ""
+    announced(machine)
+
+
 def test_root_is_refused_where_its_files_would_stop_the_service(machine: Machine) -> None:
     machine.filterd("init", "--system")
     machine.run("rm -r /var/lib/filterd")

@@ -7,14 +7,18 @@ import gzip
 import io
 import itertools
 import json
+import multiprocessing
+import os
 import tarfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from filterd.backup import restoring
+from filterd.backup.manifest import BackupError
+from filterd.backup.saving import save
 from filterd.bayes.site.learner import Learner
 from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings, load
@@ -69,7 +73,7 @@ def shown(settings: Settings) -> dict[str, Any]:
         "pinned": [row.id for row in rows if row.pinned],
         "history": [row.id for row in open_history(settings).search(HistoryQuery()).rows],
         "model": model_folder(settings).current(),
-        "senders": settings.filters["senders"].own.file.read_text(),  # type: ignore[attr-defined]
+        "senders": settings.filters["senders"].own.file.read_text(),  # type: ignore[union-attr]
     }
     store.close()
     return found
@@ -100,7 +104,7 @@ def test_all_comes_back(
     assert list(former.glob("*/later.eml"))
     # A second one would replace what the first one set aside.
     status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
-    assert (status, "left of an earlier restore" in err) == (65, True)
+    assert (status, "left from an earlier restore" in err) == (65, True)
     assert shown(site) == before
 
 
@@ -111,7 +115,9 @@ def test_while_mail_arrives(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What was kept before is there, and what came meanwhile is there whole or not at all."""
-    stop = threading.Event()
+    # A process of its own, as the daemon is: SQLite's locks are those of a process.
+    processes = multiprocessing.get_context("fork")
+    stop, began = processes.Event(), processes.Event()
 
     def arrive() -> None:
         store = Store(site.quarantine)
@@ -119,17 +125,19 @@ def test_while_mail_arrives(
             if stop.is_set():
                 break
             store.put(new(f"during{number}"))
+            began.set()
         store.close()
 
-    thread = threading.Thread(target=arrive)
-    thread.start()
+    daemon = processes.Process(target=arrive)
+    daemon.start()
     try:
+        assert began.wait(60)
         archive = tmp_path / "a.tar.gz"
         status, out, _ = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
     finally:
         stop.set()
-        thread.join()
-    assert status == 0, out
+        daemon.join()
+    assert (status, daemon.exitcode) == (0, 0), out
     status, out, _ = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
     assert status == 0, out
     store = Store(site.quarantine)
@@ -218,6 +226,13 @@ def rewritten(archive: Path, change: str) -> None:
         members.pop()
     elif change == "format":
         manifest["format"] = 99
+    elif change.startswith("{"):
+        manifest |= json.loads(change)
+    elif change == "twice":
+        manifest["items"].append(manifest["items"][0])
+    elif change == "below":
+        other = manifest["items"][1]["name"]
+        manifest["items"][0] |= {"name": other + "/x"}
     else:
         manifest["items"][0]["name"] = change
     if change not in ("content", "member", "manifest"):
@@ -239,6 +254,17 @@ def rewritten(archive: Path, change: str) -> None:
         ("1/../../../etc/x", "not in a part"),
         ("/etc/x", "not in a part"),
         ("99/x", "not in a part"),
+        ("2/a\0b", "without NUL"),
+        ("2/a\ud800", "surrogates not allowed"),
+        ("twice", "in it twice"),
+        ("below", "which is not a folder"),
+        ('{"made": "x"}', "damaged"),
+        ('{"made": 1e300}', "seconds since 1970"),
+        ('{"made": NaN}', "seconds since 1970"),
+        ('{"parts": {"1": 5}}', "expected texts"),
+        ('{"parts": []}', "damaged"),
+        ('{"version": []}', "expected texts"),
+        ('{"items": 5}', "damaged"),
     ],
 )
 def test_a_damaged_archive_changes_nothing(
@@ -290,3 +316,69 @@ def test_what_is_not_an_archive(
     # An archive is never overwritten.
     status, _, err = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
     assert (status, archive.read_bytes()[:2]) == (73, b"\x1f\x8b")
+
+
+def test_what_is_not_content_and_what_lies_elsewhere(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A database that SQLite cannot use was set aside: it is saved as it is. A list is a link to
+    another folder: its content is. Another one is a device."""
+    assert site.source is not None
+    broken = site.quarantine.folder / "index.sqlite3.broken"
+    broken.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    senders = site.source.with_name("senders.list")
+    elsewhere = tmp_path / "elsewhere.list"
+    senders.rename(elsewhere)
+    senders.symlink_to(elsewhere)
+    text = site.source.read_text() + '[state]\nfile = "/dev/null"\n'
+    site.source.write_text(text)
+    archive = tmp_path / "a.tar.gz"
+    status, _, err = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
+    assert (status, err) == (0, "")
+    broken.write_bytes(b"")
+    elsewhere.write_text("block all@x.example\n")
+    status, _, err = filterd(monkeypatch, capsys, "restore", archive, "--config", site.source)
+    assert (status, err) == (0, "")
+    assert broken.read_bytes()[:20] == b"SQLite format 3\0xxxx"
+    assert (senders.is_symlink(), senders.read_text()) == (True, "allow ann@a.example\n")
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_interrupted_while_all_is_exchanged(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[Exception], at: int
+) -> None:
+    """All is as before, whichever part it was."""
+    save(site, tmp_path / "a.tar.gz")
+    (site.quarantine.folder.parent / "senders.list").write_text("block all@x.example\n")
+    before = shown(site)
+    names = sorted(path.name for path in site.quarantine.folder.parent.iterdir())
+    calls = itertools.count(1)
+
+    def sync(folder: Path) -> None:
+        if next(calls) == at:
+            raise end
+
+    monkeypatch.setattr(restoring, "sync_folder", sync)
+    with pytest.raises((KeyboardInterrupt, BackupError)):
+        restoring.restore(site, tmp_path / "a.tar.gz")
+    assert next(calls) > at
+    assert shown(site) == before
+    assert sorted(path.name for path in site.quarantine.folder.parent.iterdir()) == names
+
+
+def test_the_disk_is_full_while_saving(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the file, and no archive is left."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("filterd.backup.saving.os.fsync", full)
+    with pytest.raises(BackupError, match=r"a\.tar\.gz: No space left on device$"):
+        save(site, tmp_path / "a.tar.gz")
+    assert not (tmp_path / "a.tar.gz").exists()
