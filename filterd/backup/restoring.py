@@ -143,6 +143,7 @@ def _unpack(archive: Path, manifest: Manifest, targets: dict[str, Path]) -> None
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if name in manifest.folders:
             accesses[name].make_folder(_beside(path, STAGED))
+    folders = {_beside(targets[name], STAGED) for name in manifest.folders if name in targets}
     with _opened(archive) as tar:
         for member in _members(tar):
             item = wanted.pop(member.name, None)
@@ -152,6 +153,7 @@ def _unpack(archive: Path, manifest: Manifest, targets: dict[str, Path]) -> None
             path = _beside(targets[first], STAGED).joinpath(*rest)
             if rest:
                 accesses[first].make_folder(path.parent)
+                folders.add(path.parent)
             with privileges.writing_in(path.parent) as user:
                 if item.link:
                     path.symlink_to(item.link)
@@ -163,6 +165,8 @@ def _unpack(archive: Path, manifest: Manifest, targets: dict[str, Path]) -> None
                 accesses[first].give(path, user)
     if wanted:
         raise BackupError(f"{archive}: {_shown(next(iter(wanted.values())))} is missing")
+    for folder in folders:
+        sync_folder(folder)
 
 
 def _write(path: Path, file: BinaryIO, item: Item, archive: Path) -> None:

@@ -27,6 +27,7 @@ from filterd.config.load import Settings
 from filterd.database.sqlite import is_broken
 from filterd.system import privileges
 from filterd.system.bounded import open_regular
+from filterd.system.durable import sync_folder
 
 COMPRESSION = 3
 """gzip's level: half the time of the usual one, and a few percent larger."""
@@ -51,6 +52,8 @@ def save(settings: Settings, target: Path) -> Manifest:
             manifest = _written(settings, file)
             file.flush()
             os.fsync(handle)
+        with privileges.as_caller():
+            sync_folder(target.parent)
     except BaseException as error:
         with privileges.as_caller():
             target.unlink(missing_ok=True)

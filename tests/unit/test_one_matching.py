@@ -276,12 +276,18 @@ def test_a_network_in_mapped_addresses_is_the_same_network() -> None:
 
 def test_addresses_are_read_in_one_place() -> None:
     """What else makes an address of a text does not know of IPv4-mapped ones. (Nor do a hosts
-    file and its readers, and an SPF record: there one that is mapped is another address.)"""
+    file and its readers, and an SPF record: there one that is mapped is another address; and
+    rules, which find an address as it stands in Received, without that prefix.)"""
     package = Path(__file__).resolve().parents[2] / "filterd"
     found = {
         str(path.relative_to(package))
         for path in package.rglob("*.py")
         if re.search(r"\bip_(address|network|interface)\b", path.read_text(encoding="utf-8"))
     }
-    literal = {"mta/maps/hosts.py", "auth/spf/record.py", "auth/spf/evaluation.py"}
+    literal = {
+        "mta/maps/hosts.py",
+        "auth/spf/record.py",
+        "auth/spf/evaluation.py",
+        "rules/view/ip_text.py",
+    }
     assert found - literal == {"message/envelope.py", "message/matching.py"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 from typing import Protocol
 
 from filterd.resolver.answer import DnsAnswer, RecordType
@@ -92,5 +92,5 @@ def is_meant(record: str, subtest: str | None, kind: RecordType) -> bool:
     if _IPV4.fullmatch(subtest):
         return record == subtest
     if _BITS.fullmatch(subtest):
-        return _IPV4.fullmatch(record) is not None and bool(int(ip_address(record)) & int(subtest))
+        return _IPV4.fullmatch(record) is not None and bool(int(IPv4Address(record)) & int(subtest))
     return pattern(subtest).search(record.encode("latin-1", "replace")) is not None

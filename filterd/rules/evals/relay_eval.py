@@ -21,7 +21,7 @@ _NUMERIC_HELO = re.compile(
 _IS_IPV4 = re.compile(IPV4)
 _LETTER = re.compile(r"[A-Za-z]")
 _LONG_ENDING = re.compile(r"\S{3,}|ie|fr|de", re.ASCII)
-_NAME = re.compile(r"\w+(?:[\w.-]+\.)+\w+", re.ASCII)
+_NAME = re.compile(r"\w[\w.-]+\.\w+", re.ASCII)
 _LOCALHOST = re.compile(r"localhost(?:\.localdomain)?")
 _BIG_MAILERS = frozenset(
     "lycos.com lycos.co.uk hotmail.com localhost.com excite.com caramail.com cs.com aol.com"

@@ -6,9 +6,9 @@ Source: Mail::SpamAssassin::Plugin::WLBLEval(3), Mail::SpamAssassin::Conf(3).
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address, ip_network
 from typing import cast
 
+from filterd.message.matching import is_in_networks, networks
 from filterd.rules.conf.rule import Option
 from filterd.rules.evals.address_lists import AddressList, address_list, named_lists, of_options
 from filterd.rules.evals.people import from_addresses, to_addresses
@@ -193,7 +193,7 @@ def _is_host(host: str, relay: Relay) -> bool:
             return address == relay.ip
         return relay.ip.startswith(address.rstrip(".") + ".")
     try:
-        return ip_address(relay.ip) in ip_network(address + bits, strict=False)
+        return is_in_networks(relay.ip, networks((address + bits,), local=False))
     except ValueError:
         return False
 

@@ -202,6 +202,8 @@ def test_folders_are_private_and_their_names_on_disk(
 # Calls by which a file or its name gets on disk, or is put in another's place. All but those of
 # `durable` stand here, with the reason why they do not go through it.
 BY_HAND = {
+    "backup/saving.py": "an archive that is read back while it is written; its folder is synced",
+    "backup/restoring.py": "whole folders that are exchanged, and taken back together",
     "database/sqlite.py": "puts a broken database aside: its rest is kept, nothing new is promised",
     "history/recovery.py": "a database that SQLite wrote, put where the broken one was",
     "cli/quarantine/look.py": "a copy for the person who asked for it: the message is kept anyway",
