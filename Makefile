@@ -52,10 +52,11 @@ setup-test:
 demo: setup
 	@$(BIN)/filterd demo $(if $(MAIL),--mail $(call quoted,$(MAIL)))
 
-# The unit tests take all cores; the others drive servers and browsers, one after the other.
+# The unit tests take all cores. The others drive servers and browsers: two files at a time, the tests
+# of a file one after the other, since they share its servers.
 test: setup-test
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@$(BIN)/python -m pytest --ignore=tests/unit
+	@$(BIN)/python -m pytest --ignore=tests/unit -n 2 --dist loadfile
 	@$(BIN)/python -m pytest tests/unit -n auto
 else
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -47,6 +47,23 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes test, tell the first one what was missing in this one."""
+    from tests.helpers.process import missing
+
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["missing"] = dict(missing)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """One of several processes has ended: hear what was missing there."""
+    from tests.helpers.process import missing
+
+    missing.update(getattr(node, "workeroutput", {}).get("missing", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was missing: a skipped test that nobody notices is no test."""
     from tests.helpers.process import missing

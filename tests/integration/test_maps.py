@@ -10,12 +10,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from filterd.mta.maps.makemap import makemap
 from filterd.mta.maps.writing import entries_of
+from tests.helpers import process
 from tests.helpers.process import require, unpacked
 from tests.helpers.servers.sendmail import SHIM_SOURCE
 
@@ -33,6 +35,13 @@ LONG_LINES = (
     + b"z" * 1021
 )
 MANY = b"".join(b"key%d\tvalue %d\n" % (one, one * one) for one in range(5000))
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one: sendmail cuts long names in what it says."""
+    with process.folder("maps") as path:
+        yield path
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from filterd.mta.mc.build import make_cf
 from filterd.mta.mc.macros import MacroFiles
 from filterd.mta.sendmail.cf_files import parse_cf, read_text
 from filterd.mta.sendmail.macros import VERSION
+from tests.helpers import process
 from tests.helpers.bt import session
 from tests.helpers.process import require, unpacked
 from tests.helpers.servers.sendmail import HOST, SHIM_SOURCE
@@ -145,6 +146,13 @@ class Counts:
         for name, asked in self.asked.items():
             yield f"{name:32} {asked:8} {self.different[name]:9}"
         yield f"{'all':32} {sum(self.asked.values()):8} {sum(self.different.values()):9}"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one: sendmail cuts long names in what it says."""
+    with process.folder("mc") as path:
+        yield path
 
 
 @pytest.fixture(scope="module")

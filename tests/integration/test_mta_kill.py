@@ -10,7 +10,7 @@ from bench.mta_kill import trial
 
 pytestmark = pytest.mark.integration
 
-MESSAGES = 400
+MESSAGES = 150
 """The full trial has 2000: `python -m bench.mta_kill`."""
 
 
