@@ -43,6 +43,10 @@ def statement(query: HistoryQuery) -> sa.Select[Any]:
 def _conditions(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
     known("action", query.action, ACTIONS)
     c = records.c
+    if query.id:
+        # The words are what the index is of.
+        yield Contains(c.words, _folded(query.id))
+        yield c.id == storable(query.id)
     if query.action:
         yield c.action == query.action
     yield from between(c.received, query.since, query.until)

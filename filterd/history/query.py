@@ -9,12 +9,13 @@ from dataclasses import dataclass
 class HistoryQuery:
     """Conditions that must all hold; empty and None are left out.
 
-    text, sender, recipient: a part. domain: of the sender or of a recipient. action: a word.
-    symbol: a whole name. failed: a filter that gave no opinion. since, until: seconds since 1970.
-    after: the `next` of the page before.
+    id: of one message. text, sender, recipient: a part. domain: of the sender or of a recipient.
+    action: a word. symbol: a whole name. failed: a filter that gave no opinion. since, until:
+    seconds since 1970. after: the `next` of the page before.
     visible: only messages to one of these recipients, whole addresses and `@domain`.
     """
 
+    id: str = ""
     text: str = ""
     sender: str = ""
     recipient: str = ""

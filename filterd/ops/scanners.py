@@ -66,9 +66,11 @@ class ScannerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ClamdPlace:
-    """A clamd of the settings, and what these say of it."""
+    """A clamd of the settings, and what these say of it. name: of the scanner within its filter;
+    several servers of one name stand in for each other."""
 
     filter: str
+    name: str
     server: ClamdServer
     databases: Path | None
     limits: AgeLimits
@@ -131,6 +133,7 @@ def _clamd_places(settings: Settings) -> Iterator[ClamdPlace]:
         for server in own.servers:
             yield ClamdPlace(
                 name,
+                "clamd",
                 server,
                 own.databases,
                 own.limits,
@@ -141,7 +144,7 @@ def _clamd_places(settings: Settings) -> Iterator[ClamdPlace]:
         for one in several.clamd:
             limits = one.limits(several.limits)
             for server in one.servers:
-                yield ClamdPlace(name, server, one.databases, limits, one.size_limit)
+                yield ClamdPlace(name, one.name, server, one.databases, limits, one.size_limit)
 
 
 def scanner_status(settings: Settings, *, is_tried: bool = False) -> tuple[ScannerStatus, ...]:

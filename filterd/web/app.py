@@ -22,7 +22,7 @@ from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import QueryError
 from filterd.review.actions import ActionError
 from filterd.review.principals import PrincipalError
-from filterd.web import api, pages
+from filterd.web import api, health, pages
 from filterd.web.api.problems import problem
 from filterd.web.forwarded import ForwardedNotice
 from filterd.web.identity import LoginNeededError, current
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.filterd = state
     app.include_router(api.router(state), prefix="/api")
+    app.include_router(health.router)
     app.include_router(pages.router())
     app.mount("/static", _CachedFiles(directory=Path(__file__).parent / "static"), "static")
     _add_handlers(app)
@@ -93,7 +94,7 @@ def _add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def told(request: Request, error: HTTPException) -> Response:
-        if request.url.path.startswith("/api/"):
+        if _is_program(request):
             return problem(error.status_code, error.detail, dict(error.headers or {}))
         words = error.detail if error.status_code not in (404, 405) else ""
         return _error(request, error.status_code, words or "There is no such page.")
@@ -142,7 +143,7 @@ def _add_handlers(app: FastAPI) -> None:
         # The server logs it. This answer passes no middleware of ours.
         words = "Something is wrong here; the log says what."
         response: Response = problem(500, words)
-        if not request.url.path.startswith("/api/"):
+        if not _is_program(request):
             response = plain_page(
                 request, "error.html", 500, head="Something is wrong", words=words
             )
@@ -150,8 +151,13 @@ def _add_handlers(app: FastAPI) -> None:
         return response
 
 
+def _is_program(request: Request) -> bool:
+    """True for a request whose answer is for a program."""
+    return request.url.path.startswith(("/api/", "/healthz", "/readyz"))
+
+
 def _error(request: Request, status: int, words: str) -> Response:
-    if request.url.path.startswith("/api/"):
+    if _is_program(request):
         return problem(status, words)
     head = HEADS.get(status, "Something is wrong")
     try:

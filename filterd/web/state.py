@@ -21,6 +21,7 @@ from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.rates import HeldParties
 from filterd.review.tokens import Tokens
+from filterd.web.readiness import ReadinessCache
 from filterd.web.sessions import WebSessions
 from filterd.web.throttle import Devices, Throttle
 
@@ -45,6 +46,7 @@ class WebState:
         self.sessions = WebSessions(web.idle_minutes * 60, web.session_hours * 3600)
         self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
+        self.readiness = ReadinessCache(settings, self.actions.store)
 
     @cached_property
     def devices(self) -> Devices:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, HTTPException, Path
 from fastapi import Query as Parameter
 from starlette.responses import JSONResponse, Response
 
 from filterd.quarantine.query import Query
+from filterd.review.audit import AuditQuery, audited
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.problems import AsciiJSONResponse, documented
-from filterd.web.api.values import Messages, plain_entry, plain_row, question
+from filterd.web.api.values import Messages, Text, plain_entry, plain_row, question, seconds
 
 EVENTS_LIMIT = 1000
 """Events of one page of the audit trail."""
@@ -74,11 +76,23 @@ def _octets(data: bytes, name: str) -> Response:
 @router.get("/audit", response_model=dict[str, Any])
 def audit(
     access: Bearer,
+    who: Text = "",
+    what: Text = "",
+    id: Text = "",
+    text: Text = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    order: Literal["newest", "oldest"] = "newest",
     skip: Annotated[int, Parameter(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Parameter(ge=1, le=EVENTS_LIMIT)] = 100,
 ) -> JSONResponse:
-    """Who did what, oldest first; a reviewer sees its own actions."""
-    events = islice(access.audit(), skip, skip + limit)
+    """Who did what, newest first; a reviewer sees its own actions. who, text: a part. For pages
+    that do not shift while more is done, name `until`."""
+    try:
+        query = AuditQuery(who, what, id, text, seconds(since), seconds(until), order == "oldest")
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+    events = islice(audited(access, query), skip, skip + limit)
     return AsciiJSONResponse({"events": [event.to_json() for event in events]})
 
 

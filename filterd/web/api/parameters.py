@@ -23,5 +23,7 @@ def _parameters(request: Request) -> list[str]:
     path = request.scope["route"].path_format
     paths = request.app.openapi()["paths"]
     described = paths.get(path) or paths[f"/api{path}"]
-    parameters = described[request.method.lower()].get("parameters", [])
+    # HEAD takes what GET takes.
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    parameters = described[method].get("parameters", [])
     return sorted(one["name"] for one in parameters if one["in"] == "query")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter, defaultdict
 from datetime import datetime
+from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Query as Parameter
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -16,16 +20,33 @@ from filterd.config.assembly import check_filter_name
 from filterd.history import HistoryQuery
 from filterd.message import Client, Envelope, Recipient
 from filterd.ops.status import status as found
-from filterd.review.seen import all_as_seen
+from filterd.review.seen import all_as_seen, as_seen
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import AsciiJSONResponse, documented
-from filterd.web.api.values import ADDRESSES_LIMIT, TEXT_LIMIT, plain_report, seconds, within
+from filterd.web.api.values import ADDRESSES_LIMIT, Text, moment, plain_report, seconds, within
 from filterd.web.state import state_of
 
 router = APIRouter(tags=["site"])
 
-_Word = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
+BINS_LIMIT = 1000
+"""Bins of one answer."""
+
+
+class Bin(BaseModel):
+    """One stretch of time. messages: by action, without those of which there are none."""
+
+    start: datetime
+    messages: dict[str, int]
+
+
+class Flow(BaseModel):
+    """Messages over time. oldest: when the oldest message came that the history has; before that
+    nothing is known. totals: by action."""
+
+    oldest: datetime | None
+    totals: dict[str, int]
+    bins: list[Bin]
 
 
 @router.post("/messages/{id}/rescan", response_model=dict[str, Any], responses=documented(410))
@@ -48,9 +69,9 @@ def rescan(access: Bearer, id: Id) -> JSONResponse:
 async def scan(
     request: Request,
     access: Bearer,
-    sender: _Word = "",
+    sender: Text = "",
     recipient: Annotated[list[str] | None, Parameter(max_length=ADDRESSES_LIMIT)] = None,
-    client: _Word = "",
+    client: Text = "",
 ) -> JSONResponse:
     """What a message would get if it came now: the body of the request, as a file has it. Nothing
     is delivered, changed or stored."""
@@ -68,17 +89,17 @@ async def scan(
 def history(
     request: Request,
     access: Bearer,
-    sender: _Word = "",
-    recipient: _Word = "",
-    domain: _Word = "",
-    text: _Word = "",
-    action: _Word = "",
-    symbol: _Word = "",
-    failed: _Word = "",
+    sender: Text = "",
+    recipient: Text = "",
+    domain: Text = "",
+    text: Text = "",
+    action: Text = "",
+    symbol: Text = "",
+    failed: Text = "",
     since: datetime | None = None,
     until: datetime | None = None,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 50,
-    after: _Word = "",
+    after: Text = "",
 ) -> JSONResponse:
     """Every message of the last days, kept or not, newest first."""
 
@@ -105,6 +126,57 @@ def history(
     seen = all_as_seen(page.rows, access.reviewer, symbol)
     rows = [within(record.to_json(), access.reviewer) for record in seen]
     return AsciiJSONResponse({"messages": rows, "next": page.next})
+
+
+@router.get("/history/{id}", response_model=dict[str, Any])
+def one_record(request: Request, access: Bearer, id: Id) -> JSONResponse:
+    """The record of one message, kept or not."""
+    query = HistoryQuery(id=id, limit=1, visible=access.reviewer.visible)
+    found = state_of(request).history.search(query).rows
+    if not found:
+        raise HTTPException(404, "no such message is in the history")
+    seen = as_seen(found[0], access.reviewer)
+    return AsciiJSONResponse(within(seen.to_json(), access.reviewer))
+
+
+@router.get("/stats/flow", response_model=Flow)
+def flow(
+    request: Request,
+    _access: Admin,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    step: Annotated[int, Parameter(ge=60, le=366 * 86400)] = 3600,
+) -> JSONResponse:
+    """Messages by action over time, those of the history; for admins. until: now if it is not
+    given; since: a day before. step: seconds of one bin; the last bin may be shorter."""
+    end = time.time() if until is None else seconds(until)
+    begin = end - 86400 if since is None else seconds(since)
+    if not 0 < end - begin <= step * BINS_LIMIT:
+        raise HTTPException(
+            422, f"expected since before until, and at most {BINS_LIMIT} steps between them"
+        )
+    try:
+        starts = [moment(begin + number * step) for number in range(ceil((end - begin) / step))]
+    except (ValueError, OverflowError):
+        raise HTTPException(422, "expected times of the years 1 to 9999") from None
+    history = state_of(request).history
+    counted: dict[int, dict[str, int]] = defaultdict(dict)
+    for start, action, number in history.flow(begin, end, step):
+        counted[round((start - begin) / step)][action] = number
+    totals = Counter[str]()
+    for messages in counted.values():
+        totals.update(messages)
+    oldest = history.oldest()
+    return AsciiJSONResponse(
+        {
+            "oldest": None if oldest is None else moment(oldest),
+            "totals": totals,
+            "bins": [
+                {"start": start, "messages": counted.get(number, {})}
+                for number, start in enumerate(starts)
+            ],
+        }
+    )
 
 
 @router.get("/status", response_model=dict[str, Any])

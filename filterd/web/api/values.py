@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +23,9 @@ TEXT_LIMIT = 500
 
 ADDRESSES_LIMIT = 100
 """Recipients that a release is given."""
+
+Text = Annotated[str, Parameter(max_length=TEXT_LIMIT)]
+"""A condition."""
 
 _Text = Annotated[str, Field(max_length=TEXT_LIMIT)]
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -129,22 +132,22 @@ class Messages(BaseModel):
 
 
 def question(
-    sender: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    recipient: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    domain: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    subject: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    text: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    reason: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    state: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    symbol: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
-    virus: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    sender: Text = "",
+    recipient: Text = "",
+    domain: Text = "",
+    subject: Text = "",
+    text: Text = "",
+    reason: Text = "",
+    state: Text = "",
+    symbol: Text = "",
+    virus: Text = "",
     since: datetime | None = None,
     until: datetime | None = None,
     score_from: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     score_to: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     pinned: bool | None = None,
     limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 50,
-    after: Annotated[str, Parameter(max_length=TEXT_LIMIT)] = "",
+    after: Text = "",
 ) -> Query:
     """The conditions, in the words of `filterd quarantine list`; all must hold. Times without an
     offset are UTC."""
@@ -168,11 +171,25 @@ def question(
     )
 
 
-def seconds(moment: datetime | None) -> float | None:
-    """Seconds since 1970."""
-    if moment is None:
+@overload
+def seconds(time: datetime) -> float: ...
+
+
+@overload
+def seconds(time: datetime | None) -> float | None: ...
+
+
+def seconds(time: datetime | None) -> float | None:
+    """Seconds since 1970; None for None."""
+    if time is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as a time in UTC (RFC 3339). Raises ValueError, OverflowError for a year
+    before 1 or behind 9999."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def plain_row(row: Row, reviewer: Reviewer) -> dict[str, Any]:

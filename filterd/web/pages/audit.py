@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import get_args
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.quarantine.journal import Event, What
+from filterd.quarantine.journal import Event
 from filterd.review.access import Access
+from filterd.review.audit import KINDS, AuditQuery, audited
 from filterd.web.forms import TEXT_LIMIT, moment_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
@@ -24,10 +24,6 @@ ROWS = 100
 
 LAST_PAGE = 1000
 """Older ones are found by date: turning pages must not make the server read all events."""
-
-DISORDER = 3600.0
-"""Seconds by which an event may stand before an older one in the journal: several write to it, and
-clocks are set."""
 
 FIELDS = ("who", "what", "id", "text", "since", "until")
 
@@ -47,8 +43,19 @@ def list_(request: Request, asking: Asking) -> Response:
             errors[name], moments[name] = str(error), None
     number = given.get("page", "1")[:5]
     number_of_page = min(int(number), LAST_PAGE) if number.isdecimal() and int(number) else 1
-    events = access.newest(typed["id"] or typed["what"] or typed["who"])
-    fitting = _fitting(events, typed, moments["since"], moments["until"])
+    fitting: Iterator[Event] = iter(())
+    try:
+        query = AuditQuery(
+            typed["who"],
+            typed["what"],
+            typed["id"],
+            typed["text"],
+            moments["since"],
+            moments["until"],
+        )
+        fitting = audited(access, query)
+    except ValueError as error:
+        errors["what"] = str(error)
     first = (number_of_page - 1) * ROWS
     # One more than is shown tells whether there is more.
     rows = list(islice(fitting, first, first + ROWS + 1))
@@ -61,28 +68,5 @@ def list_(request: Request, asking: Asking) -> Response:
         events=rows[:ROWS],
         number=number_of_page,
         has_more=len(rows) > ROWS and number_of_page < LAST_PAGE,
-        kinds=get_args(What),
+        kinds=KINDS,
     )
-
-
-def _fitting(
-    events: Iterator[Event], typed: dict[str, str], since: float | None, until: float | None
-) -> Iterator[Event]:
-    text = typed["text"].casefold()
-    for event in events:
-        if since is not None and event.time < since - DISORDER:
-            return
-        if (
-            (since is None or event.time >= since)
-            and (not typed["who"] or typed["who"] in event.who)
-            and (not typed["what"] or typed["what"] == event.what)
-            and (not typed["id"] or typed["id"] == event.id)
-            and (until is None or event.time < until)
-            and (not text or text in _words(event))
-        ):
-            yield event
-
-
-def _words(event: Event) -> str:
-    told = (event.note, event.reply, event.queue_id, *event.recipients)
-    return "\n".join(told).casefold()

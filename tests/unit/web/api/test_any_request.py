@@ -65,7 +65,8 @@ def test_no_request_breaks_it(request: pytest.FixtureRequest, who: str) -> None:
             answer = case.call(headers=program.headers)
             tried[answer.status_code] += 1
             told = f"{case.method} {case.formatted_path}: {answer.status_code} {answer.text[:500]}"
-            assert answer.status_code < 500, told
+            # There is no daemon, and that is what it says.
+            assert answer.status_code < 500 or case.formatted_path == "/readyz", told
             case.validate_response(answer, checks=CHECKS)
 
         no_error()

@@ -21,7 +21,17 @@ from tests.helpers.site import PLAIN, Site
 
 pytestmark = pytest.mark.slow
 
-NOBODYS = ["/messages", "/messages/x", "/messages/x/raw", "/audit", "/stats", "/history", "/status"]
+NOBODYS = [
+    "/messages",
+    "/messages/x",
+    "/messages/x/raw",
+    "/audit",
+    "/stats",
+    "/stats/flow",
+    "/history",
+    "/history/x",
+    "/status",
+]
 
 
 @pytest.mark.parametrize("path", NOBODYS)
@@ -59,7 +69,18 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(site: Site, admin: Program) -> 
         ("/history", {"form": "ann@a.example"}, "query.form: unknown parameter"),
         ("/history", {"failed": "clmav"}, "failed: 'clmav' is unknown (did you mean clamav?)"),
         ("/stats", {"since": "2026-11-01"}, "query.since: unknown parameter"),
-        ("/audit", {"offset": "5"}, "query.offset: unknown parameter; expected limit, skip"),
+        ("/audit", {"offset": "5"}, "query.offset: unknown parameter; expected id, limit, order,"),
+        ("/audit", {"what": "delted"}, "what: 'delted' is unknown (did you mean deleted?)"),
+        ("/audit", {"order": "none"}, "query.order"),
+        ("/history/x", {"full": "1"}, "query.full: unknown parameter"),
+        ("/stats/flow", {"step": "59"}, "query.step"),
+        ("/stats/flow", {"since": "2026-11-02", "until": "2026-11-01"}, "since before until"),
+        ("/stats/flow", {"since": "2026-01-01", "until": "2026-11-01"}, "at most 1000 steps"),
+        (
+            "/stats/flow",
+            {"since": "9999-12-31T22:00:00-14:00", "until": "9999-12-31T23:00:00-14:00"},
+            "years 1 to 9999",
+        ),
     ],
 )
 def test_words_and_parameters_that_are_not_known_are_refused(
@@ -260,6 +281,72 @@ def test_stats_audit_status_and_history(site: Site, admin: Program) -> None:
     assert admin.get("/history", after="0").status_code == 422
 
 
+def test_one_record_of_the_history(site: Site, admin: Program, reviewer: Program) -> None:
+    both = ("joe@mx.example", "sue@other.example")
+    site.state.history.add(
+        [
+            record("aa11", 1.0, recipients=both, subject="aa112"),
+            record("aa112", 2.0, recipients=both[1:]),
+            record("b", 3.0, recipients=both[:1], subject="aa11"),
+        ]
+    )
+    for id in ("aa11", "aa112", "b"):
+        found = admin.get(f"/history/{id}")
+        assert (found.status_code, found.json()["id"]) == (200, id)
+    assert admin.get("/history/aa11").json()["recipients"] == list(both)
+    assert reviewer.get("/history/aa11").json()["recipients"] == ["joe@mx.example"]
+    for program, id in ((reviewer, "aa112"), (admin, "aa1"), (admin, "AA11"), (admin, "%25")):
+        assert program.get(f"/history/{id}").status_code == 404
+
+
+def test_statistics_over_time(site: Site, admin: Program, reviewer: Program) -> None:
+    noon = 1_795_953_600.0
+    site.state.history.add(
+        [
+            record("a", noon - 7200, action="accept"),
+            record("b", noon, action="accept"),
+            record("c", noon + 3599, action="reject"),
+            record("d", noon + 7200, action="accept"),
+            record("e", noon + 7201, action="accept"),
+        ]
+    )
+    asked = {"since": "2026-11-29T12:00:00Z", "until": "2026-11-29T14:00:01Z"}
+    assert admin.get("/stats/flow", **asked).json() == {
+        "oldest": "2026-11-29T10:00:00+00:00",
+        "totals": {"accept": 2, "reject": 1},
+        "bins": [
+            {"start": "2026-11-29T12:00:00+00:00", "messages": {"accept": 1, "reject": 1}},
+            {"start": "2026-11-29T13:00:00+00:00", "messages": {}},
+            {"start": "2026-11-29T14:00:00+00:00", "messages": {"accept": 1}},
+        ],
+    }
+    # Without conditions, a day by the hour.
+    assert len(admin.get("/stats/flow").json()["bins"]) == 24
+    assert reviewer.get("/stats/flow").status_code == 403
+
+
+def test_the_audit_trail_can_be_searched(site: Site, admin: Program, reviewer: Program) -> None:
+    ids = [site.put() for _ in range(3)]
+    for number, id in enumerate(ids):
+        for who in ("api:helper", "cli:root"):
+            site.state.actions.store.note("viewed", id, who, f"Why {number}")
+    site.state.actions.store.note("pinned", ids[0], "cli:root", "last")
+
+    def notes(program: Program, **conditions: object) -> list[str]:
+        found = program.get("/audit", **conditions).json()["events"]
+        return [one["note"] for one in found]
+
+    assert notes(admin, limit=2) == ["last", "Why 2"]
+    assert notes(admin, limit=2, skip=2) == ["Why 2", "Why 1"]
+    assert notes(admin, order="oldest", who="root") == ["Why 0", "Why 1", "Why 2", "last"]
+    assert notes(admin, what="pinned") == notes(admin, text="LAST") == ["last"]
+    assert notes(admin, id=ids[1]) == ["Why 1", "Why 1"]
+    assert notes(admin, until="2020-01-01") == []
+    assert len(notes(admin, since="2020-01-01")) == 7
+    assert notes(reviewer) == ["Why 2", "Why 1", "Why 0"]
+    assert notes(reviewer, who="root") == []
+
+
 def test_the_history_of_a_reviewer_is_that_of_its_recipients(site: Site, reviewer: Program) -> None:
     site.state.history.add(
         [
@@ -355,8 +442,10 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/messages/senders",
         "/api/audit",
         "/api/stats",
+        "/api/stats/flow",
         "/api/scan",
         "/api/history",
+        "/api/history/{id}",
         "/api/status",
         "/api/greylist",
         "/api/greylist/allow",
@@ -370,4 +459,6 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/rates/free",
         "/api/trace",
         "/api/dmarc",
+        "/healthz",
+        "/readyz",
     }
