@@ -27,6 +27,7 @@ from filterd.chain.links import (
     DETAIL_LIMIT,
     Link,
     LinkSettings,
+    explained,
     failed_symbol,
     observed,
     on_error_action,
@@ -208,7 +209,7 @@ class Chain:
                 else:
                     verdict |= meant
             if opinion is not NO_OPINION:
-                verdict |= opinion
+                verdict |= explained(opinion, name)
         # What goes wrong from here on is not a filter's fault.
         self.announce("", deadline)
         if mark is not None:

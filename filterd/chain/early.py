@@ -227,6 +227,7 @@ class EarlySession:
             outcomes=(Outcome(address, action, name),),
             score=total(symbols),
             symbols=symbols,
+            because=found.verdict.because if action is found.verdict.action else "",
             milliseconds=self.findings.spent(),
             failures=found.failures,
             stage=stage,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from filterd.chain.links import LinkSettings, failed_symbol, on_error_action
+from filterd.chain.links import LinkSettings, explained, failed_symbol, on_error_action
 from filterd.chain.verdict import (
     NO_OPINION,
     Action,
@@ -67,7 +67,7 @@ NOTHING_FOUND = Findings()
 
 def of_verdict(name: str, verdict: Verdict, milliseconds: float) -> Findings:
     """What a filter of that name found."""
-    return Findings(verdict, milliseconds={name: milliseconds})
+    return Findings(explained(verdict, name), milliseconds={name: milliseconds})
 
 
 def of_failure(failure: Failure, settings: LinkSettings, envelope: Envelope) -> Findings:
@@ -87,7 +87,13 @@ def _for_one(verdict: Verdict, recipient: str, rule: str) -> Verdict:
     if verdict.symbols:
         points = (*points, RecipientSymbols(recipient, verdict.symbols))
     return replace(
-        verdict, action=Action.ACCEPT, reply=None, symbols=(), apart=apart, points_apart=points
+        verdict,
+        action=Action.ACCEPT,
+        reply=None,
+        symbols=(),
+        apart=apart,
+        points_apart=points,
+        because="",
     )
 
 

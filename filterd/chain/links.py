@@ -4,7 +4,7 @@ means."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from annotated_doc import Doc
@@ -60,6 +60,15 @@ class Link:
 def failed_symbol(failure: Failure) -> Verdict:
     """What a verdict says of a filter without an opinion."""
     return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, str(failure)),))
+
+
+def explained(opinion: Verdict, name: str) -> Verdict:
+    """The opinion of the filter of that name; where it forces an action, with what it found."""
+    if opinion.action is Action.ACCEPT:
+        return opinion
+    first = opinion.symbols[0] if opinion.symbols else None
+    found = (first.detail or first.name)[:DETAIL_LIMIT] if first is not None else ""
+    return replace(opinion, because=f"{name}: {found}" if found else name)
 
 
 def on_error_action(settings: LinkSettings, envelope: Envelope, *, again: bool = False) -> Action:

@@ -49,6 +49,10 @@ class Thresholds:
             wanted = Action.ACCEPT
         return min(wanted, self.at_most)
 
+    def limit(self, action: Action) -> float | None:
+        """The points from which they cause this action; None for one that no points cause."""
+        return {Action.QUARANTINE: self.quarantine, Action.REJECT: self.reject}.get(action)
+
 
 def apart_of(verdict: Verdict) -> dict[str, RecipientAction]:
     """The strongest that is forced for a recipient alone, by address; of equal ones the first."""
@@ -109,14 +113,15 @@ def outcome_of(
     # What a person released is not judged by its points again.
     earned = Action.ACCEPT if verdict.released else thresholds.action(score)
     action, rule = max(forced, earned), thresholds.rule
+    limit = thresholds.limit(earned) if earned > forced else None
     if apart is not None and apart.action > action:
-        action, rule = apart.action, apart.rule
-    return Outcome(address, action, rule, own)
+        action, rule, limit = apart.action, apart.rule, None
+    return Outcome(address, action, rule, own, limit)
 
 
 def all_with(outcomes: tuple[Outcome, ...], action: Action) -> tuple[Outcome, ...]:
     """The outcomes where one action is everybody's."""
-    return tuple(replace(o, action=action) for o in outcomes)
+    return tuple(replace(o, action=action, limit=None) for o in outcomes)
 
 
 def reason_of(verdict: Verdict, otherwise: Reason) -> Reason:

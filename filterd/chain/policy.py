@@ -158,7 +158,7 @@ class Policy:
         if Action.REJECT in actions:
             # The MTA gives one answer for all; who cannot be refused alone is held instead.
             outcomes = tuple(
-                replace(o, action=Action.QUARANTINE) if o.action is Action.REJECT else o
+                _held_instead(o, chosen[o.recipient]) if o.action is Action.REJECT else o
                 for o in outcomes
             )
         return self._deliver(verdict, outcomes, chosen, stripping or ())
@@ -243,6 +243,12 @@ class Policy:
         among = labelling or [chosen[o.recipient] for o in concerned]
         lowest = min(among, key=lambda thresholds: thresholds.label)
         return lowest, (verdict.labelled or bool(labelling)) and not verdict.released
+
+
+def _held_instead(outcome: Outcome, thresholds: Thresholds) -> Outcome:
+    """The outcome of who is held because not all are refused."""
+    limit = None if outcome.limit is None else thresholds.limit(Action.QUARANTINE)
+    return replace(outcome, action=Action.QUARANTINE, limit=limit)
 
 
 class _Rule:

@@ -10,8 +10,9 @@ How a report is written as JSON and read again is in `filterd.chain.report_codec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from enum import Enum
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, SerializationInfo
@@ -88,11 +89,13 @@ def _outcome_in(value: object) -> Outcome:
         if type(recipient) is str and type(rule) is str and isinstance(action, str):
             found = _ACTIONS.get(action)
             if found is not None:
-                symbols = value.get("symbols")
-                return Outcome(recipient, found, rule, _symbols_in(symbols) if symbols else ())
+                symbols, limit = value.get("symbols"), value.get("limit")
+                if limit is None or (type(limit) in (float, int) and isfinite(limit)):
+                    own = _symbols_in(symbols) if symbols else ()
+                    return Outcome(recipient, found, rule, own, limit)
     if isinstance(value, Outcome):
         return value
-    raise ValueError("expected an outcome: recipient, action, rule, and symbols or none")
+    raise ValueError("expected an outcome: recipient, action, rule; symbols and limit or none")
 
 
 def _outcomes_in(value: object) -> tuple[Outcome, ...]:
@@ -104,12 +107,13 @@ def _outcomes_in(value: object) -> tuple[Outcome, ...]:
 def _outcomes_out(outcomes: tuple[Outcome, ...], info: SerializationInfo) -> list[Any]:
     if (
         info.context is not Form.WHOLE
-        and len({(o.action, o.rule, o.symbols) for o in outcomes}) == 1
+        and len({(o.action, o.rule, o.symbols, o.limit) for o in outcomes}) == 1
     ):
-        outcomes = (Outcome("", outcomes[0].action, outcomes[0].rule, outcomes[0].symbols),)
+        outcomes = (replace(outcomes[0], recipient=""),)
     return [
         {"recipient": one.recipient, "action": one.action.value, "rule": one.rule}
         | ({"symbols": _symbols_out(one.symbols, info)} if one.symbols else {})
+        | ({} if one.limit is None else {"limit": one.limit})
         for one in outcomes
     ]
 
@@ -192,7 +196,8 @@ class ScanReport(Arrival):
     quarantine, on disk. dropped: recipients taken out of the envelope. mta_quarantine: why the MTA
     is to hold the message. score, required: points. symbols, virus, removed, banned, probability,
     released, scanner, authentication, outbound: what the filters found, see
-    `filterd.chain.verdict.Verdict`. milliseconds: by filter, wall-clock. failures: filters without
+    `filterd.chain.verdict.Verdict`; because: which filter forced the action, and what it found.
+    milliseconds: by filter, wall-clock. failures: filters without
     an opinion. note: what did not go smoothly on the way to the filters. total_ms: from the end of
     the message to the answer. stage: of the SMTP session, where the client was refused before there
     was a message. repeated: how many more times the same was refused, where this report stands for
@@ -224,6 +229,7 @@ class ScanReport(Arrival):
     total_ms: float | None = None
     stage: _Stage = ""
     repeated: int = 0
+    because: str = ""
 
     @classmethod
     def on(
@@ -255,6 +261,7 @@ class ScanReport(Arrival):
             outbound=verdict.outbound,
             milliseconds=dict(examination.milliseconds),
             failures=examination.failures,
+            because=verdict.because,
         )
 
     @property

@@ -158,12 +158,14 @@ class Symbol:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one recipient gets, and the rule of the policy (or of a filter) that said so. symbols:
-    what was found about this recipient alone, where the message has others."""
+    what was found about this recipient alone, where the message has others. limit: points from
+    which the rule takes this action, where nothing but the points was the cause."""
 
     recipient: str
     action: Action
     rule: str
     symbols: tuple[Symbol, ...] = ()
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,8 @@ class Verdict:
     message that this is, if a person released it; then only a virus stops it. authentication: what
     is known of who sent it. outbound: our own people or hosts send it, and it may be signed in
     their name. reason: why the action is wanted, where that has a word of its own.
-    labelled: whoever gets the message gets it labelled, whatever its score.
+    labelled: whoever gets the message gets it labelled, whatever its score. because: which filter
+    wants the action and what it found, in words; the chain sets it.
     """
 
     action: Action = Action.ACCEPT
@@ -292,6 +295,7 @@ class Verdict:
     outbound: bool = False
     reason: Reason | None = None
     labelled: bool = False
+    because: str = field(default="", compare=False)
 
     def __or__(self, other: Verdict) -> Verdict:
         stronger = other if other.action > self.action else self
@@ -321,6 +325,7 @@ class Verdict:
             if stronger.reason or stronger.action > weaker.action
             else weaker.reason,
             labelled=self.labelled or other.labelled,
+            because=stronger.because,
         )
 
     @property

@@ -13,6 +13,7 @@ from filterd.bayes.model.store import ModelFileError
 from filterd.chain.headers import points
 from filterd.chain.play import play
 from filterd.chain.report_codec import plain
+from filterd.chain.sentence import sentence
 from filterd.chain.stages import COMMANDS
 from filterd.cli.common import (
     ConfigOption,
@@ -79,7 +80,8 @@ def explain(
                 wire = with_crlf(data)
                 report = play(pipeline, envelope, wire)
                 known = report.authentication
-                value |= {"report": plain(report), "not_asked": not_asked}
+                value |= {"report": plain(report), "verdict": sentence(report)}
+                value["not_asked"] = not_asked
                 value["authentication"] = known.line if known is not None else ""
                 value["failed"] = failed.get(message_digest(Message(wire)).hex())
                 if as_json:
@@ -137,6 +139,7 @@ def _print_explanation(value: dict[str, Any]) -> None:
             f"linear {model['linear']:+.3f}, counts {model['counts']:+.3f}"
         )
     report = value["report"]
+    console.print(f"  {value['verdict']}.", markup=False)
     if report["stage"]:
         reply = report["reply"]
         console.print(

@@ -18,6 +18,7 @@ from filterd.chain.pipeline import Pipeline
 from filterd.chain.play import play
 from filterd.chain.report import ScanReport
 from filterd.chain.report_codec import plain
+from filterd.chain.sentence import sentence
 from filterd.chain.verdict import Action
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, left_out, reported, settings
 from filterd.config.assembly import build_pipeline, site_services
@@ -125,7 +126,7 @@ def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterato
 
 def as_row(name: str, report: ScanReport) -> dict[str, Any]:
     """The report as a plain value."""
-    return {"file": name, **plain(report)}
+    return {"file": name, "verdict": sentence(report), **plain(report)}
 
 
 _STYLES = {

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from filterd import __version__
 from filterd.chain.headers import points
 from filterd.chain.report import ScanReport, remaining
+from filterd.chain.sentence import sentence
 from filterd.chain.stages import COMMANDS
 from filterd.chain.verdict import Outcome
 from filterd.ops.scanners import stats_in_words
@@ -42,6 +43,11 @@ def outcomes_within(report: ScanReport, reviewer: Reviewer) -> list[Outcome]:
     return [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
 
 
+def sentence_for(report: ScanReport, reviewer: Reviewer) -> str:
+    """The verdict in one sentence, as the reviewer may know it."""
+    return sentence(report, outcomes_within(report, reviewer))
+
+
 _environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -59,6 +65,7 @@ _environment.filters.update(
     clamd_stats=stats_in_words,
     remaining=remaining,
     outcomes_within=outcomes_within,
+    sentence_for=sentence_for,
     command=lambda stage: _COMMANDS.get(stage, stage),
 )
 

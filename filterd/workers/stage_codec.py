@@ -153,7 +153,7 @@ def decode_answer(value: dict[str, Any], filters: Sequence[str]) -> StageAnswer:
     verdict = read_verdict(value["verdict"]) if "verdict" in value else NO_OPINION
     if len(verdict.symbols) > SYMBOLS_LIMIT or len(verdict.edits) > EDITS_LIMIT:
         raise AnswerError("verdict: too many symbols or edits")
-    if verdict.apart or verdict.points_apart or verdict.failed:
+    if verdict.apart or verdict.points_apart or verdict.failed or verdict.because:
         raise AnswerError("verdict: says what no filter says at a stage")
     return StageAnswer(name, verdict, float(spent), failure)
 
@@ -200,6 +200,8 @@ def plain_verdict(verdict: Verdict) -> dict[str, Any]:
         value["edits"] = [[e.name, e.value] for e in verdict.edits if isinstance(e, AddField)]
     if verdict.failed:
         value["failed"] = True
+    if verdict.because:
+        value["because"] = verdict.because
     if verdict.apart:
         value["apart"] = [
             [a.recipient, a.action.value, a.rule, a.reply and _plain_reply(a.reply)]
@@ -224,10 +226,17 @@ def read_verdict(value: object) -> Verdict:
         _symbols(value.get("symbols", ())),
         tuple([_edit(edit) for edit in _list(value, "edits")]),
         failed=value.get("failed") is True,
+        because=_because(value.get("because", "")),
         reply=reply,
         apart=tuple([_apart(one) for one in _list(value, "apart")]),
         points_apart=tuple([_own(one) for one in _list(value, "points_apart")]),
     )
+
+
+def _because(value: object) -> str:
+    if not isinstance(value, str):
+        raise AnswerError("because: expected a text")
+    return value
 
 
 def _list(value: dict[str, Any], name: str) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from filterd.chain.sentence import sentence
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings, who
 from filterd.cli.listing import WIDE, moment
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
@@ -95,6 +96,7 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
         emit(
             {
                 **entry.to_json(),
+                "verdict": sentence(entry),
                 "path": str(store.path(id)),
                 "state": delivery_state.state,
                 "pinned": delivery_state.pinned,

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from filterd.chain.headers import points
 from filterd.chain.report import remaining
+from filterd.chain.sentence import sentence
 from filterd.cli.listing import shown
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
@@ -60,6 +61,7 @@ def description(entry: Entry, delivery_state: DeliveryState, path: str) -> Table
     table.add_column(overflow="fold")
     client = f"{entry.client_name} [{entry.client_address}] helo={entry.helo}"
     for name, value in (
+        ("verdict", sentence(entry)),
         ("id", entry.id),
         ("state", delivery_state.state + (", pinned" if delivery_state.pinned else "")),
         ("received", exactly(entry.received.timestamp())),

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from filterd.chain.report_codec import plain
+from filterd.chain.sentence import sentence
 from filterd.config.assembly import check_filter_name
 from filterd.history import HistoryQuery
 from filterd.message import Client, Envelope, Recipient
@@ -24,7 +25,14 @@ from filterd.review.seen import all_as_seen, as_seen
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import AsciiJSONResponse, documented
-from filterd.web.api.values import ADDRESSES_LIMIT, Text, moment, plain_report, seconds, within
+from filterd.web.api.values import (
+    ADDRESSES_LIMIT,
+    Text,
+    moment,
+    plain_record,
+    plain_report,
+    seconds,
+)
 from filterd.web.state import state_of
 
 router = APIRouter(tags=["site"])
@@ -82,7 +90,8 @@ async def scan(
     if not data:
         raise HTTPException(422, "the body of the request is empty; it should be a message")
     envelope = Envelope(sender, tuple(map(Recipient, recipient or ())), Client(address=client))
-    return AsciiJSONResponse(plain(await run_in_threadpool(access.scan, data, envelope)))
+    report = await run_in_threadpool(access.scan, data, envelope)
+    return AsciiJSONResponse(plain(report) | {"verdict": sentence(report)})
 
 
 @router.get("/history", response_model=dict[str, Any])
@@ -124,7 +133,7 @@ def history(
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     seen = all_as_seen(page.rows, access.reviewer, symbol)
-    rows = [within(record.to_json(), access.reviewer) for record in seen]
+    rows = [plain_record(record, access.reviewer) for record in seen]
     return AsciiJSONResponse({"messages": rows, "next": page.next})
 
 
@@ -136,7 +145,7 @@ def one_record(request: Request, access: Bearer, id: Id) -> JSONResponse:
     if not found:
         raise HTTPException(404, "no such message is in the history")
     seen = as_seen(found[0], access.reviewer)
-    return AsciiJSONResponse(within(seen.to_json(), access.reviewer))
+    return AsciiJSONResponse(plain_record(seen, access.reviewer))
 
 
 @router.get("/stats/flow", response_model=Flow)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from filterd.chain.report import ScanReport
 from filterd.chain.report_codec import plain
+from filterd.chain.sentence import sentence
+from filterd.history.record import Record
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
 from filterd.quarantine.query import PAGE_LIMIT, Query
@@ -203,6 +205,7 @@ def plain_row(row: Row, reviewer: Reviewer) -> dict[str, Any]:
 def plain_entry(entry: Entry, reviewer: Reviewer) -> dict[str, Any]:
     """All that is known of a message, without recipients that are not the reviewer's."""
     value = within(entry.to_json(), reviewer)
+    value["verdict"] = seen_sentence(entry, reviewer)
     if not reviewer.is_admin:
         # The MTA's macros name a recipient too.
         del value["macros"]
@@ -211,7 +214,19 @@ def plain_entry(entry: Entry, reviewer: Reviewer) -> dict[str, Any]:
 
 def plain_report(report: ScanReport, reviewer: Reviewer) -> dict[str, Any]:
     """A report without recipients that are not the reviewer's."""
-    return within(plain(report), reviewer)
+    return within(plain(report), reviewer) | {"verdict": seen_sentence(report, reviewer)}
+
+
+def plain_record(record: Record, reviewer: Reviewer) -> dict[str, Any]:
+    """A record of the history without recipients that are not the reviewer's."""
+    value = within(record.to_json(), reviewer)
+    return value | {"verdict": seen_sentence(record, reviewer)}
+
+
+def seen_sentence(report: ScanReport, reviewer: Reviewer) -> str:
+    """The verdict in one sentence, by what the reviewer's own recipients get."""
+    own = [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
+    return sentence(report, own)
 
 
 def within(value: dict[str, Any], reviewer: Reviewer) -> dict[str, Any]:

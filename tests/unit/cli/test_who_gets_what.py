@@ -38,7 +38,7 @@ def arguments(tmp_path: Path) -> list[str]:
 
 
 OUTCOMES = [
-    {"recipient": "ann@mx.example", "action": "quarantine", "rule": "default"},
+    {"recipient": "ann@mx.example", "action": "quarantine", "rule": "default", "limit": 8.0},
     {"recipient": "joe@mx.example", "action": "accept", "rule": "mild"},
 ]
 
@@ -94,4 +94,7 @@ def test_for_people(arguments: list[str]) -> None:
     assert "ann@mx.example: quarantine (default), joe@mx.example: accept (mild)" in shown
     shown = run("explain", *arguments)
     assert "  ann@mx.example: quarantine by rule default\n" in shown
+    assert (
+        "  Held for 1 of 2 recipients: 1000.0 points, the limit is 8.0 (rule default).\n" in shown
+    )
     assert "  joe@mx.example: accept by rule mild\n" in shown

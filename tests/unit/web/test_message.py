@@ -49,6 +49,25 @@ def test_what_each_of_ones_own_recipients_gets(site: Site) -> None:
         site.browser.cookies.clear()
 
 
+def test_the_verdict_in_one_sentence_is_about_ones_own_recipients(site: Site) -> None:
+    joe, max_ = "joe@mx.example", "max@other.example"
+    outcomes = (
+        Outcome(joe, Action.QUARANTINE, "strict", (), 3.0),
+        Outcome(max_, Action.QUARANTINE, "secret", (), 8.0),
+    )
+    id = site.put(joe, max_, outcomes=outcomes)
+    for who, told in (
+        ("ann", "Held: 9.0 points, the limits are 3.0 (rule strict), 8.0 (rule secret)."),
+        ("bob", "Held: 9.0 points, the limit is 3.0 (rule strict)."),
+    ):
+        site.log_in(who)
+        page = site.get(f"/message/{id}")
+        assert told in text_of(page)
+        assert page.text.index('id="verdict"') < page.text.index('<table class="symbols')
+        assert ("secret" in page.text) is (who == "ann")
+        site.browser.cookies.clear()
+
+
 def buttons_of(page: str) -> list[str]:
     return re.findall(r'<button name="do" value="([a-z-]+)"', page)
 

@@ -385,6 +385,9 @@ def test_what_each_recipient_got_and_by_which_rule(
     ]
     assert kept["outcomes"] == noted["outcomes"] == plain
     assert [one["recipient"] for one in again["outcomes"]] == list(to)
+    assert again["verdict"] == "Delivered: 0.0 points, the limit for a label is 5.0"
+    for value in (kept, noted):
+        assert value["verdict"].startswith("Held for 1 of 2 recipients: ")
     for value in all_of(reviewer):
         assert [one["recipient"] for one in value["outcomes"]] == ["joe@mx.example"]
         assert "sue@other.example" not in str({**value, "events": "", "deliveries": ""})
