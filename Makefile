@@ -16,12 +16,13 @@ FUZZ_ARGS :=
 CORPUS :=
 ABOUT :=
 DEB := ../filterd-deb
+DIST := dist
 
 # Both scripts look first and do nothing where all is there, so they have no stamp that could be wrong.
 export PYTHON
 .NOTPARALLEL:
 
-.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb format clean
+.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb wheel format clean
 
 help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
@@ -32,6 +33,7 @@ help:
 	@echo "make fuzz     hostile mail made by libFuzzer, for FUZZ_SECONDS=60"
 	@echo "make bench    speed and memory, beside other filters"
 	@echo "make deb      a Debian package for this release, in DEB=../filterd-deb"
+	@echo "make wheel    wheel and source for pip and pipx, with a lock by hashes, in DIST=dist"
 	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
 
 # A path in quotes for the shell, whatever is in it.
@@ -75,6 +77,9 @@ check: setup-dev
 deb:
 	@scripts/setup-system.sh base
 	@scripts/build-deb.sh $(call quoted,$(DEB))
+
+wheel: setup
+	@$(BIN)/python -P scripts/wheel.py $(call quoted,$(DIST))
 
 format: setup-dev
 	@$(BIN)/ruff check --fix .

@@ -78,11 +78,20 @@ def daemon(settings: Settings) -> Iterator[Finding]:
 def model(settings: Settings) -> Iterator[Finding]:
     """Whether the site's model can be loaded, and how much it has learned."""
     # numpy, which `check` does without.
+    from filterd.bayes.model.tokens import COMPILED  # noqa: PLC0415
     from filterd.bayes.site.folder import starter_path  # noqa: PLC0415
     from filterd.ops.model import model_status  # noqa: PLC0415
 
     if not settings.in_chain(BayesSettings):
         return
+    if not COMPILED:
+        yield Finding(
+            Level.WARN,
+            "classifier",
+            "installed without its compiled loops: it gives the same scores, and takes two "
+            "to three times as long",
+            "install filterd from a wheel, or where a C compiler and Python's headers are",
+        )
     model = model_status(settings)
     if model.error:
         yield Finding(

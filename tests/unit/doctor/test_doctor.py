@@ -79,6 +79,21 @@ def test_the_training_journal(
     assert "does not know version 7, which is in force" in found.found
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_is_lost_without_a_compiler(
+    tmp_path: Path, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.bayes.model.tokens.COMPILED", compiled)
+    found = [one for one in diagnose(site(tmp_path)) if one.about == "classifier"]
+    if compiled:
+        assert found == []
+    else:
+        (one,) = found
+        assert one.level == Level.WARN
+        assert "the same scores" in one.found
+        assert "wheel" in one.advice
+
+
 def test_a_fresh_site_without_servers(tmp_path: Path) -> None:
     settings = site(tmp_path)
     levels = {one.about: one.level for one in diagnose(settings)}

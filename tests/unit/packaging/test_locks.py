@@ -36,6 +36,16 @@ REPAIRED = {
 }
 """The first version without the holes that are known, of what reads data from outside."""
 
+NEXT = {
+    "dnspython": "3.0",
+    "numpy": "3.0",
+    "pydantic": "3.0",
+    "pyparsing": "4.0",
+    "sqlalchemy": "3.0",
+    "starlette": "2.0",
+}
+"""The first version that is not admitted, of what changes its interface with a major version."""
+
 
 def lock(name: str) -> dict[str, tuple[Version, int]]:
     """Each package of a lock: its version, and how many files may be it."""
@@ -100,3 +110,10 @@ def test_versions_with_known_holes_are_not_admitted(name: str, version: str) -> 
     asked = [one for one in requirements("dev") if canonicalize_name(one.name) == name]
     (floor,) = (Version(s.version) for one in asked for s in one.specifier if s.operator == ">=")
     assert floor >= Version(version)
+
+
+@pytest.mark.parametrize(("name", "version"), NEXT.items())
+def test_the_next_major_version_is_not_admitted(name: str, version: str) -> None:
+    asked = [one for one in requirements() if canonicalize_name(one.name) == name]
+    assert asked
+    assert all(Version(version) not in one.specifier for one in asked)

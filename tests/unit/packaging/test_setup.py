@@ -27,6 +27,7 @@ VARIABLES = {
     "CORPUS": "model",
     "ABOUT": "model",
     "DEB": "deb",
+    "DIST": "wheel",
 }
 """Every variable of the Makefile, and a target that uses it."""
 
