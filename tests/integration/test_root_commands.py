@@ -56,6 +56,8 @@ url = "http://127.0.0.1"
 models = "{store}/models"
 [filters.gtube]
 score = 9
+[filters.rules]
+stock = false
 [filters.senders]
 file = "{store}/senders.list"
 [mta]
