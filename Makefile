@@ -54,11 +54,11 @@ setup-test:
 demo: setup
 	@$(BIN)/filterd demo $(if $(MAIL),--mail $(call quoted,$(MAIL)))
 
-# The unit tests take all cores. The others drive servers and browsers: two files at a time, the tests
-# of a file one after the other, since they share its servers.
+# The unit tests take all cores. The others drive servers and browsers, and wait a lot: three files at a
+# time, the tests of a file one after the other, since they share its servers.
 test: setup-test
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@$(BIN)/python -m pytest --ignore=tests/unit -n 2 --dist loadfile
+	@$(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile
 	@$(BIN)/python -m pytest tests/unit -n auto
 else
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

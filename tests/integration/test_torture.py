@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.torture import EVENTS, Torture, busy_site
 
-BETWEEN = 40
+BETWEEN = 20
 """Messages between two events."""
 
 

@@ -159,17 +159,19 @@ def test_any_octets_give_features_within_the_table(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body"),
+    ("name", "piece", "count"),
     [
-        ("one huge line", b"x" * 30_000_000),
-        ("30 MB of words", b"good morning " * 2_300_000),
-        ("unclosed comments", b"<!--" * 200_000),
-        ("unclosed tags", b"<a " * 300_000),
-        ("entities", b"&#" * 500_000),
-        ("ampersands", b"&a" * 500_000),
+        ("one huge line", b"x", 30_000_000),
+        ("30 MB of words", b"good morning ", 2_300_000),
+        ("unclosed comments", b"<!--", 200_000),
+        ("unclosed tags", b"<a ", 300_000),
+        ("entities", b"&#", 500_000),
+        ("ampersands", b"&a", 500_000),
     ],
 )
-def test_hostile_bodies_cost_in_proportion(name: str, body: bytes) -> None:
+def test_hostile_bodies_cost_in_proportion(name: str, piece: bytes, count: int) -> None:
+    body = piece * count
+
     def features(body: bytes) -> int:
         message = Message(b"Subject: x\nContent-Type: text/html\n\n" + body)
         return len(HASHER.features(message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ KERNEL = Hasher(SALT, compiled=True)
 NUMPY = Hasher(SALT, compiled=False)
 
 
+@cache
 def trained() -> OnlineModel:
     """A model that has an opinion of every feature."""
     model = OnlineModel.empty()
@@ -30,8 +32,6 @@ def trained() -> OnlineModel:
     model.settle()
     return model
 
-
-MODEL = trained()
 
 words = st.lists(
     st.sampled_from([b"free", b"money", b"a", b"meeting", b"\xc3\xa9t\xc3\xa9", b"$$$"])
@@ -85,8 +85,8 @@ def test_features_of_a_text_over_every_limit_are_the_same() -> None:
 @given(texts())
 def test_scores_are_the_same(text: Text) -> None:
     features = KERNEL.features_of(text)
-    kernel = MODEL.opinions(features, compiled=True)
-    numpy = MODEL.opinions(features, compiled=False)
+    kernel = trained().opinions(features, compiled=True)
+    numpy = trained().opinions(features, compiled=False)
     for ours, reference in zip(kernel, numpy, strict=True):
         assert ours.window == reference.window
         assert ours.size == reference.size
@@ -104,7 +104,10 @@ def test_a_long_message_is_scored_by_its_worst_window_alike() -> None:
         )
         features = KERNEL.features_of(text)
         assert windows.is_long(features)
-        kernel, numpy = MODEL.opinions(features)[1], MODEL.opinions(features, compiled=False)[1]
+        kernel, numpy = (
+            trained().opinions(features)[1],
+            trained().opinions(features, compiled=False)[1],
+        )
         assert kernel.window == numpy.window
         assert math.isclose(kernel.total, numpy.total, abs_tol=1e-9)
         decided_by_a_window += kernel.window is not None
@@ -114,9 +117,9 @@ def test_a_long_message_is_scored_by_its_worst_window_alike() -> None:
 @given(texts(), st.integers(1, 5))
 def test_the_strongest_words_are_the_same(text: Text, shown: int) -> None:
     features = KERNEL.features_of(text)
-    for score in MODEL.opinions(features):
-        kernel = MODEL.strongest(features, score, shown)
-        numpy = MODEL.strongest(features, score, shown, compiled=False)
+    for score in trained().opinions(features):
+        kernel = trained().strongest(features, score, shown)
+        numpy = trained().strongest(features, score, shown, compiled=False)
         for ours, reference in zip(kernel, numpy, strict=True):
             assert [at for _, at in ours] == [at for _, at in reference]
             assert np.allclose([w for w, _ in ours], [w for w, _ in reference])
