@@ -46,6 +46,24 @@ def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("name", ["filterd.service", "filterd-web.service"])
+def test_the_unit_is_confined(tmp_path: Path, name: str) -> None:
+    """systemd-analyze(1), "security": --threshold is ten times the exposure level."""
+    program = require("systemd-analyze", "systemd")
+
+    def done(unit: Path) -> int:
+        options = ("--offline=yes", "--threshold=17", "--no-pager")
+        return subprocess.run(
+            [program, "security", *options, unit], check=False, capture_output=True
+        ).returncode
+
+    assert done(ROOT / "packaging" / name) == 0
+    open_unit = tmp_path / name
+    text = (ROOT / "packaging" / name).read_text("utf-8")
+    open_unit.write_text(text.replace("RestrictNamespaces=yes\n", ""))
+    assert done(open_unit) != 0
+
+
 def test_the_unit_starts_what_the_defaults_expect() -> None:
     assert unit_values("ExecStart") == [f"/usr/bin/filterd run --config {paths.SYSTEM_CONFIG}"]
     assert unit_values("Type") == ["notify"]
