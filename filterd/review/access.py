@@ -19,6 +19,7 @@ from filterd.review.rights import (
     ACTIONS,
     ADMIN_ONLY,
     BULK,
+    OWN_SCANS_ONLY,
     ReviewAction,
     Right,
     own_recipients,
@@ -26,6 +27,7 @@ from filterd.review.rights import (
     refusal,
 )
 from filterd.review.seen import as_seen, has_symbol
+from filterd.system.display import without_folders
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -142,6 +144,22 @@ class Access:
                 results[one.id] = one
         return [results[id] for id in wanted]
 
+    def would(
+        self, name: str, ids: Sequence[str], request: ActionRequest | None = None
+    ) -> list[ActionResult]:
+        """Which of the messages the reviewer may do that with, and why not the others; nothing is
+        done. Raises KeyError for what is not in `BULK`."""
+        action, request = BULK[name], request or ActionRequest()
+        results = []
+        for id in dict.fromkeys(ids):
+            try:
+                self._permitted_request(action, id, request)
+            except (ActionError, UnknownIdError, StoreError) as error:
+                results.append(_refused(id, error))
+            else:
+                results.append(ActionResult(id, True, "permitted; nothing was done"))
+        return results
+
     def _permitted_request(
         self, action: ReviewAction, id: str, request: ActionRequest
     ) -> ActionRequest:
@@ -205,7 +223,11 @@ class Access:
         return as_seen(self._actions.rescan(id), self.reviewer)
 
     def scan(self, data: bytes, envelope: Envelope) -> ScanReport:
-        """What a message would get now. Raises ActionError."""
+        """What a message would get now; a reviewer asks for its own recipients. Raises
+        ActionError."""
+        addresses = [one.address for one in envelope.recipients]
+        if len(self.reviewer.within(addresses)) < len(addresses):
+            raise ActionError(OWN_SCANS_ONLY)
         return self._actions.scan(data, envelope)
 
     def counts(self) -> list[tuple[str, str, int, int]]:
@@ -232,4 +254,4 @@ class Access:
 def _refused(id: str, error: Exception) -> ActionResult:
     # An OSError's own text names the file, which is nothing for a browser.
     words = error.strerror if isinstance(error, StoreError) else str(error)
-    return ActionResult(id, False, words or "the store has failed")
+    return ActionResult(id, False, without_folders(words or "the store has failed"))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,11 +73,9 @@ class SiteLists:
                 # What a link points to now is changed, not the link.
                 path = Path(os.path.realpath(own.file))
                 uses.setdefault(path, []).append(Use(filter, own, settings.early))
-        names = Counter(path.name for path in uses)
         return {
             name: SiteList(name, path, tuple(its))
-            for path, its in uses.items()
-            for name in [path.name if names[path.name] == 1 else str(path)]
+            for (path, its), name in zip(uses.items(), names_of([*uses]), strict=True)
         }
 
     def all(self, access: Access) -> list[ListState]:
@@ -233,6 +230,19 @@ class SiteLists:
         log.info("local list changed by %s: %s", who, told)
         self._store.note(what, "", who, told)
         return ListChange(words, new.version, line.number if line is not None else 0)
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """What different files are called: the name, with as many folders before it as tell it from the
+    others."""
+    parts = [path.parts[1:] for path in paths]
+    found = []
+    for own in parts:
+        number = 1
+        while sum(own[-number:] == other[-number:] for other in parts) > 1:
+            number += 1
+        found.append("/".join(own[-number:]))
+    return found
 
 
 def _undone(change: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NOT_ALONE = "it also concerns recipients who are not yours; ask an admin"
 ADMIN_ONLY = "only an admin may do that"
 OWN_ONLY = "you may release to your own recipients only"
+OWN_SCANS_ONLY = "you may scan for your own recipients only"
 
 
 class Right(Enum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 _BREAKS = frozenset("\n\t")
@@ -61,3 +62,12 @@ def printable(text: str, limit: int | None = None, *, lines: bool = False) -> st
             c if c.isprintable() or c in kept else "\N{REPLACEMENT CHARACTER}" for c in text
         )
     return text[:limit]
+
+
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[^/\s:]++/)++")
+
+
+def without_folders(text: str) -> str:
+    """The text with the last name only of each absolute path in it, for people who are not on this
+    machine."""
+    return _FOLDERS.sub("", text)

@@ -9,16 +9,17 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from filterd.review.actions import ActionRequest, ActionResult
+from filterd.review.by_search import matching
 from filterd.web.api.identity import Bearer
 from filterd.web.api.problems import AsciiJSONResponse
-from filterd.web.api.values import Delete, Learn, Pin, Release, Results, SendersRequest
+from filterd.web.api.values import Act, Acted, Delete, Learn, Pin, Release, Results, SendersRequest
 
 router = APIRouter(prefix="/messages", tags=["act"])
 
 
-def _answer(results: Sequence[ActionResult]) -> JSONResponse:
+def _answer(results: Sequence[ActionResult], **more: bool) -> JSONResponse:
     plain = [{"id": r.id, "ok": r.ok, "words": r.words, "detail": r.detail} for r in results]
-    return AsciiJSONResponse({"results": plain})
+    return AsciiJSONResponse({"results": plain, **more})
 
 
 @router.post("/release", response_model=Results)
@@ -61,3 +62,12 @@ def senders(access: Bearer, wish: SendersRequest) -> JSONResponse:
         note=wish.note, everybody=wish.everybody, unproven=wish.unproven, off=wish.off
     )
     return _answer(access.perform(wish.kind, wish.ids, request))
+
+
+@router.post("/act", response_model=Acted)
+def act(access: Bearer, wish: Act) -> JSONResponse:
+    """Do something with all messages that a search finds; at first only say with which."""
+    ids, more = matching(access, wish.search.query(), wish.limit)
+    do = access.would if wish.dry_run else access.perform
+    results = do(wish.action, ids, ActionRequest(note=wish.note))
+    return _answer(results, dry_run=wish.dry_run, more=more)

@@ -87,9 +87,9 @@ class ListUse(BaseModel):
 
 
 class OneList(BaseModel):
-    """A list. version: SHA-256 of its file, empty if that cannot be read, for what `error` says.
-    wrong: how many mistakes there are; mistakes: the first ones. last_change: what can be
-    undone."""
+    """A list. file: its last name. version: SHA-256 of its file, empty if that cannot be read, for
+    what `error` says. wrong: how many mistakes there are; mistakes: the first ones. last_change:
+    what can be undone."""
 
     name: str
     file: str
@@ -220,7 +220,7 @@ def _changed(change: ListChange) -> JSONResponse:
 def _plain(state: ListState) -> dict[str, Any]:
     return {
         "name": state.list.name,
-        "file": str(state.list.path),
+        "file": state.list.path.name,
         "uses": [
             {
                 "filter": use.filter,

@@ -14,7 +14,7 @@ from filterd.chain.sentence import sentence
 from filterd.history.record import Record
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
-from filterd.quarantine.query import PAGE_LIMIT, Query
+from filterd.quarantine.query import PAGE_LIMIT, Query, QueryError
 from filterd.review.reviewer import Reviewer
 
 IDS_LIMIT = 1000
@@ -92,6 +92,61 @@ class SendersRequest(Strict):
     note: _Text = ""
 
 
+class Search(Strict):
+    """Conditions, as those of a search; all must hold, and there must be one. Times without an
+    offset are UTC."""
+
+    sender: _Text = ""
+    recipient: _Text = ""
+    domain: _Text = ""
+    subject: _Text = ""
+    text: _Text = ""
+    reason: _Text = ""
+    state: _Text = ""
+    symbol: _Text = ""
+    virus: _Text = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    score_from: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    score_to: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    pinned: bool | None = None
+
+    def query(self) -> Query:
+        """The same for the store. Raises QueryError if there is no condition."""
+        values = self.model_dump(exclude={"since", "until"})
+        found = Query(**values, since=seconds(self.since), until=seconds(self.until))
+        if found == Query():
+            raise QueryError("search: expected a condition, such as a sender or a time")
+        return found
+
+
+class Act(Strict):
+    """Do something with the messages that a search finds, the newest ones, as many as `limit`.
+    dry_run: only say which these are, and what is not permitted. What comes between a dry run and
+    the action itself is among them, unless `until` leaves it out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "action": "delete",
+                    "search": {"sender": "news@shop.example", "state": "held"},
+                    "limit": 100,
+                    "dry_run": True,
+                }
+            ]
+        }
+    )
+
+    action: Literal[
+        "release", "release-ham", "spam", "ham", "pin", "unpin", "allow", "block", "delete"
+    ]
+    search: Search
+    limit: Annotated[int, Field(ge=1, le=IDS_LIMIT)] = 100
+    dry_run: bool = True
+    note: _Text = ""
+
+
 class Result(BaseModel):
     """What became of one message. detail: plain values; of a release one for each recipient."""
 
@@ -105,6 +160,13 @@ class Results(BaseModel):
     """What became of each message, in no special order."""
 
     results: list[Result]
+
+
+class Acted(Results):
+    """What became of each message, or in a dry run could. more: the search finds further ones."""
+
+    dry_run: bool
+    more: bool
 
 
 class Kept(BaseModel):

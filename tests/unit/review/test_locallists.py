@@ -24,7 +24,7 @@ from filterd.review.list_values import (
     ListState,
     UnknownListError,
 )
-from filterd.review.locallists import SiteLists
+from filterd.review.locallists import SiteLists, names_of
 from filterd.review.reviewer import Reviewer
 
 TOML = """
@@ -100,14 +100,14 @@ def test_the_lists_of_the_settings(ann: Admin) -> None:
     assert partners.text is not None and not partners.text.data, "there is no such file yet"
 
 
-def test_files_of_one_name_go_by_their_paths(tmp_path: Path) -> None:
+def test_files_of_one_name_go_by_their_folders_too(tmp_path: Path) -> None:
     config = tmp_path / "filterd.toml"
     config.write_text(TOML.replace('"partners.list"', '"other/blocked.list"'))
     settings = load(config)
     actions = ReviewActions(settings)
     access = Access(actions, Reviewer("ann", "admin"), "api")
     names = [one.list.name for one in SiteLists(settings, actions.store).all(access)]
-    assert names == [f"{tmp_path}/lists/blocked.list", f"{tmp_path}/other/blocked.list"]
+    assert names == ["lists/blocked.list", "other/blocked.list"]
 
 
 def test_an_entry_more(ann: Admin) -> None:
@@ -458,3 +458,15 @@ def test_former(tmp_path: Path) -> None:
     kept.write(path, 0o600)
     assert Former.read(path) == kept
     assert Former.read(tmp_path / "other.list") is None
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["/a/x.list", "/a/y.list"], ["x.list", "y.list"]),
+        (["/a/x.list", "/b/x.list", "/b/y.list"], ["a/x.list", "b/x.list", "y.list"]),
+        (["/a/x.list", "/b/a/x.list", "/x.list"], ["a/x.list", "b/a/x.list", "x.list"]),
+    ],
+)
+def test_names_of_files(paths: list[str], names: list[str]) -> None:
+    assert names_of([Path(one) for one in paths]) == names

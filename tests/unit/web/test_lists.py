@@ -266,7 +266,7 @@ def robot(listing: ListingSite) -> Program:
 def test_programs_read(robot: Program, listing: ListingSite) -> None:
     listing.file.write_text(LIST + "no entry here\n")
     one, other = robot.get("/lists").json()["lists"]
-    assert (one["name"], one["file"]) == ("blocked.list", str(listing.file))
+    assert (one["name"], one["file"]) == ("blocked.list", "blocked.list")
     assert (one["entries"], one["wrong"], one["last_change"], one["error"]) == (2, 1, "", "")
     assert one["mistakes"][0]["line"] == 4
     assert one["uses"] == [

@@ -443,6 +443,7 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/messages/delete",
         "/api/messages/pin",
         "/api/messages/senders",
+        "/api/messages/act",
         "/api/audit",
         "/api/stats",
         "/api/stats/flow",
