@@ -17,6 +17,7 @@ from filterd.config.assembly import model_folder
 from filterd.config.load import Settings
 from filterd.config.proof import proof_missing
 from filterd.filters.senders import list as senders
+from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox
@@ -158,7 +159,7 @@ class ReviewActions:
 
         What would have no effect is not done. Raises ActionError if the list cannot be written.
         """
-        why = "" if request.off else _without_effect(self, kind)
+        why = "" if request.off else without_effect(self.settings, kind)
         if why:
             raise ActionError(f"nothing was listed, it would have no effect: {why}")
         return [self._list_sender(kind, id, request) for id in ids]
@@ -185,7 +186,11 @@ class ReviewActions:
         entries: list[dict[str, Any]] = []
         for recipient in wanted:
             try:
-                name = senders.word_for(found.sender, host)
+                # An address that was made for this message would fit no other one.
+                other = rewritten(found.sender)
+                is_named = other is not None and other.is_same and "@" in other.pattern
+                sender = other.pattern if other is not None and is_named else found.sender
+                name = senders.word_for(sender, host)
                 one = senders.SenderEntry(kind, name, recipient, proven)
                 changed = senders.change(self.senders.file, one, remove=request.off)
             except senders.NoEffectError as error:
@@ -254,14 +259,15 @@ class ReviewActions:
         return self.settings.of_filter(SendersSettings)
 
 
-def _without_effect(actions: ReviewActions, kind: senders.Kind) -> str:
+def without_effect(settings: Settings, kind: senders.Kind) -> str:
     """Why no entry of that kind would change anything; empty if one does."""
-    name = next(iter(actions.settings.in_chain(SendersSettings)), None)
+    name = next(iter(settings.in_chain(SendersSettings)), None)
     if name is None:
         return '"senders" is not in [chain] filters'
-    if actions.settings.filters[name].link.dry_run:
+    if settings.filters[name].link.dry_run:
         return f"[filters.{name}] has dry_run = true"
-    score = actions.senders.allow_score if kind == "allow" else actions.senders.block_score
+    own = settings.of_filter(SendersSettings)
+    score = own.allow_score if kind == "allow" else own.block_score
     return "" if score else f"[filters.{name}] has {kind}_score = 0"
 
 

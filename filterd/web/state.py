@@ -20,6 +20,7 @@ from filterd.review.greylist import WaitingMail
 from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.rates import HeldParties
+from filterd.review.senders import SiteSenders
 from filterd.review.tokens import Tokens
 from filterd.web.readiness import ReadinessCache
 from filterd.web.sessions import WebSessions
@@ -72,6 +73,11 @@ class WebState:
     def lists(self) -> SiteLists:
         """The local lists."""
         return SiteLists(self.settings, self.actions.store)
+
+    @cached_property
+    def senders(self) -> SiteSenders:
+        """Allowed and blocked senders."""
+        return SiteSenders(self.settings, self.actions.store)
 
     @cached_property
     def held_parties(self) -> HeldParties:

@@ -90,6 +90,7 @@ def plain_page(
         version=__version__,
         greylists=state_of(request).waiting.is_used,
         has_lists=state_of(request).lists.is_used,
+        has_senders=state_of(request).senders.is_used,
         has_rates=state_of(request).held_parties.is_used,
         **{"reviewer": None, "notices": (), **context},
     )

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
 from filterd.filters.senders.list import EVERYBODY, ListError, SenderEntry, keys_of, read
+from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox
@@ -42,11 +43,12 @@ class _Lookup:
         if not self._entries:
             return None
         covering: dict[str, int] = {}
-        for key in (EVERYBODY, *Mailbox.parse(envelope.sender).covered_by()):
+        for key, only_blocks in _sender_keys(envelope.sender).items():
             for number in self._by_sender.get(key, ()):
-                if self._entries[number].proven and not proven:
+                entry = self._entries[number]
+                if (entry.proven and not proven) or (only_blocks and entry.kind == "allow"):
                     continue
-                for recipient in keys_of(self._entries[number].recipient):
+                for recipient in keys_of(entry.recipient):
                     covering[recipient] = min(number, covering.get(recipient, number))
         if not covering:
             return None
@@ -117,6 +119,19 @@ class Senders:
             # Looked at once: a mistake is not told again for every message.
             self._seen = seen
             self._lookup = _Lookup(read(self.settings.file))
+
+
+def _sender_keys(sender: str) -> dict[str, bool]:
+    """The keys of entries about a sender, and about what it stands for; true for those that only
+    count if they block: whom a forwarder names, nobody has proven."""
+    found: dict[str, bool] = {}
+    if (other := rewritten(sender)) is not None and "@" in other.pattern:
+        found = dict.fromkeys(Mailbox.parse(other.pattern).covered_by(), not other.is_same)
+    return {
+        **found,
+        EVERYBODY: False,
+        **dict.fromkeys(Mailbox.parse(sender).covered_by(), False),
+    }
 
 
 def _is_proven(message: Message) -> bool:

@@ -138,8 +138,34 @@ def lines_of(path: Path) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
-    """Put an entry into the list or take it out; False if nothing had to be changed.
+@dataclass(frozen=True, slots=True)
+class NotedEntry:
+    """An entry as it stands in the list. line: from 1. note: the comment behind it."""
+
+    line: int
+    entry: SenderEntry
+    note: str
+
+
+def noted(path: Path) -> list[NotedEntry]:
+    """The entries of a list with their comments, in order; those without effect are left out.
+    Raises ListError for a line that is not an entry, OSError."""
+    found = []
+    for number, line in enumerate(lines_of(path), 1):
+        try:
+            entry = _entry_of(line)
+        except NoEffectError:
+            continue
+        except ListError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
+        if entry is not None:
+            found.append(NotedEntry(number, entry, words_and_comment(line)[1]))
+    return found
+
+
+def change(path: Path, entry: SenderEntry, *, remove: bool = False, note: str = "") -> bool:
+    """Put an entry into the list or take it out; False if nothing had to be changed. note: a
+    comment behind it, one line.
 
     Entries about the same mailboxes go when one is put in. It stands before the first line that
     also speaks of that sender, since of several the first counts; comments stay. Raises ListError,
@@ -164,7 +190,8 @@ def change(path: Path, entry: SenderEntry, *, remove: bool = False) -> bool:
                 place = len(kept)
             kept.append(line)
         if not remove:
-            kept.insert(len(kept) if place is None else place, str(entry))
+            line = f"{entry}  # {note}" if note else str(entry)
+            kept.insert(len(kept) if place is None else place, line)
         text = "".join(f"{line}\n" for line in kept)
         write_atomically(path, [text.encode("utf-8", "surrogateescape")])
         return True

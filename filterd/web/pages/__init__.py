@@ -18,6 +18,7 @@ from filterd.web.pages import (
     quarantine,
     rates,
     scan,
+    senders,
     trace,
 )
 
@@ -35,6 +36,7 @@ def router() -> APIRouter:
         history,
         greylist,
         lists,
+        senders,
         rates,
         scan,
         audit,
