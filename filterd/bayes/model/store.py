@@ -228,10 +228,13 @@ def _description(path: Path, data: mmap.mmap) -> tuple[Description, int]:
         for key, ours in (("format", FORMAT_VERSION), ("features", FEATURE_VERSION)):
             value = found.get(key)
             if type(value) is not int or value != ours:
+                newer = type(value) is int and value > ours
                 raise ModelFileError(
                     path,
                     f"has {key} version {_shown(value)}, this filterd reads {ours}",
-                    "train it again with this version",
+                    "run the newer filterd that wrote it, or use an earlier version of the model"
+                    if newer
+                    else "train it again with this version",
                 )
         description = model_description.checked(found)
     except DescriptionError as error:

@@ -97,6 +97,30 @@ def test_foreign_missing_and_newer_files_are_named(
         load(tmp_path / "m.fdm")
 
 
+@pytest.mark.parametrize("key", ["FORMAT_VERSION", "FEATURE_VERSION"])
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [(99, "run the newer filterd that wrote it"), (0, "train it again with this version")],
+)
+def test_the_advice_after_an_upgrade_and_after_going_back(
+    tmp_path: Path,
+    stored: StoredModel,
+    key: str,
+    version: int,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who goes one version back must not train a model away that the newer version can read."""
+    path = tmp_path / "m.fdm"
+    monkeypatch.setattr(store, key, version)
+    save(path, stored)
+    monkeypatch.undo()
+    before = path.read_bytes()
+    with pytest.raises(ModelFileError, match=advice):
+        load(path)
+    assert path.read_bytes() == before
+
+
 def test_versions_are_numbered_activated_and_pruned(tmp_path: Path, stored: StoredModel) -> None:
     folder = ModelFolder(tmp_path / "models")
     assert folder.current() is None
