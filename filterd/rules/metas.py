@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from heapq import heappop, heappush
 
 from filterd.rules.conf.lines import LineError
 from filterd.rules.conf.meta import Meta, compile_meta
@@ -11,19 +12,22 @@ from filterd.rules.conf.rule import MetaTest, Problem, Rule
 
 
 class Metas:
-    """The metas of a rule set.
-
-    order: each after the metas that it names. always: those that may hit though nothing that they
-    name does, `!A` for example. by_name: numbers of those that name a rule.
-    """
+    """The metas of a rule set: `order`, each after the metas that it names."""
 
     def __init__(self, order: list[tuple[str, Meta]]) -> None:
         self._order = order
+        numbers = {name: number for number, (name, _) in enumerate(order)}
+        # Those that may hit though nothing that they name does, `!A` for example.
         self._always = [number for number, (_, meta) in enumerate(order) if meta.value(_nothing)]
-        self._by_name: dict[str, list[int]] = defaultdict(list)
+        self._after: dict[str, list[int]] = defaultdict(list)
         for number, (_, meta) in enumerate(order):
-            for name in meta.names:
-                self._by_name[name].append(number)
+            names = meta.names
+            if meta.needed:
+                # Without one of these it does not hit; metas hit less often than other rules.
+                names = frozenset((max(sorted(meta.needed), key=lambda one: numbers.get(one, -1)),))
+            for name in names:
+                self._after[name].append(number)
+        self._zeros = {name: 0 for _, meta in order for name in meta.names}
 
     @classmethod
     def of(cls, rules: Iterable[Rule], problems: list[Problem], *, use_network: bool) -> Metas:
@@ -43,20 +47,24 @@ class Metas:
         unknown = set(not_run)
         if unknown:
             unknown.update(name for name, meta in self._order if not unknown.isdisjoint(meta.names))
+        values = self._zeros | hits
         waiting = set(self._always)
         for name in hits:
-            waiting.update(self._by_name.get(name, ()))
-        # Numbers of metas that depend on one are above its own.
-        while waiting:
-            number = min(waiting)
-            waiting.discard(number)
+            waiting.update(self._after.get(name, ()))
+        queue = sorted(waiting)
+        while queue:
+            number = heappop(queue)
             name, meta = self._order[number]
-            if name in unknown:
+            if name in unknown or not meta.needed <= hits.keys():
                 continue
-            value = meta.value(lambda one: hits.get(one, 0))
+            value = meta.value(values.__getitem__)
             if value:
-                hits[name] = max(int(value), 1)
-                waiting.update(after for after in self._by_name.get(name, ()) if after > number)
+                hits[name] = values[name] = max(int(value), 1)
+                # Numbers of metas that depend on one are above its own.
+                for after in self._after.get(name, ()):
+                    if after > number and after not in waiting:
+                        waiting.add(after)
+                        heappush(queue, after)
 
 
 def _nothing(_name: str) -> int:

@@ -101,12 +101,15 @@ class InHeader(Matching):
         return self.unset if value is None else value
 
     def count(self, view: View) -> int:
-        text = self.text(view)
+        return self.count_of(self.text(view))
+
+    def count_of(self, text: bytes) -> int:
+        """How often the rule hits where this is in the field."""
         if self.negated:
             return int(self.compiled.search(text) is None)
         if self.limit == 1:
             return int(self.compiled.search(text) is not None)
-        return len(self.compiled.spans(text, self.limit))
+        return self.compiled.count(text, self.limit)
 
     def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
         text = self.text(view)
@@ -121,6 +124,7 @@ class Exists(Matching):
     def __init__(self, rule: Rule, test: HeaderExists) -> None:
         super().__init__(rule, None)
         self._test = test
+        self.field = test.field
 
     def count(self, view: View) -> int:
         return int(view.header(self._test.field, self._test.modifiers) is not None)
@@ -150,53 +154,70 @@ class InUriDetail(Matching):
 
 
 class InMimeHeader(Matching):
-    """`mimeheader`: in the header of any part, the message's own among them."""
+    """`mimeheader`: in the header of any part, the message's own among them.
+
+    tells_absence: the rule may hit where no part has the field.
+    """
 
     def __init__(self, rule: Rule, test: MimeHeaderTest) -> None:
         super().__init__(rule, test.pattern)
-        self._test = test
+        self.negated = test.negated
+        self._field = test.field
         self._name = test.field.lower().encode("latin-1", "replace")
+        self._is_raw = "raw" in test.modifiers
         self._unset = (test.if_unset or "").encode("latin-1", "replace")
         self._first, self._last = _range(rule.flags.get("range"))
+        self._concat = "concat" in rule.flags
+        self.looked_at = self._field, self._is_raw, self._unset
+        self.tells_absence = (
+            self.negated
+            or self._concat
+            or bool(self._unset)
+            or self.compiled.search(b"") is not None
+        )
+
+    def all_values(self, view: View) -> tuple[bytes, ...]:
+        """What each part has in the field."""
+        key = f"mimeheader {self.looked_at!r}"
+        found = view.notes.get(key)
+        if not isinstance(found, tuple):
+            parts = (part for part in view.parts.walk() if part.type)
+            found = view.notes[key] = tuple(map(self._value, parts))
+        return found
 
     def _values(self, view: View) -> Iterator[tuple[int, bytes]]:
-        parts = (part for part in view.parts.walk() if part.type)
-        for number, part in enumerate(parts, 1):
-            if number > self._last:
-                break
-            if number >= self._first:
-                yield number, self._value(part)
+        numbered = enumerate(self.all_values(view), 1)
+        return (one for one in numbered if self._first <= one[0] <= self._last)
 
     def _value(self, part: Part) -> bytes:
-        is_raw = "raw" in self._test.modifiers
-        if self._test.field == "ALL":
+        if self._field == "ALL":
             lines = [
                 name + b": " + value
                 for name, raw in part.fields
-                for value in ([raw] if is_raw else part.all(name.lower())[:1])
+                for value in ([raw] if self._is_raw else part.all(name.lower())[:1])
             ]
             return b"\n".join(lines)
-        values = part.all_raw(self._name) if is_raw else part.all(self._name)
+        values = part.all_raw(self._name) if self._is_raw else part.all(self._name)
         return values[-1] if values else self._unset
 
     def count(self, view: View) -> int:
         values: Sequence[bytes] = [value for _, value in self._values(view)]
-        if "concat" in self.rule.flags:
+        if self._concat:
             values = [b"".join(v if v.endswith(b"\n") else v + b"\n" for v in values)]
-        if self._test.negated:
+        if self.negated:
             return int(all(self.compiled.search(value) is None for value in values))
         if self.limit == 1:
             return int(any(self.compiled.search(value) is not None for value in values))
         count = 0
         for value in values:
-            count += len(self.compiled.spans(value, self.limit - count))
+            count += self.compiled.count(value, self.limit - count)
             if count >= self.limit:
                 break
         return count
 
     def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
         for number, value in self._values(view):
-            for start, end in () if self._test.negated else self.compiled.spans(value, limit):
+            for start, end in () if self.negated else self.compiled.spans(value, limit):
                 yield f"part {number}", value[start:end]
 
 

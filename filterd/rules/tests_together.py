@@ -1,24 +1,33 @@
 """All rules with patterns at once: one pass over each text says which of them to try.
 
-It names every pattern that matches and some that do not; only these are searched by themselves. A
-rule that hits where its pattern does not match is tried each time.
+It names every pattern that matches and some that do not; only these are searched by themselves. Of
+a field that a message does not have, only those rules are tried that hit without it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from filterd.rules.conf.rule import Kind, Pattern
 from filterd.rules.pattern_cache import PatternCache
-from filterd.rules.patterns.database import Database
+from filterd.rules.patterns import TooMuchWork
 from filterd.rules.patterns.texts import Texts
-from filterd.rules.tests import InHeader, InText, Matching, texts_of
-from filterd.rules.view.view import View
+from filterd.rules.tests import Exists, InHeader, InMimeHeader, InText, Matching, texts_of
+from filterd.rules.view.view import View, real_field
 
 FEW = 2
 """Rules of one field that are tried each time: one search costs as much as the pass."""
+
+Rules = TypeVar("Rules", InHeader, InMimeHeader)
+
+
+class _Group(Protocol):
+    """Rules that look at the same thing."""
+
+    def waiting(self, view: View) -> Iterable[Matching]:
+        """Those that may hit."""
 
 
 class Together:
@@ -26,44 +35,110 @@ class Together:
 
     def __init__(self, rules: Iterable[Matching], patterns: PatternCache) -> None:
         texts: dict[Kind, list[Matching]] = defaultdict(list)
-        fields: dict[object, list[InHeader]] = defaultdict(list)
+        fields: dict[Hashable, list[InHeader]] = defaultdict(list)
+        part_fields: dict[Hashable, list[InMimeHeader]] = defaultdict(list)
         self._each: list[Matching] = []
+        self._exists: dict[bytes, list[Matching]] = defaultdict(list)
         for one in rules:
             if isinstance(one, InText):
                 texts[one.kind].append(one)
-            elif isinstance(one, InHeader) and not one.negated:
+            elif isinstance(one, InHeader):
                 fields[one.looked_at].append(one)
+            elif isinstance(one, InMimeHeader) and not one.tells_absence:
+                part_fields[one.looked_at].append(one)
+            elif isinstance(one, Exists) and (name := real_field(one.field)) is not None:
+                self._exists[name].append(one)
             else:
                 self._each.append(one)
-        self._texts: list[tuple[Callable[[View], Texts], list[Matching], Database]] = [
-            (partial(texts_of, kind=kind), found, patterns.database([*map(_of, found)]))
-            for kind, found in texts.items()
+        self._groups: list[_Group] = [
+            *(_InText(kind, found, patterns) for kind, found in texts.items()),
+            *(_InField(found, patterns) for found in fields.values()),
+            *(_InPartField(found, patterns) for found in part_fields.values()),
         ]
-        self._fields: list[tuple[list[InHeader], Database, dict[bytes, list[int]]]] = []
-        for same in fields.values():
-            if len(same) <= FEW:
-                self._each += same
-            else:
-                self._fields.append((same, patterns.database([*map(_of, same)]), {}))
 
     def waiting(self, view: View) -> Mapping[int, list[Matching]]:
         """The rules that may hit, by priority."""
-        found: dict[int, list[Matching]] = defaultdict(list)
-        for one in self._each:
-            found[one.rule.priority].append(one)
-        for texts, rules, database in self._texts:
-            for number in database.candidates(texts(view)):
-                found[rules[number].rule.priority].append(rules[number])
-        for fields, database, missing in self._fields:
-            text = fields[0].text(view)
-            numbers = missing.get(text)
-            if numbers is None:
-                numbers = database.candidates(Texts((text,)))
-                if text == fields[0].unset:
-                    missing[text] = numbers
-            for number in numbers:
-                found[fields[number].rule.priority].append(fields[number])
-        return found
+        found = self._each.copy()
+        for name in view.field_names:
+            found += self._exists.get(name, ())
+        for group in self._groups:
+            found += group.waiting(view)
+        at: dict[int, list[Matching]] = defaultdict(list)
+        for one in found:
+            at[one.rule.priority].append(one)
+        return at
+
+
+class _Patterns(Generic[Rules]):
+    """Rules, and which of them to try in a text: those whose pattern is there, and all that hit
+    where it is not."""
+
+    def __init__(self, rules: Sequence[Rules], patterns: PatternCache) -> None:
+        self._always: list[Rules] = [one for one in rules if one.negated]
+        self._rules: list[Rules] = [one for one in rules if not one.negated]
+        if len(self._rules) > FEW:
+            self._database = patterns.database([*map(_of, self._rules)])
+        else:
+            self._always += self._rules
+            self._rules = []
+
+    def may_hit(self, texts: Texts) -> list[Rules]:
+        """Those to try."""
+        if not self._rules:
+            return self._always
+        return self._always + [self._rules[one] for one in self._database.candidates(texts)]
+
+
+class _InText:
+    """Rules for one kind of text."""
+
+    def __init__(self, kind: Kind, rules: Sequence[Matching], patterns: PatternCache) -> None:
+        self._kind = kind
+        self._rules = rules
+        self._database = patterns.database([*map(_of, rules)])
+
+    def waiting(self, view: View) -> list[Matching]:
+        numbers = self._database.candidates(texts_of(view, self._kind))
+        return [self._rules[number] for number in numbers]
+
+
+class _InField:
+    """Rules for one field of the header. What it is there without is found out once."""
+
+    def __init__(self, rules: Sequence[InHeader], patterns: PatternCache) -> None:
+        self._first = rules[0]
+        self._name = real_field(self._first.key[0])
+        self._patterns = _Patterns(rules, patterns)
+        self._unset: list[Matching] | None = None
+
+    def waiting(self, view: View) -> Collection[Matching]:
+        if self._name is None or self._name in view.field_names:
+            text = self._first.text(view)
+            if text != self._first.unset:
+                return self._patterns.may_hit(Texts((text,)))
+        if self._unset is None:
+            texts = Texts((self._first.unset,))
+            self._unset = [one for one in self._patterns.may_hit(texts) if _hits_unset(one)]
+        return self._unset
+
+
+class _InPartField:
+    """Rules for one field of the parts' headers."""
+
+    def __init__(self, rules: Sequence[InMimeHeader], patterns: PatternCache) -> None:
+        self._first = rules[0]
+        self._patterns = _Patterns(rules, patterns)
+
+    def waiting(self, view: View) -> Collection[Matching]:
+        texts = [value for value in self._first.all_values(view) if value]
+        return self._patterns.may_hit(Texts(texts)) if texts else ()
+
+
+def _hits_unset(one: InHeader) -> bool:
+    try:
+        return bool(one.count_of(one.unset))
+    except TooMuchWork:
+        return True  # for the checker to tell
 
 
 def _of(one: Matching) -> Pattern:

@@ -6,7 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), `meta`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from filterd.rules.conf.expression import Lookup, Node, Parser, name_node, tokens_of
 from filterd.rules.conf.lines import LineError, quoted
@@ -22,13 +22,15 @@ _POWER = re.compile(r"\*\s{0,8}\*")
 class Meta:
     """An expression, ready to be asked.
 
-    names: the rules that it names. is_declaration: `()`, a rule that never hits by itself.
+    names: the rules that it names. needed: those of them without which its value is 0.
+    is_declaration: `()`, a rule that never hits by itself.
     """
 
-    def __init__(self, node: Node, names: frozenset[str], *, is_declaration: bool) -> None:
+    def __init__(self, node: Node, names: frozenset[str], tokens: Sequence[str]) -> None:
         self._node = node
         self.names = names
-        self.is_declaration = is_declaration
+        self.needed = names & _needed(tokens)
+        self.is_declaration = tokens == ["(", ")"]
 
     def value(self, lookup: Lookup) -> float:
         """The value when rules have those that `lookup` gives: 0 for what did not hit, else how
@@ -67,7 +69,22 @@ def compile_meta(text: str, *, use_network: bool = False) -> Meta:
             raise LineError("a division by zero is possible") from None
         except OverflowError:
             pass
-    return Meta(node, frozenset(names), is_declaration=tokens == ["(", ")"])
+    return Meta(node, frozenset(names), tokens)
+
+
+def _needed(tokens: Sequence[str]) -> set[str]:
+    """What stands between `&&` by itself, if nothing binds less tightly."""
+    depth = 0
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        depth += (token == "(") - (token == ")")
+        if depth == 0 and token in ("||", "?", ":"):
+            return set()
+        if depth == 0 and token == "&&":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return {part[0] for part in parts if len(part) == 1}
 
 
 def globs_of(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from filterd.rules.conf.rule import Option
-from filterd.rules.evals.globs import is_all
+from filterd.rules.evals.globs import Globs
 from filterd.rules.view.kept import kept
 from filterd.rules.view.view import View
 
@@ -28,16 +28,17 @@ class AddressList:
     def __init__(self, patterns: Iterable[bytes]) -> None:
         self._whole: set[bytes] = set()
         self._domains: set[bytes] = set()
-        self._globs: list[bytes] = []
+        globs: list[bytes] = []
         for pattern in patterns:
             lowered = pattern.lower()
             rest = lowered[2:] if lowered.startswith(b"*@") else lowered
             if b"*" in rest or b"?" in rest:
-                self._globs.append(lowered)
+                globs.append(lowered)
             elif rest is lowered:
                 self._whole.add(lowered)
             else:
                 self._domains.add(rest)
+        self._globs = Globs(globs)
 
     def __contains__(self, address: object) -> bool:
         if not isinstance(address, bytes):
@@ -46,7 +47,7 @@ class AddressList:
         return (
             lowered in self._whole
             or lowered.rpartition(b"@")[2] in self._domains
-            or any(is_all(pattern, lowered) for pattern in self._globs)
+            or lowered in self._globs
         )
 
     def __bool__(self) -> bool:

@@ -12,7 +12,7 @@ from typing import cast
 from filterd.rules.conf.rule import Option
 from filterd.rules.evals.address_lists import address_list, of_options
 from filterd.rules.evals.arguments import pattern
-from filterd.rules.evals.globs import is_all
+from filterd.rules.evals.globs import Globs
 from filterd.rules.evals.people import from_addresses
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.view import View
@@ -64,7 +64,7 @@ _BULK = re.compile(
     re.I,
 )
 
-_Domains = tuple[frozenset[bytes], tuple[bytes, ...]]
+_Domains = tuple[frozenset[bytes], Globs]
 
 
 def _domains(options: tuple[Option, ...]) -> _Domains:
@@ -74,7 +74,7 @@ def _domains(options: tuple[Option, ...]) -> _Domains:
         for word in option.value.split()
     }
     globs = {word for word in words if b"*" in word or b"?" in word}
-    return frozenset(words - globs), tuple(sorted(globs))
+    return frozenset(words - globs), Globs(sorted(globs))
 
 
 def _number(view: View, name: str) -> int:
@@ -97,7 +97,7 @@ def _is_freemail(view: View, address: bytes) -> bool:
         if _number(view, f"freemail_import_{name}") and address in address_list(view, name):
             return False
     domains, globs = of_options(view, "freemail_domains", _domains)
-    return domain in domains or any(is_all(glob, domain) for glob in globs)
+    return domain in domains or domain in globs
 
 
 def addresses_in(view: View, text: bytes) -> Iterator[tuple[bytes, int, int]]:

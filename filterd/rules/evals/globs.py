@@ -6,6 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), welcomelist_from.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 PATTERNS = 4096
@@ -19,6 +20,21 @@ def _pieces(glob: bytes) -> tuple[re.Pattern[bytes], ...]:
     return tuple(
         re.compile(re.escape(piece).replace(rb"\?", rb"[^\n]")) for piece in glob.split(b"*")
     )
+
+
+class Globs:
+    """Patterns, of which one must match the whole text for it to be `in` them."""
+
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        self._patterns = tuple(patterns)
+        # One look at how a text ends tells nearly all of it.
+        self._ends = tuple({one.rpartition(b"*")[2].rpartition(b"?")[2] for one in self._patterns})
+
+    def __contains__(self, text: bytes) -> bool:
+        return text.endswith(self._ends) and any(is_all(one, text) for one in self._patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
 
 
 def is_in(glob: bytes, text: bytes) -> bool:

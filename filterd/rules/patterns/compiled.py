@@ -6,6 +6,7 @@ tried at once with few steps for each; if that is not enough, or the text is lon
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from dataclasses import dataclass
@@ -167,6 +168,15 @@ class _Search:
                 raise
             raise TooMuchWork(str(error)) from error
 
+    def count(self, subject: bytes, limit: int, reach: int) -> int:
+        """How many matches that do not overlap there are, `limit` at most. Raises TooMuchWork."""
+        if len(subject) * reach <= limits.AT_ONCE:
+            # PCRE2 goes on after a match as Perl does: one call, not one for each match.
+            with contextlib.suppress(pcre2.LibraryError):
+                number: int = self.compiled().subn(b"", subject)[1]
+                return min(number, limit)
+        return len(_spans(self, subject, limit, 0, reach))
+
     def more_than_nothing(self, subject: bytes, at: int) -> pcre2.Match | None:
         """A match at this place that is not empty. Raises TooMuchWork."""
         form = self._forms.get((0, True))
@@ -295,6 +305,10 @@ class Compiled:
         Raises TooMuchWork."""
         return _spans(self._plain, subject, limit, at, len(subject))
 
+    def count(self, subject: bytes, limit: int) -> int:
+        """How many `spans` there are. Raises TooMuchWork."""
+        return self._plain.count(subject, limit, len(subject))
+
     def is_in(self, texts: Texts, skip: int = 0) -> bool:
         """Whether the pattern matches in one of the texts, apart from the first `skip`. Raises
         TooMuchWork."""
@@ -311,6 +325,8 @@ class Compiled:
             at = texts.start(skip)
             if at is None:
                 return 0
+            if at == 0:
+                return self._joined.count(texts.joined, limit, texts.longest)
             return len(_spans(self._joined, texts.joined, limit, at, texts.longest))
         return len(self.places(texts, limit, skip))
 

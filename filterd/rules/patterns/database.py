@@ -25,6 +25,9 @@ hyperscan: Any = None
 with contextlib.suppress(ImportError):
     hyperscan = importlib.import_module("hyperscan")
 
+_Expression = tuple[int, bytes, int]
+"""Number, pattern and flags."""
+
 _FLAGS = 0 if hyperscan is None else hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
 
 _PROBES = (
@@ -113,17 +116,21 @@ class Database:
         return found
 
     def _compile(self, patterns: Sequence[Prepared]) -> None:
-        accepted: list[tuple[int, bytes, int]] = []
+        in_hyperscan: list[int] = []
+        easy: list[_Expression] = []
         for number, one in enumerate(patterns[:HYPERSCAN_PATTERNS]):
-            form = _accepted(one)
-            if form is not None:
-                accepted.append((number, *form))
-        self._in_hyperscan = tuple(number for number, _, _ in accepted)
-        easy = [one for one in accepted if _has_good_literals(patterns[one[0]])]
-        alone = [one for one in accepted if not _has_good_literals(patterns[one[0]])]
+            found = _accepted(number, one)
+            if found is None:
+                continue
+            in_hyperscan.append(number)
+            expression, database = found
+            if _has_good_literals(one):
+                easy.append(expression)
+            else:
+                self._scans.append(_Scan(database))
+        self._in_hyperscan = tuple(in_hyperscan)
         for start in range(0, len(easy), DATABASE_PATTERNS):
             self._scans.append(_Scan(_compiled(easy[start : start + DATABASE_PATTERNS])))
-        self._scans += [_Scan(_compiled([one])) for one in alone]
 
 
 def _has_good_literals(one: Prepared) -> bool:
@@ -160,21 +167,22 @@ class _Scan:
         self.database.scan(text, match_event_handler=note, scratch=scratch)
 
 
-def _accepted(one: Prepared) -> tuple[bytes, int] | None:
-    """A pattern as Hyperscan takes it, with its flags; None if it takes none."""
+def _accepted(number: int, one: Prepared) -> tuple[_Expression, Any] | None:
+    """A pattern as Hyperscan takes it, and its database; None if it takes none."""
     flags = _FLAGS
     if one.parts.caseless:
         flags |= hyperscan.HS_FLAG_CASELESS
-    for text, more in zip(one.wide, (0, hyperscan.HS_FLAG_PREFILTER), strict=False):
+    for form, text in enumerate(one.wide, 1):
+        more = hyperscan.HS_FLAG_PREFILTER if form == len(one.wide) else 0
+        expression = number, text, flags | more
         try:
-            _compiled([(0, text, flags | more)])
+            return expression, _compiled([expression])
         except hyperscan.error:
             continue
-        return text, flags | more
     return None
 
 
-def _compiled(patterns: Sequence[tuple[int, bytes, int]]) -> Any:
+def _compiled(patterns: Sequence[_Expression]) -> Any:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=[text for _, text, _ in patterns],

@@ -31,8 +31,11 @@ EXACT_OF_GROUPS = 2
 """Repeats that Hyperscan is asked to count; beyond it, any number will do. Its time to compile
 grows with them: some of the stock rules would take minutes."""
 
-LENGTH = 1_000
-"""Octets of a pattern for Hyperscan, about."""
+LENGTH = 16_000
+"""Octets of a pattern that Hyperscan takes."""
+
+LONG = 1_000
+"""Octets of a pattern that may be too large for it, and is offered shorter as well."""
 
 CHARACTER = 4
 """Octets of a character in UTF-8."""
@@ -122,13 +125,21 @@ def _sum(lengths: Iterable[int | None]) -> int | None:
     return total
 
 
-def wider(node: Node, *, caseless: bool, edges: bool = True) -> str:
-    """The pattern for Hyperscan. edges: whether places are asked for, which it cannot do
-    everywhere. An empty set of octets becomes any octet. Of a long pattern only a beginning is
-    asked for."""
-    writer = _Wider(caseless=caseless, edges=edges)
+def wider(node: Node, *, caseless: bool) -> list[str]:
+    """The pattern for Hyperscan, the closest form first. The last is without places, which it
+    cannot ask for everywhere; of a long pattern there are forms with a beginning only. An empty set
+    of octets becomes any octet."""
+    found: list[str] = []
+    writer = _Wider(caseless=caseless, edges=True)
     text = writer.text(node)
-    return text if len(text) <= LENGTH else writer.beginning(node, LENGTH)
+    if len(text) <= LENGTH:
+        found.append(text)
+    if len(text) > LONG:
+        lengths = (len(text) - 1, len(text) // 2, LONG)
+        found += [writer.beginning(node, min(length, LENGTH)) for length in lengths]
+    writer = _Wider(caseless=caseless, edges=False)
+    text = writer.text(node)
+    return [*found, text if len(text) <= LONG else writer.beginning(node, LONG)]
 
 
 class _Wider:
@@ -185,6 +196,10 @@ class _Wider:
                 union |= mask
         if not longest:
             return others
+        if union & ~ASCII:
+            # Which octets outside of ASCII, hardly matters for what passes, but much for the time
+            # to compile and to search.
+            union |= ALL & ~ASCII
         one = Octets(union)
         return [one if longest == 1 else Repeat(one, 1, None, ""), *others]
 

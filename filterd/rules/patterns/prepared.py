@@ -13,7 +13,7 @@ from filterd.rules.patterns.prefilter import least_octets, wider
 from filterd.rules.patterns.reader import read
 from filterd.rules.patterns.syntax import Edge, PatternError
 
-FORM = 2
+FORM = 3
 """Changes when something else is kept, or computed in another way."""
 
 
@@ -38,10 +38,7 @@ def prepare(pattern: Pattern) -> Prepared:
     Compiled(pattern, parts).check()
     if tree.stops or not least_octets(tree.root):
         return Prepared(parts, (), None)
-    wide = tuple(
-        wider(tree.root, caseless=parts.caseless, edges=edges).encode("latin-1")
-        for edges in (True, False)
-    )
+    wide = tuple(text.encode("latin-1") for text in wider(tree.root, caseless=parts.caseless))
     literals = needed(tree.root)
     return Prepared(parts, wide, None if literals is None else tuple(sorted(literals)))
 

@@ -6,7 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), `header SYMBOLIC_TEST_NAME header op /patte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from filterd.message.lazy import lazy
 from filterd.rules.view.addresses import parse_addresses, tidy_name
@@ -47,6 +47,11 @@ class Header:
         for number, (name, _value) in enumerate(self.fields):
             found.setdefault(name.lower(), []).append(number)
         return found
+
+    @property
+    def names(self) -> Collection[bytes]:
+        """The names of all fields in lower case, each once."""
+        return self._by_name.keys()
 
     @lazy
     def _decoded(self) -> dict[int, bytes]:

@@ -6,7 +6,7 @@ All text is octets, decoded to UTF-8 where a charset is known, as SpamAssassin 4
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from filterd.message.lazy import lazy
@@ -19,6 +19,11 @@ from filterd.rules.view.header import MESSAGE_IDS, ONE_VALUE, Header, reduced
 from filterd.rules.view.parts import MessagePart, parts_of
 from filterd.rules.view.relays import Relays, Trust, originating, relays_of, text_of
 from filterd.rules.view.text_view import TextView
+
+_MADE_UP = frozenset(
+    ("ALL", "ALL-TRUSTED", "ALL-INTERNAL", "ALL-UNTRUSTED", "ALL-EXTERNAL", "MESSAGEID")
+)
+_RELAYS = "x-spam-relays-"
 
 _NO_OPTIONS: Mapping[str, tuple[Option, ...]] = MappingProxyType({})
 
@@ -45,6 +50,7 @@ class View(TextView):
         self.notes: dict[str, object] = {}
         self.kind = Kind.BODY
         self._values: dict[tuple[str, tuple[str, ...]], tuple[bytes, ...]] = {}
+        self._headers: dict[tuple[str, tuple[str, ...]], bytes | None] = {}
 
     @lazy
     def full(self) -> bytes:
@@ -70,6 +76,11 @@ class View(TextView):
             return Header(parts.fields, parts.header_octets)
         pristine = b"Received:" + added + parts.header_octets
         return Header(((b"Received", added), *parts.fields), pristine)
+
+    @property
+    def field_names(self) -> Collection[bytes]:
+        """Their names in lower case, each once."""
+        return self.fields.names
 
     @lazy
     def domains(self) -> Domains:
@@ -109,10 +120,12 @@ class View(TextView):
 
     def header(self, name: str, modifiers: Sequence[str] = ()) -> bytes | None:
         """What a `header` rule for `name:modifier` looks at; None if there is no such field."""
-        values = self.values(name, *modifiers)
-        if not values:
-            return None
-        return (b"" if values[0].endswith(b"\n") else b"\n").join(values)
+        key = name, tuple(modifiers)
+        if key not in self._headers:
+            values = self.values(name, *modifiers)
+            between = b"" if not values or values[0].endswith(b"\n") else b"\n"
+            self._headers[key] = between.join(values) if values else None
+        return self._headers[key]
 
     def values(self, name: str, *modifiers: str) -> tuple[bytes, ...]:
         """The same, each value for itself, top first; those of whole fields end with a line end."""
@@ -163,8 +176,8 @@ class View(TextView):
 
     def _made_up(self, name: str, lowered: str, *, is_raw: bool) -> list[bytes] | None:
         """The values of a field that is not in the message as such; None for all others."""
-        if lowered.startswith("x-spam-relays-"):
-            relays = getattr(self.relays, lowered.removeprefix("x-spam-relays-"), None)
+        if lowered.startswith(_RELAYS):
+            relays = getattr(self.relays, lowered.removeprefix(_RELAYS), None)
             return [text_of(relays)] if isinstance(relays, list) else None
         get = self.fields.unfolded if is_raw else self.fields.values
         if lowered == "tocc":
@@ -174,6 +187,15 @@ class View(TextView):
         if name == "MESSAGEID":
             return [value for key in MESSAGE_IDS for value in get(key) if value]
         return None
+
+
+def real_field(name: str) -> bytes | None:
+    """The name in lower case of the field that `View.header` looks at; None for what is made of
+    other fields, or of all."""
+    lowered = name.lower()
+    if name in _MADE_UP or lowered in ("tocc", "envelopefrom") or lowered.startswith(_RELAYS):
+        return None
+    return lowered.encode("latin-1", "replace")
 
 
 def _between(lines: Sequence[bytes], first: int, last: int | None) -> tuple[bytes, ...]:

@@ -30,6 +30,20 @@ def hits(text: str, data: bytes = DATA, **evals: object) -> dict[str, tuple[int,
     return {hit.name: (hit.count, hit.score) for hit in compiled.check(View(Message(data)))}
 
 
+def test_the_next_message_has_other_fields() -> None:
+    lines = [f"header A{n} X-Some =~ /{n}/\nmimeheader B{n} X-Some =~ /{n}/" for n in range(4)]
+    lines += ["header C X-Some =~ /^$/", "header D exists:X-Some", "header E X-Some !~ /2/"]
+    compiled = CompiledRules.of(
+        read([("local.cf", "\n".join(lines).encode())]), {}, use_bayes=False, use_network=False
+    )
+    asked = [b"", b"X-Some: 2\n", b"", b"X-Some: 3\n", b"X-Some:\n"]
+    found = [
+        " ".join(sorted(hit.name for hit in compiled.check(View(Message(field + DATA)))))
+        for field in asked
+    ]
+    assert found == ["C E", "A2 B2 D", "C E", "A3 B3 D E", "C D E"]
+
+
 TABLE: dict[str, tuple[str, dict[str, tuple[int, float]]]] = {
     "body": ("body A /buy pills/i", {"A": (1, 1.0)}),
     "body across paragraphs": ("body A /now.*later/s", {}),
@@ -48,6 +62,26 @@ TABLE: dict[str, tuple[str, dict[str, tuple[int, float]]]] = {
     "uri": (r"uri A /shop\.com/", {"A": (1, 1.0)}),
     "full": (r"full A /^To: joe\@/m", {"A": (1, 1.0)}),
     "mimeheader": ("mimeheader A Content-Type =~ /plain/", {"A": (1, 1.0)}),
+    "mimeheader of a field that no part has": ("mimeheader A X-None =~ /./", {}),
+    "mimeheader that matches nothing": ("mimeheader A X-None =~ /^$/", {"A": (1, 1.0)}),
+    "mimeheader that is not there": ("mimeheader A X-None !~ /./", {"A": (1, 1.0)}),
+    "mimeheader, if-unset": (
+        "mimeheader A X-None =~ /no/ [if-unset: none]",
+        {"A": (1, 1.0)},
+    ),
+    "mimeheader, concat": (
+        "mimeheader A X-None =~ /^\\n/\ntflags A concat",
+        {"A": (1, 1.0)},
+    ),
+    "fields that are made up": (
+        "header A exists:ToCc\nheader B ALL =~ /^To:/m\nheader C exists:MESSAGEID",
+        {"A": (1, 1.0), "B": (1, 1.0)},
+    ),
+    "many rules of a field that is not there": (
+        "".join(f"header A{n} X-None =~ /{n}/\n" for n in range(5))
+        + "header B X-None =~ /^$/\nheader C X-None !~ /b/",
+        {"B": (1, 1.0), "C": (1, 1.0)},
+    ),
     "score 0": ("body A /pills/\nscore A 0\nmeta B A", {}),
     "meta of a meta": (
         "meta A B && !D\nmeta B C\nbody C /buy/i",

@@ -12,7 +12,7 @@ from filterd.chain.verdict import Symbol
 from filterd.message import Message
 from filterd.rules.evals import text_cat
 from filterd.rules.evals.gathered import functions
-from filterd.rules.evals.globs import is_all, is_in
+from filterd.rules.evals.globs import Globs, is_all, is_in
 from filterd.rules.view.view import View
 from tests.unit.rules.eval_mail import HEADER, attached, message, says, single
 
@@ -81,6 +81,7 @@ def test_subjects_that_are_wanted(line: str, expected: bool) -> None:
 def test_globs(glob: bytes, text: bytes, in_it: bool, whole: bool) -> None:
     assert is_in(glob, text) is in_it
     assert is_all(glob, text) is whole
+    assert (text in Globs([b"never-this", glob])) is whole
 
 
 @given(st.lists(st.binary(max_size=4).filter(lambda b: not set(b) & set(b"*?\n")), min_size=1))

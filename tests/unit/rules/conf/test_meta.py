@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -162,3 +163,27 @@ def test_any_text_is_a_value_or_a_mistake(text: str) -> None:
         return
     for hits in (0, 1, 3):
         assert isinstance(meta.value(dict.fromkeys(meta.names, hits).__getitem__), int | float)
+
+
+NEEDED = {
+    "A && B": {"A", "B"},
+    "A && !B": {"A"},
+    "A && (B || C) && D > 1": {"A"},
+    "A && B || C": set(),
+    "A && B ? C : D": set(),
+    "(A && B)": set(),
+    "A": {"A"},
+    "A + B && C": {"C"},
+    "A ^ B && C": {"C"},
+    "1 && A && local_tests_only": {"A"},
+}
+
+
+@pytest.mark.parametrize("text", NEEDED)
+def test_without_what_is_needed_nothing_hits(text: str) -> None:
+    meta = compile_meta(text)
+    assert meta.needed == NEEDED[text]
+    for counts in itertools.product((0, 1, 3), repeat=4):
+        values = dict(zip("ABCD", counts, strict=True))
+        if any(not values[name] for name in meta.needed):
+            assert not meta.value(values.__getitem__)
