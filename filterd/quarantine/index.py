@@ -28,7 +28,7 @@ from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, DeliveryState
-from filterd.quarantine.query import SEARCHED, Query, statement
+from filterd.quarantine.query import SEARCHED, Query, counting, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
 from filterd.quarantine.words import State
@@ -132,6 +132,12 @@ class Index:
             rows = [row_of(found) for found in connection.execute(statement(query)).mappings()]
         shown = tuple(rows[: query.limit])
         return Page(shown, end(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else "")
+
+    def count(self, query: Query) -> int:
+        """How many messages match, counted up to `COUNT_LIMIT` + 1. Raises QueryError,
+        StoreError."""
+        with self.connection() as connection:
+            return connection.scalar(counting(query)) or 0
 
     def counts(self) -> list[tuple[str, str, int, int]]:
         """By reason and state: how many messages, how many octets. Raises StoreError."""

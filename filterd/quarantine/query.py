@@ -14,7 +14,7 @@ from filterd.database.search import Contains, Matches, Recipients, Unindexed, be
 from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.schema import messages
-from filterd.quarantine.words import REASONS, STATES, known
+from filterd.quarantine.words import REASONS, SEARCH_STATES, WAITING, WAITING_STATES, known
 
 PAGE_LIMIT = paging.PAGE_LIMIT
 """Rows of one page at most."""
@@ -43,9 +43,9 @@ class Query:
 
     sender, recipient: a part of the address. domain: of the sender or of a recipient. subject,
     virus: a part. text: a part of sender, recipients, From, Subject, Message-ID, queue-id, client
-    or id. symbol: a whole name. since, until: seconds since 1970. after: the `next` of the page
-    before. visible: only messages to one of these recipients, whole addresses and `@domain`; what a
-    reviewer may see.
+    or id. state: a word, or `waiting` for all that need a decision. symbol: a whole name. since,
+    until: seconds since 1970. after: the `next` of the page before. visible: only messages to one
+    of these recipients, whole addresses and `@domain`; what a reviewer may see.
     """
 
     sender: str = ""
@@ -75,11 +75,26 @@ def statement(query: Query) -> sa.Select[Any]:
     """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
     try:
         known("reason", query.reason, REASONS)
-        known("state", query.state, STATES)
+        known("state", query.state, SEARCH_STATES)
         found = sa.select(messages).where(*_conditions(query))
         return _PAGING.page(found, query.limit, query.after)
     except ValueError as error:
         raise QueryError(str(error)) from None
+
+
+COUNT_LIMIT = 10_000
+"""Matching messages that are counted; of more it is only known that there are more."""
+
+
+def counting(query: Query) -> sa.Select[Any]:
+    """How many messages match, at most `COUNT_LIMIT` + 1, as SQL. Raises QueryError."""
+    try:
+        known("reason", query.reason, REASONS)
+        known("state", query.state, SEARCH_STATES)
+    except ValueError as error:
+        raise QueryError(str(error)) from None
+    found = sa.select(messages.c.id).where(*_conditions(query)).limit(COUNT_LIMIT + 1)
+    return sa.select(sa.func.count()).select_from(found.subquery())
 
 
 def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
@@ -95,9 +110,14 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
             query.visible,
         )
     )
-    for column, wanted in ((c.reason, query.reason), (c.state, query.state)):
-        if wanted:
-            yield (Unindexed(column) if reads_words else column) == wanted
+    states = WAITING_STATES if query.state == WAITING else (query.state,)
+    for column, wanted in ((c.reason, (query.reason,)), (c.state, states)):
+        if any(wanted):
+            # Few messages wait, as a rule, and the index finds them among all.
+            if wanted is WAITING_STATES:
+                yield column.in_(wanted)
+            else:
+                yield (Unindexed(column) if reads_words else column) == wanted[0]
     if query.visible:
         yield _RECIPIENTS.any_of(query.visible)
     for column, part in (

@@ -31,6 +31,15 @@ REASONS = tuple(reason.value for reason in Reason)
 STATES = tuple(state.value for state in State)
 """The states of a kept message."""
 
+WAITING = "waiting"
+"""In a search: every state in which a message waits for a decision or for its release."""
+
+WAITING_STATES = (State.HELD.value, State.RELEASING.value, State.FAILED.value)
+"""What `waiting` stands for."""
+
+SEARCH_STATES = (*STATES, WAITING)
+"""The words that a search takes for a state."""
+
 ACTIONS = tuple(action.value for action in Action)
 """What was done with a message when it came."""
 

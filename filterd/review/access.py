@@ -76,6 +76,15 @@ class Access:
         rows = (self._seen(row, query) for row in page.rows)
         return dataclasses.replace(page, rows=tuple(filter(None, rows)))
 
+    def count(self, query: Query) -> int | None:
+        """How many messages match that may be seen, up to `COUNT_LIMIT` + 1. None where the number
+        would tell a reviewer what was found about others alone. Raises QueryError, StoreError."""
+        asks_points = query.score_from is not None or query.score_to is not None
+        if not self.reviewer.is_admin and (query.symbol or asks_points):
+            return None
+        limited = dataclasses.replace(query, visible=self.reviewer.visible)
+        return self._store.index.count(limited)
+
     def _seen(self, row: Row, query: Query) -> Row | None:
         """The row as `as_seen` has the message; None if that does not match any more."""
         if len(self.reviewer.within(row.recipients)) == len(row.recipients):

@@ -6,16 +6,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import FormData
 
 from filterd.message.address import PatternError, checked_mailbox
 from filterd.quarantine.query import Query
-from filterd.quarantine.words import REASONS, STATES
+from filterd.quarantine.words import REASONS, STATES, WAITING
 
 TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
 """Fields of a search that are text; the words are those of `filterd quarantine list`."""
+
+ANY = "any"
+"""The choice of every state."""
+
+STATE_CHOICES = (WAITING, ANY, *STATES)
+"""States that one can choose in a search."""
 
 LIMITS = (25, 50, 100, 250)
 """Rows of a page that one can choose."""
@@ -45,17 +51,34 @@ class SearchForm:
 
     @property
     def is_empty(self) -> bool:
-        """True if nothing is asked for in particular."""
-        return not any(v for k, v in self.typed.items() if k not in ("limit", "after"))
+        """True if nothing is asked for in particular: what waits for a decision is shown."""
+        return self.typed["state"] == WAITING and not self._asks_more
+
+    @property
+    def is_for_all(self) -> bool:
+        """True if everything that is kept is asked for."""
+        return self.typed["state"] == ANY and not self._asks_more
+
+    @property
+    def _asks_more(self) -> bool:
+        return any(v for k, v in self.typed.items() if k not in ("limit", "after", "state"))
+
+    def is_view(self, asked: str) -> bool:
+        """True if the search is the one that this query of an address asks for."""
+        chosen = {k: v for k, v in self.typed.items() if v and k not in ("limit", "after")}
+        return chosen == dict(parse_qsl(asked))
 
     def link(self, **changes: str) -> str:
         """The search as the query of an address, with these fields changed."""
         chosen = {**self.typed, "after": "", **changes}
+        if chosen["state"] == ANY and self._asks_more:
+            chosen["state"] = ""
         return "?" + urlencode({name: value for name, value in chosen.items() if value})
 
 
 def search_of(given: Mapping[str, str]) -> SearchForm:
-    """The search that an address asks for; what is wrong is left out and told."""
+    """The search that an address asks for; what is wrong is left out and told. Nothing should be
+    looked for then: without a condition more would be found than was asked for."""
     names = (
         *TEXTS,
         "reason",
@@ -85,10 +108,17 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
             errors[name] = str(error)
             return None
 
-    for name, accepted in (("reason", REASONS), ("state", STATES)):
+    if not typed["state"]:
+        # Without any condition what waits for a decision; a search looks at all that is kept.
+        asks = any(typed[name] for name in names if name not in ("limit", "after"))
+        typed["state"] = ANY if asks else WAITING
+    if typed["pinned"] not in ("", "yes", "no"):
+        errors["pinned"] = "accepted: yes, no"
+        typed["pinned"] = ""
+    for name, accepted in (("reason", REASONS), ("state", STATE_CHOICES)):
         if typed[name] and typed[name] not in accepted:
             errors[name] = f"accepted: {', '.join(accepted)}"
-            typed[name] = ""
+            typed[name] = ANY if name == "state" else ""
     limit = typed["limit"] if typed["limit"] in map(str, LIMITS) else str(DEFAULT_LIMIT)
     typed["limit"] = "" if limit == str(DEFAULT_LIMIT) else limit
     query = Query(
@@ -100,7 +130,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         symbol=typed["symbol"],
         virus=typed["virus"],
         reason=typed["reason"],
-        state=typed["state"],
+        state="" if typed["state"] == ANY else typed["state"],
         since=moment("since"),
         until=moment("until"),
         score_from=points("score_from"),

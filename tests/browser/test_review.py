@@ -142,6 +142,31 @@ def test_delete_several_after_a_question(site: Site, scripts: bool) -> None:
     expect(visit.page.get_by_text(why)).to_have_count(2)
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_what_is_decided_leaves_the_list_and_is_one_click_away(site: Site, scripts: bool) -> None:
+    for number in range(3):
+        site.put(message(f"number {number}"))
+    visit = site.logged_in(scripts=scripts)
+    visit.page.goto(f"{site.url}/quarantine")
+    rows = visit.page.locator("[data-row]")
+    expect(rows).to_have_count(3)
+    visit.page.get_by_role("link", name="number 1").click()
+    expect(visit.page.locator("#verdict")).to_contain_text("Held: ")
+    visit.page.get_by_role("button", name="Delete …").click()
+    visit.page.get_by_role("button", name="Delete 1 message").click()
+    visit.page.get_by_role("link", name="Quarantine").first.click()
+    expect(rows).to_have_count(2)
+    expect(visit.page.get_by_role("link", name="number 1")).to_have_count(0)
+    expect(visit.page.get_by_text("2 in all")).to_be_visible()
+    visit.page.get_by_role("link", name="Everything").click()
+    expect(rows).to_have_count(3)
+    visit.page.get_by_role("link", name="Virus").click()
+    expect(visit.page.get_by_text("No matching messages.")).to_be_visible()
+    visit.page.get_by_role("link", name="To decide").click()
+    expect(rows).to_have_count(2)
+    assert visit.said == []
+
+
 def test_all_of_a_page_by_keys(site: Site) -> None:
     ids = [site.put(message(f"number {number}")) for number in range(3)]
     visit = site.logged_in()

@@ -36,7 +36,8 @@ def list_(
         str, typer.Option(help="spam, virus, banned, policy, discarded, stripped or failed")
     ] = "",
     state: Annotated[
-        str, typer.Option(help="held, releasing, released, failed, copy, deleted or expired")
+        str,
+        typer.Option(help="held, releasing, released, failed, copy, deleted, expired, or waiting"),
     ] = "",
     symbol: Annotated[str, typer.Option(help="a symbol's whole name")] = "",
     virus: Annotated[str, typer.Option(help="a part of the virus name")] = "",

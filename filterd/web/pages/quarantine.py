@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from fastapi import APIRouter, HTTPException
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -9,8 +11,8 @@ from starlette.responses import Response
 
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.index import Page
-from filterd.quarantine.query import QueryError
-from filterd.quarantine.words import REASONS, STATES
+from filterd.quarantine.query import COUNT_LIMIT, Query, QueryError
+from filterd.quarantine.words import REASONS
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
 from filterd.review.rights import BULK, ReviewAction
@@ -18,6 +20,7 @@ from filterd.web.forms import (
     ID_LIMIT,
     LIMITS,
     NOTE_LIMIT,
+    STATE_CHOICES,
     local_path,
     search_of,
     text_of,
@@ -33,16 +36,37 @@ SHOWN_LIMIT = 100
 """Messages that the page that asks lists; of more it tells the number."""
 
 
+DAY = 86400.0
+
+
+def views(now: datetime) -> list[tuple[str, str]]:
+    """The saved views of the list: a name, and what it asks for as the query of an address."""
+    today = now.date()
+    week = today - timedelta(days=6)
+    return [
+        ("To decide", "state=waiting"),
+        ("Spam of today", f"state=any&reason=spam&since={today}"),
+        ("Virus", "state=any&reason=virus"),
+        ("Stripped", "state=any&reason=stripped"),
+        ("Released this week", f"state=released&since={week}"),
+        ("Everything", "state=any"),
+    ]
+
+
 @router.get("/quarantine")
 def list_(request: Request, asking: Asking) -> Response:
-    """What is kept and fits the search, newest first."""
+    """What is kept and fits the search, newest first; without one what waits for a decision."""
     access = Access(state_of(request).actions, asking, "web")
     search = search_of(request.query_params)
+    found, total, is_kept = Page((), ""), None, True
     try:
-        found = access.search(search.query)
+        if not search.errors:
+            found, total = access.search(search.query), access.count(search.query)
+        if search.is_empty and not found.rows:
+            is_kept = bool(access.search(Query(limit=1)).rows)
     except QueryError as error:
         search.errors["after"] = str(error)
-        found = Page((), "")
+    keep_days = state_of(request).settings.quarantine.keep_days
     return page(
         request,
         "quarantine.html",
@@ -53,8 +77,13 @@ def list_(request: Request, asking: Asking) -> Response:
         here=f"/quarantine{search.link(after=search.query.after)}",
         actions=BULK,
         reasons=REASONS,
-        states=STATES,
+        states=STATE_CHOICES,
         limits=LIMITS,
+        views=views(datetime.now().astimezone()),
+        total=total,
+        count_limit=COUNT_LIMIT,
+        is_kept=is_kept,
+        keep_seconds=keep_days * DAY,
     )
 
 

@@ -22,6 +22,7 @@ from filterd.quarantine.index import Index
 from filterd.quarantine.journal import Delivery, DeliveryState
 from filterd.quarantine.query import Query, QueryError
 from filterd.quarantine.schema import SCHEMA
+from filterd.quarantine.words import State
 from tests.helpers.entries import RECEIVED, new
 from tests.helpers.reports import revised
 from tests.helpers.stores import empty_store
@@ -139,6 +140,26 @@ def test_fsck_fills_an_empty_index(store: Store) -> None:
     assert found(store, pinned=True) == ["b"]
     again = store.fsck()
     assert (again.checked, again.added, again.stale, again.restated) == (4, (), (), ())
+
+
+def test_waiting_is_every_state_that_needs_a_decision(store: Store) -> None:
+    copies = {
+        "a": (Delivery("joe@mx.test", State.HELD),),
+        "b": (Delivery("joe@mx.test", State.RELEASING),),
+        "c": (Delivery("joe@mx.test", State.FAILED),),
+        "d": (Delivery("joe@mx.test", State.RELEASED),),
+        "e": (),
+    }
+    for id, some in copies.items():
+        store.index.add(describe(new(id)), "p", DeliveryState(some))
+    index = store.index
+    for query in (Query(state="waiting"), Query(state="waiting", visible=("@mx.test",))):
+        waiting = {row.id for row in index.search(query).rows}
+        assert waiting == {"a", "b", "c"}
+        assert index.count(query) == 3
+    assert index.count(Query()) == 5
+    with pytest.raises(QueryError, match="state: 'wait' is unknown"):
+        index.count(Query(state="wait"))
 
 
 def test_hostile_text_can_be_stored(store: Store) -> None:

@@ -43,7 +43,7 @@ def test_a_search_uses_the_words_of_the_command_line() -> None:
         ("score_from", "nan", "7.5"),
         ("score_to", "inf", "7.5"),
         ("reason", "none", "accepted: spam"),
-        ("state", "gone", "accepted: held"),
+        ("state", "gone", "accepted: waiting, any, held"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_field(field: str, value: str, said: str) -> None:
