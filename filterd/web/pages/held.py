@@ -11,6 +11,7 @@ from starlette.responses import Response
 from filterd.digest.links import LinkError, ReleaseLink, Signer
 from filterd.quarantine import Entry, UnknownIdError
 from filterd.quarantine.entry import for_admins_only
+from filterd.quarantine.words import State
 from filterd.review.actions import ActionError, ActionRequest
 from filterd.web.state import WebState, state_of
 from filterd.web.views import plain_page
@@ -71,16 +72,19 @@ def release(request: Request, token: str) -> Response:
         (done,) = state.actions.release([link.id], wanted)
     except (LinkError, UnknownIdError, ActionError) as error:
         return _error(request, error)
-    words = "It is on its way to you." if done.ok else NOT_NOW
+    # Somebody who clicks twice asks again while the first question is carried out.
+    ok = done.ok or any(
+        one["state"] == State.RELEASING for one in done.detail.get("recipients", ())
+    )
     return plain_page(
         request,
         "held.html",
-        200 if done.ok else 503,
+        200 if ok else 503,
         entry=entry,
         link=link,
         token=token,
-        words=words,
-        ok=done.ok,
+        words="It is on its way to you." if ok else NOT_NOW,
+        ok=ok,
         refused="",
     )
 

@@ -26,6 +26,7 @@ from filterd.digest.run import Schedule, due_moment, send_now
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, DmarcPolicy
 from filterd.quarantine import Store
+from filterd.quarantine.release import Releaser, ReleaseRequest
 from filterd.review.actions import ActionRequest, ReviewActions
 from filterd.web.app import create_app
 from tests.helpers.entries import new
@@ -403,6 +404,19 @@ def test_what_the_mta_does_not_take_is_told_and_may_be_tried_again(
     mta.answers = {}
     assert "on its way" in client.post(path).text
     assert len(mta.taken) == 1
+
+
+def test_a_second_click_while_the_first_is_carried_out(
+    browser: tuple[TestClient, str], mta: Mta
+) -> None:
+    client, path = browser
+    store = client.app.state.filterd.actions.store  # type: ignore[attr-defined]
+    who = ReleaseRequest("a", "digest:joe@mx.example", ("joe@mx.example",))
+    assert Releaser(store)._claim(store.get("a"), who.recipients, ["held", ""], who)
+    answer = client.post(path)
+    assert answer.status_code == 200
+    assert "on its way" in answer.text
+    assert mta.taken == []
 
 
 def test_the_audit_trail_knows_who(browser: tuple[TestClient, str], mta: Mta) -> None:
