@@ -9,13 +9,12 @@ from dataclasses import dataclass
 class HistoryQuery:
     """Conditions that must all hold; empty and None are left out.
 
-    id: of one message. text, sender, recipient: a part. domain: of the sender or of a recipient.
-    action: a word. symbol: a whole name. failed: a filter that gave no opinion. since, until:
-    seconds since 1970. after: the `next` of the page before.
-    visible: only messages to one of these recipients, whole addresses and `@domain`.
+    text, sender, recipient: a part. domain: of the sender or of a recipient. action: a word.
+    symbol: a whole name. failed: a filter that gave no opinion. since, until: seconds since 1970.
+    after: the `next` of the page before. visible: only messages to one of these recipients, whole
+    addresses and `@domain`. id: of one message.
     """
 
-    id: str = ""
     text: str = ""
     sender: str = ""
     recipient: str = ""
@@ -28,3 +27,4 @@ class HistoryQuery:
     limit: int = 50
     after: str = ""
     visible: tuple[str, ...] = ()
+    id: str = ""

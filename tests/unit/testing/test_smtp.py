@@ -156,7 +156,7 @@ def test_points_of_a_recipient_are_its_own() -> None:
     report = smtp.message(MAIL)
     assert report.outcomes == (
         Outcome("joe@mx.example", Action.ACCEPT, "default"),
-        Outcome("sue@mx.example", Action.QUARANTINE, "default", (Symbol("KNOWN_VICTIM", 9),)),
+        Outcome("sue@mx.example", Action.QUARANTINE, "default", (Symbol("KNOWN_VICTIM", 9),), 8.0),
     )
     # The delivered copy is the other's, which has no points.
     assert (report.action, report.score, report.dropped) == ("accept", 0.0, ("sue@mx.example",))
