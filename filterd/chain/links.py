@@ -67,7 +67,7 @@ def explained(opinion: Verdict, name: str) -> Verdict:
     if opinion.action is Action.ACCEPT:
         return opinion
     first = opinion.symbols[0] if opinion.symbols else None
-    found = (first.detail or first.name)[:DETAIL_LIMIT] if first is not None else ""
+    found = (first.known_detail or first.name)[:DETAIL_LIMIT] if first is not None else ""
     return replace(opinion, because=f"{name}: {found}" if found else name)
 
 

@@ -142,6 +142,11 @@ class Symbol:
             self._detail = self._detail()
         return self._detail
 
+    @property
+    def known_detail(self) -> str:
+        """Why, if it is a text by now; no function is called, which may fail."""
+        return self._detail if isinstance(self._detail, str) else ""
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Symbol):
             return NotImplemented

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from filterd.chain.chain import Chain
-from filterd.chain.links import Link, LinkSettings
+from filterd.chain.links import Link, LinkSettings, explained
 from filterd.chain.pipeline import Pipeline
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicyRule, PolicySettings
@@ -211,3 +211,15 @@ def test_a_limit_that_is_no_number_is_refused(limit: object) -> None:
     value["outcomes"] = [{"recipient": ANN, "action": "quarantine", "rule": "a", "limit": limit}]
     with pytest.raises(ValueError, match="expected an outcome"):
         codec.read(value)
+
+
+def test_no_function_of_a_filter_is_called_for_it() -> None:
+    """It may fail, and the filter is done by then."""
+
+    def why() -> str:
+        raise AssertionError
+
+    told = explained(Verdict(Action.REJECT, (Symbol("TOLD", 0.0, why),)), "mine")
+    assert told.because == "mine: TOLD"
+    known = explained(Verdict(Action.REJECT, (Symbol("TOLD", 0.0, "a reason"),)), "mine")
+    assert known.because == "mine: a reason"
