@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -52,6 +53,9 @@ class Played:
 def played() -> Iterator[Played]:
     found = Played()
     yield found
+    # Not only closed: a thread that reads from it would keep it open.
+    with contextlib.suppress(OSError):
+        found.peer.shutdown(socket.SHUT_RDWR)
     found.peer.close()
     found.ended.wait(SECONDS)
 
