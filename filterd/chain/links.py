@@ -63,12 +63,11 @@ def failed_symbol(failure: Failure) -> Verdict:
 
 
 def explained(opinion: Verdict, name: str) -> Verdict:
-    """The opinion of the filter of that name; where it forces an action, with what it found."""
+    """The opinion of the filter of that name; where it forces an action, with the cause of that."""
     if opinion.action is Action.ACCEPT:
-        return opinion
-    first = opinion.symbols[0] if opinion.symbols else None
-    found = (first.known_detail or first.name)[:DETAIL_LIMIT] if first is not None else ""
-    return replace(opinion, because=f"{name}: {found}" if found else name)
+        return replace(opinion, because="") if opinion.because else opinion
+    cause = opinion.because or (opinion.symbols[0].cause if opinion.symbols else "")
+    return replace(opinion, because=f"{name}: {cause[:DETAIL_LIMIT]}" if cause else name)
 
 
 def on_error_action(settings: LinkSettings, envelope: Envelope, *, again: bool = False) -> Action:

@@ -54,7 +54,7 @@ def _delivered(report: ScanReport, done: str) -> str:
         return f"{done}: a person released it (it was kept as {report.released})"
     if report.removed:
         done += f" without {_parts(report)}"
-    elif report.virus:
+    if report.virus:
         done += f" without the infected parts: {_virus(report)}"
     given = f"{points(report.score)} points"
     if report.labelled:
@@ -66,18 +66,20 @@ def _delivered(report: ScanReport, done: str) -> str:
 
 def _cause(report: ScanReport, concerned: Sequence[Outcome]) -> str:
     """Why it was not delivered to these recipients."""
+    limits = {(one.limit, one.rule) for one in concerned if one.limit is not None}
+    if limits and all(one.limit is not None for one in concerned):
+        return f"{points(report.score)} points, {_limits(limits)}"
     if report.virus:
         return _virus(report)
     if report.reason is Reason.FAILED and (failed := _failures(report)):
         return failed
     if report.reason is Reason.BANNED and report.removed:
         return f"it contains {_parts(report)}"
-    limits = {(one.limit, one.rule) for one in concerned if one.limit is not None}
     if limits:
         return f"{points(report.score)} points, {_limits(limits)}"
-    authentication = report.authentication
-    if report.reason is Reason.DMARC and authentication and authentication.dmarc:
-        domain = _cut(authentication.dmarc.domain)
+    dmarc = report.authentication.dmarc if report.authentication is not None else None
+    if report.reason is Reason.DMARC and dmarc is not None and dmarc.domain:
+        domain = _cut(dmarc.domain)
         return (
             f"{domain} asks to keep out mail that does not prove to come from it (DMARC), "
             "and this message does not"

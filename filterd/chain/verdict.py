@@ -143,9 +143,10 @@ class Symbol:
         return self._detail
 
     @property
-    def known_detail(self) -> str:
-        """Why, if it is a text by now; no function is called, which may fail."""
-        return self._detail if isinstance(self._detail, str) else ""
+    def cause(self) -> str:
+        """The symbol as the cause of an action: its detail if that is a text by now, else its name.
+        No function is called, which may fail."""
+        return (self._detail if isinstance(self._detail, str) else "") or self.name
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Symbol):
@@ -278,8 +279,9 @@ class Verdict:
     message that this is, if a person released it; then only a virus stops it. authentication: what
     is known of who sent it. outbound: our own people or hosts send it, and it may be signed in
     their name. reason: why the action is wanted, where that has a word of its own.
-    labelled: whoever gets the message gets it labelled, whatever its score. because: which filter
-    wants the action and what it found, in words; the chain sets it.
+    labelled: whoever gets the message gets it labelled, whatever its score. because: what made the
+    filter want the action, in words, where that is not its first symbol; the chain puts the
+    filter's name before it.
     """
 
     action: Action = Action.ACCEPT

@@ -74,8 +74,6 @@ class QueryError(ValueError):
 def statement(query: Query) -> sa.Select[Any]:
     """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
     try:
-        known("reason", query.reason, REASONS)
-        known("state", query.state, SEARCH_STATES)
         found = sa.select(messages).where(*_conditions(query))
         return _PAGING.page(found, query.limit, query.after)
     except ValueError as error:
@@ -89,15 +87,16 @@ COUNT_LIMIT = 10_000
 def counting(query: Query) -> sa.Select[Any]:
     """How many messages match, at most `COUNT_LIMIT` + 1, as SQL. Raises QueryError."""
     try:
-        known("reason", query.reason, REASONS)
-        known("state", query.state, SEARCH_STATES)
+        found = sa.select(messages.c.id).where(*_conditions(query)).limit(COUNT_LIMIT + 1)
     except ValueError as error:
         raise QueryError(str(error)) from None
-    found = sa.select(messages.c.id).where(*_conditions(query)).limit(COUNT_LIMIT + 1)
     return sa.select(sa.func.count()).select_from(found.subquery())
 
 
 def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
+    """Raises ValueError for a word that is unknown."""
+    known("reason", query.reason, REASONS)
+    known("state", query.state, SEARCH_STATES)
     c = messages.c
     reads_words = any(
         (

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from filterd.chain.report import ScanReport
+from filterd.chain.sentence import sentence
 from filterd.chain.shares import as_for
-from filterd.chain.verdict import Symbol
+from filterd.chain.verdict import Outcome, Symbol
 from filterd.review.reviewer import Reviewer
 
 R = TypeVar("R", bound=ScanReport)
@@ -36,3 +37,13 @@ def all_as_seen(found: Iterable[R], reviewer: Reviewer, symbol: str) -> tuple[R,
 def has_symbol(symbols: Sequence[Symbol], name: str) -> bool:
     """True if a search for that name, in any case, finds a message with these."""
     return name.upper() in [one.name for one in symbols]
+
+
+def own_outcomes(report: ScanReport, reviewer: Reviewer) -> list[Outcome]:
+    """What those recipients get whom the reviewer may see, and all where nobody is named."""
+    return [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
+
+
+def seen_sentence(report: ScanReport, reviewer: Reviewer) -> str:
+    """The verdict in one sentence, by what the reviewer's own recipients get."""
+    return sentence(report, own_outcomes(report, reviewer))

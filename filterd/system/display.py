@@ -64,7 +64,8 @@ def printable(text: str, limit: int | None = None, *, lines: bool = False) -> st
     return text[:limit]
 
 
-_FOLDERS = re.compile(r"(?<![\w.])/(?:[^/\s:]++/)++")
+# Not the two slashes before the host of a URL; the three before a file are one.
+_FOLDERS = re.compile(r"(?<![\w./])(?:///++|/(?!/))(?:[^/\s:]++/)++")
 
 
 def without_folders(text: str) -> str:

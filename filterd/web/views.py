@@ -13,13 +13,12 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from filterd import __version__
 from filterd.chain.headers import points
-from filterd.chain.report import ScanReport, remaining
-from filterd.chain.sentence import sentence
+from filterd.chain.report import remaining
 from filterd.chain.stages import COMMANDS
-from filterd.chain.verdict import Outcome
 from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
+from filterd.review.seen import own_outcomes, seen_sentence
 from filterd.system.display import count, exactly, printable, size, when
 from filterd.web.identity import session_of
 from filterd.web.state import state_of
@@ -38,16 +37,6 @@ def _finalize(value: object) -> object:
     return printable(value, lines=True) if type(value) is str else value
 
 
-def outcomes_within(report: ScanReport, reviewer: Reviewer) -> list[Outcome]:
-    """The outcomes of the reviewer's own recipients."""
-    return [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
-
-
-def sentence_for(report: ScanReport, reviewer: Reviewer) -> str:
-    """The verdict in one sentence, as the reviewer may know it."""
-    return sentence(report, outcomes_within(report, reviewer))
-
-
 _environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -64,8 +53,8 @@ _environment.filters.update(
     count=count,
     clamd_stats=stats_in_words,
     remaining=remaining,
-    outcomes_within=outcomes_within,
-    sentence_for=sentence_for,
+    outcomes_within=own_outcomes,
+    sentence_for=seen_sentence,
     command=lambda stage: _COMMANDS.get(stage, stage),
 )
 

@@ -153,7 +153,7 @@ def decode_answer(value: dict[str, Any], filters: Sequence[str]) -> StageAnswer:
     verdict = read_verdict(value["verdict"]) if "verdict" in value else NO_OPINION
     if len(verdict.symbols) > SYMBOLS_LIMIT or len(verdict.edits) > EDITS_LIMIT:
         raise AnswerError("verdict: too many symbols or edits")
-    if verdict.apart or verdict.points_apart or verdict.failed or verdict.because:
+    if verdict.apart or verdict.points_apart or verdict.failed:
         raise AnswerError("verdict: says what no filter says at a stage")
     return StageAnswer(name, verdict, float(spent), failure)
 

@@ -161,15 +161,24 @@ def verdict_of(
     """
     dmarc = found.dmarc
     if tempfail and dmarc is not None and dmarc.result is AuthResult.TEMPERROR:
-        return Verdict(Action.TEMPFAIL, reply=DELAY)
+        why = f"the DNS did not tell the DMARC policy of {dmarc.domain}"
+        return Verdict(Action.TEMPFAIL, reply=DELAY, because=why)
     match treated.treatment:
         case "reject" if not of_relay:
-            return Verdict(Action.REJECT, reply=_refusal(dmarc), reason=Reason.DMARC)
+            reply = _refusal(dmarc)
+            return Verdict(Action.REJECT, reply=reply, reason=Reason.DMARC, because=_why(dmarc))
         case "reject" | "quarantine":
-            return Verdict(Action.QUARANTINE, labelled=True, reason=Reason.DMARC)
+            because = _why(dmarc)
+            return Verdict(Action.QUARANTINE, labelled=True, reason=Reason.DMARC, because=because)
         case "label":
             return Verdict(labelled=True)
     return Verdict()
+
+
+def _why(dmarc: DmarcCheck | None) -> str:
+    if dmarc is None or not dmarc.domain:
+        return dmarc.reason if dmarc is not None else ""
+    return f"it is not proven to come from {dmarc.domain} (DMARC)"
 
 
 def _refusal(dmarc: DmarcCheck | None) -> Reply:

@@ -193,15 +193,16 @@ class Asking:
         symbols = [*_symbols(hits, allowed), *self._remarks()]
         if not symbols:
             return NO_OPINION
-        action, reply = Action.ACCEPT, None
+        action, reply, cause = Action.ACCEPT, None, ""
         for name, hit in hits.items():
             if _is_outweighed(hit, allowed) or (of_relay and hit.abouts.issubset(OF_CLIENT)):
                 continue
             if name in self._settings.reject and action is not Action.REJECT:
-                action, reply = Action.REJECT, hit.reply
+                action, reply, cause = Action.REJECT, hit.reply, name
             elif name in self._settings.tempfail and action is Action.ACCEPT:
-                action, reply = Action.TEMPFAIL, DELAY
-        return Verdict(action, tuple(symbols), reply=reply)
+                action, reply, cause = Action.TEMPFAIL, DELAY, name
+        because = next((f"{cause} ({s.cause})" for s in symbols if s.name == cause), "")
+        return Verdict(action, tuple(symbols), reply=reply, because=because)
 
     def _take_tests(self) -> None:
         for health, test in self._tests.values():

@@ -109,7 +109,10 @@ class LocalLists:
         symbols = verdict.symbols()
         if not symbols:
             return NO_OPINION
-        return Verdict(verdict.action, symbols)
+        if verdict.action is Action.ACCEPT:
+            return Verdict(symbols=symbols)
+        because = next(one.cause for one in symbols if one.name == verdict.reason)
+        return Verdict(verdict.action, symbols, because=because)
 
     def examine(self, message: Message) -> Verdict:
         """What the lists mean for the message: points where they are the same for all recipients,

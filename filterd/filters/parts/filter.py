@@ -28,7 +28,7 @@ from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
 from filterd.filters.parts.unpacking.names import shown
 from filterd.filters.parts.unpacking.unpack import Unpacker
-from filterd.filters.parts.verdict import PartFinding, PartOutcome, details, outcome
+from filterd.filters.parts.verdict import DETAIL_LIMIT, PartFinding, PartOutcome, details, outcome
 from filterd.message import Entity, Message, Reading
 from filterd.message.matching import networks
 from filterd.resolver.lookups import DnsLookups
@@ -172,6 +172,7 @@ class Parts:
             banned=any(finding.symbol == BANNED_PART for finding in found),
             reply=BANNED_REPLY if wanted.is_refused else None,
             apart=wanted.apart,
+            because=shown(wanted.cause, DETAIL_LIMIT) if wanted.cause else "",
         )
 
     def _verified(self, message: Message) -> Iterator[AddField]:

@@ -18,6 +18,14 @@ DETAIL_LIMIT = 500
 """Characters of a symbol's detail: a log line, not the listing of an archive."""
 
 
+# What cannot be stripped is held.
+_FORCED = {
+    "reject": Action.REJECT,
+    "quarantine": Action.QUARANTINE,
+    "strip": Action.QUARANTINE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PartFinding:
     """One thing found.
@@ -36,12 +44,14 @@ class PartFinding:
 
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
-    """action: the least for all. apart: more, for some. taken: what is stripped, in order."""
+    """action: the least for all. apart: more, for some. taken: what is stripped, in order. cause:
+    what the action is for, in words."""
 
     action: Action
     apart: tuple[RecipientAction, ...]
     taken: tuple[PartFinding, ...]
     is_refused: bool
+    cause: str = ""
 
 
 def outcome(
@@ -52,10 +62,13 @@ def outcome(
     """What the findings mean for the recipients. may_strip: False for a part that must stay whole,
     whose message is then held."""
     actions: dict[EffectiveRule, Action] = {}
+    causes: dict[Action, PartFinding] = {}
     taken: dict[int, PartFinding] = {}
     for rule in recipients:
-        actions[rule], strip = _for_one(rule, found, may_strip)
-        if actions[rule] is Action.ACCEPT:
+        actions[rule], cause, strip = _for_one(rule, found, may_strip)
+        if cause is not None:
+            causes.setdefault(actions[rule], cause)
+        else:
             for finding in strip:
                 assert finding.entity is not None
                 taken.setdefault(finding.entity.start, finding)
@@ -71,28 +84,31 @@ def outcome(
         apart,
         tuple(taken[start] for start in sorted(taken)),
         Action.REJECT in actions.values(),
+        _words(causes[least]) if least in causes else "",
     )
 
 
 def _for_one(
     rule: EffectiveRule, found: Sequence[PartFinding], may_strip: Callable[[Entity], bool]
-) -> tuple[Action, list[PartFinding]]:
-    action = Action.ACCEPT
+) -> tuple[Action, PartFinding | None, list[PartFinding]]:
+    """The action, what it is for, and what is stripped if there is none."""
+    action, cause = Action.ACCEPT, None
     strip = []
     for finding in found:
         if finding.concerned is not None and rule not in finding.concerned:
             continue
         wanted = rule.action(finding.symbol)
-        if wanted == "reject":
-            action = max(action, Action.REJECT)
-        elif wanted == "quarantine":
-            action = max(action, Action.QUARANTINE)
-        elif wanted == "strip":
-            if finding.entity is None or not may_strip(finding.entity):
-                action = max(action, Action.QUARANTINE)
-            else:
-                strip.append(finding)
-    return action, strip
+        if wanted == "strip" and finding.entity is not None and may_strip(finding.entity):
+            strip.append(finding)
+            continue
+        forced = _FORCED.get(wanted, Action.ACCEPT)
+        if forced > action:
+            action, cause = forced, finding
+    return action, cause, strip
+
+
+def _words(finding: PartFinding) -> str:
+    return ": ".join(dict.fromkeys(filter(None, (finding.detail, finding.reason))))
 
 
 def details(found: Iterable[PartFinding]) -> dict[str, str]:

@@ -130,10 +130,12 @@ class Findings:
     def _unscanned(
         self, symbol: str, why: Iterable[str], setting: Unscanned, reply: Reply
     ) -> Verdict:
+        told = Symbol(f"{self._prefix}_{symbol}", 0.0, "; ".join(why))
         return Verdict(
             _ACTIONS[setting],
-            (Symbol(f"{self._prefix}_{symbol}", 0.0, "; ".join(why)),),
+            (told,),
             reply=reply if setting == "reject" else None,
+            because=told.cause,
         )
 
     def _symbol(self, name: str) -> str:

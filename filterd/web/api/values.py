@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from filterd.chain.report import ScanReport
 from filterd.chain.report_codec import plain
-from filterd.chain.sentence import sentence
 from filterd.history.record import Record
 from filterd.quarantine import Entry
 from filterd.quarantine.index import Row
 from filterd.quarantine.query import PAGE_LIMIT, Query, QueryError
 from filterd.review.reviewer import Reviewer
+from filterd.review.seen import seen_sentence
 
 IDS_LIMIT = 1000
 """Messages of one action."""
@@ -112,7 +112,7 @@ class Search(Strict):
     pinned: bool | None = None
 
     def query(self) -> Query:
-        """The same for the store. Raises QueryError if there is no condition."""
+        """The same for the store. Raises QueryError for a search without a condition."""
         values = self.model_dump(exclude={"since", "until"})
         found = Query(**values, since=seconds(self.since), until=seconds(self.until))
         if found == Query():
@@ -283,12 +283,6 @@ def plain_record(record: Record, reviewer: Reviewer) -> dict[str, Any]:
     """A record of the history without recipients that are not the reviewer's."""
     value = within(record.to_json(), reviewer)
     return value | {"verdict": seen_sentence(record, reviewer)}
-
-
-def seen_sentence(report: ScanReport, reviewer: Reviewer) -> str:
-    """The verdict in one sentence, by what the reviewer's own recipients get."""
-    own = [one for one in report.outcomes if not one.recipient or reviewer.within([one.recipient])]
-    return sentence(report, own)
 
 
 def within(value: dict[str, Any], reviewer: Reviewer) -> dict[str, Any]:

@@ -143,6 +143,19 @@ def test_the_sentence(given: ScanReport, told: str) -> None:
     assert sentence(codec.read(codec.plain(given))) == told, "also of a report that was read"
 
 
+def test_points_are_the_cause_where_the_virus_would_only_be_stripped() -> None:
+    outcomes = (Outcome(ANN, HELD, "strict", limit=3.0),)
+    given = report(HELD, virus="Eicar", score=4.0, outcomes=outcomes)
+    assert sentence(given) == "Held: 4.0 points, the limit is 3.0 (rule strict)"
+
+
+def test_a_domain_is_named_only_if_there_is_one() -> None:
+    """Of several authors none is the one whose policy counts."""
+    known = Authentication(dmarc=DmarcCheck(AuthResult.PERMERROR, reason="two authors"))
+    given = report(HELD, reason=Reason.DMARC, authentication=known, because="auth: two authors")
+    assert sentence(given) == "Held: auth: two authors"
+
+
 def test_a_text_of_the_message_is_one_line_and_bounded() -> None:
     told = sentence(report(HELD, because="x\r\ny " * 1000))
     assert "\n" not in told
@@ -186,6 +199,7 @@ SAID = Symbol("HEADER_TOO_LONG", 0.0, "512 fields, the limit is 500")
         (Verdict(HELD, (SAID,)), ANN, "Held: says: 512 fields, the limit is 500"),
         (Verdict(HELD, (Symbol("ODD"),)), ANN, "Held: says: ODD"),
         (Verdict(HELD), ANN, "Held: says"),
+        (Verdict(HELD, (Symbol("ODD"), SAID), because="a reason"), ANN, "Held: says: a reason"),
         # Points that alone would have had it held are not the cause where a filter refuses.
         (
             Verdict(Action.REJECT, (SAID, Symbol("A", 9.0))),

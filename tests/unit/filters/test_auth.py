@@ -518,6 +518,7 @@ def test_a_name_server_that_fails_proves_nothing_and_breaks_nothing(tempfail: bo
         }
         assert told.action is (Action.TEMPFAIL if tempfail else Action.ACCEPT)
         assert told.reply == (DELAY if tempfail else None)
+        assert ("DMARC policy of" in told.because) is tempfail
 
 
 def test_a_senders_own_records_do_not_use_up_what_finds_him_out() -> None:

@@ -502,6 +502,7 @@ def test_mail_is_refused_in_the_name_of_a_list() -> None:
     ):
         refused = verdict(lists, mail())
         assert refused.action is Action.REJECT
+        assert refused.because.startswith("RCVD_IN_SBL (")
         assert refused.reply == Reply(
             554,
             "5.7.1",

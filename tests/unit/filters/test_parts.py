@@ -219,6 +219,16 @@ def test_what_it_means_is_a_setting_for_all_and_for_some() -> None:
     )
 
 
+def test_the_cause_is_what_forces_the_action() -> None:
+    """Not what was found first."""
+    banned = messages.multipart([("a.pdf", PDF_WITH_SCRIPT), ("a.exe", b"x")])
+    held = examined(banned, Parts(PartsSettings(action="quarantine")))
+    assert [one.name for one in held.symbols] == ["DOC_SCRIPT", "BANNED_PART"]
+    assert held.action is Action.QUARANTINE
+    assert held.because == "a.exe: files of type .exe are not accepted"
+    assert examined(messages.multipart([("a.pdf", PDF_WITH_SCRIPT)])).because == ""
+
+
 def test_harmless_parts_of_odd_mail_mean_nothing() -> None:
     assert examined(hiding(b"minutes.txt", b"All agreed.")) == Verdict()
     assert examined(hiding(b"minutes.zip", zipped(**{"minutes.txt": b"x"}))) == Verdict()

@@ -17,6 +17,7 @@ from filterd.system.display import (
     to_the_second,
     when,
     when_short,
+    without_folders,
 )
 
 
@@ -84,6 +85,25 @@ def test_times(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_text_of_strangers(text: str, lines: bool, shown: str) -> None:
     assert printable(text, lines=lines) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/var/lib/filterd/a.list:3: no", "a.list:3: no"),
+        ("unix:/run/filterd/s", "unix:s"),
+        ("cannot open '/etc/x/y'", "cannot open 'y'"),
+        ("/a", "/a"),
+        ("file:///var/lib/x", "file:x"),
+        ("sqlite:////var/lib/x.db", "sqlite:x.db"),
+        ("postgresql://ann@db.example/filterd", "postgresql://ann@db.example/filterd"),
+        ("http://127.0.0.1:8080/a/b", "http://127.0.0.1:8080/a/b"),
+        ("and/or/not", "and/or/not"),
+        ("2.5/3.0/4", "2.5/3.0/4"),
+    ],
+)
+def test_folders_of_this_machine(text: str, told: str) -> None:
+    assert without_folders(text) == told
 
 
 @given(st.text(), st.integers(0, 10))

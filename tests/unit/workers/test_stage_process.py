@@ -56,8 +56,8 @@ def played() -> Iterator[Played]:
     # Not only closed: a thread that reads from it would keep it open.
     with contextlib.suppress(OSError):
         found.peer.shutdown(socket.SHUT_RDWR)
-    found.peer.close()
     found.ended.wait(SECONDS)
+    found.peer.close()
 
 
 def taken(asked: Asked) -> StageAnswer | None:

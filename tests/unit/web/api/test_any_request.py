@@ -65,7 +65,7 @@ def test_no_request_breaks_it(request: pytest.FixtureRequest, who: str) -> None:
             answer = case.call(headers=program.headers)
             tried[answer.status_code] += 1
             told = f"{case.method} {case.formatted_path}: {answer.status_code} {answer.text[:500]}"
-            # There is no daemon, and that is what it says.
+            # No daemon runs here, so it says 503.
             assert answer.status_code < 500 or case.formatted_path == "/readyz", told
             case.validate_response(answer, checks=CHECKS)
 
