@@ -1,4 +1,4 @@
-"""Pages of a list, the newest rows first: how long one is, and where the next one begins."""
+"""Pages of a list: how long one is, and where the next one begins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+
+from filterd.database.storable import storable
 
 PAGE_LIMIT = 1000
 """Rows of one page at most; a person reads some tens, a script asks for the next page."""
@@ -16,13 +18,15 @@ _MOST = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """The order of a list. received: a column of seconds. key: a unique one, of text or numbers,
-    for rows of the same moment."""
+    """The order of a list. order: what rows are sorted by, numbers or text. key: a unique column,
+    of text or numbers, for rows that are equal in that."""
 
-    received: sa.Column[float]
+    order: sa.ColumnElement[Any]
     key: sa.Column[Any]
 
-    def page(self, found: sa.Select[Any], limit: int, after: str) -> sa.Select[Any]:
+    def page(
+        self, found: sa.Select[Any], limit: int, after: str, *, ascending: bool = False
+    ) -> sa.Select[Any]:
         """A page of a query, with one row more than `limit`, so that one sees whether it goes on.
 
         after: the end of the page before (`end`), empty for the first page. Raises ValueError.
@@ -31,22 +35,33 @@ class Paging:
             raise ValueError(f"limit is {limit}; expected 1 to {PAGE_LIMIT}")
         if after:
             place = sa.tuple_(*map(sa.literal, self._place(after)))
-            found = found.where(sa.tuple_(self.received, self.key) < place)
-        return found.order_by(self.received.desc(), self.key.desc()).limit(limit + 1)
+            row = sa.tuple_(self.order, self.key)
+            found = found.where(row > place if ascending else row < place)
+        columns = (self.order, self.key)
+        order = columns if ascending else [column.desc() for column in columns]
+        return found.order_by(*order).limit(limit + 1)
 
-    def _place(self, after: str) -> tuple[float, str | int]:
-        moment, _, key = after.partition(",")
+    def _place(self, after: str) -> tuple[float | str, str | int]:
+        value, comma, key = after.rpartition(",")
         try:
-            if self.key.type.python_type is not int:
-                return float(moment), key
-            place = float(moment), int(key)
-            if abs(place[1]) > _MOST:
+            if not comma:
                 raise ValueError
+            return self._number(self.order, value), self._number(self.key, key)
         except ValueError:
             raise ValueError("after is not the `next` of a page") from None
-        return place
+
+    @staticmethod
+    def _number(column: sa.ColumnElement[Any], text: str) -> Any:
+        """The text as a value of that column. Raises ValueError."""
+        kind = column.type.python_type
+        if kind is str:
+            return storable(text)
+        value = kind(text)
+        if kind is int and abs(value) > _MOST:
+            raise ValueError
+        return value
 
 
-def end(received: float, key: str | int) -> str:
-    """Where a page ends, by the last row that it shows."""
-    return f"{received!r},{key}"
+def end(value: float | str, key: str | int) -> str:
+    """Where a page ends, by what its last row is sorted by, and that row's key."""
+    return f"{value if isinstance(value, str) else repr(value)},{key}"

@@ -28,7 +28,7 @@ from filterd.quarantine.database import index_database, store_errors
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, DeliveryState
-from filterd.quarantine.query import SEARCHED, Query, counting, statement
+from filterd.quarantine.query import SEARCHED, Query, counting, placing, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
 from filterd.quarantine.schema import deliveries, digests, messages
 from filterd.quarantine.words import State
@@ -74,7 +74,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, newest first; next: `Query.after` for the next page, empty at the end."""
+    """Rows in the order of the query; next: `Query.after` for the next page, empty at the end."""
 
     rows: tuple[Row, ...]
     next: str
@@ -129,9 +129,18 @@ class Index:
     def search(self, query: Query) -> Page:
         """One page of matching messages. Raises QueryError, StoreError."""
         with self.connection() as connection:
-            rows = [row_of(found) for found in connection.execute(statement(query)).mappings()]
-        shown = tuple(rows[: query.limit])
-        return Page(shown, end(shown[-1].received, shown[-1].id) if len(rows) > len(shown) else "")
+            rows = connection.execute(statement(query)).mappings().all()
+        shown = rows[: query.limit]
+        goes_on = len(rows) > len(shown)
+        next = end(shown[-1]["place"], shown[-1]["id"]) if goes_on else ""
+        return Page(tuple(map(row_of, shown)), next)
+
+    def place(self, id: str, sort: str) -> str:
+        """`Query.after` for what comes behind that message in a list; empty if it is not in the
+        index. Raises QueryError, StoreError."""
+        with self.connection() as connection:
+            found = connection.scalar(placing(id, sort))
+        return "" if found is None else end(found, id)
 
     def count(self, query: Query) -> int:
         """How many messages match, counted up to `COUNT_LIMIT` + 1. Raises QueryError,

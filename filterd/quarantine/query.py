@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -34,7 +34,15 @@ SEARCHED = (
 
 
 _RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
-_PAGING = paging.Paging(messages.c.received, messages.c.id)
+
+_ORDERS: dict[str, sa.ColumnElement[Any]] = {"received": messages.c.received}
+"""What a list can be sorted by."""
+
+SORTS = tuple(f"{sign}{name}" for name in _ORDERS for sign in ("", "-"))
+"""The words for the order of a list; with `-` the greatest comes first."""
+
+NEWEST_FIRST = "-received"
+"""The order where no other is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class Query:
     virus: a part. text: a part of sender, recipients, From, Subject, Message-ID, queue-id, client
     or id. state: a word, or `waiting` for all that need a decision. symbol: a whole name. since,
     until: seconds since 1970. after: the `next` of the page before. visible: only messages to one
-    of these recipients, whole addresses and `@domain`; what a reviewer may see.
+    of these recipients, whole addresses and `@domain`; what a reviewer may see. sort: one of
+    `SORTS`; empty for newest first.
     """
 
     sender: str = ""
@@ -65,6 +74,13 @@ class Query:
     limit: int = 50
     after: str = ""
     visible: tuple[str, ...] = ()
+    sort: str = ""
+
+    @property
+    def turned(self) -> Self:
+        """The same in the opposite order, from the beginning."""
+        sort = self.sort or NEWEST_FIRST
+        return replace(self, sort=sort[1:] if sort.startswith("-") else f"-{sort}", after="")
 
 
 class QueryError(ValueError):
@@ -72,12 +88,31 @@ class QueryError(ValueError):
 
 
 def statement(query: Query) -> sa.Select[Any]:
-    """The query as SQL, newest first, one row more than asked for. Raises QueryError."""
+    """The query as SQL, one row more than asked for; a column `place` has what the rows are sorted
+    by. Raises QueryError."""
     try:
-        found = sa.select(messages).where(*_conditions(query))
-        return _PAGING.page(found, query.limit, query.after)
+        known("sort", query.sort, SORTS)
+        sort = query.sort or NEWEST_FIRST
+        order = _order(sort)
+        found = sa.select(messages, order.label("place")).where(*_conditions(query))
+        return paging.Paging(order, messages.c.id).page(
+            found, query.limit, query.after, ascending=not sort.startswith("-")
+        )
     except ValueError as error:
         raise QueryError(str(error)) from None
+
+
+def placing(id: str, sort: str) -> sa.Select[Any]:
+    """What a message is sorted by in that order, as SQL. Raises QueryError."""
+    try:
+        known("sort", sort, SORTS)
+    except ValueError as error:
+        raise QueryError(str(error)) from None
+    return sa.select(_order(sort or NEWEST_FIRST)).where(messages.c.id == id)
+
+
+def _order(sort: str) -> sa.ColumnElement[Any]:
+    return _ORDERS[sort.removeprefix("-")]
 
 
 COUNT_LIMIT = 10_000

@@ -76,6 +76,12 @@ class Access:
         rows = (self._seen(row, query) for row in page.rows)
         return dataclasses.replace(page, rows=tuple(filter(None, rows)))
 
+    def place(self, id: str, sort: str) -> str:
+        """`Query.after` for what comes behind a message in a list; empty if the index does not have
+        it. Raises as `entry` does, QueryError."""
+        self.entry(id)
+        return self._store.index.place(id, sort)
+
     def count(self, query: Query) -> int | None:
         """How many messages match that may be seen, up to `COUNT_LIMIT` + 1. None where the number
         would tell a reviewer what was found about others alone. Raises QueryError, StoreError."""

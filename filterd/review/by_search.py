@@ -1,4 +1,4 @@
-"""What is done with all messages that a search finds."""
+"""The messages that a search finds: all of them, or the one behind another."""
 
 from __future__ import annotations
 
@@ -22,3 +22,29 @@ def matching(access: Access, query: Query, limit: int) -> tuple[list[str], bool]
         if len(found) > limit or not page.next:
             return found[:limit], len(found) > limit
         query = replace(query, after=page.next)
+
+
+def following(access: Access, id: str, query: Query) -> str:
+    """The id of the message behind this one in the list of a search, whether this one fits the
+    search (any more) or not; empty if there is none. The query's own `after` does not count. Raises
+    UnknownIdError, QueryError, StoreError."""
+    place = access.place(id, query.sort)
+    if not place:
+        return ""
+    query = replace(query, after=place, limit=_LOOKED_AT)
+    # A page may be empty for a reviewer although the list goes on.
+    for _ in range(_PAGES):
+        page = access.search(query)
+        if page.rows:
+            return page.rows[0].id
+        if not page.next:
+            break
+        query = replace(query, after=page.next)
+    return ""
+
+
+_LOOKED_AT = 10
+"""Messages of a page that is searched for the next one; most often its first is that."""
+
+_PAGES = 20
+"""Pages that are searched."""

@@ -51,7 +51,8 @@ class ReviewAction:
     button: on a message's page. phrase: what is done, `{}` for how many messages: `Delete {}`.
     explained: what will happen. admin_only: why a certain message is for admins only, empty if it
     is not. run: does it; None where it is not done to a list of messages. asks_first: cannot be
-    undone, or has an effect on mail to come. without_proof: can be done so that it counts for mail
+    undone, or has an effect on mail to come. decides: the reviewer is done with the message then,
+    and may go on to the next one. without_proof: can be done so that it counts for mail
     that does not prove who sent it. for_everybody: can be done for all recipients, by
     admins. together: done to all messages at once.
     """
@@ -63,6 +64,7 @@ class ReviewAction:
     run: Run | None = None
     admin_only: Callable[[Entry], str] = _unchecked
     asks_first: bool = False
+    decides: bool = False
     for_everybody: bool = False
     without_proof: bool = False
     together: bool = False
@@ -77,6 +79,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "where only a copy is kept. Nobody gets it twice.",
         lambda do, ids, request: do.release(ids, request),
         admin_only=for_admins_only,
+        decides=True,
     ),
     "release-ham": ReviewAction(
         Right.ALL,
@@ -85,6 +88,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "As a release, and the classifier learns that this is wanted mail.",
         lambda do, ids, request: do.release_and_learn(ids, request),
         admin_only=for_admins_only,
+        decides=True,
     ),
     "spam": ReviewAction(
         Right.SEE,
@@ -92,6 +96,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "Learn {} as spam",
         "The classifier learns that this is unwanted mail.",
         lambda do, ids, request: do.learn(ids, request, spam=True),
+        decides=True,
         together=True,
     ),
     "ham": ReviewAction(
@@ -100,6 +105,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "Learn {} as ham",
         "The classifier learns that this is wanted mail.",
         lambda do, ids, request: do.learn(ids, request, spam=False),
+        decides=True,
         together=True,
     ),
     "pin": ReviewAction(
@@ -143,6 +149,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "The messages' bytes are removed for good. Their description and history stay.",
         lambda do, ids, request: do.delete(ids, request),
         asks_first=True,
+        decides=True,
     ),
     "rescan": ReviewAction(Right.SEE, "Scan again"),
     "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),

@@ -11,11 +11,14 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.datastructures import FormData
 
 from filterd.message.address import PatternError, checked_mailbox
-from filterd.quarantine.query import Query
+from filterd.quarantine.query import NEWEST_FIRST, SORTS, Query
 from filterd.quarantine.words import REASONS, STATES, WAITING
 
 TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
 """Fields of a search that are text; the words are those of `filterd quarantine list`."""
+
+SHAPE = ("sort", "limit", "after")
+"""Fields that say in which order and on which page messages are shown, not which."""
 
 ANY = "any"
 """The choice of every state."""
@@ -28,6 +31,9 @@ LIMITS = (25, 50, 100, 250)
 
 DEFAULT_LIMIT = 50
 
+DAY = 86400.0
+"""Seconds."""
+
 TEXT_LIMIT = 500
 """Characters of one field of a search."""
 
@@ -36,6 +42,9 @@ NOTE_LIMIT = 1000
 
 ID_LIMIT = 1000
 """Messages of one action; a page of the list has at most 250."""
+
+PATH_LIMIT = 4000
+"""Characters of an address that a form leads back to: a message's has that of its list in it."""
 
 ADDRESS_LIMIT = 100
 """Addresses of one release."""
@@ -61,11 +70,11 @@ class SearchForm:
 
     @property
     def _asks_more(self) -> bool:
-        return any(v for k, v in self.typed.items() if k not in ("limit", "after", "state"))
+        return any(v for k, v in self.typed.items() if k not in (*SHAPE, "state"))
 
     def is_view(self, asked: str) -> bool:
         """True if the search is the one that this query of an address asks for."""
-        chosen = {k: v for k, v in self.typed.items() if v and k not in ("limit", "after")}
+        chosen = {k: v for k, v in self.typed.items() if v and k not in SHAPE}
         return chosen == dict(parse_qsl(asked))
 
     def link(self, **changes: str) -> str:
@@ -88,6 +97,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         "score_from",
         "score_to",
         "pinned",
+        "sort",
         "limit",
         "after",
     )
@@ -110,7 +120,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
 
     if not typed["state"]:
         # Without any condition what waits for a decision; a search looks at all that is kept.
-        asks = any(typed[name] for name in names if name not in ("limit", "after"))
+        asks = any(typed[name] for name in names if name not in SHAPE)
         typed["state"] = ANY if asks else WAITING
     if typed["pinned"] not in ("", "yes", "no"):
         errors["pinned"] = "accepted: yes, no"
@@ -119,6 +129,11 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         if typed[name] and typed[name] not in accepted:
             errors[name] = f"accepted: {', '.join(accepted)}"
             typed[name] = ANY if name == "state" else ""
+    if typed["sort"] and typed["sort"] not in SORTS:
+        errors["sort"] = f"sort: accepted: {', '.join(SORTS)}"
+        typed["sort"] = ""
+    if typed["sort"] == NEWEST_FIRST:
+        typed["sort"] = ""
     limit = typed["limit"] if typed["limit"] in map(str, LIMITS) else str(DEFAULT_LIMIT)
     typed["limit"] = "" if limit == str(DEFAULT_LIMIT) else limit
     query = Query(
@@ -138,6 +153,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         pinned={"yes": True, "no": False}.get(typed["pinned"]),
         limit=int(limit),
         after=typed["after"],
+        sort=typed["sort"],
     )
     return SearchForm(typed, query, errors)
 
@@ -199,4 +215,4 @@ def addresses_of(text: str) -> list[str]:
 def local_path(text: str, otherwise: str) -> str:
     """The text if it is a path on this site, else the other one: nobody is sent elsewhere."""
     is_ours = text.startswith("/") and not text.startswith("//") and "\\" not in text
-    return text if is_ours and text.isprintable() and len(text) < 4000 else otherwise
+    return text if is_ours and text.isprintable() and len(text) < PATH_LIMIT else otherwise

@@ -167,6 +167,38 @@ def test_what_is_decided_leaves_the_list_and_is_one_click_away(site: Site, scrip
     assert visit.said == []
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_one_message_after_the_other_until_nothing_waits(site: Site, scripts: bool) -> None:
+    for number in range(4):
+        site.put(message(f"number {number}"))
+    visit = site.logged_in(scripts=scripts)
+    visit.page.goto(f"{site.url}/quarantine?reason=spam&state=waiting")
+    visit.page.get_by_role("link", name="number 3").click()
+    heading = visit.page.get_by_role("heading", level=1)
+    expect(visit.page.get_by_text("first of the list")).to_be_visible()
+    visit.page.get_by_role("link", name="Next").click()
+    expect(heading).to_have_text("number 2")
+    visit.page.get_by_role("link", name="Previous").click()
+    expect(heading).to_have_text("number 3")
+    if scripts:
+        visit.page.keyboard.press("j")
+        expect(heading).to_have_text("number 2")
+        visit.page.keyboard.press("k")
+        expect(heading).to_have_text("number 3")
+    for number in (3, 2, 1, 0):
+        expect(heading).to_have_text(f"number {number}")
+        if number == 2:
+            visit.page.get_by_role("button", name="Learn as spam").click()
+            continue
+        visit.page.get_by_role("button", name="Delete …").click()
+        visit.page.get_by_role("button", name="Delete 1 message").click()
+        expect(visit.page.get_by_role("status")).to_contain_text("1 message: done")
+    expect(visit.page).to_have_url(re.compile(r"/quarantine\?reason=spam&state=waiting"))
+    expect(visit.page.locator("[data-row]")).to_have_count(1)
+    expect(visit.page.get_by_role("link", name="number 2")).to_be_visible()
+    assert visit.said == []
+
+
 def test_all_of_a_page_by_keys(site: Site) -> None:
     ids = [site.put(message(f"number {number}")) for number in range(3)]
     visit = site.logged_in()

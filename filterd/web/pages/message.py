@@ -18,8 +18,16 @@ from filterd.review.actions import ActionError, ActionRequest, ActionResult
 from filterd.review.rights import ACTIONS, BULK
 from filterd.web import preview
 from filterd.web.explain import ExplanationView, explain
-from filterd.web.forms import NOTE_LIMIT, addresses_of, text_of, texts_of
+from filterd.web.forms import DAY, NOTE_LIMIT, addresses_of, text_of, texts_of
 from filterd.web.identity import Asking, Posted, session_of
+from filterd.web.neighbours import (
+    list_of,
+    message_path,
+    neighbours,
+    onward,
+    posted_list,
+    query_of,
+)
 from filterd.web.state import state_of
 from filterd.web.views import back, keeps_only, page
 
@@ -53,7 +61,8 @@ class Shown:
 
 @router.get("/message/{id}")
 def show(request: Request, asking: Asking, id: str) -> Response:
-    """The message; the journal says that it was looked at, once for a session."""
+    """The message; the journal says that it was looked at, once for a session. `list` in the
+    address is the query of the list that the reviewer came from."""
     state = state_of(request)
     access = Access(state.actions, asking, "web")
     entry = access.entry(id)
@@ -69,6 +78,7 @@ def show(request: Request, asking: Asking, id: str) -> Response:
     except GoneError:
         is_gone = True
     own, hidden = keeps_only(asking, entry.recipients)
+    search = list_of(request.query_params.get("list", ""))
     return page(
         request,
         "message.html",
@@ -92,6 +102,10 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         actions=ACTIONS,
         permitted=access.permitted(entry),
         no_release=access.refusal("release", entry),
+        keep_seconds=state.settings.quarantine.keep_days * DAY,
+        here=message_path(id, search, page=True),
+        list=query_of(search, page=True),
+        neighbours=neighbours(access, id, search),
     )
 
 
@@ -141,7 +155,8 @@ def release(request: Request, asking: Asking, id: str, form: Posted) -> Response
     """Release to those who were chosen."""
     access = Access(state_of(request).actions, asking, "web")
     chosen = texts_of(form, "to", RECIPIENT_LIMIT)
-    here = f"/message/{id}"
+    search = posted_list(form)
+    here = message_path(id, search, page=True)
     try:
         chosen += addresses_of(text_of(form, "other", 4000))
     except ValueError as error:
@@ -155,7 +170,8 @@ def release(request: Request, asking: Asking, id: str, form: Posted) -> Response
         again=bool(text_of(form, "again")),
         viruses=bool(text_of(form, "virus")),
     )
-    return back(request, here, access.perform("release", [id], wanted))
+    results = access.perform("release", [id], wanted)
+    return back(request, onward(access, BULK["release"], results, search, here), results)
 
 
 @router.post("/message/{id}/do")
@@ -165,19 +181,25 @@ def do(request: Request, asking: Asking, id: str, form: Posted) -> Response:
     name = text_of(form, "do")
     if name not in BULK or BULK[name].asks_first:
         raise ActionError("that has to be confirmed first")
-    return back(request, f"/message/{id}", access.perform(name, [id]))
+    results, search = access.perform(name, [id]), posted_list(form)
+    here = message_path(id, search, page=True)
+    return back(request, onward(access, BULK[name], results, search, here), results)
 
 
 @router.post("/message/{id}/rescan")
-def rescan(request: Request, asking: Asking, id: str) -> Response:
+def rescan(request: Request, asking: Asking, id: str, form: Posted) -> Response:
     """What the chain, as it is today, says about it. Nothing is changed."""
     access = Access(state_of(request).actions, asking, "web")
-    entry = access.entry(id)
+    entry, search = access.entry(id), posted_list(form)
+    here = message_path(id, search, page=True)
     try:
         examined = access.rescan(id)
     except ActionError as error:
-        return back(request, f"/message/{id}", [ActionResult(id, False, str(error))])
-    return page(request, "rescan.html", asking, entry=entry, examined=examined)
+        return back(request, here, [ActionResult(id, False, str(error))])
+    list = query_of(search, page=True)
+    return page(
+        request, "rescan.html", asking, entry=entry, examined=examined, here=here, list=list
+    )
 
 
 def _choices(own: Sequence[str], held: Sequence[str]) -> list[tuple[str, bool]]:

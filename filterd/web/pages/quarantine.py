@@ -17,9 +17,11 @@ from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
 from filterd.review.rights import BULK, ReviewAction
 from filterd.web.forms import (
+    DAY,
     ID_LIMIT,
     LIMITS,
     NOTE_LIMIT,
+    PATH_LIMIT,
     STATE_CHOICES,
     local_path,
     search_of,
@@ -27,6 +29,7 @@ from filterd.web.forms import (
     texts_of,
 )
 from filterd.web.identity import Asking, Posted
+from filterd.web.neighbours import message_path, onward, posted_list, query_of
 from filterd.web.state import state_of
 from filterd.web.views import back, page
 
@@ -34,9 +37,6 @@ router = APIRouter()
 
 SHOWN_LIMIT = 100
 """Messages that the page that asks lists; of more it tells the number."""
-
-
-DAY = 86400.0
 
 
 def views(now: datetime) -> list[tuple[str, str]]:
@@ -75,6 +75,7 @@ def list_(request: Request, asking: Asking) -> Response:
         rows=found.rows,
         next=search.link(after=found.next) if found.next else "",
         here=f"/quarantine{search.link(after=search.query.after)}",
+        path_of=lambda id: message_path(id, search, page=True),
         actions=BULK,
         reasons=REASONS,
         states=STATE_CHOICES,
@@ -108,13 +109,14 @@ def confirm(request: Request, asking: Asking, form: Posted) -> Response:
         name=name,
         ids=ids,
         entries=entries,
-        back=local_path(text_of(form, "back", 4000), "/quarantine"),
+        back=local_path(text_of(form, "back", PATH_LIMIT), "/quarantine"),
+        list=query_of(posted_list(form), page=True),
     )
 
 
 @router.post("/quarantine/do")
 def do(request: Request, asking: Asking, form: Posted) -> Response:
-    """Do it, and show the results on the page that it came from."""
+    """Do it, and show the results on the page that it came from, or on that of the next message."""
     access = Access(state_of(request).actions, asking, "web")
     name, action = _action(form)
     ids = texts_of(form, "id", ID_LIMIT)
@@ -124,7 +126,9 @@ def do(request: Request, asking: Asking, form: Posted) -> Response:
         unproven=action.without_proof and bool(text_of(form, "unproven")),
     )
     results = access.perform(name, ids, wanted)
-    return back(request, local_path(text_of(form, "back", 4000), "/quarantine"), results)
+    path = local_path(text_of(form, "back", PATH_LIMIT), "/quarantine")
+    search = posted_list(form)
+    return back(request, onward(access, action, results, search, path), results)
 
 
 def _action(form: FormData) -> tuple[str, ReviewAction]:

@@ -1,5 +1,5 @@
-// Comfort only: every page works without it. Keys in a list and in a trace, "all", and a form that
-// is sent once.
+// Comfort only: every page works without it. Keys in a list, on a message and in a trace, "all",
+// and a form that is sent once.
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-once]")) {
@@ -78,6 +78,17 @@ if (list) {
     else if (event.key === "/") document.querySelector("#f-text").focus();
     else return;
     event.preventDefault();
+  });
+}
+
+const neighbours = document.querySelector("[data-neighbours]");
+if (neighbours) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("select, textarea, input")) return;
+    const wanted = { j: "next", k: "prev" }[event.key];
+    const link = wanted && neighbours.querySelector(`[rel=${wanted}]`);
+    if (link) link.click();
   });
 }
 

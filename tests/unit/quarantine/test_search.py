@@ -112,8 +112,36 @@ def test_pages_follow_each_other_although_mail_comes_in(store: Store) -> None:
     assert ("".join(row.id for row in second.rows), second.next) == ("a", "")
 
 
+@pytest.mark.parametrize("conditions", [{}, {"text": "test"}, {"state": "waiting"}])
+def test_oldest_first_and_the_opposite_order(store: Store, conditions: dict[str, Any]) -> None:
+    filled(store)
+    query = Query(limit=3, sort="received", **conditions)
+    first = store.index.search(query)
+    assert "".join(row.id for row in first.rows) == "abc"
+    second = store.index.search(dataclasses.replace(query, after=first.next))
+    assert ("".join(row.id for row in second.rows), second.next) == ("d", "")
+    newest = [row.id for row in store.index.search(query.turned).rows]
+    assert newest == found(store, limit=3, **conditions)
+    assert query.turned.turned == query
+
+
+def test_what_is_behind_a_message_in_a_list(store: Store) -> None:
+    filled(store)
+    for sort, behind in (("", "ba"), ("-received", "ba"), ("received", "d")):
+        place = store.index.place("c", sort)
+        assert "".join(found(store, sort=sort, after=place)) == behind, sort
+    assert store.index.place("none", "") == ""
+    for asked in (lambda: store.index.place("c", "x"), lambda: found(store, sort="x")):
+        with pytest.raises(QueryError, match="sort: 'x' is unknown; expected received, -received"):
+            asked()
+
+
 def test_a_question_that_cannot_be_asked(store: Store) -> None:
-    for query, word in ((Query(limit=0), "limit"), (Query(after="x,y"), "after")):
+    for query, word in (
+        (Query(limit=0), "limit"),
+        (Query(after="x,y"), "after"),
+        (Query(after="7"), "after"),
+    ):
         with pytest.raises(QueryError, match=word):
             store.index.search(query)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import pytest
 
 from filterd.chain.verdict import Action, Outcome, RemovedPart
+from tests.helpers.receiving_mta import Mta
 from tests.helpers.site import PLAIN, Site, text_of
 
 pytestmark = pytest.mark.slow
@@ -179,3 +183,110 @@ def test_what_was_deleted_is_still_described(ann: Site) -> None:
 def test_a_message_that_is_none(ann: Site, id: str) -> None:
     assert ann.get(f"/message/{id}").status_code == 404
     assert ann.get(f"/message/{id}/raw").status_code == 404
+
+
+LIST = "state=waiting&sort=received&limit=25"
+
+
+def shape_of(path: str) -> tuple[str, dict[str, list[str]]]:
+    """Path and fields of an address as it stands in a page."""
+    parts = urlsplit(html.unescape(path))
+    return parts.path, parse_qs(parts.query)
+
+
+def beside(site: Site, path: str) -> dict[str, str]:
+    """Where the links to the messages before and behind lead, by `prev` and `next`."""
+    found = re.findall(r'href="([^"]+)" rel="(prev|next)"', site.get(path).text)
+    return {rel: html.unescape(target) for target, rel in found}
+
+
+def test_the_messages_before_and_behind_in_the_list(ann: Site) -> None:
+    ids = [ann.put() for _ in range(3)]
+    listed = ann.get(f"/quarantine?{LIST}").text
+    first = html.unescape(re.findall(rf'href="(/message/{ids[0]}[^"]*)"', listed)[0])
+    forth, back = [], []
+    path = first
+    while path:
+        forth.append(path)
+        path = beside(ann, path).get("next", "")
+    path = forth[-1]
+    while path:
+        back.append(path)
+        path = beside(ann, path).get("prev", "")
+    assert [path.partition("?")[0] for path in forth] == [f"/message/{id}" for id in ids]
+    assert back == forth[::-1]
+    assert "last of the list" in text_of(ann.get(forth[-1]))
+    crumb = re.findall(r'<a href="(/quarantine[^"]+)">Quarantine', ann.get(first).text)
+    assert [shape_of(path) for path in crumb] == [shape_of(f"/quarantine?{LIST}")]
+
+
+@pytest.mark.parametrize("asked", ["", "?list=", "?list=state%3Dnone", "?list=" + "a%3Db%26" * 60])
+def test_a_message_that_no_list_led_to_has_none_beside_it(ann: Site, asked: str) -> None:
+    ids = [ann.put() for _ in range(3)]
+    answer = ann.get(f"/message/{ids[1]}{asked}")
+    assert answer.status_code == 200
+    assert "of the list" not in text_of(answer)
+    assert beside(ann, f"/message/{ids[1]}{asked}") == {}
+
+
+@pytest.mark.parametrize(
+    ("deed", "leads_on"),
+    [("delete", True), ("spam", True), ("ham", True), ("pin", False), ("block", False)],
+)
+def test_after_a_decision_on_to_the_next(ann: Site, deed: str, *, leads_on: bool) -> None:
+    ids = [ann.put() for _ in range(3)]
+    at = ids[0]
+    for after in (*ids[1:], ""):
+        path = f"/message/{at}/do" if deed in ("spam", "ham", "pin") else "/quarantine/do"
+        own = f"/message/{at}"
+        answer = ann.post(path, do=deed, id=at, list=LIST, back=own)
+        assert "1 message: done" in text_of(answer)
+        there = f"/message/{after}" if after else "/quarantine"
+        assert answer.url.path == (there if leads_on else own)
+        assert ("sort=received" in unquote(str(answer.url))) is (deed != "block")
+        at = after
+
+
+def test_after_a_release_on_to_the_next_but_not_if_it_failed(releasing: Site, mta: Mta) -> None:
+    releasing.log_in()
+    ids = [releasing.put() for _ in range(3)]
+
+    def released(id: str) -> str:
+        to = "joe@mx.example"
+        return releasing.post(f"/message/{id}/release", to=to, list=LIST).url.path
+
+    assert released(ids[0]) == f"/message/{ids[1]}"
+    mta.answers["RCPT:joe@mx.example"] = "550 5.1.1 no such user"
+    assert released(ids[1]) == f"/message/{ids[1]}", "one has to see why"
+
+
+def test_a_reviewer_goes_on_to_its_own_messages_only(site: Site) -> None:
+    joe, foreign = "joe@mx.example", "max@other.example"
+    first, *_, last = [site.put(to) for to in (joe, *[foreign] * 30, joe)]
+    site.log_in("bob")
+    query = urlencode({"list": LIST})
+    assert beside(site, f"/message/{first}?{query}").keys() == {"next"}
+    answer = site.post("/quarantine/do", do="delete", id=first, list=LIST, back="/quarantine")
+    assert answer.url.path == f"/message/{last}"
+
+
+def test_the_question_and_the_second_scan_know_the_list(ann: Site) -> None:
+    id = ann.put()
+    here = f"/message/{id}?{urlencode({'list': LIST})}"
+    page = ann.get(here).text
+    listed = LIST.replace("&", "&amp;")
+    assert page.count(f'name="list" value="{listed}"') == page.count('action="/message/') + 1
+    asked = ann.post("/quarantine/confirm", do="delete", id=id, back=here, list=LIST)
+    assert f'name="list" value="{listed}"' in asked.text
+    again = ann.post(f"/message/{id}/rescan", list=LIST)
+    assert f'href="{html.escape(here)}"' in again.text
+
+
+def test_until_when_it_is_kept(ann: Site) -> None:
+    id = ann.put()
+    expires = datetime.now().astimezone() + timedelta(days=30)
+    assert f"Expires {expires:%Y-%m-%d}" in text_of(ann.get(f"/message/{id}"))
+    ann.post(f"/message/{id}/do", do="pin")
+    assert "Expires never: it is pinned" in text_of(ann.get(f"/message/{id}"))
+    ann.post("/quarantine/do", do="delete", id=id)
+    assert "Expires" not in text_of(ann.get(f"/message/{id}"))
