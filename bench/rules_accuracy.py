@@ -27,7 +27,8 @@ from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import load as load_model
 from filterd.bayes.site.folder import starter_path
 from filterd.chain.verdict import Symbol
-from filterd.filters.bayes.filter import STARTER_POINTS, symbol_name
+from filterd.filters.bayes.filter import STARTER_POINTS
+from filterd.filters.bayes.symbols import symbol_name
 from filterd.filters.points import DEFAULT_POINTS, PointTable
 from filterd.filters.rules.loading import Loaded, load
 from filterd.filters.rules.settings import RulesSettings

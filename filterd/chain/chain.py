@@ -22,6 +22,7 @@ from annotated_types import Gt
 
 from filterd.chain.budget import BudgetExceeded, within
 from filterd.chain.checks import check_verdict
+from filterd.chain.descriptions import RELEASED
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.links import (
     DETAIL_LIMIT,
@@ -181,7 +182,7 @@ class Chain:
         given_up = {failure.filter: failure for failure in failed}
         mark = self.released(message)
         if mark is not None:
-            told = Symbol("RELEASED", 0.0, f"{mark.id}, by a person")
+            told = Symbol(RELEASED, 0.0, f"{mark.id}, by a person")
             verdict |= Verdict(symbols=(told,), released=mark.id, outbound=mark.outbound)
         if mark is None and not given_up:
             self._ask_ahead(message, deadline)

@@ -57,9 +57,14 @@ class Link:
         return self.own_name or self.filter.name
 
 
+def failed_name(name: str) -> str:
+    """The symbol of the failure of the filter of that name."""
+    return f"{name.upper()}_FAILED"
+
+
 def failed_symbol(failure: Failure) -> Verdict:
     """What a verdict says of a filter without an opinion."""
-    return Verdict(symbols=(Symbol(f"{failure.filter.upper()}_FAILED", 0.0, str(failure)),))
+    return Verdict(symbols=(Symbol(failed_name(failure.filter), 0.0, str(failure)),))
 
 
 def explained(opinion: Verdict, name: str) -> Verdict:

@@ -34,6 +34,7 @@ from filterd.cli.scan import (
     assumed,
     offline_pipeline,
 )
+from filterd.config.descriptions import descriptions
 from filterd.config.load import Settings
 from filterd.daemon.remembered import message_digest
 from filterd.filters.bayes.filter import Bayes
@@ -72,7 +73,7 @@ def explain(
     bayes = Bayes(loaded.of_filter(BayesSettings))
     with reported(Exit.UNAVAILABLE, ModelFileError, ValueError, OSError):
         bayes.prepare()
-    failed = _failed(loaded)
+    failed, meanings = _failed(loaded), descriptions(loaded)
     with reported(Exit.NO_INPUT, CorpusError, OSError):
         for path in paths:
             for _label, name, data in read_messages(path, left_out):
@@ -80,7 +81,10 @@ def explain(
                 wire = with_crlf(data)
                 report = play(pipeline, envelope, wire)
                 known = report.authentication
-                value |= {"report": plain(report), "verdict": sentence(report)}
+                value |= {
+                    "report": meanings.describe(plain(report)),
+                    "verdict": sentence(report),
+                }
                 value["not_asked"] = not_asked
                 value["authentication"] = known.line if known is not None else ""
                 value["failed"] = failed.get(message_digest(Message(wire)).hex())
@@ -160,8 +164,11 @@ def _print_explanation(value: dict[str, Any]) -> None:
         only = f", and only here: {own}" if own else ""
         console.print(f"  {whom}{one['action']} by rule {one['rule']}{only}", markup=False)
     for symbol in report["symbols"][:SYMBOLS]:
-        detail = f": {symbol['detail']}" if symbol["detail"] else ""
-        console.print(f"  {symbol['name']} {points(symbol['score'])}{detail}", markup=False)
+        told, detail = symbol["description"], symbol["detail"]
+        means = f": {told}" if told else ""
+        console.print(f"  {symbol['name']} {points(symbol['score'])}{means}", markup=False)
+        if detail and detail != told:
+            console.print(f"      {detail}", markup=False)
     if (failed := value["failed"]) is not None:
         did = ", ".join(f"{kind} in {name or 'no filter'}" for name, kind in failed["failures"])
         since, until = (to_the_second(failed[key]) for key in ("since", "until"))

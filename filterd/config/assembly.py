@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from filterd.bayes.site.autolearn import Queue
 from filterd.chain.chain import Chain, Examination
+from filterd.chain.descriptions import WORKER_FAILED
 from filterd.chain.filter import available, built
 from filterd.chain.links import Link
 from filterd.chain.marks import Verifier, load_key
@@ -160,7 +161,7 @@ class FailureKeeper:
             action=Action.QUARANTINE if held else Action.TEMPFAIL,
             reason=Reason.FAILED,
             required=self._required,
-            symbols=(Symbol("WORKER_FAILED", 0.0, reason),),
+            symbols=(Symbol(WORKER_FAILED, 0.0, reason),),
             failures=(Failure("", FailureKind.CRASH, reason),),
         )
         recipients = tuple(r.address for r in message.envelope.recipients) if held else ()

@@ -14,6 +14,7 @@ from typing import Any
 
 from filterd.chain import replies
 from filterd.chain.checks import AnswerError
+from filterd.chain.descriptions import WORKER_FAILED
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Reply, Symbol
@@ -182,7 +183,7 @@ def _held(
         **values(arrival),
         action=Action.QUARANTINE,
         reason=Reason.FAILED,
-        symbols=(Symbol("WORKER_FAILED"),),
+        symbols=(Symbol(WORKER_FAILED),),
         failures=(replace(did, again=True),),
         stored=not in_mta,
         mta_quarantine=Reason.FAILED.value if in_mta else None,

@@ -5,6 +5,7 @@ It proves that mail reaches the filters at all. Source: SpamAssassin's `sample-s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -17,12 +18,19 @@ from filterd.message import Message
 # In two pieces, so that no filter takes this file for spam.
 STRING = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
+SYMBOL = "GTUBE"
+DESCRIPTION = "The test string that every spam filter takes for spam."
+
 
 @dataclass(frozen=True)
 class GtubeSettings:
     """Finds the test string of spam filters, to prove that mail is being filtered."""
 
     score: Annotated[float, Doc("points for a message with the test string")] = 1000.0
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return {SYMBOL: DESCRIPTION}
 
     def build(self) -> Filter:
         """The filter."""
@@ -41,7 +49,7 @@ class Gtube:
         """Look for the string in the text parts, decoded."""
         if not self._found(message):
             return NO_OPINION
-        symbol = Symbol("GTUBE", self.settings.score, "test string of spam filters")
+        symbol = Symbol(SYMBOL, self.settings.score, "test string of spam filters")
         return Verdict(symbols=(symbol,))
 
     @staticmethod

@@ -8,8 +8,10 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from filterd.chain.descriptions import Descriptions
 from filterd.chain.marks import load_key
 from filterd.config.assembly import open_history
+from filterd.config.descriptions import descriptions
 from filterd.config.load import Settings
 from filterd.dmarc.received import ReceivedReports
 from filterd.filters.bayes.settings import BayesSettings
@@ -58,6 +60,11 @@ class WebState:
             log.warning("browsers are not known again after a restart: %s", error)
             key = secrets.token_bytes(32)
         return Devices(key)
+
+    @cached_property
+    def descriptions(self) -> Descriptions:
+        """What symbols mean."""
+        return descriptions(self.settings)
 
     @cached_property
     def history(self) -> History:

@@ -81,6 +81,7 @@ def plain_page(
         has_lists=state_of(request).lists.is_used,
         has_senders=state_of(request).senders.is_used,
         has_rates=state_of(request).held_parties.is_used,
+        describe=state_of(request).descriptions.told,
         **{"reviewer": None, "notices": (), **context},
     )
     # Subjects may hold lone surrogates, which no charset has.

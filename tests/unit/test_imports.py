@@ -128,6 +128,7 @@ def test_only_the_daemon_imports_pymilter() -> None:
 BROAD = {
     "chain/chain.py": "what a filter raises, its `on_error` answers",
     "chain/stage_chain.py": "what a filter raises at a stage, its `on_error` answers",
+    "chain/descriptions.py": "what a filter says wrong of its symbols is left out",
     "bayes/site/shadow.py": "a candidate model must not cost the one in force its opinion",
     "cli/pipeline.py": "a pipeline of the site's own",
     "daemon/session.py": "a callback of libmilter: the message is deferred",

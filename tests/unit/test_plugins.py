@@ -66,6 +66,8 @@ def test_the_filter_of_the_guide(tmp_path: Path) -> None:
     settings = '[chain]\nfilters = ["shouting"]\n[filters.shouting]\nscore = 2.5\n'
     done = filterd(tmp_path, settings, "scan", message(tmp_path))
     assert "SUBJ_ALL_CAPS 2.5" in done.stdout, done.stderr
+    told = filterd(tmp_path, settings, "explain", message(tmp_path)).stdout
+    assert "  SUBJ_ALL_CAPS 2.5: The Subject is all capitals.\n      HELLO\n" in told
     assert "score = 2.5  # default: 1.5" in filterd(tmp_path, settings, "check", "--show").stdout
     wrong = filterd(tmp_path, settings.replace("2.5", "-1") + "skore = 3\n", "check")
     assert wrong.returncode == 78

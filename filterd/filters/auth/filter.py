@@ -24,6 +24,7 @@ from filterd.message.envelope import ip
 from filterd.message.matching import is_in_networks, networks
 from filterd.message.received import Boundary, boundary
 
+_OVERRIDE = "DMARC_OVERRIDE"
 _FAILURES = frozenset({"DMARC_REJECT", "DMARC_QUAR"})
 
 
@@ -118,7 +119,7 @@ class Auth:
             ]
         if treated.override:
             told = f"{treated.override}: {treated.why}"
-            result.append(Symbol("DMARC_OVERRIDE", self._points["DMARC_OVERRIDE"], told))
+            result.append(Symbol(_OVERRIDE, self._points[_OVERRIDE], told))
         return tuple(result)
 
     def _fields(self, found: Authentication, edge: Boundary, envelope: Envelope) -> list[Edit]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 
-from filterd.filters.auth.symbols import POINTS
+from filterd.filters.auth.symbols import DESCRIPTIONS, POINTS
 from filterd.message.address import PatternError, pattern_keys, patterns
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
@@ -148,6 +148,10 @@ class AuthSettings:
     def treatments(self) -> Mapping[str, Treatment]:
         """What becomes of mail by key of its author domain."""
         return {_domain_key(pattern): what for pattern, what in self.domains.items()}
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter:
         """The filter; nothing is asked yet."""

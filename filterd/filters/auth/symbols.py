@@ -7,6 +7,7 @@ So passes have hardly any points.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from filterd.chain.verdict import Symbol
 from filterd.message.address import Mailbox
@@ -21,40 +22,73 @@ from filterd.message.authentication import (
     SpfCheck,
 )
 
-POINTS: Mapping[str, float] = {
-    "SPF_PASS": 0.0,
-    "SPF_FAIL": 1.0,
-    "SPF_SOFTFAIL": 0.5,
-    "SPF_NEUTRAL": 0.0,
-    "SPF_NONE": 0.0,
-    "SPF_PERMERROR": 0.0,
-    "SPF_TEMPERROR": 0.0,
-    "SPF_HELO_PASS": 0.0,
-    "SPF_HELO_FAIL": 1.0,
-    "SPF_HELO_SOFTFAIL": 0.5,
-    "SPF_HELO_NEUTRAL": 0.0,
-    "SPF_HELO_NONE": 0.0,
-    "SPF_HELO_PERMERROR": 0.0,
-    "SPF_HELO_TEMPERROR": 0.0,
-    "DKIM_VALID": -0.1,
-    "DKIM_VALID_AU": -0.1,
-    "DKIM_INVALID": 0.1,
-    "DKIM_TEMPERROR": 0.0,
-    "DMARC_PASS": -0.1,
-    "DMARC_REJECT": 4.0,
-    "DMARC_QUAR": 3.0,
-    "DMARC_NONE": 0.0,
-    "DMARC_MISSING": 0.0,
-    "DMARC_PERMERROR": 0.0,
-    "DMARC_TEMPERROR": 0.0,
-    "FROM_EXCESSIVE": 3.0,
-    "DMARC_OVERRIDE": 0.0,
-    "ARC_VALID": 0.0,
-    "ARC_INVALID": 0.0,
-    "DKIM2_VALID": 0.0,
-    "DKIM2_INVALID": 0.0,
+
+class _Symbol(NamedTuple):
+    """points: the default. description: what it means."""
+
+    points: float
+    description: str
+
+
+_SYMBOLS: Mapping[str, _Symbol] = {
+    "SPF_PASS": _Symbol(0.0, "SPF: the sender's domain allows this client to send its mail."),
+    "SPF_FAIL": _Symbol(
+        1.0, "SPF: the sender's domain says that this client may not send its mail."
+    ),
+    "SPF_SOFTFAIL": _Symbol(
+        0.5, "SPF: the sender's domain says that this client should not send its mail."
+    ),
+    "SPF_NEUTRAL": _Symbol(
+        0.0, "SPF: the sender's domain does not say whether this client may send its mail."
+    ),
+    "SPF_NONE": _Symbol(0.0, "SPF: the sender's domain has no SPF record."),
+    "SPF_PERMERROR": _Symbol(0.0, "SPF: the SPF record of the sender's domain has a mistake."),
+    "SPF_TEMPERROR": _Symbol(0.0, "SPF: the DNS did not answer about the sender's domain."),
+    "SPF_HELO_PASS": _Symbol(0.0, "SPF: the client may call itself by the name in HELO."),
+    "SPF_HELO_FAIL": _Symbol(1.0, "SPF: the client may not call itself by the name in HELO."),
+    "SPF_HELO_SOFTFAIL": _Symbol(
+        0.5, "SPF: the client should not call itself by the name in HELO."
+    ),
+    "SPF_HELO_NEUTRAL": _Symbol(0.0, "SPF: the name in HELO does not say who may use it."),
+    "SPF_HELO_NONE": _Symbol(0.0, "SPF: the name in HELO has no SPF record."),
+    "SPF_HELO_PERMERROR": _Symbol(0.0, "SPF: the SPF record of the name in HELO has a mistake."),
+    "SPF_HELO_TEMPERROR": _Symbol(0.0, "SPF: the DNS did not answer about the name in HELO."),
+    "DKIM_VALID": _Symbol(-0.1, "DKIM: at least one signature is valid."),
+    "DKIM_VALID_AU": _Symbol(-0.1, "DKIM: a signature of the domain in From is valid."),
+    "DKIM_INVALID": _Symbol(0.1, "DKIM: there are signatures, and none is valid."),
+    "DKIM_TEMPERROR": _Symbol(0.0, "DKIM: the DNS did not answer about the key of a signature."),
+    "DMARC_PASS": _Symbol(-0.1, "DMARC: the message proves to come from the domain in From."),
+    "DMARC_REJECT": _Symbol(
+        4.0, "DMARC: nothing proves the domain in From, which asks to refuse such mail."
+    ),
+    "DMARC_QUAR": _Symbol(
+        3.0, "DMARC: nothing proves the domain in From, which asks to hold such mail."
+    ),
+    "DMARC_NONE": _Symbol(
+        0.0, "DMARC: nothing proves the domain in From, which asks for no action."
+    ),
+    "DMARC_MISSING": _Symbol(0.0, "DMARC: the domain in From has no DMARC record."),
+    "DMARC_PERMERROR": _Symbol(0.0, "DMARC: the DMARC record of the domain in From has a mistake."),
+    "DMARC_TEMPERROR": _Symbol(0.0, "DMARC: the DNS did not answer about the domain in From."),
+    "FROM_EXCESSIVE": _Symbol(
+        3.0, "DMARC: From has several authors or no usable address: nothing can be proven."
+    ),
+    "DMARC_OVERRIDE": _Symbol(
+        0.0, "DMARC: the failure does not count: something else speaks for the message."
+    ),
+    "ARC_VALID": _Symbol(
+        0.0, "ARC: each host on the way sealed what it found, and all seals are valid."
+    ),
+    "ARC_INVALID": _Symbol(0.0, "ARC: the seals of the hosts on the way are not valid."),
+    "DKIM2_VALID": _Symbol(0.0, "DKIM2: the signatures of all hosts on the way are valid."),
+    "DKIM2_INVALID": _Symbol(0.0, "DKIM2: a signature is not valid."),
 }
+
+POINTS: Mapping[str, float] = {name: one.points for name, one in _SYMBOLS.items()}
 """All symbols of the filter."""
+
+DESCRIPTIONS: Mapping[str, str] = {name: one.description for name, one in _SYMBOLS.items()}
+"""What they mean."""
 
 DETAIL_SIGNATURES = 5
 """Signatures that a symbol's detail has."""

@@ -14,6 +14,7 @@ from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.shadow import Shadow
 from filterd.chain.verdict import Symbol, Verdict
 from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.bayes.symbols import symbol_name
 from filterd.filters.points import PointTable
 from filterd.message import Message
 
@@ -26,20 +27,6 @@ RELOAD_INTERVAL = 1.0  # seconds between looks for a new version of the model
 
 DETAIL_FROM = 0.1
 """Probability from which the verdict names words. Below it nobody asks why."""
-
-SYMBOLS: tuple[tuple[float, str], ...] = (
-    (0.999, "BAYES_999"),
-    (0.99, "BAYES_99"),
-    (0.95, "BAYES_95"),
-    (0.80, "BAYES_80"),
-    (0.60, "BAYES_60"),
-    (0.40, "BAYES_50"),
-    (0.20, "BAYES_40"),
-    (0.05, "BAYES_20"),
-    (0.01, "BAYES_05"),
-    (0.0, "BAYES_00"),
-)
-"""From which probability on a message gets which symbol, in SpamAssassin's vocabulary."""
 
 
 class Bayes:
@@ -119,11 +106,6 @@ class Bayes:
             log.error("the new model is not used, the last good one stays: %s", error)
         else:
             log.info("model reloaded from %s", self.settings.models)
-
-
-def symbol_name(probability: float) -> str:
-    """The symbol of a probability."""
-    return next(name for least, name in SYMBOLS if probability >= least)
 
 
 def detail(opinion: Opinion) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 from annotated_doc import Doc
 
 from filterd.chain.filter import Filter
+from filterd.filters.bayes.symbols import descriptions
 from filterd.filters.points import DEFAULT_POINTS, Points, PointTable
 from filterd.system import paths
 from filterd.system.mistakes import mistakes
@@ -33,6 +35,10 @@ class BayesSettings:
     def __post_init__(self) -> None:
         with mistakes() as wrong, wrong.at("points"):
             PointTable(self.points)
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return descriptions()
 
     def build(self) -> Filter:
         """The filter, its models not opened yet."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import ClassVar
 
-from filterd.filters.clamav.settings import ClamAVSettings
+from filterd.filters.clamav.settings import PREFIX, ClamAVSettings
 from filterd.filters.scanners.engine import ScanError, VirusFilter
 from filterd.filters.scanners.probe import unreachable, warn_of_sizes
 from filterd.message import Message
@@ -31,7 +31,7 @@ class ClamAV(VirusFilter):
     """Has clamd scan every message; what a virus means, [policy] says."""
 
     name: ClassVar[str] = "clamav"
-    prefix: ClassVar[str] = "CLAM"
+    prefix: ClassVar[str] = PREFIX
     unnamed: ClassVar[str] = "ClamAV"
 
     def __init__(self, settings: ClamAVSettings) -> None:

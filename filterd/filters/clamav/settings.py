@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -11,10 +12,14 @@ from annotated_types import Gt
 
 from filterd.chain.filter import Filter
 from filterd.filters.scanners.options import SUSPICIONS, HostOptions, ScanOptions, Unscanned
+from filterd.filters.scanners.symbols import descriptions
 from filterd.scanners.clamd.server import ClamdServer
 from filterd.system.mistakes import mistakes
 
 __all__ = ["SUSPICIONS", "ClamAVSettings", "Unscanned"]
+
+PREFIX = "CLAM"
+"""Of the symbols."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class ClamAVSettings(ScanOptions, HostOptions):
     def servers(self) -> tuple[ClamdServer, ...]:
         """Each clamd, in the order in which they are asked."""
         return tuple(ClamdServer.parse(address, self.ca) for address in self.addresses)
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return descriptions(PREFIX)
 
     def build(self) -> Filter:
         """The filter, no clamd asked yet."""

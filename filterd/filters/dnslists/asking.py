@@ -13,12 +13,10 @@ from filterd.filters.dnslists.health import TEST_ADDRESS, TEST_NAME, ListHealth
 from filterd.filters.dnslists.known import ADDRESSES, OF_CLIENT, About
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
 from filterd.filters.dnslists.subjects import Subject, subject_of
+from filterd.filters.dnslists.symbols import LIMIT, UNANSWERED, received_name
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 from filterd.resolver.lookups import DnsLookups
 from filterd.resolver.names import reversed_address
-
-UNANSWERED = "DNSLISTS_UNANSWERED"
-LIMIT = "DNSLISTS_LIMIT"
 
 DETAIL_VALUES = 5
 """Listed names and addresses that a symbol's detail has."""
@@ -250,7 +248,7 @@ class Asking:
         about, value = question.about, question.value
         name, points = meaning.symbol, self._settings.scores.get(meaning.symbol, meaning.points)
         if about == "received":
-            name = "RECEIVED_" + name.removeprefix("RCVD_IN_").removeprefix("RBL_")
+            name = received_name(name)
             points = self._settings.scores.get(name, points * self._settings.received_share)
         if about != "client":
             points = max(points, 0.0)

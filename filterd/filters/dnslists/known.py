@@ -34,88 +34,196 @@ NAMES: Final[tuple[About, ...]] = ("url", "email", "sender", "helo", "rdns", "dk
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One list. url_addresses: whether it takes URLs whose host is an address."""
+    """One list. answers: return code → symbol, points and so on, and what the symbol means.
+    url_addresses: whether it takes URLs whose host is an address."""
 
     about: tuple[About, ...]
-    codes: Mapping[str, str]
+    answers: Mapping[str, tuple[str, str]]
     url_addresses: bool = True
     ipv6: bool = True
 
+    @property
+    def codes(self) -> Mapping[str, str]:
+        """Return code → symbol, points and so on, as settings write them."""
+        return {code: meaning for code, (meaning, _description) in self.answers.items()}
+
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """Symbol → what it means."""
+        return {
+            meaning.split()[0]: description
+            for meaning, description in self.answers.values()
+            if description
+        }
+
+
+_ERROR = ("error", "")
 
 KNOWN: Final[Mapping[str, Known]] = {
     "zen.spamhaus.org": Known(
         ("client",),
         {
-            "127.0.0.2": "RCVD_IN_SBL 4",
-            "127.0.0.3": "RCVD_IN_SBL_CSS 3",
-            "127.0.0.4-7": "RCVD_IN_XBL 4",
-            "127.0.0.9": "RBL_SPAMHAUS_DROP 7",
-            "127.0.0.10-11": "RCVD_IN_PBL 2.5 client",
+            "127.0.0.2": (
+                "RCVD_IN_SBL 4",
+                "Spamhaus SBL: the client's address is used by known spammers.",
+            ),
+            "127.0.0.3": ("RCVD_IN_SBL_CSS 3", "Spamhaus CSS: the client's address sends spam."),
+            "127.0.0.4-7": ("RCVD_IN_XBL 4", "Spamhaus XBL: the client is a hijacked computer."),
+            "127.0.0.9": (
+                "RBL_SPAMHAUS_DROP 7",
+                "Spamhaus DROP: the client's network is hijacked, or run for spam.",
+            ),
+            "127.0.0.10-11": (
+                "RCVD_IN_PBL 2.5 client",
+                "Spamhaus PBL: the client's network should not send mail by itself.",
+            ),
         },
     ),
     "dbl.spamhaus.org": Known(
         NAMES,
         {
-            "127.0.1.2": "URIBL_DBL_SPAM 6",
-            "127.0.1.4": "URIBL_DBL_PHISH 7",
-            "127.0.1.5": "URIBL_DBL_MALWARE 7",
-            "127.0.1.6": "URIBL_DBL_BOTNETCC 7",
-            "127.0.1.102": "URIBL_DBL_ABUSE_SPAM 3",
-            "127.0.1.103": "URIBL_DBL_ABUSE_REDIR 2",
-            "127.0.1.104": "URIBL_DBL_ABUSE_PHISH 4",
-            "127.0.1.105": "URIBL_DBL_ABUSE_MALW 4",
-            "127.0.1.106": "URIBL_DBL_ABUSE_BOTCC 4",
-            "127.0.1.255": "error",
+            "127.0.1.2": ("URIBL_DBL_SPAM 6", "Spamhaus DBL: a domain of spam."),
+            "127.0.1.4": ("URIBL_DBL_PHISH 7", "Spamhaus DBL: a domain of phishing."),
+            "127.0.1.5": ("URIBL_DBL_MALWARE 7", "Spamhaus DBL: a domain of malware."),
+            "127.0.1.6": (
+                "URIBL_DBL_BOTNETCC 7",
+                "Spamhaus DBL: a domain that controls hijacked computers.",
+            ),
+            "127.0.1.102": (
+                "URIBL_DBL_ABUSE_SPAM 3",
+                "Spamhaus DBL: an honest domain that is abused for spam.",
+            ),
+            "127.0.1.103": (
+                "URIBL_DBL_ABUSE_REDIR 2",
+                "Spamhaus DBL: an honest domain whose redirects are abused.",
+            ),
+            "127.0.1.104": (
+                "URIBL_DBL_ABUSE_PHISH 4",
+                "Spamhaus DBL: an honest domain that is abused for phishing.",
+            ),
+            "127.0.1.105": (
+                "URIBL_DBL_ABUSE_MALW 4",
+                "Spamhaus DBL: an honest domain that is abused for malware.",
+            ),
+            "127.0.1.106": (
+                "URIBL_DBL_ABUSE_BOTCC 4",
+                "Spamhaus DBL: an honest domain that is abused to control computers.",
+            ),
+            "127.0.1.255": _ERROR,
         },
         url_addresses=False,
     ),
     "multi.surbl.org": Known(
         NAMES,
         {
-            "127.0.0.1": "error",
-            "&4": "URIBL_DM_SURBL 0",
-            "&8": "URIBL_PH_SURBL 7",
-            "&16": "URIBL_MW_SURBL 7",
-            "&32": "CT_SURBL 0",
-            "&64": "URIBL_ABUSE_SURBL 5",
-            "&128": "URIBL_CR_SURBL 4",
+            "127.0.0.1": _ERROR,
+            "&4": ("URIBL_DM_SURBL 0", "SURBL: a domain that people dispose of quickly."),
+            "&8": ("URIBL_PH_SURBL 7", "SURBL: a domain of phishing."),
+            "&16": ("URIBL_MW_SURBL 7", "SURBL: a domain of malware."),
+            "&32": ("CT_SURBL 0", "SURBL: a domain that counts clicks."),
+            "&64": ("URIBL_ABUSE_SURBL 5", "SURBL: a domain of spam."),
+            "&128": ("URIBL_CR_SURBL 4", "SURBL: an honest domain that was cracked."),
         },
     ),
     "multi.uribl.com": Known(
         NAMES,
         {
-            "127.0.0.1": "error",
-            "&2": "URIBL_BLACK 6",
-            "&4": "URIBL_GREY 1.5",
-            "&8": "URIBL_RED 0.5",
+            "127.0.0.1": _ERROR,
+            "&2": ("URIBL_BLACK 6", "URIBL black: a domain of spam."),
+            "&4": (
+                "URIBL_GREY 1.5",
+                "URIBL grey: a domain of bulk mail that many did not ask for.",
+            ),
+            "&8": (
+                "URIBL_RED 0.5",
+                "URIBL red: a domain that is new, or looks like those of spam.",
+            ),
         },
     ),
-    "bl.spamcop.net": Known(("client",), {"127.0.0.2": "RCVD_IN_BL_SPAMCOP_NET 2"}),
-    "psbl.surriel.com": Known(("client",), {"127.0.0.2": "RCVD_IN_PSBL 2.5"}),
-    "bl.blocklist.de": Known(("client",), {"127.0.0.*": "RBL_BLOCKLISTDE 3"}),
-    "bl.spameatingmonkey.net": Known(("client",), {"127.0.0.2-3": "RBL_SEM 1"}, ipv6=False),
+    "bl.spamcop.net": Known(
+        ("client",),
+        {
+            "127.0.0.2": (
+                "RCVD_IN_BL_SPAMCOP_NET 2",
+                "SpamCop: people reported spam from the client.",
+            )
+        },
+    ),
+    "psbl.surriel.com": Known(
+        ("client",),
+        {
+            "127.0.0.2": (
+                "RCVD_IN_PSBL 2.5",
+                "PSBL: the client sent mail to addresses that nobody uses.",
+            )
+        },
+    ),
+    "bl.blocklist.de": Known(
+        ("client",),
+        {"127.0.0.*": ("RBL_BLOCKLISTDE 3", "blocklist.de: the client attacks servers.")},
+    ),
+    "bl.spameatingmonkey.net": Known(
+        ("client",),
+        {
+            "127.0.0.2-3": (
+                "RBL_SEM 1",
+                "Spam Eating Monkey: the client sent mail to addresses that nobody uses.",
+            )
+        },
+        ipv6=False,
+    ),
     "rep.mailspike.net": Known(
         ("client",),
         {
-            "127.0.0.10": "RCVD_IN_MSPIKE_L5 3",
-            "127.0.0.11": "RCVD_IN_MSPIKE_L4 2",
-            "127.0.0.12": "RCVD_IN_MSPIKE_L3 1",
-            "127.0.0.17": "RCVD_IN_MSPIKE_H2 0",
-            "127.0.0.18": "RCVD_IN_MSPIKE_H3 -0.2",
-            "127.0.0.19": "RCVD_IN_MSPIKE_H4 -0.5",
-            "127.0.0.20": "RCVD_IN_MSPIKE_H5 -1",
+            "127.0.0.10": (
+                "RCVD_IN_MSPIKE_L5 3",
+                "Mailspike: the client has a very bad reputation.",
+            ),
+            "127.0.0.11": ("RCVD_IN_MSPIKE_L4 2", "Mailspike: the client has a bad reputation."),
+            "127.0.0.12": (
+                "RCVD_IN_MSPIKE_L3 1",
+                "Mailspike: the client has a rather bad reputation.",
+            ),
+            "127.0.0.17": (
+                "RCVD_IN_MSPIKE_H2 0",
+                "Mailspike: the client has an average reputation.",
+            ),
+            "127.0.0.18": (
+                "RCVD_IN_MSPIKE_H3 -0.2",
+                "Mailspike: the client has a good reputation.",
+            ),
+            "127.0.0.19": (
+                "RCVD_IN_MSPIKE_H4 -0.5",
+                "Mailspike: the client has a very good reputation.",
+            ),
+            "127.0.0.20": (
+                "RCVD_IN_MSPIKE_H5 -1",
+                "Mailspike: the client has an excellent reputation.",
+            ),
         },
     ),
     "list.dnswl.org": Known(
         ("client",),
         {
             # To those who ask too often it says that, or that everybody is good.
-            "127.0.0.255": "error",
-            "127.0.10.*": "error",
-            "127.0.*.0": "RCVD_IN_DNSWL_NONE 0",
-            "127.0.*.1": "RCVD_IN_DNSWL_LOW -0.5",
-            "127.0.*.2": "RCVD_IN_DNSWL_MED -1.5 allow",
-            "127.0.*.3": "RCVD_IN_DNSWL_HI -3 allow",
+            "127.0.0.255": _ERROR,
+            "127.0.10.*": _ERROR,
+            "127.0.*.0": (
+                "RCVD_IN_DNSWL_NONE 0",
+                "DNSWL: the client is a known mail server, without trust.",
+            ),
+            "127.0.*.1": (
+                "RCVD_IN_DNSWL_LOW -0.5",
+                "DNSWL: the client is a known mail server, with low trust.",
+            ),
+            "127.0.*.2": (
+                "RCVD_IN_DNSWL_MED -1.5 allow",
+                "DNSWL: the client is a known mail server, with medium trust.",
+            ),
+            "127.0.*.3": (
+                "RCVD_IN_DNSWL_HI -3 allow",
+                "DNSWL: the client is a known mail server, with high trust.",
+            ),
         },
     ),
 }

@@ -12,6 +12,11 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.filters.dnslists.codes import SYMBOL, Meaning, Table, checked, table
 from filterd.filters.dnslists.known import KNOWN, About, Known
+from filterd.filters.dnslists.symbols import (
+    DESCRIPTIONS,
+    received_description,
+    received_name,
+)
 from filterd.message.address import checked_domains
 from filterd.system.mistakes import mistakes
 
@@ -136,6 +141,15 @@ class DnsList:
         """What a listing means that no code names."""
         return Meaning(self.symbol, self.points) if self.symbol else None
 
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """Symbol → what it means. A zone may have the site's key in its name: then it is called by
+        the name of the list that it is like."""
+        names = dict.fromkeys([*[meaning.symbol for _, meaning in self.table], self.symbol])
+        told = f"It is listed in {self.like or self.zone}."
+        known = self.known.descriptions if self.known else {}
+        return {name: known.get(name, told) for name in names if name}
+
 
 @dataclass(frozen=True)
 class DnsListsSettings:
@@ -216,6 +230,14 @@ class DnsListsSettings:
         """The symbols that the lists may give to a client, a sender or a URL."""
         named = {meaning.symbol for one in self.lists for _code, meaning in one.table}
         return frozenset(named | {one.symbol for one in self.lists}) - {""}
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean, those of all lists that filterd knows among them."""
+        every = [one.descriptions for one in KNOWN.values()]
+        every += [one.descriptions for one in reversed(self.lists)]
+        found = {name: text for one in every for name, text in one.items()}
+        earlier = {received_name(name): received_description(text) for name, text in found.items()}
+        return {**earlier, **found, **DESCRIPTIONS}
 
     def build_with(self, services: Services) -> Filter:
         """The filter; nothing is asked yet."""

@@ -15,17 +15,12 @@ from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
 from filterd.filters.greylist.settings import GreylistSettings
 from filterd.filters.greylist.strangers import Strangers, stable_sender
+from filterd.filters.greylist.symbols import CAME_AGAIN, DELAYED
 from filterd.filters.greylist.triplets import Judgement, Standing, Triplets
 from filterd.filters.identities import mailbox_of
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.envelope import Client
 from filterd.message.matching import is_in_networks
-
-DELAYED = "GREYLIST"
-"""Of mail that is to be sent again; rspamd's name."""
-
-CAME_AGAIN = "GREYLIST_PASSED"
-"""Of mail that was sent again and passes."""
 
 _MEMORY = "greylist.passed"
 """Under which a session remembers its transactions that have just passed."""

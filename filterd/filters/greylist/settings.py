@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.services import Services
+from filterd.filters.greylist.symbols import DESCRIPTIONS
 from filterd.message.address import checked_domains, patterns
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
@@ -101,6 +103,10 @@ class GreylistSettings:
                 for index, text in enumerate(getattr(self, name)):
                     with wrong.at(name, index):
                         checked_domains([text])
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter | StageFilter:
         """The filter; the state is opened with the first mail."""

@@ -16,6 +16,7 @@ from filterd.filters.identities import mailbox_of, owner_of
 from filterd.filters.known.correspondents import Acquainted, Correspondents, read_key, site_key
 from filterd.filters.known.header import id_of, is_automatic, replies_to
 from filterd.filters.known.settings import KnownSettings
+from filterd.filters.known.symbols import REPLY, SENDER, WRITES
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox, patterns
 from filterd.message.authentication import Authentication
@@ -26,15 +27,6 @@ from filterd.system.display import count
 from filterd.system.mistakes import SettingsError
 
 log = logging.getLogger(__name__)
-
-SENDER = "KNOWN_SENDER"
-"""Of mail from somebody to whom the recipient has written."""
-
-REPLY = "KNOWN_REPLY"
-"""Of a reply to a message that the recipient sent."""
-
-WRITES = "KNOWN_WRITES"
-"""Of mail that makes its recipients known when it is accepted; without points."""
 
 LOOKED_AT = 50
 """Recipients of a message for whom is looked up who is known to them."""

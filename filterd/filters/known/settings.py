@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.services import Services
+from filterd.filters.known.symbols import DESCRIPTIONS
 from filterd.message.address import patterns
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
@@ -83,6 +85,10 @@ class KnownSettings:
             for index, text in enumerate(self.clients):
                 with wrong.at("clients", index):
                     networks([text])
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter | StageFilter:
         """The filter; the state is opened with the first mail."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +23,17 @@ whole URLs."""
 
 ENVELOPE: frozenset[Fact] = frozenset({"client", "rdns", "helo", "sender", "recipient"})
 """Those that are known at RCPT."""
+
+_ABOUT: Mapping[Fact, str] = {
+    "client": "The client's address",
+    "rdns": "The client's name",
+    "helo": "The name in HELO",
+    "sender": "The sender",
+    "recipient": "The recipient",
+    "from": "The address in From",
+    "subject": "The Subject",
+    "url": "A URL in the message",
+}
 
 ALLOW_POINTS, BLOCK_POINTS = -5.0, 5.0
 
@@ -83,6 +94,11 @@ class LocalList:
         return self.symbol or f"LOCAL_{word}_{self.about.upper()}"
 
     @property
+    def description(self) -> str:
+        """What the symbol means."""
+        return f"{_ABOUT[self.about]} is on the site's {self.kind} list {self.file.name}."
+
+    @property
     def score(self) -> float:
         """The points of a match."""
         if self.points is not None:
@@ -121,6 +137,13 @@ class LocalListsSettings:
     def of(self, facts: frozenset[Fact]) -> Sequence[LocalList]:
         """The lists about these."""
         return [one for one in self.lists if one.about in facts]
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean; lists may share one."""
+        found: dict[str, dict[str, None]] = {}
+        for one in self.lists:
+            found.setdefault(one.name, {})[one.description] = None
+        return {name: " Or: ".join(texts) for name, texts in found.items()}
 
     def build(self) -> Filter:
         """The filter, no file read yet."""

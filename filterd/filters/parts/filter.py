@@ -20,9 +20,10 @@ from filterd.chain.verdict import NO_OPINION, AddField, Edit, RemovedPart, Symbo
 from filterd.filters.notice import is_signed, replacement
 from filterd.filters.parts import signatures
 from filterd.filters.parts.lists import SOURCE_CODE
-from filterd.filters.parts.rules import BANNED_PART, GROUPS, EffectiveRule, Rules, declared, lowered
+from filterd.filters.parts.rules import EffectiveRule, Rules, declared, lowered
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.sources import Sources
+from filterd.filters.parts.symbols import BANNED_PART, GROUPS, HIDDEN_PART
 from filterd.filters.parts.unpacking import documents
 from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.kinds import ARCHIVE_KINDS, HEAD_SIZE, kinds_of
@@ -204,7 +205,7 @@ def _hidden(finding: PartFinding, reading: Reading) -> PartFinding:
     if reading.hidden_at is None or finding.symbol != BANNED_PART:
         return finding
     detail = f"{shown(finding.name)} near octet {reading.hidden_at}: {finding.reason}"
-    return replace(finding, symbol="MIME_HIDDEN_PART", detail=detail)
+    return replace(finding, symbol=HIDDEN_PART, detail=detail)
 
 
 def _cut_off(reading: Reading) -> Iterator[PartFinding]:
@@ -213,7 +214,7 @@ def _cut_off(reading: Reading) -> Iterator[PartFinding]:
         for kind in kinds_of(reading.root.head(HEAD_SIZE)):
             if kind in ARCHIVE_KINDS:
                 detail = f"an archive ({kind}) near octet {reading.hidden_at} that may go on"
-                yield PartFinding("MIME_HIDDEN_PART", detail)
+                yield PartFinding(HIDDEN_PART, detail)
 
 
 def _may_hold_files(entity: Entity) -> bool:

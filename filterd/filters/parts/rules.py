@@ -13,45 +13,13 @@ from dataclasses import dataclass
 
 from filterd.filters.parts.lists import BANNED_MEDIA_TYPES, EXTENSION_OF
 from filterd.filters.parts.settings import Direction, PartAction, PartRule
+from filterd.filters.parts.symbols import GROUPS
 from filterd.filters.parts.unpacking.doubtful_names import cannot_run
 from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.names import extensions, has_class_id, has_direction_marks
 from filterd.message import Envelope, Recipient
 from filterd.message.address import patterns
 from filterd.message.matching import Network, is_in_networks, recipient_keys
-
-BANNED_PART = "BANNED_PART"
-"""The symbol of a part that may not be delivered."""
-
-GROUPS: Mapping[str, str] = {
-    "ARCHIVE_AMBIGUOUS": "ambiguous",
-    "ARCHIVE_ENCRYPTED": "encrypted",
-    "ARCHIVE_DAMAGED": "damaged",
-    "ARCHIVE_LIMIT": "limit",
-    "ARCHIVE_PATH": "action",
-    "ARCHIVE_UNREADABLE": "unreadable",
-    BANNED_PART: "action",
-    "DOC_DAMAGED": "damaged",
-    "DOC_EMBEDDED": "suspicious",
-    "DOC_ENCRYPTED": "encrypted",
-    "DOC_SCRIPT": "suspicious",
-    "DOC_MACRO": "suspicious",
-    "DOC_DDE": "active",
-    "DOC_LAUNCH": "active",
-    "DOC_MACRO_AUTO": "active",
-    "DOC_REMOTE": "active",
-    "DOC_SHARE": "suspicious",
-    "HEADER_LIMIT": "limit",
-    "LINE_LIMIT": "long_line",
-    "MIME_AMBIGUOUS": "ambiguous",
-    "MIME_EXTERNAL": "external",
-    "MIME_HIDDEN_PART": "hidden",
-    "MIME_PARTIAL": "fragment",
-    "MIME_TOO_DEEP": "limit",
-    "MIME_TOO_MANY_PARTS": "limit",
-    "MIME_TOO_MANY_READINGS": "limit",
-}
-"""Symbol → the setting that says how it is treated."""
 
 
 @dataclass(frozen=True, eq=False)

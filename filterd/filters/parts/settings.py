@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from filterd.chain.policy_settings import RecipientPatterns
 from filterd.chain.services import Services
 from filterd.filters.notice import NOTICE, check_template
 from filterd.filters.parts.lists import BANNED, BANNED_KINDS, BANNED_MEDIA_TYPES
+from filterd.filters.parts.symbols import DESCRIPTIONS
 from filterd.filters.parts.unpacking.limits import UnpackLimits
 from filterd.message.address import pattern_keys
 from filterd.message.matching import networks
@@ -188,6 +189,10 @@ class PartsSettings:
         return UnpackLimits(
             self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
         )
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter:
         """The filter."""

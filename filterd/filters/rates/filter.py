@@ -18,15 +18,10 @@ from filterd.filters.rates.counting import Charge, Exceeded
 from filterd.filters.rates.counting import Rates as Counts
 from filterd.filters.rates.parties import Parties, envelope_of
 from filterd.filters.rates.settings import DEFER, HOLD, OF_RECIPIENTS, RateLimit, RatesSettings
+from filterd.filters.rates.symbols import ACCOUNT_HELD, EXCEEDED
 from filterd.message import Envelope, Message, Recipient
 
 log = logging.getLogger(__name__)
-
-EXCEEDED = "RATELIMIT"
-"""Of mail above a rate; rspamd's name."""
-
-ACCOUNT_HELD = "ACCOUNT_HELD"
-"""Of mail of a party whose mail is held because too much of it was refused."""
 
 _ROUNDING = 1e-6
 """Of a minute, by which arithmetic may miss a whole one."""

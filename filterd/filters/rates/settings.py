@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 
 from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.services import Services
+from filterd.filters.rates.symbols import DESCRIPTIONS
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
 
@@ -106,6 +108,10 @@ class RatesSettings:
                 with wrong.at("refused", index, "by"):
                     if kinds[share.by] > 1:
                         raise ValueError(f"{share.by} has two shares; expected one")
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter | StageFilter:
         """The filter; the state is opened with the first mail."""

@@ -16,6 +16,7 @@ from filterd.chain.verdict import NO_OPINION, Action, Symbol, Verdict
 from filterd.filters.recipients.asking import AskingError, ask_program, ask_server
 from filterd.filters.recipients.known import KnownFiles
 from filterd.filters.recipients.settings import RecipientServer, RecipientsSettings
+from filterd.filters.recipients.symbols import ATTACK, UNKNOWN
 from filterd.message import Envelope, Recipient
 from filterd.message.address import Mailbox, PatternError, checked_mailbox, patterns
 from filterd.message.matching import (
@@ -28,12 +29,6 @@ from filterd.message.matching import (
 from filterd.state.facts import Addition, StateError, StateKey, state_key
 
 log = logging.getLogger(__name__)
-
-UNKNOWN = "RCPT_UNKNOWN"
-"""Of a recipient that nobody knows."""
-
-ATTACK = "RCPT_HARVEST"
-"""Of a client that has named too many such."""
 
 KIND, ATTACKS = "recipient", "recipient_attack"
 """Kinds of what is remembered of recipients, and of the counts of unknown ones."""

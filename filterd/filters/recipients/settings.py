@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt
 
 from filterd.chain.filter import Filter, StageFilter
 from filterd.chain.services import Services
+from filterd.filters.recipients.symbols import DESCRIPTIONS
 from filterd.message.address import patterns
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
@@ -144,6 +145,10 @@ class RecipientsSettings:
             for index, text in enumerate(self.except_clients):
                 with wrong.at("except_clients", index):
                     networks([text])
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter | StageFilter:
         """The filter, its files not read yet."""

@@ -10,6 +10,7 @@ from filterd.chain.services import Services
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict, total
 from filterd.filters.rules.loading import Loaded, load
 from filterd.filters.rules.settings import USE_BAYES, USE_NETWORK, RulesSettings
+from filterd.filters.rules.symbols import LIMIT_SYMBOL
 from filterd.message import Message
 from filterd.resolver.lookups import DnsLookups
 from filterd.rules.checker import LATE, LATE_DESCRIPTION
@@ -18,9 +19,6 @@ from filterd.rules.evals import dns_questions
 from filterd.rules.view.view import View
 
 log = logging.getLogger(__name__)
-
-LIMIT_SYMBOL = "RULES_LIMIT"
-"""Takes away, or gives, what the sum of all rules has beyond `most` or `least`."""
 
 IN_SETTINGS = Origin("settings")
 

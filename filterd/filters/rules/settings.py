@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_doc import Doc
 from annotated_types import Ge, Le
 
+from filterd.filters.rules.symbols import DESCRIPTIONS
 from filterd.system import paths
 from filterd.system.mistakes import mistakes
 
@@ -86,6 +87,10 @@ class RulesSettings:
         from filterd.filters.rules.sources import signature  # noqa: PLC0415  (no mail needs it)
 
         return signature(self)
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter:
         """The filter, its rules not read yet."""

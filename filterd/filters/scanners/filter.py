@@ -15,7 +15,7 @@ from filterd.filters.scanners.engine import VirusFilter
 from filterd.filters.scanners.freshness import AgeLimits
 from filterd.filters.scanners.kinds import ClamdSettings, IcapSettings
 from filterd.filters.scanners.probe import unreachable, warn_of_sizes
-from filterd.filters.scanners.settings import ScannersSettings
+from filterd.filters.scanners.settings import PREFIX, ScannersSettings
 from filterd.message import Entity, Message
 from filterd.message.fields import Buffer
 from filterd.scanners.answer import Infected, Scanner, Signatures
@@ -77,7 +77,7 @@ class Scanners(VirusFilter):
     """Has several scanners scan every message; what a virus means, [policy] says."""
 
     name: ClassVar[str] = "scanners"
-    prefix: ClassVar[str] = "AV"
+    prefix: ClassVar[str] = PREFIX
     unnamed: ClassVar[str] = "filterd"
 
     def __init__(self, settings: ScannersSettings) -> None:

@@ -9,16 +9,17 @@ from typing import Literal
 
 from filterd.chain.replies import SCANNER_LIMIT, SCANNER_SIZE
 from filterd.chain.verdict import Action, Infection, Reply, Symbol, Verdict
+from filterd.filters.scanners import symbols
 from filterd.filters.scanners.options import Unscanned
 from filterd.scanners.answer import Infected
 from filterd.scanners.several import NOTHING_FOUND, Answers
 
 _SYMBOLS = (
-    ("Heuristics.Limits.Exceeded*", "LIMIT"),
-    ("Heuristics.Encrypted.*", "ENCRYPTED"),
-    ("Heuristics.OLE2.ContainsMacros*", "MACRO"),
-    ("Heuristics.Phishing.*", "PHISHING"),
-    ("PUA.*", "PUA"),
+    ("Heuristics.Limits.Exceeded*", symbols.LIMIT),
+    ("Heuristics.Encrypted.*", symbols.ENCRYPTED),
+    ("Heuristics.OLE2.ContainsMacros*", symbols.MACRO),
+    ("Heuristics.Phishing.*", symbols.PHISHING),
+    ("PUA.*", symbols.PUA),
 )
 """Suspicions with a symbol of their own: a limit of clamd's, a password, macros."""
 
@@ -44,7 +45,7 @@ class Findings:
         """suspicions: points by pattern, for a name or for `scanner:name`; `virus` where it is one.
         prefix: of the symbols. outvoted: points for what a minority of scanners found."""
         self._suspicions = suspicions
-        self._prefix = prefix
+        self._names = symbols.names(prefix)
         self._outvoted_points = outvoted
         self.virus = ""
         self.by = ""
@@ -102,35 +103,35 @@ class Findings:
         """All of it. scanner: who looked. too_large, over_limit: what it means that nobody did."""
         if self.is_empty:
             return Verdict(scanner=scanner)
-        symbols = [
+        found = [
             Symbol(self._symbol(name), points, _told(name, by))
             for (name, by), points in self.suspected.items()
         ]
-        symbols += [
-            Symbol(f"{self._prefix}_OUTVOTED", self._outvoted_points, _told(name, by))
+        found += [
+            Symbol(self._names[symbols.OUTVOTED], self._outvoted_points, _told(name, by))
             for name, by in self.outvoted
         ]
         if self.virus:
             told = _told(self.virus, self.by)
             return Verdict(
-                symbols=(Symbol(f"{self._prefix}_VIRUS", 0.0, told), *symbols),
+                symbols=(Symbol(self._names[symbols.VIRUS], 0.0, told), *found),
                 virus=self.virus,
                 scanner=scanner,
                 infected=self.infected,
             )
-        verdict = Verdict(symbols=tuple(symbols), scanner=scanner)
+        verdict = Verdict(symbols=tuple(found), scanner=scanner)
         if self.too_large:
             sizes = dict.fromkeys(why for _what, why in self.too_large)
-            verdict |= self._unscanned("TOO_LARGE", sizes, too_large, SCANNER_SIZE)
+            verdict |= self._unscanned(symbols.TOO_LARGE, sizes, too_large, SCANNER_SIZE)
         if self.given_up:
             reasons = dict.fromkeys(self.given_up)
-            verdict |= self._unscanned("LIMIT", reasons, over_limit, SCANNER_LIMIT)
+            verdict |= self._unscanned(symbols.LIMIT, reasons, over_limit, SCANNER_LIMIT)
         return verdict
 
     def _unscanned(
-        self, symbol: str, why: Iterable[str], setting: Unscanned, reply: Reply
+        self, what: str, why: Iterable[str], setting: Unscanned, reply: Reply
     ) -> Verdict:
-        told = Symbol(f"{self._prefix}_{symbol}", 0.0, "; ".join(why))
+        told = Symbol(self._names[what], 0.0, "; ".join(why))
         return Verdict(
             _ACTIONS[setting],
             (told,),
@@ -141,8 +142,8 @@ class Findings:
     def _symbol(self, name: str) -> str:
         for pattern, symbol in _SYMBOLS:
             if fnmatchcase(name, pattern):
-                return f"{self._prefix}_{symbol}"
-        return f"{self._prefix}_SUSPICION"
+                return self._names[symbol]
+        return self._names[symbols.SUSPICION]
 
 
 def _told(name: str, by: str) -> str:

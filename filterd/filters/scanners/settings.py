@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -15,12 +15,16 @@ from filterd.chain.filter import Filter
 from filterd.filters.scanners.freshness import AgeLimits
 from filterd.filters.scanners.kinds import AnyOne, ClamdSettings, CommandSettings, IcapSettings
 from filterd.filters.scanners.options import ScanOptions
+from filterd.filters.scanners.symbols import descriptions
 from filterd.scanners.several import Decide
 from filterd.system.mistakes import Mistakes, mistakes
 
 __all__ = ["ClamdSettings", "CommandSettings", "IcapSettings", "ScannersSettings"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+PREFIX = "AV"
+"""Of the symbols."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,10 @@ class ScannersSettings(ScanOptions, _Members):
         with wrong.at(kind, index, "databases"):
             if one.databases is not None:
                 _check_absolute(one.databases)
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return descriptions(PREFIX)
 
     def build(self) -> Filter:
         """The filter, no scanner asked yet."""

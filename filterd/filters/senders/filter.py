@@ -19,6 +19,7 @@ from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
 from filterd.filters.senders.list import EVERYBODY, ListError, SenderEntry, keys_of, read
 from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
+from filterd.filters.senders.symbols import ALLOWED, BLOCKED, UNPROVEN
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox
 from filterd.message.matching import recipient_keys
@@ -94,9 +95,8 @@ class Senders:
         if entry is None:
             return NO_OPINION if proven else self._unproven(message)
         allowed = entry.kind == "allow"
-        name = "SENDER_ALLOWED" if allowed else "SENDER_BLOCKED"
         score = self.settings.allow_score if allowed else self.settings.block_score
-        return Verdict(symbols=(Symbol(name, score, str(entry)),))
+        return Verdict(symbols=(Symbol(ALLOWED if allowed else BLOCKED, score, str(entry)),))
 
     def _unproven(self, message: Message) -> Verdict:
         """That an entry does not count, so that an admin can see why."""
@@ -105,7 +105,7 @@ class Senders:
             return NO_OPINION
         known = message.authentication
         why = known.line if known is not None else "who sent it was not checked"
-        return Verdict(symbols=(Symbol("SENDER_UNPROVEN", 0.0, f"{entry}: {why}"),))
+        return Verdict(symbols=(Symbol(UNPROVEN, 0.0, f"{entry}: {why}"),))
 
     def _refresh(self) -> None:
         """Read the list again if it has changed since."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Le
 
 from filterd.chain.filter import Filter
+from filterd.filters.senders.symbols import DESCRIPTIONS
 from filterd.system import paths
 
 
@@ -22,6 +24,10 @@ class SendersSettings:
     ] = paths.QUARANTINE / "senders.list"
     allow_score: Annotated[float, Le(0), Doc("points for an allowed sender")] = -20.0
     block_score: Annotated[float, Ge(0), Doc("points for a blocked sender")] = 20.0
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build(self) -> Filter:
         """The filter, its list not read yet."""

@@ -18,14 +18,13 @@ from filterd.filters.sign.keys import KeyRing
 from filterd.filters.sign.sealing import not_sealed, sealed
 from filterd.filters.sign.settings import SignSettings
 from filterd.filters.sign.settled import ADDRESS_FIELDS, settled
+from filterd.filters.sign.symbols import NOT_SIGNED, SIGNED
 from filterd.message import Envelope, Message
 from filterd.message.address import checked_domains
 from filterd.message.mailboxes import mailboxes
 from filterd.message.matching import client_matches, networks
 from filterd.system.display import printable
 from filterd.system.mistakes import SettingsError
-
-SIGNED, NOT_SIGNED = "DKIM_SIGNED", "DKIM_NOT_SIGNED"
 
 AUTHORS_LIMIT = 4
 """Domains in From for which one message is signed; mail of people has one."""

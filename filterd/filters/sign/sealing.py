@@ -14,8 +14,7 @@ from filterd.auth.dkim.signing import SigningKey
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import AddField, Symbol, Verdict
 from filterd.filters.sign.content import body_of
-
-SEALED, NOT_SEALED = "ARC_SEALED", "ARC_NOT_SEALED"
+from filterd.filters.sign.symbols import NOT_SEALED, SEALED
 
 
 def sealed(

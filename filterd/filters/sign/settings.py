@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from annotated_doc import Doc
 from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
 from filterd.chain.filter import Filter
 from filterd.chain.services import Services
+from filterd.filters.sign.symbols import DESCRIPTIONS
 from filterd.message.address import checked_domains
 from filterd.message.matching import LOCAL, networks
 from filterd.system.mistakes import mistakes
@@ -109,6 +111,10 @@ class SignSettings:
             with wrong.at("sign_headers"):
                 if "from" not in [name.lower() for name in self.sign_headers]:
                     raise ValueError('does not have "from", without which no signature counts')
+
+    def describe(self) -> Mapping[str, str]:
+        """What the symbols mean."""
+        return DESCRIPTIONS
 
     def build_with(self, services: Services) -> Filter:
         """The filter, its keys not read yet."""

@@ -12,12 +12,10 @@ from typing import ClassVar
 from filterd.bayes.model.online import logistic
 from filterd.bayes.model.pipelines import TextPipeline
 from filterd.chain.verdict import Symbol, Verdict
+from filterd.filters.bayes.symbols import symbol_name
 from filterd.filters.points import PointTable
-from filterd.filters.sklearn.settings import SklearnSettings
+from filterd.filters.sklearn.settings import PREFIX, SklearnSettings
 from filterd.message import Message
-
-_STEPS = (0.999, 0.99, 0.95, 0.80, 0.60, 0.40, 0.20, 0.05, 0.01)
-_NAMES = ("999", "99", "95", "80", "60", "50", "40", "20", "05", "00")
 
 
 class Sklearn:
@@ -45,11 +43,5 @@ class Sklearn:
         assert self._pipeline is not None
         total = self._pipeline.log_odds(message)
         p = logistic(total)
-        symbol = Symbol(symbol_name(p), self._table.at(total), f"p={p:.4f}")
+        symbol = Symbol(symbol_name(p, PREFIX), self._table.at(total), f"p={p:.4f}")
         return Verdict(symbols=(symbol,), probability=p)
-
-
-def symbol_name(probability: float) -> str:
-    """The symbol of a probability: `SKLEARN_00` to `SKLEARN_999`, steps as those of `bayes`."""
-    place = next((i for i, least in enumerate(_STEPS) if probability >= least), len(_STEPS))
-    return f"SKLEARN_{_NAMES[place]}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Path
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi import Query as Parameter
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +15,7 @@ from filterd.review.audit import AuditQuery, audited
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.problems import AsciiJSONResponse, documented
 from filterd.web.api.values import Messages, Text, plain_entry, plain_row, question, seconds
+from filterd.web.state import state_of
 
 EVENTS_LIMIT = 1000
 """Events of one page of the audit trail."""
@@ -37,7 +38,7 @@ def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONRe
 
 
 @router.get("/messages/{id}", response_model=dict[str, Any])
-def message(access: Bearer, id: Id) -> JSONResponse:
+def message(request: Request, access: Bearer, id: Id) -> JSONResponse:
     """Envelope, verdict with every symbol, the state of each copy, and what was done with it."""
     look = access.look(id)
     plain = plain_entry(look.entry, access.reviewer)
@@ -53,7 +54,7 @@ def message(access: Bearer, id: Id) -> JSONResponse:
     ]
     plain["events"] = [event.to_json() for event in look.events]
     access.viewed(id)
-    return AsciiJSONResponse(plain)
+    return AsciiJSONResponse(state_of(request).descriptions.describe(plain))
 
 
 @router.get("/messages/{id}/raw", responses=_BYTES, response_class=Response)

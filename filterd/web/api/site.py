@@ -59,9 +59,10 @@ class Flow(BaseModel):
 
 
 @router.post("/messages/{id}/rescan", response_model=dict[str, Any], responses=documented(410))
-def rescan(access: Bearer, id: Id) -> JSONResponse:
+def rescan(request: Request, access: Bearer, id: Id) -> JSONResponse:
     """Examine a kept message with the chain as it is today. Nothing is changed."""
-    return AsciiJSONResponse(plain_report(access.rescan(id), access.reviewer))
+    found = plain_report(access.rescan(id), access.reviewer)
+    return AsciiJSONResponse(state_of(request).descriptions.describe(found))
 
 
 @router.post(
@@ -92,7 +93,8 @@ async def scan(
         raise HTTPException(422, "the body of the request is empty; it should be a message")
     envelope = Envelope(sender, tuple(map(Recipient, recipient or ())), Client(address=client))
     report = await run_in_threadpool(access.scan, data, envelope)
-    return AsciiJSONResponse(plain(report) | {"verdict": sentence(report)})
+    value = plain(report) | {"verdict": sentence(report)}
+    return AsciiJSONResponse(state_of(request).descriptions.describe(value))
 
 
 @router.get("/history", response_model=dict[str, Any])
@@ -142,11 +144,12 @@ def history(
 def one_record(request: Request, access: Bearer, id: Id) -> JSONResponse:
     """The record of one message, kept or not."""
     query = HistoryQuery(id=id, limit=1, visible=access.reviewer.visible)
-    found = state_of(request).history.search(query).rows
+    state = state_of(request)
+    found = state.history.search(query).rows
     if not found:
         raise HTTPException(404, "no such message is in the history")
-    seen = as_seen(found[0], access.reviewer)
-    return AsciiJSONResponse(plain_record(seen, access.reviewer))
+    value = plain_record(as_seen(found[0], access.reviewer), access.reviewer)
+    return AsciiJSONResponse(state.descriptions.describe(value))
 
 
 @router.get("/stats/flow", response_model=Flow)

@@ -19,8 +19,9 @@ from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learner import Learner
 from filterd.filters.bayes import filter as bayes_module
-from filterd.filters.bayes.filter import STARTER_POINTS, Bayes, symbol_name
+from filterd.filters.bayes.filter import STARTER_POINTS, Bayes
 from filterd.filters.bayes.settings import BayesSettings
+from filterd.filters.bayes.symbols import symbol_name
 from filterd.filters.points import DEFAULT_POINTS, log_odds
 from filterd.message import Message
 from tests.helpers.training_mail import mail, message

@@ -84,7 +84,9 @@ def test_which_list_decides_for_whom(tmp_path: Path, arguments: list[str]) -> No
     assert "  ann@mx.example: quarantine by rule LOCAL_BLOCKED_CLIENT\n" in shown
     assert "  joe@mx.example: accept by rule default\n" in shown
     assert (
-        "  LOCAL_BLOCKED_CLIENT 0.0: 203.0.113.9 in clients.list:1, global level; "
+        "  LOCAL_BLOCKED_CLIENT 0.0: "
+        "The client's address is on the site's block list clients.list.\n"
+        "      203.0.113.9 in clients.list:1, global level; "
         "not for all recipients (+5 points)\n" in shown
     )
 

@@ -19,7 +19,7 @@ from filterd.bayes.model.pipelines import TextPipeline, save_pipeline, text_view
 from filterd.bayes.model.store import ModelFileError
 from filterd.cli.app import main
 from filterd.filters.points import DEFAULT_POINTS
-from filterd.filters.sklearn.filter import Sklearn, symbol_name
+from filterd.filters.sklearn.filter import Sklearn
 from filterd.filters.sklearn.settings import SklearnSettings
 from filterd.message import Message
 from tests.helpers.training_mail import mail, message
@@ -268,12 +268,9 @@ def test_it_is_opened_once(stored: Path, tmp_path: Path) -> None:
     assert chosen.examine(message(5, spam=True)) == before
 
 
-def test_the_symbols_steps_are_those_of_the_classifier() -> None:
-    from filterd.filters.bayes import filter as bayes
+def test_the_points_are_those_of_the_classifier() -> None:
     from filterd.filters.bayes.settings import BayesSettings
 
-    for p in (0.0, 0.005, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0):
-        assert symbol_name(p) == bayes.symbol_name(p).replace("BAYES", "SKLEARN")
     assert SklearnSettings().points == BayesSettings().points == DEFAULT_POINTS
 
 

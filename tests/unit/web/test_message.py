@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import pytest
 
-from filterd.chain.verdict import Action, Outcome, RemovedPart
+from filterd.chain.verdict import Action, Outcome, RemovedPart, Symbol
 from tests.helpers.receiving_mta import Mta
 from tests.helpers.site import PLAIN, Site, text_of
 
@@ -39,6 +39,29 @@ def test_a_message_and_that_it_was_viewed(ann: Site) -> None:
         assert word in text
     ann.get(f"/message/{id}")
     assert ann.events(id) == ["viewed"]
+
+
+def test_each_symbol_is_described_and_its_detail_is_there(ann: Site) -> None:
+    long = "words: " + "money " * 40
+    id = ann.put(
+        symbols=(
+            Symbol("BAYES_99", 8.0, long),
+            Symbol("SPF_FAIL", 1.0, "a.example, by -all"),
+            Symbol("FD_MONEY", 2.0, "Asks for <b>money</b>"),
+            Symbol("RATELIMIT"),
+        )
+    )
+    page = ann.get(f"/message/{id}")
+    text = text_of(page)
+    for described in (
+        "The classifier says: spam with 99 to 99.9 % probability. Details words: money",
+        "SPF: the sender's domain says that this client may not send its mail. a.example, by -all",
+        "FD_MONEY Asks for <b>money</b>",
+        "RATELIMIT More mail than the site's limits allow in that time.",
+    ):
+        assert described in text
+    assert text.count("Asks for <b>money</b>") == 1
+    assert f'<details><summary>Details</summary><bdi class="dim">{long}</bdi>' in page.text
 
 
 def test_what_each_of_ones_own_recipients_gets(site: Site) -> None:

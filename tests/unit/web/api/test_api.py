@@ -127,7 +127,9 @@ def test_one_message_with_all_that_is_known(site: Site, admin: Program) -> None:
     id = site.put("joe@mx.example")
     told = admin.get(f"/messages/{id}").json()
     assert told["held_for"] == ["joe@mx.example"]
-    assert told["symbols"][0]["name"] == "BAYES_99"
+    (symbol,) = told["symbols"]
+    means = "The classifier says: spam with 99 to 99.9 % probability."
+    assert (symbol["name"], symbol["description"]) == ("BAYES_99", means)
     assert told["deliveries"][0]["state"] == "held"
     events = admin.get(f"/messages/{id}").json()["events"]
     assert [(e["what"], e["who"]) for e in events] == [("viewed", "api:robot")]
@@ -247,9 +249,12 @@ def test_scan_and_rescan(site: Site, admin: Program) -> None:
     )
     told = answer.json()
     assert (told["action"], told["symbols"][0]["name"]) == ("reject", "GTUBE")
+    means = "The test string that every spam filter takes for spam."
+    assert told["symbols"][0]["description"] == means
     assert admin.get("/messages").json()["messages"] == []
     id = site.put(data=mail)
-    assert admin.post(f"/messages/{id}/rescan").json()["action"] == "reject"
+    told = admin.post(f"/messages/{id}/rescan").json()
+    assert (told["action"], told["symbols"][0]["description"]) == ("reject", means)
     assert admin.post("/messages/nobody/rescan").status_code == 404
 
 
