@@ -20,7 +20,7 @@ import numpy as np
 from filterd.bayes.model.online import OnlineModel, Score, Weighed, logistic
 from filterd.bayes.model.store import StoredModel
 from filterd.bayes.model.text import Text, text_of
-from filterd.bayes.model.tokens import Features, Hasher
+from filterd.bayes.model.tokens import Features, Hasher, distinct_words
 from filterd.message import Message
 
 MIN_LEARNS = 50
@@ -105,7 +105,7 @@ def trust(starter: OnlineModel, features: Features, score: Score) -> float:
     """How much the starter's score counts, from 0.0 to 1.0: less than all only for spam."""
     if score.total <= 0.0:
         return 1.0
-    words = np.unique(features.visible)
+    words = distinct_words(features.visible)
     seen = np.count_nonzero(starter.weights.take(words)) + USUAL_WORDS * USUAL_SHARE
     share = seen / (len(words) + USUAL_WORDS)
     return min(max((share - STRANGE) / (FAMILIAR - STRANGE), 0.0), 1.0)

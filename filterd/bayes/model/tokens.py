@@ -270,6 +270,14 @@ class Hasher:
         return int.from_bytes(digest, "little")
 
 
+def distinct_words(numbers: Indices, *, compiled: bool = COMPILED) -> Indices:
+    """Each of the numbers of words or pairs once, in no particular order."""
+    if not compiled:
+        return np.unique(numbers)
+    kept, at = np.empty((2, len(numbers)), np.intp)
+    return kept[: _kernel.distinct(numbers, TABLE, kept, at)]
+
+
 def _powers(base: int) -> _U64:
     powers = np.empty(BUFFER_LIMIT + 2, np.uint64)
     power = 1

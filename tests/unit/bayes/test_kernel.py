@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from filterd.bayes.model import _kernel, windows
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.text import Section, Text
-from filterd.bayes.model.tokens import COMPILED, TABLE, Features, Hasher
+from filterd.bayes.model.tokens import COMPILED, TABLE, Features, Hasher, distinct_words
 
 SALT = b"a salt of sixteen"
 KERNEL = Hasher(SALT, compiled=True)
@@ -80,6 +80,13 @@ def test_features_of_a_text_over_every_limit_are_the_same() -> None:
     long = b"word and another " * 20000
     text = Text((Section("subject", long), Section("text", long)), 1, 1, long, long)
     same(KERNEL.features_of(text), NUMPY.features_of(text))
+
+
+@given(texts())
+def test_the_words_that_a_reader_sees_count_once(text: Text) -> None:
+    visible = KERNEL.features_of(text).visible
+    kernel = distinct_words(visible, compiled=True)
+    assert sorted(kernel.tolist()) == distinct_words(visible, compiled=False).tolist()
 
 
 @given(texts())
