@@ -60,7 +60,7 @@ def modules() -> Iterator[ModuleType]:
 
 def used() -> list[Used]:
     """Every pattern of the package, each once."""
-    methods = _Methods()
+    methods, written_in_place = _read_sources()
     found: dict[tuple[Any, int], Used] = {}
     for module in modules():
         for name, value in vars(module).items():
@@ -70,7 +70,7 @@ def used() -> list[Used]:
                 if key in found and not found[key].at_one_place:
                     continue
                 found[key] = Used(f"{module.__name__}.{name}", pattern, at_one_place)
-    for where, method, pattern in _written_in_place():
+    for where, method, pattern in written_in_place:
         key = (pattern.pattern, pattern.flags)
         if key not in found or found[key].at_one_place > (method in _AT_ONE_PLACE):
             found[key] = Used(where, pattern, method in _AT_ONE_PLACE)
@@ -91,9 +91,17 @@ def _patterns(value: object, depth: int) -> Iterator[re.Pattern[Any]]:
             yield from _patterns(one, depth - 1)
 
 
-def _trees() -> Iterator[tuple[str, ast.Module]]:
+def _read_sources() -> tuple[_Methods, list[tuple[str, str, re.Pattern[Any]]]]:
+    """What is called on each variable; and the patterns that are written at the place of their
+    use, with place and method."""
+    methods = _Methods()
+    written_in_place: list[tuple[str, str, re.Pattern[Any]]] = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield str(path.relative_to(PACKAGE)), ast.parse(path.read_text(encoding="utf-8"))
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        where = str(path.relative_to(PACKAGE))
+        methods.read("filterd." + where.removesuffix(".py").replace("/", "."), nodes)
+        written_in_place += _written_in_place(where, nodes)
+    return methods, written_in_place
 
 
 class _Methods:
@@ -101,19 +109,20 @@ class _Methods:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for path, tree in _trees():
-            where = "filterd." + path.removesuffix(".py").replace("/", ".")
-            called: set[int] = set()
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Attribute) and node.attr in _METHODS:
-                    called.add(id(node.value))
-                    self._found[self._key(where, node.value)].add(node.attr)
-                elif isinstance(node, ast.Attribute) and node.attr == "pattern":
-                    called.add(id(node.value))  # a part of another one
-            for node in ast.walk(tree):
-                is_variable = isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in called
-                if is_variable and isinstance(node.ctx, ast.Load):
-                    self._found[self._key(where, node)].add("search")
+
+    def read(self, where: str, nodes: Iterable[ast.AST]) -> None:
+        """Note what one module does. where: its name."""
+        called: set[int] = set()
+        variables = [node for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]
+        for node in variables:
+            if isinstance(node, ast.Attribute) and node.attr in _METHODS:
+                called.add(id(node.value))
+                self._found[self._key(where, node.value)].add(node.attr)
+            elif isinstance(node, ast.Attribute) and node.attr == "pattern":
+                called.add(id(node.value))  # a part of another one
+        for node in variables:
+            if id(node) not in called and isinstance(node.ctx, ast.Load):
+                self._found[self._key(where, node)].add("search")
 
     @staticmethod
     def _key(where: str, node: ast.expr) -> tuple[str, str]:
@@ -131,21 +140,22 @@ def _last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _written_in_place() -> Iterator[tuple[str, str, re.Pattern[Any]]]:
-    for path, tree in _trees():
-        for node in ast.walk(tree):
-            if not (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)
-                and node.func.value.id == "re"
-                and node.func.attr in _METHODS
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                continue
-            flags = next((k.value for k in node.keywords if k.arg == "flags"), None)
-            compiled = re.compile(node.args[0].value, _flags(flags))
-            yield f"{path}:{node.lineno}", node.func.attr, compiled
+def _written_in_place(
+    where: str, nodes: Iterable[ast.AST]
+) -> Iterator[tuple[str, str, re.Pattern[Any]]]:
+    for node in nodes:
+        if not (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and node.func.attr in _METHODS
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            continue
+        flags = next((k.value for k in node.keywords if k.arg == "flags"), None)
+        compiled = re.compile(node.args[0].value, _flags(flags))
+        yield f"{where}:{node.lineno}", node.func.attr, compiled
 
 
 def _flags(node: ast.expr | None) -> int:

@@ -10,6 +10,7 @@ from filterd.config.load import load
 from filterd.doctor.patterns import bare_names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rules", ["policy.rules", "filters.parts.rules"])
 @pytest.mark.parametrize(
     ("pattern", "named"),

@@ -156,6 +156,7 @@ def test_without_any_model_it_says_what_to_do() -> None:
         Classifier(None, None)
 
 
+@pytest.mark.slow
 def test_new_versions_are_picked_up_and_bad_ones_are_not(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -146,6 +146,7 @@ def test_a_folder_with_models_is_not_given_to_an_empty_database(
     assert contents(other) == {True: 1, False: 0}
 
 
+@pytest.mark.slow
 def test_the_same_file_by_its_url_is_not_moved(file: ModelFolder) -> None:
     folder = ModelFolder(file.path, f"sqlite:///{file.journal}")
     teach(folder, range(30, 31), spam=True)

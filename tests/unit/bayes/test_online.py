@@ -51,6 +51,7 @@ def test_learning_moves_the_score_towards_the_class() -> None:
     assert model.score(features).total < middle
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=12),

@@ -166,6 +166,7 @@ def strings(record: str) -> str:
     return " ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))
 
 
+@pytest.mark.slow
 def test_check_asks_the_dns(run: Run, tmp_path: Path) -> None:
     missing = signing_key("ed25519-sha256", "mx.example", "s2")
     with NameServer(zone(f"{NAME} 60 TXT {strings(KEY.record)}")) as server:

@@ -12,6 +12,7 @@ from filterd.review.accounts import FIRST, Accounts
 from filterd.review.principals import accounts_path
 
 
+@pytest.mark.slow
 def test_another_process_that_makes_it_at_the_same_time_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

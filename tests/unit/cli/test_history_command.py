@@ -27,6 +27,7 @@ def history(config: Path, *arguments: str) -> Result:
     return CliRunner().invoke(_command("history"), [*arguments, "--config", str(config)])
 
 
+@pytest.mark.slow
 def test_for_people_and_for_scripts(config: Path) -> None:
     open_history(load(config)).add(
         [
@@ -58,6 +59,7 @@ def test_refusals_before_there_was_a_message(config: Path) -> None:
     assert "(at CONNECT, and 1,234 more)" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

@@ -16,6 +16,7 @@ from filterd.quarantine import Store
 from tests.helpers.commands import filterd
 
 
+@pytest.mark.slow
 def test_people_are_shown_and_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

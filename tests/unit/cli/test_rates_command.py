@@ -15,6 +15,7 @@ from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.commands import filterd
 
 
+@pytest.mark.slow
 def test_who_is_held_is_listed_and_freed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

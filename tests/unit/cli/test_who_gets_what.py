@@ -91,6 +91,7 @@ def test_which_list_decides_for_whom(tmp_path: Path, arguments: list[str]) -> No
     )
 
 
+@pytest.mark.slow
 def test_for_people(arguments: list[str]) -> None:
     shown = " ".join(run("scan", *arguments).split())
     assert "ann@mx.example: quarantine (default), joe@mx.example: accept (mild)" in shown

@@ -270,6 +270,7 @@ def test_without_a_file_the_defaults_count(tmp_path: Path, monkeypatch: pytest.M
     assert settings.policy.label == 5.0
 
 
+@pytest.mark.slow
 def test_the_sample_file_is_right_whether_keys_are_commented_out_or_not(tmp_path: Path) -> None:
     text = sample({"chain": {"filters": ["gtube"]}})
     settings = load(write(tmp_path, text))

@@ -235,6 +235,7 @@ def test_an_action_has_the_symbol_that_forces_it(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_ten_thousand_urls_have_a_short_detail(tmp_path: Path) -> None:
     """The last counts like the first, and an entry is told once, however many fit it."""
     entries = "".join(f".h{n}.example\n" for n in range(9990, 10_000))
@@ -301,6 +302,7 @@ def test_what_is_not_an_entry(tmp_path: Path, about: Fact, line: str, text: str)
     assert text in str(error.value)
 
 
+@pytest.mark.slow
 def test_expressions_that_are_too_large_together(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -326,6 +328,7 @@ def test_octets_of_no_charset(tmp_path: Path) -> None:
     assert points(told) == {"LOCAL_BLOCKED_SENDER": 5.0}
 
 
+@pytest.mark.slow
 def test_a_long_list_costs_few_looks(tmp_path: Path) -> None:
     """One for each size of network that there is, however many networks."""
     text = "".join(f"10.{n >> 8 & 255}.{n & 255}.0/24\n" for n in range(65536))

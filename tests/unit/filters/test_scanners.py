@@ -541,6 +541,7 @@ def test_a_list_that_is_broken_lets_nothing_pass(tmp_path: Path, clamd: ClamdStu
 # Settings.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, says",
     [

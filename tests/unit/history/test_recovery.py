@@ -87,6 +87,7 @@ DAMAGES: list[tuple[Callable[[Path], None], int, int | None]] = [
 """What happens to a file of 2,000 records, how many are saved at least, and lost at least."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "saved", "lost"), DAMAGES)
 def test_it_is_kept_and_a_new_one_made_of_what_can_be_read(
     tmp_path: Path, damage: Callable[[Path], None], saved: int, lost: int | None

@@ -193,6 +193,7 @@ def test_what_is_shown_is_the_same_mailbox(local: str) -> None:
     assert covers(str(mailbox), str(mailbox))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

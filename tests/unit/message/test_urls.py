@@ -162,6 +162,7 @@ def test_text_beyond_the_limit_is_not_read() -> None:
     assert (found.found, found.exceeds) == ((), True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["http://", "://", "='", '="', "www.", "@a.", "http://a.example", "&#104;", "www.a,"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_counts_are_those_of_the_last_six_ticks(steps: list[tuple[float, str]]) 
         assert counted.note(client) == (recent.count(client), len(recent))
 
 
+@pytest.mark.slow
 def test_as_many_clients_as_you_like_take_so_much_memory() -> None:
     counted = ConnectionRates()
     for number in range(rates.CLIENT_LIMIT + 100):

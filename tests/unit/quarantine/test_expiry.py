@@ -35,6 +35,7 @@ def left(store: Store) -> str:
     return "".join(row.id[1] for row in rows if row.state != "expired")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "stays", "why"),
     [

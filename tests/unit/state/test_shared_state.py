@@ -137,6 +137,7 @@ def test_counts_are_cleared(state: SharedState) -> None:
     assert [one.at(NOW) for one in state.windows([(odd, 60), (USER, 60)])] == [0, 1]
 
 
+@pytest.mark.slow
 def test_what_has_expired_is_deleted(state: SharedState) -> None:
     for number in range(2500):
         state.put(StateKey("greylist", str(number)), NOW, 10 if number else 1000)

@@ -25,6 +25,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, st.booleans())
 def test_ordinary_json_is_read_as_the_library_reads_it(value: Any, ascii: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii)
@@ -79,6 +80,7 @@ def test_deep_or_broken_json_is_a_value_error_in_a_thread_with_a_small_stack(tex
     assert len(caught) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ['"\\', '\\"', '"', "[", "[]", "[{", '{"a":', "x" * 10, '[""],', "[[[[]]]],"]
 )

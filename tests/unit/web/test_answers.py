@@ -41,6 +41,7 @@ def directives(policy: str) -> dict[str, str]:
     return dict(pairs)
 
 
+@pytest.mark.slow
 def test_every_answer_carries_the_headers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.log_in()
     id = site.put(removed=(RemovedPart("a.exe", "banned", 6, 9),))
@@ -94,6 +95,7 @@ def test_a_page_has_no_inline_script_or_style(site: Site) -> None:
         assert "<script>" not in text, path
 
 
+@pytest.mark.slow
 def test_getting_changes_nothing(site: Site) -> None:
     id = site.put()
     site.log_in()
@@ -103,6 +105,7 @@ def test_getting_changes_nothing(site: Site) -> None:
     assert site.state.actions.store.delivery_state(id).state == "held"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False], ids=["told", "not told"])
 def test_what_is_too_large_is_refused(site: Site, told: bool) -> None:
     site.log_in()

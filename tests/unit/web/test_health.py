@@ -38,6 +38,7 @@ def test_not_ready_without_a_daemon(site: Site) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("found", "status", "failed"),
     [
@@ -87,6 +88,7 @@ def test_all_who_ask_at_once_wait_for_one_look(site: Site, monkeypatch: pytest.M
     assert looked == 1
 
 
+@pytest.mark.slow
 def test_only_what_it_knows(site: Site) -> None:
     for path in ("/healthz", "/readyz"):
         answer = site.browser.get(path, params={"verbose": "1"})

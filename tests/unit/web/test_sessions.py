@@ -160,6 +160,7 @@ def test_a_site_is_an_address_or_a_network(address: str, site: str) -> None:
     assert network(address) == site
 
 
+@pytest.mark.slow
 def test_what_is_remembered_has_a_limit(throttle: Throttle) -> None:
     for number in range(KEY_LIMIT + 10):
         throttle.attempt(str(number), str(number))

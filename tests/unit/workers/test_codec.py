@@ -212,6 +212,7 @@ def test_what_is_within_every_limit_is_believed() -> None:
     assert len(decoded(plain(edits=[["add", "A", "1"]] * EDIT_LIMIT)).edits) == EDIT_LIMIT
 
 
+@pytest.mark.slow
 def test_an_answer_to_very_many_recipients_is_short() -> None:
     outcomes = tuple(Outcome(f"{n}@x.example", Action.ACCEPT, "default") for n in range(100_000))
     sent = encode_report(ScanReport(id="x", action=Action.ACCEPT, outcomes=outcomes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def field(name: str, value: bytes) -> bytes:
     return name.encode() + b": " + value + b"\r\n"
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(FIELDS)
 def test_any_fields(fields: list[tuple[str, bytes]]) -> None:
@@ -49,6 +51,7 @@ def test_any_fields(fields: list[tuple[str, bytes]]) -> None:
         assert str(error).isascii()
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.integers(0, 2000), st.binary(max_size=3), st.integers(0, 5))
 def test_a_chain_with_some_octets_changed(at: int, put: bytes, gone: int) -> None:

@@ -120,6 +120,7 @@ def test_a_chain_that_could_not_be_checked_is_left_alone() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_chain_that_is_full() -> None:
     data = mail()
     for _ in range(SETS_LIMIT):
@@ -291,6 +292,7 @@ BODY = st.lists(LINE, max_size=20).map(
 """As SMTP has it: each line with its end. dkimpy leaves blanks at the end of one without."""
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.tuples(TOKEN, LINE), max_size=10), BODY, st.integers(1, 3), st.data())
 def test_whatever_is_sealed_here_verifies(

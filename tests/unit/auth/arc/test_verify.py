@@ -425,6 +425,7 @@ def longest() -> bytes:
     return data
 
 
+@pytest.mark.slow
 def test_fifty_sets(longest: bytes) -> None:
     zones = published(KEYS[0])
     found = checked(longest, zones)

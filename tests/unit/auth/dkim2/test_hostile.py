@@ -186,6 +186,7 @@ RECIPES = JSON | st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(RECIPES, st.lists(st.sampled_from([b"a", b"", b"b\r"])))
 def test_recipes_never_raise_and_never_grow(made: object, lines: list[bytes]) -> None:
     text = json.dumps(made).encode()

@@ -128,6 +128,7 @@ def test_the_order_of_fields_of_one_name_counts() -> None:
     assert checked(data.replace(date, b"").replace(b"From: ", date + b"From: ")).result is PASS
 
 
+@pytest.mark.slow
 def test_every_octet_of_the_fields_is_signed() -> None:
     data = first(tags="n=nonce; f=exploded , feedback; xyz=1;", more_keys=(RSA,))
     end = data.index(b"From: ")
@@ -489,6 +490,7 @@ def test_the_key(records: Any, outcome: AuthResult, reason: str) -> None:
     assert found.sequence == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [512, 768, 1024, 4096])
 def test_sizes_of_rsa_keys(bits: int) -> None:
     own = signing_key("rsa-sha256", "bank.example", f"r{bits}", max(bits, 1024))

@@ -53,6 +53,7 @@ def test_a_remembered_run_sets_the_macros_of_who_asks(engine: RuleEngine) -> Non
         assert session.get("{seen}") == "joe"
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded(engine: RuleEngine) -> None:
     session = engine.session()
     for number in range(MAX_RUNS + 10):

@@ -84,6 +84,7 @@ def test_rulesets_that_call_themselves_end_at_depth_50() -> None:
     assert len(rules.record.calls) == 52
 
 
+@pytest.mark.slow
 def test_cyclic_rules_that_branch_end_in_bounded_work() -> None:
     rules = Rules("SA\nR$*\t$>B $1\nSB\nR$*\t$>A $1\n")
     rules.run("q", "A")

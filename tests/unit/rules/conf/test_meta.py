@@ -131,6 +131,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_long_ones_are_read_and_give_a_value(text: str) -> None:
     start = time.process_time()

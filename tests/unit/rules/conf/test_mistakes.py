@@ -137,6 +137,7 @@ def test_octets_that_are_not_text() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("filterd.rules.conf.read.RULES", 20)
     many = reading("".join(f"body R{one} /a/\n" for one in range(22)))

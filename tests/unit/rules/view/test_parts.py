@@ -133,6 +133,7 @@ LINES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(LINES, max_size=30))
 def test_any_lines_are_read(lines: list[bytes]) -> None:

@@ -19,6 +19,7 @@ def limited(tmp_path: Path) -> Site:
     return with_rates(tmp_path)
 
 
+@pytest.mark.slow
 def test_who_is_held_and_freed(limited: Site) -> None:
     admin = Program(limited, tokens_of(limited).add("robot", "admin"))
     assert admin.get("/rates").json() == {"held": []}
@@ -41,6 +42,7 @@ def test_only_admins_may(limited: Site) -> None:
     assert Program(limited, "").get("/rates").status_code == 401
 
 
+@pytest.mark.slow
 def test_without_rates_and_without_a_state(site: Site, tmp_path: Path) -> None:
     admin = Program(site, tokens_of(site).add("robot", "admin"))
     assert admin.get("/rates").status_code == 404
