@@ -147,8 +147,19 @@ def main() -> None:
             "a reviewer's mail": Query(visible=("@mx7.test", "ann@mx99.test")),
             "a reviewer without mail": Query(visible=("@mx99.test",)),
         }
+        for sort in ("-score", "sender", "-size"):
+            behind = index.place(middle, sort)
+            questions |= {
+                f"by {sort}": Query(sort=sort),
+                f"by {sort}, from the middle": Query(sort=sort, after=behind),
+                f"by {sort}, to decide": Query(sort=sort, state="waiting"),
+                f"by {sort}, failed": Query(sort=sort, state="failed"),
+                f"by {sort}, text, no hit": Query(sort=sort, text="no such words"),
+                f"by {sort}, much text": Query(sort=sort, text="example"),
+                f"by {sort}, a day": Query(sort=sort, since=NOW + 10 * count - 86400),
+            }
         for name, query in questions.items():
-            print(f"{name:24} {slowest(lambda q=query: index.search(q)):8.1f} ms")  # type: ignore[misc]
+            print(f"{name:32} {slowest(lambda q=query: index.search(q)):8.1f} ms")  # type: ignore[misc]
         print(f"{'copies of one message':24} {slowest(lambda: index.deliveries(middle)):8.1f} ms")
         print(f"{'counts':24} {slowest(index.counts):8.1f} ms")
         ledger, day = Ledger(index), NOW + 10 * count - 86400

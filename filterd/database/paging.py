@@ -37,6 +37,10 @@ class Paging:
             place = sa.tuple_(*map(sa.literal, self._place(after)))
             row = sa.tuple_(self.order, self.key)
             found = found.where(row > place if ascending else row < place)
+            if not isinstance(self.order, sa.Column):
+                # Of a pair with something else than a column SQLite would read all the index.
+                value = place.clauses[0]
+                found = found.where(self.order >= value if ascending else self.order <= value)
         columns = (self.order, self.key)
         order = columns if ascending else [column.desc() for column in columns]
         return found.order_by(*order).limit(limit + 1)

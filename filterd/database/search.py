@@ -90,12 +90,16 @@ def _first_of_parts(element: FirstLine, compiler: Any, **options: Any) -> str:
     return f"(split_part({compiler.process(element.clauses, **options)}, chr(10), 1) || chr(10))"
 
 
-class Unindexed(FunctionElement[str]):
-    """A column whose index SQLite is not to use: it has no statistics, and would rather visit every
-    held message than read the index that has the words beside the order."""
+class Unindexed(FunctionElement[Any]):
+    """A column, or what is made of one, whose index SQLite is not to use: it has no statistics, and
+    would rather visit every held message than read the index that has the words beside the
+    order."""
 
     inherit_cache = True
-    type = sa.String()
+
+    def __init__(self, column: sa.ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
 
 
 @compiles(Unindexed)

@@ -13,7 +13,7 @@ from filterd.database import paging
 from filterd.database.search import Contains, Matches, Recipients, Unindexed, between
 from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
-from filterd.quarantine.schema import messages
+from filterd.quarantine.schema import SENDER_ORDER, messages
 from filterd.quarantine.words import REASONS, SEARCH_STATES, WAITING, WAITING_STATES, known
 
 PAGE_LIMIT = paging.PAGE_LIMIT
@@ -35,7 +35,12 @@ SEARCHED = (
 
 _RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
 
-_ORDERS: dict[str, sa.ColumnElement[Any]] = {"received": messages.c.received}
+_ORDERS: dict[str, sa.ColumnElement[Any]] = {
+    "received": messages.c.received,
+    "score": messages.c.score,
+    "sender": SENDER_ORDER,
+    "size": messages.c.size,
+}
 """What a list can be sorted by."""
 
 SORTS = tuple(f"{sign}{name}" for name in _ORDERS for sign in ("", "-"))
@@ -77,6 +82,11 @@ class Query:
     sort: str = ""
 
     @property
+    def is_by_time(self) -> bool:
+        """True for newest or oldest first."""
+        return self.sort.removeprefix("-") in ("", "received")
+
+    @property
     def turned(self) -> Self:
         """The same in the opposite order, from the beginning."""
         sort = self.sort or NEWEST_FIRST
@@ -93,13 +103,28 @@ def statement(query: Query) -> sa.Select[Any]:
     try:
         known("sort", query.sort, SORTS)
         sort = query.sort or NEWEST_FIRST
-        order = _order(sort)
-        found = sa.select(messages, order.label("place")).where(*_conditions(query))
+        order, by_index = _order(sort), False
+        if not query.is_by_time:
+            by_index = _is_in_index(query)
+            if not by_index:
+                # To read all rows and sort what is found is quicker than to visit them in order.
+                order = Unindexed(order)
+        found = sa.select(messages, order.label("place")).where(
+            *_conditions(query, ordered=by_index)
+        )
         return paging.Paging(order, messages.c.id).page(
             found, query.limit, query.after, ascending=not sort.startswith("-")
         )
     except ValueError as error:
         raise QueryError(str(error)) from None
+
+
+def _is_in_index(query: Query) -> bool:
+    """True if all that is asked for is in the index of the order."""
+    asked = replace(query, reason="", state="", limit=50, after="", sort="")
+    if query.sort.endswith("score"):
+        asked = replace(asked, score_from=None, score_to=None)
+    return asked == Query()
 
 
 def placing(id: str, sort: str) -> sa.Select[Any]:
@@ -128,8 +153,9 @@ def counting(query: Query) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(found.subquery())
 
 
-def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
-    """Raises ValueError for a word that is unknown."""
+def _conditions(query: Query, *, ordered: bool = False) -> Iterator[sa.ColumnElement[bool]]:
+    """ordered: state and reason are in the index of the order, which is to be read. Raises
+    ValueError for a word that is unknown."""
     known("reason", query.reason, REASONS)
     known("state", query.state, SEARCH_STATES)
     c = messages.c
@@ -147,11 +173,11 @@ def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
     states = WAITING_STATES if query.state == WAITING else (query.state,)
     for column, wanted in ((c.reason, (query.reason,)), (c.state, states)):
         if any(wanted):
-            # Few messages wait, as a rule, and the index finds them among all.
             if wanted is WAITING_STATES:
-                yield column.in_(wanted)
+                # Few messages wait, as a rule, and the index finds them among all.
+                yield (Unindexed(column) if ordered else column).in_(wanted)
             else:
-                yield (Unindexed(column) if reads_words else column) == wanted[0]
+                yield (Unindexed(column) if reads_words or ordered else column) == wanted[0]
     if query.visible:
         yield _RECIPIENTS.any_of(query.visible)
     for column, part in (

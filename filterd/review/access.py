@@ -71,6 +71,7 @@ class Access:
     def search(self, query: Query) -> Page:
         """One page of matching messages that may be seen; there may be fewer on it than match.
         Raises QueryError, StoreError."""
+        self._refuse_order(query.sort)
         limited = dataclasses.replace(query, visible=self.reviewer.visible)
         page = self._store.index.search(limited)
         rows = (self._seen(row, query) for row in page.rows)
@@ -79,8 +80,20 @@ class Access:
     def place(self, id: str, sort: str) -> str:
         """`Query.after` for what comes behind a message in a list; empty if the index does not have
         it. Raises as `entry` does, QueryError."""
+        self._refuse_order(sort)
         self.entry(id)
         return self._store.index.place(id, sort)
+
+    def may_sort(self, name: str) -> bool:
+        """True if the reviewer may sort a list by that: the order by points would tell what was
+        found about others alone."""
+        return self.reviewer.is_admin or name.removeprefix("-") != "score"
+
+    def _refuse_order(self, sort: str) -> None:
+        if not self.may_sort(sort):
+            from filterd.quarantine.query import QueryError  # noqa: PLC0415  (loads the database)
+
+            raise QueryError("sort: only an admin may sort by points")
 
     def count(self, query: Query) -> int | None:
         """How many messages match that may be seen, up to `COUNT_LIMIT` + 1. None where the number

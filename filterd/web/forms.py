@@ -77,6 +77,20 @@ class SearchForm:
         chosen = {k: v for k, v in self.typed.items() if v and k not in SHAPE}
         return chosen == dict(parse_qsl(asked))
 
+    def order_of(self, name: str) -> str:
+        """`ascending` or `descending` if the list is sorted by that, else empty."""
+        sort = self.query.sort or NEWEST_FIRST
+        if sort.removeprefix("-") != name:
+            return ""
+        return "descending" if sort.startswith("-") else "ascending"
+
+    def sort_link(self, name: str) -> str:
+        """The first page sorted by that, as `link` does it: text from its beginning and numbers
+        from the greatest; the other way round if it is sorted so."""
+        first = name if name == "sender" else f"-{name}"
+        sort = self.query.sort or NEWEST_FIRST
+        return self.link(sort=self.query.turned.sort if sort == first else first)
+
     def link(self, **changes: str) -> str:
         """The search as the query of an address, with these fields changed."""
         chosen = {**self.typed, "after": "", **changes}
@@ -102,6 +116,8 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         "after",
     )
     typed = {name: given.get(name, "").strip()[:TEXT_LIMIT] for name in names}
+    # A place may begin with a blank, as the sender that it is made of.
+    typed["after"] = given.get("after", "")[:TEXT_LIMIT]
     errors: dict[str, str] = {}
 
     def moment(name: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,7 @@ from filterd.cli.quarantine.common import IdArgument, IdArguments, command, stor
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
-from filterd.quarantine.query import Query
+from filterd.quarantine.query import NEWEST_FIRST, Query
 from filterd.system import privileges
 
 if TYPE_CHECKING:
@@ -48,11 +49,14 @@ def list_(
     pinned: Annotated[
         bool | None, typer.Option(help="only pinned messages, or only others")
     ] = None,
-    limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
+    sort: Annotated[
+        str, typer.Option(help="received, score, sender or size; with -, greatest first")
+    ] = NEWEST_FIRST,
+    limit: Annotated[int, typer.Option(help="how many")] = 50,
     after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """List what is kept, newest first; all conditions must hold."""
+    """List what is kept, newest first or as --sort says; all conditions must hold."""
     page = store_of(config).index.search(
         Query(
             sender,
@@ -71,6 +75,7 @@ def list_(
             pinned,
             limit,
             after,
+            sort=sort,
         )
     )
     if as_json:
@@ -83,7 +88,7 @@ def list_(
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     console.print(message_table(page.rows, console.width) if page.rows else "no matching messages")
     if page.next:
-        console.print(f"there is more: --after {page.next}")
+        console.print(f"there is more: --after {shlex.quote(page.next)}")
 
 
 @command("show")

@@ -31,7 +31,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/messages", response_model=Messages)
 def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONResponse:
-    """Kept messages, newest first."""
+    """Kept messages, newest first or as `sort` says."""
     page = access.search(query)
     rows = [plain_row(row, access.reviewer) for row in page.rows]
     return AsciiJSONResponse({"messages": rows, "next": page.next})

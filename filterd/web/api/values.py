@@ -210,11 +210,13 @@ def question(
     score_from: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     score_to: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     pinned: bool | None = None,
+    sort: Text = "",
     limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 50,
     after: Text = "",
 ) -> Query:
     """The conditions, in the words of `filterd quarantine list`; all must hold. Times without an
-    offset are UTC."""
+    offset are UTC. sort: `received`, `score`, `sender` or `size`, with `-` the greatest first;
+    `-received` if it is not given."""
     return Query(
         sender,
         recipient,
@@ -232,6 +234,7 @@ def question(
         pinned,
         limit,
         after,
+        sort=sort,
     )
 
 

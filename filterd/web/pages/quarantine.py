@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.index import Page
-from filterd.quarantine.query import COUNT_LIMIT, Query, QueryError
+from filterd.quarantine.query import COUNT_LIMIT, SORTS, Query, QueryError
 from filterd.quarantine.words import REASONS
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
@@ -55,7 +55,8 @@ def views(now: datetime) -> list[tuple[str, str]]:
 
 @router.get("/quarantine")
 def list_(request: Request, asking: Asking) -> Response:
-    """What is kept and fits the search, newest first; without one what waits for a decision."""
+    """What is kept and fits the search, in the order that is asked for, else newest first; without
+    a search what waits for a decision."""
     access = Access(state_of(request).actions, asking, "web")
     search = search_of(request.query_params)
     found, total, is_kept = Page((), ""), None, True
@@ -77,6 +78,7 @@ def list_(request: Request, asking: Asking) -> Response:
         here=f"/quarantine{search.link(after=search.query.after)}",
         path_of=lambda id: message_path(id, search, page=True),
         actions=BULK,
+        sorts={name for name in SORTS if access.may_sort(name)},
         reasons=REASONS,
         states=STATE_CHOICES,
         limits=LIMITS,

@@ -58,6 +58,12 @@ def test_list_for_people_and_for_scripts(filterd: Command) -> None:
     rest = lines(filterd("list", "--json", "--after", str(first[2]["next"])))
     assert [row["id"] for row in rest] == ["id1"]
     assert lines(filterd("list", "--json", "--reason", "virus")) == []
+    oldest = lines(filterd("list", "--json", "--sort", "received"))
+    assert [row["id"] for row in oldest] == ["id1", "id2", "id3"]
+    newest = lines(filterd("list", "--json", "--sort", "-received"))
+    assert newest == oldest[::-1]
+    by_sender = filterd("list", "--sort", "sender", "--limit", "1").stdout
+    assert r"there is more: --after 'a\udce9@x.test,id1'" in by_sender, "one word of a shell"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,7 @@ def test_list_for_people_and_for_scripts(filterd: Command) -> None:
         (["show", "../x"], 66, "not a quarantine id"),
         (["list", "--since", "yesterday"], 64, "is not a date"),
         (["list", "--limit", "0"], 64, "limit is 0"),
+        (["list", "--sort", "points"], 64, "expected received, -received, score, -score"),
         (["learn", "eggs", "id1"], 64, "expected spam or ham"),
         (["release", "none"], 66, "no message none"),
     ],

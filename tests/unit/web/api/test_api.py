@@ -63,6 +63,7 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(site: Site, admin: Program) -> 
     [
         ("/messages", {"reason": "spma"}, "reason: 'spma' is unknown (did you mean spam?)"),
         ("/messages", {"state": "hold"}, "state: 'hold' is unknown (did you mean held?)"),
+        ("/messages", {"sort": "-scroe"}, "sort: '-scroe' is unknown (did you mean -score?)"),
         ("/messages", {"resaon": "spam"}, "query.resaon: unknown parameter; expected after,"),
         ("/messages/x", {"full": "1"}, "query.full: unknown parameter; there are none here"),
         ("/history", {"action": "rejct"}, "action: 'rejct' is unknown (did you mean reject?)"),
@@ -102,6 +103,19 @@ def test_search_in_the_words_of_the_command_line(site: Site, admin: Program) -> 
     rest = admin.get("/messages", limit=1, after=page["next"]).json()
     assert [m["id"] for m in rest["messages"]] == [first]
     assert "path" not in rest["messages"][0]
+
+
+def test_sorted_pages(site: Site, admin: Program, reviewer: Program) -> None:
+    ids = [site.put(score=score) for score in (7.0, 9.0, 8.0)]
+    for sort, order in (("", (2, 1, 0)), ("received", (0, 1, 2)), ("-score", (1, 2, 0))):
+        page = admin.get("/messages", limit=2, sort=sort).json()
+        rest = admin.get("/messages", limit=2, sort=sort, after=page["next"]).json()
+        seen = [m["id"] for m in (*page["messages"], *rest["messages"])]
+        assert seen == [ids[number] for number in order], sort
+    assert len(reviewer.get("/messages", sort="sender").json()["messages"]) == 3
+    refused = reviewer.get("/messages", sort="score")
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "sort: only an admin may sort by points"
 
 
 @pytest.mark.parametrize(
