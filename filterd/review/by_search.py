@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from filterd.quarantine.query import PAGE_LIMIT, Query
 
 if TYPE_CHECKING:
+    from filterd.quarantine.index import Row
     from filterd.review.access import Access
 
 
-def matching(access: Access, query: Query, limit: int) -> tuple[list[str], bool]:
-    """The ids of the messages that fit, as many as `limit`, newest first; and whether there are
+def matching(access: Access, query: Query, limit: int) -> tuple[list[Row], bool]:
+    """The messages that fit, as many as `limit`, in the order of the query; and whether there are
     more. Raises QueryError, StoreError."""
-    found: list[str] = []
+    found: list[Row] = []
     query = replace(query, limit=min(limit + 1, PAGE_LIMIT))
     while True:
         page = access.search(query)
-        found += [row.id for row in page.rows]
+        found += page.rows
         if len(found) > limit or not page.next:
             return found[:limit], len(found) > limit
         query = replace(query, after=page.next)

@@ -77,6 +77,12 @@ class SearchForm:
         chosen = {k: v for k, v in self.typed.items() if v and k not in SHAPE}
         return chosen == dict(parse_qsl(asked))
 
+    @property
+    def conditions(self) -> list[tuple[str, str]]:
+        """What is asked for, by the name of the field and what stands in it."""
+        typed = {k: v for k, v in self.typed.items() if v and k not in SHAPE}
+        return [(k, v) for k, v in typed.items() if (k, v) != ("state", ANY)]
+
     def order_of(self, name: str) -> str:
         """`ascending` or `descending` if the list is sorted by that, else empty."""
         sort = self.query.sort or NEWEST_FIRST

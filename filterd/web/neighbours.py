@@ -48,9 +48,9 @@ def list_of(text: str) -> SearchForm | None:
     return None if search.errors else search
 
 
-def posted_list(form: FormData) -> SearchForm | None:
-    """The same of a form's field `list`."""
-    return list_of(text_of(form, "list", LIST_LIMIT + 1))
+def posted_list(form: FormData, name: str = "list") -> SearchForm | None:
+    """The same of a form's field."""
+    return list_of(text_of(form, name, LIST_LIMIT + 1))
 
 
 def query_of(search: SearchForm | None, *, page: bool = False) -> str:

@@ -199,6 +199,23 @@ def test_one_message_after_the_other_until_nothing_waits(site: Site, scripts: bo
     assert visit.said == []
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_all_that_match_a_search(site: Site, scripts: bool) -> None:
+    ids = [site.put(message(f"offer {number}")) for number in range(26)]
+    kept = site.put(message("a letter"))
+    visit = site.logged_in(scripts=scripts)
+    visit.page.goto(f"{site.url}/quarantine?subject=offer&limit=25")
+    visit.page.get_by_label("all 26 that match").check()
+    visit.page.get_by_role("button", name="Delete …").click()
+    expect(visit.page.get_by_text("26 held.")).to_be_visible()
+    assert site.state(ids[0]) == "held"
+    visit.page.get_by_role("button", name="Delete 26 messages").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("26 messages: done")
+    assert {site.state(id) for id in ids} == {"deleted"}
+    assert site.state(kept) == "held"
+    assert visit.said == []
+
+
 def test_all_of_a_page_by_keys(site: Site) -> None:
     ids = [site.put(message(f"number {number}")) for number in range(3)]
     visit = site.logged_in()

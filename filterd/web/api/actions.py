@@ -67,7 +67,7 @@ def senders(access: Bearer, wish: SendersRequest) -> JSONResponse:
 @router.post("/act", response_model=Acted)
 def act(access: Bearer, wish: Act) -> JSONResponse:
     """Do something with all messages that a search finds; at first only say with which."""
-    ids, more = matching(access, wish.search.query(), wish.limit)
+    rows, more = matching(access, wish.search.query(), wish.limit)
     do = access.would if wish.dry_run else access.perform
-    results = do(wish.action, ids, ActionRequest(note=wish.note))
+    results = do(wish.action, [row.id for row in rows], ActionRequest(note=wish.note))
     return _answer(results, dry_run=wish.dry_run, more=more)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter, HTTPException
@@ -15,6 +17,7 @@ from filterd.quarantine.query import COUNT_LIMIT, SORTS, Query, QueryError
 from filterd.quarantine.words import REASONS
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
+from filterd.review.by_search import matching
 from filterd.review.rights import BULK, ReviewAction
 from filterd.web.forms import (
     DAY,
@@ -85,6 +88,8 @@ def list_(request: Request, asking: Asking) -> Response:
         views=views(datetime.now().astimezone()),
         total=total,
         count_limit=COUNT_LIMIT,
+        act_limit=ID_LIMIT,
+        query=query_of(search),
         is_kept=is_kept,
         keep_seconds=keep_days * DAY,
     )
@@ -92,10 +97,20 @@ def list_(request: Request, asking: Asking) -> Response:
 
 @router.post("/quarantine/confirm")
 def confirm(request: Request, asking: Asking, form: Posted) -> Response:
-    """Ask once more, and for a reason. Nothing is done yet."""
+    """Ask once more, and for a reason. Nothing is done yet. What is done then is done with the
+    messages that are counted here, also where a search has found them: what comes in meanwhile is
+    not among them."""
     access = Access(state_of(request).actions, asking, "web")
     name, action = _action(form)
-    ids = texts_of(form, "id", ID_LIMIT)
+    states, more = Counter[str](), False
+    found = posted_list(form, "search") if text_of(form, "matching") else None
+    if found is not None:
+        rows, more = matching(access, replace(found.query, after=""), ID_LIMIT)
+        ids, states = [row.id for row in rows], Counter(row.state for row in rows)
+    elif text_of(form, "matching"):
+        raise HTTPException(400, "The search cannot be understood, or is too long.")
+    else:
+        ids = texts_of(form, "id", ID_LIMIT)
     entries = []
     for id in ids[:SHOWN_LIMIT]:
         try:
@@ -111,9 +126,19 @@ def confirm(request: Request, asking: Asking, form: Posted) -> Response:
         name=name,
         ids=ids,
         entries=entries,
+        found=found,
+        states=states.most_common(),
+        more=more,
+        refused=[] if asking.is_admin or found is None else _refused(access, name, ids),
         back=local_path(text_of(form, "back", PATH_LIMIT), "/quarantine"),
         list=query_of(posted_list(form), page=True),
     )
+
+
+def _refused(access: Access, name: str, ids: list[str]) -> list[tuple[str, int]]:
+    """Why some of the messages will be left alone, and how many each time."""
+    words = Counter(one.words for one in access.would(name, ids) if not one.ok)
+    return words.most_common()
 
 
 @router.post("/quarantine/do")

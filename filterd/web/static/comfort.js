@@ -30,6 +30,7 @@ if (list) {
   const all = list.querySelector("[data-all]");
   const allBox = all.querySelector("input");
   const chosen = list.querySelector("[data-chosen]");
+  const matching = list.querySelector("[data-matching]");
   let here = -1;
 
   all.hidden = false;
@@ -37,7 +38,7 @@ if (list) {
 
   const count = () => {
     const number = boxes.filter((box) => box.checked).length;
-    chosen.textContent = number ? `${number} selected:` : "Selected messages:";
+    chosen.textContent = matching?.checked ? "All that match:" : number ? `${number} selected:` : "Selected messages:";
     allBox.checked = number === boxes.length;
     allBox.indeterminate = number > 0 && number < boxes.length;
   };
@@ -56,7 +57,7 @@ if (list) {
   allBox.addEventListener("change", () => chooseAll(allBox.checked));
   list.addEventListener("change", count);
   list.addEventListener("submit", (event) => {
-    if (!boxes.some((box) => box.checked)) {
+    if (!matching?.checked && !boxes.some((box) => box.checked)) {
       event.preventDefault();
       chosen.textContent = "Select messages first.";
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from httpx import Response
 
 from filterd.chain.chain import ChainSettings
 from filterd.chain.links import LinkSettings
@@ -357,3 +358,97 @@ def test_a_reviewer_does_not_learn_the_order_of_points(four: Site) -> None:
     page = four.get("/quarantine?sort=-score")
     assert subjects_in(page.text) == []
     assert "only an admin may sort by points" in text_of(page)
+
+
+@pytest.fixture
+def many(ann: Site) -> Site:
+    """A site with 30 messages that match a search, two of them deleted, and one that does not."""
+    ids = [ann.put(subject=b"m1") for _ in range(30)]
+    ann.put(subject=b"other")
+    ann.post("/quarantine/do", do="delete", id=ids[:2])
+    return ann
+
+
+def posting(site: Site, page: str, **fields: object) -> Response:
+    """The list's form sent as a browser sends it, with these fields ticked."""
+    form = page.partition('class="list"')[2].partition("</form>")[0]
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
+    given = {name: html.unescape(value) for name, value in hidden}
+    return site.post("/quarantine/confirm", **{**given, **fields})
+
+
+def confirmed(site: Site, asked: Response) -> Response:
+    form = asked.text.partition('class="card confirm"')[2]
+    fields: dict[str, object] = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'name="(do|back|list)" value="([^"]*)"', form)
+    }
+    return site.post("/quarantine/do", **fields, id=re.findall(r'name="id" value="([^"]*)"', form))
+
+
+def test_all_that_match_after_a_question_that_says_what_will_happen(many: Site) -> None:
+    page = many.get("/quarantine?subject=m1&limit=25").text
+    assert "all 30 that match" in page
+    asked = posting(many, page, do="pin", matching="yes")
+    text = text_of(asked)
+    assert "Pin 30 messages" in text
+    assert "All messages that match subject m1 : 28 held, 2 deleted." in text
+    assert "What comes in from now on is not among them." in text
+    assert many.events().count("pinned") == 0
+    everything = posting(
+        many, many.get("/quarantine?state=any&limit=25").text, do="pin", matching="y"
+    )
+    assert "All messages: 29 held, 2 deleted." in text_of(everything)
+    many.put(subject=b"m1")
+    done = confirmed(many, asked)
+    assert "30 messages: done" in text_of(done)
+    assert many.events().count("pinned") == 30
+    assert done.url.path == "/quarantine"
+
+
+def test_all_that_match_is_offered_where_a_page_does_not_have_them_all(many: Site) -> None:
+    for asked, is_there in (
+        ("subject=m1&limit=25", True),
+        ("subject=m1", False),
+        ("subject=other&limit=25", False),
+        ("state=any&limit=25", True),
+    ):
+        assert ('name="matching"' in many.get(f"/quarantine?{asked}").text) is is_there, asked
+
+
+def test_the_limit_of_all_that_match(many: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.web.pages.quarantine.ID_LIMIT", 27)
+    page = many.get("/quarantine?subject=m1&limit=25&sort=received").text
+    assert "the first 27 of 30 that match" in page
+    asked = posting(many, page, do="spam", matching="yes")
+    text = text_of(asked)
+    assert "The first 27 messages that match" in text
+    assert ": 25 held, 2 deleted." in text, "in the order of the list"
+    assert "More messages match than the 27 that are acted on at once." in text
+    assert asked.text.count('name="id"') == 27
+
+
+def test_all_that_match_of_a_reviewer_are_its_own(site: Site) -> None:
+    for _ in range(26):
+        site.put(subject=b"m1")
+    shared = site.put("joe@mx.example", "max@other.example", subject=b"m1")
+    foreign = site.put("max@other.example", subject=b"m1")
+    site.log_in("bob")
+    page = site.get("/quarantine?subject=m1&limit=25").text
+    asked = posting(site, page, do="delete", matching="yes")
+    text = text_of(asked)
+    assert "Delete 27 messages" in text
+    assert "1 message not done: it also concerns recipients who are not yours" in text
+    assert foreign not in asked.text
+    done = text_of(confirmed(site, asked))
+    assert "26 messages: done" in done
+    assert "1 message: not done" in done
+    assert site.events().count("deleted") == 26
+    assert site.events(shared) == site.events(foreign) == []
+
+
+@pytest.mark.parametrize("query", ["", "state=nonsense", "sort=x", "subject=" + "x" * 2000])
+def test_a_search_that_is_none_selects_nothing(many: Site, query: str) -> None:
+    answer = many.post("/quarantine/confirm", do="delete", matching="yes", search=query)
+    assert answer.status_code == 400
+    assert "cannot be understood" in text_of(answer)
