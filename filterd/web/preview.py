@@ -11,13 +11,18 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import unescape
 
 import nh3
 
 from filterd.message import Entity, Message
+from filterd.review.warnings import Link, MessageWarning, warnings_of
 from filterd.system.display import printable
+
+SIZE_LIMIT = 32 << 20
+"""Octets of a message that is taken apart to be shown; a larger one can be downloaded."""
 
 TEXT_LIMIT = 200_000
 """Characters of a part that are shown; nobody reads more to judge a message."""
@@ -25,6 +30,9 @@ TEXT_LIMIT = 200_000
 HTML_LIMIT = 300_000
 """Characters of an HTML part that are sanitised. nh3 takes half a second for as many ampersands, by
 their square."""
+
+ANCHORS_LIMIT = 100_000
+"""Characters of an HTML part whose links are compared with their texts."""
 
 NESTING_LIMIT = 1000
 """Elements open at a time. A browser's parser takes time in proportion to their number for each
@@ -34,6 +42,11 @@ LINK_LIMIT = 200
 """Links of an HTML part that are listed, and the characters of one that are shown."""
 
 LINK_WIDTH = 500
+
+HTML = "text/html"
+
+OPEN_PARTS = 3
+"""Text parts that stand open on the page; the others are one click away."""
 
 SHOWN_PARTS = 20
 """Text parts that are shown; a digest has more, and they can be downloaded."""
@@ -62,6 +75,15 @@ TAGS = frozenset(
     " sup table tbody td tfoot th thead tr tt u ul var wbr".split()
 )
 """Elements that stay; of others the text stays, and of script and style nothing."""
+
+NEVER_SHOWN = frozenset(
+    "script style title template svg math iframe object noscript noframes noembed textarea"
+    " select".split()
+)
+"""Elements whose text goes as well."""
+
+SCHEMES = frozenset("http https mailto ftp tel data cid javascript".split())
+"""Schemes of the links that are listed."""
 
 _TABLE = frozenset({"colspan", "rowspan", "align", "valign"})
 
@@ -155,28 +177,40 @@ def harmless(html: str) -> Safe:
     cleaned = nh3.clean(
         html[:end],
         tags=set(TAGS),
-        clean_content_tags={
-            "script",
-            "style",
-            "title",
-            "template",
-            "svg",
-            "math",
-            "iframe",
-            "object",
-            "noscript",
-            "noframes",
-            "noembed",
-            "textarea",
-            "select",
-        },
+        clean_content_tags=set(NEVER_SHOWN),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         attribute_filter=look,
         strip_comments=True,
         link_rel=None,
-        url_schemes={"http", "https", "mailto", "ftp", "tel", "data", "cid", "javascript"},
+        url_schemes=set(SCHEMES),
     )
     return Safe(cleaned, tuple(links), len(images), len(html) > end)
+
+
+_ANCHOR = re.compile(r'<a href="([^"]*+)">([^<]*+)</a>')
+
+
+def anchors(html: str) -> Iterator[Link]:
+    """The links with their texts, as a browser reads them, in order; of a link around a picture
+    alone the text is empty."""
+    cleaned = nh3.clean(
+        html[: _nesting_end(html[:ANCHORS_LIMIT])],
+        tags={"a"},
+        clean_content_tags=set(NEVER_SHOWN),
+        attributes={"*": set(), "a": {"href"}},
+        strip_comments=True,
+        link_rel=None,
+        url_schemes=set(SCHEMES),
+    )
+    for found in _ANCHOR.finditer(cleaned):
+        yield Link(unescape(found[1]), " ".join(unescape(found[2]).split()))
+
+
+def warnings(message: Message, recipients: Sequence[str]) -> tuple[MessageWarning, ...]:
+    """What is to be warned of, in the text parts that stand open on the page and in the header.
+    recipients: those that the reader may know."""
+    pages = (one.text for one in text_parts(message)[:OPEN_PARTS] if one.content_type == HTML)
+    return warnings_of(message, (link for text in pages for link in anchors(text)), recipients)
 
 
 _MARK = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")

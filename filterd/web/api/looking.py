@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -10,8 +11,14 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi import Query as Parameter
 from starlette.responses import JSONResponse, Response
 
+from filterd.message import Message
+from filterd.quarantine import GoneError, StoreError
+from filterd.quarantine.entry import Entry
 from filterd.quarantine.query import Query
+from filterd.review.access import Access
 from filterd.review.audit import AuditQuery, audited
+from filterd.review.warnings import MessageWarning
+from filterd.web import preview
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.problems import AsciiJSONResponse, documented
 from filterd.web.api.values import Messages, Text, plain_entry, plain_row, question, seconds
@@ -53,8 +60,20 @@ def message(request: Request, access: Bearer, id: Id) -> JSONResponse:
         for d in look.deliveries
     ]
     plain["events"] = [event.to_json() for event in look.events]
+    plain["warnings"] = [asdict(one) for one in _warnings(access, look.entry)]
     access.viewed(id)
     return AsciiJSONResponse(state_of(request).descriptions.describe(plain))
+
+
+def _warnings(access: Access, entry: Entry) -> tuple[MessageWarning, ...]:
+    """None of a message that is too large to be taken apart, or whose bytes are gone."""
+    if entry.size > preview.SIZE_LIMIT:
+        return ()
+    try:
+        message = Message(access.data(entry.id), entry.envelope, entry.id)
+    except (GoneError, StoreError):
+        return ()
+    return preview.warnings(message, access.reviewer.within(entry.recipients))
 
 
 @router.get("/messages/{id}/raw", responses=_BYTES, response_class=Response)

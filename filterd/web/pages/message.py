@@ -33,12 +33,6 @@ from filterd.web.views import back, keeps_only, page
 
 router = APIRouter()
 
-SIZE_LIMIT = 32 << 20
-"""Octets of a message that is taken apart for the page; a larger one can be downloaded."""
-
-OPEN_PARTS = 3
-"""Text parts that stand open on the page; the others are one click away."""
-
 FIELD_LIMIT = 200
 """Header fields that are shown, and the octets of one."""
 
@@ -73,7 +67,7 @@ def show(request: Request, asking: Asking, id: str) -> Response:
     look = access.look(id)
     message, is_gone = None, False
     try:
-        if entry.size <= SIZE_LIMIT:
+        if entry.size <= preview.SIZE_LIMIT:
             message = Message(access.data(id), entry.envelope, id)
     except GoneError:
         is_gone = True
@@ -93,11 +87,12 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         deliveries=look.deliveries,
         events=look.events,
         gone=is_gone,
-        too_large=entry.size > SIZE_LIMIT,
+        too_large=entry.size > preview.SIZE_LIMIT,
         fields=_fields(message),
         parts=list(preview.parts(message)) if message else [],
         shown=_shown(message) if message else [],
-        others=max(0, len(preview.text_parts(message)) - OPEN_PARTS) if message else 0,
+        others=max(0, len(preview.text_parts(message)) - preview.OPEN_PARTS) if message else 0,
+        warnings=preview.warnings(message, own) if message else (),
         explanation=_explanation(state, message),
         actions=ACTIONS,
         permitted=access.permitted(entry),
@@ -117,7 +112,7 @@ def part(request: Request, asking: Asking, id: str, number: int) -> Response:
     """
     access = Access(state_of(request).actions, asking, "web")
     entry = access.entry(id)
-    if id not in session_of(request).viewed or entry.size > SIZE_LIMIT:
+    if id not in session_of(request).viewed or entry.size > preview.SIZE_LIMIT:
         raise HTTPException(404, "Open the message first.")
     found = preview.text_parts(Message(access.data(id), entry.envelope, id))
     if not 0 <= number < len(found):
@@ -217,7 +212,7 @@ def _fields(message: Message | None) -> list[tuple[str, str]]:
 
 def _shown(message: Message) -> list[Shown]:
     found = []
-    for number, entity in enumerate(preview.text_parts(message)[:OPEN_PARTS]):
+    for number, entity in enumerate(preview.text_parts(message)[: preview.OPEN_PARTS]):
         if entity.content_type == "text/html":
             safe = preview.harmless(entity.text)
             found.append(Shown(number, "", safe.is_cut, safe))

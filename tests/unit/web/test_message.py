@@ -64,6 +64,38 @@ def test_each_symbol_is_described_and_its_detail_is_there(ann: Site) -> None:
     assert f'<details><summary>Details</summary><bdi class="dim">{long}</bdi>' in page.text
 
 
+DECEIVING = (
+    b'From: "boss@mx.example" <ann@a.example>\r\nReply-To: x@b.example\r\nSubject: hello\r\n'
+    b"MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    b'<p title="<a href=https://c.example/>shop.org</a>">'
+    b"<a title='>' href=https://evil.org/?x&amp;y><b>shop</b>.org</a>"
+    b'<script><a href="https://evil.com/">shop.org</a></script>'
+    b'<a href="https://other.example">read <i>this</i></a></p>\r\n'
+)
+
+
+def test_warnings_stand_above_the_text(ann: Site) -> None:
+    page = ann.get(f"/message/{ann.put(data=DECEIVING)}")
+    block = text_of(page).partition("Look twice")[2].partition("HTML without")[0]
+    assert block.split(". ")[:3] == [
+        " The sender's name says boss@mx.example, the address is ann@a.example",
+        "Replies go to x@b.example, not to the domain of the sender, a.example",
+        "A link shows shop.org and leads to evil.org",
+    ]
+    assert "c.example" not in block
+    assert "evil.com" not in block
+    assert "Look twice" not in ann.get(f"/message/{ann.put()}").text
+
+
+def test_a_domain_like_that_of_a_hidden_recipient_is_not_told(site: Site) -> None:
+    data = PLAIN.replace(b"ann@a.example", b"ann@0ther.example")
+    id = site.put("joe@mx.example", "max@other.example", data=data)
+    for who, told in (("ann", True), ("bob", False)):
+        site.log_in(who)
+        assert ("it looks like other.example" in site.get(f"/message/{id}").text) is told
+        site.browser.cookies.clear()
+
+
 def test_what_each_of_ones_own_recipients_gets(site: Site) -> None:
     joe, max_ = "joe@mx.example", "max@other.example"
     outcomes = (Outcome(joe, Action.QUARANTINE, "strict"), Outcome(max_, Action.ACCEPT, "lax"))

@@ -145,6 +145,7 @@ def test_one_message_with_all_that_is_known(site: Site, admin: Program) -> None:
     means = "The classifier says: spam with 99 to 99.9 % probability."
     assert (symbol["name"], symbol["description"]) == ("BAYES_99", means)
     assert told["deliveries"][0]["state"] == "held"
+    assert told["warnings"] == []
     events = admin.get(f"/messages/{id}").json()["events"]
     assert [(e["what"], e["who"]) for e in events] == [("viewed", "api:robot")]
 
@@ -254,6 +255,14 @@ def test_a_reviewer_releases_to_its_own_only(site: Site, reviewer: Program) -> N
     (result,) = reviewer.post("/messages/release", wish).json()["results"]
     assert not result["ok"]
     assert "your own recipients" in result["words"]
+
+
+def test_warnings_as_the_page_has_them(site: Site, admin: Program) -> None:
+    id = site.put(data=b"From: a@a.example\r\nReply-To: b@b.example\r\n\r\ntext\r\n")
+    text = "Replies go to b@b.example, not to the domain of the sender, a.example."
+    assert admin.get(f"/messages/{id}").json()["warnings"] == [{"kind": "reply-to", "text": text}]
+    site.state.actions.store.path(id).unlink()
+    assert admin.get(f"/messages/{id}").json()["warnings"] == []
 
 
 def test_scan_and_rescan(site: Site, admin: Program) -> None:
