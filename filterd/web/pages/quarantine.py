@@ -41,6 +41,19 @@ router = APIRouter()
 SHOWN_LIMIT = 100
 """Messages that the page that asks lists; of more it tells the number."""
 
+ORDERS = (
+    ("-received", "newest first"),
+    ("received", "oldest first"),
+    ("-score", "most points first"),
+    ("score", "fewest points first"),
+    ("sender", "by envelope sender"),
+    ("-sender", "by envelope sender, from the end"),
+    ("-size", "largest first"),
+    ("size", "smallest first"),
+)
+"""The orders of the list in words; the first one is that where no other is asked for. On a phone
+there are no headings of columns."""
+
 
 def views(now: datetime) -> list[tuple[str, str]]:
     """The saved views of the list: a name, and what it asks for as the query of an address."""
@@ -81,6 +94,7 @@ def list_(request: Request, asking: Asking) -> Response:
         here=f"/quarantine{search.link(after=search.query.after)}",
         path_of=lambda id: message_path(id, search, page=True),
         actions=BULK,
+        orders=ORDERS,
         sorts={name for name in SORTS if access.may_sort(name)},
         reasons=REASONS,
         states=STATE_CHOICES,

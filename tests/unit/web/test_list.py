@@ -14,6 +14,7 @@ from filterd.chain.chain import ChainSettings
 from filterd.chain.links import LinkSettings
 from filterd.config.load import FilterSettings
 from filterd.filters.auth.settings import AuthSettings
+from filterd.quarantine.query import SORTS
 from tests.helpers.site import PLAIN, Site, text_of, token_in
 
 pytestmark = pytest.mark.slow
@@ -317,9 +318,25 @@ def test_a_columns_heading_sorts_one_way_and_the_other(
     page = four.get(heading(page, label)).text
     assert subjects_in(page) == greatest[::-1]
     assert re.findall(r'aria-sort="([a-z]+)"', page) == ["ascending"]
-    assert f'name="sort" value="{sort}"' in page, "a new search keeps the order"
+    assert f'<option value="{sort}" selected>' in page, "a new search keeps the order"
     assert "state=any" in heading(page, label)
     assert "limit=25" in heading(page, label)
+
+
+def test_every_order_can_be_chosen(four: Site) -> None:
+    page = four.get("/quarantine").text
+    select = page.partition('name="sort">')[2].partition("</select>")[0]
+    values = re.findall(r'<option value="([^"]*)"', select)
+    assert sorted(values) == sorted({*SORTS, ""} - {"-received"})
+    assert values[0] == "", "the order where none is asked for"
+    orders = {value: subjects_in(four.get(f"/quarantine?sort={value}").text) for value in values}
+    newest = ["m3", "m2", "m1", "m0"]
+    assert [orders[value] for value in ("", "size", "score", "sender")] == [
+        newest,
+        newest[::-1],
+        newest,
+        newest[::-1],
+    ]
 
 
 def test_sorted_by_sender_the_column_begins_with_it(ann: Site) -> None:
@@ -354,7 +371,9 @@ def test_an_order_that_is_none_shows_no_message(four: Site, sort: str) -> None:
 def test_a_reviewer_does_not_learn_the_order_of_points(four: Site) -> None:
     four.browser.cookies.clear()
     four.log_in("bob")
-    assert re.findall(r">(Points|Size)[^<]*</a>", four.get("/quarantine").text) == ["Size"]
+    page = four.get("/quarantine").text
+    assert re.findall(r">(Points|Size)[^<]*</a>", page) == ["Size"]
+    assert "points first" not in page
     page = four.get("/quarantine?sort=-score")
     assert subjects_in(page.text) == []
     assert "only an admin may sort by points" in text_of(page)
