@@ -76,10 +76,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """A thread that a test has left behind would keep Python from ending: say where it stands, and
-    fail."""
-    faulthandler.dump_traceback_later(END_LIMIT, exit=True, file=sys.__stderr__)
+    fail. Where several processes test, each waits for the last one, which takes as long as it
+    does; the first one ends them all."""
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(END_LIMIT, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(autouse=True)
