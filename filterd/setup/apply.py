@@ -28,7 +28,7 @@ RECORD = "record.json"
 COMMAND_SECONDS = 90.0
 """For one command; a restart waits for the daemon's workers."""
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 """For a server to be back."""
 
 LOOK_SECONDS = 0.1

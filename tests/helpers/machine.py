@@ -32,7 +32,7 @@ class Machine(Namespace):
     def filterd(self, *words: str, user: str = "root") -> tuple[int, str]:
         """A command of filterd: its status, and all that it prints."""
         done = subprocess.run(
-            self._as(user, *words), capture_output=True, text=True, check=False, timeout=120
+            self._as(user, *words), capture_output=True, text=True, check=False, timeout=300
         )
         return done.returncode, done.stdout + done.stderr
 

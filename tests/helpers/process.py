@@ -26,7 +26,7 @@ T = TypeVar("T")
 PORTS = range(20000, 32000)
 """Below the range from which the kernel takes client ports, else one may take ours in between."""
 
-START_LIMIT = 60.0
+START_LIMIT = 180.0
 """Seconds until a server must be ready, or another event is given up. The slowest, Postfix, takes
 two; where other programs keep all cores busy, ten times that was seen."""
 

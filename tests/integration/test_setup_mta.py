@@ -47,7 +47,8 @@ cp /usr/share/postfix/dynamicmaps.cf /etc/postfix/
 chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue
 chmod g+s /usr/sbin/postdrop /usr/sbin/postqueue
 mkdir -p /var/lib/postfix && chown postfix:postfix /var/lib/postfix
-postfix start
+# As the unit starts it: else Debian 13's script hands that over to systemctl.
+INVOCATION_ID=unit postfix start
 """
 
 SYSTEMCTL = """\
