@@ -16,6 +16,7 @@ from filterd.web.preview import (
     NESTING_LIMIT,
     SHOWN_PARTS,
     TAGS,
+    anchors,
     document,
     harmless,
     parts,
@@ -179,3 +180,14 @@ def test_only_so_many_parts_are_shown() -> None:
     data = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 50 + b"--b--\r\n"
     assert len(text_parts(Message(data))) == SHOWN_PARTS
     assert len(list(parts(Message(data)))) == 51
+
+
+def test_links_are_read_with_their_texts_also_those_around_a_picture() -> None:
+    html = (
+        '<p><a href="https://one.example/">the <b>bank</b></a> <a name=x>no link</a>'
+        '<a href="https://two.example/"><img src="cid:1"></a></p>'
+    )
+    assert [(one.target, one.text) for one in anchors(html)] == [
+        ("https://one.example/", "the bank"),
+        ("https://two.example/", ""),
+    ]
