@@ -100,6 +100,9 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (member := tar.next()) is not None:
         tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
         yield member
+    # tarfile stops at the first empty block; what follows ends with gzip's own checksum.
+    while tar.fileobj.read(BLOCK):
+        pass
 
 
 @dataclass(frozen=True, slots=True)

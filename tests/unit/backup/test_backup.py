@@ -286,7 +286,7 @@ def test_a_damaged_archive_changes_nothing(
     assert sorted(path.name for path in site.quarantine.folder.parent.iterdir()) == names
 
 
-@pytest.mark.parametrize("cut", [10, 1000, -40])
+@pytest.mark.parametrize("cut", [10, 1000, -40, -20, -9, -4, -1])
 def test_one_that_was_cut_off(
     site: Settings,
     tmp_path: Path,
