@@ -61,7 +61,7 @@ demo: setup
 # time, the tests of a file one after the other, since they share its servers.
 test: setup-test
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@$(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile
+	@$(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest tests/unit -n auto
 else
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -30,6 +30,12 @@ settings.register_profile("quick", settings.get_profile("filterd"), max_examples
 settings.load_profile("filterd")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: where several processes test, none is left with it at the
+    end while the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]

@@ -20,6 +20,8 @@ from filterd.message import Message
 from tests.helpers.servers.clamd import Clamd
 from tests.hostile.corpus import attached, unpacked
 
+pytestmark = pytest.mark.minutes
+
 OVER_LIMIT = {"ARCHIVE_LIMIT", "HEADER_LIMIT", "LINE_LIMIT", "MIME_TOO_DEEP", "MIME_TOO_MANY_PARTS"}
 
 

@@ -19,6 +19,8 @@ from tests.helpers.servers.clamd import Clamd
 from tests.helpers.servers.filterd import Filterd
 from tests.hostile.corpus import attached, unpacked
 
+pytestmark = pytest.mark.minutes
+
 WORKER_LIMIT = 512 << 10
 """KiB of memory that a worker may have needed at most (VmHWM); its own limit is twice as much."""
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from email.message import EmailMessage
 
+import pytest
+
 from filterd.dmarc.reading import read_report
 from filterd.milter.commands import Connect, Helo, Mail, Rcpt
 from tests.helpers.daemon import PLUGIN, STAGED, RunningDaemon
@@ -19,6 +21,8 @@ from tests.helpers.milter import MilterClient
 from tests.helpers.process import folder, wait_for
 from tests.helpers.receiving_mta import running
 from tests.helpers.servers.nsd import Nsd
+
+pytestmark = pytest.mark.minutes
 
 ZONES = {
     "example": "bank NS ns\nreports NS ns\n",

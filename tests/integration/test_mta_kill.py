@@ -8,7 +8,7 @@ import pytest
 
 from bench.mta_kill import trial
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.minutes]
 
 MESSAGES = 150
 """The full trial has 2000: `python -m bench.mta_kill`."""

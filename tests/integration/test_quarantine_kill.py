@@ -7,6 +7,8 @@ import pytest
 
 from tests.helpers.quarantine_kill import play, site
 
+pytestmark = pytest.mark.minutes
+
 KINDS = ("worker", "web", "daemon", "fork server")
 DECISIONS, KILLS = 160, 4
 

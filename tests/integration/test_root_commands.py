@@ -27,6 +27,8 @@ from tests.helpers.messages import GTUBE, message
 from tests.helpers.milter import MilterClient
 from tests.helpers.process import Program, answers, folder, free_port, listens, wait_for
 
+pytestmark = pytest.mark.minutes
+
 if os.geteuid() != 0:
     pytest.skip("only root can act as another user: run the tests as root", allow_module_level=True)
 

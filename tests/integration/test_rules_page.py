@@ -15,6 +15,8 @@ from tests.helpers.namespace import Namespace, passwd
 from tests.helpers.process import Program, folder, require, unpacked, wait_for
 from tests.helpers.servers.dovecot import is_2_4
 
+pytestmark = pytest.mark.minutes
+
 PAGE = Path(__file__).parents[2] / "docs/mta-rules.md"
 FIRST, WHOLE = PAGE.read_text(encoding="utf-8").split("\n## A whole configuration\n")
 """The part for everybody, and the one that delivers mail."""

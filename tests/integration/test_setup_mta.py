@@ -16,6 +16,8 @@ from tests.helpers.machine import Machine
 from tests.helpers.messages import GTUBE
 from tests.helpers.process import Program, folder, require, unpacked
 
+pytestmark = pytest.mark.minutes
+
 ROOT = Path(__file__).parents[2]
 
 DEBIAN = """\

@@ -7,6 +7,8 @@ import pytest
 
 from tests.helpers.torture import EVENTS, Torture, busy_site
 
+pytestmark = pytest.mark.minutes
+
 BETWEEN = 20
 """Messages between two events."""
 
