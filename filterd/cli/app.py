@@ -46,8 +46,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "replay": ("filterd.cli.replay", "replay", "scan stored mail again with other settings"),
     "history": (
         "filterd.cli.history",
-        "history",
-        "list the messages of the last days, kept or not",
+        "app",
+        "list the messages of the last days, kept or not; show one",
     ),
     "backup": ("filterd.cli.backup", "backup", "save all that the site has in one archive"),
     "restore": ("filterd.cli.backup", "restore", "bring a saved archive back"),

@@ -28,6 +28,7 @@ from filterd.config.processes import DaemonSettings, MetricsSettings, StageSetti
 from filterd.config.tables import Tables
 from filterd.config.web import WebSettings
 from filterd.history.settings import HistorySettings
+from filterd.maillog.settings import MailLogSettings
 from filterd.mta.settings import MtaSettings
 from filterd.quarantine.settings import QuarantineSettings
 from filterd.resolver.settings import ResolverSettings
@@ -70,6 +71,7 @@ class Settings:
     labels: LabelSettings = LabelSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     history: HistorySettings = HistorySettings()
+    maillog: MailLogSettings = MailLogSettings()
     digest: DigestSettings = DigestSettings()
     dmarc: DmarcSettings = DmarcSettings()
     doctor: DoctorSettings = DoctorSettings()
@@ -113,6 +115,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "labels": LabelSettings,
     "quarantine": QuarantineSettings,
     "history": HistorySettings,
+    "maillog": MailLogSettings,
     "digest": DigestSettings,
     "dmarc": DmarcSettings,
     "doctor": DoctorSettings,

@@ -236,6 +236,11 @@ class Access:
         copies = tuple(d for d in delivery_state.deliveries if self.reviewer.within([d.recipient]))
         return Look(entry, delivery_state, copies, tuple(filter(self._shows, events)))
 
+    def events(self, id: str) -> tuple[Event, ...]:
+        """What was done with a message that the reviewer may see, whether it is kept or not.
+        Raises StoreError."""
+        return tuple(filter(self._shows, self._store.journal.events(id)))
+
     def audit(self) -> Iterator[Event]:
         """All that was done, oldest first; a reviewer sees its own actions. Raises StoreError."""
         return self._own(self._store.journal.events())

@@ -16,6 +16,7 @@ from filterd.config.load import Settings
 from filterd.dmarc.received import ReceivedReports
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import History
+from filterd.maillog.log import MailLog
 from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
 from filterd.review.greylist import WaitingMail
@@ -70,6 +71,11 @@ class WebState:
     def history(self) -> History:
         """The records of all messages."""
         return open_history(self.settings)
+
+    @cached_property
+    def maillog(self) -> MailLog:
+        """What the MTA's log says."""
+        return MailLog(self.settings.maillog)
 
     @cached_property
     def waiting(self) -> WaitingMail:

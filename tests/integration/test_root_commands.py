@@ -151,6 +151,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("reload",): [],
     ("doctor",): [],
     ("history",): [],
+    ("history", "show"): [ID],
     ("web", "account", "add"): ["ann", "--admin"],
     ("web", "account", "list"): [],
     ("web", "account", "password"): ["ann"],

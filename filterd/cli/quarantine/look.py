@@ -13,12 +13,14 @@ from rich.console import Console
 
 from filterd.chain.sentence import sentence
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings, who
-from filterd.cli.listing import WIDE, moment
+from filterd.cli.listing import WIDE, moment, print_timeline, tell_trouble
 from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
+from filterd.maillog.log import MailLog
 from filterd.quarantine.query import NEWEST_FIRST, Query
+from filterd.review.timeline import timeline
 from filterd.system import privileges
 
 if TYPE_CHECKING:
@@ -96,7 +98,9 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
     """Show one message: envelope, verdict, reasons, and what was done with it."""
     store = store_of(config)
     entry, delivery_state = store.get(id), store.delivery_state(id)
-    events = [event.to_json() for event in store.journal.events(id)]
+    events = list(store.journal.events(id))
+    log = MailLog(settings(config).maillog)
+    told = timeline(entry, entry.received.timestamp(), events, log)
     store.note("viewed", id, who())
     if as_json:
         emit(
@@ -116,11 +120,14 @@ def show(id: IdArgument, config: ConfigOption = None, as_json: JsonOption = Fals
                     }
                     for d in delivery_state.deliveries
                 ],
-                "events": events,
+                "events": [event.to_json() for event in events],
+                "timeline": [step.to_json() for step in told.steps],
             }
         )
+        tell_trouble(told)
         return
     Console(highlight=False).print(description(entry, delivery_state, str(store.path(id))))
+    print_timeline(told)
 
 
 @command("raw")

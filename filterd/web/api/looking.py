@@ -17,11 +17,20 @@ from filterd.quarantine.entry import Entry
 from filterd.quarantine.query import Query
 from filterd.review.access import Access
 from filterd.review.audit import AuditQuery, audited
+from filterd.review.timeline import timeline
 from filterd.review.warnings import MessageWarning
 from filterd.web import preview
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.problems import AsciiJSONResponse, documented
-from filterd.web.api.values import Messages, Text, plain_entry, plain_row, question, seconds
+from filterd.web.api.values import (
+    Messages,
+    Text,
+    plain_entry,
+    plain_row,
+    plain_timeline,
+    question,
+    seconds,
+)
 from filterd.web.state import state_of
 
 EVENTS_LIMIT = 1000
@@ -60,6 +69,14 @@ def message(request: Request, access: Bearer, id: Id) -> JSONResponse:
         for d in look.deliveries
     ]
     plain["events"] = [event.to_json() for event in look.events]
+    told = timeline(
+        look.entry,
+        look.entry.received.timestamp(),
+        look.events,
+        state_of(request).maillog,
+        access.reviewer.within,
+    )
+    plain |= plain_timeline(told, access.reviewer)
     plain["warnings"] = [asdict(one) for one in _warnings(access, look.entry)]
     access.viewed(id)
     return AsciiJSONResponse(state_of(request).descriptions.describe(plain))

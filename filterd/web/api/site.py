@@ -22,6 +22,7 @@ from filterd.history import HistoryQuery
 from filterd.message import Client, Envelope, Recipient
 from filterd.ops.status import status as found
 from filterd.review.seen import all_as_seen, as_seen
+from filterd.review.timeline import timeline
 from filterd.system.display import without_folders
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
@@ -32,6 +33,7 @@ from filterd.web.api.values import (
     moment,
     plain_record,
     plain_report,
+    plain_timeline,
     seconds,
 )
 from filterd.web.state import state_of
@@ -142,13 +144,18 @@ def history(
 
 @router.get("/history/{id}", response_model=dict[str, Any])
 def one_record(request: Request, access: Bearer, id: Id) -> JSONResponse:
-    """The record of one message, kept or not."""
+    """The record of one message, kept or not, and its timeline."""
     query = HistoryQuery(id=id, limit=1, visible=access.reviewer.visible)
     state = state_of(request)
     found = state.history.search(query).rows
     if not found:
         raise HTTPException(404, "no such message is in the history")
-    value = plain_record(as_seen(found[0], access.reviewer), access.reviewer)
+    record = as_seen(found[0], access.reviewer)
+    value = plain_record(record, access.reviewer)
+    told = timeline(
+        record, record.received, access.events(id), state.maillog, access.reviewer.within
+    )
+    value |= plain_timeline(told, access.reviewer)
     return AsciiJSONResponse(state.descriptions.describe(value))
 
 

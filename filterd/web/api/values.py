@@ -16,6 +16,8 @@ from filterd.quarantine.index import Row
 from filterd.quarantine.query import PAGE_LIMIT, Query, QueryError
 from filterd.review.reviewer import Reviewer
 from filterd.review.seen import seen_sentence
+from filterd.review.timeline import Timeline
+from filterd.system.display import without_folders
 
 IDS_LIMIT = 1000
 """Messages of one action."""
@@ -286,6 +288,15 @@ def plain_record(record: Record, reviewer: Reviewer) -> dict[str, Any]:
     """A record of the history without recipients that are not the reviewer's."""
     value = within(record.to_json(), reviewer)
     return value | {"verdict": seen_sentence(record, reviewer)}
+
+
+def plain_timeline(told: Timeline, reviewer: Reviewer) -> dict[str, Any]:
+    """The timeline as `timeline`, and for admins as `log_trouble` why the MTA's log cannot be
+    read."""
+    value: dict[str, Any] = {"timeline": [step.to_json() for step in told.steps]}
+    if told.trouble and reviewer.is_admin:
+        value["log_trouble"] = [without_folders(one) for one in told.trouble]
+    return value
 
 
 def within(value: dict[str, Any], reviewer: Reviewer) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.history import HistoryQuery, Record
+from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.words import ACTIONS
-from filterd.review.seen import all_as_seen
+from filterd.review.access import Access
+from filterd.review.seen import all_as_seen, as_seen
+from filterd.review.timeline import timeline
 from filterd.web.forms import search_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
-from filterd.web.views import page
+from filterd.web.views import keeps_only, page
 
 router = APIRouter()
 
@@ -56,3 +59,33 @@ def list_(request: Request, asking: Asking) -> Response:
         actions=ACTIONS,
         enabled=state_of(request).settings.history.enabled,
     )
+
+
+@router.get("/history/{id}")
+def show(request: Request, asking: Asking, id: str) -> Response:
+    """The record of one message, kept or not, and its timeline."""
+    state = state_of(request)
+    found = state.history.search(HistoryQuery(id=id, limit=1, visible=asking.visible)).rows
+    if not found:
+        raise HTTPException(404, "No such message is in the history.")
+    record = as_seen(found[0], asking)
+    access = Access(state.actions, asking, "web")
+    own, hidden = keeps_only(asking, record.recipients)
+    return page(
+        request,
+        "record.html",
+        asking,
+        record=record,
+        recipients=own,
+        hidden=hidden,
+        timeline=timeline(record, record.received, access.events(id), state.maillog, asking.within),
+        is_kept=_is_kept(access, id),
+    )
+
+
+def _is_kept(access: Access, id: str) -> bool:
+    try:
+        access.entry(id)
+    except (UnknownIdError, StoreError):
+        return False
+    return True

@@ -16,6 +16,7 @@ from filterd.quarantine import GoneError
 from filterd.review.access import Access
 from filterd.review.actions import ActionError, ActionRequest, ActionResult
 from filterd.review.rights import ACTIONS, BULK
+from filterd.review.timeline import timeline
 from filterd.web import preview
 from filterd.web.explain import ExplanationView, explain
 from filterd.web.forms import DAY, NOTE_LIMIT, addresses_of, text_of, texts_of
@@ -86,6 +87,9 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         pinned=look.delivery_state.pinned,
         deliveries=look.deliveries,
         events=look.events,
+        timeline=timeline(
+            entry, entry.received.timestamp(), look.events, state.maillog, asking.within
+        ),
         gone=is_gone,
         too_large=entry.size > preview.SIZE_LIMIT,
         fields=_fields(message),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,26 @@ def test_where_nothing_is_noted(config: Path) -> None:
     config.write_text("[history]\nenabled = false\n")
     result = history(config)
     assert (result.exit_code, result.stderr.count("\n")) == (69, 1)
+
+
+@pytest.mark.slow
+def test_one_message_and_its_timeline(config: Path, tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    time = datetime.fromtimestamp(NOW + 2).astimezone().isoformat()
+    log.write_text(
+        f"{time} mx sendmail[1]: 6AUBx1Mp017614: to=<joe@mx.test>, delay=00:00:02, "
+        "mailer=local, pri=30089, dsn=2.0.0, stat=Sent\n"
+    )
+    with config.open("a") as file:
+        file.write(f'[maillog]\nfiles = ["{log}", "{tmp_path}/none"]\n')
+    one = record("m1", NOW, "6AUBx1Mp017614", recipients=("joe@mx.test",), subject="Tea \x1b[31m")
+    open_history(load(config)).add([one])
+    told = history(config, "show", "m1")
+    assert "sent (sendmail) for joe@mx.test: dsn 2.0.0, after 2 s; Sent" in told.stdout
+    assert "\x1b" not in told.stdout
+    assert "none cannot be read: No such file" in told.stderr
+    plain = json.loads(history(config, "show", "m1", "--json").stdout)
+    assert [step["what"] for step in plain["timeline"]] == ["received", "passed", "sent"]
+    assert plain["verdict"].startswith("Delivered")
+    unknown = history(config, "show", "m9")
+    assert (unknown.exit_code, "m9" in unknown.stderr) == (66, True)

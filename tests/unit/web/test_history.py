@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ from httpx import Response
 
 from filterd.chain.verdict import Action, Outcome, Symbol
 from filterd.history import Record
+from filterd.maillog.log import MailLog
+from filterd.maillog.settings import MailLogSettings
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
 pytestmark = pytest.mark.slow
+
+MAX = "max@other.example"
 
 
 def numbered(number: int, recipient: str, action: str = "accept") -> Record:
@@ -172,3 +177,55 @@ def test_a_page_without_rows_leads_to_the_next_one(site: Site) -> None:
     assert "No matching messages on this page." in text_of(first)
     link = first.text.split('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")
     assert subjects(site.get(link)) == {25}
+
+
+MAILLOG = (
+    "{time} mx postfix/smtp[1]: QUEUE1: to=<joe@mx.example>, relay=local, dsn=2.0.0, "
+    "status=sent (ok)\n"
+    "{time} mx postfix/smtp[1]: QUEUE1: to=<max@other.example>, relay=local, dsn=5.1.1, "
+    "status=bounced (no such user)\n"
+)
+
+
+def with_log(site: Site, path: Path) -> None:
+    """Have the site read a log of the MTA."""
+    path.write_text(MAILLOG.format(time=datetime.now().astimezone().isoformat()))
+    site.state.maillog = MailLog(MailLogSettings(files=(path,)))
+
+
+def test_the_page_of_a_record(site: Site, tmp_path: Path) -> None:
+    shared = replace(numbered(1, "joe@mx.example"), recipients=("joe@mx.example", MAX))
+    site.state.history.add([replace(shared, queue_id="QUEUE1"), numbered(2, MAX)])
+    with_log(site, tmp_path / "mail.log")
+    site.log_in()
+    told = text_of(site.get("/history/id1"))
+    assert "Delivered: 1.5 points" in told
+    assert "sent postfix/smtp, QUEUE1 for joe@mx.example by local, dsn 2.0.0 ok" in told
+    assert "no such user" in told
+    assert "Open the kept message" not in told
+    assert site.get("/history/id9").status_code == 404
+    site.browser = site.another()
+    site.log_in("bob")
+    told = text_of(site.get("/history/id1"))
+    assert "for joe@mx.example by local" in told
+    assert "and 1 not yours" in told
+    assert MAX not in told
+    assert site.get("/history/id2").status_code == 404
+    assert 'href="/history/id1"' in site.get("/history").text
+
+
+def test_a_record_leads_to_the_kept_message_and_both_have_a_timeline(
+    site: Site, tmp_path: Path
+) -> None:
+    id = site.put()
+    site.state.history.add([replace(numbered(1, "joe@mx.example"), id=id)])
+    site.state.maillog = MailLog(MailLogSettings(files=(tmp_path / "none",)))
+    site.log_in()
+    assert f'href="/message/{id}"' in site.get(f"/history/{id}").text
+    told = text_of(site.get(f"/message/{id}"))
+    assert "held Held: 9.0 points" in told
+    assert "viewed by web:ann" in told
+    assert "The MTA's log:" in told
+    site.browser = site.another()
+    site.log_in("bob")
+    assert "The MTA's log:" not in text_of(site.get(f"/message/{id}"))

@@ -148,6 +148,13 @@ def test_one_message_with_all_that_is_known(site: Site, admin: Program) -> None:
     assert told["warnings"] == []
     events = admin.get(f"/messages/{id}").json()["events"]
     assert [(e["what"], e["who"]) for e in events] == [("viewed", "api:robot")]
+    steps = admin.get(f"/messages/{id}").json()["timeline"]
+    assert [(s["source"], s["what"]) for s in steps] == [
+        ("filterd", "received"),
+        ("filterd", "held"),
+        ("journal", "viewed"),
+    ]
+    assert (steps[-1]["who"], steps[-1]["times"]) == ("api:robot", 2)
 
 
 @pytest.mark.parametrize("id", ["nobody", "..", "%2e%2e%2fpasswd", "a" * 64, "\u00e4"])

@@ -1,0 +1,1 @@
+"""What the MTA's log says of deliveries: its lines, and the place that reads them."""
