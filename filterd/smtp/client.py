@@ -70,8 +70,9 @@ class SmtpClient:
 
     host: name or address, or the path of a unix socket, which begins with `/`; port does not count
     then. lmtp: greet with LHLO (RFC 2033 §4.1). helo: our name; by default the host's.
-    source: the address of this end. connect_timeout: seconds until the server has greeted.
-    reply_timeout: seconds for which it may neither read nor answer later.
+    source: the address of this end. peer: an open connection, in the place of one to the host.
+    connect_timeout: seconds until the server has greeted. reply_timeout: seconds for which it may
+    neither read nor answer later.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class SmtpClient:
         helo: str | None = None,
         lmtp: bool = False,
         source: str = "",
+        peer: socket.socket | None = None,
     ) -> None:
         self._smtp = _Smtp(local_hostname=helo, timeout=connect_timeout)
+        self._smtp.given = peer
         if source:
             self._smtp.source_address = (source, 0)
         if lmtp:
@@ -110,6 +113,10 @@ class SmtpClient:
         with self._talking():
             self._smtp.ehlo()
         return self._smtp.last
+
+    def helo(self) -> ServerReply:
+        """Greet a server without extensions."""
+        return self.command(f"HELO {self._smtp.local_hostname}")
 
     def offers(self, extension: str) -> bool:
         """Whether the server named an extension: `DSN`."""
@@ -169,9 +176,13 @@ class _Smtp(smtplib.SMTP):
         self.reply_timeout = timeout
         self.deadline: float | None = None
         self.last = ServerReply(0, ())
+        self.given: socket.socket | None = None
         self._unread = bytearray()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        if self.given is not None:
+            self.given.settimeout(timeout)
+            return self.given
         if not host.startswith("/"):
             peer: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
             return peer

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
-from filterd.mta.delivery.relay import OutgoingMail, SmtpMailer
+from filterd.mta.delivery.relay import SmtpMailer
 from filterd.mta.delivery.router import DeliveryError, Mailer, Outcome, deliver_each, unique
+from filterd.mta.delivery.transaction import OutgoingMail
 from filterd.mta.mail.address import (
     PathError,
     Route,
@@ -59,7 +60,7 @@ class RelayMailer:
         mail = OutgoingMail(
             entry.sender,
             (self._recipient,),
-            message,
+            take_return_path(message)[1],
             body=words["BODY"],
             dsn=(dsn, (notice,)),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,14 @@ _BARE_CR = re.compile(rb"\r(?!\n)")
 REPLY_TIMEOUT = 600.0
 """Seconds for one reply, as long as a server may take for its word on a whole message (RFC 5321
 §4.5.3.2.6)."""
+
+
+EHLO, HELO, LHLO = "EHLO", "HELO", "LHLO"
+"""How a server is greeted: as one with extensions, as one that may have none, and by LMTP (RFC 2033
+§4.1)."""
+
+UNKNOWN_COMMAND = frozenset({500, 501, 502, 503, 504})
+"""Replies to EHLO of a server that knows HELO only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,23 @@ def transact(
     return result("message", client.reply())
 
 
-def connected(host: str, port: int, helo: str, timeout: float, source: str = "") -> SmtpClient:
+def connected(
+    host: str,
+    port: int,
+    helo: str,
+    timeout: float,
+    source: str = "",
+    *,
+    hello: str = EHLO,
+    peer: socket.socket | None = None,
+) -> SmtpClient:
     """A connection that is ready for a transaction, after so many seconds. Raises SmtpError.
 
-    source: the address of this end, "" for any.
+    host: may be the path of a unix socket. source: the address of this end, "" for any. hello:
+    how it is greeted, EHLO, HELO or LHLO. peer: an open connection. A server that does not know
+    EHLO is greeted with HELO (RFC 5321 §3.2), one that says ESMTP always with EHLO.
     """
+    where = host if host.startswith("/") or peer is not None else f"{host} port {port}"
     deadline = time.monotonic() + timeout
     try:
         client = SmtpClient(
@@ -104,17 +125,27 @@ def connected(host: str, port: int, helo: str, timeout: float, source: str = "")
             connect_timeout=timeout,
             reply_timeout=REPLY_TIMEOUT,
             source=source,
+            lmtp=hello == LHLO,
+            peer=peer,
         )
         reply, expected = client.greeting, 220
         if reply.code == expected:
             with client.within(deadline - time.monotonic()):
-                reply, expected = client.ehlo(), 250
+                reply, expected = _greeted(client, hello), 250
     except SmtpError as error:
-        raise SmtpError(f"{host} port {port}: {error}") from None
+        raise SmtpError(f"{where}: {error}") from None
     if reply.code != expected:
         client.close()
         raise SmtpError(reply.text)
     return client
+
+
+def _greeted(client: SmtpClient, hello: str) -> ServerReply:
+    if hello != HELO or "ESMTP" in client.greeting.words.upper():
+        reply = client.ehlo()
+        if reply.code not in UNKNOWN_COMMAND or hello == LHLO:
+            return reply
+    return client.helo()
 
 
 async def send_all(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -61,23 +62,13 @@ class Program:
 
     def run(self, message: bytes, user: str = "") -> str:
         """Give it a message. user: whose `.forward` named it. Raises DeliveryError."""
-        if not self.words:
-            raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
-        options: dict[str, object] = {}
-        environment = {"PATH": SAFE_PATH, "AGENT": "sendmail", **self.environment}
-        if self.uid is not None:
-            options = {"user": self.uid, "group": self.gid, "extra_groups": []}
-        if user:
-            options |= _as_user(user, environment)
+        options = self._options(user)
         try:
             done = subprocess.run(  # type: ignore[call-overload]
                 self.words,
-                executable=self.path,
                 input=message,
                 capture_output=True,
                 timeout=TIMEOUT,
-                env=environment,
-                cwd=self.folder,
                 check=False,
                 **options,
             )
@@ -86,12 +77,45 @@ class Program:
                 f"{self.path}: timeout after {TIMEOUT:g} s", temporary=True, code="4.4.7"
             ) from None
         except (OSError, ValueError) as error:
-            # ValueError: a NUL in a word.
-            words = getattr(error, "strerror", None) or str(error)
-            raise DeliveryError(f"{self.path}: {words}", temporary=True, code="4.3.5") from None
+            raise self._not_started(error) from None
         if done.returncode:
             raise _failure(self.path, done.returncode, done.stdout + done.stderr)
         return os.path.basename(self.path)  # noqa: PTH119  # a name for the log, no path
+
+    def start(self, peer: socket.socket, user: str = "") -> subprocess.Popen[bytes]:
+        """Start it with a socket for its input and output. user: as for `run`. Raises
+        DeliveryError."""
+        try:
+            return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+                self.words,
+                stdin=peer,
+                stdout=peer,
+                stderr=subprocess.DEVNULL,
+                **self._options(user),
+            )
+        except (OSError, ValueError) as error:
+            raise self._not_started(error) from None
+
+    def _options(self, user: str) -> dict[str, object]:
+        """How the process runs. Raises DeliveryError."""
+        if not self.words:
+            raise DeliveryError("mailer without arguments", temporary=True, code="4.3.5")
+        environment = {"PATH": SAFE_PATH, "AGENT": "sendmail", **self.environment}
+        options: dict[str, object] = {
+            "executable": self.path,
+            "env": environment,
+            "cwd": self.folder,
+        }
+        if self.uid is not None:
+            options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
+        if user:
+            options |= _as_user(user, environment)
+        return options
+
+    def _not_started(self, error: OSError | ValueError) -> DeliveryError:
+        """ValueError: a NUL in a word."""
+        words = getattr(error, "strerror", None) or str(error)
+        return DeliveryError(f"{self.path}: {words}", temporary=True, code="4.3.5")
 
 
 def _as_user(name: str, environment: dict[str, str]) -> dict[str, object]:

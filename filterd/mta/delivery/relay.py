@@ -11,45 +11,24 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from filterd.mta.delivery.client import connected, wire_form
+from filterd.mta.delivery.client import EHLO, LHLO, connected, wire_form
 from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
-from filterd.mta.mail.header import take_return_path
+from filterd.mta.delivery.transaction import (
+    CONNECT_TIMEOUT,
+    SEND_TIMEOUT,
+    OutgoingMail,
+    Result,
+    transaction,
+)
 from filterd.resolver.answer import MX, DnsStatus, RecordType
 from filterd.resolver.resolver import system_resolver
-from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
+from filterd.smtp.client import SmtpError
 
 PORT = 25
-CONNECT_TIMEOUT = 60.0
-"""Seconds for a connection and its greeting, RFC 5321 §4.5.3.2.1 allows 300."""
-
-SEND_TIMEOUT = 600.0
-"""Seconds for one message, the wait after the final dot (RFC 5321 §4.5.3.2.6) included."""
-
 DNS_TIMEOUT = 10.0
 
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
 _HOST = re.compile(r"\[[^\[\]]*+\]|[^:\[\]]++")
-
-Result = str | DeliveryError
-"""What became of one recipient: the place it went to, for the log, or why it did not."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMail:
-    """An envelope and its message as they go over the wire. sender: "" for the null reverse-path.
-
-    message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
-    body: what the body is, `8BITMIME`, where the server wants to know. dsn: parameters of RFC 3461
-    for a server that knows them, of the sender and of each recipient.
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    message: bytes
-    path: str = ""
-    body: str = ""
-    dsn: tuple[str, tuple[str, ...]] = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +53,7 @@ class SmtpMailer:
     without MX records; several are separated by colons.
 
     line_limit: octets of a line that it takes, 0 for no limit. is_own: names of this machine, which
-    a domain's other hosts must not be behind.
+    a domain's other hosts must not be behind. hello: how the hosts are greeted, EHLO, HELO or LHLO.
     """
 
     hosts: str
@@ -83,11 +62,11 @@ class SmtpMailer:
     port: int = PORT
     is_own: Callable[[str], bool] = lambda name: False  # noqa: ARG005
     options: ClientOptions = ClientOptions()
+    hello: str = EHLO
 
     def deliver(self, mail: OutgoingMail) -> list[Result]:
         """Send. What became of each recipient, in order."""
-        _, message = take_return_path(mail.message)
-        wire = wire_form(limited(message, self.line_limit))[0]
+        wire = wire_form(limited(mail.message, self.line_limit))[0]
         error = DeliveryError("no host to send to", temporary=True, code="4.4.0")
         for hosts in (self.hosts, self.options.last_resort):
             try:
@@ -137,61 +116,16 @@ class SmtpMailer:
         """Raises DeliveryError if another host may be tried for all recipients."""
         try:
             source = self.options.source
-            client = connected(host, port, self.helo, CONNECT_TIMEOUT, source)
+            client = connected(host, port, self.helo, CONNECT_TIMEOUT, source, hello=self.hello)
         except SmtpError as error:
             raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
         try:
             with client.within(SEND_TIMEOUT):
-                return _transaction(client, host, mail, wire)
+                return transaction(client, host, mail, wire, lmtp=self.hello == LHLO)
         except SmtpError as error:
             raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None
         finally:
             client.quit()
-
-
-def _transaction(client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes) -> list[Result]:
-    """One message over a connection. Raises DeliveryError for all recipients, SmtpError."""
-    sender = f"{mail.path}{mail.sender}" if mail.sender else ""
-    reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
-    if not _is_good(reply):
-        raise _error(host, reply)
-    notices = mail.dsn[1] if client.offers("DSN") and mail.dsn[1] else ("",) * len(mail.recipients)
-    replies = [
-        client.command(f"RCPT TO:<{one}>{notice}")
-        for one, notice in zip(mail.recipients, notices, strict=True)
-    ]
-    results: list[Result] = [
-        host if one.code in (250, 251) else _error(host, one) for one in replies
-    ]
-    if not any(isinstance(one, str) for one in results):
-        client.command("RSET")
-        return results
-    last = client.command("DATA")
-    if last.code == 354:
-        client.send(stuffed(wire))
-        last = client.reply()
-    else:
-        client.command("RSET")
-    final = f"{host} ({last.text})" if _is_good(last) else _error(host, last)
-    return [final if isinstance(one, str) else one for one in results]
-
-
-def _parameters(client: SmtpClient, mail: OutgoingMail, wire: bytes) -> str:
-    """What MAIL says of the message, where the server knows such words."""
-    size = f" SIZE={len(wire)}" if client.offers("SIZE") else ""
-    body = f" BODY={mail.body}" if mail.body and client.offers("8BITMIME") else ""
-    return size + body + (mail.dsn[0] if client.offers("DSN") else "")
-
-
-def _is_good(reply: ServerReply) -> bool:
-    return 200 <= reply.code < 300
-
-
-def _error(host: str, reply: ServerReply) -> DeliveryError:
-    permanent = reply.code >= 500
-    found = _ENHANCED.match(reply.words)
-    code = found[0] if found else "5.0.0" if permanent else "4.0.0"
-    return DeliveryError(f"{host} replied: {reply.text}", temporary=not permanent, code=code)
 
 
 def host_names(text: str) -> list[str]:

@@ -5,29 +5,30 @@ Source: sendmail 8.17 `deliver.c`.
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.mta.cf.mailers import MailerLine
-from filterd.mta.cf.marks import octets
 from filterd.mta.cf.tokens import without_quotes
 from filterd.mta.delivery.mailbox import append
 from filterd.mta.delivery.program import Program, prepared
-from filterd.mta.delivery.relay import PORT, OutgoingMail, SmtpMailer, host_names
+from filterd.mta.delivery.relay import host_names
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome, sender_for
 from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
-from filterd.mta.sendmail.client import client_options
+from filterd.mta.sendmail.by_smtp import SERVERS, SmtpDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
+from filterd.mta.sendmail.group import Group, user_word
 from filterd.mta.sendmail.outgoing import (
     Sender,
     arguments,
     converted,
     envelope_sender,
     folder,
+    is_smtp,
     message_for,
     sender_of,
     with_line_ends,
@@ -37,7 +38,7 @@ from filterd.mta.sendmail.rulesets import compat, is_known
 from filterd.mta.sendmail.send_list import FILE, PROG
 from filterd.mta.sendmail.users import LocalUsers, default_user
 
-PORTS = {"smtp": 25, "submission": 587, "smtps": 465, "lmtp": 24}
+log = logging.getLogger("filterd.mta")
 
 APPEND = (
     "sh",
@@ -49,35 +50,19 @@ APPEND = (
 end. 75: to be tried again."""
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Recipients that a mailer gets together."""
-
-    mailer: MailerLine
-    host: str
-    sender: str
-    user: str
-    members: tuple[tuple[Target, Route], ...]
-    parameters: tuple[str, ...]
-    """Of the sender."""
-
-
 class RuleDelivery:
     """Delivers the messages of one configuration."""
 
     def __init__(self, engine: RuleEngine, users: LocalUsers) -> None:
         self._engine, self._users = engine, users
         cf = engine.cf
-        self._helo = cf.option("HeloName") or cf.macros.get("j", "localhost")
+        self._by_smtp = SmtpDelivery(engine)
         self._has_compat = is_known(engine.program, "check_compat")
-        self._client_options = client_options(cf)
         # Only root can run a program as another user.
         own: tuple[int | None, int | None] = (None, None)
         if os.geteuid() == 0:
             own = default_user(cf.option("DefaultUser"))
         self._uid, self._gid = own
-        code = engine.program.names.code("w")
-        self._is_own = lambda name: engine.program.classes.contains(code, name.rstrip("."))
 
     def deliver(
         self, entry: QueueEntry, message: bytes, members: Iterable[tuple[Target, Route]]
@@ -123,13 +108,19 @@ class RuleDelivery:
             return Outcome(target, error=refused(to_text(verdict.reply.lines[0])))
         return Outcome(target, "discard", "discarded") if verdict.discard else None
 
-    def _groups(self, entry: QueueEntry, members: list[tuple[Target, Route]]) -> Iterator[_Group]:
-        """Recipients of one mailer, host, sender and user, no more than r= at a time."""
+    def _groups(self, entry: QueueEntry, members: list[tuple[Target, Route]]) -> Iterator[Group]:
+        """Recipients of one mailer, host, sender and user, no more than r= at a time.
+
+        Those of a local mailer (flag `l`) go together by order of their hosts.
+        """
         together: dict[tuple[str, str, str, str], list[tuple[Target, Route]]] = {}
         for target, route in members:
             signature = route.host
             line = self._engine.program.mailers.find(route.mailer)
-            if line is not None and line.path == "[IPC]":
+            if line is not None and "l" in line.flags:
+                # One mailbox after the other, whatever the details: `$h` is that of the first.
+                signature = ""
+            elif line is not None and line.path == "[IPC]":
                 # Where the first host is the same, recipients of several lists go together.
                 signature = next(iter(host_names(route.host)), "").lower()
             # Programs and files are their user's; other mailers do not care.
@@ -141,13 +132,23 @@ class RuleDelivery:
             line = self._engine.program.mailers.find(route.mailer)
             if line is None:
                 line = MailerLine(route.mailer, "", "", "")
+            if "l" in line.flags:
+                found.sort(key=lambda member: member[1].host.lower())
             many = line.max_recipients if "m" in line.flags else 1
             for at in range(0, len(found), many):
                 part = tuple(found[at : at + many])
-                yield _Group(line, part[0][1].host, sender, user, part, entry.sender_parameters)
+                yield Group(
+                    line,
+                    part[0][1].host,
+                    sender,
+                    user,
+                    part,
+                    entry.sender_parameters,
+                    entry.is_report,
+                )
 
     def _sent(
-        self, session: RuleSession, group: _Group, sender: Sender, path: str, message: bytes
+        self, session: RuleSession, group: Group, sender: Sender, path: str, message: bytes
     ) -> Iterator[Outcome]:
         """Raises DeliveryError for the whole group."""
         mailer = group.mailer
@@ -157,14 +158,21 @@ class RuleDelivery:
             text = f"Message is too large; {mailer.max_size} bytes max"
             raise DeliveryError(text, temporary=False, code="5.2.3")
         message = converted(message, mailer)
-        if mailer.path == "[IPC]":
-            yield from self._by_smtp(session, group, sender, path, message)
+        envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
+        if mailer.path in SERVERS:
+            yield from self._by_smtp.to_host(session, group, sender, path, message)
             return
+        if mailer.name != FILE and is_smtp(mailer):
+            words = arguments(session, mailer, (), path, from_user=False)
+            program = self._program(session, mailer, words, group.user)
+            yield from self._by_smtp.to_program(program, group, sender, path, message)
+            return
+        if "z" in mailer.flags:
+            log.warning("Warning: mailer %s: LMTP flag (F=z) turned off", mailer.name)
         user = self._users.find(_plain_user(group))
         session.definitions.set("z", user.home if user is not None else "")
-        envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
         data = prepared(message, envelope, mailer.flags, mailer.line_limit)
-        names = [_user_word(mailer, route.user) for _, route in group.members]
+        names = [user_word(mailer, route.user) for _, route in group.members]
         if mailer.name == FILE:
             place = self._to_file(names[0], group.user, data, message, envelope)
         else:
@@ -213,68 +221,8 @@ class RuleDelivery:
             raise DeliveryError(f"{path}: {words}", temporary=True, code="4.2.0") from None
         return path
 
-    # Other hosts
 
-    def _by_smtp(
-        self, session: RuleSession, group: _Group, sender: Sender, path: str, message: bytes
-    ) -> Iterator[Outcome]:
-        mailer = group.mailer
-        words = arguments(session, mailer, (), path, from_user=False)
-        if words[:1] == ("FILE",):
-            text = f"mailer {mailer.name}: delivery over a local socket is not supported"
-            raise DeliveryError(text, temporary=True, code="4.3.5")
-        hosts = words[1] if len(words) > 1 else ""
-        port = _port(words[2]) if len(words) > 2 else PORT
-        envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
-        outgoing = OutgoingMail(
-            "" if sender.text == "<>" and "g" not in mailer.flags else envelope,
-            tuple(_user_word(mailer, route.user) for _, route in group.members),
-            message,
-            _route_path(mailer, sender, envelope, self._helo),
-            _given(group.parameters, "BODY").partition("=")[2],
-            (
-                _given(group.parameters, "RET", "ENVID"),
-                tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
-            ),
-        )
-        smtp = SmtpMailer(
-            hosts, self._helo, mailer.line_limit, port, self._is_own, self._client_options
-        )
-        for (target, _), result in zip(group.members, smtp.deliver(outgoing), strict=True):
-            if isinstance(result, DeliveryError):
-                yield Outcome(target, error=result)
-            else:
-                yield Outcome(target, mailer.name, result)
-
-
-def _user_word(mailer: MailerLine, user: str) -> str:
-    """A user as a mailer gets it: without quotes (s), a program without its bar."""
-    if "s" in mailer.flags:
-        user = without_quotes(user)
-    return user.removeprefix("|") if mailer.name.lower() == PROG else user
-
-
-def _plain_user(group: _Group) -> str:
+def _plain_user(group: Group) -> str:
     if "w" not in group.mailer.flags:
         return ""
     return without_quotes(group.members[0][1].user)
-
-
-def _port(text: str) -> int:
-    """The port of `A=TCP $h PORT`. Raises ConfigurationError."""
-    number = int(text) if text.isdecimal() and len(text) < 6 else PORTS.get(text.lower(), 0)
-    if not 0 < number < 65536:
-        raise ConfigurationError(f"{octets(text)}: unknown service name")
-    return number
-
-
-def _route_path(mailer: MailerLine, sender: Sender, path: str, helo: str) -> str:
-    """`@us:` in front of the sender, for mailers with the flag `p`."""
-    if "p" not in mailer.flags or sender.is_local:
-        return ""
-    return f"@{helo}{',' if path.startswith('@') else ':'}"
-
-
-def _given(parameters: tuple[str, ...], *names: str) -> str:
-    """Those parameters that were given, as they go on."""
-    return "".join(f" {one}" for one in parameters if one.partition("=")[0].upper() in names)

@@ -155,7 +155,6 @@ FLAGS = {
     "R": "connections come from any port",
     "U": "the From line is not that of UUCP",
     "x": "no Full-Name is added",
-    "z": "LMTP is not spoken",
     "%": "mail is sent as to other mailers",
 }
 """Flags of mailers that ask for something the MTA does not do. All others are carried out, ask for

@@ -16,6 +16,7 @@ from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.header_addresses import addresses, rewritten
 from filterd.mta.sendmail.router import RuleRouter
+from tests.helpers.lmtp_program import lmtp_program
 from tests.helpers.mini_cf import router as router_of
 from tests.helpers.process import folder
 from tests.helpers.smtp_server import HELLO, OK, server
@@ -107,11 +108,24 @@ def test_recipients_of_one_mailer_go_together_and_no_more_than_it_takes(tmp_path
     script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/out\ncat >/dev/null\n')
     script.chmod(0o755)
     line = f"Mlocal, P={script}, F=lsmDFMA5:/|@PSfn9, S=EnvFromL, r=2, A=deliver -h $h -d $u"
-    found = deliver(router_of(line), "ann", "bob", "Carl", "dora+x", sender="sue@far.test")
-    assert [(one.mailer, one.error) for one in found] == [("local", None)] * 4
+    people = ("dora+z", "ann", "bob", "Carl", "eve+x")
+    found = deliver(router_of(line), *people, sender="sue@far.test")
+    assert [(one.mailer, one.error) for one in found] == [("local", None)] * 5
+    # Details do not part them: `$h` is that of the first.
     assert (tmp_path / "out").read_text() == (
-        "-f sue@far.test -h  -d ann bob\n-f sue@far.test -h  -d carl\n"
-        "-f sue@far.test -h +x -d dora\n"
+        "-f sue@far.test -h  -d ann bob\n-f sue@far.test -h  -d carl eve\n"
+        "-f sue@far.test -h +z -d dora\n"
+    )
+
+
+def test_another_mailer_gets_the_recipients_of_one_host_at_a_time(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/out\ncat >/dev/null\n')
+    script.chmod(0o755)
+    line = f"Mesmtp, P={script}, F=smS, A=send $h $u"
+    deliver(router_of(line), "a@one.test", "b@two.test", "c@one.test")
+    assert (tmp_path / "out").read_text() == (
+        "one.test a@one.test c@one.test\ntwo.test b@two.test\n"
     )
 
 
@@ -282,3 +296,82 @@ def test_a_fifo_in_place_of_a_mailbox_is_not_waited_for(tmp_path: Path) -> None:
     (outcome,) = deliver(router_of(aliases=aliases), "list")
     assert outcome.error is not None
     assert outcome.error.temporary
+
+
+# LMTP
+
+
+def states(outcomes: list[Outcome]) -> dict[str, str]:
+    return {
+        one.target.address: one.mailer
+        if one.error is None
+        else f"{'later' if one.error.temporary else 'never'} {one.error.code}"
+        for one in outcomes
+    }
+
+
+def lmtp_line(path: str, arguments: str, flags: str = "lsmDFMA5:/|@PSn9z") -> str:
+    return f"Mlocal, P={path}, F={flags}, S=EnvFromL, E=\\r\\n, A={arguments}"
+
+
+WANTED = {"ann": "local", "no": "never 5.1.1", "full": "later 4.2.2", "bad": "never 5.6.0"}
+
+
+def test_a_program_speaks_lmtp_for_several_recipients(tmp_path: Path) -> None:
+    program = lmtp_program(tmp_path)
+    router = router_of(lmtp_line(str(program), f"lmtp {tmp_path}/heard"))
+    assert states(deliver(router, *WANTED)) == WANTED
+    heard = (tmp_path / "heard").read_bytes().decode().replace("\r", "")
+    assert heard.startswith("LHLO mx.example.test\nMAIL FROM:<joe>")
+    assert "Return-Path: <joe>\nFrom: joe\n" in heard  # the flag P
+    assert heard.endswith("QUIT\n")
+
+
+def test_a_program_without_the_flag_is_spoken_to_by_smtp(tmp_path: Path) -> None:
+    program = lmtp_program(tmp_path)
+    line = lmtp_line(str(program), f"smtp {tmp_path}/heard", "lsmDFMA5:/|@Sn9")
+    assert states(deliver(router_of(line), "ann")) == {"ann": "local"}
+    heard = (tmp_path / "heard").read_text()
+    assert heard.startswith("HELO ")
+    assert "Return-Path" not in heard
+
+
+def test_lmtp_over_a_socket() -> None:
+    replies = [b"220 box\r\n", b"250 box\r\n", OK, OK, OK, b"354 go on\r\n"]
+    after = b"250 2.0.0 stored\r\n450 4.2.0 later\r\n"
+    with folder("socket") as place, server([*replies, after], path=f"{place}/lmtp"):
+        router = router_of(lmtp_line("[IPC]", f"FILE {place}/lmtp"))
+        assert states(deliver(router, "ann", "bob")) == {"ann": "local", "bob": "later 4.2.0"}
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "code", "words"),
+    [
+        ("[IPC]", "FILE /no/such/socket", "4.3.5", "unsafe domain socket /no/such/socket"),
+        ("[IPC]", "FILE socket", "5.3.5", "expected the path of a socket"),
+        ("[LPC]", "FILE x", "4.3.5", "P=[LPC]"),
+        ("/bin/true", "true", "4.4.1", "connection closed"),
+        ("/bin/cat", "cat", "4.4.1", "timed out"),
+        ("/no/such", "such", "4.3.5", "No such file"),
+    ],
+)
+def test_what_is_no_lmtp_server(
+    path: str, arguments: str, code: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.mta.delivery.local_server.CONNECT_TIMEOUT", 0.2)
+    (outcome,) = deliver(router_of(lmtp_line(path, arguments)), "ann")
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert words in str(outcome.error)
+
+
+def test_lmtp_is_turned_off_for_a_program_that_is_told_its_users(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = lmtp_line("/bin/sh", f"sh -c 'cat>{tmp_path}/out' $u").replace(
+        f"sh -c 'cat>{tmp_path}/out'", f"sh {tmp_path}/script"
+    )
+    (tmp_path / "script").write_text(f"cat > {tmp_path}/out\n")
+    assert states(deliver(router_of(line), "ann")) == {"ann": "local"}
+    assert (tmp_path / "out").read_bytes().startswith(b"Return-Path: <joe>")
+    assert "Warning: mailer local: LMTP flag (F=z) turned off" in caplog.text

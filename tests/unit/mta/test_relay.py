@@ -7,17 +7,13 @@ import socket
 import pytest
 
 from filterd.mta.delivery import relay
-from filterd.mta.delivery.relay import (
-    ClientOptions,
-    OutgoingMail,
-    Result,
-    SmtpMailer,
-    host_names,
-)
+from filterd.mta.delivery.client import EHLO, HELO, LHLO
+from filterd.mta.delivery.relay import ClientOptions, SmtpMailer, host_names
 from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.delivery.transaction import OutgoingMail, Result
 from tests.helpers.smtp_server import HELLO, OK, TAKES_MAIL, server
 
-MESSAGE = b"Return-Path: <ann@x.test>\nSubject: one\n\n.\nbody\n"
+MESSAGE = b"Subject: one\n\n.\nbody\n"
 
 
 def deliver_all(port: int, *recipients: str, message: bytes = MESSAGE) -> list[Result]:
@@ -169,3 +165,73 @@ def test_connections_come_from_the_address_that_the_options_name() -> None:
 def test_hosts_of_a_list() -> None:
     assert host_names("[127.0.0.1]:mx.test.:[IPv6:::1]") == ["[127.0.0.1]", "mx.test", "[IPv6:::1]"]
     assert host_names("") == host_names("[[[") == []
+
+
+def test_a_server_that_knows_no_extensions_is_greeted_with_helo() -> None:
+    with server([HELLO[0], b"502 what?\r\n", b"250 mx.test\r\n", *TAKES_MAIL[2:]]) as heard:
+        assert deliver(heard.port) == "127.0.0.1 (250 2.0.0 Ok: queued as Q1)"
+    assert heard.data.startswith(b"EHLO mx.example\r\nHELO mx.example\r\nMAIL FROM:")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "hello", "wanted"),
+    [
+        (b"220 old\r\n", HELO, b"HELO mx.example\r\nMAIL"),
+        (b"220 new ESMTP\r\n", HELO, b"EHLO mx.example\r\nMAIL"),
+        (b"220 old\r\n", EHLO, b"EHLO mx.example\r\nMAIL"),
+    ],
+)
+def test_a_mailer_asks_for_extensions_if_it_may_or_the_server_has_them(
+    greeting: bytes, hello: str, wanted: bytes
+) -> None:
+    with server([greeting, *TAKES_MAIL[1:]]) as heard:
+        mail = OutgoingMail("ann@x.test", ("joe",), MESSAGE)
+        SmtpMailer("[127.0.0.1]", "mx.example", port=heard.port, hello=hello).deliver(mail)
+    assert heard.data.startswith(wanted)
+
+
+# LMTP
+
+
+def lmtp(replies: list[bytes], *recipients: str) -> tuple[list[Result], bytes]:
+    """What became of each recipient, and what the server heard."""
+    with server([b"220 box LMTP\r\n", b"250 box\r\n", *replies], b"") as heard:
+        mail = OutgoingMail("ann@x.test", recipients, MESSAGE)
+        found = SmtpMailer("[127.0.0.1]", "mx.example", port=heard.port, hello=LHLO).deliver(mail)
+    return found, heard.data
+
+
+def told(results: list[Result]) -> list[str]:
+    return [
+        one if isinstance(one, str) else f"{'later' if one.temporary else 'never'} {one.code}"
+        for one in results
+    ]
+
+
+def test_lmtp_answers_for_each_recipient_after_the_message() -> None:
+    after = b"250 2.0.0 stored\r\n452 4.2.2 full\r\n554 5.6.0 no\r\n"
+    found, heard = lmtp([OK, OK, OK, OK, b"354 go on\r\n", after], "a", "b", "c")
+    assert told(found) == ["127.0.0.1 (250 2.0.0 stored)", "later 4.2.2", "never 5.6.0"]
+    assert heard.startswith(b"LHLO mx.example\r\nMAIL FROM:<ann@x.test>\r\nRCPT TO:<a>\r\n")
+
+
+def test_lmtp_says_nothing_after_the_message_of_a_recipient_that_it_refused() -> None:
+    replies = [OK, b"550 5.1.1 who?\r\n", OK, b"354 go on\r\n", b"250 2.0.0 stored\r\n"]
+    assert told(lmtp(replies, "a", "b")[0]) == ["never 5.1.1", "127.0.0.1 (250 2.0.0 stored)"]
+
+
+def test_who_was_served_by_lmtp_is_not_served_again_when_the_connection_breaks() -> None:
+    replies = [OK, OK, OK, b"354 go on\r\n", b"250 2.0.0 stored\r\n"]
+    assert told(lmtp(replies, "a", "b")[0]) == ["127.0.0.1 (250 2.0.0 stored)", "later 4.4.2"]
+
+
+def test_lmtp_is_not_greeted_with_helo() -> None:
+    with (
+        server([b"220 box\r\n", b"500 what?\r\n"]) as heard,
+        pytest.raises(DeliveryError, match="500 what"),
+    ):
+        mail = OutgoingMail("", ("a",), MESSAGE)
+        (result,) = SmtpMailer("[127.0.0.1]", "mx", port=heard.port, hello=LHLO).deliver(mail)
+        assert isinstance(result, DeliveryError)
+        raise result
+    assert b"HELO mx\r\n" not in heard.data.replace(b"LHLO", b"")

@@ -1,0 +1,108 @@
+"""One message over one connection, by SMTP or by LMTP.
+
+LMTP (RFC 2033) answers after the message once for each recipient that it accepted: each of them
+may be served, refused, or put off.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from filterd.mta.delivery.router import DeliveryError
+from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
+
+CONNECT_TIMEOUT = 60.0
+"""Seconds for a connection and its greeting, RFC 5321 §4.5.3.2.1 allows 300."""
+
+SEND_TIMEOUT = 600.0
+"""Seconds for one message, the wait after the final dot (RFC 5321 §4.5.3.2.6) included."""
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+
+Result = str | DeliveryError
+"""What became of one recipient: the place it went to, for the log, or why it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """An envelope and its message as they go over the wire. sender: "" for the null reverse-path.
+
+    message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
+    body: what the body is, `8BITMIME`, where the server wants to know. dsn: parameters of RFC 3461
+    for a server that knows them, of the sender and of each recipient.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    path: str = ""
+    body: str = ""
+    dsn: tuple[str, tuple[str, ...]] = ("", ())
+
+
+def transaction(
+    client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes, *, lmtp: bool = False
+) -> list[Result]:
+    """One message over a connection. What became of each recipient, in order.
+
+    host: its name, for the log. wire: the message with CRLF line ends. Raises DeliveryError if all
+    recipients share a failure, SmtpError where the connection failed before the server could take
+    the message for anybody.
+    """
+    sender = f"{mail.path}{mail.sender}" if mail.sender else ""
+    reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
+    if not _is_good(reply):
+        raise _error(host, reply)
+    notices = mail.dsn[1] if client.offers("DSN") and mail.dsn[1] else ("",) * len(mail.recipients)
+    replies = [
+        client.command(f"RCPT TO:<{one}>{notice}")
+        for one, notice in zip(mail.recipients, notices, strict=True)
+    ]
+    results: list[Result] = [
+        host if one.code in (250, 251) else _error(host, one) for one in replies
+    ]
+    if not any(isinstance(one, str) for one in results):
+        client.command("RSET")
+        return results
+    last = client.command("DATA")
+    if last.code != 354:
+        client.command("RSET")
+    else:
+        client.send(stuffed(wire))
+        if lmtp:
+            return [_final(client, host) if isinstance(one, str) else one for one in results]
+        last = client.reply()
+    final = _result(host, last)
+    return [final if isinstance(one, str) else one for one in results]
+
+
+def _final(client: SmtpClient, host: str) -> Result:
+    """The reply for the next recipient. What was said of those before it stays if the connection
+    breaks."""
+    try:
+        return _result(host, client.reply())
+    except SmtpError as error:
+        return DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2")
+
+
+def _parameters(client: SmtpClient, mail: OutgoingMail, wire: bytes) -> str:
+    """What MAIL says of the message, where the server knows such words."""
+    size = f" SIZE={len(wire)}" if client.offers("SIZE") else ""
+    body = f" BODY={mail.body}" if mail.body and client.offers("8BITMIME") else ""
+    return size + body + (mail.dsn[0] if client.offers("DSN") else "")
+
+
+def _is_good(reply: ServerReply) -> bool:
+    return 200 <= reply.code < 300
+
+
+def _result(host: str, reply: ServerReply) -> Result:
+    return f"{host} ({reply.text})" if _is_good(reply) else _error(host, reply)
+
+
+def _error(host: str, reply: ServerReply) -> DeliveryError:
+    permanent = reply.code >= 500
+    found = _ENHANCED.match(reply.words)
+    code = found[0] if found else "5.0.0" if permanent else "4.0.0"
+    return DeliveryError(f"{host} replied: {reply.text}", temporary=not permanent, code=code)
