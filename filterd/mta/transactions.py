@@ -38,6 +38,9 @@ class _Message:
     named: int = 0
     """Recipients that the client named, with the refused ones."""
 
+    taken: int = 0
+    """Those that were taken, again each time they were named."""
+
     started: bool = False
     """MAIL was received."""
 
@@ -256,7 +259,9 @@ class Transactions:
         if answer.kind is Kind.DISCARD:
             self._message.discarded = True
         taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
-        if not taken:
+        if taken:
+            self._message.taken += 1
+        else:
             self._recipients.refused(path)
         self._macros.rcpt_done(path, shown, taken=taken)
         return answer
@@ -348,7 +353,9 @@ class Transactions:
                 f"version={known['{tls_version}']} cipher={known['{cipher}']}"
                 f" bits={known['{cipher_bits}']} verify={known['{verify}']}"
             )
-        only = recipients[0] if self._message.named == 1 else None
+        composer = self._personality.composer
+        count = self._message.named if composer.counts_refused else self._message.taken
+        only = recipients[0] if count == 1 else None
         return Trace(
             self._message.id,
             self._session.helo,

@@ -22,7 +22,7 @@ class Trace:
     client: str
     protocol: str
     only_recipient: Path | None
-    """The only recipient that the client named, None if it named several."""
+    """The only recipient, None if there are several."""
 
     tls: str = ""
     """`version=TLSv1.3 cipher=… bits=… verify=…`, empty without TLS."""
@@ -33,10 +33,12 @@ class Trace:
 class Composer(ABC):
     """Makes drafts and messages as one MTA does. host: its name. version: its configuration's, $Z.
 
-    eats_from: an mbox separator before the message is dropped.
+    eats_from: an mbox separator before the message is dropped. counts_refused: a client that named
+    one recipient who was refused and one who was not has named two.
     """
 
     eats_from = False
+    counts_refused = True
 
     def __init__(self, host: str, version: str = "") -> None:
         self.host = host

@@ -18,6 +18,8 @@ _DROPPED = frozenset({b"bcc", b"content-length", b"resent-bcc", b"return-path"})
 class PostfixComposer(Composer):
     """Postfix 3.7 for a client whose header it completes (local_header_rewrite_clients)."""
 
+    counts_refused = False
+
     def _header(
         self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection:

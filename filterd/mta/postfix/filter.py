@@ -31,6 +31,8 @@ REJECTED = Answer(Kind.REPLY, b"550 5.7.1 Command rejected")
 TEMPFAILED = Answer(Kind.REPLY, b"451 4.7.1 Service unavailable - try again later")
 MISCONFIGURED = Answer(Kind.REPLY, b"451 4.3.5 Server configuration problem - try again later")
 
+HALF_A_BODY = Answer(Kind.REPLY, b"421 4.7.0 Service unavailable")
+
 DEFAULT_ACTIONS = {
     "accept": CONTINUE,
     "reject": Answer(Kind.REPLY, b"550 5.5.0 Service unavailable"),
@@ -40,6 +42,8 @@ DEFAULT_ACTIONS = {
     "shutdown": MISCONFIGURED,
 }
 """`milter_default_action`: the default reply of a filter that failed."""
+
+_LETS_THROUGH = (Kind.CONTINUE, Kind.HOLD)
 
 _ENVELOPE = PostfixEnvelope()
 
@@ -218,7 +222,7 @@ class PostfixFilter(BaseFilter):
     def _misconfigured(self, command: Command) -> Answer:
         """A malformed reply text. A default action that lets mail through is kept."""
         answer = self.fail("malformed reply text")
-        if answer.kind in (Kind.CONTINUE, Kind.HOLD):
+        if answer.kind in _LETS_THROUGH:
             return answer
         if command in _SHORT:
             self.default_reply = MISCONFIGURED
@@ -263,36 +267,49 @@ class PostfixFilter(BaseFilter):
         for chunk in body_packets(draft):
             yield chunk, "body"
 
+    async def _edit(self, *, half: bool) -> replies.FilterReply | Answer:
+        """The next reply, or what it means that the filter is lost. half: in the middle of a new
+        body: the message is not let through. 3.7 would deliver what came of it, or the old one;
+        releases from August 2026 on refuse it as we do."""
+        try:
+            reply = replies.parse(await self.receive(Command.BODYEOB))
+        except FilterFailureError as failure:
+            answer = self.fail(str(failure))
+            return HALF_A_BODY if half and answer.kind in _LETS_THROUGH else answer
+        if isinstance(reply, replies.PlainReply) and reply.data:
+            raise FilterFailureError(f"reply with data: {reply!r:.60}")
+        return reply
+
     async def _end_of_message(self, draft: Draft) -> Answer:
-        """Read edits until the final reply. The first other edit after a body ends the body."""
+        """Read edits until the final reply. The first other reply after a body ends the body."""
         chunks: list[bytes] = []
         body_over = False
         try:
             while True:
-                reply = replies.parse(await self.receive(Command.BODYEOB))
+                reply = await self._edit(half=bool(chunks) and not body_over)
+                body_over |= bool(chunks) and not isinstance(reply, replies.ReplaceBody)
                 match reply:
-                    case replies.PlainReply(data=data) if data:
-                        raise FilterFailureError(f"reply with data: {reply!r:.60}")
+                    case Answer():
+                        return reply
                     case replies.ChangeHeader(name=b""):
                         return self._misconfigured(Command.BODYEOB)
-                    case replies.PlainReply(ReplyCode.PROGRESS):
-                        continue
+                    case replies.ReplaceBody() if body_over:
+                        # body_edit_lockout: all chunks of a body must follow each other.
+                        return self._misconfigured(Command.BODYEOB)
                     case replies.ReplaceBody(chunk):
-                        if body_over:
-                            # body_edit_lockout: all chunks of a body must follow each other.
-                            return self._misconfigured(Command.BODYEOB)
                         chunks.append(chunk)
+                        continue
+                    case replies.PlainReply(ReplyCode.PROGRESS):
                         continue
                     case replies.PlainReply(ReplyCode.CONTINUE | ReplyCode.SKIP):
                         return self.default_reply
                     case replies.Malformed() | replies.UnknownReply():
                         raise FilterFailureError(f"bad reply to BODYEOB: {reply!r:.60}")
-                body_over = bool(chunks)
-                answer = self._verdict(Command.BODYEOB, reply)
-                if answer is not None:
-                    return answer
-                if isinstance(reply, replies.PlainReply | replies.ReplyText):
-                    raise FilterFailureError(f"unexpected reply to BODYEOB: {reply!r:.60}")
+                    case replies.PlainReply() | replies.ReplyText():
+                        answer = self._verdict(Command.BODYEOB, reply)
+                        if answer is None:
+                            raise FilterFailureError(f"unexpected reply to BODYEOB: {reply!r:.60}")
+                        return answer
                 done = edits.apply(reply, draft, verbatim=self.verbatim, envelope=_ENVELOPE)
                 log.info("%s: milter=%s: %s", self._context.queue_id, self.settings.name, done)
         finally:

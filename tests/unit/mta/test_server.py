@@ -378,3 +378,31 @@ def test_a_client_that_says_nothing_is_let_go(lab: Lab, monkeypatch: pytest.Monk
         wait_for("the next command", lambda: timer.started == [4.0] * 4)
         timer.expire()
         assert replies.read() == b"421 4.4.1 timeout waiting for input\r\n"
+
+
+@pytest.mark.parametrize("action", ["accept", "quarantine"])
+@pytest.mark.parametrize(
+    "rest", [[Close()], [Raw(b"\0\0\x10\0bcut"), Close()], [Raw(b"\xff\xff\xff\xffb"), Close()]]
+)
+def test_half_of_a_new_body_is_never_let_through(
+    lab: Lab, action: str, rest: list[Close | Raw]
+) -> None:
+    path = lab.folder / "half"
+    plan: Plan = {"E": [Respond(b"h", b"X-Half\0yes\0"), Respond(b"b", b"half\r\n"), *rest]}
+    lab.stack.enter_context(ScriptedFilter(path, plan))
+    equates = f"unix:{path}, default_action={action}, content_timeout=2s"
+    site = lab.site(flavour="postfix", filters=(InputMailFilter.parse_postfix("half", equates),))
+    assert site.send() == (421, "4.7.0 Service unavailable")
+    assert site.mailbox() == []
+    assert not list((lab.folder / "spool" / "hold").glob("*"))
+
+
+def test_a_new_body_that_was_whole_stays_when_the_filter_is_lost_afterwards(lab: Lab) -> None:
+    path = lab.folder / "whole"
+    plan: Plan = {"E": [Respond(b"b", b"whole\r\n"), Respond(b"h", b"X-Then\0yes\0"), Close()]}
+    lab.stack.enter_context(ScriptedFilter(path, plan))
+    equates = f"unix:{path}, default_action=accept"
+    site = lab.site(flavour="postfix", filters=(InputMailFilter.parse_postfix("whole", equates),))
+    assert site.send()[0] == 250
+    (mail,) = site.mailbox()
+    assert mail.endswith(b"X-Then: yes\n\nwhole\n")
