@@ -25,6 +25,7 @@ from filterd.backup.manifest import NAME, BackupError, Item, Manifest
 from filterd.backup.parts import elsewhere, parts
 from filterd.config.load import Settings
 from filterd.database.sqlite import is_broken
+from filterd.quarantine.files import ASIDE
 from filterd.system import privileges
 from filterd.system.bounded import open_regular
 from filterd.system.durable import sync_folder
@@ -109,7 +110,9 @@ def _folder(archive: tarfile.TarFile, folder: Path, name: str, work: Path) -> It
             yield item
 
 
-def _file(archive: tarfile.TarFile, path: Path, name: str, work: Path) -> Item | None:
+def _file(
+    archive: tarfile.TarFile, path: Path, name: str, work: Path, *, is_again: bool = False
+) -> Item | None:
     """Add one file; None for what is not content (locks, sockets), or has gone meanwhile."""
     if path.name.endswith((".lock", *BESIDE_SQLITE)):
         return None
@@ -126,7 +129,15 @@ def _file(archive: tarfile.TarFile, path: Path, name: str, work: Path) -> Item |
             # What is appended from here on is for the next archive.
             return _add_from(archive, name, file, os.fstat(file.fileno()).st_size, mode)
     except FileNotFoundError:
-        return None
+        other = _RENAMED.get(path.suffix)
+        if is_again or other is None:
+            return None
+        # Of a kept message that was deleted, or brought back, since the folder was read.
+        again = name.removesuffix(path.suffix) + other
+        return _file(archive, path.with_suffix(other), again, work, is_again=True)
+
+
+_RENAMED = {".eml": ASIDE, ASIDE: ".eml"}
 
 
 def _link(archive: tarfile.TarFile, path: Path, name: str) -> Item | None:

@@ -85,9 +85,10 @@ def put_off(folder: Path, now: float, why: str) -> None:
     _write(folder, replace(known, put_off=why, put_off_since=since))
 
 
-def clock_doubt(folder: Path, now: float, newest: float | None) -> str:
+def clock_doubt(folder: Path, now: float, newest: float | None, *, for_hours: bool = False) -> str:
     """Why the clock should not be trusted, empty if there is no reason. newest: the date of
-    the newest message, seconds since 1970."""
+    the newest message, seconds since 1970. for_hours: only to tell how many hours ago something
+    was, for which it need not be synchronised."""
     known = state_of(folder)
     if newest is not None and now < newest - SLACK:
         return f"the clock ({_date(now)}) is before the newest message ({_date(newest)})"
@@ -105,7 +106,7 @@ def clock_doubt(folder: Path, now: float, newest: float | None) -> str:
                 f"by the clock ({_date(now)}) nothing has come and no expiry has run for "
                 f"{(now - last) / DAY:.0f} days"
             )
-    if clock.is_unsynchronized() and not known.confirmed:
+    if not for_hours and clock.is_unsynchronized() and not known.confirmed:
         return "the clock is not synchronised"
     return ""
 

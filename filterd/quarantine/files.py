@@ -1,4 +1,5 @@
 """Message files on disk: `YYYY-MM-DD/ID.eml` with the exact bytes, `ID.json` with the description.
+The bytes of what was deleted are `ID.deleted` for as long as they can be brought back.
 
 A file is written under a temporary name, fsynced, renamed, and its folder fsynced: after a crash
 there is the whole file or none. The description comes second, so that a description is never there
@@ -21,6 +22,9 @@ from filterd.system.durable import make_folder, write_atomically
 DESCRIPTION_LIMIT = 16 << 20
 """Octets of a description file that are read: thousands of recipients and symbols fit."""
 
+ASIDE = ".deleted"
+"""Suffix of the bytes of a message that was deleted and can be brought back."""
+
 STORING_LIMIT = 60.0
 """Seconds after which nobody is still writing the description of a message file."""
 
@@ -38,6 +42,10 @@ class StoreError(OSError):
     def __str__(self) -> str:
         text = self.strerror or super().__str__()
         return f"{self.filename}: {text}" if self.filename else text
+
+
+class GoneError(LookupError):
+    """The message was deleted or has expired; only its description is left."""
 
 
 def checked_id(id: str) -> str:
@@ -71,6 +79,11 @@ class Files:
                 return Entry.decode(file.read(DESCRIPTION_LIMIT))
         except (OSError, EntryError) as error:
             raise StoreError(0, f"cannot be read: {error}", str(path)) from error
+
+    def aside(self) -> Iterator[Path]:
+        """The bytes of messages that were deleted and can be brought back."""
+        for day in self.days():
+            yield from day.glob(f"*{ASIDE}")
 
     def days(self) -> Iterator[Path]:
         """The folders of the days, newest first."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterd.quarantine import deletion
 from filterd.quarantine.entry import Entry
 from filterd.quarantine.files import STORING_LIMIT, StoreError
 from filterd.quarantine.journal import DeliveryState, Event, delivery_state_of
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 class FsckReport:
     """What was found. added: ids that were missing in the index; stale: rows without files;
     restated: rows whose state was not the journal's; damaged: files that do not fit their
-    description, with the reason. fault: why the index could not be used at all; aside: the name
+    description, with the reason; finished: ids of which a process that died had left a deletion, or
+    what takes it back, half done. fault: why the index could not be used at all; aside: the name
     under which it is kept."""
 
     checked: int
@@ -35,6 +37,7 @@ class FsckReport:
     stale: tuple[str, ...]
     restated: tuple[str, ...]
     damaged: tuple[tuple[str, str], ...]
+    finished: tuple[str, ...] = ()
     fault: str = ""
     aside: str = ""
 
@@ -51,7 +54,7 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckRep
     for event in store.journal.events():
         events[event.id].append(event)
     seen: set[str] = set()
-    added, restated, damaged = [], [], []
+    added, restated, damaged, finished = [], [], [], []
     missing: list[tuple[Entry, str, DeliveryState]] = []
     for day in store.files.days():
         for description in sorted(day.glob("*.json")):
@@ -65,6 +68,13 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckRep
             delivery_state = delivery_state_of(
                 entry.held_for, events[id], entry.received.timestamp()
             )
+            # A second look at the journal: somebody may be at it.
+            if not deletion.is_finished(message, delivery_state) and not deletion.is_finished(
+                message, delivery_state := store.delivery_state(id)
+            ):
+                finished.append(id)
+                if repair:
+                    deletion.finish(store, id)
             # What was deleted since the journal was read is not damaged.
             trouble = "" if delivery_state.gone else _disagreement(entry, message)
             if trouble and not store.delivery_state(id).gone:
@@ -90,7 +100,16 @@ def fsck(store: Store, *, repair: bool = True, rebuild: bool = False) -> FsckRep
     if repair:
         store.index.remove(stale)
         _catch_up(store, set(added), began)
-    return FsckReport(len(seen), tuple(added), stale, tuple(restated), tuple(damaged), fault, aside)
+    return FsckReport(
+        len(seen),
+        tuple(added),
+        stale,
+        tuple(restated),
+        tuple(damaged),
+        tuple(finished),
+        fault,
+        aside,
+    )
 
 
 def add_missing(store: Store) -> int:

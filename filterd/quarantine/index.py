@@ -120,11 +120,20 @@ class Index:
                 connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
                 connection.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))
 
-    def states(self) -> dict[str, tuple[str, bool]]:
-        """State and pin of every row, by id. Raises StoreError."""
+    def states(self, ids: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
+        """State and pin of every row, by id; with ids those of them that are there. Raises
+        StoreError."""
         query = sa.select(messages.c.id, messages.c.state, messages.c.pinned)
+        parts = (
+            [query]
+            if ids is None
+            else [
+                query.where(messages.c.id.in_(ids[start : start + _CHUNK]))
+                for start in range(0, len(ids), _CHUNK)
+            ]
+        )
         with self.connection() as connection:
-            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+            return {row[0]: (row[1], row[2]) for part in parts for row in connection.execute(part)}
 
     def search(self, query: Query) -> Page:
         """One page of matching messages. Raises QueryError, StoreError."""

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
@@ -29,6 +30,8 @@ What = Literal[
     "released",
     "failed",
     "deleted",
+    "undeleted",
+    "purged",
     "expired",
     "pinned",
     "unpinned",
@@ -57,7 +60,8 @@ BLOCK = 1 << 16
 class Event:
     """One action. id: the message, `""` for an action about no single one. recipients: whom it
     concerns, empty for the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's
-    reason; of `held_again` the id under which the released message is kept now, and why. reply and
+    reason; of `held_again` the id under which the released message is kept now, and why. `deleted`:
+    it can be `undeleted` until it is `purged`, its bytes removed for good. reply and
     queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
     `original` or `attached`, how it was released.
     """
@@ -116,22 +120,28 @@ class Journal:
         This is what keeps a copy from being released twice where the index has lost it. again: also
         where nobody knows whether the MTA took it. Raises StoreError.
         """
+        with self.locked():
+            now = delivery_state_of(held_for, self.events(event.id), 0)
+            copies = {d.recipient: d for d in now.deliveries}
+            free = tuple(
+                recipient
+                for recipient in event.recipients
+                if not now.gone
+                and ("" if (copy := copies.get(recipient)) is None else copy.state) in states
+                and (again or copy is None or not copy.is_unknown)
+            )
+            if free:
+                self.append(replace(event, recipients=free))
+            return free
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other process decide meanwhile, by what the journal says, what becomes of a
+        message. Raises StoreError."""
         path = self._folder / "claim"
         try:
             with locked(path):
-                copies = {
-                    d.recipient: d
-                    for d in delivery_state_of(held_for, self.events(event.id), 0).deliveries
-                }
-                free = tuple(
-                    recipient
-                    for recipient in event.recipients
-                    if ("" if (copy := copies.get(recipient)) is None else copy.state) in states
-                    and (again or copy is None or not copy.is_unknown)
-                )
-                if free:
-                    self.append(replace(event, recipients=free))
-                return free
+                yield
         except StoreError:
             raise
         except OSError as error:
@@ -247,12 +257,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """The delivery state of one message: its recipients' copies, whether it is pinned, whether its
-    bytes were removed (`deleted`, `expired`) or not (`""`)."""
+    """The delivery state of one message: its recipients' copies, whether it is pinned, whether it
+    was taken out of the list (`deleted`, `expired`) or not (`""`), when that was (seconds since
+    1970), and whether its bytes are removed for good."""
 
     deliveries: tuple[Delivery, ...] = ()
     pinned: bool = False
     gone: State | Literal[""] = ""
+    gone_at: float = 0.0
+    purged: bool = False
 
     @property
     def state(self) -> State:
@@ -269,14 +282,24 @@ def delivery_state_of(
 ) -> DeliveryState:
     """The delivery state of a message after its events, given in order."""
     copies = {r: Delivery(r, changed=received) for r in held_for}
-    pinned = False
+    before: dict[str, Delivery] = {}
+    pinned = purged = False
     gone: State | Literal[""] = ""
+    gone_at = 0.0
     for event in events:
         if event.what in ("pinned", "unpinned"):
             pinned = event.what == "pinned"
         elif event.what in ("deleted", "expired"):
-            gone = State(event.what)
+            if not gone:
+                before, gone_at = copies, event.time
+            gone, purged = State(event.what), event.what == "expired"
             copies = {r: _gone(d, event) for r, d in copies.items()}
+        elif event.what == "undeleted":
+            # What the MTA said meanwhile of a release that was under way is later, and stays.
+            copies = {r: before.get(r, d) if d.state == gone else d for r, d in copies.items()}
+            gone, gone_at, purged = "", 0.0, False
+        elif event.what == "purged":
+            purged = bool(gone)
         elif event.what in STATE_EVENTS:
             for recipient in event.recipients:
                 old = copies.get(recipient, Delivery(recipient))
@@ -290,7 +313,7 @@ def delivery_state_of(
                     event.again_at,
                     event.form or old.form,
                 )
-    return DeliveryState(tuple(copies.values()), pinned, gone)
+    return DeliveryState(tuple(copies.values()), pinned, gone, gone_at, purged)
 
 
 def _gone(old: Delivery, event: Event) -> Delivery:

@@ -35,6 +35,11 @@ class QuarantineSettings:
     keep_messages: Annotated[
         int, Ge(0), Doc("messages that are kept, the oldest are deleted first; 0: no limit")
     ] = 0
+    undelete_hours: Annotated[
+        float,
+        Ge(0),
+        Doc("hours for which a message that somebody deletes can be brought back; 0: not at all"),
+    ] = 24.0
     forget_days: Annotated[
         float,
         Ge(0),

@@ -12,13 +12,14 @@ import hashlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterd.quarantine import deletion
 from filterd.quarantine.entry import Entry, NewEntry, describe
-from filterd.quarantine.files import Files, StoreError
+from filterd.quarantine.files import ASIDE, Files, GoneError, StoreError
 from filterd.quarantine.fsck import FsckReport, fsck
 from filterd.quarantine.journal import DeliveryState, Event, Journal, What, delivery_state_of
 from filterd.quarantine.settings import QuarantineSettings
@@ -34,10 +35,6 @@ __all__ = ["FsckReport", "GoneError", "NewEntry", "Store", "StoreError", "Unknow
 
 class UnknownIdError(LookupError):
     """No message of that id is kept."""
-
-
-class GoneError(LookupError):
-    """The message was deleted or has expired; only its description is left."""
 
 
 class Store:
@@ -105,6 +102,8 @@ class Store:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
+            if path.with_suffix(ASIDE).exists():
+                raise GoneError(f"{id} was deleted; it can still be brought back") from None
             raise GoneError(f"the bytes of {id} are no longer kept") from None
         except OSError as error:
             raise StoreError.about(path, error) from error
@@ -139,31 +138,32 @@ class Store:
         self.note("pinned" if pinned else "unpinned", id, who, note)
         self.index.update(id, self.delivery_state(id))
 
-    def delete(self, id: str, who: str, note: str = "", *, expired: bool = False) -> int:
-        """Delete a message's bytes; its description stays until it is forgotten.
+    def delete(
+        self, id: str, who: str, note: str = "", *, at_once: bool = False, expired: bool = False
+    ) -> int:
+        """Delete a message; its description stays until it is forgotten. Its bytes are set aside
+        for `undelete_hours`; with at_once, and of what has expired, they are removed for good.
 
-        Returns the octets that this frees, 0 if they were deleted before. Raises as `get` does, and
-        StoreError while a release is under way.
+        Returns how many, 0 if they were deleted before. Raises as `get` does, and StoreError while
+        a release is under way.
         """
-        entry, path = self.get(id), self.path(id)
-        if any(delivery.state == "releasing" for delivery in self.index.deliveries(id)):
-            raise StoreError(0, f"{id} is being released")
-        if not path.exists():
-            return 0
-        self.note("expired" if expired else "deleted", id, who, note)
-        try:
-            path.unlink(missing_ok=True)
-            sync_folder(path.parent)
-        except OSError as error:
-            raise StoreError.about(path, error) from error
-        self.index.update(id, self.delivery_state(id))
-        return entry.size
+        return deletion.delete(self, id, who, note, at_once=at_once, expired=expired)
+
+    def undelete(self, id: str, who: str, note: str = "") -> bool:
+        """Bring a deleted message back, as it was; False if it was not deleted. Raises as `get`
+        does, GoneError if its bytes are removed for good."""
+        return deletion.undelete(self, id, who, note)
+
+    def undeletable(self, ids: Collection[str]) -> dict[str, float]:
+        """Which of these messages can be brought back, and until when (seconds since 1970; then
+        the next expiry removes their bytes). Raises StoreError."""
+        return deletion.undeletable(self, ids)
 
     def erase(self, id: str, who: str, note: str = "") -> None:
         """Delete a message with its description: nothing but the journal knows it afterwards. For
         what a test has sent. Raises as `delete` does."""
         description = self._description(id)
-        self.delete(id, who, note)
+        self.delete(id, who, note, at_once=True)
         try:
             description.unlink(missing_ok=True)
             sync_folder(description.parent)
@@ -180,7 +180,7 @@ class Store:
         events = self._events_by_id()
         for day in self.files.days():
             for description in day.glob("*.json"):
-                if description.with_suffix(".eml").exists():
+                if any(description.with_suffix(one).exists() for one in (".eml", ASIDE)):
                     continue
                 entry = self.files.describe(description)
                 delivery_state = _delivery_state(entry, events[entry.id])

@@ -8,7 +8,7 @@ the table in `filterd.review.rights`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -222,6 +222,11 @@ class Access:
         if why := self.refusal("download-part" if number else "download", self.entry(id)):
             raise ActionError(why)
         return self._actions.download(id, ActionRequest(self.who), number)
+
+    def undeletable(self, ids: Collection[str]) -> dict[str, float]:
+        """Which of these messages can be brought back, and until when. Raises as
+        `Store.undeletable`."""
+        return self._store.undeletable(ids)
 
     def viewed(self, id: str) -> None:
         """Put into the journal that the message was looked at. Raises StoreError."""

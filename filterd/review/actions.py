@@ -26,7 +26,7 @@ from filterd.message.line_ends import with_crlf
 from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
-from filterd.system.display import size
+from filterd.system.display import hours, size, utc
 from filterd.workers.sandbox import SandboxError, scan
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class ActionRequest:
     everybody: bool = False
     unproven: bool = False
     off: bool = False
+    at_once: bool = False
 
 
 class ReviewActions:
@@ -206,15 +207,38 @@ class ReviewActions:
         return ActionResult(id, True, "; ".join(words), {"entries": entries})
 
     def delete(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
-        """Delete messages' bytes; their description and history stay for a while.
+        """Delete messages; they can be brought back for some hours, unless the request or the
+        settings say otherwise. Their description and history stay for a while.
 
-        Raises UnknownIdError, StoreError.
+        detail: `until`, when it can be brought back no longer, as a time in UTC; null if it cannot
+        be. Raises UnknownIdError, StoreError.
         """
+        freed = {
+            id: self.store.delete(id, request.who, request.note, at_once=request.at_once)
+            for id in ids
+        }
+        until = self.store.undeletable(freed)
+        kept = hours(self.settings.quarantine.undelete_hours)
+        results = []
+        for id, octets in freed.items():
+            words = f"{size(octets)} deleted" if octets else "was already deleted"
+            if octets:
+                words += f"; for {kept} that can be undone" if id in until else " for good"
+            at = utc(until[id]) if id in until else None
+            results.append(ActionResult(id, True, words, {"octets": octets, "until": at}))
+        return results
+
+    def undelete(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
+        """Bring deleted messages back, as they were. Raises UnknownIdError, StoreError."""
         results = []
         for id in ids:
-            freed = self.store.delete(id, request.who, request.note)
-            words = f"{size(freed)} deleted" if freed else "was already deleted"
-            results.append(ActionResult(id, True, words, {"octets": freed}))
+            try:
+                was_deleted = self.store.undelete(id, request.who, request.note)
+            except GoneError as error:
+                results.append(ActionResult(id, False, str(error)))
+                continue
+            words = "brought back, as it was" if was_deleted else "was not deleted"
+            results.append(ActionResult(id, True, words, {"undeleted": was_deleted}))
         return results
 
     def pin(

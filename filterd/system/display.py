@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 _BREAKS = frozenset("\n\t")
 
@@ -29,6 +29,11 @@ def exactly(seconds: float) -> str:
     return f"{_local(seconds):%Y-%m-%d %H:%M:%S %z}"
 
 
+def utc(seconds: float) -> str:
+    """For programs: seconds since 1970 as a time in UTC (RFC 3339), without fractions."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+
+
 def _local(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds).astimezone()
 
@@ -43,6 +48,13 @@ def size(number: int) -> str:
             break
         value, unit = value / 1024, larger
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def hours(number: float) -> str:
+    """`1 hour`, `1.5 hours`, `24 hours`; from two whole days on in days."""
+    if number >= 48 and number % 24 == 0:
+        return count(int(number // 24), "day")
+    return "1 hour" if number == 1 else f"{number:g} hours"
 
 
 def count(number: int, one: str, many: str = "") -> str:

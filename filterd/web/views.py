@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.review.seen import own_outcomes, seen_sentence
-from filterd.system.display import count, exactly, printable, size, when
+from filterd.system.display import count, exactly, hours, printable, size, when
 from filterd.web.identity import session_of
 from filterd.web.state import state_of
 
@@ -55,6 +56,7 @@ _environment.filters.update(
     remaining=remaining,
     outcomes_within=own_outcomes,
     sentence_for=seen_sentence,
+    hours=hours,
     command=lambda stage: _COMMANDS.get(stage, stage),
 )
 
@@ -66,8 +68,22 @@ def page(
     session = session_of(request)
     notices: Sequence[ActionResult] = session.notices.pop(request.query_params.get("done", ""), ())
     return plain_page(
-        request, template, status, reviewer=reviewer, csrf=session.csrf, notices=notices, **context
+        request,
+        template,
+        status,
+        reviewer=reviewer,
+        csrf=session.csrf,
+        notices=notices,
+        undo=[one.id for one in notices if one.ok and one.detail.get("until")],
+        undo_back=_without_notices(request),
+        **context,
     )
+
+
+def _without_notices(request: Request) -> str:
+    """The address of this page without what was done just now."""
+    asked = [(k, v) for k, v in request.query_params.multi_items() if k != "done"]
+    return request.url.path + (f"?{urlencode(asked)}" if asked else "")
 
 
 def plain_page(
@@ -82,7 +98,7 @@ def plain_page(
         has_senders=state_of(request).senders.is_used,
         has_rates=state_of(request).held_parties.is_used,
         describe=state_of(request).descriptions.told,
-        **{"reviewer": None, "notices": (), **context},
+        **{"reviewer": None, "notices": (), "undo": (), **context},
     )
     # Subjects may hold lone surrogates, which no charset has.
     return HTMLResponse(text.encode("utf-8", "replace"), status)

@@ -213,6 +213,9 @@ def test_all_that_match_a_search(site: Site, scripts: bool) -> None:
     expect(visit.page.get_by_role("status")).to_contain_text("26 messages: done")
     assert {site.state(id) for id in ids} == {"deleted"}
     assert site.state(kept) == "held"
+    visit.page.get_by_role("button", name="Undo").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("brought back, as it was")
+    assert {site.state(id) for id in ids} == {"held"}
     assert visit.said == []
 
 

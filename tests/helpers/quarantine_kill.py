@@ -29,6 +29,7 @@ from filterd.lab import samples
 from filterd.milter.commands import Bare
 from filterd.milter.constants import Command
 from filterd.quarantine import Store
+from filterd.quarantine.files import ASIDE
 from filterd.review.principals import tokens_path
 from filterd.review.tokens import Tokens
 from tests.helpers.milter import Gone, MilterClient
@@ -230,7 +231,8 @@ def message_of(fields: Sequence[tuple[bytes, bytes]], body: bytes) -> str:
 
 
 def _click(site: Site, books: Books, ended: threading.Event) -> None:
-    """A person, or two: release what is held, twice at times; pin and delete a little."""
+    """A person, or two: release what is held, twice at times; pin and delete a little, and change
+    their minds about half of that."""
     dice = random.Random(7)
     headers = {"Authorization": f"Bearer {site.secret}"}
     base = f"http://127.0.0.1:{site.web_port}/api"
@@ -249,6 +251,8 @@ def _click(site: Site, books: Books, ended: threading.Event) -> None:
                     if deed == "release" and answer.status_code == 200:
                         books.released |= {r["id"] for r in answer.json()["results"] if r["ok"]}
                     books.answers[f"web {answer.status_code}"] += 1
+                    if deed == "delete" and dice.random() < 0.5:
+                        browser.post("/messages/undelete", json={"ids": chosen})
         except (httpx.HTTPError, ValueError):
             books.answers["web lost"] += 1
             ended.wait(0.05)
@@ -260,16 +264,19 @@ def compare(site: Site, books: Books) -> None:
     report = store.fsck()
     books.added_by_fsck, books.restated_by_fsck = len(report.added), len(report.restated)
     again = store.fsck()
-    assert (again.added, again.stale, again.restated) == ((), (), ())
+    assert (again.added, again.stale, again.restated, again.finished) == ((), (), (), ())
 
     ids: dict[str, list[str]] = {}
-    gone = {e.id for e in store.journal.events() if e.what == "deleted"}
     folder = site.settings.quarantine.folder
     for description in folder.glob("*/*.json"):
         entry = store.get(description.stem)
-        # The description repeats the subject; of what was deleted there is nothing else.
         ids.setdefault(entry.subject, []).append(entry.id)
-        if entry.id not in gone:
+        if store.delivery_state(entry.id).gone:
+            # Put aside, all of it.
+            assert hashlib.sha256(description.with_suffix(ASIDE).read_bytes()).hexdigest() == (
+                entry.digest
+            )
+        else:
             token = TOKEN.search(store.read(entry.id))
             assert token is not None and token[1].decode() == entry.subject, entry.id
         if entry.subject in books.told:

@@ -133,6 +133,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("quarantine", "block"): [ID, "--for-all"],
     ("quarantine", "expire"): [],
     ("quarantine", "delete"): [ID],
+    ("quarantine", "undelete"): [ID],
     ("clamd", "stats"): [],
     ("clamd", "reload"): [],
     ("greylist", "list"): [],

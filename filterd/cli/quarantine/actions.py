@@ -93,9 +93,27 @@ def retry(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @command("delete")
-def delete(ids: IdArguments, reason: ReasonOption = "", config: ConfigOption = None) -> None:
-    """Delete messages' bytes; their description and history stay for a while."""
-    _print(perform(actions_of(config), "delete", ids, _request(reason)))
+def delete(
+    ids: IdArguments,
+    now: Annotated[
+        bool, typer.Option("--now", help="remove the bytes at once: no `undelete` afterwards")
+    ] = False,
+    reason: ReasonOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Delete messages; for `undelete_hours` they can be brought back. Description and history stay
+    for a while."""
+    _print(perform(actions_of(config), "delete", ids, _request(reason, at_once=now)))
+
+
+@command("undelete")
+def undelete(ids: IdArguments, reason: ReasonOption = "", config: ConfigOption = None) -> None:
+    """Bring deleted messages back, as they were."""
+    results = perform(actions_of(config), "undelete", ids, _request(reason))
+    _print([one for one in results if one.ok])
+    for one in results:
+        if not one.ok:
+            fail(one.words, Exit.NO_INPUT)
 
 
 @command("pin")

@@ -242,6 +242,7 @@ def fsck(
                 "added": report.added,
                 "stale": report.stale,
                 "restated": report.restated,
+                "finished": report.finished,
                 "damaged": [{"id": id, "reason": reason} for id, reason in report.damaged],
                 "index": {"fault": report.fault, "aside": report.aside},
                 "history": {
@@ -263,6 +264,8 @@ def fsck(
             f"with another state than the journal's: {len(report.restated)}{done}; "
             f"damaged: {len(report.damaged)}\n"
         )
+        if report.finished:
+            sys.stdout.write(f"deletions that were left half done: {len(report.finished)}{done}\n")
         for id, reason in report.damaged:
             sys.stdout.write(f"damaged {id}: {reason}\n")
         if fault:

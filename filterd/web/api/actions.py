@@ -12,7 +12,17 @@ from filterd.review.actions import ActionRequest, ActionResult
 from filterd.review.by_search import matching
 from filterd.web.api.identity import Bearer
 from filterd.web.api.problems import AsciiJSONResponse
-from filterd.web.api.values import Act, Acted, Delete, Learn, Pin, Release, Results, SendersRequest
+from filterd.web.api.values import (
+    Act,
+    Acted,
+    Delete,
+    Learn,
+    Pin,
+    Release,
+    Results,
+    SendersRequest,
+    Undelete,
+)
 
 router = APIRouter(prefix="/messages", tags=["act"])
 
@@ -44,8 +54,16 @@ def learn(access: Bearer, wish: Learn) -> JSONResponse:
 
 @router.post("/delete", response_model=Results)
 def delete(access: Bearer, wish: Delete) -> JSONResponse:
-    """Delete messages' bytes; what they were and what was done stays known."""
-    return _answer(access.perform("delete", wish.ids, ActionRequest(note=wish.note)))
+    """Delete messages; for some hours they can be brought back, `until` says how long. What they
+    were and what was done stays known."""
+    request = ActionRequest(note=wish.note, at_once=wish.now)
+    return _answer(access.perform("delete", wish.ids, request))
+
+
+@router.post("/undelete", response_model=Results)
+def undelete(access: Bearer, wish: Undelete) -> JSONResponse:
+    """Bring deleted messages back, as they were."""
+    return _answer(access.perform("undelete", wish.ids, ActionRequest(note=wish.note)))
 
 
 @router.post("/pin", response_model=Results)

@@ -19,6 +19,7 @@ from filterd.review.access import Access
 from filterd.review.audit import AuditQuery, audited
 from filterd.review.timeline import timeline
 from filterd.review.warnings import MessageWarning
+from filterd.system.display import utc
 from filterd.web import preview
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.problems import AsciiJSONResponse, documented
@@ -78,6 +79,8 @@ def message(request: Request, access: Bearer, id: Id) -> JSONResponse:
     )
     plain |= plain_timeline(told, access.reviewer)
     plain["warnings"] = [asdict(one) for one in _warnings(access, look.entry)]
+    until = access.undeletable([id]).get(id) if look.delivery_state.gone else None
+    plain["undelete_until"] = None if until is None else utc(until)
     access.viewed(id)
     return AsciiJSONResponse(state_of(request).descriptions.describe(plain))
 

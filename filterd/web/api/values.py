@@ -68,7 +68,15 @@ class Learn(Strict):
 
 
 class Delete(Strict):
-    """Delete messages' bytes."""
+    """Delete messages. now: their bytes at once, so that they cannot be brought back."""
+
+    ids: Ids
+    note: _Text = ""
+    now: bool = False
+
+
+class Undelete(Strict):
+    """Bring deleted messages back."""
 
     ids: Ids
     note: _Text = ""
@@ -141,7 +149,16 @@ class Act(Strict):
     )
 
     action: Literal[
-        "release", "release-ham", "spam", "ham", "pin", "unpin", "allow", "block", "delete"
+        "release",
+        "release-ham",
+        "spam",
+        "ham",
+        "pin",
+        "unpin",
+        "allow",
+        "block",
+        "delete",
+        "undelete",
     ]
     search: Search
     limit: Annotated[int, Field(ge=1, le=IDS_LIMIT)] = 100

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.index import Page
 from filterd.quarantine.query import COUNT_LIMIT, SORTS, Query, QueryError
-from filterd.quarantine.words import REASONS
+from filterd.quarantine.words import REASONS, State
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
 from filterd.review.by_search import matching
@@ -65,6 +65,7 @@ def views(now: datetime) -> list[tuple[str, str]]:
         ("Virus", "state=any&reason=virus"),
         ("Stripped", "state=any&reason=stripped"),
         ("Released this week", f"state=released&since={week}"),
+        ("Deleted", "state=deleted"),
         ("Everything", "state=any"),
     ]
 
@@ -83,6 +84,8 @@ def list_(request: Request, asking: Asking) -> Response:
             is_kept = bool(access.search(Query(limit=1)).rows)
     except QueryError as error:
         search.errors["after"] = str(error)
+    deleted = [row.id for row in found.rows if row.state == State.DELETED]
+    undeletable = access.undeletable(deleted) if deleted else {}
     keep_days = state_of(request).settings.quarantine.keep_days
     return page(
         request,
@@ -93,7 +96,9 @@ def list_(request: Request, asking: Asking) -> Response:
         next=search.link(after=found.next) if found.next else "",
         here=f"/quarantine{search.link(after=search.query.after)}",
         path_of=lambda id: message_path(id, search, page=True),
-        actions=BULK,
+        actions=[name for name in BULK if name != "undelete" or undeletable],
+        action_of=BULK,
+        undeletable=undeletable,
         orders=ORDERS,
         sorts={name for name in SORTS if access.may_sort(name)},
         reasons=REASONS,
@@ -143,6 +148,7 @@ def confirm(request: Request, asking: Asking, form: Posted) -> Response:
         found=found,
         states=states.most_common(),
         more=more,
+        undelete_hours=state_of(request).settings.quarantine.undelete_hours,
         refused=[] if asking.is_admin or found is None else _refused(access, name, ids),
         back=local_path(text_of(form, "back", PATH_LIMIT), "/quarantine"),
         list=query_of(posted_list(form), page=True),
@@ -165,6 +171,7 @@ def do(request: Request, asking: Asking, form: Posted) -> Response:
         note=text_of(form, "note", NOTE_LIMIT),
         everybody=action.for_everybody and bool(text_of(form, "everybody")),
         unproven=action.without_proof and bool(text_of(form, "unproven")),
+        at_once=bool(text_of(form, "now")),
     )
     results = access.perform(name, ids, wanted)
     path = local_path(text_of(form, "back", PATH_LIMIT), "/quarantine")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from filterd.backup import restoring
+from filterd.backup import restoring, saving
 from filterd.backup.manifest import BackupError
 from filterd.backup.saving import save
 from filterd.bayes.site.learner import Learner
@@ -146,6 +146,32 @@ def test_while_mail_arrives(
         assert len(store.read(row.id)) == row.size
     report = store.fsck()
     assert (report.added, report.stale, report.damaged) == ((), (), ())
+    store.close()
+
+
+def test_what_is_deleted_or_brought_back_meanwhile_is_in_it(
+    site: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(site.quarantine)
+    data = store.read("id2")
+    store.delete("id2", "ann")
+    real = saving._file
+
+    def meanwhile(archive: Any, path: Path, *rest: Any, **more: Any) -> Any:
+        if path.name == "id0.eml" and store.path("id1").exists():
+            # Now that it is known which files there are.
+            store.delete("id1", "ann")
+            store.undelete("id2", "ann")
+        return real(archive, path, *rest, **more)
+
+    monkeypatch.setattr(saving, "_file", meanwhile)
+    save(site, tmp_path / "archive")
+    for path in site.quarantine.folder.glob("*/id*.*"):
+        path.unlink()
+    restoring.restore(site, tmp_path / "archive")
+    assert store.read("id2") == data
+    assert store.undelete("id1", "ann")
+    assert store.read("id1") == data
     store.close()
 
 

@@ -153,6 +153,38 @@ def test_pin_delete_expire_stats_fsck(filterd: Command) -> None:
     assert told == [("pinned", "police"), ("unpinned", None), ("deleted", "spam")]
 
 
+def test_undelete(filterd: Command) -> None:
+    filterd.store.put(new())
+    deleted = filterd("delete", "id1").stdout
+    assert "bytes deleted; for 24 hours that can be undone" in deleted
+    raw = filterd("raw", "id1")
+    assert (raw.exit_code, "can still be brought back" in raw.stderr) == (66, True)
+    assert filterd("undelete", "id1", "-m", "oops").stdout == "id1: brought back, as it was\n"
+    assert filterd("raw", "id1").exit_code == 0
+    assert filterd("undelete", "id1").stdout == "id1: was not deleted\n"
+    assert "deleted for good" in filterd("delete", "id1", "--now").stdout
+    result = filterd("undelete", "id1")
+    assert (result.exit_code, "removed for good" in result.stderr) == (66, True)
+    told = [(e["what"], e.get("note")) for e in lines(filterd("audit", "--json"))]
+    assert [what for what, _ in told if what != "exported"] == [
+        "deleted",
+        "undeleted",
+        "deleted",
+        "purged",
+    ]
+    assert ("undeleted", "oops") in told
+
+
+def test_fsck_finishes_a_deletion(filterd: Command) -> None:
+    filterd.store.put(new())
+    filterd.store.note("deleted", "id1", "t")
+    words = "deletions that were left half done: 1"
+    assert words + " (not repaired)" in filterd("fsck", "--no-repair").stdout
+    assert words in filterd("fsck").stdout
+    assert words not in filterd("fsck").stdout
+    assert lines(filterd("fsck", "--json"))[0]["finished"] == []
+
+
 def test_learn_teaches_the_model(filterd: Command) -> None:
     filterd.store.put(new(data=b"Subject: cheap pills\r\n\r\nbuy cheap pills now\r\n"))
     assert "id1: learned as spam" in filterd("learn", "spam", "id1").stdout

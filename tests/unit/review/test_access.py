@@ -42,7 +42,8 @@ PINS = {"pin", "unpin"}
 LISTS = {"allow", "block"}
 LOOKS = LEARN | PINS | {"rescan"}
 ALL = set(ACTIONS)
-DECIDES = {"delete", "release-ham"}
+DECIDES = {"delete", "undelete", "release-ham"}
+DELETES = {"delete", "undelete"}
 FOR_ADMINS = {"download-part", "status", "trace", "dmarc", "lists", "rates"}
 
 
@@ -108,11 +109,11 @@ def keep(
         (BOB, (JOE, MAX), {"held_for": (MAX,)}, LOOKS | {"download"}),
         # Nobody's copy is held, all have the message.
         (BOB, (JOE,), {"held_for": ()}, ALL - FOR_ADMINS),
-        (BOB, (JOE,), {"virus": "Eicar"}, LOOKS | LISTS | {"delete"}),
+        (BOB, (JOE,), {"virus": "Eicar"}, LOOKS | LISTS | DELETES),
         (BOB, (JOE, MAX), {"virus": "Eicar"}, LOOKS | LISTS),
-        (BOB, (JOE,), {"removed": True}, LOOKS | LISTS | {"delete", "download"}),
-        (BOB, (JOE,), {"banned": True}, LOOKS | LISTS | {"delete", "download"}),
-        (BOB, (JOE,), {"failures": (FAILED,)}, LOOKS | LISTS | {"delete", "download"}),
+        (BOB, (JOE,), {"removed": True}, LOOKS | LISTS | DELETES | {"download"}),
+        (BOB, (JOE,), {"banned": True}, LOOKS | LISTS | DELETES | {"download"}),
+        (BOB, (JOE,), {"failures": (FAILED,)}, LOOKS | LISTS | DELETES | {"download"}),
         # Symbols of a plugin, which may call them as it likes.
         (BOB, (JOE,), {"symbol": "BANNED_NAME"}, ALL - FOR_ADMINS),
         (BOB, (JOE,), {"symbol": "DMARC_FAILED"}, ALL - FOR_ADMINS),
@@ -205,9 +206,13 @@ def test_what_is_not_permitted_is_not_done_and_the_rest_is(
     keep(actions, *recipients, virus=virus)
     access = Access(actions, BOB, "web")
     may = name in access.permitted(access.entry("id1"))
+    before = []
+    if name == "undelete":
+        actions.store.delete("id1", "cli:root")
+        before = list(actions.store.journal.events("id1"))
     (result,) = access.perform(name, ["id1"])
     assert result.ok is may, result.words
-    assert bool(list(actions.store.journal.events("id1"))) is may
+    assert (list(actions.store.journal.events("id1")) != before) is may
     assert (result.words.startswith((ADMIN_ONLY, NOT_ALONE))) is not may
 
 

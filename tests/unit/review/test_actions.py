@@ -133,7 +133,7 @@ def test_what_must_not_be_released_is_said(actions: ReviewActions) -> None:
     assert evil == ActionResult(
         "id1", False, "id1 contains Evil; to release it, confirm that and give a reason"
     )
-    assert gone == ActionResult("id2", False, "the bytes of id2 are no longer kept")
+    assert gone == ActionResult("id2", False, "id2 was deleted; it can still be brought back")
     assert good.ok
 
 
@@ -202,16 +202,22 @@ def test_deleted_mail_cannot_be_learned_and_the_rest_is(actions: ReviewActions) 
     actions.store.put(new("id2"))
     (gone,) = actions.delete(["id1"], replace(BY_ANN, note="junk"))
     size = len(HOSTILE)
-    assert gone == ActionResult("id1", True, f"{size} bytes deleted", {"octets": size})
+    until = gone.detail["until"]
+    assert gone == ActionResult(
+        "id1",
+        True,
+        f"{size} bytes deleted; for 24 hours that can be undone",
+        {"octets": size, "until": until},
+    )
     assert told(actions, "id1") == [f"{ANN} deleted junk"]
     results = actions.learn(["id1", "id2", "id1"], BY_ANN, spam=True)
     assert results == [
-        ActionResult("id1", False, "the bytes of id1 are no longer kept"),
+        ActionResult("id1", False, "id1 was deleted; it can still be brought back"),
         ActionResult("id2", True, "learned as spam", {"class": "spam", "outcome": "learned"}),
     ]
     assert told(actions, "id2") == [f"{ANN} learned spam"]
     assert actions.delete(["id1"], BY_ANN) == [
-        ActionResult("id1", True, "was already deleted", {"octets": 0})
+        ActionResult("id1", True, "was already deleted", {"octets": 0, "until": until})
     ]
 
 

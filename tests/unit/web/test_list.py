@@ -79,6 +79,7 @@ def test_saved_views_are_one_click_away(queue: Site) -> None:
         "Virus": {"kept-virus"},
         "Stripped": set(),
         "Released this week": set(),
+        "Deleted": {"deleted"},
         "Everything": ALL,
     }
     for path, name in views.items():
@@ -252,6 +253,66 @@ def test_who_allows_says_whether_forged_mail_counts_too(ann: Site) -> None:
     assert file.read_text() == "allow ann@a.example for joe@mx.example if proven\n"
     ann.post("/quarantine/do", do="allow", id=id, unproven="yes")
     assert file.read_text() == "allow ann@a.example for joe@mx.example\n"
+
+
+def undo(site: Site, page: Response) -> Response:
+    """Press Undo in the notice."""
+    form = page.text.partition('class="undo"')[2].partition("</form>")[0]
+    back = re.findall(r'name="back" value="([^"]*)"', form)
+    ids = re.findall(r'name="id" value="([^"]*)"', form)
+    return site.post("/quarantine/do", do="undelete", back=html.unescape(back[0]), id=ids)
+
+
+def test_a_deletion_is_undone_with_one_click(ann: Site) -> None:
+    ids = [ann.put(subject=b"m%d" % number) for number in range(3)]
+    path = "/quarantine?reason=spam&limit=25"
+    done = ann.post("/quarantine/do", do="delete", id=ids[:2], back=path)
+    assert "2 messages: done" in text_of(done)
+    assert subjects_in(ann.get("/quarantine").text) == ["m2"]
+    again = undo(ann, done)
+    assert "2 messages: done" in text_of(again)
+    assert "brought back, as it was" in text_of(again)
+    assert 'class="undo"' not in again.text
+    assert str(again.url).partition("&done=")[0].endswith(path)
+    assert subjects_in(ann.get("/quarantine").text) == ["m2", "m1", "m0"]
+    assert ann.events(ids[0]) == ["deleted", "undeleted"]
+
+
+def test_the_view_of_what_was_deleted(ann: Site) -> None:
+    there, gone = ann.put(subject=b"m0"), ann.put(subject=b"m1")
+    assert 'value="undelete"' not in ann.get("/quarantine").text
+    ann.post("/quarantine/do", do="delete", id=there)
+    page = ann.post("/quarantine/do", do="delete", id=gone, now="yes")
+    assert "deleted for good" in text_of(page)
+    assert 'class="undo"' not in page.text
+    page = ann.get("/quarantine?state=deleted")
+    assert subjects_in(page.text) == ["m1", "m0"]
+    assert page.text.count("can be brought back until") == 1
+    assert 'value="undelete"' in page.text
+    assert "Undelete 1 message" in text_of(ann.post("/quarantine/confirm", do="undelete", id=there))
+    for id, words in ((there, "can be brought back until"), (gone, "no longer kept")):
+        assert words in text_of(ann.get(f"/message/{id}"))
+    assert "text of the message" not in ann.get(f"/message/{there}").text
+    assert ann.get(f"/message/{there}/raw").status_code == 410
+    ann.post(f"/message/{there}/do", do="undelete")
+    assert "text of the message" in ann.get(f"/message/{there}").text
+    assert "removed for good" in text_of(ann.post(f"/message/{gone}/do", do="undelete"))
+
+
+def test_who_asks_says_for_how_long(ann: Site) -> None:
+    asked = ann.post("/quarantine/confirm", do="delete", id=ann.put())
+    assert "They can be brought back for 24 hours." in text_of(asked)
+    assert 'name="now"' in asked.text
+
+
+def test_what_others_share_a_reviewer_does_not_undelete(site: Site) -> None:
+    shared = site.put("joe@mx.example", "max@other.example")
+    site.state.actions.store.delete(shared, "web:ann")
+    site.log_in("bob")
+    assert "Undelete" not in text_of(site.get(f"/message/{shared}"))
+    done = site.post(f"/message/{shared}/do", do="undelete")
+    assert "also concerns recipients who are not yours" in text_of(done)
+    assert site.events(shared) == ["deleted", "viewed"]
 
 
 @pytest.mark.parametrize("deed", ["", "nonsense", "DELETE"])

@@ -227,7 +227,7 @@ def test_a_removed_part_as_a_file(ann: Site) -> None:
 
 def test_what_was_deleted_is_still_described(ann: Site) -> None:
     id = ann.put()
-    ann.post("/quarantine/do", do="delete", id=id)
+    ann.post("/quarantine/do", do="delete", id=id, now="yes")
     text = text_of(ann.get(f"/message/{id}"))
     assert "no longer kept" in text
     assert "BAYES_99" in text

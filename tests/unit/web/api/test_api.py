@@ -476,6 +476,7 @@ def test_the_document_names_every_route(site: Site) -> None:
         "/api/messages/release",
         "/api/messages/learn",
         "/api/messages/delete",
+        "/api/messages/undelete",
         "/api/messages/pin",
         "/api/messages/senders",
         "/api/messages/act",

@@ -39,6 +39,22 @@ def test_first_it_is_only_said_which(site: Site, admin: Program) -> None:
     assert [site.events(id) for id in (*ids, other)] == [["deleted"]] * 3 + [[]]
 
 
+def test_undelete(site: Site, admin: Program) -> None:
+    id, other = site.put(), site.put()
+    assert admin.get(f"/messages/{id}").json()["undelete_until"] is None
+    (done,) = admin.post("/messages/delete", {"ids": [id]}).json()["results"]
+    assert done["detail"]["until"] == admin.get(f"/messages/{id}").json()["undelete_until"]
+    (again,) = admin.post("/messages/delete", {"ids": [id]}).json()["results"]
+    assert (again["detail"]["octets"], again["detail"]["until"]) == (0, done["detail"]["until"])
+    (now,) = admin.post("/messages/delete", {"ids": [other], "now": True}).json()["results"]
+    assert now["detail"]["until"] is None
+    results = admin.post("/messages/undelete", {"ids": [id, other, "x"]}).json()["results"]
+    assert [one["ok"] for one in results] == [True, False, False]
+    assert admin.get("/messages", state="held").json()["messages"][0]["id"] == id
+    act(admin, "delete", search={"state": "held"}, dry_run=False)
+    assert ids_of(act(admin, "undelete", search={"state": "deleted"}, dry_run=False)) == [id]
+
+
 def test_the_limit(site: Site, admin: Program) -> None:
     ids = [site.put() for _ in range(5)]
     for limit, more in ((4, True), (5, False), (6, False)):
