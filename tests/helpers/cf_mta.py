@@ -25,7 +25,7 @@ DZours
 Cwmx.test
 O OperatorChars=.:%@!^/[]+
 O QueueDirectory=/nowhere
-Mlocal, P=/bin/cat, F=lsDFMPnq, A=cat
+Mlocal, P=/bin/true, F=lsDFMPnq, A=true $u
 Mesmtp, P=[IPC], F=mDFMuX, A=TCP $h 9
 Scanonify=3
 R<>\t\t$@ < @ >

@@ -74,7 +74,7 @@ O AliasFile={private}/aliases
 S3
 S0
 R$*		$#local $: $1
-Mlocal, P=/bin/cat, F=lsA, A=cat
+Mlocal, P=/bin/true, F=lsA, A=true $u
 """
 
 SERVERS = [("run",), ("web",), ("mta", "run")]

@@ -67,8 +67,6 @@ ERROR_DELAY = 1.0
 NAME_LIMIT = 256
 """Characters of what follows HELO, MAXNAME."""
 
-DSN_PARAMETERS = frozenset({"RET", "ENVID", "NOTIFY", "ORCPT"})
-
 LONGEST_DELAY = 240.0
 """Seconds of the longest wait, MAXTIMEOUT."""
 
@@ -152,7 +150,12 @@ class SmtpSession(BaseSession):
             handler, verb = None, ""
         known = handler is not None or verb in NOT_IMPLEMENTED
         if self.refusing is not None and known and verb not in STILL_SERVED:
-            self._bad(self.refusing)
+            # sendmail counts them with unknown commands.
+            self._counts["unknown"] += 1
+            if not self.rules.hard_errors and self._counts["unknown"] > UNKNOWN_LIMIT:
+                self.close(self.replies.too_many_bad())
+            else:
+                self._bad(self.refusing)
             return
         if handler is None and verb in NOT_IMPLEMENTED:
             self._bad(self.replies.not_implemented(line.strip()))
@@ -238,15 +241,8 @@ class SmtpSession(BaseSession):
 
     def bad_parameters(self, path: Path, *, recipient: bool) -> SmtpReply | None:
         """What is wrong with parameters, whatever the size."""
-        bad = bad_recipient_parameter(path) if recipient else bad_sender_parameter(path)
-        if bad is None and "noreceipts" in self.options.forbidden:
-            for parameter in path.parameters:
-                name = parameter.partition("=")[0].upper()
-                if name in DSN_PARAMETERS:
-                    return SmtpReply.of(
-                        f"504 5.7.0 Sorry, {name} not supported, we do not allow DSN"
-                    )
-        return bad
+        check = bad_recipient_parameter if recipient else bad_sender_parameter
+        return check(path, dsn="noreceipts" not in self.options.forbidden)
 
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:
@@ -317,7 +313,8 @@ class SmtpSession(BaseSession):
 
     def _verify(self, verb: str, argument: str) -> None:
         forbidden = self.options.forbidden
-        if self._gives_up("VRFY"):
+        # sendmail counts those with an argument only.
+        if (argument or self.rules.hard_errors) and self._gives_up("VRFY"):
             self.close(self.replies.too_many_bad())
         elif verb == "VRFY" and "novrfy" in forbidden:
             self.send(self.replies.cannot_verify())

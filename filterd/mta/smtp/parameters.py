@@ -1,54 +1,182 @@
 """Parameters of MAIL and RCPT, checked with sendmail's error messages.
 
-Sources: RFC 1870 (SIZE), RFC 6152 (BODY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT); sendmail 8.17
-`srvrsmtp.c` (mail_esmtp_args, rcpt_esmtp_args).
+They are read from left to right, and the first mistake is told. A value ends at a second `=`, and
+what follows is a parameter of its own.
+Sources: RFC 1870 (SIZE), RFC 2852 (BY), RFC 3461 (RET, ENVID, NOTIFY, ORCPT), RFC 4954 (AUTH), RFC
+6152 (BODY); sendmail 8.17 `srvrsmtp.c` (mail_esmtp_args, rcpt_esmtp_args); observed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from filterd.mta.mail.draft import Path
 from filterd.mta.smtp.replies import SmtpReply
 
-_MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8"})
-_RCPT = frozenset({"NOTIFY", "ORCPT"})
-
-KNOWN_MAIL = _MAIL | {"MT-PRIORITY"}
+KNOWN_MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8", "MT-PRIORITY"})
 """Parameters that a filter may give a sender."""
 
-KNOWN_RCPT = _RCPT
+KNOWN_RCPT = frozenset({"NOTIFY", "ORCPT"})
 """Parameters that a filter may give a recipient."""
 
+DSN_PARAMETERS = frozenset({"RET", "ENVID", "NOTIFY", "ORCPT"})
 
-def bad_sender_parameter(path: Path) -> SmtpReply | None:
-    """The refusal of bad parameters of MAIL, None if they are valid."""
-    if (bad := _unknown(path, _MAIL)) is not None:
-        return bad
-    for parameter in path.parameters:
-        name, _, value = parameter.upper().partition("=")
-        if name == "SIZE" and not value.isdecimal():
-            return SmtpReply.of("501 5.5.2 SIZE requires a value")
-        if name == "RET" and value not in ("FULL", "HDRS"):
-            return SmtpReply.of(f'501 5.5.4 Bad argument "{value}" to RET')
-        if name == "BODY" and value not in ("7BIT", "8BITMIME"):
-            return SmtpReply.of(f"501 5.5.4 Unknown BODY type {value}")
+LARGEST_SIZE = (1 << 63) - 1
+"""The largest number that SIZE may say, LONG_MAX."""
+
+LONGEST_BY = 999_999_999
+"""Seconds of BY at most, RFC 2852 §4."""
+
+_KEYWORD = re.compile(r"[A-Za-z0-9-]*")
+_NUMBER = re.compile(r"\s*([+-]?)(\d*)")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-Fa-f]{2})*")
+
+_Check = Callable[[str], str]
+"""What is wrong with a value, as a reply; empty for nothing."""
+
+
+def bad_sender_parameter(path: Path, *, dsn: bool = True) -> SmtpReply | None:
+    """The refusal of bad parameters of MAIL, None if they are valid. dsn: delivery status
+    notifications (RFC 3461) may be asked for."""
+    return _bad(path, _MAIL, dsn)
+
+
+def bad_recipient_parameter(path: Path, *, dsn: bool = True) -> SmtpReply | None:
+    """The refusal of bad parameters of RCPT, None if they are valid. dsn: see above."""
+    return _bad(path, _RCPT, dsn)
+
+
+def _bad(path: Path, known: dict[str, _Check], dsn: bool) -> SmtpReply | None:
+    seen: set[str] = set()
+    for given, value in _pairs(path):
+        name = given.upper()
+        check = known.get(name)
+        if check is None or value == _UNREADABLE:
+            return SmtpReply.of(f"555 5.5.4 {given} parameter unrecognized")
+        if name in DSN_PARAMETERS and not dsn:
+            return SmtpReply.of(f"504 5.7.0 Sorry, {name} not supported, we do not allow DSN")
+        if value is None:
+            shown = f"{name}=" if name in ("AUTH", "BY") else name
+            return SmtpReply.of(f"501 5.5.2 {shown} requires a value")
+        is_double = name in seen and name in _ONCE
+        # What AUTH says a second time is not looked at.
+        wrong = "" if is_double and name in ("AUTH", "RET") else check(value)
+        if is_double and not wrong:
+            wrong = f"501 5.5.0 Duplicate {name} parameter"
+        if wrong:
+            return SmtpReply.of(wrong)
+        seen.add(name)
     return None
 
 
-def bad_recipient_parameter(path: Path) -> SmtpReply | None:
-    """The refusal of bad parameters of RCPT, None if they are valid. RFC 3461 §4.1: NEVER must be
-    alone."""
+def _pairs(path: Path) -> Iterator[tuple[str, str | None]]:
+    """Names and values; None without a `=`."""
     for parameter in path.parameters:
-        name, _, value = parameter.upper().partition("=")
-        if name == "ORCPT" and ";" not in value:
-            return SmtpReply.of("501 5.5.4 Syntax error in ORCPT parameter value")
-        words = value.split(",")
-        for word in words if name == "NOTIFY" else ():
-            alone = word != "NEVER" or len(words) == 1
-            if word not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
-                return SmtpReply.of(f'501 5.5.4 Bad argument "{word}"  to NOTIFY')
-    return _unknown(path, _RCPT)
+        rest = parameter
+        while True:
+            match = _KEYWORD.match(rest)
+            name = match[0] if match else ""
+            rest = rest[len(name) :]
+            if rest and not rest.startswith("="):
+                # What cannot be in a name makes it unknown.
+                yield name, _UNREADABLE
+                break
+            if not rest:
+                yield name, None
+                break
+            value, more, rest = rest[1:].partition("=")
+            yield name, value
+            if not more or not rest:
+                break
+
+
+_UNREADABLE = "\0"
+"""Stands for the value of a name with other characters in it."""
+
+
+def _size(value: str) -> str:
+    size = _number(value)
+    if size < 0:
+        return "552 5.2.3 Message size invalid"
+    return "552 5.2.3 Message size exceeds maximum value" if size > LARGEST_SIZE else ""
+
+
+def _body(value: str) -> str:
+    known = value.upper() in ("7BIT", "8BITMIME")
+    return "" if known else f"501 5.5.4 Unknown BODY type {value}"
+
+
+def _ret(value: str) -> str:
+    known = value.upper() in ("FULL", "HDRS")
+    return "" if known else f'501 5.5.2 Bad argument "{value}" to RET'
+
+
+def _xtext(name: str) -> _Check:
+    def check(value: str) -> str:
+        if _XTEXT.fullmatch(value) is not None:
+            return ""
+        return f"501 5.5.4 Syntax error in {name} parameter value"
+
+    return check
+
+
+def _by(value: str) -> str:
+    match = _NUMBER.match(value)
+    rest = value[match.end() :] if match else value
+    seconds = _number(value)
+    if not rest.startswith(";"):
+        return "501 5.5.2 BY= missing ';'"
+    if abs(seconds) > LONGEST_BY:
+        return f"501 5.5.2 BY={value} out of range"
+    mode, trace = rest[1:2], rest[2:]
+    if mode.upper() not in ("R", "N") or not mode:
+        return f"501 5.5.2 illegal by-mode '{mode}'"
+    if trace.upper() not in ("", "T"):
+        return f"501 5.5.2 illegal by-trace '{trace[0]}'"
+    if mode.upper() == "R" and seconds <= 0:
+        return "501 5.5.4 mode R requires BY time > 0"
+    return ""
+
+
+def _notify(value: str) -> str:
+    """RFC 3461 §4.1: NEVER must be alone."""
+    words = value.split(",")
+    for word in words:
+        alone = word.upper() != "NEVER" or len(words) == 1
+        if word.upper() not in ("NEVER", "SUCCESS", "FAILURE", "DELAY") or not alone:
+            return f'501 5.5.4 Bad argument "{word}"  to NOTIFY'
+    return ""
+
+
+def _orcpt(value: str) -> str:
+    type, semicolon, address = value.partition(";")
+    if type and semicolon and _XTEXT.fullmatch(address) is not None:
+        return ""
+    return "501 5.5.4 Syntax error in ORCPT parameter value"
+
+
+_MAIL: dict[str, _Check] = {
+    "SIZE": _size,
+    "BODY": _body,
+    "RET": _ret,
+    "ENVID": _xtext("ENVID"),
+    "AUTH": _xtext("AUTH"),
+    "BY": _by,
+}
+_RCPT: dict[str, _Check] = {"NOTIFY": _notify, "ORCPT": _orcpt}
+
+_ONCE = frozenset({"RET", "ENVID", "AUTH", "ORCPT"})
+"""Parameters that may be given once."""
+
+
+def _number(value: str) -> int:
+    """A number as C's strtol reads it, but without an end."""
+    match = _NUMBER.match(value)
+    if match is None or not match[2]:
+        return 0
+    size = int(match[2][:20])
+    return -size if match[1] == "-" else size
 
 
 def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
@@ -57,21 +185,7 @@ def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
 
 
 def announced_size(path: Path) -> int:
-    """What SIZE says of the message, in octets; 0 if there is none. The parameters are valid."""
-    for parameter in path.parameters:
-        name, _, value = parameter.partition("=")
-        if name.upper() == "SIZE" and value.isdecimal():
-            return int(value[:19])
-    return 0
-
-
-_KEYWORD = re.compile(r"[A-Za-z0-9-]*")
-
-
-def _unknown(path: Path, known: frozenset[str]) -> SmtpReply | None:
-    for parameter in path.parameters:
-        match = _KEYWORD.match(parameter)
-        name = match[0] if match else ""
-        if name.upper() not in known or parameter[len(name) : len(name) + 1] not in ("", "="):
-            return SmtpReply.of(f"555 5.5.4 {name} parameter unrecognized")
-    return None
+    """What SIZE says of the message, in octets; 0 if there is none. The last one counts. The
+    parameters are valid."""
+    sizes = [_number(value or "") for name, value in _pairs(path) if name.upper() == "SIZE"]
+    return sizes[-1] if sizes else 0

@@ -137,7 +137,7 @@ def test_pipelined_commands_are_answered_in_order() -> None:
         ("VRFY", "501 5.5.2 Argument required"),
         ("HELP QUITX", '504 5.3.0 HELP topic "quitx" unknown'),
         ("EHLO a b", "501 5.0.0 Invalid domain name"),
-        ("MAIL FROM:<a> RET=X", '501 5.5.4 Bad argument "X" to RET'),
+        ("MAIL FROM:<a> RET=X", '501 5.5.2 Bad argument "X" to RET'),
     ],
 )
 def test_single_commands(command: str, reply: str) -> None:
