@@ -102,7 +102,7 @@ class SmtpDelivery:
             tuple(user_word(mailer, route.user) for _, route in group.members),
             prepared(message, envelope, mailer.flags + "n"),
             _route_path(mailer, sender, envelope, self._helo),
-            _given(group.parameters, "BODY").partition("=")[2],
+            _body(_given(group.parameters, "BODY").partition("=")[2], message),
             (
                 _given(group.parameters, "RET", "ENVID"),
                 tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
@@ -116,6 +116,11 @@ def _outcomes(group: Group, results: list[Result]) -> Iterator[Outcome]:
             yield Outcome(target, error=result)
         else:
             yield Outcome(target, group.mailer.name, result)
+
+
+def _body(given: str, message: bytes) -> str:
+    """What is said of the body: that it is 8-bit only where it is."""
+    return "7BIT" if given.upper() == "8BITMIME" and message.isascii() else given
 
 
 def _port(text: str) -> int:

@@ -209,7 +209,10 @@ class SendList:
         return answer.value, answer.status
 
     def add_list(self, text: str, parent: Recipient, level: int, *, user: str = "") -> int:
-        """The members of a list. Returns how many there are. user: whose `.forward` it is."""
+        """The members of a list, the last one first. Returns how many there are.
+
+        user: whose `.forward` it is.
+        """
         found = []
         for part in self.members(text):
             try:
@@ -228,7 +231,7 @@ class SendList:
                 self._bad(parent, "452", "4.5.3", "Too many recipients", keep=False)
                 break
             found.append(one)
-        for one in found:
+        for one in reversed(found):
             if one.state is RecipientState.BAD:
                 self._keep(one)
             elif one not in (parent, *parents(parent)):

@@ -52,21 +52,19 @@ class RuleVerifier:
         assert isinstance(router, RuleRouter)
         found = router.send_list(expands=expand)
         try:
-            for member in found.members(octets(argument)):
-                one = found.parse(member)
+            parsed = [found.parse(member) for member in found.members(octets(argument))]
+            for one in reversed(parsed):
                 if not expand and found.is_alias(one):
                     found.all.append(one)
                     continue
-                one = found.add(one)
-                problem = found.problem_below(one)
+                problem = found.problem_below(found.add(one))
                 if problem is not None:
                     raise problem
         except DeliveryError as error:
             code = 451 if error.temporary else 550
             return SmtpReply.of(error.reply or f"{code} {error.code} {argument}... {error}")
         shown = [one for one in found.all if one.is_wanted]
-        # As in sendmail's list: the last one stands first, but by hosts.
-        shown.reverse()
+        # sendmail's list is in order of hosts.
         shown.sort(key=lambda one: one.address.host)
         if not shown:
             verb = "EXPN" if expand else "VRFY"

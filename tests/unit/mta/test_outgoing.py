@@ -146,6 +146,24 @@ def test_recipients_of_one_host_go_in_one_transaction() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "message", "wanted"),
+    [
+        ("BODY=8BITMIME", MESSAGE, b" BODY=7BIT\r\n"),
+        ("BODY=8BITMIME", MESSAGE + b"\xfc\n", b" BODY=8BITMIME\r\n"),
+        ("BODY=7BIT", MESSAGE + b"\xfc\n", b" BODY=7BIT\r\n"),
+        ("RET=FULL", MESSAGE + b"\xfc\n", b"> RET=FULL\r\n"),
+    ],
+)
+def test_a_body_is_announced_as_what_it_is(given: str, message: bytes, wanted: bytes) -> None:
+    with server([*HELLO, OK, b"550 no\r\n", OK, OK]) as heard:
+        router = router_of(f"Mesmtp, P=[IPC], F=mDFMuXa, A=TCP $h {heard.port}")
+        targets = router.expand((Target("a@[127.0.0.1]"),))
+        entry = QueueEntry("ID", "joe", targets, sender_parameters=(given,))
+        assert len(list(router.deliver(entry, message))) == 1
+    assert wanted in heard.data
+
+
+@pytest.mark.parametrize(
     ("line", "code", "words"),
     [
         ("Mlocal, P=/bin/cat, F=lsA5, M=10, A=cat $u", "5.2.3", "Message is too large"),

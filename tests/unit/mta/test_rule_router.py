@@ -97,26 +97,27 @@ def test_programs_and_files_come_out_of_lists_only(router: RuleRouter) -> None:
     [
         ("joe", ["joe"]),
         ("postmaster", ["ann"]),
-        ("two", ["ann", "bob"]),
-        ("TWO+x", ["ann", "bob"]),
+        ("two", ["bob", "ann"]),
+        ("TWO+x", ["bob", "ann"]),
         ("loop1", ["loop1"]),
         ("prog", ['"|/bin/cat -n"']),
         ("file", ["/tmp/archive"]),
         ("list", ["ann", "bob@else.test"]),
-        ("self", ["\\self", "ann"]),
+        ("self", ["ann", "\\self"]),
         ("again", ["again", "ann"]),
         ("plus", ["one"]),
-        ("plus+y", ["ann", "bob"]),
+        ("plus+y", ["bob", "ann"]),
         ("plus+x", ["three"]),
-        ("odd", ["ann", "@x.test", "ann@"]),
+        ("odd", ["ann@", "@x.test", "ann"]),
     ],
 )
 def test_aliases(router: RuleRouter, name: str, wanted: list[str]) -> None:
+    """The last member of a list is the first one, as in sendmail's queue."""
     assert people(router, name) == wanted
 
 
 def test_nobody_gets_a_message_twice(router: RuleRouter) -> None:
-    assert people(router, "two", "ann", "Bob@here.test", "list") == ["ann", "bob", "bob@else.test"]
+    assert people(router, "two", "ann", "Bob@here.test", "list") == ["bob", "ann", "bob@else.test"]
 
 
 def test_a_list_that_cannot_be_read_goes_back_to_the_sender(router: RuleRouter) -> None:
@@ -151,11 +152,11 @@ def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path, router: 
     found.add(found.parse("list"))
     unsafe = f"550 5.7.1 {{}}... Address :include:{tmp_path}/list is unsafe for mailing to programs"
     assert [one.problem.reply for one in found.all if one.problem is not None] == [
-        unsafe.format('"|/bin/cat"'),
         unsafe.format("/tmp/file"),
+        unsafe.format('"|/bin/cat"'),
     ]
     # Nor when they are looked at again, at the delivery.
-    ann, *others = router.expand((Target("list"),))
+    *others, ann = router.expand((Target("list"),))
     assert (ann.address, ann.listed) == ("ann", True)
     for target in others:
         with pytest.raises(DeliveryError, match="Cannot mail directly"):
@@ -167,8 +168,8 @@ def test_trouble_with_a_list_is_its_owners(tmp_path: Path) -> None:
     aliases.write_text("list: ann, bob@far.test\nowner-list: sue\nmany: ann\nowner-many: a, b\n")
     found = router_of(aliases=aliases).expand((Target("list"), Target("joe"), Target("many")))
     assert [(one.address, one.sender) for one in found] == [
-        ("ann", "sue"),
         ("bob@far.test", "sue"),
+        ("ann", "sue"),
         ("joe", None),
     ]
     (one,) = router_of(aliases=aliases).expand((Target("many"),))
@@ -206,8 +207,8 @@ def forwarding(tmp_path: Path, text: str) -> list[tuple[str, str]]:
 
 def test_a_users_forward_file(tmp_path: Path) -> None:
     assert forwarding(tmp_path, '# mine\n\\ME, "|/usr/bin/vacation ME"\nann@far.test\n') == [
-        ("\\ME", "ME"),
         ('"|/usr/bin/vacation ME"', "ME"),
+        ("\\ME", "ME"),
         ("ann@far.test", "ME"),
     ]
     assert forwarding(tmp_path, "\n") == [("ME+x", "")]
@@ -229,7 +230,7 @@ def test_a_forward_file_that_others_can_write_does_not_count(tmp_path: Path) -> 
 
 
 def test_expn_says_what_is_wrong_with_a_list(router: RuleRouter) -> None:
-    assert router.members("two") == ["ann", "bob"]
+    assert router.members("two") == ["bob", "ann"]
     assert router.members("prog") == ['"|/bin/cat -n"']
     assert router.members("joe") == ["joe"]
     with pytest.raises(DeliveryError, match="Cannot open"):
@@ -292,3 +293,13 @@ def test_as_whom_root_runs_programs(
     (outcome,) = router.deliver(entry, b"Subject: x\n\nhi\n")
     assert outcome.error is None
     assert ran == [told]
+
+
+def test_the_lines_of_a_list_keep_their_order_and_the_members_of_a_line_are_turned_round(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "members").write_text("ann, bob\n\n# more\ncarl\nfay@far.test\n")
+    aliases = tmp_path / "aliases"
+    aliases.write_text(f"lines: dora, :include:{tmp_path}/members, eve\n")
+    expected = ["eve", "bob", "ann", "carl", "fay@far.test", "dora"]
+    assert router_of(aliases=aliases).members("lines") == expected
