@@ -25,7 +25,10 @@ not be delivered: `filterd check` warns where the settings let it. docs/filters/
 from __future__ import annotations
 
 import dataclasses
-from importlib.metadata import EntryPoint, entry_points
+import os
+import sys
+from functools import lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from filterd.chain import old_names
@@ -103,7 +106,27 @@ class UnknownFilterError(LookupError):
 
 def available() -> dict[str, str]:
     """The installed filters: name → `module:class`."""
-    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {point.name: point.value for point in _entry_points()}
+
+
+def _entry_points() -> EntryPoints:
+    """What the installed packages offer, also those that were installed a moment ago."""
+    return _read_entry_points(tuple((path, _changed(path)) for path in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _read_entry_points(places: tuple[tuple[str, int], ...]) -> EntryPoints:  # noqa: ARG001
+    # All packages' metadata is read for this, a third of what it takes to read settings. places:
+    # the folders of packages, and when something was added to them or removed last.
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
+def _changed(path: str) -> int:
+    """Nanoseconds; 0 for what is not there."""
+    try:
+        return os.stat(path or ".").st_mtime_ns  # noqa: PTH116  (for each of them, each time)
+    except OSError:
+        return 0
 
 
 def load(name: str) -> type[Buildable]:
@@ -112,7 +135,7 @@ def load(name: str) -> type[Buildable]:
     Raises UnknownFilterError if no package offers it, or not in a form that can be used.
     """
     old_names.install()
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+    for point in _entry_points().select(name=name):
         value = old_names.ENTRY_POINTS.get(point.value, point.value)
         try:
             found = EntryPoint(point.name, value, point.group).load()

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_mta_live import HELLO, JOE, MX, SENDER, SUE, placed, whole
 from tests.transcripts.live import Trial, compare
 from tests.transcripts.replay import PLAIN
+from tests.transcripts.trials import HELLO, JOE, MX, SENDER, SUE, placed, whole
 
 Steps = list[tuple[Any, ...]]
 

@@ -6,32 +6,17 @@ and some of each kind that did not; `python -m tests.transcripts.random_trials` 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from struct import pack
-from typing import Any
 
 import pytest
 
 from tests.transcripts.live import Trial, compare
 from tests.transcripts.replay import MODIFIED, PLAIN
+from tests.transcripts.trials import HELLO, JOE, MX, SENDER, SUE, at_end, placed, plan, whole
 
-HELLO, SENDER = "EHLO client.test", "MAIL FROM:<alice@x.test>"
-JOE, SUE = "RCPT TO:<joe@mx.example.test>", "RCPT TO:<sue@mx.example.test>"
 MAIL = (HELLO, SENDER, JOE, "DATA", PLAIN)
 FIELDS = (HELLO, SENDER, JOE, "DATA", MODIFIED)
 LATER = (*MAIL, "FOO", "EHLO again.test", "FOO", SENDER, JOE, "RSET", "FOO", "QUIT")
-
-
-def plan(**stages: list[tuple[Any, ...]]) -> str:
-    return repr(stages)
-
-
-def at_end(*edits: tuple[bytes, bytes]) -> str:
-    return plan(E=[("r", *edit) for edit in edits] + [("r", b"c", b"")])
-
-
-def placed(index: int, name: bytes, value: bytes) -> bytes:
-    return pack("!I", index) + name + b"\0" + value + b"\0"
 
 
 def texts(stage: str, *said: bytes) -> str:
@@ -59,7 +44,6 @@ ARGUMENTS = (
     "DATA",
     PLAIN,
 )
-MX = b"@mx.example.test\0"
 
 BLIND = b"From: a@x.test\r\nBcc: c@d.test\r\nSubject: s\r\n\r\nbody\r\n"
 PROGRESS = [("sleep", 1.0), ("r", b"p", b"")] * 4
@@ -232,15 +216,6 @@ POSTFIX = [
     Trial("hung up on at HELO", (HELLO, SENDER), ("None", texts("H", b"421 4.7.0 go"), "None")),
     Trial("dead filter and VRFY", (HELLO, "VRFY joe", SENDER), (plan(H=[("close",)]),)),
 ]
-
-
-def whole(trial: Trial, mta: str) -> Trial:
-    """Every filter has its equates and its answer to the offer."""
-    count = len(trial.plans)
-    usual = ", F=T, T=C:2s;S:2s;R:2s;E:6s" if mta == "sendmail" else ""
-    given = trial.equates if trial.equates != Trial("", ()).equates else (usual,) * count
-    answers = trial.answers if len(trial.answers) == count else trial.answers[:1] * count
-    return replace(trial, mta=mta, equates=given, answers=answers)
 
 
 TRIALS = [whole(one, "sendmail") for one in SENDMAIL] + [whole(one, "postfix") for one in POSTFIX]
