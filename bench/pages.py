@@ -1,5 +1,5 @@
 """How quick the pages of `filterd web` are: python -m bench.pages [--entries 100000]
-[--database sqlite|postgresql] [--times 9]
+[--database sqlite|postgresql] [--times 9] [--only search]
 
 A `filterd web` process of its own serves a quarantine and a history of so many made-up messages; a
 browser that is logged in, and a client of the REST interface, ask for the real pages, one after the
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 
@@ -68,6 +69,24 @@ SEARCHES = {
     "a day": "since={day}&until={day}",
 }
 """Each kind of search; `HISTORY_ONLY` and `KEPT_ONLY` name those that one list alone has."""
+
+BOTH = {
+    "a common word": "offer",
+    "an address": "to:user77@mx7.test",
+    "a sender": "from:s77@",
+    "words in any order": "today 77777",
+    "a phrase": '"for you today"',
+    "a subject": "subject:77777",
+    "an id": "id:h000000077",
+    "a client": "client:192.0.2.1",
+    "a virus": "virus:Win.Test",
+    "a symbol": "symbol:BAYES_99",
+    "a symbol that none has": "symbol:NO_SUCH",
+    "words that are nowhere": "no such words",
+    "in another field": "subject:192.0.2.1",
+    "a file": "file:offer.pdf",
+}
+"""Each kind of the one search over both."""
 
 KEPT_ONLY = {"state", "reason", "subject", "virus", "points"}
 HISTORY_ONLY = {"action": "action=reject"}
@@ -135,6 +154,8 @@ def questions(count: int) -> Iterator[tuple[str, str]]:
     for name, asked in {**SEARCHES, **HISTORY_ONLY}.items():
         if name not in KEPT_ONLY:
             yield f"history: {name}", f"/history?{asked.format(**values)}"
+    for name, asked in BOTH.items():
+        yield f"search: {name}", f"/search?{urlencode({'q': asked})}"
     yield "dashboard, 1 day", "/"
     yield "dashboard, 7 days", "/?days=7"
     yield "dashboard, 30 days", "/?days=30"
@@ -165,7 +186,7 @@ def tell(name: str, measured: tuple[float, float]) -> None:
     print(f"{name:36} {measured[0]:9.1f} {measured[1]:9.1f}{mark}", flush=True)
 
 
-def measure(path: Path, database: str, count: int, times: int) -> None:
+def measure(path: Path, database: str, count: int, times: int, only: str) -> None:
     """Fill, start, ask, print."""
     port = free_port()
     config = path / "filterd.toml"
@@ -191,6 +212,8 @@ def measure(path: Path, database: str, count: int, times: int) -> None:
         ):
             log_in(browser, "admin")
             for name, where in questions(count):
+                if only not in name:
+                    continue
                 client = robot if where.startswith("/api") else browser
 
                 def ask(client: httpx.Client = client, where: str = where) -> None:
@@ -213,13 +236,14 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--times", type=int, default=9)
+    parser.add_argument("--only", default="", help="a part of the names of what is asked")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-bench-")))
         database = ""
         if arguments.database == "postgresql":
             database = stack.enter_context(postgresql(fsync=True))
-        measure(path, database, arguments.entries, arguments.times)
+        measure(path, database, arguments.entries, arguments.times, arguments.only)
 
 
 if __name__ == "__main__":

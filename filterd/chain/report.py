@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from enum import Enum
+from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -39,6 +40,16 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT = 1000
 """Characters of a Message-ID; it may be as long as its sender likes."""
+
+
+ATTACHMENTS_LIMIT = 50
+"""Names of parts in a report."""
+
+NAME_LIMIT = 200
+"""Characters of one."""
+
+SEEN_LIMIT = 1000
+"""Names that are looked at."""
 
 
 class Form(Enum):
@@ -201,7 +212,7 @@ class ScanReport(Arrival):
     an opinion. note: what did not go smoothly on the way to the filters. total_ms: from the end of
     the message to the answer. stage: of the SMTP session, where the client was refused before there
     was a message. repeated: how many more times the same was refused, where this report stands for
-    all of them.
+    all of them. attachments: names of parts, of each all that a mail reader might show.
     """
 
     action: Action
@@ -230,6 +241,7 @@ class ScanReport(Arrival):
     stage: _Stage = ""
     repeated: int = 0
     because: str = ""
+    attachments: tuple[str, ...] = ()
 
     @classmethod
     def on(
@@ -262,6 +274,7 @@ class ScanReport(Arrival):
             milliseconds=dict(examination.milliseconds),
             failures=examination.failures,
             because=verdict.because,
+            attachments=attachment_names(message),
         )
 
     @property
@@ -278,6 +291,15 @@ class ScanReport(Arrival):
             for failure in self.failures
             if failure.kind is not FailureKind.UNAVAILABLE
         )
+
+
+def attachment_names(message: Message) -> tuple[str, ...]:
+    """The names of a message's parts, each once, up to `ATTACHMENTS_LIMIT`; none of a message that
+    no filter has taken apart: it may be one that breaks whoever tries."""
+    if not message.is_parsed:
+        return ()
+    names = (name[:NAME_LIMIT] for part in message.leaves() for name in part.filenames)
+    return tuple(islice(dict.fromkeys(filter(None, islice(names, SEEN_LIMIT))), ATTACHMENTS_LIMIT))
 
 
 def values(report: Arrival) -> dict[str, Any]:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "app",
         "list, show, release and delete quarantined mail",
     ),
+    "search": ("filterd.cli.search", "search", "find messages of quarantine and history"),
     "status": ("filterd.cli.status", "status", "state of the daemon, filters and classifier"),
     "clamd": ("filterd.cli.clamd", "app", "show clamd's state, make it read its signatures again"),
     "reload": ("filterd.cli.reload", "reload", "make the daemon read its settings again"),

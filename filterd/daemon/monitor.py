@@ -34,14 +34,14 @@ class Monitor:
         self.recorder.start()
         self.refusals.start()
 
-    def note(self, report: ScanReport, subject: bytes) -> None:
-        """Count and note one message, or one refusal. subject: the field's octets."""
+    def note(self, report: ScanReport, subject: bytes, header_from: bytes = b"") -> None:
+        """Count and note one message, or one refusal. subject, header_from: the fields' octets."""
         try:
             self.stats.count(report)
             if report.stage:
                 self.refusals.note(report)
             else:
-                self.recorder.note(report, subject)
+                self.recorder.note(report, subject, header_from)
         except Exception:
             # The message has its answer already, and must not get another one for our counting.
             log.exception("id=%s is not counted", report.id)

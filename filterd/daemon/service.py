@@ -26,8 +26,8 @@ class Service:
     failures: FailedMail
     report: Callable[[ScanReport], None]
     """Logs a message."""
-    note: Callable[[ScanReport, bytes], None]
-    """Takes a message for the history: its report, and the Subject."""
+    note: Callable[[ScanReport, bytes, bytes], None]
+    """Takes a message for the history: its report, Subject and From."""
     remembered: Remembered = field(default_factory=Remembered)
     """Contents that are not scanned again by the filters that they harmed."""
     unreadable: int = 0

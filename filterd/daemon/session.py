@@ -304,7 +304,8 @@ class Session:
         total = round((time.monotonic() - started) * 1000, 1)
         report = ScanReport(**{**values(answer.report), "note": note, "total_ms": total})
         self._service.report(report)
-        self._service.note(report, transaction.octets("Subject"))
+        octets = transaction.octets
+        self._service.note(report, octets("Subject"), octets("From"))
         if stages is not None:
             stages.tell(report, envelope)
         self.abort()

@@ -53,7 +53,7 @@ class SessionStages(EarlySession):
 
     def _noted(self, report: ScanReport, envelope: Envelope) -> None:
         self._service.report(report)
-        self._service.note(report, b"")
+        self._service.note(report, b"", b"")
         self.tell(report, envelope)
 
     def tell(self, report: ScanReport, envelope: Envelope) -> None:

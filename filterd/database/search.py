@@ -201,3 +201,43 @@ def _limit(limit: str) -> str:
 def _quoted(text: str) -> str:
     """As it stands in a JSON list, for a regular expression."""
     return re.escape(json.dumps(storable(text), ensure_ascii=False)[1:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """What rows of a table must have for the one search, in SQL; what they mean is compared behind
+    it. pieces: of each one spelling must stand in the words. symbols: whole names. since, until:
+    seconds since 1970. visible: only messages to one of these, whole addresses and `@domain`.
+    before: time and id of the last message that was seen. limit: rows at most, the newest."""
+
+    pieces: tuple[tuple[str, ...], ...] = ()
+    symbols: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    visible: tuple[str, ...] = ()
+    before: tuple[float, str] | None = None
+    limit: int = 50
+
+    def of(
+        self,
+        columns: Any,
+        recipients: Recipients,
+        found: sa.Select[Any],
+    ) -> sa.Select[Any]:
+        """That of a select, newest first. columns: of a table with `words`, `symbols`, `received`
+        and `id`. recipients: its recipients."""
+        for spellings in self.pieces:
+            found = found.where(sa.or_(*(Contains(columns.words, one) for one in spellings)))
+        for name in self.symbols:
+            found = found.where(Contains(columns.symbols, f" {storable(name)} "))
+        found = found.where(*between(columns.received, self.since, self.until))
+        if self.visible:
+            found = found.where(recipients.any_of(self.visible))
+        if self.before is not None:
+            received, id = self.before
+            # The time by itself as well: that is what the index is of.
+            found = found.where(
+                columns.received <= received,
+                sa.or_(columns.received < received, columns.id < storable(id)),
+            )
+        return found.order_by(columns.received.desc(), columns.id.desc()).limit(self.limit)

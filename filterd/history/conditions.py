@@ -98,7 +98,7 @@ _BEFORE_RECIPIENTS = rf"^(?:[^\n]*\n){{0,{len(FIXED)}}}[^\n]*"
 so a line break in one hides some words and shows nobody."""
 
 _TO_THE_END = r"[^\n]*$"
-"""The rest of the words' last line, which is the Subject."""
+"""The rest of the words' last line, which has the Subject."""
 
 
 def _shown_text(text: str, visible: tuple[str, ...]) -> sa.ColumnElement[bool]:

@@ -26,10 +26,11 @@ LIST_LIMIT = 1000
 @value(frozen=True, slots=True, kw_only=True)
 class Record(ScanReport):
     """One message: its report, and when it came. received: seconds since 1970, when its last octet
-    came. subject: decoded."""
+    came. subject, header_from: decoded; older versions wrote no header_from."""
 
     received: float = 0.0
     subject: str = ""
+    header_from: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as a plain value, the time as ISO 8601 in UTC."""
@@ -66,9 +67,10 @@ class Record(ScanReport):
         return _CODEC.read(value)
 
     @classmethod
-    def of(cls, report: ScanReport, received: float, subject: str) -> Record:
+    def of(cls, report: ScanReport, received: float, subject: str, header_from: str = "") -> Record:
         """The record of a message."""
-        return cls(**(values(report) | {"received": received, "subject": subject}))
+        own = {"received": received, "subject": subject, "header_from": header_from}
+        return cls(**(values(report) | own))
 
     def cut(self) -> Record:
         """The same with no text, list or number larger than what is noted: values come from

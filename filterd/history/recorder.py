@@ -25,8 +25,8 @@ FRESH_LIMIT = 32
 one by one. Few, for a report may name a hundred thousand recipients, and a row is cut to size."""
 
 SUBJECT_LIMIT = 4096
-"""Octets of a Subject that are read; what is noted of it has fewer characters, and a hostile one
-of a megabyte takes half a second to decode."""
+"""Octets of a Subject or From that are read; what is noted of it has fewer characters, and a
+hostile one of a megabyte takes half a second to decode."""
 
 INTERVAL = 1.0
 """Seconds between two batches: as old may be what the pages show."""
@@ -48,7 +48,7 @@ class Recorder:
         self.history = history
         self.lost = 0
         """Messages that are not in the history because the file was too slow or not there."""
-        self._fresh: deque[tuple[ScanReport, float, bytes]] = deque()
+        self._fresh: deque[tuple[ScanReport, float, bytes, bytes]] = deque()
         self._waiting: deque[dict[str, Any]] = deque()
         self._writing = Periodic("history", self.write, INTERVAL, at_end=True)
         self._next_expiry = self._next_complaint = 0.0
@@ -62,14 +62,15 @@ class Recorder:
                 self.history.open()
         self._writing.start()
 
-    def note(self, report: ScanReport, subject: bytes) -> None:
-        """Take one message, at once. subject: the field's octets."""
+    def note(self, report: ScanReport, subject: bytes, header_from: bytes = b"") -> None:
+        """Take one message, at once. subject, header_from: the fields' octets."""
         if self.history is None:
             return
         if len(self._waiting) >= QUEUE_LIMIT:
             self.lost += 1
             return
-        self._fresh.append((report, time.time(), subject[:SUBJECT_LIMIT]))
+        fields = (subject[:SUBJECT_LIMIT], header_from[:SUBJECT_LIMIT])
+        self._fresh.append((report, time.time(), *fields))
         if len(self._fresh) >= FRESH_LIMIT:
             self._make_rows()
 
@@ -77,9 +78,9 @@ class Recorder:
         """Make rows of what came; several threads may do that at a time."""
         with contextlib.suppress(IndexError):
             while True:
-                report, received, subject = self._fresh.popleft()
+                report, received, *octets = self._fresh.popleft()
                 try:
-                    new = row(Record.of(report, received, header_text(subject)))
+                    new = row(Record.of(report, received, *map(header_text, octets)))
                 except Exception:
                     # Nothing about one message may end the notes of all others.
                     self.lost += 1

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.paging import end
-from filterd.database.search import Contains
+from filterd.database.search import Coarse, Contains
+from filterd.history import candidates
 from filterd.history.conditions import statement
 from filterd.history.query import HistoryQuery
 from filterd.history.record import Record
@@ -96,6 +97,12 @@ class Records:
         rows = tuple(Record.decode(*row[1:]) for row in found[: query.limit])
         more = len(found) > query.limit
         return HistoryPage(rows, end(rows[-1].received, found[query.limit - 1][0]) if more else "")
+
+    def candidates(self, coarse: Coarse, action: str) -> list[Record]:
+        """See `History.candidates`."""
+        wanted = candidates.statement(coarse, action)
+        with self._transaction() as connection:
+            return [Record.decode(*found) for found in connection.execute(wanted)]
 
     def between(self, since: float, until: float, text: str) -> Iterator[Record]:
         """See `History.between`. Each page is a transaction of its own: a day's mail takes

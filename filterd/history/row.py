@@ -15,6 +15,9 @@ SMALL = 2000
 FIXED = ("id", "queue_id", "message_id", "client", "sender")
 """Values of a record that stand in its words between sender and recipients."""
 
+_END = "\x1f"
+"""Stands between the texts of the words' last line."""
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -29,7 +32,10 @@ def row(record: Record) -> dict[str, Any]:
     sender, recipients = readable(record.sender), [readable(one) for one in record.recipients]
     failed = [failure.filter for failure in record.failures if failure.filter]
     values = [getattr(record, name) for name in FIXED if name != "sender"]
-    words = (sender, *values, sender, *recipients, record.subject)
+    # In the Subject's line: a line more would be taken for a recipient.
+    last = (record.subject, record.header_from, record.virus, *record.attachments)
+    end = _END.join(" ".join(one.split("\n")) for one in last)
+    words = (sender, *values, sender, *recipients, end.rstrip(_END))
     return {
         "id": storable(record.id),
         "received": record.received,

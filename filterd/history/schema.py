@@ -34,7 +34,7 @@ records = sa.Table(
     # Names, each between two spaces.
     *filled(sa.Text, "symbols", "failed"),
     # All that a free search looks at, casefolded, a line for each: the sender, then `FIXED`, the
-    # recipients, the Subject.
+    # recipients, the Subject with header From, virus and names of attachments.
     *filled(sa.Text, "words"),
     # What `Record.encode` makes.
     *filled(sa.Text, "rest"),
@@ -65,7 +65,7 @@ SCHEMA = Schema(
     title="history",
     meta=meta,
     folder=Path(__file__).parent / "migrations",
-    forms=("0001",),
+    forms=("0001", "0002"),
     version_table="history_version",
     before=_made_before,
 )

@@ -20,6 +20,7 @@ from filterd.history.row import row
 from filterd.history.settings import HistorySettings
 
 if TYPE_CHECKING:
+    from filterd.database.search import Coarse
     from filterd.history.records import Records
 
 __all__ = ["BrokenHistoryError", "FilterFailures", "History", "HistoryError", "HistoryPage"]
@@ -88,6 +89,11 @@ class History:
             return self.records.search(query)
         self.records.refuse_wrong(query)
         return HistoryPage(())
+
+    def candidates(self, coarse: Coarse, action: str = "") -> list[Record]:
+        """Records that may fit the one search, newest first. action: a word, empty for any. Raises
+        HistoryError."""
+        return self.records.candidates(coarse, action) if self._exists() else []
 
     def between(self, since: float, until: float, text: str) -> Iterator[Record]:
         """The records of a time (seconds since 1970, `until` not included) in which that text in

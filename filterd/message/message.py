@@ -98,6 +98,11 @@ class Message:
         return parse_tree(self.data)
 
     @property
+    def is_parsed(self) -> bool:
+        """True if somebody has taken the message apart already."""
+        return "_tree" in self.__dict__
+
+    @property
     def root(self) -> Entity:
         """The message as the topmost MIME entity."""
         return self._tree[0]

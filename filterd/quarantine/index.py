@@ -340,7 +340,9 @@ def _add(connection: sa.Connection, entry: Entry, path: str, delivery_state: Del
         "state": delivery_state.state.value,
         "pinned": delivery_state.pinned,
     }
-    row["words"] = "\n".join(str(row[name]) for name in SEARCHED).casefold()
+    words = [str(row[name]) for name in SEARCHED]
+    words += [storable(" ".join(name.split())) for name in entry.attachments]
+    row["words"] = "\n".join(words).casefold()
     connection.execute(sa.insert(messages), [row])
     # A copy that somebody claimed while its message had no row stays as it is.
     mine = sa.select(deliveries.c.recipient).where(deliveries.c.id == entry.id)

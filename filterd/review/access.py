@@ -32,7 +32,7 @@ from filterd.system.display import without_folders
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
     from filterd.message import Envelope
-    from filterd.quarantine.index import Page, Row
+    from filterd.quarantine.index import Index, Page, Row
     from filterd.quarantine.query import Query
     from filterd.review.reviewer import Reviewer
 
@@ -123,6 +123,19 @@ class Access:
             return None
         names = tuple(one.name for one in symbols)
         return dataclasses.replace(row, symbols=names, score=score)
+
+    def seen(self, row: Row) -> Row:
+        """A row with points and symbols as the reviewer may know them."""
+        from filterd.quarantine.query import Query  # noqa: PLC0415  (loads the database)
+
+        found = self._seen(row, Query())
+        assert found is not None
+        return found
+
+    @property
+    def index(self) -> Index:
+        """The table of what is kept, whose rows are nobody's until `seen` has them."""
+        return self._store.index
 
     def entry(self, id: str) -> Entry:
         """A kept message. Raises UnknownIdError also for what is hidden, StoreError."""

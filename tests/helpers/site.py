@@ -44,6 +44,7 @@ PAGES = (
     "/",
     "/quarantine",
     "/history",
+    "/search?q=hello",
     "/scan",
     "/senders",
     "/audit",

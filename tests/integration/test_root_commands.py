@@ -151,6 +151,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("status",): [],
     ("reload",): [],
     ("doctor",): [],
+    ("search",): ["subject:x"],
     ("history",): [],
     ("history", "show"): [ID],
     ("web", "account", "add"): ["ann", "--admin"],

@@ -17,6 +17,9 @@ from filterd.quarantine.entry import Entry
 from filterd.quarantine.query import Query
 from filterd.review.access import Access
 from filterd.review.audit import AuditQuery, audited
+from filterd.review.search import PAGE_LIMIT as RESULTS_LIMIT
+from filterd.review.search import search as find
+from filterd.review.search_words import SearchError, read
 from filterd.review.timeline import timeline
 from filterd.review.warnings import MessageWarning
 from filterd.system.display import utc
@@ -52,6 +55,26 @@ def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONRe
     page = access.search(query)
     rows = [plain_row(row, access.reviewer) for row in page.rows]
     return AsciiJSONResponse({"messages": rows, "next": page.next})
+
+
+@router.get("/search", response_model=dict[str, Any])
+def search_all(
+    request: Request,
+    access: Bearer,
+    q: Text,
+    limit: Annotated[int, Parameter(ge=1, le=RESULTS_LIMIT)] = 50,
+    after: Text = "",
+) -> JSONResponse:
+    """Kept mail and the history together, newest first. q: words and phrases, in any order, and
+    conditions such as `from:`, as the pages take them. A page may have fewer messages than `limit`
+    and still a `next` one."""
+    try:
+        found = find(access, state_of(request).history, read(q), limit=limit, after=after)
+    except SearchError as error:
+        raise HTTPException(422, str(error)) from None
+    return AsciiJSONResponse(
+        {"messages": [one.to_json() for one in found.results], "next": found.next}
+    )
 
 
 @router.get("/messages/{id}", response_model=dict[str, Any])

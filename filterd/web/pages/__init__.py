@@ -18,6 +18,7 @@ from filterd.web.pages import (
     quarantine,
     rates,
     scan,
+    search,
     senders,
     trace,
 )
@@ -39,6 +40,7 @@ def router() -> APIRouter:
         senders,
         rates,
         scan,
+        search,
         audit,
         trace,
         dmarc,

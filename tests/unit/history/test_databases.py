@@ -108,7 +108,7 @@ def test_a_file_of_a_version_without_migrations_opens_with_all_its_records(tmp_p
     assert len(history.search(HistoryQuery(limit=1000)).rows) == len(ids) + len(RECORDS)
     assert history.trouble() == ""
     history.close()
-    assert forms(tmp_path / "history.sqlite3") == [("0001",), (2,)]
+    assert forms(tmp_path / "history.sqlite3") == [("0002",), (2,)]
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,11 @@ def test_what_such_a_file_has_is_found(tmp_path: Path, wish: dict[str, Any], num
 
 def test_a_new_file_is_made_as_those_versions_made_it(tmp_path: Path) -> None:
     """So that there is one kind of file, whatever version began it."""
-    made_before(tmp_path / "old.sqlite3")
-    history = opened(tmp_path)
-    history.add(RECORDS)
-    history.close()
+    (tmp_path / "old").mkdir()
+    made_before(tmp_path / "old/history.sqlite3")
+    for history in (opened(tmp_path / "old"), opened(tmp_path)):
+        history.add(RECORDS)
+        history.close()
 
     def columns(file: Path) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(file)
@@ -146,7 +147,7 @@ def test_a_new_file_is_made_as_those_versions_made_it(tmp_path: Path) -> None:
         connection.close()
         return [*found, *names]
 
-    assert columns(history.file) == columns(tmp_path / "old.sqlite3")
+    assert columns(history.file) == columns(tmp_path / "old/history.sqlite3")
 
 
 CUT_SHORT = """

@@ -120,7 +120,7 @@ def test_an_empty_file_is_a_new_history(tmp_path: Path) -> None:
 
 VERSIONS: list[tuple[tuple[str, ...], str]] = [
     (BEFORE_MIGRATIONS_99, "tables are of version 99, this filterd's are of 2"),
-    (NEWER, "its form is 9999, this version of filterd knows 0001 and older"),
+    (NEWER, "its form is 9999, this version of filterd knows 0002 and older"),
 ]
 
 

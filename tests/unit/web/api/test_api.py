@@ -469,6 +469,7 @@ def test_the_document_names_every_route(site: Site) -> None:
     document = site.browser.get("/api/openapi.json").json()
     assert set(document["paths"]) == {
         "/api/messages",
+        "/api/search",
         "/api/messages/{id}",
         "/api/messages/{id}/raw",
         "/api/messages/{id}/parts/{number}",
