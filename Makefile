@@ -23,6 +23,7 @@ export PYTHON
 # Tests start hundreds of processes of filterd. Without bytecode each compiles all modules anew, and they
 # take twice as long.
 unexport PYTHONDONTWRITEBYTECODE
+IN_FOLDER := TMPDIR=$$(scripts/test-folder.sh)
 .NOTPARALLEL:
 
 .PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb wheel format clean
@@ -61,14 +62,14 @@ demo: setup
 # time, the tests of a file one after the other, since they share its servers.
 test: setup-test
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@$(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python -m pytest tests/unit -n auto
+	@$(IN_FOLDER) $(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile --no-loadscope-reorder
+	@$(IN_FOLDER) $(BIN)/python -m pytest tests/unit -n auto
 else
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(IN_FOLDER) $(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
 
 unit: setup-dev
-	@$(BIN)/python -m pytest tests/unit -m "not server and not slow" -n auto \
+	@$(IN_FOLDER) $(BIN)/python -m pytest tests/unit -m "not server and not slow" -n auto \
 		--hypothesis-profile=quick $(PYTEST_ARGS)
 
 check: setup-dev

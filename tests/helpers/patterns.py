@@ -285,7 +285,7 @@ def _member(argument: Any, choice: int = 0) -> str:
 TINY_SIZE = 24
 """Characters on which a pattern shows that takes twice the time for one more."""
 
-SCREENS = ((1000, 60), (6000, 4))
+SCREENS = ((300, 60), (6000, 4))
 """Characters of a string when the worst ones are looked for, and how many stay: among many short
 runs the slowest may be so by chance."""
 
