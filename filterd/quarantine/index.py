@@ -30,7 +30,7 @@ from filterd.quarantine.files import StoreError
 from filterd.quarantine.journal import Delivery, DeliveryState
 from filterd.quarantine.query import SEARCHED, Query, counting, placing, statement
 from filterd.quarantine.rows import delivery_of, delivery_row
-from filterd.quarantine.schema import deliveries, digests, messages
+from filterd.quarantine.schema import NAME_LENGTH, deliveries, digests, messages, seen
 from filterd.quarantine.words import State
 from filterd.system.bounded import json_value
 
@@ -119,6 +119,7 @@ class Index:
                 _lock(connection, some)
                 connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
                 connection.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))
+                connection.execute(sa.delete(seen).where(seen.c.id.in_(some)))
 
     def states(self, ids: Sequence[str] | None = None) -> dict[str, tuple[str, bool]]:
         """State and pin of every row, by id; with ids those of them that are there. Raises
@@ -241,6 +242,29 @@ class Index:
                 .where(messages.c.id == id)
                 .values(state=delivery_state.state.value, pinned=delivery_state.pinned)
             )
+            if delivery_state.purged:
+                connection.execute(sa.delete(seen).where(seen.c.id == id))
+
+    def saw(self, id: str, reviewer: str) -> None:
+        """Note that a reviewer has seen a message; of one that is not in the index nothing is
+        noted. Raises StoreError."""
+        mark = {"id": id, "reviewer": storable(reviewer)[:NAME_LENGTH]}
+        with self.connection() as connection:
+            _lock(connection, [id])
+            is_there = sa.select(messages.c.id).where(messages.c.id == id)
+            if connection.scalar(is_there) is not None:
+                new = _insert(connection)(seen).values(mark)
+                connection.execute(new.on_conflict_do_nothing())
+
+    def seen(self, ids: Sequence[str], reviewer: str) -> frozenset[str]:
+        """Those of these messages that a reviewer has seen. Raises StoreError."""
+        mine = sa.select(seen.c.id).where(seen.c.reviewer == storable(reviewer)[:NAME_LENGTH])
+        with self.connection() as connection:
+            return frozenset(
+                id
+                for start in range(0, len(ids), _CHUNK)
+                for id in connection.scalars(mine.where(seen.c.id.in_(ids[start : start + _CHUNK])))
+            )
 
     def settle(self, id: str, delivery: Delivery) -> None:
         """Write the state of one copy. Raises StoreError."""
@@ -279,15 +303,19 @@ class Index:
 
     def begin_anew(self, now: float) -> str:
         """Set aside what cannot be used and make empty tables; return the name under which it is
-        kept. Who was told what by digests is taken over if it can be read. Raises StoreError."""
-        told: list[dict[str, Any]] = []
-        with suppress(StoreError), self._as_it_is() as connection:
-            told = [dict(row) for row in connection.execute(sa.select(digests)).mappings()]
+        kept. Who was told what by digests, and who has seen what, is taken over if it can be read.
+        Raises StoreError."""
+        saved: dict[sa.Table, list[dict[str, Any]]] = {}
+        for table in (digests, seen):
+            with suppress(StoreError), self._as_it_is() as connection:
+                found = connection.execute(sa.select(table)).mappings()
+                saved[table] = [dict(row) for row in found]
         with store_errors():
             aside = self._database.put_aside(self, now)
-        with suppress(StoreError), self.connection() as connection:
-            if told:
-                connection.execute(sa.insert(digests), told)
+        for table, rows in saved.items():
+            with suppress(StoreError), self.connection() as connection:
+                if rows:
+                    connection.execute(sa.insert(table), rows)
         return aside
 
     @contextmanager
@@ -386,6 +414,11 @@ _LOCK_SEED = 0x66696C74
 """Keeps our locks apart from those of other programs in the same database."""
 
 
+def _insert(connection: sa.Connection) -> Any:
+    """An insert that can say what happens where the row is there."""
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+
 def _put_deliveries(
     connection: sa.Connection, rows: list[dict[str, Any]], *, keep: bool = False
 ) -> None:
@@ -393,7 +426,7 @@ def _put_deliveries(
 
     In one statement a row: between a look and an insert another process may write the same one.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = _insert(connection)
     # In one order everywhere, so that two who write the same ones do not wait for each other.
     for row in sorted(rows, key=lambda row: str(row["recipient"])):
         new = insert(deliveries).values(row)

@@ -13,7 +13,7 @@ from filterd.database import paging
 from filterd.database.search import Contains, Matches, Recipients, Unindexed, between
 from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
-from filterd.quarantine.schema import SENDER_ORDER, messages
+from filterd.quarantine.schema import SENDER_ORDER, messages, seen
 from filterd.quarantine.words import REASONS, SEARCH_STATES, WAITING, WAITING_STATES, known
 
 PAGE_LIMIT = paging.PAGE_LIMIT
@@ -59,7 +59,7 @@ class Query:
     or id. state: a word, or `waiting` for all that need a decision. symbol: a whole name. since,
     until: seconds since 1970. after: the `next` of the page before. visible: only messages to one
     of these recipients, whole addresses and `@domain`; what a reviewer may see. sort: one of
-    `SORTS`; empty for newest first.
+    `SORTS`; empty for newest first. seen: only what `reviewer` has seen, or has not; None for both.
     """
 
     sender: str = ""
@@ -80,6 +80,8 @@ class Query:
     after: str = ""
     visible: tuple[str, ...] = ()
     sort: str = ""
+    seen: bool | None = None
+    reviewer: str = ""
 
     @property
     def is_by_time(self) -> bool:
@@ -121,7 +123,7 @@ def statement(query: Query) -> sa.Select[Any]:
 
 def _is_in_index(query: Query) -> bool:
     """True if all that is asked for is in the index of the order."""
-    asked = replace(query, reason="", state="", limit=50, after="", sort="")
+    asked = replace(query, reason="", state="", limit=50, after="", sort="", reviewer="")
     if query.sort.endswith("score"):
         asked = replace(asked, score_from=None, score_to=None)
     return asked == Query()
@@ -206,6 +208,9 @@ def _conditions(query: Query, *, ordered: bool = False) -> Iterator[sa.ColumnEle
     yield from _ranges(query)
     if query.pinned is not None:
         yield c.pinned == query.pinned
+    if query.seen is not None:
+        mark = sa.select(seen.c.id).where(seen.c.id == c.id, seen.c.reviewer == query.reviewer)
+        yield mark.exists() if query.seen else sa.not_(mark.exists())
 
 
 def _text(query: Query) -> Iterator[sa.ColumnElement[bool]]:

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 SENDER_LENGTH = 100
 """Characters of the envelope sender that a list is sorted by: an index has a longest entry."""
 
+NAME_LENGTH = 64
+"""Characters of a reviewer's name."""
+
 meta = sa.MetaData()
 
 messages = sa.Table(
@@ -72,6 +75,14 @@ digests = sa.Table(
     *filled(sa.Float, "told", "claimed"),
 )
 
+# Which reviewer has seen which message; goes with the message.
+seen = sa.Table(
+    "seen",
+    meta,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("reviewer", sa.String(NAME_LENGTH), primary_key=True),
+)
+
 
 def _begin_anew(connection: sa.Connection) -> None:
     """Tables without a form are a migration that an older version of filterd had not finished. What
@@ -85,7 +96,7 @@ SCHEMA = Schema(
     title="quarantine index",
     meta=meta,
     folder=Path(__file__).parent / "migrations",
-    forms=("0001", "0002", "0003"),
+    forms=("0001", "0002", "0003", "0004"),
     version_table="alembic_version",
     before=_begin_anew,
     repair="`filterd quarantine fsck` adds the rows that are missing",

@@ -8,6 +8,7 @@ the table in `filterd.review.rights`.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from filterd.quarantine.index import Index, Page, Row
     from filterd.quarantine.query import Query
     from filterd.review.reviewer import Reviewer
+
+log = logging.getLogger(__name__)
 
 Source = Literal["web", "api"]
 
@@ -72,7 +75,7 @@ class Access:
         """One page of matching messages that may be seen; there may be fewer on it than match.
         Raises QueryError, StoreError."""
         self._refuse_order(query.sort)
-        limited = dataclasses.replace(query, visible=self.reviewer.visible)
+        limited = self._limited(query)
         page = self._store.index.search(limited)
         rows = (self._seen(row, query) for row in page.rows)
         return dataclasses.replace(page, rows=tuple(filter(None, rows)))
@@ -101,8 +104,12 @@ class Access:
         asks_points = query.score_from is not None or query.score_to is not None
         if not self.reviewer.is_admin and (query.symbol or asks_points):
             return None
-        limited = dataclasses.replace(query, visible=self.reviewer.visible)
-        return self._store.index.count(limited)
+        return self._store.index.count(self._limited(query))
+
+    def _limited(self, query: Query) -> Query:
+        return dataclasses.replace(
+            query, visible=self.reviewer.visible, reviewer=self.reviewer.name
+        )
 
     def _seen(self, row: Row, query: Query) -> Row | None:
         """The row as `as_seen` has the message; None if that does not match any more."""
@@ -242,8 +249,18 @@ class Access:
         return self._store.undeletable(ids)
 
     def viewed(self, id: str) -> None:
-        """Put into the journal that the message was looked at. Raises StoreError."""
+        """Put into the journal that the message was looked at, and mark it as seen. Raises
+        StoreError."""
         self._store.note("viewed", id, self.who)
+        try:
+            self._store.index.saw(id, self.reviewer.name)
+        except StoreError as error:
+            # The message can be looked at without the index.
+            log.warning("id=%s is not marked as seen: %s", id, error)
+
+    def seen_ids(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these messages that the reviewer has seen. Raises StoreError."""
+        return self._store.index.seen(ids, self.reviewer.name)
 
     def look(self, id: str) -> Look:
         """A message, the state of its copies and what was done with it, by one reading of the

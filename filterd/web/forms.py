@@ -117,6 +117,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         "score_from",
         "score_to",
         "pinned",
+        "seen",
         "sort",
         "limit",
         "after",
@@ -144,9 +145,10 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         # Without any condition what waits for a decision; a search looks at all that is kept.
         asks = any(typed[name] for name in names if name not in SHAPE)
         typed["state"] = ANY if asks else WAITING
-    if typed["pinned"] not in ("", "yes", "no"):
-        errors["pinned"] = "accepted: yes, no"
-        typed["pinned"] = ""
+    for name in ("pinned", "seen"):
+        if typed[name] not in ("", "yes", "no"):
+            errors[name] = "accepted: yes, no"
+            typed[name] = ""
     for name, accepted in (("reason", REASONS), ("state", STATE_CHOICES)):
         if typed[name] and typed[name] not in accepted:
             errors[name] = f"accepted: {', '.join(accepted)}"
@@ -173,6 +175,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         score_from=points("score_from"),
         score_to=points("score_to"),
         pinned={"yes": True, "no": False}.get(typed["pinned"]),
+        seen={"yes": True, "no": False}.get(typed["seen"]),
         limit=int(limit),
         after=typed["after"],
         sort=typed["sort"],

@@ -53,7 +53,8 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 def search(access: Bearer, query: Annotated[Query, Depends(question)]) -> JSONResponse:
     """Kept messages, newest first or as `sort` says."""
     page = access.search(query)
-    rows = [plain_row(row, access.reviewer) for row in page.rows]
+    seen = access.seen_ids([row.id for row in page.rows])
+    rows = [plain_row(row, access.reviewer, seen=row.id in seen) for row in page.rows]
     return AsciiJSONResponse({"messages": rows, "next": page.next})
 
 

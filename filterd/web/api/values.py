@@ -120,6 +120,7 @@ class Search(Strict):
     score_from: Annotated[float | None, Field(allow_inf_nan=False)] = None
     score_to: Annotated[float | None, Field(allow_inf_nan=False)] = None
     pinned: bool | None = None
+    seen: bool | None = None
 
     def query(self) -> Query:
         """The same for the store. Raises QueryError for a search without a condition."""
@@ -205,6 +206,7 @@ class Kept(BaseModel):
     virus: str
     state: str
     pinned: bool
+    seen: bool
 
 
 class Messages(BaseModel):
@@ -229,13 +231,14 @@ def question(
     score_from: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     score_to: Annotated[float | None, Parameter(allow_inf_nan=False)] = None,
     pinned: bool | None = None,
+    seen: bool | None = None,
     sort: Text = "",
     limit: Annotated[int, Parameter(ge=1, le=PAGE_LIMIT)] = 50,
     after: Text = "",
 ) -> Query:
     """The conditions, in the words of `filterd quarantine list`; all must hold. Times without an
-    offset are UTC. sort: `received`, `score`, `sender` or `size`, with `-` the greatest first;
-    `-received` if it is not given."""
+    offset are UTC. seen: by this token. sort: `received`, `score`, `sender` or `size`, with `-` the
+    greatest first; `-received` if it is not given."""
     return Query(
         sender,
         recipient,
@@ -254,6 +257,7 @@ def question(
         limit,
         after,
         sort=sort,
+        seen=seen,
     )
 
 
@@ -278,9 +282,9 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def plain_row(row: Row, reviewer: Reviewer) -> dict[str, Any]:
+def plain_row(row: Row, reviewer: Reviewer, *, seen: bool) -> dict[str, Any]:
     """A line of a list, without the file's place and without recipients of others."""
-    plain = row.to_json()
+    plain = {**row.to_json(), "seen": seen}
     del plain["path"]
     plain["recipients"] = list(reviewer.within(row.recipients))
     return plain

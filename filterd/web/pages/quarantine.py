@@ -61,6 +61,7 @@ def views(now: datetime) -> list[tuple[str, str]]:
     week = today - timedelta(days=6)
     return [
         ("To decide", "state=waiting"),
+        ("Not seen", "state=waiting&seen=no"),
         ("Spam of today", f"state=any&reason=spam&since={today}"),
         ("Virus", "state=any&reason=virus"),
         ("Stripped", "state=any&reason=stripped"),
@@ -99,6 +100,7 @@ def list_(request: Request, asking: Asking) -> Response:
         actions=[name for name in BULK if name != "undelete" or undeletable],
         action_of=BULK,
         undeletable=undeletable,
+        seen=access.seen_ids([row.id for row in found.rows]),
         orders=ORDERS,
         sorts={name for name in SORTS if access.may_sort(name)},
         reasons=REASONS,

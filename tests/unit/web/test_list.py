@@ -14,6 +14,8 @@ from filterd.chain.chain import ChainSettings
 from filterd.chain.links import LinkSettings
 from filterd.config.load import FilterSettings
 from filterd.filters.auth.settings import AuthSettings
+from filterd.quarantine import StoreError
+from filterd.quarantine.index import Index
 from filterd.quarantine.query import SORTS
 from tests.helpers.site import PLAIN, Site, text_of, token_in
 
@@ -75,6 +77,7 @@ def test_saved_views_are_one_click_away(queue: Site) -> None:
     found = {name: shown(queue, html.unescape(path)) for path, name in views.items()}
     assert found == {
         "To decide": {"waits", "kept-virus"},
+        "Not seen": {"waits", "kept-virus"},
         "Spam of today": {"waits", "deleted"},
         "Virus": {"kept-virus"},
         "Stripped": set(),
@@ -253,6 +256,52 @@ def test_who_allows_says_whether_forged_mail_counts_too(ann: Site) -> None:
     assert file.read_text() == "allow ann@a.example for joe@mx.example if proven\n"
     ann.post("/quarantine/do", do="allow", id=id, unproven="yes")
     assert file.read_text() == "allow ann@a.example for joe@mx.example\n"
+
+
+def unseen_in(page: str) -> list[str]:
+    """Subjects in bold with the sign."""
+    rows = re.findall(r'<tr data-row class="new">(.*?)</tr>', page, re.DOTALL)
+    assert all('aria-label="not seen yet"' in row for row in rows)
+    return [subject for row in rows for subject in re.findall(r"<bdi>(m[0-9])</bdi></a>", row)]
+
+
+def test_what_a_reviewer_has_not_opened_is_marked_for_it(site: Site) -> None:
+    ids = [site.put(subject=b"m%d" % number) for number in range(3)]
+    site.log_in("bob")
+    assert unseen_in(site.get("/quarantine").text) == ["m2", "m1", "m0"]
+    site.get(f"/message/{ids[1]}")
+    page = site.get("/quarantine").text
+    assert unseen_in(page) == ["m2", "m0"]
+    assert subjects_in(page) == ["m2", "m1", "m0"]
+    assert subjects_in(site.get("/quarantine?state=waiting&seen=no").text) == ["m2", "m0"]
+    assert subjects_in(site.get("/quarantine?seen=yes").text) == ["m1"]
+    site.browser.cookies.clear()
+    site.log_in("ann")
+    page = site.get("/quarantine").text
+    assert unseen_in(page) == ["m2", "m1", "m0"], "each reviewer has its own marks"
+    wrong = site.get("/quarantine?seen=perhaps")
+    assert subjects_in(wrong.text) == []
+    assert "accepted: yes, no" in text_of(wrong)
+
+
+def test_the_list_of_what_is_not_seen_leads_on(ann: Site) -> None:
+    ids = [ann.put(subject=b"m%d" % number) for number in range(3)]
+    page = ann.get("/quarantine?state=waiting&seen=no").text
+    path = html.unescape(re.findall(rf'href="(/message/{ids[2]}[^"]*)"', page)[0])
+    next = re.findall(r'href="([^"]*)" rel="next"', ann.get(path).text)
+    assert next[0].startswith(f"/message/{ids[1]}")
+
+
+def test_a_message_is_shown_although_it_cannot_be_marked(
+    ann: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_index: Index, _id: str, _reviewer: str) -> None:
+        raise StoreError(0, "the database is away")
+
+    monkeypatch.setattr(Index, "saw", broken)
+    id = ann.put()
+    assert "text of the message" in ann.get(f"/message/{id}").text
+    assert f"id={id} is not marked as seen: the database is away" in caplog.text
 
 
 def undo(site: Site, page: Response) -> Response:

@@ -55,6 +55,21 @@ def test_undelete(site: Site, admin: Program) -> None:
     assert ids_of(act(admin, "undelete", search={"state": "deleted"}, dry_run=False)) == [id]
 
 
+def test_what_a_token_has_seen(site: Site, admin: Program) -> None:
+    ids = [site.put() for _ in range(3)]
+    admin.get(f"/messages/{ids[0]}")
+    found = admin.get("/messages").json()["messages"]
+    assert [(one["id"], one["seen"]) for one in found] == [
+        (ids[2], False),
+        (ids[1], False),
+        (ids[0], True),
+    ]
+    for seen, expected in (("true", ids[:1]), ("false", ids[:0:-1])):
+        found = admin.get("/messages", seen=seen).json()["messages"]
+        assert [one["id"] for one in found] == expected
+    assert ids_of(act(admin, "pin", search={"seen": True})) == ids[:1]
+
+
 def test_the_limit(site: Site, admin: Program) -> None:
     ids = [site.put() for _ in range(5)]
     for limit, more in ((4, True), (5, False), (6, False)):
