@@ -5,37 +5,35 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from filterd.system.zone import local
+
 _BREAKS = frozenset("\n\t")
 
 
 def when(seconds: float) -> str:
     """Local time of seconds since 1970, to the minute."""
-    return f"{_local(seconds):%Y-%m-%d %H:%M}"
+    return f"{local(seconds):%Y-%m-%d %H:%M}"
 
 
 def when_short(seconds: float) -> str:
     """The same as a list has room for: without this year, or without the hour."""
-    moment = _local(seconds)
+    moment = local(seconds)
     return f"{moment:%m-%d %H:%M}" if moment.year == datetime.now().year else f"{moment:%Y-%m-%d}"
 
 
 def to_the_second(seconds: float) -> str:
     """Local time with seconds."""
-    return f"{_local(seconds):%Y-%m-%d %H:%M:%S}"
+    return f"{local(seconds):%Y-%m-%d %H:%M:%S}"
 
 
 def exactly(seconds: float) -> str:
     """Local time with seconds and offset."""
-    return f"{_local(seconds):%Y-%m-%d %H:%M:%S %z}"
+    return f"{local(seconds):%Y-%m-%d %H:%M:%S %z}"
 
 
 def utc(seconds: float) -> str:
     """For programs: seconds since 1970 as a time in UTC (RFC 3339), without fractions."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
-
-
-def _local(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds).astimezone()
 
 
 def size(number: int) -> str:

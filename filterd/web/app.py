@@ -24,6 +24,7 @@ from filterd.review.actions import ActionError
 from filterd.review.principals import PrincipalError
 from filterd.web import api, health, pages
 from filterd.web.api.problems import problem
+from filterd.web.dates import BrowserZone
 from filterd.web.forwarded import ForwardedNotice
 from filterd.web.identity import LoginNeededError, current
 from filterd.web.security import HEADERS, BodyLimit, SecurityHeaders
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router())
     app.mount("/static", _CachedFiles(directory=Path(__file__).parent / "static"), "static")
     _add_handlers(app)
+    app.add_middleware(BrowserZone)
     app.add_middleware(BodyLimit, upload=settings.web.upload_megabytes << 20)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ForwardedNotice, settings=settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from starlette.datastructures import FormData
 from filterd.message.address import PatternError, checked_mailbox
 from filterd.quarantine.query import NEWEST_FIRST, SORTS, Query
 from filterd.quarantine.words import REASONS, STATES, WAITING
+from filterd.system import zone
+from filterd.web.dates import days_of
 
 TEXTS = ("text", "sender", "recipient", "domain", "subject", "symbol", "virus")
 """Fields of a search that are text; the words are those of `filterd quarantine list`."""
@@ -112,6 +115,7 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         *TEXTS,
         "reason",
         "state",
+        "when",
         "since",
         "until",
         "score_from",
@@ -158,6 +162,14 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         typed["sort"] = ""
     if typed["sort"] == NEWEST_FIRST:
         typed["sort"] = ""
+    since, until = moment("since"), moment("until")
+    if typed["when"]:
+        try:
+            first, after = days_of(typed["when"], zone.local(time.time()).date())
+            since = first if since is None else max(since, first)
+            until = after if until is None else min(until, after)
+        except ValueError as error:
+            errors["when"], typed["when"] = str(error), ""
     limit = typed["limit"] if typed["limit"] in map(str, LIMITS) else str(DEFAULT_LIMIT)
     typed["limit"] = "" if limit == str(DEFAULT_LIMIT) else limit
     query = Query(
@@ -170,8 +182,8 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
         virus=typed["virus"],
         reason=typed["reason"],
         state="" if typed["state"] == ANY else typed["state"],
-        since=moment("since"),
-        until=moment("until"),
+        since=since,
+        until=until,
         score_from=points("score_from"),
         score_to=points("score_to"),
         pinned={"yes": True, "no": False}.get(typed["pinned"]),
@@ -184,14 +196,15 @@ def search_of(given: Mapping[str, str]) -> SearchForm:
 
 
 def moment_of(text: str) -> float | None:
-    """Local time as the browser or a person writes it, as seconds since 1970; None for nothing.
+    """A time of the zone, as the browser or a person writes it, as seconds since 1970; None for
+    nothing.
 
     Raises ValueError in words for the person who typed it.
     """
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
+        return zone.at(datetime.fromisoformat(text))
     except (ValueError, OverflowError, OSError):
         raise ValueError("no date; expected 2026-11-23 or 2026-11-23T12:00") from None
 

@@ -20,6 +20,7 @@ from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
 from filterd.review.seen import own_outcomes, seen_sentence
+from filterd.system import zone
 from filterd.system.display import count, exactly, hours, printable, size, when
 from filterd.web.identity import session_of
 from filterd.web.state import state_of
@@ -93,6 +94,7 @@ def plain_page(
     text = _environment.get_template(template).render(
         path=request.url.path,
         version=__version__,
+        zone_name=zone.name(),
         greylists=state_of(request).waiting.is_used,
         has_lists=state_of(request).lists.is_used,
         has_senders=state_of(request).senders.is_used,

@@ -43,6 +43,9 @@ login_attempts = 50
 {web}
 """
 
+ZONE = "Asia/Tokyo"
+"""Where the browser is; not where the server is."""
+
 LIMIT = 15_000
 """Milliseconds that the browser waits for a page or an element; the machine may be busy."""
 
@@ -164,7 +167,9 @@ class Site:
         """A fresh window without cookies."""
         assert self.browser is not None
         context = self.browser.new_context(
-            viewport={"width": width, "height": height}, java_script_enabled=scripts
+            viewport={"width": width, "height": height},
+            java_script_enabled=scripts,
+            timezone_id=ZONE,
         )
         context.set_default_timeout(LIMIT)
         self._contexts.append(context)

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from filterd.digest.links import ReleaseLink, Signer
-from tests.browser.site import JOE, MAX, PASSWORD, Site, message
+from filterd.system import zone
+from tests.browser.site import JOE, MAX, PASSWORD, ZONE, Site, message
 from tests.helpers.process import folder
 from tests.helpers.servers.own_mta import OwnMta
 
@@ -205,6 +206,8 @@ def test_all_that_match_a_search(site: Site, scripts: bool) -> None:
     kept = site.put(message("a letter"))
     visit = site.logged_in(scripts=scripts)
     visit.page.goto(f"{site.url}/quarantine?subject=offer&limit=25")
+    days = visit.page.get_by_text("Days and times are those of")
+    expect(days).to_contain_text(ZONE if scripts else zone.name())
     visit.page.get_by_label("all 26 that match").check()
     visit.page.get_by_role("button", name="Delete …").click()
     expect(visit.page.get_by_text("26 held.")).to_be_visible()

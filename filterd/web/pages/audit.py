@@ -53,7 +53,8 @@ def list_(request: Request, asking: Asking) -> Response:
             moments["since"],
             moments["until"],
         )
-        fitting = audited(access, query)
+        if not errors:
+            fitting = audited(access, query)
     except ValueError as error:
         errors["what"] = str(error)
     first = (number_of_page - 1) * ROWS

@@ -12,6 +12,7 @@ from filterd.quarantine.words import ACTIONS
 from filterd.review.access import Access
 from filterd.review.seen import all_as_seen, as_seen
 from filterd.review.timeline import timeline
+from filterd.web.dates import PRESETS
 from filterd.web.forms import search_of
 from filterd.web.identity import Asking
 from filterd.web.state import state_of
@@ -45,8 +46,9 @@ def list_(request: Request, asking: Asking) -> Response:
     rows: tuple[Record, ...] = ()
     next_ = ""
     try:
-        found = state_of(request).history.search(query)
-        rows, next_ = all_as_seen(found.rows, asking, query.symbol), found.next
+        if not search.errors:
+            found = state_of(request).history.search(query)
+            rows, next_ = all_as_seen(found.rows, asking, query.symbol), found.next
     except ValueError as error:
         search.errors["after"] = str(error)
     return page(
@@ -57,6 +59,7 @@ def list_(request: Request, asking: Asking) -> Response:
         rows=rows,
         next=search.link(after=next_) if next_ else "",
         actions=ACTIONS,
+        presets=PRESETS,
         enabled=state_of(request).settings.history.enabled,
     )
 

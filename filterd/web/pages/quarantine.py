@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from fastapi import APIRouter, HTTPException
 from starlette.datastructures import FormData
@@ -19,6 +18,7 @@ from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
 from filterd.review.by_search import matching
 from filterd.review.rights import BULK, ReviewAction
+from filterd.web.dates import PRESETS
 from filterd.web.forms import (
     DAY,
     ID_LIMIT,
@@ -55,20 +55,17 @@ ORDERS = (
 there are no headings of columns."""
 
 
-def views(now: datetime) -> list[tuple[str, str]]:
-    """The saved views of the list: a name, and what it asks for as the query of an address."""
-    today = now.date()
-    week = today - timedelta(days=6)
-    return [
-        ("To decide", "state=waiting"),
-        ("Not seen", "state=waiting&seen=no"),
-        ("Spam of today", f"state=any&reason=spam&since={today}"),
-        ("Virus", "state=any&reason=virus"),
-        ("Stripped", "state=any&reason=stripped"),
-        ("Released this week", f"state=released&since={week}"),
-        ("Deleted", "state=deleted"),
-        ("Everything", "state=any"),
-    ]
+VIEWS = (
+    ("To decide", "state=waiting"),
+    ("Not seen", "state=waiting&seen=no"),
+    ("Spam of today", "state=any&reason=spam&when=today"),
+    ("Virus", "state=any&reason=virus"),
+    ("Stripped", "state=any&reason=stripped"),
+    ("Released, last 7 days", "state=released&when=last-7-days"),
+    ("Deleted", "state=deleted"),
+    ("Everything", "state=any"),
+)
+"""The saved views of the list: a name, and what it asks for as the query of an address."""
 
 
 @router.get("/quarantine")
@@ -106,7 +103,8 @@ def list_(request: Request, asking: Asking) -> Response:
         reasons=REASONS,
         states=STATE_CHOICES,
         limits=LIMITS,
-        views=views(datetime.now().astimezone()),
+        views=VIEWS,
+        presets=PRESETS,
         total=total,
         count_limit=COUNT_LIMIT,
         act_limit=ID_LIMIT,

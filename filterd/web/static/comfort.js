@@ -1,6 +1,10 @@
-// Comfort only: every page works without it. Keys in a list, on a message and in a trace, "all",
+// Comfort only: every page works without it. The browser's time zone, keys in a list, on a message and in a trace, "all",
 // and a form that is sent once.
 "use strict";
+
+// Days and times of the next page are those of this zone.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `zone=${zone}; Path=/; SameSite=Lax; Max-Age=31536000${location.protocol === "https:" ? "; Secure" : ""}`;
 
 for (const form of document.querySelectorAll("form[data-once]")) {
   form.addEventListener("submit", (event) => {

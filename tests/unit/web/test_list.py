@@ -81,7 +81,7 @@ def test_saved_views_are_one_click_away(queue: Site) -> None:
         "Spam of today": {"waits", "deleted"},
         "Virus": {"kept-virus"},
         "Stripped": set(),
-        "Released this week": set(),
+        "Released, last 7 days": set(),
         "Deleted": {"deleted"},
         "Everything": ALL,
     }
