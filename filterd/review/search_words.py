@@ -18,6 +18,7 @@ from datetime import datetime
 from filterd.message.address import readable_part
 from filterd.message.envelope import ip
 from filterd.quarantine.words import ACTIONS, REASONS, SEARCH_STATES, known
+from filterd.system import zone
 
 TEXT_LIMIT = 500
 """Characters of a search."""
@@ -181,7 +182,7 @@ def _moment(name: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
+        return zone.at(datetime.fromisoformat(text))
     except (ValueError, OverflowError, OSError):
         raise SearchError(f"{name}: no date; expected {_example(name)}") from None
 

@@ -6,15 +6,21 @@ The release goes to the very port whose mail is filtered: only the signed mark l
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from filterd.maillog.lines import DeliveryAttempt
+from filterd.maillog.log import MailLog
+from filterd.maillog.settings import MailLogSettings
 from filterd.message import Envelope, Recipient
 from filterd.message.ids import new_id
 from filterd.quarantine import Store
 from filterd.quarantine.release import Releaser, ReleaseRequest
 from tests.helpers import messages
+from tests.helpers.process import wait_for
 from tests.helpers.reports import new_entry
 from tests.helpers.servers.filterd import Filterd, id_in
 from tests.helpers.servers.mta import Mta
@@ -65,6 +71,34 @@ def test_a_released_message_arrives_as_it_was_and_is_not_held_again(
     assert came.values("X-Spam-Flag") == []
     assert filterd.stored == before
     assert store.delivery_state(id).state == "released"
+
+
+@pytest.mark.parametrize("mta", ["sendmail", "postfix"], indirect=True)
+def test_the_mtas_log_says_what_became_of_a_release(
+    mta: Mta, filterd: Filterd, tmp_path: Path
+) -> None:
+    id = held(filterd, mta, messages.message(messages.CLEAN_BODY, HOLD))
+    _, releaser = releasing(filterd, mta)
+    (outcome,) = releaser.release(ReleaseRequest(id, "test"))
+    began = datetime.now().timestamp()
+
+    def delivered() -> DeliveryAttempt | None:
+        # The library that stands in for syslog writes no head.
+        head = f"{datetime.now().astimezone().isoformat()} mx sendmail[1]: "
+        text = re.sub(r"(?m)^(?=[0-9A-Za-z]{14}: )", head, mta.log)
+        (tmp_path / "log").write_text(text)
+        log = MailLog(MailLogSettings(files=(tmp_path / "log",)))
+        for line in log.about({outcome.queue_id: began}).lines:
+            if isinstance(line, DeliveryAttempt) and line.status == "sent":
+                return line
+        return None
+
+    line = wait_for("the delivery in the log", delivered)
+    assert line is not None
+    assert line.recipients == ("joe@mx.example.test",)
+    assert line.dsn == "2.0.0"
+    assert line.delay is not None
+    mta.mail()
 
 
 def test_the_mark_does_not_fit_another_message(mta: Mta, filterd: Filterd) -> None:
