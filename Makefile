@@ -62,10 +62,10 @@ demo: setup
 # time, the tests of a file one after the other, since they share its servers.
 test: setup-test
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@$(IN_FOLDER) $(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --ignore=tests/unit -n 3 --dist loadfile --no-loadscope-reorder
 	@$(IN_FOLDER) $(BIN)/python -m pytest tests/unit -n auto
 else
-	@$(IN_FOLDER) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
 
 unit: setup-dev

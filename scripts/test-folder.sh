@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the folder for the files of tests, which sync thousands of times: one in memory, if there is
+# Prints the folder for the files of unit tests, which sync thousands of times: one in memory, if there is
 # room and programs may run there; else /tmp. TMPDIR, if set, is left as it is.
 set -euo pipefail
 
