@@ -221,9 +221,9 @@ def test_addresses_and_filters_are_explained_without_running(cf: Path) -> None:
     assert limits == (300.0, 10.0, 2.0, 300.0)
     people = [(one["to"], one["mailer"], one["errors_to"]) for one in rows[1]["deliveries"]]
     assert people == [
-        ("ann", "local", "sue"),
-        ('"|/bin/cat x"', "prog", "sue"),
         ("bob@far.test", "esmtp", "sue"),
+        ('"|/bin/cat x"', "prog", "sue"),
+        ("ann", "local", "sue"),
     ]
     assert rows[2]["resolves"] == {"mailer": "local", "host": "", "user": "joe"}
 
