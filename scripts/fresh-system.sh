@@ -61,16 +61,16 @@ if [ "$user" = ordinary ]; then
   chroot "$root" useradd --create-home --shell /bin/bash ordinary
   home=/home/ordinary
 fi
-place=$home/work/filterd
+place=$home/src/filterd
 mkdir -p "$root$place"
 (cd "$checkout" && git ls-files -z --cached --others --exclude-standard |
   while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
   tar --null -T - -cf -) | tar -xf - -C "$root$place" --no-same-owner
 if [ -n "${FILTERD_SHARED-}" ]; then
-  mkdir -p "$root$home/work/shared"
-  cp -R "$FILTERD_SHARED/." "$root$home/work/shared/"
+  mkdir -p "$root$home/src/shared"
+  cp -R "$FILTERD_SHARED/." "$root$home/src/shared/"
 fi
-chroot "$root" chown -R "$user:" "$home/work"
+chroot "$root" chown -R "$user:" "$home/src"
 
 variables=(HOME="$home" LANG=C.UTF-8 TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
 for name in http_proxy https_proxy no_proxy PIP_INDEX_URL CI; do

@@ -208,44 +208,35 @@ def _end_of_field(text: str, start: int) -> int:
     """Where the next `, ` stands outside of quotation marks, or the end; of an address in angle
     brackets, behind its bracket: Postfix before 3.5 writes local parts without the quotation marks
     that they need."""
+    is_bracketed = text.startswith("<", start)
+    for comma in _commas(text, start):
+        if text.startswith(" ", comma + 1) and not (is_bracketed and text[comma - 1] not in ">)"):
+            return comma
+    return len(text)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """The addresses of sendmail's list, which has no blanks behind its commas."""
+    start = 0
+    for comma in _commas(value, 0):
+        if not value.startswith("<", start) or value[comma - 1] == ">":
+            yield value[start:comma]
+            start = comma + 1
+    yield value[start:]
+
+
+def _commas(text: str, start: int) -> Iterator[int]:
+    """Where commas stand outside of quotation marks."""
     position, is_quoted = start, False
-    before = ">)" if text.startswith("<", start) else None
     while position < len(text):
         character = text[position]
         if is_quoted and character == "\\":
             position += 1
         elif character == '"':
             is_quoted = not is_quoted
-        elif (
-            character == ","
-            and not is_quoted
-            and text.startswith(" ", position + 1)
-            and (before is None or text[position - 1] in before)
-        ):
-            return position
+        elif character == "," and not is_quoted:
+            yield position
         position += 1
-    return len(text)
-
-
-def _parts(value: str) -> Iterator[str]:
-    """The addresses of sendmail's list, which has no blanks behind its commas."""
-    start = position = 0
-    is_quoted = False
-    while position < len(value):
-        character = value[position]
-        if is_quoted and character == "\\":
-            position += 1
-        elif character == '"':
-            is_quoted = not is_quoted
-        elif (
-            character == ","
-            and not is_quoted
-            and (value[start] != "<" or value[position - 1] == ">")
-        ):
-            yield value[start:position]
-            start = position + 1
-        position += 1
-    yield value[start:]
 
 
 def _bare(address: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from filterd.maillog.files import LogFile
 from filterd.maillog.journal import MailJournal
@@ -66,7 +67,7 @@ class MailLog:
         self._mutex = threading.Lock()
         self._kept: deque[tuple[str, int]] = deque()
         self._octets = 0
-        self._by_id: defaultdict[str, list[str | LogLine]] = defaultdict(list)
+        self._by_id: defaultdict[str, deque[str | LogLine]] = defaultdict(deque)
 
     def about(self, queue_ids: Mapping[str, float]) -> MailLogAnswer:
         """What the log says of these queue ids, and of those that the MTA made of them or handed
@@ -90,7 +91,8 @@ class MailLog:
         now = self._clock()
         read = (parsed(o, now) if isinstance(o, str) else o for o in self._by_id.get(id, ()))
         earliest, latest = since - EARLY, since + LATE
-        return [one for one in read if one is not None and earliest <= one.time <= latest]
+        lines = (one for one in read if one is not None and earliest <= one.time <= latest)
+        return list(islice(lines, ATTEMPTS_LIMIT))
 
     def _read(self) -> Iterable[str]:
         """Read what is new; yield what cannot be read."""
@@ -120,7 +122,7 @@ class MailLog:
             oldest, size = self._kept.popleft()
             self._octets -= size
             lines = self._by_id[oldest]
-            del lines[0]
+            lines.popleft()
             if not lines:
                 del self._by_id[oldest]
 

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from filterd.quarantine.journal import Event
     from filterd.quarantine.store import Store
 
+HOUR = 3600.0
+
+DISORDER = 3600.0
+"""Seconds by which events of several processes and hosts may stand in another order than that of
+their times."""
+
+_GONE = (State.DELETED, State.EXPIRED)
+
 
 def delete(
     store: Store, id: str, who: str, note: str, *, at_once: bool = False, expired: bool = False
@@ -97,21 +105,14 @@ def can_be_brought_back(path: Path, state: DeliveryState) -> bool:
     return state.gone == State.DELETED and not state.purged and there
 
 
-def undeletable(store: Store, ids: Collection[str]) -> dict[str, float]:
+def undelete_until(store: Store, ids: Collection[str]) -> dict[str, float]:
     """Which of these messages can be brought back, and until when (seconds since 1970; then the
     next expiry removes their bytes). Raises StoreError."""
     hours = store.settings.undelete_hours * HOUR
     aside = {one for one in map(store.files.find, ids) if one is not None}
     there = {one.stem for one in aside if one.with_suffix(ASIDE).exists()}
-    last = _last_deeds(store) if there else {}
+    last = _last_events(store) if there else {}
     return {id: last[id].time + hours for id in there if id in last and last[id].what == "deleted"}
-
-
-HOUR = 3600.0
-
-DISORDER = 3600.0
-"""Seconds by which events of several processes and hosts may stand in another order than that of
-their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def set_aside(store: Store, *, repair: bool) -> list[Aside]:
     """What was deleted and can be brought back. repair: finish first what a process that died has
     left half done in these hours; the rest of such is for `fsck`. Raises StoreError."""
     files = {path.stem: path for path in store.files.aside()}
-    last = _last_deeds(store)
+    last = _last_events(store)
     if repair:
         _finish_all(store, last)
     found = []
@@ -143,7 +144,7 @@ def set_aside(store: Store, *, repair: bool) -> list[Aside]:
     return found
 
 
-def _last_deeds(store: Store) -> dict[str, Event]:
+def _last_events(store: Store) -> dict[str, Event]:
     """What was done last with each message that was deleted, brought back or purged in the hours
     that deleted ones are kept. Raises StoreError."""
     began = store.clock() - store.settings.undelete_hours * HOUR
@@ -170,9 +171,6 @@ def _finish_all(store: Store, last: Mapping[str, Event]) -> None:
             description.with_suffix(".eml"), state
         ):
             finish(store, id)
-
-
-_GONE = (State.DELETED, State.EXPIRED)
 
 
 def _received(store: Store, path: Path) -> float:

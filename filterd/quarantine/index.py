@@ -114,8 +114,7 @@ class Index:
     def remove(self, ids: Sequence[str]) -> None:
         """Take rows out. Raises StoreError."""
         with self.connection() as connection:
-            for start in range(0, len(ids), _CHUNK):
-                some = ids[start : start + _CHUNK]
+            for some in _chunks(ids):
                 _lock(connection, some)
                 connection.execute(sa.delete(messages).where(messages.c.id.in_(some)))
                 connection.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))
@@ -125,14 +124,9 @@ class Index:
         """State and pin of every row, by id; with ids those of them that are there. Raises
         StoreError."""
         query = sa.select(messages.c.id, messages.c.state, messages.c.pinned)
-        parts = (
-            [query]
-            if ids is None
-            else [
-                query.where(messages.c.id.in_(ids[start : start + _CHUNK]))
-                for start in range(0, len(ids), _CHUNK)
-            ]
-        )
+        parts = [query]
+        if ids is not None:
+            parts = [query.where(messages.c.id.in_(some)) for some in _chunks(ids)]
         with self.connection() as connection:
             return {row[0]: (row[1], row[2]) for part in parts for row in connection.execute(part)}
 
@@ -262,8 +256,8 @@ class Index:
         with self.connection() as connection:
             return frozenset(
                 id
-                for start in range(0, len(ids), _CHUNK)
-                for id in connection.scalars(mine.where(seen.c.id.in_(ids[start : start + _CHUNK])))
+                for some in _chunks(ids)
+                for id in connection.scalars(mine.where(seen.c.id.in_(some)))
             )
 
     def settle(self, id: str, delivery: Delivery) -> None:
@@ -412,6 +406,12 @@ def _lock(connection: sa.Connection, ids: Sequence[str]) -> None:
 
 _LOCK_SEED = 0x66696C74
 """Keeps our locks apart from those of other programs in the same database."""
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids, so many at a time as one statement takes."""
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
 
 
 def _insert(connection: sa.Connection) -> Any:

@@ -154,10 +154,10 @@ class Store:
         does, GoneError if its bytes are removed for good."""
         return deletion.undelete(self, id, who, note)
 
-    def undeletable(self, ids: Collection[str]) -> dict[str, float]:
+    def undelete_until(self, ids: Collection[str]) -> dict[str, float]:
         """Which of these messages can be brought back, and until when (seconds since 1970; then
         the next expiry removes their bytes). Raises StoreError."""
-        return deletion.undeletable(self, ids)
+        return deletion.undelete_until(self, ids)
 
     def erase(self, id: str, who: str, note: str = "") -> None:
         """Delete a message with its description: nothing but the journal knows it afterwards. For

@@ -243,10 +243,10 @@ class Access:
             raise ActionError(why)
         return self._actions.download(id, ActionRequest(self.who), number)
 
-    def undeletable(self, ids: Collection[str]) -> dict[str, float]:
+    def undelete_until(self, ids: Collection[str]) -> dict[str, float]:
         """Which of these messages can be brought back, and until when. Raises as
-        `Store.undeletable`."""
-        return self._store.undeletable(ids)
+        `Store.undelete_until`."""
+        return self._store.undelete_until(ids)
 
     def viewed(self, id: str) -> None:
         """Put into the journal that the message was looked at, and mark it as seen. Raises

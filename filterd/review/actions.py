@@ -217,7 +217,7 @@ class ReviewActions:
             id: self.store.delete(id, request.who, request.note, at_once=request.at_once)
             for id in ids
         }
-        until = self.store.undeletable(freed)
+        until = self.store.undelete_until(freed)
         kept = hours(self.settings.quarantine.undelete_hours)
         results = []
         for id, octets in freed.items():

@@ -18,7 +18,7 @@ from filterd.chain.verdict import Action, Outcome
 from filterd.maillog.lines import DeliveryAttempt, LogLine, NewQueueId
 from filterd.maillog.log import MailLog, MailLogAnswer
 from filterd.quarantine.journal import Event
-from filterd.system.display import count, size
+from filterd.system.display import count, size, when
 
 NAMED = 3
 """Recipients that one step names."""
@@ -126,7 +126,7 @@ def _event(event: Event, within: Within) -> Step:
         id, _, rest = event.note.partition(" ")
         text = rest.strip("()")
     if event.again_at:
-        text += f"{'; ' if text else ''}next try {datetime.fromtimestamp(event.again_at):%H:%M}"
+        text += f"{'; ' if text else ''}next try {when(event.again_at)}"
     return Step(
         event.time,
         "journal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from starlette.requests import Request
@@ -20,6 +21,17 @@ PRESETS = {
     "this-month": "this month",
 }
 """Words for days, and what they are called."""
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
+
+
+def day_input(typed: str) -> str:
+    """The type of the input (HTML) that can show what was typed, most of all a picker of days."""
+    if not typed or _DAY.fullmatch(typed):
+        return "date"
+    return "datetime-local" if _MINUTE.fullmatch(typed) else "text"
 
 
 def days_of(word: str, today: date) -> tuple[float, float]:

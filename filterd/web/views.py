@@ -22,6 +22,7 @@ from filterd.review.reviewer import Reviewer
 from filterd.review.seen import own_outcomes, seen_sentence
 from filterd.system import zone
 from filterd.system.display import count, exactly, hours, printable, size, when
+from filterd.web.dates import day_input
 from filterd.web.identity import session_of
 from filterd.web.state import state_of
 
@@ -58,6 +59,7 @@ _environment.filters.update(
     outcomes_within=own_outcomes,
     sentence_for=seen_sentence,
     hours=hours,
+    day_input=day_input,
     command=lambda stage: _COMMANDS.get(stage, stage),
 )
 

@@ -12,19 +12,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from filterd.mta.delivery.client import LHLO, connected, wire_form
 from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.program import Program
-from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.delivery.transaction import (
     CONNECT_TIMEOUT,
-    SEND_TIMEOUT,
     OutgoingMail,
     Result,
-    transaction,
+    conversation,
 )
-from filterd.smtp.client import SmtpError
 
 END_TIMEOUT = 10.0
 """Seconds that a program may take after its last reply, until it is killed."""
@@ -84,14 +82,7 @@ class LocalMailer:
         """What became of each recipient, in order. Raises DeliveryError for all of them."""
         wire = wire_form(limited(mail.message, self.line_limit))[0]
         with self.server.opened() as (name, peer):
-            try:
-                client = connected(name, 0, self.helo, CONNECT_TIMEOUT, hello=self.hello, peer=peer)
-            except SmtpError as error:
-                raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
-            try:
-                with client.within(SEND_TIMEOUT):
-                    return transaction(client, name, mail, wire, lmtp=self.hello == LHLO)
-            except SmtpError as error:
-                raise DeliveryError(f"{name}: {error}", temporary=True, code="4.4.2") from None
-            finally:
-                client.quit()
+            connect = partial(
+                connected, name, 0, self.helo, CONNECT_TIMEOUT, hello=self.hello, peer=peer
+            )
+            return conversation(connect, name, mail, wire, lmtp=self.hello == LHLO)

@@ -10,20 +10,19 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from filterd.mta.delivery.client import EHLO, LHLO, connected, wire_form
 from filterd.mta.delivery.lines import limited
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.delivery.transaction import (
     CONNECT_TIMEOUT,
-    SEND_TIMEOUT,
     OutgoingMail,
     Result,
-    transaction,
+    conversation,
 )
 from filterd.resolver.answer import MX, DnsStatus, RecordType
 from filterd.resolver.resolver import system_resolver
-from filterd.smtp.client import SmtpError
 
 PORT = 25
 DNS_TIMEOUT = 10.0
@@ -114,18 +113,16 @@ class SmtpMailer:
 
     def _send(self, host: str, port: int, mail: OutgoingMail, wire: bytes) -> list[Result]:
         """Raises DeliveryError if another host may be tried for all recipients."""
-        try:
-            source = self.options.source
-            client = connected(host, port, self.helo, CONNECT_TIMEOUT, source, hello=self.hello)
-        except SmtpError as error:
-            raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
-        try:
-            with client.within(SEND_TIMEOUT):
-                return transaction(client, host, mail, wire, lmtp=self.hello == LHLO)
-        except SmtpError as error:
-            raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None
-        finally:
-            client.quit()
+        connect = partial(
+            connected,
+            host,
+            port,
+            self.helo,
+            CONNECT_TIMEOUT,
+            self.options.source,
+            hello=self.hello,
+        )
+        return conversation(connect, host, mail, wire, lmtp=self.hello == LHLO)
 
 
 def host_names(text: str) -> list[str]:

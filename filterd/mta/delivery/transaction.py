@@ -7,6 +7,7 @@ may be served, refused, or put off.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from filterd.mta.delivery.router import DeliveryError
@@ -41,15 +42,37 @@ class OutgoingMail:
     dsn: tuple[str, tuple[str, ...]] = ("", ())
 
 
-def transaction(
-    client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes, *, lmtp: bool = False
+def conversation(
+    connect: Callable[[], SmtpClient],
+    host: str,
+    mail: OutgoingMail,
+    wire: bytes,
+    *,
+    lmtp: bool = False,
 ) -> list[Result]:
-    """One message over a connection. What became of each recipient, in order.
+    """One message over a connection of its own. What became of each recipient, in order.
 
-    host: its name, for the log. wire: the message with CRLF line ends. Raises DeliveryError if all
-    recipients share a failure, SmtpError where the connection failed before the server could take
-    the message for anybody.
+    connect: makes the connection, or raises SmtpError. host: its name, for the log. wire: the
+    message with CRLF line ends. Raises DeliveryError if all recipients share a failure.
     """
+    try:
+        client = connect()
+    except SmtpError as error:
+        raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
+    try:
+        with client.within(SEND_TIMEOUT):
+            return _transaction(client, host, mail, wire, lmtp=lmtp)
+    except SmtpError as error:
+        raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None
+    finally:
+        client.quit()
+
+
+def _transaction(
+    client: SmtpClient, host: str, mail: OutgoingMail, wire: bytes, *, lmtp: bool
+) -> list[Result]:
+    """Raises SmtpError where the connection failed before the server could take the message for
+    anybody."""
     sender = f"{mail.path}{mail.sender}" if mail.sender else ""
     reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
     if not _is_good(reply):

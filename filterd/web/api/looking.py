@@ -103,7 +103,7 @@ def message(request: Request, access: Bearer, id: Id) -> JSONResponse:
     )
     plain |= plain_timeline(told, access.reviewer)
     plain["warnings"] = [asdict(one) for one in _warnings(access, look.entry)]
-    until = access.undeletable([id]).get(id) if look.delivery_state.gone else None
+    until = access.undelete_until([id]).get(id) if look.delivery_state.gone else None
     plain["undelete_until"] = None if until is None else utc(until)
     access.viewed(id)
     return AsciiJSONResponse(state_of(request).descriptions.describe(plain))

@@ -91,7 +91,7 @@ def show(request: Request, asking: Asking, id: str) -> Response:
             entry, entry.received.timestamp(), look.events, state.maillog, asking.within
         ),
         gone=is_gone,
-        undelete_until=access.undeletable([id]).get(id) if is_gone else None,
+        undelete_until=access.undelete_until([id]).get(id) if is_gone else None,
         too_large=entry.size > preview.SIZE_LIMIT,
         fields=_fields(message),
         parts=list(preview.parts(message)) if message else [],

@@ -83,7 +83,7 @@ def list_(request: Request, asking: Asking) -> Response:
     except QueryError as error:
         search.errors["after"] = str(error)
     deleted = [row.id for row in found.rows if row.state == State.DELETED]
-    undeletable = access.undeletable(deleted) if deleted else {}
+    undelete_until = access.undelete_until(deleted) if deleted else {}
     keep_days = state_of(request).settings.quarantine.keep_days
     return page(
         request,
@@ -94,9 +94,9 @@ def list_(request: Request, asking: Asking) -> Response:
         next=search.link(after=found.next) if found.next else "",
         here=f"/quarantine{search.link(after=search.query.after)}",
         path_of=lambda id: message_path(id, search, page=True),
-        actions=[name for name in BULK if name != "undelete" or undeletable],
+        actions=[name for name in BULK if name != "undelete" or undelete_until],
         action_of=BULK,
-        undeletable=undeletable,
+        undelete_until=undelete_until,
         seen=access.seen_ids([row.id for row in found.rows]),
         orders=ORDERS,
         sorts={name for name in SORTS if access.may_sort(name)},

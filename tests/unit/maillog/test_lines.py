@@ -115,7 +115,7 @@ def test_an_address_is_no_field(address: str, read: str) -> None:
         "Nov 30 01:02:03 mx sendmail[1]: 6AUBx1Mp017614: from=<a, to=<joe@mx>, stat=Sent",
         "Nov 30 01:02:03 mx postfix/smtpd[1]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 550",
         "Nov 30 01:02:03 mx postfix/qmgr[1]: 01E12901F9D: removed",
-        # Without a status, without a recipient, with what is no time.
+        # No status, no recipient, an invalid time.
         "Nov 30 01:02:03 mx postfix/smtp[1]: 01E12901F9D: to=<joe@mx>, relay=x",
         "Nov 30 01:02:03 mx postfix/smtp[1]: 01E12901F9D: to",
         "Nov 31 01:02:03 mx postfix/smtp[1]: 01E12901F9D: to=<joe@mx>, status=sent (x)",

@@ -92,7 +92,7 @@ def test_a_rotated_file_is_read_to_its_end(tmp_path: Path, name: str) -> None:
     path.rename(tmp_path / name)
     write(path, sent("AAAAA1", "three"))
     assert replies(read.about(given("AAAAA1"))) == ["one", "two", "three"]
-    # Who comes later reads the older file as well, but not one that is no log's.
+    # A reader that starts later reads the rotated log as well, but not other files beside it.
     write(tmp_path / "mail.log.1.gz", sent("AAAAA1", "packed"))
     write(tmp_path / "mail.log.old", sent("AAAAA1", "old"))
     assert replies(maillog(path).about(given("AAAAA1"))) == ["one", "two", "three"]

@@ -104,13 +104,13 @@ def test_what_is_deleted_is_out_of_reach_and_comes_back_as_it_was(store: Store) 
 def test_until_when_is_known(store: Store, clock: Clock) -> None:
     store.put(new("id2"))
     ids = ["id1", "id2", "unknown"]
-    assert store.undeletable(ids) == {}
+    assert store.undelete_until(ids) == {}
     store.delete("id1", "t")
     store.delete("id2", "t", at_once=True)
-    assert store.undeletable(ids) == {"id1": NOW + 24 * HOUR}
+    assert store.undelete_until(ids) == {"id1": NOW + 24 * HOUR}
     clock.now += 25 * HOUR
     expire(store)
-    assert store.undeletable(ids) == {}
+    assert store.undelete_until(ids) == {}
 
 
 @pytest.mark.parametrize(("hours", "stays"), [(1, True), (24.1, False)])
@@ -167,7 +167,7 @@ def test_what_an_older_version_deleted_cannot_be_brought_back(store: Store) -> N
     store.note("deleted", "id1", "t")
     store.path("id1").unlink()
     store.index.update("id1", store.delivery_state("id1"))
-    assert store.undeletable(["id1"]) == {}
+    assert store.undelete_until(["id1"]) == {}
     with pytest.raises(GoneError, match="removed for good"):
         store.undelete("id1", "t")
     assert store.fsck().damaged == ()
@@ -274,7 +274,7 @@ def test_what_was_released_meanwhile_stays_released() -> None:
 
 
 class Died(BaseException):
-    """The process is no more: nothing catches this."""
+    """The process is killed here: no handler may catch this."""
 
 
 STEPS = (

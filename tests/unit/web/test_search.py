@@ -53,7 +53,7 @@ def test_a_reviewer_finds_its_own(lived: tuple[Site, str]) -> None:
     answer = site.get("/search?q=shoes")
     assert f"/message/{id}" in answer.text
     assert "/history/h1" in answer.text
-    assert "h2" not in answer.text
+    assert "/history/h2" not in answer.text
     assert "No matching messages." in text_of(site.get("/search?q=to:max"))
 
 
