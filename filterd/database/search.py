@@ -17,6 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from filterd.database.storable import storable
+from filterd.database.symbols import symbol_spellings
 from filterd.message.address import DELIMITER
 
 
@@ -111,6 +112,11 @@ def _as_it_is(element: Unindexed, compiler: Any, **options: Any) -> str:
 def _with_a_plus(element: Unindexed, compiler: Any, **options: Any) -> str:
     # https://www.sqlite.org/optoverview.html, "Disqualifying WHERE Clause Terms Using Unary +"
     return f"+{compiler.process(element.clauses, **options)}"
+
+
+def has_symbol(symbols: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """True for a column of symbols, with blanks around each, that has this one."""
+    return sa.or_(*(Contains(symbols, f" {one} ") for one in symbol_spellings(name)))
 
 
 def between(
@@ -229,7 +235,7 @@ class Coarse:
         for spellings in self.pieces:
             found = found.where(sa.or_(*(Contains(columns.words, one) for one in spellings)))
         for name in self.symbols:
-            found = found.where(Contains(columns.symbols, f" {storable(name)} "))
+            found = found.where(has_symbol(columns.symbols, name))
         found = found.where(*between(columns.received, self.since, self.until))
         if self.visible:
             found = found.where(recipients.any_of(self.visible))

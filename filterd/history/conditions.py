@@ -16,6 +16,7 @@ from filterd.database.search import (
     Matches,
     Recipients,
     between,
+    has_symbol,
 )
 from filterd.database.storable import storable
 from filterd.history.query import HistoryQuery
@@ -51,7 +52,7 @@ def _conditions(query: HistoryQuery) -> Iterator[sa.ColumnElement[bool]]:
         yield c.action == query.action
     yield from between(c.received, query.since, query.until)
     if query.symbol:
-        yield Contains(c.symbols, f" {query.symbol.upper()} ")
+        yield has_symbol(c.symbols, query.symbol)
     if query.failed:
         # The first half is what the index is of.
         yield c.failed != ""

@@ -10,7 +10,14 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from filterd.database import paging
-from filterd.database.search import Contains, Matches, Recipients, Unindexed, between
+from filterd.database.search import (
+    Contains,
+    Matches,
+    Recipients,
+    Unindexed,
+    between,
+    has_symbol,
+)
 from filterd.database.storable import storable
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.schema import SENDER_ORDER, messages, seen
@@ -204,7 +211,7 @@ def _conditions(query: Query, *, ordered: bool = False) -> Iterator[sa.ColumnEle
         )
     yield from _text(query)
     if query.symbol:
-        yield c.symbols.contains(f" {query.symbol.upper()} ", autoescape=True)
+        yield has_symbol(c.symbols, query.symbol)
     yield from _ranges(query)
     if query.pinned is not None:
         yield c.pinned == query.pinned

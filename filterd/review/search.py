@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from filterd.database.search import Coarse
+from filterd.database.symbols import symbol_spellings
 from filterd.quarantine.candidates import Candidate, candidates, with_ids
 from filterd.review.search_words import Search, SearchError, document
 from filterd.review.seen import as_seen, has_symbol
@@ -203,7 +204,7 @@ def _of_kept(access: Access, wanted: Search, one: Candidate) -> Result | None:
     if not all(term.fits(known) for term in wanted.terms):
         return None
     row = access.seen(row)
-    if not set(wanted.symbols) <= set(row.symbols):
+    if any(set(row.symbols).isdisjoint(symbol_spellings(one)) for one in wanted.symbols):
         return None
     return Result(
         row.id,

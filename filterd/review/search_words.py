@@ -117,7 +117,7 @@ def read(text: str) -> Search:
         if name in ("", *TEXTS):
             terms.append(_term(name, value))
         elif name == "symbol":
-            symbols.append(value.upper())
+            symbols.append(value)
         elif single.setdefault(name, value) != value:
             raise SearchError(f"{name}: is there twice; expected it once")
     moments = {name: _moment(name, single.pop(name, "")) for name in ("since", "until")}

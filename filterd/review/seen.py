@@ -9,6 +9,7 @@ from filterd.chain.report import ScanReport
 from filterd.chain.sentence import sentence
 from filterd.chain.shares import as_for
 from filterd.chain.verdict import Outcome, Symbol
+from filterd.database.symbols import symbol_spellings
 from filterd.review.reviewer import Reviewer
 
 R = TypeVar("R", bound=ScanReport)
@@ -22,7 +23,7 @@ def as_seen(report: R, reviewer: Reviewer) -> R:
 
 
 def all_as_seen(found: Iterable[R], reviewer: Reviewer, symbol: str) -> tuple[R, ...]:
-    """What a search for a symbol (in any case, empty for none) has found, as the reviewer sees it.
+    """What a search for a symbol (empty for none) has found, as the reviewer sees it.
     What has it only for others is left out."""
     return tuple(
         [
@@ -35,8 +36,8 @@ def all_as_seen(found: Iterable[R], reviewer: Reviewer, symbol: str) -> tuple[R,
 
 
 def has_symbol(symbols: Sequence[Symbol], name: str) -> bool:
-    """True if a search for that name, in any case, finds a message with these."""
-    return name.upper() in [one.name for one in symbols]
+    """True if a search for that name finds a message with these."""
+    return not {one.name for one in symbols}.isdisjoint(symbol_spellings(name))
 
 
 def own_outcomes(report: ScanReport, reviewer: Reviewer) -> list[Outcome]:

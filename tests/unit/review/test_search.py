@@ -123,6 +123,8 @@ def test_a_record_of_a_kept_message_leads_to_it_if_only_the_record_fits(archive:
         ("virus:eicar", ["h2", "k1"]),
         ("symbol:bayes_99", ["h2", "k1"]),
         ("symbol:bayes_9", []),
+        ("symbol:Local_Rule", ["h2", "k1"]),
+        ("symbol:local_rule", []),
         ("action:quarantine", ["k1"]),
         ("action:accept", ["h2"]),
         ("state:held", ["k1"]),
@@ -134,7 +136,7 @@ def test_a_record_of_a_kept_message_leads_to_it_if_only_the_record_fits(archive:
     ],
 )
 def test_conditions_mean_the_same_in_both(archive: Archive, asked: str, ids: list[str]) -> None:
-    symbols = (Symbol("BAYES_99", 3.5),)
+    symbols = (Symbol("BAYES_99", 3.5), Symbol("Local_Rule", 0.1))
     subject, author = "Viele GRUSSE: Red shoes", "Shop <news@shop.example>"
     more = {"virus": "Eicar-Test", "attachments": ("Report.PDF",), "symbols": symbols}
     archive.keep(

@@ -89,7 +89,7 @@ def test_conditions() -> None:
     )
     assert found == Search(
         (),
-        ("BAYES_99",),
+        ("bayes_99",),
         "reject",
         "spam",
         "held",
