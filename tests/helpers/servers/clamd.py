@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import pwd
 import socket
 import tarfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.helpers.messages import EICAR
-from tests.helpers.process import Program, free_port, listens, require
+from tests.helpers.process import START_LIMIT, Program, free_port, listens, require, wait_for
 
 SIGNATURE = "Eicar-Test-Signature"
 VIRUS = f"{SIGNATURE}.UNOFFICIAL"
 """What clamd calls the find: signatures that are not ClamAV's own get that ending."""
+
+ASK_AGAIN = 3.0
+"""Seconds after which RELOAD is said once more."""
 
 
 class Clamd:
@@ -74,6 +79,22 @@ SelfCheck 0
             peer.connect(str(self.socket))
             peer.sendall(f"n{command}\n".encode())
             return peer.recv(4096).decode().strip()
+
+    @property
+    def reloads(self) -> int:
+        """How often its log says that it has read its signatures anew."""
+        return (self.folder / "log").read_text().count("Database correctly reloaded")
+
+    def reload(self) -> None:
+        """Have it read its signatures anew, and wait until it has. clamd answers RELOADING to each
+        request, but drops one that comes while it ends the last reload, which it has logged by
+        then: so it is asked until another one is logged."""
+        before, end = self.reloads, time.monotonic() + START_LIMIT
+        while self.reloads == before:
+            assert time.monotonic() < end, f"no reload within {START_LIMIT} s"
+            assert self.tell("RELOAD") == "RELOADING"
+            with contextlib.suppress(AssertionError):
+                wait_for("the reload", lambda: self.reloads > before, ASK_AGAIN)
 
     def stop(self) -> None:
         self.process.stop()
