@@ -19,7 +19,8 @@ to send a server its question without waiting for the answer, which `examine` th
 `signature()` in the settings' class, where it has one, says what the files that `prepare` loads are
 like: when it changes, the daemon reloads.
 `must_examine = True` in the settings' class says that mail which the filter could not examine must
-not be delivered: `filterd check` warns where the settings let it. docs/filters/writing.md
+not be delivered: `filterd check` warns where the settings let it. `needs_network = False` says that
+the filter opens no network connection with these settings. docs/filters/writing.md
 """
 
 from __future__ import annotations

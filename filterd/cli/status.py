@@ -33,6 +33,12 @@ def _of_itself(told: Status) -> str:
     ]
     if daemon.worker_deaths:
         parts.append(f"{daemon.worker_deaths} workers died")
+    if daemon.network is not None:
+        parts.append(
+            f"workers can reach the network ({daemon.network})"
+            if daemon.network
+            else "workers can reach no network"
+        )
     if daemon.history_lost:
         parts.append(f"{daemon.history_lost} messages are not in the history")
     return "; ".join(parts)

@@ -79,6 +79,7 @@ class Monitor:
             "queue": waiting,
             "in_flight": service.in_flight,
             "worker_deaths": service.pool.deaths,
+            "network": service.pool.network,
             "history_lost": self.recorder.lost,
             "messages": self.stats.messages,
             "refusals": self._refusals(),

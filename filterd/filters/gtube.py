@@ -26,6 +26,8 @@ DESCRIPTION = "The test string that every spam filter takes for spam."
 class GtubeSettings:
     """Finds the test string of spam filters, to prove that mail is being filtered."""
 
+    needs_network: ClassVar[bool] = False
+
     score: Annotated[float, Doc("points for a message with the test string")] = 1000.0
 
     def describe(self) -> Mapping[str, str]:

@@ -48,7 +48,8 @@ class DaemonStatus:
 
     The rest is what the daemon says of itself, None and empty if its control socket does not
     answer. started: seconds since 1970; settings_read: when it read its settings. workers, idle:
-    processes. queue: messages that wait for a worker. in_flight: messages without an answer yet.
+    processes. network: why workers can reach the network, empty if they cannot. queue: messages
+    that wait for a worker. in_flight: messages without an answer yet.
     worker_deaths, messages (by action), refusals (before there was a message, by stage and
     action): since it started. history_lost: messages that are not in
     the history. silent: why it does not say.
@@ -65,6 +66,7 @@ class DaemonStatus:
     queue: int | None = None
     in_flight: int | None = None
     worker_deaths: int | None = None
+    network: str | None = None
     history_lost: int | None = None
     settings_read: float | None = None
     messages: Mapping[str, int] = field(default_factory=dict)

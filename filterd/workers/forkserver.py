@@ -5,11 +5,14 @@ JSON object a packet). It has no threads, so forking is safe; all workers share 
 
     daemon → fork server: {"fork": 1}   {"fork": 1, "role": ROLE}   {"kill": PID}
     fork server → daemon: {"ready": true, "filters": [...],
-                       "stages": {STAGE: [...]}, "reports": true or false}
+                       "stages": {STAGE: [...]}, "reports": true or false,
+                      "network": who needs it, "" if it is closed}
                       {"error": TEXT, "status": N}
                       {"worker": PID} with two descriptors: its socket, its watch page
                       {"worker": PID, "role": ROLE} with one: the socket of a stage process
                       {"ended": PID, "signal": N, "status": N}
+
+Where no filter needs the network, the fork server and its workers can reach none.
 
 When the daemon closes the socket, or dies, the fork server kills its workers and ends.
 """
@@ -38,7 +41,7 @@ from filterd.config.processes import WorkerSettings
 from filterd.ops.logs import configure
 from filterd.system.confinement import die_with_parent
 from filterd.workers import watch
-from filterd.workers.worker import confine, serve
+from filterd.workers.worker import confine, serve, without_network
 
 PACKET_LIMIT = 1 << 16
 """Octets of a packet between daemon and fork server."""
@@ -49,15 +52,22 @@ log = logging.getLogger(__name__)
 
 
 class ForkServer:
-    """The running fork server. control: the socket to the daemon."""
+    """The running fork server. control: the socket to the daemon. network: why it is open, empty
+    if it is closed."""
 
     def __init__(
-        self, control: socket.socket, pipeline: Pipeline, workers: WorkerSettings, threads: int
+        self,
+        control: socket.socket,
+        pipeline: Pipeline,
+        workers: WorkerSettings,
+        threads: int,
+        network: str = "",
     ) -> None:
         self._control = control
         self._pipeline = pipeline
         self._memory = workers.memory
         self._threads = threads
+        self._network = network
         self._children: set[int] = set()
 
     def run(self) -> None:
@@ -73,6 +83,7 @@ class ForkServer:
             "filters": list(chain.names),
             "stages": chain.stages.asked,
             "reports": chain.stages.wants_reports,
+            "network": self._network,
         }
         tell(self._control, ready)
         poll = select.poll()
@@ -246,7 +257,8 @@ def main() -> int:
     # What is alive now stays shared with the workers: the collector must not write into its pages.
     gc.collect()
     gc.freeze()
-    ForkServer(control, pipeline, settings.workers, settings.stages.sessions).run()
+    network = without_network(settings)
+    ForkServer(control, pipeline, settings.workers, settings.stages.sessions, network).run()
     return 0
 
 

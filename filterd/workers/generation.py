@@ -75,11 +75,13 @@ class Worker:
 
 @dataclass(slots=True, eq=False)
 class Generation:
-    """A fork server and what is known of its workers."""
+    """A fork server and what is known of its workers. network: who of them needs it, or why it is
+    open all the same; empty if they can reach none."""
 
     control: socket.socket
     process: subprocess.Popen[bytes]
     filters: Sequence[str]
+    network: str = ""
     alive: dict[int, Worker] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
     retired: bool = False
@@ -130,7 +132,7 @@ class Generation:
                 "error", "the filters could not be prepared (no answer from the fork server)"
             )
             raise StartError(text, int(answer.get("status", EX_SOFTWARE)))
-        found = cls(ours, process, answer["filters"])
+        found = cls(ours, process, answer["filters"], answer["network"])
         if answer["stages"]:
             found.stages = StagePool(
                 found.order,

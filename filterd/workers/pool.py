@@ -82,6 +82,11 @@ class Pool:
         self.deaths = 0
         """Workers that ended by a signal or with a status, and were replaced."""
 
+    @property
+    def network(self) -> str:
+        """Why workers can reach the network, empty if they cannot."""
+        return "" if self._current is None else self._current.network
+
     def start(self) -> None:
         """Start a fork server and its workers; once they are ready they take over from the former.
 

@@ -27,7 +27,7 @@ from filterd.workers.codec import (
     encode_report,
     encode_request,
 )
-from filterd.workers.worker import confine
+from filterd.workers.worker import confine, without_network
 
 START_SECONDS = 20.0
 """For starting Python and opening the model, on top of the chain's own time."""
@@ -85,7 +85,8 @@ def main(arguments: list[str]) -> int:
     die_with_parent()
     head, _, data = sys.stdin.buffer.read().partition(b"\n")
     try:
-        pipeline = build_pipeline(load(Path(source) if source else None), keeping=False)
+        settings = load(Path(source) if source else None)
+        pipeline = build_pipeline(settings, keeping=False)
         pipeline.chain.prepare()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
@@ -93,6 +94,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"a filter cannot start: {error}\n")
         return 69
+    without_network(settings)
     confine(int(memory))
     id, envelope, _failed, _early = decode_request(head)
     report = pipeline.process(Message(data, envelope, id)).report

@@ -16,7 +16,10 @@ import socket
 
 from filterd.chain.budget import interrupted
 from filterd.chain.pipeline import Pipeline
+from filterd.config.load import Settings
+from filterd.config.network import network_users
 from filterd.message import Message
+from filterd.system.confinement import close_network
 from filterd.workers import framing
 from filterd.workers.codec import decode_request, encode_answer
 from filterd.workers.watch import WatchPage
@@ -42,6 +45,15 @@ def confine(memory: int, niceness: int = NICENESS) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE_LIMIT, FILE_SIZE_LIMIT))
     limit = _address_space() + memory * _MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def without_network(settings: Settings) -> str:
+    """Take the network from this process and its children, unless these settings need it; return
+    who does, or why it cannot be taken, empty if it is closed."""
+    users = network_users(settings)
+    if users:
+        return ", ".join(users)
+    return "" if close_network() else "the kernel does not close it"
 
 
 def _address_space() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -27,6 +27,8 @@ label: delivered as spam. ignore: nothing."""
 @dataclass(frozen=True)
 class AuthSettings:
     """Checks who sent a message: SPF, DKIM, DMARC and ARC."""
+
+    needs_network: ClassVar[bool] = True
 
     spf: Annotated[bool, Doc("check SPF of the sender's domain and of the HELO name")] = True
     dkim: Annotated[bool, Doc("verify DKIM signatures")] = True

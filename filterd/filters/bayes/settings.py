@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
@@ -19,6 +19,8 @@ from filterd.system.mistakes import mistakes
 @dataclass(frozen=True)
 class BayesSettings:
     """Scores mail with the site's trained model, or with the starter model until there is one."""
+
+    needs_network: ClassVar[bool] = False
 
     models: Annotated[
         Path, Doc("folder of the site's model versions, where `filterd train` and `learn` write")

@@ -65,6 +65,11 @@ class ClamAVSettings(ScanOptions, HostOptions):
         """Each clamd, in the order in which they are asked."""
         return tuple(ClamdServer.parse(address, self.ca) for address in self.addresses)
 
+    @property
+    def needs_network(self) -> bool:
+        """Some clamd is not behind a unix socket."""
+        return not all(server.is_local for server in self.servers)
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return descriptions(PREFIX)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -154,6 +154,8 @@ class DnsList:
 @dataclass(frozen=True)
 class DnsListsSettings:
     """Asks DNS lists about the client, its names, the sender and the message's URLs."""
+
+    needs_network: ClassVar[bool] = True
 
     lists: Annotated[tuple[DnsList, ...], Doc("the lists; without any nothing is asked")] = ()
     scores: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -22,6 +22,8 @@ HOUR, DAY = 3600.0, 86400.0
 @dataclass(frozen=True)
 class GreylistSettings:
     """Delays mail of strangers once: who sends it again passes (RFC 6647)."""
+
+    needs_network: ClassVar[bool] = False
 
     when: Annotated[
         Literal["recipient", "message"],

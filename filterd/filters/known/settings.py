@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -23,6 +23,8 @@ DAY = 86400.0
 @dataclass(frozen=True)
 class KnownSettings:
     """Gives ham points to people to whom this site has written, and to replies."""
+
+    needs_network: ClassVar[bool] = False
 
     sender_score: Annotated[
         float, Le(0), Doc("points of mail from an author to whom the recipient has written")

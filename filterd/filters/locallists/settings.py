@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 
@@ -114,6 +114,8 @@ class LocalList:
 @dataclass(frozen=True)
 class LocalListsSettings:
     """Gives points, or an action, to what is in files of the site's own."""
+
+    needs_network: ClassVar[bool] = False
 
     lists: Annotated[tuple[LocalList, ...], Doc("the files; without any nothing is done")] = ()
     early: Annotated[

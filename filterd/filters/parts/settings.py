@@ -190,6 +190,11 @@ class PartsSettings:
             self.archive_depth, self.archive_members, self.archive_size, self.archive_ratio
         )
 
+    @property
+    def needs_network(self) -> bool:
+        """It asks the DNS for keys of signatures that it is about to break."""
+        return self.verify_dkim
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return DESCRIPTIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -76,6 +76,8 @@ class RefusedShare:
 @dataclass(frozen=True)
 class RatesSettings:
     """Defers or holds mail above a rate, and holds that of accounts whose mail is refused."""
+
+    needs_network: ClassVar[bool] = False
 
     limits: Annotated[tuple[RateLimit, ...], Doc("the rates")] = ()
     refused: Annotated[tuple[RefusedShare, ...], Doc("shares of refused mail")] = ()

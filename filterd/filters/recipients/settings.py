@@ -146,6 +146,11 @@ class RecipientsSettings:
                 with wrong.at("except_clients", index):
                     networks([text])
 
+    @property
+    def needs_network(self) -> bool:
+        """Servers are asked; of a program nobody knows what it does."""
+        return bool(self.command or self.servers)
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return DESCRIPTIONS

@@ -88,6 +88,11 @@ class RulesSettings:
 
         return signature(self)
 
+    @property
+    def needs_network(self) -> bool:
+        """Rules may ask DNS lists."""
+        return self.use_network
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return DESCRIPTIONS

@@ -125,6 +125,13 @@ class ScannersSettings(ScanOptions, _Members):
             if one.databases is not None:
                 _check_absolute(one.databases)
 
+    @property
+    def needs_network(self) -> bool:
+        """A scanner is on another host; of a program nobody knows what it does."""
+        return bool(self.icap or self.command) or not all(
+            server.is_local for one in self.clamd for server in one.servers
+        )
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return descriptions(PREFIX)

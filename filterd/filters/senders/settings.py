@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 from annotated_types import Ge, Le
@@ -18,6 +18,8 @@ from filterd.system import paths
 @dataclass(frozen=True)
 class SendersSettings:
     """Gives points to senders that somebody allowed or blocked."""
+
+    needs_network: ClassVar[bool] = False
 
     file: Annotated[
         Path, Doc("the list; `filterd quarantine allow` and `block` write it, people may as well")

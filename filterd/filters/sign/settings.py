@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
@@ -68,6 +68,8 @@ class KeySettings:
 @dataclass(frozen=True)
 class SignSettings:
     """Signs outbound mail (DKIM) whose author's domain has a key here; seals other mail (ARC)."""
+
+    needs_network: ClassVar[bool] = False
 
     keys: Annotated[
         tuple[KeySettings, ...],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_doc import Doc
 
@@ -21,6 +21,8 @@ PREFIX = "SKLEARN_"
 @dataclass(frozen=True)
 class SklearnSettings:
     """Scores mail with a scikit-learn text pipeline that the site trained itself."""
+
+    needs_network: ClassVar[bool] = False
 
     model: Annotated[
         Path | None, Doc("skops file with the pipeline, as `filterd train --sklearn` writes it")

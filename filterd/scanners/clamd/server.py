@@ -82,6 +82,11 @@ class ClamdServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'tls' if self.tls else 'tcp'}:{host}:{self.port}"
 
+    @property
+    def is_local(self) -> bool:
+        """True for a unix socket."""
+        return not self.port
+
     @staticmethod
     def parse(text: str, ca: str = "") -> ClamdServer:
         """`unix:/path`, `tcp:host[:port]` or `tls:host:port`, IPv6 in brackets. Raises

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,18 @@ def _alive(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_workers_reach_no_network_where_no_filter_needs_it(new_daemon: NewDaemon) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        daemon = new_daemon()
+        assert daemon.asked("status")["network"] == "filter misbehaving"
+        assert daemon.told(f"connect={port}").word == "continue"
+
+        daemon.configure(more="needs_network = false")
+        assert daemon.asked("reload")["reloaded"]
+        assert daemon.asked("status")["network"] == ""
+        assert TROUBLE.fullmatch(daemon.told(f"connect={port}").word)
+        daemon.wait_for_line("Address family not supported")
+        assert daemon.told("nothing").word == "continue"

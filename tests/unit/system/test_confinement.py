@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,45 @@ tried("memory", lambda: os.memfd_create("x"))
     assert found.pop("remove") == "done"
     assert found.pop("link") in ("Too many open files", "No such file or directory")
     assert set(found.values()) == {"Too many open files"}
+
+
+def test_only_sockets_of_this_hosts_own_files_are_opened(tmp_path: Path) -> None:
+    """Neither as those that are known, nor by the doors beside socket(2), nor in a child."""
+    if platform.machine() not in ("x86_64", "aarch64"):
+        pytest.skip("the numbers of this machine's system calls are not known")
+    code = """
+import ctypes, errno
+from filterd.system.confinement import close_network
+libc = ctypes.CDLL(None, use_errno=True)
+
+def called(*arguments):
+    if libc.syscall(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+before = socket.socket()
+print("closed", close_network())
+tried("unix", lambda: socket.socket(socket.AF_UNIX))
+tried("pair", socket.socketpair)
+for family in "INET INET6 NETLINK PACKET VSOCK".split():
+    number = getattr(socket, "AF_" + family)
+    tried(family, lambda: socket.socket(number, socket.SOCK_DGRAM))
+tried("io_uring", lambda: called(425, 4, 0))
+tried("x32", lambda: called(0x40000000 + 41, socket.AF_INET, socket.SOCK_STREAM, 0))
+tried("before", lambda: before.bind(("127.0.0.1", 0)))
+again = [sys.executable, "-c", "import socket; socket.socket()"]
+done = subprocess.run(again, capture_output=True, text=True)
+print("child", done.stderr.splitlines()[-1].partition("] ")[2])
+"""
+    (tmp_path / "x").mkdir()
+    found = said(tmp_path / "x", code)
+    assert found.pop("closed") == "True"
+    assert {name: found.pop(name) for name in ("unix", "pair", "before")} == {
+        "unix": "done",
+        "pair": "done",
+        "before": "done",
+    }
+    assert set(found.values()) == {"Address family not supported by protocol"}
+    assert set(found) == {
+        *("INET", "INET6", "NETLINK", "PACKET", "VSOCK"),
+        *("io_uring", "x32", "child"),
+    }

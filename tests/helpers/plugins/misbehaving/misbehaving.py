@@ -7,6 +7,7 @@ block            ends deaf to signals            kill         ends the process b
 garbage=HEX      writes these octets to the daemon instead of an answer, then ends
 edits            adds, changes and deletes header fields, replaces octets of the body
 echo             puts the message's octets, in hex, into its log detail, refuses
+connect=PORT     connects to that port of this host
 afterwards       ends the process by SIGKILL when all filters are done
 discard, quarantine, reject
 """
@@ -45,6 +46,7 @@ class Misbehaving:
     name: ClassVar[str] = "misbehaving"
 
     mood: Annotated[str, Doc("shown in the reply to `mood`; `refuse` does not start")] = "bad"
+    needs_network: Annotated[bool, Doc("what it says of itself")] = True
 
     def prepare(self) -> None:
         if self.mood == "refuse":
@@ -99,6 +101,8 @@ class Misbehaving:
                     file.write(message.data if what == "data" else repr(message.envelope).encode())
             case "score":
                 return Verdict(symbols=(Symbol("TOLD", float(value)),))
+            case "connect":
+                socket.create_connection(("127.0.0.1", int(value)), 5).close()
             case "afterwards":
                 # A symbol's detail is asked for when the message is stored, after all filters.
                 return Verdict(Action.QUARANTINE, (Symbol("TOLD", 0.0, _die),))
