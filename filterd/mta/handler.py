@@ -15,6 +15,7 @@ from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.milters.timer import Timer
 from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
+from filterd.mta.smtp.checks import Checks
 from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.smtp.sasl import MECHANISMS
 from filterd.mta.smtp.session import BaseSession, SessionLimits, SessionOptions
@@ -101,15 +102,12 @@ class SessionHandler:
                         break
                     continue
                 outcome, queue_id = await self._handle(event, transactions)
-                if isinstance(event, events.Connected) and outcome == CONTINUE:
-                    outcome = await self._pause(await checks.greet_pause())
+                if isinstance(event, events.Connected):
+                    outcome = await self._connected(outcome, checks)
                 recipient = transactions.recipient
                 self._session.settle(outcome, queue_id=queue_id, recipient=recipient)
                 if isinstance(event, events.StartTls) and self._session.secure:
-                    await self._start_tls()
-                    verdict = await checks.secured(self._macros.session["{verify}"])
-                    if verdict.reply is not None:
-                        self._session.refuse(verdict.reply)
+                    await self._start_tls(checks)
             await self._send()
         finally:
             self._idle.stop()
@@ -127,6 +125,18 @@ class SessionHandler:
             case events.Credentials():
                 return await self._log_in(event), ""
         return await transactions.handle(event)
+
+    async def _connected(self, outcome: Answer | SmtpReply, checks: Checks) -> Answer | SmtpReply:
+        """What comes between the checks of a client and its greeting. Raises ConnectionError."""
+        if not self._listener.speaks_tls:
+            pauses = outcome == CONTINUE
+            return await self._pause(await checks.greet_pause()) if pauses else outcome
+        if self._server.tls is None:
+            log.error("daemon %s: smtps: TLS not available, exiting", self._listener.name)
+            raise ConnectionAbortedError("no certificate")
+        self._session.secure = True
+        await self._shake_hands(checks)
+        return outcome
 
     async def _pause(self, seconds: float) -> Answer:
         """Wait before the greeting; a client that does not is refused. Raises ConnectionError."""
@@ -190,19 +200,23 @@ class SessionHandler:
             announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
         return announced
 
-    async def _start_tls(self) -> None:
-        """The TLS handshake. Raises ConnectionError if it fails.
+    async def _start_tls(self, checks: Checks) -> None:
+        """STARTTLS. Raises ConnectionError if it fails.
 
         Also for a client that sent anything after STARTTLS, which would be read as if it had come
         over TLS. Nothing may be awaited between the 220 and the handshake, whose first octets may
         arrive at once.
         """
-        assert self._server.tls is not None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0):
                 await self._reader.read(READ_SIZE)
                 raise ConnectionAbortedError("data sent before the TLS handshake")
         await self._send()
+        await self._shake_hands(checks)
+
+    async def _shake_hands(self, checks: Checks) -> None:
+        """The TLS handshake, and what the checks say of it. Raises ConnectionError."""
+        assert self._server.tls is not None
         try:
             await self._writer.start_tls(self._server.tls, ssl_handshake_timeout=TLS_TIMEOUT)
         except (ssl.SSLError, TimeoutError) as error:
@@ -216,6 +230,9 @@ class SessionHandler:
                 "{verify}": "NO",
             }
         )
+        verdict = await checks.secured(self._macros.session["{verify}"])
+        if verdict.reply is not None:
+            self._session.refuse(verdict.reply)
 
     async def _log_in(self, claim: events.Credentials) -> Answer | SmtpReply:
         """Check a password, in a thread: it takes long on purpose."""

@@ -14,7 +14,6 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from filterd.mta.delivery.builtin import BuiltInRouter
 from filterd.mta.delivery.router import Router
 from filterd.mta.flavours import personality as chosen
 from filterd.mta.handler import SessionHandler
+from filterd.mta.listening import listen
 from filterd.mta.personality import Personality
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.manager import QueueManager
@@ -52,12 +52,9 @@ LINGERING = 100
 CLOSE_TIMEOUT = 60.0
 """Seconds for a client to take what was sent to it."""
 
-BACKLOG = 512
-"""Connections that the kernel keeps while all sessions are busy."""
-
 
 class ReferenceMta:
-    """The MTA, running between `async with`. port: the one it listens on.
+    """The MTA, running between `async with`. ports: those it listens on; port: the first one.
 
     router: where mail goes; by default every local recipient has a mailbox. personality,
     listeners: what a sendmail.cf says; by default those of the settings.
@@ -74,6 +71,7 @@ class ReferenceMta:
     ) -> None:
         self.settings = settings
         self.port = settings.port
+        self.ports: tuple[int, ...] = ()
         self._personality = personality or chosen(settings)
         self._router = router or BuiltInRouter(
             settings, keeps_duplicates=self._personality.keeps_duplicates
@@ -127,13 +125,9 @@ class ReferenceMta:
             passwords=Passwords(settings.passwords) if settings.passwords else None,
             rates=ConnectionRates(self._personality.connections.rate_window),
         )
-        self._servers = [
-            await asyncio.start_server(
-                partial(self._client, number), one.address or None, one.port, backlog=BACKLOG
-            )
-            for number, one in enumerate(self._listeners)
-        ]
-        self.port = self._servers[0].sockets[0].getsockname()[1]
+        self._servers = await listen(self._listeners, self._client)
+        self.ports = tuple(one.sockets[0].getsockname()[1] for one in self._servers)
+        self.port = self.ports[0]
         self._runner = asyncio.create_task(self.queue.run())
         log.info("listening on %s port %d as %s", settings.listen, self.port, host)
 
@@ -188,6 +182,11 @@ class ReferenceMta:
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """A client of the listener of that number."""
+        if self._listeners[number].speaks_tls and isinstance(
+            writer.transport, asyncio.ReadTransport
+        ):
+            # What it says now is for TLS.
+            writer.transport.pause_reading()
         task = asyncio.current_task()
         assert task is not None
         try:

@@ -109,7 +109,8 @@ class MtaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address to listen on, sendmail's daemon. name: its `{daemon_name}`.
+    """One address to listen on, sendmail's daemon. name: its `{daemon_name}`. family: `inet`,
+    `inet6`, or "" for what the address is.
 
     modifiers: the letters of `M=`. forbidden: what its clients may not do, besides what is
     forbidden to all (`SessionOptions.forbidden`).
@@ -121,3 +122,14 @@ class Listener:
     filters: tuple[InputMailFilter, ...]
     modifiers: str = ""
     forbidden: frozenset[str] = frozenset()
+    family: str = ""
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the server starts without it."""
+        return "O" in self.modifiers
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether TLS begins with the connection (RFC 8314 §3.3), without STARTTLS."""
+        return "s" in self.modifiers

@@ -388,6 +388,7 @@ class Transactions:
             expires=now + settings.expire,
             held=draft.quarantine,
             sender_parameters=draft.sender.parameters,
+            macros=self._macros.persistent(),
         )
         try:
             await self._server.queue.submit(entry, self._personality.composer.message(draft))

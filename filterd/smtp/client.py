@@ -12,7 +12,7 @@ import re
 import smtplib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 REPLY_LIMIT = 1 << 20
@@ -70,7 +70,8 @@ class SmtpClient:
 
     host: name or address, or the path of a unix socket, which begins with `/`; port does not count
     then. lmtp: greet with LHLO (RFC 2033 §4.1). helo: our name; by default the host's.
-    source: the address of this end. peer: an open connection, in the place of one to the host.
+    sources: address and port of this end, one of each address family at most. peer: an open
+    connection, in the place of one to the host.
     connect_timeout: seconds until the server has greeted. reply_timeout: seconds for which it may
     neither read nor answer later.
     """
@@ -84,13 +85,12 @@ class SmtpClient:
         reply_timeout: float,
         helo: str | None = None,
         lmtp: bool = False,
-        source: str = "",
+        sources: Sequence[tuple[str, int]] = (),
         peer: socket.socket | None = None,
     ) -> None:
         self._smtp = _Smtp(local_hostname=helo, timeout=connect_timeout)
         self._smtp.given = peer
-        if source:
-            self._smtp.source_address = (source, 0)
+        self._smtp.sources = sources
         if lmtp:
             self._smtp.ehlo_msg = "LHLO"
         self._smtp.reply_timeout = reply_timeout
@@ -107,6 +107,16 @@ class SmtpClient:
             yield
         finally:
             self._smtp.deadline = None
+
+    @property
+    def own_address(self) -> str:
+        """The address of this end, "" for a connection without one."""
+        name = self._smtp.sock.getsockname() if self._smtp.sock is not None else ""
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    def call_us(self, name: str) -> None:
+        """The name with which the server is greeted."""
+        self._smtp.local_hostname = name
 
     def ehlo(self) -> ServerReply:
         """Greet the server; its extensions are known then."""
@@ -177,12 +187,15 @@ class _Smtp(smtplib.SMTP):
         self.deadline: float | None = None
         self.last = ServerReply(0, ())
         self.given: socket.socket | None = None
+        self.sources: Sequence[tuple[str, int]] = ()
         self._unread = bytearray()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         if self.given is not None:
             self.given.settimeout(timeout)
             return self.given
+        if self.sources and not host.startswith("/"):
+            return self._from_sources(host, port, timeout)
         if not host.startswith("/"):
             peer: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
             return peer
@@ -194,6 +207,26 @@ class _Smtp(smtplib.SMTP):
             peer.close()
             raise
         return peer
+
+    def _from_sources(self, host: str, port: int, timeout: float) -> socket.socket:
+        ours = {socket.AF_INET6 if ":" in one[0] else socket.AF_INET: one for one in self.sources}
+        trouble = OSError(f"{host} has no address")
+        for family, kind, protocol, _, place in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        ):
+            peer = socket.socket(family, kind, protocol)
+            try:
+                peer.settimeout(timeout)
+                if family in ours:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    peer.bind(ours[socket.AddressFamily(family)])
+                peer.connect(place)
+            except OSError as error:
+                peer.close()
+                trouble = error
+            else:
+                return peer
+        raise trouble
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
         if (peer := self.sock) is not None:

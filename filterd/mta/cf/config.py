@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from filterd.mta.cf.macros import expand
 from filterd.mta.cf.mailers import MailerLine
+from filterd.mta.cf.ports import ClientPort, DaemonPort, client, daemon, names
 from filterd.mta.cf.program import Program
 from filterd.mta.cf.rules import Rule
 from filterd.mta.milters.settings import InputMailFilter
@@ -30,17 +30,6 @@ class MapLine:
     name: str
     type: str
     arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonPort:
-    """`O DaemonPortOptions`. filters: None for those of InputMailFilters. modifiers: of `M=`."""
-
-    name: str = "MTA"
-    address: str = ""
-    port: int = 25
-    filters: tuple[str, ...] | None = None
-    modifiers: str = ""
 
 
 @dataclass(slots=True)
@@ -82,30 +71,16 @@ class SendmailCf:
 
     def daemons(self) -> tuple[DaemonPort, ...]:
         """The addresses to listen on."""
-        return tuple(map(_daemon, self.options.get("DaemonPortOptions", [""])))
+        lines = self.options.get("DaemonPortOptions")
+        if lines is None:
+            return (DaemonPort(),)
+        return tuple(daemon(text, number) for number, text in enumerate(lines))
+
+    def clients(self) -> tuple[ClientPort, ...]:
+        """This end of connections to other hosts, the last line for each address family."""
+        found = map(client, self.options.get("ClientPortOptions", []))
+        return tuple({one.family: one for one in found}.values())
 
     def expand(self, text: str, **values: str) -> str:
         """Text with this file's macros, and others, expanded."""
         return expand(text, {**self.macros, **values})
-
-
-def names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in re.split("[,;]", text) if name.strip())
-
-
-def _daemon(text: str) -> DaemonPort:
-    """`Name=MTA, Addr=127.0.0.1, Port=25, InputMailFilters=f2;f1`: first letters count."""
-    given: dict[str, str] = {}
-    for one in text.split(","):
-        key, equals, value = one.strip().partition("=")
-        if equals:
-            given[key.strip()[:1]] = value.strip()
-    port = given.get("P", "25")
-    numbers = {"smtp": 25, "submission": 587, "smtps": 465}
-    return DaemonPort(
-        given.get("N", "MTA"),
-        given.get("A", ""),
-        int(port) if port.isdecimal() else numbers.get(port, 25),
-        names(given["I"]) if "I" in given else None,
-        "".join(dict.fromkeys(re.findall("[A-Za-z]", given.get("M", "")))),
-    )

@@ -13,6 +13,7 @@ from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.mailers import Users, unquoted
 from filterd.mta.cf.marks import Complain, readable
 from filterd.mta.cf.names import BY_LETTER, OPTION_ORDER
+from filterd.mta.cf.ports import port_problems
 from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS
 
 MILTER_MACRO_LIMIT = 50
@@ -120,6 +121,9 @@ class OptionReader:
             self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
         elif name == "MustQuoteChars":
             self._program.must_quote = "@,;:\\()[]" + value
+        elif name in ("DaemonPortOptions", "ClientPortOptions"):
+            for problem in port_problems(value):
+                self._complain(problem)
         elif name in USER_OPTIONS:
             self._check_user(USER_OPTIONS[name], value)
         elif name == "PrivacyOptions":

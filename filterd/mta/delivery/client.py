@@ -104,16 +104,18 @@ def connected(
     port: int,
     helo: str,
     timeout: float,
-    source: str = "",
+    sources: Sequence[tuple[str, int]] = (),
     *,
+    naming: Callable[[str], str] | None = None,
     hello: str = EHLO,
     peer: socket.socket | None = None,
 ) -> SmtpClient:
     """A connection that is ready for a transaction, after so many seconds. Raises SmtpError.
 
-    host: may be the path of a unix socket. source: the address of this end, "" for any. hello:
-    how it is greeted, EHLO, HELO or LHLO. peer: an open connection. A server that does not know
-    EHLO is greeted with HELO (RFC 5321 §3.2), one that says ESMTP always with EHLO.
+    host: may be the path of a unix socket. sources: see `SmtpClient`. naming: our name by the
+    address of this end, "" for helo. hello: how the server is greeted, EHLO, HELO or LHLO. peer: an
+    open connection. A server that does not know EHLO is greeted with HELO (RFC 5321 §3.2), one that
+    says ESMTP always with EHLO.
     """
     where = host if host.startswith("/") or peer is not None else f"{host} port {port}"
     deadline = time.monotonic() + timeout
@@ -124,12 +126,14 @@ def connected(
             helo=helo,
             connect_timeout=timeout,
             reply_timeout=REPLY_TIMEOUT,
-            source=source,
+            sources=sources,
             lmtp=hello == LHLO,
             peer=peer,
         )
         reply, expected = client.greeting, 220
         if reply.code == expected:
+            if naming is not None and (name := naming(client.own_address)):
+                client.call_us(name)
             with client.within(deadline - time.monotonic()):
                 reply, expected = _greeted(client, hello), 250
     except SmtpError as error:

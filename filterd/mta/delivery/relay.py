@@ -36,14 +36,15 @@ class ClientOptions:
 
     fallback: hosts that come after those of each domain (FallbackMXhost). last_resort: hosts for
     mail that no other host takes now, or whose domain nobody knows (FallbackSmartHost). only_to:
-    the one address that is connected to, for tests (ConnectOnlyTo). source: the address of this
-    end.
+    the one address that is connected to, for tests (ConnectOnlyTo). sources: addresses and ports of
+    this end. naming: our name by the address of this end (the modifier `h`).
     """
 
     fallback: str = ""
     last_resort: str = ""
     only_to: str = ""
-    source: str = ""
+    sources: tuple[tuple[str, int], ...] = ()
+    naming: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ class SmtpMailer:
             port,
             self.helo,
             CONNECT_TIMEOUT,
-            self.options.source,
+            self.options.sources,
+            naming=self.options.naming,
             hello=self.hello,
         )
         return conversation(connect, host, mail, wire, lmtp=self.hello == LHLO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -66,6 +67,9 @@ class QueueEntry:
 
     is_report: bool = False
     """It was made here, about mail that failed."""
+
+    macros: Mapping[str, str] = field(default_factory=dict)
+    """Macros of the session that its delivery sees, by their names on the wire."""
 
     def encode(self) -> bytes:
         # asdict() copies deeply; this is on the way of every message.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from filterd.mta.cf.config import names
+from filterd.mta.cf.ports import names
 from filterd.mta.mc.messages import McMessage
 from filterd.mta.mc.scan import Call, Scan
 from filterd.mta.mc.writing import OTHER_QUOTES, misquoted

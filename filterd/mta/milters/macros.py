@@ -56,6 +56,10 @@ class MacroTable(ABC):
         """The table for header, body and end of message."""
         return self.now
 
+    def persistent(self) -> dict[str, str]:
+        """Those that the queue keeps with the message, for its deliveries."""
+        return {}
+
     def begin(self, queue_id: str) -> None:
         """A new envelope: forget the macros of the last one."""
         self.queue_id = queue_id

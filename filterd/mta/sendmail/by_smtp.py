@@ -18,7 +18,7 @@ from filterd.mta.delivery.relay import PORT, SmtpMailer
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome
 from filterd.mta.delivery.transaction import OutgoingMail, Result
 from filterd.mta.maps.safety import Check, Owner, trouble_with
-from filterd.mta.sendmail.client import client_options
+from filterd.mta.sendmail.client import client_options, for_daemon
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.group import Group, user_word
 from filterd.mta.sendmail.outgoing import Sender, arguments
@@ -66,7 +66,11 @@ class SmtpDelivery:
             mailer.line_limit,
             _port(words[2]) if len(words) > 2 else PORT,
             self._is_own,
-            self._options,
+            for_daemon(
+                self._options,
+                session.macro("{daemon_flags}"),
+                session.macro("{if_addr}").removeprefix("IPv6:"),
+            ),
             _hello(mailer.flags),
         )
         yield from _outcomes(group, smtp.deliver(mail))

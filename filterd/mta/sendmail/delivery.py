@@ -79,6 +79,7 @@ class RuleDelivery:
         texts: dict[tuple[int, str], bytes] = {}
         for group in self._groups(entry, wanted):
             session = self._engine.session()
+            session.update(entry.macros)
             session.set("i", entry.id)
             try:
                 sender = senders.get(group.sender)
@@ -100,6 +101,7 @@ class RuleDelivery:
         if not self._has_compat:
             return None
         session = self._engine.session()
+        session.update(entry.macros)
         recipient = target.address if target.listed else f"<{target.address}>"
         # A report made here is from $n; the null reverse-path is a client's.
         sender = session.macro("n") if entry.is_report else f"<{sender_for(entry, target)}>"

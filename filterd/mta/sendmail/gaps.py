@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.names import BY_LETTER, OPTIONS
+from filterd.mta.cf.ports import equates
 from filterd.mta.sendmail import support
 
 
@@ -52,11 +53,9 @@ def _option(rest: str) -> Iterator[tuple[str, str]]:
     value = " ".join(value.split())
     shown = f"O {name}={value}" if value else f"O {name}"
     if name == "DaemonPortOptions":
-        yield from _daemon(value)
+        yield from _ports(name, value, support.DAEMON_KEYS)
     elif name == "ClientPortOptions":
-        for one in filter(None, map(str.strip, value.split(","))):
-            if one[:1] in support.CLIENT_KEYS:
-                yield f"{one} in ClientPortOptions", support.CLIENT_KEYS[one[:1]]
+        yield from _ports(name, value, support.CLIENT_KEYS)
     elif name == "PrivacyOptions":
         yield from _privacy(value)
     elif not name or name in _SETTLED or value.lower() in _same(name):
@@ -67,15 +66,13 @@ def _option(rest: str) -> Iterator[tuple[str, str]]:
         yield shown, support.NOT_CARRIED_OUT[name]
 
 
-def _daemon(value: str) -> Iterator[tuple[str, str]]:
+def _ports(name: str, value: str, keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for one in filter(None, map(str.strip, value.split(","))):
-        if one[:1] in support.DAEMON_KEYS:
-            yield f"{one} in DaemonPortOptions", support.DAEMON_KEYS[one[:1]]
-        if one[:1] == "M":
-            for modifier in dict.fromkeys(one.partition("=")[2]):
-                if modifier in support.DAEMON_MODIFIERS:
-                    what = f"M={modifier} in DaemonPortOptions"
-                    yield what, support.DAEMON_MODIFIERS[modifier]
+        for letter, of in equates(one):
+            if letter in keys:
+                yield f"{one} in {name}", keys[letter]
+            elif letter == "F" and of.lower() in ("local", "unix"):
+                yield f"{one} in {name}", "unix sockets are left out"
 
 
 def _privacy(value: str) -> Iterator[tuple[str, str]]:

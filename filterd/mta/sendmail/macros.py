@@ -91,6 +91,14 @@ class SendmailMacros(MacroTable):
             del table["{if_addr}"]
         super().__init__(table)
 
+    def persistent(self) -> dict[str, str]:
+        """The class `persistentMacros`."""
+        if self.rules is None:
+            return {}
+        program, now = self.rules.engine.program, self.now
+        words = program.classes.words(program.names.code("persistentMacros"))
+        return {word: now[word] for word in words if now.get(word)}
+
     def begin(self, queue_id: str) -> None:
         super().begin(queue_id)
         self._message = {"i": queue_id, "b": sendmail_date(), "{quarantine}": ""}

@@ -88,9 +88,13 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
             filters if one.filters is None else tuple(cf.filters[n] for n in one.filters),
             one.modifiers,
             modified(one.modifiers),
+            one.family,
         )
         for index, one in enumerate(cf.daemons())
+        if one.family != "local"
     )
+    if not listeners:
+        raise CfError([f"{cf.source}: DaemonPortOptions: no address to listen on"], EX_CONFIG)
     size = cf.option("MaxMessageSize")
     first = listeners[0]
     defaults = MtaSettings()

@@ -107,33 +107,22 @@ TIMEOUTS = "this MTA has limits of its own"
 """Of `O Timeout.…` that are not carried out."""
 
 DAEMON_KEYS = {
-    "C": "connections are not counted by address to listen on",
     "D": "mail is delivered as soon as it is accepted",
     "L": "the length of the kernel's queue stays",
     "R": "the size of the buffer stays",
     "S": "the size of the buffer stays",
+    "c": "connections are not counted by address to listen on",
     "d": "the load does not count",
     "q": "the load does not count",
     "r": "the load does not count",
 }
-"""Equates of DaemonPortOptions that are not carried out: A, F, I, N and P are."""
+"""Equates of DaemonPortOptions that are not carried out: A, F, I, M, N and P are."""
 
 CLIENT_KEYS = {
-    "M": "modifiers are not carried out",
-    "P": "connections come from any port",
     "R": "the size of the buffer stays",
     "S": "the size of the buffer stays",
 }
-"""Equates of ClientPortOptions that are not carried out: A and F are."""
-
-DAEMON_MODIFIERS = {
-    "O": "a daemon that cannot listen stops the server",
-    "b": "mail goes out from any address",
-    "h": "mail goes out under the host's own name",
-    "r": "nothing is relayed in another way",
-    "s": "TLS begins with STARTTLS",
-}
-"""Modifiers of daemons (`M=`) that are not carried out."""
+"""Equates of ClientPortOptions that are not carried out: A, F, M and P are."""
 
 PRIVACY = {
     "nobodyreturn": "reports have the header of the message, or all of it",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from filterd.mta.queue.spool import Spool
 from filterd.mta.server import running_mta
 from filterd.mta.settings import MtaSettings
 from filterd.mta.smtp.sasl import (
@@ -228,6 +229,34 @@ RNO $| STARTTLS\t$#error $@ 5.7.0 $: "503 no certificate"
         client.ehlo()
         assert client.mail("ann@x.test") == (503, b"5.7.0 no certificate")
         client.close()
+
+
+def test_a_daemon_may_begin_with_tls(tmp_path: Path, certificate: Path) -> None:
+    text = f"""
+O ServerCertFile={certificate}
+O DaemonPortOptions=Name=TLSMTA, Port=0, M=s
+O DeliveryMode=q
+"""
+    trust = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+    with cf_mta(tmp_path, text) as mta:
+        client = smtplib.SMTP_SSL("localhost", mta.port, "client.test", timeout=20, context=trust)
+        client.ehlo()
+        assert not client.has_extn("starttls")
+        client.sendmail("ann@x.test", ["joe@mx.test"], b"Subject: one\r\n\r\nbody\r\n")
+        client.quit()
+        (entry,) = Spool(mta.spool).entries()
+    # What deliveries see of the session, the class persistentMacros.
+    assert entry.macros == {
+        "_": "localhost [127.0.0.1]",
+        "s": "client.test",
+        "r": "ESMTPS",
+        "{daemon_flags}": "s",
+    }
+
+
+def test_without_a_certificate_such_a_daemon_says_nothing(tmp_path: Path) -> None:
+    with cf_mta(tmp_path, "O DaemonPortOptions=Name=TLSMTA, Port=0, M=s\n") as mta:
+        mta.play("S:")
 
 
 def test_what_was_sent_ahead_of_tls_is_dropped(tmp_path: Path, certificate: Path) -> None:

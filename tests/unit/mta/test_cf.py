@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.cf.config import CfError, DaemonPort
+from filterd.mta.cf.config import CfError
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
+from filterd.mta.cf.ports import ClientPort, DaemonPort
 from filterd.mta.sendmail.cf_files import parse_cf, read_cf
 from filterd.mta.sendmail.site import site
 
@@ -120,6 +121,49 @@ def test_every_kind_of_line_is_understood() -> None:
         DaemonPort("MTA", "127.0.0.1", 2525),
         DaemonPort("MSA", "127.0.0.1", 2526, ("f2", "f1")),
     )
+
+
+def test_the_letters_of_port_options() -> None:
+    text = """\
+V10/Berkeley
+O DaemonPortOptions=port=smtp, family=inet6, addr=IPv6:2001:db8::1, m=bO
+O DaemonPortOptions=Junk, P=70000
+O ClientPortOptions=Addr=192.0.2.1
+O ClientPortOptions=Family=inet6, Port=26, M=h
+O ClientPortOptions=Addr=192.0.2.2
+"""
+    cf = parse_cf(text)
+    assert cf.daemons() == (
+        DaemonPort("Daemon0", "2001:db8::1", 25, modifiers="bO", family="inet6"),
+        DaemonPort("Daemon1", "", 4464),
+    )
+    assert cf.clients() == (ClientPort("inet", "192.0.2.2"), ClientPort("inet6", "", 26, "h"))
+
+
+@pytest.mark.parametrize("option", ["DaemonPortOptions", "ClientPortOptions"])
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("Family=bogus", "Unknown address family bogus in Family=option"),
+        ("Family=Inet6, Addr=1.2.3.4", 'host "1.2.3.4" unknown'),
+        ("Addr=2001:db8::1", 'host "2001:db8::1" unknown'),
+        ("Addr=[127.0.0.1]", 'host "[127.0.0.1]" unknown'),
+        ("Addr=", 'host "" unknown'),
+        ("Port=nosuch", 'service "nosuch" unknown'),
+        ("Port=-1", 'service "-1" unknown'),
+        ("DeliveryMode=x", "Unknown delivery mode x"),
+        ("Name=x, Children=1", 'PortOptions parameter "Children=1" unknown'),
+        ("=x", 'PortOptions parameter "=x" unknown'),
+        ("Family=unix, children=3, delay, Port=25x, D=q", None),
+        ("F=inet6, A=::1", None),
+    ],
+)
+def test_port_options_that_sendmail_complains_of(
+    option: str, value: str, complaint: str | None
+) -> None:
+    cf = parse_cf(f"V10/Berkeley\nO {option}={value}\n", "cf")
+    assert cf.problems == ([f"cf: line 2: {complaint}"] if complaint else [])
+    assert cf.status == (70 if complaint else 0)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ def test_recipients_of_one_mailer_go_together_and_no_more_than_it_takes(tmp_path
     )
 
 
+def test_a_delivery_sees_macros_of_the_session(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/out\ncat >/dev/null\n')
+    script.chmod(0o755)
+    line = f"Mlocal, P={script}, F=lsDFMA5:/|@PSn9, A=deliver $s ${{daemon_flags}} $u"
+    entry = QueueEntry("ID", "joe", (Target("ann"),), macros={"s": "c.test", "{daemon_flags}": "f"})
+    assert [one.error for one in router_of(line).deliver(entry, MESSAGE)] == [None]
+    assert (tmp_path / "out").read_text() == "c.test f ann\n"
+
+
 def test_another_mailer_gets_the_recipients_of_one_host_at_a_time(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/out\ncat >/dev/null\n')

@@ -11,6 +11,7 @@ from filterd.mta.delivery.client import EHLO, HELO, LHLO
 from filterd.mta.delivery.relay import ClientOptions, SmtpMailer, host_names
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.delivery.transaction import OutgoingMail, Result
+from filterd.mta.sendmail.client import for_daemon, interface_name
 from tests.helpers.smtp_server import HELLO, OK, TAKES_MAIL, server
 
 MESSAGE = b"Subject: one\n\n.\nbody\n"
@@ -152,14 +153,53 @@ def test_a_fallback_comes_after_the_hosts_of_each_domain(monkeypatch: pytest.Mon
 def test_connections_come_from_the_address_that_the_options_name() -> None:
     mail = OutgoingMail("ann@x.test", ("joe@far.test",), MESSAGE)
     with server(TAKES_MAIL) as heard:
-        options = ClientOptions(source="127.0.0.7")
+        options = ClientOptions(sources=(("127.0.0.7", 0),))
         SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options).deliver(mail)
     with server(TAKES_MAIL) as heard:
-        options = ClientOptions(source="192.0.2.77")
+        options = ClientOptions(sources=(("::1", 0), ("192.0.2.77", 0)))
         mailer = SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options)
         (result,) = mailer.deliver(mail)
     assert isinstance(result, DeliveryError)
     assert result.temporary
+
+
+def test_what_the_daemon_says_of_the_way_out() -> None:
+    ours = ClientOptions(sources=(("192.0.2.9", 26), ("2001:db8::9", 0)))
+    bound = for_daemon(ours, "b", "192.0.2.5")
+    assert sorted(bound.sources) == [("192.0.2.5", 26), ("2001:db8::9", 0)]
+    assert for_daemon(ours, "EE b", "2001:db8::5").sources[-1] == ("2001:db8::5", 0)
+    assert for_daemon(ours, "b", "").sources == ours.sources
+    assert for_daemon(ours, "BB", "192.0.2.5") == ours
+    assert for_daemon(ours, "h", "192.0.2.5").naming is interface_name
+
+
+@pytest.mark.parametrize(("name", "hello"), [("out.test", "out.test"), ("", "mx.example")])
+def test_a_server_is_greeted_with_the_name_of_the_address(name: str, hello: str) -> None:
+    asked: list[str] = []
+
+    def naming(address: str) -> str:
+        asked.append(address)
+        return name
+
+    mail = OutgoingMail("ann@x.test", ("joe@far.test",), MESSAGE)
+    with server(TAKES_MAIL) as heard:
+        options = ClientOptions(sources=(("127.0.0.7", 0),), naming=naming)
+        SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options).deliver(mail)
+    assert asked == ["127.0.0.7"]
+    assert heard.data.startswith(f"EHLO {hello}\r\n".encode())
+
+
+def test_the_name_of_an_address_has_a_dot(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"192.0.2.5": "five.test", "192.0.2.6": "six"}
+
+    def getnameinfo(place: tuple[str, int], flags: int) -> tuple[str, str]:
+        if place[0] not in names:
+            raise socket.gaierror
+        return names[place[0]], "0"
+
+    monkeypatch.setattr(socket, "getnameinfo", getnameinfo)
+    found = [interface_name(one) for one in ("192.0.2.5", "192.0.2.6", "192.0.2.7", "")]
+    assert found == ["five.test", "", "", ""]
 
 
 def test_hosts_of_a_list() -> None:
