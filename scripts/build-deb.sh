@@ -77,6 +77,8 @@ sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*.service
 install -D -m 644 packaging/filterd.sysusers "$tree/usr/lib/sysusers.d/filterd.conf"
 install -D -m 644 packaging/filterd.tmpfiles "$tree/usr/lib/tmpfiles.d/filterd.conf"
 install -D -m 644 "$out/manuals/bash/filterd" "$tree/usr/share/bash-completion/completions/filterd"
+install -D -m 644 "$out/manuals/zsh/_filterd" "$tree/usr/share/zsh/vendor-completions/_filterd"
+install -D -m 644 "$out/manuals/fish/filterd.fish" "$tree/usr/share/fish/vendor_completions.d/filterd.fish"
 mkdir -p "$tree/usr/share/man/man1"
 for page in "$out"/manuals/man/*.1; do
   gzip -9n <"$page" >"$tree/usr/share/man/man1/$(basename "$page").gz"

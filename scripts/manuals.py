@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Manual pages and completions, written from the command line itself.
 
-    scripts/manuals.py FOLDER        FOLDER/man/filterd.1, filterd-run.1 …, FOLDER/bash/filterd
+    scripts/manuals.py FOLDER        FOLDER/man/filterd.1, filterd-run.1 …, FOLDER/bash/filterd,
+                                     FOLDER/zsh/_filterd, FOLDER/fish/filterd.fish
 
 What they say is what `--help` says: they cannot be out of date. Source: man(7), groff_man(7),
-bash(1), "Programmable Completion".
+bash(1), "Programmable Completion"; zshcompsys(1); fish-doc(1), complete.
 """
 
 from __future__ import annotations
@@ -148,18 +149,101 @@ def completion() -> str:
     )
 
 
+def choices(command: Any) -> Iterator[tuple[str, str]]:
+    """What may follow a command, each with what `--help` says of it in its first sentence."""
+    for name, one in getattr(command, "commands", {}).items():
+        yield name, sentence(one.help or "")
+    for option in command.params:
+        for name in (one for one in option.opts if one.startswith("--")):
+            yield name, sentence(getattr(option, "help", None) or "")
+    yield "--help", "show this help"
+
+
+def every_place() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Every place in a command line by the words before it, with what may stand there."""
+    first = [(name, sentence(about)) for name, (_, _, about) in app.COMMANDS.items()]
+    yield "", [*first, ("--help", "show this help"), ("--version", "show the version")]
+    for words, command in commands():
+        yield " ".join(words), list(choices(command))
+
+
+def sentence(text: str) -> str:
+    """The first sentence of a help text, on one line, without what a shell would read in it."""
+    line = " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
+    first = line.partition(". ")[0].rstrip(".")
+    return "".join(one for one in first if one not in "'\"\\\\`$")
+
+
+def zsh_completion() -> str:
+    """The completion for zsh: as the one for bash, each word with what it is for."""
+    cases = []
+    for path, found in every_place():
+        offered = " ".join(
+            "'" + name.replace(":", "\\\\:") + (f":{about}" if about else "") + "'"
+            for name, about in found
+        )
+        cases.append(f"      '{path}') choices=({offered}) ;;")
+    return (
+        "#compdef filterd\n"
+        "# Completion of filterd(1) for zsh, written by scripts/manuals.py.\n"
+        "_filterd() {\n"
+        "  local one place=''\n"
+        "  local -a choices\n"
+        "  for one in ${words[2,CURRENT-1]}; do\n"
+        '    [[ $one == -* ]] || place="${place:+$place }$one"\n'
+        "  done\n"
+        "  while true; do\n"
+        "    case $place in\n" + "\n".join(cases) + "\n    esac\n"
+        "    (( $#choices )) && break\n"
+        "    [[ $place == *' '* ]] && place=${place% *} || place=''\n"
+        "  done\n"
+        "  _describe -o filterd choices\n"
+        "  [[ -z $place ]] || _files\n"
+        "}\n"
+        '_filterd "$@"\n'
+    )
+
+
+def fish_completion() -> str:
+    """The completion for fish: as the one for bash, each word with what it is for."""
+    places = dict(every_place())
+    lines = [
+        "# Completion of filterd(1) for fish, written by scripts/manuals.py.",
+        f"set -g __filterd_places {' '.join(repr(place) for place in places if place)}",
+        "function __filterd_at",
+        "    set -l place",
+        "    for one in (commandline -opc)[2..-1]",
+        "        string match -q -- '-*' $one; or set -a place $one",
+        "    end",
+        '    while set -q place[1]; and not contains -- "$place" $__filterd_places',
+        "        set -e place[-1]",
+        "    end",
+        '    test "$place" = "$argv"',
+        "end",
+        "complete -c filterd -n '__filterd_at \"\"' -f",
+    ]
+    for place, found in places.items():
+        for name, about in found:
+            what = f"-l {name[2:]}" if name.startswith("--") else f"-f -a {name}"
+            said = f" -d '{about}'" if about else ""
+            lines.append(f"complete -c filterd -n '__filterd_at \"{place}\"' {what}{said}")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Write all of it."""
     if len(sys.argv) != 2:
         sys.exit("usage: scripts/manuals.py FOLDER")
     folder = Path(sys.argv[1])
-    for name in ("man", "bash"):
+    for name in ("man", "bash", "zsh", "fish"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "man/filterd.1").write_text(overview(), "utf-8")
     for words, command in commands():
         name = "-".join(("filterd", *words))
         (folder / f"man/{name}.1").write_text(page(words, command), "utf-8")
     (folder / "bash/filterd").write_text(completion(), "utf-8")
+    (folder / "zsh/_filterd").write_text(zsh_completion(), "utf-8")
+    (folder / "fish/filterd.fish").write_text(fish_completion(), "utf-8")
 
 
 if __name__ == "__main__":

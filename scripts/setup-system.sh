@@ -69,6 +69,8 @@ systemd             systemd-analyze
 nsd                 nsd
 redis-server        redis-server
 rspamd              rspamd
+zsh                 zsh
+fish                fish
 '
 
 # Debian keeps servers in sbin, which is not in everybody's PATH.

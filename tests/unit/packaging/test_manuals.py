@@ -11,6 +11,7 @@ import pytest
 
 from filterd.cli import app
 from tests.helpers.commands import commands
+from tests.helpers.process import require
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +64,43 @@ def test_bash_completes(made: Path, typed: str, offered: str) -> None:
     )
     done = subprocess.run([bash, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout.strip(), done.stderr) == (offered, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("quar", {"quarantine"}),
+        ("quarantine re", {"release", "retry", "rescan"}),
+        ("setup postfix --ap", {"--apply"}),
+        ("--vers", {"--version"}),
+        ("backup archive.tar.gz --js", {"--json"}),
+        ("mta bt --nothing-like-it", set()),
+    ],
+)
+def test_zsh_and_fish_complete_the_same_and_say_what_it_is(
+    made: Path, typed: str, offered: set[str]
+) -> None:
+    *before, begun = typed.split(" ")
+    fish = subprocess.run(
+        [
+            require("fish", "fish"),
+            *("-N", "-c", f"source {made}/fish/filterd.fish; complete -C 'filterd {typed}'"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Only what a line editor adds is not there: what zsh was told to offer, and where.
+    script = (
+        f"_describe() {{ print -l -- ${{(P)3}} }}; _files() {{ }}; words=(filterd {typed}); "
+        f"CURRENT={len(before) + 2}; source {made}/zsh/_filterd"
+    )
+    zsh = subprocess.run(
+        [require("zsh", "zsh"), "-f", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert (fish.stderr, zsh.stderr) == ("", "")
+    by_fish = dict(line.partition("\t")[::2] for line in fish.stdout.splitlines())
+    by_zsh = dict(line.partition(":")[::2] for line in zsh.stdout.splitlines())
+    assert {name for name in by_zsh if name.startswith(begun)} == offered == set(by_fish)
+    assert all(by_zsh[name] == by_fish[name] for name in offered)
+    assert all(by_fish.values())
