@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import os
 import sys
@@ -28,6 +29,15 @@ settings.register_profile(
 # For `make unit`: where a test does not say how many examples it needs.
 settings.register_profile("quick", settings.get_profile("filterd"), max_examples=20)
 settings.load_profile("filterd")
+
+# A test process holds a million objects from the start to its end: looking through them again and
+# again for what can go takes time, and finds nothing.
+gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """What is there once all tests are known stays."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -79,7 +80,7 @@ class Tables:
         """
         fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
         self.names(key, table, [*fields, *also], "unknown key")
-        hints = get_type_hints(cls, include_extras=True)
+        hints = _hints(cls) if table else {}  # type: ignore[arg-type]
         values = {}
         for name, value in table.items():
             if name not in fields:
@@ -139,6 +140,12 @@ class Tables:
         paths = {name: value for name, value in found.items() if isinstance(value, Path)}
         anchored = {name: self._folder / value for name, value in paths.items()}
         return dataclasses.replace(row, **anchored) if paths != anchored else row
+
+
+@cache
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields. Python compiles each from its text, every time."""
+    return get_type_hints(cls, include_extras=True)
 
 
 def converted(value: object, hint: Any) -> Any:

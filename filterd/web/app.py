@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.close()
 
     app = FastAPI(
+        routes=list(_routes().routes),
         title="filterd",
         version=__version__,
         description="What filterd keeps, and what is done with it.",
@@ -63,9 +65,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=life,
     )
     app.state.filterd = state
-    app.include_router(api.router(state), prefix="/api")
-    app.include_router(health.router)
-    app.include_router(pages.router())
     app.mount("/static", _CachedFiles(directory=Path(__file__).parent / "static"), "static")
     _add_handlers(app)
     app.add_middleware(BrowserZone)
@@ -73,6 +72,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ForwardedNotice, settings=settings)
     return app
+
+
+@cache
+def _routes() -> APIRouter:
+    """Pages and REST interface, the same for all applications of a process: FastAPI works out what
+    the functions ask for when a router is included, which takes longer than all else here."""
+    found = APIRouter()
+    found.include_router(api.router(), prefix="/api")
+    found.include_router(health.router)
+    found.include_router(pages.router())
+    return found
 
 
 class _CachedFiles(StaticFiles):

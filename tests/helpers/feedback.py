@@ -3,6 +3,14 @@ senders of today do."""
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCHEMA = Path(__file__).parents[1] / "unit" / "dmarc" / "schema" / "dmarc-2.0.xsd"
+
 DAY = 1_790_000_000 // 86400 * 86400
 """A midnight in UTC: 2026-09-21."""
 
@@ -94,3 +102,10 @@ def feedback(
         end=end,
         records="\n".join(records or (record(),)),
     ).encode()
+
+
+@cache
+def schema() -> Any:
+    """The RFC's schema, read when it is first asked for."""
+    xmlschema = pytest.importorskip("xmlschema", reason="xmlschema is not installed")
+    return xmlschema.XMLSchema(SCHEMA)

@@ -18,11 +18,11 @@ import re._parser as parser  # type: ignore[import-untyped]
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import filterd
 
@@ -60,16 +60,19 @@ def modules() -> Iterator[ModuleType]:
 
 def used() -> list[Used]:
     """Every pattern of the package, each once."""
-    methods, written_in_place = _read_sources()
+    held = [
+        (module.__name__, name, pattern)
+        for module in modules()
+        for name, value in vars(module).items()
+        for pattern in _patterns(value, 3)
+    ]
+    methods, written_in_place = _read_sources({name for _module, name, _pattern in held})
     found: dict[tuple[Any, int], Used] = {}
-    for module in modules():
-        for name, value in vars(module).items():
-            for pattern in _patterns(value, 3):
-                key = (pattern.pattern, pattern.flags)
-                at_one_place = methods.at_one_place(module.__name__, name)
-                if key in found and not found[key].at_one_place:
-                    continue
-                found[key] = Used(f"{module.__name__}.{name}", pattern, at_one_place)
+    for module, name, pattern in held:
+        key = (pattern.pattern, pattern.flags)
+        if key in found and not found[key].at_one_place:
+            continue
+        found[key] = Used(f"{module}.{name}", pattern, methods.at_one_place(module, name))
     for where, method, pattern in written_in_place:
         key = (pattern.pattern, pattern.flags)
         if key not in found or found[key].at_one_place > (method in _AT_ONE_PLACE):
@@ -91,13 +94,19 @@ def _patterns(value: object, depth: int) -> Iterator[re.Pattern[Any]]:
             yield from _patterns(one, depth - 1)
 
 
-def _read_sources() -> tuple[_Methods, list[tuple[str, str, re.Pattern[Any]]]]:
-    """What is called on each variable; and the patterns that are written at the place of their
-    use, with place and method."""
+def _read_sources(
+    names: Set[str],
+) -> tuple[_Methods, list[tuple[str, str, re.Pattern[Any]]]]:
+    """What is called on each of these variables; and the patterns that are written at the place of
+    their use, with place and method."""
     methods = _Methods()
     written_in_place: list[tuple[str, str, re.Pattern[Any]]] = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        source = path.read_text(encoding="utf-8")
+        words = set(re.findall(r"\w+", source))
+        if not (words & names or ("re" in words and words & _METHODS)):
+            continue
+        nodes = list(ast.walk(ast.parse(source)))
         where = str(path.relative_to(PACKAGE))
         methods.read("filterd." + where.removesuffix(".py").replace("/", "."), nodes)
         written_in_place += _written_in_place(where, nodes)
@@ -190,16 +199,29 @@ def attacks(pattern: re.Pattern[Any]) -> list[Maker]:
     for one in letters:
         for other in letters:
             pieces[("", one + other, "")] = None
-    return [_maker(*piece, is_text=is_text) for piece in pieces if piece[1]]
+    return [Pumped(*piece, is_text) for piece in pieces if piece[1]]
 
 
-def _maker(head: str, pump: str, tail: str, *, is_text: bool) -> Maker:
-    def make(size: int) -> str | bytes:
+class Pumped(NamedTuple):
+    """Makes a head, one piece as often as there is room, and a tail."""
+
+    head: str
+    pump: str
+    tail: str
+    is_text: bool
+
+    def __call__(self, size: int) -> str | bytes:
+        head, pump, tail, is_text = self
         text = head + pump * max(1, (size - len(head)) // len(pump)) + tail
         return text if is_text else text.encode("latin-1", "replace")
 
-    make.__doc__ = f"{head!r} + {pump!r} * n + {tail!r}"
-    return make
+    def __str__(self) -> str:
+        return f"{self.head!r} + {self.pump!r} * n + {self.tail!r}"
+
+
+def _told(make: Maker) -> str:
+    """What it makes, in words."""
+    return str(make) if isinstance(make, Pumped) else make.__doc__ or make.__name__
 
 
 def _alphabet(tree: Any) -> list[str]:
@@ -298,6 +320,9 @@ ENOUGH_SECONDS = 0.01
 
 ROUNDS = 5
 
+LONG_SECONDS = 0.1
+"""CPU time at which one round is enough."""
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -315,18 +340,19 @@ class Growth:
         return self.seconds * self.ratio / (2 * self.size)
 
 
-def worst(one: Used, hand_made: Iterable[Maker] = ()) -> Growth:
-    """The string on which the pattern's work grows most."""
+def worst(one: Used, hand_made: Iterable[Maker] = (), floor: float = 0.0) -> Growth:
+    """The string on which the pattern's work grows most. floor: seconds; growth is not measured of
+    strings whose longest takes less, and may be so small that nobody would believe its ratio."""
     makers = [*attacks(one.pattern), *hand_made]
     for make in makers:
-        seconds = _timed(one.run, make(TINY_SIZE))
+        seconds = _roughly_timed(one.run, make(TINY_SIZE))
         if seconds > ENOUGH_SECONDS * 5:
-            return Growth(make.__doc__ or "", TINY_SIZE, seconds, float("inf"))
+            return Growth(_told(make), TINY_SIZE, seconds, float("inf"))
     for size, count in SCREENS:
         makers = _slowest(one, makers, size, count)
     found = []
     for make in makers:
-        found.append(growth(one.run, make))
+        found.append(growth(one.run, make, floor))
         if found[-1].ratio > 3 and found[-1].seconds > ENOUGH_SECONDS:
             break
     return max(found, key=lambda growth: growth.per_character)
@@ -335,20 +361,27 @@ def worst(one: Used, hand_made: Iterable[Maker] = ()) -> Growth:
 def _slowest(one: Used, makers: Iterable[Maker], size: int, count: int) -> list[Maker]:
     seconds: dict[Maker, float] = {}
     for make in makers:
-        seconds[make] = _timed(one.run, make(size))
+        seconds[make] = _roughly_timed(one.run, make(size))
         if seconds[make] > ENOUGH_SECONDS:
             return [make]
     return heapq.nlargest(count, seconds, key=lambda make: seconds[make])
 
 
-def growth(run: Callable[[Any], object], make: Maker) -> Growth:
+def growth(run: Callable[[Any], object], make: Maker, floor: float = 0.0) -> Growth:
     """How the time of `run` grows on such strings, by medians of CPU time."""
+    if floor:
+        size = SIZES[-1]
+        seconds = _timed(run, make(2 * size))
+        if seconds < floor:
+            return Growth(_told(make), size, seconds / 2, 2.0)
     for size in SIZES:
         small, large = make(size), make(2 * size)
-        pairs = [(_timed(run, small), _timed(run, large)) for _ in range(ROUNDS)]
+        pairs = [(_timed(run, small), _timed(run, large))]
+        while len(pairs) < ROUNDS and pairs[0][0] < LONG_SECONDS:
+            pairs.append((_timed(run, small), _timed(run, large)))
         seconds = max(statistics.median(first for first, _second in pairs), 1e-9)
         found = Growth(
-            make.__doc__ or make.__name__,
+            _told(make),
             size,
             seconds,
             statistics.median(second for _first, second in pairs) / seconds,
@@ -356,6 +389,15 @@ def growth(run: Callable[[Any], object], make: Maker) -> Growth:
         if seconds > ENOUGH_SECONDS:
             break
     return found
+
+
+def _roughly_timed(run: Callable[[Any], object], text: str | bytes) -> float:
+    """The same where it is enough to matter; else by the clock on the wall. To read the one of CPU
+    time may take longer than a pattern for a short string."""
+    started = time.perf_counter_ns()
+    run(text)
+    seconds = (time.perf_counter_ns() - started) / 1e9
+    return seconds if seconds < ENOUGH_SECONDS else _timed(run, text)
 
 
 def _timed(run: Callable[[Any], object], text: str | bytes) -> float:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from html import unescape
 from pathlib import Path
 
 import argon2
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.testclient import TestClient
 from httpx import Response
 
@@ -79,6 +83,15 @@ FORMS = (
 PLAIN = b"From: Ann <ann@a.example>\r\nSubject: hello\r\n\r\ntext of the message\r\n"
 
 
+@cache
+def _portal() -> BlockingPortal:
+    """One event loop for all requests of this process, in a thread that ends with it. A browser
+    without one starts a thread and a loop for each request."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(start_blocking_portal())
+
+
 @dataclass
 class Site:
     """The application, and one browser in front of it. port: of the MTA that takes releases."""
@@ -104,13 +117,15 @@ class Site:
 
     def another(self, address: str = "127.0.0.1") -> TestClient:
         """One more browser."""
-        return TestClient(
+        browser = TestClient(
             self.app,
             base_url=self.base,
             follow_redirects=False,
             raise_server_exceptions=False,
             client=(address, 50000),
         )
+        browser.portal = _portal()
+        return browser
 
     def put(
         self,

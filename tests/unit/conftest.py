@@ -1,4 +1,5 @@
-"""Which unit tests `make unit` leaves out: those that start servers, and those that take long."""
+"""Which unit tests `make unit` leaves out: those that start servers, and those that take long; and
+new databases without migrations."""
 
 from __future__ import annotations
 
@@ -7,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from filterd.database import engine
+from tests.helpers.new_databases import NewDatabases
+
 SERVERS = {"daemon", "new_daemon", "postgresql"}
 """Fixtures that start a program; also the value of a parameter that stands for one."""
+
+# Thousands of tests begin with an empty database. Tests of migrations begin with an older one.
+engine.bring_up_to_date = NewDatabases()
 
 _FILE_MARKS = re.compile(r"^pytestmark = (.+)$", re.MULTILINE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -25,8 +26,9 @@ goes through a text two hundred times is linear as well, and as bad."""
 PATTERNS = used()
 
 
-def plainest() -> float:
-    """Seconds for one character of a pattern that stops at each."""
+@cache
+def plainest(_look: int = 0) -> float:
+    """Seconds for one character of a pattern that stops at each; measured anew for another look."""
     one = Used("plainest", re.compile(rb"\r?\n"), at_one_place=False)
     return growth(one.run, lambda size: b"\n" * size).per_character
 
@@ -38,11 +40,14 @@ def is_steep(found: Growth) -> bool:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("one", PATTERNS, ids=[one.name for one in PATTERNS])
 def test_a_pattern_is_linear(one: Used) -> None:
-    found = worst(one)
-    if is_steep(found) or found.per_character > STEPS * plainest():
-        found = worst(one)  # the machine may have been busy just then
+    found = worst(one, floor=NOTHING)
+    look = 0
+    if is_steep(found) or found.per_character > STEPS * plainest(look):
+        look = 1  # the machine may have been busy just then
+        plainest.cache_clear()
+        found = worst(one)
     assert not is_steep(found), found
-    assert found.per_character <= STEPS * plainest(), found
+    assert found.per_character <= STEPS * plainest(look), found
 
 
 def test_they_are_found() -> None:

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends
 from filterd.web.api import actions, dmarc, greylist, lists, looking, rates, senders, site, trace
 from filterd.web.api.parameters import only_known
 from filterd.web.api.problems import documented
-from filterd.web.state import WebState
 
 
-def router(_state: WebState) -> APIRouter:
+def router() -> APIRouter:
     """All routes; each finds the state in its request."""
     found = APIRouter(
         responses=documented(401, 403, 404, 413, 422, 503), dependencies=[Depends(only_known)]

@@ -15,6 +15,9 @@ from sklearn.utils import estimator_checks
 from filterd.bayes.lab.estimator import SpamClassifier
 from tests.helpers.training_mail import mail
 
+# scikit-learn takes as long to import as a third of all other modules that tests use.
+pytestmark = pytest.mark.slow
+
 X = [mail(n, spam=n % 2 == 0) for n in range(80)]
 Y = np.array(["spam" if n % 2 == 0 else "ham" for n in range(80)])
 

@@ -6,7 +6,7 @@ import ast
 import importlib
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,12 +102,17 @@ def known() -> Descriptions:
     return Descriptions({name: SETTINGS.get(name) or load(name)() for name in SHIPPED})
 
 
-def calls() -> Iterator[tuple[str, ast.expr]]:
+@cache
+def calls() -> list[tuple[str, ast.expr]]:
     """File below `filterd/filters` and first argument, of each `Symbol(…)`."""
-    for path in sorted((PACKAGE / "filters").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Symbol":
-                yield path.relative_to(PACKAGE / "filters").as_posix(), node.args[0]
+    sources = {path: path.read_bytes() for path in sorted((PACKAGE / "filters").rglob("*.py"))}
+    return [
+        (path.relative_to(PACKAGE / "filters").as_posix(), node.args[0])
+        for path, source in sources.items()
+        if b"Symbol(" in source
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Symbol"
+    ]
 
 
 def names(file: str, argument: ast.expr) -> Collection[str]:
@@ -140,6 +145,7 @@ NOT_SYMBOLS = {"SC_CLK_TCK", of_scanners.TOO_LARGE}
 """Words in capitals that are something else: a name of sysconf(3), a symbol without its prefix."""
 
 
+@pytest.mark.slow
 def test_each_name_in_capitals_is_described() -> None:
     """Findings of `filterd.message` and of unpacking become symbols far from where they stand."""
     shape = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")

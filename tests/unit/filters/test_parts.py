@@ -98,7 +98,7 @@ def test_other_treatments_leave_the_message_whole(treatment: str, action: Action
         ("photo.jpg", PROGRAM, "BANNED_PART"),
         ("a.zip", zipped(**{"deep/run.exe": b"x"}), "BANNED_PART"),
         ("a.zip", zipped(**{"photo.jpg": PROGRAM}), "BANNED_PART"),
-        ("a.gz", gzip.compress(bytes(30 << 20)), "ARCHIVE_LIMIT"),
+        ("a.gz", gzip.compress(bytes(30 << 20), 1), "ARCHIVE_LIMIT"),
         ("a.pdf", PDF_WITH_SCRIPT, "DOC_SCRIPT"),
         ("a.pdf", b"%PDF-1.4\n<</S/Launch/F(cmd.exe)>>", "DOC_LAUNCH"),
         ("a.svg", b"<svg xmlns='x'><script>alert(1)</script></svg>", "DOC_SCRIPT"),
