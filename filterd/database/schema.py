@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from filterd.database.sqlite import ALONE_LIMIT
+from filterd.database.sqlite import ALONE_LIMIT, SqliteFile
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -38,6 +38,8 @@ ONLY_POSTGRESQL = "only PostgreSQL"
 """Key in a column's `info`: SQLite's tables have it without saying so, as they have `rowid`."""
 
 
+log = logging.getLogger(__name__)
+
 _alembic_mutex = threading.Lock()
 """Alembic keeps what it works on in global names: two threads cannot migrate at the same time,
 whatever their databases are."""
@@ -50,10 +52,12 @@ class WrongTablesError(Exception):
 class UnknownFormError(WrongTablesError):
     """Tables of a form that this version of filterd does not know."""
 
-    def __init__(self, revision: str | None, newest: str) -> None:
-        super().__init__(
-            f"its form is {revision}, this version of filterd knows {newest} and older"
-        )
+    def __init__(self, revision: str | None, newest: str, file: SqliteFile | None = None) -> None:
+        text = f"its form is {revision}, this version of filterd knows {newest} and older"
+        copy = None if file is None or revision is None else file.copy_before(revision)
+        if copy is not None and copy.is_file():
+            text += f"; as it was before that, it is in {copy}"
+        super().__init__(text)
 
 
 def filled(kind: TypeOfColumn, *names: str) -> list[sa.Column[Any]]:
@@ -108,8 +112,12 @@ def bring_up_to_date(engine: sa.Engine, schema: Schema) -> None:
     """Make or change the tables if the database is not at the newest form.
 
     In one transaction, which one process at a time can have: a crash leaves the form that was
-    there. Raises SQLAlchemyError, and WrongTablesError for tables that cannot be brought there.
+    there. An SQLite file is copied before. Raises OSError, SQLAlchemyError, and WrongTablesError
+    for tables that cannot be brought there.
     """
+    file = None
+    if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        file = SqliteFile(Path(str(engine.url.database)))
     with engine.connect() as connection:
         if _form(connection, schema) == schema.newest:
             return
@@ -123,11 +131,28 @@ def bring_up_to_date(engine: sa.Engine, schema: Schema) -> None:
         if found == schema.newest:
             return
         if found is not None and found not in schema.forms:
-            raise UnknownFormError(found, schema.newest)
-        if found is None and (found := schema.before(connection)) is not None:
+            raise UnknownFormError(found, schema.newest, file)
+        is_noted = found is not None
+        if found is None:
+            found = schema.before(connection)
+        if file is not None and found not in (None, schema.newest):
+            _save_copy(engine, file, schema)
+        if found is not None and not is_noted:
             _alembic(connection, schema, found, stamp=True)
         if found != schema.newest:
             _alembic(connection, schema, schema.newest)
+
+
+def _save_copy(engine: sa.Engine, file: SqliteFile, schema: Schema) -> None:
+    """Keep the file as it is for who goes back to the former version of filterd. The transaction
+    that is to change it has begun, on another connection."""
+    with engine.connect() as connection:
+
+        def write(path: Path) -> None:
+            connection.exec_driver_sql("VACUUM INTO ?", (str(path),))
+
+        kept = file.save_copy(schema.newest, write)
+    log.info("%s: kept in %s, before its tables are changed", schema.title, kept)
 
 
 def check(connection: sa.Connection, schema: Schema) -> None:

@@ -11,16 +11,17 @@ use that one (`InheritedError`): it has to be closed before, or opened after the
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filterd.system.durable import create_file
+from filterd.system.durable import create_file, move_in_place
 
 WAIT_LIMIT = 5.0
 """Seconds for which somebody waits until a file that is being set aside is there again."""
@@ -153,6 +154,29 @@ class SqliteFile:
             if os.path.lexists(path):
                 path.rename(f"{aside}{suffix}")
         return aside
+
+    def copy_before(self, form: str) -> Path:
+        """Where the database is kept as it was before it got that form."""
+        return self.path.with_name(f"{self.path.name}.before-{form}")
+
+    def save_copy(self, form: str, write: Callable[[Path], object]) -> Path:
+        """Keep the database as it is, before it gets that form; the copy's path. A copy from before
+        an older form goes. write: writes the copy to an empty file. Raises OSError, and what
+        `write` raises."""
+        kept = self.copy_before(form)
+        temporary = kept.with_name(f".{kept.name}")
+        temporary.unlink(missing_ok=True)
+        create_file(temporary)
+        try:
+            write(temporary)
+            move_in_place(temporary, kept)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        for older in self.path.parent.glob(f"{glob.escape(self.path.name)}.before-*"):
+            if older != kept:
+                older.unlink(missing_ok=True)
+        return kept
 
     def put_aside_before(self) -> list[Path]:
         """The files that were set aside, oldest first."""

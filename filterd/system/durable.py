@@ -114,6 +114,17 @@ def rename(*pairs: tuple[Path, Path]) -> None:
         sync_folder(folder)
 
 
+def move_in_place(written: Path, path: Path) -> None:
+    """Give a file that another program wrote its name, replacing what is there; both are on disk
+    when this returns. The program must have closed it. Raises OSError."""
+    descriptor = os.open(written, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    rename((written, path))
+
+
 def make_folder(folder: Path, mode: int = PRIVATE_FOLDER) -> None:
     """Make a folder, and those above it, where they are missing; their names are on disk when this
     returns. Raises OSError."""
