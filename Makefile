@@ -16,6 +16,7 @@ FUZZ_ARGS :=
 CORPUS :=
 ABOUT :=
 DEB := ../filterd-deb
+DOCS := build/docs
 DIST := dist
 
 # Both scripts look first and do nothing where all is there, so they have no stamp that could be wrong.
@@ -26,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 IN_FOLDER := TMPDIR=$$(scripts/test-folder.sh)
 .NOTPARALLEL:
 
-.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb wheel format clean
+.PHONY: help setup setup-dev setup-test demo test unit check bench fuzz model deb wheel docs format clean
 
 help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
@@ -38,6 +39,7 @@ help:
 	@echo "make bench    speed and memory, beside other filters"
 	@echo "make deb      a Debian package for this release, in DEB=../filterd-deb"
 	@echo "make wheel    wheel and source for pip and pipx, with a lock by hashes, in DIST=dist"
+	@echo "make docs     the documentation as a site, in DOCS=build/docs; a broken link is an error"
 	@echo "make model    train the starter model anew (CORPUS=path of a TREC index or folder)"
 
 # A path in quotes for the shell, whatever is in it.
@@ -84,6 +86,10 @@ deb:
 
 wheel: setup
 	@$(BIN)/python -P scripts/wheel.py $(call quoted,$(DIST))
+
+# Sphinx has its own environment: no part of filterd needs it.
+docs: setup
+	@scripts/build-docs.sh $(call quoted,$(DOCS))
 
 format: setup-dev
 	@$(BIN)/ruff check --fix .

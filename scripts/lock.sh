@@ -11,6 +11,7 @@
 #   product.txt   what filterd needs, in the same versions
 #   build.txt     what builds the packages that come as source, and filterd itself
 #   fuzz.txt      what `make fuzz` needs beside test.txt
+#   docs.txt      what `make docs` needs, alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-uv}
@@ -31,3 +32,4 @@ lock test.txt "${options[@]}" --extra dev pyproject.toml
 lock product.txt --constraints requirements/test.txt pyproject.toml
 echo "setuptools" | lock build.txt "${options[@]}" -
 echo "atheris" | lock fuzz.txt "${options[@]}" -
+printf 'sphinx\nmyst-parser\nfuro\n' | lock docs.txt "${options[@]}" -

@@ -3,6 +3,7 @@
 
     scripts/manuals.py FOLDER        FOLDER/man/filterd.1, filterd-run.1 …, FOLDER/bash/filterd,
                                      FOLDER/zsh/_filterd, FOLDER/fish/filterd.fish
+    scripts/manuals.py > docs/commands.md
 
 What they say is what `--help` says: they cannot be out of date. Source: man(7), groff_man(7),
 bash(1), "Programmable Completion"; zshcompsys(1); fish-doc(1), complete.
@@ -47,6 +48,14 @@ def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
         yield from below((name,), typer.main.get_command(app._command(name)))
 
 
+def options_of(command: Any) -> list[Any]:
+    """The options of a command, without those that typer gives to every group of commands: filterd
+    offers none of them."""
+    typers = ("install_completion", "show_completion")
+    options = (one for one in command.params if one.param_type_name == "option")
+    return [one for one in options if one.name not in typers]
+
+
 def escaped(text: str) -> str:
     """The text for roff: no line of it is a request."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
@@ -75,7 +84,7 @@ def page(words: tuple[str, ...], command: Any) -> str:
         for sub, one in inner.items():
             about = " ".join((one.help or "").split("\n\n")[0].split())
             lines += [".TP", f".B {escaped(sub)}", escaped(about)]
-    options = [one for one in command.params if one.param_type_name == "option"]
+    options = options_of(command)
     if options:
         lines.append(".SH OPTIONS")
     for option in options:
@@ -93,7 +102,7 @@ def page(words: tuple[str, ...], command: Any) -> str:
 
 def synopsis(command: Any) -> list[str]:
     """Options and arguments, as a usage line has them."""
-    found = ["[OPTIONS]"] if command.params else []
+    found = ["[OPTIONS]"]
     for one in command.params:
         if one.param_type_name == "argument":
             name = one.metavar or one.name.upper()
@@ -124,7 +133,7 @@ def completion() -> str:
     """The completion for bash: words of commands, their options, and names of files elsewhere."""
     cases = []
     for words, command in commands():
-        options = [name for one in command.params for name in one.opts if name.startswith("--")]
+        options = [name for one in options_of(command) for name in one.opts if name[:2] == "--"]
         choices = [*getattr(command, "commands", {}), *options, "--help"]
         cases.append(f"    '{' '.join(words)}') choices='{' '.join(choices)}' ;;")
     return (
@@ -153,9 +162,9 @@ def choices(command: Any) -> Iterator[tuple[str, str]]:
     """What may follow a command, each with what `--help` says of it in its first sentence."""
     for name, one in getattr(command, "commands", {}).items():
         yield name, sentence(one.help or "")
-    for option in command.params:
+    for option in options_of(command):
         for name in (one for one in option.opts if one.startswith("--")):
-            yield name, sentence(getattr(option, "help", None) or "")
+            yield name, sentence(option.help or "")
     yield "--help", "show this help"
 
 
@@ -230,10 +239,39 @@ def fish_completion() -> str:
     return "\n".join(lines) + "\n"
 
 
+def reference() -> str:
+    """The page docs/commands.md: every command with its options."""
+    lines = [
+        "# Commands",
+        "",
+        "What `filterd COMMAND --help` says, of all commands. This page is made from the program:",
+        "`scripts/manuals.py > docs/commands.md`.",
+    ]
+    for words, command in commands():
+        name = " ".join(("filterd", *words))
+        help = inspect.cleandoc(command.help or app.COMMANDS[words[0]][2])
+        lines += ["", f"{'#' * (1 + len(words))} {name}", "", "```"]
+        lines += [" ".join((name, *synopsis(command))), "```"]
+        for paragraph in help.split("\n\n"):
+            lines += ["", " ".join(paragraph.split()).replace("|", "\\|")]
+        options = options_of(command)
+        if options:
+            lines += ["", "| option | meaning |", "|---|---|"]
+        for option in options:
+            names = ", ".join((*option.opts, *option.secondary_opts))
+            value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+            about = " ".join((option.help or "").split()).replace("|", "\\|")
+            lines.append(f"| `{names}{value}` | {about} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Write all of it."""
+    """Write all of it, or the page of commands to standard output."""
+    if len(sys.argv) == 1:
+        sys.stdout.write(reference())
+        return
     if len(sys.argv) != 2:
-        sys.exit("usage: scripts/manuals.py FOLDER")
+        sys.exit("usage: scripts/manuals.py [FOLDER]")
     folder = Path(sys.argv[1])
     for name in ("man", "bash", "zsh", "fish"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-PAGES = sorted(
-    [
-        *ROOT.glob("*.md"),
-        *(page for name in ("docs", "models", "packaging") for page in (ROOT / name).rglob("*.md")),
-    ]
-)
+from tests.helpers.pages import PAGES, ROOT
 
 
 def anchor(heading: str) -> str:
