@@ -15,8 +15,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from filterd.system.child import SAFE_PATH
-from tests.helpers.postgresql import AbsentError
-from tests.helpers.postgresql import postgresql as server
 
 END_LIMIT = 60.0
 """Seconds within which Python ends after the last test."""
@@ -91,11 +89,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line("as root: scripts/setup-system.sh test")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """A thread that a test has left behind would keep Python from ending: say where it stands, and
+    """What nobody uses goes here, once: pytest would look through all objects five times.
+
+    A thread that a test has left behind would keep Python from ending: say where it stands, and
     fail. Where several processes test, each waits for the last one, which takes as long as it
-    does; the first one ends them all."""
+    does; the first one ends them all.
+    """
+    gc.collect()
+    gc.freeze()
     if not hasattr(config, "workerinput"):
         faulthandler.dump_traceback_later(END_LIMIT, exit=True, file=sys.__stderr__)
 
@@ -140,6 +143,10 @@ def module_path_of_one_test() -> Iterator[None]:
 def postgresql() -> Iterator[str]:
     """URL of a fresh database of a server of our own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
+    # With SQLAlchemy: too much for the process that only hands out tests.
+    from tests.helpers.postgresql import AbsentError
+    from tests.helpers.postgresql import postgresql as server
+
     with ExitStack() as stack:
         try:
             url = stack.enter_context(server())

@@ -64,7 +64,11 @@ def found(path: Path, patterns: dict[str, str]) -> Iterator[str]:
                 yield f"{name}:{number}: {match[0]!r}; write {better!r}"
 
 
-@pytest.mark.parametrize("paths", [DOCS, CODE, PAGES], ids=["docs", "code", "pages and commands"])
+@pytest.mark.parametrize(
+    "paths",
+    [DOCS, pytest.param(CODE, marks=pytest.mark.slow), PAGES],
+    ids=["docs", "code", "pages and commands"],
+)
 def test_natural_english(paths: list[Path]) -> None:
     assert [line for path in paths for line in found(path, EVERYWHERE)] == []
 

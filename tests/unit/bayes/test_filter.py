@@ -138,6 +138,7 @@ def test_a_message_is_blended_from_both_models() -> None:
     assert opinion.total == pytest.approx(sum(v.share * v.score.total for v in opinion.models))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spam", "ham"), [(60, 0), (0, 60), (60, 60)])
 def test_without_a_starter_one_class_alone_says_nothing(
     folder: ModelFolder, spam: int, ham: int

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 OLD_PLUGIN = """
 from dataclasses import dataclass
 from typing import ClassVar
@@ -46,6 +48,7 @@ def filterd(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_check_names_the_new_modules(tmp_path: Path) -> None:
     done = filterd(tmp_path, "check")
     assert done.returncode == 0, done.stderr
@@ -53,6 +56,7 @@ def test_check_names_the_new_modules(tmp_path: Path) -> None:
     assert "a plugin imports filterd.verdict, which is now filterd.chain.verdict" in done.stderr
 
 
+@pytest.mark.slow
 def test_its_verdict_counts(tmp_path: Path) -> None:
     message = tmp_path / "message.eml"
     message.write_bytes(b"Subject: x\n\nText.\n")

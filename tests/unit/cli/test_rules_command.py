@@ -36,6 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return lambda *arguments: filterd(monkeypatch, capsys, "rules", *arguments)
 
 
+@pytest.mark.slow
 def test_a_file_without_mistakes(run: Run) -> None:
     status, out, err = run("check", "a.cf")
     assert (status, err) == (0, "")

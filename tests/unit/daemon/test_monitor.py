@@ -318,6 +318,7 @@ anything = st.recursive(
 ARRIVAL = Arrival(id="1", queue_id="q", recipients=("a@b.test",), size=1)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(["milliseconds", "failures", "symbols", "score", "required", "reason"])

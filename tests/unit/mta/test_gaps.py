@@ -95,6 +95,7 @@ def test_an_option_that_the_code_reads_is_not_called_ignored() -> None:
     assert read <= support.CARRIED_OUT | set(support.AS_ELSEWHERE)
 
 
+@pytest.mark.slow
 def test_they_are_listed_by_the_commands(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs/mta.md").read_text(encoding="utf-8")
     shown = re.findall(r"(?s)\$ filterd mta test --cf sendmail.cf\n(.*?)```", page)[-1]

@@ -116,6 +116,7 @@ def test_the_last_size_counts() -> None:
     assert announced_size(path("SIZE=x")) == announced_size(path("")) == 0
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="latin-1"), max_size=30), max_size=5))
 def test_any_parameters_are_valid_or_refused(words: list[str]) -> None:
     one = Path("a", "<a>", tuple(words))

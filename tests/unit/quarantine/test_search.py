@@ -160,6 +160,7 @@ SELECTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 def test_every_order_in_pages_forth_and_back(store: Store) -> None:
     filled(store)
     for (name, ids), conditions in product(ORDERS.items(), SELECTIONS):

@@ -81,6 +81,7 @@ def test_what_breaks_tells_the_browser_nothing(site: Site, monkeypatch: pytest.M
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_page_has_no_inline_script_or_style(site: Site) -> None:
     """The policy would forbid it; this finds it before a browser does."""
     site.log_in()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys
 import filterd.cli.app, filterd.config.load, filterd.config.assembly, filterd.cli.quarantine
@@ -12,6 +14,7 @@ print(*sorted({name.split(".")[0] for name in sys.modules}))
 """
 
 
+@pytest.mark.slow
 def test_other_commands_load_nothing_of_them() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", CODE], check=True, capture_output=True, text=True

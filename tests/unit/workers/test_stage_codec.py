@@ -136,6 +136,7 @@ json_values = st.recursive(
 keys = st.sampled_from(["action", "symbols", "edits", "reply", "apart", "points_apart", "failed"])
 
 
+@pytest.mark.slow
 @given(st.sampled_from([*Action]) | json_values, st.dictionaries(keys, json_values))
 def test_no_answer_raises_anything_else(action: Any, verdict: dict[str, Any]) -> None:
     value = {"filter": "a", "ms": 1, "verdict": {**verdict, "action": action}}

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 UNIT = Path(__file__).resolve().parents[3] / "packaging" / "filterd.service"
 
 FORBIDDEN = """
@@ -20,6 +22,7 @@ assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_may_not_step_back_is_limited_all_the_same() -> None:
     subprocess.run([sys.executable, "-c", FORBIDDEN], check=True, timeout=30)
 

@@ -434,6 +434,7 @@ def test_fifty_sets(longest: bytes) -> None:
     assert len(set(zones.asked)) == 1
 
 
+@pytest.mark.slow
 def test_more_than_fifty_sets(longest: bytes) -> None:
     zones = published(KEYS[0])
     found = checked(b"ARC-Seal: i=51; cv=pass\r\n" + longest, zones)

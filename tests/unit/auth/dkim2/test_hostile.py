@@ -232,6 +232,7 @@ def test_any_change_of_a_message(place: int, octets: bytes, gone: int) -> None:
     assert found.reason.isascii() and found.reason.isprintable()
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30), st.lists(st.text(max_size=30), max_size=3))
 def test_any_envelope(sender: str, recipients: list[str]) -> None:
     envelope = Envelope(sender, tuple(map(Recipient, recipients)))

@@ -136,6 +136,7 @@ def test_many_open_titles_are_read_in_one_pass() -> None:
     assert b"x" in b"".join(paragraphs(HTML % b"utf-8" + b"<title>" * 5_000 + b"x"))
 
 
+@pytest.mark.slow
 def test_of_many_tags_the_first_count() -> None:
     found = b"".join(paragraphs(HTML % b"utf-8" + b"x<b>" * (TOKEN_LIMIT + 10)))
     assert found.count(b"x") == TOKEN_LIMIT
